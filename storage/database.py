@@ -1,0 +1,127 @@
+"""Open the database, migrate it, hand out transactions, close it.
+
+One writer at a time: SQLite has one write lock, so writers of this process queue here, in order, and wait on
+other processes (the training run) for up to `BUSY_TIMEOUT_MS`. Readers never wait: the file is in WAL mode.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from storage.errors import DatabaseTooNewError, DatabaseUnavailableError
+
+BUSY_TIMEOUT_MS = 15_000
+PRAGMAS = (
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a confirmed vote survives a power cut, not only a crash
+    "PRAGMA foreign_keys = ON",
+)
+
+
+class Database:
+    """One open database. Build it with `Database.open`; safe to share between tasks of one event loop."""
+
+    def __init__(self, engine: AsyncEngine, where: str) -> None:
+        """Wrap an engine; `where` names the database in error messages, without any password."""
+        self._engine = engine
+        self._where = where
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, url: str) -> "Database":
+        """Open (creating the file and its folder) and migrate to the newest schema. Idempotent.
+
+        Raises:
+            DatabaseUnavailableError: the place cannot be written, or holds something that is no database.
+            DatabaseTooNewError: the schema is newer than this code.
+        """
+        parsed = make_url(url)
+        where = parsed.database or url if parsed.drivername.startswith("sqlite") else repr(parsed)
+        try:
+            if parsed.drivername.startswith("sqlite") and parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_async_engine(parsed)
+        except OSError as error:
+            raise DatabaseUnavailableError(where, error.strerror or str(error)) from error
+        if parsed.drivername.startswith("sqlite"):
+            event.listen(engine.sync_engine, "connect", _prepare)
+            event.listen(engine.sync_engine, "begin", _begin)
+        database = cls(engine, where)
+        try:
+            async with database.write() as connection:
+                await connection.run_sync(_migrate)
+        except CommandError as error:
+            await database.close()
+            raise DatabaseTooNewError(where) from error
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent snapshot to read from; nothing is written.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be read.
+        """
+        with self._translated():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be written (read-only, full, locked for too long).
+        """
+        async with self._writing:
+            with self._translated():
+                async with self._engine.connect() as connection:
+                    await connection.execution_options(fillbot_writes=True)
+                    async with connection.begin():
+                        yield connection
+
+    async def close(self) -> None:
+        """Close every connection. Idempotent."""
+        await self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Any:
+        try:
+            yield
+        except DBAPIError as error:
+            raise DatabaseUnavailableError(self._where, str(error.orig)) from error
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    """Set the pragmas, and stop the driver from opening transactions by itself: `_begin` does."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once where writing is meant: upgrading a read lock later can fail at once."""
+    writes = connection.get_execution_options().get("fillbot_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,261 @@
+"""Predictions and the votes on them.
+
+A reaction on a reply votes on the top word of each of its masks. Every function is one transaction, and doing
+it twice is the same as doing it once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.schema import candidates, people, predictions, votes
+
+Via = Literal["reaction", "menu", "suggestion"]
+Value = Literal[-1, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCandidate:
+    """One word shown for one mask. `score` is the bare model's probability, in [0, 1]."""
+
+    mask_index: int
+    rank: int
+    word: str
+    score: float
+    adjusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrediction:
+    """What is about to be replied. `guild_id` is None in a direct message."""
+
+    guild_id: int | None
+    channel_id: int
+    asker_id: int
+    query: str
+    query_hash: str
+    model_version: str
+    latency_ms: float
+    created_at: datetime
+    candidates: tuple[StoredCandidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVote:
+    """One person's current vote on one word of one prediction."""
+
+    prediction_id: int
+    mask_index: int
+    word: str
+    voter_id: int
+    via: Via
+    value: Value
+    cast_at: datetime
+
+
+async def record_prediction(database: Database, new: NewPrediction) -> int:
+    """Store a prediction with its candidates, before its reply is sent. Returns its id."""
+    async with database.write() as connection:
+        row = await connection.execute(
+            insert(predictions).returning(predictions.c.id),
+            {
+                "guild_id": new.guild_id,
+                "channel_id": new.channel_id,
+                "asker_id": new.asker_id,
+                "query": new.query,
+                "query_hash": new.query_hash,
+                "model_version": new.model_version,
+                "latency_ms": new.latency_ms,
+                "created_at": new.created_at,
+            },
+        )
+        prediction_id: int = row.scalar_one()
+        await connection.execute(
+            insert(candidates),
+            [
+                {
+                    "prediction_id": prediction_id,
+                    "mask_index": c.mask_index,
+                    "rank": c.rank,
+                    "word": c.word,
+                    "score": c.score,
+                    "adjusted": c.adjusted,
+                }
+                for c in new.candidates
+            ],
+        )
+    return prediction_id
+
+
+async def attach_message(database: Database, prediction_id: int, message_id: int) -> None:
+    """Note under which message the prediction was replied."""
+    async with database.write() as connection:
+        await connection.execute(
+            update(predictions).where(predictions.c.id == prediction_id).values(message_id=message_id)
+        )
+
+
+async def prediction_of_message(database: Database, message_id: int) -> int | None:
+    """The id of the prediction that this reply shows; None for any other message."""
+    async with database.read() as connection:
+        return await _prediction_id(connection, message_id)
+
+
+async def cast_reaction_vote(
+    database: Database, message_id: int, *, voter_id: int, value: Value, cast_at: datetime
+) -> int:
+    """Cast or change a person's thumb on a reply. Returns how many words it rates: 0 for no reply of ours."""
+    async with database.write() as connection:
+        prediction_id = await _prediction_id(connection, message_id)
+        if prediction_id is None:
+            return 0
+        top = await connection.execute(
+            select(candidates.c.mask_index, candidates.c.word).where(
+                candidates.c.prediction_id == prediction_id, candidates.c.rank == 0
+            )
+        )
+        stored = [
+            StoredVote(prediction_id, mask_index, word, voter_id, "reaction", value, cast_at)
+            for mask_index, word in top
+        ]
+        await _upsert(connection, stored)
+    return len(stored)
+
+
+async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
+    """Cast or change votes; the latest on (prediction, mask, word, voter, via) replaces the one before."""
+    async with database.write() as connection:
+        await _upsert(connection, new)
+
+
+async def withdraw_reaction_vote(database: Database, message_id: int, *, voter_id: int, value: Value) -> int:
+    """Withdraw a thumb, if it is the one that stands. Returns how many votes went."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            delete(votes).where(
+                votes.c.prediction_id.in_(_ids_of_message(message_id)),
+                votes.c.voter_id == voter_id,
+                votes.c.via == "reaction",
+                votes.c.value == value,
+            )
+        )
+    return result.rowcount
+
+
+async def clear_reaction_votes(database: Database, message_id: int, *, value: Value | None = None) -> int:
+    """Withdraw everybody's thumbs on a reply, or those of one value. Returns how many votes went."""
+    statement = delete(votes).where(
+        votes.c.prediction_id.in_(_ids_of_message(message_id)), votes.c.via == "reaction"
+    )
+    if value is not None:
+        statement = statement.where(votes.c.value == value)
+    async with database.write() as connection:
+        result = await connection.execute(statement)
+    return result.rowcount
+
+
+async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_at: datetime) -> int:
+    """Note that replies are gone from the channel; predictions and votes stay. Returns how many were ours."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            update(predictions)
+            .where(predictions.c.message_id.in_(list(message_ids)), predictions.c.deleted_at.is_(None))
+            .values(deleted_at=deleted_at)
+        )
+    return result.rowcount
+
+
+async def votes_on_message(database: Database, message_id: int) -> list[StoredVote]:
+    """Every vote that stands on a reply, oldest first."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(votes)
+            .where(votes.c.prediction_id.in_(_ids_of_message(message_id)))
+            .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.voter_id)
+        )
+        return [StoredVote(**row._mapping) for row in rows]
+
+
+async def votes_until(database: Database, as_of: datetime) -> list[dict[str, Any]]:
+    """Every vote cast up to `as_of` by people who did not opt out, with its query, oldest first.
+
+    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score, model_version.
+    `score` is None for a word that was suggested and not offered.
+    """
+    statement: Select[Any] = (
+        select(
+            votes.c.prediction_id,
+            predictions.c.query,
+            predictions.c.query_hash,
+            votes.c.mask_index,
+            votes.c.word,
+            votes.c.voter_id,
+            votes.c.via,
+            votes.c.value,
+            votes.c.cast_at,
+            func.max(candidates.c.score).label("score"),
+            predictions.c.model_version,
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .outerjoin(people, people.c.user_id == votes.c.voter_id)
+        .outerjoin(
+            candidates,
+            (candidates.c.prediction_id == votes.c.prediction_id)
+            & (candidates.c.mask_index == votes.c.mask_index)
+            & (candidates.c.word == votes.c.word),
+        )
+        .where(votes.c.cast_at <= as_of, people.c.opted_out_at.is_(None))
+        .group_by(*votes.primary_key.columns, predictions.c.id)
+        .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+    )
+    async with database.read() as connection:
+        return [dict(row._mapping) for row in await connection.execute(statement)]
+
+
+async def count_votes(database: Database, *, since: datetime | None = None) -> int:
+    """How many votes stand, or how many of them were cast after `since`."""
+    statement = select(func.count()).select_from(votes)
+    if since is not None:
+        statement = statement.where(votes.c.cast_at > since)
+    async with database.read() as connection:
+        return int((await connection.execute(statement)).scalar_one())
+
+
+async def _prediction_id(connection: AsyncConnection, message_id: int) -> int | None:
+    return (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
+
+
+def _ids_of_message(message_id: int) -> Select[Any]:
+    return select(predictions.c.id).where(predictions.c.message_id == message_id)
+
+
+async def _upsert(connection: AsyncConnection, new: Sequence[StoredVote]) -> None:
+    if not new:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(votes)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(votes.primary_key.columns),
+        set_={"value": statement.excluded.value, "cast_at": statement.excluded.cast_at},
+    )
+    await connection.execute(
+        statement,
+        [
+            {
+                "prediction_id": vote.prediction_id,
+                "mask_index": vote.mask_index,
+                "word": vote.word,
+                "voter_id": vote.voter_id,
+                "via": vote.via,
+                "value": vote.value,
+                "cast_at": vote.cast_at,
+            }
+            for vote in new
+        ],
+    )

@@ -1,0 +1,169 @@
+"""Runs, verdicts and every move of the champion pointer: the audit trail.
+
+A row is opened before anything happens and finished after; at the next start `repair` settles the rows that a
+crash left open. The champion pointer of the registry is the truth, the rows follow it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import insert, select, update
+
+from storage.database import Database
+from storage.schema import runs
+
+Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
+TRAINING = ("nightly", "retrain", "domain", "starter", "cli")  # triggers that train something
+POINTER_MOVES = ("rollback", "promote")  # triggers that only move the champion pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row: a run of the pipeline, a rollback, a promotion by hand or a resume."""
+
+    id: int
+    trigger: str
+    status: Status
+    started_at: datetime
+    finished_at: datetime | None
+    as_of: datetime
+    retraining_set_hash: str | None
+    champion: str | None
+    challenger: str | None
+    verdict: dict[str, Any] | None
+    report: dict[str, Any] | None
+
+
+async def open_run(
+    database: Database,
+    trigger: str,
+    *,
+    started_at: datetime,
+    champion: str | None,
+    challenger: str | None = None,
+    retraining_set_hash: str | None = None,
+) -> int:
+    """Open a row before doing anything. Returns the run's id."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            insert(runs).returning(runs.c.id),
+            {
+                "trigger": trigger,
+                "status": "open",
+                "started_at": started_at,
+                "as_of": started_at,
+                "champion": champion,
+                "challenger": challenger,
+                "retraining_set_hash": retraining_set_hash,
+            },
+        )
+        run_id: int = result.scalar_one()
+    return run_id
+
+
+async def note(database: Database, run_id: int, **columns: Any) -> bool:
+    """Write what is known so far (`challenger`, `retraining_set_hash`, …). False: the run is no longer open."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            update(runs).where(runs.c.id == run_id, runs.c.status == "open").values(**columns)
+        )
+    return result.rowcount == 1
+
+
+async def finish_run(
+    database: Database,
+    run_id: int,
+    status: Status,
+    *,
+    finished_at: datetime,
+    verdict: dict[str, Any] | None = None,
+    report: dict[str, Any] | None = None,
+) -> bool:
+    """Close an open row. False: somebody closed it before; nothing is changed then."""
+    columns: dict[str, Any] = {"status": status, "finished_at": finished_at}
+    if verdict is not None:
+        columns["verdict"] = verdict
+    if report is not None:
+        columns["report"] = report
+    return await note(database, run_id, **columns)
+
+
+async def is_open(database: Database, run_id: int) -> bool:
+    """Whether the run may still act: nobody failed or finished it meanwhile."""
+    run = await get_run(database, run_id)
+    return run is not None and run.status == "open"
+
+
+async def get_run(database: Database, run_id: int) -> Run | None:
+    """One row by its id."""
+    async with database.read() as connection:
+        row = (await connection.execute(select(runs).where(runs.c.id == run_id))).first()
+    return None if row is None else Run(**row._mapping)
+
+
+async def latest(database: Database, *triggers: str, statuses: tuple[str, ...] = ()) -> Run | None:
+    """The newest row of these triggers (all when none are named) and statuses."""
+    statement = select(runs).order_by(runs.c.id.desc()).limit(1)
+    if triggers:
+        statement = statement.where(runs.c.trigger.in_(triggers))
+    if statuses:
+        statement = statement.where(runs.c.status.in_(statuses))
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    return None if row is None else Run(**row._mapping)
+
+
+async def rolled_back_hashes(database: Database) -> set[str]:
+    """Hashes of the retraining sets whose versions were rolled back: never promoted by themselves again."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(runs.c.retraining_set_hash).where(
+                runs.c.trigger == "rollback", runs.c.status == "done", runs.c.retraining_set_hash.is_not(None)
+            )
+        )
+        return set(rows.scalars())
+
+
+async def paused_since(database: Database) -> datetime | None:
+    """When nightly promotion was paused by a rollback that no `!resume`, promotion or run has ended since.
+
+    Enough new votes end the pause too; the run decides that, from the time given here.
+    """
+    rollback = await latest(database, "rollback", statuses=("done",))
+    if rollback is None or rollback.finished_at is None:
+        return None
+    async with database.read() as connection:
+        later = await connection.execute(
+            select(runs.c.id)
+            .where(
+                runs.c.id > rollback.id,
+                (runs.c.status == "promoted")
+                | (runs.c.trigger.in_(("resume", "promote")) & (runs.c.status == "done")),
+            )
+            .limit(1)
+        )
+        return None if later.first() else rollback.finished_at
+
+
+async def repair(database: Database, *, champion: str | None, now: datetime) -> list[Run]:
+    """Settle rows that a crash left open; call it only while no run is alive.
+
+    A row whose challenger is the champion had done its work: it is finished. Any other is recorded as failed.
+    Returns the rows as they were found.
+    """
+    async with database.write() as connection:
+        rows = await connection.execute(select(runs).where(runs.c.status == "open").order_by(runs.c.id))
+        found = [Run(**row._mapping) for row in rows]
+        for run in found:
+            arrived = run.challenger is not None and run.challenger == champion
+            status = "failed" if not arrived else ("done" if run.trigger in POINTER_MOVES else "promoted")
+            verdict = run.verdict or {}
+            if not arrived:
+                verdict = {**verdict, "reasons": ["it was interrupted: the process ended before the run did"]}
+            await connection.execute(
+                update(runs)
+                .where(runs.c.id == run.id)
+                .values(status=status, finished_at=now, verdict=verdict)
+            )
+    return found

@@ -1,0 +1,128 @@
+"""The tables. Discord's ids are 64-bit integers; times are aware UTC."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.engine import Dialect
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time, also where the database keeps none (SQLite). Refuses naive values."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive time cannot be stored: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give back an aware UTC time."""
+        if value is None:
+            return None
+        time: datetime = value
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only where the type is spelled INTEGER.
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("guild_id", BigInteger),  # null: a direct message
+    Column("channel_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger, unique=True),  # the reply's; null until it was sent
+    Column("asker_id", BigInteger),
+    Column("query", Text, nullable=False),
+    Column("query_hash", String(32), nullable=False),
+    Column("model_version", String(32), nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index(None, "channel_id", "created_at"),
+    Index(None, "query_hash"),
+)
+
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("prediction_id", ForeignKey("predictions.id", ondelete="CASCADE"), primary_key=True),
+    Column("mask_index", Integer, primary_key=True),
+    Column("rank", Integer, primary_key=True),
+    Column("word", Text, nullable=False),
+    Column("score", Float, nullable=False),  # the bare model's probability
+    Column("adjusted", Boolean, nullable=False, default=False),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("prediction_id", ForeignKey("predictions.id", ondelete="CASCADE"), primary_key=True),
+    Column("mask_index", Integer, primary_key=True),
+    Column("word", Text, primary_key=True),
+    Column("voter_id", BigInteger, primary_key=True),
+    Column("via", String(16), primary_key=True),
+    Column("value", Integer, nullable=False),
+    Column("cast_at", UtcDateTime, nullable=False),
+    CheckConstraint("value IN (-1, 1)", name="value"),
+    CheckConstraint("via IN ('reaction', 'menu', 'suggestion')", name="via"),
+    Index(None, "cast_at"),
+    Index(None, "voter_id"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("opted_out_at", UtcDateTime),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("trigger", String(32), nullable=False),  # nightly, retrain, domain, rollback, promote, resume, …
+    Column("status", String(32), nullable=False),  # open, promoted, rejected, skipped, failed, done
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("retraining_set_hash", String(64)),
+    Column("champion", String(32)),
+    Column("challenger", String(32)),
+    Column("verdict", JSON),
+    Column("report", JSON),
+    Index(None, "status"),
+)

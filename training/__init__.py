@@ -1,0 +1,1 @@
+"""Votes in, a promoted model version out: `python -m training --help`."""

@@ -1,0 +1,129 @@
+"""Errors of the training package.
+
+    TrainingError
+    ├── BaseModelError            the base model cannot be had or is of another kind
+    ├── RegistryError
+    │   ├── UnknownVersionError   no such version in the registry
+    │   ├── CorruptVersionError   a version whose files are not what its card says
+    │   ├── NoChampionError       nothing serves yet
+    │   └── NoEarlierVersionError nothing to roll back to
+    ├── RegistryUnwritableError   the models folder cannot be written
+    ├── RunInProgressError        another run holds the lock
+    ├── DeviceError               a GPU was asked for and there is none
+    ├── QueryTooLongError         more word pieces than the model can read
+    └── SuiteError                a suite or text file that cannot be read
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class TrainingError(Exception):
+    """Anything that ends a run or a command; the text says what to do about it."""
+
+
+class BaseModelError(TrainingError):
+    """The base model cannot be loaded."""
+
+    def __init__(self, base: str, reason: str) -> None:
+        """Build the sentence from the setting and the reason."""
+        self.base, self.reason = base, reason
+        super().__init__(
+            f"The base model {base!r} cannot be loaded: {reason}. Set FILLBOT_BASE_MODEL to a folder with "
+            "config.json, model.safetensors and a tokenizer, or to the name of a BERT or DistilBERT masked "
+            "language model on the hub."
+        )
+
+
+class RegistryError(TrainingError):
+    """Something about the model versions."""
+
+
+class UnknownVersionError(RegistryError):
+    """No such version."""
+
+    def __init__(self, version: str, known: Sequence[str]) -> None:
+        """Build the sentence from what was asked for and what there is."""
+        self.version = version
+        there = ", ".join(known[-10:]) if known else "none yet"
+        super().__init__(f"There is no model version {version!r}. Versions here: {there}.")
+
+
+class CorruptVersionError(RegistryError):
+    """A version's files are missing or changed."""
+
+    def __init__(self, version: str, reason: str) -> None:
+        """Build the sentence from the version and what is wrong with it."""
+        self.version, self.reason = version, reason
+        super().__init__(
+            f"Model version {version} is damaged: {reason}. Promote another version with "
+            "`python -m training promote VERSION`, or restore the folder from a backup."
+        )
+
+
+class NoChampionError(RegistryError):
+    """Nothing serves yet."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__("There is no model version yet. Start the bot once, or run `python -m training init`.")
+
+
+class NoEarlierVersionError(RegistryError):
+    """Nothing to roll back to."""
+
+    def __init__(self, champion: str) -> None:
+        """Build the sentence from the version that serves."""
+        super().__init__(
+            f"There is no earlier version to roll back to from {champion}. Name one: see `!versions`."
+        )
+
+
+class RegistryUnwritableError(RegistryError):
+    """The models folder cannot be written."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        """Build the sentence from the folder and the system's reason."""
+        super().__init__(
+            f"The models folder {folder} cannot be written ({reason}). Free some disk space or give this user "
+            "the right to write there; the champion is unchanged."
+        )
+
+
+class RunInProgressError(TrainingError):
+    """Another run holds the lock."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__("A run is already in progress. Wait for its verdict, then try again.")
+
+
+class DeviceError(TrainingError):
+    """A GPU was asked for and there is none."""
+
+    def __init__(self, device: str) -> None:
+        """Build the sentence from the setting."""
+        super().__init__(
+            f"FILLBOT_DEVICE asks for {device!r}, but torch finds no such GPU on this machine. "
+            "Set FILLBOT_DEVICE=auto to train on the CPU when there is none."
+        )
+
+
+class QueryTooLongError(TrainingError):
+    """More word pieces than the model can read."""
+
+    def __init__(self, tokens: int, max_tokens: int) -> None:
+        """Build the sentence from both counts."""
+        super().__init__(f"That is {tokens} word pieces; the model reads at most {max_tokens}. Please shorten it.")
+
+
+class SuiteError(TrainingError):
+    """A suite or text file cannot be read."""
+
+    def __init__(self, path: Path, reason: str, *, line: int | None = None) -> None:
+        """Build the sentence from the place and the reason."""
+        where = f"{path}, line {line}" if line else str(path)
+        super().__init__(
+            f"{where}: {reason}. A suite has lines of "
+            '{"text": "… [MASK] …", "wanted": […], "unwanted": […], "category": "…"}, a text file {"text": "…"}.'
+        )

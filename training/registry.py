@@ -1,0 +1,235 @@
+"""The folder of model versions and the champion pointer.
+
+A version is written as `v0007.partial`, hashed, fsynced and renamed; after that it never changes. The pointers
+`champion` and `domain` are one-line files, replaced atomically. Nothing here imports torch.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from training.errors import (
+    CorruptVersionError,
+    NoChampionError,
+    NoEarlierVersionError,
+    RegistryUnwritableError,
+    UnknownVersionError,
+)
+
+VERSION = re.compile(r"v\d{4,9}")
+SERVED_FILES = ("model.onnx", "tokenizer.json", "vocabulary.json")
+Kind = Literal["base", "starter", "domain", "night"]
+
+
+class Card(BaseModel):
+    """What a version was made from and how it did; `card.json` in its folder."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: str
+    kind: Kind
+    base: str
+    created_at: datetime
+    parent: str | None = None  # the version it was fine-tuned from
+    champion: str | None = None  # the champion when it was made: where a rollback leads
+    run_id: int | None = None
+    recipe: str = ""
+    precision: str = "fp32"
+    retraining_set_hash: str | None = None
+    as_of: datetime | None = None
+    settings: dict[str, Any] = {}
+    libraries: dict[str, str] = {}
+    metrics: dict[str, Any] = {}
+    verdict: dict[str, Any] = {}
+    files: dict[str, str] = {}  # name → sha256
+
+
+class Draft:
+    """A version being written; `folder` is its private `….partial` folder."""
+
+    def __init__(self, version: str, folder: Path) -> None:
+        """Name the version and the folder to fill."""
+        self.version = version
+        self.folder = folder
+
+
+class Registry:
+    """All versions under one folder. Writing needs the run lock; reading needs nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at `folder`; it is made when the first version is written."""
+        self.folder = folder
+
+    def versions(self) -> list[str]:
+        """Complete versions, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        names = [p.name for p in self.folder.iterdir() if VERSION.fullmatch(p.name) and p.is_dir()]
+        return sorted(names, key=lambda name: int(name[1:]))
+
+    def path(self, version: str) -> Path:
+        """The folder of a version.
+
+        Raises:
+            UnknownVersionError: there is none of that name (anything that is no version name, too).
+        """
+        if not VERSION.fullmatch(version) or not (self.folder / version).is_dir():
+            raise UnknownVersionError(version, self.versions())
+        return self.folder / version
+
+    def card(self, version: str) -> Card:
+        """The card of a version.
+
+        Raises:
+            UnknownVersionError: there is no such version.
+            CorruptVersionError: its card cannot be read.
+        """
+        path = self.path(version) / "card.json"
+        try:
+            return Card.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise CorruptVersionError(version, "card.json is missing") from error
+        except (OSError, ValidationError) as error:
+            raise CorruptVersionError(version, "card.json cannot be read") from error
+
+    def champion(self) -> str | None:
+        """The version that serves; None before the first."""
+        return self._pointer("champion")
+
+    def domain(self) -> str | None:
+        """The version every night starts from; None before the first."""
+        return self._pointer("domain")
+
+    def promote(self, version: str) -> None:
+        """Point `champion` at a version. Atomic and durable."""
+        self.path(version)
+        self._point("champion", version)
+
+    def set_domain(self, version: str) -> None:
+        """Point `domain` at a version. Atomic and durable."""
+        self.path(version)
+        self._point("domain", version)
+
+    def previous(self, version: str | None = None) -> str:
+        """Where a rollback from `version` (the champion when None) leads.
+
+        Raises:
+            NoChampionError: nothing serves.
+            NoEarlierVersionError: the version had no champion before it, or that one is gone.
+        """
+        version = version or self.champion()
+        if version is None:
+            raise NoChampionError
+        seen = {version}
+        earlier: str | None = version
+        while earlier is not None and earlier in self.versions():
+            earlier = self.card(earlier).champion
+            if earlier in seen:
+                break
+            if earlier is not None and earlier in self.versions():
+                return earlier
+        raise NoEarlierVersionError(version)
+
+    def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
+        """Compare the files of a version with the hashes in its card; `only` names some of them.
+
+        Raises:
+            UnknownVersionError: there is no such version.
+            CorruptVersionError: a file is missing or changed.
+        """
+        folder, card = self.path(version), self.card(version)
+        for name in only or tuple(card.files):
+            expected = card.files.get(name)
+            if expected is None or Path(name).name != name:
+                raise CorruptVersionError(version, f"its card does not list {name}")
+            try:
+                actual = _sha256(folder / name)
+            except OSError as error:
+                raise CorruptVersionError(version, f"{name} cannot be read") from error
+            if actual != expected:
+                raise CorruptVersionError(version, f"{name} is not what was written")
+
+    @contextlib.contextmanager
+    def draft(self) -> Iterator[Draft]:
+        """A new version's private folder; gone again unless `commit` was called on it.
+
+        Raises:
+            RegistryUnwritableError: the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for left_over in self.folder.glob("v*.partial"):
+                shutil.rmtree(left_over)
+            numbers = [int(name[1:]) for name in self.versions()]
+            version = f"v{max(numbers, default=0) + 1:04d}"
+            folder = self.folder / f"{version}.partial"
+            folder.mkdir()
+        except OSError as error:
+            raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
+        try:
+            yield Draft(version, folder)
+        except OSError as error:
+            raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def commit(self, draft: Draft, card: Card) -> None:
+        """Hash every file, write the card, fsync all of it, and let the version appear in one rename."""
+        files = {p.name: _sha256(p) for p in sorted(draft.folder.iterdir()) if p.name != "card.json"}
+        card = card.model_copy(update={"files": files})
+        (draft.folder / "card.json").write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n")
+        for path in draft.folder.iterdir():
+            _fsync(path)
+        _fsync(draft.folder)
+        draft.folder.rename(self.folder / draft.version)
+        _fsync(self.folder)
+
+    def prune(self, keep: int) -> list[str]:
+        """Delete all but the newest `keep` versions, the champion, the one before it and the domain model."""
+        kept = set(self.versions()[-keep:]) | {self.champion(), self.domain()}
+        with contextlib.suppress(NoChampionError, NoEarlierVersionError, CorruptVersionError):
+            kept.add(self.previous())
+        gone = [version for version in self.versions() if version not in kept]
+        for version in gone:
+            shutil.rmtree(self.folder / version)
+        return gone
+
+    def _pointer(self, name: str) -> str | None:
+        try:
+            version = (self.folder / name).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return version if VERSION.fullmatch(version) else None
+
+    def _point(self, name: str, version: str) -> None:
+        beside = self.folder / f".{name}.{os.getpid()}"
+        try:
+            beside.write_text(version + "\n")
+            _fsync(beside)
+            beside.replace(self.folder / name)
+            _fsync(self.folder)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,148 @@
+"""Settings of the training side, and the hyper-parameters with unit, range and source.
+
+`Settings` is read from the environment (`FILLBOT_…`, and `.env`); `bot.settings` adds the bot's own to it.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_BASE_MODEL = "distilbert-base-uncased"
+
+
+class Settings(BaseSettings):
+    """What both processes need to know. Frozen; build it once, in `main()`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FILLBOT_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    discord_token: SecretStr | None = Field(
+        default=None,
+        alias="DISCORD_TOKEN",
+        description="The bot's token from the Discord developer portal. Empty: the sandbox on this machine.",
+    )
+    home: Path = Field(default=Path(".fillbot"), description="Folder of the database, models, runs and locks.")
+    base_model: str = Field(
+        default=DEFAULT_BASE_MODEL,
+        description="The masked language model to start from: a folder, or a name on the hub (BERT or DistilBERT).",
+    )
+    data_dir: Path | None = Field(
+        default=None, description="Folder of the team's CSV files for the domain model; none: generated text alone."
+    )
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL of the database. Empty: fillbot.db in FILLBOT_HOME."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where runs train: auto (GPU when there is one), cpu, cuda."
+    )
+    min_judgements: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Judgements below which a run is skipped. Empty: 1 in the sandbox, 20 on Discord.",
+    )
+    min_voters: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="Voters a word needs before it counts. Empty: 1 in the sandbox, 2 on Discord.",
+    )
+    keep_versions: int = Field(
+        default=7,
+        ge=1,
+        le=10_000,
+        description="Newest model versions kept, beside the champion, the previous one and the domain model.",
+    )
+
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether the app runs beside its own Discord-compatible server."""
+        return self.discord_token is None
+
+    @property
+    def needed_judgements(self) -> int:
+        """`min_judgements` with its default filled in."""
+        return self.min_judgements or (1 if self.in_sandbox else 20)
+
+    @property
+    def needed_voters(self) -> int:
+        """`min_voters` with its default filled in."""
+        return self.min_voters or (1 if self.in_sandbox else 2)
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder of the registry."""
+        return self.home / "models"
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'fillbot.db'}"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NightSettings(_Frozen):
+    """Fine-tuning on judgements (ML.md sections a and c4). Recorded in every card."""
+
+    seed: int = Field(default=0, description="Seed of batches, replay and dropout.")
+    learning_rate: float = Field(default=3e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
+    weight_decay: float = Field(default=0.01, ge=0, le=1, description="On matrices only (nanoGPT's habit).")
+    warmup_share: float = Field(default=0.06, ge=0, le=0.5, description="Of all steps, linear.")
+    max_gradient_norm: float = Field(default=1.0, gt=0)
+    epochs: int = Field(default=12, ge=1, le=100, description="Passes over the voted queries at most.")
+    min_steps: int = Field(default=40, ge=1, description="Optimiser steps at least, however few the votes.")
+    max_steps: int = Field(default=1500, ge=1)
+    batch_examples: int = Field(default=32, ge=1, le=4096, description="Voted queries a step.")
+    replay_examples: int = Field(default=24, ge=0, le=4096, description="Corpus sentences a step, held by KL.")
+    anchor_examples: int = Field(default=24, ge=0, le=4096, description="Control sentences a step, held by KL.")
+    replay_weight: float = Field(default=1.0, ge=0)
+    anchor_weight: float = Field(default=2.0, ge=0)
+    unwanted_weight: float = Field(default=1.0, ge=0, description="Unlikelihood against likelihood.")
+    mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the replayed tokens (BERT).")
+    max_tokens: int = Field(default=64, ge=8, le=512, description="A replayed sentence is cut here.")
+    held_out_share: float = Field(default=0.1, ge=0, lt=1, description="Of the voted queries, by hash.")
+
+
+class DomainSettings(_Frozen):
+    """Masked-LM training on the team's corpus (the original: AdamW 2e-5, decay 0.01, 15 % masks)."""
+
+    seed: int = 0
+    sentences: int = Field(default=25_000, ge=100, description="Generated sentences in the corpus.")
+    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2)
+    weight_decay: float = 0.01
+    warmup_share: float = 0.06
+    max_gradient_norm: float = 1.0
+    epochs: float = Field(default=1.0, gt=0, le=100)
+    batch_examples: int = Field(default=64, ge=1)
+    mask_share: float = 0.15
+    max_tokens: int = Field(default=64, ge=8, le=512)
+
+
+class StarterSettings(_Frozen):
+    """The compact model trained from scratch when no base can be had; sized for a minute on two cores."""
+
+    seed: int = 0
+    sentences: int = 40_000
+    vocabulary: int = Field(default=6_000, description="WordPiece entries at most.")
+    layers: int = 3
+    hidden_size: int = 128
+    heads: int = 4
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup_share: float = 0.06
+    max_gradient_norm: float = 1.0
+    batch_examples: int = 128
+    mask_share: float = 0.2
+    max_tokens: int = 48
+    steps: int = 900
