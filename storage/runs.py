@@ -14,7 +14,6 @@ from storage.database import Database
 from storage.schema import runs
 
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
-TRAINING = ("nightly", "retrain", "domain", "starter", "cli")  # triggers that train something
 POINTER_MOVES = ("rollback", "promote")  # triggers that only move the champion pointer
 
 
@@ -62,7 +61,7 @@ async def open_run(
     return run_id
 
 
-async def note(database: Database, run_id: int, **columns: Any) -> bool:
+async def note(database: Database, run_id: int, /, **columns: Any) -> bool:
     """Write what is known so far (`challenger`, `retraining_set_hash`, …). False: the run is no longer open."""
     async with database.write() as connection:
         result = await connection.execute(
@@ -87,6 +86,17 @@ async def finish_run(
     if report is not None:
         columns["report"] = report
     return await note(database, run_id, **columns)
+
+
+async def end_open_training(database: Database, reason: str, *, now: datetime) -> int:
+    """Fail the training run that is under way: it sees so before it would promote. Returns how many there were."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            update(runs)
+            .where(runs.c.status == "open", runs.c.trigger.not_in(POINTER_MOVES))
+            .values(status="failed", finished_at=now, verdict={"reasons": [reason]})
+        )
+    return result.rowcount
 
 
 async def is_open(database: Database, run_id: int) -> bool:

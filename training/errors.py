@@ -9,6 +9,7 @@
     │   └── NoEarlierVersionError nothing to roll back to
     ├── RegistryUnwritableError   the models folder cannot be written
     ├── RunInProgressError        another run holds the lock
+    ├── RunEndedError             somebody ended the run from outside
     ├── DeviceError               a GPU was asked for and there is none
     ├── QueryTooLongError         more word pieces than the model can read
     └── SuiteError                a suite or text file that cannot be read
@@ -96,6 +97,14 @@ class RunInProgressError(TrainingError):
     def __init__(self) -> None:
         """Build the sentence."""
         super().__init__("A run is already in progress. Wait for its verdict, then try again.")
+
+
+class RunEndedError(TrainingError):
+    """Somebody ended the run from outside."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__("The run was ended from outside before it could promote; the champion is unchanged.")
 
 
 class DeviceError(TrainingError):

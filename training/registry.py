@@ -199,8 +199,9 @@ class Registry:
         with contextlib.suppress(NoChampionError, NoEarlierVersionError, CorruptVersionError):
             kept.add(self.previous())
         gone = [version for version in self.versions() if version not in kept]
-        for version in gone:
-            shutil.rmtree(self.folder / version)
+        for version in gone:  # renamed first, so that no half-deleted version can be seen
+            partial = (self.folder / version).rename(self.folder / f"{version}.partial")
+            shutil.rmtree(partial)
         return gone
 
     def _pointer(self, name: str) -> str | None:

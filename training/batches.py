@@ -1,0 +1,126 @@
+"""Padded batches: voted queries as they are, corpus texts with hidden tokens."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from training.encoder import Encoded, Encoder
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a forward takes, and the hidden tokens where there are any."""
+
+    input_ids: Tensor  # (batch, tokens) int64
+    attention_mask: Tensor | None  # (batch, tokens) int64; None when nothing is padded
+    mask_at: Tensor  # (masks,) int64, row · tokens + column
+    targets: Tensor | None = None  # (masks,) int64 token ids
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device, without waiting for the copy."""
+
+        def move(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device, non_blocking=True)
+
+        return Batch(
+            self.input_ids.to(device, non_blocking=True),
+            move(self.attention_mask),
+            self.mask_at.to(device, non_blocking=True),
+            move(self.targets),
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Real tokens, padding excluded."""
+        return int(self.input_ids.numel() if self.attention_mask is None else self.attention_mask.sum())
+
+
+def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:
+    """Rows of token ids as (batch, tokens) arrays: ids, and 1 where there is a token."""
+    width = max(len(row) for row in rows)
+    ids = np.full((len(rows), width), pad, dtype=np.int64)
+    attention = np.zeros((len(rows), width), dtype=np.int64)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        attention[i, : len(row)] = 1
+    return ids, attention
+
+
+def of_queries(queries: Sequence[Encoded], pad: int) -> Batch:
+    """A batch of queries, every one of their masks a row of the logits, in order."""
+    ids, attention = padded([q.ids for q in queries], pad)
+    at = [row * ids.shape[1] + column for row, q in enumerate(queries) for column in q.masks]
+    return _batch(ids, attention, np.asarray(at, dtype=np.int64), None)
+
+
+class CorpusBatches:
+    """Batches of texts with whole words hidden, for ever, reshuffled each pass. Deterministic in the seed.
+
+    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token, 10 % stay (BERT, Devlin et al. 1810.04805).
+    Texts of similar length share a batch, so that little is padded.
+    """
+
+    def __init__(
+        self, texts: Sequence[str], encoder: Encoder, *, batch_examples: int, mask_share: float, max_tokens: int, seed: int
+    ) -> None:
+        """Tokenise the texts once; texts without a word are dropped.
+
+        Raises:
+            ValueError: no text is left.
+        """
+        self._encoder = encoder
+        self._size, self._share = batch_examples, mask_share
+        self._random = np.random.default_rng(seed)
+        limit = min(max_tokens, encoder.max_tokens)
+        self.rows = [row for row in (encoder.encode_text(text, limit) for text in texts) if len(row) > 2]
+        if not self.rows:
+            raise ValueError("the corpus holds no text")
+        self._continues = np.zeros(max(encoder.words) + 1, dtype=bool)
+        for word, token in encoder.ids.items():
+            self._continues[token] = word.startswith("##")
+        self._special = np.array([encoder.cls, encoder.sep, encoder.pad])
+        self._plain = np.array(sorted(t for w, t in encoder.ids.items() if not w.startswith("[")), dtype=np.int64)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches without end."""
+        while True:
+            order = self._random.permutation(len(self.rows))
+            chunk = self._size * 32
+            for start in range(0, len(order), chunk):
+                part = sorted(order[start : start + chunk], key=lambda i: len(self.rows[i]))
+                batches = [part[i : i + self._size] for i in range(0, len(part), self._size)]
+                for index in self._random.permutation(len(batches)):
+                    yield self.hide([self.rows[i] for i in batches[index]])
+
+    def hide(self, rows: Sequence[Sequence[int]]) -> Batch:
+        """Hide about `mask_share` of the words of some rows, at least one of each."""
+        ids, attention = padded(rows, self._encoder.pad)
+        open_ = ~np.isin(ids, self._special)  # (batch, tokens)
+        word = np.cumsum(~self._continues[ids], axis=1) - 1  # (batch, tokens) number of the word
+        draw = np.take_along_axis(self._random.random(ids.shape), np.maximum(word, 0), axis=1)
+        draw[~open_] = 2.0
+        threshold = np.maximum(draw.min(axis=1, keepdims=True), self._share)  # at least one word a row
+        chosen = open_ & (draw <= threshold)
+        targets = ids[chosen]
+        fate = self._random.random(len(targets))
+        hidden = np.where(fate < 0.8, self._encoder.mask, targets)
+        swapped = (fate >= 0.8) & (fate < 0.9)
+        hidden[swapped] = self._random.choice(self._plain, size=int(swapped.sum()))
+        ids[chosen] = hidden
+        return _batch(ids, attention, np.flatnonzero(chosen), targets)
+
+
+def _batch(ids: Ints, attention: Ints, at: Ints, targets: Ints | None) -> Batch:
+    whole = bool(attention.all())
+    return Batch(
+        torch.from_numpy(ids),
+        None if whole else torch.from_numpy(attention),
+        torch.from_numpy(at),
+        None if targets is None else torch.from_numpy(targets),
+    )

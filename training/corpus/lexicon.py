@@ -1,0 +1,257 @@
+"""The word lists behind the generated sentences: `words/*.yaml`, read once.
+
+Items of a list are separated by commas. A list under `ranked` runs from the most to the least usual word,
+and a word's share falls with its place in the list; under `led` the first word is drawn half of the time
+besides; the items of a list under `even` are equally likely.
+
+    CorpusError(ValueError)
+    ├── WordFileError      a word file is missing something
+    ├── PatternError       a pattern cannot be read (slots.py)
+    └── UnknownReasonError no pattern has that reason (generator.py)
+"""
+
+import functools
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+WORDS_DIR = Path(__file__).parent / "words"
+RANK_OFFSET = 1.0  # place i (from 0) has weight 1 / (i + 1): the first of 25 words is drawn 26 % of the time
+MAX_REDRAWS = 12  # attempts to find a word that the sentence does not hold yet
+
+Pole = Literal["+", "-"]
+Form = Literal["singular", "plural", "mass"]
+
+
+class CorpusError(ValueError):
+    """A data file of the corpus, or a request to the generator, makes no sense."""
+
+
+class WordFileError(CorpusError):
+    """A word file is missing something."""
+
+    def __init__(self, where: str, *, problem: str) -> None:
+        super().__init__(f"{where}: {problem}. Correct the file under {WORDS_DIR.name}/ and try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class WordList:
+    """Words with how often each is drawn.
+
+    Attributes:
+        words: The items; one may hold spaces ("half marathon").
+        cumulative: Running sums of the weights, one for each item.
+    """
+
+    words: tuple[str, ...]
+    cumulative: tuple[float, ...]
+
+    def pick(self, rng: random.Random, *, used: Iterable[str] = ()) -> str:
+        """Draw a word, if possible one that is not in `used` (lower case)."""
+        word = self.words[0]
+        for _ in range(MAX_REDRAWS):
+            word = rng.choices(self.words, cum_weights=self.cumulative)[0]
+            if word.lower() not in used:
+                break
+        return word
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One thing that can be said of a product or a service, with the words of both poles."""
+
+    name: str
+    positive: WordList
+    negative: WordList
+    weight: float
+
+    def pole(self, pole: Pole) -> WordList:
+        """Return the words of one pole."""
+        return self.positive if pole == "+" else self.negative
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a product, with what can be wrong and what can be right about it."""
+
+    singular: str
+    plural: str | None
+    faults: WordList
+    strengths: WordList
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Products of one kind: which aspects apply to them, and which parts they have."""
+
+    name: str
+    aspects: frozenset[str]
+    parts: tuple[Part, ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product in the forms that exist: a shoe, shoes; trousers (no singular); sportswear (mass only)."""
+
+    singular: str | None
+    plural: str | None
+    mass: str | None
+    group: Group
+    weight: float
+    singular_weight: float
+
+    def form(self, form: Form) -> str | None:
+        """Return the product's name in one form, or None where English has none."""
+        return {"singular": self.singular, "plural": self.plural, "mass": self.mass}[form]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """All word files together."""
+
+    lists: Mapping[str, WordList]
+    aspects: Mapping[str, Aspect]
+    products: tuple[Product, ...]
+    aliases: Mapping[str, frozenset[str]]  # a family name such as "clothing" -> names of groups
+
+    @property
+    def product_aspects(self) -> frozenset[str]:
+        """Names of the aspects that at least one group of products has."""
+        return frozenset().union(*(product.group.aspects for product in self.products))
+
+    def groups_of(self, names: str) -> frozenset[str]:
+        """Resolve "footwear" or "tops|bags" to names of groups."""
+        found: set[str] = set()
+        for name in names.split("|"):
+            found |= self.aliases.get(name, frozenset({name}))
+        return frozenset(found)
+
+
+def _items(text: object, *, where: str) -> tuple[str, ...]:
+    if not isinstance(text, str):
+        raise WordFileError(where, problem="expected words separated by commas")
+    items = tuple(" ".join(item.split()) for item in text.split(","))
+    if "" in items:
+        raise WordFileError(where, problem="an item is empty; look for two commas in a row or one at the end")
+    if len({item.lower() for item in items}) < len(items):
+        twice = sorted({item for item in items if sum(item.lower() == other.lower() for other in items) > 1})
+        raise WordFileError(where, problem=f"listed twice: {', '.join(twice)}")
+    return items
+
+
+def _ranked(words: Sequence[str]) -> WordList:
+    return WordList(tuple(words), tuple(accumulate(1 / (place + RANK_OFFSET) for place in range(len(words)))))
+
+
+def _led(words: Sequence[str]) -> WordList:
+    ranked = _ranked(words)
+    others = ranked.cumulative[-1] - ranked.cumulative[0]
+    return WordList(tuple(words), tuple(others + total - ranked.cumulative[0] for total in ranked.cumulative))
+
+
+def _even(words: Sequence[str]) -> WordList:
+    return WordList(tuple(words), tuple(float(place + 1) for place in range(len(words))))
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse one of the data files, in C where libyaml is present (about ten times as fast)."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    with path.open(encoding="utf-8") as stream:
+        return yaml.load(stream, Loader=loader)  # noqa: S506 — both loaders are the safe ones
+
+
+def _read_aspects(path: Path) -> dict[str, Aspect]:
+    aspects = {}
+    for name, entry in read_yaml(path).items():
+        where = f"{path.name}, {name}"
+        aspects[name] = Aspect(
+            name=name,
+            positive=_ranked(_items(entry["positive"], where=where)),
+            negative=_ranked(_items(entry["negative"], where=where)),
+            weight=float(entry.get("weight", 1)),
+        )
+    return aspects
+
+
+def _read_parts(path: Path) -> dict[str, Part]:
+    parts = {}
+    for name, entry in read_yaml(path).items():
+        where = f"{path.name}, {name}"
+        parts[name] = Part(
+            singular=name,
+            plural=entry.get("plural"),
+            faults=_ranked(_items(entry["faults"], where=where)),
+            strengths=_ranked(_items(entry["strengths"], where=where)),
+        )
+    return parts
+
+
+def _read_products(
+    path: Path, *, aspects: Mapping[str, Aspect], parts: Mapping[str, Part]
+) -> tuple[Product, ...]:
+    products = []
+    for name, entry in read_yaml(path)["groups"].items():
+        where = f"{path.name}, {name}"
+        group_aspects = _items(entry["aspects"], where=where)
+        group_parts = _items(entry["parts"], where=where) if "parts" in entry else ()
+        unknown = [a for a in group_aspects if a not in aspects] + [p for p in group_parts if p not in parts]
+        if unknown:
+            raise WordFileError(where, problem=f"no such aspect or part: {', '.join(unknown)}")
+        group = Group(
+            name=name,
+            aspects=frozenset(group_aspects),
+            parts=tuple(parts[part] for part in group_parts),
+            weight=float(entry.get("weight", 1)),
+        )
+        items = _items(entry["items"], where=where)
+        shares = [1 / (place + RANK_OFFSET) for place in range(len(items))]
+        for item, share in zip(items, shares, strict=True):
+            singular, slash, plural = item.partition("/")
+            products.append(
+                Product(
+                    singular=singular if slash and singular else None,
+                    plural=plural or None,
+                    mass=None if slash else item,
+                    group=group,
+                    weight=group.weight * share / sum(shares),
+                    singular_weight=group.weight * share / sum(shares) * float(entry.get("singular", 1)),
+                )
+            )
+    return tuple(products)
+
+
+def _read_lists(folder: Path) -> dict[str, WordList]:
+    lists: dict[str, WordList] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        content = read_yaml(path)
+        for kind, build in (("led", _led), ("ranked", _ranked), ("even", _even)):
+            for name, text in content.get(kind, {}).items():
+                if name in lists:
+                    raise WordFileError(f"{path.name}, {name}", problem="this list exists already")
+                lists[name] = build(_items(text, where=f"{path.name}, {name}"))
+    return lists
+
+
+@functools.cache
+def load_lexicon() -> Lexicon:
+    """Read every word file; the answer is kept, so only the first call takes time (about 20 ms).
+
+    Raises:
+        WordFileError: A file names an aspect or part that does not exist, or lists a word twice.
+    """
+    aspects = _read_aspects(WORDS_DIR / "products" / "aspects.yaml")
+    parts = _read_parts(WORDS_DIR / "products" / "parts.yaml")
+    products_path = WORDS_DIR / "products" / "products.yaml"
+    families = read_yaml(products_path)["families"]
+    return Lexicon(
+        lists=_read_lists(WORDS_DIR),
+        aspects=aspects,
+        products=_read_products(products_path, aspects=aspects, parts=parts),
+        aliases={name: frozenset(_items(text, where=name)) for name, text in families.items()},
+    )

@@ -1,0 +1,183 @@
+"""The pattern language: text with slots, compiled once, written many times.
+
+    {city}             a word from the list `city`; two slots of a sentence never take the same word
+    {city#a}           the same word wherever `#a` is written
+    {products}         a product in the plural; {product} in the singular; {goods} plural or mass noun
+    {products:tops}    only from that group or family; several as {products:tops|bags}
+    {products#2}       a second, different product; every other mention is the same product
+    {are/is}           agrees with the product: plural form / singular form
+    {part}, {parts}    a part of the product, with {fault} and {strength} for what is wrong or right about it
+    {comfort:+}        a word of the aspect's positive pole, {comfort:-} of the negative one
+    {attribute:+}      a word of any aspect that applies to the product, a new aspect each time
+    {same:-}           a word of the aspect used last, for contrasts
+    [ … ]              the focus: the one word that a query would mask
+
+"a" and "an" and the capital at the start of a sentence are set to fit while a sentence is written.
+"""
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate, combinations_with_replacement
+from typing import Literal
+
+from training.corpus.lexicon import Aspect, CorpusError, Form, Lexicon, Product
+from training.corpus.slots import (
+    MAIN,
+    AgreementPiece,
+    AspectPiece,
+    Draft,
+    ListPiece,
+    PartPiece,
+    Piece,
+    ProductPiece,
+    TextPiece,
+    join,
+)
+
+_PIECE = re.compile(r"(\{[^{}]*\}|\[|\])")
+_SLOT = re.compile(r"\{(?P<name>[a-z_]+)(?:#(?P<label>\w+))?(?::(?P<option>[a-z_|]+|[+-]))?\}")
+_AGREEMENT = re.compile(r"\{(?P<plural>[^{}/]+)/(?P<singular>[^{}/]+)\}")
+_WORD = re.compile(r"[\w'-]+")
+_PART_SLOTS = ("part", "parts", "fault", "strength")
+_FORMS: Mapping[str, tuple[Form, ...]] = {
+    "product": ("singular",),
+    "products": ("plural",),
+    "goods": ("plural", "mass"),
+}
+Weighted = tuple[tuple[Product, ...], tuple[float, ...]]
+
+
+class PatternError(CorpusError):
+    """A pattern cannot be read."""
+
+    def __init__(self, text: str, *, problem: str) -> None:
+        super().__init__(f"Pattern {text!r}: {problem}. Correct it in its file under patterns/.")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A compiled pattern.
+
+    Attributes:
+        pieces: What to write, in order.
+        focus: The pieces of the focus, as a half-open range; None if the pattern marks none.
+        literals: Lower-case words that the pattern itself contains; slots avoid them.
+        products: For each label, the products that fit all its slots, with running sums of their weights.
+    """
+
+    pieces: tuple[Piece, ...]
+    focus: tuple[int, int] | None
+    literals: frozenset[str]
+    products: Mapping[str, Weighted]
+
+    def write(self, rng: random.Random) -> tuple[str, tuple[int, int] | None]:
+        """Write one sentence; return it with the character span of its focus."""
+        draft = Draft(rng=rng, used=set(self.literals))
+        for label, (products, cumulative) in self.products.items():
+            taken = list(draft.products.values())
+            for _ in range(8):
+                draft.products[label] = rng.choices(products, cum_weights=cumulative)[0]
+                if draft.products[label] not in taken:
+                    break
+        text, start, end = "", 0, 0
+        for index, piece in enumerate(self.pieces):
+            words = piece.render(draft)
+            text = join(text, words)
+            if self.focus is not None and index == self.focus[0]:
+                start = len(text) - len(words)
+            if self.focus is not None and index == self.focus[1] - 1:
+                end = len(text)
+        return text, None if self.focus is None else (start, end)
+
+
+class TemplateCompiler:
+    """Compiles patterns against one lexicon."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._product_aspects = lexicon.product_aspects
+        groups = {product.group.name: product.group for product in lexicon.products}
+        self._aspects_of: dict[frozenset[str], tuple[tuple[Aspect, ...], tuple[float, ...]]] = {}
+        for one, other in combinations_with_replacement(groups.values(), 2):
+            shared = [a for name, a in lexicon.aspects.items() if name in one.aspects & other.aspects]
+            weights = tuple(accumulate(aspect.weight for aspect in shared))
+            self._aspects_of[frozenset({one.name, other.name})] = (tuple(shared), weights)
+
+    def compile(self, text: str) -> Template:
+        """Compile one pattern.
+
+        Raises:
+            PatternError: It names a list, aspect or group that does not exist, or marks its focus wrongly.
+        """
+        pieces: list[Piece] = []
+        marks: list[int] = []
+        for raw in _PIECE.split(text):
+            if raw in ("[", "]"):
+                marks.append(len(pieces))
+            elif raw.startswith("{"):
+                pieces.append(self._slot(raw, text))
+            elif raw:
+                pieces.append(TextPiece(raw))
+        if len(marks) not in (0, 2) or (marks and marks[0] == marks[1]):
+            raise PatternError(text, problem="the focus needs one [ and one ] with something between")
+        return Template(
+            pieces=tuple(pieces),
+            focus=(marks[0], marks[1]) if marks else None,
+            literals=frozenset(_WORD.findall(_PIECE.sub(" ", text).lower())),
+            products=self._products(text),
+        )
+
+    def _slot(self, raw: str, text: str) -> Piece:
+        if agreement := _AGREEMENT.fullmatch(raw):
+            return AgreementPiece(agreement["plural"], agreement["singular"])
+        slot = _SLOT.fullmatch(raw)
+        if slot is None:
+            raise PatternError(text, problem=f"{raw} is not a slot")
+        name, label, option = slot["name"], slot["label"], slot["option"]
+        if option in ("+", "-"):
+            named = self._lexicon.aspects.get(name)
+            if named is None and name not in ("attribute", "same"):
+                raise PatternError(text, problem=f"there is no aspect {name!r}")
+            pole: Literal["+", "-"] = "+" if option == "+" else "-"
+            return AspectPiece(pole, named, name == "same", self._aspects_of)
+        if name in _FORMS:
+            return ProductPiece(_FORMS[name], label or MAIN)
+        if name in _PART_SLOTS:
+            return PartPiece(name, name == "parts")
+        if name not in self._lexicon.lists:
+            raise PatternError(text, problem=f"there is no list {name!r}")
+        return ListPiece(self._lexicon.lists[name], label)
+
+    def _products(self, text: str) -> dict[str, Weighted]:
+        """Find, for each label, the products that every slot of the pattern allows."""
+        slots = list(_SLOT.finditer(text))
+        labels = [slot["label"] or MAIN for slot in slots if slot["name"] in _FORMS]
+        about_main = {"attribute", *_PART_SLOTS}
+        if _AGREEMENT.search(text) or any(slot["name"] in about_main for slot in slots):
+            labels.append(MAIN)
+        found = {}
+        for label in dict.fromkeys(labels):
+            fitting = [p for p in self._lexicon.products if self._fits(p, slots, label)]
+            if not fitting:
+                raise PatternError(text, problem="no product fits all of its slots")
+            singular = any(s["name"] == "product" and (s["label"] or MAIN) == label for s in slots)
+            weights = (product.singular_weight if singular else product.weight for product in fitting)
+            found[label] = (tuple(fitting), tuple(accumulate(weights)))
+        return found
+
+    def _fits(self, product: Product, slots: list[re.Match[str]], label: str) -> bool:
+        return all(self._allows(product, slot, label) for slot in slots)
+
+    def _allows(self, product: Product, slot: re.Match[str], label: str) -> bool:
+        name, option = slot["name"], slot["option"]
+        if name in _FORMS and (slot["label"] or MAIN) == label:
+            if option and product.group.name not in self._lexicon.groups_of(option):
+                return False
+            return any(product.form(form) for form in _FORMS[name])
+        if name in _PART_SLOTS and label == MAIN:
+            return any(part.plural or name != "parts" for part in product.group.parts)
+        if option in ("+", "-") and name in self._product_aspects:
+            return name in product.group.aspects
+        return True

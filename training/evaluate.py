@@ -1,0 +1,205 @@
+"""Metrics of a model version on suites, texts and voted queries; judged on the exported model.
+
+`wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered. Words that
+the model cannot say as one token are left out, and cases that lose one side by it are counted as skipped.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.encoder import MASK_PATTERN, Encoded
+from training.errors import SuiteError
+from training.fill_model import FillModel, Floats
+
+SUITES = Path(__file__).parent / "suites"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of a suite."""
+
+    text: str
+    wanted: tuple[str, ...]
+    unwanted: tuple[str, ...]
+    category: str
+
+    @property
+    def group(self) -> str:
+        """The category up to the first underscore."""
+        return self.category.split("_", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseScore:
+    """How a model did on one mask. `unwanted_at_10` and the like are counts."""
+
+    group: str
+    wanted_share: float
+    hit_at_1: bool
+    hit_at_5: bool
+    hit_at_10: bool
+    unwanted_at_5: int
+    unwanted_at_10: int
+    wanted_at_5: int
+
+
+def read_suite(path: Path) -> list[Case]:
+    """The cases of a suite file.
+
+    Raises:
+        SuiteError: the file or one of its lines cannot be read; says which line.
+    """
+    cases = []
+    for number, row in _lines(path):
+        text, wanted, unwanted = row.get("text"), row.get("wanted", []), row.get("unwanted", [])
+        if not isinstance(text, str) or not MASK_PATTERN.search(text):
+            raise SuiteError(path, "there is no text with a [MASK]", line=number)
+        if not _are_words(wanted) or not _are_words(unwanted):
+            raise SuiteError(path, "wanted and unwanted must be lists of words", line=number)
+        cases.append(Case(text, tuple(wanted), tuple(unwanted), str(row.get("category", "all"))))
+    return cases
+
+
+def read_texts(path: Path) -> list[str]:
+    """The texts of a file of {"text"} lines.
+
+    Raises:
+        SuiteError: the file or one of its lines cannot be read; says which line.
+    """
+    texts = []
+    for number, row in _lines(path):
+        if not isinstance(row.get("text"), str) or not row["text"].strip():
+            raise SuiteError(path, "there is no text", line=number)
+        texts.append(row["text"])
+    return texts
+
+
+def score_cases(model: FillModel, cases: Sequence[Case]) -> list[CaseScore | None]:
+    """One score a case, at its first mask; None where the model can say no wanted or no unwanted word."""
+    rows = model.log_probabilities([model.encoder.encode(case.text) for case in cases])
+    return [_score(model, case, logs[0]) for case, logs in zip(cases, rows, strict=True)]
+
+
+def summary(scores: Iterable[CaseScore | None]) -> dict[str, Any]:
+    """Means over the cases that were scored, in the shape that `evaluate --json` prints."""
+    all_scores = list(scores)
+    scored = [score for score in all_scores if score is not None]
+    mean: dict[str, Any] = {"cases": len(scored), "skipped": len(all_scores) - len(scored)}
+    for name in ("wanted_share", "hit_at_1", "hit_at_5", "unwanted_at_10"):
+        mean[name] = round(float(np.mean([getattr(s, name) for s in scored])), 4) if scored else None
+    return mean
+
+
+def evaluate(model: FillModel, cases: Sequence[Case], texts: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything `evaluate --json` prints: all cases, each group, and the texts' pseudo-perplexity."""
+    scores = score_cases(model, cases)
+    groups = sorted({case.group for case in cases})
+    return {
+        "version": model.version,
+        "all": summary(scores),
+        "groups": {
+            group: summary(s for s, case in zip(scores, cases, strict=True) if case.group == group) for group in groups
+        },
+        "pseudo_perplexity": round(pseudo_perplexity(model, texts), 4) if texts else None,
+    }
+
+
+def pseudo_perplexity(model: FillModel, texts: Sequence[str]) -> float:
+    """exp(−mean log-probability of a whitespace word), each word hidden in turn.
+
+    Salazar et al. 1910.14659, with the pieces of a word scored left to right while those to the right stay hidden
+    (PLL-word-l2r, Kauf & Ivanova 2305.10588). Per word, so that vocabularies compare. Smaller is better.
+    """
+    queries: list[Encoded] = []
+    targets: list[int] = []
+    words = 0
+    for text in texts:
+        ids, starts = model.encoder.words_of(text)
+        words += len(starts)
+        for positions in starts:
+            for index, position in enumerate(positions):
+                hidden = list(ids)
+                for later in positions[index:]:
+                    hidden[later] = model.encoder.mask
+                queries.append(Encoded(tuple(hidden), (position,)))
+                targets.append(ids[position])
+    total = 0.0
+    for start in range(0, len(queries), 512):  # bounds the memory: 512 rows of the vocabulary
+        part = queries[start : start + 512]
+        for logs, target in zip(model.log_probabilities(part), targets[start : start + 512], strict=True):
+            total += float(logs[0, target])
+    return float(np.exp(-total / max(words, 1)))
+
+
+def drift(model: FillModel, reference: FillModel, queries: Sequence[str]) -> tuple[float, float]:
+    """Mean KL(reference ‖ model) in nats and mean share of the reference's ten best words kept, over queries.
+
+    Raises:
+        ValueError: the two have other vocabularies.
+    """
+    theirs = reference.log_probabilities([reference.encoder.encode(q) for q in queries])
+    ours = model.log_probabilities([model.encoder.encode(q) for q in queries])
+    divergence, kept = [], []
+    for before, after in zip(theirs, ours, strict=True):
+        if before.shape != after.shape:
+            raise ValueError("drift needs two models of one vocabulary")
+        divergence.extend((np.exp(before) * (before - after)).sum(axis=-1))
+        for row_before, row_after in zip(before, after, strict=True):
+            kept.append(len(set(reference.best(row_before, 10)) & set(model.best(row_after, 10))) / 10)
+    return float(np.mean(divergence)), float(np.mean(kept))
+
+
+def _score(model: FillModel, case: Case, logs: Floats) -> CaseScore | None:
+    wanted, unwanted = _tokens(model, case.wanted), _tokens(model, case.unwanted)
+    if not len(wanted) or not len(unwanted):
+        return None
+    p_wanted, p_unwanted = float(np.exp(logs[wanted]).sum()), float(np.exp(logs[unwanted]).sum())
+    rank_wanted, rank_unwanted = ranks(model, logs, wanted), ranks(model, logs, unwanted)
+    return CaseScore(
+        group=case.group,
+        wanted_share=p_wanted / max(p_wanted + p_unwanted, 1e-30),
+        hit_at_1=bool((rank_wanted < 1).any()),
+        hit_at_5=bool((rank_wanted < 5).any()),
+        hit_at_10=bool((rank_wanted < 10).any()),
+        unwanted_at_5=int((rank_unwanted < 5).sum()),
+        unwanted_at_10=int((rank_unwanted < 10).sum()),
+        wanted_at_5=int((rank_wanted < 5).sum()),
+    )
+
+
+def ranks(model: FillModel, logs: Floats, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Places of tokens among the words that may be offered, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
+    better: npt.NDArray[np.int64] = (logs[model.offered][None, :] > logs[tokens][:, None]).sum(axis=1)
+    return better
+
+
+def _tokens(model: FillModel, words: Sequence[str]) -> npt.NDArray[np.int64]:
+    found = {token for word in words if (token := model.token_of(word)) is not None}
+    return np.asarray(sorted(found), dtype=np.int64)
+
+
+def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(path, f"it cannot be read ({error})") from error
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise SuiteError(path, f"this is no JSON ({error.msg})", line=number) from error
+        if not isinstance(row, dict):
+            raise SuiteError(path, "this is no JSON object", line=number)
+        yield number, row
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)

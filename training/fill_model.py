@@ -1,0 +1,144 @@
+"""What serves and what the gate judges: one ONNX Runtime session and a tokenizer; no torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from tokenizers import Tokenizer
+
+from training.encoder import MASK, Encoded, Encoder, completed, finished
+from training.errors import CorruptVersionError
+
+MAX_BATCH_TOKENS = 4096  # padded tokens a forward: bounds the memory of a batch
+MAX_BATCH_MASKS = 128  # rows of vocabulary-wide logits a forward: 128 × 30,522 × 4 bytes = 15 MB
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One word for one mask: its token id, its probability in [0, 1], and the query completed with it."""
+
+    word: str
+    token: int
+    score: float
+    sequence: str
+
+
+class FillModel:
+    """A model version ready to answer. Not thread-safe for speed: one thread should own it."""
+
+    def __init__(self, folder: Path, *, version: str | None = None, threads: int = 0) -> None:
+        """Load `model.onnx`, `tokenizer.json` and `vocabulary.json` from a folder.
+
+        Args:
+            folder: a version's folder, finished or not.
+            version: its name; the folder's name when None.
+            threads: threads of one forward; 0: one per core.
+
+        Raises:
+            CorruptVersionError: a file is missing or cannot be read.
+        """
+        self.version = version or folder.name
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Workers that spin while nothing is asked would take a core from the bot for ever.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            vocabulary = json.loads((folder / "vocabulary.json").read_text())
+            self.precision = str(vocabulary["precision"])
+            self.offered = np.asarray(vocabulary["offered"], dtype=np.int64)  # (offered,) token ids
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self.encoder = Encoder(tokenizer, max_tokens=int(vocabulary["max_tokens"]))
+            self._session = ort.InferenceSession(
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001  onnxruntime and tokenizers raise plain Exceptions
+            raise CorruptVersionError(self.version, f"it cannot be loaded ({error})") from error
+        self._is_offered = np.zeros(max(self.encoder.words) + 1, dtype=bool)
+        self._is_offered[self.offered] = True
+
+    def token_of(self, word: str) -> int | None:
+        """The token that says this word on its own, if it is one that may be offered."""
+        for spelling in (word, word.lower()):
+            token = self.encoder.ids.get(spelling)
+            if token is not None and self._is_offered[token]:
+                return token
+        return None
+
+    def word_of(self, token: int) -> str:
+        """The word of a token."""
+        return self.encoder.words[token]
+
+    def log_probabilities(self, encoded: Sequence[Encoded]) -> list[Floats]:
+        """Natural-log probabilities over the vocabulary at the masks: one (masks, vocabulary) array a query."""
+        rows: list[Floats] = [np.empty((0, 0), dtype=np.float32)] * len(encoded)
+        for batch in self._batches(encoded):
+            width = max(len(encoded[i].ids) for i in batch)
+            ids = np.full((len(batch), width), self.encoder.pad, dtype=np.int64)  # (batch, tokens)
+            attention = np.zeros((len(batch), width), dtype=np.int32)  # (batch, tokens)
+            at: list[int] = []
+            for row, i in enumerate(batch):
+                ids[row, : len(encoded[i].ids)] = encoded[i].ids
+                attention[row, : len(encoded[i].ids)] = 1
+                at.extend(row * width + position for position in encoded[i].masks)
+            feed = {"input_ids": ids, "attention_mask": attention, "mask_at": np.asarray(at, dtype=np.int64)}
+            logits = self._session.run(["logits"], feed)[0]  # (masks, vocabulary)
+            logits -= logits.max(axis=-1, keepdims=True)
+            logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+            taken = 0
+            for i in batch:
+                rows[i] = logits[taken : taken + len(encoded[i].masks)]
+                taken += len(encoded[i].masks)
+        return rows
+
+    def fill(self, queries: Sequence[str], *, top: int) -> list[list[list[Candidate]]]:
+        """The `top` best words for every mask of every query, best first; masks are filled independently.
+
+        Raises:
+            QueryTooLongError: a query has more word pieces than the model reads.
+        """
+        filled = []
+        rows = self.log_probabilities([self.encoder.encode(query) for query in queries])
+        for query, logs in zip(queries, rows, strict=True):
+            text = finished(query)
+            masks = []
+            for index, row in enumerate(logs):
+                others = [MASK] * len(logs)
+                candidates = []
+                for token in self.best(row, top):
+                    word, score = self.encoder.words[token], float(np.exp(row[token]))
+                    sequence = completed(text, [*others[:index], word, *others[index + 1 :]])
+                    candidates.append(Candidate(word, token, score, sequence))
+                masks.append(candidates)
+            filled.append(masks)
+        return filled
+
+    def best(self, row: Floats, top: int) -> list[int]:
+        """The `top` likeliest tokens that may be offered, best first; ties go to the lower id."""
+        scores = row[self.offered]
+        top = min(top, len(scores))
+        part = np.argpartition(-scores, top - 1)[:top]
+        order = part[np.lexsort((self.offered[part], -scores[part]))]
+        return [int(token) for token in self.offered[order]]
+
+    def _batches(self, encoded: Sequence[Encoded]) -> list[list[int]]:
+        """Indices in batches of similar length, each within the token and the mask budget."""
+        batches: list[list[int]] = []
+        width = masks = 0
+        for i in sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids)):
+            if not encoded[i].masks:
+                continue
+            width = max(width, len(encoded[i].ids))
+            masks += len(encoded[i].masks)
+            full = batches and ((len(batches[-1]) + 1) * width > MAX_BATCH_TOKENS or masks > MAX_BATCH_MASKS)
+            if not batches or full:
+                batches.append([])
+                width, masks = len(encoded[i].ids), len(encoded[i].masks)
+            batches[-1].append(i)
+        return batches

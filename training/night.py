@@ -1,0 +1,174 @@
+"""One night: what `pipeline.run_night` does between opening and closing its row."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from storage import runs
+from storage.feedback import count_votes
+from training import gate, model, retraining_set
+from training.corpus.generator import generate
+from training.errors import RegistryError, RunEndedError
+from training.fill_model import FillModel
+from training.fine_tune import fine_tune
+from training.judging import changes, judge
+from training.outcome import Outcome
+from training.progress import Progress
+from training.records import Records
+from training.registry import SERVED_FILES, Registry
+from training.retraining_set import RetrainingSet
+from training.settings import NightSettings, Settings
+from training.trainer import Point
+from training.uptrain_checks import ChecksReport, run_checks
+from training.versions import card_of, denied_words, write_files
+
+ANCHOR_REASONS = ("complaint", "negation", "contrast", "comparison", "size", "price")
+REPLAY_SENTENCES, ANCHOR_SENTENCES = 6000, 4000
+
+
+class Night:
+    """The steps of a run on votes, over what they all need."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        night: NightSettings,
+        registry: Registry,
+        records: Records,
+        progress: Progress,
+        *,
+        run_id: int,
+    ) -> None:
+        """Take what the steps need; nothing is read yet."""
+        self._settings, self._night = settings, night
+        self._registry, self._records, self._progress = registry, records, progress
+        self._run_id = run_id
+
+    def learn(self, *, is_nightly: bool, as_of: datetime, may_promote: Callable[[], bool]) -> Outcome:
+        """Votes → outcome. Promotes when the gate says so and `may_promote()` still does.
+
+        Raises:
+            TrainingError: the run could not be done, or was ended from outside.
+        """
+        checks = self._check(as_of)
+        chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
+        report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
+        if reason := self._reason_to_skip(chosen, checks, is_nightly=is_nightly):
+            return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
+        retraining_set.write(chosen, self._folder)
+        self._records.call(runs.note, self._run_id, retraining_set_hash=chosen.hash)
+        return self._train_and_judge(chosen, report, as_of=as_of, may_promote=may_promote)
+
+    @property
+    def _folder(self) -> Path:
+        folder = self._settings.home / "runs" / f"{self._run_id:05d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _check(self, as_of: datetime) -> ChecksReport:
+        self._progress.step("checking the votes")
+        return run_checks(
+            self._settings.url,
+            self._folder / "uptrain",
+            as_of=as_of,
+            min_voters=self._settings.needed_voters,
+            denied=denied_words(),
+        )
+
+    def _reason_to_skip(self, chosen: RetrainingSet, checks: ChecksReport, *, is_nightly: bool) -> str | None:
+        needed = self._settings.needed_judgements
+        if chosen.judgements < needed:
+            return (
+                f"There are {chosen.judgements} judged words from {checks.votes} votes; a run needs {needed} "
+                f"(a word is judged when {self._settings.needed_voters} or more people voted on it and they agree)."
+            )
+        if not is_nightly:
+            return None
+        paused = self._records.call(runs.paused_since)
+        if paused is None:
+            return None
+        fresh = self._records.call(count_votes, since=paused)
+        if fresh >= needed:
+            return None
+        return (
+            f"Nightly promotion is paused since the rollback of {paused:%Y-%m-%d %H:%M} UTC: {fresh} of {needed} new "
+            "votes since. An admin can end the pause with `!resume`."
+        )
+
+    def _train_and_judge(
+        self, chosen: RetrainingSet, report: dict[str, Any], *, as_of: datetime, may_promote: Callable[[], bool]
+    ) -> Outcome:
+        registry = self._registry
+        domain, champion = registry.domain(), registry.champion()
+        assert domain is not None
+        assert champion is not None
+        self._progress.step("loading the domain model")
+        registry.verify(domain)
+        before = FillModel(registry.path(domain))
+        serving = before if champion == domain else self._load_champion(champion, before)
+        challenger = model.load(registry.path(domain), base=domain)
+        points = self._fine_tune(challenger, chosen, before)
+        self._progress.step("exporting the new model")
+        with registry.draft() as draft:
+            after = write_files(challenger, draft)
+            verdict, metrics = judge(
+                chosen,
+                domain=before,
+                champion=serving,
+                challenger=after,
+                rolled_back=self._records.call(runs.rolled_back_hashes),
+                progress=self._progress,
+            )
+            report = {**report, "metrics": metrics, "changes": changes(serving, after, chosen)}
+            card = card_of(
+                draft,
+                kind="night",
+                base=registry.card(domain).base,
+                parent=domain,
+                champion=champion,
+                run_id=self._run_id,
+                recipe="likelihood + unlikelihood, KL replay, anchors",
+                retraining_set_hash=chosen.hash,
+                as_of=as_of,
+                settings=self._night.model_dump(),
+                metrics={**metrics, "loss": [[p.step, round(p.loss, 4)] for p in points]},
+                verdict=verdict.to_json(),
+            )
+            registry.commit(draft, card)
+        return self._settle(draft.version, verdict, report, may_promote)
+
+    def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
+        """The champion; the domain model in its place when it is damaged, so that the next night mends that."""
+        try:
+            self._registry.verify(champion, only=SERVED_FILES)
+            return FillModel(self._registry.path(champion))
+        except RegistryError:
+            return domain
+
+    def _fine_tune(self, challenger: model.MaskedLm, chosen: RetrainingSet, before: FillModel) -> list[Point]:
+        seed = self._night.seed
+        return fine_tune(
+            challenger,
+            chosen.train,
+            token_of=before.token_of,
+            offered=[int(token) for token in before.offered],
+            replay=[s.text for s in generate(REPLAY_SENTENCES, seed=seed)],
+            anchors=[s.query for s in generate(ANCHOR_SENTENCES, seed=seed, reasons=ANCHOR_REASONS) if s.focus],
+            settings=self._night,
+            device=model.pick_device(self._settings.device),
+            progress=self._progress,
+        )
+
+    def _settle(
+        self, version: str, verdict: gate.Verdict, report: dict[str, Any], may_promote: Callable[[], bool]
+    ) -> Outcome:
+        """Point the champion at what passed, after one last look whether the run may still act."""
+        if not verdict.is_promotable:
+            sentence = f"{version} was not promoted: {'; '.join(verdict.failures)}."
+            return Outcome("rejected", sentence, version, verdict.to_json(), report)
+        self._records.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
+        if not may_promote():
+            raise RunEndedError
+        self._registry.promote(version)
+        return Outcome("promoted", f"{version} is the new champion.", version, verdict.to_json(), report)

@@ -1,0 +1,178 @@
+"""The run: votes → judgements → retraining set → fine-tune → judge → gate → registry. Each step one call.
+
+    init     a first version: the base model, or the starter where none can be had
+    domain   base → the team's domain model
+    night    domain model + votes → challenger → promoted, rejected or skipped
+
+One run at a time, by a file lock. Whatever happens, the row in `runs` says so, and the champion only ever moves
+after everything else is on the disk.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+import structlog
+from filelock import FileLock, Timeout
+
+from storage import runs
+from training.errors import NoChampionError, RunEndedError, RunInProgressError, TrainingError
+from training.outcome import Outcome
+from training.progress import Progress
+from training.records import Records, now
+from training.registry import Registry
+from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings | None = None) -> Outcome:
+    """Make the first version, unless there is a champion: the base model, or the starter when there is none.
+
+    Raises:
+        TrainingError: the base cannot be loaded, the registry cannot be written, or a run is in progress.
+    """
+    registry = Registry(settings.models_dir)
+    with run_lock(settings):
+        if (champion := registry.champion()) is not None and champion in registry.versions():
+            return Outcome("done", f"{champion} serves already.", champion)
+        version = _install(settings, registry, progress, starter or StarterSettings())
+        registry.set_domain(version)
+        registry.promote(version)
+    return Outcome("done", f"{version} serves.", version)
+
+
+def run_domain(
+    settings: Settings, progress: Progress, *, trigger: str, domain: DomainSettings | None = None
+) -> Outcome:
+    """Train the team's domain model from the base, and start every night from it.
+
+    It also becomes champion while the champion has learnt from no votes; else the next night brings the votes to it.
+    """
+    domain = domain or DomainSettings()
+    registry = Registry(settings.models_dir)
+    with run_lock(settings), Records(settings.url) as records:
+        with _recorded(records, registry, trigger, progress) as run:
+            from training.domain import train_domain
+
+            version = train_domain(settings, registry, domain, progress, run_id=run.id)
+            run.stop_if_closed()
+            registry.set_domain(version)
+            champion = registry.champion()
+            if champion is None or registry.card(champion).kind != "night":
+                registry.promote(version)
+            registry.prune(settings.keep_versions)
+            run.outcome = Outcome("promoted", f"Every night now starts from the domain model {version}.", version)
+        return run.outcome
+
+
+def run_night(
+    settings: Settings,
+    progress: Progress,
+    *,
+    trigger: str,
+    night: NightSettings | None = None,
+    as_of: datetime | None = None,
+) -> Outcome:
+    """Learn from every surviving vote up to `as_of`, and promote what passes the gate.
+
+    Raises:
+        TrainingError: it could not be done; the row says why and the champion is unchanged.
+        StorageError: the database cannot be used.
+    """
+    from training.night import Night
+
+    registry = Registry(settings.models_dir)
+    if registry.domain() is None or registry.champion() is None:
+        raise NoChampionError
+    with run_lock(settings), Records(settings.url) as records:
+        with _recorded(records, registry, trigger, progress) as run:
+            work = Night(settings, night or NightSettings(), registry, records, progress, run_id=run.id)
+            run.outcome = work.learn(is_nightly=trigger == "nightly", as_of=as_of or now(), may_promote=run.is_open)
+        registry.prune(settings.keep_versions)
+        return run.outcome
+
+
+@contextlib.contextmanager
+def run_lock(settings: Settings) -> Iterator[None]:
+    """Hold `run.lock`; it is let go when the process ends, however it ends.
+
+    Raises:
+        RunInProgressError: another run holds it.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunInProgressError from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class _Run:
+    """The open row of a run."""
+
+    def __init__(self, records: Records, run_id: int) -> None:
+        self.id = run_id
+        self.outcome = Outcome("failed", "The run did not come to an end.")
+        self._records = records
+
+    def is_open(self) -> bool:
+        return self._records.call(runs.is_open, self.id)
+
+    def stop_if_closed(self) -> None:
+        if not self.is_open():
+            raise RunEndedError
+
+
+@contextlib.contextmanager
+def _recorded(records: Records, registry: Registry, trigger: str, progress: Progress) -> Iterator[_Run]:
+    """Open a row, and finish it whatever happens in between."""
+    for stale in records.call(runs.repair, champion=registry.champion(), now=now()):
+        log.warning("run.repaired", run_id=stale.id, trigger=stale.trigger)
+    run_id = records.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())
+    run = _Run(records, run_id)
+    progress.event("opened", run_id=run_id)
+    try:
+        yield run
+    except BaseException as error:
+        sentence = str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"
+        records.call(
+            runs.finish_run, run_id, "failed", finished_at=now(), verdict={"reasons": [sentence or "it was stopped"]}
+        )
+        raise
+    outcome = run.outcome
+    records.call(
+        runs.finish_run, run_id, outcome.status, finished_at=now(), verdict=outcome.verdict, report=outcome.report
+    )
+
+
+def _install(settings: Settings, registry: Registry, progress: Progress, starter: StarterSettings) -> str:
+    """Write the first version. torch is imported here, so that commands that need none start at once."""
+    progress.step("looking for the base model")
+    from training.bases import find_base
+
+    folder = find_base(settings.base_model)
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    from training import model
+    from training.starter import train_starter
+    from training.versions import write_version
+
+    if folder is not None:
+        progress.step(f"loading {settings.base_model}")
+        base = model.load(folder, base=settings.base_model)
+        return write_version(registry, base, kind="base", base=settings.base_model, settings={})
+    trained, points = train_starter(starter, device=model.pick_device(settings.device), progress=progress)
+    return write_version(
+        registry,
+        trained,
+        kind="starter",
+        base="starter",
+        recipe="from scratch on generated sentences",
+        settings=starter.model_dump(),
+        metrics={"loss": [[point.step, round(point.loss, 4)] for point in points]},
+    )

@@ -1,0 +1,102 @@
+"""Progress of a run: bars for a person at a terminal, JSON lines for the bot."""
+
+import json
+import sys
+import time
+from typing import Any, Protocol, TextIO
+
+from tqdm import tqdm
+
+REPORT_EVERY_S = 0.5
+
+
+class Progress(Protocol):
+    """Where a run says how far it is."""
+
+    def step(self, name: str, total: int = 0) -> None:
+        """Begin a step; `total` units of work, 0 when they cannot be counted."""
+
+    def advance(self, units: int = 1, **figures: float) -> None:
+        """So many more units are done."""
+
+    def event(self, name: str, **values: Any) -> None:
+        """Something that the one who waits should know."""
+
+
+class Silent:
+    """No progress at all, for tests."""
+
+    def step(self, name: str, total: int = 0) -> None:
+        """Say nothing."""
+
+    def advance(self, units: int = 1, **figures: float) -> None:
+        """Say nothing."""
+
+    def event(self, name: str, **values: Any) -> None:
+        """Say nothing."""
+
+
+class TerminalProgress:
+    """One bar a step on standard error."""
+
+    def __init__(self) -> None:
+        """Start without a bar."""
+        self._bar: tqdm[Any] | None = None
+
+    def step(self, name: str, total: int = 0) -> None:
+        """Finish the bar before and start one."""
+        self.close()
+        if total:
+            self._bar = tqdm(total=total, desc=name, leave=True, file=sys.stderr, dynamic_ncols=True)
+        else:
+            sys.stderr.write(f"{name} …\n")
+
+    def advance(self, units: int = 1, **figures: float) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(units)
+            if figures:
+                self._bar.set_postfix({k: f"{v:.3g}" for k, v in figures.items()}, refresh=False)
+
+    def event(self, name: str, **values: Any) -> None:
+        """Say nothing: the command prints its own outcome."""
+
+    def close(self) -> None:
+        """Finish the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class JsonProgress:
+    """One JSON object a line on `stream`, at most one every `REPORT_EVERY_S` for the same step."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
+        self._stream = stream
+        self._name, self._total, self._done = "", 0, 0
+        self._last = 0.0
+
+    def step(self, name: str, total: int = 0) -> None:
+        """Begin a step."""
+        self._name, self._total, self._done = name, total, 0
+        self._report({})
+
+    def advance(self, units: int = 1, **figures: float) -> None:
+        """Count, and report now and then."""
+        self._done += units
+        if self._done >= self._total or time.monotonic() - self._last >= REPORT_EVERY_S:
+            self._report(figures)
+
+    def event(self, name: str, **values: Any) -> None:
+        """Report at once."""
+        self._write({"event": name, **values})
+
+    def _report(self, figures: dict[str, float]) -> None:
+        self._last = time.monotonic()
+        line = {"event": "progress", "step": self._name, "done": self._done, "total": self._total}
+        self._write({**line, **{k: round(v, 4) for k, v in figures.items()}})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()

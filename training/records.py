@@ -1,0 +1,51 @@
+"""The database as the run sees it: the same functions, called without `await`."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from storage.database import Database
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Records:
+    """An open database with an event loop of its own; a context manager."""
+
+    def __init__(self, url: str) -> None:
+        """Remember the URL; `with` opens it."""
+        self._url = url
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> "Records":
+        """Open and migrate the database."""
+        self._database = self._runner.run(Database.open(self._url))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the database and the loop."""
+        self._runner.run(self._database.close())
+        self._runner.close()
+
+    def call(
+        self,
+        function: Callable[Concatenate[Database, P], Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run one of storage's functions on this database."""
+        return self._runner.run(function(self._database, *args, **kwargs))
+
+    def run(self, coroutine_of: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+        """Run anything that needs the database."""
+        return self._runner.run(coroutine_of(self._database))
+
+
+def now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)

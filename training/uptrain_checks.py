@@ -1,0 +1,323 @@
+"""The only UpTrain import: votes from the database → quality flags → judgements → weights, and the report on them.
+
+A real `CheckSet` with operators of our own. UpTrain's pitfalls that shape this file: `setup()` empties its logs
+folder, so every run has a fresh one; a run without rows raises, so that case is answered before; it reads bare
+environment variables, so its settings are made under a clean environment; row-wise Python is slow, so all is polars.
+"""
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from loguru import logger
+
+from storage.database import Database
+from storage.feedback import votes_until
+from training.judgements import Judgement, judge
+
+logger.disable("uptrain")
+
+from uptrain.framework import Check, CheckSet, Settings, Signal  # noqa: E402  quiet before it is imported
+from uptrain.operators import ColumnOp, TransformOp, register_op  # noqa: E402
+
+SCHEMA = {
+    "prediction_id": pl.Int64,
+    "query": pl.Utf8,
+    "query_hash": pl.Utf8,
+    "mask_index": pl.Int64,
+    "word": pl.Utf8,
+    "voter_id": pl.Utf8,  # 64-bit ids do not survive a trip through JSON as numbers
+    "via": pl.Utf8,
+    "value": pl.Int64,
+    "cast_at": pl.Datetime("us", "UTC"),
+    "score": pl.Float64,
+    "model_version": pl.Utf8,
+}
+ITEM = ["query_hash", "mask_index", "word"]
+CONFIDENT, UNSURE = 0.30, 0.10  # scores of a bare model: sure of a word, unsure of it
+EDGE_CASE_WEIGHT = 2.0  # an edge case teaches more than what the model already knew
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksReport:
+    """What the checks made of the votes."""
+
+    judgements: list[Judgement]
+    votes: int = 0
+    voters: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)  # reason → votes
+    edge_cases: dict[str, int] = field(default_factory=dict)  # signal → judgements
+    approval: list[dict[str, Any]] = field(default_factory=list)  # one row a model version
+
+    def to_json(self) -> dict[str, Any]:
+        """For the run's report; the judgements themselves stand in the retraining set."""
+        return {
+            "votes": self.votes,
+            "voters": self.voters,
+            "judgements": len(self.judgements),
+            "rejected": self.rejected,
+            "edge_cases": self.edge_cases,
+            "approval": self.approval,
+        }
+
+
+@register_op
+class VotesSource(TransformOp):
+    """The votes in the database up to a time, with an explicit schema."""
+
+    database_url: str
+    as_of: datetime
+
+    def setup(self, settings: Settings) -> "VotesSource":
+        """Nothing to prepare."""
+        return self
+
+    def run(self) -> dict[str, Any]:
+        """Read them, oldest first."""
+        rows = asyncio.run(_votes(self.database_url, self.as_of))
+        columns = {name: [row[name] for row in rows] for name in SCHEMA}
+        columns["voter_id"] = [str(voter_id) for voter_id in columns["voter_id"]]
+        return {"output": pl.DataFrame(columns, schema=SCHEMA)}
+
+
+@register_op
+class LatestVote(TransformOp):
+    """One vote a voter on (query, mask, word): a menu beats a reaction, then the latest counts."""
+
+    def setup(self, settings: Settings) -> "LatestVote":
+        """Nothing to prepare."""
+        return self
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Keep that vote."""
+        chosen = data.with_columns((pl.col("via") != "reaction").alias("deliberate")).sort(
+            ["deliberate", "cast_at"], maintain_order=True
+        )
+        kept = chosen.unique(subset=[*ITEM, "voter_id"], keep="last", maintain_order=True)
+        return {"output": kept.drop("deliberate")}
+
+
+@register_op
+class QualityFlags(ColumnOp):
+    """The first failed rule of each vote in `flag`; empty where it is clean."""
+
+    denied: list[str] = []
+    max_chars: int = 2000
+
+    def setup(self, settings: Settings) -> "QualityFlags":
+        """Nothing to prepare."""
+        return self
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Flag."""
+        text, word = pl.col("query"), pl.col("word")
+        rest = text.str.replace_all(r"\[MASK\]", "").str.count_matches(r"[\p{L}]{2,}")
+        rules = [
+            ("no mask", ~text.str.contains(r"\[MASK\]")),
+            ("only masks", rest < 1),
+            ("too long", text.str.len_chars() > self.max_chars),
+            ("link or mention", text.str.contains(r"https?://|<[@#]")),
+            ("personal data", text.str.contains(r"\[(?:email|phone|number|mention)\]")),
+            ("not a word", ~word.str.contains(r"^[\p{L}]+(?:[-'’][\p{L}]+)*$")),  # noqa: RUF001
+            ("denied word", word.str.to_lowercase().is_in(pl.Series(self.denied, dtype=pl.Utf8))),
+            ("bad score", pl.col("score").is_not_null() & ~pl.col("score").is_between(0.0, 1.0)),
+        ]
+        flag = pl.lit("")
+        for reason, failed in reversed(rules):
+            flag = pl.when(failed).then(pl.lit(reason)).otherwise(flag)
+        return {"output": data.with_columns(flag.alias("flag"))}
+
+
+@register_op
+class Flagged(TransformOp):
+    """How many votes each quality flag rejected."""
+
+    def setup(self, settings: Settings) -> "Flagged":
+        """Nothing to prepare."""
+        return self
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Count."""
+        rejected = data.filter(pl.col("flag") != "").group_by("flag").agg(pl.len().alias("votes"))
+        return {"output": rejected.sort("flag")}
+
+
+@register_op
+class Consensus(TransformOp):
+    """Clean votes → one row a judgement, with its weight for and against."""
+
+    min_voters: int = 2
+
+    def setup(self, settings: Settings) -> "Consensus":
+        """Nothing to prepare."""
+        return self
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Judge."""
+        clean = data.filter(pl.col("flag") == "").sort([*ITEM, "voter_id"])
+        numbered = clean.with_columns(
+            (pl.struct(ITEM).rle_id()).cast(pl.Int64).alias("item"),
+            (pl.col("voter_id").rank("dense") - 1).cast(pl.Int64).alias("voter"),
+        )
+        consensus = judge(
+            numbered["item"].to_numpy(), numbered["voter"].to_numpy(), numbered["value"].to_numpy()
+        )
+        items = numbered.group_by("item", maintain_order=True).agg(
+            pl.col(["query", *ITEM]).first(), pl.col("score").mean(), pl.col("prediction_id").max()
+        )
+        items = items.with_columns(
+            pl.Series("up", consensus.up, dtype=pl.Float64),
+            pl.Series("down", consensus.down, dtype=pl.Float64),
+            pl.Series("voters", consensus.voters, dtype=pl.Int64),
+            pl.Series("judged", consensus.counts(min_voters=self.min_voters), dtype=pl.Boolean),
+        )
+        return {"output": items.filter(pl.col("judged")).drop("item", "judged", "prediction_id")}
+
+
+@register_op
+class EdgeCases(ColumnOp):
+    """Which judgements are worth more in training, and why: UpTrain's edge cases over `Signal`s."""
+
+    weight: float = EDGE_CASE_WEIGHT
+
+    def setup(self, settings: Settings) -> "EdgeCases":
+        """Nothing to prepare."""
+        return self
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Name the signals that hold, and set the weight."""
+        known = data.with_columns(
+            pl.col("score").fill_null(0.0), (pl.col("up") - pl.col("down")).alias("net")
+        )
+        hits = [
+            pl.when(pl.Series(signal.run(known), dtype=pl.Boolean)).then(pl.lit(name)).otherwise(pl.lit(""))
+            for name, signal in edge_signals().items()
+        ]
+        signals = pl.concat_list(hits).list.eval(pl.element().filter(pl.element() != "")).list.join("; ")
+        named = data.with_columns(signals.alias("signals"))
+        weight = pl.when(pl.col("signals") != "").then(self.weight).otherwise(1.0)
+        return {"output": named.with_columns(weight.alias("weight"))}
+
+
+@register_op
+class Approval(TransformOp):
+    """Share of 👍 a model version, with its 95 % Wilson interval."""
+
+    def setup(self, settings: Settings) -> "Approval":
+        """Nothing to prepare."""
+        return self
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Count."""
+        table = (
+            data.filter(pl.col("flag") == "")
+            .group_by("model_version")
+            .agg(pl.len().alias("votes"), (pl.col("value") == 1).mean().alias("approval"))
+            .sort("model_version")
+        )
+        p, n, z = pl.col("approval"), pl.col("votes"), 1.96
+        middle = p + z * z / (2 * n)
+        half = z * ((p * (1 - p) + z * z / (4 * n)) / n).sqrt()
+        return {
+            "output": table.with_columns(
+                ((middle - half) / (1 + z * z / n)).round(4).alias("low"),
+                ((middle + half) / (1 + z * z / n)).round(4).alias("high"),
+                p.round(4),
+            )
+        }
+
+
+def edge_signals() -> dict[str, Signal]:
+    """Boolean formulae over the columns of the judgements."""
+    return {
+        "confident but rejected": (Signal("score") >= CONFIDENT) & (Signal("net") < 0),
+        "unsure but liked": (Signal("score") < UNSURE) & (Signal("net") > 0),
+    }
+
+
+def run_checks(
+    database_url: str, folder: Path, *, as_of: datetime, min_voters: int, denied: list[str]
+) -> ChecksReport:
+    """Run the `CheckSet` over the votes up to `as_of`. Blocking; `folder` is emptied first.
+
+    Returns:
+        Judgements with their weights, and what was rejected and why.
+    """
+    source = VotesSource(database_url=database_url, as_of=as_of)
+    votes: pl.DataFrame = source.run()["output"]
+    if not len(votes):  # UpTrain raises on an empty source
+        return ChecksReport(judgements=[])
+    checks = CheckSet(
+        source=source,
+        preprocessors=[LatestVote(), QualityFlags(denied=denied)],
+        checks=[
+            Check("rejected", [Flagged()]),
+            Check("judgements", [Consensus(min_voters=min_voters), EdgeCases()]),
+            Check("approval", [Approval()]),
+        ],
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    with _clean_environment():
+        checks.setup(Settings(logs_folder=str(folder)))
+    checks.run()
+    rows = _read(folder, "judgements")
+    judgements = [
+        Judgement(
+            query=row["query"],
+            query_hash=row["query_hash"],
+            mask_index=row["mask_index"],
+            word=row["word"],
+            up=row["up"],
+            down=row["down"],
+            voters=row["voters"],
+            weight=row["weight"] * min(math.sqrt(abs(row["up"] - row["down"])), 3.0),
+        )
+        for row in rows
+    ]
+    edge_cases: dict[str, int] = {}
+    for row in rows:
+        for name in filter(None, row["signals"].split("; ")):
+            edge_cases[name] = edge_cases.get(name, 0) + 1
+    return ChecksReport(
+        judgements=judgements,
+        votes=len(votes),
+        voters=votes["voter_id"].n_unique(),
+        rejected={row["flag"]: row["votes"] for row in _read(folder, "rejected")},
+        edge_cases=edge_cases,
+        approval=_read(folder, "approval"),
+    )
+
+
+async def _votes(database_url: str, as_of: datetime) -> list[dict[str, Any]]:
+    database = await Database.open(database_url)
+    try:
+        return await votes_until(database, as_of)
+    finally:
+        await database.close()
+
+
+def _read(folder: Path, check: str) -> list[dict[str, Any]]:
+    path = folder / f"{check}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+
+
+@contextlib.contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Without the environment: UpTrain reads bare names such as SEED, and writes API keys to a file."""
+    kept = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({name: kept[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in kept})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
