@@ -81,7 +81,9 @@ class Pattern:
     @property
     def split(self) -> Split:
         """The side of the split that the pattern is on, by hash of its id."""
-        return "test" if int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16) % TEST_SHARE == 0 else "train"
+        return (
+            "test" if int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16) % TEST_SHARE == 0 else "train"
+        )
 
 
 @functools.cache

@@ -163,7 +163,7 @@ def read_yaml(path: Path) -> Any:
     """Parse one of the data files, in C where libyaml is present (about ten times as fast)."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with path.open(encoding="utf-8") as stream:
-        return yaml.load(stream, Loader=loader)  # noqa: S506 — both loaders are the safe ones
+        return loader(stream).get_single_data()
 
 
 def _read_aspects(path: Path) -> dict[str, Aspect]:

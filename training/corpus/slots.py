@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from training.corpus.lexicon import Aspect, Form, Part, Pole, Product, WordList
+from training.corpus.lexicon import MAX_REDRAWS, Aspect, Form, Part, Pole, Product, WordList
 
 _ARTICLE = re.compile(r"\b([Aa])n? $")
 _VOWEL_SOUND = re.compile(
@@ -116,19 +116,19 @@ class AspectPiece:
 
     def render(self, draft: Draft) -> str:
         """Draw a word that says this of the product."""
-        aspect = self.named
-        if aspect is None and self.repeats:
-            aspect = draft.aspects[-1]
-        if aspect is None:
-            groups = frozenset(product.group.name for product in draft.products.values())
-            aspects, cumulative = self.choices[groups]
-            for _ in range(8):
-                aspect = draft.rng.choices(aspects, cum_weights=cumulative)[0]
-                if aspect not in draft.aspects:
-                    break
-        assert aspect is not None  # noqa: S101 — the three cases above are all there are
+        aspect = self.named or (draft.aspects[-1] if self.repeats else self._choose(draft))
         draft.aspects.append(aspect)
         return draft.pick(aspect.pole(self.pole))
+
+    def _choose(self, draft: Draft) -> Aspect:
+        groups = frozenset(product.group.name for product in draft.products.values())
+        aspects, cumulative = self.choices[groups]
+        aspect = aspects[0]
+        for _ in range(MAX_REDRAWS):
+            aspect = draft.rng.choices(aspects, cum_weights=cumulative)[0]
+            if aspect not in draft.aspects:
+                break
+        return aspect
 
 
 Piece = TextPiece | ListPiece | ProductPiece | AgreementPiece | PartPiece | AspectPiece

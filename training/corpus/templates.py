@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import accumulate, combinations_with_replacement
 from typing import Literal
 
-from training.corpus.lexicon import Aspect, CorpusError, Form, Lexicon, Product
+from training.corpus.lexicon import MAX_REDRAWS, Aspect, CorpusError, Form, Lexicon, Product
 from training.corpus.slots import (
     MAIN,
     AgreementPiece,
@@ -77,7 +77,7 @@ class Template:
         draft = Draft(rng=rng, used=set(self.literals))
         for label, (products, cumulative) in self.products.items():
             taken = list(draft.products.values())
-            for _ in range(8):
+            for _ in range(MAX_REDRAWS):
                 draft.products[label] = rng.choices(products, cum_weights=cumulative)[0]
                 if draft.products[label] not in taken:
                     break
@@ -122,6 +122,9 @@ class TemplateCompiler:
                 pieces.append(TextPiece(raw))
         if len(marks) not in (0, 2) or (marks and marks[0] == marks[1]):
             raise PatternError(text, problem="the focus needs one [ and one ] with something between")
+        said = [slot["name"] for slot in _SLOT.finditer(text) if slot["option"] in ("+", "-")]
+        if said and said[0] == "same":
+            raise PatternError(text, problem="{same:…} needs an aspect before it")
         return Template(
             pieces=tuple(pieces),
             focus=(marks[0], marks[1]) if marks else None,

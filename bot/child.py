@@ -1,0 +1,86 @@
+"""The training process: spawn it, follow its JSON lines, end it. It ends by itself when this process does."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from training.settings import Settings
+
+GRACE_S = 10.0  # between asking it to end and killing it
+LINE_LIMIT = 1 << 20
+
+Line = dict[str, Any]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The child's environment: this one's, with the settings in force spelled out, and without the token."""
+    values = {
+        "HOME": settings.home.absolute(),
+        "BASE_MODEL": settings.base_model,
+        "DATA_DIR": settings.data_dir or "",
+        "DATABASE_URL": settings.url,
+        "DEVICE": settings.device,
+        "MIN_JUDGEMENTS": settings.needed_judgements,
+        "MIN_VOTERS": settings.needed_voters,
+        "KEEP_VERSIONS": settings.keep_versions,
+    }
+    kept = {name: value for name, value in os.environ.items() if name != "DISCORD_TOKEN"}
+    return kept | {f"FILLBOT_{name}": str(value) for name, value in values.items()}
+
+
+@contextlib.asynccontextmanager
+async def spawned(settings: Settings, *arguments: str, log_path: Path | None = None) -> AsyncIterator[Any]:
+    """`python -m training …` as a child; terminated, then killed, when the block is left early.
+
+    Args:
+        settings: handed on through the environment.
+        arguments: the command and its options.
+        log_path: where standard error goes; None: to this process's.
+    """
+    with contextlib.ExitStack() as stack:
+        stderr = stack.enter_context(log_path.open("ab")) if log_path else None
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "training",
+            *arguments,
+            "--end-with-parent",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=environment(settings),
+            limit=LINE_LIMIT,
+        )
+        try:
+            yield process
+        finally:
+            await _end(process)
+
+
+async def follow(process: asyncio.subprocess.Process, on_line: Callable[[Line], None]) -> int:
+    """Hand every JSON line to `on_line` until the child ends. Returns its exit code."""
+    assert process.stdout is not None
+    async for raw in process.stdout:
+        with contextlib.suppress(ValueError):
+            line = json.loads(raw)
+            if isinstance(line, dict):
+                on_line(line)
+    return await process.wait()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            async with asyncio.timeout(GRACE_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

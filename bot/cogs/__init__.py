@@ -1,0 +1,1 @@
+"""The commands and the listeners; no logic of their own."""

@@ -1,0 +1,87 @@
+"""`!fill`: ask, store, answer, then offer the thumbs."""
+
+from datetime import UTC, datetime
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.background import Background
+from bot.client import Context, FillBot
+from bot.predictor import Prediction, Predictor
+from bot.queries import Query, parse_query
+from bot.replies import prediction_embed
+from storage.database import Database
+from storage.feedback import NewPrediction, StoredCandidate, attach_message, record_prediction
+
+log = structlog.stdlib.get_logger(__name__)
+THUMBS = ("👍", "👎")
+
+
+class Fill(commands.Cog):
+    """Fill the blanks of a sentence."""
+
+    def __init__(
+        self,
+        bot: FillBot,
+        predictor: Predictor,
+        database: Database,
+        background: Background,
+        *,
+        max_chars: int,
+        max_masks: int,
+    ) -> None:
+        """Take what answering needs."""
+        self._bot, self._predictor, self._database = bot, predictor, database
+        self._background = background
+        self._max_chars, self._max_masks = max_chars, max_masks
+
+    @commands.hybrid_command(name="fill")
+    @commands.cooldown(5, 10, commands.BucketType.user)
+    @app_commands.describe(text="A sentence with [MASK] where the word should stand")
+    async def fill(self, context: Context, *, text: str) -> None:
+        """Fill the [MASK] in a sentence with the best words."""
+        query = parse_query(text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._bot.prefix)
+        prediction = await self._predictor.predict(query.text)
+        prediction_id = await record_prediction(self._database, _row(context, query, prediction))
+        embed = prediction_embed(query.text, prediction, prediction_id=prediction_id)
+        reply = await context.reply(embed=embed, mention_author=False)
+        await attach_message(self._database, prediction_id, reply.id)
+        log.info(
+            "fill.answered",
+            prediction_id=prediction_id,
+            model_version=prediction.model_version,
+            latency_ms=round(prediction.latency_ms, 1),
+        )
+        # A reaction may be added about every 250 ms: the answer does not wait for that.
+        self._background.start(_seed(reply), name="thumbs")
+
+
+def _row(context: Context, query: Query, prediction: Prediction) -> NewPrediction:
+    return NewPrediction(
+        guild_id=context.guild.id if context.guild else None,
+        channel_id=context.channel.id,
+        asker_id=context.author.id,
+        query=query.stored,
+        query_hash=query.hash,
+        model_version=prediction.model_version,
+        latency_ms=prediction.latency_ms,
+        created_at=datetime.now(UTC),
+        candidates=tuple(
+            StoredCandidate(mask_index, rank, candidate.word, candidate.score)
+            for mask_index, mask in enumerate(prediction.masks)
+            for rank, candidate in enumerate(mask)
+        ),
+    )
+
+
+async def _seed(reply: discord.Message) -> None:
+    for thumb in THUMBS:
+        try:
+            await reply.add_reaction(thumb)
+        except discord.NotFound:  # deleted meanwhile
+            return
+        except discord.Forbidden:
+            log.warning("thumbs.forbidden", channel_id=reply.channel.id)
+            return

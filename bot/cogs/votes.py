@@ -1,0 +1,86 @@
+"""Reactions on replies → votes. Raw events only: nothing depends on the cache, no message is fetched."""
+
+from datetime import UTC, datetime
+
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.client import FillBot
+from storage import feedback
+from storage.database import Database
+
+log = structlog.stdlib.get_logger(__name__)
+VALUES: dict[str, feedback.Value] = {"👍": 1, "👎": -1}
+
+
+class Votes(commands.Cog):
+    """Listens; has no commands."""
+
+    def __init__(self, bot: FillBot, database: Database) -> None:
+        """Take what voting needs."""
+        self._bot, self._database = bot, database
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """A thumb was given: cast or change the vote."""
+        value = self._vote_value(payload)
+        if value is None or (payload.member is not None and payload.member.bot):
+            return
+        words = await feedback.cast_reaction_vote(
+            self._database, payload.message_id, voter_id=payload.user_id, value=value, cast_at=datetime.now(UTC)
+        )
+        if words:
+            log.info("vote.cast", message_id=payload.message_id, value=value, words=words)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        """A thumb was taken back: withdraw the vote, if it is the one that stands."""
+        value = self._vote_value(payload)
+        if value is None:
+            return
+        words = await feedback.withdraw_reaction_vote(
+            self._database, payload.message_id, voter_id=payload.user_id, value=value
+        )
+        if words:
+            log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
+        """All reactions were cleared: withdraw every thumb."""
+        if words := await feedback.clear_reaction_votes(self._database, payload.message_id):
+            log.info("votes.cleared", message_id=payload.message_id, words=words)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
+        """One emoji was cleared: withdraw those thumbs."""
+        value = _value(payload.emoji)
+        if value is not None and (
+            words := await feedback.clear_reaction_votes(self._database, payload.message_id, value=value)
+        ):
+            log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """A reply was deleted: note it; prediction and votes stay."""
+        await feedback.mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Replies were deleted in bulk."""
+        await feedback.mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
+
+    def _vote_value(self, payload: discord.RawReactionActionEvent) -> feedback.Value | None:
+        """What the reaction votes; None for the bot's own, other emoji, and servers that are not listed."""
+        if self._bot.user is None or payload.user_id == self._bot.user.id:
+            return None
+        if payload.guild_id is not None and not self._bot.access.is_listed(payload.guild_id):
+            return None
+        return _value(payload.emoji)
+
+
+def _value(emoji: discord.PartialEmoji) -> feedback.Value | None:
+    """+1, −1, or None; thumbs of any skin tone count."""
+    if emoji.id is not None or not emoji.name:
+        return None
+    return VALUES.get(emoji.name[0])

@@ -1,0 +1,100 @@
+"""The async face of the champion: `predict` and `reload`. Owns the inference thread and the cache."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from bot.batching import Batcher
+from training.fill_model import Candidate, FillModel
+from training.registry import SERVED_FILES, Registry
+
+SHOWN = 5  # words a mask
+CACHED_QUERIES = 4096
+WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Ranked candidates for each mask, the version that made them, and the time from asking to answer."""
+
+    masks: tuple[tuple[Candidate, ...], ...]
+    model_version: str
+    latency_ms: float
+
+
+class Predictor:
+    """Answers queries with the model version that serves. Build it inside a running event loop."""
+
+    def __init__(self, model: FillModel, *, max_waiting: int = 1024) -> None:
+        """Serve with `model`."""
+        self._model = model
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._batcher: Batcher[str, tuple[str, tuple[tuple[Candidate, ...], ...]]] = Batcher(
+            self._fill, max_waiting=max_waiting
+        )
+        self._cache: OrderedDict[tuple[str, str], tuple[tuple[Candidate, ...], ...]] = OrderedDict()
+
+    @property
+    def version(self) -> str:
+        """The version that serves."""
+        return self._model.version
+
+    @property
+    def precision(self) -> str:
+        """The number format of its weights."""
+        return self._model.precision
+
+    async def predict(self, text: str) -> Prediction:
+        """The best words for every mask of a query's text.
+
+        Raises:
+            QueryTooLongError: more word pieces than the model reads.
+            BusyError: too many queries wait.
+        """
+        started = time.perf_counter()
+        version = self._model.version
+        masks = self._cache.get((version, text))
+        if masks is None:
+            self._model.encoder.encode(text)  # refuse here what would spoil a batch
+            version, masks = await self._batcher.submit(text)
+            self._cache[version, text] = masks
+            while len(self._cache) > CACHED_QUERIES:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end((version, text))
+        return Prediction(masks, version, (time.perf_counter() - started) * 1000)
+
+    async def reload(self, model: FillModel) -> None:
+        """Serve with another, loaded and warm, version from the next batch on; the batch in flight ends on the old."""
+        self._model = model
+        self._cache.clear()
+
+    async def close(self) -> None:
+        """Stop serving. Idempotent."""
+        await self._batcher.close()
+        self._thread.shutdown(wait=True)
+
+    async def _fill(self, texts: Sequence[str]) -> list[tuple[str, tuple[tuple[Candidate, ...], ...]]]:
+        model = self._model  # one version a batch, whatever is reloaded meanwhile
+        loop = asyncio.get_running_loop()
+        filled = await loop.run_in_executor(self._thread, lambda: model.fill(texts, top=SHOWN))
+        return [(model.version, tuple(tuple(mask) for mask in masks)) for masks in filled]
+
+
+async def load(registry: Registry, version: str) -> FillModel:
+    """Verify, load and warm a version in a thread of its own, while the one that serves goes on serving.
+
+    Raises:
+        RegistryError: there is no such version, or it is damaged.
+    """
+
+    def work() -> FillModel:
+        registry.verify(version, only=SERVED_FILES)
+        model = FillModel(registry.path(version))
+        model.fill(WARM_UP, top=SHOWN)
+        return model
+
+    return await asyncio.to_thread(work)

@@ -1,0 +1,152 @@
+"""Prediction → embed, everything escaped. Pure."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import discord
+
+from bot.predictor import Prediction
+from storage.runs import Run
+from training.encoder import MASK
+from training.registry import Card
+
+COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
+COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)
+# A backslash before any of these makes Discord show it as it is: markdown, mentions, links.
+MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@:])")
+MAX_DESCRIPTION = 4096
+MAX_FIELD = 1024
+
+
+def escape(text: str) -> str:
+    """The text so that Discord shows it as it is: no markdown, mention or link comes alive."""
+    return MARKUP.sub(r"\\\1", text)
+
+
+def prediction_embed(text: str, prediction: Prediction, *, prediction_id: int) -> discord.Embed:
+    """The reply to a query: the completed sentence, the top words bold, and the best words for each mask."""
+    embed = discord.Embed(description=_clipped(_completed(text, prediction), MAX_DESCRIPTION), colour=COLOUR)
+    several = len(prediction.masks) > 1
+    for index, mask in enumerate(prediction.masks):
+        lines = [
+            f"{_bar(candidate.score)} {'**' if rank == 0 else ''}{escape(candidate.word)}"
+            f"{'**' if rank == 0 else ''} · {_percent(candidate.score)}"
+            for rank, candidate in enumerate(mask)
+        ]
+        name = f"Best words for blank {index + 1}" if several else "Best words"
+        embed.add_field(name=name, value=_clipped("\n".join(lines), MAX_FIELD), inline=several)
+    embed.set_footer(text=f"Model {prediction.model_version} · #{prediction_id} · 👍 👎 rate the bold word")
+    return embed
+
+
+def model_embed(card: Card, *, serving: str, domain: str | None, precision: str, notes: list[str]) -> discord.Embed:
+    """What serves and where it comes from."""
+    embed = discord.Embed(title=f"Model {serving}", colour=COLOUR)
+    origin = {
+        "base": f"the base model {card.base}, as it is",
+        "starter": "the starter: a small model trained on generated sentences, because no base model could be had",
+        "domain": f"the team's domain model, from {card.base}",
+        "night": f"learnt from your votes, starting from {card.parent}",
+    }[card.kind]
+    embed.description = escape(origin)[0].upper() + escape(origin)[1:]
+    embed.add_field(name="Made", value=_when(card.created_at))
+    embed.add_field(name="Numbers", value=precision)
+    embed.add_field(name="Nights start from", value=domain or "nothing yet")
+    if reasons := card.verdict.get("reasons"):
+        embed.add_field(name="Verdict", value=verdict_lines(reasons), inline=False)
+    for note in notes:
+        embed.add_field(name="Note", value=_clipped(escape(note), MAX_FIELD), inline=False)
+    return embed
+
+
+def versions_embed(cards: list[Card], *, champion: str | None, domain: str | None) -> discord.Embed:
+    """The newest versions, newest first."""
+    lines = []
+    for card in cards:
+        marks = [name for name, version in (("serves", champion), ("domain model", domain)) if card.version == version]
+        if card.verdict and not card.verdict.get("is_promotable"):
+            marks.append("not promoted")
+        suffix = f" — {', '.join(marks)}" if marks else ""
+        name = f"**{card.version}**" if card.version == champion else card.version
+        lines.append(f"{name} · {card.kind} · {_when(card.created_at)}{suffix}")
+    text = _clipped("\n".join(lines) or "There is no version yet.", MAX_DESCRIPTION)
+    return discord.Embed(title="Model versions", description=text, colour=COLOUR)
+
+
+def verdict_embed(run: Run, sentence: str) -> discord.Embed:
+    """The end of a run."""
+    titles = {
+        "promoted": f"{run.challenger or 'A new version'} was promoted",
+        "rejected": "The new version was not promoted",
+        "skipped": "No run was needed",
+        "failed": "The run failed",
+    }
+    colour = COLOUR_BAD if run.status == "failed" else COLOUR
+    embed = discord.Embed(title=titles.get(run.status, "The run is done"), colour=colour)
+    embed.description = _clipped(escape(sentence), MAX_DESCRIPTION)
+    reasons = (run.verdict or {}).get("reasons") or []
+    if reasons and isinstance(reasons[0], dict):
+        embed.add_field(name="What was looked at", value=verdict_lines(reasons), inline=False)
+    report = run.report or {}
+    if "votes" in report:
+        embed.add_field(name="Votes", value=f"{report['votes']} by {report['voters']} people")
+        embed.add_field(name="Judged words", value=str(report["judgements"]))
+    if rejected := report.get("rejected"):
+        text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
+        embed.add_field(name="Votes left out", value=_clipped(escape(text), MAX_FIELD))
+    if changed := [_change(c) for c in report.get("changes", []) if c["before"] != c["after"]][:4]:
+        embed.add_field(name="What changed", value=_clipped("\n".join(changed), MAX_FIELD), inline=False)
+    embed.set_footer(text=f"Run {run.id} · {run.trigger}")
+    return embed
+
+
+def verdict_lines(reasons: list[Any]) -> str:
+    """One line a test of the gate, with ✓ or ✗."""
+    lines = [f"{'✓' if r['passed'] else '✗'} {escape(str(r['text']))}" for r in reasons if isinstance(r, dict)]
+    return _clipped("\n".join(lines) or "—", MAX_FIELD)
+
+
+def progress_text(step: str, done: int, total: int) -> str:
+    """How far a run is."""
+    if not total:
+        return f"⏳ {escape(step)} …"
+    return f"⏳ {escape(step)} {_bar(done / total)} {done / total:.0%}"
+
+
+def _completed(text: str, prediction: Prediction) -> str:
+    """The escaped sentence with the top word of each mask in bold."""
+    parts = text.split(MASK)
+    filled = escape(parts[0])
+    for index, part in enumerate(parts[1:]):
+        word = prediction.masks[index][0].word
+        if not parts[0].strip() and index == 0:
+            word = word[:1].upper() + word[1:]
+        filled += f"**{escape(word)}**{escape(part)}"
+    return filled
+
+
+def _change(change: dict[str, Any]) -> str:
+    gone = [word for word in change["before"] if word not in change["after"]]
+    new = [word for word in change["after"] if word not in change["before"]]
+    parts = [f"− {', '.join(gone)}" if gone else "", f"+ {', '.join(new)}" if new else ""]
+    moved = " ".join(part for part in parts if part) or "another order"
+    return f"{escape(change['query'])}: {escape(moved)}"
+
+
+def _bar(share: float) -> str:
+    """A bar of five cells."""
+    filled = round(min(max(share, 0.0), 1.0) * 5)
+    return "▰" * filled + "▱" * (5 - filled)
+
+
+def _percent(score: float) -> str:
+    return f"{score:.1%}" if score < 0.1 else f"{score:.0%}"
+
+
+def _when(moment: datetime) -> str:
+    return discord.utils.format_dt(moment, "f")
+
+
+def _clipped(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,108 @@
+"""What can go wrong in the sandbox.
+
+SandboxError
+├── ApiError            a refusal as Discord words it: HTTP status, numeric code, message
+│   └── InvalidBodyError    400 with code 50035: which field breaks which limit
+├── NameTakenError      two people cannot share a name, since the name is the token
+└── PortInUseError      the port is taken; nothing was started
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+
+class SandboxError(Exception):
+    """The root of this package's errors."""
+
+
+class PortInUseError(SandboxError):
+    """The sandbox's port is taken by another program."""
+
+    def __init__(self, port: int) -> None:
+        """Say which port is taken and which setting moves the sandbox."""
+        self.port = port
+        super().__init__(
+            f"Port {port} on 127.0.0.1 is in use, so the sandbox cannot start. Stop the program that uses "
+            "it, or set FILLBOT_SANDBOX_PORT to another port (0 picks a free one)."
+        )
+
+
+class NameTakenError(SandboxError):
+    """There is somebody of that name already."""
+
+    def __init__(self, name: str) -> None:
+        """Say which name is taken."""
+        self.name = name
+        super().__init__(f"There is somebody called {name!r} in the sandbox already; choose another name.")
+
+
+class Refusal(Enum):
+    """Discord's refusals: (HTTP status, numeric code, message)."""
+
+    BAD_REQUEST = (400, 0, "400: Bad Request")
+    UNAUTHORIZED = (401, 0, "401: Unauthorized")
+    FORBIDDEN = (403, 0, "403: Forbidden")
+    NOT_FOUND = (404, 0, "404: Not Found")
+    METHOD_NOT_ALLOWED = (405, 0, "405: Method Not Allowed")
+    SERVER_ERROR = (500, 0, "500: Internal Server Error")
+    UNKNOWN_APPLICATION = (404, 10002, "Unknown Application")
+    UNKNOWN_CHANNEL = (404, 10003, "Unknown Channel")
+    UNKNOWN_GUILD = (404, 10004, "Unknown Guild")
+    UNKNOWN_MEMBER = (404, 10007, "Unknown Member")
+    UNKNOWN_MESSAGE = (404, 10008, "Unknown Message")
+    UNKNOWN_USER = (404, 10013, "Unknown User")
+    UNKNOWN_EMOJI = (400, 10014, "Unknown Emoji")
+    UNKNOWN_WEBHOOK = (404, 10015, "Unknown Webhook")
+    UNKNOWN_INTERACTION = (404, 10062, "Unknown interaction")
+    UNKNOWN_COMMAND = (404, 10063, "Unknown application command")
+    TOO_MANY_REACTIONS = (403, 30010, "Maximum number of reactions reached (20)")
+    ENTITY_TOO_LARGE = (413, 40005, "Request entity too large")
+    ALREADY_ACKNOWLEDGED = (400, 40060, "Interaction has already been acknowledged.")
+    MISSING_ACCESS = (403, 50001, "Missing Access")
+    WRONG_CHANNEL_TYPE = (400, 50003, "Cannot execute action on this channel type")
+    EDIT_OF_ANOTHER = (403, 50005, "Cannot edit a message authored by another user")
+    EMPTY_MESSAGE = (400, 50006, "Cannot send an empty message")
+    CANNOT_SEND_TO_USER = (403, 50007, "Cannot send messages to this user")
+    MISSING_PERMISSIONS = (403, 50013, "Missing Permissions")
+    BULK_DELETE_COUNT = (
+        400,
+        50016,
+        "Provided too few or too many messages to delete. Must provide 2 to 100.",
+    )
+    INVALID_WEBHOOK_TOKEN = (401, 50027, "Invalid Webhook Token")
+    TOO_OLD_TO_BULK_DELETE = (400, 50034, "A message provided was too old to bulk delete")
+    INVALID_BODY = (400, 50035, "Invalid Form Body")
+    INVALID_JSON = (400, 50109, "The request body contains invalid JSON.")
+    THREAD_EXISTS = (400, 160004, "A thread has already been created for this message")
+
+
+class ApiError(SandboxError):
+    """A request is refused the way Discord refuses it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """Take status, code and message from `refusal`."""
+        self.refusal = refusal
+        self.status, self.code, self.message = refusal.value
+        super().__init__(f"{self.message} (status {self.status}, code {self.code})")
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body Discord answers with."""
+        return {"message": self.message, "code": self.code}
+
+
+class InvalidBodyError(ApiError):
+    """A field of the body breaks one of Discord's limits."""
+
+    def __init__(self, path: str, code: str, text: str) -> None:
+        """Name the field by its dotted path, such as ``embeds.0.title``."""
+        super().__init__(Refusal.INVALID_BODY)
+        self.path, self.field_code, self.text = path, code, text
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body with the errors nested along the field's path, as Discord does."""
+        errors: dict[str, Any] = {"_errors": [{"code": self.field_code, "message": self.text}]}
+        for part in reversed(self.path.split(".")):
+            errors = {part: errors}
+        return {**super().body(), "errors": errors}

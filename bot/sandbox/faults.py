@@ -1,0 +1,189 @@
+"""Trouble on purpose, for tests: refused, slow and lost requests, and a gateway that misbehaves.
+
+Request faults meet whoever is not a person, that is, the bot. Each is used up after `times` requests
+(None: until :meth:`Faults.clear`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.sandbox.state import Json
+
+
+class Wire(Protocol):
+    """The gateway as the faults need it."""
+
+    def drop_bot(self, code: int) -> None:
+        """Close the bot's sockets; its sessions go on collecting events."""
+
+    def invalidate_bot(self) -> None:
+        """Forget the bot's sessions and say so on its sockets."""
+
+    def ask_bot_to_reconnect(self) -> None:
+        """Send RECONNECT."""
+
+    def silence_bot(self) -> None:
+        """Send nothing more on the bot's present sockets, without closing them."""
+
+    def send_to_bot(self, event: str, body: Json) -> None:
+        """Push an event, whatever is in it."""
+
+
+@dataclass(slots=True)
+class RequestFault:
+    """What happens to the next requests that fit."""
+
+    method: str
+    path: re.Pattern[str]
+    times: int | None
+    status: int | None = None
+    retry_after_s: float = 0.0
+    is_global: bool = False
+    delay_s: float = 0.0
+    is_done_first: bool = False
+    is_cut: bool = False
+
+
+@dataclass(slots=True)
+class EventFault:
+    """What happens to the next events for the bot that fit."""
+
+    name: re.Pattern[str]
+    times: int
+    copies: int = 1
+    delay_s: float = 0.0
+    is_swapped: bool = False
+
+
+class Faults:
+    """The faults that wait to happen, and switches for the gateway."""
+
+    def __init__(self, wire: Wire) -> None:
+        """Work on this gateway."""
+        self._wire = wire
+        self._requests: list[RequestFault] = []
+        self._events: list[EventFault] = []
+        self._held: tuple[str, Json] | None = None
+        self.is_down = False
+        self.acknowledges_heartbeats = True
+
+    def rate_limit(
+        self,
+        method: str,
+        path: str,
+        *,
+        times: int | None = 1,
+        retry_after_s: float = 0.2,
+        is_global: bool = False,
+    ) -> None:
+        """Answer 429 to requests whose method fits and whose path (after /api/v10) holds the pattern."""
+        self._add(RequestFault(method, re.compile(path), times, 429, retry_after_s, is_global))
+
+    def fail(
+        self, method: str, path: str, *, status: int = 500, times: int | None = 1, is_done_first: bool = False
+    ) -> None:
+        """Answer an error; with `is_done_first` what was asked for happens all the same."""
+        self._add(RequestFault(method, re.compile(path), times, status, is_done_first=is_done_first))
+
+    def delay(self, method: str, path: str, *, delay_s: float, times: int | None = 1) -> None:
+        """Answer later."""
+        self._add(RequestFault(method, re.compile(path), times, delay_s=delay_s))
+
+    def cut(self, method: str, path: str, *, times: int | None = 1, is_done_first: bool = False) -> None:
+        """Close the connection without an answer."""
+        self._add(RequestFault(method, re.compile(path), times, is_cut=True, is_done_first=is_done_first))
+
+    def duplicate_next_event(self, name: str = "", *, times: int = 1) -> None:
+        """Send the next events whose name holds the pattern twice."""
+        self._events.append(EventFault(re.compile(name), times, copies=2))
+
+    def lose_next_event(self, name: str = "", *, times: int = 1) -> None:
+        """Never send the next events whose name holds the pattern."""
+        self._events.append(EventFault(re.compile(name), times, copies=0))
+
+    def delay_next_event(self, name: str = "", *, delay_s: float, times: int = 1) -> None:
+        """Send the next events whose name holds the pattern later."""
+        self._events.append(EventFault(re.compile(name), times, delay_s=delay_s))
+
+    def swap_next_events(self, name: str = "") -> None:
+        """Send the next event whose name holds the pattern after the one that follows it."""
+        self._events.append(EventFault(re.compile(name), times=1, is_swapped=True))
+
+    def drop_gateway(self, code: int = 4000) -> None:
+        """Close the bot's sockets with a code; events go on collecting for a resume."""
+        self._wire.drop_bot(code)
+
+    def invalidate_sessions(self) -> None:
+        """Forget the bot's sessions, so that it has to identify again."""
+        self._wire.invalidate_bot()
+
+    def ask_to_reconnect(self) -> None:
+        """Send RECONNECT, as Discord does before a deployment."""
+        self._wire.ask_bot_to_reconnect()
+
+    def silence_gateway(self) -> None:
+        """Leave the bot's sockets open but send nothing on them: a half-dead connection."""
+        self._wire.silence_bot()
+
+    def send_event(self, name: str, body: Json) -> None:
+        """Send the bot an event of any shape, a malformed one for example."""
+        self._wire.send_to_bot(name, body)
+
+    def stop_heartbeat_acks(self) -> None:
+        """Leave the bot's heartbeats unanswered until :meth:`clear`."""
+        self.acknowledges_heartbeats = False
+
+    def go_down(self) -> None:
+        """Drop the bot and refuse its requests and sockets with 503 until :meth:`clear`."""
+        self.is_down = True
+        self._wire.drop_bot(1001)
+
+    def clear(self) -> None:
+        """Forget every fault that still waits; an event held back for a swap goes out."""
+        self._requests.clear()
+        self._events.clear()
+        self.is_down = False
+        self.acknowledges_heartbeats = True
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._wire.send_to_bot(*held)
+
+    def for_request(self, method: str, path: str) -> RequestFault | None:
+        """Return the fault that meets a request of the bot, using it up."""
+        for fault in self._requests:
+            if fault.method in (method, "*") and fault.path.search(path):
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._requests.remove(fault)
+                return fault
+        return None
+
+    def for_event(self, name: str, body: Json) -> list[tuple[float, str, Json]]:
+        """Return what to send the bot in place of an event: (delay in seconds, name, body) each."""
+        fault = self._next_for(name)
+        if fault is not None and fault.is_swapped and self._held is None:
+            self._held = (name, body)
+            return []
+        copies = 1 if fault is None else fault.copies
+        sent = [(0.0 if fault is None else fault.delay_s, name, body)] * copies
+        if self._held is not None:
+            held, self._held = self._held, None
+            sent.append((0.0, *held))
+        return sent
+
+    def _next_for(self, name: str) -> EventFault | None:
+        """Return the first fault that fits the event, using it up."""
+        for fault in self._events:
+            if fault.name.search(name):
+                fault.times -= 1
+                if fault.times <= 0:
+                    self._events.remove(fault)
+                return fault
+        return None
+
+    def _add(self, fault: RequestFault) -> None:
+        self._requests.append(fault)

@@ -1,0 +1,288 @@
+"""The gateway: sockets in, sessions, heartbeats, resuming, and who hears which event."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from bot.sandbox.accounts import Accounts
+from bot.sandbox.faults import Faults
+from bot.sandbox.intents import Intent
+from bot.sandbox.objects import channel_json, guild_json, member_json, presence_json, user_json
+from bot.sandbox.sessions import Connection, Session, frame
+from bot.sandbox.state import ChannelKind, Event, Json, World
+
+HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT = 1, 2, 3, 4, 6, 7
+REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
+UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, WRONG_TOKEN = 4001, 4002, 4003, 4004
+ALREADY_AUTHENTICATED, SESSION_TIMED_OUT, DISALLOWED_INTENTS, GOING_AWAY = 4005, 4009, 4014, 1001
+LEFT_FOR_GOOD = (1000, 1001)  # close codes of a client that will not resume
+RESUME_WINDOW = timedelta(minutes=10)
+BUFFER_SIZE = 1000
+
+
+class Gateway:
+    """Every session there is. :meth:`dispatch` never waits for a socket."""
+
+    def __init__(
+        self, world: World, accounts: Accounts, *, message_content_allowed: bool, heartbeat_interval_ms: int
+    ) -> None:
+        """Serve `world` to those whom `accounts` knows."""
+        self.faults = Faults(self)
+        self._world = world
+        self._accounts = accounts
+        self._message_content_allowed = message_content_allowed
+        self._heartbeat_interval_ms = heartbeat_interval_ms
+        self._sessions: dict[str, Session] = {}
+        self._connections: set[Connection] = set()
+
+    def dispatch(self, events: Iterable[Event]) -> None:
+        """Send events to the sessions of their audience."""
+        for event in events:
+            sessions = [one for one in self._sessions.values() if one.user_id in event.audience]
+            for session in sessions:
+                if session.user_id != self._world.bot_user_id:
+                    session.push(event.name, event.data)
+            if any(session.user_id == self._world.bot_user_id for session in sessions):
+                for delay_s, name, body in self.faults.for_event(event.name, event.data):
+                    if delay_s:
+                        asyncio.get_running_loop().call_later(delay_s, self.send_to_bot, name, body)
+                    else:
+                        self.send_to_bot(name, body)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Talk to one client until its socket closes; its session outlives that."""
+        socket = web.WebSocketResponse(timeout=2.0, max_msg_size=1 << 20)
+        await socket.prepare(request)
+        transport = request.transport
+        connection = Connection(socket, transport if isinstance(transport, asyncio.Transport) else None)
+        self._connections.add(connection)
+        writer = asyncio.create_task(connection.write())
+        connection.send(frame(HELLO, {"heartbeat_interval": self._heartbeat_interval_ms}))
+        session: Session | None = None
+        try:
+            while (packet := await self._receive(socket, connection)) is not None:
+                session = self._hear(connection, session, packet)
+        finally:
+            self._connections.discard(connection)
+            if session is not None and session.detach(connection, self._world.now()):
+                if socket.close_code in LEFT_FOR_GOOD:
+                    self._sessions.pop(session.id, None)
+                self._tell_presence()
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+        return socket
+
+    async def close(self) -> None:
+        """Close every socket."""
+        for connection in tuple(self._connections):
+            connection.close(GOING_AWAY)
+        for _ in range(100):
+            if not self._connections:
+                return
+            await asyncio.sleep(0.01)
+
+    async def _receive(self, socket: web.WebSocketResponse, connection: Connection) -> Json | None:
+        """Return the next packet, or None when the client is gone, silent for too long or talks nonsense."""
+        patience_s = 2 * self._heartbeat_interval_ms / 1000
+        try:
+            message = await socket.receive(timeout=patience_s)
+        except TimeoutError:
+            await socket.close(code=SESSION_TIMED_OUT)
+            return None
+        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return None
+        try:
+            packet = json.loads(message.data)
+        except ValueError:
+            packet = None
+        if not isinstance(packet, dict) or not isinstance(packet.get("op"), int):
+            await socket.close(code=DECODE_ERROR)
+            return None
+        return packet
+
+    def _hear(self, connection: Connection, session: Session | None, packet: Json) -> Session | None:
+        """Act on one packet; return the connection's session afterwards."""
+        op, body = packet["op"], packet.get("d")
+        if op == HEARTBEAT:
+            is_bot = session is not None and session.user_id == self._world.bot_user_id
+            if self.faults.acknowledges_heartbeats or not is_bot:
+                connection.send(frame(HEARTBEAT_ACK))
+        elif op in (IDENTIFY, RESUME):
+            if session is not None:
+                connection.close(ALREADY_AUTHENTICATED)
+            elif not isinstance(body, dict) or not isinstance(body.get("intents", 0), int):
+                connection.close(DECODE_ERROR)
+            else:
+                return self._identify(connection, body) if op == IDENTIFY else self._resume(connection, body)
+        elif session is None:
+            connection.close(NOT_AUTHENTICATED)
+        elif op == REQUEST_MEMBERS and isinstance(body, dict):
+            self._send_members(session, body)
+        elif op not in (PRESENCE, VOICE):
+            connection.close(UNKNOWN_OPCODE)
+        return session
+
+    def _identify(self, connection: Connection, body: Json) -> Session | None:
+        """Start a session: READY, then one GUILD_CREATE for each guild."""
+        user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
+        is_bot = user_id == self._world.bot_user_id
+        intents: int = body.get("intents", 0)
+        if user_id is None:
+            connection.close(WRONG_TOKEN)
+            return None
+        if is_bot and intents & Intent.MESSAGE_CONTENT and not self._message_content_allowed:
+            connection.close(DISALLOWED_INTENTS)
+            return None
+        session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE)
+        session.connection = connection
+        self._forget_old_sessions()
+        session.push("READY", self._ready(session))
+        for guild in self._world.guilds.values():
+            if (guild.id, user_id) in self._world.members:
+                session.push("GUILD_CREATE", guild_json(self._world, guild, user_id))
+        self._sessions[session.id] = session
+        self._tell_presence()
+        return session
+
+    def _resume(self, connection: Connection, body: Json) -> Session | None:
+        """Go on with a session: what was missed, then RESUMED; or say that it is no longer valid."""
+        self._forget_old_sessions()
+        session = self._sessions.get(str(body.get("session_id")))
+        user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
+        seq = body.get("seq")
+        missed = session.missed_since(seq) if session is not None and isinstance(seq, int) else None
+        if session is None or missed is None or user_id != session.user_id:
+            if session is not None and user_id == session.user_id:
+                del self._sessions[session.id]
+            connection.send(frame(INVALID_SESSION, body=False))
+            return None
+        if session.connection is not None:
+            session.connection.close(4000)
+        for text in missed:
+            connection.send(text)
+        session.connection = connection
+        session.push("RESUMED", {})
+        self._tell_presence()
+        return session
+
+    def _ready(self, session: Session) -> Json:
+        """Return READY; people also learn their direct-message channels and whether the bot is there."""
+        world, user_id = self._world, session.user_id
+        ready: Json = {
+            "v": 10,
+            "user": user_json(world.users[user_id]) | {"email": None, "verified": True, "mfa_enabled": False},
+            "guilds": [
+                {"id": str(guild_id), "unavailable": True}
+                for guild_id, one in world.members
+                if one == user_id
+            ],
+            "session_id": session.id,
+            "session_type": "normal",
+            "resume_gateway_url": f"{world.url.replace('http', 'ws', 1)}/gateway",
+            "private_channels": [],
+            "application": {"id": str(world.bot_user_id), "flags": 1 << 19},
+        }
+        if user_id != world.bot_user_id:
+            ready["private_channels"] = [
+                channel_json(world, one, user_id)
+                for one in world.channels.values()
+                if one.kind is ChannelKind.DIRECT and user_id in one.recipient_ids
+            ]
+            is_online = world.bot_user_id in world.online_ids
+            ready["presences"] = [
+                presence_json(world.bot_user_id, guild_id, is_online=is_online)
+                for guild_id, one in world.members
+                if one == world.bot_user_id
+            ]
+        return ready
+
+    def _send_members(self, session: Session, body: Json) -> None:
+        """Answer a request for members: by id, or by the beginning of the name."""
+        guild_id = int(body["guild_id"]) if str(body.get("guild_id")).isdecimal() else 0
+        wanted: Any = body.get("user_ids")
+        query = str(body.get("query") or "")
+        found = [
+            one
+            for one in self._world.members_of(guild_id)
+            if (
+                str(one.user_id) in map(str, wanted)
+                if wanted
+                else self._world.users[one.user_id].name.startswith(query)
+            )
+        ]
+        chunk: Json = {
+            "guild_id": str(guild_id),
+            "members": [member_json(self._world, one, with_user=True) for one in found],
+            "chunk_index": 0,
+            "chunk_count": 1,
+            "not_found": [],
+        }
+        session.push("GUILD_MEMBERS_CHUNK", chunk | ({"nonce": body["nonce"]} if "nonce" in body else {}))
+
+    def _forget_old_sessions(self) -> None:
+        """Drop the sessions that nobody has resumed in time."""
+        too_old = self._world.now() - RESUME_WINDOW
+        for session in tuple(self._sessions.values()):
+            if (
+                session.connection is None
+                and session.detached_at is not None
+                and session.detached_at < too_old
+            ):
+                del self._sessions[session.id]
+
+    def _tell_presence(self) -> None:
+        """Tell people when the bot has come or gone."""
+        bot_user_id = self._world.bot_user_id
+        is_online = any(one.connection is not None for one in self._bot_sessions())
+        if is_online == (bot_user_id in self._world.online_ids):
+            return
+        (self._world.online_ids.add if is_online else self._world.online_ids.discard)(bot_user_id)
+        for guild_id, member_id in self._world.members:
+            if member_id == bot_user_id:
+                people = frozenset(one.user_id for one in self._world.members_of(guild_id))
+                told = presence_json(bot_user_id, guild_id, is_online=is_online)
+                self.dispatch([Event("PRESENCE_UPDATE", told, people - {bot_user_id})])
+
+    def _bot_sessions(self) -> list[Session]:
+        return [one for one in self._sessions.values() if one.user_id == self._world.bot_user_id]
+
+    def drop_bot(self, code: int) -> None:
+        """Close the bot's sockets; its sessions go on collecting events."""
+        for session in self._bot_sessions():
+            if session.connection is not None:
+                session.connection.close(code)
+                session.detach(session.connection, self._world.now())
+        self._tell_presence()
+
+    def invalidate_bot(self) -> None:
+        """Forget the bot's sessions and say so on its sockets."""
+        for session in self._bot_sessions():
+            del self._sessions[session.id]
+            if session.connection is not None:
+                session.connection.send(frame(INVALID_SESSION, body=False))
+        self._tell_presence()
+
+    def ask_bot_to_reconnect(self) -> None:
+        """Send RECONNECT."""
+        for session in self._bot_sessions():
+            if session.connection is not None:
+                session.connection.send(frame(RECONNECT))
+
+    def silence_bot(self) -> None:
+        """Send nothing more on the bot's present sockets, without closing them."""
+        for session in self._bot_sessions():
+            if session.connection is not None:
+                session.connection.is_silent = True
+
+    def send_to_bot(self, event: str, body: Json) -> None:
+        """Push an event to the bot's sessions, whatever is in it."""
+        for session in self._bot_sessions():
+            session.push(event, body)

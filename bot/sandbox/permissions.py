@@ -1,0 +1,99 @@
+"""Who may do what: Discord's permission bits and how roles and overwrites add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntFlag
+
+from bot.sandbox.state import Channel, ChannelKind, World
+
+
+class Permission(IntFlag):
+    """The permission bits that matter here, as Discord numbers them."""
+
+    ADMINISTRATOR = 1 << 3
+    MANAGE_CHANNELS = 1 << 4
+    MANAGE_GUILD = 1 << 5
+    ADD_REACTIONS = 1 << 6
+    VIEW_CHANNEL = 1 << 10
+    SEND_MESSAGES = 1 << 11
+    MANAGE_MESSAGES = 1 << 13
+    EMBED_LINKS = 1 << 14
+    ATTACH_FILES = 1 << 15
+    READ_MESSAGE_HISTORY = 1 << 16
+    MENTION_EVERYONE = 1 << 17
+    USE_EXTERNAL_EMOJIS = 1 << 18
+    MANAGE_WEBHOOKS = 1 << 29
+    USE_APPLICATION_COMMANDS = 1 << 31
+    MANAGE_THREADS = 1 << 34
+    CREATE_PUBLIC_THREADS = 1 << 35
+    SEND_MESSAGES_IN_THREADS = 1 << 38
+
+
+ALL = (1 << 53) - 1
+EVERYONE = (
+    Permission.ADD_REACTIONS
+    | Permission.VIEW_CHANNEL
+    | Permission.SEND_MESSAGES
+    | Permission.EMBED_LINKS
+    | Permission.ATTACH_FILES
+    | Permission.READ_MESSAGE_HISTORY
+    | Permission.USE_EXTERNAL_EMOJIS
+    | Permission.USE_APPLICATION_COMMANDS
+    | Permission.CREATE_PUBLIC_THREADS
+    | Permission.SEND_MESSAGES_IN_THREADS
+)
+ADMIN = (
+    Permission.MANAGE_GUILD
+    | Permission.MANAGE_MESSAGES
+    | Permission.MANAGE_WEBHOOKS
+    | Permission.MANAGE_THREADS
+)
+DIRECT = EVERYONE & ~(Permission.CREATE_PUBLIC_THREADS | Permission.SEND_MESSAGES_IN_THREADS)
+
+
+def permissions_in(world: World, user_id: int, channel: Channel) -> int:
+    """Return the bits that `user_id` holds in `channel`; 0 when they cannot know it exists."""
+    if channel.guild_id is None:
+        return int(DIRECT) if user_id in channel.recipient_ids else 0
+    member = world.members.get((channel.guild_id, user_id))
+    if member is None:
+        return 0
+    if world.guilds[channel.guild_id].owner_id == user_id:
+        return ALL
+    role_ids = (channel.guild_id, *member.role_ids)
+    bits = _together(world.roles[role_id].permissions for role_id in role_ids)
+    if bits & Permission.ADMINISTRATOR:
+        return ALL
+    ruled_by = channel
+    if channel.kind is ChannelKind.PUBLIC_THREAD and channel.parent_id is not None:
+        ruled_by = world.channels[channel.parent_id]
+    overwrites = {one.target_id: one for one in ruled_by.overwrites}
+    for targets in ((channel.guild_id,), member.role_ids, (user_id,)):
+        chosen = [overwrites[target] for target in targets if target in overwrites]
+        bits = bits & ~_together(one.deny for one in chosen) | _together(one.allow for one in chosen)
+    return bits if bits & Permission.VIEW_CHANNEL else 0
+
+
+def may(world: World, user_id: int, channel: Channel, permission: Permission) -> bool:
+    """Say whether `user_id` holds all bits of `permission` in `channel`."""
+    return permissions_in(world, user_id, channel) & permission == permission
+
+
+def viewer_ids(world: World, channel: Channel) -> frozenset[int]:
+    """Return the ids of all who see `channel`."""
+    if channel.guild_id is None:
+        return frozenset(channel.recipient_ids)
+    return frozenset(
+        user_id
+        for guild_id, user_id in world.members
+        if guild_id == channel.guild_id and may(world, user_id, channel, Permission.VIEW_CHANNEL)
+    )
+
+
+def _together(bits: Iterable[int]) -> int:
+    """Return the union of bit sets."""
+    union = 0
+    for one in bits:
+        union |= int(one)
+    return union

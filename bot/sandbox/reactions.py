@@ -1,0 +1,98 @@
+"""Reactions: adding, removing, clearing, and the four events that tell of them."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.message_objects import audience_of, emoji_json, place_json
+from bot.sandbox.objects import member_json
+from bot.sandbox.state import Event, Json, Message, Reaction, World
+
+MAX_DIFFERENT_REACTIONS = 20
+MAX_EMOJI_CHARS = 32
+
+
+def add_reaction(world: World, message: Message, *, emoji: str, user_id: int) -> list[Event]:
+    """Give a reaction; giving it again changes nothing.
+
+    Raises:
+        ApiError: The emoji is none, or the message has 20 different reactions already.
+    """
+    check_emoji(emoji)
+    before = find_reaction(message, emoji)
+    if before is not None and user_id in before.user_ids:
+        return []
+    if before is None and len(message.reactions) >= MAX_DIFFERENT_REACTIONS:
+        raise ApiError(Refusal.TOO_MANY_REACTIONS)
+    after = Reaction(emoji, (*(before.user_ids if before else ()), user_id))
+    if before is None:
+        reactions = (*message.reactions, after)
+    else:
+        reactions = tuple(after if one is before else one for one in message.reactions)
+    world.store(replace(message, reactions=reactions))
+    told = _about(world, message, emoji=emoji, user_id=user_id)
+    channel = world.channels[message.channel_id]
+    member = world.members.get((channel.guild_id or 0, user_id))
+    if member is not None:
+        told["member"] = member_json(world, member, with_user=True)
+    told["message_author_id"] = str(message.author.id)
+    return [Event("MESSAGE_REACTION_ADD", told, audience_of(world, message))]
+
+
+def remove_reaction(world: World, message: Message, *, emoji: str, user_id: int) -> list[Event]:
+    """Take one person's reaction away; removing one that is not there changes nothing."""
+    check_emoji(emoji)
+    before = find_reaction(message, emoji)
+    if before is None or user_id not in before.user_ids:
+        return []
+    after = Reaction(emoji, tuple(one for one in before.user_ids if one != user_id))
+    reactions = tuple(after if one is before else one for one in message.reactions)
+    world.store(replace(message, reactions=tuple(one for one in reactions if one.user_ids)))
+    told = _about(world, message, emoji=emoji, user_id=user_id)
+    return [Event("MESSAGE_REACTION_REMOVE", told, audience_of(world, message))]
+
+
+def clear_emoji(world: World, message: Message, *, emoji: str) -> list[Event]:
+    """Take one emoji away from a message, whoever gave it."""
+    check_emoji(emoji)
+    if find_reaction(message, emoji) is None:
+        return []
+    world.store(replace(message, reactions=tuple(one for one in message.reactions if one.emoji != emoji)))
+    told = _about(world, message, emoji=emoji)
+    return [Event("MESSAGE_REACTION_REMOVE_EMOJI", told, audience_of(world, message))]
+
+
+def clear_reactions(world: World, message: Message) -> list[Event]:
+    """Take all reactions away from a message."""
+    world.store(replace(message, reactions=()))
+    return [Event("MESSAGE_REACTION_REMOVE_ALL", _about(world, message), audience_of(world, message))]
+
+
+def find_reaction(message: Message, emoji: str) -> Reaction | None:
+    """Return the message's reaction with this emoji, if there is one."""
+    return next((one for one in message.reactions if one.emoji == emoji), None)
+
+
+def check_emoji(emoji: str) -> None:
+    """Refuse (10014) what cannot be a Unicode emoji; the sandbox has no custom ones."""
+    has_symbol = any(
+        unicodedata.category(sign) in ("So", "Sk", "Me", "Sm", "Po") for sign in emoji if ord(sign) > 0x7F
+    )
+    if not has_symbol or len(emoji) > MAX_EMOJI_CHARS or any(sign.isalpha() for sign in emoji):
+        raise ApiError(Refusal.UNKNOWN_EMOJI)
+
+
+def _about(world: World, message: Message, *, emoji: str | None = None, user_id: int | None = None) -> Json:
+    """Return the fields that say which message, which emoji and who."""
+    told: Json = {
+        "channel_id": str(message.channel_id),
+        "message_id": str(message.id),
+        **place_json(world.channels[message.channel_id]),
+    }
+    if emoji is not None:
+        told["emoji"] = emoji_json(emoji)
+    if user_id is not None:
+        told |= {"user_id": str(user_id), "type": 0, "burst": False}
+    return told

@@ -1,0 +1,147 @@
+"""Routes for the guild, its members and roles, users, and the application itself."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.objects import channel_json, guild_summary_json, member_json, role_json, user_json
+from bot.sandbox.permissions import Permission, may
+from bot.sandbox.rest.api import PREFIX, WORLD, answer, caller_id, path_id, query_int
+from bot.sandbox.state import ChannelKind, Guild, Json
+
+
+def add_routes(app: web.Application) -> None:
+    """Add these routes."""
+    guild = PREFIX + "/guilds/{guild_id}"
+    app.router.add_get(guild, read_guild)
+    app.router.add_get(guild + "/channels", list_channels)
+    app.router.add_get(guild + "/roles", list_roles)
+    app.router.add_get(guild + "/members", list_members)
+    app.router.add_get(guild + "/members/{user_id}", read_member)
+    app.router.add_get(guild + "/threads/active", list_threads)
+    app.router.add_get(PREFIX + "/users/@me", read_self)
+    app.router.add_get(PREFIX + "/users/@me/guilds", list_own_guilds)
+    app.router.add_get(PREFIX + "/users/{user_id}", read_user)
+    app.router.add_get(PREFIX + "/oauth2/applications/@me", read_application)
+    app.router.add_get(PREFIX + "/applications/@me", read_application)
+    app.router.add_get(PREFIX + "/gateway", read_gateway)
+    app.router.add_get(PREFIX + "/gateway/bot", read_gateway)
+
+
+async def read_guild(request: web.Request) -> web.Response:
+    """Return a guild."""
+    _, guild = own_guild(request)
+    return answer(guild_summary_json(request.app[WORLD], guild))
+
+
+async def list_channels(request: web.Request) -> web.Response:
+    """Return the guild's channels that the caller sees, threads left out."""
+    return await _list_kind(request, ChannelKind.TEXT)
+
+
+async def list_threads(request: web.Request) -> web.Response:
+    """Return the guild's threads that the caller sees."""
+    return await _list_kind(request, ChannelKind.PUBLIC_THREAD, wrap="threads")
+
+
+async def _list_kind(request: web.Request, kind: ChannelKind, *, wrap: str | None = None) -> web.Response:
+    user_id, guild = own_guild(request)
+    world = request.app[WORLD]
+    seen = [
+        channel_json(world, one, user_id)
+        for one in world.channels_of(guild.id)
+        if one.kind is kind and may(world, user_id, one, Permission.VIEW_CHANNEL)
+    ]
+    return answer(seen if wrap is None else {wrap: seen, "members": []})
+
+
+async def list_roles(request: web.Request) -> web.Response:
+    """Return the guild's roles."""
+    _, guild = own_guild(request)
+    return answer([role_json(one) for one in request.app[WORLD].roles_of(guild.id)])
+
+
+async def list_members(request: web.Request) -> web.Response:
+    """Return up to 1000 members after an id, in order of their ids."""
+    _, guild = own_guild(request)
+    world = request.app[WORLD]
+    limit = query_int(request, "limit", 1, at_most=1000)
+    after = query_int(request, "after", 0, at_most=(1 << 64) - 1, at_least=0)
+    page = [one for one in world.members_of(guild.id) if one.user_id > after][:limit]
+    return answer([member_json(world, one, with_user=True) for one in page])
+
+
+async def read_member(request: web.Request) -> web.Response:
+    """Return one member."""
+    caller, guild = own_guild(request)
+    world = request.app[WORLD]
+    user_id = caller if request.match_info["user_id"] == "@me" else path_id(request, "user_id")
+    member = world.members.get((guild.id, user_id))
+    if member is None:
+        raise ApiError(Refusal.UNKNOWN_MEMBER)
+    return answer(member_json(world, member, with_user=True))
+
+
+async def read_self(request: web.Request) -> web.Response:
+    """Return the caller."""
+    return answer(user_json(request.app[WORLD].users[caller_id(request)]))
+
+
+async def list_own_guilds(request: web.Request) -> web.Response:
+    """Return the caller's guilds."""
+    user_id = caller_id(request)
+    world = request.app[WORLD]
+    own = [one for one in world.guilds.values() if (one.id, user_id) in world.members]
+    return answer([guild_summary_json(world, one) for one in own])
+
+
+async def read_user(request: web.Request) -> web.Response:
+    """Return any user."""
+    caller_id(request)
+    user = request.app[WORLD].users.get(path_id(request, "user_id"))
+    if user is None:
+        raise ApiError(Refusal.UNKNOWN_USER)
+    return answer(user_json(user))
+
+
+async def read_application(request: web.Request) -> web.Response:
+    """Return the bot's application, with its owner; only the bot has one."""
+    world = request.app[WORLD]
+    if caller_id(request) != world.bot_user_id:
+        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+    application: Json = {
+        "id": str(world.bot_user_id),
+        "name": world.users[world.bot_user_id].name,
+        "description": "",
+        "icon": None,
+        "summary": "",
+        "bot_public": False,
+        "bot_require_code_grant": False,
+        "verify_key": "0" * 64,
+        "flags": 1 << 19,  # message content, limited
+        "owner": user_json(world.users[world.owner_id]),
+        "team": None,
+        "approximate_guild_count": len(world.guilds),
+        "integration_types_config": {"0": {}},
+    }
+    return answer(application)
+
+
+async def read_gateway(request: web.Request) -> web.Response:
+    """Return where the gateway is."""
+    url = f"{request.app[WORLD].url.replace('http', 'ws', 1)}/gateway"
+    limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
+    return answer({"url": url, "shards": 1, "session_start_limit": limits})
+
+
+def own_guild(request: web.Request) -> tuple[int, Guild]:
+    """Return the caller and the guild of the path, of which the caller must be a member."""
+    user_id = caller_id(request)
+    world = request.app[WORLD]
+    guild = world.guilds.get(path_id(request, "guild_id"))
+    if guild is None:
+        raise ApiError(Refusal.UNKNOWN_GUILD)
+    if (guild.id, user_id) not in world.members:
+        raise ApiError(Refusal.MISSING_ACCESS)
+    return user_id, guild

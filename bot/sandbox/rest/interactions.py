@@ -1,0 +1,89 @@
+"""Routes for interactions: a person starts one, the bot answers it in time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from bot.sandbox.callbacks import MESSAGE, UPDATE, answer_interaction, find_interaction
+from bot.sandbox.drafts import Draft, read_draft
+from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.interactions import expire_interaction, open_interaction
+from bot.sandbox.limits import check_int, check_object
+from bot.sandbox.message_objects import message_json
+from bot.sandbox.rest.api import (
+    GATEWAY,
+    PREFIX,
+    WORLD,
+    answer,
+    caller_id,
+    nothing,
+    path_id,
+    read_body,
+    read_object,
+)
+from bot.sandbox.state import Interaction, Json, Message, MessageFlag, World
+
+TIMEOUT_S = web.AppKey("interaction_timeout_s", float)
+
+
+def add_routes(app: web.Application) -> None:
+    """Add these routes."""
+    app.router.add_post(PREFIX + "/interactions", start)
+    app.router.add_post(PREFIX + "/interactions/{interaction_id}/{token}/callback", call_back)
+
+
+async def start(request: web.Request) -> web.Response:
+    """Start an interaction as a person; bots have none."""
+    person_id = caller_id(request)
+    world, gateway = request.app[WORLD], request.app[GATEWAY]
+    if world.users[person_id].is_bot:
+        raise ApiError(Refusal.MISSING_ACCESS)
+    interaction, events = open_interaction(world, person_id, await read_object(request))
+    gateway.dispatch(events)
+    asyncio.get_running_loop().call_later(
+        request.app[TIMEOUT_S], lambda: gateway.dispatch(expire_interaction(world, interaction.id))
+    )
+    return nothing()
+
+
+async def call_back(request: web.Request) -> web.Response:
+    """Take the bot's first answer; the token in the path is all it takes."""
+    world = request.app[WORLD]
+    interaction_id = path_id(request, "interaction_id")
+    interaction = find_interaction(world, interaction_id, request.match_info["token"])
+    body, uploads = await read_body(request)
+    kind = body.get("type")
+    if not isinstance(kind, int):
+        raise InvalidBodyError("type", "BASE_TYPE_REQUIRED", "This field is required")
+    shape = check_object(body.get("data") or {}, "data")
+    source = world.messages.get(interaction.channel_id, {}).get(interaction.source_id or 0)
+    flags_before = source.flags if source is not None and kind == UPDATE else 0
+    is_message = kind in (MESSAGE, UPDATE)
+    draft = (
+        read_draft(shape, uploads, flags_before=flags_before)
+        if is_message
+        else Draft(flags=check_int(shape.get("flags") or 0, "data.flags"))
+    )
+    # found again: it may have been answered or given up while the body came in
+    interaction = find_interaction(world, interaction_id, request.match_info["token"])
+    message, events = answer_interaction(world, interaction, kind=kind, body=shape, draft=draft)
+    request.app[GATEWAY].dispatch(events)
+    if request.query.get("with_response", "").lower() not in ("1", "true"):
+        return nothing()
+    return answer(_callback_json(world, interaction, kind, message))
+
+
+def _callback_json(world: World, interaction: Interaction, kind: int, message: Message | None) -> Json:
+    """Return what an answer has led to."""
+    told: Json = {"id": str(interaction.id), "type": interaction.kind}
+    resource: Json = {"type": kind}
+    if message is not None:
+        told |= {
+            "response_message_id": str(message.id),
+            "response_message_loading": bool(message.flags & MessageFlag.LOADING),
+            "response_message_ephemeral": message.ephemeral_for is not None,
+        }
+        resource["message"] = message_json(world, message, world.bot_user_id)
+    return {"interaction": told, "resource": resource}

@@ -1,0 +1,128 @@
+"""Routes for messages: list, read, post, edit, delete one or many."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.sandbox.drafts import read_draft
+from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.limits import check_int, check_list
+from bot.sandbox.message_objects import message_json
+from bot.sandbox.messages import delete_message, delete_messages, edit_message, post_message
+from bot.sandbox.permissions import Permission, may
+from bot.sandbox.rest.api import (
+    GATEWAY,
+    PREFIX,
+    WORLD,
+    answer,
+    nothing,
+    path_id,
+    query_int,
+    read_body,
+    read_object,
+    seen_channel,
+)
+from bot.sandbox.state import Channel, ChannelKind, Message
+
+MAX_PAGE = 100
+
+
+def add_routes(app: web.Application) -> None:
+    """Add these routes."""
+    messages = PREFIX + "/channels/{channel_id}/messages"
+    app.router.add_get(messages, list_messages)
+    app.router.add_post(messages, post)
+    app.router.add_post(messages + "/bulk-delete", bulk_delete)
+    app.router.add_get(messages + "/{message_id}", read)
+    app.router.add_patch(messages + "/{message_id}", edit)
+    app.router.add_delete(messages + "/{message_id}", delete)
+
+
+async def list_messages(request: web.Request) -> web.Response:
+    """Return up to 100 messages, newest first, before, after or around an id."""
+    user_id, channel = seen_channel(request)
+    world = request.app[WORLD]
+    limit = query_int(request, "limit", 50, at_most=MAX_PAGE)
+    if not may(world, user_id, channel, Permission.READ_MESSAGE_HISTORY):
+        return answer([])
+    seen = [
+        one for one in world.messages.get(channel.id, {}).values() if one.ephemeral_for in (None, user_id)
+    ]
+    largest = (1 << 64) - 1
+    if "before" in request.query:
+        before = query_int(request, "before", 0, at_most=largest, at_least=0)
+        page = [one for one in seen if one.id < before][-limit:]
+    elif "after" in request.query:
+        after = query_int(request, "after", 0, at_most=largest, at_least=0)
+        page = [one for one in seen if one.id > after][:limit]
+    elif "around" in request.query:
+        around = query_int(request, "around", 0, at_most=largest, at_least=0)
+        page = [one for one in seen if one.id < around][-(limit // 2) :] if limit > 1 else []
+        page += [one for one in seen if one.id >= around][: limit - limit // 2]
+    else:
+        page = seen[-limit:]
+    return answer([message_json(world, one, user_id) for one in reversed(page)])
+
+
+async def post(request: web.Request) -> web.Response:
+    """Post a message as the caller."""
+    user_id, channel = seen_channel(request)
+    world = request.app[WORLD]
+    is_thread = channel.kind is ChannelKind.PUBLIC_THREAD
+    needed = Permission.SEND_MESSAGES_IN_THREADS if is_thread else Permission.SEND_MESSAGES
+    if channel.guild_id is not None and not may(world, user_id, channel, needed):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    draft = read_draft(*await read_body(request))
+    if (draft.components or draft.embeds) and not world.users[user_id].is_bot:
+        raise InvalidBodyError("embeds", "BASE_TYPE_MAX_LENGTH", "Only bots send embeds and components.")
+    message, events = post_message(world, channel, author=world.users[user_id], draft=draft)
+    request.app[GATEWAY].dispatch(events)
+    return answer(message_json(world, message, user_id))
+
+
+async def read(request: web.Request) -> web.Response:
+    """Return one message."""
+    user_id, _, message = seen_message(request)
+    return answer(message_json(request.app[WORLD], message, user_id))
+
+
+async def edit(request: web.Request) -> web.Response:
+    """Edit a message of one's own."""
+    user_id, _, message = seen_message(request)
+    if message.author.id != user_id:
+        raise ApiError(Refusal.EDIT_OF_ANOTHER)
+    world = request.app[WORLD]
+    draft = read_draft(*await read_body(request), flags_before=message.flags)
+    # read again: the message may have changed while the body came in
+    edited, events = edit_message(world, world.find_message(message.channel_id, message.id), draft)
+    request.app[GATEWAY].dispatch(events)
+    return answer(message_json(world, edited, user_id))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Delete a message of one's own, or anyone's with the permission to manage messages."""
+    user_id, channel, message = seen_message(request)
+    world = request.app[WORLD]
+    may_manage = channel.guild_id is not None and may(world, user_id, channel, Permission.MANAGE_MESSAGES)
+    if message.author.id != user_id and not may_manage and message.ephemeral_for != user_id:
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    request.app[GATEWAY].dispatch(delete_message(world, message))
+    return nothing()
+
+
+async def bulk_delete(request: web.Request) -> web.Response:
+    """Delete 2 to 100 messages at once."""
+    _, channel = seen_channel(request, needs=Permission.MANAGE_MESSAGES)
+    listed = check_list((await read_object(request)).get("messages"), "messages", at_most=100)
+    events = delete_messages(request.app[WORLD], channel, [check_int(one, "messages") for one in listed])
+    request.app[GATEWAY].dispatch(events)
+    return nothing()
+
+
+def seen_message(request: web.Request) -> tuple[int, Channel, Message]:
+    """Return the caller, the channel and the message of the path; another's ephemeral message is unknown."""
+    user_id, channel = seen_channel(request)
+    message = request.app[WORLD].find_message(channel.id, path_id(request, "message_id"))
+    if message.ephemeral_for not in (None, user_id):
+        raise ApiError(Refusal.UNKNOWN_MESSAGE)
+    return user_id, channel, message

@@ -1,0 +1,101 @@
+"""Routes for reactions."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.objects import user_json
+from bot.sandbox.permissions import Permission, may
+from bot.sandbox.reactions import (
+    add_reaction,
+    check_emoji,
+    clear_emoji,
+    clear_reactions,
+    find_reaction,
+    remove_reaction,
+)
+from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, nothing, path_id, query_int
+from bot.sandbox.rest.messages import seen_message
+from bot.sandbox.state import Message
+
+
+def add_routes(app: web.Application) -> None:
+    """Add these routes."""
+    reactions = PREFIX + "/channels/{channel_id}/messages/{message_id}/reactions"
+    app.router.add_delete(reactions, clear_all)
+    app.router.add_get(reactions + "/{emoji}", list_users)
+    app.router.add_delete(reactions + "/{emoji}", clear_one)
+    app.router.add_put(reactions + "/{emoji}/@me", add)
+    app.router.add_delete(reactions + "/{emoji}/@me", remove)
+    app.router.add_delete(reactions + "/{emoji}/{user_id}", remove_of)
+
+
+async def add(request: web.Request) -> web.Response:
+    """Give a reaction; a new emoji needs the permission to add reactions."""
+    user_id, channel, message = seen_message(request)
+    world, emoji = request.app[WORLD], request.match_info["emoji"]
+    is_new = find_reaction(message, emoji) is None
+    if is_new and not may(world, user_id, channel, Permission.ADD_REACTIONS):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    request.app[GATEWAY].dispatch(add_reaction(world, message, emoji=emoji, user_id=user_id))
+    return nothing()
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Take one's own reaction away."""
+    user_id, _, message = seen_message(request)
+    return _remove(request, message, user_id)
+
+
+async def remove_of(request: web.Request) -> web.Response:
+    """Take someone's reaction away; another's needs the permission to manage messages."""
+    user_id, message = _manager_of(request, unless_own=True)
+    return _remove(request, message, user_id)
+
+
+def _remove(request: web.Request, message: Message, user_id: int) -> web.Response:
+    events = remove_reaction(request.app[WORLD], message, emoji=request.match_info["emoji"], user_id=user_id)
+    request.app[GATEWAY].dispatch(events)
+    return nothing()
+
+
+async def clear_one(request: web.Request) -> web.Response:
+    """Take one emoji away, whoever gave it."""
+    _, message = _manager_of(request)
+    request.app[GATEWAY].dispatch(clear_emoji(request.app[WORLD], message, emoji=request.match_info["emoji"]))
+    return nothing()
+
+
+async def clear_all(request: web.Request) -> web.Response:
+    """Take all reactions away."""
+    _, message = _manager_of(request)
+    request.app[GATEWAY].dispatch(clear_reactions(request.app[WORLD], message))
+    return nothing()
+
+
+async def list_users(request: web.Request) -> web.Response:
+    """Return who gave an emoji, by id, up to 100 after an id; super reactions do not exist here."""
+    _, _, message = seen_message(request)
+    world, emoji = request.app[WORLD], request.match_info["emoji"]
+    check_emoji(emoji)
+    limit = query_int(request, "limit", 25, at_most=100)
+    after = query_int(request, "after", 0, at_most=(1 << 64) - 1, at_least=0)
+    reaction = find_reaction(message, emoji)
+    if reaction is None or request.query.get("type") == "1":
+        return answer([])
+    page = [user_id for user_id in sorted(reaction.user_ids) if user_id > after][:limit]
+    return answer([user_json(world.users[user_id]) for user_id in page])
+
+
+def _manager_of(request: web.Request, *, unless_own: bool = False) -> tuple[int, Message]:
+    """Return whose reactions the path means and the message, when the caller may remove them."""
+    caller, channel, message = seen_message(request)
+    target = path_id(request, "user_id") if unless_own else caller
+    if unless_own and target == caller:
+        return target, message
+    if channel.guild_id is None:
+        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+    if not may(request.app[WORLD], caller, channel, Permission.MANAGE_MESSAGES):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    return target, message

@@ -1,0 +1,174 @@
+"""The sandbox itself: a Discord-compatible server on 127.0.0.1 with a chat page, all in memory."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from bot.sandbox import founding
+from bot.sandbox.accounts import Accounts
+from bot.sandbox.errors import PortInUseError
+from bot.sandbox.faults import Faults
+from bot.sandbox.gateway import Gateway
+from bot.sandbox.guard import guard_middleware
+from bot.sandbox.objects import channel_json, guild_json
+from bot.sandbox.permissions import viewer_ids
+from bot.sandbox.rest import (
+    channels,
+    commands,
+    files,
+    guilds,
+    interactions,
+    messages,
+    reactions,
+    webhooks,
+)
+from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, refusals_middleware
+from bot.sandbox.rest.trouble import trouble_middleware
+from bot.sandbox.state import Channel, Event, Guild, User, World
+
+LOOPBACK = "127.0.0.1"
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_MESSAGES = 5000  # kept per channel, so that a long soak does not fill the memory
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Sandbox:
+    """An async context manager; while it is open, the server runs. It can be entered once."""
+
+    guild_id = founding.GUILD_ID
+    channel_id = founding.SUPPORT_CHANNEL_ID
+    reports_channel_id = founding.REPORTS_CHANNEL_ID
+    admin_role_id = founding.ADMIN_ROLE_ID
+    bot_user_id = founding.BOT_USER_ID
+    application_id = founding.BOT_USER_ID
+    owner_id = founding.OWNER_ID
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        bot_token: str | None = None,
+        message_content_allowed: bool = True,
+        interaction_timeout_s: float = 3.0,
+        heartbeat_interval_ms: int = 41_250,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Prepare a sandbox.
+
+        Args:
+            port: Where to listen on 127.0.0.1; 0 picks a free port.
+            bot_token: The bot's token; a random one when left out.
+            message_content_allowed: Whether the bot may ask for message content (else close code 4014).
+            interaction_timeout_s: How long the bot has to answer an interaction.
+            heartbeat_interval_ms: What HELLO asks for.
+            now: The clock, for ids and times.
+        """
+        self._port = port
+        self.bot_token = bot_token or secrets.token_urlsafe(32)
+        self.world: World = founding.found_world(now, max_messages=MAX_MESSAGES)
+        accounts = Accounts(self.world, self.bot_token)
+        self._gateway = Gateway(
+            self.world,
+            accounts,
+            message_content_allowed=message_content_allowed,
+            heartbeat_interval_ms=heartbeat_interval_ms,
+        )
+        app = web.Application(
+            middlewares=[guard_middleware(), refusals_middleware(), trouble_middleware()],
+            client_max_size=MAX_BODY_BYTES,
+        )
+        app[WORLD], app[GATEWAY], app[ACCOUNTS] = self.world, self._gateway, accounts
+        app[interactions.TIMEOUT_S] = interaction_timeout_s
+        for module in (messages, reactions, channels, guilds, commands, interactions, webhooks, files):
+            module.add_routes(app)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+
+    @property
+    def faults(self) -> Faults:
+        """The trouble that tests can make."""
+        return self._gateway.faults
+
+    @property
+    def url(self) -> str:
+        """Where the page is, without a slash at the end; empty before the start."""
+        return self.world.url
+
+    @property
+    def api_url(self) -> str:
+        """Where the REST API is."""
+        return f"{self.url}{PREFIX}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway is."""
+        return f"{self.url.replace('http', 'ws', 1)}/gateway"
+
+    @property
+    def people(self) -> dict[str, User]:
+        """The people by name, the owner among them; a person's token is their name."""
+        return {user.name: user for user in self.world.users.values() if not user.is_bot}
+
+    def add_person(self, name: str, *, guild_id: int | None = None, is_bot: bool = False) -> User:
+        """Add someone, as a member of a guild or of none; nobody is told."""
+        user = founding.add_person(self.world, name, is_bot=is_bot)
+        if guild_id is not None:
+            founding.join(self.world, guild_id, user.id)
+        return user
+
+    def add_guild(self, name: str, *, member_ids: Iterable[int]) -> Guild:
+        """Add a guild, the first member its owner, and tell all its members; it has no channels yet."""
+        ids = tuple(member_ids)
+        guild = founding.found_guild(self.world, self.world.mint.mint(), name=name, owner_id=ids[0])
+        for user_id in ids:
+            founding.join(self.world, guild.id, user_id)
+        for user_id in ids:
+            told = guild_json(self.world, guild, user_id)
+            del told["unavailable"]  # without it the guild is a new one, with it an old one that is back
+            self._gateway.dispatch([Event("GUILD_CREATE", told, frozenset({user_id}))])
+        return guild
+
+    def add_channel(
+        self, name: str, *, guild_id: int = founding.GUILD_ID, only_for: Iterable[int] | None = None
+    ) -> Channel:
+        """Add a text channel for a whole guild, or only for some members, and tell those who see it."""
+        channel = founding.add_channel(self.world, guild_id, name, only_for=only_for)
+        told = channel_json(self.world, channel, 0)
+        self._gateway.dispatch([Event("CHANNEL_CREATE", told, viewer_ids(self.world, channel))])
+        return channel
+
+    async def __aenter__(self) -> Self:
+        """Start listening.
+
+        Raises:
+            PortInUseError: Another program has the port.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, LOOPBACK, self._port)
+        try:
+            await site.start()
+        except OSError as failed:
+            await self._runner.cleanup()
+            if failed.errno == errno.EADDRINUSE:
+                raise PortInUseError(self._port) from failed
+            raise
+        port = self._runner.addresses[0][1]
+        self.world.url = f"http://{LOOPBACK}:{port}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every socket and stop listening."""
+        await self._gateway.close()
+        await self._runner.cleanup()

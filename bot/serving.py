@@ -1,0 +1,78 @@
+"""Keeps the predictor on the champion: at the start, after every run, and when somebody moves the pointer."""
+
+import asyncio
+
+import structlog
+
+from bot.errors import EX_UNAVAILABLE, StartError
+from bot.predictor import Predictor, load
+from training.errors import RegistryError
+from training.fill_model import FillModel
+from training.registry import Registry
+
+log = structlog.stdlib.get_logger(__name__)
+WATCH_EVERY_S = 2.0  # how soon a promotion from the command line serves
+
+
+class Serving:
+    """What serves, and why it may be another version than the champion."""
+
+    def __init__(self, registry: Registry, predictor: Predictor, *, trouble: str | None = None) -> None:
+        """Serve what the predictor has; `trouble` says why that is not the champion."""
+        self._registry, self.predictor = registry, predictor
+        self.trouble = trouble
+        self._refused = registry.champion() if trouble else None  # damaged: not tried again every two seconds
+        self._reloading = asyncio.Lock()
+
+    async def follow_champion(self) -> bool:
+        """Reload when the champion is another version than the one that serves. True: it did."""
+        async with self._reloading:
+            champion = self._registry.champion()
+            if champion is None or champion in (self.predictor.version, self._refused):
+                return False
+            try:
+                model = await load(self._registry, champion)
+            except RegistryError as error:
+                self._refused, self.trouble = champion, str(error)
+                log.error("model.not_reloaded", model_version=champion, reason=str(error))  # noqa: TRY400
+                return False
+            await self.predictor.reload(model)
+            self._refused = self.trouble = None
+            log.info("model.reloaded", model_version=champion)
+            return True
+
+    async def watch(self) -> None:
+        """Follow the champion for ever."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            await self.follow_champion()
+
+
+async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
+    """The champion, or the newest version before it that loads, with a sentence that says so.
+
+    Raises:
+        StartError: none of the versions loads.
+    """
+    champion = registry.champion()
+    assert champion is not None
+    candidates = [champion]
+    try:
+        candidates.append(registry.previous(champion))
+    except RegistryError:
+        log.debug("champion.has_no_predecessor", model_version=champion)
+    candidates += [version for version in reversed(registry.versions()) if version not in candidates]
+    trouble: str | None = None
+    for version in candidates:
+        try:
+            model = await load(registry, version)
+        except RegistryError as error:
+            trouble = trouble or str(error)
+            log.error("model.not_loaded", model_version=version, reason=str(error))  # noqa: TRY400
+            continue
+        return model, f"{trouble} Until then {version} serves." if trouble else None
+    raise StartError(
+        f"{trouble} No other version can be loaded either. Restore {registry.folder} from a backup, or move it "
+        "away to begin anew; votes are kept in the database.",
+        exit_code=EX_UNAVAILABLE,
+    )

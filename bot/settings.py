@@ -1,0 +1,104 @@
+"""Every setting of the app; `training.settings` has those that a run needs too. The source of `.env.example`."""
+
+import re
+from datetime import time
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+import training.settings
+from bot.errors import StartError
+
+Ids = Annotated[tuple[int, ...], NoDecode]
+
+
+class Settings(training.settings.Settings):
+    """What the bot needs to know. Frozen; built once, in `main()`."""
+
+    prefix: str = Field(default="!", min_length=1, max_length=5, description="What commands in chat begin with.")
+    guild_ids: Ids = Field(
+        default=(), description="Servers (guilds) the bot works in, separated by commas. Required with a token."
+    )
+    admin_role_ids: Ids = Field(
+        default=(), description="Roles whose holders are admins, beside those who may manage the server."
+    )
+    report_channel_id: int | None = Field(
+        default=None, description="Channel for the verdicts of nightly runs. Empty: they are only logged."
+    )
+    nightly_at: time = Field(default=time(3, 0), description="Time of day of the nightly run, HH:MM.")
+    timezone: str = Field(default="UTC", description="Time zone of the nightly run, such as Europe/Berlin.")
+    sandbox_port: int = Field(default=8765, ge=0, le=65535, description="Port of the sandbox's page on this machine.")
+    run_timeout_s: int = Field(default=7200, ge=10, le=604800, description="A run is ended after so many seconds.")
+    max_query_chars: int = Field(default=400, ge=20, le=1500, description="Characters of a query at most.")
+    max_masks: int = Field(default=3, ge=1, le=5, description="Masks of a query at most.")
+    discord_api_url: str | None = Field(
+        default=None, description="Another address of Discord's HTTP API. Empty: Discord's own."
+    )
+    discord_gateway_url: str | None = Field(
+        default=None, description="Another address of Discord's gateway. Empty: Discord's own."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="What is logged. Query texts only at DEBUG."
+    )
+
+    @field_validator("guild_ids", "admin_role_ids", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = [part for part in re.split(r"[,\s]+", value) if part]
+        if any(not part.isdigit() for part in parts):
+            raise ValueError("expected ids (numbers) separated by commas")
+        return tuple(int(part) for part in parts)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("not a time zone; expected a name such as Europe/Berlin")
+        return value
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Settings":
+        if self.discord_token is not None and not self.guild_ids:
+            raise ValueError("with DISCORD_TOKEN set, FILLBOT_GUILD_IDS must list the servers the bot may work in")
+        for url in (self.discord_api_url, self.discord_gateway_url):
+            if url is not None and urlsplit(url).scheme in ("http", "ws") and not _is_loopback(url):
+                raise ValueError(f"{url} would carry the token in clear text; use https or wss")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the nightly run."""
+        return ZoneInfo(self.timezone)
+
+
+def load_settings(**values: Any) -> Settings:
+    """Read the environment and `.env`.
+
+    Raises:
+        StartError: a setting cannot be used; names it.
+    """
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        setting = name if name == "DISCORD_TOKEN" else f"FILLBOT_{name.upper()}"
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        where = f"{setting}: " if name else ""
+        raise StartError(f"The settings cannot be used: {where}{reason}. See .env.example.") from error
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
