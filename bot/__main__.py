@@ -50,7 +50,9 @@ async def _until_stopped(app) -> None:  # type: ignore[no-untyped-def]
         await task
     except asyncio.CancelledError:
         if not stopped:
-            raise StartError("The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE) from None
+            raise StartError(
+                "The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE
+            ) from None
         _say("fillbot has stopped.")
 
 

@@ -10,7 +10,9 @@ from bot.errors import NotAdminError
 class Access:
     """The allow-list of servers and the admin roles."""
 
-    def __init__(self, client: discord.Client, *, guild_ids: Collection[int], admin_role_ids: Collection[int]) -> None:
+    def __init__(
+        self, client: discord.Client, *, guild_ids: Collection[int], admin_role_ids: Collection[int]
+    ) -> None:
         """Take the lists from the settings, and the client to look people up."""
         self._client = client
         self._guild_ids = frozenset(guild_ids)

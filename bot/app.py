@@ -63,7 +63,9 @@ async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
         stack.push_async_callback(background.close)
         runs = Runs(settings, database, registry, serving)
         await runs.repair()
-        bot = FillBot(prefix=settings.prefix, guild_ids=place.guild_ids, admin_role_ids=settings.admin_role_ids)
+        bot = FillBot(
+            prefix=settings.prefix, guild_ids=place.guild_ids, admin_role_ids=settings.admin_role_ids
+        )
         nightly = Nightly(
             lambda: _nightly(runs, bot, place.report_channel_id), at=settings.nightly_at, zone=settings.zone
         )
@@ -106,7 +108,9 @@ def _home_lock(settings: Settings):  # type: ignore[no-untyped-def]
         lock = FileLock(settings.home / "bot.lock")
         lock.acquire(timeout=0)
     except Timeout as error:
-        sentence = f"Another fillbot is running in {settings.home}. Stop it, or set FILLBOT_HOME to another folder."
+        sentence = (
+            f"Another fillbot is running in {settings.home}. Stop it, or set FILLBOT_HOME to another folder."
+        )
         raise StartError(sentence, exit_code=EX_UNAVAILABLE) from error
     except OSError as error:
         raise StartError(
@@ -125,7 +129,8 @@ async def _make_first_version(settings: Settings) -> None:
     async with spawned(settings, "init") as process:
         if await process.wait():
             raise StartError(
-                "The first model version could not be made; the reason stands above.", exit_code=EX_UNAVAILABLE
+                "The first model version could not be made; the reason stands above.",
+                exit_code=EX_UNAVAILABLE,
             )
 
 

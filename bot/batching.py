@@ -17,7 +17,11 @@ class Batcher(Generic[T, R]):
     """A bounded queue in front of `serve`, which takes items and returns as many results in their order."""
 
     def __init__(
-        self, serve: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, max_batch: int = 64, max_waiting: int = 1024
+        self,
+        serve: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        max_batch: int = 64,
+        max_waiting: int = 1024,
     ) -> None:
         """Start serving; call it inside a running event loop."""
         self._serve, self._max_batch = serve, max_batch

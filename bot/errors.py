@@ -1,15 +1,15 @@
 """Errors of the bot package. The text of each is what people read.
 
-    BotError
-    ├── StartError             the app cannot start; carries an exit code
-    ├── QueryError             a query that cannot be answered; its text is the reply
-    │   ├── NoMaskError
-    │   ├── TooManyMasksError
-    │   ├── OnlyMasksError
-    │   └── QueryTooLongForChatError
-    ├── BusyError              more queries wait than may wait
-    ├── RunBusyError           a run is in progress already
-    └── NotAdminError          the command is for admins
+BotError
+├── StartError             the app cannot start; carries an exit code
+├── QueryError             a query that cannot be answered; its text is the reply
+│   ├── NoMaskError
+│   ├── TooManyMasksError
+│   ├── OnlyMasksError
+│   └── QueryTooLongForChatError
+├── BusyError              more queries wait than may wait
+├── RunBusyError           a run is in progress already
+└── NotAdminError          the command is for admins
 """
 
 from collections.abc import Sequence

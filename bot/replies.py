@@ -40,7 +40,9 @@ def prediction_embed(text: str, prediction: Prediction, *, prediction_id: int) -
     return embed
 
 
-def model_embed(card: Card, *, serving: str, domain: str | None, precision: str, notes: list[str]) -> discord.Embed:
+def model_embed(
+    card: Card, *, serving: str, domain: str | None, precision: str, notes: list[str]
+) -> discord.Embed:
     """What serves and where it comes from."""
     embed = discord.Embed(title=f"Model {serving}", colour=COLOUR)
     origin = {
@@ -64,7 +66,11 @@ def versions_embed(cards: list[Card], *, champion: str | None, domain: str | Non
     """The newest versions, newest first."""
     lines = []
     for card in cards:
-        marks = [name for name, version in (("serves", champion), ("domain model", domain)) if card.version == version]
+        marks = [
+            name
+            for name, version in (("serves", champion), ("domain model", domain))
+            if card.version == version
+        ]
         if card.verdict and not card.verdict.get("is_promotable"):
             marks.append("not promoted")
         suffix = f" — {', '.join(marks)}" if marks else ""
@@ -103,7 +109,9 @@ def verdict_embed(run: Run, sentence: str) -> discord.Embed:
 
 def verdict_lines(reasons: list[Any]) -> str:
     """One line a test of the gate, with ✓ or ✗."""
-    lines = [f"{'✓' if r['passed'] else '✗'} {escape(str(r['text']))}" for r in reasons if isinstance(r, dict)]
+    lines = [
+        f"{'✓' if r['passed'] else '✗'} {escape(str(r['text']))}" for r in reasons if isinstance(r, dict)
+    ]
     return _clipped("\n".join(lines) or "—", MAX_FIELD)
 
 

@@ -97,7 +97,9 @@ class Runs:
             ):
                 code = await follow(process, on_line)
         except TimeoutError:
-            sentence = f"The run took longer than {self._settings.run_timeout_s} s and was ended; see {log_path}."
+            sentence = (
+                f"The run took longer than {self._settings.run_timeout_s} s and was ended; see {log_path}."
+            )
         else:
             if code and not sentence:
                 sentence = f"The training process ended unexpectedly (code {code}); see {log_path}."
@@ -118,7 +120,12 @@ class Nightly:
     def open(self, *, last_started_at: datetime | None, now: datetime) -> bool:
         """Begin; True when a run was missed since `last_started_at`, and is started at once."""
         self._scheduler.add_job(
-            self._start, self._trigger, id="nightly", misfire_grace_time=GRACE_S, coalesce=True, max_instances=1
+            self._start,
+            self._trigger,
+            id="nightly",
+            misfire_grace_time=GRACE_S,
+            coalesce=True,
+            max_instances=1,
         )
         missed = last_started_at is not None and is_missed(self._trigger, last_started_at, now)
         if missed:

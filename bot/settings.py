@@ -19,9 +19,12 @@ Ids = Annotated[tuple[int, ...], NoDecode]
 class Settings(training.settings.Settings):
     """What the bot needs to know. Frozen; built once, in `main()`."""
 
-    prefix: str = Field(default="!", min_length=1, max_length=5, description="What commands in chat begin with.")
+    prefix: str = Field(
+        default="!", min_length=1, max_length=5, description="What commands in chat begin with."
+    )
     guild_ids: Ids = Field(
-        default=(), description="Servers (guilds) the bot works in, separated by commas. Required with a token."
+        default=(),
+        description="Servers (guilds) the bot works in, separated by commas. Required with a token.",
     )
     admin_role_ids: Ids = Field(
         default=(), description="Roles whose holders are admins, beside those who may manage the server."
@@ -31,8 +34,12 @@ class Settings(training.settings.Settings):
     )
     nightly_at: time = Field(default=time(3, 0), description="Time of day of the nightly run, HH:MM.")
     timezone: str = Field(default="UTC", description="Time zone of the nightly run, such as Europe/Berlin.")
-    sandbox_port: int = Field(default=8765, ge=0, le=65535, description="Port of the sandbox's page on this machine.")
-    run_timeout_s: int = Field(default=7200, ge=10, le=604800, description="A run is ended after so many seconds.")
+    sandbox_port: int = Field(
+        default=8765, ge=0, le=65535, description="Port of the sandbox's page on this machine."
+    )
+    run_timeout_s: int = Field(
+        default=7200, ge=10, le=604800, description="A run is ended after so many seconds."
+    )
     max_query_chars: int = Field(default=400, ge=20, le=1500, description="Characters of a query at most.")
     max_masks: int = Field(default=3, ge=1, le=5, description="Masks of a query at most.")
     discord_api_url: str | None = Field(
@@ -65,7 +72,9 @@ class Settings(training.settings.Settings):
     @model_validator(mode="after")
     def _is_consistent(self) -> "Settings":
         if self.discord_token is not None and not self.guild_ids:
-            raise ValueError("with DISCORD_TOKEN set, FILLBOT_GUILD_IDS must list the servers the bot may work in")
+            raise ValueError(
+                "with DISCORD_TOKEN set, FILLBOT_GUILD_IDS must list the servers the bot may work in"
+            )
         for url in (self.discord_api_url, self.discord_gateway_url):
             if url is not None and urlsplit(url).scheme in ("http", "ws") and not _is_loopback(url):
                 raise ValueError(f"{url} would carry the token in clear text; use https or wss")

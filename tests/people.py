@@ -43,7 +43,8 @@ class Person:
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(headers={"Authorization": self.token})
         self._socket = await self._http.ws_connect(f"{self.url.replace('http', 'ws', 1)}/gateway")
-        await self._socket.receive_json()
+        hello = await self._socket.receive_json()
+        self._heart = asyncio.create_task(self._beat(hello["d"]["heartbeat_interval"] / 1000))
         await self._socket.send_json({"op": 2, "d": {"token": self.token, "properties": {}}})
         self._listener = asyncio.create_task(self._listen())
         ready = await self.wait_for_event("READY")
@@ -53,11 +54,17 @@ class Person:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._listener
+        for task in (self._listener, self._heart):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await task
         await self._socket.close()
         await self._http.close()
+
+    async def _beat(self, interval_s: float) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            await self._socket.send_json({"op": 1, "d": None})
 
     async def _listen(self) -> None:
         async for message in self._socket:

@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         _end_with_parent()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         settings = Settings()
         code: int = options.command(options, settings)
@@ -38,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:  # settings that pydantic refuses
         return _fail(options, f"The settings cannot be used: {error}")
     except OSError as error:
-        return _fail(options, f"{error.strerror or error} ({error.filename}). Check the disk and FILLBOT_HOME.")
+        return _fail(
+            options, f"{error.strerror or error} ({error.filename}). Check the disk and FILLBOT_HOME."
+        )
     except KeyboardInterrupt:
         return _fail(options, "Stopped. The champion is unchanged.")
     return code
@@ -72,7 +75,10 @@ def _predict(options: argparse.Namespace, settings: Settings) -> int:
     masks = fill_model.fill([options.text], top=options.top)[0]
     if options.json:
         rows = [
-            [{"word": c.word, "token": c.token, "score": round(c.score, 6), "sequence": c.sequence} for c in mask]
+            [
+                {"word": c.word, "token": c.token, "score": round(c.score, 6), "sequence": c.sequence}
+                for c in mask
+            ]
             for mask in masks
         ]
         _print({"version": fill_model.version, "masks": rows})
@@ -96,7 +102,9 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
         _print(result)
         return 0
     for group, figures in {"all": result["all"], **result["groups"]}.items():
-        sys.stdout.write(f"{group:<14}" + "  ".join(f"{name} {value}" for name, value in figures.items()) + "\n")
+        sys.stdout.write(
+            f"{group:<14}" + "  ".join(f"{name} {value}" for name, value in figures.items()) + "\n"
+        )
     if texts:
         sys.stdout.write(f"pseudo-perplexity per word {result['pseudo_perplexity']}\n")
     return 0
@@ -135,7 +143,9 @@ def _promote(options: argparse.Namespace, settings: Settings) -> int:
 
     registry = Registry(settings.models_dir)
     with Records(settings.url) as records:
-        version = records.run(lambda database: promotion.promote(registry, database, options.version, now=now()))
+        version = records.run(
+            lambda database: promotion.promote(registry, database, options.version, now=now())
+        )
     return _finish(options, Outcome("done", f"{version} serves now.", version))
 
 
@@ -145,7 +155,9 @@ def _rollback(options: argparse.Namespace, settings: Settings) -> int:
 
     registry = Registry(settings.models_dir)
     with Records(settings.url) as records:
-        version = records.run(lambda database: promotion.roll_back(registry, database, options.version, now=now()))
+        version = records.run(
+            lambda database: promotion.roll_back(registry, database, options.version, now=now())
+        )
     sentence = f"{version} serves now; nightly promotion is paused until there are new votes or a `!resume`."
     return _finish(options, Outcome("done", sentence, version))
 
@@ -201,7 +213,7 @@ def _end_with_parent() -> None:
     """End this process when the one that holds the other end of standard input is gone: no orphans."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1024):
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
             pass
         os._exit(1)
 
@@ -209,7 +221,9 @@ def _end_with_parent() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train, question and manage the models.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Train, question and manage the models."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Any, text: str, *, trains: bool = False) -> argparse.ArgumentParser:
@@ -224,13 +238,17 @@ def _parser() -> argparse.ArgumentParser:
     add("init", _init, "make the first version, if there is none", trains=True)
     add("domain", _domain, "train the team's domain model from the base", trains=True)
     run = add("run", _run, "learn from the votes, and promote what passes the gate", trains=True)
-    run.add_argument("--trigger", choices=("nightly", "retrain", "cli"), default="cli", help="who asked for it")
+    run.add_argument(
+        "--trigger", choices=("nightly", "retrain", "cli"), default="cli", help="who asked for it"
+    )
     predict = add("predict", _predict, "the best words for a text with [MASK], as the bare model says")
     predict.add_argument("text")
     predict.add_argument("--top", type=_positive, default=5, help="how many words (default 5)")
     predict.add_argument("--model", help="a version, or a folder; default: the champion")
     evaluation = add("evaluate", _evaluate, "metrics on a suite and on texts")
-    evaluation.add_argument("--suite", type=Path, required=True, help="JSON lines: text, wanted, unwanted, category")
+    evaluation.add_argument(
+        "--suite", type=Path, required=True, help="JSON lines: text, wanted, unwanted, category"
+    )
     evaluation.add_argument("--texts", type=Path, help="JSON lines: text; for the pseudo-perplexity")
     evaluation.add_argument("--model", help="a version, or a folder; default: the champion")
     add("versions", _versions, "every version there is")

@@ -10,7 +10,14 @@ from training.errors import BaseModelError
 from training.settings import DEFAULT_BASE_MODEL
 
 REACH_TIMEOUT_S = 4.0
-FILES = ["config.json", "*.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"]
+FILES = [
+    "config.json",
+    "*.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+]
 
 
 def find_base(name: str) -> Path | None:
@@ -78,5 +85,5 @@ def _download(name: str) -> Path:
 
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
-    except Exception as error:  # noqa: BLE001  the hub's client raises whatever its transport raises
+    except Exception as error:
         raise BaseModelError(name, f"the hub did not give it ({str(error).splitlines()[0]})") from error

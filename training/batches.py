@@ -67,7 +67,14 @@ class CorpusBatches:
     """
 
     def __init__(
-        self, texts: Sequence[str], encoder: Encoder, *, batch_examples: int, mask_share: float, max_tokens: int, seed: int
+        self,
+        texts: Sequence[str],
+        encoder: Encoder,
+        *,
+        batch_examples: int,
+        mask_share: float,
+        max_tokens: int,
+        seed: int,
     ) -> None:
         """Tokenise the texts once; texts without a word are dropped.
 
@@ -85,7 +92,9 @@ class CorpusBatches:
         for word, token in encoder.ids.items():
             self._continues[token] = word.startswith("##")
         self._special = np.array([encoder.cls, encoder.sep, encoder.pad])
-        self._plain = np.array(sorted(t for w, t in encoder.ids.items() if not w.startswith("[")), dtype=np.int64)
+        self._plain = np.array(
+            sorted(t for w, t in encoder.ids.items() if not w.startswith("[")), dtype=np.int64
+        )
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches without end."""

@@ -28,7 +28,9 @@ def train_domain(
     """
     folder = find_base(settings.base_model)
     if folder is None:
-        raise BaseModelError(settings.base_model, "it is not in the hub's cache and the hub cannot be reached")
+        raise BaseModelError(
+            settings.base_model, "it is not in the hub's cache and the hub cannot be reached"
+        )
     device = model.pick_device(settings.device)
     progress.step(f"loading {settings.base_model}")
     base = model.load(folder, base=settings.base_model).to(device)

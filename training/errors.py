@@ -1,18 +1,18 @@
 """Errors of the training package.
 
-    TrainingError
-    ├── BaseModelError            the base model cannot be had or is of another kind
-    ├── RegistryError
-    │   ├── UnknownVersionError   no such version in the registry
-    │   ├── CorruptVersionError   a version whose files are not what its card says
-    │   ├── NoChampionError       nothing serves yet
-    │   └── NoEarlierVersionError nothing to roll back to
-    ├── RegistryUnwritableError   the models folder cannot be written
-    ├── RunInProgressError        another run holds the lock
-    ├── RunEndedError             somebody ended the run from outside
-    ├── DeviceError               a GPU was asked for and there is none
-    ├── QueryTooLongError         more word pieces than the model can read
-    └── SuiteError                a suite or text file that cannot be read
+TrainingError
+├── BaseModelError            the base model cannot be had or is of another kind
+├── RegistryError
+│   ├── UnknownVersionError   no such version in the registry
+│   ├── CorruptVersionError   a version whose files are not what its card says
+│   ├── NoChampionError       nothing serves yet
+│   └── NoEarlierVersionError nothing to roll back to
+├── RegistryUnwritableError   the models folder cannot be written
+├── RunInProgressError        another run holds the lock
+├── RunEndedError             somebody ended the run from outside
+├── DeviceError               a GPU was asked for and there is none
+├── QueryTooLongError         more word pieces than the model can read
+└── SuiteError                a suite or text file that cannot be read
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,9 @@ class NoChampionError(RegistryError):
 
     def __init__(self) -> None:
         """Build the sentence."""
-        super().__init__("There is no model version yet. Start the bot once, or run `python -m training init`.")
+        super().__init__(
+            "There is no model version yet. Start the bot once, or run `python -m training init`."
+        )
 
 
 class NoEarlierVersionError(RegistryError):
@@ -123,7 +125,9 @@ class QueryTooLongError(TrainingError):
 
     def __init__(self, tokens: int, max_tokens: int) -> None:
         """Build the sentence from both counts."""
-        super().__init__(f"That is {tokens} word pieces; the model reads at most {max_tokens}. Please shorten it.")
+        super().__init__(
+            f"That is {tokens} word pieces; the model reads at most {max_tokens}. Please shorten it."
+        )
 
 
 class SuiteError(TrainingError):

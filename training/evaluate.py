@@ -104,7 +104,8 @@ def evaluate(model: FillModel, cases: Sequence[Case], texts: Sequence[str] = ())
         "version": model.version,
         "all": summary(scores),
         "groups": {
-            group: summary(s for s, case in zip(scores, cases, strict=True) if case.group == group) for group in groups
+            group: summary(s for s, case in zip(scores, cases, strict=True) if case.group == group)
+            for group in groups
         },
         "pseudo_perplexity": round(pseudo_perplexity(model, texts), 4) if texts else None,
     }

@@ -53,12 +53,16 @@ class _Graph:
     def weight(self, name: str) -> str:
         return self.constant(name, self.weights[name])
 
-    def node(self, operator: str, inputs: list[str], output: str, *, domain: str = "", **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes))
+    def node(
+        self, operator: str, inputs: list[str], output: str, *, domain: str = "", **attributes: Any
+    ) -> str:
+        self.nodes.append(
+            helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes)
+        )
         return output
 
     def product(self, value: str, name: str) -> str:
-        """value · Wᵀ, without the bias."""
+        """Value · Wᵀ, without the bias."""
         weight = self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T)
         return self.node("MatMul", [value, weight], f"{name}.product")
 
@@ -81,7 +85,10 @@ def _build(graph: _Graph, shape: EncoderShape) -> None:
     epsilon = shape.layer_norm_eps
     words = graph.node("Gather", [graph.weight("words"), "input_ids"], "word_rows", axis=0)
     length = graph.node("Shape", ["input_ids"], "length", start=1, end=2)
-    begin, axis = graph.constant("zero", np.zeros(1, np.int64)), graph.constant("first", np.zeros(1, np.int64))
+    begin, axis = (
+        graph.constant("zero", np.zeros(1, np.int64)),
+        graph.constant("first", np.zeros(1, np.int64)),
+    )
     positions = graph.node("Slice", [graph.weight("positions"), begin, length, axis], "position_rows")
     embedded = graph.node("Add", [words, positions], "embedded")  # (batch, tokens, hidden)
     hidden = graph.node(
@@ -96,7 +103,10 @@ def _build(graph: _Graph, shape: EncoderShape) -> None:
     flat = graph.node("Reshape", [hidden, graph.constant("flat", np.array([-1, shape.hidden_size]))], "rows")
     rows = graph.node("Gather", [flat, "mask_at"], "mask_rows", axis=0)  # (masks, hidden)
     rows = graph.node(
-        "BiasGelu", [graph.product(rows, "transform"), graph.weight("transform.bias")], "transform", domain=FUSED
+        "BiasGelu",
+        [graph.product(rows, "transform"), graph.weight("transform.bias")],
+        "transform",
+        domain=FUSED,
     )
     rows = graph.node(
         "LayerNormalization",

@@ -58,7 +58,7 @@ class FillModel:
             self._session = ort.InferenceSession(
                 str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001  onnxruntime and tokenizers raise plain Exceptions
+        except Exception as error:
             raise CorruptVersionError(self.version, f"it cannot be loaded ({error})") from error
         self._is_offered = np.zeros(max(self.encoder.words) + 1, dtype=bool)
         self._is_offered[self.offered] = True

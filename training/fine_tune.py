@@ -110,7 +110,9 @@ def fine_tune(
         rates=rates,
         device=device,
         progress=progress,
-        is_enough=lambda step: step >= settings.min_steps and _are_met(model, checked, encoder.pad, allowed, device),
+        is_enough=lambda step: (
+            step >= settings.min_steps and _are_met(model, checked, encoder.pad, allowed, device)
+        ),
     )
     model.cpu()
     return points

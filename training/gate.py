@@ -105,13 +105,17 @@ def decide(
         reasons.append(Reason("held-out", low >= MIN_HIT_CHANGE, text))
     if was_rolled_back:
         text = "a version with the same votes was rolled back before; new votes, or `!promote`-by-hand, can change that"
-        reasons.append(Reason("rolled back", False, text.replace("`!promote`-by-hand", "a promotion by hand")))
+        reasons.append(
+            Reason("rolled back", False, text.replace("`!promote`-by-hand", "a promotion by hand"))
+        )
     return Verdict(all(reason.passed for reason in reasons), tuple(reasons))
 
 
 def _learnt(champion: Voted, challenger: Voted) -> Reason:
     fewer_unwanted = challenger.unwanted_at_5 < champion.unwanted_at_5
-    more_wanted = challenger.wanted_at_5 > champion.wanted_at_5 and challenger.unwanted_at_5 <= champion.unwanted_at_5
+    more_wanted = (
+        challenger.wanted_at_5 > champion.wanted_at_5 and challenger.unwanted_at_5 <= champion.unwanted_at_5
+    )
     text = (
         f"of {challenger.unwanted} rejected words {challenger.unwanted_at_5} are in the top five "
         f"(before: {champion.unwanted_at_5}), of {challenger.wanted} accepted ones {challenger.wanted_at_5} "

@@ -133,7 +133,9 @@ def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) 
     return best
 
 
-def changes(before: FillModel, after: FillModel, chosen: RetrainingSet, *, most: int = 20) -> list[dict[str, Any]]:
+def changes(
+    before: FillModel, after: FillModel, chosen: RetrainingSet, *, most: int = 20
+) -> list[dict[str, Any]]:
     """For some voted queries, the five best words before and after."""
     examples = chosen.train[:most]
     queries = [e.query for e in examples]

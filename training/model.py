@@ -11,8 +11,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from training.errors import BaseModelError, DeviceError
 from training.encoder import MASK
+from training.errors import BaseModelError, DeviceError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
 
@@ -56,7 +56,9 @@ class MaskedLm(nn.Module):
         """The encoder's sizes."""
         config = self.model.config
         if self.kind == "distilbert":
-            return EncoderShape(config.n_layers, config.dim, config.n_heads, config.max_position_embeddings, 1e-12)
+            return EncoderShape(
+                config.n_layers, config.dim, config.n_heads, config.max_position_embeddings, 1e-12
+            )
         return EncoderShape(
             config.num_hidden_layers,
             config.hidden_size,
@@ -91,17 +93,25 @@ class MaskedLm(nn.Module):
         """The parameters under one set of names, whatever the kind; layer i's begin with `{i}.`."""
         state = self.model.state_dict()
         prefix, names = (
-            ("distilbert.transformer.layer", _DISTILBERT) if self.kind == "distilbert" else ("bert.encoder.layer", _BERT)
+            ("distilbert.transformer.layer", _DISTILBERT)
+            if self.kind == "distilbert"
+            else ("bert.encoder.layer", _BERT)
         )
         weights = {
-            name: state[theirs].detach().float() for name, theirs in _HEADS[self.kind].items() if theirs in state
+            name: state[theirs].detach().float()
+            for name, theirs in _HEADS[self.kind].items()
+            if theirs in state
         }
         for layer in range(self.shape.layers):
             for name, theirs in names.items():
                 for part in ("weight", "bias"):
-                    weights[f"{layer}.{name}.{part}"] = state[f"{prefix}.{layer}.{theirs}.{part}"].detach().float()
+                    weights[f"{layer}.{name}.{part}"] = (
+                        state[f"{prefix}.{layer}.{theirs}.{part}"].detach().float()
+                    )
         if self.kind == "bert":  # one sentence only: the first token type is a constant
-            weights["positions"] = weights["positions"] + state["bert.embeddings.token_type_embeddings.weight"][0].float()
+            weights["positions"] = (
+                weights["positions"] + state["bert.embeddings.token_type_embeddings.weight"][0].float()
+            )
         return weights
 
     def save(self, folder: Path) -> None:
@@ -179,7 +189,9 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
         BaseModelError: the folder holds no model that can be loaded without running code of its own.
     """
     from transformers import AutoModelForMaskedLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # loading takes a second; the run has bars of its own
     base = base or str(folder)
     if not any(folder.glob("*.safetensors")):
         raise BaseModelError(base, "there is no .safetensors file (pickled weights are not read)")
@@ -188,7 +200,7 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
             folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # noqa: BLE001  transformers raises whatever its parts raise
+    except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise BaseModelError(base, reason[0]) from error
     if not getattr(tokenizer, "is_fast", False):

@@ -97,7 +97,12 @@ class Night:
         )
 
     def _train_and_judge(
-        self, chosen: RetrainingSet, report: dict[str, Any], *, as_of: datetime, may_promote: Callable[[], bool]
+        self,
+        chosen: RetrainingSet,
+        report: dict[str, Any],
+        *,
+        as_of: datetime,
+        may_promote: Callable[[], bool],
     ) -> Outcome:
         registry = self._registry
         domain, champion = registry.domain(), registry.champion()
@@ -154,7 +159,9 @@ class Night:
             token_of=before.token_of,
             offered=[int(token) for token in before.offered],
             replay=[s.text for s in generate(REPLAY_SENTENCES, seed=seed)],
-            anchors=[s.query for s in generate(ANCHOR_SENTENCES, seed=seed, reasons=ANCHOR_REASONS) if s.focus],
+            anchors=[
+                s.query for s in generate(ANCHOR_SENTENCES, seed=seed, reasons=ANCHOR_REASONS) if s.focus
+            ],
             settings=self._night,
             device=model.pick_device(self._settings.device),
             progress=self._progress,

@@ -63,7 +63,9 @@ def run_domain(
             if champion is None or registry.card(champion).kind != "night":
                 registry.promote(version)
             registry.prune(settings.keep_versions)
-            run.outcome = Outcome("promoted", f"Every night now starts from the domain model {version}.", version)
+            run.outcome = Outcome(
+                "promoted", f"Every night now starts from the domain model {version}.", version
+            )
         return run.outcome
 
 
@@ -89,7 +91,9 @@ def run_night(
     with run_lock(settings), Records(settings.url) as records:
         with _recorded(records, registry, trigger, progress) as run:
             work = Night(settings, night or NightSettings(), registry, records, progress, run_id=run.id)
-            run.outcome = work.learn(is_nightly=trigger == "nightly", as_of=as_of or now(), may_promote=run.is_open)
+            run.outcome = work.learn(
+                is_nightly=trigger == "nightly", as_of=as_of or now(), may_promote=run.is_open
+            )
         registry.prune(settings.keep_versions)
         return run.outcome
 
@@ -142,12 +146,21 @@ def _recorded(records: Records, registry: Registry, trigger: str, progress: Prog
     except BaseException as error:
         sentence = str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"
         records.call(
-            runs.finish_run, run_id, "failed", finished_at=now(), verdict={"reasons": [sentence or "it was stopped"]}
+            runs.finish_run,
+            run_id,
+            "failed",
+            finished_at=now(),
+            verdict={"reasons": [sentence or "it was stopped"]},
         )
         raise
     outcome = run.outcome
     records.call(
-        runs.finish_run, run_id, outcome.status, finished_at=now(), verdict=outcome.verdict, report=outcome.report
+        runs.finish_run,
+        run_id,
+        outcome.status,
+        finished_at=now(),
+        verdict=outcome.verdict,
+        report=outcome.report,
     )
 
 

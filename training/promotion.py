@@ -20,7 +20,9 @@ async def promote(registry: Registry, database: Database, version: str, *, now: 
     return await _move(registry, database, version, trigger="promote", now=now)
 
 
-async def roll_back(registry: Registry, database: Database, version: str | None = None, *, now: datetime) -> str:
+async def roll_back(
+    registry: Registry, database: Database, version: str | None = None, *, now: datetime
+) -> str:
     """Point the champion at an earlier version (the one before it when None). Returns the version.
 
     The retraining set of the version left behind is not promoted by itself again, and nightly promotion pauses.

@@ -58,7 +58,9 @@ def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_ou
     if sum(len(e.wanted) + len(e.unwanted) for e in held_out) < min_held_out:
         held_out = ()
     hidden = {e.query_hash for e in held_out}
-    facts = [[e.query_hash, e.mask_index, [w for w, _ in e.wanted], [w for w, _ in e.unwanted]] for e in examples]
+    facts = [
+        [e.query_hash, e.mask_index, [w for w, _ in e.wanted], [w for w, _ in e.unwanted]] for e in examples
+    ]
     return RetrainingSet(
         train=tuple(e for e in examples if e.query_hash not in hidden),
         held_out=held_out,

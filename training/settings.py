@@ -29,13 +29,16 @@ class Settings(BaseSettings):
         alias="DISCORD_TOKEN",
         description="The bot's token from the Discord developer portal. Empty: the sandbox on this machine.",
     )
-    home: Path = Field(default=Path(".fillbot"), description="Folder of the database, models, runs and locks.")
+    home: Path = Field(
+        default=Path(".fillbot"), description="Folder of the database, models, runs and locks."
+    )
     base_model: str = Field(
         default=DEFAULT_BASE_MODEL,
         description="The masked language model to start from: a folder, or a name on the hub (BERT or DistilBERT).",
     )
     data_dir: Path | None = Field(
-        default=None, description="Folder of the team's CSV files for the domain model; none: generated text alone."
+        default=None,
+        description="Folder of the team's CSV files for the domain model; none: generated text alone.",
     )
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the database. Empty: fillbot.db in FILLBOT_HOME."
@@ -104,8 +107,12 @@ class NightSettings(_Frozen):
     min_steps: int = Field(default=40, ge=1, description="Optimiser steps at least, however few the votes.")
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=32, ge=1, le=4096, description="Voted queries a step.")
-    replay_examples: int = Field(default=24, ge=0, le=4096, description="Corpus sentences a step, held by KL.")
-    anchor_examples: int = Field(default=24, ge=0, le=4096, description="Control sentences a step, held by KL.")
+    replay_examples: int = Field(
+        default=24, ge=0, le=4096, description="Corpus sentences a step, held by KL."
+    )
+    anchor_examples: int = Field(
+        default=24, ge=0, le=4096, description="Control sentences a step, held by KL."
+    )
     replay_weight: float = Field(default=1.0, ge=0)
     anchor_weight: float = Field(default=2.0, ge=0)
     unwanted_weight: float = Field(default=1.0, ge=0, description="Unlikelihood against likelihood.")

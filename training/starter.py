@@ -21,7 +21,9 @@ MAX_POSITIONS = 512
 COMPOUND = re.compile(r"\b[a-z]+(?:-[a-z]+)+\b")
 
 
-def train_starter(settings: StarterSettings, *, device: torch.device, progress: Progress) -> tuple[MaskedLm, list[Point]]:
+def train_starter(
+    settings: StarterSettings, *, device: torch.device, progress: Progress
+) -> tuple[MaskedLm, list[Point]]:
     """Train it. About a minute on two cores; the same settings give the same weights on the same machine."""
     progress.step("writing sentences for the starter model")
     torch.manual_seed(settings.seed)

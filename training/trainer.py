@@ -94,4 +94,6 @@ def _optimiser(model: nn.Module, rates: Rates, device: torch.device) -> torch.op
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": rates.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=rates.learning_rate, betas=(0.9, 0.98), fused=device.type in ("cuda", "cpu"))
+    return torch.optim.AdamW(
+        groups, lr=rates.learning_rate, betas=(0.9, 0.98), fused=device.type in ("cuda", "cpu")
+    )

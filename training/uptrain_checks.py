@@ -127,7 +127,7 @@ class QualityFlags(ColumnOp):
             ("too long", text.str.len_chars() > self.max_chars),
             ("link or mention", text.str.contains(r"https?://|<[@#]")),
             ("personal data", text.str.contains(r"\[(?:email|phone|number|mention)\]")),
-            ("not a word", ~word.str.contains(r"^[\p{L}]+(?:[-'’][\p{L}]+)*$")),  # noqa: RUF001
+            ("not a word", ~word.str.contains(r"^[\p{L}]+(?:[-'’][\p{L}]+)*$")),
             ("denied word", word.str.to_lowercase().is_in(pl.Series(self.denied, dtype=pl.Utf8))),
             ("bad score", pl.col("score").is_not_null() & ~pl.col("score").is_between(0.0, 1.0)),
         ]
@@ -307,7 +307,9 @@ async def _votes(database_url: str, as_of: datetime) -> list[dict[str, Any]]:
 
 def _read(folder: Path, check: str) -> list[dict[str, Any]]:
     path = folder / f"{check}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
+    )
 
 
 @contextlib.contextmanager

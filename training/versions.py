@@ -1,7 +1,6 @@
 """Write a torch model as a version: weights, graph, vocabulary and card in one atomic step."""
 
 import platform
-
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -57,5 +56,3 @@ def write_version(
         write_files(model, draft)
         registry.commit(draft, card_of(draft, kind=kind, base=base, settings=settings, **columns))
     return draft.version
-
-

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # Letters of any script, joined by single hyphens or apostrophes: no word piece, digit, punctuation or [unused7].
-WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")  # noqa: RUF001  typographic apostrophes are letters here
+WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 SHORT_WORDS = frozenset({"a", "i", "A", "I"})
 
 
@@ -20,7 +20,9 @@ def is_word(token: str) -> bool:
 def offered(vocabulary: Mapping[str, int], *, denied: Iterable[str] = ()) -> list[int]:
     """Token ids that may be offered, ascending: whole words that are not denied."""
     refused = {word.lower() for word in denied}
-    return sorted(token for word, token in vocabulary.items() if is_word(word) and word.lower() not in refused)
+    return sorted(
+        token for word, token in vocabulary.items() if is_word(word) and word.lower() not in refused
+    )
 
 
 def write(folder: Path, offered_ids: list[int], *, max_tokens: int, precision: str) -> None:

@@ -42,7 +42,9 @@ class Fill(commands.Cog):
     @app_commands.describe(text="A sentence with [MASK] where the word should stand")
     async def fill(self, context: Context, *, text: str) -> None:
         """Fill the [MASK] in a sentence with the best words."""
-        query = parse_query(text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._bot.prefix)
+        query = parse_query(
+            text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._bot.prefix
+        )
         prediction = await self._predictor.predict(query.text)
         prediction_id = await record_prediction(self._database, _row(context, query, prediction))
         embed = prediction_embed(query.text, prediction, prediction_id=prediction_id)

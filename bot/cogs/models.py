@@ -104,7 +104,9 @@ class Models(commands.Cog):
         """List the newest model versions."""
         names = self._registry.versions()[-SHOWN_VERSIONS:]
         cards = [self._registry.card(name) for name in reversed(names)]
-        embed = replies.versions_embed(cards, champion=self._registry.champion(), domain=self._registry.domain())
+        embed = replies.versions_embed(
+            cards, champion=self._registry.champion(), domain=self._registry.domain()
+        )
         await context.reply(embed=embed, mention_author=False)
 
     @commands.hybrid_command(name="rollback")

@@ -28,7 +28,11 @@ class Votes(commands.Cog):
         if value is None or (payload.member is not None and payload.member.bot):
             return
         words = await feedback.cast_reaction_vote(
-            self._database, payload.message_id, voter_id=payload.user_id, value=value, cast_at=datetime.now(UTC)
+            self._database,
+            payload.message_id,
+            voter_id=payload.user_id,
+            value=value,
+            cast_at=datetime.now(UTC),
         )
         if words:
             log.info("vote.cast", message_id=payload.message_id, value=value, words=words)

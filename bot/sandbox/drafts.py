@@ -106,12 +106,13 @@ def read_draft(body: Json, uploads: Mapping[int, Upload], *, flags_before: int =
     check_files([len(one.content) for one in uploads.values()])
     listed = body.get("attachments")
     entries = [] if listed is None else check_list(listed, "attachments", at_most=MAX_FILES)
+    kept = _kept(entries)
     return Draft(
         content=content,
         embeds=embeds,
         components=components,
         uploads=_described(uploads, entries),
-        kept_attachment_ids=None if listed is None else _kept(entries),
+        kept_attachment_ids=None if listed is None else kept,
         flags=flags,
         allowed_mentions=_object_or_none(body, "allowed_mentions"),
         reference=_object_or_none(body, "message_reference"),

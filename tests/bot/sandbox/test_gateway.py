@@ -187,6 +187,7 @@ async def test_a_person_resumes(sandbox, ben):
             await socket.send_json({"op": 2, "d": {"token": "cleo"}})
             ready = await socket.receive_json()
             guild = await socket.receive_json()
+            await socket.close(code=4000)
         await ben.say(sandbox.channel_id, "missed")
         async with http.ws_connect(sandbox.gateway_url) as socket:
             await socket.receive_json()
@@ -194,6 +195,20 @@ async def test_a_person_resumes(sandbox, ben):
             await socket.send_json({"op": 6, "d": resume})
             assert (await socket.receive_json())["d"]["content"] == "missed"
             assert (await socket.receive_json())["t"] == "RESUMED"
+
+
+async def test_who_leaves_for_good_cannot_resume(sandbox):
+    async with aiohttp.ClientSession() as http:
+        async with http.ws_connect(sandbox.gateway_url) as socket:
+            await socket.receive_json()
+            await socket.send_json({"op": 2, "d": {"token": "cleo"}})
+            ready = await socket.receive_json()
+            await socket.close(code=1000)
+        async with http.ws_connect(sandbox.gateway_url) as socket:
+            await socket.receive_json()
+            resume = {"token": "cleo", "session_id": ready["d"]["session_id"], "seq": 1}
+            await socket.send_json({"op": 6, "d": resume})
+            assert (await socket.receive_json())["op"] == 9
 
 
 @pytest.mark.parametrize(
@@ -204,6 +219,8 @@ async def test_a_person_resumes(sandbox, ben):
         ('{"op": 99}', 4003),
         ('{"op": 2, "d": {"token": "nobody"}}', 4004),
         ('{"op": 2, "d": 1}', 4002),
+        ('{"op": 2, "d": {"token": "ada", "intents": "x"}}', 4002),
+        ('{"op": 2, "d": {"token": "\\ud83d"}}', 4004),
     ],
 )
 async def test_nonsense_closes_the_socket_with_its_code(sandbox, packet, code):
@@ -212,6 +229,17 @@ async def test_nonsense_closes_the_socket_with_its_code(sandbox, packet, code):
         await socket.send_str(packet)
         closed = await socket.receive()
         assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, code)
+
+
+async def test_a_client_without_a_heartbeat_is_cut_off():
+    async with (
+        Sandbox(heartbeat_interval_ms=50) as sandbox,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(sandbox.gateway_url) as socket,
+    ):
+        assert (await socket.receive_json())["d"]["heartbeat_interval"] == 50
+        closed = await socket.receive(timeout=5)
+        assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4009)
 
 
 async def test_someone_elses_session_cannot_be_resumed(sandbox, ben):

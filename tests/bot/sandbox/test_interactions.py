@@ -1,51 +1,11 @@
-"""Interactions over the wire: slash commands, ephemeral replies, deferral, menus, modals, autocomplete."""
+"""Slash commands over the wire: options, ephemeral replies, deferral, follow-ups, autocomplete."""
 
 from __future__ import annotations
-
-import asyncio
 
 import discord
 import pytest
 from discord import app_commands
-from people import Person, RefusedError
-
-
-class Form(discord.ui.Modal, title="A form"):
-    word = discord.ui.TextInput(label="Word", custom_id="word", max_length=10)
-
-    async def on_submit(self, interaction):
-        await interaction.response.edit_message(content=f"suggested {self.word.value}")
-
-
-class Panel(discord.ui.View):
-    def __init__(self):
-        super().__init__(timeout=None)
-
-    @discord.ui.select(
-        custom_id="words",
-        min_values=0,
-        max_values=2,
-        options=[discord.SelectOption(label=one) for one in ("soft", "light", "stiff")],
-    )
-    async def choose(self, interaction, menu):
-        await interaction.response.send_message(f"chose {sorted(menu.values)}", ephemeral=True)
-
-    @discord.ui.button(custom_id="form", label="Suggest")
-    async def open_form(self, interaction, _):
-        await interaction.response.send_modal(Form())
-
-    @discord.ui.button(custom_id="count", label="0")
-    async def count(self, interaction, button):
-        button.label = str(int(button.label) + 1)
-        await interaction.response.edit_message(view=self)
-
-    @discord.ui.button(custom_id="off", label="Off", disabled=True)
-    async def never(self, interaction, _):
-        pass
-
-    @discord.ui.button(custom_id="silent", label="Silent")
-    async def say_nothing(self, interaction, _):
-        pass
+from people import RefusedError
 
 
 @pytest.fixture
@@ -106,12 +66,6 @@ async def bot(sandbox, make_bot, start):
     bot.setup_hook = setup_hook
     await start(bot)
     return bot
-
-
-@pytest.fixture
-async def panel(sandbox, bot, ben):
-    await bot.get_channel(sandbox.channel_id).send("panel", view=Panel())
-    return await ben.wait_for_message(lambda one: one["content"] == "panel")
 
 
 async def test_commands_are_registered_and_keep_their_ids(sandbox, bot, ben):
@@ -185,63 +139,6 @@ async def test_autocomplete_offers_choices(sandbox, bot, ben):
     assert [one["value"] for one in choices] == ["v0002"]
 
 
-async def test_a_choice_in_a_menu_reaches_the_bot(bot, ben, panel):
-    await ben.select(panel, "words", ["stiff", "soft"])
-    reply = await ben.wait_for_message(lambda one: one["content"] == "chose ['soft', 'stiff']")
-    assert reply["flags"] & 64
-    assert reply["interaction_metadata"]["interacted_message_id"] == panel["id"]
-    await ben.select(panel, "words", [])
-    assert await ben.wait_for_message(lambda one: one["content"] == "chose []")
-
-
-@pytest.mark.parametrize(
-    ("custom_id", "values"),
-    [
-        ("words", ["forged"]),
-        ("words", ["soft", "light", "stiff"]),
-        ("words", ["soft", "soft"]),
-        ("forged", []),
-        ("off", []),
-    ],
-)
-async def test_what_the_message_does_not_offer_is_refused(bot, ben, panel, custom_id, values):
-    with pytest.raises(RefusedError, match="COMPONENT_VALIDATION_FAILED"):
-        await ben.select(panel, custom_id, values)
-
-
-async def test_a_button_may_edit_its_message(bot, ben, panel):
-    await ben.click(panel, "count")
-    edited = await ben.wait_for_event("MESSAGE_UPDATE")
-    labels = [one["label"] for one in edited["components"][1]["components"]]
-    assert labels[1] == "1"
-    assert edited["content"] == "panel"
-
-
-async def test_a_modal_goes_there_and_back(bot, ada, ben, panel):
-    await ben.click(panel, "form")
-    modal = await ben.wait_for_event("INTERACTION_MODAL_CREATE")
-    assert modal["title"] == "A form"
-    with pytest.raises(RefusedError, match="10062"):
-        await ada.submit(modal, {"word": "comfy"})
-    with pytest.raises(RefusedError, match="50035"):
-        await ben.submit(modal, {"word": "far too long a word"})
-    await ben.submit(modal, {"word": "comfy"})
-    assert await ben.wait_for_message(lambda one: one["content"] == "suggested comfy")
-    with pytest.raises(RefusedError, match="10062"):
-        await ben.submit(modal, {"word": "again"})
-
-
-async def test_an_interaction_without_an_answer_fails(sandbox, bot, ben, panel):
-    await ben.click(panel, "silent")
-    begun = await ben.wait_for_event("INTERACTION_CREATE")
-    failed = await ben.wait_for_event("INTERACTION_FAILURE")
-    assert failed["id"] == begun["id"]
-    late = [args[0] for name, args in bot.heard if name == "interaction"][-1]
-    with pytest.raises(discord.NotFound) as unknown:
-        await late.response.send_message("too late")
-    assert unknown.value.code == 10062
-
-
 async def test_a_second_answer_is_refused(sandbox, bot, ben):
     await ben.slash(sandbox.channel_id, "model")
     await ben.wait_for_message()
@@ -292,30 +189,14 @@ async def test_commands_in_direct_messages(sandbox, bot, ben):
         await ben.slash(channel_id, "here")
 
 
-async def test_a_stranger_can_use_nothing(sandbox, bot, panel):
-    sandbox.add_person("dan")
-    async with Person(sandbox.url, "dan") as dan:
-        with pytest.raises(RefusedError, match="50001"):
-            await dan.click(panel, "count")
-        with pytest.raises(RefusedError, match="50001"):
-            await dan.slash(sandbox.channel_id, "model")
-
-
-async def test_a_layout_of_components_v2_is_clickable(sandbox, make_bot, start, ben):
+async def test_single_commands_are_added_read_and_deleted(sandbox, make_bot, start, ben):
     bot = make_bot()
     await start(bot)
-    pressed = asyncio.Event()
-
-    class Press(discord.ui.Button):
-        async def callback(self, interaction):
-            pressed.set()
-            await interaction.response.defer()
-
-    layout = discord.ui.LayoutView()
-    section = discord.ui.Section("some text", accessory=Press(custom_id="press", label="Press"))
-    layout.add_item(discord.ui.Container(section))
-    await bot.get_channel(sandbox.channel_id).send(view=layout)
-    message = await ben.wait_for_message()
-    await ben.click(message, "press")
-    await asyncio.wait_for(pressed.wait(), 5)
-    await ben.wait_for_event("INTERACTION_SUCCESS")
+    scope = (sandbox.application_id, sandbox.guild_id)
+    added = await bot.http.upsert_guild_command(*scope, {"name": "extra", "description": "Extra"})
+    path = f"/applications/{scope[0]}/guilds/{scope[1]}/commands/{added['id']}"
+    assert (await ben.request("GET", path))["name"] == "extra"
+    await bot.http.delete_guild_command(*scope, added["id"])
+    for missing in (path, f"/applications/{scope[0]}/guilds/1/commands", "/applications/1/commands"):
+        with pytest.raises(RefusedError):
+            await ben.request("GET", missing)

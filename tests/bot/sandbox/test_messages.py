@@ -179,6 +179,31 @@ async def test_threads_carry_messages_both_ways(sandbox, make_bot, start, ben):
         await ben.request("POST", path, {"name": "another"})
 
 
+async def test_a_thread_needs_no_message(sandbox, make_bot, start, ben):
+    bot = make_bot()
+    await start(bot)
+    channel = bot.get_channel(sandbox.channel_id)
+    thread = await channel.create_thread(name="from the bot", type=discord.ChannelType.public_thread)
+    created = await ben.wait_for_event("THREAD_CREATE")
+    assert (created["id"], created["parent_id"]) == (str(thread.id), str(sandbox.channel_id))
+    listed = await ben.request("GET", f"/guilds/{sandbox.guild_id}/threads/active")
+    assert [one["name"] for one in listed["threads"]] == ["from the bot"]
+    with pytest.raises(discord.HTTPException) as refused:
+        await bot.http.start_thread_without_message(
+            thread.id, name="x", auto_archive_duration=60, type=11, invitable=True
+        )
+    assert refused.value.code == 50003
+
+
+async def test_direct_channels_are_listed_and_opened_once(sandbox, ada, ben):
+    channel_id = await ben.direct_channel_id(ada.id)
+    assert await ada.direct_channel_id(ben.id) == channel_id
+    assert [one["id"] for one in await ada.request("GET", "/users/@me/channels")] == [str(channel_id)]
+    assert (await ada.wait_for_event("CHANNEL_CREATE"))["recipients"][0]["username"] == "ben"
+    with pytest.raises(RefusedError, match="10013"):
+        await ben.direct_channel_id(ben.id)
+
+
 async def test_a_webhook_posts_as_a_bot(sandbox, make_bot, start, ada):
     bot = make_bot()
     await start(bot)

@@ -1,0 +1,42 @@
+# Two commands: `make run` and `make test`. Both set up .venv first, once.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test lint format install coverage clean help
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(STAMP)  ## Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox
+	@exec $(BIN)/python -m bot
+
+test: $(STAMP)  ## Run the whole test suite
+	$(BIN)/python -m pytest -q --durations=5
+
+lint: $(STAMP)  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code in shape
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format -q .
+
+coverage: $(STAMP)  ## Run the tests with branch coverage
+	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
+
+install: $(STAMP)  ## Set up .venv alone
+
+# Found by name, else any python3 that is new enough: the error says what to do where there is none.
+$(STAMP): pyproject.toml constraints.txt
+	@PY=$$(command -v $(PYTHON) || command -v python3) || { echo "Python 3.11 is needed; set PYTHON=/path/to/python3.11"; exit 1; }; \
+	 $$PY -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+	  || { echo "Python 3.11 or 3.12 is needed, and $$PY is $$($$PY -V); set PYTHON=/path/to/python3.11"; exit 1; }; \
+	 $$PY -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+clean:  ## Remove .venv and caches; keeps .fillbot (votes and models)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
