@@ -1,13 +1,13 @@
 """`python -m bot`: load the settings, run the app, end in one sentence and an exit code.
 
-Exit codes: 0 stopped, 69 something needed is not there, 78 a setting must be changed, 1 a fault of the program.
+Exit codes: 0 stopped, 69 something needed is not there, 78 a setting must be changed, 1 a fault in the code.
 """
 
 import asyncio
 import signal
 import sys
-
-import structlog
+from collections.abc import Coroutine
+from typing import Any
 
 from bot.app import run_app
 from bot.errors import EX_UNAVAILABLE, StartError
@@ -15,8 +15,6 @@ from bot.logs import set_up_logging
 from bot.settings import load_settings
 from storage.errors import StorageError
 from training.errors import TrainingError
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 def main() -> int:
@@ -30,30 +28,19 @@ def main() -> int:
         return _fail(str(error), error.exit_code)
     except (StorageError, TrainingError) as error:
         return _fail(str(error), EX_UNAVAILABLE)
+    _say("fillbot has stopped.")
     return 0
 
 
-async def _until_stopped(app) -> None:  # type: ignore[no-untyped-def]
-    """Run the app as a task that SIGINT and SIGTERM cancel."""
+async def _until_stopped(app: Coroutine[Any, Any, None]) -> None:
+    """Run the app until it ends, or SIGINT or SIGTERM cancels it."""
     task = asyncio.create_task(app, name="app")
     loop = asyncio.get_running_loop()
-    stopped = False
-
-    def stop() -> None:
-        nonlocal stopped
-        stopped = True
-        task.cancel()
-
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not stopped:
-            raise StartError(
-                "The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE
-            ) from None
-        _say("fillbot has stopped.")
+        loop.add_signal_handler(number, task.cancel)
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
 
 
 def _say(sentence: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 import discord
+from discord.ext import commands
 
 from bot.errors import NotAdminError
 
@@ -11,7 +12,7 @@ class Access:
     """The allow-list of servers and the admin roles."""
 
     def __init__(
-        self, client: discord.Client, *, guild_ids: Collection[int], admin_role_ids: Collection[int]
+        self, client: commands.Bot, *, guild_ids: Collection[int], admin_role_ids: Collection[int]
     ) -> None:
         """Take the lists from the settings, and the client to look people up."""
         self._client = client
@@ -34,8 +35,7 @@ class Access:
         Raises:
             NotAdminError: names the roles that would do.
         """
-        owner_id = self._client.application.owner.id if self._client.application else None
-        if owner_id is not None and user.id == owner_id:
+        if await self._client.is_owner(user):  # of the application, or one of the team that owns it
             return
         if guild_id is None:
             members = await self._memberships(user)

@@ -1,32 +1,71 @@
-"""Composition root: builds, enters and closes everything in order. Discord when there is a token, else the sandbox."""
+"""Composition root: builds, enters and closes everything in order.
+
+It talks to Discord when there is a token, else to a sandbox that it starts.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import discord
 import structlog
 from filelock import FileLock, Timeout
 
 from bot.background import Background
 from bot.child import spawned
-from bot.client import FillBot, point_discord_at
+from bot.client import FillBot
 from bot.cogs.fill import Fill
 from bot.cogs.models import Models
 from bot.cogs.votes import Votes
+from bot.connection import connected, point_discord_at
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
+from bot.pending import PendingReplies
 from bot.predictor import Predictor
-from bot.replies import verdict_embed
-from bot.schedule import Nightly, Runs
+from bot.replies import notice_embed, verdict_embed
+from bot.reports import Reports
+from bot.runs import Runs
+from bot.sandbox.errors import PortInUseError
+from bot.sandbox.server import Sandbox
+from bot.schedule import Nightly
 from bot.serving import Serving, load_champion
 from bot.settings import Settings
 from storage import runs as run_records
 from storage.database import Database
+from training.errors import RegistryError
 from training.registry import Registry
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The parts of a running bot; `sandbox` is None on Discord."""
+
+    database: Database
+    registry: Registry
+    serving: Serving
+    runs: Runs
+    bot: FillBot
+    connection: "asyncio.Task[None]"
+    sandbox: Sandbox | None
+
+    @property
+    def greeting(self) -> str:
+        """One sentence that says people can ask, and where."""
+        where = f"open {self.sandbox.url}" if self.sandbox else "the bot is online on Discord"
+        return f"fillbot is ready ({self.serving.predictor.version}): {where}"
+
+    async def until_lost(self) -> None:
+        """Wait until the connection ends for good; short losses are mended by discord.py itself.
+
+        Raises:
+            StartError: the connection ended, so that a supervisor starts the process anew.
+        """
+        await asyncio.wait([self.connection])
+        error = None if self.connection.cancelled() else self.connection.exception()
+        log.critical("discord.connection_lost", exc_info=error)
+        raise StartError("The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +75,25 @@ class _Place:
     token: str
     guild_ids: tuple[int, ...]
     report_channel_id: int | None
-    page_url: str | None = None
+    sandbox: Sandbox | None = None
 
 
 async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
     """Run until cancelled; `on_ready` gets one sentence when people can ask.
 
     Raises:
-        StartError: the app cannot start; nothing is left running.
+        StartError: the app cannot start, or lost its connection; nothing is left running.
         StorageError: the database cannot be opened.
-        RegistryError: the model versions cannot be read.
+        TrainingError: the model versions cannot be read.
     """
+    async with open_app(settings) as app:
+        on_ready(app.greeting)
+        await app.until_lost()
+
+
+@contextlib.asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """Start everything, and close it in the other order; raises as `run_app` does."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_home_lock(settings))
         database = await Database.open(settings.url)
@@ -58,28 +105,26 @@ async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
         predictor = Predictor(model)
         stack.push_async_callback(predictor.close)
         serving = Serving(registry, predictor, trouble=trouble)
-        place = await _place(settings, stack)
-        background = Background()
-        stack.push_async_callback(background.close)
         runs = Runs(settings, database, registry, serving)
-        await runs.repair()
+        interrupted = await runs.repair()
+        place = await _place(settings, stack)
         bot = FillBot(
             prefix=settings.prefix, guild_ids=place.guild_ids, admin_role_ids=settings.admin_role_ids
         )
-        nightly = Nightly(
-            lambda: _nightly(runs, bot, place.report_channel_id), at=settings.nightly_at, zone=settings.zone
-        )
-        stack.callback(nightly.close)
+        reports = Reports(bot, place.report_channel_id)
+        nightly = Nightly(lambda: _run_night(runs, reports), at=settings.nightly_at, zone=settings.zone)
+        background, pending = Background(), PendingReplies()
         bot.add_cogs(
             Fill(
                 bot,
                 predictor,
                 database,
                 background,
+                pending,
                 max_chars=settings.max_query_chars,
                 max_masks=settings.max_masks,
             ),
-            Votes(bot, database),
+            Votes(bot, database, pending),
             Models(
                 bot,
                 registry=registry,
@@ -90,22 +135,25 @@ async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
                 nightly=nightly,
             ),
         )
-        background.start(serving.watch(), name="champion watch")
-        await _serve(bot, place, stack)
+        connection = await stack.enter_async_context(connected(bot, place.token))
+        stack.push_async_callback(background.close)
+        stack.callback(nightly.close)
+        stack.push_async_callback(runs.close)  # first of all, so that its verdict can still be told
+        background.start(serving.watch(), name="champion watch", is_endless=True)
+        background.start(runs.repair_later(), name="repair", is_endless=True)
         await _open_nightly(nightly, database, registry)
-        if trouble:
-            await _report(bot, place.report_channel_id, content=trouble)
-        where = f"open {place.page_url}" if place.page_url else "the bot is online on Discord"
-        on_ready(f"fillbot is ready ({predictor.version}): {where}")
-        await asyncio.Event().wait()
+        for notice in (trouble, *(f"Run {run.id} ({run.trigger}) was interrupted." for run in interrupted)):
+            if notice:
+                await reports.post(notice_embed(notice))
+        yield App(database, registry, serving, runs, bot, connection, place.sandbox)
 
 
 @contextlib.contextmanager
-def _home_lock(settings: Settings):  # type: ignore[no-untyped-def]
+def _home_lock(settings: Settings) -> Iterator[None]:
     """Hold `bot.lock`: one bot a home."""
+    lock = FileLock(settings.home / "bot.lock")
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(settings.home / "bot.lock")
         lock.acquire(timeout=0)
     except Timeout as error:
         sentence = (
@@ -114,8 +162,8 @@ def _home_lock(settings: Settings):  # type: ignore[no-untyped-def]
         raise StartError(sentence, exit_code=EX_UNAVAILABLE) from error
     except OSError as error:
         raise StartError(
-            f"The folder {settings.home} cannot be written ({error.strerror}). Give this user the right to write "
-            "there, free some disk space, or set FILLBOT_HOME to another folder."
+            f"The folder {settings.home} cannot be written ({error.strerror}). Give this user the right to "
+            "write there, free some disk space, or set FILLBOT_HOME to another folder."
         ) from error
     try:
         yield
@@ -140,76 +188,40 @@ async def _place(settings: Settings, stack: contextlib.AsyncExitStack) -> _Place
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
         token = settings.discord_token.get_secret_value()
         return _Place(token, settings.guild_ids, settings.report_channel_id)
-    from bot.sandbox.server import Sandbox
-
-    sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port))
-    point_discord_at(sandbox.api_url, sandbox.gateway_url)
-    return _Place(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox.url)
-
-
-async def _serve(bot: FillBot, place: _Place, stack: contextlib.AsyncExitStack) -> None:
-    """Log in and wait until the bot is ready; turn what Discord refuses into one sentence."""
-    stack.push_async_callback(bot.close)
-    connected = asyncio.create_task(bot.start(place.token), name="discord")
-    ready = asyncio.create_task(bot.wait_until_ready(), name="ready")
     try:
-        await asyncio.wait((connected, ready), return_when=asyncio.FIRST_COMPLETED)
-        if connected.done():
-            connected.result()
-            raise StartError("Discord closed the connection.", exit_code=EX_UNAVAILABLE)
-    except discord.LoginFailure as error:
-        raise StartError(
-            "Discord refused the token. Copy it anew from the developer portal (Bot → Reset Token) to DISCORD_TOKEN."
-        ) from error
-    except discord.PrivilegedIntentsRequired as error:
-        raise StartError(
-            "The bot needs the Message Content intent. Switch it on in the developer portal (Bot → Privileged "
-            "Gateway Intents → Message Content Intent), then start again."
-        ) from error
-    except (OSError, discord.HTTPException, discord.GatewayNotFound, discord.ConnectionClosed) as error:
-        raise StartError(f"Discord cannot be reached ({error}).", exit_code=EX_UNAVAILABLE) from error
-    finally:
-        ready.cancel()
-    connected.add_done_callback(_end_of_connection)
-
-
-def _end_of_connection(task: "asyncio.Task[None]") -> None:
-    """Without its connection the bot is of no use: end the process, so that its supervisor starts it anew."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("discord.connection_lost", exc_info=error)
-        for other in asyncio.all_tasks(task.get_loop()):
-            if other.get_name() == "app":
-                other.cancel()
+        sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port))
+    except PortInUseError as error:
+        raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
+    point_discord_at(sandbox.api_url, sandbox.gateway_url)
+    return _Place(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)
 
 
 async def _open_nightly(nightly: Nightly, database: Database, registry: Registry) -> None:
     """Begin the schedule; a night that was missed is caught up at once."""
     last = await run_records.latest(database, "nightly")
-    domain = registry.domain()
-    since = last.started_at if last else (registry.card(domain).created_at if domain else None)
+    since = last.started_at if last else _first_made_at(registry)
     if nightly.open(last_started_at=since, now=datetime.now(UTC)):
         log.info("nightly.catching_up", since=str(since))
 
 
-async def _nightly(runs: Runs, bot: FillBot, report_channel_id: int | None) -> None:
+def _first_made_at(registry: Registry) -> datetime | None:
+    """Since when there is something to learn from; None when the domain model's card is damaged."""
+    domain = registry.domain()
+    try:
+        return registry.card(domain).created_at if domain else None
+    except RegistryError:
+        log.warning("domain.damaged", model_version=domain, exc_info=True)
+        return None
+
+
+async def _run_night(runs: Runs, reports: Reports) -> None:
     """One nightly run, and its verdict in the report channel."""
     try:
-        end = await runs.start("nightly")
+        end = await runs.begin("nightly")
     except RunBusyError:
         log.info("nightly.skipped", reason="a run is in progress")
         return
     if end.run is None:
-        await _report(bot, report_channel_id, content=f"The nightly run failed: {end.sentence}")
+        await reports.post(notice_embed(f"The nightly run failed: {end.sentence}"))
     else:
-        await _report(bot, report_channel_id, embed=verdict_embed(end.run, end.sentence))
-
-
-async def _report(bot: FillBot, channel_id: int | None, **message: object) -> None:
-    """Post to the report channel, where there is one."""
-    if channel_id is None:
-        return
-    channel = bot.get_partial_messageable(channel_id)
-    try:
-        await channel.send(**message)  # type: ignore[arg-type]
-    except discord.HTTPException:
-        log.warning("report.not_posted", channel_id=channel_id, exc_info=True)
+        await reports.post(verdict_embed(end.run, end.sentence))

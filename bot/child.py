@@ -13,6 +13,7 @@ from training.settings import Settings
 
 GRACE_S = 10.0  # between asking it to end and killing it
 LINE_LIMIT = 1 << 20
+SECRETS = ("DISCORD_TOKEN", "FILLBOT_DISCORD_TOKEN")  # in any case: that is how the settings read them
 
 Line = dict[str, Any]
 
@@ -29,12 +30,15 @@ def environment(settings: Settings) -> dict[str, str]:
         "MIN_VOTERS": settings.needed_voters,
         "KEEP_VERSIONS": settings.keep_versions,
     }
-    kept = {name: value for name, value in os.environ.items() if name != "DISCORD_TOKEN"}
-    return kept | {f"FILLBOT_{name}": str(value) for name, value in values.items()}
+    spelled_out = {f"FILLBOT_{name}": str(value) for name, value in values.items()}
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in {*spelled_out, *SECRETS}}
+    return kept | spelled_out
 
 
 @contextlib.asynccontextmanager
-async def spawned(settings: Settings, *arguments: str, log_path: Path | None = None) -> AsyncIterator[Any]:
+async def spawned(
+    settings: Settings, *arguments: str, log_path: Path | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m training …` as a child; terminated, then killed, when the block is left early.
 
     Args:
@@ -74,13 +78,18 @@ async def follow(process: asyncio.subprocess.Process, on_line: Callable[[Line], 
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
+    """Terminate; kill what is still there after `GRACE_S`, or when the waiting itself is cancelled."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
-        try:
-            async with asyncio.timeout(GRACE_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+    try:
+        async with asyncio.timeout(GRACE_S):
             await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    await process.wait()

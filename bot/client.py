@@ -1,25 +1,31 @@
 """The bot: explicit intents, no mentions, the cogs, and the two places where errors end."""
 
 import difflib
+import math
 import secrets
-from typing import Any
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec
 
 import discord
-import discord.gateway
-import discord.http
 import structlog
-import yarl
 from discord import app_commands
 from discord.ext import commands
 
 from bot.access import Access
 from bot.errors import EXAMPLE, BotError
+from bot.replies import MAX_CONTENT, clipped, escape
 from storage.errors import StorageError
-from training.errors import TrainingError
+from training.errors import TrainingError, UnknownVersionError
 
 log = structlog.stdlib.get_logger(__name__)
 Context = commands.Context["FillBot"]
+P = ParamSpec("P")
 TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
+READY_AFTER_S = 0.5  # without news of another server
+
+# Nothing is spoken here: no word about missing voice libraries.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
 class FillBot(commands.Bot):
@@ -40,6 +46,7 @@ class FillBot(commands.Bot):
             max_messages=None,  # nothing here depends on the cache
             case_insensitive=True,
             strip_after_prefix=True,
+            guild_ready_timeout=READY_AFTER_S,
         )
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids)
         self.prefix = prefix
@@ -66,7 +73,7 @@ class FillBot(commands.Bot):
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """An event handler raised: log the traceback and go on serving."""
-        log.exception("event.failed", handler=event_method)
+        log.error("event.failed", handler=event_method, exc_info=sys.exception())
 
     async def on_command_error(self, context: Context, error: commands.CommandError, /) -> None:  # type: ignore[override]
         """Answer every error of a command, in this order.
@@ -87,9 +94,9 @@ class FillBot(commands.Bot):
         if text is None:
             reference = secrets.token_hex(3).upper()
             log.error("command.failed", reference=reference, command=str(context.command), exc_info=cause)
-            text = f"Something went wrong on my side (reference {reference}). Nothing was lost; please try again."
+            text = f"Something went wrong (reference {reference}). Nothing was lost; please try again."
         try:
-            await context.reply(text, mention_author=False, ephemeral=True)
+            await answer(context, text, ephemeral=True)
         except discord.HTTPException:
             log.warning("reply.not_sent", command=str(context.command), exc_info=True)
 
@@ -106,15 +113,39 @@ class FillBot(commands.Bot):
         names = [command.qualified_name for command in self.commands]
         close = difflib.get_close_matches((context.invoked_with or "").lower(), names, n=1, cutoff=0.6)
         if close and await self._may_ask(context):
-            await context.reply(f"Did you mean `{self.prefix}{close[0]}`?", mention_author=False)
+            await answer(context, f"Did you mean `{self.prefix}{close[0]}`?")
 
 
-def point_discord_at(api_url: str | None, gateway_url: str | None) -> None:
-    """Let discord.py talk to another server; process-global, so once and before `start`."""
-    if api_url is not None:
-        discord.http.Route.BASE = api_url
-    if gateway_url is not None:
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+def command(
+    name: str, **options: Any
+) -> Callable[
+    [Callable[Concatenate[Any, Context, P], Coroutine[Any, Any, None]]], commands.HybridCommand[Any, P, None]
+]:
+    """`commands.hybrid_command` with types that mypy can follow; prefix and slash command in one."""
+    return commands.hybrid_command(name=name, **options)
+
+
+async def answer(
+    context: Context,
+    text: str | None = None,
+    *,
+    embed: discord.Embed | None = None,
+    ephemeral: bool = False,
+) -> discord.Message:
+    """Reply to a command, also when the message that called it is gone by now. Returns the reply.
+
+    Args:
+        context: of the command.
+        text: clipped where it is longer than Discord takes.
+        embed: shown below the text.
+        ephemeral: only for who asked, where Discord can do that: after a slash command.
+    """
+    return await context.send(
+        None if text is None else clipped(text, MAX_CONTENT),
+        embeds=[] if embed is None else [embed],
+        reference=context.message.to_reference(fail_if_not_exists=False),
+        ephemeral=ephemeral,
+    )
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -126,10 +157,12 @@ def _cause(error: BaseException) -> BaseException:
 
 def _sentence(error: BaseException, *, prefix: str, command: Any) -> str | None:
     """The reply to an error that a person can do something about; None for any other."""
+    if isinstance(error, UnknownVersionError):
+        return escape(str(error))  # it repeats what was typed
     if isinstance(error, TOLD):
         return str(error)
     if isinstance(error, commands.CommandOnCooldown | app_commands.CommandOnCooldown):
-        return f"One moment, please: try again in {error.retry_after:.0f} s."
+        return f"One moment, please: try again in {math.ceil(error.retry_after)} s."
     if isinstance(error, commands.MissingRequiredArgument):
         return f"Something is missing. Try `{prefix}{_usage(command)}`."
     if isinstance(error, commands.UserInputError | app_commands.TransformerError):

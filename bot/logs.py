@@ -10,8 +10,11 @@ import structlog
 def set_up_logging(level: str, *, secrets: tuple[str, ...] = ()) -> None:
     """Log to standard error: pretty on a terminal, JSON otherwise."""
 
-    def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-        return {name: _without(value, secrets) for name, value in event.items()}
+    def redact(_logger: Any, _method: str, line: Any) -> str:
+        text = str(line)
+        for secret in secrets:
+            text = text.replace(secret, "[secret]")
+        return text
 
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -19,12 +22,11 @@ def set_up_logging(level: str, *, secrets: tuple[str, ...] = ()) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    on_terminal = sys.stderr.isatty()
-    tail: list[Any] = (
-        [redact, structlog.dev.ConsoleRenderer()]
-        if on_terminal
-        else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
-    )
+    if sys.stderr.isatty():
+        # A plain traceback: the pretty one shows local variables, the token among them.
+        tail: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    else:
+        tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -35,7 +37,7 @@ def set_up_logging(level: str, *, secrets: tuple[str, ...] = ()) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail, redact],
         )
     )
     root = logging.getLogger()
@@ -44,10 +46,3 @@ def set_up_logging(level: str, *, secrets: tuple[str, ...] = ()) -> None:
     # The gateway's DEBUG shows interaction tokens; the others are chatty.
     for name in ("discord", "apscheduler", "aiosqlite", "aiohttp.access", "alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
-
-
-def _without(value: Any, secrets: tuple[str, ...]) -> Any:
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, "[secret]")
-    return value

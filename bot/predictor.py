@@ -68,7 +68,7 @@ class Predictor:
         return Prediction(masks, version, (time.perf_counter() - started) * 1000)
 
     async def reload(self, model: FillModel) -> None:
-        """Serve with another, loaded and warm, version from the next batch on; the batch in flight ends on the old."""
+        """Serve with another version, loaded and warm, from the next batch on."""
         self._model = model
         self._cache.clear()
 

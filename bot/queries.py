@@ -1,7 +1,7 @@
 """Text → `Query`: find the masks, normalise, check. Pure.
 
-What is stored differs from what the model sees: e-mail addresses, phone numbers, long numbers and mentions are
-replaced before anything reaches the database.
+What is stored differs from what the model sees: e-mail addresses, phone numbers, long numbers and mentions
+are replaced before anything reaches the database.
 """
 
 import hashlib

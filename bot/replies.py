@@ -15,6 +15,7 @@ COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
 COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)
 # A backslash before any of these makes Discord show it as it is: markdown, mentions, links.
 MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@:])")
+MAX_CONTENT = 2000
 MAX_DESCRIPTION = 4096
 MAX_FIELD = 1024
 
@@ -24,9 +25,19 @@ def escape(text: str) -> str:
     return MARKUP.sub(r"\\\1", text)
 
 
+def clipped(text: str, limit: int) -> str:
+    """The text, cut where it is longer than Discord takes."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def notice_embed(sentence: str) -> discord.Embed:
+    """Trouble that people should know of."""
+    return discord.Embed(description=clipped(escape(sentence), MAX_DESCRIPTION), colour=COLOUR_BAD)
+
+
 def prediction_embed(text: str, prediction: Prediction, *, prediction_id: int) -> discord.Embed:
     """The reply to a query: the completed sentence, the top words bold, and the best words for each mask."""
-    embed = discord.Embed(description=_clipped(_completed(text, prediction), MAX_DESCRIPTION), colour=COLOUR)
+    embed = discord.Embed(description=clipped(_completed(text, prediction), MAX_DESCRIPTION), colour=COLOUR)
     several = len(prediction.masks) > 1
     for index, mask in enumerate(prediction.masks):
         lines = [
@@ -35,7 +46,7 @@ def prediction_embed(text: str, prediction: Prediction, *, prediction_id: int) -
             for rank, candidate in enumerate(mask)
         ]
         name = f"Best words for blank {index + 1}" if several else "Best words"
-        embed.add_field(name=name, value=_clipped("\n".join(lines), MAX_FIELD), inline=several)
+        embed.add_field(name=name, value=clipped("\n".join(lines), MAX_FIELD), inline=several)
     embed.set_footer(text=f"Model {prediction.model_version} · #{prediction_id} · 👍 👎 rate the bold word")
     return embed
 
@@ -47,7 +58,7 @@ def model_embed(
     embed = discord.Embed(title=f"Model {serving}", colour=COLOUR)
     origin = {
         "base": f"the base model {card.base}, as it is",
-        "starter": "the starter: a small model trained on generated sentences, because no base model could be had",
+        "starter": "the starter: a small model trained on generated sentences, for want of a base model",
         "domain": f"the team's domain model, from {card.base}",
         "night": f"learnt from your votes, starting from {card.parent}",
     }[card.kind]
@@ -58,25 +69,24 @@ def model_embed(
     if reasons := card.verdict.get("reasons"):
         embed.add_field(name="Verdict", value=verdict_lines(reasons), inline=False)
     for note in notes:
-        embed.add_field(name="Note", value=_clipped(escape(note), MAX_FIELD), inline=False)
+        embed.add_field(name="Note", value=clipped(escape(note), MAX_FIELD), inline=False)
     return embed
 
 
-def versions_embed(cards: list[Card], *, champion: str | None, domain: str | None) -> discord.Embed:
-    """The newest versions, newest first."""
+def versions_embed(
+    versions: list[tuple[str, Card | None]], *, champion: str | None, domain: str | None
+) -> discord.Embed:
+    """Versions with their cards, in the order given; None: the card is damaged."""
     lines = []
-    for card in cards:
-        marks = [
-            name
-            for name, version in (("serves", champion), ("domain model", domain))
-            if card.version == version
-        ]
-        if card.verdict and not card.verdict.get("is_promotable"):
+    for version, card in versions:
+        marks = [name for name, named in (("serves", champion), ("domain model", domain)) if version == named]
+        if card is not None and card.verdict and not card.verdict.get("is_promotable"):
             marks.append("not promoted")
         suffix = f" — {', '.join(marks)}" if marks else ""
-        name = f"**{card.version}**" if card.version == champion else card.version
-        lines.append(f"{name} · {card.kind} · {_when(card.created_at)}{suffix}")
-    text = _clipped("\n".join(lines) or "There is no version yet.", MAX_DESCRIPTION)
+        name = f"**{version}**" if version == champion else version
+        about = f"{card.kind} · {_when(card.created_at)}" if card else "damaged"
+        lines.append(f"{name} · {about}{suffix}")
+    text = clipped("\n".join(lines) or "There is no version yet.", MAX_DESCRIPTION)
     return discord.Embed(title="Model versions", description=text, colour=COLOUR)
 
 
@@ -90,7 +100,7 @@ def verdict_embed(run: Run, sentence: str) -> discord.Embed:
     }
     colour = COLOUR_BAD if run.status == "failed" else COLOUR
     embed = discord.Embed(title=titles.get(run.status, "The run is done"), colour=colour)
-    embed.description = _clipped(escape(sentence), MAX_DESCRIPTION)
+    embed.description = clipped(escape(sentence), MAX_DESCRIPTION)
     reasons = (run.verdict or {}).get("reasons") or []
     if reasons and isinstance(reasons[0], dict):
         embed.add_field(name="What was looked at", value=verdict_lines(reasons), inline=False)
@@ -100,9 +110,9 @@ def verdict_embed(run: Run, sentence: str) -> discord.Embed:
         embed.add_field(name="Judged words", value=str(report["judgements"]))
     if rejected := report.get("rejected"):
         text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
-        embed.add_field(name="Votes left out", value=_clipped(escape(text), MAX_FIELD))
+        embed.add_field(name="Votes left out", value=clipped(escape(text), MAX_FIELD))
     if changed := [_change(c) for c in report.get("changes", []) if c["before"] != c["after"]][:4]:
-        embed.add_field(name="What changed", value=_clipped("\n".join(changed), MAX_FIELD), inline=False)
+        embed.add_field(name="What changed", value=clipped("\n".join(changed), MAX_FIELD), inline=False)
     embed.set_footer(text=f"Run {run.id} · {run.trigger}")
     return embed
 
@@ -112,7 +122,7 @@ def verdict_lines(reasons: list[Any]) -> str:
     lines = [
         f"{'✓' if r['passed'] else '✗'} {escape(str(r['text']))}" for r in reasons if isinstance(r, dict)
     ]
-    return _clipped("\n".join(lines) or "—", MAX_FIELD)
+    return clipped("\n".join(lines) or "—", MAX_FIELD)
 
 
 def progress_text(step: str, done: int, total: int) -> str:
@@ -154,7 +164,3 @@ def _percent(score: float) -> str:
 
 def _when(moment: datetime) -> str:
     return discord.utils.format_dt(moment, "f")
-
-
-def _clipped(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

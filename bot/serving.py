@@ -1,6 +1,7 @@
 """Keeps the predictor on the champion: at the start, after every run, and when somebody moves the pointer."""
 
 import asyncio
+import contextlib
 
 import structlog
 
@@ -24,16 +25,23 @@ class Serving:
         self._refused = registry.champion() if trouble else None  # damaged: not tried again every two seconds
         self._reloading = asyncio.Lock()
 
-    async def follow_champion(self) -> bool:
-        """Reload when the champion is another version than the one that serves. True: it did."""
+    async def follow_champion(self, *, again: bool = False) -> bool:
+        """Reload when the champion is another version than the one that serves. True: it did.
+
+        A version that turned out to be damaged is not tried every time; `again` tries it once more.
+        """
         async with self._reloading:
             champion = self._registry.champion()
-            if champion is None or champion in (self.predictor.version, self._refused):
+            if champion is None or (champion == self._refused and not again):
+                return False
+            if champion == self.predictor.version:
+                self._refused = self.trouble = None
                 return False
             try:
                 model = await load(self._registry, champion)
             except RegistryError as error:
-                self._refused, self.trouble = champion, str(error)
+                self._refused = champion
+                self.trouble = f"{error} Until then {self.predictor.version} serves."
                 log.error("model.not_reloaded", model_version=champion, reason=str(error))  # noqa: TRY400
                 return False
             await self.predictor.reload(model)
@@ -49,21 +57,13 @@ class Serving:
 
 
 async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
-    """The champion, or the newest version before it that loads, with a sentence that says so.
+    """The champion, or else the newest version that may serve and loads, with a sentence that says so.
 
     Raises:
-        StartError: none of the versions loads.
+        StartError: none of them loads.
     """
-    champion = registry.champion()
-    assert champion is not None
-    candidates = [champion]
-    try:
-        candidates.append(registry.previous(champion))
-    except RegistryError:
-        log.debug("champion.has_no_predecessor", model_version=champion)
-    candidates += [version for version in reversed(registry.versions()) if version not in candidates]
     trouble: str | None = None
-    for version in candidates:
+    for version in _in_order(registry):
         try:
             model = await load(registry, version)
         except RegistryError as error:
@@ -72,7 +72,20 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
             continue
         return model, f"{trouble} Until then {version} serves." if trouble else None
     raise StartError(
-        f"{trouble} No other version can be loaded either. Restore {registry.folder} from a backup, or move it "
-        "away to begin anew; votes are kept in the database.",
+        f"{trouble} No other version can be loaded either. Restore {registry.folder} from a backup, or move "
+        "it away to begin anew; votes are kept in the database.",
         exit_code=EX_UNAVAILABLE,
     )
+
+
+def _in_order(registry: Registry) -> list[str]:
+    """The champion, the one before it, then what the gate did not refuse, newest first."""
+    champion = registry.champion()
+    order = [champion] if champion is not None else []
+    with contextlib.suppress(RegistryError):  # its card is damaged too, or it was the first
+        order.append(registry.previous(champion))
+    for version in reversed(registry.versions()):
+        with contextlib.suppress(RegistryError):
+            if version not in order and registry.card(version).verdict.get("is_promotable", True):
+                order.append(version)
+    return order

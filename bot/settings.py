@@ -1,4 +1,4 @@
-"""Every setting of the app; `training.settings` has those that a run needs too. The source of `.env.example`."""
+"""Every setting of the app, those of `training.settings` included. The source of `.env.example`."""
 
 import re
 from datetime import time
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 import training.settings
@@ -75,10 +75,19 @@ class Settings(training.settings.Settings):
             raise ValueError(
                 "with DISCORD_TOKEN set, FILLBOT_GUILD_IDS must list the servers the bot may work in"
             )
-        for url in (self.discord_api_url, self.discord_gateway_url):
-            if url is not None and urlsplit(url).scheme in ("http", "ws") and not _is_loopback(url):
-                raise ValueError(f"{url} would carry the token in clear text; use https or wss")
         return self
+
+    @field_validator("discord_api_url", "discord_gateway_url")
+    @classmethod
+    def _is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
+        plain, secure = ("http", "https") if info.field_name == "discord_api_url" else ("ws", "wss")
+        if value is None or (scheme := urlsplit(value).scheme) == secure:
+            return value
+        if scheme != plain:
+            raise ValueError(f"expected an address that begins with {secure}://")
+        if not _is_loopback(value):
+            raise ValueError(f"{value} would carry the token in clear text; use {secure}://")
+        return value
 
     @property
     def zone(self) -> ZoneInfo:

@@ -14,12 +14,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from storage.errors import DatabaseTooNewError, DatabaseUnavailableError
+from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
 
 BUSY_TIMEOUT_MS = 15_000
+APPLICATION_ID = 0x66_69_6C_6C  # "fill": says whose file it is, to `file` and others
+NO_PATH = (":", "file:")  # `:memory:`, and SQLite's own URIs
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode = WAL",
@@ -42,15 +44,19 @@ class Database:
         """Open (creating the file and its folder) and migrate to the newest schema. Idempotent.
 
         Raises:
+            DatabaseUrlError: the URL says no database that can be used.
             DatabaseUnavailableError: the place cannot be written, or holds something that is no database.
             DatabaseTooNewError: the schema is newer than this code.
         """
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+            engine = create_async_engine(parsed)
+        except (ArgumentError, InvalidRequestError, ImportError) as error:
+            raise DatabaseUrlError(str(error)) from error
         where = parsed.database or url if parsed.drivername.startswith("sqlite") else repr(parsed)
         try:
-            if parsed.drivername.startswith("sqlite") and parsed.database:
+            if parsed.drivername.startswith("sqlite") and not (parsed.database or ":").startswith(NO_PATH):
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            engine = create_async_engine(parsed)
         except OSError as error:
             raise DatabaseUnavailableError(where, error.strerror or str(error)) from error
         if parsed.drivername.startswith("sqlite"):
@@ -101,6 +107,8 @@ class Database:
     def _translated(self) -> Any:
         try:
             yield
+        except IntegrityError:  # a mistake of the caller's: the database is well
+            raise
         except DBAPIError as error:
             raise DatabaseUnavailableError(self._where, str(error.orig)) from error
 
@@ -121,6 +129,9 @@ def _begin(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # A write, whatever there is to migrate: a file that may only be read is better refused now than at a vote.
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     config = Config()
     config.set_main_option("script_location", "storage:migrations")
     config.attributes["connection"] = connection

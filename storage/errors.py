@@ -1,6 +1,7 @@
 """Errors of the storage package.
 
 StorageError
+├── DatabaseUrlError           the setting names no database that can be used
 ├── DatabaseUnavailableError   the file cannot be opened, read or written
 └── DatabaseTooNewError        written by a newer version of fillbot
 """
@@ -8,6 +9,17 @@ StorageError
 
 class StorageError(Exception):
     """Anything the database cannot do; the text says what to do about it."""
+
+
+class DatabaseUrlError(StorageError):
+    """FILLBOT_DATABASE_URL cannot be understood, or needs a driver that is not here."""
+
+    def __init__(self, reason: str) -> None:
+        """Build the sentence from the reason; the URL itself may hold a password."""
+        super().__init__(
+            f"FILLBOT_DATABASE_URL cannot be used ({reason}). Leave it empty for a file in FILLBOT_HOME, or write "
+            "it as sqlite+aiosqlite:////folder/fillbot.db."
+        )
 
 
 class DatabaseUnavailableError(StorageError):

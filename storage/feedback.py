@@ -76,20 +76,19 @@ async def record_prediction(database: Database, new: NewPrediction) -> int:
             },
         )
         prediction_id: int = row.scalar_one()
-        await connection.execute(
-            insert(candidates),
-            [
-                {
-                    "prediction_id": prediction_id,
-                    "mask_index": c.mask_index,
-                    "rank": c.rank,
-                    "word": c.word,
-                    "score": c.score,
-                    "adjusted": c.adjusted,
-                }
-                for c in new.candidates
-            ],
-        )
+        rows = [
+            {
+                "prediction_id": prediction_id,
+                "mask_index": c.mask_index,
+                "rank": c.rank,
+                "word": c.word,
+                "score": c.score,
+                "adjusted": c.adjusted,
+            }
+            for c in new.candidates
+        ]
+        if rows:
+            await connection.execute(insert(candidates), rows)
     return prediction_id
 
 
@@ -185,8 +184,8 @@ async def votes_on_message(database: Database, message_id: int) -> list[StoredVo
 async def votes_until(database: Database, as_of: datetime) -> list[dict[str, Any]]:
     """Every vote cast up to `as_of` by people who did not opt out, with its query, oldest first.
 
-    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score, model_version.
-    `score` is None for a word that was suggested and not offered.
+    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score and
+    model_version. `score` is None for a word that was suggested and not offered.
     """
     statement: Select[Any] = (
         select(
@@ -219,8 +218,13 @@ async def votes_until(database: Database, as_of: datetime) -> list[dict[str, Any
 
 
 async def count_votes(database: Database, *, since: datetime | None = None) -> int:
-    """How many votes stand, or how many of them were cast after `since`."""
-    statement = select(func.count()).select_from(votes)
+    """How many votes of people who did not opt out stand, or how many of them were cast after `since`."""
+    statement = (
+        select(func.count())
+        .select_from(votes)
+        .outerjoin(people, people.c.user_id == votes.c.voter_id)
+        .where(people.c.opted_out_at.is_(None))
+    )
     if since is not None:
         statement = statement.where(votes.c.cast_at > since)
     async with database.read() as connection:

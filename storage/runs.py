@@ -62,7 +62,7 @@ async def open_run(
 
 
 async def note(database: Database, run_id: int, /, **columns: Any) -> bool:
-    """Write what is known so far (`challenger`, `retraining_set_hash`, …). False: the run is no longer open."""
+    """Write what is known so far (`challenger`, `retraining_set_hash`, …). False: the run is not open."""
     async with database.write() as connection:
         result = await connection.execute(
             update(runs).where(runs.c.id == run_id, runs.c.status == "open").values(**columns)
@@ -89,7 +89,7 @@ async def finish_run(
 
 
 async def end_open_training(database: Database, reason: str, *, now: datetime) -> int:
-    """Fail the training run that is under way: it sees so before it would promote. Returns how many there were."""
+    """Fail the training run that is under way: it sees so before it would promote. Returns how many."""
     async with database.write() as connection:
         result = await connection.execute(
             update(runs)
@@ -138,7 +138,8 @@ async def rolled_back_hashes(database: Database) -> set[str]:
 async def paused_since(database: Database) -> datetime | None:
     """When nightly promotion was paused by a rollback that no `!resume`, promotion or run has ended since.
 
-    Enough new votes end the pause too; the run decides that, from the time given here.
+    A new domain model does not end it: that has learnt nothing of why people rolled back. Enough new votes end
+    the pause too; the run decides that, from the time given here.
     """
     rollback = await latest(database, "rollback", statuses=("done",))
     if rollback is None or rollback.finished_at is None:
@@ -148,7 +149,7 @@ async def paused_since(database: Database) -> datetime | None:
             select(runs.c.id)
             .where(
                 runs.c.id > rollback.id,
-                (runs.c.status == "promoted")
+                ((runs.c.status == "promoted") & (runs.c.trigger != "domain"))
                 | (runs.c.trigger.in_(("resume", "promote")) & (runs.c.status == "done")),
             )
             .limit(1)

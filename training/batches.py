@@ -10,6 +10,8 @@ from torch import Tensor
 
 from training.encoder import Encoded, Encoder
 
+FOCUS_SHARE = 0.7  # how often the word that a query would ask for is hidden
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -75,8 +77,18 @@ class CorpusBatches:
         mask_share: float,
         max_tokens: int,
         seed: int,
+        focus: Sequence[tuple[int, int] | None] = (),
     ) -> None:
         """Tokenise the texts once; texts without a word are dropped.
+
+        Args:
+            texts: what to learn from.
+            encoder: the model's.
+            batch_examples: texts a batch.
+            mask_share: share of the words that are hidden.
+            max_tokens: a text is cut here.
+            seed: of order and masks.
+            focus: for each text the span of characters that a query would ask for; it is mostly hidden.
 
         Raises:
             ValueError: no text is left.
@@ -85,7 +97,13 @@ class CorpusBatches:
         self._size, self._share = batch_examples, mask_share
         self._random = np.random.default_rng(seed)
         limit = min(max_tokens, encoder.max_tokens)
-        self.rows = [row for row in (encoder.encode_text(text, limit) for text in texts) if len(row) > 2]
+        self.rows: list[list[int]] = []
+        self._focus: list[list[int]] = []  # positions in the row
+        for text, span in zip(texts, focus or [None] * len(texts), strict=True):
+            if len(row := encoder.encode_text(text, limit)) > 2:
+                self.rows.append(row)
+                at = encoder.tokens_at(text, span) if span else []
+                self._focus.append([position for position in at if position < len(row) - 1])
         if not self.rows:
             raise ValueError("the corpus holds no text")
         self._continues = np.zeros(max(encoder.words) + 1, dtype=bool)
@@ -105,15 +123,18 @@ class CorpusBatches:
                 part = sorted(order[start : start + chunk], key=lambda i: len(self.rows[i]))
                 batches = [part[i : i + self._size] for i in range(0, len(part), self._size)]
                 for index in self._random.permutation(len(batches)):
-                    yield self.hide([self.rows[i] for i in batches[index]])
+                    yield self.hide(batches[index])
 
-    def hide(self, rows: Sequence[Sequence[int]]) -> Batch:
-        """Hide about `mask_share` of the words of some rows, at least one of each."""
-        ids, attention = padded(rows, self._encoder.pad)
+    def hide(self, numbers: Sequence[int]) -> Batch:
+        """Hide about `mask_share` of the words of some of the rows, at least one of each."""
+        ids, attention = padded([self.rows[i] for i in numbers], self._encoder.pad)
         open_ = ~np.isin(ids, self._special)  # (batch, tokens)
         word = np.cumsum(~self._continues[ids], axis=1) - 1  # (batch, tokens) number of the word
         draw = np.take_along_axis(self._random.random(ids.shape), np.maximum(word, 0), axis=1)
         draw[~open_] = 2.0
+        for row, i in enumerate(numbers):
+            if self._focus[i] and self._random.random() < FOCUS_SHARE:
+                draw[row, self._focus[i]] = -1.0
         threshold = np.maximum(draw.min(axis=1, keepdims=True), self._share)  # at least one word a row
         chosen = open_ & (draw <= threshold)
         targets = ids[chosen]

@@ -82,6 +82,11 @@ class Encoder:
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids
         return [self.cls, *ids[: max_tokens - 2], self.sep]
 
+    def tokens_at(self, text: str, span: tuple[int, int]) -> list[int]:
+        """Positions in `encode_text`'s ids of the tokens that lie in a span of characters."""
+        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        return [i + 1 for i, (start, stop) in enumerate(offsets) if start < span[1] and stop > span[0]]
+
     def words_of(self, text: str) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
         """Token ids of an unmasked text, and per whitespace word the positions of its pieces."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)

@@ -1,7 +1,7 @@
 """Torch model → masks-only ONNX graph.
 
-The graph is written node by node from the weights: no tracing, so exporting takes a second, is the same on every
-machine, and uses ONNX Runtime's fused attention, bias + GELU and skip + layer norm from the start.
+The graph is written node by node from the weights: no tracing, so exporting takes a second, is the same on
+every machine, and uses ONNX Runtime's fused attention, bias + GELU and skip + layer norm from the start.
 """
 
 from pathlib import Path
@@ -113,7 +113,7 @@ def _build(graph: _Graph, shape: EncoderShape) -> None:
         [rows, graph.weight("head_norm.weight"), graph.weight("head_norm.bias")],
         "head_norm",
         axis=-1,
-        epsilon=1e-12,
+        epsilon=epsilon,
     )
     # Gemm takes the tied embedding as it lies, so that the file holds it once.
     tied = np.array_equal(graph.weights["words"], graph.weights["projector.weight"])

@@ -52,9 +52,9 @@ class FillModel:
         try:
             vocabulary = json.loads((folder / "vocabulary.json").read_text())
             self.precision = str(vocabulary["precision"])
-            self.offered = np.asarray(vocabulary["offered"], dtype=np.int64)  # (offered,) token ids
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self.encoder = Encoder(tokenizer, max_tokens=int(vocabulary["max_tokens"]))
+            self.offered = _offered(vocabulary["offered"], self.encoder)  # (offered,) token ids, ascending
             self._session = ort.InferenceSession(
                 str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
@@ -76,7 +76,7 @@ class FillModel:
         return self.encoder.words[token]
 
     def log_probabilities(self, encoded: Sequence[Encoded]) -> list[Floats]:
-        """Natural-log probabilities over the vocabulary at the masks: one (masks, vocabulary) array a query."""
+        """Natural-log probabilities at the masks: one (masks, vocabulary) array a query."""
         rows: list[Floats] = [np.empty((0, 0), dtype=np.float32)] * len(encoded)
         for batch in self._batches(encoded):
             width = max(len(encoded[i].ids) for i in batch)
@@ -123,8 +123,10 @@ class FillModel:
         """The `top` likeliest tokens that may be offered, best first; ties go to the lower id."""
         scores = row[self.offered]
         top = min(top, len(scores))
-        part = np.argpartition(-scores, top - 1)[:top]
-        order = part[np.lexsort((self.offered[part], -scores[part]))]
+        last = np.partition(scores, len(scores) - top)[len(scores) - top]  # the score of the last to be taken
+        above, level = np.flatnonzero(scores > last), np.flatnonzero(scores == last)
+        part = np.concatenate([above, level[: top - len(above)]])  # level ones in the order of their ids
+        order = part[np.lexsort((part, -scores[part]))]
         return [int(token) for token in self.offered[order]]
 
     def _batches(self, encoded: Sequence[Encoded]) -> list[list[int]]:
@@ -142,3 +144,15 @@ class FillModel:
                 width, masks = len(encoded[i].ids), len(encoded[i].masks)
             batches[-1].append(i)
         return batches
+
+
+def _offered(tokens: Sequence[int], encoder: Encoder) -> npt.NDArray[np.int64]:
+    """Ids of the tokens that may be offered, ascending.
+
+    Raises:
+        ValueError: there are none, or some that the tokenizer does not know.
+    """
+    offered = np.unique(np.asarray(tokens, dtype=np.int64))
+    if not len(offered) or any(int(token) not in encoder.words for token in offered):
+        raise ValueError("vocabulary.json does not fit the tokenizer")
+    return offered

@@ -1,8 +1,8 @@
 """Domain model + retraining set → challenger.
 
-Each step mixes three batches: voted queries under likelihood (wanted words) and unlikelihood (unwanted words);
-replayed corpus text held to the domain model by KL; and anchors, complaint and negation sentences, held likewise,
-so that the model does not become blindly positive. It stops when the votes are met.
+Each step mixes three batches: voted queries, drawn to what the votes ask for (`tilted_target`); replayed corpus text
+held to the domain model by KL; and anchors, complaint and negation sentences, held likewise, so that the model does
+not become blindly positive.
 """
 
 import copy
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from training.batches import Batch, CorpusBatches, of_queries
 from training.encoder import Encoded, Encoder
-from training.losses import kl_to_reference, likelihood, unlikelihood
+from training.losses import kl_to_reference, tilted_target, votes_loss
 from training.model import MaskedLm
 from training.progress import Progress
 from training.retraining_set import Example
@@ -25,10 +25,6 @@ from training.settings import NightSettings
 from training.trainer import Point, train
 
 T = TypeVar("T")
-
-UNWANTED_RANK = 10  # an unwanted word is met when it left the top ten: twice what is shown
-WANTED_RANK = 5
-CHECKED_EXAMPLES = 256  # voted queries looked at to see whether the votes are met
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ def fine_tune(
         return []
     reference = copy.deepcopy(model).to(device).eval().requires_grad_(False)
     model.to(device)
-    wanted_batches = _shuffled(judged, settings.batch_examples, settings.seed)
+    voted = _shuffled(judged, settings.batch_examples, settings.seed)
     replayed = iter(
         CorpusBatches(
             replay,
@@ -85,35 +81,36 @@ def fine_tune(
     )
     anchored = _shuffled([encoder.encode(q) for q in anchors], settings.anchor_examples, settings.seed + 2)
 
+    allowed = torch.tensor(list(offered), device=device)
+
+    def before(batch: Batch) -> Tensor:
+        with torch.no_grad():
+            logits: Tensor = reference(batch.input_ids, batch.attention_mask, batch.mask_at)
+        return logits
+
     def held(batch: Batch) -> Tensor:
         batch = batch.to(device)
-        with torch.no_grad():
-            before = reference(batch.input_ids, batch.attention_mask, batch.mask_at)
-        return kl_to_reference(model(batch.input_ids, batch.attention_mask, batch.mask_at), before)
+        return kl_to_reference(model(batch.input_ids, batch.attention_mask, batch.mask_at), before(batch))
 
     def loss_at(_step: int) -> Tensor:
-        loss = _votes_loss(model, next(wanted_batches), encoder.pad, device, settings.unwanted_weight)
+        part = next(voted)
+        batch = of_queries([e.query for e in part], encoder.pad).to(device)
+        rows, words, signs, weights = _flat(part, device)
+        target = tilted_target(before(batch), rows, words, signs, allowed=allowed)
+        logits = model(batch.input_ids, batch.attention_mask, batch.mask_at)  # (examples, vocabulary)
+        loss = votes_loss(logits, target, rows, words, signs, weights)
         loss = loss + settings.replay_weight * held(next(replayed))
         return loss + settings.anchor_weight * held(of_queries(next(anchored), encoder.pad))
 
-    allowed = torch.tensor(list(offered), device=device)
-    checked = judged[:CHECKED_EXAMPLES]
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
-    steps = min(max(per_epoch * settings.epochs, settings.min_steps * 4), settings.max_steps)
+    steps = min(max(per_epoch * settings.epochs, settings.min_steps), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
     scale = 768 / model.shape.hidden_size  # narrower models need, and bear, larger steps
     rates = settings.model_copy(update={"learning_rate": settings.learning_rate * scale})
-    points = train(
-        model,
-        loss_at,
-        steps=steps,
-        rates=rates,
-        device=device,
-        progress=progress,
-        is_enough=lambda step: (
-            step >= settings.min_steps and _are_met(model, checked, encoder.pad, allowed, device)
-        ),
-    )
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0  # its noise alone moves answers nobody voted on, by more than the votes do
+    points = train(model, loss_at, steps=steps, rates=rates, device=device, progress=progress)
     model.cpu()
     return points
 
@@ -130,41 +127,21 @@ def _judged(example: Example, encoder: Encoder, token_of: Callable[[str], int | 
     return _Judged(one_mask, tokens(example.wanted), tokens(example.unwanted))
 
 
-def _votes_loss(
-    model: MaskedLm, examples: Sequence[_Judged], pad: int, device: torch.device, unwanted_weight: float
-) -> Tensor:
-    batch = of_queries([e.query for e in examples], pad).to(device)
-    logits = model(batch.input_ids, batch.attention_mask, batch.mask_at)  # (examples, vocabulary)
-    loss = logits.new_zeros((), dtype=torch.float32)
-    for side, loss_of, factor in (("wanted", likelihood, 1.0), ("unwanted", unlikelihood, unwanted_weight)):
-        flat = [(row, token, weight) for row, e in enumerate(examples) for token, weight in getattr(e, side)]
-        if flat:
-            rows, tokens, weights = zip(*flat, strict=True)
-            loss = loss + factor * loss_of(
-                logits,
-                torch.tensor(rows, device=device),
-                torch.tensor(tokens, device=device),
-                torch.tensor(weights, device=device, dtype=torch.float32),
-            )
-    return loss
-
-
-@torch.no_grad()
-def _are_met(
-    model: MaskedLm, examples: Sequence[_Judged], pad: int, allowed: Tensor, device: torch.device
-) -> bool:
-    """Whether every unwanted word left the top ten and every wanted one is in the top five."""
-    for start in range(0, len(examples), 64):
-        part = examples[start : start + 64]
-        batch = of_queries([e.query for e in part], pad).to(device)
-        logits = model(batch.input_ids, batch.attention_mask, batch.mask_at)
-        shown = logits[:, allowed].topk(UNWANTED_RANK, dim=-1).values.float()  # (examples, 10)
-        for row, e in enumerate(part):
-            if any(logits[row, token] >= shown[row, UNWANTED_RANK - 1] for token, _ in e.unwanted):
-                return False
-            if any(logits[row, token] < shown[row, WANTED_RANK - 1] for token, _ in e.wanted[:WANTED_RANK]):
-                return False
-    return True
+def _flat(examples: Sequence[_Judged], device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """All judgements of some examples: row, token, sign and weight, each (judgements,)."""
+    flat = [
+        (row, token, sign, weight)
+        for row, example in enumerate(examples)
+        for words, sign in ((example.wanted, 1.0), (example.unwanted, -1.0))
+        for token, weight in words
+    ]
+    rows, tokens, signs, weights = zip(*flat, strict=True)
+    return (
+        torch.tensor(rows, device=device),
+        torch.tensor(tokens, device=device),
+        torch.tensor(signs, device=device),
+        torch.tensor(weights, device=device),
+    )
 
 
 def _shuffled(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:

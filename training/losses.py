@@ -1,7 +1,14 @@
 """The losses, each a scalar in fp32."""
 
+import math
+
+import torch
 from torch import Tensor
 from torch.nn import functional
+
+TILT = math.log(4)  # of a judged word's probability, up or down
+HIDDEN_RANK = 15  # an unwanted word goes below this place: three times what is shown
+RANK_MARGIN = 0.5  # and by so many nats
 
 
 def masked_lm(logits: Tensor, targets: Tensor) -> Tensor:
@@ -16,22 +23,48 @@ def kl_to_reference(logits: Tensor, reference: Tensor) -> Tensor:
     return functional.kl_div(log_model, log_reference, reduction="batchmean", log_target=True)
 
 
-def likelihood(logits: Tensor, rows: Tensor, words: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of −log p(word): raises wanted words.
+def tilted_target(
+    reference: Tensor, rows: Tensor, words: Tensor, signs: Tensor, *, allowed: Tensor
+) -> Tensor:
+    """The reference's log-probabilities with the judged words moved, renormalised: what the votes ask for.
+
+    An unwanted word falls to a quarter of its probability, and below the 16th best word; a wanted word rises
+    fourfold, at least to the fourth place and at most to the best word's. All other words keep their odds among each
+    other, so nothing unrelated rises in the place of a rejected word. The closed form of a KL-regularised reward
+    (ML.md section c1: p* ∝ p_ref · exp(r)), with a floor and a ceiling by rank.
+
+    Args:
+        reference: (masks, vocabulary) logits of the model to start from.
+        rows, words, signs: (judgements,) which mask, which token, +1 wanted or −1 unwanted.
+        allowed: (offered,) tokens that may be offered; places are counted among them.
+
+    Returns:
+        (masks, vocabulary) log-probabilities.
+    """
+    before = functional.log_softmax(reference.float(), dim=-1)
+    best = before[:, allowed].topk(min(HIDDEN_RANK + 1, len(allowed)), dim=-1).values  # (masks, 16)
+    old = before[rows, words]
+    lowered = torch.minimum(old - TILT, best[rows, -1] - RANK_MARGIN)
+    raised = torch.minimum(torch.maximum(old + TILT, best[rows, min(3, best.shape[1] - 1)]), best[rows, 0])
+    moved = before.clone()
+    moved[rows, words] = torch.where(signs > 0, torch.maximum(raised, old), lowered)
+    return functional.log_softmax(moved, dim=-1)
+
+
+def votes_loss(
+    logits: Tensor, target: Tensor, rows: Tensor, words: Tensor, signs: Tensor, weights: Tensor
+) -> Tensor:
+    """KL(target ‖ model) over whole distributions, plus how far each judged word is short of its target, in nats.
+
+    The second part is a hinge: its gradient does not fade while a word of small probability is still among the
+    best, and is zero once the word is where it should be. Both parts have their minimum at the target.
 
     Args:
         logits: (masks, vocabulary).
-        rows, words, weights: (judgements,) which mask, which token, how much.
+        target: (masks, vocabulary) log-probabilities from `tilted_target`.
+        rows, words, signs, weights: (judgements,).
     """
-    log_p = functional.log_softmax(logits.float(), dim=-1)[rows, words]  # (judgements,)
-    return -(log_p * weights).sum() / weights.sum().clamp_min(1e-9)
-
-
-def unlikelihood(logits: Tensor, rows: Tensor, words: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of −log(1 − p(word)): sinks unwanted words (Welleck et al. 1908.04319).
-
-    1 − p is kept above 1e-5, as the authors do. Shapes as in `likelihood`.
-    """
-    p = functional.softmax(logits.float(), dim=-1)[rows, words]  # (judgements,)
-    penalty = -(1.0 - p).clamp_min(1e-5).log()
-    return (penalty * weights).sum() / weights.sum().clamp_min(1e-9)
+    log_model = functional.log_softmax(logits.float(), dim=-1)
+    divergence = functional.kl_div(log_model, target, reduction="batchmean", log_target=True)
+    short = functional.relu((target[rows, words] - log_model[rows, words]) * signs)
+    return divergence + (short * weights).sum() / weights.sum().clamp_min(1e-9)

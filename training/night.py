@@ -133,7 +133,7 @@ class Night:
                 parent=domain,
                 champion=champion,
                 run_id=self._run_id,
-                recipe="likelihood + unlikelihood, KL replay, anchors",
+                recipe="tilted target, KL replay, anchors",
                 retraining_set_hash=chosen.hash,
                 as_of=as_of,
                 settings=self._night.model_dump(),

@@ -99,12 +99,12 @@ class NightSettings(_Frozen):
     """Fine-tuning on judgements (ML.md sections a and c4). Recorded in every card."""
 
     seed: int = Field(default=0, description="Seed of batches, replay and dropout.")
-    learning_rate: float = Field(default=3e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
+    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
     weight_decay: float = Field(default=0.01, ge=0, le=1, description="On matrices only (nanoGPT's habit).")
     warmup_share: float = Field(default=0.06, ge=0, le=0.5, description="Of all steps, linear.")
     max_gradient_norm: float = Field(default=1.0, gt=0)
     epochs: int = Field(default=12, ge=1, le=100, description="Passes over the voted queries at most.")
-    min_steps: int = Field(default=40, ge=1, description="Optimiser steps at least, however few the votes.")
+    min_steps: int = Field(default=40, ge=1, description="Steps at least, however few the votes.")
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=32, ge=1, le=4096, description="Voted queries a step.")
     replay_examples: int = Field(
@@ -115,7 +115,6 @@ class NightSettings(_Frozen):
     )
     replay_weight: float = Field(default=1.0, ge=0)
     anchor_weight: float = Field(default=2.0, ge=0)
-    unwanted_weight: float = Field(default=1.0, ge=0, description="Unlikelihood against likelihood.")
     mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the replayed tokens (BERT).")
     max_tokens: int = Field(default=64, ge=8, le=512, description="A replayed sentence is cut here.")
     held_out_share: float = Field(default=0.1, ge=0, lt=1, description="Of the voted queries, by hash.")

@@ -27,7 +27,8 @@ def train_starter(
     """Train it. About a minute on two cores; the same settings give the same weights on the same machine."""
     progress.step("writing sentences for the starter model")
     torch.manual_seed(settings.seed)
-    texts = [sentence.text for sentence in generate(settings.sentences, seed=settings.seed)]
+    sentences = generate(settings.sentences, seed=settings.seed)
+    texts = [sentence.text for sentence in sentences]
     tokenizer = train_tokenizer(texts, size=settings.vocabulary)
     model = MaskedLm(_blank(settings, tokenizer.get_vocab_size()), tokenizer, base="starter").to(device)
     batches = iter(
@@ -38,6 +39,7 @@ def train_starter(
             mask_share=settings.mask_share,
             max_tokens=settings.max_tokens,
             seed=settings.seed,
+            focus=[sentence.focus for sentence in sentences],
         )
     )
 

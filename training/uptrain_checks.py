@@ -1,33 +1,38 @@
-"""The only UpTrain import: votes from the database → quality flags → judgements → weights, and the report on them.
+"""The only UpTrain import: votes from the database → quality flags → judgements → weights.
 
 A real `CheckSet` with operators of our own. UpTrain's pitfalls that shape this file: `setup()` empties its logs
 folder, so every run has a fresh one; a run without rows raises, so that case is answered before; it reads bare
-environment variables, so its settings are made under a clean environment; row-wise Python is slow, so all is polars.
+environment variables, so its settings are made under a clean environment; row-wise Python is slow, so all is
+polars; it still calls pydantic by its old names, so those warnings are kept from people.
 """
 
 import asyncio
 import contextlib
-import json
-import math
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from loguru import logger
+from pydantic import PrivateAttr
 
 from storage.database import Database
 from storage.feedback import votes_until
-from training.judgements import Judgement, judge
+from training.checks_report import ChecksReport, read_report
+from training.judgements import judge
 
 logger.disable("uptrain")
 
-from uptrain.framework import Check, CheckSet, Settings, Signal  # noqa: E402  quiet before it is imported
-from uptrain.operators import ColumnOp, TransformOp, register_op  # noqa: E402
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from uptrain.framework import Check, CheckSet, Settings, Signal
+    from uptrain.operators import ColumnOp, TransformOp, register_op
+
+__all__ = ["ChecksReport", "run_checks"]
 
 SCHEMA = {
     "prediction_id": pl.Int64,
@@ -47,46 +52,30 @@ CONFIDENT, UNSURE = 0.30, 0.10  # scores of a bare model: sure of a word, unsure
 EDGE_CASE_WEIGHT = 2.0  # an edge case teaches more than what the model already knew
 
 
-@dataclass(frozen=True, slots=True)
-class ChecksReport:
-    """What the checks made of the votes."""
-
-    judgements: list[Judgement]
-    votes: int = 0
-    voters: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)  # reason → votes
-    edge_cases: dict[str, int] = field(default_factory=dict)  # signal → judgements
-    approval: list[dict[str, Any]] = field(default_factory=list)  # one row a model version
-
-    def to_json(self) -> dict[str, Any]:
-        """For the run's report; the judgements themselves stand in the retraining set."""
-        return {
-            "votes": self.votes,
-            "voters": self.voters,
-            "judgements": len(self.judgements),
-            "rejected": self.rejected,
-            "edge_cases": self.edge_cases,
-            "approval": self.approval,
-        }
-
-
 @register_op
 class VotesSource(TransformOp):
-    """The votes in the database up to a time, with an explicit schema."""
+    """The votes in the database up to a time, with an explicit schema; read once."""
 
-    database_url: str
     as_of: datetime
+    _votes: pl.DataFrame = PrivateAttr()  # private: UpTrain writes every field to a file
+
+    @classmethod
+    def of(cls, database_url: str, as_of: datetime) -> "VotesSource":
+        """Read the votes, oldest first."""
+        source = cls(as_of=as_of)
+        rows = asyncio.run(_votes(database_url, as_of))
+        columns = {name: [row[name] for row in rows] for name in SCHEMA}
+        columns["voter_id"] = [str(voter_id) for voter_id in columns["voter_id"]]
+        source._votes = pl.DataFrame(columns, schema=SCHEMA)
+        return source
 
     def setup(self, settings: Settings) -> "VotesSource":
         """Nothing to prepare."""
         return self
 
     def run(self) -> dict[str, Any]:
-        """Read them, oldest first."""
-        rows = asyncio.run(_votes(self.database_url, self.as_of))
-        columns = {name: [row[name] for row in rows] for name in SCHEMA}
-        columns["voter_id"] = [str(voter_id) for voter_id in columns["voter_id"]]
-        return {"output": pl.DataFrame(columns, schema=SCHEMA)}
+        """Give them."""
+        return {"output": self._votes}
 
 
 @register_op
@@ -110,7 +99,7 @@ class LatestVote(TransformOp):
 class QualityFlags(ColumnOp):
     """The first failed rule of each vote in `flag`; empty where it is clean."""
 
-    denied: list[str] = []
+    denied: list[str]
     max_chars: int = 2000
 
     def setup(self, settings: Settings) -> "QualityFlags":
@@ -252,13 +241,13 @@ def run_checks(
     Returns:
         Judgements with their weights, and what was rejected and why.
     """
-    source = VotesSource(database_url=database_url, as_of=as_of)
+    source = VotesSource.of(database_url, as_of)
     votes: pl.DataFrame = source.run()["output"]
     if not len(votes):  # UpTrain raises on an empty source
         return ChecksReport(judgements=[])
     checks = CheckSet(
         source=source,
-        preprocessors=[LatestVote(), QualityFlags(denied=denied)],
+        preprocessors=[LatestVote(), QualityFlags(denied=[word.lower() for word in denied])],
         checks=[
             Check("rejected", [Flagged()]),
             Check("judgements", [Consensus(min_voters=min_voters), EdgeCases()]),
@@ -266,35 +255,12 @@ def run_checks(
         ],
     )
     shutil.rmtree(folder, ignore_errors=True)
-    with _clean_environment():
+    with _at_home():
         checks.setup(Settings(logs_folder=str(folder)))
-    checks.run()
-    rows = _read(folder, "judgements")
-    judgements = [
-        Judgement(
-            query=row["query"],
-            query_hash=row["query_hash"],
-            mask_index=row["mask_index"],
-            word=row["word"],
-            up=row["up"],
-            down=row["down"],
-            voters=row["voters"],
-            weight=row["weight"] * min(math.sqrt(abs(row["up"] - row["down"])), 3.0),
-        )
-        for row in rows
-    ]
-    edge_cases: dict[str, int] = {}
-    for row in rows:
-        for name in filter(None, row["signals"].split("; ")):
-            edge_cases[name] = edge_cases.get(name, 0) + 1
-    return ChecksReport(
-        judgements=judgements,
-        votes=len(votes),
-        voters=votes["voter_id"].n_unique(),
-        rejected={row["flag"]: row["votes"] for row in _read(folder, "rejected")},
-        edge_cases=edge_cases,
-        approval=_read(folder, "approval"),
-    )
+        checks.run()
+    # Who voted what on which words belongs in the database alone, where it can be forgotten.
+    (folder / "preprocessed_input.jsonl").unlink(missing_ok=True)
+    return read_report(folder, votes=len(votes), voters=votes["voter_id"].n_unique())
 
 
 async def _votes(database_url: str, as_of: datetime) -> list[dict[str, Any]]:
@@ -305,21 +271,16 @@ async def _votes(database_url: str, as_of: datetime) -> list[dict[str, Any]]:
         await database.close()
 
 
-def _read(folder: Path, check: str) -> list[dict[str, Any]]:
-    path = folder / f"{check}.jsonl"
-    return (
-        [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
-    )
-
-
 @contextlib.contextmanager
-def _clean_environment() -> Iterator[None]:
-    """Without the environment: UpTrain reads bare names such as SEED, and writes API keys to a file."""
+def _at_home() -> Iterator[None]:
+    """UpTrain's surroundings: no environment, as it reads bare names such as SEED and writes API keys to a file."""
     kept = dict(os.environ)
     os.environ.clear()
     os.environ.update({name: kept[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in kept})
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
     finally:
         os.environ.clear()
         os.environ.update(kept)

@@ -8,7 +8,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.background import Background
-from bot.client import Context, FillBot
+from bot.client import Context, FillBot, answer, command
+from bot.pending import PendingReplies
 from bot.predictor import Prediction, Predictor
 from bot.queries import Query, parse_query
 from bot.replies import prediction_embed
@@ -28,16 +29,17 @@ class Fill(commands.Cog):
         predictor: Predictor,
         database: Database,
         background: Background,
+        pending: PendingReplies,
         *,
         max_chars: int,
         max_masks: int,
     ) -> None:
         """Take what answering needs."""
         self._bot, self._predictor, self._database = bot, predictor, database
-        self._background = background
+        self._background, self._pending = background, pending
         self._max_chars, self._max_masks = max_chars, max_masks
 
-    @commands.hybrid_command(name="fill")
+    @command("fill")
     @commands.cooldown(5, 10, commands.BucketType.user)
     @app_commands.describe(text="A sentence with [MASK] where the word should stand")
     async def fill(self, context: Context, *, text: str) -> None:
@@ -48,8 +50,9 @@ class Fill(commands.Cog):
         prediction = await self._predictor.predict(query.text)
         prediction_id = await record_prediction(self._database, _row(context, query, prediction))
         embed = prediction_embed(query.text, prediction, prediction_id=prediction_id)
-        reply = await context.reply(embed=embed, mention_author=False)
-        await attach_message(self._database, prediction_id, reply.id)
+        with self._pending.sending(context.channel.id):
+            reply = await answer(context, embed=embed)
+            await attach_message(self._database, prediction_id, reply.id)
         log.info(
             "fill.answered",
             prediction_id=prediction_id,

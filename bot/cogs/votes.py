@@ -7,6 +7,7 @@ import structlog
 from discord.ext import commands
 
 from bot.client import FillBot
+from bot.pending import PendingReplies
 from storage import feedback
 from storage.database import Database
 
@@ -17,9 +18,9 @@ VALUES: dict[str, feedback.Value] = {"👍": 1, "👎": -1}
 class Votes(commands.Cog):
     """Listens; has no commands."""
 
-    def __init__(self, bot: FillBot, database: Database) -> None:
+    def __init__(self, bot: FillBot, database: Database, pending: PendingReplies) -> None:
         """Take what voting needs."""
-        self._bot, self._database = bot, database
+        self._bot, self._database, self._pending = bot, database, pending
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -27,6 +28,7 @@ class Votes(commands.Cog):
         value = self._vote_value(payload)
         if value is None or (payload.member is not None and payload.member.bot):
             return
+        await self._pending.settled(payload.channel_id)
         words = await feedback.cast_reaction_vote(
             self._database,
             payload.message_id,
@@ -43,6 +45,7 @@ class Votes(commands.Cog):
         value = self._vote_value(payload)
         if value is None:
             return
+        await self._pending.settled(payload.channel_id)
         words = await feedback.withdraw_reaction_vote(
             self._database, payload.message_id, voter_id=payload.user_id, value=value
         )
@@ -52,6 +55,7 @@ class Votes(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
         """All reactions were cleared: withdraw every thumb."""
+        await self._pending.settled(payload.channel_id)
         if words := await feedback.clear_reaction_votes(self._database, payload.message_id):
             log.info("votes.cleared", message_id=payload.message_id, words=words)
 
@@ -59,19 +63,22 @@ class Votes(commands.Cog):
     async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
         """One emoji was cleared: withdraw those thumbs."""
         value = _value(payload.emoji)
-        if value is not None and (
-            words := await feedback.clear_reaction_votes(self._database, payload.message_id, value=value)
-        ):
+        if value is None:
+            return
+        await self._pending.settled(payload.channel_id)
+        if words := await feedback.clear_reaction_votes(self._database, payload.message_id, value=value):
             log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A reply was deleted: note it; prediction and votes stay."""
+        await self._pending.settled(payload.channel_id)
         await feedback.mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Replies were deleted in bulk."""
+        await self._pending.settled(payload.channel_id)
         await feedback.mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
     def _vote_value(self, payload: discord.RawReactionActionEvent) -> feedback.Value | None:

@@ -1,0 +1,78 @@
+"""Predictions and votes straight in a database, for tests that need some."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from storage.database import Database
+from storage.feedback import (
+    NewPrediction,
+    StoredCandidate,
+    StoredVote,
+    Value,
+    Via,
+    attach_message,
+    cast_votes,
+    record_prediction,
+)
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+QUERY = "Nike shoes are very [MASK]."
+WORDS = (("cheap", 0.4), ("comfortable", 0.3), ("ugly", 0.05))
+
+
+def minutes(count: float) -> datetime:
+    """So many minutes after noon."""
+    return NOON + timedelta(minutes=count)
+
+
+def hash_of(query: str) -> str:
+    """Any hash that fits the column."""
+    return hashlib.sha256(query.encode()).hexdigest()[:32]
+
+
+async def ask(
+    database: Database,
+    query: str = QUERY,
+    *,
+    words: Sequence[tuple[str, float]] = WORDS,
+    masks: int = 1,
+    message_id: int | None = None,
+    model_version: str = "v0001",
+    created_at: datetime = NOON,
+) -> int:
+    """Record a prediction that offers `words` with their scores for each mask. Returns its id."""
+    new = NewPrediction(
+        guild_id=1,
+        channel_id=2,
+        asker_id=3,
+        query=query,
+        query_hash=hash_of(query),
+        model_version=model_version,
+        latency_ms=7.5,
+        created_at=created_at,
+        candidates=tuple(
+            StoredCandidate(mask, rank, word, score)
+            for mask in range(masks)
+            for rank, (word, score) in enumerate(words)
+        ),
+    )
+    prediction_id = await record_prediction(database, new)
+    if message_id is not None:
+        await attach_message(database, prediction_id, message_id)
+    return prediction_id
+
+
+async def vote(
+    database: Database,
+    prediction_id: int,
+    word: str,
+    value: Value,
+    *,
+    by: int,
+    mask_index: int = 0,
+    via: Via = "reaction",
+    at: datetime = NOON,
+) -> None:
+    """Cast one vote."""
+    await cast_votes(database, [StoredVote(prediction_id, mask_index, word, by, via, value, at)])

@@ -1,0 +1,247 @@
+"""Opening, migrating, transactions, and what happens where the disk does not play along."""
+
+import asyncio
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from ballots import ask
+from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError
+
+from storage.database import Database
+from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
+from storage.schema import metadata, people, predictions
+
+
+async def count(database: Database, table: object = people) -> int:
+    async with database.read() as connection:
+        return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+
+
+async def opt_out(database: Database, user_id: int) -> None:
+    async with database.write() as connection:
+        await connection.execute(insert(people), {"user_id": user_id})
+
+
+async def test_opening_makes_the_folder_and_every_table(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "deep" / "fillbot.db"
+    database = await Database.open(f"sqlite+aiosqlite:///{path}")
+    async with database.read() as connection:
+        names = set(await connection.run_sync(lambda c: inspect(c).get_table_names()))
+    await database.close()
+    assert path.exists()
+    assert names == {*metadata.tables, "alembic_version"}
+
+
+async def test_the_migrations_make_just_the_tables_of_the_schema(database: Database) -> None:
+    def differences(connection: object) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, metadata)
+
+    async with database.read() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_opening_again_keeps_what_is_there(database_url: str) -> None:
+    for user_id in (1, 2):
+        database = await Database.open(database_url)
+        await opt_out(database, user_id)
+        await database.close()
+    database = await Database.open(database_url)
+    assert await count(database) == 2
+    await database.close()
+
+
+async def test_two_may_open_a_new_database_at_the_same_moment(database_url: str) -> None:
+    opened = await asyncio.gather(*(Database.open(database_url) for _ in range(4)))
+    for database in opened:
+        await database.close()
+
+
+async def test_a_database_of_an_older_revision_is_migrated(database_url: str, tmp_path: Path) -> None:
+    # "Older" than the first revision is a file that Alembic has seen and left without a revision.
+    with sqlite3.connect(tmp_path / "fillbot.db") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    connection.close()
+    database = await Database.open(database_url)
+    await ask(database)
+    assert await count(database, predictions) == 1
+    await database.close()
+
+
+async def test_a_database_of_a_newer_revision_is_refused_and_untouched(
+    database_url: str, tmp_path: Path
+) -> None:
+    database = await Database.open(database_url)
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    with pytest.raises(DatabaseTooNewError, match=r"newer version of fillbot.*Update this copy"):
+        await Database.open(database_url)
+    with sqlite3.connect(tmp_path / "fillbot.db") as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
+    connection.close()
+
+
+async def test_pragmas_that_the_promises_rest_on(database: Database) -> None:
+    async with database.read() as connection:
+        values = [
+            (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    assert values == ["wal", 2, 1, 15_000]  # synchronous 2 is FULL
+
+
+async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
+    async def fail() -> None:
+        async with database.write() as connection:
+            await connection.execute(insert(people), {"user_id": 1})
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    assert await count(database) == 0
+    await opt_out(database, 1)  # and the write lock is free again
+    assert await count(database) == 1
+
+
+async def test_a_cancelled_transaction_leaves_nothing_and_frees_the_lock(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def hang() -> None:
+        async with database.write() as connection:
+            await connection.execute(insert(people), {"user_id": 1})
+            inside.set()
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(hang())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await opt_out(database, 2)
+    assert await count(database) == 1
+
+
+async def test_a_mistake_of_the_callers_is_not_reported_as_a_full_disk(database: Database) -> None:
+    await opt_out(database, 1)
+    with pytest.raises(IntegrityError):
+        await opt_out(database, 1)
+
+
+async def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(insert(people), {"user_id": 1})
+        async with asyncio.timeout(5):
+            assert await count(database) == 0  # the state before
+
+
+async def test_writers_of_one_process_queue(database: Database) -> None:
+    await asyncio.gather(*(opt_out(database, user_id) for user_id in range(50)))
+    assert await count(database) == 50
+
+
+async def test_writers_of_two_databases_and_two_processes_lose_nothing(
+    database_url: str, database: Database
+) -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from sqlalchemy import insert\n"
+        "from storage.database import Database\n"
+        "from storage.schema import people\n"
+        "async def main():\n"
+        "    database = await Database.open(sys.argv[1])\n"
+        "    for user_id in range(2000, 2030):\n"
+        "        async with database.write() as connection:\n"
+        "            await connection.execute(insert(people), {'user_id': user_id})\n"
+        "    await database.close()\n"
+        "asyncio.run(main())\n"
+    )
+    other = await Database.open(database_url)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, database_url, cwd=Path(__file__).parents[2]
+    )
+    await asyncio.gather(
+        *(opt_out(database, user_id) for user_id in range(30)),
+        *(opt_out(other, user_id) for user_id in range(1000, 1030)),
+    )
+    assert await process.wait() == 0
+    assert await count(database) == 90
+    await other.close()
+
+
+async def test_closing_twice_is_closing_once(database_url: str) -> None:
+    database = await Database.open(database_url)
+    await database.close()
+    await database.close()
+
+
+async def test_a_file_that_is_no_database(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "fillbot.db"
+    path.write_bytes(b"this was never a database\n" * 200)
+    before = path.read_bytes()
+    with pytest.raises(DatabaseUnavailableError, match="file is not a database"):
+        await Database.open(database_url)
+    assert path.read_bytes() == before
+
+
+async def test_a_folder_in_place_of_the_file(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "fillbot.db").mkdir()
+    with pytest.raises(DatabaseUnavailableError, match="unable to open database file"):
+        await Database.open(database_url)
+
+
+async def test_a_home_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(DatabaseUnavailableError, match="Check that the disk has free space") as caught:
+        await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'home' / 'fillbot.db'}")
+    assert str(tmp_path / "home" / "fillbot.db") in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+async def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o500)
+    with pytest.raises(DatabaseUnavailableError):
+        await Database.open(f"sqlite+aiosqlite:///{home / 'fillbot.db'}")
+
+
+async def test_a_database_that_may_only_be_read(database_url: str, tmp_path: Path) -> None:
+    await (await Database.open(database_url)).close()
+    read_only = f"sqlite+aiosqlite:///file:{tmp_path / 'fillbot.db'}?mode=ro&uri=true"
+    with pytest.raises(DatabaseUnavailableError, match="readonly"):
+        await Database.open(read_only)
+
+
+async def test_on_a_full_disk_nothing_is_half_written(database: Database) -> None:
+    async with database.write() as connection:
+        pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+        await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+    too_much = tuple((f"{'w' * 500}{i}", 0.1) for i in range(100))
+    with pytest.raises(DatabaseUnavailableError, match=r"full.*nothing was lost"):
+        await ask(database, words=too_much)
+    assert await count(database, predictions) == 0
+    async with database.write() as connection:
+        await connection.execute(text("PRAGMA max_page_count = 1000000"))
+    await ask(database)  # once there is room again, it goes on
+    assert await count(database, predictions) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "no url at all",
+        "sqlite:///fillbot.db",  # a driver that blocks
+        "oracle+nonsense://somewhere/x",
+        "postgresql+nonsense://ada:secret@db/x",
+    ],
+)
+async def test_a_url_that_says_no_usable_database(url: str) -> None:
+    with pytest.raises(DatabaseUrlError, match="FILLBOT_DATABASE_URL") as caught:
+        await Database.open(url)
+    assert "secret" not in str(caught.value)

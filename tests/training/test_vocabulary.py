@@ -1,0 +1,80 @@
+"""Which entries of a vocabulary are words that may be offered."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from training import vocabulary
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "cheap",
+        "Nike",
+        "a",
+        "I",
+        "good-looking",
+        "state-of-the-art",
+        "don't",
+        "l’été",
+        "überraschend",
+        "дешёвый",
+        "東京",
+        "ok",
+    ],
+)
+def test_a_word(token: str) -> None:
+    assert vocabulary.is_word(token)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "##able",
+        "##s",
+        "[unused7]",
+        "[MASK]",
+        "[UNK]",
+        ".",
+        "...",
+        "-",
+        "'",
+        "!",
+        "7",
+        "42",
+        "3d",
+        "h2o",
+        "b",
+        "é",
+        "東",
+        "good-",
+        "-good",
+        "good--looking",
+        "two words",
+        "snake_case",
+        "c++",
+        "$",
+        "½",
+        "١٢",
+        "🙂",
+        "",
+        " ",
+        "cheap\n",
+    ],
+)
+def test_no_word(token: str) -> None:
+    assert not vocabulary.is_word(token)
+
+
+def test_what_may_be_offered_is_ascending_and_not_denied() -> None:
+    entries = {"[PAD]": 0, "Cheap": 9, "bad": 4, "##s": 2, "cheap": 5, "good": 3, ".": 1}
+    assert vocabulary.offered(entries) == [3, 4, 5, 9]
+    assert vocabulary.offered(entries, denied=["CHEAP", "unheard"]) == [3, 4]
+
+
+def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
+    vocabulary.write(tmp_path, [3, 4], max_tokens=48, precision="int8")
+    content = json.loads((tmp_path / "vocabulary.json").read_text())
+    assert content == {"max_tokens": 48, "precision": "int8", "offered": [3, 4]}
