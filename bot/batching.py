@@ -58,6 +58,7 @@ class Batcher(Generic[T, R]):
                 continue
             try:
                 results = await self._serve([item for item, _ in batch])
+                answered = list(zip(batch, results, strict=True))
             except asyncio.CancelledError:
                 for _, future in batch:
                     future.cancel()
@@ -67,6 +68,6 @@ class Batcher(Generic[T, R]):
                     if not future.done():
                         future.set_exception(error)
                 continue
-            for (_, future), result in zip(batch, results, strict=True):
+            for (_, future), result in answered:
                 if not future.done():
                     future.set_result(result)

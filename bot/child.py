@@ -13,6 +13,7 @@ from training.settings import Settings
 
 GRACE_S = 10.0  # between asking it to end and killing it
 LINE_LIMIT = 1 << 20
+PROGRAM = (sys.executable, "-m", "training")
 SECRETS = ("DISCORD_TOKEN", "FILLBOT_DISCORD_TOKEN")  # in any case: that is how the settings read them
 
 Line = dict[str, Any]
@@ -49,9 +50,7 @@ async def spawned(
     with contextlib.ExitStack() as stack:
         stderr = stack.enter_context(log_path.open("ab")) if log_path else None
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "training",
+            *PROGRAM,
             *arguments,
             "--end-with-parent",
             stdin=asyncio.subprocess.PIPE,

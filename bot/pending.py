@@ -12,6 +12,7 @@ class PendingReplies:
     def __init__(self) -> None:
         """Start with none."""
         self._by_channel: defaultdict[int, set[asyncio.Future[None]]] = defaultdict(set)
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @contextlib.contextmanager
     def sending(self, channel_id: int) -> Iterator[None]:
@@ -28,5 +29,6 @@ class PendingReplies:
 
     async def settled(self, channel_id: int) -> None:
         """Wait for what is on its way in this channel now, and for nothing that begins later."""
-        if channel_id in self._by_channel:
-            await asyncio.wait(set(self._by_channel[channel_id]))
+        async with self._turns[channel_id]:  # first come, first served: a later event never overtakes
+            if channel_id in self._by_channel:
+                await asyncio.wait(set(self._by_channel[channel_id]))

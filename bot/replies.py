@@ -14,15 +14,17 @@ from training.registry import Card
 COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
 COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)
 # A backslash before any of these makes Discord show it as it is: markdown, mentions, links.
-MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@:])")
+MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@]|:(?=//))")
+LIST_MARK = re.compile(r"^(\s*\d*)([-.])(?=\s)", re.MULTILINE)
 MAX_CONTENT = 2000
 MAX_DESCRIPTION = 4096
 MAX_FIELD = 1024
+MAX_SENTENCE = 1500  # with four full fields still below the 6,000 of an embed
 
 
 def escape(text: str) -> str:
     """The text so that Discord shows it as it is: no markdown, mention or link comes alive."""
-    return MARKUP.sub(r"\\\1", text)
+    return LIST_MARK.sub(r"\1\\\2", MARKUP.sub(r"\\\1", text))
 
 
 def clipped(text: str, limit: int) -> str:
@@ -100,7 +102,7 @@ def verdict_embed(run: Run, sentence: str) -> discord.Embed:
     }
     colour = COLOUR_BAD if run.status == "failed" else COLOUR
     embed = discord.Embed(title=titles.get(run.status, "The run is done"), colour=colour)
-    embed.description = clipped(escape(sentence), MAX_DESCRIPTION)
+    embed.description = clipped(escape(sentence), MAX_SENTENCE)
     reasons = (run.verdict or {}).get("reasons") or []
     if reasons and isinstance(reasons[0], dict):
         embed.add_field(name="What was looked at", value=verdict_lines(reasons), inline=False)
@@ -129,7 +131,8 @@ def progress_text(step: str, done: int, total: int) -> str:
     """How far a run is."""
     if not total:
         return f"⏳ {escape(step)} …"
-    return f"⏳ {escape(step)} {_bar(done / total)} {done / total:.0%}"
+    share = min(done / total, 1.0)
+    return f"⏳ {escape(step)} {_bar(share)} {share:.0%}"
 
 
 def _completed(text: str, prediction: Prediction) -> str:
@@ -140,7 +143,8 @@ def _completed(text: str, prediction: Prediction) -> str:
         word = prediction.masks[index][0].word
         if not parts[0].strip() and index == 0:
             word = word[:1].upper() + word[1:]
-        filled += f"**{escape(word)}**{escape(part)}"
+        apart = " " if filled.endswith("**") else ""  # two blanks side by side
+        filled += f"{apart}**{escape(word)}**{escape(part)}"
     return filled
 
 

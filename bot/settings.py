@@ -20,7 +20,7 @@ class Settings(training.settings.Settings):
     """What the bot needs to know. Frozen; built once, in `main()`."""
 
     prefix: str = Field(
-        default="!", min_length=1, max_length=5, description="What commands in chat begin with."
+        default="!", pattern=r"^\S{1,5}$", description="What commands in chat begin with, 1 to 5 characters."
     )
     guild_ids: Ids = Field(
         default=(),

@@ -6,6 +6,7 @@ other processes (the training run) for up to `BUSY_TIMEOUT_MS`. Readers never wa
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,10 @@ class Database:
             raise DatabaseUrlError(str(error)) from error
         where = parsed.database or url if parsed.drivername.startswith("sqlite") else repr(parsed)
         try:
-            if parsed.drivername.startswith("sqlite") and not (parsed.database or ":").startswith(NO_PATH):
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseUnavailableError(where, error.strerror or str(error)) from error
+            if parsed.drivername.startswith("sqlite"):
+                _find_place(parsed.database or ":memory:")
+        except (OSError, sqlite3.Error) as error:
+            raise DatabaseUnavailableError(where, getattr(error, "strerror", None) or str(error)) from error
         if parsed.drivername.startswith("sqlite"):
             event.listen(engine.sync_engine, "connect", _prepare)
             event.listen(engine.sync_engine, "begin", _begin)
@@ -113,13 +114,25 @@ class Database:
             raise DatabaseUnavailableError(self._where, str(error.orig)) from error
 
 
+def _find_place(path: str) -> None:
+    """Make the folder, and see that the file opens: aiosqlite leaves a thread behind where it does not."""
+    if path.startswith(NO_PATH):
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    sqlite3.connect(path).close()
+
+
 def _prepare(connection: Any, _record: object) -> None:
     """Set the pragmas, and stop the driver from opening transactions by itself: `_begin` does."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+    try:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool forgets it
+        raise
 
 
 def _begin(connection: Connection) -> None:
@@ -130,7 +143,7 @@ def _begin(connection: Connection) -> None:
 
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        # A write, whatever there is to migrate: a file that may only be read is better refused now than at a vote.
+        # A write, whatever there is to migrate: a file that may only be read is refused now, not at a vote.
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     config = Config()
     config.set_main_option("script_location", "storage:migrations")

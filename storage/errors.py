@@ -17,8 +17,8 @@ class DatabaseUrlError(StorageError):
     def __init__(self, reason: str) -> None:
         """Build the sentence from the reason; the URL itself may hold a password."""
         super().__init__(
-            f"FILLBOT_DATABASE_URL cannot be used ({reason}). Leave it empty for a file in FILLBOT_HOME, or write "
-            "it as sqlite+aiosqlite:////folder/fillbot.db."
+            f"FILLBOT_DATABASE_URL cannot be used ({reason}). Leave it empty for a file in FILLBOT_HOME, or "
+            "write it as sqlite+aiosqlite:////folder/fillbot.db."
         )
 
 

@@ -138,8 +138,8 @@ async def rolled_back_hashes(database: Database) -> set[str]:
 async def paused_since(database: Database) -> datetime | None:
     """When nightly promotion was paused by a rollback that no `!resume`, promotion or run has ended since.
 
-    A new domain model does not end it: that has learnt nothing of why people rolled back. Enough new votes end
-    the pause too; the run decides that, from the time given here.
+    A new domain model does not end it: that has learnt nothing of why people rolled back. Enough new votes
+    end the pause too; the run decides that, from the time given here.
     """
     rollback = await latest(database, "rollback", statuses=("done",))
     if rollback is None or rollback.finished_at is None:

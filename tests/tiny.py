@@ -16,7 +16,26 @@ WORDS = (
     "price box store order refund team support quick slow good bad nice new old red green blue one two ten ice"
 ).split()
 PIECES = ("##s", "##able", "##ly", "wash", "break", "##ing", "run")
-OTHERS = ("[unused0]", "[unused1]", ".", ",", "!", "?", ";", ":", "'", "-", "[", "]", "(", ")", "7", "42", "3d", "e")
+OTHERS = (
+    "[unused0]",
+    "[unused1]",
+    ".",
+    ",",
+    "!",
+    "?",
+    ";",
+    ":",
+    "'",
+    "-",
+    "[",
+    "]",
+    "(",
+    ")",
+    "7",
+    "42",
+    "3d",
+    "e",
+)
 
 
 def tiny_tokenizer() -> Tokenizer:

@@ -10,16 +10,20 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from pydantic import ValidationError
 
 from storage.errors import StorageError
-from training.errors import NoChampionError, SuiteError, TrainingError
+from training.errors import CorruptVersionError, NoChampionError, SuiteError, TrainingError
 from training.outcome import Outcome
 from training.progress import JsonProgress, Progress, TerminalProgress
 from training.registry import Registry
 from training.settings import Settings
+
+if TYPE_CHECKING:
+    from training.fill_model import FillModel
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,15 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         settings = Settings()
+    except ValidationError as error:
+        return _fail(options, _sentence(error))
+    try:
         code: int = options.command(options, settings)
     except (TrainingError, StorageError) as error:
         return _fail(options, str(error))
-    except ValueError as error:  # settings that pydantic refuses
-        return _fail(options, f"The settings cannot be used: {error}")
     except OSError as error:
-        return _fail(
-            options, f"{error.strerror or error} ({error.filename}). Check the disk and FILLBOT_HOME."
-        )
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(options, f"{error.strerror or error}{where}. Check the disk and FILLBOT_HOME.")
     except KeyboardInterrupt:
         return _fail(options, "Stopped. The champion is unchanged.")
     return code
@@ -67,12 +71,12 @@ def _domain(options: argparse.Namespace, settings: Settings) -> int:
 
 def _predict(options: argparse.Namespace, settings: Settings) -> int:
     from training.encoder import MASK_PATTERN
-    from training.fill_model import FillModel
 
-    if not MASK_PATTERN.search(options.text):
+    text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters
+    if not MASK_PATTERN.search(text):
         return _fail(options, "There is no [MASK] in that text: put one where the word should stand.")
-    fill_model = FillModel(_folder(options.model, settings))
-    masks = fill_model.fill([options.text], top=options.top)[0]
+    fill_model = _fill_model(options.model, settings)
+    masks = fill_model.fill([text], top=options.top)[0]
     if options.json:
         rows = [
             [
@@ -91,13 +95,12 @@ def _predict(options: argparse.Namespace, settings: Settings) -> int:
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     from training.evaluate import evaluate, read_suite, read_texts
-    from training.fill_model import FillModel
 
     cases = read_suite(options.suite)
     if not cases:
         raise SuiteError(options.suite, "it is empty")
     texts = read_texts(options.texts) if options.texts else []
-    result = evaluate(FillModel(_folder(options.model, settings)), cases, texts)
+    result = evaluate(_fill_model(options.model, settings), cases, texts)
     if options.json:
         _print(result)
         return 0
@@ -115,17 +118,20 @@ def _versions(options: argparse.Namespace, settings: Settings) -> int:
     champion, domain = registry.champion(), registry.domain()
     rows: list[dict[str, Any]] = []
     for version in registry.versions():
-        card = registry.card(version)
+        try:
+            card = registry.card(version)
+        except CorruptVersionError:
+            card = None
         rows.append(
             {
                 "version": version,
-                "kind": card.kind,
-                "created_at": card.created_at.isoformat(timespec="seconds"),
-                "parent": card.parent,
+                "kind": card.kind if card else "damaged",
+                "created_at": card.created_at.isoformat(timespec="seconds") if card else None,
+                "parent": card.parent if card else None,
                 "champion": version == champion,
                 "domain": version == domain,
-                "promotable": card.verdict.get("is_promotable"),
-                "retraining_set_hash": card.retraining_set_hash,
+                "promotable": card.verdict.get("is_promotable") if card else None,
+                "retraining_set_hash": card.retraining_set_hash if card else None,
             }
         )
     if options.json:
@@ -133,7 +139,7 @@ def _versions(options: argparse.Namespace, settings: Settings) -> int:
         return 0
     for row in rows:
         marks = ", ".join(name for name in ("champion", "domain") if row[name])
-        sys.stdout.write(f"{row['version']}  {row['kind']:<8} {row['created_at']}  {marks}\n")
+        sys.stdout.write(f"{row['version']}  {row['kind']:<8} {row['created_at'] or '':<25}  {marks}\n")
     return 0
 
 
@@ -162,15 +168,21 @@ def _rollback(options: argparse.Namespace, settings: Settings) -> int:
     return _finish(options, Outcome("done", sentence, version))
 
 
-def _folder(model: str | None, settings: Settings) -> Path:
-    """A version's or any exported folder; the champion's when None."""
-    if model is not None and Path(model).is_dir():
-        return Path(model)
+def _fill_model(model: str | None, settings: Settings) -> "FillModel":
+    """A version, or any folder with a model; the champion when None."""
+    from training.fill_model import FillModel
+
+    if model is not None and (folder := Path(model)).is_dir():
+        if (folder / "model.onnx").exists():
+            return FillModel(folder)
+        from training.versions import exported
+
+        return exported(folder)
     registry = Registry(settings.models_dir)
     version = model or registry.champion()
     if version is None:
         raise NoChampionError
-    return registry.path(version)
+    return FillModel(registry.path(version))
 
 
 def _finish(options: argparse.Namespace, outcome: Outcome) -> int:
@@ -197,7 +209,14 @@ def _progress(options: argparse.Namespace) -> Progress:
 
 
 def _print(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first setting that cannot be used, by its name in the environment."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    return f"The settings cannot be used: FILLBOT_{name.upper()}: {first['msg']}. See .env.example."
 
 
 def _set_up_logging() -> None:
@@ -260,10 +279,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 1000:
-        raise argparse.ArgumentTypeError("between 1 and 1000")
-    return number
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError("expected a number between 1 and 1000")
+    return int(text)
 
 
 if __name__ == "__main__":

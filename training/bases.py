@@ -1,14 +1,15 @@
-"""Where the base model comes from: a folder, the hub's cache, the hub. Finding out takes at most five seconds."""
+"""Where the base model comes from: a folder, the hub's cache, the hub. Finding out takes 5 s at most."""
 
-import os
-import socket
+import contextlib
 import threading
 from pathlib import Path
-from urllib.parse import urlsplit
+
+import structlog
 
 from training.errors import BaseModelError
 from training.settings import DEFAULT_BASE_MODEL
 
+log = structlog.stdlib.get_logger(__name__)
 REACH_TIMEOUT_S = 4.0
 FILES = [
     "config.json",
@@ -18,6 +19,10 @@ FILES = [
     "vocab.txt",
     "special_tokens_map.json",
 ]
+
+
+class _HubError(Exception):
+    """The hub answers, and does not give the model."""
 
 
 def find_base(name: str) -> Path | None:
@@ -35,32 +40,37 @@ def find_base(name: str) -> Path | None:
     for candidate in names:
         if (cached := _cached(candidate)) is not None:
             return cached
+    reason = "it is not in the hub's cache and the hub cannot be reached"
     if hub_is_reachable():
-        return _download(name)
+        try:
+            return _download(name)
+        except _HubError as error:  # something answers in the hub's place, or the hub has lost it
+            reason = f"the hub did not give it ({str(error).splitlines()[0]})"
     if name == DEFAULT_BASE_MODEL:
+        log.info("base.not_found", base=name, reason=reason)
         return None
-    raise BaseModelError(name, "it is not in the hub's cache and the hub cannot be reached")
+    raise BaseModelError(name, reason)
 
 
 def hub_is_reachable() -> bool:
-    """Whether the hub answers within `REACH_TIMEOUT_S`, a slow name server included."""
+    """Whether the hub answers within `REACH_TIMEOUT_S`, a slow name server or a proxy included."""
+    import httpx
     from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
 
     if constants.HF_HUB_OFFLINE:
         return False
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or constants.ENDPOINT)
-    port = address.port or (443 if address.scheme == "https" else 80)
     answered = threading.Event()
 
-    def connect() -> None:
-        try:
-            socket.create_connection((address.hostname or "", port), timeout=REACH_TIMEOUT_S).close()
-        except OSError:
-            return
-        answered.set()
+    def ask() -> None:
+        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, OSError):
+            get_session().head(
+                constants.ENDPOINT, timeout=REACH_TIMEOUT_S
+            )  # by the proxy, where there is one
+            answered.set()
 
     # In a thread of its own: the name server's own time-out is longer than anybody waits.
-    prober = threading.Thread(target=connect, daemon=True)
+    prober = threading.Thread(target=ask, daemon=True)
     prober.start()
     prober.join(REACH_TIMEOUT_S)
     return answered.is_set()
@@ -76,14 +86,24 @@ def _cached(name: str) -> Path | None:
         return None
     except HFValidationError as error:
         raise BaseModelError(name, "that is neither a folder nor a name on the hub") from error
-    complete = (folder / "config.json").exists() and any(folder.glob("*.safetensors"))
-    return folder if complete else None
+    return folder if _is_complete(folder) else None
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether a download had come to its end; files of the cache are links, and may point to nothing."""
+    has_tokenizer = any((folder / name).exists() for name in ("tokenizer.json", "vocab.txt"))
+    has_weights = any(path.exists() for path in folder.glob("*.safetensors"))
+    return (folder / "config.json").exists() and has_tokenizer and has_weights
 
 
 def _download(name: str) -> Path:
+    import httpx
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
-    except Exception as error:
-        raise BaseModelError(name, f"the hub did not give it ({str(error).splitlines()[0]})") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError) as error:
+        raise _HubError(str(error).strip() or type(error).__name__) from error
+    except OSError as error:
+        raise BaseModelError(name, f"it could not be stored ({error})") from error

@@ -64,6 +64,5 @@ def _judgement(row: dict[str, Any]) -> Judgement:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     """The JSON lines of a check; none where it had nothing to write."""
-    return (
-        [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
-    )
+    lines = path.read_text().split("\n") if path.exists() else []  # not splitlines: words may hold U+2028
+    return [json.loads(line) for line in lines if line.strip()]

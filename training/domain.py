@@ -1,4 +1,4 @@
-"""Base model → the team's domain model: masked-LM training on generated sentences and the team's own texts."""
+"""Base model → the team's domain model: masked-LM training on generated and the team's own texts."""
 
 import math
 
@@ -24,7 +24,7 @@ def train_domain(
     """Fine-tune the base on the corpus and write the version. Returns its name; no pointer moves.
 
     Raises:
-        BaseModelError: the base cannot be had (the starter needs no domain model: it was made from this corpus).
+        BaseModelError: the base cannot be had (the starter needs none: it is made of this corpus).
     """
     folder = find_base(settings.base_model)
     if folder is None:

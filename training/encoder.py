@@ -25,7 +25,7 @@ class Encoded:
 
 
 def finished(text: str) -> str:
-    """The text with masks spelled `[MASK]`, single spaces, and a final period where no punctuation ends it."""
+    """The text with masks spelled `[MASK]`, single spaces, and a final period where nothing else ends it."""
     text = " ".join(MASK_PATTERN.sub(MASK, text).split())
     core = text if text.endswith(MASK) else text.rstrip("\"'”’)]» ")
     return text if core and core[-1] in ".!?…:;。！？" else f"{text}."

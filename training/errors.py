@@ -6,8 +6,9 @@ TrainingError
 │   ├── UnknownVersionError   no such version in the registry
 │   ├── CorruptVersionError   a version whose files are not what its card says
 │   ├── NoChampionError       nothing serves yet
-│   └── NoEarlierVersionError nothing to roll back to
-├── RegistryUnwritableError   the models folder cannot be written
+│   ├── NoEarlierVersionError nothing to roll back to
+│   ├── AlreadyServesError    a rollback to the version that serves
+│   └── RegistryUnwritableError the models folder cannot be written
 ├── RunInProgressError        another run holds the lock
 ├── RunEndedError             somebody ended the run from outside
 ├── DeviceError               a GPU was asked for and there is none
@@ -82,14 +83,22 @@ class NoEarlierVersionError(RegistryError):
         )
 
 
+class AlreadyServesError(RegistryError):
+    """A rollback to the version that serves."""
+
+    def __init__(self, version: str) -> None:
+        """Build the sentence from the version."""
+        super().__init__(f"{version} serves already. Name another version: see `!versions`.")
+
+
 class RegistryUnwritableError(RegistryError):
     """The models folder cannot be written."""
 
     def __init__(self, folder: Path, reason: str) -> None:
         """Build the sentence from the folder and the system's reason."""
         super().__init__(
-            f"The models folder {folder} cannot be written ({reason}). Free some disk space or give this user "
-            "the right to write there; the champion is unchanged."
+            f"The models folder {folder} cannot be written ({reason}). Free some disk space or give this "
+            "user the right to write there; the champion is unchanged."
         )
 
 
@@ -137,6 +146,6 @@ class SuiteError(TrainingError):
         """Build the sentence from the place and the reason."""
         where = f"{path}, line {line}" if line else str(path)
         super().__init__(
-            f"{where}: {reason}. A suite has lines of "
-            '{"text": "… [MASK] …", "wanted": […], "unwanted": […], "category": "…"}, a text file {"text": "…"}.'
+            f'{where}: {reason}. A suite has lines of {{"text": "… [MASK] …", "wanted": […], '
+            '"unwanted": […], "category": "…"}, a text file {"text": "…"}.'
         )

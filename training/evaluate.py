@@ -1,7 +1,7 @@
 """Metrics of a model version on suites, texts and voted queries; judged on the exported model.
 
-`wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered. Words that
-the model cannot say as one token are left out, and cases that lose one side by it are counted as skipped.
+`wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered. Words
+that the model cannot say as one token are left out; cases that lose one side by it are counted as skipped.
 """
 
 import json
@@ -62,7 +62,7 @@ def read_suite(path: Path) -> list[Case]:
             raise SuiteError(path, "there is no text with a [MASK]", line=number)
         if not _are_words(wanted) or not _are_words(unwanted):
             raise SuiteError(path, "wanted and unwanted must be lists of words", line=number)
-        cases.append(Case(text, tuple(wanted), tuple(unwanted), str(row.get("category", "all"))))
+        cases.append(Case(text, tuple(wanted), tuple(unwanted), str(row.get("category") or "all")))
     return cases
 
 
@@ -114,8 +114,8 @@ def evaluate(model: FillModel, cases: Sequence[Case], texts: Sequence[str] = ())
 def pseudo_perplexity(model: FillModel, texts: Sequence[str]) -> float:
     """exp(−mean log-probability of a whitespace word), each word hidden in turn.
 
-    Salazar et al. 1910.14659, with the pieces of a word scored left to right while those to the right stay hidden
-    (PLL-word-l2r, Kauf & Ivanova 2305.10588). Per word, so that vocabularies compare. Smaller is better.
+    Salazar et al. 1910.14659, with the pieces of a word scored left to right while those to the right stay
+    hidden (PLL-word-l2r, Kauf & Ivanova 2305.10588). Per word: vocabularies compare. Smaller is better.
     """
     queries: list[Encoded] = []
     targets: list[int] = []
@@ -175,7 +175,7 @@ def _score(model: FillModel, case: Case, logs: Floats) -> CaseScore | None:
 
 
 def ranks(model: FillModel, logs: Floats, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Places of tokens among the words that may be offered, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
+    """Places of tokens among the offered words, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
     better: npt.NDArray[np.int64] = (logs[model.offered][None, :] > logs[tokens][:, None]).sum(axis=1)
     return better
 
@@ -190,7 +190,7 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(path, f"it cannot be read ({error})") from error
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(content.split("\n"), start=1):  # not splitlines: a text may hold U+2028
         if not line.strip():
             continue
         try:

@@ -105,7 +105,7 @@ def fine_tune(
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
     steps = min(max(per_epoch * settings.epochs, settings.min_steps), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
-    scale = 768 / model.shape.hidden_size  # narrower models need, and bear, larger steps
+    scale = math.sqrt(768 / model.shape.hidden_size)  # narrower models need, and bear, larger steps
     rates = settings.model_copy(update={"learning_rate": settings.learning_rate * scale})
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -147,7 +147,7 @@ def _flat(examples: Sequence[_Judged], device: torch.device) -> tuple[Tensor, Te
 def _shuffled(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:
     """Batches of at most `size` items for ever, reshuffled each pass."""
     order = list(items)
-    shuffle = random.Random(seed).shuffle
+    shuffle = random.Random(seed).shuffle  # noqa: S311
     while True:
         shuffle(order)
         for start in range(0, len(order), size):

@@ -1,7 +1,8 @@
 """Metrics of champion, challenger and domain model → `Verdict`. Pure (ML.md section c6).
 
-A challenger is promoted when it learnt what the votes ask for, measured against the champion on the voted queries,
-and harms nothing, measured against the domain model: limits against the last champion would add up night by night.
+A challenger is promoted when it learnt what the votes ask for, measured against the champion on the voted
+queries, and harms nothing, measured against the domain model: limits against the last champion would add up
+night by night.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ MAX_PERPLEXITY_RATIO = 1.02
 MAX_DRIFT_NATS = 0.10  # mean KL(domain ‖ challenger) on neutral masks
 MAX_LATENCY_RATIO = 1.10  # p95 of one query
 MIN_HELD_OUT = 30  # judgements, for the test on held-out queries to say anything
+HARMS = {"control", "retention", "perplexity", "drift", "held-out"}
 MIN_HIT_CHANGE = -0.05  # lower 95 % bound of the change of hit@10 on held-out queries
 
 
@@ -60,6 +62,12 @@ class Verdict:
         return asdict(self)
 
     @property
+    def is_only_harm(self) -> bool:
+        """Whether all that speaks against promotion is that it moved too far: a smaller step may pass."""
+        failed = {reason.name for reason in self.reasons if not reason.passed}
+        return bool(failed) and failed <= HARMS
+
+    @property
     def failures(self) -> list[str]:
         """What spoke against promotion."""
         return [reason.text for reason in self.reasons if not reason.passed]
@@ -75,18 +83,18 @@ def decide(
     denied_offered: Sequence[str],
     hit_changes: Sequence[float],
     was_rolled_back: bool,
-    lost_wanted: Sequence[str] = (),
 ) -> Verdict:
     """Compare, test by test.
 
     Args:
-        champion, challenger: answers on the voted queries.
-        domain_harm, challenger_harm: suites, texts and speed.
+        champion: its answers on the voted queries.
+        challenger: the same of the version that wants to serve.
+        domain_harm: suites, texts and speed of the domain model.
+        challenger_harm: the same of the challenger.
         drift_nats: mean KL(domain ‖ challenger) on neutral masks.
         denied_offered: words of the deny-list that the challenger may offer.
         hit_changes: per held-out judged query, the change of hit@10 from champion to challenger (−1, 0, 1).
         was_rolled_back: this very retraining set was promoted before and rolled back.
-        lost_wanted: accepted words that left the top five.
     """
     reasons = [_learnt(champion, challenger)]
     reasons += _harms(domain_harm, challenger_harm)
@@ -101,13 +109,11 @@ def decide(
         reasons.append(Reason("deny-list", False, f"it may offer denied words: {', '.join(denied_offered)}"))
     if len(hit_changes) >= MIN_HELD_OUT:
         low = _lower_bound(hit_changes)
-        text = f"on {len(hit_changes)} held-out queries hit@10 changed by at least {low:+.3f} (limit {MIN_HIT_CHANGE})"
-        reasons.append(Reason("held-out", low >= MIN_HIT_CHANGE, text))
+        text = f"on {len(hit_changes)} held-out queries hit@10 changed by at least {low:+.3f}"
+        reasons.append(Reason("held-out", low >= MIN_HIT_CHANGE, f"{text} (limit {MIN_HIT_CHANGE:+.2f})"))
     if was_rolled_back:
-        text = "a version with the same votes was rolled back before; new votes, or `!promote`-by-hand, can change that"
-        reasons.append(
-            Reason("rolled back", False, text.replace("`!promote`-by-hand", "a promotion by hand"))
-        )
+        text = "a version with the same votes was rolled back before; new votes or a promotion by hand help"
+        reasons.append(Reason("rolled back", False, text))
     return Verdict(all(reason.passed for reason in reasons), tuple(reasons))
 
 
@@ -142,8 +148,8 @@ def _harms(domain: Harm, challenger: Harm) -> list[Reason]:
         Reason(
             "perplexity",
             ratio <= MAX_PERPLEXITY_RATIO,
-            f"pseudo-perplexity {challenger.pseudo_perplexity:.2f} (domain model {domain.pseudo_perplexity:.2f}, "
-            f"may grow by {MAX_PERPLEXITY_RATIO - 1:.0%})",
+            f"pseudo-perplexity {challenger.pseudo_perplexity:.2f} (domain model "
+            f"{domain.pseudo_perplexity:.2f}, may grow by {MAX_PERPLEXITY_RATIO - 1:.0%})",
         )
     )
     slower = challenger.latency_ms / max(domain.latency_ms, 1e-9)

@@ -1,8 +1,8 @@
 """Votes → voter reliability → judgements. Pure.
 
 One-coin Dawid–Skene (Dawid & Skene 1979, with one reliability a voter) under a Beta prior, fitted by EM: the
-E-step weighs the votes on each word by the log-odds of their voters' reliability, the M-step counts how often each
-voter agrees with the consensus.
+E-step weighs the votes on each word by the log-odds of their voters' reliability, the M-step counts how often
+each voter agrees with the consensus.
 """
 
 from collections.abc import Sequence
@@ -104,11 +104,12 @@ def _capped(weight: npt.NDArray[np.float64], cast: npt.NDArray[np.int64]) -> npt
     if active == 0:
         return weight
     share = max(MAX_VOTER_SHARE, 1.0 / active)
+    if share >= 1.0:
+        return weight
     held = weight * cast
-    for _ in range(active):
-        over = held > share * held.sum() * (1 + 1e-9)
-        if share >= 1.0 or not over.any():
-            break
-        rest = held[~over].sum()
-        held[over] = np.minimum(held[over], share * rest / max(1e-9, 1.0 - share * over.sum()))
+    over = np.zeros(len(held), dtype=bool)
+    # Capping one may put the next above the share; who was capped stays so, and all of them hold the same.
+    while (more := ~over & (held > share * held.sum() * (1 + 1e-9))).any():
+        over |= more
+        held[over] = share * held[~over].sum() / (1.0 - share * over.sum())
     return np.where(cast > 0, held / np.maximum(cast, 1), weight)

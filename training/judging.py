@@ -2,80 +2,74 @@
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from training import evaluate, gate
 from training.fill_model import FillModel
-from training.progress import Progress
 from training.retraining_set import Example, RetrainingSet
 from training.versions import denied_words
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 5, 40
 
 
-@dataclass(frozen=True, slots=True)
-class Judges:
-    """What the gate judges by; read once."""
+class Judge:
+    """Judges challengers of one run; what they are measured against is measured once."""
 
-    control: list[evaluate.Case]
-    retention: list[evaluate.Case]
-    texts: list[str]
+    def __init__(
+        self, chosen: RetrainingSet, *, domain: FillModel, champion: FillModel, rolled_back: Collection[str]
+    ) -> None:
+        """Measure the domain model and the champion.
 
+        Args:
+            chosen: the voted queries, held-out ones included.
+            domain, champion: as they serve.
+            rolled_back: hashes of retraining sets that are not promoted again.
+        """
+        self._chosen, self._domain, self._champion = chosen, domain, champion
+        self._was_rolled_back = chosen.hash in rolled_back
+        self._examples = (*chosen.train, *chosen.held_out)
+        self._control = evaluate.read_suite(evaluate.SUITES / "control.jsonl")
+        self._retention = evaluate.read_suite(evaluate.SUITES / "retention.jsonl")
+        self._texts = evaluate.read_texts(evaluate.SUITES / "texts.jsonl")
+        self._before = _voted(champion, self._examples)
+        self._domain_harm = self._harm(domain, latency_ms=1.0)
 
-def judge(
-    chosen: RetrainingSet,
-    *,
-    domain: FillModel,
-    champion: FillModel,
-    challenger: FillModel,
-    rolled_back: Collection[str],
-    progress: Progress,
-) -> tuple[gate.Verdict, dict[str, Any]]:
-    """The verdict on an exported challenger, and the figures behind it.
+    def verdict(self, challenger: FillModel) -> tuple[gate.Verdict, dict[str, Any]]:
+        """The verdict on an exported challenger, and the figures behind it."""
+        voted = _voted(challenger, self._examples)
+        slower = _latency_ratio(self._domain, challenger, [case.text for case in self._control])
+        harm = self._harm(challenger, latency_ms=slower)
+        neutral = [case.text for case in self._retention]
+        nats, kept = evaluate.drift(challenger, self._domain, neutral)
+        verdict = gate.decide(
+            champion=self._before,
+            challenger=voted,
+            domain_harm=self._domain_harm,
+            challenger_harm=harm,
+            drift_nats=nats,
+            denied_offered=[word for word in denied_words() if challenger.token_of(word) is not None],
+            hit_changes=_hit_changes(self._champion, challenger, self._chosen.held_out),
+            was_rolled_back=self._was_rolled_back,
+        )
+        metrics: dict[str, Any] = {
+            "voted": {"champion": _rounded(self._before), "challenger": _rounded(voted)},
+            "domain": _rounded(self._domain_harm),
+            "challenger": _rounded(harm),
+            "drift_nats": round(nats, 4),
+            "top10_kept": round(kept, 4),
+        }
+        return verdict, metrics
 
-    Args:
-        chosen: the voted queries, held-out ones included.
-        domain, champion, challenger: as they serve.
-        rolled_back: hashes of retraining sets that are not promoted again.
-        progress: told after each part.
-    """
-    judges = Judges(
-        control=evaluate.read_suite(evaluate.SUITES / "control.jsonl"),
-        retention=evaluate.read_suite(evaluate.SUITES / "retention.jsonl"),
-        texts=evaluate.read_texts(evaluate.SUITES / "texts.jsonl"),
-    )
-    progress.step("judging the new model", 4)
-    examples = (*chosen.train, *chosen.held_out)
-    voted = {"champion": _voted(champion, examples), "challenger": _voted(challenger, examples)}
-    slower = _latency_ratio(domain, challenger, [case.text for case in judges.control])
-    progress.advance()
-    domain_harm = _harm(domain, judges, latency_ms=1.0)
-    progress.advance()
-    challenger_harm = _harm(challenger, judges, latency_ms=slower)
-    progress.advance()
-    nats, kept = evaluate.drift(challenger, domain, [case.text for case in judges.retention])
-    verdict = gate.decide(
-        champion=voted["champion"],
-        challenger=voted["challenger"],
-        domain_harm=domain_harm,
-        challenger_harm=challenger_harm,
-        drift_nats=nats,
-        denied_offered=[word for word in denied_words() if challenger.token_of(word) is not None],
-        hit_changes=_hit_changes(champion, challenger, chosen.held_out),
-        was_rolled_back=chosen.hash in rolled_back,
-    )
-    progress.advance()
-    metrics: dict[str, Any] = {
-        "voted": {name: _rounded(value) for name, value in voted.items()},
-        "domain": _rounded(domain_harm),
-        "challenger": _rounded(challenger_harm),
-        "drift_nats": round(nats, 4),
-        "top10_kept": round(kept, 4),
-    }
-    return verdict, metrics
+    def _harm(self, fill_model: FillModel, *, latency_ms: float) -> gate.Harm:
+        return gate.Harm(
+            control=evaluate.summary(evaluate.score_cases(fill_model, self._control))["wanted_share"],
+            retention=evaluate.summary(evaluate.score_cases(fill_model, self._retention))["wanted_share"],
+            pseudo_perplexity=evaluate.pseudo_perplexity(fill_model, self._texts),
+            latency_ms=latency_ms,
+        )
 
 
 def _voted(fill_model: FillModel, examples: Sequence[Example]) -> gate.Voted:
@@ -108,17 +102,8 @@ def _hit_changes(before: FillModel, after: FillModel, held_out: Sequence[Example
     return [new - old for old, new in zip(hits(before), hits(after), strict=True)]
 
 
-def _harm(fill_model: FillModel, judges: Judges, *, latency_ms: float) -> gate.Harm:
-    return gate.Harm(
-        control=evaluate.summary(evaluate.score_cases(fill_model, judges.control))["wanted_share"],
-        retention=evaluate.summary(evaluate.score_cases(fill_model, judges.retention))["wanted_share"],
-        pseudo_perplexity=evaluate.pseudo_perplexity(fill_model, judges.texts),
-        latency_ms=latency_ms,
-    )
-
-
 def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) -> float:
-    """p95 of one query, challenger over domain model, in turn; the best of a few rounds, as machines are noisy."""
+    """p95 of one query, challenger over domain model; the best of a few rounds, as machines are noisy."""
     best = float("inf")
     for _ in range(LATENCY_ROUNDS):
         times: dict[int, list[float]] = {0: [], 1: []}

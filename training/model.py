@@ -115,7 +115,19 @@ class MaskedLm(nn.Module):
         return weights
 
     def save(self, folder: Path) -> None:
-        """Write what transformers and tokenizers load: config, weights (safetensors) and tokenizer."""
+        """Write what transformers and tokenizers load: config, weights (safetensors) and tokenizer.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        try:
+            self._save(folder)
+        except OSError:
+            raise
+        except Exception as error:  # safetensors and tokenizers have errors of their own for a full disk
+            raise OSError(str(error)) from error
+
+    def _save(self, folder: Path) -> None:
         self.model.save_pretrained(folder, safe_serialization=True)
         tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
         tokenizer.no_padding()
@@ -196,16 +208,35 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     if not any(folder.glob("*.safetensors")):
         raise BaseModelError(base, "there is no .safetensors file (pickled weights are not read)")
     try:
-        model = AutoModelForMaskedLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        model, loading = AutoModelForMaskedLM.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise BaseModelError(base, reason[0]) from error
+    if missing := sorted(loading["missing_keys"]):  # transformers would go on with random ones
+        raise BaseModelError(
+            base, f"its weights lack {', '.join(missing[:3])}: is it a masked language model?"
+        )
     if not getattr(tokenizer, "is_fast", False):
         raise BaseModelError(base, "its tokenizer is not one of the tokenizers library")
     return MaskedLm(model, tokenizer.backend_tokenizer, base=base)
+
+
+def between(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights at a share of the way from `start` to `end`; 1 is `end` itself."""
+    if share == 1.0:
+        return end
+    return {
+        name: value + share * (end[name] - value) if value.is_floating_point() else end[name]
+        for name, value in start.items()
+    }
 
 
 def pick_device(wanted: str) -> torch.device:

@@ -12,7 +12,7 @@ from training.corpus.generator import generate
 from training.errors import RegistryError, RunEndedError
 from training.fill_model import FillModel
 from training.fine_tune import fine_tune
-from training.judging import changes, judge
+from training.judging import Judge, changes
 from training.outcome import Outcome
 from training.progress import Progress
 from training.records import Records
@@ -24,6 +24,12 @@ from training.uptrain_checks import ChecksReport, run_checks
 from training.versions import card_of, denied_words, write_files
 
 ANCHOR_REASONS = ("complaint", "negation", "contrast", "comparison", "size", "price")
+# Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al. 2109.01903), tried in
+# turn: harm falls faster than what was learnt, so a smaller step may pass where the whole one harms.
+STEP_SHARES = (1.0, 0.75, 0.5)
+# Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al.
+# 2109.01903), tried in turn: harm falls faster than what was learnt, so a smaller step may pass.
+STEP_SHARES = (1.0, 0.75, 0.5)
 REPLAY_SENTENCES, ANCHOR_SENTENCES = 6000, 4000
 
 
@@ -112,19 +118,23 @@ class Night:
         registry.verify(domain)
         before = FillModel(registry.path(domain))
         serving = before if champion == domain else self._load_champion(champion, before)
+        judge = Judge(
+            chosen, domain=before, champion=serving, rolled_back=self._records.call(runs.rolled_back_hashes)
+        )
         challenger = model.load(registry.path(domain), base=domain)
+        start = {name: value.clone() for name, value in challenger.state_dict().items()}
         points = self._fine_tune(challenger, chosen, before)
-        self._progress.step("exporting the new model")
+        end = {name: value.clone() for name, value in challenger.state_dict().items()}
+        self._progress.step("judging the new model", len(STEP_SHARES))
         with registry.draft() as draft:
-            after = write_files(challenger, draft)
-            verdict, metrics = judge(
-                chosen,
-                domain=before,
-                champion=serving,
-                challenger=after,
-                rolled_back=self._records.call(runs.rolled_back_hashes),
-                progress=self._progress,
-            )
+            for share in STEP_SHARES:
+                challenger.load_state_dict(model.between(start, end, share))
+                after = write_files(challenger, draft)
+                verdict, metrics = judge.verdict(after)
+                self._progress.advance()
+                if not verdict.is_only_harm:
+                    break
+            metrics["step_share"] = share
             report = {**report, "metrics": metrics, "changes": changes(serving, after, chosen)}
             card = card_of(
                 draft,

@@ -4,8 +4,8 @@
     domain   base → the team's domain model
     night    domain model + votes → challenger → promoted, rejected or skipped
 
-One run at a time, by a file lock. Whatever happens, the row in `runs` says so, and the champion only ever moves
-after everything else is on the disk.
+One run at a time, by a file lock. Whatever happens, the row in `runs` says so, and the champion only ever
+moves after everything else is on the disk.
 """
 
 import contextlib
@@ -48,7 +48,8 @@ def run_domain(
 ) -> Outcome:
     """Train the team's domain model from the base, and start every night from it.
 
-    It also becomes champion while the champion has learnt from no votes; else the next night brings the votes to it.
+    It also becomes champion while the champion has learnt from no votes; else the next night brings the votes
+    to it.
     """
     domain = domain or DomainSettings()
     registry = Registry(settings.models_dir)

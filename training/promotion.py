@@ -1,13 +1,13 @@
-"""Moving the champion pointer by hand, with its record; the same for the chat and the command line. No torch.
+"""Moving the champion pointer by hand, with its record; the same for chat and command line. No torch.
 
-Each move opens a row, moves the pointer, finishes the row: a crash in between is settled by `storage.runs.repair`.
+Each move opens a row, moves the pointer, finishes the row: `storage.runs.repair` settles a crash in between.
 """
 
 from datetime import datetime
 
 from storage import runs
 from storage.database import Database
-from training.errors import NoChampionError
+from training.errors import AlreadyServesError, NoChampionError, RegistryError
 from training.registry import SERVED_FILES, Registry
 
 
@@ -15,7 +15,8 @@ async def promote(registry: Registry, database: Database, version: str, *, now: 
     """Point the champion at a version by hand, whatever the gate said. Returns the version.
 
     Raises:
-        RegistryError: there is no such version, it is damaged, or the folder cannot be written.
+        RegistryError: there is no such version, or it is damaged.
+        RegistryUnwritableError: the folder cannot be written.
     """
     return await _move(registry, database, version, trigger="promote", now=now)
 
@@ -25,12 +26,16 @@ async def roll_back(
 ) -> str:
     """Point the champion at an earlier version (the one before it when None). Returns the version.
 
-    The retraining set of the version left behind is not promoted by itself again, and nightly promotion pauses.
+    The retraining set of the version left behind is not promoted by itself again; nightly promotion pauses.
 
     Raises:
-        RegistryError: nothing to roll back to, no such version, it is damaged, or the folder cannot be written.
+        RegistryError: nothing to roll back to, no such version, it serves already, or it is damaged.
+        RegistryUnwritableError: the folder cannot be written.
     """
-    return await _move(registry, database, version or registry.previous(), trigger="rollback", now=now)
+    version = version or registry.previous()
+    if version == registry.champion():  # it would forbid the very votes that this version learnt from
+        raise AlreadyServesError(version)
+    return await _move(registry, database, version, trigger="rollback", now=now)
 
 
 async def resume(registry: Registry, database: Database, *, now: datetime) -> bool:
@@ -47,7 +52,6 @@ async def _move(registry: Registry, database: Database, version: str, *, trigger
     if champion is None:
         raise NoChampionError
     registry.verify(version, only=SERVED_FILES)
-    left = registry.card(champion).retraining_set_hash if champion in registry.versions() else None
     await runs.end_open_training(database, f"a {trigger} by hand came in between", now=now)
     run_id = await runs.open_run(
         database,
@@ -55,8 +59,21 @@ async def _move(registry: Registry, database: Database, version: str, *, trigger
         started_at=now,
         champion=champion,
         challenger=version,
-        retraining_set_hash=left if trigger == "rollback" else None,
+        retraining_set_hash=_learnt_from(registry, champion) if trigger == "rollback" else None,
     )
-    registry.promote(version)
+    try:
+        registry.promote(version)
+    except RegistryError as error:
+        reasons = {"reasons": [str(error)]}
+        await runs.finish_run(database, run_id, "failed", finished_at=now, verdict=reasons)
+        raise
     await runs.finish_run(database, run_id, "done", finished_at=now)
     return version
+
+
+def _learnt_from(registry: Registry, version: str) -> str | None:
+    """The hash of a version's retraining set; None where it has none, or where its card is damaged."""
+    try:
+        return registry.card(version).retraining_set_hash
+    except RegistryError:
+        return None

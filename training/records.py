@@ -21,16 +21,26 @@ class Records:
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> "Records":
-        """Open and migrate the database."""
-        self._database = self._runner.run(Database.open(self._url))
+        """Open and migrate the database.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        try:
+            self._database = self._runner.run(Database.open(self._url))
+        except BaseException:
+            self._runner.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the database and the loop."""
-        self._runner.run(self._database.close())
-        self._runner.close()
+        try:
+            self._runner.run(self._database.close())
+        finally:
+            self._runner.close()
 
     def call(
         self,

@@ -1,7 +1,7 @@
 """The folder of model versions and the champion pointer.
 
-A version is written as `v0007.partial`, hashed, fsynced and renamed; after that it never changes. The pointers
-`champion` and `domain` are one-line files, replaced atomically. Nothing here imports torch.
+A version is written as `v0007.partial`, hashed, fsynced and renamed; after that it never changes. The
+pointers `champion` and `domain` are one-line files, replaced atomically. Nothing here imports torch.
 """
 
 import contextlib
@@ -21,11 +21,12 @@ from training.errors import (
     CorruptVersionError,
     NoChampionError,
     NoEarlierVersionError,
+    RegistryError,
     RegistryUnwritableError,
     UnknownVersionError,
 )
 
-VERSION = re.compile(r"v\d{4,9}")
+VERSION = re.compile(r"v[0-9]{4,9}")
 SERVED_FILES = ("model.onnx", "tokenizer.json", "vocabulary.json")
 Kind = Literal["base", "starter", "domain", "night"]
 
@@ -124,30 +125,30 @@ class Registry:
 
         Raises:
             NoChampionError: nothing serves.
-            NoEarlierVersionError: the version had no champion before it, or that one is gone.
+            NoEarlierVersionError: there was no champion before it, that one is gone, or the card is damaged.
         """
         version = version or self.champion()
         if version is None:
             raise NoChampionError
-        seen = {version}
-        earlier: str | None = version
-        while earlier is not None and earlier in self.versions():
-            earlier = self.card(earlier).champion
-            if earlier in seen:
-                break
-            if earlier is not None and earlier in self.versions():
-                return earlier
-        raise NoEarlierVersionError(version)
+        try:
+            earlier = self.card(version).champion
+        except RegistryError as error:
+            raise NoEarlierVersionError(version) from error
+        if earlier is None or earlier == version or earlier not in self.versions():
+            raise NoEarlierVersionError(version)
+        return earlier
 
     def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
         """Compare the files of a version with the hashes in its card; `only` names some of them.
+
+        Those that serve must be there, whatever the card lists.
 
         Raises:
             UnknownVersionError: there is no such version.
             CorruptVersionError: a file is missing or changed.
         """
         folder, card = self.path(version), self.card(version)
-        for name in only or tuple(card.files):
+        for name in only or {*SERVED_FILES, *card.files}:
             expected = card.files.get(name)
             if expected is None or Path(name).name != name:
                 raise CorruptVersionError(version, f"its card does not list {name}")
@@ -169,7 +170,9 @@ class Registry:
             self.folder.mkdir(parents=True, exist_ok=True)
             for left_over in self.folder.glob("v*.partial"):
                 shutil.rmtree(left_over)
-            numbers = [int(name[1:]) for name in self.versions()]
+            # The pointers too: a number that once served, and whose folder is gone, is not given to another.
+            names = [*self.versions(), *filter(None, (self.champion(), self.domain()))]
+            numbers = [int(name[1:]) for name in names]
             version = f"v{max(numbers, default=0) + 1:04d}"
             folder = self.folder / f"{version}.partial"
             folder.mkdir()
@@ -196,7 +199,7 @@ class Registry:
     def prune(self, keep: int) -> list[str]:
         """Delete all but the newest `keep` versions, the champion, the one before it and the domain model."""
         kept = set(self.versions()[-keep:]) | {self.champion(), self.domain()}
-        with contextlib.suppress(NoChampionError, NoEarlierVersionError, CorruptVersionError):
+        with contextlib.suppress(NoChampionError, NoEarlierVersionError):
             kept.add(self.previous())
         gone = [version for version in self.versions() if version not in kept]
         for version in gone:  # renamed first, so that no half-deleted version can be seen
@@ -219,7 +222,8 @@ class Registry:
             beside.replace(self.folder / name)
             _fsync(self.folder)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                beside.unlink()
             raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
 
 

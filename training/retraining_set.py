@@ -37,9 +37,9 @@ class RetrainingSet:
 def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_out: int = 30) -> RetrainingSet:
     """Group judgements by query and mask, and split them by the query's hash.
 
-    Nothing is held out while the split would leave fewer than `min_held_out` judgements to judge by: the votes
-    are then all needed for training. The hash covers what was judged and which way, and neither weights nor the
-    split, so that the same votes have the same hash on another night.
+    Nothing is held out while the split would leave fewer than `min_held_out` judgements to judge by: the
+    votes are then all needed for training. The hash covers what was judged and which way, and neither weights
+    nor the split, so that the same votes have the same hash on another night.
     """
     grouped: dict[tuple[str, int], list[Judgement]] = {}
     for judgement in sorted(judgements, key=lambda j: (j.query_hash, j.mask_index, j.word)):
@@ -70,7 +70,7 @@ def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_ou
 
 def write(retraining_set: RetrainingSet, folder: Path) -> None:
     """Keep the set beside the run's report, as JSON lines that `datasets` can load."""
-    with (folder / "retraining_set.jsonl").open("w") as file:
+    with (folder / "retraining_set.jsonl").open("w", encoding="utf-8") as file:
         for split, examples in (("train", retraining_set.train), ("held_out", retraining_set.held_out)):
             for e in examples:
                 row = {

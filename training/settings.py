@@ -99,7 +99,7 @@ class NightSettings(_Frozen):
     """Fine-tuning on judgements (ML.md sections a and c4). Recorded in every card."""
 
     seed: int = Field(default=0, description="Seed of batches, replay and dropout.")
-    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
+    learning_rate: float = Field(default=7e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
     weight_decay: float = Field(default=0.01, ge=0, le=1, description="On matrices only (nanoGPT's habit).")
     warmup_share: float = Field(default=0.06, ge=0, le=0.5, description="Of all steps, linear.")
     max_gradient_norm: float = Field(default=1.0, gt=0)
@@ -139,16 +139,22 @@ class StarterSettings(_Frozen):
     """The compact model trained from scratch when no base can be had; sized for a minute on two cores."""
 
     seed: int = 0
-    sentences: int = 40_000
-    vocabulary: int = Field(default=6_000, description="WordPiece entries at most.")
-    layers: int = 3
-    hidden_size: int = 128
-    heads: int = 4
+    sentences: int = Field(
+        default=50_000, ge=100, description="Generated sentences; each is seen about once."
+    )
+    vocabulary: int = Field(default=5_000, ge=200, description="WordPiece entries at most.")
+    layers: int = Field(default=3, ge=1)
+    hidden_size: int = Field(default=128, ge=8)
+    inner_size: int = Field(default=256, ge=8, description="Width inside the feed-forward part.")
+    heads: int = Field(default=4, ge=1)
+    initial_spread: float = Field(default=0.06, gt=0, description="Standard deviation of the first weights.")
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup_share: float = 0.06
     max_gradient_norm: float = 1.0
-    batch_examples: int = 128
-    mask_share: float = 0.2
+    batch_examples: int = Field(
+        default=32, ge=1, description="Small: many steps matter more than smooth ones."
+    )
+    mask_share: float = 0.3
     max_tokens: int = 48
-    steps: int = 900
+    steps: int = Field(default=1_700, ge=1)

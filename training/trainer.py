@@ -1,4 +1,4 @@
-"""The training loop: bf16 on a GPU, fused AdamW, linear warm-up and decay, clipping; nothing waits on the GPU."""
+"""The training loop: bf16 on a GPU, fused AdamW, linear warm-up and decay, clipping; never waits for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,20 @@ class Rates(Protocol):
     """The optimiser's part of the hyper-parameters."""
 
     @property
-    def learning_rate(self) -> float: ...
+    def learning_rate(self) -> float:
+        """The peak."""
+
     @property
-    def weight_decay(self) -> float: ...
+    def weight_decay(self) -> float:
+        """On matrices only."""
+
     @property
-    def warmup_share(self) -> float: ...
+    def warmup_share(self) -> float:
+        """Of all steps."""
+
     @property
-    def max_gradient_norm(self) -> float: ...
+    def max_gradient_norm(self) -> float:
+        """Gradients are clipped to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The only UpTrain import: votes from the database → quality flags → judgements → weights.
 
-A real `CheckSet` with operators of our own. UpTrain's pitfalls that shape this file: `setup()` empties its logs
-folder, so every run has a fresh one; a run without rows raises, so that case is answered before; it reads bare
-environment variables, so its settings are made under a clean environment; row-wise Python is slow, so all is
+A real `CheckSet` with operators of our own. UpTrain's pitfalls that shape this file: `setup()` empties its
+logs folder, so every run has a fresh one; a run without rows raises, so that case is answered before; it
+reads bare environment variables, so it runs under a clean environment; row-wise Python is slow, so all is
 polars; it still calls pydantic by its old names, so those warnings are kept from people.
 """
 
@@ -188,10 +188,10 @@ class EdgeCases(ColumnOp):
             pl.col("score").fill_null(0.0), (pl.col("up") - pl.col("down")).alias("net")
         )
         hits = [
-            pl.when(pl.Series(signal.run(known), dtype=pl.Boolean)).then(pl.lit(name)).otherwise(pl.lit(""))
+            pl.when(pl.Series(signal.run(known), dtype=pl.Boolean)).then(pl.lit(name))
             for name, signal in edge_signals().items()
         ]
-        signals = pl.concat_list(hits).list.eval(pl.element().filter(pl.element() != "")).list.join("; ")
+        signals = pl.concat_str(hits, separator="; ", ignore_nulls=True)  # of no judgements, too
         named = data.with_columns(signals.alias("signals"))
         weight = pl.when(pl.col("signals") != "").then(self.weight).otherwise(1.0)
         return {"output": named.with_columns(weight.alias("weight"))}
@@ -273,7 +273,7 @@ async def _votes(database_url: str, as_of: datetime) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def _at_home() -> Iterator[None]:
-    """UpTrain's surroundings: no environment, as it reads bare names such as SEED and writes API keys to a file."""
+    """What UpTrain runs in: no environment, as it reads names such as SEED and writes API keys to a file."""
     kept = dict(os.environ)
     os.environ.clear()
     os.environ.update({name: kept[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in kept})

@@ -1,6 +1,7 @@
 """Write a torch model as a version: weights, graph, vocabulary and card in one atomic step."""
 
 import platform
+import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from training import vocabulary
 from training.export import export
 from training.fill_model import FillModel
-from training.model import MaskedLm
+from training.model import MaskedLm, load
 from training.registry import Card, Draft, Kind, Registry
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "numpy")
@@ -32,6 +33,16 @@ def write_files(model: MaskedLm, draft: Draft) -> FillModel:
     ids = vocabulary.offered(model.tokenizer.get_vocab(with_added_tokens=True), denied=denied_words())
     vocabulary.write(draft.folder, ids, max_tokens=model.shape.max_tokens, precision="fp32")
     return FillModel(draft.folder, version=draft.version)
+
+
+def exported(folder: Path) -> FillModel:
+    """A model as the hub gives it, as it would serve; nothing is kept on the disk.
+
+    Raises:
+        BaseModelError: the folder holds no model that can be loaded.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        return write_files(load(folder), Draft(folder.resolve().name, Path(temporary)))
 
 
 def card_of(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any) -> Card:

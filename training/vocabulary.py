@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-# Letters of any script, joined by single hyphens or apostrophes: no word piece, digit, punctuation or [unused7].
+# Letters of any script, joined by single hyphens or apostrophes: no piece, digit, punctuation or [unused7].
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 SHORT_WORDS = frozenset({"a", "i", "A", "I"})
 

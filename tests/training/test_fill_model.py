@@ -52,7 +52,9 @@ def test_the_best_words_are_those_of_the_fill_mask_pipeline(
     fill_model, folder = fill_models[kind], base_folders[kind]
     ask = pipeline("fill-mask", model=str(folder), tokenizer=str(folder), device="cpu")
     offered = {fill_model.word_of(int(token)) for token in fill_model.offered}
-    theirs = [row for row in ask(QUERIES[0], top_k=len(fill_model.encoder.words)) if row["token_str"] in offered]
+    theirs = [
+        row for row in ask(QUERIES[0], top_k=len(fill_model.encoder.words)) if row["token_str"] in offered
+    ]
     (ours,) = fill_model.fill([QUERIES[0]], top=10)[0]
     assert [c.word for c in ours] == [row["token_str"] for row in theirs[:10]]
     assert [c.token for c in ours] == [row["token"] for row in theirs[:10]]

@@ -1,0 +1,197 @@
+"""`!model`, `!versions`, `!rollback`, `!resume` and who may use them, over the wire."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from people import Json, Person
+from wire import EPHEMERAL, Wire, eventually, wired
+
+from storage import runs
+from training import promotion
+from training.registry import Registry
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ada(wire: Wire) -> AsyncIterator[Person]:
+    """The admin; afterwards v0001 serves again."""
+    async with wire.person("ada") as person:
+        yield person
+    await promotion.promote(wire.app.registry, wire.app.database, "v0001", now=datetime.now(UTC))
+    await wire.app.serving.follow_champion()
+
+
+async def promote(wire: Wire, version: str) -> None:
+    """As `python -m training promote` does, and wait until it serves."""
+    await promotion.promote(wire.app.registry, wire.app.database, version, now=datetime.now(UTC))
+
+    async def serves() -> bool:
+        return wire.app.serving.predictor.version == version
+
+    await eventually(serves)
+
+
+def field(reply: Json, name: str) -> str:
+    return next(one["value"] for one in reply["embeds"][0]["fields"] if one["name"] == name)
+
+
+async def test_model_says_what_serves_and_where_it_comes_from(wire: Wire, ann: Person) -> None:
+    reply = await wire.say(ann, "!model")
+    assert reply["embeds"][0]["title"] == "Model v0001"
+    assert reply["embeds"][0]["description"] == "The base model tiny, as it is"
+    assert field(reply, "Nights start from") == "v0001"
+    assert "!retrain domain" in field(reply, "Note")
+    assert field(reply, "Next nightly run").startswith("<t:")
+
+
+async def test_a_champion_promoted_from_the_command_line_serves_by_itself(
+    wire: Wire, ada: Person, ann: Person
+) -> None:
+    before = await wire.row(await wire.ask(ann))
+    await promote(wire, "v0002")
+    after = await wire.row(await wire.ask(ann))
+    assert (before["model_version"], after["model_version"]) == ("v0001", "v0002")
+    assert [c["score"] for c in before["candidates"]] != [c["score"] for c in after["candidates"]]
+    reply = await wire.say(ann, "!model")
+    assert reply["embeds"][0]["description"] == "Learnt from your votes, starting from v0001"
+
+
+async def test_versions_are_listed_newest_first_with_their_part(wire: Wire, ann: Person) -> None:
+    lines = (await wire.say(ann, "!versions"))["embeds"][0]["description"].split("\n")
+    assert [line.split(" · ")[:2] for line in lines] == [
+        ["v0003", "night"],
+        ["v0002", "night"],
+        ["**v0001**", "base"],
+    ]
+    assert lines[0].endswith(" — not promoted")
+    assert lines[2].endswith(" — serves, domain model")
+
+
+async def test_rollback_leads_to_the_champion_before(wire: Wire, ada: Person) -> None:
+    await promote(wire, "v0002")
+    reply = await wire.say(ada, "!rollback")
+    assert reply["content"].startswith("**v0001** answers again. Nightly promotion is paused")
+    assert wire.app.serving.predictor.version == wire.app.registry.champion() == "v0001"
+    assert await runs.paused_since(wire.app.database) is not None
+
+
+async def test_rollback_goes_to_a_version_that_is_named(wire: Wire, ada: Person) -> None:
+    reply = await wire.slash(ada, "rollback", version="V0003")
+    assert reply["content"].startswith("**v0003** answers again.")
+    assert wire.app.serving.predictor.version == "v0003"
+
+
+async def test_rollback_without_an_earlier_version_says_so(wire: Wire, ada: Person) -> None:
+    reply = await wire.say(ada, "!rollback")
+    assert (
+        reply["content"]
+        == "There is no earlier version to roll back to from v0001. Name one: see `!versions`."
+    )
+    assert wire.app.registry.champion() == "v0001"
+
+
+@pytest.mark.parametrize("version", ["v0099", "latest", "../v0001", "v1"])
+async def test_rollback_to_an_unknown_version_lists_those_there_are(
+    wire: Wire, ada: Person, version: str
+) -> None:
+    reply = await wire.say(ada, f"!rollback {version}")
+    assert "There is no model version" in reply["content"]
+    assert "Versions here: v0001, v0002, v0003." in reply["content"]
+
+
+async def test_rollback_to_a_damaged_version_is_refused(home: Path) -> None:
+    async with wired(home) as wire, wire.person("ada") as ada:
+        (home / "models" / "v0002" / "model.onnx").write_bytes(b"rubbish")
+        reply = await wire.say(ada, "!rollback v0002")
+        assert reply["content"].startswith(
+            "Model version v0002 is damaged: model.onnx is not what was written."
+        )
+        assert wire.app.registry.champion() == wire.app.serving.predictor.version == "v0001"
+
+
+async def test_resume_ends_the_pause(wire: Wire, ada: Person) -> None:
+    await promote(wire, "v0002")
+    await wire.say(ada, "!rollback")
+    assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion goes on."
+    assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is not paused."
+    assert await runs.paused_since(wire.app.database) is None
+
+
+@pytest.mark.parametrize("name", ["retrain", "rollback", "resume"])
+async def test_only_admins_may_manage(wire: Wire, ann: Person, name: str) -> None:
+    said = await wire.say(ann, f"!{name}")
+    assert said["content"] == "Only admins can do that: it takes the right to manage the server."
+    slashed = await wire.slash(ann, name)
+    assert slashed["content"] == said["content"]
+    assert slashed["flags"] & EPHEMERAL
+    assert wire.app.registry.champion() == "v0001"
+    assert not wire.app.runs.is_running
+
+
+async def test_the_owner_of_the_application_is_an_admin(wire: Wire) -> None:
+    async with wire.person("owner") as owner:
+        assert (await wire.say(owner, "!resume"))["content"] == "Nightly promotion is not paused."
+
+
+async def test_an_admin_is_one_in_direct_messages_too(wire: Wire, ann: Person) -> None:
+    async with wire.person("ada") as ada:
+        channel_id = await ada.direct_channel_id(wire.sandbox.bot_user_id)
+        reply = await wire.say(ada, "!resume", channel_id=channel_id)
+        assert reply["content"] == "Nightly promotion is not paused."
+    channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
+    assert (await wire.say(ann, "!resume", channel_id=channel_id))["content"].startswith("Only admins")
+
+
+async def test_versions_are_offered_while_one_types(wire: Wire, ann: Person) -> None:
+    offered = await ann.complete(wire.channel_id, "rollback", "version", "")
+    assert [one["value"] for one in offered] == ["v0003", "v0002", "v0001"]
+    offered = await ann.complete(wire.channel_id, "rollback", "version", "02")
+    assert [one["value"] for one in offered] == ["v0002"]
+
+
+async def test_versions_are_not_offered_to_strangers(wire: Wire, ann: Person) -> None:
+    guild = wire.sandbox.add_guild("No versions here", member_ids=[ann.id, wire.sandbox.bot_user_id])
+    channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
+    assert await ann.complete(channel.id, "rollback", "version", "") == []
+
+
+async def test_a_damaged_card_is_marked_and_the_rest_is_listed(home: Path) -> None:
+    (home / "models" / "v0002" / "card.json").write_text("{")
+    async with wired(home) as wire, wire.member() as person:
+        lines = (await wire.say(person, "!versions"))["embeds"][0]["description"].split("\n")
+        assert lines[1] == "v0002 · damaged"
+        assert len(lines) == 3
+
+
+async def test_a_champion_damaged_while_it_waits_is_not_served(home: Path) -> None:
+    """The one that serves goes on, `!model` says why, and a rollback to it ends the trouble."""
+    async with wired(home) as wire, wire.person("ada") as ada:
+        (home / "models" / "v0002" / "model.onnx").write_bytes(b"rubbish")
+        Registry(home / "models").promote("v0002")
+        await wire.app.serving.follow_champion()
+        reply = await wire.say(ada, "!model")
+        assert reply["embeds"][0]["title"] == "Model v0001"
+        note = field(reply, "Note")
+        assert "v0002 is damaged" in note
+        assert "Until then v0001 serves." in note
+        assert (await wire.say(ada, "!rollback"))["content"].startswith("**v0001** answers again.")
+        assert "damaged" not in json.dumps((await wire.say(ada, "!model"))["embeds"])
+
+
+async def test_a_damaged_champion_that_was_restored_serves_after_a_rollback_to_it(
+    home: Path, models_folder: Path
+) -> None:
+    async with wired(home) as wire, wire.person("ada") as ada:
+        (home / "models" / "v0002" / "model.onnx").write_bytes(b"rubbish")
+        Registry(home / "models").promote("v0002")
+        await wire.app.serving.follow_champion()
+        good = (models_folder / "v0002" / "model.onnx").read_bytes()
+        (home / "models" / "v0002" / "model.onnx").write_bytes(good)
+        await wire.say(ada, "!rollback v0002")
+        assert wire.app.serving.predictor.version == "v0002"
+        assert wire.app.serving.trouble is None

@@ -1,0 +1,86 @@
+"""Tiny model versions, and a running bot for each module that wants one."""
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from people import Person
+from wire import Pretend, Wire, wired
+
+from bot import child
+
+# What a developer has set must not reach the settings of a test.
+for name in [name for name in os.environ if name.upper().startswith(("FILLBOT_", "DISCORD_TOKEN"))]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry: v0001 (base, domain model, champion), v0002 (promotable), v0003 (refused by the gate).
+
+    Not to be written to.
+    """
+    from tiny import tiny_distilbert, tiny_tokenizer
+
+    from training.model import MaskedLm
+    from training.registry import Registry
+    from training.versions import write_version
+
+    registry = Registry(tmp_path_factory.mktemp("registry") / "models")
+    about = (
+        {"kind": "base"},
+        {"kind": "night", "verdict": {"is_promotable": True, "reasons": []}},
+        {"kind": "night", "verdict": {"is_promotable": False, "reasons": []}},
+    )
+    for spread, columns in zip((0.3, 0.4, 0.5), about, strict=True):
+        model = MaskedLm(tiny_distilbert(initializer_range=spread), tiny_tokenizer(), base="tiny")
+        parent = {"parent": "v0001", "champion": "v0001"} if columns["kind"] == "night" else {}
+        write_version(registry, model, base="tiny", settings={}, **columns, **parent)
+    registry.set_domain("v0001")
+    registry.promote("v0001")
+    return registry.folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, models_folder: Path) -> Path:
+    """A home with those versions."""
+    shutil.copytree(models_folder, tmp_path / "home" / "models")
+    return tmp_path / "home"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> AsyncIterator[Wire]:
+    """A running bot that the tests of a module share."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(models_folder, home / "models")
+    async with wired(home) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ann(wire: Wire) -> AsyncIterator[Person]:
+    """A new member of the guild, for this test alone."""
+    async with wire.member() as person:
+        yield person
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bob(wire: Wire) -> AsyncIterator[Person]:
+    """Another one."""
+    async with wire.member() as person:
+        yield person
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """Let the training process be a few lines of Python."""
+
+    def become(*lines: str) -> None:
+        code = "import json, os, signal, sys, time\n" + "\n".join(lines)
+        monkeypatch.setattr(child, "PROGRAM", (sys.executable, "-S", "-u", "-c", code))
+
+    return become

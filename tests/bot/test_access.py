@@ -1,0 +1,61 @@
+"""Who may do what, with the roles and servers of the sandbox behind the real client."""
+
+import dataclasses
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from people import Person
+from wire import Wire, wired
+
+from bot.sandbox.objects import role_json
+from bot.sandbox.permissions import EVERYONE
+from bot.sandbox.state import Role
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ROLE_ID = 1100000000000000777
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> AsyncIterator[Wire]:
+    """A bot whose settings name a role that gives no rights on Discord."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(models_folder, home / "models")
+    async with wired(home, admin_role_ids=(ROLE_ID,)) as running:
+        yield running
+
+
+def give_role(wire: Wire, person: Person) -> None:
+    world, guild_id = wire.sandbox.world, wire.sandbox.guild_id
+    role = world.roles[ROLE_ID] = Role(ROLE_ID, guild_id, "Trainers", int(EVERYONE), position=3)
+    wire.sandbox.faults.send_event("GUILD_ROLE_CREATE", {"guild_id": str(guild_id), "role": role_json(role)})
+    member = world.members[guild_id, person.id]
+    world.members[guild_id, person.id] = dataclasses.replace(member, role_ids=(ROLE_ID,))
+
+
+async def test_the_right_to_manage_the_server_makes_an_admin(wire: Wire) -> None:
+    async with wire.person("ada") as ada:
+        assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is not paused."
+
+
+async def test_a_role_of_the_settings_makes_an_admin(wire: Wire, ann: Person) -> None:
+    give_role(wire, ann)
+    assert (await wire.say(ann, "!resume"))["content"] == "Nightly promotion is not paused."
+    assert (await wire.slash(ann, "resume"))["content"] == "Nightly promotion is not paused."
+    channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
+    reply = await wire.say(ann, "!resume", channel_id=channel_id)
+    assert reply["content"] == "Nightly promotion is not paused."
+
+
+async def test_anybody_else_is_told_what_it_takes(wire: Wire, ann: Person) -> None:
+    role = "the role “Trainers” or the right to manage the server"
+    assert (await wire.say(ann, "!resume"))["content"] == f"Only admins can do that: it takes {role}."
+
+
+async def test_an_admin_of_another_server_is_none_here(wire: Wire, ann: Person) -> None:
+    wire.sandbox.add_guild("Ann's own", member_ids=[ann.id, wire.sandbox.bot_user_id])
+    assert (await wire.say(ann, "!resume"))["content"].startswith("Only admins can do that")
+    channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
+    assert (await wire.say(ann, "!resume", channel_id=channel_id))["content"].startswith("Only admins")

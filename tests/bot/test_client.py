@@ -1,0 +1,165 @@
+"""The bot as a whole over the wire: where it answers, and what it says when something goes wrong."""
+
+import re
+
+import pytest
+from people import Person
+from structlog.testing import capture_logs
+from wire import Wire
+
+from storage import database as storage_database
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:
+    assert (await wire.say(ann, "!modell"))["content"] == "Did you mean `!model`?"
+    assert (await wire.say(ann, "!retrian"))["content"] == "Did you mean `!retrain`?"
+
+
+async def test_help_names_every_command(wire: Wire, ann: Person) -> None:
+    commands = (await wire.say(ann, "!help"))["embeds"][0]["fields"][0]["value"]
+    named = re.findall(r"^`!(\w+)", commands, re.MULTILINE)
+    assert named == ["fill", "help", "model", "resume", "retrain", "rollback", "versions"]
+
+
+async def test_every_command_is_a_slash_command_too(wire: Wire) -> None:
+    names = {command.name for command in wire.app.bot.tree.get_commands()}
+    assert names == {"fill", "help", "model", "resume", "retrain", "rollback", "versions"}
+
+
+async def test_other_servers_are_not_answered(wire: Wire, ann: Person) -> None:
+    bot_id = wire.sandbox.bot_user_id
+    guild = wire.sandbox.add_guild("Elsewhere", member_ids=[ann.id, bot_id])
+    channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
+    for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
+        await ann.say(channel.id, text)
+    await wire.ask(ann)
+    assert [m["author"]["id"] for m in await ann.messages(channel.id)] == [str(ann.id)] * 4
+
+
+async def test_slash_commands_of_other_servers_are_not_answered(wire: Wire, ann: Person) -> None:
+    guild = wire.sandbox.add_guild("Elsewhere too", member_ids=[ann.id, wire.sandbox.bot_user_id])
+    channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
+    await ann.slash(channel.id, "fill", text="shoes are [MASK]")
+    await ann.slash(channel.id, "retrain")
+    await wire.ask(ann)
+    assert await ann.messages(channel.id) == []
+
+
+async def test_thumbs_of_other_servers_are_ignored(wire: Wire, ann: Person) -> None:
+    """Also on a reply that was made while the server was on the list."""
+    reply = await wire.ask(ann)
+    told = {
+        "channel_id": reply["channel_id"],
+        "message_id": reply["id"],
+        "guild_id": "42",
+        "user_id": "43",
+        "emoji": {"id": None, "name": "👍"},
+        "type": 0,
+        "burst": False,
+    }
+    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", told)
+    await ann.react(reply, "👎")
+    await wire.until_votes(reply, (ann, -1))
+
+
+async def test_direct_messages_by_strangers_are_not_answered(wire: Wire, ann: Person) -> None:
+    """Somebody who shares only another server with the bot."""
+    stranger = wire.sandbox.add_person("stranger")
+    wire.sandbox.add_guild("Strangers", member_ids=[stranger.id, wire.sandbox.bot_user_id])
+    async with wire.person("stranger") as person:
+        channel_id = await person.direct_channel_id(wire.sandbox.bot_user_id)
+        for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
+            await person.say(channel_id, text)
+        await person.slash(channel_id, "fill", text="shoes are [MASK]")
+        await wire.ask(ann)
+        assert len(await person.messages(channel_id)) == 4
+
+
+async def test_a_fault_is_told_with_a_reference_that_is_in_the_log(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> int:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("bot.cogs.fill.record_prediction", broken)
+    with capture_logs() as logs:
+        reply = await wire.say(ann, "!fill shoes are [MASK]")
+    reference = re.search(r"\(reference ([0-9A-F]{6})\)", reply["content"])[1]
+    (line,) = [line for line in logs if line["event"] == "command.failed"]
+    assert line["reference"] == reference
+    assert isinstance(line["exc_info"], ZeroDivisionError)
+    assert "secret detail" not in reply["content"]
+
+
+async def test_a_fault_in_a_slash_command_is_told_the_same_way(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("bot.cogs.fill.record_prediction", broken)
+    reply = await wire.slash(ann, "fill", text="shoes are [MASK]")
+    assert "(reference " in reply["content"]
+
+
+async def test_a_fault_in_counting_a_vote_does_not_stop_the_bot(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> int:
+        raise ZeroDivisionError
+
+    reply = await wire.ask(ann)
+    with capture_logs() as logs, monkeypatch.context() as patch:
+        patch.setattr("storage.feedback.cast_reaction_vote", broken)
+        await ann.react(reply, "👍")
+        await wire.ask(ann)
+    assert [line["handler"] for line in logs if line["event"] == "event.failed"] == ["on_raw_reaction_add"]
+    await ann.react(reply, "👎")
+    await wire.until_votes(reply, (ann, -1))
+
+
+async def test_a_database_that_cannot_be_written_is_told_in_a_sentence(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(storage_database, "PRAGMAS", (*storage_database.PRAGMAS, "PRAGMA query_only = ON"))
+        await wire.app.database.close()  # connections from now on are read-only
+        reply = await wire.say(ann, "!fill shoes are [MASK]")
+    await wire.app.database.close()
+    assert re.fullmatch(
+        r"The database at .+ cannot be used \(attempt to write a readonly database\)\. .+", reply["content"]
+    )
+    assert await wire.ask(ann)
+
+
+async def test_what_a_person_typed_is_shown_back_harmless_and_short(wire: Wire) -> None:
+    async with wire.person("ada") as ada:
+        reply = await wire.say(ada, "!rollback **@everyone** " + "x" * 1900)
+        assert reply["content"].startswith(r"There is no model version '\*\*\@everyone\*\*")
+        assert len((await wire.say(ada, "!rollback " + "x" * 1900))["content"]) <= 2000
+
+
+async def test_a_misspelled_option_is_told_the_usage(wire: Wire, ann: Person) -> None:
+    assert (await wire.say(ann, "!retrain everything"))["content"] == (
+        "I did not understand that. Try `!retrain [votes|domain]`."
+    )
+
+
+async def test_a_malformed_event_is_survived(wire: Wire, ann: Person) -> None:
+    """One whose handler fails; what discord.py itself cannot parse ends the connection."""
+    wire.sandbox.faults.send_event("SOMETHING_NEW", {"a": 1})
+    assert await wire.ask(ann)
+
+
+async def test_a_lost_gateway_is_mended(wire: Wire, ann: Person) -> None:
+    wire.sandbox.faults.drop_gateway(4000)
+    assert await wire.ask(ann)
+    wire.sandbox.faults.ask_to_reconnect()
+    assert await wire.ask(ann)
+
+
+async def test_a_rate_limit_is_waited_for(wire: Wire, ann: Person) -> None:
+    wire.sandbox.faults.rate_limit("POST", "/messages$", retry_after_s=0.2)
+    assert await wire.ask(ann)

@@ -1,0 +1,98 @@
+"""Logging in to a sandbox that stands for Discord."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import discord
+import pytest
+from wire import pointed_at
+
+from bot.client import FillBot
+from bot.connection import connected
+from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
+from bot.sandbox.server import Sandbox
+
+
+def make_bot() -> FillBot:
+    return FillBot(prefix="!", guild_ids=(Sandbox.guild_id,), admin_role_ids=())
+
+
+async def refused(token: str) -> StartError:
+    with pytest.raises(StartError) as caught:
+        async with connected(make_bot(), token):
+            pass
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        with pointed_at(running):
+            yield running
+
+
+async def test_the_block_begins_when_the_bot_is_ready_and_ends_disconnected(sandbox: Sandbox) -> None:
+    bot = make_bot()
+    async with connected(bot, sandbox.bot_token) as connection:
+        assert bot.is_ready()
+        assert bot.get_guild(sandbox.guild_id) is not None
+    assert bot.is_closed()
+    assert connection.done()
+
+
+async def test_a_wrong_token_is_said(sandbox: Sandbox) -> None:
+    error = await refused("wrong")
+    assert str(error).startswith("Discord refused the token.")
+    assert "DISCORD_TOKEN" in str(error)
+    assert error.exit_code == EX_CONFIG
+
+
+async def test_a_missing_intent_is_said() -> None:
+    async with Sandbox(message_content_allowed=False) as sandbox:
+        with pointed_at(sandbox):
+            error = await refused(sandbox.bot_token)
+    assert "Message Content Intent" in str(error)
+    assert error.exit_code == EX_CONFIG
+
+
+async def test_nobody_answering_is_said(sandbox: Sandbox, unused_tcp_port: int) -> None:
+    discord.http.Route.BASE = f"http://127.0.0.1:{unused_tcp_port}/api/v10"
+    error = await refused(sandbox.bot_token)
+    assert str(error).startswith("Discord cannot be reached (")
+    assert error.exit_code == EX_UNAVAILABLE
+
+
+async def test_a_connection_cut_while_logging_in_is_said(sandbox: Sandbox) -> None:
+    sandbox.faults.cut("GET", "/users/@me", times=None)
+    error = await refused(sandbox.bot_token)
+    assert str(error).startswith("Discord cannot be reached (")
+
+
+async def test_a_gateway_that_closes_for_good_is_said(sandbox: Sandbox) -> None:
+    async def drop_soon() -> None:
+        while not sandbox.world.online_ids:
+            await asyncio.sleep(0)
+        sandbox.faults.drop_gateway(4004)
+
+    dropping = asyncio.create_task(drop_soon())
+    error = await refused(sandbox.bot_token)
+    await dropping
+    assert str(error) == "Discord closed the connection (code 4004)."
+    assert error.exit_code == EX_UNAVAILABLE
+
+
+async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: Sandbox) -> None:
+    sandbox.faults.delay("GET", "/users/@me", delay_s=30)
+    bot = make_bot()
+
+    async def run() -> None:
+        async with connected(bot, sandbox.bot_token):
+            raise AssertionError
+
+    task = asyncio.create_task(run())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert bot.is_closed()

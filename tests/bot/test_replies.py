@@ -1,0 +1,161 @@
+from datetime import UTC, datetime
+
+import discord
+import pytest
+
+from bot import replies
+from bot.predictor import Prediction
+from storage.runs import Run
+from training.fill_model import Candidate
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def prediction(*masks: list[tuple[str, float]]) -> Prediction:
+    made = tuple(tuple(Candidate(word, 1, score, "") for word, score in mask) for mask in masks)
+    return Prediction(made, "v0007", 5.0)
+
+
+def run(status: str = "promoted", **columns: object) -> Run:
+    about: dict[str, object] = {"verdict": None, "report": None, "challenger": "v0008"} | columns
+    return Run(
+        id=3,
+        trigger="nightly",
+        status=status,
+        started_at=NOON,
+        finished_at=NOON,
+        as_of=NOON,
+        retraining_set_hash=None,
+        champion="v0007",
+        **about,
+    )
+
+
+def values(embed: discord.Embed) -> dict[str, str]:
+    return {str(field.name): str(field.value) for field in embed.fields}
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("plain text, good-looking!", "plain text, good-looking!"),
+        ("**b** _i_ ~s~ `c` |p|", r"\*\*b\*\* \_i\_ \~s\~ \`c\` \|p\|"),
+        ("\\", r"\\"),
+        ("[a](b)", r"\[a\]\(b\)"),
+        ("<@1> @here #x", r"\<\@1\> \@here \#x"),
+        ("https://x.y at 3:15", r"https\://x.y at 3:15"),
+        ("- a", r"\- a"),
+        ("10. a", r"10\. a"),
+        ("a - b. c", "a - b. c"),
+    ],
+)
+def test_nothing_comes_alive_in_escaped_text(text: str, escaped: str) -> None:
+    assert replies.escape(text) == escaped
+
+
+def test_a_long_text_is_cut_with_an_ellipsis() -> None:
+    assert replies.clipped("abcdef", 6) == "abcdef"
+    assert replies.clipped("abcdefg", 6) == "abcde…"
+
+
+def test_a_prediction_shows_sentence_words_scores_and_origin() -> None:
+    embed = replies.prediction_embed("a [MASK] b.", prediction([("x", 0.61), ("y", 0.034)]), prediction_id=12)
+    assert embed.description == "a **x** b."
+    assert values(embed) == {"Best words": "▰▰▰▱▱ **x** · 61%\n▱▱▱▱▱ y · 3.4%"}
+    assert str(embed.footer.text).startswith("Model v0007 · #12")
+
+
+def test_words_side_by_side_stay_apart() -> None:
+    embed = replies.prediction_embed("[MASK][MASK].", prediction([("x", 0.5)], [("y", 0.5)]), prediction_id=1)
+    assert embed.description == "**X** **y**."
+
+
+def test_candidates_are_escaped() -> None:
+    embed = replies.prediction_embed(
+        "a [MASK].", prediction([("*", 0.5), ("@everyone", 0.5)]), prediction_id=1
+    )
+    assert embed.description == r"a **\***."
+    assert r"\@everyone" in values(embed)["Best words"]
+
+
+def test_the_longest_query_fits_in_an_embed() -> None:
+    text = "*" * 1400 + "[MASK]" * 5
+    embed = replies.prediction_embed(text, prediction(*[[("w" * 60, 0.2)] * 5] * 5), prediction_id=1)
+    assert len(str(embed.description)) <= replies.MAX_DESCRIPTION
+    assert len(embed) <= 6000
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        ("promoted", "v0008 was promoted"),
+        ("rejected", "The new version was not promoted"),
+        ("skipped", "No run was needed"),
+        ("failed", "The run failed"),
+        ("done", "The run is done"),
+    ],
+)
+def test_a_verdict_says_how_the_run_ended(status: str, title: str) -> None:
+    embed = replies.verdict_embed(run(status), "Because of *this*.")
+    assert embed.title == title
+    assert embed.description == r"Because of \*this\*."
+    assert embed.footer.text == "Run 3 · nightly"
+
+
+def test_a_verdict_lists_the_gates_tests() -> None:
+    reasons = [{"passed": True, "text": "better by 3 %"}, {"passed": False, "text": "slower [5 ms]"}]
+    embed = replies.verdict_embed(run(verdict={"reasons": reasons}), "x")
+    assert values(embed)["What was looked at"] == "✓ better by 3 %\n✗ slower \\[5 ms\\]"
+
+
+def test_a_failed_runs_plain_reason_is_no_list_of_tests() -> None:
+    assert (
+        values(replies.verdict_embed(run("failed", verdict={"reasons": ["it was interrupted"]}), "x")) == {}
+    )
+
+
+def test_a_verdict_shows_votes_and_what_changed() -> None:
+    report = {
+        "votes": 9,
+        "voters": 2,
+        "judgements": 4,
+        "rejected": {"personal_data": 1},
+        "changes": [
+            {"query": "a [MASK].", "before": ["x", "y"], "after": ["z", "y"]},
+            {"query": "b [MASK].", "before": ["x", "y"], "after": ["y", "x"]},
+            {"query": "c [MASK].", "before": ["x"], "after": ["x"]},
+        ],
+    }
+    shown = values(replies.verdict_embed(run(report=report), "x"))
+    assert shown["Votes"] == "9 by 2 people"
+    assert shown["Judged words"] == "4"
+    assert shown["Votes left out"] == r"personal\_data: 1"
+    assert shown["What changed"] == "a \\[MASK\\].: − x + z\nb \\[MASK\\].: another order"
+
+
+def test_an_overlong_verdict_still_fits() -> None:
+    reasons = [{"passed": True, "text": "x" * 500}] * 20
+    report = {
+        "votes": 1,
+        "voters": 1,
+        "judgements": 1,
+        "rejected": {"r" * 900: 1, "s" * 900: 2},
+        "changes": [{"query": "q" * 1500, "before": ["x"], "after": ["y"]}] * 9,
+    }
+    embed = replies.verdict_embed(run(verdict={"reasons": reasons}, report=report), "y" * 9000)
+    assert len(embed) <= 6000
+    assert all(len(str(field.value)) <= 1024 for field in embed.fields)
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "text"),
+    [
+        (0, 0, "⏳ loading …"),
+        (0, 10, "⏳ loading ▱▱▱▱▱ 0%"),
+        (5, 10, "⏳ loading ▰▰▱▱▱ 50%"),
+        (10, 10, "⏳ loading ▰▰▰▰▰ 100%"),
+        (11, 10, "⏳ loading ▰▰▰▰▰ 100%"),
+    ],
+)
+def test_progress_is_a_bar_and_a_share(done: int, total: int, text: str) -> None:
+    assert replies.progress_text("loading", done, total) == text

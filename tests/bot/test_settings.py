@@ -1,0 +1,122 @@
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from bot.errors import EX_CONFIG, StartError
+from bot.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Away from a developer's own `.env`."""
+    monkeypatch.chdir(tmp_path)
+
+
+def with_env(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
+    for name, value in values.items():
+        monkeypatch.setenv(name if name == "DISCORD_TOKEN" else f"FILLBOT_{name}", value)
+    return load_settings()
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = load_settings()
+    assert settings.in_sandbox
+    assert settings.prefix == "!"
+    assert settings.nightly_at == time(3)
+    assert settings.zone.key == "UTC"
+
+
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = with_env(
+        monkeypatch,
+        DISCORD_TOKEN="abc",
+        GUILD_IDS="1, 2 3,,4",
+        ADMIN_ROLE_IDS="1100000000000000201",
+        REPORT_CHANNEL_ID="5",
+        NIGHTLY_AT="02:30",
+        TIMEZONE="Europe/Berlin",
+        PREFIX="?",
+    )
+    assert settings.guild_ids == (1, 2, 3, 4)
+    assert settings.admin_role_ids == (1100000000000000201,)
+    assert settings.report_channel_id == 5
+    assert (settings.nightly_at, settings.zone.key) == (time(2, 30), "Europe/Berlin")
+    assert settings.prefix == "?"
+
+
+def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=abc\nFILLBOT_GUILD_IDS=7\nFILLBOT_PREFIX=\n")
+    settings = load_settings()
+    assert not settings.in_sandbox
+    assert (settings.guild_ids, settings.prefix) == ((7,), "!")
+
+
+def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "s3cret" not in repr(with_env(monkeypatch, DISCORD_TOKEN="s3cret", GUILD_IDS="1"))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"DISCORD_TOKEN": "abc"}, "FILLBOT_GUILD_IDS must list the servers"),
+        ({"GUILD_IDS": "my-server"}, "FILLBOT_GUILD_IDS: expected ids"),
+        ({"ADMIN_ROLE_IDS": "1;2"}, "FILLBOT_ADMIN_ROLE_IDS: expected ids"),
+        ({"REPORT_CHANNEL_ID": "#general"}, "FILLBOT_REPORT_CHANNEL_ID: "),
+        ({"TIMEZONE": "Berlin"}, "FILLBOT_TIMEZONE: not a time zone"),
+        ({"NIGHTLY_AT": "3 o'clock"}, "FILLBOT_NIGHTLY_AT: "),
+        ({"NIGHTLY_AT": "25:00"}, "FILLBOT_NIGHTLY_AT: "),
+        ({"SANDBOX_PORT": "70000"}, "FILLBOT_SANDBOX_PORT: "),
+        ({"SANDBOX_PORT": "http"}, "FILLBOT_SANDBOX_PORT: "),
+        ({"RUN_TIMEOUT_S": "1"}, "FILLBOT_RUN_TIMEOUT_S: "),
+        ({"MAX_QUERY_CHARS": "2000"}, "FILLBOT_MAX_QUERY_CHARS: "),
+        ({"MAX_MASKS": "0"}, "FILLBOT_MAX_MASKS: "),
+        ({"MIN_JUDGEMENTS": "0"}, "FILLBOT_MIN_JUDGEMENTS: "),
+        ({"KEEP_VERSIONS": "0"}, "FILLBOT_KEEP_VERSIONS: "),
+        ({"DEVICE": "gpu"}, "FILLBOT_DEVICE: "),
+        ({"LOG_LEVEL": "LOUD"}, "FILLBOT_LOG_LEVEL: "),
+        ({"PREFIX": "!!!!!!"}, "FILLBOT_PREFIX: "),
+        ({"PREFIX": " "}, "FILLBOT_PREFIX: "),
+        (
+            {"DISCORD_API_URL": "http://example.com/api"},
+            "FILLBOT_DISCORD_API_URL: http://example.com/api would carry",
+        ),
+        ({"DISCORD_API_URL": "http://127.0.0.1.example.com"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://localhost@example.com"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://10.0.0.1"}, "would carry the token in clear text"),
+        (
+            {"DISCORD_API_URL": "example.com"},
+            "FILLBOT_DISCORD_API_URL: expected an address that begins with https://",
+        ),
+        ({"DISCORD_API_URL": "wss://example.com"}, "begins with https://"),
+        (
+            {"DISCORD_GATEWAY_URL": "ws://example.com"},
+            "FILLBOT_DISCORD_GATEWAY_URL: ws://example.com would carry",
+        ),
+        ({"DISCORD_GATEWAY_URL": "https://example.com"}, "begins with wss://"),
+    ],
+)
+def test_what_cannot_be_used_is_named_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], said: str
+) -> None:
+    with pytest.raises(StartError) as caught:
+        with_env(monkeypatch, **values)
+    assert said in str(caught.value)
+    assert str(caught.value).endswith(". See .env.example.")
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == EX_CONFIG
+
+
+@pytest.mark.parametrize(
+    ("api", "gateway"),
+    [
+        ("https://discord.example/api/v10", "wss://gateway.example/"),
+        ("http://127.0.0.1:8765/api/v10", "ws://127.0.0.1:8765/gateway"),
+        ("http://localhost:1/api", "ws://[::1]:1/"),
+    ],
+)
+def test_addresses_that_keep_the_token_safe_are_taken(
+    monkeypatch: pytest.MonkeyPatch, api: str, gateway: str
+) -> None:
+    settings = with_env(monkeypatch, DISCORD_API_URL=api, DISCORD_GATEWAY_URL=gateway)
+    assert (settings.discord_api_url, settings.discord_gateway_url) == (api, gateway)

@@ -1,0 +1,305 @@
+"""Metrics by hand, suites that cannot be read, and the pseudo-perplexity against torch."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_tokenizer
+from transformers import AutoModelForMaskedLM
+
+from training import evaluate, vocabulary
+from training.encoder import Encoded, Encoder
+from training.errors import SuiteError
+from training.evaluate import Case, read_suite, read_texts
+from training.fill_model import FillModel
+
+
+class Oracle:
+    """A model that gives every mask the same, known probabilities; words that are not named share the rest."""
+
+    version = "v0042"
+
+    def __init__(self, probabilities: dict[str, float]) -> None:
+        self.encoder = Encoder(tiny_tokenizer(), max_tokens=48)
+        self.offered = np.asarray(vocabulary.offered(self.encoder.ids))
+        row = np.full(len(self.encoder.ids), (1 - sum(probabilities.values())) / len(self.encoder.ids))
+        for word, probability in probabilities.items():
+            row[self.encoder.ids[word]] = probability
+        self.row = np.log(row).astype(np.float32)
+
+    def log_probabilities(self, encoded: Sequence[Encoded]) -> list[np.ndarray]:
+        return [np.stack([self.row] * len(query.masks)) for query in encoded]
+
+    token_of = FillModel.token_of
+    best = FillModel.best
+
+    @property
+    def _is_offered(self) -> np.ndarray:
+        return np.isin(np.arange(len(self.encoder.ids)), self.offered)
+
+
+def oracle(**probabilities: float) -> FillModel:
+    return cast("FillModel", Oracle(probabilities))
+
+
+def case(wanted: Sequence[str], unwanted: Sequence[str], *, category: str = "comfort_shoes") -> Case:
+    return Case("Nike shoes are very [MASK].", tuple(wanted), tuple(unwanted), category)
+
+
+# Ranks from 0: cheap, comfortable, ugly, soft, great, poor, light, heavy, warm, useless, broken (10).
+RANKED = oracle(
+    cheap=0.4,
+    comfortable=0.2,
+    ugly=0.1,
+    soft=0.05,
+    great=0.04,
+    poor=0.03,
+    light=0.025,
+    heavy=0.02,
+    warm=0.015,
+    useless=0.01,
+    broken=0.009,
+)
+
+
+def test_metrics_of_one_case_by_hand() -> None:
+    (score,) = evaluate.score_cases(RANKED, [case(["comfortable", "soft"], ["cheap", "poor", "broken"])])
+    assert score is not None
+    # P(wanted) = 0.2 + 0.05, P(unwanted) = 0.4 + 0.03 + 0.009.
+    assert score.wanted_share == pytest.approx(0.25 / (0.25 + 0.439), abs=1e-5)
+    assert (score.hit_at_1, score.hit_at_5, score.hit_at_10) == (False, True, True)
+    assert (score.wanted_at_5, score.unwanted_at_5, score.unwanted_at_10) == (2, 1, 2)
+    assert score.group == "comfort"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hits"),
+    [
+        ("cheap", (True, True, True)),
+        ("comfortable", (False, True, True)),
+        ("great", (False, True, True)),  # fifth
+        ("poor", (False, False, True)),  # sixth
+        ("useless", (False, False, True)),  # tenth
+        ("broken", (False, False, False)),  # eleventh
+    ],
+)
+def test_hits_at_their_limits(wanted: str, hits: tuple[bool, bool, bool]) -> None:
+    (score,) = evaluate.score_cases(RANKED, [case([wanted], ["bad"])])
+    assert score is not None
+    assert (score.hit_at_1, score.hit_at_5, score.hit_at_10) == hits
+
+
+def test_only_words_that_may_be_offered_have_ranks() -> None:
+    model = cast("FillModel", Oracle({".": 0.5, "##s": 0.2, "42": 0.1, "cheap": 0.1}))
+    (score,) = evaluate.score_cases(model, [case(["cheap"], ["ugly"])])
+    assert score is not None
+    assert score.hit_at_1
+
+
+def test_words_the_model_cannot_say_are_left_out_and_doubles_count_once() -> None:
+    (score,) = evaluate.score_cases(
+        RANKED, [case(["comfortable", "Comfortable", "orthopaedic", "washable"], ["cheap", "expensive"])]
+    )
+    assert score is not None
+    assert score.wanted_share == pytest.approx(0.2 / 0.6, abs=1e-5)
+
+
+def test_a_case_that_loses_a_side_is_skipped() -> None:
+    result = evaluate.evaluate(
+        RANKED,
+        [case(["comfortable"], ["cheap"]), case(["orthopaedic"], ["cheap"]), case(["comfortable"], [])],
+    )
+    assert result["all"]["cases"] == 1
+    assert result["all"]["skipped"] == 2
+
+
+def test_means_of_all_and_of_each_group() -> None:
+    cases = [
+        case(["cheap"], ["comfortable"], category="comfort_shoes"),  # share 2/3, hits
+        case(["comfortable"], ["cheap"], category="comfort_socks"),  # share 1/3
+        case(["broken"], ["ugly"], category="control"),  # share 0.009 / 0.109 = 0.0826, misses
+    ]
+    result = evaluate.evaluate(RANKED, cases)
+    assert result == {
+        "version": "v0042",
+        "all": {
+            "cases": 3,
+            "skipped": 0,
+            "wanted_share": 0.3609,
+            "hit_at_1": 0.3333,
+            "hit_at_5": 0.6667,
+            "unwanted_at_10": 1.0,
+        },
+        "groups": {
+            "comfort": {
+                "cases": 2,
+                "skipped": 0,
+                "wanted_share": 0.5,
+                "hit_at_1": 0.5,
+                "hit_at_5": 1.0,
+                "unwanted_at_10": 1.0,
+            },
+            "control": {
+                "cases": 1,
+                "skipped": 0,
+                "wanted_share": 0.0826,
+                "hit_at_1": 0.0,
+                "hit_at_5": 0.0,
+                "unwanted_at_10": 1.0,
+            },
+        },
+        "pseudo_perplexity": None,
+    }
+
+
+def test_nothing_to_score_gives_no_figures() -> None:
+    assert evaluate.summary([None]) == {
+        "cases": 0,
+        "skipped": 1,
+        "wanted_share": None,
+        "hit_at_1": None,
+        "hit_at_5": None,
+        "unwanted_at_10": None,
+    }
+
+
+def test_a_case_is_judged_at_its_first_mask(fill_model: FillModel) -> None:
+    one = Case("Nike [MASK] are late.", ("shoes",), ("ugly",), "x")
+    two = Case("Nike [mask] are late.", ("shoes",), ("ugly",), "x")
+    assert evaluate.score_cases(fill_model, [one]) == evaluate.score_cases(fill_model, [two])
+    both = Case("Nike [MASK] are [MASK].", ("shoes",), ("ugly",), "x")
+    (score,) = evaluate.score_cases(fill_model, [both])
+    encoded = fill_model.encoder.encode(both.text)
+    first = np.exp(fill_model.log_probabilities([encoded])[0][0])
+    shoes, ugly = first[fill_model.encoder.ids["shoes"]], first[fill_model.encoder.ids["ugly"]]
+    assert score is not None
+    assert score.wanted_share == pytest.approx(shoes / (shoes + ugly), rel=1e-4)
+
+
+def write(path: Path, *lines: Any) -> Path:
+    path.write_text(
+        "\n".join(line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in lines),
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_suite_is_read(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "suite.jsonl",
+        {"text": "Ça [mask]\u2028!", "wanted": ["été"], "unwanted": [], "category": "a_b_c", "more": 1},
+        "",
+        {"text": "It [MASK]."},
+    )
+    first, second = read_suite(path)
+    assert first == Case("Ça [mask]\u2028!", ("été",), (), "a_b_c")
+    assert first.group == "a"
+    assert second == Case("It [MASK].", (), (), "all")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{not json", "this is no JSON"),
+        ("[1, 2]", "this is no JSON object"),
+        ({"wanted": ["a"]}, "no text with a [MASK]"),
+        ({"text": 5}, "no text with a [MASK]"),
+        ({"text": "no mask", "wanted": [], "unwanted": []}, "no text with a [MASK]"),
+        ({"text": "[MASK]", "wanted": "word"}, "must be lists of words"),
+        ({"text": "[MASK]", "unwanted": [1]}, "must be lists of words"),
+        ({"text": "[MASK]", "wanted": None}, "must be lists of words"),
+    ],
+)
+def test_a_bad_line_of_a_suite_is_named(tmp_path: Path, line: Any, reason: str) -> None:
+    path = write(tmp_path / "suite.jsonl", {"text": "fine [MASK]."}, "", line)
+    with pytest.raises(SuiteError) as caught:
+        read_suite(path)
+    assert f"{path}, line 3: " in str(caught.value)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("line", [{"text": "  "}, {"texts": "x"}, {"text": ["x"]}])
+def test_a_bad_line_of_texts_is_named(tmp_path: Path, line: Any) -> None:
+    path = write(tmp_path / "texts.jsonl", {"text": "fine."}, line)
+    with pytest.raises(SuiteError, match=r"line 2: there is no text"):
+        read_texts(path)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="cannot be read"):
+        read_suite(tmp_path / "missing.jsonl")
+    with pytest.raises(SuiteError, match="cannot be read"):
+        read_texts(tmp_path)
+    (tmp_path / "latin").write_bytes('{"text": "été [MASK]"}'.encode("latin-1"))
+    with pytest.raises(SuiteError, match="cannot be read"):
+        read_suite(tmp_path / "latin")
+
+
+def test_the_suites_that_ship_with_the_project_are_in_order() -> None:
+    for name in ("main", "control", "retention"):
+        assert len(read_suite(evaluate.SUITES / f"{name}.jsonl")) >= 30
+    assert len(read_texts(evaluate.SUITES / "texts.jsonl")) >= 30
+
+
+def test_pseudo_perplexity_of_a_model_that_knows_nothing() -> None:
+    # Every entry equally likely: a word of one piece has perplexity V, one of two pieces V².
+    model = oracle()
+    size = len(model.encoder.ids)
+    assert evaluate.pseudo_perplexity(model, ["shoes"]) == pytest.approx(size, rel=1e-4)
+    assert evaluate.pseudo_perplexity(model, ["shoes washable"]) == pytest.approx(size**1.5, rel=1e-4)
+    assert evaluate.pseudo_perplexity(model, ["shoes cheap", "  "]) == pytest.approx(size, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["distilbert", "bert"])
+def test_pseudo_perplexity_is_that_of_torch(
+    kind: str, fill_models: dict[str, FillModel], base_folders: dict[str, Path]
+) -> None:
+    model = AutoModelForMaskedLM.from_pretrained(base_folders[kind])
+    fill_model = fill_models[kind]
+    ids = fill_model.encoder.ids
+    # "washable boots." is [CLS] wash ##able boots . [SEP]; the words are (wash ##able) and (boots .).
+    tokens = [ids[t] for t in ("[CLS]", "wash", "##able", "boots", ".", "[SEP]")]
+    total = 0.0
+    for target, hidden in ((1, (1, 2)), (2, (2,)), (3, (3, 4)), (4, (4,))):  # left to right within a word
+        masked = [ids["[MASK]"] if place in hidden else token for place, token in enumerate(tokens)]
+        with torch.no_grad():
+            logits = model(input_ids=torch.tensor([masked])).logits[0, target]
+        total += float(torch.log_softmax(logits, dim=-1)[tokens[target]])
+    expected = math.exp(-total / 2)
+    assert evaluate.pseudo_perplexity(fill_model, ["Washable boots."]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_drift_from_itself_is_nothing(fill_model: FillModel) -> None:
+    nats, kept = evaluate.drift(fill_model, fill_model, ["Nike shoes are [MASK].", "It [MASK] so [MASK]."])
+    assert nats == pytest.approx(0.0, abs=1e-6)
+    assert kept == 1.0
+
+
+def test_drift_by_hand() -> None:
+    # KL(reference ‖ model) = Σ r · ln(r / m); cheap and ugly swap 0.6 and 0.3, the rest is the same:
+    # 0.6 · ln 2 + 0.3 · ln ½ = 0.3 · ln 2.
+    reference, model = oracle(cheap=0.6, ugly=0.3), oracle(cheap=0.3, ugly=0.6)
+    nats, kept = evaluate.drift(model, reference, ["It is [MASK]."])
+    assert nats == pytest.approx(0.3 * math.log(2), abs=1e-4)
+    assert kept == 1.0
+
+
+def test_drift_counts_the_best_words_kept() -> None:
+    names = "cheap comfortable ugly soft great poor light heavy warm useless".split()
+    before = oracle(**{name: 0.09 for name in names})
+    after = oracle(**{name: 0.09 for name in [*names[:7], "bad", "nice", "new"]})
+    assert evaluate.drift(after, before, ["It is [MASK]."])[1] == pytest.approx(0.7)
+
+
+def test_drift_needs_one_vocabulary(fill_model: FillModel) -> None:
+    class Wider(Oracle):
+        def log_probabilities(self, encoded: Sequence[Encoded]) -> list[np.ndarray]:
+            return [np.zeros((1, 7), dtype=np.float32)]
+
+    with pytest.raises(ValueError, match="one vocabulary"):
+        evaluate.drift(cast("FillModel", Wider({})), fill_model, ["It is [MASK]."])

@@ -1,0 +1,148 @@
+"""Moving the champion by hand, with its record."""
+
+from pathlib import Path
+
+import pytest
+from ballots import NOON, minutes
+from versions import registry_of
+
+from storage import runs
+from storage.database import Database
+from storage.runs import Run
+from training import promotion
+from training.errors import (
+    AlreadyServesError,
+    CorruptVersionError,
+    NoChampionError,
+    NoEarlierVersionError,
+    RegistryUnwritableError,
+    UnknownVersionError,
+)
+from training.registry import Registry
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return registry_of(tmp_path / "models", 3)
+
+
+async def latest(database: Database) -> Run:
+    run = await runs.latest(database)
+    assert run is not None
+    return run
+
+
+async def test_a_rollback_serves_the_version_before_and_is_recorded(
+    registry: Registry, database: Database
+) -> None:
+    assert await promotion.roll_back(registry, database, now=NOON) == "v0002"
+    assert registry.champion() == "v0002"
+    run = await latest(database)
+    assert (run.trigger, run.status, run.champion, run.challenger) == ("rollback", "done", "v0003", "v0002")
+    assert (run.started_at, run.finished_at) == (NOON, NOON)
+
+
+async def test_a_rollback_forbids_what_the_version_left_behind_learnt_and_pauses(
+    registry: Registry, database: Database
+) -> None:
+    await promotion.roll_back(registry, database, now=NOON)
+    assert await runs.rolled_back_hashes(database) == {registry.card("v0003").retraining_set_hash}
+    assert await runs.paused_since(database) == NOON
+
+
+async def test_a_rollback_to_a_named_version(registry: Registry, database: Database) -> None:
+    assert await promotion.roll_back(registry, database, "v0001", now=NOON) == "v0001"
+    with pytest.raises(NoEarlierVersionError):
+        await promotion.roll_back(registry, database, now=NOON)
+    assert await promotion.roll_back(registry, database, "v0003", now=NOON) == "v0003"  # forward again
+
+
+async def test_a_rollback_to_the_champion_changes_and_forbids_nothing(
+    registry: Registry, database: Database
+) -> None:
+    with pytest.raises(AlreadyServesError, match="v0003 serves already"):
+        await promotion.roll_back(registry, database, "v0003", now=NOON)
+    assert await runs.latest(database) is None
+
+
+async def test_a_promotion_by_hand_ends_the_pause(registry: Registry, database: Database) -> None:
+    await promotion.roll_back(registry, database, now=NOON)
+    assert await promotion.promote(registry, database, "v0003", now=minutes(1)) == "v0003"
+    assert registry.champion() == "v0003"
+    assert await runs.paused_since(database) is None
+    run = await latest(database)
+    assert (run.trigger, run.status, run.champion, run.challenger) == ("promote", "done", "v0002", "v0003")
+    assert run.retraining_set_hash is None
+
+
+async def test_a_resume_ends_the_pause_once(registry: Registry, database: Database) -> None:
+    assert not await promotion.resume(registry, database, now=NOON)
+    await promotion.roll_back(registry, database, now=NOON)
+    assert await promotion.resume(registry, database, now=minutes(1))
+    assert await runs.paused_since(database) is None
+    assert not await promotion.resume(registry, database, now=minutes(2))
+    run = await latest(database)
+    assert (run.trigger, run.status, run.finished_at) == ("resume", "done", minutes(1))
+
+
+async def test_what_cannot_be_moved_to_changes_nothing(registry: Registry, database: Database) -> None:
+    (registry.path("v0001") / "model.onnx").write_bytes(b"flipped")
+    for version, error in (
+        ("v0009", UnknownVersionError),
+        ("../v0001", UnknownVersionError),
+        ("v0001", CorruptVersionError),
+    ):
+        for move in (promotion.promote, promotion.roll_back):
+            with pytest.raises(error):
+                await move(registry, database, version, now=NOON)
+    assert registry.champion() == "v0003"
+    assert await runs.latest(database) is None
+    assert await runs.paused_since(database) is None
+
+
+async def test_a_damaged_champion_can_be_left(registry: Registry, database: Database) -> None:
+    (registry.path("v0003") / "card.json").write_text("garbage")
+    with pytest.raises(NoEarlierVersionError):  # the card would say where to
+        await promotion.roll_back(registry, database, now=NOON)
+    assert await promotion.roll_back(registry, database, "v0002", now=NOON) == "v0002"
+    assert await runs.rolled_back_hashes(database) == set()
+
+
+async def test_a_champion_that_is_gone_can_be_left(registry: Registry, database: Database) -> None:
+    (registry.folder / "v0003").rename(registry.folder / "elsewhere")
+    assert await promotion.promote(registry, database, "v0002", now=NOON) == "v0002"
+
+
+async def test_without_a_champion_there_is_nothing_to_move(tmp_path: Path, database: Database) -> None:
+    registry = Registry(tmp_path / "empty")
+    with pytest.raises(NoChampionError):
+        await promotion.roll_back(registry, database, now=NOON)
+    with pytest.raises(NoChampionError):
+        await promotion.promote(registry, database, "v0001", now=NOON)
+
+
+async def test_a_run_under_way_is_ended_before_the_pointer_moves(
+    registry: Registry, database: Database
+) -> None:
+    run_id = await runs.open_run(database, "nightly", started_at=NOON, champion="v0003")
+    await promotion.roll_back(registry, database, now=minutes(1))
+    assert not await runs.is_open(database, run_id)
+    run = await runs.get_run(database, run_id)
+    assert run is not None
+    assert run.verdict == {"reasons": ["a rollback by hand came in between"]}
+
+
+async def test_a_pointer_that_cannot_be_written_is_a_failed_move(
+    registry: Registry, database: Database
+) -> None:
+    (registry.folder / "champion").unlink()
+    (registry.folder / "champion").mkdir()  # cannot be replaced by a file
+    registry.champion = lambda: "v0003"  # type: ignore[method-assign]
+    with pytest.raises(RegistryUnwritableError):
+        await promotion.roll_back(registry, database, now=NOON)
+    run = await latest(database)
+    assert run.status == "failed"
+    assert run.verdict is not None
+    assert "cannot be written" in run.verdict["reasons"][0]
+    assert await runs.paused_since(database) is None
+    assert await runs.rolled_back_hashes(database) == set()

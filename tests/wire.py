@@ -1,0 +1,173 @@
+"""A running bot in this process, and people who talk to it over real HTTP and WebSocket."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import time
+from pathlib import Path
+from typing import Any, TypeVar
+
+import discord
+import yarl
+from people import Json, Person
+from sqlalchemy import select
+
+from bot.app import App, open_app
+from bot.sandbox.server import Sandbox
+from bot.settings import Settings
+from storage.feedback import votes_on_message
+from storage.schema import candidates, predictions
+
+T = TypeVar("T")
+QUERY = "Nike shoes are very [MASK]"
+THUMBS = ["👍", "👎"]
+Pretend = Callable[..., None]
+LOADING = 1 << 7
+EPHEMERAL = 1 << 6
+_numbers = itertools.count(1)
+
+
+class Wire:
+    """A running app and its sandbox."""
+
+    def __init__(self, app: App) -> None:
+        assert app.sandbox is not None
+        self.app, self.sandbox = app, app.sandbox
+        self.channel_id = self.sandbox.channel_id
+
+    @contextlib.asynccontextmanager
+    async def member(self) -> AsyncIterator[Person]:
+        """Somebody new in the guild, with no cooldown and no votes behind them."""
+        user = self.sandbox.add_person(f"member-{next(_numbers)}", guild_id=self.sandbox.guild_id)
+        async with Person(self.sandbox.url, user.name) as person:
+            yield person
+
+    @contextlib.asynccontextmanager
+    async def person(self, name: str) -> AsyncIterator[Person]:
+        """Somebody who is there from the start: ada, ben, cleo, owner."""
+        async with Person(self.sandbox.url, name) as person:
+            yield person
+
+    async def say(self, person: Person, text: str, *, channel_id: int | None = None) -> Json:
+        """Post a message and return the bot's reply to it."""
+        since = person.mark()
+        message = await person.say(channel_id or self.channel_id, text)
+
+        def is_reply(body: Json) -> bool:
+            return (body.get("message_reference") or {}).get("message_id") == message["id"]
+
+        return await person.wait_for_event("MESSAGE_CREATE", predicate=is_reply, since=since)
+
+    async def slash(
+        self, person: Person, name: str, *, channel_id: int | None = None, **options: Any
+    ) -> Json:
+        """Use a slash command and return the bot's reply to it."""
+        since = person.mark()
+        await person.slash(channel_id or self.channel_id, name, **options)
+
+        def is_reply(body: Json) -> bool:
+            asker = body.get("interaction_metadata", {}).get("user", {}).get("id")
+            return asker == str(person.id) and not body["flags"] & LOADING
+
+        return await person.wait_for_message(is_reply, since=since)
+
+    async def ask(self, person: Person, query: str = QUERY, *, channel_id: int | None = None) -> Json:
+        """Ask, and return the reply once both thumbs are under it and it can be voted on."""
+        reply = await self.say(person, f"!fill {query}", channel_id=channel_id)
+        assert reply["embeds"], reply["content"]
+        await self.seeded(person, reply)
+        return reply
+
+    async def seeded(self, person: Person, reply: Json) -> None:
+        """Wait until the bot has offered both thumbs."""
+        for thumb in THUMBS:
+            await person.wait_for_event(
+                "MESSAGE_REACTION_ADD",
+                predicate=lambda body, thumb=thumb: (
+                    body["message_id"] == reply["id"]
+                    and body["user_id"] == str(self.sandbox.bot_user_id)
+                    and body["emoji"]["name"] == thumb
+                ),
+            )
+
+    async def row(self, reply: Json) -> dict[str, Any]:
+        """The stored prediction of a reply, with its candidates."""
+
+        async def find() -> dict[str, Any] | None:
+            async with self.app.database.read() as connection:
+                found = await connection.execute(
+                    select(predictions).where(predictions.c.message_id == int(reply["id"]))
+                )
+                row = found.mappings().one_or_none()
+                if row is None:
+                    return None
+                offered = await connection.execute(
+                    select(candidates)
+                    .where(candidates.c.prediction_id == row["id"])
+                    .order_by(candidates.c.mask_index, candidates.c.rank)
+                )
+                return {**row, "candidates": [dict(one) for one in offered.mappings()]}
+
+        return await eventually(find)
+
+    async def votes(self, reply: Json) -> list[tuple[int, str, int, int]]:
+        """The votes that stand on a reply: (mask, word, voter, value), sorted."""
+        votes = await votes_on_message(self.app.database, int(reply["id"]))
+        return sorted((v.mask_index, v.word, v.voter_id, v.value) for v in votes)
+
+    async def until_votes(self, reply: Json, *expected: tuple[Person, int]) -> None:
+        """Wait until exactly these people's votes stand on the top word of each mask."""
+        row = await self.row(reply)
+        tops = [(c["mask_index"], c["word"]) for c in row["candidates"] if c["rank"] == 0]
+        wanted = sorted((mask, word, who.id, value) for mask, word in tops for who, value in expected)
+
+        async def stands() -> bool:
+            return await self.votes(reply) == wanted
+
+        try:
+            await eventually(stands)
+        except TimeoutError:
+            assert await self.votes(reply) == wanted
+
+
+@contextlib.asynccontextmanager
+async def wired(home: Path, **settings: Any) -> AsyncIterator[Wire]:
+    """The app on this home, and discord.py pointed back at Discord afterwards."""
+    route, socket = discord.http.Route, discord.gateway.DiscordWebSocket
+    before = route.BASE, socket.DEFAULT_GATEWAY
+    try:
+        async with open_app(settings_for(home, **settings)) as app:
+            yield Wire(app)
+    finally:
+        route.BASE, socket.DEFAULT_GATEWAY = before
+
+
+@contextlib.contextmanager
+def pointed_at(sandbox: Sandbox) -> Any:
+    """Point discord.py at a sandbox, and back at Discord afterwards."""
+    route, socket = discord.http.Route, discord.gateway.DiscordWebSocket
+    before = route.BASE, socket.DEFAULT_GATEWAY
+    route.BASE, socket.DEFAULT_GATEWAY = sandbox.api_url, yarl.URL(sandbox.gateway_url)
+    try:
+        yield
+    finally:
+        route.BASE, socket.DEFAULT_GATEWAY = before
+
+
+def settings_for(home: Path, **settings: Any) -> Settings:
+    """Settings of a test: nothing from a developer's own `.env`."""
+    return Settings(_env_file=None, home=home, **{"sandbox_port": 0, "nightly_at": time(3), **settings})
+
+
+def tells(**line: object) -> str:
+    """A line of a pretended training process: it tells one JSON line."""
+    return f"print(json.dumps({line!r}))"
+
+
+async def eventually(find: Callable[[], Awaitable[T]], *, timeout_s: float = 5.0) -> Any:
+    """Ask again and again until the answer is true; raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while not (found := await find()):  # noqa: ASYNC110  what is waited for has no event
+            await asyncio.sleep(0.01)
+    return found
