@@ -232,7 +232,8 @@ async def count_votes(database: Database, *, since: datetime | None = None) -> i
 
 
 async def _prediction_id(connection: AsyncConnection, message_id: int) -> int | None:
-    return (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
+    found: int | None = (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
+    return found
 
 
 def _ids_of_message(message_id: int) -> Select[Any]:

@@ -7,11 +7,25 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from people import Person
 
 PROJECT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended; `sentence` is its last line on standard error."""
+
+    code: int
+    out: str
+    error: str
+
+    @property
+    def sentence(self) -> str:
+        return self.error.strip().splitlines()[-1] if self.error.strip() else ""
 
 
 class App:
@@ -20,9 +34,9 @@ class App:
     def __init__(self, home: Path, process: asyncio.subprocess.Process, url: str, ready: str) -> None:
         self.home, self.process, self.url, self.ready = home, process, url, ready
 
-    async def stop(self) -> int:
+    async def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Ask it to stop, as Ctrl-C does. Returns the exit code."""
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(number)
         async with asyncio.timeout(30):
             return await self.process.wait()
 
@@ -31,6 +45,15 @@ class App:
         self.process.kill()
         await self.process.wait()
 
+    def child_ids(self) -> list[int]:
+        """The process ids of its children: the training process, while there is one."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(number) for number in children.read_text().split()]
+
+    def log(self) -> str:
+        """What it has written to standard error so far."""
+        return (self.home / "bot.log").read_text()
+
     @contextlib.asynccontextmanager
     async def people(self, *names: str) -> AsyncIterator[list[Person]]:
         """People with open connections."""
@@ -38,39 +61,53 @@ class App:
             yield [await stack.enter_async_context(Person(self.url, name)) for name in names]
 
 
-def environment(home: Path, **settings: object) -> dict[str, str]:
-    """The environment of a process on this home: no `.env`, no hub, no token."""
+def environment(home: Path, *, token: str | None = None, **settings: object) -> dict[str, str]:
+    """The environment of a process on this home: no `.env`, no hub, no token but the one given."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FILLBOT_")}
     clean.pop("DISCORD_TOKEN", None)
     values = {"HOME": home, "SANDBOX_PORT": 0, **settings}
     named = {f"FILLBOT_{name}": str(value) for name, value in values.items()}
-    # The settings would read a developer's own .env from the working directory.
+    if token is not None:
+        named["DISCORD_TOKEN"] = token
     return clean | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"} | named
 
 
+async def spawn(
+    module: str, *arguments: str, home: Path, env: dict[str, str], stderr: int
+) -> asyncio.subprocess.Process:
+    """`python -m module …` in the home, where there is no `.env` of a developer's."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        cwd=home if home.is_dir() else "/",
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=stderr,
+    )
+
+
 @contextlib.asynccontextmanager
-async def running_app(home: Path, *, timeout_s: float = 150, **settings: object) -> AsyncIterator[App]:
-    """Start the app, wait until it is ready, and stop it at the end."""
-    home.mkdir(parents=True, exist_ok=True)
+async def running_app(
+    home: Path, *, timeout_s: float = 150, env: dict[str, str] | None = None, **settings: object
+) -> AsyncIterator[App]:
+    """Start the app, wait until it is ready, and stop it at the end.
+
+    `env` adds to the environment, `settings` are those of FILLBOT_….
+    """
+    home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240  a moment
     with (home / "bot.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
-            cwd=home,
-            env=environment(home, **settings),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-        )
+        variables = environment(home, **settings) | (env or {})
+        process = await spawn("bot", home=home, env=variables, stderr=log.fileno())
     assert process.stdout is not None
     try:
         async with asyncio.timeout(timeout_s):
             ready = (await process.stdout.readline()).decode()
         found = re.search(r"http://\S+", ready)
         assert found, f"not ready: {ready!r}\n{(home / 'bot.log').read_text()[-3000:]}"
-        app = App(home, process, found.group(), ready)
-        yield app
+        yield App(home, process, found.group(), ready)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -82,18 +119,20 @@ async def running_app(home: Path, *, timeout_s: float = 150, **settings: object)
             await process.wait()
 
 
+async def ended_app(home: Path, *, token: str | None = None, **settings: object) -> Ended:
+    """Start an app that ends by itself."""
+    process = await spawn(
+        "bot", home=home, env=environment(home, token=token, **settings), stderr=asyncio.subprocess.PIPE
+    )
+    out, error = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), error.decode())
+
+
 async def train(home: Path, *arguments: str, **settings: object) -> tuple[int, str, str]:
     """`python -m training …` on a home. Returns exit code, standard output and standard error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "training",
-        *arguments,
-        cwd=home,
-        env=environment(home, **settings),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    process = await spawn(
+        "training", *arguments, home=home, env=environment(home, **settings), stderr=asyncio.subprocess.PIPE
     )
     out, error = await process.communicate()
     assert process.returncode is not None

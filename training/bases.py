@@ -55,8 +55,7 @@ def find_base(name: str) -> Path | None:
 def hub_is_reachable() -> bool:
     """Whether the hub answers within `REACH_TIMEOUT_S`, a slow name server or a proxy included."""
     import httpx
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
         return False

@@ -87,8 +87,10 @@ def judge(
         reliability = updated
     weight = _log_odds(reliability) / _log_odds(np.array([PRIOR_AGREE / (PRIOR_AGREE + PRIOR_DISAGREE)]))
     weight = _capped(weight, cast)
-    up = np.bincount(item, weights=np.where(value > 0, weight[voter], 0.0), minlength=n_items)
-    down = np.bincount(item, weights=np.where(value < 0, weight[voter], 0.0), minlength=n_items)
+    up, down = (
+        np.bincount(item, weights=np.where(side, weight[voter], 0.0), minlength=n_items).astype(np.float64)
+        for side in (value > 0, value < 0)
+    )
     return Consensus(up, down, np.bincount(item, minlength=n_items), reliability)
 
 

@@ -135,7 +135,7 @@ class MaskedLm(nn.Module):
         tokenizer.save(str(folder / "tokenizer.json"))
         from transformers import PreTrainedTokenizerFast
 
-        PreTrainedTokenizerFast(
+        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
             tokenizer_object=tokenizer,
             pad_token="[PAD]",  # noqa: S106
             unk_token="[UNK]",  # noqa: S106
@@ -203,7 +203,7 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     from transformers import AutoModelForMaskedLM, AutoTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # loading takes a second; the run has bars of its own
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # loading takes a second; the run has bars of its own
     base = base or str(folder)
     if not any(folder.glob("*.safetensors")):
         raise BaseModelError(base, "there is no .safetensors file (pickled weights are not read)")

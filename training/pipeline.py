@@ -17,7 +17,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from storage import runs
-from training.errors import NoChampionError, RunEndedError, RunInProgressError, TrainingError
+from training.errors import NoChampionError, RegistryError, RunEndedError, RunInProgressError, TrainingError
 from training.outcome import Outcome
 from training.progress import Progress
 from training.records import Records, now
@@ -59,9 +59,9 @@ def run_domain(
 
             version = train_domain(settings, registry, domain, progress, run_id=run.id)
             run.stop_if_closed()
+            records.call(runs.note, run.id, challenger=version)
             registry.set_domain(version)
-            champion = registry.champion()
-            if champion is None or registry.card(champion).kind != "night":
+            if not _has_learnt_from_votes(registry):
                 registry.promote(version)
             registry.prune(settings.keep_versions)
             run.outcome = Outcome(
@@ -92,11 +92,20 @@ def run_night(
     with run_lock(settings), Records(settings.url) as records:
         with _recorded(records, registry, trigger, progress) as run:
             work = Night(settings, night or NightSettings(), registry, records, progress, run_id=run.id)
-            run.outcome = work.learn(
-                is_nightly=trigger == "nightly", as_of=as_of or now(), may_promote=run.is_open
-            )
+            as_of = as_of or now()
+            records.call(runs.note, run.id, as_of=as_of)
+            run.outcome = work.learn(is_nightly=trigger == "nightly", as_of=as_of, may_promote=run.is_open)
         registry.prune(settings.keep_versions)
         return run.outcome
+
+
+def _has_learnt_from_votes(registry: Registry) -> bool:
+    """Whether the champion has; False where there is none, or none that is whole."""
+    try:
+        champion = registry.champion()
+        return champion is not None and registry.card(champion).kind == "night"
+    except RegistryError:
+        return False
 
 
 @contextlib.contextmanager

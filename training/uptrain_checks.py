@@ -34,7 +34,7 @@ with warnings.catch_warnings():
 
 __all__ = ["ChecksReport", "run_checks"]
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "prediction_id": pl.Int64,
     "query": pl.Utf8,
     "query_hash": pl.Utf8,

@@ -1,0 +1,264 @@
+"""`python -m bot` as a process: exit codes and last lines, signals, and deaths of bot and training process."""
+
+import asyncio
+import os
+import resource
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from app import App, Ended, ended_app, running_app
+from people import Json, Person
+from wire import eventually
+
+from bot.sandbox.server import Sandbox
+from training.registry import Registry
+
+CHANNEL_ID = Sandbox.channel_id
+
+
+async def ask(person: Person, query: str = "Nike shoes are very [MASK]") -> Json:
+    """Ask, and return the reply."""
+    return await command(person, f"!fill {query}")
+
+
+async def command(person: Person, text: str) -> Json:
+    """Say something, and return the reply to it."""
+    since = person.mark()
+    message = await person.say(CHANNEL_ID, text)
+    return await person.wait_for_event(
+        "MESSAGE_CREATE",
+        predicate=lambda body: (body.get("message_reference") or {}).get("message_id") == message["id"],
+        since=since,
+    )
+
+
+async def edited(person: Person, message: Json, holding: str) -> Json:
+    """The message once an edit of it holds this text."""
+    return await person.wait_for_event(
+        "MESSAGE_UPDATE",
+        predicate=lambda body: body["id"] == message["id"] and holding in str(body),
+        timeout_s=120,
+    )
+
+
+def stored_votes(home: Path) -> list[tuple[int, int]]:
+    """(voter, value) of every vote in the database of a home."""
+    connection = sqlite3.connect(home / "fillbot.db")
+    try:
+        return sorted(connection.execute("SELECT voter_id, value FROM votes"))
+    finally:
+        connection.close()
+
+
+def last_run(home: Path) -> tuple[str, str]:
+    """Status and verdict of the newest run."""
+    connection = sqlite3.connect(home / "fillbot.db")
+    try:
+        return connection.execute("SELECT status, verdict FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    finally:
+        connection.close()
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+async def gone(process_id: int) -> None:
+    async def is_gone() -> bool:
+        return not is_alive(process_id)
+
+    await eventually(is_gone, timeout_s=20)
+
+
+async def vote_down(app: App, reply: Json, *voters: Person) -> None:
+    for voter in voters:
+        await voter.react(reply, "👎")
+
+    async def are_stored() -> bool:
+        return stored_votes(app.home) == sorted((voter.id, -1) for voter in voters)
+
+    await eventually(are_stored)
+
+
+async def test_the_bot_says_when_it_is_ready_answers_and_stops_when_asked(home: Path) -> None:
+    async with running_app(home) as app:
+        assert app.ready == f"fillbot is ready (v0001): open {app.url}\n"
+        async with app.people("ben") as (ben,):
+            assert (await ask(ben))["embeds"]
+        loaded = Path(f"/proc/{app.process.pid}/maps").read_text()
+        assert "onnxruntime" in loaded
+        assert "torch" not in loaded  # gigabytes, and seconds of start
+
+        second = await ended_app(home)
+        assert second.code == 69
+        assert second.sentence.startswith(f"Another fillbot is running in {home}.")
+
+        port = app.url.rpartition(":")[2]
+        other = await ended_app(
+            home.parent / "other", SANDBOX_PORT=port, BASE_MODEL=str(home / "models/v0001")
+        )
+        assert other.code == 69
+        assert other.sentence.startswith(f"Port {port} on 127.0.0.1 is in use")
+
+        assert await app.stop(signal.SIGINT) == 0
+        assert app.process.stdout is not None
+        assert (await app.process.stdout.read()).decode() == "fillbot has stopped.\n"
+
+
+async def test_every_line_of_the_log_is_json(home: Path) -> None:
+    import json
+
+    async with running_app(home) as app:
+        async with app.people("ben") as (ben,):
+            await ask(ben)
+        assert await app.stop(signal.SIGTERM) == 0
+    events = [json.loads(line)["event"] for line in app.log().splitlines()]
+    assert events == ["discord.ready", "fill.answered"]
+
+
+async def refused_by_discord(home: Path, sandbox: Sandbox, token: str) -> Ended:
+    """Start the bot with a token, on a sandbox that stands for Discord."""
+    ended = await ended_app(
+        home,
+        token=token,
+        GUILD_IDS=sandbox.guild_id,
+        DISCORD_API_URL=sandbox.api_url,
+        DISCORD_GATEWAY_URL=sandbox.gateway_url,
+    )
+    assert token not in ended.error + ended.out
+    assert "Traceback" not in ended.error
+    return ended
+
+
+async def test_a_wrong_token_is_one_sentence(home: Path) -> None:
+    async with Sandbox() as sandbox:
+        ended = await refused_by_discord(home, sandbox, "wr0ng-t0ken")
+    assert ended.code == 78
+    assert ended.sentence.startswith("Discord refused the token.")
+
+
+async def test_a_missing_intent_is_one_sentence(home: Path) -> None:
+    async with Sandbox(message_content_allowed=False, bot_token="right-t0ken") as sandbox:
+        ended = await refused_by_discord(home, sandbox, "right-t0ken")
+    assert ended.code == 78
+    assert ended.sentence.startswith("The bot needs the Message Content intent.")
+
+
+@pytest.mark.parametrize(
+    ("token", "settings", "said"),
+    [
+        ("t0ken", {}, "FILLBOT_GUILD_IDS must list the servers"),
+        (None, {"NIGHTLY_AT": "late"}, "FILLBOT_NIGHTLY_AT: "),
+    ],
+)
+async def test_a_wrong_setting_is_one_sentence(
+    tmp_path: Path, token: str | None, settings: dict[str, str], said: str
+) -> None:
+    ended = await ended_app(tmp_path, token=token, **settings)
+    assert ended.code == 78
+    assert said in ended.sentence
+    assert ended.error.count("\n") == 1
+
+
+async def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = await ended_app(tmp_path / "file" / "home")
+    assert ended.code == 78
+    assert "cannot be written" in ended.sentence
+    assert ended.error.count("\n") == 1
+
+
+async def test_a_base_model_that_cannot_be_loaded_is_said(tmp_path: Path) -> None:
+    ended = await ended_app(tmp_path, BASE_MODEL="./no-such-folder")
+    assert ended.code == 69
+    assert "The base model './no-such-folder' cannot be loaded: there is no such folder." in ended.error
+    assert "Traceback" not in ended.error
+
+
+async def test_a_full_disk_is_told_and_survived(home: Path) -> None:
+    """Every file may grow to one megabyte, and the database's log has filled it."""
+    async with running_app(home) as app, app.people("ben", "cleo") as (ben, cleo):
+        reply = await ask(ben)
+        await vote_down(app, reply, ben)
+        size = (home / "fillbot.db-wal").stat().st_size
+        soft, hard = resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+        told = await ask(ben)
+        assert "The database at " in told["content"]
+        assert "Check that the disk has free space" in told["content"]
+        assert (await command(cleo, "!help"))["embeds"]
+        resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
+        assert (await ask(cleo))["embeds"]
+        assert stored_votes(home) == [(ben.id, -1)]
+
+
+@pytest.fixture
+async def training_app(home: Path) -> AsyncIterator[tuple[App, Person, Json]]:
+    """An app in the middle of a run, ada who started it, and the message that shows its progress."""
+    async with running_app(home) as app, app.people("ada", "ben", "cleo") as (ada, ben, cleo):
+        await vote_down(app, await ask(ben), ben, cleo)
+        message = await command(ada, "!retrain")
+        await edited(ada, message, "⏳")  # its row is open
+        yield app, ada, message
+
+
+async def test_stopping_during_a_run_ends_it_at_once(training_app: tuple[App, Person, Json]) -> None:
+    app, ada, message = training_app
+    (child_id,) = app.child_ids()
+    assert await app.stop(signal.SIGTERM) == 0
+    assert not is_alive(child_id)
+    assert last_run(app.home)[0] == "failed"
+    assert Registry(app.home / "models").champion() == "v0001"
+    told = await edited(ada, message, "The run failed")
+    assert told["embeds"][0]["description"] == "The run was ended because the bot was stopped."
+
+
+async def test_a_killed_run_is_told_and_leaves_the_champion(training_app: tuple[App, Person, Json]) -> None:
+    app, ada, message = training_app
+    (child_id,) = app.child_ids()
+    os.kill(child_id, signal.SIGKILL)
+    told = await edited(ada, message, "The run failed")
+    assert "ended unexpectedly" in told["embeds"][0]["description"]
+    assert last_run(app.home)[0] == "failed"
+    assert Registry(app.home / "models").champion() == "v0001"
+    assert (await ask(ada))["embeds"]
+    again = await command(ada, "!retrain")
+    assert again["content"].startswith("⏳")
+
+
+async def test_a_killed_bot_takes_its_run_with_it_and_loses_no_vote(
+    training_app: tuple[App, Person, Json],
+) -> None:
+    app, _, _ = training_app
+    (child_id,) = app.child_ids()
+    votes = stored_votes(app.home)
+    assert len(votes) == 2
+    await app.kill()
+    await gone(child_id)
+    assert last_run(app.home)[0] == "open"
+    async with running_app(app.home) as again, again.people("ada") as (ada,):
+        status, verdict = last_run(app.home)
+        assert status == "failed"
+        assert "interrupted" in verdict
+        assert stored_votes(app.home) == votes
+        assert Registry(app.home / "models").champion() == "v0001"
+        (notice, *_) = await ada.messages(Sandbox.reports_channel_id)
+        assert "was interrupted" in notice["embeds"][0]["description"]
+
+
+async def test_a_gpu_that_is_not_there_is_said_in_chat(home: Path) -> None:
+    hidden = {"CUDA_VISIBLE_DEVICES": ""}
+    async with (
+        running_app(home, env=hidden, DEVICE="cuda") as app,
+        app.people("ada", "ben", "cleo") as (ada, ben, cleo),
+    ):
+        await vote_down(app, await ask(ben), ben, cleo)
+        message = await command(ada, "!retrain")
+        told = await edited(ada, message, "The run failed")
+        assert "FILLBOT\\_DEVICE asks for 'cuda'" in told["embeds"][0]["description"]
