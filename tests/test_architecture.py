@@ -58,13 +58,10 @@ def imports_at_once(module: str) -> frozenset[str]:
             elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
                 found |= walk(node.orelse)
             elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for part in ("body", "orelse", "finalbody", "handlers"):
-                    children = getattr(node, part, [])
-                    found |= walk(
-                        [s for c in children for s in getattr(c, "body", [c])]
-                        if part == "handlers"
-                        else children
-                    )
+                for part in ("body", "orelse", "finalbody"):
+                    found |= walk(getattr(node, part, []))
+                for handler in getattr(node, "handlers", []):
+                    found |= walk(handler.body)
         return found
 
     return frozenset(walk(ast.parse(MODULES[module].read_text(encoding="utf-8")).body))

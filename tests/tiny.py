@@ -10,32 +10,15 @@ from training import vocabulary
 from training.export import export
 from training.model import SPECIAL_TOKENS, MaskedLm
 
-WORDS = (
-    "nike shoes boots socks are is was the a i my this these that very so too not and but of in on for at it they you "
-    "cheap comfortable ugly durable great poor soft light heavy warm useless perfect broken late early fine "
-    "price box store order refund team support quick slow good bad nice new old red green blue one two ten ice"
-).split()
-PIECES = ("##s", "##able", "##ly", "wash", "break", "##ing", "run")
-OTHERS = (
-    "[unused0]",
-    "[unused1]",
-    ".",
-    ",",
-    "!",
-    "?",
-    ";",
-    ":",
-    "'",
-    "-",
-    "[",
-    "]",
-    "(",
-    ")",
-    "7",
-    "42",
-    "3d",
-    "e",
+SAYINGS = (
+    "nike shoes boots socks are is was the a i my this these that very so too not and but of in on for at it "
+    "they you cheap comfortable ugly durable great poor soft light heavy warm useless perfect broken late "
+    "early fine price box store order refund team support quick slow good bad nice new old red green blue "
+    "one two ten ice"
 )
+WORDS = SAYINGS.split()
+PIECES = ("##s", "##able", "##ly", "wash", "break", "##ing", "run")
+OTHERS = ("[unused0]", "[unused1]", *".,!?;:'-[]()", "7", "42", "3d", "e")
 
 
 def tiny_tokenizer() -> Tokenizer:

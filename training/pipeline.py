@@ -17,6 +17,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from storage import runs
+from storage.errors import StorageError
 from training.errors import NoChampionError, RegistryError, RunEndedError, RunInProgressError, TrainingError
 from training.outcome import Outcome
 from training.progress import Progress
@@ -154,13 +155,18 @@ def _recorded(records: Records, registry: Registry, trigger: str, progress: Prog
     try:
         yield run
     except BaseException as error:
-        sentence = str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, TrainingError | StorageError):
+            sentence = str(error)
+        else:
+            sentence = (
+                f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "it was stopped"
+            )
         records.call(
             runs.finish_run,
             run_id,
             "failed",
             finished_at=now(),
-            verdict={"reasons": [sentence or "it was stopped"]},
+            verdict={"reasons": [sentence]},
         )
         raise
     outcome = run.outcome

@@ -5,9 +5,11 @@ For machines where no base model can be had. It takes the same code paths as the
 
 import math
 import re
+import string
+from collections import Counter
 
 import torch
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from training.batches import CorpusBatches
 from training.corpus.generator import generate
@@ -19,6 +21,7 @@ from training.settings import StarterSettings
 from training.trainer import Point, train
 
 MAX_POSITIONS = 512
+PIECE_LENGTHS = (2, 3, 4)
 COMPOUND = re.compile(r"\b[a-z]+(?:-[a-z]+)+\b")
 
 
@@ -30,7 +33,7 @@ def train_starter(
     torch.manual_seed(settings.seed)
     sentences = generate(settings.sentences, seed=settings.seed)
     texts = [sentence.text for sentence in sentences]
-    tokenizer = train_tokenizer(texts, size=settings.vocabulary)
+    tokenizer = make_tokenizer(texts, size=settings.vocabulary)
     model = MaskedLm(_blank(settings, tokenizer.get_vocab_size()), tokenizer, base="starter").to(device)
     batches = iter(
         CorpusBatches(
@@ -54,21 +57,40 @@ def train_starter(
     return model.cpu(), points
 
 
-def train_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer for these texts; compounds such as `good-looking` are single tokens."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, min_frequency=2, special_tokens=list(SPECIAL_TOKENS), show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    compounds = sorted({word for text in texts for word in COMPOUND.findall(text.lower())})
+def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer for these texts; compounds such as `good-looking` are single tokens.
+
+    Every word that stands twice is a token; characters, and the commonest beginnings and ends of words, spell the
+    rest. Counted here, since the library's own trainer breaks ties differently each time.
+
+    Args:
+        texts: what it should read well.
+        size: entries at most, compounds not counted.
+    """
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    lowered = [normalizer.normalize_str(text) for text in texts]
+    words = Counter(word for text in lowered for word, _ in splitter.pre_tokenize_str(text))
+    pieces: Counter[str] = Counter()
+    for word, count in words.items():
+        for length in PIECE_LENGTHS:
+            if len(word) > length:
+                pieces[word[:length]] += count
+                pieces["##" + word[-length:]] += count
+    characters = sorted({c for word in words for c in word} | set(string.ascii_lowercase + string.digits))
+    vocabulary = [*SPECIAL_TOKENS, *characters, *(f"##{c}" for c in characters)]
+    vocabulary += sorted((w for w, n in words.items() if n > 1 and len(w) > 1), key=lambda w: (-words[w], w))
+    known = set(vocabulary)
+    vocabulary += sorted((p for p in pieces if p not in known), key=lambda p: (-pieces[p], p))
+    tokens = {token: number for number, token in enumerate(vocabulary[:size])}
+    tokenizer = Tokenizer(models.WordPiece(tokens, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    compounds = sorted({word for text in lowered for word in COMPOUND.findall(text)})
     tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in compounds])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+        special_tokens=[(token, tokens[token]) for token in ("[CLS]", "[SEP]")],
     )
     return tokenizer
 

@@ -1,8 +1,9 @@
 """`python -m bot` as a process: exit codes and last lines, signals, and deaths of bot and training process."""
 
-import asyncio
+import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 from collections.abc import AsyncIterator
@@ -90,36 +91,31 @@ async def test_the_bot_says_when_it_is_ready_answers_and_stops_when_asked(home: 
     async with running_app(home) as app:
         assert app.ready == f"fillbot is ready (v0001): open {app.url}\n"
         async with app.people("ben") as (ben,):
-            assert (await ask(ben))["embeds"]
+            reply = await ask(ben)
+            await ben.wait_for_event(
+                "MESSAGE_REACTION_ADD", predicate=lambda b: b["message_id"] == reply["id"]
+            )
         loaded = Path(f"/proc/{app.process.pid}/maps").read_text()
         assert "onnxruntime" in loaded
         assert "torch" not in loaded  # gigabytes, and seconds of start
-
-        second = await ended_app(home)
-        assert second.code == 69
-        assert second.sentence.startswith(f"Another fillbot is running in {home}.")
-
-        port = app.url.rpartition(":")[2]
-        other = await ended_app(
-            home.parent / "other", SANDBOX_PORT=port, BASE_MODEL=str(home / "models/v0001")
-        )
-        assert other.code == 69
-        assert other.sentence.startswith(f"Port {port} on 127.0.0.1 is in use")
-
         assert await app.stop(signal.SIGINT) == 0
         assert app.process.stdout is not None
         assert (await app.process.stdout.read()).decode() == "fillbot has stopped.\n"
-
-
-async def test_every_line_of_the_log_is_json(home: Path) -> None:
-    import json
-
-    async with running_app(home) as app:
-        async with app.people("ben") as (ben,):
-            await ask(ben)
-        assert await app.stop(signal.SIGTERM) == 0
     events = [json.loads(line)["event"] for line in app.log().splitlines()]
     assert events == ["discord.ready", "fill.answered"]
+
+
+async def test_a_second_bot_is_refused_its_home_and_its_port(home: Path) -> None:
+    async with running_app(home) as app:
+        second = await ended_app(home)
+        assert second.code == 69
+        assert second.sentence.startswith(f"Another fillbot is running in {home}.")
+        shutil.copytree(home / "models", home.parent / "other" / "models")
+        port = app.url.rpartition(":")[2]
+        other = await ended_app(home.parent / "other", SANDBOX_PORT=port)
+        assert other.code == 69
+        assert other.sentence.startswith(f"Port {port} on 127.0.0.1 is in use")
+        assert "Traceback" not in second.error + other.error
 
 
 async def refused_by_discord(home: Path, sandbox: Sandbox, token: str) -> Ended:

@@ -1,13 +1,19 @@
 """The tiny models, as the hub would give them and as they serve."""
 
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
 
 from training import model
 from training.fill_model import FillModel
 from training.model import MaskedLm
+
+torch.set_num_threads(1)  # tiny matrices on shared cores: threads would only wait for each other
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +56,19 @@ def fill_models(served_folders: dict[str, Path]) -> dict[str, FillModel]:
 @pytest.fixture(scope="session")
 def fill_model(fill_models: dict[str, FillModel]) -> FillModel:
     return fill_models["distilbert"]
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """A context in which no file grows beyond so many bytes; writing more ends as on a full disk."""
+
+    @contextmanager
+    def limited(most: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

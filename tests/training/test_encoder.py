@@ -113,6 +113,20 @@ def test_a_word_that_does_not_fit_whole_is_left_out(encoder: Encoder) -> None:
     assert of_words == [(place,) for place in range(1, 14)]
 
 
+def test_tokens_of_a_span_of_characters(encoder: Encoder) -> None:
+    text = "Washable shoes are cheap"
+    ids = encoder.encode_text(text, 16)
+    for word, pieces in (
+        ("Washable", ["wash", "##able"]),
+        ("shoes", ["shoes"]),
+        ("are cheap", ["are", "cheap"]),
+    ):
+        start = text.index(word)
+        at = encoder.tokens_at(text, (start, start + len(word)))
+        assert words(encoder, [ids[position] for position in at]) == pieces
+    assert encoder.tokens_at(text, (8, 9)) == []  # the space
+
+
 def test_a_text_without_a_word(encoder: Encoder) -> None:
     assert encoder.words_of("  ") == ((encoder.cls, encoder.sep), [])
 

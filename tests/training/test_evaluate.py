@@ -9,42 +9,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_tokenizer
+from oracles import Oracle, oracle
 from transformers import AutoModelForMaskedLM
 
-from training import evaluate, vocabulary
-from training.encoder import Encoded, Encoder
+from training import evaluate
+from training.encoder import Encoded
 from training.errors import SuiteError
 from training.evaluate import Case, read_suite, read_texts
 from training.fill_model import FillModel
-
-
-class Oracle:
-    """A model that gives every mask the same, known probabilities; words that are not named share the rest."""
-
-    version = "v0042"
-
-    def __init__(self, probabilities: dict[str, float]) -> None:
-        self.encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-        self.offered = np.asarray(vocabulary.offered(self.encoder.ids))
-        row = np.full(len(self.encoder.ids), (1 - sum(probabilities.values())) / len(self.encoder.ids))
-        for word, probability in probabilities.items():
-            row[self.encoder.ids[word]] = probability
-        self.row = np.log(row).astype(np.float32)
-
-    def log_probabilities(self, encoded: Sequence[Encoded]) -> list[np.ndarray]:
-        return [np.stack([self.row] * len(query.masks)) for query in encoded]
-
-    token_of = FillModel.token_of
-    best = FillModel.best
-
-    @property
-    def _is_offered(self) -> np.ndarray:
-        return np.isin(np.arange(len(self.encoder.ids)), self.offered)
-
-
-def oracle(**probabilities: float) -> FillModel:
-    return cast("FillModel", Oracle(probabilities))
 
 
 def case(wanted: Sequence[str], unwanted: Sequence[str], *, category: str = "comfort_shoes") -> Case:
@@ -290,9 +262,9 @@ def test_drift_by_hand() -> None:
 
 
 def test_drift_counts_the_best_words_kept() -> None:
-    names = "cheap comfortable ugly soft great poor light heavy warm useless".split()
-    before = oracle(**{name: 0.09 for name in names})
-    after = oracle(**{name: 0.09 for name in [*names[:7], "bad", "nice", "new"]})
+    names = ["cheap", "comfortable", "ugly", "soft", "great", "poor", "light", "heavy", "warm", "useless"]
+    before = oracle(**dict.fromkeys(names, 0.09))
+    after = oracle(**dict.fromkeys([*names[:7], "bad", "nice", "new"], 0.09))
     assert evaluate.drift(after, before, ["It is [MASK]."])[1] == pytest.approx(0.7)
 
 

@@ -130,8 +130,8 @@ def test_held_out_queries_count_from_thirty_on(hit_changes: list[float], names: 
 
 
 def test_the_lower_bound_by_hand() -> None:
-    # The mean of 30 draws from one loss in 30 is −k / 30 with k ~ Binomial(30, 1/30), whose 97.5 % quantile is 3:
-    # P(k ≤ 2) = 0.921, P(k ≤ 3) = 0.980.
+    # The mean of 30 draws from one loss in 30 is −k / 30 with k ~ Binomial(30, 1/30), whose 97.5 % quantile
+    # is 3: P(k ≤ 2) = 0.921, P(k ≤ 3) = 0.980.
     assert gate._lower_bound([-1.0, *[0.0] * 29]) == pytest.approx(-0.1)
     assert gate._lower_bound([0.5] * 30) == pytest.approx(0.5)
 

@@ -23,17 +23,17 @@ def logit(p: float) -> float:
 
 def test_one_vote_of_a_new_voter_weighs_one() -> None:
     # Reliability starts at 4 / 5. The vote makes the word wanted with 0.8 = its voter's reliability, so the
-    # voter agrees with the consensus by 0.8: (4 + 0.8) / (5 + 1) = 0.8. A fixed point; weight logit / logit = 1.
+    # voter agrees with the consensus by 0.8: (4 + 0.8) / (5 + 1) = 0.8. A fixed point; the weight is
+    # logit / logit = 1.
     consensus = consensus_of([(0, 0, 1)])
     assert consensus.reliability == pytest.approx([0.8])
     assert (consensus.up, consensus.down, consensus.voters) == (pytest.approx([1.0]), [0.0], [1])
 
 
 def test_an_em_step_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Three voters on one word, two for and one against. One iteration from reliability 0.8 each:
-    #   evidence = (1 + 1 − 1) · logit(0.8) = logit(0.8), so P(wanted) = 0.8
-    #   for:     (4 + 0.8) / (5 + 1) = 0.8
-    #   against: (4 + 0.2) / (5 + 1) = 0.7
+    # Three voters on one word, two for, one against. One iteration from reliability 0.8 each: the evidence
+    # is (1 + 1 − 1) · logit(0.8), so P(wanted) = 0.8; who is for agrees by 0.8, which gives 4.8 / 6 = 0.8;
+    # who is against agrees by 0.2, which gives 4.2 / 6 = 0.7.
     monkeypatch.setattr("training.judgements.MAX_ITERATIONS", 1)
     consensus = consensus_of([(0, 0, 1), (0, 1, 1), (0, 2, -1)])
     assert consensus.reliability == pytest.approx([0.8, 0.8, 0.7])
@@ -64,7 +64,7 @@ def test_a_proven_contrarian_counts_nothing_and_not_negative() -> None:
 @pytest.mark.parametrize(
     ("held", "expected"),
     [
-        # One voter may hold everything, two half each, three a third each: 1 / voters where that is more than 30 %.
+        # One voter may hold everything, two half each, three a third each: 1 / voters where that is more.
         ([5.0], [5.0]),
         ([9.0, 1.0], [1.0, 1.0]),
         ([9.0, 2.0, 1.0], [1.0, 1.0, 1.0]),
@@ -85,8 +85,8 @@ def test_no_voter_holds_more_than_a_share(held: list[float], expected: list[floa
 
 
 def test_the_cap_is_on_all_of_a_voters_votes_together() -> None:
-    # Weight 1 each; 12 votes of one voter against 2 of four others: 12 > 0.3 · 20, so 8 · 0.3 / 0.7 = 24/7 over
-    # 12 votes.
+    # Weight 1 each; 12 votes of one voter against 2 of four others: 12 > 0.3 · 20, so 8 · 0.3 / 0.7 = 24/7
+    # over 12 votes.
     capped = _capped(np.ones(5), np.array([12, 2, 2, 2, 2]))
     assert capped == pytest.approx([24 / 7 / 12, 1, 1, 1, 1])
 

@@ -1,4 +1,4 @@
-"""`python -m training` from the command line: shapes that others rely on, and one sentence for every trouble."""
+"""`python -m training`: shapes that others rely on, and one sentence for every trouble."""
 
 import asyncio
 import json
@@ -366,7 +366,7 @@ def test_a_failure_is_told_to_the_bot_as_a_line_too(home: Path, call: Call) -> N
 
 
 def test_as_a_process_of_its_own_it_ends_when_its_parent_does(home: Path) -> None:
-    # `init` waits for the run lock's holder? No: it waits for nothing here, so a hanging base is simulated.
+    # A run that would take a minute, in a process whose standard input is held by this one.
     script = (
         "import time\n"
         "from training import pipeline\n"

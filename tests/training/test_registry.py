@@ -2,11 +2,11 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,8 @@ from training.errors import (
     UnknownVersionError,
 )
 from training.registry import SERVED_FILES, Registry
+
+FullDisk = Callable[[int], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -351,17 +353,8 @@ def test_kill_9_at_any_point_leaves_a_registry_in_order(
     assert not list(registry.folder.glob("*.partial"))
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond 20 bytes, which ends a write as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk(tmp_path: Path, registry: Registry, full_disk: None) -> None:
-    with pytest.raises(RegistryUnwritableError, match="Free some disk space"):
+def test_a_full_disk(registry: Registry, full_disk: FullDisk) -> None:
+    with full_disk(20), pytest.raises(RegistryUnwritableError, match="Free some disk space"):
         write(registry, content=b"x" * 100)
     assert registry.versions() == []
     assert names(registry) == set()

@@ -285,7 +285,8 @@ def test_approval_of_each_version_with_its_interval(polls: Polls) -> None:
 
     polls.cast(casting)
     # Wilson, z = 1.96, p = 3/4, n = 4: z² = 3.8416
-    #   middle = 0.75 + 3.8416/8 = 1.2302; half = 1.96 · √((0.1875 + 3.8416/16) / 4) = 1.96 · √0.106900 = 0.640834
+    #   middle = 0.75 + 3.8416/8 = 1.2302
+    #   half = 1.96 · √((0.1875 + 3.8416/16) / 4) = 1.96 · √0.106900 = 0.640834
     #   divided by 1 + 3.8416/4 = 1.9604: 0.3006 … 0.9544
     # p = 0, n = 1: middle = half = 3.8416/2, divided by 4.8416: 0 … 0.7935
     assert polls.checked().approval == [

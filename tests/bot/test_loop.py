@@ -1,0 +1,200 @@
+"""The whole loop, with the bot and the training process as people run them.
+
+Ask, vote, retrain, reload, roll back; once from a compact model and once from what the hub's cache holds of
+`distilbert-base-uncased`.
+"""
+
+import json
+import shutil
+import string
+from pathlib import Path
+
+import pytest
+from app import App, running_app, train
+from people import Json, Person
+from wire import eventually
+
+from bot.sandbox.server import Sandbox
+
+CHANNEL_ID = Sandbox.channel_id
+QUERY = "Nike shoes are very [MASK]"
+VOCABULARY = 30_522
+
+
+async def command(person: Person, text: str) -> Json:
+    """Say something, and return the reply to it."""
+    since = person.mark()
+    message = await person.say(CHANNEL_ID, text)
+    return await person.wait_for_event(
+        "MESSAGE_CREATE",
+        predicate=lambda body: (body.get("message_reference") or {}).get("message_id") == message["id"],
+        since=since,
+    )
+
+
+def top_word(reply: Json) -> str:
+    """The word in bold."""
+    return reply["embeds"][0]["description"].split("**")[1].lower()
+
+
+def version_of(reply: Json) -> str:
+    return reply["embeds"][0]["footer"]["text"].split()[1]
+
+
+async def vote_down(app: App, reply: Json, *voters: Person) -> None:
+    for voter in voters:
+        await voter.react(reply, "👎")
+
+    async def are_counted() -> bool:
+        return app.log().count('"vote.cast"') == len(voters)
+
+    await eventually(are_counted)
+
+
+async def retrain(ada: Person) -> list[Json]:
+    """Start a run and follow its message to the verdict. Returns every state of that message."""
+    message = await command(ada, "!retrain")
+    await ada.wait_for_event(
+        "MESSAGE_UPDATE",
+        predicate=lambda body: body["id"] == message["id"] and bool(body["embeds"]),
+        timeout_s=200,
+    )
+    return [
+        message,
+        *(body for name, body in ada.events if name == "MESSAGE_UPDATE" and body["id"] == message["id"]),
+    ]
+
+
+async def predicted(app: App, **settings: object) -> tuple[str, list[str]]:
+    """The champion's version and its five best words, as the command line says."""
+    code, out, error = await train(app.home, "predict", "--json", "--top", "5", QUERY, **settings)
+    assert code == 0, error
+    answer = json.loads(out)
+    return answer["version"], [candidate["word"] for candidate in answer["masks"][0]]
+
+
+@pytest.fixture(scope="session")
+def compact_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry whose v0001 is a compact DistilBERT after some seconds of training."""
+    import torch
+
+    from training.progress import Silent
+    from training.registry import Registry
+    from training.settings import StarterSettings
+    from training.starter import train_starter
+    from training.versions import write_version
+
+    settings = StarterSettings(
+        sentences=4000, steps=400, layers=1, hidden_size=64, inner_size=128, heads=2, vocabulary=3000
+    )
+    model, _ = train_starter(settings, device=torch.device("cpu"), progress=Silent())
+    registry = Registry(tmp_path_factory.mktemp("compact") / "models")
+    version = write_version(registry, model, kind="starter", base="starter", settings={})
+    registry.set_domain(version)
+    registry.promote(version)
+    return registry.folder
+
+
+async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(compact_models, home / "models")
+    async with running_app(home) as app, app.people("ada", "ben", "cleo") as (ada, ben, cleo):
+        reply = await command(ben, f"!fill {QUERY}")
+        unwanted = top_word(reply)
+        assert version_of(reply) == "v0001"
+        assert unwanted in (await predicted(app))[1]
+        await vote_down(app, reply, ben, cleo)
+
+        states = await retrain(ada)
+        verdict = states[-1]["embeds"][0]
+        assert verdict["title"] == "v0002 was promoted", verdict
+        assert {"name": "Votes", "value": "2 by 2 people", "inline": True} in verdict["fields"]
+        progress = [state["content"] for state in states[:-1]]
+        assert any("▱" in text or "▰" in text for text in progress), progress
+
+        better = await command(ben, f"!fill {QUERY}")  # the same process: no restart
+        assert version_of(better) == "v0002"
+        assert top_word(better) != unwanted
+        version, words = await predicted(app)
+        assert version == "v0002"
+        assert unwanted not in words
+
+        assert (await command(ada, "!rollback"))["content"].startswith("**v0001** answers again.")
+        back = await command(ben, f"!fill {QUERY}")
+        assert (version_of(back), top_word(back)) == ("v0001", unwanted)
+
+        code, out, _ = await train(home, "run", "--trigger", "nightly", "--json")
+        night = json.loads(out)
+        assert (code, night["status"]) == (0, "skipped")
+        assert "paused since the rollback" in night["sentence"]
+        assert (await predicted(app))[0] == "v0001"
+        assert (await command(ada, "!resume"))["content"] == "Nightly promotion goes on."
+        assert await app.stop() == 0
+
+
+def vocabulary() -> list[str]:
+    """30,522 entries in the order of BERT's own: special tokens and [unused…], signs, letters, words, pieces."""
+    from training.corpus.generator import generate
+
+    entries = ["[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    entries += [f"[unused{n}]" for n in range(99, 994)]
+    entries += [*string.punctuation, *string.digits, *string.ascii_lowercase]
+    words = {word for sentence in generate(3000, seed=1) for word in sentence.text.lower().split()}
+    entries += sorted(word for word in words if word.isalpha() and len(word) > 1)
+    entries += [f"##{letter}" for letter in string.ascii_lowercase + string.digits]
+    letters = "bdfgklmnprst"
+    filler = (
+        f"{a}{b}o{c}{d}u{e}"
+        for a in letters
+        for b in "aei"
+        for c in letters
+        for d in letters
+        for e in letters
+    )
+    known = set(entries)
+    while len(entries) < VOCABULARY:
+        if (word := next(filler)) not in known:
+            entries.append(word)
+    return entries
+
+
+@pytest.fixture(scope="session")
+def hub_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HF_HOME with `distilbert-base-uncased` as the hub lays it out: the real vocabulary's size, random weights."""
+    import torch
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import DistilBertConfig, DistilBertForMaskedLM
+
+    hf_home = tmp_path_factory.mktemp("hf_home")
+    repository = hf_home / "hub" / "models--distilbert-base-uncased"
+    revision = "12040accade4e8a0f71eabdb258fecc2e7e948be"
+    snapshot = repository / "snapshots" / revision
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision)
+    (snapshot / "vocab.txt").write_text("\n".join(vocabulary()) + "\n")
+    BertWordPieceTokenizer(str(snapshot / "vocab.txt"), lowercase=True).save(str(snapshot / "tokenizer.json"))
+    (snapshot / "tokenizer_config.json").write_text('{"do_lower_case": true, "model_max_length": 512}')
+    torch.manual_seed(0)
+    config = DistilBertConfig(vocab_size=VOCABULARY, n_layers=2, dim=64, hidden_dim=128, n_heads=2)
+    DistilBertForMaskedLM(config).save_pretrained(snapshot)
+    return hf_home
+
+
+async def test_the_default_base_model_comes_from_the_hubs_cache(hub_cache: Path, tmp_path: Path) -> None:
+    cache = {"HF_HOME": str(hub_cache)}
+    async with (
+        running_app(tmp_path / "home", env=cache) as app,
+        app.people("ada", "ben", "cleo") as (ada, ben, cleo),
+    ):
+        about = await command(ben, "!model")
+        assert about["embeds"][0]["description"] == "The base model distilbert-base-uncased, as it is"
+        reply = await command(ben, f"!fill {QUERY}")
+        await vote_down(app, reply, ben, cleo)
+        verdict = (await retrain(ada))[-1]["embeds"][0]
+        assert verdict["title"] == "v0002 was promoted", verdict
+        better = await command(ben, f"!fill {QUERY}")
+        assert version_of(better) == "v0002"
+        version, words = await predicted(app)
+        assert version == "v0002"
+        assert top_word(reply) not in words

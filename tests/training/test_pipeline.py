@@ -1,0 +1,396 @@
+"""Runs from end to end on tiny models: what they record, and what they leave alone."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ballots import QUERY, ask, minutes, vote
+from filelock import FileLock
+from versions import write as write_small
+
+from storage import runs
+from storage.database import Database
+from storage.runs import Run
+from training import evaluate, judging, night, pipeline
+from training.errors import (
+    BaseModelError,
+    NoChampionError,
+    RegistryUnwritableError,
+    RunEndedError,
+    RunInProgressError,
+)
+from training.fill_model import FillModel
+from training.outcome import Outcome
+from training.pipeline import run_domain, run_init, run_night
+from training.progress import Silent
+from training.registry import Registry
+from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
+
+NIGHT = NightSettings(
+    learning_rate=1e-3, min_steps=20, max_steps=20, batch_examples=4, replay_examples=2, anchor_examples=2
+)
+STARTER = StarterSettings(
+    sentences=300, vocabulary=300, layers=1, hidden_size=16, inner_size=16, heads=2, steps=3, batch_examples=4
+)
+
+
+class Home:
+    """A FILLBOT_HOME, its registry and its database."""
+
+    def __init__(self, folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(folder)  # no .env in sight
+        for name in ("DISCORD_TOKEN", "FILLBOT_MIN_JUDGEMENTS", "FILLBOT_MIN_VOTERS", "FILLBOT_DATABASE_URL"):
+            monkeypatch.delenv(name, raising=False)
+        self.settings = Settings(home=folder / "home", base_model=str(base), device="cpu")
+        self.registry = Registry(self.settings.models_dir)
+
+    def with_database(self, work: Callable[[Database], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            database = await Database.open(self.settings.url)
+            result = await work(database)
+            await database.close()
+            return result
+
+        return asyncio.run(run())
+
+    def latest(self) -> Run:
+        run = self.with_database(runs.latest)
+        assert isinstance(run, Run)
+        return run
+
+    def reject_the_best_word(self, *, voters: int = 1, query: str = QUERY) -> str:
+        """Vote the champion's best word down. Returns it."""
+        champion = self.registry.champion()
+        assert champion is not None
+        words = [
+            (c.word, c.score) for c in FillModel(self.registry.path(champion)).fill([query], top=5)[0][0]
+        ]
+
+        async def work(database: Database) -> None:
+            prediction_id = await ask(database, query, words=words)
+            for voter in range(voters):
+                await vote(database, prediction_id, words[0][0], -1, by=voter)
+
+        self.with_database(work)
+        return words[0][0]
+
+
+def small_suites(folder: Path) -> Path:
+    """The first lines of each suite that ships with the project: the tiny model knows few words anyway."""
+    folder.mkdir()
+    for path in evaluate.SUITES.iterdir():
+        lines = path.read_text(encoding="utf-8").splitlines()[:6]
+        (folder / path.name).write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setattr(judging, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
+    monkeypatch.setattr(night, "REPLAY_SENTENCES", 200)
+    monkeypatch.setattr(night, "ANCHOR_SENTENCES", 100)
+    monkeypatch.setattr(judging.evaluate, "SUITES", small_suites(tmp_path / "suites"))
+    return Home(tmp_path, distilbert_folder, monkeypatch)
+
+
+@pytest.fixture
+def started(home: Home) -> Home:
+    """With a first version."""
+    run_init(home.settings, Silent())
+    return home
+
+
+def night_of(home: Home, *, trigger: str = "retrain", **changed: Any) -> Outcome:
+    return run_night(home.settings, Silent(), trigger=trigger, **{"night": NIGHT, **changed})
+
+
+def test_the_first_start_exports_the_base(home: Home) -> None:
+    outcome = run_init(home.settings, Silent())
+    assert (outcome.status, outcome.version) == ("done", "v0001")
+    assert (home.registry.champion(), home.registry.domain()) == ("v0001", "v0001")
+    found = home.registry.card("v0001")
+    assert (found.kind, found.base) == ("base", home.settings.base_model)
+    assert {"model.safetensors", "config.json", "tokenizer.json", "model.onnx", "vocabulary.json"} <= set(
+        found.files
+    )
+    assert {"torch", "transformers", "onnxruntime", "uptrain", "python"} <= set(found.libraries)
+    home.registry.verify("v0001")
+
+
+def test_a_second_start_makes_nothing_new(started: Home) -> None:
+    assert run_init(started.settings, Silent()).version == "v0001"
+    assert started.registry.versions() == ["v0001"]
+
+
+def test_a_champion_that_is_gone_is_replaced_by_the_base(started: Home) -> None:
+    (started.registry.folder / "v0001").rename(started.registry.folder / "elsewhere")
+    assert run_init(started.settings, Silent()).version == "v0002"
+    assert (started.registry.champion(), started.registry.domain()) == ("v0002", "v0002")
+
+
+def test_without_a_base_the_starter_is_trained(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = home.settings.model_copy(update={"base_model": "distilbert-base-uncased"})
+    monkeypatch.setattr("training.bases.find_base", lambda _name: None)
+    assert run_init(settings, Silent(), starter=STARTER).version == "v0001"
+    found = home.registry.card("v0001")
+    assert (found.kind, found.base, found.settings["steps"]) == ("starter", "starter", 3)
+    assert len(found.metrics["loss"]) == 1
+    (mask,) = FillModel(home.registry.path("v0001")).fill([QUERY], top=5)[0]
+    assert len(mask) == 5
+
+
+def test_the_starter_is_the_same_every_time(home: Home) -> None:
+    from training import model
+    from training.starter import train_starter
+
+    first, second = (
+        train_starter(STARTER, device=model.pick_device("cpu"), progress=Silent()) for _ in range(2)
+    )
+    assert first[1] == second[1]
+    assert first[0].tokenizer.to_str() == second[0].tokenizer.to_str()
+    for name, weight in first[0].state_dict().items():
+        assert weight.equal(second[0].state_dict()[name])
+
+
+def test_a_base_that_cannot_be_loaded_leaves_no_version(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    settings = home.settings.model_copy(update={"base_model": str(tmp_path / "empty")})
+    with pytest.raises(BaseModelError, match=r"no \.safetensors"):
+        run_init(settings, Silent())
+    assert (home.registry.versions(), home.registry.champion()) == ([], None)
+
+
+@pytest.mark.parametrize("most", [100, 20_000, 90_000])  # config.json, then the weights, then the graph
+def test_a_full_disk_leaves_no_version(
+    home: Home, most: int, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    home.settings.home.mkdir()
+    with full_disk(most), pytest.raises(RegistryUnwritableError, match="Free some disk space"):
+        run_init(home.settings, Silent())
+    assert (home.registry.versions(), home.registry.champion()) == ([], None)
+    assert list(home.registry.folder.iterdir()) == []
+    assert run_init(home.settings, Silent()).version == "v0001"  # once there is room
+
+
+def test_a_night_needs_a_first_version(home: Home) -> None:
+    with pytest.raises(NoChampionError):
+        night_of(home)
+
+
+def test_a_night_without_votes_is_skipped_with_the_reason(started: Home) -> None:
+    outcome = night_of(started)
+    assert outcome.status == "skipped"
+    assert "There are 0 judged words from 0 votes; a run needs 1" in outcome.sentence
+    run = started.latest()
+    assert (run.trigger, run.status, run.champion, run.challenger) == ("retrain", "skipped", "v0001", None)
+    assert run.verdict == {"reasons": [outcome.sentence]}
+    assert started.registry.versions() == ["v0001"]
+
+
+def test_on_discord_a_night_needs_more_votes(started: Home) -> None:
+    started.reject_the_best_word(voters=1)
+    settings = started.settings.model_copy(update={"min_voters": 2})
+    outcome = run_night(settings, Silent(), trigger="nightly", night=NIGHT)
+    assert outcome.status == "skipped"
+    assert "2 or more people" in outcome.sentence
+
+
+def test_a_night_learns_judges_and_records(started: Home) -> None:
+    rejected = started.reject_the_best_word(voters=3)
+    outcome = night_of(started, as_of=minutes(60))
+    assert outcome.status in ("promoted", "rejected")  # a tiny random model may fail a suite
+    assert outcome.version == "v0002"
+    assert started.registry.champion() == ("v0002" if outcome.status == "promoted" else "v0001")
+    words = [c.word for c in FillModel(started.registry.path("v0002")).fill([QUERY], top=5)[0][0]]
+    assert rejected not in words
+
+    run = started.latest()
+    assert (run.status, run.as_of, run.champion) == (outcome.status, minutes(60), "v0001")
+    assert run.verdict == json.loads(json.dumps(outcome.verdict))
+    assert run.report is not None
+    assert (run.report["votes"], run.report["voters"], run.report["judgements"]) == (3, 3, 1)
+    found = started.registry.card("v0002")
+    assert (found.kind, found.parent, found.champion, found.run_id) == ("night", "v0001", "v0001", run.id)
+    assert (found.retraining_set_hash, found.as_of) == (run.retraining_set_hash, minutes(60))
+    assert found.verdict == run.verdict
+    kept = started.settings.home / "runs" / f"{run.id:05d}" / "retraining_set.jsonl"
+    assert json.loads(kept.read_text())["unwanted"] == [rejected]
+
+
+def promoting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the gate say yes, whatever the tiny model does."""
+    decide = judging.gate.decide
+
+    def yes(**arguments: Any) -> Any:
+        verdict = decide(**arguments)
+        return type(verdict)(True, verdict.reasons)
+
+    monkeypatch.setattr(judging.gate, "decide", yes)
+
+
+def test_what_passes_the_gate_serves(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    promoting(monkeypatch)
+    started.reject_the_best_word()
+    outcome = night_of(started, trigger="nightly")
+    assert (outcome.status, outcome.sentence) == ("promoted", "v0002 is the new champion.")
+    assert (started.registry.champion(), started.registry.domain()) == ("v0002", "v0001")
+    run = started.latest()
+    assert (run.status, run.challenger) == ("promoted", "v0002")
+
+
+@pytest.mark.parametrize("damage", ["garbage", None])
+def test_a_later_champion_is_what_a_challenger_must_beat(
+    started: Home, monkeypatch: pytest.MonkeyPatch, damage: str | None
+) -> None:
+    promoting(monkeypatch)
+    rejected = started.reject_the_best_word()
+    night_of(started)
+    if damage:  # then the domain model stands in, so that this very night mends it
+        (started.registry.path("v0002") / "model.onnx").write_text(damage)
+    outcome = night_of(started)
+    assert outcome.version == "v0003"
+    (change,) = outcome.report["changes"]
+    assert (rejected in change["before"]) == (damage is not None)
+
+
+def test_the_same_votes_give_the_same_model(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    started.reject_the_best_word()
+    for _ in range(2):
+        night_of(started, as_of=minutes(60))
+    first, second = (started.registry.card(version).files["model.onnx"] for version in ("v0002", "v0003"))
+    assert first == second
+
+
+def test_a_run_that_was_ended_from_outside_does_not_promote(
+    started: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoting(monkeypatch)
+    started.reject_the_best_word()
+    commit = Registry.commit
+
+    def ended(self: Registry, *arguments: Any) -> None:
+        commit(self, *arguments)
+        with sqlite3.connect(started.settings.home / "fillbot.db") as connection:  # the bot, meanwhile
+            connection.execute("UPDATE runs SET status = 'failed'")
+        connection.close()
+
+    monkeypatch.setattr(Registry, "commit", ended)
+    with pytest.raises(RunEndedError):
+        night_of(started)
+    assert started.registry.champion() == "v0001"
+    assert started.latest().status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RegistryUnwritableError(Path("models"), "No space left on device"), "No space left on device"),
+        (KeyError("surprise"), "KeyError: 'surprise'"),
+        (KeyboardInterrupt(), "it was stopped"),
+    ],
+)
+def test_a_run_that_breaks_is_recorded_as_failed(
+    started: Home, monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: str
+) -> None:
+    def breaks(*_: Any, **__: Any) -> Outcome:
+        raise error
+
+    monkeypatch.setattr(night.Night, "learn", breaks)
+    with pytest.raises(type(error)):
+        night_of(started)
+    run = started.latest()
+    assert run.status == "failed"
+    assert run.finished_at is not None
+    assert run.verdict is not None
+    assert reason in run.verdict["reasons"][0]
+    with pipeline.run_lock(started.settings):  # and the next may begin
+        pass
+
+
+def test_two_runs_at_once_are_refused(started: Home) -> None:
+    lock = FileLock(started.settings.home / "run.lock")
+    with lock:
+        for begin in (
+            lambda: night_of(started),
+            lambda: run_init(started.settings, Silent()),
+            lambda: run_domain(started.settings, Silent(), trigger="domain"),
+        ):
+            with pytest.raises(RunInProgressError):
+                begin()
+
+
+def test_what_a_killed_run_left_open_is_settled_by_the_next(started: Home) -> None:
+    async def leave(database: Database) -> int:
+        return await runs.open_run(database, "nightly", started_at=minutes(0), champion="v0001")
+
+    stale = started.with_database(leave)
+    night_of(started)
+    run = started.with_database(lambda database: runs.get_run(database, stale))
+    assert run.status == "failed"
+
+
+def test_nightly_promotion_is_paused_after_a_rollback_until_there_are_new_votes(
+    started: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoting(monkeypatch)
+    started.reject_the_best_word()
+
+    async def roll_back(database: Database) -> None:
+        run_id = await runs.open_run(database, "rollback", started_at=minutes(1), champion="v0002")
+        await runs.finish_run(database, run_id, "done", finished_at=minutes(1))
+
+    started.with_database(roll_back)
+    outcome = night_of(started, trigger="nightly")
+    assert outcome.status == "skipped"
+    assert "paused since the rollback of 2026-03-01 12:01 UTC: 0 of 1 new votes" in outcome.sentence
+    assert night_of(started, trigger="retrain").status == "promoted"  # an admin may
+
+
+def domain_of(home: Home) -> Outcome:
+    settings = DomainSettings(sentences=100, batch_examples=16, epochs=0.2)
+    return run_domain(home.settings, Silent(), trigger="domain", domain=settings)
+
+
+def test_a_domain_model_becomes_where_nights_start_from(started: Home) -> None:
+    outcome = domain_of(started)
+    assert (outcome.status, outcome.version) == ("promoted", "v0002")
+    assert (started.registry.domain(), started.registry.champion()) == ("v0002", "v0002")
+    found = started.registry.card("v0002")
+    assert (found.kind, found.champion, found.settings["sentences"]) == ("domain", "v0001", 100)
+    run = started.latest()
+    assert (run.trigger, run.status, run.challenger) == ("domain", "promoted", "v0002")
+
+
+def test_a_domain_model_leaves_a_champion_that_learnt_from_votes(started: Home) -> None:
+    write_small(started.registry, kind="night")
+    started.registry.promote("v0002")
+    assert domain_of(started).version == "v0003"
+    assert (started.registry.domain(), started.registry.champion()) == ("v0003", "v0002")
+
+
+def test_a_domain_model_replaces_a_damaged_champion(started: Home) -> None:
+    write_small(started.registry, kind="night")
+    started.registry.promote("v0002")
+    (started.registry.path("v0002") / "card.json").write_text("garbage")
+    domain_of(started)
+    assert started.registry.champion() == "v0003"
+
+
+def test_there_is_no_domain_model_without_a_base(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.domain.find_base", lambda _name: None)
+    with pytest.raises(BaseModelError):
+        domain_of(started)
+    assert started.latest().status == "failed"
+
+
+def test_old_versions_are_pruned_after_a_run(started: Home) -> None:
+    settings = started.settings.model_copy(update={"keep_versions": 1})
+    for _ in range(3):
+        write_small(started.registry)
+    run_night(settings, Silent(), trigger="retrain", night=NIGHT)
+    assert started.registry.versions() == ["v0001", "v0004"]
