@@ -68,7 +68,7 @@ def imports_at_once(module: str) -> frozenset[str]:
 
 
 def reached_from(module: str) -> set[str]:
-    """Every module, ours or not, that importing this one imports by way of ours; packages on the way included."""
+    """Every module that importing this one imports by way of ours, packages on the way included."""
     reached: set[str] = set()
     waiting = [module]
     while waiting:

@@ -64,8 +64,8 @@ def of_queries(queries: Sequence[Encoded], pad: int) -> Batch:
 class CorpusBatches:
     """Batches of texts with whole words hidden, for ever, reshuffled each pass. Deterministic in the seed.
 
-    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token, 10 % stay (BERT, Devlin et al. 1810.04805).
-    Texts of similar length share a batch, so that little is padded.
+    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token, 10 % stay (BERT, Devlin et al.
+    1810.04805). Texts of similar length share a batch, so that little is padded.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Domain model + retraining set → challenger.
 
-Each step mixes three batches: voted queries, drawn to what the votes ask for (`tilted_target`); replayed corpus text
-held to the domain model by KL; and anchors, complaint and negation sentences, held likewise, so that the model does
-not become blindly positive.
+Each step mixes three batches: voted queries, drawn to what the votes ask for (`tilted_target`); replayed
+corpus text held to the domain model by KL; and anchors, complaint and negation sentences, held likewise,
+so that the model does not become blindly positive.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Metrics of champion, challenger and domain model → `Verdict`. Pure (ML.md section c6).
+"""Metrics of champion, challenger and domain model → `Verdict`. Pure.
 
 A challenger is promoted when it learnt what the votes ask for, measured against the champion on the voted
 queries, and harms nothing, measured against the domain model: limits against the last champion would add up

@@ -29,9 +29,10 @@ def tilted_target(
     """The reference's log-probabilities with the judged words moved, renormalised: what the votes ask for.
 
     An unwanted word falls to a quarter of its probability, and below the 16th best word; a wanted word rises
-    fourfold, at least to the fourth place and at most to the best word's. All other words keep their odds among each
-    other, so nothing unrelated rises in the place of a rejected word. The closed form of a KL-regularised reward
-    (ML.md section c1: p* ∝ p_ref · exp(r)), with a floor and a ceiling by rank.
+    fourfold, at least to the fourth place and at most to the best word's. All other words keep their odds
+    among each other, so nothing unrelated rises in the place of a rejected word. The closed form of a
+    KL-regularised reward (Rafailov et al. 2305.18290, section 4: p* ∝ p_ref · exp(r)), with a floor and a
+    ceiling by rank.
 
     Args:
         reference: (masks, vocabulary) logits of the model to start from.
@@ -54,10 +55,11 @@ def tilted_target(
 def votes_loss(
     logits: Tensor, target: Tensor, rows: Tensor, words: Tensor, signs: Tensor, weights: Tensor
 ) -> Tensor:
-    """KL(target ‖ model) over whole distributions, plus how far each judged word is short of its target, in nats.
+    """KL(target ‖ model), plus how far each judged word is short of its target, in nats.
 
-    The second part is a hinge: its gradient does not fade while a word of small probability is still among the
-    best, and is zero once the word is where it should be. Both parts have their minimum at the target.
+    The second part is a hinge: its gradient does not fade while a word of small probability is still
+    among the best, and is zero once the word is where it should be. Both parts have their minimum at the
+    target.
 
     Args:
         logits: (masks, vocabulary).

@@ -24,8 +24,9 @@ from training.uptrain_checks import ChecksReport, run_checks
 from training.versions import card_of, denied_words, write_files
 
 ANCHOR_REASONS = ("complaint", "negation", "contrast", "comparison", "size", "price")
-# Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al. 2109.01903), tried in
-# turn: harm falls faster than what was learnt, so a smaller step may pass where the whole one harms.
+# Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al. 2109.01903),
+# tried in turn: harm falls faster than what was learnt, so a smaller step may pass where the whole one
+# harms.
 STEP_SHARES = (1.0, 0.75, 0.5)
 # Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al.
 # 2109.01903), tried in turn: harm falls faster than what was learnt, so a smaller step may pass.
@@ -87,7 +88,7 @@ class Night:
         if chosen.judgements < needed:
             return (
                 f"There are {chosen.judgements} judged words from {checks.votes} votes; a run needs {needed} "
-                f"(a word is judged when {self._settings.needed_voters} or more people voted on it and they agree)."
+                f"(a word is judged when {self._settings.needed_voters} or more people voted and agree)."
             )
         if not is_nightly:
             return None
@@ -98,8 +99,8 @@ class Night:
         if fresh >= needed:
             return None
         return (
-            f"Nightly promotion is paused since the rollback of {paused:%Y-%m-%d %H:%M} UTC: {fresh} of {needed} new "
-            "votes since. An admin can end the pause with `!resume`."
+            f"Nightly promotion is paused since the rollback of {paused:%Y-%m-%d %H:%M} UTC: {fresh} of "
+            f"{needed} new votes since. An admin can end the pause with `!resume`."
         )
 
     def _train_and_judge(
@@ -154,7 +155,7 @@ class Night:
         return self._settle(draft.version, verdict, report, may_promote)
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
-        """The champion; the domain model in its place when it is damaged, so that the next night mends that."""
+        """The champion; where it is damaged the domain model, so that the next night mends that."""
         try:
             self._registry.verify(champion, only=SERVED_FILES)
             return FillModel(self._registry.path(champion))

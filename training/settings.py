@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     )
     base_model: str = Field(
         default=DEFAULT_BASE_MODEL,
-        description="The masked language model to start from: a folder, or a name on the hub (BERT or DistilBERT).",
+        description="The masked language model to start from: a folder, or a BERT or DistilBERT on the hub.",
     )
     data_dir: Path | None = Field(
         default=None,
@@ -96,7 +96,7 @@ class _Frozen(BaseModel):
 
 
 class NightSettings(_Frozen):
-    """Fine-tuning on judgements (ML.md sections a and c4). Recorded in every card."""
+    """Fine-tuning on judgements. Recorded in every card."""
 
     seed: int = Field(default=0, description="Seed of batches, replay and dropout.")
     learning_rate: float = Field(default=7e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")

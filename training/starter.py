@@ -1,4 +1,4 @@
-"""The starter: a compact DistilBERT with a vocabulary of its own, trained from scratch on generated sentences.
+"""The starter: a compact DistilBERT with a vocabulary of its own, trained from scratch on generated text.
 
 For machines where no base model can be had. It takes the same code paths as the real thing.
 """
@@ -60,8 +60,8 @@ def train_starter(
 def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
     """A lower-casing WordPiece tokenizer for these texts; compounds such as `good-looking` are single tokens.
 
-    Every word that stands twice is a token; characters, and the commonest beginnings and ends of words, spell the
-    rest. Counted here, since the library's own trainer breaks ties differently each time.
+    Every word that stands twice is a token; characters, and the commonest beginnings and ends of words,
+    spell the rest. Counted here, since the library's own trainer breaks ties differently each time.
 
     Args:
         texts: what it should read well.
@@ -98,9 +98,9 @@ def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
 def _blank(settings: StarterSettings, vocabulary: int) -> torch.nn.Module:
     """A model with nothing learnt yet.
 
-    Two things let attention find its way in hundreds of steps instead of thousands: weights spread for the small
-    width (BERT's 0.02 is for 768), and positions that begin as sinusoids (Vaswani et al. 1706.03762, section 3.5),
-    so that neighbours look alike from the start.
+    Two things let attention find its way in hundreds of steps instead of thousands: weights spread for
+    the small width (BERT's 0.02 is for 768), and positions that begin as sinusoids (Vaswani et al.
+    1706.03762, section 3.5), so that neighbours look alike from the start.
     """
     from transformers import DistilBertConfig, DistilBertForMaskedLM
 

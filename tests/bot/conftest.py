@@ -13,6 +13,9 @@ from wire import Pretend, Wire, wired
 
 from bot import child
 
+# Read when torch is imported: with tiny models one thread is as fast, and weights are the same everywhere.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 # What a developer has set must not reach the settings of a test.
 for name in [name for name in os.environ if name.upper().startswith(("FILLBOT_", "DISCORD_TOKEN"))]:
     del os.environ[name]

@@ -96,7 +96,8 @@ def inspect(path: Path) -> CsvFile:
     Raises:
         CsvError: It is empty, binary, or not text of its encoding.
     """
-    encoding, notes = _encoding_by_first_bytes(path), []
+    encoding = _encoding_by_first_bytes(path)
+    notes: list[str] = []
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder(encoding)()
     bad_byte: int | None = None
@@ -230,7 +231,8 @@ def _header(path: Path, encoding: str) -> tuple[str, tuple[str, ...]]:
         cells = _next_row(csv.reader(lines, delimiter=delimiter), lines)
     assert cells is not None
     columns = (cell.translate(WINDOWS) if encoding == "latin-1" else cell for cell in cells)
-    return delimiter, tuple(column.strip().strip("\ufeff") for column in columns)
+    # A file with a byte order mark and a byte that is not UTF-8 is read as Windows-1252, mark included.
+    return delimiter, tuple(column.removeprefix("ï»¿").strip(' "\t\ufeff') for column in columns)
 
 
 def _encoding_by_first_bytes(path: Path) -> str:
@@ -246,9 +248,10 @@ def _encoding_by_first_bytes(path: Path) -> str:
         if sample.startswith(mark):
             return encoding
     half = max(1, len(sample) // 2)
-    if sample[1::2].count(0) / half > UTF_16_NUL_SHARE:
-        return "utf-16-le"
-    return "utf-16-be" if sample[::2].count(0) / half > UTF_16_NUL_SHARE else "utf-8"
+    even, odd = (sample[start::2].count(0) / half > UTF_16_NUL_SHARE for start in (0, 1))
+    if even and odd:
+        raise NotACsvError(path, "filled with NUL bytes")
+    return "utf-16-le" if odd else "utf-16-be" if even else "utf-8"
 
 
 def _first_bad_byte(
@@ -264,7 +267,8 @@ def _first_bad_byte(
 
 
 def _open_text(path: Path, encoding: str) -> TextIO:
-    return path.open(encoding=encoding, newline="")
+    # `inspect` has seen every byte; what is not text now was changed since, and its sentence is dropped.
+    return path.open(encoding=encoding, errors="replace", newline="")
 
 
 def _opened(path: Path, open_: Callable[[], _T]) -> _T:

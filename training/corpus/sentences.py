@@ -1,0 +1,120 @@
+"""Text → sentences: where they end, whether they are fit for the corpus. Rules for English, no model; pure."""
+
+import re
+
+MIN_WORDS = 2
+MAX_WORDS = 80
+MAX_CHARS = 600
+
+# Reasons for which a sentence is dropped.
+UNREADABLE = "sentences with unreadable characters"
+NO_LETTERS = "sentences without letters"
+PRIVATE = "sentences with an address, a link or a long number"
+SHORT = f"sentences of fewer than {MIN_WORDS} words"
+LONG = f"sentences of more than {MAX_WORDS} words or {MAX_CHARS} characters"
+
+# Abbreviations after which no sentence ends; those that end none before a number; those that end none
+# before a small letter. After an acronym ("U.S.") and an initial ("R.") a sentence begins only with a
+# usual first word.
+NEVER_LAST = frozenset("mr mrs ms dr prof st mt vs approx e.g i.e eg ie fig vol gen capt sgt feat ca".split())
+NOT_BEFORE_NUMBERS = frozenset(
+    "no nr nos p pp art est jan feb mar apr jun jul aug sep sept oct nov dec".split()
+)
+NOT_BEFORE_SMALL = frozenset(
+    "inc ltd co corp jr sr etc oz lb lbs in ft yd cm mm kg min max incl excl dept a.m p.m usd tel".split()
+)
+FIRST_WORDS = frozenset(
+    "the this that these those it its it's they their there we our you your he she his her i i'm i've my a an "
+    "and but so if when while after before in on at for from with as not no now then also just very great good "
+    "nike what why how who".split()
+)
+NAMES_WITH_PERIODS = frozenset({"fly.by"})  # "Nike Fly.By Mid"
+DOMAINS = frozenset({"com", "net", "org", "io", "co"})
+
+_END = re.compile(r"(?P<marks>[.!?…]+)(?P<closers>[\"'”’)\]»]*)(?P<gap>\s*)(?=\S)")
+_OPENERS = "\"'“‘([«"
+_FUSED_START = re.compile(r"[\"“(]?(?:[A-Z][a-z'’]|[AI]\s)")
+_ACRONYM = re.compile(r"(?:\w\.)+\w")
+_WORD = re.compile(r"\w*[^\W\d_]\w*(?:['’-]\w+)*")
+_LETTER = re.compile(r"[^\W\d_]")
+_PRIVATE = re.compile(
+    r"https?://|www\.|[\w.+-]+@[\w-]|(?<!\w)@\w{2,}"
+    r"|(?<!\w)\+?\(?\d(?:[\s().\-/]{0,2}\d){6,}(?!\w)|\d{5,}"  # phone numbers; order and account numbers
+)
+
+
+def split(text: str) -> list[str]:
+    """Split a block of clean text into sentences; punctuation stays with the sentence that it ends."""
+    found, start = [], 0
+    for match in _END.finditer(text):
+        if _is_end(text, start, match):
+            found.append(text[start : match.end("closers")].strip())
+            start = match.end()
+    return [*found, text[start:].strip()] if text[start:].strip() else found
+
+
+def with_period(sentence: str) -> str:
+    """The sentence, with a period if it ends in a word, a number or a bracket."""
+    core = sentence.rstrip("\"'”’)]» ")
+    return f"{sentence}." if core and (core[-1].isalnum() or core[-1] in "%°+®™") else sentence
+
+
+def fault(sentence: str) -> str | None:
+    """Why the sentence is not fit for the corpus; None if it is."""
+    if "\ufffd" in sentence:
+        return UNREADABLE
+    if not _LETTER.search(sentence):
+        return NO_LETTERS
+    if _PRIVATE.search(sentence):
+        return PRIVATE
+    words = len(_WORD.findall(sentence))
+    if words < MIN_WORDS:
+        return SHORT
+    return LONG if words > MAX_WORDS or len(sentence) > MAX_CHARS else None
+
+
+def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
+    """Whether the marks end the sentence that began at `start`."""
+    marks, closers, after = match["marks"], match["closers"], text[match.end() :]
+    before = text[start : match.start()].split()
+    word = before[-1].lstrip(_OPENERS) if before else ""
+    if not match["gap"]:
+        return _is_end_without_space(text, match, word)
+    opening = after.lstrip(_OPENERS)[:1]
+    if "!" in marks or "?" in marks:
+        return not (closers and opening.islower())  # "Really?" she asked
+    if len(marks) > 1 or marks == "…":
+        return not opening.islower()
+    return _is_period(word, alone=len(before) == 1, after=after, opening=opening)
+
+
+def _is_period(word: str, *, alone: bool, after: str, opening: str) -> bool:
+    """Whether a single period followed by a space ends a sentence."""
+    lower = word.lower()
+    first = after.split(maxsplit=1)[0].strip(_OPENERS + ".,!?:;)").lower().replace("’", "'")
+    if lower in NEVER_LAST or (alone and word.isdigit()):  # "1. Open the box."
+        return False
+    if lower in NOT_BEFORE_NUMBERS and opening.isdigit():
+        return False
+    if opening.islower() and (lower in NOT_BEFORE_SMALL or _ACRONYM.fullmatch(lower) or len(lower) == 1):
+        return lower == "i"
+    if lower not in NOT_BEFORE_SMALL and (_ACRONYM.fullmatch(word) or (len(word) == 1 and word.isupper())):
+        return word == "I" or first in FIRST_WORDS
+    return True
+
+
+def _is_end_without_space(text: str, match: re.Match[str], word: str) -> bool:
+    """Whether marks with no space after them end a sentence, as in "too small.Very comfortable"."""
+    after = text[match.end() :]
+    token = text[text.rfind(" ", 0, match.start()) + 1 :].split(maxsplit=1)[0]
+    if "://" in token or token.lower().startswith("www.") or not word:
+        return False
+    if "!" in match["marks"] or "?" in match["marks"]:
+        return after[0].isalpha()
+    if match["marks"] == ".":
+        last, tail = word[-1], re.split(r"\W", after, maxsplit=1)[0].lower()
+        if tail in DOMAINS or f"{word}.{tail}".lower() in NAMES_WITH_PERIODS:
+            return False
+        if not (last.islower() or last.isdigit() or last in ")%'’" or (len(word) > 1 and word.isupper())):
+            return False
+    return _FUSED_START.match(after) is not None
