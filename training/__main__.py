@@ -160,11 +160,14 @@ def _rollback(options: argparse.Namespace, settings: Settings) -> int:
     from training.records import Records, now
 
     registry = Registry(settings.models_dir)
+    before = registry.champion()
     with Records(settings.url) as records:
         version = records.run(
             lambda database: promotion.roll_back(registry, database, options.version, now=now())
         )
     sentence = f"{version} serves now; nightly promotion is paused until there are new votes or a `!resume`."
+    if version == before:
+        sentence = f"{version} serves already; nothing was changed."
     return _finish(options, Outcome("done", sentence, version))
 
 

@@ -7,7 +7,6 @@ TrainingError
 │   ├── CorruptVersionError   a version whose files are not what its card says
 │   ├── NoChampionError       nothing serves yet
 │   ├── NoEarlierVersionError nothing to roll back to
-│   ├── AlreadyServesError    a rollback to the version that serves
 │   └── RegistryUnwritableError the models folder cannot be written
 ├── RunInProgressError        another run holds the lock
 ├── RunEndedError             somebody ended the run from outside
@@ -81,14 +80,6 @@ class NoEarlierVersionError(RegistryError):
         super().__init__(
             f"There is no earlier version to roll back to from {champion}. Name one: see `!versions`."
         )
-
-
-class AlreadyServesError(RegistryError):
-    """A rollback to the version that serves."""
-
-    def __init__(self, version: str) -> None:
-        """Build the sentence from the version."""
-        super().__init__(f"{version} serves already. Name another version: see `!versions`.")
 
 
 class RegistryUnwritableError(RegistryError):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from storage import runs
 from storage.database import Database
-from training.errors import AlreadyServesError, NoChampionError, RegistryError
+from training.errors import NoChampionError, RegistryError
 from training.registry import SERVED_FILES, Registry
 
 
@@ -26,15 +26,17 @@ async def roll_back(
 ) -> str:
     """Point the champion at an earlier version (the one before it when None). Returns the version.
 
-    The retraining set of the version left behind is not promoted by itself again; nightly promotion pauses.
+    The retraining set of the version left behind is not promoted by itself again; nightly promotion pauses. A
+    rollback to the champion leaves nothing behind: it only makes sure that the version is whole.
 
     Raises:
-        RegistryError: nothing to roll back to, no such version, it serves already, or it is damaged.
+        RegistryError: nothing to roll back to, no such version, or it is damaged.
         RegistryUnwritableError: the folder cannot be written.
     """
     version = version or registry.previous()
-    if version == registry.champion():  # it would forbid the very votes that this version learnt from
-        raise AlreadyServesError(version)
+    if version == registry.champion():  # nothing to leave: no votes to forbid, nothing to pause
+        registry.verify(version, only=SERVED_FILES)
+        return version
     return await _move(registry, database, version, trigger="rollback", now=now)
 
 

@@ -326,6 +326,13 @@ def test_rollback_and_promote_move_the_champion_and_are_recorded(
     assert recorded(home) == [("rollback", "done", "v0001"), ("promote", "done", "v0002")]
 
 
+def test_a_rollback_to_the_champion_is_said_to_change_nothing(
+    registry: Registry, call: Call, home: Path
+) -> None:
+    assert call("rollback", "v0002")[:2] == (0, "v0002 serves already; nothing was changed.\n")
+    assert recorded(home) == []
+
+
 def test_nothing_to_roll_back_to(registry: Registry, call: Call) -> None:
     call("rollback")
     assert "no earlier version" in refused(call("rollback"))

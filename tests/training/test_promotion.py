@@ -11,7 +11,6 @@ from storage.database import Database
 from storage.runs import Run
 from training import promotion
 from training.errors import (
-    AlreadyServesError,
     CorruptVersionError,
     NoChampionError,
     NoEarlierVersionError,
@@ -60,9 +59,11 @@ async def test_a_rollback_to_a_named_version(registry: Registry, database: Datab
 async def test_a_rollback_to_the_champion_changes_and_forbids_nothing(
     registry: Registry, database: Database
 ) -> None:
-    with pytest.raises(AlreadyServesError, match="v0003 serves already"):
-        await promotion.roll_back(registry, database, "v0003", now=NOON)
+    assert await promotion.roll_back(registry, database, "v0003", now=NOON) == "v0003"
     assert await runs.latest(database) is None
+    (registry.path("v0003") / "model.onnx").write_bytes(b"flipped")
+    with pytest.raises(CorruptVersionError):
+        await promotion.roll_back(registry, database, "v0003", now=NOON)
 
 
 async def test_a_promotion_by_hand_ends_the_pause(registry: Registry, database: Database) -> None:

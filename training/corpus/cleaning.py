@@ -13,17 +13,77 @@ from html.parser import HTMLParser
 ROUNDS = 2  # text that was wrongly decoded or escaped twice is seen now and then, three times is not
 # Ends of blocks; every other tag (b, span, a, …) may stand within a word.
 BLOCK_TAGS = frozenset(
-    "address article aside blockquote br caption center dd details div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hr li main nav ol option p pre section select summary table tbody td tfoot "
-    "th thead title tr ul".split()
+    {
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "br",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+    }
+    | {
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+    }
+    | {
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "option",
+        "p",
+        "pre",
+        "section",
+        "select",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+    }
+    | {"tfoot", "th", "thead", "title", "tr", "ul"}
 )
-BOLD_TAGS = frozenset("b strong th title h1 h2 h3 h4 h5 h6".split())
-ITEM_TAGS = frozenset("li dd dt td option".split())
+INLINE_TAGS = frozenset(
+    {
+        "a",
+        "abbr",
+        "button",
+        "em",
+        "font",
+        "i",
+        "img",
+        "input",
+        "label",
+        "mark",
+        "small",
+        "span",
+        "sub",
+        "sup",
+        "u",
+    }
+)
+BOLD_TAGS = frozenset({"b", "strong", "th", "title", "h1", "h2", "h3", "h4", "h5", "h6"})
+ITEM_TAGS = frozenset({"li", "dd", "dt", "td", "option"})
 HIDDEN_TAGS = frozenset({"script", "style", "template", "noscript"})
-INLINE_TAGS = frozenset("a abbr em font i img input label mark small span sub sup u input button".split())
 
 _TAG = re.compile(
-    rf"</?(?:{'|'.join(sorted(BLOCK_TAGS | BOLD_TAGS | HIDDEN_TAGS | INLINE_TAGS))})(?:\s[^<>]*)?/?>",
+    rf"</?(?:{'|'.join(sorted(BLOCK_TAGS | BOLD_TAGS | HIDDEN_TAGS | INLINE_TAGS))})(?:\s[^<>]*=[^<>]*)?\s*/?>",
     re.IGNORECASE,
 )
 _DECLARATION = re.compile(r"<!--.*?(?:-->|\Z)|<[!?][^>]*>?", re.DOTALL)

@@ -58,7 +58,7 @@ class UnknownEncodingError(CsvError):
     """Bytes that do not belong to the file's encoding."""
 
     def __init__(self, path: Path, *, encoding: str, byte: int) -> None:
-        """Build the sentence from the place, the encoding that the file begins with, and the first bad byte."""
+        """Build the sentence from the place, the encoding that the file seems to have, and the bad byte."""
         super().__init__(
             f"{path} begins as {encoding.upper()} but byte {byte:,} does not belong to it: the file is cut "
             "short or mixed. Export it again as CSV (UTF-8)."
@@ -69,7 +69,7 @@ class MissingColumnError(CsvError):
     """A column that is to be read is not there."""
 
     def __init__(self, path: Path, missing: Sequence[str], *, columns: Sequence[str], source: str) -> None:
-        """Build the sentence from the place, what is missing, what there is, and what the file seems to be."""
+        """Build the sentence from the place, the columns, and what the file seems to be (`source`)."""
         self.missing = tuple(missing)
         super().__init__(
             f"{path} {source} but has no column {_listed(missing)}. Its columns: {_listed(columns)}. "

@@ -157,7 +157,7 @@ def rows(file: CsvFile, columns: Sequence[str]) -> Iterator[Row]:
 
 
 class _Lines:
-    """The lines of a file for `csv.reader`, bounded, with what it does not tell: where a row began and ended."""
+    """The lines of a file for `csv.reader`, bounded, with what it does not tell: where a row begins."""
 
     def __init__(self, stream: TextIO, path: Path) -> None:
         self._stream, self._path = stream, path

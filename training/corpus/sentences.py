@@ -1,4 +1,4 @@
-"""Text → sentences: where they end, whether they are fit for the corpus. Rules for English, no model; pure."""
+"""Text → sentences: where they end, and whether they are fit for the corpus. Rules for English; pure."""
 
 import re
 
@@ -13,33 +13,40 @@ PRIVATE = "sentences with an address, a link or a long number"
 SHORT = f"sentences of fewer than {MIN_WORDS} words"
 LONG = f"sentences of more than {MAX_WORDS} words or {MAX_CHARS} characters"
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Abbreviations after which no sentence ends; those that end none before a number; those that end none
 # before a small letter. After an acronym ("U.S.") and an initial ("R.") a sentence begins only with a
 # usual first word.
-NEVER_LAST = frozenset("mr mrs ms dr prof st mt vs approx e.g i.e eg ie fig vol gen capt sgt feat ca".split())
-NOT_BEFORE_NUMBERS = frozenset(
-    "no nr nos p pp art est jan feb mar apr jun jul aug sep sept oct nov dec".split()
+NEVER_LAST = _words("mr mrs ms dr prof st mt vs approx e.g i.e eg ie fig vol gen capt sgt feat ca")
+NOT_BEFORE_NUMBERS = _words("no nr nos p pp art est jan feb mar apr jun jul aug sep sept oct nov dec")
+NOT_BEFORE_SMALL = _words(
+    "inc ltd co corp jr sr etc oz lb lbs in ft yd cm mm kg min max incl excl dept a.m p.m usd tel"
 )
-NOT_BEFORE_SMALL = frozenset(
-    "inc ltd co corp jr sr etc oz lb lbs in ft yd cm mm kg min max incl excl dept a.m p.m usd tel".split()
-)
-FIRST_WORDS = frozenset(
-    "the this that these those it its it's they their there we our you your he she his her i i'm i've my a an "
-    "and but so if when while after before in on at for from with as not no now then also just very great good "
-    "nike what why how who".split()
+FIRST_WORDS = _words(
+    """the this that these those it its it's they their there we our you your he she his her i i'm i've my a
+    an and but so if when while after before in on at for from with as not no now then also just very great
+    good nike what why how who"""
 )
 NAMES_WITH_PERIODS = frozenset({"fly.by"})  # "Nike Fly.By Mid"
 DOMAINS = frozenset({"com", "net", "org", "io", "co"})
 
-_END = re.compile(r"(?P<marks>[.!?…]+)(?P<closers>[\"'”’)\]»]*)(?P<gap>\s*)(?=\S)")
+_NEAR = 64  # characters on each side of a mark that decide; a text of one endless line stays linear
+_END = re.compile(r"(?<![.!?…])(?P<marks>[.!?…]++)(?P<closers>[\"'”’)\]»]*+)(?P<gap>\s*+)(?=\S)")
+_ORPHANS = ",;:.…)!? "  # marks that a sentence cannot begin with
 _OPENERS = "\"'“‘([«"
-_FUSED_START = re.compile(r"[\"“(]?(?:[A-Z][a-z'’]|[AI]\s)")
-_ACRONYM = re.compile(r"(?:\w\.)+\w")
+_FUSED_START = re.compile(r"[\"“(]?(?:[A-Z][a-z'’]|[AI]\s|[A-Z]{2,}['’\s]|[A-Z]{3})")
+_ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+_INITIAL = re.compile(r"[A-Z]\.")
 _WORD = re.compile(r"\w*[^\W\d_]\w*(?:['’-]\w+)*")
 _LETTER = re.compile(r"[^\W\d_]")
 _PRIVATE = re.compile(
-    r"https?://|www\.|[\w.+-]+@[\w-]|(?<!\w)@\w{2,}"
-    r"|(?<!\w)\+?\(?\d(?:[\s().\-/]{0,2}\d){6,}(?!\w)|\d{5,}"  # phone numbers; order and account numbers
+    r"https?://|\bwww\.|[\w.+-]+@[\w-]|(?<!\w)@\w{2,}"
+    r"|(?<!\w)\+?\(?\d(?:[\s().\-]{0,2}\d){6,}(?!\w)"  # phone numbers
+    r"|\d{5,}+(?<!000)"  # order and account numbers; "20000 steps" are neither
 )
 
 
@@ -48,9 +55,10 @@ def split(text: str) -> list[str]:
     found, start = [], 0
     for match in _END.finditer(text):
         if _is_end(text, start, match):
-            found.append(text[start : match.end("closers")].strip())
+            found.append(text[start : match.end("closers")])
             start = match.end()
-    return [*found, text[start:].strip()] if text[start:].strip() else found
+    stripped = (sentence.lstrip(_ORPHANS).rstrip() for sentence in [*found, text[start:]])
+    return [sentence for sentence in stripped if sentence]
 
 
 def with_period(sentence: str) -> str:
@@ -65,33 +73,39 @@ def fault(sentence: str) -> str | None:
         return UNREADABLE
     if not _LETTER.search(sentence):
         return NO_LETTERS
+    if len(sentence) > MAX_CHARS:
+        return LONG
     if _PRIVATE.search(sentence):
         return PRIVATE
     words = len(_WORD.findall(sentence))
     if words < MIN_WORDS:
         return SHORT
-    return LONG if words > MAX_WORDS or len(sentence) > MAX_CHARS else None
+    return LONG if words > MAX_WORDS else None
 
 
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
     """Whether the marks end the sentence that began at `start`."""
-    marks, closers, after = match["marks"], match["closers"], text[match.end() :]
-    before = text[start : match.start()].split()
-    word = before[-1].lstrip(_OPENERS) if before else ""
+    marks, closers = match["marks"], match["closers"]
+    before = text[max(start, match.start() - _NEAR) : match.start()].split()
+    after = text[match.end() : match.end() + _NEAR]
+    token = before[-1] if before else ""
     if not match["gap"]:
-        return _is_end_without_space(text, match, word)
+        return _is_end_without_space(token.lstrip(_OPENERS), marks, after)
     opening = after.lstrip(_OPENERS)[:1]
+    if closers and opening.islower():  # "Really?" she asked
+        return False
     if "!" in marks or "?" in marks:
-        return not (closers and opening.islower())  # "Really?" she asked
+        return True
     if len(marks) > 1 or marks == "…":
         return not opening.islower()
-    return _is_period(word, alone=len(before) == 1, after=after, opening=opening)
+    return _is_period(token.lstrip(_OPENERS), alone=len(before) == 1, after=after, opening=opening)
 
 
 def _is_period(word: str, *, alone: bool, after: str, opening: str) -> bool:
     """Whether a single period followed by a space ends a sentence."""
     lower = word.lower()
-    first = after.split(maxsplit=1)[0].strip(_OPENERS + ".,!?:;)").lower().replace("’", "'")
+    following = after.split(maxsplit=1)[0]
+    first = following.strip(_OPENERS + ".,!?:;)").lower().replace("’", "'")
     if lower in NEVER_LAST or (alone and word.isdigit()):  # "1. Open the box."
         return False
     if lower in NOT_BEFORE_NUMBERS and opening.isdigit():
@@ -99,22 +113,20 @@ def _is_period(word: str, *, alone: bool, after: str, opening: str) -> bool:
     if opening.islower() and (lower in NOT_BEFORE_SMALL or _ACRONYM.fullmatch(lower) or len(lower) == 1):
         return lower == "i"
     if lower not in NOT_BEFORE_SMALL and (_ACRONYM.fullmatch(word) or (len(word) == 1 and word.isupper())):
-        return word == "I" or first in FIRST_WORDS
+        return word == "I" or (first in FIRST_WORDS and not _INITIAL.fullmatch(following))
     return True
 
 
-def _is_end_without_space(text: str, match: re.Match[str], word: str) -> bool:
+def _is_end_without_space(word: str, marks: str, after: str) -> bool:
     """Whether marks with no space after them end a sentence, as in "too small.Very comfortable"."""
-    after = text[match.end() :]
-    token = text[text.rfind(" ", 0, match.start()) + 1 :].split(maxsplit=1)[0]
-    if "://" in token or token.lower().startswith("www.") or not word:
+    if not word or "://" in word or word.lower().startswith("www."):
         return False
-    if "!" in match["marks"] or "?" in match["marks"]:
+    if "!" in marks or "?" in marks:
         return after[0].isalpha()
-    if match["marks"] == ".":
+    if marks == ".":
         last, tail = word[-1], re.split(r"\W", after, maxsplit=1)[0].lower()
         if tail in DOMAINS or f"{word}.{tail}".lower() in NAMES_WITH_PERIODS:
             return False
-        if not (last.islower() or last.isdigit() or last in ")%'’" or (len(word) > 1 and word.isupper())):
+        if not (last.islower() or last.isdigit() or last in ")%'’\"”" or (len(word) > 1 and word.isupper())):
             return False
     return _FUSED_START.match(after) is not None

@@ -933,7 +933,7 @@ function rowOf(message, isGrouped) {
 
 function renderStart(channel, isEmpty) {
   const about = {
-    support: "Type a sentence with [MASK] in it: fillbot fills the blank with the words that fit best. Vote 👍 or 👎 on the answer, or rate single words in the menus under it, and a better model learns from the votes.",
+    support: "Type a sentence with [MASK] in it: fillbot fills the blank with the words that fit best. Vote 👍 or 👎 on the bold word, and a better model learns from the votes.",
     reports: "Every run that learns from your votes reports here: what changed, how it was measured, and whether the new model serves now.",
     "@me": "This is your direct conversation with fillbot. Nobody else reads along. Every command works here too.",
   }[channelKey(channel)] ?? channel.topic ?? "Ask fillbot something.";
