@@ -4,6 +4,7 @@ A row is opened before anything happens and finished after; at the next start `r
 crash left open. The champion pointer of the registry is the truth, the rows follow it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -97,6 +98,19 @@ async def end_open_training(database: Database, reason: str, *, now: datetime) -
             .values(status="failed", finished_at=now, verdict={"reasons": [reason]})
         )
     return result.rowcount
+
+
+async def act_if_open(database: Database, run_id: int, action: Callable[[], None]) -> bool:
+    """Call `action` while holding the write lock, if the run is still open: nobody can end it in between.
+
+    False: it was ended, and nothing was done.
+    """
+    async with database.write() as connection:
+        status = await connection.execute(select(runs.c.status).where(runs.c.id == run_id))
+        if status.scalar_one_or_none() != "open":
+            return False
+        action()
+    return True
 
 
 async def is_open(database: Database, run_id: int) -> bool:

@@ -88,7 +88,7 @@ async def spawn(
         "-m",
         module,
         *arguments,
-        cwd=home if home.is_dir() else "/",
+        cwd=home if home.is_dir() else "/",  # noqa: ASYNC240  a moment
         env=env,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -9,7 +9,7 @@ from storage import runs
 from storage.feedback import count_votes
 from training import gate, model, retraining_set
 from training.corpus.generator import generate
-from training.errors import RegistryError, RunEndedError
+from training.errors import RegistryError
 from training.fill_model import FillModel
 from training.fine_tune import fine_tune
 from training.judging import Judge, changes
@@ -24,10 +24,6 @@ from training.uptrain_checks import ChecksReport, run_checks
 from training.versions import card_of, denied_words, write_files
 
 ANCHOR_REASONS = ("complaint", "negation", "contrast", "comparison", "size", "price")
-# Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al. 2109.01903),
-# tried in turn: harm falls faster than what was learnt, so a smaller step may pass where the whole one
-# harms.
-STEP_SHARES = (1.0, 0.75, 0.5)
 # Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al.
 # 2109.01903), tried in turn: harm falls faster than what was learnt, so a smaller step may pass.
 STEP_SHARES = (1.0, 0.75, 0.5)
@@ -52,8 +48,10 @@ class Night:
         self._registry, self._records, self._progress = registry, records, progress
         self._run_id = run_id
 
-    def learn(self, *, is_nightly: bool, as_of: datetime, may_promote: Callable[[], bool]) -> Outcome:
-        """Votes → outcome. Promotes when the gate says so and `may_promote()` still does.
+    def learn(
+        self, *, is_nightly: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
+    ) -> Outcome:
+        """Votes → outcome. Promotes when the gate says so, through `act`: while the run is still open.
 
         Raises:
             TrainingError: the run could not be done, or was ended from outside.
@@ -65,7 +63,7 @@ class Night:
             return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
         retraining_set.write(chosen, self._folder)
         self._records.call(runs.note, self._run_id, retraining_set_hash=chosen.hash)
-        return self._train_and_judge(chosen, report, as_of=as_of, may_promote=may_promote)
+        return self._train_and_judge(chosen, report, as_of=as_of, act=act)
 
     @property
     def _folder(self) -> Path:
@@ -109,7 +107,7 @@ class Night:
         report: dict[str, Any],
         *,
         as_of: datetime,
-        may_promote: Callable[[], bool],
+        act: Callable[[Callable[[], None]], None],
     ) -> Outcome:
         registry = self._registry
         domain, champion = registry.domain(), registry.champion()
@@ -152,7 +150,7 @@ class Night:
                 verdict=verdict.to_json(),
             )
             registry.commit(draft, card)
-        return self._settle(draft.version, verdict, report, may_promote)
+        return self._settle(draft.version, verdict, report, act)
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
         """The champion; where it is damaged the domain model, so that the next night mends that."""
@@ -179,14 +177,16 @@ class Night:
         )
 
     def _settle(
-        self, version: str, verdict: gate.Verdict, report: dict[str, Any], may_promote: Callable[[], bool]
+        self,
+        version: str,
+        verdict: gate.Verdict,
+        report: dict[str, Any],
+        act: Callable[[Callable[[], None]], None],
     ) -> Outcome:
         """Point the champion at what passed, after one last look whether the run may still act."""
         if not verdict.is_promotable:
             sentence = f"{version} was not promoted: {'; '.join(verdict.failures)}."
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
         self._records.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
-        if not may_promote():
-            raise RunEndedError
-        self._registry.promote(version)
+        act(lambda: self._registry.promote(version))
         return Outcome("promoted", f"{version} is the new champion.", version, verdict.to_json(), report)

@@ -10,7 +10,7 @@ moves after everything else is on the disk.
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import structlog
@@ -59,11 +59,14 @@ def run_domain(
             from training.domain import train_domain
 
             version = train_domain(settings, registry, domain, progress, run_id=run.id)
-            run.stop_if_closed()
             records.call(runs.note, run.id, challenger=version)
-            registry.set_domain(version)
-            if not _has_learnt_from_votes(registry):
-                registry.promote(version)
+
+            def move_pointers() -> None:
+                registry.set_domain(version)
+                if not _has_learnt_from_votes(registry):
+                    registry.promote(version)
+
+            run.act(move_pointers)
             registry.prune(settings.keep_versions)
             run.outcome = Outcome(
                 "promoted", f"Every night now starts from the domain model {version}.", version
@@ -95,7 +98,7 @@ def run_night(
             work = Night(settings, night or NightSettings(), registry, records, progress, run_id=run.id)
             as_of = as_of or now()
             records.call(runs.note, run.id, as_of=as_of)
-            run.outcome = work.learn(is_nightly=trigger == "nightly", as_of=as_of, may_promote=run.is_open)
+            run.outcome = work.learn(is_nightly=trigger == "nightly", as_of=as_of, act=run.act)
         registry.prune(settings.keep_versions)
         return run.outcome
 
@@ -136,11 +139,13 @@ class _Run:
         self.outcome = Outcome("failed", "The run did not come to an end.")
         self._records = records
 
-    def is_open(self) -> bool:
-        return self._records.call(runs.is_open, self.id)
+    def act(self, action: Callable[[], None]) -> None:
+        """Do what cannot be undone, unless somebody ended the run.
 
-    def stop_if_closed(self) -> None:
-        if not self.is_open():
+        Raises:
+            RunEndedError: somebody did.
+        """
+        if not self._records.call(runs.act_if_open, self.id, action):
             raise RunEndedError
 
 

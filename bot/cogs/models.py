@@ -100,12 +100,14 @@ class Models(commands.Cog):
         await self._require_admin(context)
         await context.defer()  # loading may take longer than the three seconds of a slash command
         wanted = version.strip().lower() if version else None
-        now = datetime.now(UTC)
+        left, now = self._registry.champion(), datetime.now(UTC)
         arrived = await promotion.roll_back(self._registry, self._database, wanted, now=now)
         await self._serving.follow_champion(again=True)
         log.info("model.rolled_back", model_version=arrived)
         text = (
-            f"**{arrived}** answers again. Nightly promotion is paused until there are enough new votes, or "
+            f"**{arrived}** is the champion already."
+            if arrived == left
+            else f"**{arrived}** answers again. Nightly promotion is paused until there are enough new votes, or "
             f"an admin says `{self._bot.prefix}resume`."
         )
         await answer(context, text)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from people import Person
 from wire import Pretend, Wire, wired
 
@@ -19,6 +20,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # What a developer has set must not reach the settings of a test.
 for name in [name for name in os.environ if name.upper().startswith(("FILLBOT_", "DISCORD_TOKEN"))]:
     del os.environ[name]
+
+# Plain tracebacks: the pretty ones, with local variables, take a second each.
+PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[structlog.processors.add_log_level, PLAIN])
 
 
 @pytest.fixture(scope="session")

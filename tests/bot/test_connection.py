@@ -71,7 +71,7 @@ async def test_a_connection_cut_while_logging_in_is_said(sandbox: Sandbox) -> No
 
 async def test_a_gateway_that_closes_for_good_is_said(sandbox: Sandbox) -> None:
     async def drop_soon() -> None:
-        while not sandbox.world.online_ids:
+        while not sandbox.world.online_ids:  # noqa: ASYNC110  before the bot itself knows that it is ready
             await asyncio.sleep(0)
         sandbox.faults.drop_gateway(4004)
 

@@ -21,8 +21,9 @@ def _restored() -> Iterator[None]:
         for name, one in logging.Logger.manager.loggerDict.items()
         if isinstance(one, logging.Logger)
     }
+    config = structlog.get_config()
     yield
-    structlog.reset_defaults()
+    structlog.configure(**config)
     logging.raiseExceptions = True
     root.handlers[:] = handlers
     root.setLevel(level)

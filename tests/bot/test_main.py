@@ -1,4 +1,4 @@
-"""`python -m bot` as a process: exit codes and last lines, signals, and deaths of bot and training process."""
+"""`python -m bot` as a process: exit codes and last lines, signals, deaths of bot and training process."""
 
 import json
 import os

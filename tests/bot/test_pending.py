@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from bot.pending import PendingReplies
 
 
@@ -48,8 +50,6 @@ async def test_those_who_wait_go_on_in_order() -> None:
 
 async def test_a_reply_that_failed_is_not_waited_for() -> None:
     pending = PendingReplies()
-    try:
-        with pending.sending(1):
-            raise ZeroDivisionError
-    except ZeroDivisionError:
-        await pending.settled(1)
+    with pytest.raises(ZeroDivisionError), pending.sending(1):
+        raise ZeroDivisionError
+    await pending.settled(1)

@@ -115,5 +115,5 @@ async def test_loading_verifies_the_files(tmp_path: Path, home: Path) -> None:
     with pytest.raises(UnknownVersionError):
         await load(registry, "v0009")
     (home / "models" / "v0002" / "vocabulary.json").write_text("{}")
-    with pytest.raises(CorruptVersionError, match="vocabulary.json is not what was written"):
+    with pytest.raises(CorruptVersionError, match=r"vocabulary\.json is not what was written"):
         await load(registry, "v0002")

@@ -4,31 +4,21 @@ A folder may hold the three public files under any names, a part of them, or non
 Reviewer names are in no column that is read. What was left out is counted by reason in one report per file.
 """
 
-import hashlib
-import json
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import datasets  # type: ignore[import-untyped]
-from datasets import Dataset, Features, Value
-from datasets.exceptions import DatasetGenerationError  # type: ignore[import-untyped]
-
-from training.corpus import cleaning, csv_files, parsing, sentences, sources
+from training.corpus import csv_files, sources
 from training.corpus.cleaning import duplicate_key
-from training.corpus.csv_errors import CacheError, CsvError, UnopenableFileError
+from training.corpus.csv_errors import CsvError, UnopenableFileError
 from training.corpus.csv_files import CsvFile
-from training.corpus.parsing import Parsing
+from training.corpus.parsed_files import ParsedFile, parsed_file
 from training.corpus.sources import KNOWN, Source
 
 MAX_SENTENCES = 200_000  # of one file, some 100 MB in memory; the three public files have 3,000 together
 IN_ANOTHER_FILE = "sentences that another file has"
-_FEATURES = Features({"text": Value("string"), "row": Value("int64"), "group": Value("int64")})
-_REPORT = "report.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +59,6 @@ class SourceReport:
     is_read: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """What the cache holds of one file."""
-
-    rows: int
-    dropped: dict[str, int]
-    sentences: Dataset = field(repr=False)
-
-
 def read_folder(
     folder: Path | None,
     *,
@@ -110,33 +91,38 @@ def read_folder(
     seen: set[str] = set()
     with TemporaryDirectory() as scratch:
         for file, source in found:
-            parsed = _parsed(file, source, cache_dir or Path(scratch), max_sentences=max_sentences)
-            dropped, kept_rows, before = Counter(parsed.dropped), set(), len(texts)
-            keys = set()
-            for row in parsed.sentences:
-                key = duplicate_key(row["text"])
-                if key in seen:
-                    dropped[IN_ANOTHER_FILE] += 1
-                    continue
-                keys.add(key)
-                kept_rows.add(row["row"])
-                texts.append(
-                    Text(row["text"], source.name, f"{source.name}:{file.sha256[:8]}:{row['group']}")
-                )
-            seen |= keys
-            reports.append(
-                SourceReport(
-                    source.name,
-                    str(file.path),
-                    rows=parsed.rows,
-                    kept_rows=len(kept_rows),
-                    sentences=len(texts) - before,
-                    dropped=dict(sorted(dropped.items())),
-                    notes=file.notes,
-                )
-            )
-            del parsed
+            parsed = parsed_file(file, source, cache_dir or Path(scratch), max_sentences=max_sentences)
+            kept, report = _unseen(file, source, parsed, seen)
+            texts += kept
+            reports.append(report)
+            seen |= {duplicate_key(text.text) for text in kept}
     return texts, [*reports, *passed_over]
+
+
+def _unseen(
+    file: CsvFile, source: Source, parsed: ParsedFile, seen: set[str]
+) -> tuple[list[Text], SourceReport]:
+    """The sentences of a file that no file before it has, and its report."""
+    texts: list[Text] = []
+    kept_rows: set[int] = set()
+    dropped = Counter(parsed.dropped)
+    for text, row, group in parsed.sentences():
+        if duplicate_key(text) in seen:
+            dropped[IN_ANOTHER_FILE] += 1
+            continue
+        kept_rows.add(row)
+        # The hash tells two files of one kind apart, whatever they are called.
+        texts.append(Text(text, source.name, f"{source.name}:{file.sha256[:8]}:{group}"))
+    report = SourceReport(
+        source.name,
+        str(file.path),
+        rows=parsed.rows,
+        kept_rows=len(kept_rows),
+        sentences=len(texts),
+        dropped=dict(sorted(dropped.items())),
+        notes=file.notes,
+    )
+    return texts, report
 
 
 def _find(
@@ -177,76 +163,3 @@ def _csv_paths(folder: Path | None) -> list[Path]:
         )
     except OSError as error:
         raise UnopenableFileError(folder, error.strerror or str(error)) from error
-
-
-def _parsed(file: CsvFile, source: Source, cache_dir: Path, *, max_sentences: int) -> _Parsed:
-    """What the cache holds of a file; parsed and put there first if it does not, or not whole."""
-    facts = [_version(), file.sha256, file.encoding, file.delimiter, source.read, max_sentences]
-    key = hashlib.sha256(json.dumps([*facts, source.is_title_prose]).encode()).hexdigest()[:32]
-    entry = cache_dir / f"{source.name[:40]}-{key}"
-    cached = _load(entry)
-    if cached is not None:
-        return cached
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache_dir, prefix="partial-") as scratch:
-            _parse(file, source, Path(scratch), max_sentences=max_sentences)
-            shutil.rmtree(entry, ignore_errors=True)  # a damaged one
-            (Path(scratch) / "entry").replace(entry)
-    except OSError as error:
-        raise CacheError(cache_dir, error.strerror or str(error)) from error
-    parsed = _load(entry)
-    if parsed is None:
-        raise CacheError(cache_dir, "what was just written cannot be read")
-    return parsed
-
-
-def _load(entry: Path) -> _Parsed | None:
-    """An entry of the cache; None if there is none, or a damaged one."""
-    try:
-        report = json.loads((entry / _REPORT).read_text(encoding="utf-8"))
-        return _Parsed(report["rows"], report["dropped"], Dataset.load_from_disk(str(entry)))
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _parse(file: CsvFile, source: Source, scratch: Path, *, max_sentences: int) -> None:
-    """Stream a file into `scratch/entry`: the sentences as Arrow, the counts as JSON."""
-    parsing = Parsing(file, source, max_sentences=max_sentences)
-    with _no_progress_bars():
-        try:
-            dataset = Dataset.from_generator(
-                parsing.sentences,
-                features=_FEATURES,
-                cache_dir=str(scratch / "work"),
-                fingerprint=file.sha256[:16],
-            )
-        except DatasetGenerationError as error:
-            if isinstance(error.__cause__, CsvError | OSError):
-                raise error.__cause__ from None
-            raise
-        assert isinstance(dataset, Dataset)
-        dataset.save_to_disk(str(scratch / "entry"))
-    report = {"rows": parsing.rows, "dropped": parsing.dropped}
-    (scratch / "entry" / _REPORT).write_text(json.dumps(report), encoding="utf-8")
-
-
-def _version() -> str:
-    """Changes with the code that decides what is read, so that no cache outlives it."""
-    digest = hashlib.sha256()
-    for module in (cleaning, csv_files, parsing, sentences, sources):
-        assert module.__file__ is not None
-        digest.update(Path(module.__file__).read_bytes())
-    return digest.hexdigest()
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """The caller shows the progress; files of this size are read within seconds."""
-    were_shown = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if were_shown:
-            datasets.enable_progress_bars()

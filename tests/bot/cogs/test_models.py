@@ -192,6 +192,6 @@ async def test_a_damaged_champion_that_was_restored_serves_after_a_rollback_to_i
         await wire.app.serving.follow_champion()
         good = (models_folder / "v0002" / "model.onnx").read_bytes()
         (home / "models" / "v0002" / "model.onnx").write_bytes(good)
-        await wire.say(ada, "!rollback v0002")
+        assert (await wire.say(ada, "!rollback v0002"))["content"] == "**v0002** is the champion already."
         assert wire.app.serving.predictor.version == "v0002"
         assert wire.app.serving.trouble is None
