@@ -22,7 +22,6 @@ from bot.connection import connected, point_discord_at
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
 from bot.pending import PendingReplies
 from bot.predictor import Predictor
-from bot.replies import notice_embed, verdict_embed
 from bot.reports import Reports
 from bot.runs import Runs
 from bot.sandbox.errors import PortInUseError
@@ -30,6 +29,7 @@ from bot.sandbox.server import Sandbox
 from bot.schedule import Nightly
 from bot.serving import Serving, load_champion
 from bot.settings import Settings
+from bot.verdicts import Verdicts
 from storage import runs as run_records
 from storage.database import Database
 from training.errors import RegistryError
@@ -46,6 +46,7 @@ class App:
     registry: Registry
     serving: Serving
     runs: Runs
+    reports: Reports
     bot: FillBot
     connection: "asyncio.Task[None]"
     sandbox: Sandbox | None
@@ -111,8 +112,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         bot = FillBot(
             prefix=settings.prefix, guild_ids=place.guild_ids, admin_role_ids=settings.admin_role_ids
         )
-        reports = Reports(bot, place.report_channel_id)
-        nightly = Nightly(lambda: _run_night(runs, reports), at=settings.nightly_at, zone=settings.zone)
+        verdicts = Verdicts(bot, database)
+        reports = Reports(bot, verdicts, channel_id=place.report_channel_id)
+        nightly = Nightly(lambda: run_night(runs, reports), at=settings.nightly_at, zone=settings.zone)
         background, pending = Background(), PendingReplies()
         bot.add_cogs(
             Fill(
@@ -131,6 +133,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 database=database,
                 serving=serving,
                 runs=runs,
+                verdicts=verdicts,
                 background=background,
                 nightly=nightly,
             ),
@@ -144,8 +147,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         await _open_nightly(nightly, database, registry)
         for notice in (trouble, *(f"Run {run.id} ({run.trigger}) was interrupted." for run in interrupted)):
             if notice:
-                await reports.post(notice_embed(notice))
-        yield App(database, registry, serving, runs, bot, connection, place.sandbox)
+                await reports.post_notice(notice)
+        yield App(database, registry, serving, runs, reports, bot, connection, place.sandbox)
 
 
 @contextlib.contextmanager
@@ -214,14 +217,11 @@ def _first_made_at(registry: Registry) -> datetime | None:
         return None
 
 
-async def _run_night(runs: Runs, reports: Reports) -> None:
+async def run_night(runs: Runs, reports: Reports) -> None:
     """One nightly run, and its verdict in the report channel."""
     try:
         end = await runs.begin("nightly")
     except RunBusyError:
         log.info("nightly.skipped", reason="a run is in progress")
         return
-    if end.run is None:
-        await reports.post(notice_embed(f"The nightly run failed: {end.sentence}"))
-    else:
-        await reports.post(verdict_embed(end.run, end.sentence))
+    await reports.post_verdict(end)

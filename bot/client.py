@@ -102,8 +102,12 @@ class FillBot(commands.Bot):
 
     async def _on_tree_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
-    ) -> None:  # hybrid commands never come here; bare component and tree errors do
+    ) -> None:
+        """Answer what is wrong with an interaction before any command of ours is called."""
         log.error("interaction.failed", exc_info=error)
+        if not interaction.response.is_done():
+            text = "That did not work: the command may have changed. Please reload Discord and try again."
+            await interaction.response.send_message(text, ephemeral=True)
 
     async def _may_ask(self, context: Context) -> bool:
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)

@@ -1,6 +1,7 @@
 """Prediction → embed, everything escaped. Pure."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ LIST_MARK = re.compile(r"^(\s*\d*)([-.])(?=\s)", re.MULTILINE)
 MAX_CONTENT = 2000
 MAX_DESCRIPTION = 4096
 MAX_FIELD = 1024
+SHOWN_CHANGES = 4
 MAX_SENTENCE = 1500  # with four full fields still below the 6,000 of an embed
 
 
@@ -92,8 +94,8 @@ def versions_embed(
     return discord.Embed(title="Model versions", description=text, colour=COLOUR)
 
 
-def verdict_embed(run: Run, sentence: str) -> discord.Embed:
-    """The end of a run."""
+def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> discord.Embed:
+    """The end of a run; of what changed, the queries in `shown`."""
     titles = {
         "promoted": f"{run.challenger or 'A new version'} was promoted",
         "rejected": "The new version was not promoted",
@@ -113,7 +115,8 @@ def verdict_embed(run: Run, sentence: str) -> discord.Embed:
     if rejected := report.get("rejected"):
         text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
         embed.add_field(name="Votes left out", value=clipped(escape(text), MAX_FIELD))
-    if changed := [_change(c) for c in report.get("changes", []) if c["before"] != c["after"]][:4]:
+    changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
+    if changed := [_change(change) for change in changes[:SHOWN_CHANGES]]:
         embed.add_field(name="What changed", value=clipped("\n".join(changed), MAX_FIELD), inline=False)
     embed.set_footer(text=f"Run {run.id} · {run.trigger}")
     return embed

@@ -42,6 +42,7 @@ class Runs:
         self._task: asyncio.Task[RunEnd] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._is_closed = self._left_open = False
+        self.moving = asyncio.Lock()  # held by a rollback: its open row is no crash's
 
     @property
     def is_running(self) -> bool:
@@ -73,7 +74,7 @@ class Runs:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def repair(self) -> list[Run]:
-        """Settle the rows that a crash left open, unless a run is alive somewhere; return them."""
+        """Settle the rows that a crash left open, unless a run is alive. Returns those that failed."""
         lock = FileLock(self._settings.home / "run.lock")
         try:
             lock.acquire(timeout=0)
@@ -82,13 +83,14 @@ class Runs:
             return []
         self._left_open = False
         try:
-            champion = self._registry.champion()
-            found = await runs.repair(self._database, champion=champion, now=datetime.now(UTC))
+            async with self.moving:
+                champion = self._registry.champion()
+                found = await runs.repair(self._database, champion=champion, now=datetime.now(UTC))
         finally:
             lock.release()
         for run in found:
             log.warning("run.repaired", run_id=run.id, trigger=run.trigger)
-        return found
+        return [run for run in found if run.challenger is None or run.challenger != champion]
 
     async def repair_later(self) -> None:
         """Go on trying where the last `repair` met a run that was alive: one by hand, or a dying orphan."""

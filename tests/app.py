@@ -50,6 +50,10 @@ class App:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(number) for number in children.read_text().split()]
 
+    def loaded(self) -> str:
+        """The files that are mapped into its memory, libraries among them."""
+        return Path(f"/proc/{self.process.pid}/maps").read_text()
+
     def log(self) -> str:
         """What it has written to standard error so far."""
         return (self.home / "bot.log").read_text()

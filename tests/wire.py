@@ -3,18 +3,16 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import time
 from pathlib import Path
 from typing import Any, TypeVar
 
 import discord
-import yarl
 from people import Json, Person
 from sqlalchemy import select
 
 from bot.app import App, open_app
-from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from storage.feedback import votes_on_message
 from storage.schema import candidates, predictions
@@ -133,22 +131,17 @@ class Wire:
 
 @contextlib.asynccontextmanager
 async def wired(home: Path, **settings: Any) -> AsyncIterator[Wire]:
-    """The app on this home, and discord.py pointed back at Discord afterwards."""
-    route, socket = discord.http.Route, discord.gateway.DiscordWebSocket
-    before = route.BASE, socket.DEFAULT_GATEWAY
-    try:
+    """The app on this home."""
+    with untouched_discord():
         async with open_app(settings_for(home, **settings)) as app:
             yield Wire(app)
-    finally:
-        route.BASE, socket.DEFAULT_GATEWAY = before
 
 
 @contextlib.contextmanager
-def pointed_at(sandbox: Sandbox) -> Any:
-    """Point discord.py at a sandbox, and back at Discord afterwards."""
+def untouched_discord() -> Iterator[None]:
+    """Point discord.py back at Discord afterwards: where it points is global to the process."""
     route, socket = discord.http.Route, discord.gateway.DiscordWebSocket
     before = route.BASE, socket.DEFAULT_GATEWAY
-    route.BASE, socket.DEFAULT_GATEWAY = sandbox.api_url, yarl.URL(sandbox.gateway_url)
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ from bot.errors import EXAMPLE
 from bot.runs import RunEnd, Runs
 from bot.schedule import Nightly
 from bot.serving import Serving
+from bot.verdicts import Verdicts
 from storage.database import Database
 from training import promotion
 from training.errors import RegistryError
@@ -41,13 +42,14 @@ class Models(commands.Cog):
         database: Database,
         serving: Serving,
         runs: Runs,
+        verdicts: Verdicts,
         background: Background,
         nightly: Nightly,
     ) -> None:
         """Take what the commands need."""
         self._bot, self._registry, self._database = bot, registry, database
         self._serving, self._runs, self._background = serving, runs, background
-        self._nightly = nightly
+        self._verdicts, self._nightly = verdicts, nightly
 
     @command("retrain", usage="[votes|domain]")
     @app_commands.describe(what="votes: learn from the votes; domain: train the team's domain model anew")
@@ -60,7 +62,22 @@ class Models(commands.Cog):
         reply = await answer(context, "⏳ The run is starting …")
         # By its id: the answer to a slash command can be edited for fifteen minutes only, a message for ever.
         message = self._bot.get_partial_messageable(context.channel.id).get_partial_message(reply.id)
-        self._background.start(_follow(run, latest, message), name="retrain")
+        self._background.start(self._follow(run, latest, message), name="retrain")
+
+    async def _follow(
+        self, run: asyncio.Task[RunEnd], latest: deque[Line], message: discord.PartialMessage
+    ) -> None:
+        """Edit one message while the run goes on, and put the verdict there at the end."""
+        started = time.monotonic()
+        while not run.done():
+            await asyncio.wait([run], timeout=EDIT_EVERY_S)
+            if latest and not run.done():
+                line = latest.pop()
+                text = replies.progress_text(str(line["step"]), int(line["done"]), int(line["total"]))
+                await _edit(message, f"{text} · {time.monotonic() - started:.0f} s")
+        await _edit(
+            message, None, embed=await self._verdicts.embed(run.result(), channel_id=message.channel.id)
+        )
 
     @command("model")
     async def model(self, context: Context) -> None:
@@ -101,14 +118,15 @@ class Models(commands.Cog):
         await context.defer()  # loading may take longer than the three seconds of a slash command
         wanted = version.strip().lower() if version else None
         left, now = self._registry.champion(), datetime.now(UTC)
-        arrived = await promotion.roll_back(self._registry, self._database, wanted, now=now)
+        async with self._runs.moving:
+            arrived = await promotion.roll_back(self._registry, self._database, wanted, now=now)
         await self._serving.follow_champion(again=True)
         log.info("model.rolled_back", model_version=arrived)
         text = (
             f"**{arrived}** is the champion already."
             if arrived == left
-            else f"**{arrived}** answers again. Nightly promotion is paused until there are enough new votes, or "
-            f"an admin says `{self._bot.prefix}resume`."
+            else f"**{arrived}** answers again. Nightly promotion is paused until there are enough new "
+            f"votes, or an admin says `{self._bot.prefix}resume`."
         )
         await answer(context, text)
 
@@ -125,7 +143,8 @@ class Models(commands.Cog):
     async def resume(self, context: Context) -> None:
         """End the pause of nightly promotion after a rollback (admins)."""
         await self._require_admin(context)
-        ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
+        async with self._runs.moving:
+            ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
         text = "Nightly promotion goes on." if ended else "Nightly promotion is not paused."
         await answer(context, text)
 
@@ -155,22 +174,6 @@ class Models(commands.Cog):
 
     async def _require_admin(self, context: Context) -> None:
         await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
-
-
-async def _follow(run: asyncio.Task[RunEnd], latest: deque[Line], message: discord.PartialMessage) -> None:
-    """Edit one message while the run goes on, and put the verdict there at the end."""
-    started = time.monotonic()
-    while not run.done():
-        await asyncio.wait([run], timeout=EDIT_EVERY_S)
-        if latest and not run.done():
-            line = latest.pop()
-            text = replies.progress_text(str(line["step"]), int(line["done"]), int(line["total"]))
-            await _edit(message, f"{text} · {time.monotonic() - started:.0f} s")
-    end = run.result()
-    if end.run is None:
-        await _edit(message, None, embed=replies.notice_embed(f"The run failed: {end.sentence}"))
-    else:
-        await _edit(message, None, embed=replies.verdict_embed(end.run, end.sentence))
 
 
 async def _edit(

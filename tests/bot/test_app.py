@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from people import Json, Person
-from wire import Pretend, Wire, eventually, pointed_at, settings_for, tells, wired
+from structlog.testing import capture_logs
+from wire import Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
 
-from bot.app import open_app
+from bot.app import open_app, run_app, run_night
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
 from storage import runs as run_records
@@ -52,6 +53,16 @@ async def open_row(home: Path, trigger: str, *, ago: timedelta = timedelta(0)) -
 async def test_the_greeting_says_what_serves_and_where(home: Path) -> None:
     async with wired(home) as wire:
         assert wire.app.greeting == f"fillbot is ready (v0001): open {wire.sandbox.url}"
+
+
+async def test_the_app_runs_until_it_is_cancelled(home: Path) -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
+    with untouched_discord():
+        task = asyncio.create_task(run_app(settings_for(home), on_ready=said.put_nowait))
+        assert (await said.get()).startswith("fillbot is ready (v0001)")
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled()
 
 
 async def test_a_damaged_champion_is_told_in_the_report_channel(home: Path) -> None:
@@ -135,7 +146,7 @@ async def test_beside_a_token_no_sandbox_is_started(home: Path) -> None:
             "discord_api_url": sandbox.api_url + "/",
             "discord_gateway_url": sandbox.gateway_url,
         }
-        with pointed_at(sandbox):
+        with untouched_discord():
             async with open_app(settings_for(home, **elsewhere)) as app, Person(sandbox.url, "ben") as ben:
                 assert app.sandbox is None
                 assert app.greeting == "fillbot is ready (v0001): the bot is online on Discord"
@@ -168,7 +179,7 @@ async def test_a_missed_night_is_caught_up_and_its_verdict_reported(home: Path, 
     pretend(tells(event="failed", sentence="There are no votes."), "sys.exit(1)")
     async with wired(home) as wire, wire.person("ben") as ben:
         embed = await report(wire, ben, "There are no votes.")
-        assert embed["description"] == "The nightly run failed: There are no votes."
+        assert embed["description"] == "The run failed: There are no votes."
 
 
 async def test_a_night_that_was_not_missed_is_not_caught_up(home: Path, pretend: Pretend) -> None:
@@ -191,6 +202,15 @@ async def test_a_nights_verdict_is_reported_with_its_row(home: Path, pretend: Pr
         assert embed["footer"]["text"] == f"Run {run_id} · retrain"
 
 
+async def test_the_night_is_skipped_while_a_run_goes_on(home: Path, pretend: Pretend) -> None:
+    pretend("time.sleep(60)")
+    async with wired(home) as wire:
+        wire.app.runs.begin("retrain")
+        with capture_logs() as logs:
+            await run_night(wire.app.runs, wire.app.reports)
+        assert [line["event"] for line in logs] == ["nightly.skipped"]
+
+
 async def test_a_report_channel_that_is_gone_is_survived(home: Path, pretend: Pretend) -> None:
     await open_row(home, "nightly", ago=timedelta(days=3))
     pretend(tells(event="failed", sentence="There are no votes."))
@@ -202,7 +222,7 @@ async def test_a_report_channel_that_is_gone_is_survived(home: Path, pretend: Pr
             "discord_api_url": sandbox.api_url,
             "discord_gateway_url": sandbox.gateway_url,
         }
-        with pointed_at(sandbox):
+        with untouched_discord():
             async with open_app(settings_for(home, **elsewhere)) as app:
 
                 async def is_over() -> bool:

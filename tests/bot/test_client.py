@@ -147,6 +147,23 @@ async def test_a_misspelled_option_is_told_the_usage(wire: Wire, ann: Person) ->
     )
 
 
+async def test_a_reply_that_cannot_be_sent_at_all_is_logged(wire: Wire, ann: Person) -> None:
+    wire.sandbox.faults.fail("POST", "/messages$", status=403, times=2)
+    with capture_logs() as logs:
+        await ann.say(wire.channel_id, "!fill shoes are [MASK]")
+        await wire.ask(ann)
+    assert [line["event"] for line in logs][:2] == ["command.failed", "reply.not_sent"]
+
+
+async def test_a_slash_command_that_is_no_more_is_told(wire: Wire, ann: Person) -> None:
+    tree = wire.app.bot.tree
+    removed = tree.remove_command("versions")
+    assert removed is not None
+    reply = await wire.slash(ann, "versions")
+    tree.add_command(removed)
+    assert reply["content"].startswith("That did not work: the command may have changed.")
+
+
 async def test_a_malformed_event_is_survived(wire: Wire, ann: Person) -> None:
     """One whose handler fails; what discord.py itself cannot parse ends the connection."""
     wire.sandbox.faults.send_event("SOMETHING_NEW", {"a": 1})

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 import discord
 import pytest
-from wire import pointed_at
+from structlog.testing import capture_logs
+from wire import untouched_discord
 
 from bot.client import FillBot
-from bot.connection import connected
+from bot.connection import connected, point_discord_at
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
 
@@ -28,7 +29,8 @@ async def refused(token: str) -> StartError:
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox() as running:
-        with pointed_at(running):
+        with untouched_discord():
+            point_discord_at(running.api_url, running.gateway_url)
             yield running
 
 
@@ -41,6 +43,14 @@ async def test_the_block_begins_when_the_bot_is_ready_and_ends_disconnected(sand
     assert connection.done()
 
 
+async def test_slash_commands_that_cannot_be_registered_stop_nothing(sandbox: Sandbox) -> None:
+    sandbox.faults.fail("PUT", "/commands$", status=403)
+    with capture_logs() as logs:
+        async with connected(make_bot(), sandbox.bot_token):
+            pass
+    assert [line["event"] for line in logs] == ["commands.not_synced", "discord.ready"]
+
+
 async def test_a_wrong_token_is_said(sandbox: Sandbox) -> None:
     error = await refused("wrong")
     assert str(error).startswith("Discord refused the token.")
@@ -50,7 +60,8 @@ async def test_a_wrong_token_is_said(sandbox: Sandbox) -> None:
 
 async def test_a_missing_intent_is_said() -> None:
     async with Sandbox(message_content_allowed=False) as sandbox:
-        with pointed_at(sandbox):
+        with untouched_discord():
+            point_discord_at(sandbox.api_url, sandbox.gateway_url)
             error = await refused(sandbox.bot_token)
     assert "Message Content Intent" in str(error)
     assert error.exit_code == EX_CONFIG

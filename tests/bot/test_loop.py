@@ -133,7 +133,7 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
 
 
 def vocabulary() -> list[str]:
-    """30,522 entries in the order of BERT's own: special tokens and [unused…], signs, letters, words, pieces."""
+    """30,522 entries in the order of BERT's own: special tokens and [unused…], signs, words, pieces."""
     from training.corpus.generator import generate
 
     entries = ["[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -160,7 +160,7 @@ def vocabulary() -> list[str]:
 
 @pytest.fixture(scope="session")
 def hub_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """HF_HOME with `distilbert-base-uncased` as the hub lays it out: the real vocabulary's size, random weights."""
+    """HF_HOME with `distilbert-base-uncased` as on the hub: a vocabulary of its size, random weights."""
     import torch
     from tokenizers import BertWordPieceTokenizer
     from transformers import DistilBertConfig, DistilBertForMaskedLM

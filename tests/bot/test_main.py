@@ -1,5 +1,6 @@
 """`python -m bot` as a process: exit codes and last lines, signals, deaths of bot and training process."""
 
+import asyncio
 import json
 import os
 import resource
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from app import App, Ended, ended_app, running_app
+from app import App, Ended, ended_app, environment, running_app, spawn
 from people import Json, Person
 from wire import eventually
 
@@ -95,7 +96,7 @@ async def test_the_bot_says_when_it_is_ready_answers_and_stops_when_asked(home: 
             await ben.wait_for_event(
                 "MESSAGE_REACTION_ADD", predicate=lambda b: b["message_id"] == reply["id"]
             )
-        loaded = Path(f"/proc/{app.process.pid}/maps").read_text()
+        loaded = app.loaded()
         assert "onnxruntime" in loaded
         assert "torch" not in loaded  # gigabytes, and seconds of start
         assert await app.stop(signal.SIGINT) == 0
@@ -175,6 +176,19 @@ async def test_a_base_model_that_cannot_be_loaded_is_said(tmp_path: Path) -> Non
     assert ended.code == 69
     assert "The base model './no-such-folder' cannot be loaded: there is no such folder." in ended.error
     assert "Traceback" not in ended.error
+
+
+async def test_stopping_while_the_first_version_is_made_ends_that_too(tmp_path: Path) -> None:
+    process = await spawn("bot", home=tmp_path, env=environment(tmp_path), stderr=asyncio.subprocess.PIPE)
+    app = App(tmp_path, process, url="", ready="")
+
+    async def has_child() -> list[int]:
+        return app.child_ids()
+
+    (child_id,) = await eventually(has_child, timeout_s=30)
+    assert await app.stop(signal.SIGTERM) == 0
+    assert not is_alive(child_id)
+    assert Registry(tmp_path / "models").champion() is None
 
 
 async def test_a_full_disk_is_told_and_survived(home: Path) -> None:

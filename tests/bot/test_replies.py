@@ -126,11 +126,18 @@ def test_a_verdict_shows_votes_and_what_changed() -> None:
             {"query": "c [MASK].", "before": ["x"], "after": ["x"]},
         ],
     }
-    shown = values(replies.verdict_embed(run(report=report), "x"))
+    shown = values(
+        replies.verdict_embed(run(report=report), "x", shown=("a [MASK].", "b [MASK].", "c [MASK]."))
+    )
     assert shown["Votes"] == "9 by 2 people"
     assert shown["Judged words"] == "4"
     assert shown["Votes left out"] == r"personal\_data: 1"
     assert shown["What changed"] == "a \\[MASK\\].: − x + z\nb \\[MASK\\].: another order"
+
+
+def test_a_query_that_may_not_be_shown_is_not() -> None:
+    report = {"changes": [{"query": "secret [MASK].", "before": ["x"], "after": ["y"]}]}
+    assert values(replies.verdict_embed(run(report=report), "x")) == {}
 
 
 def test_an_overlong_verdict_still_fits() -> None:
@@ -142,7 +149,8 @@ def test_an_overlong_verdict_still_fits() -> None:
         "rejected": {"r" * 900: 1, "s" * 900: 2},
         "changes": [{"query": "q" * 1500, "before": ["x"], "after": ["y"]}] * 9,
     }
-    embed = replies.verdict_embed(run(verdict={"reasons": reasons}, report=report), "y" * 9000)
+    about = run(verdict={"reasons": reasons}, report=report)
+    embed = replies.verdict_embed(about, "y" * 9000, shown=("q" * 1500,))
     assert len(embed) <= 6000
     assert all(len(str(field.value)) <= 1024 for field in embed.fields)
 

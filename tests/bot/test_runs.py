@@ -175,6 +175,24 @@ async def test_rows_a_crash_left_open_are_settled_once(parts: Parts) -> None:
     assert (await parts.row(run_id)).status == "failed"
 
 
+async def test_a_run_that_had_promoted_before_the_crash_did_not_fail(parts: Parts) -> None:
+    run_id = await parts.open_row()
+    await run_records.note(parts.database, run_id, challenger="v0001")
+    assert await parts.runs().repair() == []
+    assert (await parts.row(run_id)).status == "promoted"
+
+
+async def test_a_rollback_that_is_under_way_is_not_taken_for_a_crash(parts: Parts) -> None:
+    runs = parts.runs()
+    async with runs.moving:
+        run_id = await parts.open_row("rollback")
+        repairing = asyncio.create_task(runs.repair())
+        await asyncio.sleep(0.05)
+        await run_records.finish_run(parts.database, run_id, "done", finished_at=datetime.now(UTC))
+    await repairing
+    assert (await parts.row(run_id)).status == "done"
+
+
 async def test_a_run_of_another_process_is_left_alone_and_settled_after_its_death(parts: Parts) -> None:
     run_id = await parts.open_row("cli")
     runs, lock = parts.runs(), FileLock(parts.home / "run.lock")

@@ -11,81 +11,25 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 ROUNDS = 2  # text that was wrongly decoded or escaped twice is seen now and then, three times is not
-# Ends of blocks; every other tag (b, span, a, …) may stand within a word.
-BLOCK_TAGS = frozenset(
-    {
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "br",
-        "caption",
-        "center",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-    }
-    | {
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-    }
-    | {
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "option",
-        "p",
-        "pre",
-        "section",
-        "select",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-    }
-    | {"tfoot", "th", "thead", "title", "tr", "ul"}
-)
-INLINE_TAGS = frozenset(
-    {
-        "a",
-        "abbr",
-        "button",
-        "em",
-        "font",
-        "i",
-        "img",
-        "input",
-        "label",
-        "mark",
-        "small",
-        "span",
-        "sub",
-        "sup",
-        "u",
-    }
-)
-BOLD_TAGS = frozenset({"b", "strong", "th", "title", "h1", "h2", "h3", "h4", "h5", "h6"})
-ITEM_TAGS = frozenset({"li", "dd", "dt", "td", "option"})
-HIDDEN_TAGS = frozenset({"script", "style", "template", "noscript"})
 
-_TAG = re.compile(
-    rf"</?(?:{'|'.join(sorted(BLOCK_TAGS | BOLD_TAGS | HIDDEN_TAGS | INLINE_TAGS))})(?:\s[^<>]*=[^<>]*)?\s*/?>",
-    re.IGNORECASE,
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Ends of blocks; every other tag (b, span, a, …) may stand within a word.
+BLOCK_TAGS = _names(
+    """address article aside blockquote br caption center dd details div dl dt fieldset figcaption figure
+    footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol option p pre section select summary table tbody
+    td tfoot th thead title tr ul"""
 )
+INLINE_TAGS = _names("a abbr button em font i img input label mark small span sub sup u")
+BOLD_TAGS = _names("b strong th title h1 h2 h3 h4 h5 h6")
+ITEM_TAGS = _names("li dd dt td option")
+HIDDEN_TAGS = _names("script style template noscript")
+
+_ANY_TAG = "|".join(sorted(BLOCK_TAGS | INLINE_TAGS | BOLD_TAGS | HIDDEN_TAGS))
+_TAG = re.compile(rf"</?(?:{_ANY_TAG})(?:\s[^<>]*=[^<>]*)?\s*/?>", re.IGNORECASE)
 _DECLARATION = re.compile(r"<!--.*?(?:-->|\Z)|<[!?][^>]*>?", re.DOTALL)
 _CUT_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,2000}\Z")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")

@@ -188,7 +188,8 @@ class _Lines:
             reason = f"the line is longer than {MAX_LINE_CHARS:,} characters"
             raise BrokenRowError(self._path, line=self._line, reason=reason)
         if self._chars > MAX_ROW_CHARS:
-            raise self.unclosed()
+            reason = f"the row is longer than {MAX_ROW_CHARS:,} characters"
+            raise BrokenRowError(self._path, line=self.row_line, reason=reason)
         self.has_nul = self.has_nul or "\0" in line
         return line
 

@@ -1,4 +1,4 @@
-"""Parsed CSV files, kept by content: a file is parsed again when it, or the code that reads it, has changed."""
+"""Parsed CSV files, kept by content: parsed again when the file, or the code that reads it, has changed."""
 
 import hashlib
 import json

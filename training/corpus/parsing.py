@@ -20,6 +20,8 @@ SPECIFICATION = "labels with a value"
 REPEATED_SENTENCE = "sentences that repeat an earlier one"
 OVER_LIMIT = "rows after the limit of sentences"
 
+MAX_REMEMBERED = 1_000_000  # texts and names, some 70 MB each; later ones are taken for new
+
 _SPECIFICATION = re.compile(
     r"[^\W\d_][\w /&()-]{0,40}:(?:\s+\S+){0,3}"
 )  # "Shown: Black", "Style: CU3896-010"
@@ -40,7 +42,7 @@ class Parsing:
         self.rows = 0
         self.dropped: Counter[str] = Counter()
         self._file, self._source, self._left = file, source, max_sentences
-        # Fingerprints only: with the limit on sentences they bound what a file of any size takes.
+        # Fingerprints only, and not without end: a file of any size takes a bounded part of memory.
         self._texts: set[int] = set()
         self._sentences: set[int] = set()
         self._groups: dict[int, int] = {}
@@ -71,7 +73,7 @@ class Parsing:
         body_key = duplicate_key(" ".join(block.text for block in parts))
         group = number
         if self._source.is_one_product_by_title and title_key:
-            group = self._groups.setdefault(_fingerprint(title_key), number)
+            group = self._group(title_key, number)
         if body_key and not _is_new(body_key, self._texts):
             self.dropped[REPEATED_TEXT] += 1
             parts = []
@@ -81,6 +83,13 @@ class Parsing:
         titles = [Block(block.text, is_prose=self._source.is_title_prose) for block in titles]
         for sentence in self._kept([*titles, *parts]):
             yield {"text": sentence, "row": number, "group": group}
+
+    def _group(self, title_key: str, number: int) -> int:
+        """The first row of that title."""
+        title = _fingerprint(title_key)
+        if len(self._groups) < MAX_REMEMBERED:
+            return self._groups.setdefault(title, number)
+        return self._groups.get(title, number)
 
     def _kept(self, parts: list[Block]) -> Iterator[str]:
         """The sentences of a row that are new and fit for the corpus."""
@@ -102,9 +111,11 @@ class Parsing:
 def _is_new(key: str, seen: set[int]) -> bool:
     """Whether a key was not seen before; it is from now on."""
     fingerprint = _fingerprint(key)
-    is_new = fingerprint not in seen
-    seen.add(fingerprint)
-    return is_new
+    if fingerprint in seen:
+        return False
+    if len(seen) < MAX_REMEMBERED:
+        seen.add(fingerprint)
+    return True
 
 
 def _fingerprint(key: str) -> int:
