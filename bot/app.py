@@ -20,7 +20,7 @@ from bot.cogs.models import Models
 from bot.cogs.votes import Votes
 from bot.connection import connected, point_discord_at
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
-from bot.pending import PendingReplies
+from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.reports import Reports
 from bot.runs import Runs
@@ -115,7 +115,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         verdicts = Verdicts(bot, database)
         reports = Reports(bot, verdicts, channel_id=place.report_channel_id)
         nightly = Nightly(lambda: run_night(runs, reports), at=settings.nightly_at, zone=settings.zone)
-        background, pending = Background(), PendingReplies()
+        background, pending = Background(), Pending()
         bot.add_cogs(
             Fill(
                 bot,
@@ -140,6 +140,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         connection = await stack.enter_async_context(connected(bot, place.token))
         stack.push_async_callback(background.close)
+        stack.push_async_callback(pending.drained)
         stack.callback(nightly.close)
         stack.push_async_callback(runs.close)  # first of all, so that its verdict can still be told
         background.start(serving.watch(), name="champion watch", is_endless=True)

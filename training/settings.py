@@ -157,4 +157,4 @@ class StarterSettings(_Frozen):
     )
     mask_share: float = 0.3
     max_tokens: int = 48
-    steps: int = Field(default=1_700, ge=1)
+    steps: int = Field(default=1_600, ge=1)

@@ -3,10 +3,12 @@
 For machines where no base model can be had. It takes the same code paths as the real thing.
 """
 
+import contextlib
 import math
 import re
 import string
 from collections import Counter
+from collections.abc import Iterator
 
 import torch
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -53,8 +55,20 @@ def train_starter(
         return masked_lm(model(batch.input_ids, batch.attention_mask, batch.mask_at), batch.targets)
 
     progress.step("training the starter model", settings.steps)
-    points = train(model, loss_at, steps=settings.steps, rates=settings, device=device, progress=progress)
+    with _one_thread():
+        points = train(model, loss_at, steps=settings.steps, rates=settings, device=device, progress=progress)
     return model.cpu(), points
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread: matrices this small gain nothing from a second one, and lose much where cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:

@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.background import Background
 from bot.client import Context, FillBot, answer, command
-from bot.pending import PendingReplies
+from bot.pending import Pending
 from bot.predictor import Prediction, Predictor
 from bot.queries import Query, parse_query
 from bot.replies import prediction_embed
@@ -29,7 +29,7 @@ class Fill(commands.Cog):
         predictor: Predictor,
         database: Database,
         background: Background,
-        pending: PendingReplies,
+        pending: Pending,
         *,
         max_chars: int,
         max_masks: int,
@@ -44,6 +44,10 @@ class Fill(commands.Cog):
     @app_commands.describe(text="A sentence with [MASK] where the word should stand")
     async def fill(self, context: Context, *, text: str) -> None:
         """Fill the [MASK] in a sentence with the best words."""
+        async with self._pending.handling():
+            await self._answer(context, text)
+
+    async def _answer(self, context: Context, text: str) -> None:
         query = parse_query(
             text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._bot.prefix
         )

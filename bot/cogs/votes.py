@@ -7,7 +7,7 @@ import structlog
 from discord.ext import commands
 
 from bot.client import FillBot
-from bot.pending import PendingReplies
+from bot.pending import Pending
 from storage import feedback
 from storage.database import Database
 
@@ -18,7 +18,7 @@ VALUES: dict[str, feedback.Value] = {"👍": 1, "👎": -1}
 class Votes(commands.Cog):
     """Listens; has no commands."""
 
-    def __init__(self, bot: FillBot, database: Database, pending: PendingReplies) -> None:
+    def __init__(self, bot: FillBot, database: Database, pending: Pending) -> None:
         """Take what voting needs."""
         self._bot, self._database, self._pending = bot, database, pending
 
@@ -28,14 +28,14 @@ class Votes(commands.Cog):
         value = self._vote_value(payload)
         if value is None or (payload.member is not None and payload.member.bot):
             return
-        await self._pending.settled(payload.channel_id)
-        words = await feedback.cast_reaction_vote(
-            self._database,
-            payload.message_id,
-            voter_id=payload.user_id,
-            value=value,
-            cast_at=datetime.now(UTC),
-        )
+        async with self._pending.counting(payload.channel_id):
+            words = await feedback.cast_reaction_vote(
+                self._database,
+                payload.message_id,
+                voter_id=payload.user_id,
+                value=value,
+                cast_at=datetime.now(UTC),
+            )
         if words:
             log.info("vote.cast", message_id=payload.message_id, value=value, words=words)
 
@@ -45,18 +45,19 @@ class Votes(commands.Cog):
         value = self._vote_value(payload)
         if value is None:
             return
-        await self._pending.settled(payload.channel_id)
-        words = await feedback.withdraw_reaction_vote(
-            self._database, payload.message_id, voter_id=payload.user_id, value=value
-        )
+        async with self._pending.counting(payload.channel_id):
+            words = await feedback.withdraw_reaction_vote(
+                self._database, payload.message_id, voter_id=payload.user_id, value=value
+            )
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
         """All reactions were cleared: withdraw every thumb."""
-        await self._pending.settled(payload.channel_id)
-        if words := await feedback.clear_reaction_votes(self._database, payload.message_id):
+        async with self._pending.counting(payload.channel_id):
+            words = await feedback.clear_reaction_votes(self._database, payload.message_id)
+        if words:
             log.info("votes.cleared", message_id=payload.message_id, words=words)
 
     @commands.Cog.listener()
@@ -65,21 +66,22 @@ class Votes(commands.Cog):
         value = _value(payload.emoji)
         if value is None:
             return
-        await self._pending.settled(payload.channel_id)
-        if words := await feedback.clear_reaction_votes(self._database, payload.message_id, value=value):
+        async with self._pending.counting(payload.channel_id):
+            words = await feedback.clear_reaction_votes(self._database, payload.message_id, value=value)
+        if words:
             log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A reply was deleted: note it; prediction and votes stay."""
-        await self._pending.settled(payload.channel_id)
-        await feedback.mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
+        async with self._pending.counting(payload.channel_id):
+            await feedback.mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Replies were deleted in bulk."""
-        await self._pending.settled(payload.channel_id)
-        await feedback.mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
+        async with self._pending.counting(payload.channel_id):
+            await feedback.mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
     def _vote_value(self, payload: discord.RawReactionActionEvent) -> feedback.Value | None:
         """What the reaction votes; None for the bot's own, other emoji, and servers that are not listed."""

@@ -16,6 +16,7 @@ from bot.sandbox.server import Sandbox
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
+from storage.feedback import votes_on_message
 from training.registry import Registry
 
 
@@ -231,6 +232,22 @@ async def test_a_report_channel_that_is_gone_is_survived(home: Path, pretend: Pr
                 await eventually(is_over)
                 await ben.say(sandbox.channel_id, "!help")
                 await ben.wait_for_message(lambda body: bool(body["embeds"]))
+
+
+async def test_what_was_heard_before_the_stop_is_answered_and_counted(home: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        async with wired(home) as wire:
+            ben = await stack.enter_async_context(wire.person("ben"))
+            reply = await wire.say(ben, "!fill shoes are [MASK]")
+            for thumb in ("👍", "👎") * 5:
+                await ben.react(reply, thumb)
+                await ben.unreact(reply, thumb)
+            await ben.react(reply, "👎")
+            await wire.say(ben, "!help")  # by now the bot has heard of all of it
+        database = await Database.open(settings_for(home).url)
+        votes = await votes_on_message(database, int(reply["id"]))
+        await database.close()
+        assert [(vote.voter_id, vote.value) for vote in votes] == [(ben.id, -1)]
 
 
 async def test_stopping_during_a_run_ends_it_and_says_so(home: Path, pretend: Pretend) -> None:
