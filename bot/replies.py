@@ -43,9 +43,10 @@ def prediction_embed(text: str, prediction: Prediction, *, prediction_id: int) -
     """The reply to a query: the completed sentence, the top words bold, and the best words for each mask."""
     embed = discord.Embed(description=clipped(_completed(text, prediction), MAX_DESCRIPTION), colour=COLOUR)
     several = len(prediction.masks) > 1
+    # The bars compare the words with the best one: a sure and an unsure model are read alike.
     for index, mask in enumerate(prediction.masks):
         lines = [
-            f"{_bar(candidate.score)} {'**' if rank == 0 else ''}{escape(candidate.word)}"
+            f"{_bar(candidate.score / mask[0].score)} {'**' if rank == 0 else ''}{escape(candidate.word)}"
             f"{'**' if rank == 0 else ''} · {_percent(candidate.score)}"
             for rank, candidate in enumerate(mask)
         ]

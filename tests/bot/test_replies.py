@@ -61,7 +61,7 @@ def test_a_long_text_is_cut_with_an_ellipsis() -> None:
 def test_a_prediction_shows_sentence_words_scores_and_origin() -> None:
     embed = replies.prediction_embed("a [MASK] b.", prediction([("x", 0.61), ("y", 0.034)]), prediction_id=12)
     assert embed.description == "a **x** b."
-    assert values(embed) == {"Best words": "▰▰▰▱▱ **x** · 61%\n▱▱▱▱▱ y · 3.4%"}
+    assert values(embed) == {"Best words": "▰▰▰▰▰ **x** · 61%\n▱▱▱▱▱ y · 3.4%"}
     assert str(embed.footer.text).startswith("Model v0007 · #12")
 
 
