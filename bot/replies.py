@@ -46,8 +46,8 @@ def prediction_embed(text: str, prediction: Prediction, *, prediction_id: int) -
     # The bars compare the words with the best one: a sure and an unsure model are read alike.
     for index, mask in enumerate(prediction.masks):
         lines = [
-            f"{_bar(candidate.score / mask[0].score)} {'**' if rank == 0 else ''}{escape(candidate.word)}"
-            f"{'**' if rank == 0 else ''} · {_percent(candidate.score)}"
+            f"{_bar(candidate.score / (mask[0].score or 1.0))} {'**' if rank == 0 else ''}"
+            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {_percent(candidate.score)}"
             for rank, candidate in enumerate(mask)
         ]
         name = f"Best words for blank {index + 1}" if several else "Best words"

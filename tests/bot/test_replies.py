@@ -65,6 +65,11 @@ def test_a_prediction_shows_sentence_words_scores_and_origin() -> None:
     assert str(embed.footer.text).startswith("Model v0007 · #12")
 
 
+def test_words_that_are_next_to_impossible_have_empty_bars() -> None:
+    embed = replies.prediction_embed("a [MASK].", prediction([("x", 0.0), ("y", 0.0)]), prediction_id=1)
+    assert values(embed) == {"Best words": "▱▱▱▱▱ **x** · 0.0%\n▱▱▱▱▱ y · 0.0%"}
+
+
 def test_words_side_by_side_stay_apart() -> None:
     embed = replies.prediction_embed("[MASK][MASK].", prediction([("x", 0.5)], [("y", 0.5)]), prediction_id=1)
     assert embed.description == "**X** **y**."

@@ -38,7 +38,7 @@ class RecordingBot(commands.Bot):
         """Return how often an event has come."""
         return sum(heard == name for heard, _ in self.heard)
 
-    async def until(self, name: str, *, times: int = 1, timeout_s: float = 5.0) -> Any:
+    async def until(self, name: str, *, times: int = 1, timeout_s: float = 20.0) -> Any:
         """Wait until an event has come so many times; return the first argument of that one."""
         async with asyncio.timeout(timeout_s):
             while self.count(name) < times:

@@ -32,8 +32,10 @@ def words_of(text: str) -> tuple[str, ...]:
 ORIGINAL_WANTED = words_of(
     "user-friendly innovative support good-looking efficient stylish breathable flexibility impressive "
     "performance resilient durability durable athletic breathability comfort comfortable inexpensive premium "
-    "sleek performance-oriented fashionable quality flexible stability look functional sporty lightweight bounce "
-    "grip modern fit ergonomic versatile style design cushioning traction high-quality revolutionary trendsetting "
+    "sleek performance-oriented fashionable quality flexible stability look functional sporty lightweight "
+    "bounce "
+    "grip modern fit ergonomic versatile style design cushioning traction high-quality revolutionary "
+    "trendsetting "
     "popular affordable reliable"
 )
 ORIGINAL_UNWANTED = words_of(
