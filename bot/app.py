@@ -13,7 +13,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from bot.background import Background
-from bot.child import spawned
+from bot.child import follow, spawned
 from bot.client import FillBot
 from bot.cogs.fill import Fill
 from bot.cogs.models import Models
@@ -178,12 +178,12 @@ def _home_lock(settings: Settings) -> Iterator[None]:
 async def _make_first_version(settings: Settings) -> None:
     """Let the training process make it, with its progress on this terminal."""
     log.info("model.first_version")
+    told: list[str] = []
     async with spawned(settings, "init") as process:
-        if await process.wait():
-            raise StartError(
-                "The first model version could not be made; the reason stands above.",
-                exit_code=EX_UNAVAILABLE,
-            )
+        code = await follow(process, lambda line: told.append(str(line.get("sentence", ""))))
+    if code:
+        reason = "".join(told[-1:]) or f"The training process ended unexpectedly (code {code})."
+        raise StartError(f"There is no model to serve yet. {reason}", exit_code=EX_UNAVAILABLE)
 
 
 async def _place(settings: Settings, stack: contextlib.AsyncExitStack) -> _Place:

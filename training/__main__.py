@@ -202,9 +202,11 @@ def _finish(options: argparse.Namespace, outcome: Outcome) -> int:
 
 
 def _fail(options: argparse.Namespace, sentence: str) -> int:
-    if getattr(options, "progress", "bar") == "json":
+    is_child = getattr(options, "end_with_parent", False)
+    if is_child or getattr(options, "progress", "bar") == "json":
         JsonProgress(sys.stdout).event("failed", sentence=sentence)
-    sys.stderr.write(sentence + "\n")
+    if not (is_child and options.progress == "bar"):  # there the parent says it, as its last line
+        sys.stderr.write(sentence + "\n")
     return 1
 
 

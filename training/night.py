@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from storage import runs
 from storage.feedback import count_votes
 from training import gate, model, retraining_set
@@ -56,6 +58,7 @@ class Night:
         Raises:
             TrainingError: the run could not be done, or was ended from outside.
         """
+        device = model.pick_device(self._settings.device)  # a GPU that is not there is said first
         checks = self._check(as_of)
         chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
         report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
@@ -63,7 +66,7 @@ class Night:
             return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
         retraining_set.write(chosen, self._folder)
         self._records.call(runs.note, self._run_id, retraining_set_hash=chosen.hash)
-        return self._train_and_judge(chosen, report, as_of=as_of, act=act)
+        return self._train_and_judge(chosen, report, device=device, as_of=as_of, act=act)
 
     @property
     def _folder(self) -> Path:
@@ -106,6 +109,7 @@ class Night:
         chosen: RetrainingSet,
         report: dict[str, Any],
         *,
+        device: torch.device,
         as_of: datetime,
         act: Callable[[Callable[[], None]], None],
     ) -> Outcome:
@@ -122,7 +126,7 @@ class Night:
         )
         challenger = model.load(registry.path(domain), base=domain)
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
-        points = self._fine_tune(challenger, chosen, before)
+        points = self._fine_tune(challenger, chosen, before, device)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
         self._progress.step("judging the new model", len(STEP_SHARES))
         with registry.draft() as draft:
@@ -160,7 +164,9 @@ class Night:
         except RegistryError:
             return domain
 
-    def _fine_tune(self, challenger: model.MaskedLm, chosen: RetrainingSet, before: FillModel) -> list[Point]:
+    def _fine_tune(
+        self, challenger: model.MaskedLm, chosen: RetrainingSet, before: FillModel, device: torch.device
+    ) -> list[Point]:
         seed = self._night.seed
         return fine_tune(
             challenger,
@@ -172,7 +178,7 @@ class Night:
                 s.query for s in generate(ANCHOR_SENTENCES, seed=seed, reasons=ANCHOR_REASONS) if s.focus
             ],
             settings=self._night,
-            device=model.pick_device(self._settings.device),
+            device=device,
             progress=self._progress,
         )
 

@@ -39,7 +39,8 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
         if (champion := registry.champion()) is not None and champion in registry.versions():
             return Outcome("done", f"{champion} serves already.", champion)
         version = _install(settings, registry, progress, starter or StarterSettings())
-        registry.set_domain(version)
+        if registry.domain() not in registry.versions():  # else only the champion was lost
+            registry.set_domain(version)
         registry.promote(version)
     return Outcome("done", f"{version} serves.", version)
 

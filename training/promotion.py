@@ -3,6 +3,7 @@
 Each move opens a row, moves the pointer, finishes the row: `storage.runs.repair` settles a crash in between.
 """
 
+import asyncio
 from datetime import datetime
 
 from storage import runs
@@ -35,7 +36,7 @@ async def roll_back(
     """
     version = version or registry.previous()
     if version == registry.champion():  # nothing to leave: no votes to forbid, nothing to pause
-        registry.verify(version, only=SERVED_FILES)
+        await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
         return version
     return await _move(registry, database, version, trigger="rollback", now=now)
 
@@ -53,7 +54,8 @@ async def _move(registry: Registry, database: Database, version: str, *, trigger
     champion = registry.champion()
     if champion is None:
         raise NoChampionError
-    registry.verify(version, only=SERVED_FILES)
+    # In a thread: hashing takes a second, and the bot goes on answering.
+    await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
     await runs.end_open_training(database, f"a {trigger} by hand came in between", now=now)
     run_id = await runs.open_run(
         database,

@@ -124,7 +124,7 @@ async def test_a_database_that_is_none_is_said(home: Path) -> None:
 async def test_a_first_version_that_cannot_be_made_is_said(tmp_path: Path, pretend: Pretend) -> None:
     pretend("sys.exit(1)")
     error = await start_error(tmp_path / "home")
-    assert str(error).startswith("The first model version could not be made")
+    assert str(error).startswith("There is no model to serve yet.")
     assert error.exit_code == EX_UNAVAILABLE
 
 
