@@ -8,6 +8,7 @@ from training import model
 from training.bases import find_base
 from training.batches import CorpusBatches
 from training.corpus.generator import generate
+from training.corpus.readers import read_folder
 from training.encoder import Encoder
 from training.errors import BaseModelError
 from training.losses import masked_lm
@@ -35,7 +36,9 @@ def train_domain(
     progress.step(f"loading {settings.base_model}")
     base = model.load(folder, base=settings.base_model).to(device)
     torch.manual_seed(domain.seed)
-    texts = [sentence.text for sentence in generate(domain.sentences, seed=domain.seed)]
+    progress.step("reading the corpus")
+    own, sources = read_folder(settings.data_dir, cache_dir=settings.home / "corpus")
+    texts = [text.text for text in own] + [s.text for s in generate(domain.sentences, seed=domain.seed)]
     corpus = CorpusBatches(
         texts,
         Encoder(base.tokenizer, max_tokens=base.shape.max_tokens),
@@ -64,5 +67,11 @@ def train_domain(
         champion=registry.champion(),
         run_id=run_id,
         recipe="masked language modelling on the team's corpus",
-        metrics={"loss": [[point.step, round(point.loss, 4)] for point in points]},
+        metrics={
+            "loss": [[point.step, round(point.loss, 4)] for point in points],
+            "corpus": {
+                "generated": domain.sentences,
+                **{s.source: s.sentences for s in sources if s.is_read},
+            },
+        },
     )

@@ -18,6 +18,7 @@ from storage.feedback import NewPrediction, StoredCandidate, attach_message, rec
 
 log = structlog.stdlib.get_logger(__name__)
 THUMBS = ("👍", "👎")
+ASKS, ASKS_WITHIN_S = 30, 10  # of one person: a keen one is never stopped, a script is
 
 
 class Fill(commands.Cog):
@@ -40,7 +41,7 @@ class Fill(commands.Cog):
         self._max_chars, self._max_masks = max_chars, max_masks
 
     @command("fill")
-    @commands.cooldown(5, 10, commands.BucketType.user)
+    @commands.cooldown(ASKS, ASKS_WITHIN_S, commands.BucketType.user)
     @app_commands.describe(text="A sentence with [MASK] where the word should stand")
     async def fill(self, context: Context, *, text: str) -> None:
         """Fill the [MASK] in a sentence with the best words."""

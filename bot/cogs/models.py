@@ -87,10 +87,14 @@ class Models(commands.Cog):
         domain = self._registry.domain()
         notes = [self._serving.trouble] if self._serving.trouble else []
         origin = self._card(domain) if domain is not None else None
-        if origin is not None and origin.kind in ("base", "starter"):
+        if origin is not None and origin.kind == "base":
             notes.append(
-                f"Nights start from the plain {origin.kind} model; an admin can build the team's own with "
+                "Nights start from the plain base model; an admin can build the team's own with "
                 f"{self._bot.prefix}retrain domain."
+            )
+        if origin is not None and origin.kind == "starter":
+            notes.append(
+                "Nights start from the starter; a real base model (FILLBOT_BASE_MODEL) answers better."
             )
         embed = replies.model_embed(
             card, serving=predictor.version, domain=domain, precision=predictor.precision, notes=notes

@@ -9,6 +9,7 @@ from people import Person
 from sqlalchemy import func, select
 from wire import EPHEMERAL, Wire, eventually
 
+from bot.cogs.fill import ASKS
 from storage.schema import predictions
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -262,7 +263,7 @@ async def assert_only_this_is_answered(wire: Wire, person: Person) -> None:
 
 
 async def test_asking_too_often_is_told_when_to_ask_again(wire: Wire, ann: Person, bob: Person) -> None:
-    for _ in range(5):
+    for _ in range(ASKS):
         await wire.say(ann, "!fill shoes are [MASK]")
     reply = await wire.say(ann, "!fill shoes are [MASK]")
     assert re.fullmatch(r"One moment, please: try again in ([1-9]|10) s\.", reply["content"])
@@ -270,7 +271,7 @@ async def test_asking_too_often_is_told_when_to_ask_again(wire: Wire, ann: Perso
 
 
 async def test_slash_and_typed_questions_share_the_cooldown(wire: Wire, ann: Person) -> None:
-    for _ in range(5):
+    for _ in range(ASKS):
         await wire.slash(ann, "fill", text="shoes are [MASK]")
     assert (await wire.say(ann, "!fill shoes are [MASK]"))["content"].startswith("One moment, please")
     assert (await wire.slash(ann, "fill", text="a [MASK]"))["content"].startswith("One moment, please")
