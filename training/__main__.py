@@ -44,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = options.command(options, settings)
     except (TrainingError, StorageError) as error:
         return _fail(options, str(error))
+    except BrokenPipeError:  # who read the output has seen enough: `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _fail(options, f"{error.strerror or error}{where}. Check the disk and FILLBOT_HOME.")
