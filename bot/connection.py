@@ -62,7 +62,10 @@ async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]")
             f"Discord closed the connection (code {error.code}).", exit_code=EX_UNAVAILABLE
         ) from error
     except UNREACHABLE as error:
-        raise StartError(f"Discord cannot be reached ({error}).", exit_code=EX_UNAVAILABLE) from error
+        raise StartError(
+            f"Discord cannot be reached ({error}). Check the network of this machine, then start again.",
+            exit_code=EX_UNAVAILABLE,
+        ) from error
     finally:
         ready.cancel()
         await asyncio.gather(ready, return_exceptions=True)
