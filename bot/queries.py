@@ -45,7 +45,7 @@ def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!")
         QueryError: it cannot be answered; the text says what to change.
     """
     text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
-    text = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
     text = " ".join(MASK_PATTERN.sub(MASK, text).split())
     if len(text) > max_chars:
         raise QueryTooLongForChatError(len(text), max_chars)

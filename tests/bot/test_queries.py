@@ -111,3 +111,8 @@ def test_any_text_is_parsed_or_refused_with_one_sentence(text: str) -> None:
 def test_no_run_of_five_digits_is_ever_stored(text: str) -> None:
     stored = without_personal_data(text)
     assert not any(stored[i : i + 5].isdigit() for i in range(len(stored) - 4))
+
+
+def test_half_a_character_is_left_out() -> None:
+    query = parse_query("half \ud83d shoes are [MASK]", max_chars=100, max_masks=3)
+    assert query.text == "half shoes are [MASK]."
