@@ -22,7 +22,8 @@ from training.registry import SERVED_FILES, Registry
 from training.retraining_set import RetrainingSet
 from training.settings import NightSettings, Settings
 from training.trainer import Point
-from training.uptrain_checks import ChecksReport, run_checks
+from training.uptrain_checks.report import ChecksReport
+from training.uptrain_checks.votes import run_checks
 from training.versions import card_of, denied_words, write_files
 
 ANCHOR_REASONS = ("complaint", "negation", "contrast", "comparison", "size", "price")

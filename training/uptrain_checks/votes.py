@@ -1,38 +1,27 @@
-"""The only UpTrain import: votes from the database → quality flags → judgements → weights.
-
-A real `CheckSet` with operators of our own. UpTrain's pitfalls that shape this file: `setup()` empties its
-logs folder, so every run has a fresh one; a run without rows raises, so that case is answered before; it
-reads bare environment variables, so it runs under a clean environment; row-wise Python is slow, so all is
-polars; it still calls pydantic by its old names, so those warnings are kept from people.
-"""
+"""Votes from the database → quality flags → judgements → weights: a real `CheckSet` of our operators."""
 
 import asyncio
-import contextlib
-import os
-import shutil
-import warnings
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from loguru import logger
 from pydantic import PrivateAttr
 
 from storage.database import Database
 from storage.feedback import votes_until
-from training.checks_report import ChecksReport, read_report
 from training.judgements import judge
-
-logger.disable("uptrain")
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from uptrain.framework import Check, CheckSet, Settings, Signal
-    from uptrain.operators import ColumnOp, TransformOp, register_op
-
-__all__ = ["ChecksReport", "run_checks"]
+from training.uptrain_checks.framework import (
+    Check,
+    CheckSet,
+    ColumnOp,
+    Settings,
+    Signal,
+    TransformOp,
+    register_op,
+    run,
+)
+from training.uptrain_checks.report import ChecksReport, read_report
 
 SCHEMA: dict[str, Any] = {
     "prediction_id": pl.Int64,
@@ -254,12 +243,7 @@ def run_checks(
             Check("approval", [Approval()]),
         ],
     )
-    shutil.rmtree(folder, ignore_errors=True)
-    with _at_home():
-        checks.setup(Settings(logs_folder=str(folder)))
-        checks.run()
-    # Who voted what on which words belongs in the database alone, where it can be forgotten.
-    (folder / "preprocessed_input.jsonl").unlink(missing_ok=True)
+    run(checks, folder)
     return read_report(folder, votes=len(votes), voters=votes["voter_id"].n_unique())
 
 
@@ -269,18 +253,3 @@ async def _votes(database_url: str, as_of: datetime) -> list[dict[str, Any]]:
         return await votes_until(database, as_of)
     finally:
         await database.close()
-
-
-@contextlib.contextmanager
-def _at_home() -> Iterator[None]:
-    """What UpTrain runs in: no environment, as it reads names such as SEED and writes API keys to a file."""
-    kept = dict(os.environ)
-    os.environ.clear()
-    os.environ.update({name: kept[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in kept})
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            yield
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)

@@ -14,9 +14,9 @@ from sqlalchemy import insert
 from storage.database import Database
 from storage.feedback import Value
 from storage.schema import people
-from training.checks_report import ChecksReport
 from training.judgements import Judgement
-from training.uptrain_checks import run_checks
+from training.uptrain_checks.report import ChecksReport
+from training.uptrain_checks.votes import run_checks
 
 OTHER = "The boots were [MASK]."
 Casting = Callable[[Database], Awaitable[None]]

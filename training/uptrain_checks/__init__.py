@@ -1,0 +1,1 @@
+"""UpTrain's checks: on votes, and on the corpus."""

@@ -1,0 +1,53 @@
+"""The only UpTrain import: its parts that we use, made quiet, and the environment they run in.
+
+UpTrain's pitfalls that shape this package: `setup()` empties its logs folder, so every check set has a fresh
+one; a source without rows raises, so that case is answered before; it reads bare environment variables, so it
+runs under a clean environment; row-wise Python is slow, so all is polars; it still calls pydantic by its old
+names, so those warnings are kept from people.
+"""
+
+import contextlib
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from loguru import logger
+
+logger.disable("uptrain")
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from uptrain.framework import Check, CheckSet, Settings, Signal
+    from uptrain.operators import ColumnOp, TransformOp, register_op
+
+__all__ = ["Check", "CheckSet", "ColumnOp", "Settings", "Signal", "TransformOp", "register_op", "run"]
+
+
+def run(checks: CheckSet, folder: Path) -> None:
+    """Run a check set; its results are JSON lines in `folder`, which is emptied first. Blocking.
+
+    What it was given is not left beside the results: who voted what stays in the database alone, where it can
+    be forgotten.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    with _at_home():
+        checks.setup(Settings(logs_folder=str(folder)))
+        checks.run()
+    (folder / "preprocessed_input.jsonl").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _at_home() -> Iterator[None]:
+    """What UpTrain runs in: no environment, as it reads names such as SEED and writes API keys to a file."""
+    kept = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({name: kept[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in kept})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
