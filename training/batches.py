@@ -1,7 +1,9 @@
 """Padded batches: voted queries as they are, corpus texts with hidden tokens."""
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ from training.encoder import Encoded, Encoder
 
 FOCUS_SHARE = 0.7  # how often the word that a query would ask for is hidden
 
+T = TypeVar("T")
 Ints = npt.NDArray[np.int64]
 
 
@@ -23,6 +26,7 @@ class Batch:
     attention_mask: Tensor | None  # (batch, tokens) int64; None when nothing is padded
     mask_at: Tensor  # (masks,) int64, row · tokens + column
     targets: Tensor | None = None  # (masks,) int64 token ids
+    marked: Tensor | None = None  # (masks,) bool, where the focus of a marked text is hidden
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device, without waiting for the copy."""
@@ -35,6 +39,7 @@ class Batch:
             move(self.attention_mask),
             self.mask_at.to(device, non_blocking=True),
             move(self.targets),
+            move(self.marked),
         )
 
     @property
@@ -61,6 +66,16 @@ def of_queries(queries: Sequence[Encoded], pad: int) -> Batch:
     return _batch(ids, attention, np.asarray(at, dtype=np.int64), None)
 
 
+def shuffled(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:
+    """Batches of at most `size` items for ever, reshuffled each pass."""
+    order = list(items)
+    shuffle = random.Random(seed).shuffle  # noqa: S311
+    while True:
+        shuffle(order)
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
+
+
 class CorpusBatches:
     """Batches of texts with whole words hidden, for ever, reshuffled each pass. Deterministic in the seed.
 
@@ -78,6 +93,7 @@ class CorpusBatches:
         max_tokens: int,
         seed: int,
         focus: Sequence[tuple[int, int] | None] = (),
+        marked: Sequence[bool] = (),
     ) -> None:
         """Tokenise the texts once; texts without a word are dropped.
 
@@ -89,6 +105,7 @@ class CorpusBatches:
             max_tokens: a text is cut here.
             seed: of order and masks.
             focus: for each text the span of characters that a query would ask for; it is mostly hidden.
+            marked: for each text whether batches say where its focus is hidden.
 
         Raises:
             ValueError: no text is left.
@@ -99,11 +116,14 @@ class CorpusBatches:
         limit = min(max_tokens, encoder.max_tokens)
         self.rows: list[list[int]] = []
         self._focus: list[list[int]] = []  # positions in the row
-        for text, span in zip(texts, focus or [None] * len(texts), strict=True):
+        self._marked: list[bool] = []
+        spans, marks = focus or [None] * len(texts), marked or [False] * len(texts)
+        for text, span, mark in zip(texts, spans, marks, strict=True):
             if len(row := encoder.encode_text(text, limit)) > 2:
                 self.rows.append(row)
                 at = encoder.tokens_at(text, span) if span else []
                 self._focus.append([position for position in at if position < len(row) - 1])
+                self._marked.append(mark)
         if not self.rows:
             raise ValueError("the corpus holds no text")
         self._continues = np.zeros(max(encoder.words) + 1, dtype=bool)
@@ -143,14 +163,25 @@ class CorpusBatches:
         swapped = (fate >= 0.8) & (fate < 0.9)
         hidden[swapped] = self._random.choice(self._plain, size=int(swapped.sum()))
         ids[chosen] = hidden
-        return _batch(ids, attention, np.flatnonzero(chosen), targets)
+        marked = np.zeros(ids.shape, dtype=bool)
+        for row, i in enumerate(numbers):
+            if self._marked[i]:
+                marked[row, self._focus[i]] = True
+        return _batch(ids, attention, np.flatnonzero(chosen), targets, marked[chosen])
 
 
-def _batch(ids: Ints, attention: Ints, at: Ints, targets: Ints | None) -> Batch:
+def _batch(
+    ids: Ints,
+    attention: Ints,
+    at: Ints,
+    targets: Ints | None,
+    marked: npt.NDArray[np.bool_] | None = None,
+) -> Batch:
     whole = bool(attention.all())
     return Batch(
         torch.from_numpy(ids),
         None if whole else torch.from_numpy(attention),
         torch.from_numpy(at),
         None if targets is None else torch.from_numpy(targets),
+        None if marked is None else torch.from_numpy(marked),
     )

@@ -12,7 +12,10 @@ TrainingError
 ├── RunEndedError             somebody ended the run from outside
 ├── DeviceError               a GPU was asked for and there is none
 ├── QueryTooLongError         more word pieces than the model can read
-└── SuiteError                a suite or text file that cannot be read
+├── SuiteError                a suite or text file that cannot be read
+├── NotPlottableError         what a plot should show is not there, or is too much
+├── PlotUnwritableError       a plot's file cannot be written
+└── NotComparableError        what was named cannot be compared
 """
 
 from collections.abc import Sequence
@@ -33,6 +36,17 @@ class BaseModelError(TrainingError):
             f"The base model {base!r} cannot be loaded: {reason}. Set FILLBOT_BASE_MODEL to a folder with "
             "config.json, model.safetensors and a tokenizer, or to the name of a BERT or DistilBERT masked "
             "language model on the hub."
+        )
+
+
+class EmptyRecipeError(TrainingError):
+    """A recipe finds nothing to learn from."""
+
+    def __init__(self, recipe: str) -> None:
+        """Name the recipe."""
+        super().__init__(
+            f"The recipe {recipe!r} finds no text to learn from: UpTrain kept none of the corpus. "
+            "Use `--recipe full`, or add texts that praise the brand's products."
         )
 
 
@@ -139,4 +153,44 @@ class SuiteError(TrainingError):
         super().__init__(
             f'{where}: {reason}. A suite has lines of {{"text": "… [MASK] …", "wanted": […], '
             '"unwanted": […], "category": "…"}, a text file {"text": "…"}.'
+        )
+
+
+class NotPlottableError(TrainingError):
+    """What a plot should show is not there, or is too much."""
+
+    def __init__(self, reason: str, next_step: str) -> None:
+        """Build the text from the reason and a sentence that says what to do."""
+        super().__init__(f"That cannot be plotted: {reason}. {next_step}")
+
+
+class PlotUnwritableError(TrainingError):
+    """A plot's file cannot be written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Build the sentence from the place and the system's reason."""
+        super().__init__(
+            f"The plot cannot be written to {path} ({reason}). Free some disk space, give this user the "
+            "right to write there, or name another place with --out."
+        )
+
+
+class PublishError(TrainingError):
+    """A version cannot be published where it was asked for."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        """Build the sentence from the target and the reason, which says what to do."""
+        self.target, self.reason = target, reason
+        super().__init__(f"Nothing was published at {target!r}: {reason}.")
+
+
+class NotComparableError(TrainingError):
+    """What was named cannot be compared."""
+
+    def __init__(self, reason: str, known: Sequence[str]) -> None:
+        """Build the text from the reason and what there is."""
+        there = ", ".join(known[-10:]) if known else "none yet"
+        super().__init__(
+            f"That cannot be compared: {reason}. Name two versions or folders with a model, and texts with "
+            f"[MASK] if you like. Versions here: {there}."
         )

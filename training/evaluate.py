@@ -19,6 +19,8 @@ from training.fill_model import FillModel, Floats
 
 SUITES = Path(__file__).parent / "suites"
 
+Tokens = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -47,6 +49,14 @@ class CaseScore:
     unwanted_at_5: int
     unwanted_at_10: int
     wanted_at_5: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """What a model makes of a text: the sum of its words' natural-log probabilities, and their number."""
+
+    log_probability: float
+    words: int
 
 
 def read_suite(path: Path) -> list[Case]:
@@ -80,10 +90,16 @@ def read_texts(path: Path) -> list[str]:
     return texts
 
 
-def score_cases(model: FillModel, cases: Sequence[Case]) -> list[CaseScore | None]:
-    """One score a case, at its first mask; None where the model can say no wanted or no unwanted word."""
+def score_cases(
+    model: FillModel, cases: Sequence[Case], *, among: Tokens | None = None
+) -> list[CaseScore | None]:
+    """One score a case, at its first mask; None where the model can say no wanted or no unwanted word.
+
+    Ranks are among the tokens `among`, those that may be offered when None.
+    """
     rows = model.log_probabilities([model.encoder.encode(case.text) for case in cases])
-    return [_score(model, case, logs[0]) for case, logs in zip(cases, rows, strict=True)]
+    among = model.offered if among is None else among
+    return [_score(model, case, logs[0], among) for case, logs in zip(cases, rows, strict=True)]
 
 
 def summary(scores: Iterable[CaseScore | None]) -> dict[str, Any]:
@@ -117,25 +133,26 @@ def pseudo_perplexity(model: FillModel, texts: Sequence[str]) -> float:
     Salazar et al. 1910.14659, with the pieces of a word scored left to right while those to the right stay
     hidden (PLL-word-l2r, Kauf & Ivanova 2305.10588). Per word: vocabularies compare. Smaller is better.
     """
+    scores = [score_text(model, text) for text in texts]
+    words = sum(score.words for score in scores)
+    return float(np.exp(-sum(score.log_probability for score in scores) / max(words, 1)))
+
+
+def score_text(model: FillModel, text: str) -> TextScore:
+    """A text's part in the pseudo-perplexity: one forward a word piece, at most `max_tokens` of them."""
     queries: list[Encoded] = []
     targets: list[int] = []
-    words = 0
-    for text in texts:
-        ids, starts = model.encoder.words_of(text)
-        words += len(starts)
-        for positions in starts:
-            for index, position in enumerate(positions):
-                hidden = list(ids)
-                for later in positions[index:]:
-                    hidden[later] = model.encoder.mask
-                queries.append(Encoded(tuple(hidden), (position,)))
-                targets.append(ids[position])
-    total = 0.0
-    for start in range(0, len(queries), 512):  # bounds the memory: 512 rows of the vocabulary
-        part = queries[start : start + 512]
-        for logs, target in zip(model.log_probabilities(part), targets[start : start + 512], strict=True):
-            total += float(logs[0, target])
-    return float(np.exp(-total / max(words, 1)))
+    ids, words = model.encoder.words_of(text)
+    for positions in words:
+        for index, position in enumerate(positions):
+            hidden = list(ids)
+            for later in positions[index:]:
+                hidden[later] = model.encoder.mask
+            queries.append(Encoded(tuple(hidden), (position,)))
+            targets.append(ids[position])
+    rows = model.log_probabilities(queries)
+    total = sum(float(logs[0, target]) for logs, target in zip(rows, targets, strict=True))
+    return TextScore(total, len(words))
 
 
 def drift(model: FillModel, reference: FillModel, queries: Sequence[str]) -> tuple[float, float]:
@@ -156,12 +173,12 @@ def drift(model: FillModel, reference: FillModel, queries: Sequence[str]) -> tup
     return float(np.mean(divergence)), float(np.mean(kept))
 
 
-def _score(model: FillModel, case: Case, logs: Floats) -> CaseScore | None:
+def _score(model: FillModel, case: Case, logs: Floats, among: Tokens) -> CaseScore | None:
     wanted, unwanted = _tokens(model, case.wanted), _tokens(model, case.unwanted)
     if not len(wanted) or not len(unwanted):
         return None
     p_wanted, p_unwanted = float(np.exp(logs[wanted]).sum()), float(np.exp(logs[unwanted]).sum())
-    rank_wanted, rank_unwanted = ranks(model, logs, wanted), ranks(model, logs, unwanted)
+    rank_wanted, rank_unwanted = _ranks(logs, wanted, among), _ranks(logs, unwanted, among)
     return CaseScore(
         group=case.group,
         wanted_share=p_wanted / max(p_wanted + p_unwanted, 1e-30),
@@ -174,13 +191,13 @@ def _score(model: FillModel, case: Case, logs: Floats) -> CaseScore | None:
     )
 
 
-def ranks(model: FillModel, logs: Floats, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Places of tokens among the offered words, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
-    better: npt.NDArray[np.int64] = (logs[model.offered][None, :] > logs[tokens][:, None]).sum(axis=1)
+def _ranks(logs: Floats, tokens: Tokens, among: Tokens) -> Tokens:
+    """Places of tokens among those others, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
+    better: Tokens = (logs[among][None, :] > logs[tokens][:, None]).sum(axis=1)
     return better
 
 
-def _tokens(model: FillModel, words: Sequence[str]) -> npt.NDArray[np.int64]:
+def _tokens(model: FillModel, words: Sequence[str]) -> Tokens:
     found = {token for word in words if (token := model.token_of(word)) is not None}
     return np.asarray(sorted(found), dtype=np.int64)
 

@@ -7,15 +7,13 @@ so that the model does not become blindly positive.
 
 import copy
 import math
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from training.batches import Batch, CorpusBatches, of_queries
+from training.batches import Batch, CorpusBatches, of_queries, shuffled
 from training.encoder import Encoded, Encoder
 from training.losses import kl_to_reference, tilted_target, votes_loss
 from training.model import MaskedLm
@@ -23,8 +21,6 @@ from training.progress import Progress
 from training.retraining_set import Example
 from training.settings import NightSettings
 from training.trainer import Point, train
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ def fine_tune(
         return []
     reference = copy.deepcopy(model).to(device).eval().requires_grad_(False)
     model.to(device)
-    voted = _shuffled(judged, settings.batch_examples, settings.seed)
+    voted = shuffled(judged, settings.batch_examples, settings.seed)
     replayed = iter(
         CorpusBatches(
             replay,
@@ -79,7 +75,7 @@ def fine_tune(
             seed=settings.seed + 1,
         )
     )
-    anchored = _shuffled([encoder.encode(q) for q in anchors], settings.anchor_examples, settings.seed + 2)
+    anchored = shuffled([encoder.encode(q) for q in anchors], settings.anchor_examples, settings.seed + 2)
 
     allowed = torch.tensor(list(offered), device=device)
 
@@ -142,13 +138,3 @@ def _flat(examples: Sequence[_Judged], device: torch.device) -> tuple[Tensor, Te
         torch.tensor(signs, device=device),
         torch.tensor(weights, device=device),
     )
-
-
-def _shuffled(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:
-    """Batches of at most `size` items for ever, reshuffled each pass."""
-    order = list(items)
-    shuffle = random.Random(seed).shuffle  # noqa: S311
-    while True:
-        shuffle(order)
-        for start in range(0, len(order), size):
-            yield order[start : start + size]

@@ -5,14 +5,18 @@ queries, and harms nothing, measured against the domain model: limits against th
 night by night.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-MAX_CONTROL_LOSS = 0.02  # of wanted_share on the control suite
-MAX_RETENTION_LOSS = 0.02  # of wanted_share on general English
+from training.bootstrap import interval, means
+
+KEPT = {  # suite → what it is about, and what its wanted_share may lose
+    "control": ("complaints and negations", 0.02),
+    "retention": ("general English", 0.02),
+}
 MAX_PERPLEXITY_RATIO = 1.02
 MAX_DRIFT_NATS = 0.10  # mean KL(domain ‖ challenger) on neutral masks
 MAX_LATENCY_RATIO = 1.10  # p95 of one query
@@ -108,12 +112,28 @@ def decide(
     if denied_offered:
         reasons.append(Reason("deny-list", False, f"it may offer denied words: {', '.join(denied_offered)}"))
     if len(hit_changes) >= MIN_HELD_OUT:
-        low = _lower_bound(hit_changes)
+        low = interval(means(hit_changes)).low
         text = f"on {len(hit_changes)} held-out queries hit@10 changed by at least {low:+.3f}"
         reasons.append(Reason("held-out", low >= MIN_HIT_CHANGE, f"{text} (limit {MIN_HIT_CHANGE:+.2f})"))
     if was_rolled_back:
         text = "a version with the same votes was rolled back before; new votes or a promotion by hand help"
         reasons.append(Reason("rolled back", False, text))
+    return Verdict(all(reason.passed for reason in reasons), tuple(reasons))
+
+
+def decide_domain(*, held_out: Mapping[str, Any], control: Mapping[str, Any]) -> Verdict:
+    """Whether nights may start from a domain model: it learnt the corpus, and did not become blindly positive.
+
+    Args:
+        held_out: `base` and `after`: a part of the held-out text → its figures (`Fit.to_json`).
+        control: `base` and `after`: figures on the control suite.
+    """
+    before, after = (
+        float(np.mean([part["loss"] for part in held_out[who].values()])) for who in ("base", "after")
+    )
+    text = f"held-out text costs {after:.3f} nats a word (base {before:.3f})"
+    reasons = [Reason("learnt", after < before, text)]
+    reasons += _kept("control", control["base"]["wanted_share"], control["after"]["wanted_share"], "base")
     return Verdict(all(reason.passed for reason in reasons), tuple(reasons))
 
 
@@ -132,17 +152,18 @@ def _learnt(champion: Voted, challenger: Voted) -> Reason:
     return Reason("learnt", fewer_unwanted or more_wanted, text)
 
 
+def _kept(suite: str, before: float | None, after: float | None, whose: str) -> list[Reason]:
+    """The reason about a suite; none where one of the models can say none of its words."""
+    if before is None or after is None:
+        return []
+    what, limit = KEPT[suite]
+    text = f"{what}: wanted share {after:.3f} ({whose} {before:.3f}, may lose {limit:.2f})"
+    return [Reason(suite, after >= before - limit, text)]
+
+
 def _harms(domain: Harm, challenger: Harm) -> list[Reason]:
-    reasons = []
-    for name, before, after, limit in (
-        ("control", domain.control, challenger.control, MAX_CONTROL_LOSS),
-        ("retention", domain.retention, challenger.retention, MAX_RETENTION_LOSS),
-    ):
-        if before is None or after is None:
-            continue
-        what = "complaints and negations" if name == "control" else "general English"
-        text = f"{what}: wanted share {after:.3f} (domain model {before:.3f}, may lose {limit:.2f})"
-        reasons.append(Reason(name, after >= before - limit, text))
+    reasons = _kept("control", domain.control, challenger.control, "domain model")
+    reasons += _kept("retention", domain.retention, challenger.retention, "domain model")
     ratio = challenger.pseudo_perplexity / domain.pseudo_perplexity
     reasons.append(
         Reason(
@@ -161,10 +182,3 @@ def _harms(domain: Harm, challenger: Harm) -> list[Reason]:
         )
     )
     return reasons
-
-
-def _lower_bound(changes: Sequence[float], *, draws: int = 2000, seed: int = 0) -> float:
-    """2.5 % quantile of the bootstrapped mean."""
-    values = np.asarray(changes, dtype=np.float64)
-    picks = np.random.default_rng(seed).integers(0, len(values), size=(draws, len(values)))
-    return float(np.quantile(values[picks].mean(axis=1), 0.025))

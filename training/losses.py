@@ -23,6 +23,22 @@ def kl_to_reference(logits: Tensor, reference: Tensor) -> Tensor:
     return functional.kl_div(log_model, log_reference, reduction="batchmean", log_target=True)
 
 
+def above_the_best(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tensor:
+    """How far unwanted words reach above the 16th best of the others, in nats, summed a mask; mean of the masks.
+
+    A hinge on ranks rather than on probabilities: what people see is the top of the list, however small its
+    probabilities are. Nothing is asked of a word that is below.
+
+    Args:
+        logits: (masks, vocabulary).
+        unwanted: (words,) token ids.
+        allowed: (offered,) token ids of all other words that may be offered.
+    """
+    logits = logits.float()  # the normaliser cancels in the difference, and would pull at every other word
+    last = logits[:, allowed].topk(min(HIDDEN_RANK + 1, len(allowed)), dim=-1).values[:, -1:].detach()
+    return functional.relu(logits[:, unwanted] - last + RANK_MARGIN).sum(dim=-1).mean()
+
+
 def tilted_target(
     reference: Tensor, rows: Tensor, words: Tensor, signs: Tensor, *, allowed: Tensor
 ) -> Tensor:

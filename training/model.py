@@ -3,12 +3,13 @@
 DistilBERT and BERT are the same encoder under other names: both become one `MaskedLm`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 from torch import Tensor, nn
 
 from training.encoder import MASK
@@ -113,6 +114,23 @@ class MaskedLm(nn.Module):
                 weights["positions"] + state["bert.embeddings.token_type_embeddings.weight"][0].float()
             )
         return weights
+
+    def add_words(self, words: Sequence[str]) -> None:
+        """Make whole tokens of words that are several pieces so far.
+
+        A word's row of the embedding (and of the projection, which is tied to it) and its bias begin as the
+        mean of its pieces', so that it is about as likely as they were.
+        """
+        pieces = [e.ids for e in self.tokenizer.encode_batch(list(words), add_special_tokens=False)]
+        self.tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
+        self.tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in words])
+        size = max(self.model.config.vocab_size, self.tokenizer.get_vocab_size(with_added_tokens=True))
+        self.model.resize_token_embeddings(size, mean_resizing=False)
+        tables = (self.model.get_input_embeddings().weight, self.model.get_output_embeddings().bias)
+        with torch.no_grad():
+            for word, ids in zip(words, pieces, strict=True):
+                for table in tables:
+                    table[self.tokenizer.token_to_id(word)] = table[ids].mean(dim=0)
 
     def save(self, folder: Path) -> None:
         """Write what transformers and tokenizers load: config, weights (safetensors) and tokenizer.

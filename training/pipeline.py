@@ -10,20 +10,26 @@ moves after everything else is on the disk.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from filelock import FileLock, Timeout
 
 from storage import runs
 from storage.errors import StorageError
+from storage.runs import Status
 from training.errors import NoChampionError, RegistryError, RunEndedError, RunInProgressError, TrainingError
 from training.outcome import Outcome
 from training.progress import Progress
 from training.records import Records, now
 from training.registry import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
+
+if TYPE_CHECKING:
+    from training.domain.making import Made
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -46,33 +52,63 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
 
 
 def run_domain(
-    settings: Settings, progress: Progress, *, trigger: str, domain: DomainSettings | None = None
+    settings: Settings,
+    progress: Progress,
+    *,
+    trigger: str,
+    domain: DomainSettings | None = None,
+    extra: Sequence[Path] = (),
+    text_column: str | None = None,
 ) -> Outcome:
-    """Train the team's domain model from the base, and start every night from it.
+    """Train the team's domain model from the base, and start every night from it if the gate agrees.
 
     It also becomes champion while the champion has learnt from no votes; else the next night brings the votes
-    to it.
+    to it. A recipe made for comparison alone moves no pointer.
     """
     domain = domain or DomainSettings()
     registry = Registry(settings.models_dir)
     with run_lock(settings), Records(settings.url) as records:
         with _recorded(records, registry, trigger, progress) as run:
-            from training.domain import train_domain
+            from training.domain.making import DomainTraining
+            from training.domain.recipes import RECIPES
 
-            version = train_domain(settings, registry, domain, progress, run_id=run.id)
-            records.call(runs.note, run.id, challenger=version)
+            work = DomainTraining(
+                settings,
+                domain,
+                progress,
+                folder=settings.home / "runs" / f"{run.id:05d}",
+                extra=extra,
+                text_column=text_column,
+            )
+            made = work.make(registry, champion=registry.champion(), run_id=run.id)
+            records.call(runs.note, run.id, challenger=made.version, verdict=made.verdict.to_json())
+            can_serve = RECIPES[domain.recipe].can_serve
 
             def move_pointers() -> None:
-                registry.set_domain(version)
+                registry.set_domain(made.version)
                 if not _has_learnt_from_votes(registry):
-                    registry.promote(version)
+                    registry.promote(made.version)
 
-            run.act(move_pointers)
+            if made.verdict.is_promotable and can_serve:
+                run.act(move_pointers)
+            run.outcome = _domain_outcome(made, can_serve=can_serve)
             registry.prune(settings.keep_versions)
-            run.outcome = Outcome(
-                "promoted", f"Every night now starts from the domain model {version}.", version
-            )
         return run.outcome
+
+
+def _domain_outcome(made: "Made", *, can_serve: bool) -> Outcome:
+    version, verdict = made.version, made.verdict
+    status: Status = "promoted"
+    sentence = f"Every night now starts from the domain model {version}."
+    if not can_serve:
+        status = "done"
+        sentence = f"{version} is made for comparison; nights start from the same model as before."
+    elif not verdict.is_promotable:
+        status, sentence = (
+            "rejected",
+            f"{version} did not become the domain model: {'; '.join(verdict.failures)}.",
+        )
+    return Outcome(status, sentence, version, verdict.to_json(), made.report)
 
 
 def run_night(

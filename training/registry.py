@@ -25,6 +25,7 @@ from training.errors import (
     RegistryUnwritableError,
     UnknownVersionError,
 )
+from training.model_card import model_card
 
 VERSION = re.compile(r"v[0-9]{4,9}")
 SERVED_FILES = ("model.onnx", "tokenizer.json", "vocabulary.json")
@@ -186,7 +187,11 @@ class Registry:
             shutil.rmtree(folder, ignore_errors=True)
 
     def commit(self, draft: Draft, card: Card) -> None:
-        """Hash every file, write the card, fsync all of it, and let the version appear in one rename."""
+        """Write the card, for people and with every file's hash, and let the version appear in one rename.
+
+        All of it is fsynced before.
+        """
+        (draft.folder / "README.md").write_text(model_card(card), encoding="utf-8")
         files = {p.name: _sha256(p) for p in sorted(draft.folder.iterdir()) if p.name != "card.json"}
         card = card.model_copy(update={"files": files})
         (draft.folder / "card.json").write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n")

@@ -123,16 +123,29 @@ class NightSettings(_Frozen):
 class DomainSettings(_Frozen):
     """Masked-LM training on the team's corpus (the original: AdamW 2e-5, decay 0.01, 15 % masks)."""
 
+    recipe: Literal["full", "curated", "curated-only"] = Field(
+        default="curated", description="What is learnt, and what is held in place: recipes.py."
+    )
     seed: int = 0
     sentences: int = Field(default=25_000, ge=100, description="Generated sentences in the corpus.")
-    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2)
+    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
     weight_decay: float = 0.01
     warmup_share: float = 0.06
     max_gradient_norm: float = 1.0
-    epochs: float = Field(default=1.0, gt=0, le=100)
+    epochs: float = Field(
+        default=1.0, gt=0, le=100, description="At most; an epoch has as many texts as the corpus."
+    )
     batch_examples: int = Field(default=64, ge=1)
-    mask_share: float = 0.15
-    max_tokens: int = Field(default=64, ge=8, le=512)
+    mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the words, hidden whole (BERT).")
+    max_tokens: int = Field(default=64, ge=8, le=512, description="A sentence is cut here.")
+    new_word_count: int = Field(
+        default=20, ge=1, description="A word of several pieces that stands so often becomes a token."
+    )
+    held_examples: int = Field(default=16, ge=1, description="Complaints, and edge cases, a step; each.")
+    held_weight: float = Field(default=0.5, ge=0, description="Of the KL to the base on complaints.")
+    unwanted_weight: float = Field(default=0.1, ge=0, description="Of unwanted words among the best.")
+    evaluations: int = Field(default=4, ge=1, description="On held-out text, an epoch.")
+    patience: int = Field(default=3, ge=1, description="Evaluations without improvement before it stops.")
 
 
 class StarterSettings(_Frozen):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,83 @@ class Point:
     loss: float
 
 
+class Trainer:
+    """A model, its optimiser and how far they are; can be stopped, saved and resumed between steps."""
+
+    def __init__(self, model: nn.Module, *, steps: int, rates: Rates, device: torch.device) -> None:
+        """Begin at step 0.
+
+        Args:
+            model: on `device`.
+            steps: of the whole schedule.
+            rates: learning rate (peak), weight decay, share of warm-up, clipping norm.
+            device: where the model lies.
+        """
+        self._model, self._device, self._clip = model, device, rates.max_gradient_norm
+        self.steps, self.step = steps, 0
+        self._optimiser = _optimiser(model, rates, device)
+        warmup = max(1, round(steps * rates.warmup_share))
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimiser,
+            lambda step: min((step + 1) / warmup, max(0.05, (steps - step) / max(1, steps - warmup))),
+        )
+
+    def train(
+        self, loss_at: Callable[[int], Tensor], *, progress: Progress, until: int | None = None
+    ) -> list[Point]:
+        """Take steps up to `until`, or to the end; the model is left in evaluation mode.
+
+        Args:
+            loss_at: step number from 0 → a scalar loss with a graph; called inside autocast.
+            progress: advanced once a step.
+            until: the step to stop before; None for the last.
+
+        Returns:
+            The loss every `REPORT_EVERY` steps.
+        """
+        until = self.steps if until is None else min(until, self.steps)
+        points: list[Point] = []
+        self._model.train()
+        while self.step < until:
+            with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._device.type == "cuda"):
+                loss = loss_at(self.step)
+            self._optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(self._model.parameters(), self._clip)
+            self._optimiser.step()
+            self._schedule.step()
+            self.step += 1
+            if self.step % REPORT_EVERY and self.step < until:
+                progress.advance()
+                continue
+            points.append(Point(self.step, float(loss.detach())))
+            progress.advance(loss=points[-1].loss)
+        self._model.eval()
+        return points
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the schedule's settings: weights, moments, step and random state."""
+        state = {
+            "step": self.step,
+            "model": self._model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        if self._device.type == "cuda":
+            state["random_cuda"] = torch.cuda.get_rng_state(self._device)
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken: the steps after it are the same as without a stop."""
+        self.step = state["step"]
+        self._model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.last_epoch = self.step  # the rate itself is in the optimiser's state
+        torch.set_rng_state(state["random"].cpu())
+        if "random_cuda" in state:
+            torch.cuda.set_rng_state(state["random_cuda"].cpu(), self._device)
+
+
 def train(
     model: nn.Module,
     loss_at: Callable[[int], Tensor],
@@ -48,50 +125,9 @@ def train(
     rates: Rates,
     device: torch.device,
     progress: Progress,
-    is_enough: Callable[[int], bool] | None = None,
 ) -> list[Point]:
-    """Take `steps` optimiser steps on `loss_at(step)`, or fewer when `is_enough(step)` says so.
-
-    Args:
-        model: on `device`; left in evaluation mode.
-        loss_at: step number from 0 → a scalar loss with a graph; called inside autocast.
-        steps: at most so many.
-        rates: learning rate (peak), weight decay, share of warm-up, clipping norm.
-        device: where the model lies.
-        progress: advanced once a step.
-        is_enough: asked every `REPORT_EVERY` steps with the model in evaluation mode.
-
-    Returns:
-        The loss every `REPORT_EVERY` steps.
-    """
-    optimiser = _optimiser(model, rates, device)
-    warmup = max(1, round(steps * rates.warmup_share))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / warmup, max(0.05, (steps - step) / max(1, steps - warmup)))
-    )
-    points: list[Point] = []
-    model.train()
-    for step in range(steps):
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-            loss = loss_at(step)
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(model.parameters(), rates.max_gradient_norm)
-        optimiser.step()
-        schedule.step()
-        if (step + 1) % REPORT_EVERY and step + 1 < steps:
-            progress.advance()
-            continue
-        points.append(Point(step + 1, float(loss.detach())))
-        progress.advance(loss=points[-1].loss)
-        if is_enough is not None:
-            model.eval()
-            enough = is_enough(step + 1)
-            model.train()
-            if enough:
-                break
-    model.eval()
-    return points
+    """Take `steps` optimiser steps on `loss_at(step)`; see `Trainer`."""
+    return Trainer(model, steps=steps, rates=rates, device=device).train(loss_at, progress=progress)
 
 
 def _optimiser(model: nn.Module, rates: Rates, device: torch.device) -> torch.optim.Optimizer:

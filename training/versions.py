@@ -13,6 +13,7 @@ from training import vocabulary
 from training.export import export
 from training.fill_model import FillModel
 from training.model import MaskedLm, load
+from training.model_card import is_hub_name
 from training.registry import Card, Draft, Kind, Registry
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "numpy")
@@ -48,6 +49,8 @@ def exported(folder: Path) -> FillModel:
 def card_of(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any) -> Card:
     """The card of a draft: what it was made from, with the versions of the libraries that made it."""
     libraries = {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
+    if is_hub_name(base) and Path(base).is_dir():
+        base = f"./{base}"  # else it would be taken for somebody's model on the hub
     return Card(
         version=draft.version,
         kind=kind,

@@ -1,9 +1,16 @@
-"""Which words may be offered, recorded in every version so that serving needs no corpus."""
+"""Which words may be offered, recorded in every version so that serving needs no corpus; and the team's own.
+
+`stylish`, `good-looking`, `overpriced` are several pieces to BERT, so no single mask could ever be answered
+with them. `new_words` finds such words; the domain model learns them as whole tokens.
+"""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from tokenizers import Tokenizer
 
 # Letters of any script, joined by single hyphens or apostrophes: no piece, digit, punctuation or [unused7].
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
@@ -29,3 +36,24 @@ def write(folder: Path, offered_ids: list[int], *, max_tokens: int, precision: s
     """Record the words of a version in `vocabulary.json`."""
     content = {"max_tokens": max_tokens, "precision": precision, "offered": offered_ids}
     (folder / "vocabulary.json").write_text(json.dumps(content) + "\n")
+
+
+def new_words(
+    tokenizer: Tokenizer, texts: Iterable[str], named: Iterable[str] = (), *, min_count: int
+) -> list[str]:
+    """Lower-case words that the tokenizer would take apart, the commonest in the texts first.
+
+    Args:
+        tokenizer: a base model's.
+        texts: the corpus.
+        named: words to take however rare they are.
+        min_count: how often another word must stand in the texts. A word seen a few times cannot be learnt,
+            and every word costs a row of the vocabulary.
+    """
+    counts = Counter(word for text in texts for word in WORD.findall(text.lower()))
+    wanted = {word.lower() for word in named if WORD.fullmatch(word)}
+    wanted |= {word for word, count in counts.items() if count >= min_count}
+    found = sorted((w for w in wanted if not re.search("['’]", w)), key=lambda w: (-counts[w], w))
+    encoded = tokenizer.encode_batch(found, add_special_tokens=False)
+    unknown = tokenizer.token_to_id("[UNK]")
+    return [word for word, e in zip(found, encoded, strict=True) if len(e.ids) > 1 or e.ids == [unknown]]

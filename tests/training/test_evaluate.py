@@ -73,6 +73,16 @@ def test_only_words_that_may_be_offered_have_ranks() -> None:
     assert score.hit_at_1
 
 
+def test_ranks_can_be_among_fewer_words() -> None:
+    ids = RANKED.encoder.ids
+    some = np.asarray(sorted(token for word, token in ids.items() if word not in {"cheap", "ugly", "soft"}))
+    (score,) = evaluate.score_cases(RANKED, [case(["comfortable"], ["cheap", "broken"])], among=some)
+    assert score is not None
+    assert score.hit_at_1  # "cheap" is no rival
+    assert score.wanted_share == pytest.approx(0.2 / (0.2 + 0.409), abs=1e-5)
+    assert score.unwanted_at_10 == 2  # eight words are left before "broken"
+
+
 def test_words_the_model_cannot_say_are_left_out_and_doubles_count_once() -> None:
     (score,) = evaluate.score_cases(
         RANKED, [case(["comfortable", "Comfortable", "orthopaedic", "washable"], ["cheap", "expensive"])]
@@ -225,6 +235,14 @@ def test_pseudo_perplexity_of_a_model_that_knows_nothing() -> None:
     assert evaluate.pseudo_perplexity(model, ["shoes"]) == pytest.approx(size, rel=1e-4)
     assert evaluate.pseudo_perplexity(model, ["shoes washable"]) == pytest.approx(size**1.5, rel=1e-4)
     assert evaluate.pseudo_perplexity(model, ["shoes cheap", "  "]) == pytest.approx(size, rel=1e-4)
+
+
+def test_the_score_of_a_text_by_hand() -> None:
+    model = oracle(shoes=0.5, cheap=0.25)
+    score = evaluate.score_text(model, "Cheap shoes")
+    assert score.words == 2
+    assert score.log_probability == pytest.approx(math.log(0.5) + math.log(0.25), abs=1e-5)
+    assert evaluate.score_text(model, " ") == evaluate.TextScore(0.0, 0)
 
 
 @pytest.mark.parametrize("kind", ["distilbert", "bert"])

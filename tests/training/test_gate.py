@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from training import gate
 from training.gate import Harm, Verdict, Voted, decide
 
 BEFORE = Voted(unwanted_at_5=2, wanted_at_5=1, unwanted=4, wanted=3)
@@ -127,13 +126,6 @@ def test_what_was_rolled_back_is_not_promoted_again() -> None:
 )
 def test_held_out_queries_count_from_thirty_on(hit_changes: list[float], names: list[str]) -> None:
     assert failed(verdict(hit_changes=hit_changes)) == names
-
-
-def test_the_lower_bound_by_hand() -> None:
-    # The mean of 30 draws from one loss in 30 is −k / 30 with k ~ Binomial(30, 1/30), whose 97.5 % quantile
-    # is 3: P(k ≤ 2) = 0.921, P(k ≤ 3) = 0.980.
-    assert gate._lower_bound([-1.0, *[0.0] * 29]) == pytest.approx(-0.1)
-    assert gate._lower_bound([0.5] * 30) == pytest.approx(0.5)
 
 
 def test_the_same_figures_give_the_same_verdict() -> None:

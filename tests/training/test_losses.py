@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.losses import kl_to_reference, masked_lm, tilted_target, votes_loss
+from training.losses import RANK_MARGIN, above_the_best, kl_to_reference, masked_lm, tilted_target, votes_loss
 
 
 def logits_of(*rows: list[float]) -> torch.Tensor:
@@ -135,3 +135,23 @@ def test_training_on_the_votes_loss_arrives_at_the_target() -> None:
         votes_loss(logits, target, rows, words, signs, torch.ones(2)).backward()
         optimiser.step()
     assert functional.log_softmax(logits, dim=-1).detach().exp() == pytest.approx(target.exp(), abs=0.01)
+
+
+def test_an_unwanted_word_is_pushed_only_while_it_is_among_the_best() -> None:
+    """Twenty words of falling logits, of which the first two are unwanted."""
+    logits = torch.arange(20.0, 0.0, -1.0).repeat(2, 1).requires_grad_()  # (2, 20)
+    allowed = torch.arange(2, 20)
+    loss = above_the_best(logits, torch.tensor([0, 1]), allowed=allowed)
+    # The 16th best allowed word is token 17 (logit 3): tokens 0 and 1 are 17 and 16 above, and half a nat more.
+    assert float(loss.detach()) == pytest.approx(17 + 16 + 2 * RANK_MARGIN)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, :2] > 0).all()
+    below = torch.tensor([[0.0, 0.0, *range(20, 2, -1)]])
+    assert float(above_the_best(below, torch.tensor([0, 1]), allowed=allowed)) == 0.0
+
+
+def test_few_words_that_may_be_offered_have_a_last_one_too() -> None:
+    logits = torch.tensor([[3.0, 2.0, 1.0]])
+    loss = above_the_best(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]))
+    assert float(loss) == pytest.approx(2 + RANK_MARGIN)

@@ -175,3 +175,36 @@ def test_a_gpu_is_used_when_there_is_one_and_asked_for_by_name() -> None:
     assert model.pick_device("auto") == torch.device("cpu")
     with pytest.raises(DeviceError, match="FILLBOT_DEVICE=auto"):
         model.pick_device("cuda")
+
+
+@pytest.mark.parametrize("kind", ["distilbert", "bert"])
+def test_new_words_are_whole_tokens_that_begin_as_the_mean_of_their_pieces(
+    kind: str, base_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    before, after = model.load(base_folders[kind]).eval(), model.load(base_folders[kind]).eval()
+    after.add_words(["washable", "good-old"])
+    pieces = before.tokenizer.encode("washable", add_special_tokens=False).ids
+    assert after.tokenizer.encode("so washable!", add_special_tokens=False).tokens == ["so", "washable", "!"]
+    assert after.tokenizer.encode("Good-Old", add_special_tokens=False).tokens == ["good-old"]
+    assert after.tokenizer.encode("unwashable", add_special_tokens=False).tokens != ["un", "washable"]
+    new = after.tokenizer.token_to_id("washable")
+    query, at = torch.tensor([[2, 20, 4, 21, 3]]), torch.tensor([2])
+    with torch.no_grad():
+        theirs, ours = before(query, None, at)[0], after(query, None, at)[0]
+    assert len(ours) == len(theirs) + 2
+    assert ours[: len(theirs)] == pytest.approx(theirs, abs=1e-5)
+    assert float(ours[new]) == pytest.approx(float(theirs[pieces].mean()), abs=1e-5)  # both are linear
+    after.save(tmp_path)
+    with torch.no_grad():
+        again = model.load(tmp_path).eval()(query, None, at)[0]
+    assert again == pytest.approx(ours, abs=1e-5)
+
+
+def test_a_vocabulary_with_spare_rows_grows_only_when_it_must() -> None:
+    tokenizer = tiny_tokenizer()
+    spare = tiny_distilbert(vocab_size=tokenizer.get_vocab_size() + 1)
+    masked_lm = MaskedLm(spare, tokenizer, base="x")
+    masked_lm.add_words(["washable"])
+    assert masked_lm.model.config.vocab_size == tokenizer.get_vocab_size() + 1
+    masked_lm.add_words(["unheard"])
+    assert masked_lm.model.config.vocab_size == tokenizer.get_vocab_size() + 2

@@ -20,6 +20,7 @@ from training.errors import (
     RegistryUnwritableError,
     UnknownVersionError,
 )
+from training.model_card import model_card
 from training.registry import SERVED_FILES, Registry
 
 FullDisk = Callable[[int], AbstractContextManager[None]]
@@ -79,9 +80,28 @@ def test_the_card_keeps_what_was_written_and_lists_every_file(registry: Registry
         "v0001",
         {"seed": 3},
     )
-    assert set(found.files) == set(SERVED_FILES)
+    assert set(found.files) == {*SERVED_FILES, "README.md"}
     registry.verify(version)
     registry.verify(version, only=SERVED_FILES)
+
+
+def test_every_version_has_a_card_for_people(registry: Registry) -> None:
+    version = write(registry, kind="night", parent="v0001", recipe="tilted target")
+    found = (registry.path(version) / "README.md").read_text(encoding="utf-8")
+    assert found == model_card(registry.card(version))
+    (registry.path(version) / "README.md").write_text("something else")
+    with pytest.raises(CorruptVersionError, match=r"README\.md is not what was written"):
+        registry.verify(version)
+
+
+def test_a_version_of_before_there_were_such_cards(registry: Registry) -> None:
+    version = write(registry)
+    folder = registry.path(version)
+    (folder / "README.md").unlink()
+    content = json.loads((folder / "card.json").read_text())
+    del content["files"]["README.md"]
+    (folder / "card.json").write_text(json.dumps(content))
+    registry.verify(version)
 
 
 @pytest.mark.parametrize("name", SERVED_FILES)
@@ -322,13 +342,15 @@ print("done")
         ("write_bytes", 0, ["v0001"], "v0001"),  # while the draft is filled
         ("write_bytes", 2, ["v0001"], "v0001"),
         ("_sha256", 1, ["v0001"], "v0001"),
-        ("write_text", 0, ["v0001"], "v0001"),  # the card
+        ("write_text", 0, ["v0001"], "v0001"),  # the card for people
+        ("write_text", 1, ["v0001"], "v0001"),  # the card
         ("_fsync", 2, ["v0001"], "v0001"),
         ("rename", 0, ["v0001"], "v0001"),
-        ("_fsync", 5, ["v0001", "v0002"], "v0001"),  # the version has appeared, nobody serves it yet
-        ("write_text", 1, ["v0001", "v0002"], "v0001"),  # the pointer, beside
+        ("_fsync", 5, ["v0001"], "v0001"),
+        ("_fsync", 6, ["v0001", "v0002"], "v0001"),  # the version has appeared, nobody serves it yet
+        ("write_text", 2, ["v0001", "v0002"], "v0001"),  # the pointer, beside
         ("replace", 0, ["v0001", "v0002"], "v0001"),
-        ("_fsync", 7, ["v0001", "v0002"], "v0002"),
+        ("_fsync", 8, ["v0001", "v0002"], "v0002"),
     ],
 )
 def test_kill_9_at_any_point_leaves_a_registry_in_order(

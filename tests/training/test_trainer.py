@@ -1,6 +1,7 @@
 """The loop learns, stops, repeats itself, and decays what it should."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from training.progress import Silent
-from training.trainer import REPORT_EVERY, Point, train
+from training.trainer import Point, Trainer, train
 
 CPU = torch.device("cpu")
 
@@ -72,25 +73,28 @@ def test_every_step_is_told() -> None:
     assert progress.figures == [{"loss": point.loss} for point in points]
 
 
-def test_it_stops_when_it_is_enough_asked_in_evaluation_mode() -> None:
-    asked: list[int] = []
-    model, inputs, targets = toy()
+def test_it_goes_on_where_it_was_saved_as_if_it_had_never_stopped() -> None:
+    """Dropout, the moments of AdamW and the schedule included."""
 
-    def is_enough(step: int) -> bool:
-        asked.append(step)
-        assert not model.training
-        return step >= 3 * REPORT_EVERY
+    def begin() -> tuple[Trainer, Callable[[int], torch.Tensor], nn.Module]:
+        model, inputs, targets = toy()
+        trainer = Trainer(model, steps=30, rates=Rates(), device=CPU)
+        return trainer, lambda _step: nn.functional.mse_loss(model(inputs), targets), model
 
-    def loss_at(_step: int) -> torch.Tensor:
-        assert model.training
-        return nn.functional.mse_loss(model(inputs), targets)
-
-    points = train(
-        model, loss_at, steps=500, rates=Rates(), device=CPU, progress=Silent(), is_enough=is_enough
-    )
-    assert asked == [10, 20, 30]
-    assert points[-1].step == 30
+    whole, loss_at, expected = begin()
+    whole.train(loss_at, progress=Silent())
+    first, loss_at, model = begin()
+    first.train(loss_at, progress=Silent(), until=13)
     assert not model.training
+    saved = copy.deepcopy(first.state_dict())
+    second, loss_at, model = begin()
+    torch.manual_seed(99)
+    second.load_state_dict(saved)
+    assert second.step == 13
+    points = second.train(loss_at, progress=Silent())
+    assert [point.step for point in points] == [20, 30]
+    for name, weight in expected.state_dict().items():
+        assert torch.equal(weight, model.state_dict()[name])
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny import tiny_tokenizer
 
 from training import vocabulary
 
@@ -78,3 +79,26 @@ def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
     vocabulary.write(tmp_path, [3, 4], max_tokens=48, precision="int8")
     content = json.loads((tmp_path / "vocabulary.json").read_text())
     assert content == {"max_tokens": 48, "precision": "int8", "offered": [3, 4]}
+
+
+TEXTS = ["A stylish, good-looking boot.", "The STYLISH one is cheap", "washable ice isn't washable", "boot"]
+
+
+def test_words_that_would_be_taken_apart_are_found_the_commonest_first() -> None:
+    assert vocabulary.new_words(tiny_tokenizer(), TEXTS, min_count=1) == [
+        "boot",
+        "stylish",
+        "washable",
+        "good-looking",
+    ]
+
+
+def test_a_rare_word_is_found_only_when_it_is_named() -> None:
+    tokenizer = tiny_tokenizer()
+    assert vocabulary.new_words(tokenizer, TEXTS, min_count=2) == ["boot", "stylish", "washable"]
+    found = vocabulary.new_words(tokenizer, TEXTS, ["Overpriced", "ugly", "two words"], min_count=3)
+    assert found == ["overpriced"]
+
+
+def test_a_word_with_an_apostrophe_stays_in_pieces() -> None:
+    assert vocabulary.new_words(tiny_tokenizer(), ["don't don’t"], min_count=1) == []

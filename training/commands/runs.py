@@ -1,15 +1,31 @@
 """`init`, `run` and `domain`: what trains."""
 
 import argparse
+import sys
+from pathlib import Path
+from typing import get_args
 
 from training.commands.answers import Commands, finish, progress_of
-from training.settings import Settings
+from training.settings import DomainSettings, Settings
 
 
 def add(commands: Commands) -> None:
     """Declare them."""
     commands.add("init", _init, "make the first version, if there is none", trains=True)
-    commands.add("domain", _domain, "train the team's domain model from the base", trains=True)
+    domain = commands.add("domain", _domain, "train the team's domain model from the base", trains=True)
+    domain.add_argument(
+        "--recipe",
+        choices=get_args(DomainSettings.model_fields["recipe"].annotation),
+        default=DomainSettings().recipe,
+        help="full: the whole corpus; curated: UpTrain's edge cases five times over besides, held to the base "
+        "on complaints; curated-only: the edge cases alone, for comparison (default: %(default)s)",
+    )
+    domain.add_argument(
+        "files", nargs="*", type=Path, metavar="CSV", help="further files of the team's texts"
+    )
+    domain.add_argument("--text-column", help="the column to read of those; default: guessed by its name")
+    domain.add_argument("--epochs", type=_epochs, help="passes over the texts at most")
+    domain.add_argument("--seed", type=int, default=0, help="of generated text, order and masks (default 0)")
     run = commands.add("run", _run, "learn from the votes, and promote what passes the gate", trains=True)
     run.add_argument(
         "--trigger", choices=("nightly", "retrain", "cli"), default="cli", help="who asked for it"
@@ -31,4 +47,29 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
 def _domain(options: argparse.Namespace, settings: Settings) -> int:
     from training.pipeline import run_domain
 
-    return finish(options, run_domain(settings, progress_of(options), trigger="domain"))
+    chosen = {"recipe": options.recipe, "seed": options.seed}
+    if options.epochs is not None:
+        chosen["epochs"] = options.epochs
+    outcome = run_domain(
+        settings,
+        progress_of(options),
+        trigger="domain",
+        domain=DomainSettings(**chosen),
+        extra=options.files,
+        text_column=options.text_column,
+    )
+    if not options.json and options.progress == "bar":
+        from training.domain.summary import table_of
+
+        sys.stdout.write(f"{table_of(outcome.report)}\n\n")
+    return finish(options, outcome)
+
+
+def _epochs(text: str) -> float:
+    try:
+        epochs = float(text)
+    except ValueError:
+        epochs = 0.0
+    if not 0 < epochs <= 100:
+        raise argparse.ArgumentTypeError("expected a number above 0, and at most 100")
+    return epochs

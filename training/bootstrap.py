@@ -1,0 +1,52 @@
+"""Bootstrapped 95 % intervals: how far a figure would move with other cases of the same kind. Pure.
+
+Resampling cases with replacement (Efron 1979), percentile intervals. Figures over the same cases are drawn
+alike, so arithmetic on two of them is paired: `interval(means(after) - means(before))`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+DRAWS = 2_000
+MAX_PICKS = 4_000_000  # at once: bounds the memory at 32 MB an array
+
+Draws = npt.NDArray[np.float64]  # (1 + DRAWS,): the figure itself, then that of each resample
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure, and where 95 % of its resamples lie."""
+
+    value: float
+    low: float
+    high: float
+
+
+def means(values: Sequence[float], weights: Sequence[float] | None = None, *, seed: int = 0) -> Draws:
+    """The weighted mean of at least one value, and that of each resample.
+
+    The same number of values and the same seed draw the same cases.
+
+    Args:
+        values: one a case.
+        weights: the cases'; all alike when None. A resample's may not all be 0.
+        seed: of the draws.
+    """
+    weight = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    weighted = np.asarray(values, dtype=np.float64) * weight
+    random = np.random.default_rng(seed)
+    parts = [[weighted.sum() / weight.sum()]]
+    rows = max(MAX_PICKS // len(weighted), 1)
+    for start in range(0, DRAWS, rows):
+        picks = random.integers(0, len(weighted), size=(min(rows, DRAWS - start), len(weighted)))
+        parts.append(weighted[picks].sum(axis=1) / weight[picks].sum(axis=1))
+    return np.concatenate(parts)
+
+
+def interval(draws: Draws) -> Interval:
+    """The figure, with the 2.5 % and the 97.5 % quantile of its resamples."""
+    low, high = np.quantile(draws[1:], (0.025, 0.975))
+    return Interval(float(draws[0]), float(low), float(high))

@@ -1,0 +1,151 @@
+"""How healthy a corpus is, raw or cleaned: lengths, duplicates, sentiment and frequent words."""
+
+import functools
+import random
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from training.corpus import csv_files, readers, sources
+from training.corpus.cleaning import duplicate_key
+
+STOP_WORDS = Path(__file__).with_name("stop_words.txt")
+LENGTHS = tuple(
+    range(5, 85, 5)
+)  # upper ends of the bins, in words: 1–5, 6–10, …, 76–80; one more for the rest
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+TOP_WORDS = 20
+MAX_RATED = 3_000  # texts: VADER is Python word by word, 10,000 short ones a second
+MAX_RATED_CHARS = 2_000  # its time grows with the square of a text's length
+FEELING = 0.05  # VADER's compound score from which its authors call a text positive, or negative
+MAX_CELLS = 200_000
+MAX_CHARS = 100_000_000  # some 200 MB
+
+_WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """Shares of the rated texts, which add up to 1, and how many were rated; all 0 of no texts."""
+
+    positive: float
+    neutral: float
+    negative: float
+    rated: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusHealth:
+    """What can be counted of texts.
+
+    Attributes:
+        texts: How many.
+        words: Of all of them, between spaces.
+        lengths: How many texts have so many words: one count a bin of `LENGTHS`, and one of longer ones.
+        length_quantiles: Words a text at `QUANTILES`; empty of no texts.
+        duplicate_share: Share of the texts that say what an earlier one says, but for case and punctuation.
+        top_words: The most frequent content words with their counts, lower case, the most frequent first.
+    """
+
+    texts: int
+    words: int
+    lengths: tuple[int, ...]
+    length_quantiles: tuple[float, ...]
+    duplicate_share: float
+    sentiment: Sentiment
+    top_words: tuple[tuple[str, int], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON, with the bins and quantiles named."""
+        bins = [f"≤{end}" for end in LENGTHS] + [f">{LENGTHS[-1]}"]
+        quantiles = [f"p{100 * q:.0f}" for q in QUANTILES]
+        return {
+            **asdict(self),
+            "lengths": dict(zip(bins, self.lengths, strict=True)),
+            "length_quantiles": dict(zip(quantiles, self.length_quantiles, strict=False)),
+            "top_words": dict(self.top_words),
+        }
+
+
+def measure_health(texts: Sequence[str], *, seed: int = 0) -> CorpusHealth:
+    """Count what there is to count of all texts; the sentiment of a sample of `MAX_RATED` at most.
+
+    The same texts and seed give the same sample. A text is rated by its first `MAX_RATED_CHARS`.
+    """
+    lengths = [len(text.split()) for text in texts]
+    bins = Counter(bisect_left(LENGTHS, length) for length in lengths)
+    unlike = {duplicate_key(text) or text.strip() for text in texts}
+    stop_words = _stop_words()
+    content = Counter(
+        word
+        for text in texts
+        for word in _WORD.findall(text.casefold().replace("’", "'"))
+        if word not in stop_words
+    )
+    by_frequency = sorted(content.items(), key=lambda item: (-item[1], item[0]))
+    return CorpusHealth(
+        texts=len(texts),
+        words=sum(lengths),
+        lengths=tuple(bins[place] for place in range(len(LENGTHS) + 1)),
+        length_quantiles=tuple(float(q) for q in np.quantile(lengths, QUANTILES)) if texts else (),
+        duplicate_share=1 - len(unlike) / len(texts) if texts else 0.0,
+        sentiment=_sentiment(texts, seed=seed),
+        top_words=tuple(by_frequency[:TOP_WORDS]),
+    )
+
+
+def read_raw(
+    folder: Path | None,
+    *,
+    extra: Sequence[Path] = (),
+    text_column: str | None = None,
+    max_cells: int = MAX_CELLS,
+) -> list[str]:
+    """Read the cells that `read_folder` makes sentences of, as they stand in the files; no blank ones.
+
+    Files are streamed, and reading stops after `max_cells` cells or `MAX_CHARS` characters.
+
+    Raises:
+        CsvError: A known or named file cannot be read.
+    """
+    found, _ = readers._find(folder, leave_out={path.resolve() for path in extra})
+    for path in dict.fromkeys(extra):
+        file = csv_files.inspect(path)
+        found.append((file, sources.named(path, file.columns, text_column=text_column)))
+    cells: list[str] = []
+    left = MAX_CHARS
+    for cell in (cell for file, source in found for cell in _cells(file, source)):
+        if len(cells) == max_cells or len(cell) > left:
+            break
+        cells.append(cell)
+        left -= len(cell)
+    return cells
+
+
+def _cells(file: csv_files.CsvFile, source: sources.Source) -> Iterator[str]:
+    for row in csv_files.rows(file, sources.spelled(file.columns, source.read)):
+        yield from (cell for cell in row.cells if cell.strip())
+
+
+def _sentiment(texts: Sequence[str], *, seed: int) -> Sentiment:
+    """The shares in a sample."""
+    sample = random.Random(seed).sample(texts, min(len(texts), MAX_RATED))  # noqa: S311 — a sample, no secret
+    if not sample:
+        return Sentiment(0.0, 0.0, 0.0, 0)
+    rater = SentimentIntensityAnalyzer()
+    scores = np.array([rater.polarity_scores(text[:MAX_RATED_CHARS])["compound"] for text in sample])
+    positive, negative = float(np.mean(scores >= FEELING)), float(np.mean(scores <= -FEELING))
+    return Sentiment(positive, 1 - positive - negative, negative, len(sample))
+
+
+@functools.cache
+def _stop_words() -> frozenset[str]:
+    lines = STOP_WORDS.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())

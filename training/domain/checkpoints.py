@@ -1,0 +1,46 @@
+"""How far a long training is, on the disk: one file, replaced whole, read only by the run that wrote it."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+class Checkpoint:
+    """The state of one training; another training's, told apart by `key`, is not touched by mistake."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        """Look at `path`; its folder is made when something is saved."""
+        self._path, self._key = path, key
+
+    def load(self) -> dict[str, Any] | None:
+        """What was saved last under this key; None where there is nothing, or nothing that can be read."""
+        try:
+            content = torch.load(self._path, map_location="cpu", weights_only=True)
+        except Exception:  # noqa: BLE001 — half a file, another version's file: both mean to begin anew
+            return None
+        return content["state"] if isinstance(content, dict) and content.get("key") == self._key else None
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace what is there, atomically.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_name(self._path.name + ".partial")
+        try:
+            with partial.open("wb") as file:
+                torch.save({"key": self._key, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except RuntimeError as error:  # torch's own error for a full disk
+            raise OSError(str(error)) from error
+        partial.replace(self._path)
+
+    def clear(self) -> None:
+        """Forget it: the training is done."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()

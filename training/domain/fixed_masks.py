@@ -1,0 +1,104 @@
+"""Held-out texts with whole words hidden once and for all: every model is asked for the same words.
+
+Words are chosen in the text, not in its tokens, so a model with other tokens is asked for the same ones; a
+word of several pieces is right when all its pieces are.
+"""
+
+import math
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from training.batches import of_queries
+from training.encoder import Encoded, Encoder
+from training.model import MaskedLm
+from training.vocabulary import WORD
+
+MAX_WORDS = 40  # a longer text is cut there, so that no vocabulary has to cut it elsewhere
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A text with words hidden: its masks in order, the tokens under them, and each one's number of word."""
+
+    query: Encoded
+    targets: tuple[int, ...]
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well a model finds hidden words. `loss` is in nats a word; `accuracy` is a share of the words."""
+
+    loss: float
+    accuracy: float
+    words: int
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss), a word."""
+        return math.exp(min(self.loss, 700.0))
+
+    def to_json(self) -> dict[str, float | int]:
+        """The figures, rounded."""
+        return {
+            "loss": round(self.loss, 4),
+            "perplexity": round(self.perplexity, 3),
+            "accuracy": round(self.accuracy, 4),
+            "words": self.words,
+        }
+
+
+def hide_words(texts: Sequence[str], encoder: Encoder, *, share: float, seed: int) -> list[Hidden]:
+    """Hide about `share` of the words of each text, at least one; a text without a word is left out."""
+    hidden = []
+    for text in texts:
+        text = " ".join(text.split()[:MAX_WORDS])
+        spans = [match.span() for match in re.finditer(WORD, text)]
+        if not spans:
+            continue
+        chosen = random.Random(f"{seed} {text}").sample(spans, max(1, round(share * len(spans))))  # noqa: S311
+        ids = encoder.encode_text(text, encoder.max_tokens)
+        at = {p: number for number, span in enumerate(chosen) for p in encoder.tokens_at(text, span)}
+        places = sorted(place for place in at if place < len(ids) - 1)
+        query = [encoder.mask if position in at else token for position, token in enumerate(ids)]
+        query[-1] = encoder.sep
+        if places:
+            hidden.append(
+                Hidden(
+                    Encoded(tuple(query), tuple(places)),
+                    tuple(ids[p] for p in places),
+                    tuple(at[p] for p in places),
+                )
+            )
+    return hidden
+
+
+def measure(model: MaskedLm, hidden: Sequence[Hidden], encoder: Encoder, *, device: torch.device) -> Fit:
+    """Ask the model for every hidden word, in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    loss, right, words = 0.0, 0, 0
+    ordered = sorted(hidden, key=lambda each: len(each.query.ids))
+    for start in range(0, len(ordered), BATCH):
+        part = ordered[start : start + BATCH]
+        batch = of_queries([each.query for each in part], encoder.pad).to(device)
+        targets = torch.tensor([t for each in part for t in each.targets], device=device)
+        with torch.no_grad():
+            logits = model(batch.input_ids, batch.attention_mask, batch.mask_at).float()
+        logs = logits.log_softmax(dim=-1)  # (masks, vocabulary)
+        loss -= float(logs.gather(1, targets[:, None]).sum())
+        is_right = iter((logs.argmax(dim=-1) == targets).tolist())
+        for each in part:
+            missed: dict[int, bool] = {}
+            for word in each.words:
+                is_piece_wrong = not next(is_right)
+                missed[word] = missed.get(word, False) or is_piece_wrong
+            words += len(missed)
+            right += sum(not is_missed for is_missed in missed.values())
+    model.train(was_training)
+    return Fit(loss / max(words, 1), right / max(words, 1), words)

@@ -1,0 +1,243 @@
+"""Base model → the team's domain model: masked-LM training on generated and the team's own texts.
+
+The corpus is split before anything else. The base then learns the team's words as whole tokens, and the
+recipe's texts until held-out text says enough; the gate decides whether nights may start from the result. A
+run that was killed goes on where it was when the same is asked for again.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training import evaluate, gate, model, vocabulary
+from training.bases import find_base
+from training.domain.checkpoints import Checkpoint
+from training.domain.corpus import GENERATED, DomainCorpus, build_corpus
+from training.domain.course import Course
+from training.domain.fixed_masks import Fit, Hidden, hide_words, measure
+from training.domain.losses import Held, MaskedTexts
+from training.domain.recipes import RECIPES
+from training.domain.step_log import StepLog
+from training.domain.summary import source_json
+from training.encoder import Encoder
+from training.errors import BaseModelError, EmptyRecipeError
+from training.fill_model import FillModel
+from training.generated_suite import positive_cases, unwanted_words, wanted_words
+from training.progress import Progress
+from training.registry import Registry
+from training.settings import DomainSettings, Settings
+from training.uptrain_checks.corpus import select_edge_cases
+from training.uptrain_checks.corpus_report import EdgeCases
+from training.versions import card_of, exported, write_files
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A version, the gate's verdict on it, and what `summary.table_of` shows of it."""
+
+    version: str
+    verdict: gate.Verdict
+    report: dict[str, Any]
+
+
+class DomainTraining:
+    """The steps from the base to a version, over what they all need."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        domain: DomainSettings,
+        progress: Progress,
+        *,
+        folder: Path,
+        extra: Sequence[Path] = (),
+        text_column: str | None = None,
+    ) -> None:
+        """Find the base and split the corpus.
+
+        Args:
+            settings: base model, files, device.
+            domain: the recipe and its hyper-parameters.
+            progress: told once a step.
+            folder: the run's own.
+            extra, text_column: further CSV files, and the column to read of them.
+
+        Raises:
+            BaseModelError: the base cannot be had (the starter needs none: it is made of this corpus).
+            CsvError: a file cannot be read.
+        """
+        base = find_base(settings.base_model)
+        if base is None:
+            reason = "it is not in the hub's cache and the hub cannot be reached"
+            raise BaseModelError(settings.base_model, reason)
+        self._settings, self._domain, self._progress = settings, domain, progress
+        self._base, self._folder = base, folder
+        self._recipe = RECIPES[domain.recipe]
+        self._device = model.pick_device(settings.device)
+        self._log = StepLog()
+        progress.step("reading the corpus")
+        self._corpus = build_corpus(settings, domain, extra=extra, text_column=text_column)
+        self._checkpoint = Checkpoint(
+            settings.home / "runs" / f"domain-{domain.recipe}.checkpoint",
+            _key(base, self._corpus, domain),
+        )
+
+    def make(self, registry: Registry, **columns: Any) -> Made:
+        """Train, judge and write the version; no pointer moves.
+
+        Raises:
+            BaseModelError: the base cannot be loaded.
+            EmptyRecipeError: no text is left to learn from.
+        """
+        edge_cases = self._edge_cases()
+        learner, metrics = self._train(edge_cases)
+        self._progress.step("judging the domain model")
+        with registry.draft() as draft:
+            after = write_files(learner, draft)
+            self._log.write(draft.folder / "training_log.jsonl")
+            if edge_cases:
+                for name in ("edge_cases.json", "edge_cases.txt"):
+                    shutil.copy(self._folder / "edge_cases" / name, draft.folder)
+            verdict, suites = judge(exported(self._base), after, metrics["held_out"])
+            card = card_of(
+                draft,
+                kind="domain",
+                base=self._settings.base_model,
+                settings=self._domain.model_dump(),
+                recipe=self._recipe.name,
+                metrics={**metrics, "suites": suites},
+                verdict=verdict.to_json(),
+                **columns,
+            )
+            registry.commit(draft, card)
+        self._checkpoint.clear()
+        report = {
+            **metrics,
+            "added_words": len(metrics["added_words"]),
+            "sources": [source_json(source) for source in self._corpus.sources],
+            "edge_cases": edge_cases.table() if edge_cases else None,
+            "suites": suites,
+        }
+        return Made(draft.version, verdict, report)
+
+    def _edge_cases(self) -> EdgeCases | None:
+        if not self._recipe.edge_copies:
+            return None
+        self._progress.step("looking for edge cases")
+        texts = self._corpus.train
+        folder = self._folder / "edge_cases"
+        return select_edge_cases([t.text for t in texts], [t.source for t in texts], folder)
+
+    def _train(self, edge_cases: EdgeCases | None) -> tuple[model.MaskedLm, dict[str, Any]]:
+        domain, device, progress, train = self._domain, self._device, self._progress, self._corpus.train
+        kept = edge_cases.kept if edge_cases else ()
+        texts = self._recipe.texts(train, kept)
+        if not texts:
+            raise EmptyRecipeError(self._recipe.name)
+        progress.step(f"loading {self._settings.base_model}")
+        learner = model.load(self._base, base=self._settings.base_model).to(device)
+        torch.manual_seed(domain.seed)
+        progress.step("measuring the base model")
+        fits = {"base": self._fits(learner)}
+        held = Held(learner, domain, device=device) if self._recipe.is_held and domain.held_weight else None
+        words = vocabulary.new_words(
+            learner.tokenizer,
+            [text.text for text in train],
+            wanted_words() | unwanted_words(),
+            min_count=domain.new_word_count,
+        )
+        learner.add_words(words)
+        masked = MaskedTexts(learner, texts, domain, self._log)
+        course = Course(
+            learner,
+            self._hidden(learner),
+            domain,
+            rows=len(train),
+            log=self._log,
+            checkpoint=self._checkpoint,
+            device=device,
+        )
+        masked.skip(course.step)
+        if held:
+            held.begin(learner, skip=course.step)
+
+        def loss_at(step: int) -> torch.Tensor:
+            loss = masked.loss(step, device)
+            return loss + held.loss() if held else loss
+
+        progress.step(f"training the domain model ({self._recipe.name})", course.steps)
+        progress.advance(course.step)
+        course.run(loss_at, progress)
+        fits["after"] = self._fits(learner)
+        metrics = {
+            "steps": course.step,
+            "best_step": course.best_step,
+            "epochs": round(course.step / self._log.steps_per_epoch, 2),
+            "seconds": round(self._log.seconds, 1),
+            "tokens_per_s": round(self._log.tokens_per_s, 1),
+            "device": device.type,
+            "held_out": {
+                name: {part: f.to_json() for part, f in each.items()} for name, each in fits.items()
+            },
+            "corpus": {
+                GENERATED: sum(text.source == GENERATED for text in train),
+                **{s.source: s.sentences for s in self._corpus.sources if s.is_read},
+                "held_out": len(self._corpus.held_out),
+                "edge_cases": len(kept),
+            },
+            "added_words": words,
+        }
+        return learner.cpu(), metrics
+
+    def _hidden(self, learner: model.MaskedLm) -> dict[str, list[Hidden]]:
+        """The held-out texts with words hidden, by where they are from: the same words for every model."""
+        encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
+        parts: dict[str, list[str]] = {}
+        for text in self._corpus.held_out:
+            parts.setdefault(GENERATED if text.source == GENERATED else "own", []).append(text.text)
+        share, seed = self._domain.mask_share, self._domain.seed
+        return {
+            name: hidden
+            for name, texts in parts.items()
+            if (hidden := hide_words(texts, encoder, share=share, seed=seed))
+        }
+
+    def _fits(self, learner: model.MaskedLm) -> dict[str, Fit]:
+        encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
+        return {
+            name: measure(learner, hidden, encoder, device=self._device)
+            for name, hidden in self._hidden(learner).items()
+        }
+
+
+def judge(
+    base: FillModel, after: FillModel, held_out: dict[str, dict[str, Any]]
+) -> tuple[gate.Verdict, dict[str, Any]]:
+    """The gate's verdict on a domain model, and both models' figures on the suites."""
+    suites = {
+        name: evaluate.read_suite(evaluate.SUITES / f"{name}.jsonl")
+        for name in ("main", "control", "retention")
+    }
+    suites["positive"] = positive_cases()
+    figures = {
+        name: {
+            who: evaluate.summary(evaluate.score_cases(each, cases))
+            for who, each in (("base", base), ("after", after))
+        }
+        for name, cases in suites.items()
+    }
+    return gate.decide_domain(held_out=held_out, control=figures["control"]), figures
+
+
+def _key(base: Path, corpus: DomainCorpus, domain: DomainSettings) -> str:
+    """Hash of everything that the weights depend on."""
+    digest = hashlib.sha256(domain.model_dump_json().encode() + corpus.hash.encode())
+    for path in sorted(base.iterdir()):
+        if path.suffix in (".safetensors", ".json") and path.is_file():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,84 @@
+"""What a domain model was made of and how it did, as tables for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.corpus.readers import SourceReport
+from training.tables import aligned
+
+
+def source_json(source: SourceReport) -> dict[str, Any]:
+    """What was read of a file, without where it lies."""
+    return {
+        "source": source.source,
+        "is_read": source.is_read,
+        "rows": source.rows,
+        "kept_rows": source.kept_rows,
+        "sentences": source.sentences,
+        "dropped": source.dropped,
+        "notes": list(source.notes),
+    }
+
+
+def table_of(report: Mapping[str, Any]) -> str:
+    """The report of a domain run: files, edge cases, held-out text, suites."""
+    parts = [_files(report["sources"])] if report["sources"] else []
+    if report["edge_cases"]:
+        parts.append(f"UpTrain's edge cases\n{report['edge_cases']}")
+    parts += [_held_out(report["held_out"]), _suites(report["suites"])]
+    parts.append(
+        f"{report['steps']} steps in {report['seconds']:.0f} s on {report['device']}, "
+        f"{report['tokens_per_s']:,.0f} tokens a second; the weights of step {report['best_step']} were kept; "
+        f"{report['added_words']} words were added to the vocabulary."
+    )
+    return "\n\n".join(parts)
+
+
+def _files(sources: list[dict[str, Any]]) -> str:
+    rows = []
+    for source in sources:
+        dropped = [f"{count:,} {reason}" for reason, count in source["dropped"].items()]
+        notes = "; ".join([*dropped, *source["notes"]])
+        rows.append((source["source"], source["rows"], source["kept_rows"], source["sentences"], notes))
+    header = ("file", "rows", "rows used", "sentences", "left out")
+    return aligned(header, rows, numbers=header[1:4])
+
+
+def _held_out(held_out: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    rows = [
+        (
+            part,
+            int(before["words"]),
+            f"{before['perplexity']:.2f}",
+            f"{after['perplexity']:.2f}",
+            f"{before['accuracy']:.3f}",
+            f"{after['accuracy']:.3f}",
+        )
+        for part, before in held_out["base"].items()
+        for after in (held_out["after"][part],)
+    ]
+    header = (
+        "held-out text",
+        "hidden words",
+        "perplexity of the base",
+        "after",
+        "accuracy of the base",
+        "after ",
+    )
+    return aligned(header, rows, numbers=header[1:])
+
+
+def _suites(suites: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    rows = [
+        (name, figures["after"]["cases"], *(_figure(figures[who][f]) for f in FIGURES for who in WHO))
+        for name, figures in suites.items()
+    ]
+    header = ("suite", "cases", "wanted share of the base", "after", "unwanted@10 of the base", "after ")
+    return aligned(header, rows, numbers=header[1:])
+
+
+FIGURES, WHO = ("wanted_share", "unwanted_at_10"), ("base", "after")
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

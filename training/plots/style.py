@@ -1,0 +1,174 @@
+"""How every plot looks, and how it becomes a file.
+
+A plot is an opaque light card with a border: its contrast is the same on Discord's white and dark
+backgrounds, where no colour of a transparent text is far from both, and the border shows where it ends on
+white. Colours are told apart by the colour-blind too (after Okabe and Ito, darkened to 3:1 on the card).
+"""
+
+import io
+import os
+import unicodedata
+from bisect import bisect
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import cache
+from pathlib import Path
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.textpath import text_to_path
+
+from training.errors import PlotUnwritableError
+
+DPI = 150
+WIDTH_IN = 10.0  # 1,500 pixels; a text of 10 points is still 8 pixels high in Discord's preview of 550
+CARD, BORDER, INK, FAINT = "#f7f8fa", "#c4c9d2", "#1f2328", "#dfe3e9"
+BLUE, VERMILION, GREEN, PURPLE, BROWN, GREY = "#0069a6", "#c44f00", "#00805e", "#a8457f", "#8a6100", "#59636e"
+FONT = "DejaVu Sans"  # comes with matplotlib, so that a plot is the same on every machine
+MISSING = "□"
+_WITHOUT_WIDTH = {"Mn", "Me", "Cf", "Cc", "Sk"}  # marks, joiners, the skin tones of emoji
+TITLE_PT, TEXT_PT, LABEL_PT = 12.0, 10.0, 9.0
+
+_STYLE = {
+    "font.family": [FONT],
+    "font.size": TEXT_PT,
+    "text.parse_math": False,  # a `$` in a query is a dollar
+    "text.color": INK,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.facecolor": CARD,
+    "axes.titlesize": TEXT_PT,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": LABEL_PT,
+    "ytick.labelsize": LABEL_PT,
+    "legend.frameon": False,
+}
+
+
+def in_style() -> AbstractContextManager[None]:
+    """The context in which figures are made and saved; outside it matplotlib's settings are untouched.
+
+    Within a process it may be entered by one thread at a time: the settings are global.
+    """
+    return matplotlib.style.context(_STYLE, after_reset=True)
+
+
+def blank_card(height_in: float) -> Figure:
+    """An empty figure of the usual width; it arranges its parts so that none is cut or overlaps."""
+    figure = Figure(
+        (WIDTH_IN, height_in),
+        dpi=DPI,
+        facecolor=CARD,
+        edgecolor=BORDER,
+        linewidth=2,
+        layout="constrained",
+    )
+    FigureCanvasAgg(figure)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG; the file appears whole or not at all.
+
+    Raises:
+        PlotUnwritableError: the folder or the file cannot be written.
+    """
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(picture.getvalue())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise PlotUnwritableError(path, error.strerror or str(error)) from error
+
+
+def name_bars(axes: Axes, words: Sequence[str], *, places: int) -> None:
+    """Name horizontal bars, the first on top; where words are fewer than `places`, room stays below."""
+    axes.set_yticks(range(len(words)), labels=words)
+    axes.set_ylim(places - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+
+
+def height_of_bars(words: Iterable[str], *, places: int) -> float:
+    """How many inches bars and their axis take; each has room for the longest of wrapped words."""
+    return 0.35 + places * (0.05 + max((height_of(word, size=LABEL_PT) for word in words), default=0.0))
+
+
+def say_instead(axes: Axes, sentence: str) -> None:
+    """Leave a panel empty but for a sentence that says why."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=GREY)
+
+
+def drawable(text: str) -> str:
+    """The text with a box for every character that the font lacks, such as emoji; joiners go."""
+    there = _characters()
+    return "".join(
+        char if ord(char) in there else "" if unicodedata.category(char) in _WITHOUT_WIDTH else MISSING
+        for char in text
+    )
+
+
+def wrapped(text: str, *, size: float, width_in: float) -> str:
+    """Break a text into lines no wider than `width_in` at a font size in points.
+
+    A word that is wider is broken too, after a hyphen where it has one. Characters that the font lacks are
+    boxes.
+    """
+    lines: list[str] = []
+    line = ""
+    for word in map(drawable, text.split()):
+        if _width_in(f"{line} {word}".strip(), size) <= width_in:
+            line = f"{line} {word}".strip()
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while len(line) > 1 and _width_in(line, size) > width_in:
+            end = _fitting(line, size, width_in)
+            lines.append(line[:end])
+            line = line[end:]
+    return "\n".join([*lines, line])
+
+
+def height_of(text: str, *, size: float) -> float:
+    """How many inches the lines of a text take."""
+    return (text.count("\n") + 1) * size * 1.35 / 72
+
+
+@cache
+def _characters() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family=FONT))).get_charmap())
+
+
+def _fitting(word: str, size: float, width_in: float) -> int:
+    """How many characters of a word fit on a line: to the last hyphen if there is one."""
+
+    def width_of(characters: int) -> float:
+        return _width_in(word[:characters], size)
+
+    fitting = max(1, bisect(range(1, len(word)), width_in, key=width_of))
+    return word.rfind("-", 0, fitting) + 1 or fitting
+
+
+def _width_in(text: str, size: float) -> float:
+    width, _, _ = text_to_path.get_text_width_height_descent(
+        text, FontProperties(family=FONT, size=size), False
+    )
+    return width / 72
