@@ -26,7 +26,7 @@ class Batch:
     attention_mask: Tensor | None  # (batch, tokens) int64; None when nothing is padded
     mask_at: Tensor  # (masks,) int64, row · tokens + column
     targets: Tensor | None = None  # (masks,) int64 token ids
-    marked: Tensor | None = None  # (masks,) bool, where the focus of a marked text is hidden
+    mark: Tensor | None = None  # (masks,) int64, the mark of the text whose focus is hidden here, else 0
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device, without waiting for the copy."""
@@ -39,7 +39,7 @@ class Batch:
             move(self.attention_mask),
             self.mask_at.to(device, non_blocking=True),
             move(self.targets),
-            move(self.marked),
+            move(self.mark),
         )
 
     @property
@@ -93,7 +93,7 @@ class CorpusBatches:
         max_tokens: int,
         seed: int,
         focus: Sequence[tuple[int, int] | None] = (),
-        marked: Sequence[bool] = (),
+        marks: Sequence[int] = (),
     ) -> None:
         """Tokenise the texts once; texts without a word are dropped.
 
@@ -105,7 +105,7 @@ class CorpusBatches:
             max_tokens: a text is cut here.
             seed: of order and masks.
             focus: for each text the span of characters that a query would ask for; it is mostly hidden.
-            marked: for each text whether batches say where its focus is hidden.
+            marks: for each text a number that batches give where its focus is hidden; 0 for none.
 
         Raises:
             ValueError: no text is left.
@@ -116,14 +116,14 @@ class CorpusBatches:
         limit = min(max_tokens, encoder.max_tokens)
         self.rows: list[list[int]] = []
         self._focus: list[list[int]] = []  # positions in the row
-        self._marked: list[bool] = []
-        spans, marks = focus or [None] * len(texts), marked or [False] * len(texts)
+        self._marks: list[int] = []
+        spans, marks = focus or [None] * len(texts), marks or [0] * len(texts)
         for text, span, mark in zip(texts, spans, marks, strict=True):
             if len(row := encoder.encode_text(text, limit)) > 2:
                 self.rows.append(row)
                 at = encoder.tokens_at(text, span) if span else []
                 self._focus.append([position for position in at if position < len(row) - 1])
-                self._marked.append(mark)
+                self._marks.append(mark)
         if not self.rows:
             raise ValueError("the corpus holds no text")
         self._continues = np.zeros(max(encoder.words) + 1, dtype=bool)
@@ -163,11 +163,10 @@ class CorpusBatches:
         swapped = (fate >= 0.8) & (fate < 0.9)
         hidden[swapped] = self._random.choice(self._plain, size=int(swapped.sum()))
         ids[chosen] = hidden
-        marked = np.zeros(ids.shape, dtype=bool)
+        marks = np.zeros_like(ids)
         for row, i in enumerate(numbers):
-            if self._marked[i]:
-                marked[row, self._focus[i]] = True
-        return _batch(ids, attention, np.flatnonzero(chosen), targets, marked[chosen])
+            marks[row, self._focus[i]] = self._marks[i]
+        return _batch(ids, attention, np.flatnonzero(chosen), targets, marks[chosen])
 
 
 def _batch(
@@ -175,7 +174,7 @@ def _batch(
     attention: Ints,
     at: Ints,
     targets: Ints | None,
-    marked: npt.NDArray[np.bool_] | None = None,
+    marks: Ints | None = None,
 ) -> Batch:
     whole = bool(attention.all())
     return Batch(
@@ -183,5 +182,5 @@ def _batch(
         None if whole else torch.from_numpy(attention),
         torch.from_numpy(at),
         None if targets is None else torch.from_numpy(targets),
-        None if marked is None else torch.from_numpy(marked),
+        None if marks is None else torch.from_numpy(marks),
     )

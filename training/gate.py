@@ -122,7 +122,7 @@ def decide(
 
 
 def decide_domain(*, held_out: Mapping[str, Any], control: Mapping[str, Any]) -> Verdict:
-    """Whether nights may start from a domain model: it learnt the corpus, and did not become blindly positive.
+    """Whether nights may start from a domain model: it learnt, and did not become blindly positive.
 
     Args:
         held_out: `base` and `after`: a part of the held-out text → its figures (`Fit.to_json`).

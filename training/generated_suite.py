@@ -1,5 +1,7 @@
 """A suite out of the generator's test patterns, which no model was trained on: praise, its word hidden."""
 
+import functools
+
 from training.corpus.generator import generate
 from training.corpus.lexicon import load_lexicon
 from training.evaluate import Case
@@ -27,6 +29,7 @@ def positive_cases(count: int = 400, *, seed: int = 0) -> list[Case]:
     return cases
 
 
+@functools.cache
 def wanted_words() -> frozenset[str]:
     """Every good word of the lexicon's aspects, in lower case."""
     return frozenset(
@@ -34,6 +37,7 @@ def wanted_words() -> frozenset[str]:
     )
 
 
+@functools.cache
 def unwanted_words() -> frozenset[str]:
     """Every bad word of the lexicon's aspects that is good in none."""
     bad = {word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.negative.words}

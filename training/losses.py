@@ -24,7 +24,7 @@ def kl_to_reference(logits: Tensor, reference: Tensor) -> Tensor:
 
 
 def above_the_best(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tensor:
-    """How far unwanted words reach above the 16th best of the others, in nats, summed a mask; mean of the masks.
+    """How far unwanted words reach above the 16th best of the others: nats a mask, summed over the words.
 
     A hinge on ranks rather than on probabilities: what people see is the top of the list, however small its
     probabilities are. Nothing is asked of a word that is below.
@@ -37,6 +37,20 @@ def above_the_best(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tens
     logits = logits.float()  # the normaliser cancels in the difference, and would pull at every other word
     last = logits[:, allowed].topk(min(HIDDEN_RANK + 1, len(allowed)), dim=-1).values[:, -1:].detach()
     return functional.relu(logits[:, unwanted] - last + RANK_MARGIN).sum(dim=-1).mean()
+
+
+def wrong_pole(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
+    """−log of the share of the right words in the probability of right and wrong words; mean of the masks.
+
+    What the suites call wanted_share, as a logistic loss: it moves the two groups against each other and
+    leaves all other words where they are.
+
+    Args:
+        logits: (masks, vocabulary).
+        right, wrong: (words,) token ids.
+    """
+    logits = logits.float()
+    return functional.softplus(logits[:, wrong].logsumexp(-1) - logits[:, right].logsumexp(-1)).mean()
 
 
 def tilted_target(

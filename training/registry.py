@@ -25,10 +25,11 @@ from training.errors import (
     RegistryUnwritableError,
     UnknownVersionError,
 )
-from training.model_card import model_card
+from training.publishing.model_card import model_card
 
 VERSION = re.compile(r"v[0-9]{4,9}")
 SERVED_FILES = ("model.onnx", "tokenizer.json", "vocabulary.json")
+TRAINING_LOG = "training_log.jsonl"  # of domain models
 Kind = Literal["base", "starter", "domain", "night"]
 
 

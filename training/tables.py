@@ -3,14 +3,37 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+MAX_WIDTH = 120
+GAP = "  "
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Collection[str] = ()) -> str:
-    """Columns side by side: those whose header is in `numbers` to the right, all others to the left."""
+
+def aligned(
+    header: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    numbers: Collection[str] = (),
+    max_width: int = MAX_WIDTH,
+) -> str:
+    """Columns side by side; those too many for the width follow below, with the first one beside them again.
+
+    Args:
+        header: one name a column.
+        rows: cells; whole numbers are written with commas.
+        numbers: names of the columns that stand to the right.
+        max_width: characters a line. A cell that is wider is not cut.
+    """
     cells = [header, *([f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     sides = [">" if name in numbers else "<" for name in header]
-    lines = (
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True))
-        for line in cells
+    blocks: list[list[int]] = [[]]
+    width = widths[0]
+    for column in range(1, len(header)):
+        width += len(GAP) + widths[column]
+        if blocks[-1] and width > max_width:
+            blocks.append([])
+            width = widths[0] + len(GAP) + widths[column]
+        blocks[-1].append(column)
+    return "\n\n".join(
+        "\n".join(GAP.join(f"{row[i]:{sides[i]}{widths[i]}}" for i in (0, *block)).rstrip() for row in cells)
+        for block in blocks
     )
-    return "\n".join(line.rstrip() for line in lines)

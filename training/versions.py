@@ -13,7 +13,7 @@ from training import vocabulary
 from training.export import export
 from training.fill_model import FillModel
 from training.model import MaskedLm, load
-from training.model_card import is_hub_name
+from training.publishing.model_card import is_hub_name
 from training.registry import Card, Draft, Kind, Registry
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "numpy")

@@ -127,6 +127,17 @@ def test_what_a_query_would_ask_for_is_mostly_hidden(encoder: Encoder) -> None:
     assert hits == pytest.approx(0.72, abs=0.05)
 
 
+def test_a_mark_stands_where_the_focus_of_its_text_is_hidden(encoder: Encoder) -> None:
+    texts = ["nike shoes are washable", "nike boots are soft", "nike socks are warm"]
+    spans = [(15, 23), (15, 19), (15, 19)]
+    batches = corpus(encoder, texts, mask_share=0.5, batch_examples=3, focus=spans, marks=[1, -1, 0])
+    expected = {encoder.ids["wash"]: 1, encoder.ids["##able"]: 1, encoder.ids["soft"]: -1}
+    for batch in islice(batches, 50):
+        assert batch.mark is not None
+        assert batch.targets is not None
+        assert batch.mark.tolist() == [expected.get(token, 0) for token in batch.targets.tolist()]
+
+
 def _targets_by_row(batch: Batch) -> list[list[int]]:
     assert batch.targets is not None
     rows: list[list[int]] = [[] for _ in batch.input_ids]

@@ -142,7 +142,7 @@ def test_an_unwanted_word_is_pushed_only_while_it_is_among_the_best() -> None:
     logits = torch.arange(20.0, 0.0, -1.0).repeat(2, 1).requires_grad_()  # (2, 20)
     allowed = torch.arange(2, 20)
     loss = above_the_best(logits, torch.tensor([0, 1]), allowed=allowed)
-    # The 16th best allowed word is token 17 (logit 3): tokens 0 and 1 are 17 and 16 above, and half a nat more.
+    # The 16th best allowed word is token 17 (logit 3): 17 and 16 above, and half a nat more each.
     assert float(loss.detach()) == pytest.approx(17 + 16 + 2 * RANK_MARGIN)
     loss.backward()
     assert logits.grad is not None

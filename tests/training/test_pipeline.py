@@ -16,7 +16,7 @@ from versions import write as write_small
 from storage import runs
 from storage.database import Database
 from storage.runs import Run
-from training import evaluate, judging, night, pipeline
+from training import evaluate, gate, judging, night, pipeline
 from training.errors import (
     BaseModelError,
     NoChampionError,
@@ -351,9 +351,11 @@ def test_nightly_promotion_is_paused_after_a_rollback_until_there_are_new_votes(
     assert night_of(started, trigger="retrain").status == "promoted"  # an admin may
 
 
-def domain_of(home: Home) -> Outcome:
-    settings = DomainSettings(sentences=100, batch_examples=16, epochs=0.2)
-    return run_domain(home.settings, Silent(), trigger="domain", domain=settings)
+def domain_of(home: Home, **changed: Any) -> Outcome:
+    """Long enough for the tiny model to learn something of its corpus."""
+    settings = {"recipe": "full", "sentences": 100, "batch_examples": 8, "epochs": 2, "learning_rate": 2e-3}
+    domain = DomainSettings(**{**settings, **changed})
+    return run_domain(home.settings, Silent(), trigger="domain", domain=domain)
 
 
 def test_a_domain_model_becomes_where_nights_start_from(started: Home) -> None:
@@ -381,8 +383,27 @@ def test_a_domain_model_replaces_a_damaged_champion(started: Home) -> None:
     assert started.registry.champion() == "v0003"
 
 
+def test_a_recipe_made_for_comparison_moves_no_pointer(started: Home) -> None:
+    outcome = domain_of(started, recipe="curated-only")
+    assert (outcome.status, outcome.version) == ("done", "v0002")
+    assert "made for comparison" in outcome.sentence
+    assert (started.registry.domain(), started.registry.champion()) == ("v0001", "v0001")
+    assert started.latest().status == "done"
+
+
+def test_a_domain_model_that_the_gate_refuses_is_kept_and_not_used(
+    started: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(gate.KEPT, "control", ("complaints and negations", -1.0))  # it must gain all there is
+    outcome = domain_of(started)
+    assert outcome.status == "rejected"
+    assert outcome.sentence.startswith("v0002 did not become the domain model: complaints and negations")
+    assert (started.registry.domain(), started.registry.champion()) == ("v0001", "v0001")
+    assert started.registry.card("v0002").verdict["is_promotable"] is False
+
+
 def test_there_is_no_domain_model_without_a_base(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.domain.find_base", lambda _name: None)
+    monkeypatch.setattr("training.domain.making.find_base", lambda _name: None)
     with pytest.raises(BaseModelError):
         domain_of(started)
     assert started.latest().status == "failed"

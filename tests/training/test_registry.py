@@ -20,7 +20,7 @@ from training.errors import (
     RegistryUnwritableError,
     UnknownVersionError,
 )
-from training.model_card import model_card
+from training.publishing.model_card import model_card
 from training.registry import SERVED_FILES, Registry
 
 FullDisk = Callable[[int], AbstractContextManager[None]]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.model_card import is_hub_name
+from training.publishing.model_card import is_hub_name
 from training.registry import Draft
 from training.versions import card_of
 

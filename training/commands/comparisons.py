@@ -8,7 +8,7 @@ from pathlib import Path
 from training.bases import find_base
 from training.commands.answers import Commands, fill_model_of, print_json
 from training.commands.measures import positive
-from training.comparison_materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
+from training.comparison.materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
 from training.encoder import MASK_PATTERN
 from training.errors import BaseModelError, NotComparableError, RegistryError
 from training.progress import TerminalProgress
@@ -50,8 +50,8 @@ def add(commands: Commands) -> None:
 
 
 def _compare(options: argparse.Namespace, settings: Settings) -> int:
-    from training.comparison import compare
-    from training.comparison_table import table_of
+    from training.comparison.measuring import compare
+    from training.comparison.table import table_of
 
     registry = Registry(settings.models_dir)
     queries = [text for text in options.arguments if MASK_PATTERN.search(text)]

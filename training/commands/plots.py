@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from training.commands.answers import Commands, fill_model_of, print_json
 from training.errors import CorruptVersionError, NoChampionError, NotPlottableError
-from training.registry import Registry
+from training.registry import TRAINING_LOG, Registry
 from training.settings import Settings
 
 if TYPE_CHECKING:
     from training.fill_model import FillModel
-
-LOG = "training_log.jsonl"
 
 Draw = Callable[[argparse.Namespace, Settings, Path], None]
 
@@ -79,7 +77,9 @@ def _draw_training(options: argparse.Namespace, settings: Settings, path: Path) 
         raise NotPlottableError(
             "no domain model has a training log", "Run `python -m training domain` first."
         )
-    logs = {_label(registry, version): read_log(registry.path(version) / LOG) for version in versions}
+    logs = {
+        _label(registry, version): read_log(registry.path(version) / TRAINING_LOG) for version in versions
+    }
     plot_training(logs, path)
 
 
@@ -124,7 +124,7 @@ def _with_log(registry: Registry) -> list[str]:
     return [
         version
         for version in registry.versions()
-        if (registry.path(version) / LOG).is_file() and _kind_of(registry, version) == "domain"
+        if (registry.path(version) / TRAINING_LOG).is_file() and _kind_of(registry, version) == "domain"
     ]
 
 

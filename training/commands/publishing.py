@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
 
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
-    from training.publish import publish
+    from training.publishing.publish import publish
 
     with contextlib.closing(TerminalProgress()) as progress:
         published = publish(

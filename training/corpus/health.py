@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from training.corpus import csv_files, readers, sources
+from training.corpus import csv_files, sources
 from training.corpus.cleaning import duplicate_key
+from training.corpus.readers import find
 
 STOP_WORDS = Path(__file__).with_name("stop_words.txt")
-LENGTHS = tuple(
-    range(5, 85, 5)
-)  # upper ends of the bins, in words: 1–5, 6–10, …, 76–80; one more for the rest
+# Upper ends of the bins, in words: 1–5, 6–10, …, 76–80; one more for the rest.
+LENGTHS = tuple(range(5, 85, 5))
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 TOP_WORDS = 20
 MAX_RATED = 3_000  # texts: VADER is Python word by word, 10,000 short ones a second
@@ -115,10 +115,7 @@ def read_raw(
     Raises:
         CsvError: A known or named file cannot be read.
     """
-    found, _ = readers._find(folder, leave_out={path.resolve() for path in extra})
-    for path in dict.fromkeys(extra):
-        file = csv_files.inspect(path)
-        found.append((file, sources.named(path, file.columns, text_column=text_column)))
+    found, _ = find(folder, extra=extra, text_column=text_column)
     cells: list[str] = []
     left = MAX_CHARS
     for cell in (cell for file, source in found for cell in _cells(file, source)):

@@ -82,10 +82,7 @@ def read_folder(
     Raises:
         CsvError: A known or named file cannot be read, or the cache cannot be written.
     """
-    found, passed_over = _find(folder, leave_out={path.resolve() for path in extra})
-    for path in dict.fromkeys(extra):
-        file = csv_files.inspect(path)
-        found.append((file, sources.named(path, file.columns, text_column=text_column)))
+    found, passed_over = find(folder, extra=extra, text_column=text_column)
     texts: list[Text] = []
     reports: list[SourceReport] = []
     seen: set[str] = set()
@@ -125,10 +122,18 @@ def _unseen(
     return texts, report
 
 
-def _find(
-    folder: Path | None, *, leave_out: set[Path]
+def find(
+    folder: Path | None, *, extra: Sequence[Path] = (), text_column: str | None = None
 ) -> tuple[list[tuple[CsvFile, Source]], list[SourceReport]]:
-    """The known files of a folder in an order that does not depend on their names, and the others."""
+    """The known files of a folder in an order that does not depend on their names, and the named ones.
+
+    Returns:
+        Files with what they are, and a report on each file that is passed over.
+
+    Raises:
+        CsvError: A known or named file cannot be read.
+    """
+    leave_out = {path.resolve() for path in extra}
     found: list[tuple[CsvFile, Source]] = []
     passed_over: list[SourceReport] = []
     for path in _csv_paths(folder):
@@ -149,7 +154,11 @@ def _find(
         else:
             found.append((csv_files.inspect(path), source))
     order = {source.name: place for place, source in enumerate(KNOWN)}
-    return sorted(found, key=lambda each: (order[each[1].name], each[0].sha256)), passed_over
+    found.sort(key=lambda each: (order[each[1].name], each[0].sha256))
+    for path in dict.fromkeys(extra):
+        file = csv_files.inspect(path)
+        found.append((file, sources.named(path, file.columns, text_column=text_column)))
+    return found, passed_over
 
 
 def _csv_paths(folder: Path | None) -> list[Path]:

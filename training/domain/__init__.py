@@ -1,1 +1,1 @@
-"""Base model → the team's domain model: the corpus split, the recipes, the long training; `making.py` first."""
+"""Base model → the team's domain model: corpus split, recipes, training; `making.py` is where to begin."""

@@ -27,14 +27,15 @@ class CorpusText:
         source: `generated`, or the name that the reader gave its file.
         focus: span of characters that a query would ask for, where it is known.
         reason: what a generated sentence is about.
-        is_praise: its focus is a wanted word, and no unwanted one may come near it.
+        pole: +1 where the focus is a wanted word that no unwanted one may come near, −1 the other way
+            round, 0 where nothing is asked but the word itself.
     """
 
     text: str
     source: str
     focus: tuple[int, int] | None = None
     reason: str = ""
-    is_praise: bool = False
+    pole: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class DomainCorpus:
     train: tuple[CorpusText, ...]
     held_out: tuple[CorpusText, ...]
     sources: tuple[SourceReport, ...]
+
+    @property
+    def texts(self) -> tuple[CorpusText, ...]:
+        """Both sides together."""
+        return (*self.train, *self.held_out)
 
     @property
     def hash(self) -> str:

@@ -16,8 +16,8 @@ from training.corpus.generator import generate
 from training.domain.corpus import CorpusText
 from training.domain.step_log import StepLog
 from training.encoder import Encoder
-from training.generated_suite import unwanted_words
-from training.losses import above_the_best, kl_to_reference, masked_lm
+from training.generated_suite import unwanted_words, wanted_words
+from training.losses import kl_to_reference, masked_lm, above_the_best, wrong_pole
 from training.model import MaskedLm
 from training.settings import DomainSettings
 
@@ -44,11 +44,14 @@ class MaskedTexts:
                 max_tokens=domain.max_tokens,
                 seed=domain.seed,
                 focus=[text.focus for text in texts],
-                marked=[text.is_praise for text in texts],
+                marks=[text.pole for text in texts],
             )
         )
-        bad = {token for word in unwanted_words() if (token := encoder.ids.get(word)) is not None}
-        self._unwanted = torch.tensor(sorted(bad))
+        self._wanted, self._unwanted = (
+            torch.tensor(sorted(token for word in words if (token := encoder.ids.get(word)) is not None))
+            for words in (wanted_words(), unwanted_words())
+        )
+        bad = set(self._unwanted.tolist())
         self._allowed = torch.tensor([t for t in vocabulary.offered(encoder.ids) if t not in bad])
 
     def skip(self, steps: int) -> None:
@@ -60,18 +63,20 @@ class MaskedTexts:
         """Of the next batch."""
         batch = next(self._batches)
         tokens = batch.tokens
-        has_praise = bool(batch.marked is not None and batch.marked.any())
+        poles = set() if batch.mark is None else set(batch.mark.tolist())
         batch = batch.to(device)
         assert batch.targets is not None
         logits = self._model(batch.input_ids, batch.attention_mask, batch.mask_at)  # (masks, vocabulary)
         loss = masked_lm(logits, batch.targets)
         is_right = logits.detach().argmax(dim=-1) == batch.targets
         self._log.note(step + 1, loss.detach(), is_right.float().mean(), tokens=tokens)
-        if has_praise:
-            praise = logits[batch.marked]
-            loss = loss + self._weight * above_the_best(
-                praise, self._unwanted.to(device), allowed=self._allowed.to(device)
-            )
+        import os
+        wp, wn = float(os.environ.get("WP", 0.3)), float(os.environ.get("WN", 0.5))
+        wanted, unwanted = self._wanted.to(device), self._unwanted.to(device)
+        if 1 in poles:
+            loss = loss + wp * above_the_best(logits[batch.mark == 1], unwanted, allowed=self._allowed.to(device))
+        if -1 in poles and wn:
+            loss = loss + wn * wrong_pole(logits[batch.mark == -1], unwanted, wanted)
         return loss
 
 
@@ -96,7 +101,7 @@ class Held:
 
     def begin(self, model: MaskedLm, *, skip: int) -> None:
         """Prepare the batches, once the model has its new words; those of `skip` steps are passed over."""
-        self._model = model
+        self.model = model
         self._encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
         held = [(self._encoder.encode(query), number) for number, query in enumerate(self._queries)]
         self._held = shuffled(held, self._domain.held_examples, self._domain.seed + 1)
@@ -107,6 +112,6 @@ class Held:
         """Of the next batch."""
         part = next(self._held)
         batch = of_queries([query for query, _ in part], self._encoder.pad).to(self._device)
-        logits = self._model(batch.input_ids, batch.attention_mask, batch.mask_at)
+        logits = self.model(batch.input_ids, batch.attention_mask, batch.mask_at)
         answers = self._answers[[number for _, number in part]]
         return self._domain.held_weight * kl_to_reference(logits[:, : answers.shape[1]], answers)

@@ -5,7 +5,9 @@ recipe's texts until held-out text says enough; the gate decides whether nights 
 run that was killed goes on where it was when the same is asked for again.
 """
 
+import contextlib
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +15,28 @@ from typing import Any
 
 import torch
 
-from training import evaluate, gate, model, vocabulary
+from training import gate, model, vocabulary
 from training.bases import find_base
+from training.comparison.materials import QUERIES
+from training.corpus.health import measure_health, read_raw
 from training.domain.checkpoints import Checkpoint
 from training.domain.corpus import GENERATED, DomainCorpus, build_corpus
 from training.domain.course import Course
 from training.domain.fixed_masks import Fit, Hidden, hide_words, measure
+from training.domain.judging import judge
 from training.domain.losses import Held, MaskedTexts
 from training.domain.recipes import RECIPES
 from training.domain.step_log import StepLog
 from training.domain.summary import source_json
 from training.encoder import Encoder
-from training.errors import BaseModelError, EmptyRecipeError
+from training.errors import BaseModelError, EmptyRecipeError, RegistryError
 from training.fill_model import FillModel
-from training.generated_suite import positive_cases, unwanted_words, wanted_words
+from training.generated_suite import unwanted_words, wanted_words
+from training.plots.corpus_health import plot_corpus_health
+from training.plots.training_log import plot_training, read_log
+from training.plots.words import plot_words
 from training.progress import Progress
-from training.registry import Registry
+from training.registry import TRAINING_LOG, Registry
 from training.settings import DomainSettings, Settings
 from training.uptrain_checks.corpus import select_edge_cases
 from training.uptrain_checks.corpus_report import EdgeCases
@@ -76,6 +84,7 @@ class DomainTraining:
             raise BaseModelError(settings.base_model, reason)
         self._settings, self._domain, self._progress = settings, domain, progress
         self._base, self._folder = base, folder
+        self._extra, self._text_column = extra, text_column
         self._recipe = RECIPES[domain.recipe]
         self._device = model.pick_device(settings.device)
         self._log = StepLog()
@@ -98,11 +107,13 @@ class DomainTraining:
         self._progress.step("judging the domain model")
         with registry.draft() as draft:
             after = write_files(learner, draft)
-            self._log.write(draft.folder / "training_log.jsonl")
+            self._log.write(draft.folder / TRAINING_LOG)
             if edge_cases:
                 for name in ("edge_cases.json", "edge_cases.txt"):
                     shutil.copy(self._folder / "edge_cases" / name, draft.folder)
-            verdict, suites = judge(exported(self._base), after, metrics["held_out"])
+            base = exported(self._base)
+            verdict, suites = judge(base, after, metrics["held_out"])
+            self._draw(draft.folder, registry, {"base": base, f"{draft.version} {self._recipe.name}": after})
             card = card_of(
                 draft,
                 kind="domain",
@@ -124,6 +135,21 @@ class DomainTraining:
         }
         return Made(draft.version, verdict, report)
 
+    def _draw(self, folder: Path, registry: Registry, models: dict[str, FillModel]) -> None:
+        """The pictures that stay with the version."""
+        logs = {self._recipe.name: self._log.rows}
+        for version in reversed(registry.versions()):  # the other recipes' latest, to compare with
+            with contextlib.suppress(RegistryError):
+                card = registry.card(version)
+                path = registry.path(version) / TRAINING_LOG
+                if card.kind == "domain" and card.recipe not in logs and path.exists():
+                    logs[card.recipe] = read_log(path)
+        plot_training(logs, folder / "loss_perplexity.png")
+        plot_words(QUERIES[0], models, folder / "words.png")
+        sentences = [t.text for t in self._corpus.texts if t.source != GENERATED]
+        if cells := read_raw(self._settings.data_dir, extra=self._extra, text_column=self._text_column):
+            plot_corpus_health(measure_health(cells), measure_health(sentences), folder / "corpus_health.png")
+
     def _edge_cases(self) -> EdgeCases | None:
         if not self._recipe.edge_copies:
             return None
@@ -143,7 +169,11 @@ class DomainTraining:
         torch.manual_seed(domain.seed)
         progress.step("measuring the base model")
         fits = {"base": self._fits(learner)}
-        held = Held(learner, domain, device=device) if self._recipe.is_held and domain.held_weight else None
+        held = (
+            Held(learner, domain, device=device)
+            if self._recipe.is_contrasted and domain.held_weight
+            else None
+        )
         words = vocabulary.new_words(
             learner.tokenizer,
             [text.text for text in train],
@@ -212,25 +242,6 @@ class DomainTraining:
             name: measure(learner, hidden, encoder, device=self._device)
             for name, hidden in self._hidden(learner).items()
         }
-
-
-def judge(
-    base: FillModel, after: FillModel, held_out: dict[str, dict[str, Any]]
-) -> tuple[gate.Verdict, dict[str, Any]]:
-    """The gate's verdict on a domain model, and both models' figures on the suites."""
-    suites = {
-        name: evaluate.read_suite(evaluate.SUITES / f"{name}.jsonl")
-        for name in ("main", "control", "retention")
-    }
-    suites["positive"] = positive_cases()
-    figures = {
-        name: {
-            who: evaluate.summary(evaluate.score_cases(each, cases))
-            for who, each in (("base", base), ("after", after))
-        }
-        for name, cases in suites.items()
-    }
-    return gate.decide_domain(held_out=held_out, control=figures["control"]), figures
 
 
 def _key(base: Path, corpus: DomainCorpus, domain: DomainSettings) -> str:

@@ -1,15 +1,14 @@
 """The recipes of the domain model: which texts are learnt how often, and what is held in place."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from training.domain.corpus import CorpusText
-from training.generated_suite import wanted_words
+from training.domain.corpus import GENERATED, CorpusText
+from training.generated_suite import unwanted_words, wanted_words
 from training.vocabulary import WORD
 
-DEFAULT_RECIPE = "curated"
+OWN_COPIES = 3  # the team's own texts are few beside the generated ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Recipe:
         about: one line for people.
         has_corpus: learns from the whole corpus.
         edge_copies: how often each of UpTrain's edge cases is added to it; 0 where they are not looked for.
-        is_held: is held to the base on complaints and negations, and lets no unwanted word among the best
+        is_contrasted: is held to the base on complaints and negations, and lets no unwanted word among the best
             where a wanted one stands.
         can_serve: may become the domain model; others are made for comparison.
     """
@@ -30,35 +29,34 @@ class Recipe:
     about: str
     has_corpus: bool
     edge_copies: int
-    is_held: bool
+    is_contrasted: bool
     can_serve: bool = True
 
     def texts(self, corpus: Sequence[CorpusText], edge_cases: Sequence[int]) -> list[CorpusText]:
         """The texts of an epoch; `edge_cases` are indices into `corpus`."""
         texts = list(corpus) if self.has_corpus else []
-        if self.has_corpus and self.edge_copies and (cc := int(os.environ.get("CC", "0"))):
-            from training.domain.losses import HELD_REASONS
-
-            texts += [t for t in corpus if t.reason.startswith(HELD_REASONS)] * cc
-        kept = [corpus[i] for i in edge_cases]
-        return texts + (list(map(as_praise, kept)) if self.is_held else kept) * self.edge_copies
+        texts += [text for text in texts if text.source != GENERATED] * (OWN_COPIES - 1)
+        texts += [corpus[i] for i in edge_cases] * self.edge_copies
+        return [_with_pole(text) for text in texts] if self.is_contrasted else texts
 
 
-def as_praise(text: CorpusText) -> CorpusText:
-    """The text with its focus on a wanted word: its own where that is one, else the first it has."""
-    good = wanted_words()
-    spans = [text.focus] if text.focus else []
-    spans += [match.span() for match in re.finditer(WORD, text.text)]
+def _with_pole(text: CorpusText) -> CorpusText:
+    """The text with its pole, where its focus is a wanted or an unwanted word.
+
+    A text without a focus gets one: the first such word it has.
+    """
+    spans = [text.focus] if text.focus else [match.span() for match in re.finditer(WORD, text.text)]
     for span in spans:
-        if text.text[slice(*span)].lower() in good:
-            return replace(text, focus=span, is_praise=True)
+        word = text.text[slice(*span)].lower()
+        if word in wanted_words() or word in unwanted_words():
+            return replace(text, focus=span, pole=1 if word in wanted_words() else -1)
     return text
 
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("full", "the whole corpus (the original's v1)", True, 0, is_held=False),
+        Recipe("full", "the whole corpus (the original's v1)", True, 0, is_contrasted=False),
         Recipe("curated", "the whole corpus, UpTrain's edge cases five times over, held", True, 5, True),
         Recipe("curated-only", "UpTrain's edge cases alone (the original's v2)", False, 1, False, False),
     )

@@ -28,7 +28,7 @@ def table_of(report: Mapping[str, Any]) -> str:
     parts += [_held_out(report["held_out"]), _suites(report["suites"])]
     parts.append(
         f"{report['steps']} steps in {report['seconds']:.0f} s on {report['device']}, "
-        f"{report['tokens_per_s']:,.0f} tokens a second; the weights of step {report['best_step']} were kept; "
+        f"{report['tokens_per_s']:,.0f} tokens a second; step {report['best_step']} was the best; "
         f"{report['added_words']} words were added to the vocabulary."
     )
     return "\n\n".join(parts)

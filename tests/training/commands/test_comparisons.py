@@ -12,7 +12,7 @@ from versions import card
 
 from training.commands import comparisons
 from training.commands.answers import Commands
-from training.comparison_materials import QUERIES
+from training.comparison.materials import QUERIES
 from training.errors import BaseModelError, CorruptVersionError, NotComparableError, QueryTooLongError
 from training.registry import Registry
 from training.settings import Settings

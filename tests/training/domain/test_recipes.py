@@ -1,16 +1,44 @@
-"""What each recipe learns."""
+"""What each recipe learns, and how often."""
 
 import pytest
 
-from training.domain.corpus import CorpusText
+from training.domain.corpus import GENERATED, CorpusText
 from training.domain.recipes import RECIPES
 
-CORPUS = [CorpusText(text, "x") for text in "abc"]
+CORPUS = [
+    CorpusText("Nike boots are soft.", GENERATED, focus=(15, 19), reason="praise_comfort"),
+    CorpusText("They are ugly.", GENERATED, focus=(9, 13), reason="complaint_look"),
+    CorpusText("My cat sleeps.", GENERATED, focus=(3, 6), reason="retention_animals"),
+    CorpusText("I love these stylish shoes.", "reviews"),
+]
+EDGE_CASES = [0, 3]
 
 
-@pytest.mark.parametrize(("name", "texts"), [("full", "abc"), ("curated", "abcbbbbb"), ("curated-only", "b")])
-def test_the_texts_of_an_epoch(name: str, texts: str) -> None:
-    assert "".join(text.text for text in RECIPES[name].texts(CORPUS, [1])) == texts
+def texts_of(name: str) -> list[CorpusText]:
+    return RECIPES[name].texts(CORPUS, EDGE_CASES)
+
+
+@pytest.mark.parametrize(
+    ("name", "copies"), [("full", [1, 1, 1, 3]), ("curated", [6, 3, 1, 8]), ("curated-only", [1, 0, 0, 1])]
+)
+def test_how_often_each_text_is_learnt(name: str, copies: list[int]) -> None:
+    texts = [text.text for text in texts_of(name)]
+    assert [texts.count(text.text) for text in CORPUS] == copies
+
+
+def test_edge_cases_and_complaints_are_held_apart_by_the_curated_recipe_alone() -> None:
+    marked = {(text.text, text.focus, text.pole) for text in texts_of("curated") if text.pole}
+    assert marked == {
+        ("Nike boots are soft.", (15, 19), 1),
+        ("They are ugly.", (9, 13), -1),
+        ("I love these stylish shoes.", (13, 20), 1),  # where no focus is known: the first wanted word
+    }
+    assert not any(text.pole for name in ("full", "curated-only") for text in texts_of(name))
+
+
+def test_a_text_without_a_word_of_its_pole_is_not_marked() -> None:
+    corpus = [CorpusText("Never again!", GENERATED, reason="complaint_service"), CorpusText("Softness.", "x")]
+    assert not any(text.pole for text in RECIPES["curated"].texts(corpus, [1]))
 
 
 def test_the_one_made_for_comparison_never_serves() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from versions import card
 
 from training.gate import Reason, Verdict
-from training.model_card import is_hub_name, model_card
+from training.publishing.model_card import is_hub_name, model_card
 from training.registry import Kind
 
 NIGHT: dict[str, Any] = {

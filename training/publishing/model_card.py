@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from training.card_figures import Rows, counts, figure, is_name, plain, rows, table, tables
+from training.publishing.card_figures import Rows, counts, figure, is_name, plain, rows, table, tables
 
 if TYPE_CHECKING:
     from training.registry import Card

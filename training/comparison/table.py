@@ -4,12 +4,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from training.bootstrap import DRAWS, Interval
-from training.comparison import METRICS, Comparison, Material
-from training.comparison_figures import ALL, LESS_IS_BETTER, MIN_CASES, PERPLEXITY, Figure
+from training.comparison.figures import ALL, LESS_IS_BETTER, MIN_CASES, PERPLEXITY, Figure
+from training.comparison.measuring import METRICS, Comparison, Material
 from training.fill_model import Candidate
+from training.tables import GAP, MAX_WIDTH, aligned
 
-MAX_WIDTH = 120
-GAP = "  "
 LEVEL = 1e-4  # figures nearer than this are one: some are rounded to it
 MAX_NAMED = 8  # words that were left out, by name
 LEGEND = (
@@ -35,23 +34,6 @@ def table_of(comparison: Comparison) -> str:
     return "\n\n".join([*parts, "\n".join([*left_out, LEGEND]), conclusion]) + "\n"
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, max_width: int = MAX_WIDTH) -> str:
-    """Aligned columns; those too many for the width follow below, with the first one beside them again."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    blocks: list[list[int]] = [[]]
-    width = widths[0]
-    for column in range(1, len(header)):
-        width += len(GAP) + widths[column]
-        if blocks[-1] and width > max_width:
-            blocks.append([])
-            width = widths[0] + len(GAP) + widths[column]
-        blocks[-1].append(column)
-    return "\n\n".join(
-        "\n".join(GAP.join(row[i].ljust(widths[i]) for i in (0, *block)).rstrip() for row in (header, *rows))
-        for block in blocks
-    )
-
-
 def _words(text: str, answers: Mapping[str, Sequence[Candidate]], base: str | None) -> str:
     places = range(max(map(len, answers.values())))
     cells = [
@@ -59,7 +41,7 @@ def _words(text: str, answers: Mapping[str, Sequence[Candidate]], base: str | No
         for candidates in answers.values()
     ]
     rows = [[f"{place + 1:4}", *(of_model[place] for of_model in cells)] for place in places]
-    return f"{text}\n{columns(['', *_headings(answers, base)], rows)}"
+    return f"{text}\n{aligned(['', *_headings(answers, base)], rows)}"
 
 
 def _shown(material: Material) -> list[Figure]:
@@ -84,8 +66,8 @@ def _figures(metric: str, figures: Sequence[Figure], base: str | None) -> str:
     pairs = [f"{d.model} − {d.against}" for d in figures[0].differences]
     return (
         f"{metric} ({direction} is better)\n"
-        f"{columns(['', counted, *_headings(figures[0].intervals, base)], values)}\n\n"
-        f"{columns(['', *pairs], differences)}"
+        f"{aligned(['', counted, *_headings(figures[0].intervals, base)], values)}\n\n"
+        f"{aligned(['', *pairs], differences)}"
     )
 
 
@@ -99,7 +81,7 @@ def _own_words(comparison: Comparison) -> list[str]:
         for suite in suites
         for metric in METRICS
     ]
-    table = columns(["", *_headings(suites[0].own_words, comparison.base)], rows)
+    table = aligned(["", *_headings(suites[0].own_words, comparison.base)], rows)
     return [f"the same over all words that each model has, as it serves\n{table}"]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from training.comparison_materials import FOLDER, QUERIES, suites_of, texts_of
+from training.comparison.materials import QUERIES, suites_of, texts_of
 from training.domain.corpus import build_corpus
 from training.encoder import MASK_PATTERN
 from training.errors import SuiteError
-from training.evaluate import read_suite
+from training.evaluate import SUITES, read_suite
 from training.settings import DomainSettings, Settings
 
 CASE = {"text": "It [MASK].", "wanted": ["great"], "unwanted": ["poor"], "category": "x"}
@@ -33,7 +33,7 @@ def test_the_default_queries_have_one_mask_each() -> None:
 def test_suites_of_the_project_by_name() -> None:
     suites = suites_of(["main", "positive"])
     assert list(suites) == ["main", "positive"]
-    assert suites["main"] == read_suite(FOLDER / "main.jsonl")
+    assert suites["main"] == read_suite(SUITES / "main.jsonl")
     assert {case.category for case in suites["positive"]} == {"positive"}
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from training import card_figures
-from training.card_figures import counts, figure, is_name, plain, rows, table, tables
+from training.publishing import card_figures
+from training.publishing.card_figures import counts, figure, is_name, plain, rows, table, tables
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from vocabularies import speaker
 
 from training.bootstrap import Interval
-from training.comparison import Comparison, Material, compare
-from training.comparison_figures import Figure
+from training.comparison.figures import Figure
+from training.comparison.measuring import Comparison, Material, compare
 from training.errors import QueryTooLongError
 from training.evaluate import Case
 from training.fill_model import FillModel

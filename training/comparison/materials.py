@@ -22,7 +22,6 @@ QUERIES = (
 POSITIVE, HELD_OUT = "positive", "held-out"  # made here: from test patterns, and from the corpus
 OWN_SUITES = ("main", "control", "retention", POSITIVE)
 OWN_TEXTS = ("texts", HELD_OUT)
-FOLDER = Path(__file__).parent / "suites"
 
 Line = TypeVar("Line", "Case", str)
 
@@ -33,7 +32,7 @@ def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
     Raises:
         SuiteError: a file is empty or cannot be read.
     """
-    from training.evaluate import read_suite
+    from training.evaluate import SUITES, read_suite
 
     suites: dict[str, list[Case]] = {}
     for name in names:
@@ -42,7 +41,7 @@ def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
 
             suites[name] = positive_cases()
         else:
-            path = FOLDER / f"{name}.jsonl" if name in OWN_SUITES else Path(name)
+            path = SUITES / f"{name}.jsonl" if name in OWN_SUITES else Path(name)
             suites[_name(path, suites)] = _filled(path, read_suite(path))
     return suites
 
@@ -54,14 +53,14 @@ def texts_of(names: Sequence[str], settings: Settings, *, most: int) -> dict[str
         SuiteError: a file is empty or cannot be read.
         CsvError: one of the team's files cannot be read.
     """
-    from training.evaluate import read_texts
+    from training.evaluate import SUITES, read_texts
 
     sets: dict[str, list[str]] = {}
     for name in names:
         if name == HELD_OUT:
             sets |= _held_out(settings)
         else:
-            path = FOLDER / f"{name}.jsonl" if name in OWN_TEXTS else Path(name)
+            path = SUITES / f"{name}.jsonl" if name in OWN_TEXTS else Path(name)
             sets[_name(path, sets)] = _filled(path, read_texts(path))
     return {name: _drawn(texts, most) for name, texts in sets.items()}
 

@@ -3,7 +3,7 @@
 import pytest
 from vocabularies import speaker
 
-from training.comparable import ComparableCases, cases_of, texts_of, tokens_of
+from training.comparison.comparable import ComparableCases, cases_of, texts_of, tokens_of
 from training.evaluate import Case
 from training.fill_model import FillModel
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from training.bases import hub_is_reachable
 from training.errors import PublishError
-from training.model_card import model_card
 from training.progress import Progress
+from training.publishing.model_card import model_card
 from training.registry import Registry
 
 HUB = "hub:"

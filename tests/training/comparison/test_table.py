@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from training.bootstrap import Interval
-from training.comparison import METRICS, Comparison, Material
-from training.comparison_figures import Difference, Figure, Finding
-from training.comparison_table import MAX_WIDTH, columns, table_of
+from training.comparison.figures import Difference, Figure, Finding
+from training.comparison.measuring import METRICS, Comparison, Material
+from training.comparison.table import table_of
 from training.fill_model import Candidate
+from training.tables import MAX_WIDTH
 
 MODELS = ("v0001", "v0002", "v0003")
 PAIRS = (("v0003", "v0002"), ("v0002", "v0001"), ("v0003", "v0001"))
@@ -113,18 +114,6 @@ def test_many_dropped_words_are_counted_and_a_few_named() -> None:
     assert "Left out of main: 2 of 22 cases; 30 words that not all can say (word0, word1, " in table
     assert "word7, …)." in " ".join(table.split())
     assert "word8" not in table
-
-
-def test_columns_that_do_not_fit_follow_below() -> None:
-    header = ["", "one", "two", "three"]
-    rows = [["a", "1" * 8, "2" * 8, "3" * 8], ["bb", "1", "2", "3"]]
-    assert columns(header, rows, max_width=22) == (
-        "    one       two\na   11111111  22222222\nbb  1         2\n\n    three\na   33333333\nbb  3"
-    )
-
-
-def test_a_column_wider_than_the_page_stands_alone() -> None:
-    assert columns(["", "one", "two"], [["a", "1" * 30, "2"]], max_width=10).count("\n\n") == 1
 
 
 def test_no_line_is_wider_than_the_page() -> None:

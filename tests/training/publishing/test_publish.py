@@ -28,7 +28,7 @@ from training.errors import CorruptVersionError, PublishError, UnknownVersionErr
 from training.fill_model import FillModel
 from training.model import MaskedLm
 from training.progress import Silent
-from training.publish import publish
+from training.publishing.publish import publish
 from training.registry import SERVED_FILES, Registry
 from training.versions import exported, write_version
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.bootstrap import Interval
-from training.comparison_figures import ALL, PERPLEXITY, Figure, conclude, figure
+from training.comparison.figures import ALL, PERPLEXITY, Figure, conclude, figure
 
 PAIR = ("v2", "v1")
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from training.bootstrap import Interval, means
-from training.comparable import Models, cases_of, texts_of, tokens_of
-from training.comparison_figures import ALL, PERPLEXITY, Figure, Pair, conclude, figure
+from training.comparison.comparable import Models, cases_of, texts_of, tokens_of
+from training.comparison.figures import ALL, PERPLEXITY, Figure, Pair, conclude, figure
 from training.evaluate import Case, CaseScore, Tokens, score_cases, score_text, summary
 from training.fill_model import Candidate, FillModel
 from training.progress import Progress

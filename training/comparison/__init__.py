@@ -1,0 +1,1 @@
+"""`compare`: several models side by side, on the same queries, suites and texts."""

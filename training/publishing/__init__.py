@@ -1,0 +1,1 @@
+"""Model cards, and versions given to others: a folder or a repository on the hub."""
