@@ -116,6 +116,8 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
     if rejected := report.get("rejected"):
         text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
         embed.add_field(name="Votes left out", value=clipped(escape(text), MAX_FIELD))
+    if words := report.get("added_words"):
+        embed.add_field(name="New words", value=f"{words} can be answered that could not be before")
     changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
     if changed := [_change(change) for change in changes[:SHOWN_CHANGES]]:
         embed.add_field(name="What changed", value=clipped("\n".join(changed), MAX_FIELD), inline=False)

@@ -43,7 +43,7 @@ def wrong_pole(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
     """−log of the share of the right words in the probability of right and wrong words; mean of the masks.
 
     What the suites call wanted_share, as a logistic loss: it moves the two groups against each other and
-    leaves all other words where they are.
+    leaves all other words to themselves.
 
     Args:
         logits: (masks, vocabulary).

@@ -141,9 +141,12 @@ class DomainSettings(_Frozen):
     new_word_count: int = Field(
         default=20, ge=1, description="A word of several pieces that stands so often becomes a token."
     )
-    held_examples: int = Field(default=16, ge=1, description="Complaints, and edge cases, a step; each.")
-    held_weight: float = Field(default=0.5, ge=0, description="Of the KL to the base on complaints.")
-    unwanted_weight: float = Field(default=0.1, ge=0, description="Of unwanted words among the best.")
+    praise_weight: float = Field(
+        default=0.12, ge=0, description="Of unwanted words that come up among the best in praise (curated)."
+    )
+    blame_weight: float = Field(
+        default=0.3, ge=0, description="Of wanted words where a complaint has an unwanted one (curated)."
+    )
     evaluations: int = Field(default=4, ge=1, description="On held-out text, an epoch.")
     patience: int = Field(default=3, ge=1, description="Evaluations without improvement before it stops.")
 

@@ -140,6 +140,11 @@ def test_a_verdict_shows_votes_and_what_changed() -> None:
     assert shown["What changed"] == "a \\[MASK\\].: − x + z\nb \\[MASK\\].: another order"
 
 
+def test_the_verdict_on_a_domain_model_says_how_many_words_are_new() -> None:
+    shown = values(replies.verdict_embed(run(report={"added_words": 431, "sources": []}), "x"))
+    assert shown == {"New words": "431 can be answered that could not be before"}
+
+
 def test_a_query_that_may_not_be_shown_is_not() -> None:
     report = {"changes": [{"query": "secret [MASK].", "before": ["x"], "after": ["y"]}]}
     assert values(replies.verdict_embed(run(report=report), "x")) == {}

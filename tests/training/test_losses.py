@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.losses import RANK_MARGIN, above_the_best, kl_to_reference, masked_lm, tilted_target, votes_loss
+from training.losses import (
+    RANK_MARGIN,
+    above_the_best,
+    kl_to_reference,
+    masked_lm,
+    tilted_target,
+    votes_loss,
+    wrong_pole,
+)
 
 
 def logits_of(*rows: list[float]) -> torch.Tensor:
@@ -155,3 +163,10 @@ def test_few_words_that_may_be_offered_have_a_last_one_too() -> None:
     logits = torch.tensor([[3.0, 2.0, 1.0]])
     loss = above_the_best(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]))
     assert float(loss) == pytest.approx(2 + RANK_MARGIN)
+
+
+def test_the_share_of_the_right_words_is_what_counts() -> None:
+    rows = logits_of([0.1, 0.2, 0.3, 0.4], [0.3, 0.3, 0.2, 0.2])
+    right, wrong = torch.tensor([0, 1]), torch.tensor([2])
+    # 0.3 of 0.6, and 0.6 of 0.8; the fourth word does not count.
+    assert float(wrong_pole(rows, right, wrong)) == pytest.approx(-(math.log(0.5) + math.log(0.75)) / 2)

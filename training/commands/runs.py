@@ -17,8 +17,8 @@ def add(commands: Commands) -> None:
         "--recipe",
         choices=get_args(DomainSettings.model_fields["recipe"].annotation),
         default=DomainSettings().recipe,
-        help="full: the whole corpus; curated: UpTrain's edge cases five times over besides, and no unwanted "
-        "word near them; curated-only: the edge cases alone, for comparison (default: %(default)s)",
+        help="full: the whole corpus; curated: UpTrain's edge cases five times over besides, both poles told "
+        "apart; curated-only: the edge cases alone, for comparison (default: %(default)s)",
     )
     domain.add_argument(
         "files", nargs="*", type=Path, metavar="CSV", help="further files of the team's texts"

@@ -30,7 +30,7 @@ class Course:
         hidden: Mapping[str, Sequence[Hidden]],
         domain: DomainSettings,
         *,
-        rows: int,
+        texts: int,
         log: StepLog,
         checkpoint: Checkpoint,
         device: torch.device,
@@ -41,14 +41,14 @@ class Course:
             learner: on `device`.
             hidden: held-out texts by where they are from; the mean of their losses decides.
             domain: hyper-parameters.
-            rows: texts an epoch, the same for every recipe, so that they are compared at the same cost.
+            texts: of an epoch, the same for every recipe, so that they are compared at the same cost.
             log: filled step by step.
             checkpoint: written after every evaluation.
             device: where to train.
         """
         self._learner, self._hidden, self._log = learner, hidden, log
         self._checkpoint, self._device, self._patience = checkpoint, device, domain.patience
-        log.steps_per_epoch = math.ceil(rows / domain.batch_examples)
+        log.steps_per_epoch = math.ceil(texts / domain.batch_examples)
         self._every = max(1, log.steps_per_epoch // domain.evaluations)
         scale = math.sqrt(768 / learner.shape.hidden_size)  # narrower models need, and bear, larger steps
         self._trainer = Trainer(

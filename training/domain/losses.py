@@ -1,8 +1,9 @@
-"""What a step of the domain model's training minimises.
+"""What a step of the domain model's training minimises: masked language modelling, and both poles apart.
 
-Masked language modelling on the recipe's texts. A recipe that is held adds two batches a step: complaints and
-negations, whose answers stay near the base's (KL over the words that the base knows); and edge cases with a
-wanted word hidden, where no unwanted word may come up among the best.
+A recipe that tells the poles apart marks its texts with the pole of the word in focus. Where a wanted word is
+hidden, no unwanted one may come up among the best; where an unwanted word is hidden, as in a complaint or
+behind "never", the wanted ones give way to the unwanted. The first without the second makes a model blindly
+positive.
 """
 
 from collections.abc import Sequence
@@ -11,19 +12,14 @@ import torch
 from torch import Tensor
 
 from training import vocabulary
-from training.batches import CorpusBatches, of_queries, shuffled
-from training.corpus.generator import generate
+from training.batches import CorpusBatches
 from training.domain.corpus import CorpusText
 from training.domain.step_log import StepLog
 from training.encoder import Encoder
 from training.generated_suite import unwanted_words, wanted_words
-from training.losses import kl_to_reference, masked_lm, above_the_best, wrong_pole
+from training.losses import above_the_best, masked_lm, wrong_pole
 from training.model import MaskedLm
 from training.settings import DomainSettings
-
-HELD_REASONS = ("complaint", "negation", "contrast", "comparison_complaint", "size_too", "price_high")
-HELD_SENTENCES = 1_500
-BATCH = 64
 
 
 class MaskedTexts:
@@ -33,7 +29,7 @@ class MaskedTexts:
         self, model: MaskedLm, texts: Sequence[CorpusText], domain: DomainSettings, log: StepLog
     ) -> None:
         """Tokenise the texts, on the tokenizer that the model has now."""
-        self._model, self._log, self._weight = model, log, domain.unwanted_weight
+        self._model, self._log, self._domain = model, log, domain
         encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
         self._batches = iter(
             CorpusBatches(
@@ -47,12 +43,16 @@ class MaskedTexts:
                 marks=[text.pole for text in texts],
             )
         )
-        self._wanted, self._unwanted = (
-            torch.tensor(sorted(token for word in words if (token := encoder.ids.get(word)) is not None))
-            for words in (wanted_words(), unwanted_words())
-        )
-        bad = set(self._unwanted.tolist())
-        self._allowed = torch.tensor([t for t in vocabulary.offered(encoder.ids) if t not in bad])
+        device = next(model.parameters()).device
+
+        def tokens(words: frozenset[str]) -> list[int]:
+            return sorted(token for word in words if (token := encoder.ids.get(word)) is not None)
+
+        wanted, unwanted = tokens(wanted_words()), tokens(unwanted_words())
+        others = set(vocabulary.offered(encoder.ids)) - set(unwanted)
+        self._wanted = torch.tensor(wanted, device=device)
+        self._unwanted = torch.tensor(unwanted, device=device)
+        self._others = torch.tensor(sorted(others), device=device)  # all that may be offered but the unwanted
 
     def skip(self, steps: int) -> None:
         """Pass over the batches of steps that were taken before."""
@@ -62,56 +62,17 @@ class MaskedTexts:
     def loss(self, step: int, device: torch.device) -> Tensor:
         """Of the next batch."""
         batch = next(self._batches)
-        tokens = batch.tokens
-        poles = set() if batch.mark is None else set(batch.mark.tolist())
+        tokens, poles = batch.tokens, set(batch.mark.tolist()) if batch.mark is not None else set()
         batch = batch.to(device)
         assert batch.targets is not None
         logits = self._model(batch.input_ids, batch.attention_mask, batch.mask_at)  # (masks, vocabulary)
         loss = masked_lm(logits, batch.targets)
         is_right = logits.detach().argmax(dim=-1) == batch.targets
         self._log.note(step + 1, loss.detach(), is_right.float().mean(), tokens=tokens)
-        import os
-        wp, wn = float(os.environ.get("WP", 0.3)), float(os.environ.get("WN", 0.5))
-        wanted, unwanted = self._wanted.to(device), self._unwanted.to(device)
         if 1 in poles:
-            loss = loss + wp * above_the_best(logits[batch.mark == 1], unwanted, allowed=self._allowed.to(device))
-        if -1 in poles and wn:
-            loss = loss + wn * wrong_pole(logits[batch.mark == -1], unwanted, wanted)
+            above = above_the_best(logits[batch.mark == 1], self._unwanted, allowed=self._others)
+            loss = loss + self._domain.praise_weight * above
+        if -1 in poles:
+            wrong = wrong_pole(logits[batch.mark == -1], self._unwanted, self._wanted)
+            loss = loss + self._domain.blame_weight * wrong
         return loss
-
-
-class Held:
-    """Holds complaints and negations near what the base says, among the words that it knows."""
-
-    def __init__(self, base: MaskedLm, domain: DomainSettings, *, device: torch.device) -> None:
-        """Ask the base, as it came, before it learns new words."""
-        self._domain, self._device = domain, device
-        sentences = generate(HELD_SENTENCES, seed=domain.seed + 1, reasons=HELD_REASONS, split="train")
-        self._queries = [s.query for s in sentences if s.focus is not None]
-        encoder = Encoder(base.tokenizer, max_tokens=base.shape.max_tokens)
-        answers = []
-        base.eval()
-        for start in range(0, len(self._queries), BATCH):
-            part = self._queries[start : start + BATCH]
-            batch = of_queries([encoder.encode(query) for query in part], encoder.pad).to(device)
-            with torch.no_grad():
-                logits = base(batch.input_ids, batch.attention_mask, batch.mask_at)
-            answers.append(logits.float().log_softmax(dim=-1).half())
-        self._answers = torch.cat(answers)  # (queries, base's vocabulary)
-
-    def begin(self, model: MaskedLm, *, skip: int) -> None:
-        """Prepare the batches, once the model has its new words; those of `skip` steps are passed over."""
-        self.model = model
-        self._encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
-        held = [(self._encoder.encode(query), number) for number, query in enumerate(self._queries)]
-        self._held = shuffled(held, self._domain.held_examples, self._domain.seed + 1)
-        for _ in range(skip):
-            next(self._held)
-
-    def loss(self) -> Tensor:
-        """Of the next batch."""
-        part = next(self._held)
-        batch = of_queries([query for query, _ in part], self._encoder.pad).to(self._device)
-        logits = self.model(batch.input_ids, batch.attention_mask, batch.mask_at)
-        answers = self._answers[[number for _, number in part]]
-        return self._domain.held_weight * kl_to_reference(logits[:, : answers.shape[1]], answers)

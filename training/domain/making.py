@@ -24,7 +24,7 @@ from training.domain.corpus import GENERATED, DomainCorpus, build_corpus
 from training.domain.course import Course
 from training.domain.fixed_masks import Fit, Hidden, hide_words, measure
 from training.domain.judging import judge
-from training.domain.losses import Held, MaskedTexts
+from training.domain.losses import MaskedTexts
 from training.domain.recipes import RECIPES
 from training.domain.step_log import StepLog
 from training.domain.summary import source_json
@@ -169,11 +169,6 @@ class DomainTraining:
         torch.manual_seed(domain.seed)
         progress.step("measuring the base model")
         fits = {"base": self._fits(learner)}
-        held = (
-            Held(learner, domain, device=device)
-            if self._recipe.is_contrasted and domain.held_weight
-            else None
-        )
         words = vocabulary.new_words(
             learner.tokenizer,
             [text.text for text in train],
@@ -186,22 +181,15 @@ class DomainTraining:
             learner,
             self._hidden(learner),
             domain,
-            rows=len(train),
+            texts=len(train),
             log=self._log,
             checkpoint=self._checkpoint,
             device=device,
         )
         masked.skip(course.step)
-        if held:
-            held.begin(learner, skip=course.step)
-
-        def loss_at(step: int) -> torch.Tensor:
-            loss = masked.loss(step, device)
-            return loss + held.loss() if held else loss
-
         progress.step(f"training the domain model ({self._recipe.name})", course.steps)
         progress.advance(course.step)
-        course.run(loss_at, progress)
+        course.run(lambda step: masked.loss(step, device), progress)
         fits["after"] = self._fits(learner)
         metrics = {
             "steps": course.step,

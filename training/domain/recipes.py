@@ -1,4 +1,4 @@
-"""The recipes of the domain model: which texts are learnt how often, and what is held in place."""
+"""The recipes of the domain model: which texts are learnt how often, and whether the poles are told apart."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,9 @@ from training.generated_suite import unwanted_words, wanted_words
 from training.vocabulary import WORD
 
 OWN_COPIES = 3  # the team's own texts are few beside the generated ones
+# Beside five copies of every edge case complaints would be too few to answer, plain English to remember.
+BLAME_COPIES, EVERYDAY_COPIES = 2, 3
+EVERYDAY = "retention"  # how the reasons of plain English begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,7 @@ class Recipe:
         about: one line for people.
         has_corpus: learns from the whole corpus.
         edge_copies: how often each of UpTrain's edge cases is added to it; 0 where they are not looked for.
-        is_contrasted: is held to the base on complaints and negations, and lets no unwanted word among the best
-            where a wanted one stands.
+        has_poles: learns which words belong to praise, and which to complaints and negations.
         can_serve: may become the domain model; others are made for comparison.
     """
 
@@ -29,15 +31,20 @@ class Recipe:
     about: str
     has_corpus: bool
     edge_copies: int
-    is_contrasted: bool
+    has_poles: bool
     can_serve: bool = True
 
     def texts(self, corpus: Sequence[CorpusText], edge_cases: Sequence[int]) -> list[CorpusText]:
-        """The texts of an epoch; `edge_cases` are indices into `corpus`."""
+        """The texts to draw from, as often as they count; `edge_cases` are indices into `corpus`."""
         texts = list(corpus) if self.has_corpus else []
         texts += [text for text in texts if text.source != GENERATED] * (OWN_COPIES - 1)
         texts += [corpus[i] for i in edge_cases] * self.edge_copies
-        return [_with_pole(text) for text in texts] if self.is_contrasted else texts
+        if not self.has_poles:
+            return texts
+        texts = [_with_pole(text) for text in texts]
+        blame = [text for text in texts if text.pole < 0]
+        everyday = [text for text in texts if text.reason.startswith(EVERYDAY)]
+        return texts + blame * (BLAME_COPIES - 1) + everyday * (EVERYDAY_COPIES - 1)
 
 
 def _with_pole(text: CorpusText) -> CorpusText:
@@ -56,8 +63,10 @@ def _with_pole(text: CorpusText) -> CorpusText:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("full", "the whole corpus (the original's v1)", True, 0, is_contrasted=False),
-        Recipe("curated", "the whole corpus, UpTrain's edge cases five times over, held", True, 5, True),
+        Recipe("full", "the whole corpus (the original's v1)", True, 0, has_poles=False),
+        Recipe(
+            "curated", "the whole corpus, UpTrain's edge cases five times over, both poles", True, 5, True
+        ),
         Recipe("curated-only", "UpTrain's edge cases alone (the original's v2)", False, 1, False, False),
     )
 }

@@ -52,7 +52,7 @@ def begin(masked_lm: MaskedLm, folder: Path, **changed: Any) -> tuple[Course, Ma
     hidden = hide_words(TEXTS[:6], Encoder(masked_lm.tokenizer, max_tokens=48), share=0.3, seed=0)
     checkpoint = Checkpoint(folder / "checkpoint", "key")
     course = Course(
-        masked_lm, {"x": hidden}, domain, rows=len(TEXTS), log=log, checkpoint=checkpoint, device=CPU
+        masked_lm, {"x": hidden}, domain, texts=len(TEXTS), log=log, checkpoint=checkpoint, device=CPU
     )
     texts.skip(course.step)
     return course, texts, log

@@ -19,26 +19,33 @@ def texts_of(name: str) -> list[CorpusText]:
 
 
 @pytest.mark.parametrize(
-    ("name", "copies"), [("full", [1, 1, 1, 3]), ("curated", [6, 3, 1, 8]), ("curated-only", [1, 0, 0, 1])]
+    ("name", "copies"), [("full", [1, 1, 1, 3]), ("curated", [6, 2, 3, 8]), ("curated-only", [1, 0, 0, 1])]
 )
 def test_how_often_each_text_is_learnt(name: str, copies: list[int]) -> None:
     texts = [text.text for text in texts_of(name)]
     assert [texts.count(text.text) for text in CORPUS] == copies
 
 
-def test_edge_cases_and_complaints_are_held_apart_by_the_curated_recipe_alone() -> None:
+def test_the_curated_recipe_alone_tells_the_poles_apart() -> None:
     marked = {(text.text, text.focus, text.pole) for text in texts_of("curated") if text.pole}
     assert marked == {
         ("Nike boots are soft.", (15, 19), 1),
         ("They are ugly.", (9, 13), -1),
-        ("I love these stylish shoes.", (13, 20), 1),  # where no focus is known: the first wanted word
+        ("I love these stylish shoes.", (13, 20), 1),  # where no focus is known: the first such word
     }
     assert not any(text.pole for name in ("full", "curated-only") for text in texts_of(name))
 
 
-def test_a_text_without_a_word_of_its_pole_is_not_marked() -> None:
-    corpus = [CorpusText("Never again!", GENERATED, reason="complaint_service"), CorpusText("Softness.", "x")]
-    assert not any(text.pole for text in RECIPES["curated"].texts(corpus, [1]))
+@pytest.mark.parametrize(
+    "text",
+    [
+        CorpusText("Never again!", GENERATED, reason="complaint_service"),
+        CorpusText("The softness of these boots.", "x"),
+        CorpusText("Nike makes soft boots.", GENERATED, focus=(0, 4), reason="slot_brand"),
+    ],
+)
+def test_a_text_that_asks_for_neither_has_no_pole(text: CorpusText) -> None:
+    assert not any(each.pole for each in RECIPES["curated"].texts([text], []))
 
 
 def test_the_one_made_for_comparison_never_serves() -> None:
