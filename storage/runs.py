@@ -113,12 +113,6 @@ async def act_if_open(database: Database, run_id: int, action: Callable[[], None
     return True
 
 
-async def is_open(database: Database, run_id: int) -> bool:
-    """Whether the run may still act: nobody failed or finished it meanwhile."""
-    run = await get_run(database, run_id)
-    return run is not None and run.status == "open"
-
-
 async def get_run(database: Database, run_id: int) -> Run | None:
     """One row by its id."""
     async with database.read() as connection:

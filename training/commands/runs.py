@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from training.commands.answers import Commands, finish, progress_of
+from training.commands.answers import Commands, fail, finish, print_json, progress_of
 from training.settings import DomainSettings, Settings
 
 
@@ -47,6 +47,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
 def _domain(options: argparse.Namespace, settings: Settings) -> int:
     from training.pipeline import run_domain
 
+    if options.text_column and not options.files:
+        return fail(options, "--text-column says how to read the CSV files that are named: name one.")
     chosen = {"recipe": options.recipe, "seed": options.seed}
     if options.epochs is not None:
         chosen["epochs"] = options.epochs
@@ -58,7 +60,11 @@ def _domain(options: argparse.Namespace, settings: Settings) -> int:
         extra=options.files,
         text_column=options.text_column,
     )
-    if not options.json and options.progress == "bar":
+    if options.json:
+        end = {"status": outcome.status, "version": outcome.version, "sentence": outcome.sentence}
+        print_json({**end, "report": outcome.report})
+        return 0
+    if options.progress == "bar":
         from training.domain.summary import table_of
 
         sys.stdout.write(f"{table_of(outcome.report)}\n\n")

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -20,7 +20,7 @@ from training.bases import find_base
 from training.comparison.materials import QUERIES
 from training.corpus.health import measure_health, read_raw
 from training.domain.checkpoints import Checkpoint
-from training.domain.corpus import GENERATED, DomainCorpus, build_corpus
+from training.domain.corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
 from training.domain.course import Course
 from training.domain.fixed_masks import Fit, Hidden, hide_words, measure
 from training.domain.judging import judge
@@ -102,7 +102,7 @@ class DomainTraining:
             BaseModelError: the base cannot be loaded.
             EmptyRecipeError: no text is left to learn from.
         """
-        edge_cases = self._edge_cases()
+        edge_cases = self._edge_cases("train") if self._recipe.edge_copies else None
         learner, metrics = self._train(edge_cases)
         self._progress.step("judging the domain model")
         with registry.draft() as draft:
@@ -110,7 +110,7 @@ class DomainTraining:
             self._log.write(draft.folder / TRAINING_LOG)
             if edge_cases:
                 for name in ("edge_cases.json", "edge_cases.txt"):
-                    shutil.copy(self._folder / "edge_cases" / name, draft.folder)
+                    shutil.copy(self._folder / "edge_cases_train" / name, draft.folder)
             base = exported(self._base)
             verdict, suites = judge(base, after, metrics["held_out"])
             self._draw(draft.folder, registry, {"base": base, f"{draft.version} {self._recipe.name}": after})
@@ -150,13 +150,18 @@ class DomainTraining:
         if cells := read_raw(self._settings.data_dir, extra=self._extra, text_column=self._text_column):
             plot_corpus_health(measure_health(cells), measure_health(sentences), folder / "corpus_health.png")
 
-    def _edge_cases(self) -> EdgeCases | None:
-        if not self._recipe.edge_copies:
-            return None
+    def _edge_cases(self, side: Literal["train", "held_out"]) -> EdgeCases:
         self._progress.step("looking for edge cases")
-        texts = self._corpus.train
-        folder = self._folder / "edge_cases"
+        texts = self._corpus.train if side == "train" else self._corpus.held_out
+        folder = self._folder / f"edge_cases_{side}"
         return select_edge_cases([t.text for t in texts], [t.source for t in texts], folder)
+
+    def _stopping_texts(self) -> Sequence[CorpusText]:
+        """Held-out text of the kind that is learnt: edge cases alone where nothing else is."""
+        texts = self._corpus.held_out
+        if self._recipe.has_corpus:
+            return texts
+        return [texts[i] for i in self._edge_cases("held_out").kept] or texts
 
     def _train(self, edge_cases: EdgeCases | None) -> tuple[model.MaskedLm, dict[str, Any]]:
         domain, device, progress, train = self._domain, self._device, self._progress, self._corpus.train
@@ -179,7 +184,7 @@ class DomainTraining:
         masked = MaskedTexts(learner, texts, domain, self._log)
         course = Course(
             learner,
-            self._hidden(learner),
+            self._hidden(learner, self._stopping_texts()),
             domain,
             texts=len(train),
             log=self._log,
@@ -211,11 +216,11 @@ class DomainTraining:
         }
         return learner.cpu(), metrics
 
-    def _hidden(self, learner: model.MaskedLm) -> dict[str, list[Hidden]]:
-        """The held-out texts with words hidden, by where they are from: the same words for every model."""
+    def _hidden(self, learner: model.MaskedLm, held_out: Sequence[CorpusText]) -> dict[str, list[Hidden]]:
+        """Texts with words hidden, by where they are from: the same words for every model."""
         encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
         parts: dict[str, list[str]] = {}
-        for text in self._corpus.held_out:
+        for text in held_out:
             parts.setdefault(GENERATED if text.source == GENERATED else "own", []).append(text.text)
         share, seed = self._domain.mask_share, self._domain.seed
         return {
@@ -228,7 +233,7 @@ class DomainTraining:
         encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
         return {
             name: measure(learner, hidden, encoder, device=self._device)
-            for name, hidden in self._hidden(learner).items()
+            for name, hidden in self._hidden(learner, self._corpus.held_out).items()
         }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from killing import Deadly, Killed
 
 from training import model
 from training.domain.checkpoints import Checkpoint
@@ -26,22 +27,6 @@ TEXTS = [
     for c in ("good", "nice", "cheap")
 ]
 DOMAIN = DomainSettings(batch_examples=4, epochs=3, evaluations=2, learning_rate=2e-4, patience=3)
-
-
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-class Deadly(Silent):
-    """Kills after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def advance(self, units: int = 1, **figures: float) -> None:
-        self.left -= units
-        if not self.left:
-            raise Killed
 
 
 def begin(masked_lm: MaskedLm, folder: Path, **changed: Any) -> tuple[Course, MaskedTexts, StepLog]:
