@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from killing import Deadly, Killed
 
 from training.domain import judging, making
@@ -129,6 +130,18 @@ def test_nothing_is_learnt_of_no_edge_case(settings: Settings, monkeypatch: pyte
     assert make(settings, recipe="curated").report["corpus"]["edge_cases"] == 0
 
 
+def test_the_comparison_recipe_is_stopped_on_edge_cases(settings: Settings) -> None:
+    """On all held-out text it would stop at once: what it unlearns of complaints outweighs its praise."""
+    make(settings, recipe="curated-only", sentences=600)
+    folder = settings.home / "runs" / "1"
+    kept = json.loads((folder / "edge_cases_held_out" / "edge_cases.json").read_text())["kept"]
+    (version,) = Registry(settings.models_dir).versions()
+    log = (Registry(settings.models_dir).path(version) / TRAINING_LOG).read_text().splitlines()
+    words = json.loads(log[0])["held_out"]["generated"]["words"]
+    assert 0 < kept < 40
+    assert kept <= words < 4 * kept
+
+
 def test_a_base_that_cannot_be_had_is_said_first(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "find_base", lambda _name: None)
     with pytest.raises(BaseModelError, match="hub cannot be reached"):
@@ -159,3 +172,13 @@ def test_figures_are_over_words_that_both_can_say(settings: Settings) -> None:
     for figures in made.report["suites"].values():
         assert figures["base"]["cases"] == figures["after"]["cases"]
         assert figures["base"]["skipped"] == figures["after"]["skipped"]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_run_that_was_killed_goes_on_on_a_gpu(settings: Settings) -> None:
+    settings = settings.model_copy(update={"device": "cuda"})
+    with pytest.raises(Killed):
+        make(settings, Deadly(7))
+    made = make(settings)
+    assert (made.report["device"], made.report["steps"]) == ("cuda", 10)
