@@ -50,7 +50,7 @@ def registry(settings: Settings, served_folders: dict[str, Path]) -> Registry:
         with registry.draft() as draft:
             shutil.copytree(served_folders["distilbert"], draft.folder, dirs_exist_ok=True)
             if log is not None:
-                (draft.folder / plots.LOG).write_text("".join(json.dumps(row) + "\n" for row in log))
+                (draft.folder / plots.TRAINING_LOG).write_text("".join(json.dumps(row) + "\n" for row in log))
             registry.commit(draft, card(draft.version, kind=kind, recipe=recipe))
     registry.promote("v0001")
     registry.set_domain("v0004")
