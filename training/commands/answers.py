@@ -53,10 +53,11 @@ def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
     return FillModel(registry.path(version))
 
 
-def finish(options: argparse.Namespace, outcome: Outcome) -> int:
-    """Print the outcome. Returns the exit code."""
+def finish(options: argparse.Namespace, outcome: Outcome, **more: Any) -> int:
+    """Print the outcome; `more` stands beside it in the JSON object. Returns the exit code."""
     if options.json:
-        print_json({"status": outcome.status, "version": outcome.version, "sentence": outcome.sentence})
+        end = {"status": outcome.status, "version": outcome.version, "sentence": outcome.sentence}
+        print_json({**end, **more})
     elif getattr(options, "progress", "bar") == "json":
         progress_of(options).event(
             "finished", status=outcome.status, version=outcome.version, sentence=outcome.sentence

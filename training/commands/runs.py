@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from training.commands.answers import Commands, fail, finish, print_json, progress_of
+from training.commands.answers import Commands, fail, finish, progress_of
 from training.settings import DomainSettings, Settings
 
 
@@ -25,7 +25,9 @@ def add(commands: Commands) -> None:
     )
     domain.add_argument("--text-column", help="the column to read of those; default: guessed by its name")
     domain.add_argument("--epochs", type=_epochs, help="passes over the texts at most")
-    domain.add_argument("--seed", type=int, default=0, help="of generated text, order and masks (default 0)")
+    domain.add_argument(
+        "--seed", type=_seed, default=0, help="of generated text, order and masks (default 0)"
+    )
     run = commands.add("run", _run, "learn from the votes, and promote what passes the gate", trains=True)
     run.add_argument(
         "--trigger", choices=("nightly", "retrain", "cli"), default="cli", help="who asked for it"
@@ -60,15 +62,17 @@ def _domain(options: argparse.Namespace, settings: Settings) -> int:
         extra=options.files,
         text_column=options.text_column,
     )
-    if options.json:
-        end = {"status": outcome.status, "version": outcome.version, "sentence": outcome.sentence}
-        print_json({**end, "report": outcome.report})
-        return 0
-    if options.progress == "bar":
+    if not options.json and options.progress == "bar":
         from training.domain.summary import table_of
 
         sys.stdout.write(f"{table_of(outcome.report)}\n\n")
-    return finish(options, outcome)
+    return finish(options, outcome, report=outcome.report)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError("expected a whole number from 0, below 2³²")
+    return int(text)
 
 
 def _epochs(text: str) -> float:

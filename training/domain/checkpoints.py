@@ -36,7 +36,8 @@ class Checkpoint:
                 torch.save({"key": self._key, "state": state}, file)
                 file.flush()
                 os.fsync(file.fileno())
-        except RuntimeError as error:  # torch's own error for a full disk
+        except (OSError, RuntimeError) as error:  # RuntimeError: torch's own for a full disk
+            partial.unlink(missing_ok=True)  # half a gigabyte that nobody would look for
             raise OSError(str(error)) from error
         partial.replace(self._path)
 

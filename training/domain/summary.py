@@ -6,6 +6,8 @@ from typing import Any
 from training.corpus.readers import SourceReport
 from training.tables import aligned
 
+FIGURES, WHO = ("wanted_share", "unwanted_at_10"), ("base", "after")
+
 
 def source_json(source: SourceReport) -> dict[str, Any]:
     """What was read of a file, without where it lies."""
@@ -57,14 +59,7 @@ def _held_out(held_out: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         for part, before in held_out["base"].items()
         for after in (held_out["after"][part],)
     ]
-    header = (
-        "held-out text",
-        "hidden words",
-        "perplexity of the base",
-        "after",
-        "accuracy of the base",
-        "after ",
-    )
+    header = ("held-out text", "hidden words", *_before_and_after("perplexity", "accuracy"))
     return aligned(header, rows, numbers=header[1:])
 
 
@@ -73,11 +68,12 @@ def _suites(suites: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         (name, figures["after"]["cases"], *(_figure(figures[who][f]) for f in FIGURES for who in WHO))
         for name, figures in suites.items()
     ]
-    header = ("suite", "cases", "wanted share of the base", "after", "unwanted@10 of the base", "after ")
+    header = ("suite", "cases", *_before_and_after("wanted share", "unwanted@10"))
     return aligned(header, rows, numbers=header[1:])
 
 
-FIGURES, WHO = ("wanted_share", "unwanted_at_10"), ("base", "after")
+def _before_and_after(*names: str) -> list[str]:
+    return [f"{name}, {when}" for name in names for when in WHO]
 
 
 def _figure(value: float | None) -> str:

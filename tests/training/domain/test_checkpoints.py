@@ -40,6 +40,7 @@ def test_a_full_disk_leaves_the_last_one(
     with full_disk(100_000), pytest.raises(OSError):  # noqa: PT011 — whatever the system says
         checkpoint.save({"step": 2, "weights": torch.ones(1_000_000)})
     assert checkpoint.load() == {"step": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_finished_training_leaves_nothing(tmp_path: Path) -> None:
