@@ -20,7 +20,6 @@ class Recipe:
 
     Attributes:
         name: as it is asked for.
-        about: one line for people.
         has_corpus: learns from the whole corpus.
         edge_copies: how often each of UpTrain's edge cases is added to it; 0 where they are not looked for.
         has_poles: learns which words belong to praise, and which to complaints and negations.
@@ -28,7 +27,6 @@ class Recipe:
     """
 
     name: str
-    about: str
     has_corpus: bool
     edge_copies: int
     has_poles: bool
@@ -60,13 +58,12 @@ def _with_pole(text: CorpusText) -> CorpusText:
     return text
 
 
+# The original's v1, ours, and the original's v2.
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("full", "the whole corpus (the original's v1)", True, 0, has_poles=False),
-        Recipe(
-            "curated", "the whole corpus, UpTrain's edge cases five times over, both poles", True, 5, True
-        ),
-        Recipe("curated-only", "UpTrain's edge cases alone (the original's v2)", False, 1, False, False),
+        Recipe("full", has_corpus=True, edge_copies=0, has_poles=False),
+        Recipe("curated", has_corpus=True, edge_copies=5, has_poles=True),
+        Recipe("curated-only", has_corpus=False, edge_copies=1, has_poles=False, can_serve=False),
     )
 }

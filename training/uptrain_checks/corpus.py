@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import PrivateAttr
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from training.corpus.cleaning import duplicate_key
@@ -20,14 +19,15 @@ from training.uptrain_checks.framework import (
     Check,
     CheckSet,
     ColumnOp,
-    Settings,
+    FrameSource,
+    Ready,
     Signal,
-    TransformOp,
     register_op,
     run,
 )
 from training.uptrain_checks.speech import affirmed, listen, load_words
 
+TEXTS: dict[str, Any] = {"row": pl.Int64, "text": pl.Utf8}
 ROWS = "rows"  # the check, and so the name of its file
 PRIVATE_TEXT = (
     r"(?i)https?://|\bwww\.|\w\.(?:com|net|org)\b|\S@\w|(?:^|\s)@\w"
@@ -56,38 +56,11 @@ DROPPED_BECAUSE = {
 
 
 @register_op
-class TextsSource(TransformOp):
-    """Texts with the number of their row."""
-
-    _texts: pl.DataFrame = PrivateAttr()  # private: UpTrain writes every field to a file
-
-    @classmethod
-    def of(cls, texts: Sequence[str]) -> "TextsSource":
-        """Take the texts."""
-        source = cls()
-        columns = {"row": range(len(texts)), "text": texts}
-        source._texts = pl.DataFrame(columns, schema={"row": pl.Int64, "text": pl.Utf8})
-        return source
-
-    def setup(self, settings: Settings) -> "TextsSource":
-        """Nothing to prepare."""
-        return self
-
-    def run(self) -> dict[str, Any]:
-        """Give them."""
-        return {"output": self._texts}
-
-
-@register_op
-class TextFlags(ColumnOp):
+class TextFlags(Ready, ColumnOp):
     """The first failed quality rule of each text in `flag`, empty where it is clean; and `flagged`."""
 
     min_words: int = 3
     max_words: int = 60
-
-    def setup(self, settings: Settings) -> "TextFlags":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Flag."""
@@ -118,12 +91,8 @@ class TextFlags(ColumnOp):
 
 
 @register_op
-class SpeechSignals(ColumnOp):
+class SpeechSignals(Ready, ColumnOp):
     """The columns `brand`, `product`, `wanted` and `blames`, by the words of the lexicon."""
-
-    def setup(self, settings: Settings) -> "SpeechSignals":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Listen."""
@@ -131,15 +100,11 @@ class SpeechSignals(ColumnOp):
 
 
 @register_op
-class SentimentSignals(ColumnOp):
+class SentimentSignals(Ready, ColumnOp):
     """The columns `positive` and `negative`, asked only of rows that are still `open`: it is slow."""
 
     min_positive: float = 0.35  # above a lone "please" (0.32), which complaints say, too
     max_negative: float = -0.05  # VADER's own limit
-
-    def setup(self, settings: Settings) -> "SentimentSignals":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Ask."""
@@ -155,12 +120,8 @@ class SentimentSignals(ColumnOp):
 
 
 @register_op
-class EdgeCaseFilter(ColumnOp):
+class EdgeCaseFilter(Ready, ColumnOp):
     """Which rows are edge cases in `kept`, and why the others are not in `reason`; the texts are dropped."""
-
-    def setup(self, settings: Settings) -> "EdgeCaseFilter":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Filter."""
@@ -194,7 +155,8 @@ def select_edge_cases(texts: Sequence[str], sources: Sequence[str], folder: Path
     if texts:
         operators = [TextFlags(), SpeechSignals(), SentimentSignals(), EdgeCaseFilter()]
         # Not as preprocessors: UpTrain would write their output, and with it all texts, to a file.
-        run(CheckSet(source=TextsSource.of(texts), checks=[Check(ROWS, operators)]), folder)
+        frame = pl.DataFrame({"row": range(len(texts)), "text": texts}, schema=TEXTS)
+        run(CheckSet(source=FrameSource.of(frame), checks=[Check(ROWS, operators)]), folder)
         edge_cases = read_edge_cases(folder / f"{ROWS}.jsonl", texts, sources)
     else:  # UpTrain raises on an empty source
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,8 +12,11 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 
+import polars as pl
 from loguru import logger
+from pydantic import PrivateAttr
 
 logger.disable("uptrain")
 
@@ -22,7 +25,43 @@ with warnings.catch_warnings():
     from uptrain.framework import Check, CheckSet, Settings, Signal
     from uptrain.operators import ColumnOp, TransformOp, register_op
 
-__all__ = ["Check", "CheckSet", "ColumnOp", "Settings", "Signal", "TransformOp", "register_op", "run"]
+__all__ = [
+    "Check",
+    "CheckSet",
+    "ColumnOp",
+    "FrameSource",
+    "Ready",
+    "Signal",
+    "TransformOp",
+    "register_op",
+    "run",
+]
+
+
+class Ready:
+    """Makes an operator one that has nothing to prepare."""
+
+    def setup(self, settings: Settings) -> Self:
+        """Nothing."""
+        return self
+
+
+@register_op
+class FrameSource(Ready, TransformOp):
+    """Rows that are in memory already, with their schema."""
+
+    _frame: pl.DataFrame = PrivateAttr()  # private: UpTrain writes every field to a file
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Self:
+        """Take them."""
+        source = cls()
+        source._frame = frame
+        return source
+
+    def run(self) -> dict[str, Any]:
+        """Give them."""
+        return {"output": self._frame}
 
 
 def run(checks: CheckSet, folder: Path) -> None:

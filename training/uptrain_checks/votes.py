@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import PrivateAttr
 
 from storage.database import Database
 from storage.feedback import votes_until
@@ -15,7 +14,8 @@ from training.uptrain_checks.framework import (
     Check,
     CheckSet,
     ColumnOp,
-    Settings,
+    FrameSource,
+    Ready,
     Signal,
     TransformOp,
     register_op,
@@ -42,38 +42,8 @@ EDGE_CASE_WEIGHT = 2.0  # an edge case teaches more than what the model already 
 
 
 @register_op
-class VotesSource(TransformOp):
-    """The votes in the database up to a time, with an explicit schema; read once."""
-
-    as_of: datetime
-    _votes: pl.DataFrame = PrivateAttr()  # private: UpTrain writes every field to a file
-
-    @classmethod
-    def of(cls, database_url: str, as_of: datetime) -> "VotesSource":
-        """Read the votes, oldest first."""
-        source = cls(as_of=as_of)
-        rows = asyncio.run(_votes(database_url, as_of))
-        columns = {name: [row[name] for row in rows] for name in SCHEMA}
-        columns["voter_id"] = [str(voter_id) for voter_id in columns["voter_id"]]
-        source._votes = pl.DataFrame(columns, schema=SCHEMA)
-        return source
-
-    def setup(self, settings: Settings) -> "VotesSource":
-        """Nothing to prepare."""
-        return self
-
-    def run(self) -> dict[str, Any]:
-        """Give them."""
-        return {"output": self._votes}
-
-
-@register_op
-class LatestVote(TransformOp):
+class LatestVote(Ready, TransformOp):
     """One vote a voter on (query, mask, word): a menu beats a reaction, then the latest counts."""
-
-    def setup(self, settings: Settings) -> "LatestVote":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Keep that vote."""
@@ -85,15 +55,11 @@ class LatestVote(TransformOp):
 
 
 @register_op
-class QualityFlags(ColumnOp):
+class QualityFlags(Ready, ColumnOp):
     """The first failed rule of each vote in `flag`; empty where it is clean."""
 
     denied: list[str]
     max_chars: int = 2000
-
-    def setup(self, settings: Settings) -> "QualityFlags":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Flag."""
@@ -116,12 +82,8 @@ class QualityFlags(ColumnOp):
 
 
 @register_op
-class Flagged(TransformOp):
+class Flagged(Ready, TransformOp):
     """How many votes each quality flag rejected."""
-
-    def setup(self, settings: Settings) -> "Flagged":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Count."""
@@ -130,14 +92,10 @@ class Flagged(TransformOp):
 
 
 @register_op
-class Consensus(TransformOp):
+class Consensus(Ready, TransformOp):
     """Clean votes → one row a judgement, with its weight for and against."""
 
     min_voters: int = 2
-
-    def setup(self, settings: Settings) -> "Consensus":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Judge."""
@@ -162,14 +120,10 @@ class Consensus(TransformOp):
 
 
 @register_op
-class EdgeCases(ColumnOp):
+class EdgeCases(Ready, ColumnOp):
     """Which judgements are worth more in training, and why: UpTrain's edge cases over `Signal`s."""
 
     weight: float = EDGE_CASE_WEIGHT
-
-    def setup(self, settings: Settings) -> "EdgeCases":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Name the signals that hold, and set the weight."""
@@ -187,12 +141,8 @@ class EdgeCases(ColumnOp):
 
 
 @register_op
-class Approval(TransformOp):
+class Approval(Ready, TransformOp):
     """Share of 👍 a model version, with its 95 % Wilson interval."""
-
-    def setup(self, settings: Settings) -> "Approval":
-        """Nothing to prepare."""
-        return self
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Count."""
@@ -230,12 +180,11 @@ def run_checks(
     Returns:
         Judgements with their weights, and what was rejected and why.
     """
-    source = VotesSource.of(database_url, as_of)
-    votes: pl.DataFrame = source.run()["output"]
+    votes = read_votes(database_url, as_of)
     if not len(votes):  # UpTrain raises on an empty source
         return ChecksReport(judgements=[])
     checks = CheckSet(
-        source=source,
+        source=FrameSource.of(votes),
         preprocessors=[LatestVote(), QualityFlags(denied=[word.lower() for word in denied])],
         checks=[
             Check("rejected", [Flagged()]),
@@ -245,6 +194,14 @@ def run_checks(
     )
     run(checks, folder)
     return read_report(folder, votes=len(votes), voters=votes["voter_id"].n_unique())
+
+
+def read_votes(database_url: str, as_of: datetime) -> pl.DataFrame:
+    """The votes in the database up to a time, oldest first, with an explicit schema. Blocking."""
+    rows = asyncio.run(_votes(database_url, as_of))
+    columns = {name: [row[name] for row in rows] for name in SCHEMA}
+    columns["voter_id"] = [str(voter_id) for voter_id in columns["voter_id"]]
+    return pl.DataFrame(columns, schema=SCHEMA)
 
 
 async def _votes(database_url: str, as_of: datetime) -> list[dict[str, Any]]:
