@@ -1,9 +1,7 @@
 """A suite out of the generator's test patterns, which no model was trained on: praise, its word hidden."""
 
-import functools
-
 from training.corpus.generator import generate
-from training.corpus.lexicon import load_lexicon
+from training.corpus.lexicon import load_lexicon, unwanted_words
 from training.evaluate import Case
 
 MAX_DRAWS = 20
@@ -27,21 +25,6 @@ def positive_cases(count: int = 400, *, seed: int = 0) -> list[Case]:
         if len(cases) == count:
             break
     return cases
-
-
-@functools.cache
-def wanted_words() -> frozenset[str]:
-    """Every good word of the lexicon's aspects, in lower case."""
-    return frozenset(
-        word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.positive.words
-    )
-
-
-@functools.cache
-def unwanted_words() -> frozenset[str]:
-    """Every bad word of the lexicon's aspects that is good in none."""
-    bad = {word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.negative.words}
-    return frozenset(bad - wanted_words())
 
 
 def _fellows(word: str) -> set[str]:

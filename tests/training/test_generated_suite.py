@@ -1,8 +1,9 @@
 """Praise that no model was trained on."""
 
 from training.corpus.generator import generate
+from training.corpus.lexicon import unwanted_words, wanted_words
 from training.encoder import MASK
-from training.generated_suite import positive_cases, unwanted_words, wanted_words
+from training.generated_suite import positive_cases
 
 
 def test_the_cases_are_praise_out_of_test_patterns_alone() -> None:

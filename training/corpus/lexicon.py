@@ -255,3 +255,18 @@ def load_lexicon() -> Lexicon:
         products=_read_products(products_path, aspects=aspects, parts=parts),
         aliases={name: frozenset(_items(text, where=name)) for name, text in families.items()},
     )
+
+
+@functools.cache
+def wanted_words() -> frozenset[str]:
+    """Every good word of the lexicon's aspects, in lower case."""
+    return frozenset(
+        word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.positive.words
+    )
+
+
+@functools.cache
+def unwanted_words() -> frozenset[str]:
+    """Every bad word of the lexicon's aspects that is good in none."""
+    bad = {word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.negative.words}
+    return frozenset(bad - wanted_words())

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from training import vocabulary
 from training.batches import CorpusBatches
+from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.corpus import CorpusText
 from training.domain.step_log import StepLog
 from training.encoder import Encoder
-from training.generated_suite import unwanted_words, wanted_words
 from training.losses import above_the_best, masked_lm, wrong_pole
 from training.model import MaskedLm
 from training.settings import DomainSettings
@@ -43,7 +43,7 @@ class MaskedTexts:
                 marks=[text.pole for text in texts],
             )
         )
-        device = next(model.parameters()).device
+        self._device = device = next(model.parameters()).device
 
         def tokens(words: frozenset[str]) -> list[int]:
             return sorted(token for word in words if (token := encoder.ids.get(word)) is not None)
@@ -59,11 +59,11 @@ class MaskedTexts:
         for _ in range(steps):
             next(self._batches)
 
-    def loss(self, step: int, device: torch.device) -> Tensor:
-        """Of the next batch."""
+    def loss(self, step: int) -> Tensor:
+        """Of the next batch: a scalar, in nats a hidden token, and the poles' share in it."""
         batch = next(self._batches)
         tokens, poles = batch.tokens, set(batch.mark.tolist()) if batch.mark is not None else set()
-        batch = batch.to(device)
+        batch = batch.to(self._device)
         assert batch.targets is not None
         logits = self._model(batch.input_ids, batch.attention_mask, batch.mask_at)  # (masks, vocabulary)
         loss = masked_lm(logits, batch.targets)

@@ -19,6 +19,7 @@ from training import gate, model, vocabulary
 from training.bases import find_base
 from training.comparison.materials import QUERIES
 from training.corpus.health import measure_health, read_raw
+from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.checkpoints import Checkpoint
 from training.domain.corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
 from training.domain.course import Course
@@ -31,7 +32,6 @@ from training.domain.summary import source_json
 from training.encoder import Encoder
 from training.errors import BaseModelError, EmptyRecipeError, RegistryError
 from training.fill_model import FillModel
-from training.generated_suite import unwanted_words, wanted_words
 from training.plots.corpus_health import plot_corpus_health
 from training.plots.training_log import plot_training, read_log
 from training.plots.words import plot_words
@@ -194,7 +194,7 @@ class DomainTraining:
         masked.skip(course.step)
         progress.step(f"training the domain model ({self._recipe.name})", course.steps)
         progress.advance(course.step)
-        course.run(lambda step: masked.loss(step, device), progress)
+        course.run(masked.loss, progress)
         fits["after"] = self._fits(learner)
         metrics = {
             "steps": course.step,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.corpus import GENERATED, CorpusText
-from training.generated_suite import unwanted_words, wanted_words
 from training.vocabulary import WORD
 
 OWN_COPIES = 3  # the team's own texts are few beside the generated ones
