@@ -6,7 +6,7 @@ It talks to Discord when there is a token, else to a sandbox that it starts.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -30,6 +30,7 @@ from bot.schedule import Nightly
 from bot.serving import Serving, load_champion
 from bot.settings import Settings
 from bot.verdicts import Verdicts
+from bot.watch import Watch
 from storage import runs as run_records
 from storage.database import Database
 from training.errors import RegistryError
@@ -114,7 +115,16 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         verdicts = Verdicts(bot, database)
         reports = Reports(bot, verdicts, channel_id=place.report_channel_id)
-        nightly = Nightly(lambda: run_night(runs, reports), at=settings.nightly_at, zone=settings.zone)
+        watch = Watch(
+            database,
+            registry,
+            serving=serving,
+            runs=runs,
+            reports=reports,
+            min_voters=settings.needed_voters,
+            prefix=settings.prefix,
+        )
+        nightly = Nightly(lambda: run_night(runs, reports, watch), at=settings.nightly_at, zone=settings.zone)
         background, pending = Background(), Pending()
         bot.add_cogs(
             Fill(
@@ -125,6 +135,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 pending,
                 max_chars=settings.max_query_chars,
                 max_masks=settings.max_masks,
+                min_voters=settings.needed_voters,
+                half_life_days=settings.vote_half_life_days,
             ),
             Votes(bot, database, pending),
             Models(
@@ -145,6 +157,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(runs.close)  # first of all, so that its verdict can still be told
         background.start(serving.watch(), name="champion watch", is_endless=True)
         background.start(runs.repair_later(), name="repair", is_endless=True)
+        background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)
         await _open_nightly(nightly, database, registry)
         for notice in (trouble, *(f"Run {run.id} ({run.trigger}) was interrupted." for run in interrupted)):
             if notice:
@@ -218,11 +231,12 @@ def _first_made_at(registry: Registry) -> datetime | None:
         return None
 
 
-async def run_night(runs: Runs, reports: Reports) -> None:
-    """One nightly run, and its verdict in the report channel."""
+async def run_night(runs: Runs, reports: Reports, watch: Watch | None = None) -> None:
+    """One nightly run, and its verdict in the report channel, with how people like the champion it met."""
+    figure = await watch.figure() if watch else ""
     try:
         end = await runs.begin("nightly")
     except RunBusyError:
         log.info("nightly.skipped", reason="a run is in progress")
         return
-    await reports.post_verdict(end)
+    await reports.post_verdict(replace(end, sentence=f"{end.sentence} {figure}".rstrip()))

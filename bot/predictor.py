@@ -11,7 +11,7 @@ from bot.batching import Batcher
 from training.fill_model import Candidate, FillModel
 from training.registry import SERVED_FILES, Registry
 
-SHOWN = 5  # words a mask
+CANDIDATES = 20  # a mask: more than are shown, to move up where votes leave words out
 CACHED_QUERIES = 4096
 WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
 
@@ -80,7 +80,7 @@ class Predictor:
     async def _fill(self, texts: Sequence[str]) -> list[tuple[str, tuple[tuple[Candidate, ...], ...]]]:
         model = self._model  # one version a batch, whatever is reloaded meanwhile
         loop = asyncio.get_running_loop()
-        filled = await loop.run_in_executor(self._thread, lambda: model.fill(texts, top=SHOWN))
+        filled = await loop.run_in_executor(self._thread, lambda: model.fill(texts, top=CANDIDATES))
         return [(model.version, tuple(tuple(mask) for mask in masks)) for masks in filled]
 
 
@@ -94,7 +94,7 @@ async def load(registry: Registry, version: str) -> FillModel:
     def work() -> FillModel:
         registry.verify(version, only=SERVED_FILES)
         model = FillModel(registry.path(version))
-        model.fill(WARM_UP, top=SHOWN)
+        model.fill(WARM_UP, top=CANDIDATES)
         return model
 
     return await asyncio.to_thread(work)

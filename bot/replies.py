@@ -7,7 +7,7 @@ from typing import Any
 
 import discord
 
-from bot.predictor import Prediction
+from bot.overlay import ShownPrediction
 from storage.runs import Run
 from training.encoder import MASK
 from training.registry import Card
@@ -39,20 +39,23 @@ def notice_embed(sentence: str) -> discord.Embed:
     return discord.Embed(description=clipped(escape(sentence), MAX_DESCRIPTION), colour=COLOUR_BAD)
 
 
-def prediction_embed(text: str, prediction: Prediction, *, prediction_id: int) -> discord.Embed:
+def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: int) -> discord.Embed:
     """The reply to a query: the completed sentence, the top words bold, and the best words for each mask."""
     embed = discord.Embed(description=clipped(_completed(text, prediction), MAX_DESCRIPTION), colour=COLOUR)
     several = len(prediction.masks) > 1
     # The bars compare the words with the best one: a sure and an unsure model are read alike.
     for index, mask in enumerate(prediction.masks):
         lines = [
-            f"{_bar(candidate.score / (mask[0].score or 1.0))} {'**' if rank == 0 else ''}"
-            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {_percent(candidate.score)}"
+            f"{_bar(candidate.share / (mask[0].share or 1.0))} {'**' if rank == 0 else ''}"
+            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {_percent(candidate.share)}"
             for rank, candidate in enumerate(mask)
         ]
         name = f"Best words for blank {index + 1}" if several else "Best words"
         embed.add_field(name=name, value=clipped("\n".join(lines), MAX_FIELD), inline=several)
-    embed.set_footer(text=f"Model {prediction.model_version} · #{prediction_id} · 👍 👎 rate the bold word")
+    notes = [f"Model {prediction.model_version}", f"#{prediction_id}"]
+    if prediction.is_adjusted:
+        notes.append(f"adjusted by {prediction.votes} vote{'' if prediction.votes == 1 else 's'}")
+    embed.set_footer(text=" · ".join([*notes, "👍 👎 rate the bold word"]))
     return embed
 
 
@@ -141,7 +144,7 @@ def progress_text(step: str, done: int, total: int) -> str:
     return f"⏳ {escape(step)} {_bar(share)} {share:.0%}"
 
 
-def _completed(text: str, prediction: Prediction) -> str:
+def _completed(text: str, prediction: ShownPrediction) -> str:
     """The escaped sentence with the top word of each mask in bold."""
     parts = text.split(MASK)
     filled = escape(parts[0])

@@ -40,6 +40,12 @@ class Settings(training.settings.Settings):
     run_timeout_s: int = Field(
         default=7200, ge=10, le=604800, description="A run is ended after so many seconds."
     )
+    watch_every_s: int = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        description="Seconds between two looks whether people like a new version as much as the one before.",
+    )
     max_query_chars: int = Field(default=400, ge=20, le=1500, description="Characters of a query at most.")
     max_masks: int = Field(default=3, ge=1, le=5, description="Masks of a query at most.")
     discord_api_url: str | None = Field(

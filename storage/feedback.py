@@ -4,12 +4,12 @@ A reaction on a reply votes on the top word of each of its masks. Every function
 it twice is the same as doing it once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -181,12 +181,23 @@ async def votes_on_message(database: Database, message_id: int) -> list[StoredVo
         return [StoredVote(**row._mapping) for row in rows]
 
 
-async def votes_until(database: Database, as_of: datetime) -> list[dict[str, Any]]:
-    """Every vote cast up to `as_of` by people who did not opt out, with its query, oldest first.
+async def votes_until(
+    database: Database, as_of: datetime, *, chunk_rows: int = 50_000
+) -> AsyncIterator[dict[str, tuple[Any, ...]]]:
+    """Every vote cast up to `as_of` by people who did not opt out, with its query, oldest first, by column.
 
-    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score and
-    model_version. `score` is None for a word that was suggested and not offered.
+    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score,
+    adjusted and model_version. `score` is None for a word that was suggested and not offered; `adjusted`
+    says whether votes had changed anything in the reply.
+
+    Yields:
+        Chunks of at most `chunk_rows` votes, so that a million of them need no million rows in memory.
     """
+    of_prediction = candidates.c.prediction_id == votes.c.prediction_id
+    # Not joined: a word that was offered twice would count twice, and grouping a million votes is slow.
+    score = select(func.max(candidates.c.score)).where(
+        of_prediction, candidates.c.mask_index == votes.c.mask_index, candidates.c.word == votes.c.word
+    )
     statement: Select[Any] = (
         select(
             votes.c.prediction_id,
@@ -198,23 +209,19 @@ async def votes_until(database: Database, as_of: datetime) -> list[dict[str, Any
             votes.c.via,
             votes.c.value,
             votes.c.cast_at,
-            func.max(candidates.c.score).label("score"),
+            score.scalar_subquery().label("score"),
+            exists().where(of_prediction, candidates.c.adjusted).label("adjusted"),
             predictions.c.model_version,
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
         .outerjoin(people, people.c.user_id == votes.c.voter_id)
-        .outerjoin(
-            candidates,
-            (candidates.c.prediction_id == votes.c.prediction_id)
-            & (candidates.c.mask_index == votes.c.mask_index)
-            & (candidates.c.word == votes.c.word),
-        )
         .where(votes.c.cast_at <= as_of, people.c.opted_out_at.is_(None))
-        .group_by(*votes.primary_key.columns, predictions.c.id)
         .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
     )
     async with database.read() as connection:
-        return [dict(row._mapping) for row in await connection.execute(statement)]
+        result = await connection.stream(statement)
+        async for rows in result.partitions(chunk_rows):
+            yield dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
 
 
 async def count_votes(database: Database, *, since: datetime | None = None) -> int:

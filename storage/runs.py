@@ -132,6 +132,19 @@ async def latest(database: Database, *triggers: str, statuses: tuple[str, ...] =
     return None if row is None else Run(**row._mapping)
 
 
+async def latest_as_of(database: Database) -> datetime | None:
+    """Up to when the newest run that learnt from votes had read them; None before there was one."""
+    statement = (
+        select(runs.c.as_of)
+        .where(runs.c.retraining_set_hash.is_not(None), runs.c.status.in_(("promoted", "rejected")))
+        .order_by(runs.c.id.desc())
+        .limit(1)
+    )
+    async with database.read() as connection:
+        found: datetime | None = (await connection.execute(statement)).scalar_one_or_none()
+        return found
+
+
 async def rolled_back_hashes(database: Database) -> set[str]:
     """Hashes of the retraining sets whose versions were rolled back: never promoted by themselves again."""
     async with database.read() as connection:

@@ -107,7 +107,8 @@ people = Table(
     "people",
     metadata,
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("opted_out_at", UtcDateTime),
+    Column("opted_out_at", UtcDateTime),  # null: votes count
+    Column("reliability", Float),  # as the last run judged it, in [0, 1]; null: not known
 )
 
 runs = Table(

@@ -13,9 +13,12 @@ TrainingError
 ├── DeviceError               a GPU was asked for and there is none
 ├── QueryTooLongError         more word pieces than the model can read
 ├── SuiteError                a suite or text file that cannot be read
+├── BehaviourError            a file of behaviour tests that cannot be read
 ├── NotPlottableError         what a plot should show is not there, or is too much
 ├── PlotUnwritableError       a plot's file cannot be written
-└── NotComparableError        what was named cannot be compared
+├── NotComparableError        what was named cannot be compared
+├── UnknownLossError          no loss of that name to simulate
+└── HomeInUseError            a simulation's home has something in it
 """
 
 from collections.abc import Sequence
@@ -156,6 +159,18 @@ class SuiteError(TrainingError):
         )
 
 
+class BehaviourError(TrainingError):
+    """A file of behaviour tests cannot be read."""
+
+    def __init__(self, path: Path, reason: str, *, where: str = "") -> None:
+        """Build the sentence from the place and the reason."""
+        place = f"{path}, {where}" if where else str(path)
+        super().__init__(
+            f"{place}: {reason}. Correct the file; training/suites/behaviour.yaml shows how tests are "
+            "written."
+        )
+
+
 class NotPlottableError(TrainingError):
     """What a plot should show is not there, or is too much."""
 
@@ -193,4 +208,24 @@ class NotComparableError(TrainingError):
         super().__init__(
             f"That cannot be compared: {reason}. Name two versions or folders with a model, and texts with "
             f"[MASK] if you like. Versions here: {there}."
+        )
+
+
+class UnknownLossError(TrainingError):
+    """There is no loss of that name to simulate."""
+
+    def __init__(self, name: str, known: Sequence[str], missing: Path | None = None) -> None:
+        """Build the text from what was asked for, what there is, and the file of alternatives not found."""
+        where = f" The alternatives are in {missing} of a checkout, which is not here." if missing else ""
+        super().__init__(f"There is no loss {name!r}. Losses here: {', '.join(known)}.{where}")
+
+
+class HomeInUseError(TrainingError):
+    """A simulation's home has something in it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Build the text from the folder."""
+        super().__init__(
+            f"{folder} is not an empty folder: a simulation makes a home of its own, beside nobody else's. "
+            "Name a folder that does not exist yet with --home, or leave it out."
         )

@@ -1,4 +1,4 @@
-"""Metrics of a model version on suites, texts and voted queries; judged on the exported model.
+"""Metrics of a model version on suites and texts; judged on the exported model.
 
 `wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered. Words
 that the model cannot say as one token are left out; cases that lose one side by it are counted as skipped.
@@ -13,11 +13,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.encoder import MASK_PATTERN, Encoded
+from training.encoder import MASK_PATTERN
 from training.errors import SuiteError
 from training.fill_model import FillModel, Floats
+from training.perplexity import pseudo_perplexity
 
 SUITES = Path(__file__).parent / "suites"
+MEANS = {  # name of a figure → of what each case has it is the mean
+    "wanted_share": "wanted_share",
+    "hit_at_1": "hit_at_1",
+    "hit_at_5": "hit_at_5",
+    "hit_at_10": "hit_at_10",
+    "mrr": "reciprocal_rank",
+    "unwanted_at_10": "unwanted_at_10",
+}
 
 Tokens = npt.NDArray[np.int64]
 
@@ -39,24 +48,17 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseScore:
-    """How a model did on one mask. `unwanted_at_10` and the like are counts."""
+    """How a model did on one mask. Counts are of words; the reciprocal rank is of the best wanted one."""
 
     group: str
     wanted_share: float
     hit_at_1: bool
     hit_at_5: bool
     hit_at_10: bool
+    reciprocal_rank: float
     unwanted_at_5: int
     unwanted_at_10: int
     wanted_at_5: int
-
-
-@dataclass(frozen=True, slots=True)
-class TextScore:
-    """What a model makes of a text: the sum of its words' natural-log probabilities, and their number."""
-
-    log_probability: float
-    words: int
 
 
 def read_suite(path: Path) -> list[Case]:
@@ -107,8 +109,8 @@ def summary(scores: Iterable[CaseScore | None]) -> dict[str, Any]:
     all_scores = list(scores)
     scored = [score for score in all_scores if score is not None]
     mean: dict[str, Any] = {"cases": len(scored), "skipped": len(all_scores) - len(scored)}
-    for name in ("wanted_share", "hit_at_1", "hit_at_5", "unwanted_at_10"):
-        mean[name] = round(float(np.mean([getattr(s, name) for s in scored])), 4) if scored else None
+    for name, of_case in MEANS.items():
+        mean[name] = round(float(np.mean([getattr(s, of_case) for s in scored])), 4) if scored else None
     return mean
 
 
@@ -127,52 +129,6 @@ def evaluate(model: FillModel, cases: Sequence[Case], texts: Sequence[str] = ())
     }
 
 
-def pseudo_perplexity(model: FillModel, texts: Sequence[str]) -> float:
-    """exp(−mean log-probability of a whitespace word), each word hidden in turn.
-
-    Salazar et al. 1910.14659, with the pieces of a word scored left to right while those to the right stay
-    hidden (PLL-word-l2r, Kauf & Ivanova 2305.10588). Per word: vocabularies compare. Smaller is better.
-    """
-    scores = [score_text(model, text) for text in texts]
-    words = sum(score.words for score in scores)
-    return float(np.exp(-sum(score.log_probability for score in scores) / max(words, 1)))
-
-
-def score_text(model: FillModel, text: str) -> TextScore:
-    """A text's part in the pseudo-perplexity: one forward a word piece, at most `max_tokens` of them."""
-    queries: list[Encoded] = []
-    targets: list[int] = []
-    ids, words = model.encoder.words_of(text)
-    for positions in words:
-        for index, position in enumerate(positions):
-            hidden = list(ids)
-            for later in positions[index:]:
-                hidden[later] = model.encoder.mask
-            queries.append(Encoded(tuple(hidden), (position,)))
-            targets.append(ids[position])
-    rows = model.log_probabilities(queries)
-    total = sum(float(logs[0, target]) for logs, target in zip(rows, targets, strict=True))
-    return TextScore(total, len(words))
-
-
-def drift(model: FillModel, reference: FillModel, queries: Sequence[str]) -> tuple[float, float]:
-    """Mean KL(reference ‖ model) in nats and mean share of the reference's ten best words kept, over queries.
-
-    Raises:
-        ValueError: the two have other vocabularies.
-    """
-    theirs = reference.log_probabilities([reference.encoder.encode(q) for q in queries])
-    ours = model.log_probabilities([model.encoder.encode(q) for q in queries])
-    divergence, kept = [], []
-    for before, after in zip(theirs, ours, strict=True):
-        if before.shape != after.shape:
-            raise ValueError("drift needs two models of one vocabulary")
-        divergence.extend((np.exp(before) * (before - after)).sum(axis=-1))
-        for row_before, row_after in zip(before, after, strict=True):
-            kept.append(len(set(reference.best(row_before, 10)) & set(model.best(row_after, 10))) / 10)
-    return float(np.mean(divergence)), float(np.mean(kept))
-
-
 def _score(model: FillModel, case: Case, logs: Floats, among: Tokens) -> CaseScore | None:
     wanted, unwanted = _tokens(model, case.wanted), _tokens(model, case.unwanted)
     if not len(wanted) or not len(unwanted):
@@ -185,6 +141,7 @@ def _score(model: FillModel, case: Case, logs: Floats, among: Tokens) -> CaseSco
         hit_at_1=bool((rank_wanted < 1).any()),
         hit_at_5=bool((rank_wanted < 5).any()),
         hit_at_10=bool((rank_wanted < 10).any()),
+        reciprocal_rank=1 / (1 + int(rank_wanted.min())),
         unwanted_at_5=int((rank_unwanted < 5).sum()),
         unwanted_at_10=int((rank_unwanted < 10).sum()),
         wanted_at_5=int((rank_wanted < 5).sum()),

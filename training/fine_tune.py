@@ -1,31 +1,39 @@
 """Domain model + retraining set → challenger.
 
-Each step mixes three batches: voted queries, drawn to what the votes ask for (`tilted_target`); replayed
-corpus text held to the domain model by KL; and anchors, complaint and negation sentences, held likewise,
-so that the model does not become blindly positive.
+Each step mixes up to five batches: voted queries, drawn to what the votes ask for; praise nobody voted on,
+to which judged words are carried over; blame (complaints, "never [MASK]"), where they are moved the other
+way, so that the model does not become blindly positive; every other query, held to the domain model; and
+replayed text, held likewise and learnt a little, which pays for what the rest costs in fluency.
 """
 
-import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from training.background import Background
 from training.batches import Batch, CorpusBatches, of_queries, shuffled
 from training.encoder import Encoded, Encoder
-from training.losses import kl_to_reference, tilted_target, votes_loss
+from training.halves import Halves
+from training.losses import Carried, Judged, kl_to_reference, masked_lm
 from training.model import MaskedLm
 from training.progress import Progress
+from training.reach import word_tilts
+from training.recipe import OURS, Recipe
 from training.retraining_set import Example
 from training.settings import NightSettings
 from training.trainer import Point, train
 
+# (masks, vocabulary) logits of the model and of the model before → a scalar.
+Loss = Callable[[Tensor, Tensor], Tensor]
+Part = Iterator[tuple[Batch, Loss]]
+
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """An example as numbers: its query, the mask's place among the query's, tokens and weights."""
+class _Example:
+    """An example as numbers: its query with one mask, tokens and weights."""
 
     query: Encoded
     wanted: tuple[tuple[int, float], ...]
@@ -38,11 +46,11 @@ def fine_tune(
     *,
     token_of: Callable[[str], int | None],
     offered: Sequence[int],
-    replay: Sequence[str],
-    anchors: Sequence[str],
+    background: Background,
     settings: NightSettings,
     device: torch.device,
     progress: Progress,
+    recipe: Recipe = OURS,
 ) -> list[Point]:
     """Fine-tune in place, and leave the model on the CPU.
 
@@ -51,90 +59,174 @@ def fine_tune(
         examples: what to learn; words that are no token of the model are passed over.
         token_of: word → token id, None when it cannot be said as one.
         offered: ids of the tokens that may be offered; ranks are among them.
-        replay: unmasked corpus texts.
-        anchors: queries whose answers must stay.
+        background: sentences nobody voted on.
         settings: hyper-parameters.
         device: where to train.
         progress: told once a step.
+        recipe: the loss, and what goes with it.
     """
     torch.manual_seed(settings.seed)
-    encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
-    judged = [j for j in (_judged(e, encoder, token_of) for e in examples) if j.wanted or j.unwanted]
+    course = _Course(model, token_of, offered, settings, device)
+    judged = [j for j in map(course.example, examples) if j.wanted or j.unwanted]
     if not judged:
         return []
-    reference = copy.deepcopy(model).to(device).eval().requires_grad_(False)
     model.to(device)
-    voted = shuffled(judged, settings.batch_examples, settings.seed)
-    replayed = iter(
-        CorpusBatches(
-            replay,
-            encoder,
-            batch_examples=settings.replay_examples,
-            mask_share=settings.mask_share,
-            max_tokens=settings.max_tokens,
-            seed=settings.seed + 1,
-        )
-    )
-    anchored = shuffled([encoder.encode(q) for q in anchors], settings.anchor_examples, settings.seed + 2)
-
-    allowed = torch.tensor(list(offered), device=device)
-
-    def before(batch: Batch) -> Tensor:
-        with torch.no_grad():
-            logits: Tensor = reference(batch.input_ids, batch.attention_mask, batch.mask_at)
-        return logits
-
-    def held(batch: Batch) -> Tensor:
-        batch = batch.to(device)
-        return kl_to_reference(model(batch.input_ids, batch.attention_mask, batch.mask_at), before(batch))
-
-    def loss_at(_step: int) -> Tensor:
-        part = next(voted)
-        batch = of_queries([e.query for e in part], encoder.pad).to(device)
-        rows, words, signs, weights = _flat(part, device)
-        target = tilted_target(before(batch), rows, words, signs, allowed=allowed)
-        logits = model(batch.input_ids, batch.attention_mask, batch.mask_at)  # (examples, vocabulary)
-        loss = votes_loss(logits, target, rows, words, signs, weights)
-        loss = loss + settings.replay_weight * held(next(replayed))
-        return loss + settings.anchor_weight * held(of_queries(next(anchored), encoder.pad))
-
+    parts = [course.voted(judged, recipe)]
+    if recipe.has_replay:
+        parts.append(course.replayed(background.texts))
+    if recipe.has_anchors:
+        parts.append(course.held(background.others))
+    tilts = course.tilts(examples) if recipe.has_reach else {}
+    if tilts:
+        parts += [course.praised(background.praise, tilts), course.blamed(background.blame, tilts)]
+    elif recipe.has_anchors:
+        parts.append(course.held([query for query, _ in background.blame]))
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
-    steps = min(max(per_epoch * settings.epochs, settings.min_steps), settings.max_steps)
+    least = settings.reach_steps if tilts else settings.min_steps
+    steps = min(max(per_epoch * settings.epochs, least), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
     scale = math.sqrt(768 / model.shape.hidden_size)  # narrower models need, and bear, larger steps
     rates = settings.model_copy(update={"learning_rate": settings.learning_rate * scale})
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # its noise alone moves answers nobody voted on, by more than the votes do
+    halves = Halves(model)
+
+    def loss_at(_step: int) -> Tensor:
+        losses = []
+        for part in parts:
+            batch, loss = next(part)
+            losses.append(loss(*halves(batch.to(device))))
+        return torch.stack(losses).sum()
+
     points = train(model, loss_at, steps=steps, rates=rates, device=device, progress=progress)
-    model.cpu()
+    model.requires_grad_(True).cpu()
     return points
 
 
-def _judged(example: Example, encoder: Encoder, token_of: Callable[[str], int | None]) -> _Judged:
-    query = encoder.encode(example.query)
-    if example.mask_index >= len(query.masks):
-        return _Judged(query, (), ())
+class _Course:
+    """The parts of a step: each gives batches without end, with the loss that belongs to them."""
 
-    def tokens(words: tuple[tuple[str, float], ...]) -> tuple[tuple[int, float], ...]:
-        return tuple((token, weight) for word, weight in words if (token := token_of(word)) is not None)
+    def __init__(
+        self,
+        model: MaskedLm,
+        token_of: Callable[[str], int | None],
+        offered: Sequence[int],
+        settings: NightSettings,
+        device: torch.device,
+    ) -> None:
+        self._encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
+        self._token_of, self._settings, self._device = token_of, settings, device
+        self._offered = torch.tensor(list(offered), device=device)
 
-    one_mask = Encoded(query.ids, (query.masks[example.mask_index],))
-    return _Judged(one_mask, tokens(example.wanted), tokens(example.unwanted))
+    def example(self, example: Example) -> _Example:
+        """As numbers; without words where the query has no such mask."""
+        query = self._encoder.encode(example.query)
+        if example.mask_index >= len(query.masks):
+            return _Example(query, (), ())
 
+        def tokens(words: tuple[tuple[str, float], ...]) -> tuple[tuple[int, float], ...]:
+            return tuple(
+                (token, weight) for word, weight in words if (token := self._token_of(word)) is not None
+            )
 
-def _flat(examples: Sequence[_Judged], device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """All judgements of some examples: row, token, sign and weight, each (judgements,)."""
-    flat = [
-        (row, token, sign, weight)
-        for row, example in enumerate(examples)
-        for words, sign in ((example.wanted, 1.0), (example.unwanted, -1.0))
-        for token, weight in words
-    ]
-    rows, tokens, signs, weights = zip(*flat, strict=True)
-    return (
-        torch.tensor(rows, device=device),
-        torch.tensor(tokens, device=device),
-        torch.tensor(signs, device=device),
-        torch.tensor(weights, device=device),
-    )
+        one_mask = Encoded(query.ids, (query.masks[example.mask_index],))
+        return _Example(one_mask, tokens(example.wanted), tokens(example.unwanted))
+
+    def tilts(self, examples: Sequence[Example]) -> dict[int, float]:
+        """Token → tilt beyond the voted queries; none where both directions are not known."""
+        tilts = {self._token_of(word): tilt for word, tilt in word_tilts(examples).items()}
+        known = {token: tilt for token, tilt in tilts.items() if token is not None}
+        return known if min(known.values(), default=0) < 0 < max(known.values(), default=0) else {}
+
+    def voted(self, judged: Sequence[_Example], recipe: Recipe) -> Part:
+        """Voted queries, under the recipe's loss."""
+        weight = self._settings.votes_weight
+        for group in shuffled(judged, self._settings.batch_examples, self._settings.seed):
+            said = self._judged(group)
+
+            def loss(logits: Tensor, before: Tensor, said: Judged = said) -> Tensor:
+                return weight * recipe.votes_loss(logits, before, said)
+
+            yield self._batch([example.query for example in group]), loss
+
+    def replayed(self, texts: Sequence[str]) -> Part:
+        """Corpus texts with hidden words: held, and learnt a little."""
+        settings = self._settings
+        batches = CorpusBatches(
+            texts,
+            self._encoder,
+            batch_examples=settings.replay_examples,
+            mask_share=settings.mask_share,
+            max_tokens=settings.max_tokens,
+            seed=settings.seed + 1,
+        )
+        for batch in batches:
+
+            def loss(logits: Tensor, before: Tensor, targets: Tensor | None = batch.targets) -> Tensor:
+                assert targets is not None
+                learnt = masked_lm(logits, targets.to(logits.device))
+                kept = kl_to_reference(logits, before)
+                return settings.replay_weight * kept + settings.replay_lm_weight * learnt
+
+            yield batch, loss
+
+    def held(self, queries: Sequence[str]) -> Part:
+        """Queries whose answers stay."""
+        return self._asked(
+            queries,
+            lambda logits, before: self._settings.anchor_weight * kl_to_reference(logits, before),
+            seed=self._settings.seed + 2,
+        )
+
+    def praised(self, queries: Sequence[str], tilts: dict[int, float]) -> Part:
+        """Praise: judged words as the votes have them."""
+        settings = self._settings
+        carried = self._carried(tilts, part=1.0)
+        return self._asked(
+            queries,
+            lambda logits, before: settings.reach_weight * carried.in_praise(logits, before),
+            seed=settings.seed + 3,
+        )
+
+    def blamed(self, queries: Sequence[tuple[str, str]], tilts: dict[int, float]) -> Part:
+        """Blame: judged words a little the other way, and the word that stood there."""
+        carried = self._carried(tilts, part=self._settings.blame_part)
+        weight = self._settings.blame_lm_weight
+        known = [
+            (self._encoder.encode(query), token)
+            for query, word in queries
+            if (token := self._encoder.ids.get(word)) is not None
+        ]
+        for group in shuffled(known, self._settings.anchor_examples, self._settings.seed + 4):
+            words = torch.tensor([word for _, word in group], device=self._device)
+
+            def loss(logits: Tensor, before: Tensor, words: Tensor = words) -> Tensor:
+                return carried.in_blame(logits, before) + weight * masked_lm(logits, words)
+
+            yield self._batch([query for query, _ in group]), loss
+
+    def _carried(self, tilts: dict[int, float], *, part: float) -> Carried:
+        raise_by, sink_by = part * self._settings.reach_raise, part * self._settings.reach_sink
+        return Carried.of(tilts, raise_by=raise_by, sink_by=sink_by, allowed=self._offered)
+
+    def _asked(self, queries: Sequence[str], loss: Loss, *, seed: int) -> Part:
+        encoded = [self._encoder.encode(query) for query in queries]
+        groups = shuffled(encoded, self._settings.anchor_examples, seed)
+        return ((self._batch(group), loss) for group in groups)
+
+    def _batch(self, queries: Sequence[Encoded]) -> Batch:
+        return of_queries(queries, self._encoder.pad)
+
+    def _judged(self, examples: Sequence[_Example]) -> Judged:
+        """All judgements of some examples, flat."""
+        flat = [
+            (row, token, sign, weight)
+            for row, example in enumerate(examples)
+            for words, sign in ((example.wanted, 1.0), (example.unwanted, -1.0))
+            for token, weight in words
+        ]
+        rows, words, signs, weights = (
+            torch.tensor(column, device=self._device) for column in zip(*flat, strict=True)
+        )
+        return Judged(rows, words, signs, weights, self._offered)

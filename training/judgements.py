@@ -2,11 +2,12 @@
 
 One-coin Dawid–Skene (Dawid & Skene 1979, with one reliability a voter) under a Beta prior, fitted by EM: the
 E-step weighs the votes on each word by the log-odds of their voters' reliability, the M-step counts how often
-each voter agrees with the consensus.
+each voter agrees with the consensus. Votes age: an old one is a smaller part of all of this.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,15 @@ import numpy.typing as npt
 PRIOR_AGREE, PRIOR_DISAGREE = 4.0, 1.0  # Beta(4, 1): a new voter is right four times out of five
 MAX_ITERATIONS = 20
 MAX_VOTER_SHARE = 0.3  # of a run's weight, or 1 / voters where that is more
+HALF_LIFE_DAYS = 90.0  # after which a vote weighs half
+MIN_AGE_WEIGHT = 2.0**-10  # a vote of ten half-lives counts nothing, and its voter not as one who voted
 MIN_MARGIN = 0.2  # |up − down| / (up + down) below which the votes on a word cancel out
+
+PRIOR = PRIOR_AGREE / (PRIOR_AGREE + PRIOR_DISAGREE)
+
+Floats = npt.NDArray[np.float64]
+Ints = Sequence[int] | npt.NDArray[np.int64]
+Numbers = Sequence[float] | Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,75 +52,162 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """Per item: weight for, weight against and voters; per voter: the reliability, in [0, 1]."""
+    """What the votes on all items add up to.
 
-    up: npt.NDArray[np.float64]  # (items,)
-    down: npt.NDArray[np.float64]  # (items,)
-    voters: npt.NDArray[np.int64]  # (items,)
-    reliability: npt.NDArray[np.float64]  # (voters,)
+    Attributes:
+        up: (items,) weight for, in fresh votes of an average voter.
+        down: (items,) weight against.
+        voters: (items,) people whose votes weigh anything.
+        judged: (items,) whether the item is judged: enough voters, and a margin.
+        reliability: (voters,) how likely each voter agrees with the consensus, in [0, 1].
+        weight: (voters,) what a fresh vote of each voter weighs, under the cap.
+    """
 
-    def counts(self, *, min_voters: int) -> npt.NDArray[np.bool_]:
-        """Which items are judged: enough voters, and a margin."""
-        total = self.up + self.down
-        margin = np.abs(self.up - self.down) / np.maximum(total, 1e-9)
-        judged: npt.NDArray[np.bool_] = (self.voters >= min_voters) & (margin >= MIN_MARGIN) & (total > 0)
-        return judged
+    up: Floats
+    down: Floats
+    voters: npt.NDArray[np.int64]
+    judged: npt.NDArray[np.bool_]
+    reliability: Floats
+    weight: Floats
 
 
 def judge(
-    items: Sequence[int] | npt.NDArray[np.int64],
-    voters: Sequence[int] | npt.NDArray[np.int64],
-    values: Sequence[int] | npt.NDArray[np.int64],
+    items: Ints,
+    voters: Ints,
+    values: Ints,
+    *,
+    age_weights: Numbers | None = None,
+    min_voters: int = 1,
 ) -> Consensus:
-    """What the votes add up to.
+    """What the votes add up to, with the reliability that they show of each voter.
 
     Args:
         items: (votes,) number of the (query, mask, word) voted on, from 0.
         voters: (votes,) number of the voter, from 0; one vote a voter and item.
         values: (votes,) +1 or −1.
+        age_weights: (votes,) what is left of each vote, in [0, 1]; None: all are fresh.
+        min_voters: Voters that an item needs to be judged.
     """
-    item, voter = np.asarray(items, dtype=np.int64), np.asarray(voters, dtype=np.int64)
-    value = np.asarray(values, dtype=np.float64)
-    n_items, n_voters = int(item.max(initial=-1)) + 1, int(voter.max(initial=-1)) + 1
-    cast = np.bincount(voter, minlength=n_voters)
-    reliability = np.full(n_voters, PRIOR_AGREE / (PRIOR_AGREE + PRIOR_DISAGREE))
+    ballots = _Ballots.of(items, voters, values, age_weights)
+    return _add_up(ballots, _fitted(ballots), min_voters=min_voters)
+
+
+def weigh(
+    items: Ints,
+    voters: Ints,
+    values: Ints,
+    *,
+    reliability: Numbers,
+    age_weights: Numbers | None = None,
+    min_voters: int = 1,
+) -> Consensus:
+    """What the votes add up to when each voter's reliability, (voters,), is known. Otherwise as `judge`."""
+    ballots = _Ballots.of(items, voters, values, age_weights)
+    return _add_up(ballots, np.asarray(reliability, dtype=np.float64), min_voters=min_voters)
+
+
+def weights_by_age(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
+    """What is left of votes of these ages, in [0, 1]: half after a half-life, nothing after ten."""
+    left: Floats = 0.5 ** (np.maximum(np.asarray(age_days, dtype=np.float64), 0.0) / half_life_days)
+    return np.where(left < MIN_AGE_WEIGHT, 0.0, left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ballots:
+    """The votes as arrays, all (votes,), and how many items and voters there are."""
+
+    item: npt.NDArray[np.int64]
+    voter: npt.NDArray[np.int64]
+    value: Floats
+    left: Floats
+    items: int
+    voters: int
+
+    @classmethod
+    def of(
+        cls,
+        items: Ints,
+        voters: Ints,
+        values: Ints,
+        left: Numbers | None,
+    ) -> Self:
+        item, voter = np.asarray(items, dtype=np.int64), np.asarray(voters, dtype=np.int64)
+        return cls(
+            item,
+            voter,
+            np.asarray(values, dtype=np.float64),
+            np.ones(len(item)) if left is None else np.asarray(left, dtype=np.float64),
+            int(item.max(initial=-1)) + 1,
+            int(voter.max(initial=-1)) + 1,
+        )
+
+    def of_items(self, amount: Floats) -> Floats:
+        """(votes,) → (items,) sums."""
+        return np.bincount(self.item, weights=amount, minlength=self.items).astype(np.float64)
+
+    def of_voters(self, amount: Floats) -> Floats:
+        """(votes,) → (voters,) sums."""
+        return np.bincount(self.voter, weights=amount, minlength=self.voters).astype(np.float64)
+
+
+def _fitted(ballots: _Ballots) -> Floats:
+    """(voters,) reliability by EM; every vote is as much of an observation as age has left of it."""
+    observed = ballots.of_voters(ballots.left)
+    reliability = np.full(ballots.voters, PRIOR)
     for _ in range(MAX_ITERATIONS):
-        evidence = np.bincount(item, weights=value * _log_odds(reliability)[voter], minlength=n_items)
+        evidence = ballots.of_items(ballots.value * ballots.left * _log_odds(reliability)[ballots.voter])
         wanted = 1.0 / (1.0 + np.exp(-evidence))  # (items,) probability that the word is wanted
-        agreement = np.where(value > 0, wanted[item], 1.0 - wanted[item])
-        agreed = np.bincount(voter, weights=agreement, minlength=n_voters)
-        updated = (PRIOR_AGREE + agreed) / (PRIOR_AGREE + PRIOR_DISAGREE + cast)
+        agreement = np.where(ballots.value > 0, wanted[ballots.item], 1.0 - wanted[ballots.item])
+        agreed = ballots.of_voters(agreement * ballots.left)
+        updated = (PRIOR_AGREE + agreed) / (PRIOR_AGREE + PRIOR_DISAGREE + observed)
         if np.abs(updated - reliability).max(initial=0.0) < 1e-6:
-            reliability = updated
-            break
+            return updated
         reliability = updated
-    weight = _log_odds(reliability) / _log_odds(np.array([PRIOR_AGREE / (PRIOR_AGREE + PRIOR_DISAGREE)]))
-    weight = _capped(weight, cast)
-    up, down = (
-        np.bincount(item, weights=np.where(side, weight[voter], 0.0), minlength=n_items).astype(np.float64)
-        for side in (value > 0, value < 0)
-    )
-    return Consensus(up, down, np.bincount(item, minlength=n_items), reliability)
+    return reliability
 
 
-def _log_odds(reliability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _add_up(ballots: _Ballots, reliability: Floats, *, min_voters: int) -> Consensus:
+    """Weigh each vote by its voter, under the cap.
+
+    The cap is on what is judged in the end: votes on which too few people voted or people disagree teach
+    nothing, so they make no room for more votes of one voter. What was dropped stays so, and thus this ends.
+    """
+    full = _log_odds(reliability) / _log_odds(np.array([PRIOR]))  # (voters,)
+    voters = ballots.of_items((full[ballots.voter] * ballots.left > 0).astype(np.float64)).astype(np.int64)
+    judged = voters >= max(min_voters, 1)  # (items,)
+    while True:
+        weight = _capped(full, ballots.of_voters(ballots.left * judged[ballots.item]))
+        amount = weight[ballots.voter] * ballots.left  # (votes,)
+        up, down = (
+            ballots.of_items(np.where(side, amount, 0.0)) for side in (ballots.value > 0, ballots.value < 0)
+        )
+        kept = judged & (up + down > 0) & (np.abs(up - down) >= MIN_MARGIN * (up + down))
+        if (kept == judged).all():
+            return Consensus(up, down, voters, judged, reliability, weight)
+        judged = kept
+
+
+def _log_odds(reliability: Floats) -> Floats:
     """Weight of a vote, floor 0: a proven contrarian counts nothing, not negative."""
-    odds: npt.NDArray[np.float64] = np.maximum(np.log(reliability / (1.0 - reliability)), 0.0)
+    odds: Floats = np.maximum(np.log(reliability / (1.0 - reliability)), 0.0)
     return odds
 
 
-def _capped(weight: npt.NDArray[np.float64], cast: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Weights a vote, scaled so that no voter holds more than the allowed share of all weight."""
-    active = int((weight * cast > 0).sum())
-    if active == 0:
-        return weight
-    share = max(MAX_VOTER_SHARE, 1.0 / active)
+def _capped(weight: Floats, cast: Floats) -> Floats:
+    """(voters,) weights a vote, scaled so that no voter holds more than the allowed share of all weight.
+
+    Args:
+        weight: (voters,) of one fresh vote.
+        cast: (voters,) how many fresh votes their votes are worth; 0: none that counts.
+    """
+    held = weight * cast
+    active = int((held > 0).sum())
+    share = max(MAX_VOTER_SHARE, 1.0 / max(active, 1))
     if share >= 1.0:
         return weight
-    held = weight * cast
     over = np.zeros(len(held), dtype=bool)
     # Capping one may put the next above the share; who was capped stays so, and all of them hold the same.
     while (more := ~over & (held > share * held.sum() * (1 + 1e-9))).any():
         over |= more
         held[over] = share * held[~over].sum() / (1.0 - share * over.sum())
-    return np.where(cast > 0, held / np.maximum(cast, 1), weight)
+    return np.divide(held, cast, out=weight.copy(), where=cast > 0)

@@ -3,23 +3,38 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training import evaluate, gate
+from training import behaviour as behaviour_suite
+from training import drift, evaluate, gate
+from training.bootstrap import interval, means
+from training.evaluate import CaseScore
 from training.fill_model import FillModel
+from training.perplexity import pseudo_perplexity
 from training.retraining_set import Example, RetrainingSet
 from training.versions import denied_words
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
+SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of gate.KEPT → file
+NEUTRAL = ("retention", "texts")  # where no answer should move; on control it may, a little
+
+Scores = dict[str, list[CaseScore | None]]  # by suite
 
 
 class Judge:
     """Judges challengers of one run; what they are measured against is measured once."""
 
     def __init__(
-        self, chosen: RetrainingSet, *, domain: FillModel, champion: FillModel, rolled_back: Collection[str]
+        self,
+        chosen: RetrainingSet,
+        *,
+        domain: FillModel,
+        champion: FillModel,
+        rolled_back: Collection[str],
+        behaviour: Path | None = None,
     ) -> None:
         """Measure the domain model and the champion.
 
@@ -27,48 +42,95 @@ class Judge:
             chosen: the voted queries, held-out ones included.
             domain, champion: as they serve.
             rolled_back: hashes of retraining sets that are not promoted again.
+            behaviour: the team's own behaviour tests; those that ship where there is no such file.
+
+        Raises:
+            BehaviourError: the team's file cannot be read.
         """
         self._chosen, self._domain, self._champion = chosen, domain, champion
-        self._was_rolled_back = chosen.hash in rolled_back
+        self._rolled_back = rolled_back
         self._examples = (*chosen.train, *chosen.held_out)
-        self._control = evaluate.read_suite(evaluate.SUITES / "control.jsonl")
-        self._retention = evaluate.read_suite(evaluate.SUITES / "retention.jsonl")
+        self._behaviour = behaviour if behaviour and behaviour.exists() else behaviour_suite.SHIPPED
+        self._tests = behaviour_suite.read_behaviour(self._behaviour)
+        self._suites = {
+            suite: evaluate.read_suite(evaluate.SUITES / f"{file}.jsonl") for suite, file in SUITES.items()
+        }
         self._texts = evaluate.read_texts(evaluate.SUITES / "texts.jsonl")
         self._before = _voted(champion, self._examples)
-        self._domain_harm = self._harm(domain, latency_ms=1.0)
+        self._domain_results = self._behave(domain)
+        self._domain_scores = self._score(domain)
+        self._domain_harm = self._harm(domain, self._domain_scores, latency_ms=1.0)
+        self._references = self._refer(domain)
 
     def verdict(self, challenger: FillModel) -> tuple[gate.Verdict, dict[str, Any]]:
         """The verdict on an exported challenger, and the figures behind it."""
         voted = _voted(challenger, self._examples)
-        slower = _latency_ratio(self._domain, challenger, [case.text for case in self._control])
-        harm = self._harm(challenger, latency_ms=slower)
-        neutral = [case.text for case in self._retention]
-        nats, kept = evaluate.drift(challenger, self._domain, neutral)
+        slower = _latency_ratio(self._domain, challenger, [case.text for case in self._suites["control"]])
+        scores = self._score(challenger)
+        harm = self._harm(challenger, scores, latency_ms=slower)
+        moved = {
+            name: found
+            for name, reference in self._references.items()
+            if (found := reference.drift_of(challenger)) is not None
+        }
+        neutral = drift.pooled([moved[name] for name in NEUTRAL if name in moved])
+        behaved = self._compare(self._behave(challenger))
+        held_out, denied = self._chosen.held_out, denied_words()
         verdict = gate.decide(
             champion=self._before,
             challenger=voted,
             domain_harm=self._domain_harm,
             challenger_harm=harm,
-            drift_nats=nats,
-            denied_offered=[word for word in denied_words() if challenger.token_of(word) is not None],
-            hit_changes=_hit_changes(self._champion, challenger, self._chosen.held_out),
-            was_rolled_back=self._was_rolled_back,
+            moved=neutral,
+            behaviour=behaved,
+            denied=len(denied),
+            denied_offered=[word for word in denied if challenger.token_of(word) is not None],
+            held_out=gate.HeldOut(
+                judgements=sum(len(e.wanted) + len(e.unwanted) for e in held_out),
+                hit_changes=tuple(_hit_changes(self._champion, challenger, held_out)),
+            ),
+            rolled_back=len(self._rolled_back),
+            was_rolled_back=self._chosen.hash in self._rolled_back,
         )
         metrics: dict[str, Any] = {
             "voted": {"champion": _rounded(self._before), "challenger": _rounded(voted)},
             "domain": _rounded(self._domain_harm),
             "challenger": _rounded(harm),
-            "drift_nats": round(nats, 4),
-            "top10_kept": round(kept, 4),
+            "wanted_share_change": _share_changes(self._domain_scores, scores),
+            "drift_nats": round(neutral.nats, 4) if neutral else None,
+            "top10_kept": round(neutral.top10_kept, 4) if neutral else None,
+            "moved": {name: _rounded(found) for name, found in moved.items()},
+            "behaviour": _rounded(behaved),
         }
         return verdict, metrics
 
-    def _harm(self, fill_model: FillModel, *, latency_ms: float) -> gate.Harm:
+    def _score(self, fill_model: FillModel) -> Scores:
+        return {suite: evaluate.score_cases(fill_model, cases) for suite, cases in self._suites.items()}
+
+    def _harm(self, fill_model: FillModel, scores: Scores, *, latency_ms: float) -> gate.Harm:
         return gate.Harm(
-            control=evaluate.summary(evaluate.score_cases(fill_model, self._control))["wanted_share"],
-            retention=evaluate.summary(evaluate.score_cases(fill_model, self._retention))["wanted_share"],
-            pseudo_perplexity=evaluate.pseudo_perplexity(fill_model, self._texts),
+            **{suite: evaluate.summary(of_suite)["wanted_share"] for suite, of_suite in scores.items()},
+            pseudo_perplexity=pseudo_perplexity(fill_model, self._texts),
             latency_ms=latency_ms,
+        )
+
+    def _refer(self, domain: FillModel) -> dict[str, drift.Reference]:
+        """The domain model's answers to what nobody voted on, by where it is from."""
+        queries = {name: [case.text for case in self._suites[name]] for name in ("control", "retention")}
+        queries["texts"] = drift.neutral_queries(self._texts)
+        voted = [example.query for example in self._examples]
+        return {name: drift.Reference(domain, drift.unvoted(of, voted)) for name, of in queries.items()}
+
+    def _behave(self, fill_model: FillModel) -> list[behaviour_suite.Result | None]:
+        return behaviour_suite.run_behaviour(fill_model, self._tests, path=self._behaviour)
+
+    def _compare(self, results: Sequence[behaviour_suite.Result | None]) -> gate.Behaviour:
+        failures = behaviour_suite.new_failures(self._domain_results, results)
+        taken = sum(result is not None for result in results)
+        return gate.Behaviour(
+            tests=taken,
+            skipped=len(results) - taken,
+            new_failures=tuple(f"{failure.name} ({failure.text})" for failure in failures),
         )
 
 
@@ -100,6 +162,17 @@ def _hit_changes(before: FillModel, after: FillModel, held_out: Sequence[Example
         return found
 
     return [new - old for old, new in zip(hits(before), hits(after), strict=True)]
+
+
+def _share_changes(before: Scores, after: Scores) -> dict[str, list[float]]:
+    """By suite, where 95 % of the resampled changes of wanted_share lie; cases that neither skips."""
+    found = {}
+    for suite in before:
+        pairs = [(old, new) for old, new in zip(before[suite], after[suite], strict=True) if old and new]
+        if pairs:
+            change = interval(means([new.wanted_share - old.wanted_share for old, new in pairs]))
+            found[suite] = [round(change.low, 4), round(change.high, 4)]
+    return found
 
 
 def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) -> float:

@@ -79,16 +79,25 @@ class MaskedLm(nn.Module):
         Returns:
             (masks, vocabulary) float32 logits (the autocast type inside autocast).
         """
-        encoder = self.model.base_model
-        hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        hidden = hidden.flatten(0, 1)[mask_at]  # (masks, hidden)
-        logits: Tensor
-        if self.kind == "distilbert":
-            hidden = nn.functional.gelu(self.model.vocab_transform(hidden))
-            logits = self.model.vocab_projector(self.model.vocab_layer_norm(hidden))
-        else:
-            logits = self.model.cls(hidden)
+        hidden = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        logits: Tensor = self.head(hidden.flatten(0, 1)[mask_at])
         return logits  # (masks, vocabulary)
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The encoder's layers: (batch, tokens, hidden) and a mask → the same shape."""
+        base = self.model.base_model
+        layers: nn.ModuleList = (base.transformer if self.kind == "distilbert" else base.encoder).layer
+        return layers
+
+    @property
+    def head(self) -> nn.Module:
+        """The masked-LM head: (masks, hidden) → (masks, vocabulary)."""
+        if self.kind == "bert":
+            head: nn.Module = self.model.cls
+            return head
+        model = self.model
+        return nn.Sequential(model.vocab_transform, nn.GELU(), model.vocab_layer_norm, model.vocab_projector)
 
     def weights(self) -> dict[str, Tensor]:
         """The parameters under one set of names, whatever the kind; layer i's begin with `{i}.`."""

@@ -8,15 +8,17 @@ from typing import Any
 import torch
 
 from storage import runs
+from storage.consensus import note_reliabilities
 from storage.feedback import count_votes
 from training import gate, model, retraining_set
-from training.corpus.generator import generate
+from training.background import Background
 from training.errors import RegistryError
 from training.fill_model import FillModel
 from training.fine_tune import fine_tune
 from training.judging import Judge, changes
 from training.outcome import Outcome
 from training.progress import Progress
+from training.recipe import Recipe
 from training.records import Records
 from training.registry import SERVED_FILES, Registry
 from training.retraining_set import RetrainingSet
@@ -26,11 +28,10 @@ from training.uptrain_checks.report import ChecksReport
 from training.uptrain_checks.votes import run_checks
 from training.versions import card_of, denied_words, write_files
 
-ANCHOR_REASONS = ("complaint", "negation", "contrast", "comparison", "size", "price")
+LEARNING = ("nightly", "retrain", "cli")  # triggers of runs on votes
 # Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al.
 # 2109.01903), tried in turn: harm falls faster than what was learnt, so a smaller step may pass.
 STEP_SHARES = (1.0, 0.75, 0.5)
-REPLAY_SENTENCES, ANCHOR_SENTENCES = 6000, 4000
 
 
 class Night:
@@ -45,11 +46,12 @@ class Night:
         progress: Progress,
         *,
         run_id: int,
+        recipe: Recipe,
     ) -> None:
         """Take what the steps need; nothing is read yet."""
         self._settings, self._night = settings, night
         self._registry, self._records, self._progress = registry, records, progress
-        self._run_id = run_id
+        self._run_id, self._recipe = run_id, recipe
 
     def learn(
         self, *, is_nightly: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
@@ -77,13 +79,18 @@ class Night:
 
     def _check(self, as_of: datetime) -> ChecksReport:
         self._progress.step("checking the votes")
-        return run_checks(
+        previous = self._records.call(runs.latest_as_of)
+        report = run_checks(
             self._settings.url,
             self._folder / "uptrain",
             as_of=as_of,
             min_voters=self._settings.needed_voters,
             denied=denied_words(),
+            half_life_days=self._settings.vote_half_life_days,
+            previous_as_of=previous,
         )
+        self._records.call(note_reliabilities, report.reliability)
+        return report
 
     def _reason_to_skip(self, chosen: RetrainingSet, checks: ChecksReport, *, is_nightly: bool) -> str | None:
         needed = self._settings.needed_judgements
@@ -123,7 +130,11 @@ class Night:
         before = FillModel(registry.path(domain))
         serving = before if champion == domain else self._load_champion(champion, before)
         judge = Judge(
-            chosen, domain=before, champion=serving, rolled_back=self._records.call(runs.rolled_back_hashes)
+            chosen,
+            domain=before,
+            champion=serving,
+            rolled_back=self._records.call(runs.rolled_back_hashes),
+            behaviour=self._settings.home / "behaviour.yaml",
         )
         challenger = model.load(registry.path(domain), base=domain)
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
@@ -147,7 +158,7 @@ class Night:
                 parent=domain,
                 champion=champion,
                 run_id=self._run_id,
-                recipe="tilted target, KL replay, anchors",
+                recipe=self._recipe.name,
                 retraining_set_hash=chosen.hash,
                 as_of=as_of,
                 settings=self._night.model_dump(),
@@ -168,19 +179,18 @@ class Night:
     def _fine_tune(
         self, challenger: model.MaskedLm, chosen: RetrainingSet, before: FillModel, device: torch.device
     ) -> list[Point]:
-        seed = self._night.seed
         return fine_tune(
             challenger,
             chosen.train,
             token_of=before.token_of,
             offered=[int(token) for token in before.offered],
-            replay=[s.text for s in generate(REPLAY_SENTENCES, seed=seed)],
-            anchors=[
-                s.query for s in generate(ANCHOR_SENTENCES, seed=seed, reasons=ANCHOR_REASONS) if s.focus
-            ],
+            background=Background.generate(
+                seed=self._night.seed, sentences=self._night.sentences, replayed=self._night.replayed
+            ),
             settings=self._night,
             device=device,
             progress=self._progress,
+            recipe=self._recipe,
         )
 
     def _settle(

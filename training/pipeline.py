@@ -30,6 +30,7 @@ from training.settings import DomainSettings, NightSettings, Settings, StarterSe
 
 if TYPE_CHECKING:
     from training.domain.making import Made
+    from training.recipe import Recipe
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -118,6 +119,7 @@ def run_night(
     trigger: str,
     night: NightSettings | None = None,
     as_of: datetime | None = None,
+    recipe: "Recipe | None" = None,
 ) -> Outcome:
     """Learn from every surviving vote up to `as_of`, and promote what passes the gate.
 
@@ -126,13 +128,22 @@ def run_night(
         StorageError: the database cannot be used.
     """
     from training.night import Night
+    from training.recipe import OURS
 
     registry = Registry(settings.models_dir)
     if registry.domain() is None or registry.champion() is None:
         raise NoChampionError
     with run_lock(settings), Records(settings.url) as records:
         with _recorded(records, registry, trigger, progress) as run:
-            work = Night(settings, night or NightSettings(), registry, records, progress, run_id=run.id)
+            work = Night(
+                settings,
+                night or NightSettings(),
+                registry,
+                records,
+                progress,
+                run_id=run.id,
+                recipe=recipe or OURS,
+            )
             as_of = as_of or now()
             records.call(runs.note, run.id, as_of=as_of)
             run.outcome = work.learn(is_nightly=trigger == "nightly", as_of=as_of, act=run.act)

@@ -12,14 +12,18 @@ from training.errors import NoChampionError, RegistryError
 from training.registry import SERVED_FILES, Registry
 
 
-async def promote(registry: Registry, database: Database, version: str, *, now: datetime) -> str:
+async def promote(
+    registry: Registry, database: Database, version: str, *, now: datetime, by: str | None = None
+) -> str:
     """Point the champion at a version by hand, whatever the gate said. Returns the version.
+
+    The row says who did it, and what the gate had against it.
 
     Raises:
         RegistryError: there is no such version, or it is damaged.
         RegistryUnwritableError: the folder cannot be written.
     """
-    return await _move(registry, database, version, trigger="promote", now=now)
+    return await _move(registry, database, version, trigger="promote", now=now, by=by)
 
 
 async def roll_back(
@@ -50,7 +54,15 @@ async def resume(registry: Registry, database: Database, *, now: datetime) -> bo
     return True
 
 
-async def _move(registry: Registry, database: Database, version: str, *, trigger: str, now: datetime) -> str:
+async def _move(
+    registry: Registry,
+    database: Database,
+    version: str,
+    *,
+    trigger: str,
+    now: datetime,
+    by: str | None = None,
+) -> str:
     champion = registry.champion()
     if champion is None:
         raise NoChampionError
@@ -71,8 +83,18 @@ async def _move(registry: Registry, database: Database, version: str, *, trigger
         reasons = {"reasons": [str(error)]}
         await runs.finish_run(database, run_id, "failed", finished_at=now, verdict=reasons)
         raise
-    await runs.finish_run(database, run_id, "done", finished_at=now)
+    report = {"by": by, "overrides": _objections(registry, version)} if trigger == "promote" else None
+    await runs.finish_run(database, run_id, "done", finished_at=now, report=report)
     return version
+
+
+def _objections(registry: Registry, version: str) -> list[str]:
+    """What the gate had against a version; nothing where no gate judged it, or where its card is damaged."""
+    try:
+        reasons = registry.card(version).verdict.get("reasons", [])
+    except RegistryError:
+        return []
+    return [reason["text"] for reason in reasons if not reason["passed"]]
 
 
 def _learnt_from(registry: Registry, version: str) -> str | None:

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         le=100,
         description="Voters a word needs before it counts. Empty: 1 in the sandbox, 2 on Discord.",
     )
+    vote_half_life_days: float = Field(
+        default=90.0, ge=1, le=36_500, description="Days after which a vote counts half."
+    )
     keep_versions: int = Field(
         default=7,
         ge=1,
@@ -99,22 +102,44 @@ class NightSettings(_Frozen):
     """Fine-tuning on judgements. Recorded in every card."""
 
     seed: int = Field(default=0, description="Seed of batches, replay and dropout.")
-    learning_rate: float = Field(default=7e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
+    learning_rate: float = Field(default=1e-4, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
     weight_decay: float = Field(default=0.01, ge=0, le=1, description="On matrices only (nanoGPT's habit).")
     warmup_share: float = Field(default=0.06, ge=0, le=0.5, description="Of all steps, linear.")
     max_gradient_norm: float = Field(default=1.0, gt=0)
     epochs: int = Field(default=12, ge=1, le=100, description="Passes over the voted queries at most.")
     min_steps: int = Field(default=40, ge=1, description="Steps at least, however few the votes.")
+    reach_steps: int = Field(
+        default=90, ge=1, description="The same where judgements are carried to other sentences."
+    )
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=32, ge=1, le=4096, description="Voted queries a step.")
     replay_examples: int = Field(
-        default=24, ge=0, le=4096, description="Corpus sentences a step, held by KL."
+        default=24, ge=1, le=4096, description="Corpus sentences a step, held by KL."
     )
     anchor_examples: int = Field(
-        default=24, ge=0, le=4096, description="Control sentences a step, held by KL."
+        default=24, ge=1, le=4096, description="Sentences a step of praise, of blame and of all others."
     )
-    replay_weight: float = Field(default=1.0, ge=0)
-    anchor_weight: float = Field(default=2.0, ge=0)
+    sentences: int = Field(
+        default=16_000,
+        ge=100,
+        description="Generated ones nobody voted on, sorted by what they ask for.",
+    )
+    replayed: int = Field(default=6_000, ge=1, description="Of those, replayed with hidden words.")
+    votes_weight: float = Field(default=0.5, ge=0, description="Of the loss on voted queries.")
+    replay_weight: float = Field(default=3.0, ge=0, description="Of the KL to the domain model on replay.")
+    replay_lm_weight: float = Field(
+        default=0.6, ge=0, description="Of the masked-LM loss on replay: it pays for lost fluency."
+    )
+    anchor_weight: float = Field(default=2.0, ge=0, description="Of the KL on queries that are held.")
+    reach_weight: float = Field(default=1.0, ge=0, description="Of judgements carried to other praise.")
+    reach_raise: float = Field(default=0.35, ge=0, description="Nats by which a wanted word rises there.")
+    reach_sink: float = Field(default=4.2, ge=0, description="Nats by which an unwanted word sinks there.")
+    blame_part: float = Field(
+        default=0.1, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
+    )
+    blame_lm_weight: float = Field(
+        default=0.1, ge=0, description="Of the masked-LM loss on the words of blame."
+    )
     mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the replayed tokens (BERT).")
     max_tokens: int = Field(default=64, ge=8, le=512, description="A replayed sentence is cut here.")
     held_out_share: float = Field(default=0.1, ge=0, lt=1, description="Of the voted queries, by hash.")

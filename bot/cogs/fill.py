@@ -1,5 +1,6 @@
 """`!fill`: ask, store, answer, then offer the thumbs."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import discord
@@ -9,10 +10,12 @@ from discord.ext import commands
 
 from bot.background import Background
 from bot.client import Context, FillBot, answer, command
+from bot.overlay import ShownPrediction, overlay
 from bot.pending import Pending
-from bot.predictor import Prediction, Predictor
+from bot.predictor import Predictor
 from bot.queries import Query, parse_query
 from bot.replies import prediction_embed
+from storage.consensus import QueryVote, votes_on_query
 from storage.database import Database
 from storage.feedback import NewPrediction, StoredCandidate, attach_message, record_prediction
 
@@ -34,11 +37,14 @@ class Fill(commands.Cog):
         *,
         max_chars: int,
         max_masks: int,
+        min_voters: int,
+        half_life_days: float,
     ) -> None:
         """Take what answering needs."""
         self._bot, self._predictor, self._database = bot, predictor, database
         self._background, self._pending = background, pending
         self._max_chars, self._max_masks = max_chars, max_masks
+        self._min_voters, self._half_life_days = min_voters, half_life_days
 
     @command("fill")
     @commands.cooldown(ASKS, ASKS_WITHIN_S, commands.BucketType.user)
@@ -52,9 +58,17 @@ class Fill(commands.Cog):
         query = parse_query(
             text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._bot.prefix
         )
-        prediction = await self._predictor.predict(query.text)
-        prediction_id = await record_prediction(self._database, _row(context, query, prediction))
-        embed = prediction_embed(query.text, prediction, prediction_id=prediction_id)
+        prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
+        shown = overlay(
+            prediction,
+            votes,
+            min_voters=self._min_voters,
+            half_life_days=self._half_life_days,
+            now=datetime.now(UTC),
+        )
+        row = _row(context, query, shown, latency_ms=prediction.latency_ms)
+        prediction_id = await record_prediction(self._database, row)
+        embed = prediction_embed(query.text, shown, prediction_id=prediction_id)
         with self._pending.sending(context.channel.id):
             reply = await answer(context, embed=embed)
             await attach_message(self._database, prediction_id, reply.id)
@@ -63,24 +77,30 @@ class Fill(commands.Cog):
             prediction_id=prediction_id,
             model_version=prediction.model_version,
             latency_ms=round(prediction.latency_ms, 1),
+            adjusted_by=shown.votes,
         )
         # A reaction may be added about every 250 ms: the answer does not wait for that.
         self._background.start(_seed(reply), name="thumbs")
 
+    async def _votes_on(self, query: Query) -> list[QueryVote]:
+        """The votes on this very sentence."""
+        # Where personal data was replaced, another sentence is stored alike: its votes are not for this one.
+        return await votes_on_query(self._database, query.hash) if query.text == query.stored else []
 
-def _row(context: Context, query: Query, prediction: Prediction) -> NewPrediction:
+
+def _row(context: Context, query: Query, shown: ShownPrediction, *, latency_ms: float) -> NewPrediction:
     return NewPrediction(
         guild_id=context.guild.id if context.guild else None,
         channel_id=context.channel.id,
         asker_id=context.author.id,
         query=query.stored,
         query_hash=query.hash,
-        model_version=prediction.model_version,
-        latency_ms=prediction.latency_ms,
+        model_version=shown.model_version,
+        latency_ms=latency_ms,
         created_at=datetime.now(UTC),
         candidates=tuple(
-            StoredCandidate(mask_index, rank, candidate.word, candidate.score)
-            for mask_index, mask in enumerate(prediction.masks)
+            StoredCandidate(mask_index, rank, candidate.word, candidate.score, shown.is_adjusted)
+            for mask_index, mask in enumerate(shown.masks)
             for rank, candidate in enumerate(mask)
         ),
     )

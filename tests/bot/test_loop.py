@@ -121,7 +121,9 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
 
         assert (await command(ada, "!rollback"))["content"].startswith("**v0001** answers again.")
         back = await command(ben, f"!fill {QUERY}")
-        assert (version_of(back), top_word(back)) == ("v0001", unwanted)
+        assert version_of(back) == "v0001"
+        assert top_word(back) != unwanted, "the votes on this very sentence still count at once"
+        assert unwanted in (await predicted(app))[1]
 
         code, out, _ = await train(home, "run", "--trigger", "nightly", "--json")
         night = json.loads(out)

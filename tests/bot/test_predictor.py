@@ -6,7 +6,7 @@ import pytest
 from wire import QUERY
 
 from bot.errors import BusyError
-from bot.predictor import Prediction, Predictor, load
+from bot.predictor import CANDIDATES, Prediction, Predictor, load
 from training.errors import CorruptVersionError, QueryTooLongError, UnknownVersionError
 from training.fill_model import FillModel
 from training.registry import Registry
@@ -28,11 +28,11 @@ def shown(prediction: Prediction) -> list[list[tuple[str, float]]]:
     return [[(c.word, round(c.score, 4)) for c in mask] for mask in prediction.masks]
 
 
-async def test_the_best_five_words_of_the_model_are_predicted(
+async def test_the_best_words_of_the_model_are_predicted(
     predictor: Predictor, models: dict[str, FillModel]
 ) -> None:
     prediction = await predictor.predict(QUERY)
-    expected = models["v0001"].fill([QUERY], top=5)
+    expected = models["v0001"].fill([QUERY], top=CANDIDATES)
     assert prediction.masks == tuple(tuple(mask) for mask in expected[0])
     assert prediction.model_version == "v0001"
     assert prediction.latency_ms > 0
@@ -92,7 +92,7 @@ async def test_no_query_fails_while_versions_are_swapped(
         said = [
             (c.word, pytest.approx(c.score, rel=1e-4)) for c in expected[prediction.model_version][query][0]
         ]
-        assert [(c.word, c.score) for c in prediction.masks[0]] == said
+        assert [(c.word, c.score) for c in prediction.masks[0][:5]] == said  # further down they are too alike
 
 
 async def test_a_query_too_long_for_the_model_spoils_no_batch(predictor: Predictor) -> None:

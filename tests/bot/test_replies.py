@@ -4,16 +4,16 @@ import discord
 import pytest
 
 from bot import replies
-from bot.predictor import Prediction
+from bot.overlay import ShownCandidate, ShownPrediction
 from storage.runs import Run
-from training.fill_model import Candidate
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def prediction(*masks: list[tuple[str, float]]) -> Prediction:
-    made = tuple(tuple(Candidate(word, 1, score, "") for word, score in mask) for mask in masks)
-    return Prediction(made, "v0007", 5.0)
+def prediction(*masks: list[tuple[str, float]], votes: int = 0) -> ShownPrediction:
+    """What is shown; the bare scores are others, so that it is seen which are read."""
+    made = tuple(tuple(ShownCandidate(word, 0.5, share) for word, share in mask) for mask in masks)
+    return ShownPrediction(made, "v0007", votes)
 
 
 def run(status: str = "promoted", **columns: object) -> Run:
@@ -62,7 +62,13 @@ def test_a_prediction_shows_sentence_words_scores_and_origin() -> None:
     embed = replies.prediction_embed("a [MASK] b.", prediction([("x", 0.61), ("y", 0.034)]), prediction_id=12)
     assert embed.description == "a **x** b."
     assert values(embed) == {"Best words": "▰▰▰▰▰ **x** · 61%\n▱▱▱▱▱ y · 3.4%"}
-    assert str(embed.footer.text).startswith("Model v0007 · #12")
+    assert embed.footer.text == "Model v0007 · #12 · 👍 👎 rate the bold word"
+
+
+@pytest.mark.parametrize(("votes", "said"), [(1, "adjusted by 1 vote"), (4, "adjusted by 4 votes")])
+def test_an_adjusted_prediction_says_by_how_many_votes(votes: int, said: str) -> None:
+    embed = replies.prediction_embed("a [MASK].", prediction([("x", 0.5)], votes=votes), prediction_id=12)
+    assert embed.footer.text == f"Model v0007 · #12 · {said} · 👍 👎 rate the bold word"
 
 
 def test_words_that_are_next_to_impossible_have_empty_bars() -> None:

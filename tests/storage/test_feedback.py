@@ -1,10 +1,11 @@
 """Predictions, and votes cast, changed, withdrawn and cleared."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from ballots import NOON, QUERY, ask, hash_of, minutes, vote
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from storage import feedback
@@ -26,6 +27,15 @@ async def cast(database: Database, value: feedback.Value, *, by: int = ADA, at: 
 
 async def withdraw(database: Database, value: feedback.Value, *, by: int = ADA) -> int:
     return await feedback.withdraw_reaction_vote(database, MESSAGE, voter_id=by, value=value)
+
+
+async def votes_until(database: Database, as_of: datetime, **chunking: int) -> list[dict[str, Any]]:
+    """One dictionary a vote."""
+    return [
+        dict(zip(chunk, row, strict=True))
+        async for chunk in feedback.votes_until(database, as_of, **chunking)
+        for row in zip(*chunk.values(), strict=True)
+    ]
 
 
 async def opt_out(database: Database, user_id: int) -> None:
@@ -174,7 +184,7 @@ async def test_a_deleted_reply_keeps_its_votes_and_its_first_time(database: Data
     async with database.read() as connection:
         assert (await connection.execute(select(predictions.c.deleted_at))).scalar_one() == minutes(1)
     assert await standing(database) == [(0, "cheap", ADA, 1)]
-    assert len(await feedback.votes_until(database, NOON)) == 1
+    assert len(await votes_until(database, NOON)) == 1
 
 
 async def test_casting_no_votes_is_fine(database: Database) -> None:
@@ -210,7 +220,7 @@ async def test_votes_until_a_time_come_oldest_first_with_query_and_score(databas
     await vote(database, prediction_id, "ugly", -1, by=ADA, at=minutes(2))
     await vote(database, prediction_id, "cheap", 1, by=BEN, at=minutes(1))
     await vote(database, prediction_id, "cheap", 1, by=ADA, at=minutes(3))
-    rows = await feedback.votes_until(database, minutes(2))
+    rows = await votes_until(database, minutes(2))
     assert [(r["word"], r["voter_id"], r["value"], r["score"]) for r in rows] == [
         ("cheap", BEN, 1, 0.4),
         ("ugly", ADA, -1, 0.05),
@@ -226,21 +236,43 @@ async def test_votes_until_a_time_come_oldest_first_with_query_and_score(databas
         "value": 1,
         "cast_at": minutes(1),
         "score": 0.4,
+        "adjusted": False,
         "model_version": "v0007",
     }
+
+
+async def test_votes_come_in_chunks_by_column(database: Database) -> None:
+    prediction_id = await ask(database)
+    for voter in range(5):
+        await vote(database, prediction_id, "cheap", 1, by=voter, at=minutes(voter))
+    chunks = [chunk async for chunk in feedback.votes_until(database, minutes(9), chunk_rows=2)]
+    assert [chunk["voter_id"] for chunk in chunks] == [(0, 1), (2, 3), (4,)]
+
+
+async def test_every_vote_on_an_adjusted_reply_says_so(database: Database) -> None:
+    adjusted, bare = await ask(database), await ask(database)
+    for prediction_id in (adjusted, bare):
+        await vote(database, prediction_id, "cheap", 1, by=ADA)
+        await vote(database, prediction_id, "sturdy", 1, by=ADA, via="suggestion")
+    async with database.write() as connection:
+        changed = (candidates.c.prediction_id == adjusted) & (candidates.c.word == "ugly")
+        await connection.execute(update(candidates).where(changed).values(adjusted=True))
+    rows = await votes_until(database, NOON)
+    assert {(row["prediction_id"], row["adjusted"]) for row in rows} == {(adjusted, True), (bare, False)}
+    assert len(rows) == 4
 
 
 async def test_a_suggested_word_has_no_score(database: Database) -> None:
     prediction_id = await ask(database, masks=2)
     await vote(database, prediction_id, "sturdy", 1, by=ADA, via="suggestion", mask_index=1)
-    (row,) = await feedback.votes_until(database, NOON)
+    (row,) = await votes_until(database, NOON)
     assert (row["word"], row["mask_index"], row["score"]) == ("sturdy", 1, None)
 
 
 async def test_one_vote_is_one_row_also_when_a_word_was_offered_twice(database: Database) -> None:
     prediction_id = await ask(database, words=(("cheap", 0.4), ("cheap", 0.2)))
     await vote(database, prediction_id, "cheap", 1, by=ADA)
-    (row,) = await feedback.votes_until(database, NOON)
+    (row,) = await votes_until(database, NOON)
     assert row["score"] == 0.4
 
 
@@ -249,7 +281,7 @@ async def test_who_opted_out_does_not_count(database: Database) -> None:
     await vote(database, prediction_id, "cheap", 1, by=ADA)
     await vote(database, prediction_id, "cheap", -1, by=BEN)
     await opt_out(database, BEN)
-    assert [row["voter_id"] for row in await feedback.votes_until(database, NOON)] == [ADA]
+    assert [row["voter_id"] for row in await votes_until(database, NOON)] == [ADA]
 
 
 async def test_who_opted_out_does_not_end_a_pause_either(database: Database) -> None:
@@ -277,8 +309,8 @@ async def test_times_in_other_zones_are_the_same_moments(database: Database) -> 
         created_at = (await connection.execute(select(predictions.c.created_at))).scalar_one()
     assert created_at == NOON
     assert created_at.tzinfo is UTC
-    assert await feedback.votes_until(database, NOON.astimezone(kathmandu)) == []
-    assert len(await feedback.votes_until(database, minutes(1).astimezone(kathmandu))) == 1
+    assert await votes_until(database, NOON.astimezone(kathmandu)) == []
+    assert len(await votes_until(database, minutes(1).astimezone(kathmandu))) == 1
 
 
 async def test_a_naive_time_is_refused(database: Database) -> None:
@@ -290,5 +322,5 @@ async def test_words_and_queries_keep_every_character(database: Database) -> Non
     query, word = "Ça coûte [MASK] — 50 % 'de' \"moins\"; DROP TABLE votes;--🙂.", "l’été"
     prediction_id = await ask(database, query, words=((word, 0.5),))
     await vote(database, prediction_id, word, 1, by=ADA)
-    (row,) = await feedback.votes_until(database, NOON)
+    (row,) = await votes_until(database, NOON)
     assert (row["query"], row["word"], row["score"]) == (query, word, 0.5)

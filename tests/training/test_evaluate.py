@@ -1,19 +1,15 @@
-"""Metrics by hand, suites that cannot be read, and the pseudo-perplexity against torch."""
+"""Metrics by hand, and suites that cannot be read."""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
-import torch
 from oracles import Oracle, oracle
-from transformers import AutoModelForMaskedLM
 
 from training import evaluate
-from training.encoder import Encoded
 from training.errors import SuiteError
 from training.evaluate import Case, read_suite, read_texts
 from training.fill_model import FillModel
@@ -45,6 +41,7 @@ def test_metrics_of_one_case_by_hand() -> None:
     # P(wanted) = 0.2 + 0.05, P(unwanted) = 0.4 + 0.03 + 0.009.
     assert score.wanted_share == pytest.approx(0.25 / (0.25 + 0.439), abs=1e-5)
     assert (score.hit_at_1, score.hit_at_5, score.hit_at_10) == (False, True, True)
+    assert score.reciprocal_rank == 1 / 2  # of the best wanted word, here the second of all
     assert (score.wanted_at_5, score.unwanted_at_5, score.unwanted_at_10) == (2, 1, 2)
     assert score.group == "comfort"
 
@@ -115,6 +112,8 @@ def test_means_of_all_and_of_each_group() -> None:
             "wanted_share": 0.3609,
             "hit_at_1": 0.3333,
             "hit_at_5": 0.6667,
+            "hit_at_10": 0.6667,
+            "mrr": 0.5303,
             "unwanted_at_10": 1.0,
         },
         "groups": {
@@ -124,6 +123,8 @@ def test_means_of_all_and_of_each_group() -> None:
                 "wanted_share": 0.5,
                 "hit_at_1": 0.5,
                 "hit_at_5": 1.0,
+                "hit_at_10": 1.0,
+                "mrr": 0.75,
                 "unwanted_at_10": 1.0,
             },
             "control": {
@@ -132,6 +133,8 @@ def test_means_of_all_and_of_each_group() -> None:
                 "wanted_share": 0.0826,
                 "hit_at_1": 0.0,
                 "hit_at_5": 0.0,
+                "hit_at_10": 0.0,
+                "mrr": 0.0909,
                 "unwanted_at_10": 1.0,
             },
         },
@@ -146,6 +149,8 @@ def test_nothing_to_score_gives_no_figures() -> None:
         "wanted_share": None,
         "hit_at_1": None,
         "hit_at_5": None,
+        "hit_at_10": None,
+        "mrr": None,
         "unwanted_at_10": None,
     }
 
@@ -226,70 +231,3 @@ def test_the_suites_that_ship_with_the_project_are_in_order() -> None:
     for name in ("main", "control", "retention"):
         assert len(read_suite(evaluate.SUITES / f"{name}.jsonl")) >= 30
     assert len(read_texts(evaluate.SUITES / "texts.jsonl")) >= 30
-
-
-def test_pseudo_perplexity_of_a_model_that_knows_nothing() -> None:
-    # Every entry equally likely: a word of one piece has perplexity V, one of two pieces V².
-    model = oracle()
-    size = len(model.encoder.ids)
-    assert evaluate.pseudo_perplexity(model, ["shoes"]) == pytest.approx(size, rel=1e-4)
-    assert evaluate.pseudo_perplexity(model, ["shoes washable"]) == pytest.approx(size**1.5, rel=1e-4)
-    assert evaluate.pseudo_perplexity(model, ["shoes cheap", "  "]) == pytest.approx(size, rel=1e-4)
-
-
-def test_the_score_of_a_text_by_hand() -> None:
-    model = oracle(shoes=0.5, cheap=0.25)
-    score = evaluate.score_text(model, "Cheap shoes")
-    assert score.words == 2
-    assert score.log_probability == pytest.approx(math.log(0.5) + math.log(0.25), abs=1e-5)
-    assert evaluate.score_text(model, " ") == evaluate.TextScore(0.0, 0)
-
-
-@pytest.mark.parametrize("kind", ["distilbert", "bert"])
-def test_pseudo_perplexity_is_that_of_torch(
-    kind: str, fill_models: dict[str, FillModel], base_folders: dict[str, Path]
-) -> None:
-    model = AutoModelForMaskedLM.from_pretrained(base_folders[kind])
-    fill_model = fill_models[kind]
-    ids = fill_model.encoder.ids
-    # "washable boots." is [CLS] wash ##able boots . [SEP]; the words are (wash ##able) and (boots .).
-    tokens = [ids[t] for t in ("[CLS]", "wash", "##able", "boots", ".", "[SEP]")]
-    total = 0.0
-    for target, hidden in ((1, (1, 2)), (2, (2,)), (3, (3, 4)), (4, (4,))):  # left to right within a word
-        masked = [ids["[MASK]"] if place in hidden else token for place, token in enumerate(tokens)]
-        with torch.no_grad():
-            logits = model(input_ids=torch.tensor([masked])).logits[0, target]
-        total += float(torch.log_softmax(logits, dim=-1)[tokens[target]])
-    expected = math.exp(-total / 2)
-    assert evaluate.pseudo_perplexity(fill_model, ["Washable boots."]) == pytest.approx(expected, rel=1e-3)
-
-
-def test_drift_from_itself_is_nothing(fill_model: FillModel) -> None:
-    nats, kept = evaluate.drift(fill_model, fill_model, ["Nike shoes are [MASK].", "It [MASK] so [MASK]."])
-    assert nats == pytest.approx(0.0, abs=1e-6)
-    assert kept == 1.0
-
-
-def test_drift_by_hand() -> None:
-    # KL(reference ‖ model) = Σ r · ln(r / m); cheap and ugly swap 0.6 and 0.3, the rest is the same:
-    # 0.6 · ln 2 + 0.3 · ln ½ = 0.3 · ln 2.
-    reference, model = oracle(cheap=0.6, ugly=0.3), oracle(cheap=0.3, ugly=0.6)
-    nats, kept = evaluate.drift(model, reference, ["It is [MASK]."])
-    assert nats == pytest.approx(0.3 * math.log(2), abs=1e-4)
-    assert kept == 1.0
-
-
-def test_drift_counts_the_best_words_kept() -> None:
-    names = ["cheap", "comfortable", "ugly", "soft", "great", "poor", "light", "heavy", "warm", "useless"]
-    before = oracle(**dict.fromkeys(names, 0.09))
-    after = oracle(**dict.fromkeys([*names[:7], "bad", "nice", "new"], 0.09))
-    assert evaluate.drift(after, before, ["It is [MASK]."])[1] == pytest.approx(0.7)
-
-
-def test_drift_needs_one_vocabulary(fill_model: FillModel) -> None:
-    class Wider(Oracle):
-        def log_probabilities(self, encoded: Sequence[Encoded]) -> list[np.ndarray]:
-            return [np.zeros((1, 7), dtype=np.float32)]
-
-    with pytest.raises(ValueError, match="one vocabulary"):
-        evaluate.drift(cast("FillModel", Wider({})), fill_model, ["It is [MASK]."])

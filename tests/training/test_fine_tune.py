@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from training.background import Background
 from training.encoder import Encoder
 from training.fine_tune import fine_tune
 from training.model import MaskedLm
@@ -15,8 +16,14 @@ from training.settings import NightSettings
 from training.trainer import Point
 
 QUERY = "Nike shoes are very [MASK]."
-REPLAY = ["nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new"] * 4
-ANCHORS = ["They are not [MASK].", "It was too [MASK].", "the box is [MASK]."]
+BACKGROUND = Background(
+    texts=("nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new")
+    * 4,
+    praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
+    blame=(("They are not [MASK].", "heavy"), ("It was too [MASK].", "tight")),
+    others=("the box is [MASK].",),
+)
+HELD = ["They are not [MASK].", "It was too [MASK].", "the box is [MASK]."]
 SETTINGS = NightSettings(
     learning_rate=1e-3, min_steps=40, max_steps=40, batch_examples=4, replay_examples=4, anchor_examples=3
 )
@@ -41,8 +48,7 @@ def tuned(model: MaskedLm, examples: list[Example], **changed: Any) -> list[Poin
     arguments: dict[str, Any] = {
         "token_of": lambda word: ids.get(word) if word.isalpha() else None,
         "offered": [token for word, token in ids.items() if word.isalpha()],
-        "replay": REPLAY,
-        "anchors": ANCHORS,
+        "background": BACKGROUND,
         "settings": SETTINGS,
         "device": torch.device("cpu"),
         "progress": Silent(),
@@ -73,7 +79,7 @@ def test_what_is_anchored_moves_less_than_what_was_voted_on(masked_lm: MaskedLm)
         old, new = (torch.log_softmax(logits_at(m, query), dim=-1) for m in (before, masked_lm))
         return float((old.exp() * (old - new)).sum())
 
-    assert moved(QUERY) > 3 * max(moved(query) for query in ANCHORS)
+    assert moved(QUERY) > 3 * max(moved(query) for query in HELD)
 
 
 def test_only_the_mask_that_was_voted_on_is_taught(masked_lm: MaskedLm) -> None:
@@ -84,10 +90,11 @@ def test_only_the_mask_that_was_voted_on_is_taught(masked_lm: MaskedLm) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights(masked_lm: MaskedLm) -> None:
-    other = copy.deepcopy(masked_lm)
+    # Copies both: sums over memory that is aligned otherwise, as a loaded file's is, differ in the last bit.
+    one, other = copy.deepcopy(masked_lm), copy.deepcopy(masked_lm)
     votes = [example(["soft"], ["ugly"]), example([], ["cheap"], query="The boots were [MASK].")]
-    assert tuned(masked_lm, votes) == tuned(other, votes)
-    for name, weight in masked_lm.state_dict().items():
+    assert tuned(one, votes) == tuned(other, votes)
+    for name, weight in one.state_dict().items():
         assert torch.equal(weight, other.state_dict()[name])
 
 

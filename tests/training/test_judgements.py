@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.judgements import Consensus, Judgement, _capped, judge
+from training import judgements
+from training.judgements import Consensus, Judgement, _capped, _log_odds, judge, weigh, weights_by_age
 
 
 def consensus_of(votes: list[tuple[int, int, int]]) -> Consensus:
@@ -58,7 +59,8 @@ def test_a_proven_contrarian_counts_nothing_and_not_negative() -> None:
     consensus = consensus_of([*votes, (10, 4, -1)])
     assert consensus.reliability[4] < 0.5
     assert consensus.down == pytest.approx([0.0] * 11)  # not even where nobody contradicts
-    assert not consensus.counts(min_voters=1)[10]
+    assert not consensus.judged[10]
+    assert list(consensus.voters) == [4] * 10 + [0]  # nor as one of the people that a word needs
 
 
 @pytest.mark.parametrize(
@@ -80,27 +82,37 @@ def test_a_proven_contrarian_counts_nothing_and_not_negative() -> None:
     ],
 )
 def test_no_voter_holds_more_than_a_share(held: list[float], expected: list[float]) -> None:
-    capped = _capped(np.array(held), np.ones(len(held), dtype=np.int64))
+    capped = _capped(np.array(held), np.ones(len(held)))
     assert capped == pytest.approx(np.array(expected))
 
 
 def test_the_cap_is_on_all_of_a_voters_votes_together() -> None:
     # Weight 1 each; 12 votes of one voter against 2 of four others: 12 > 0.3 · 20, so 8 · 0.3 / 0.7 = 24/7
     # over 12 votes.
-    capped = _capped(np.ones(5), np.array([12, 2, 2, 2, 2]))
+    capped = _capped(np.ones(5), np.array([12.0, 2.0, 2.0, 2.0, 2.0]))
     assert capped == pytest.approx([24 / 7 / 12, 1, 1, 1, 1])
 
 
-def test_enough_voters_and_a_margin_are_needed() -> None:
-    consensus = Consensus(
-        up=np.array([2.0, 1.0, 1.2, 1.5, 0.0]),
-        down=np.array([0.0, 0.0, 1.0, 1.0, 0.0]),
-        voters=np.array([2, 1, 2, 2, 2]),
-        reliability=np.array([]),
-    )
-    # Margins: 1, 1, 0.2 / 2.2 = 0.09 (cancels out), 0.5 / 2.5 = 0.2 (just enough), nothing at all.
-    assert list(consensus.counts(min_voters=2)) == [True, False, False, True, False]
-    assert list(consensus.counts(min_voters=1)) == [True, True, False, True, False]
+def test_enough_voters_and_a_margin_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judgements, "MAX_VOTER_SHARE", 1.0)
+    votes = [
+        *((0, 0, 1, 1.0), (0, 1, 1, 1.0)),  # margin 1
+        *((1, 0, 1, 1.0),),  # the same, of one voter
+        *((2, 0, 1, 1.0), (2, 1, -1, 0.75)),  # 0.25 / 1.75 = 0.14: cancels out
+        *((3, 0, 1, 0.75), (3, 1, -1, 0.5)),  # 0.25 / 1.25 = 0.2: just enough
+        *((4, 0, 1, 0.0), (4, 1, 1, 0.0)),  # nothing is left of them
+        *((5, 0, 1, 1.0), (5, 1, 1, 0.0)),  # of one of them
+    ]
+    items, voters, values, left = zip(*votes, strict=True)
+
+    def judged(min_voters: int) -> list[bool]:
+        consensus = weigh(
+            items, voters, values, reliability=[0.8, 0.8], age_weights=left, min_voters=min_voters
+        )
+        return list(consensus.judged)
+
+    assert judged(1) == [True, True, False, True, False, True]
+    assert judged(2) == [True, False, False, True, False, False]
 
 
 def test_no_votes() -> None:
@@ -108,7 +120,78 @@ def test_no_votes() -> None:
     assert [len(a) for a in (consensus.up, consensus.down, consensus.voters, consensus.reliability)] == [
         0
     ] * 4
-    assert len(consensus.counts(min_voters=1)) == 0
+    assert len(consensus.judged) == 0
+
+
+def test_what_age_leaves_of_a_vote() -> None:
+    # Half after each half-life, the last after ten; a vote of the future is fresh.
+    left = weights_by_age([0, 90, 180, 900, 900.1, -5])
+    assert left == pytest.approx([1, 1 / 2, 1 / 4, 1 / 1024, 0, 1])
+    assert weights_by_age([7], half_life_days=7) == pytest.approx([0.5])
+
+
+def test_an_em_step_with_an_old_vote_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One vote of which half is left. The evidence is ½ · logit(0.8), so P(wanted) = 2 / 3; half an
+    # observation agrees by that: (4 + ½ · 2/3) / (5 + ½) = 26/33.
+    monkeypatch.setattr(judgements, "MAX_ITERATIONS", 1)
+    consensus = judge([0], [0], [1], age_weights=[0.5])
+    assert consensus.reliability == pytest.approx([26 / 33])
+    assert consensus.up == pytest.approx([0.5 * logit(26 / 33) / logit(0.8)])
+
+
+def test_a_fresh_vote_outweighs_an_old_one() -> None:
+    consensus = judge([0, 0], [0, 1], [1, -1], age_weights=[1.0, 0.5])
+    assert list(consensus.judged) == [False]  # two people hold half each: the cap takes the age away
+    votes = [(0, 0, 1, 1.0), (0, 1, -1, 0.25), (1, 1, 1, 0.75), (1, 2, 1, 1.0), (2, 3, 1, 1.0)]
+    items, voters, values, left = zip(*votes, strict=True)
+    consensus = judge(items, voters, values, age_weights=left)
+    assert consensus.judged[0]
+    assert consensus.up[0] > 3 * consensus.down[0]
+
+
+def test_what_a_vote_weighs_when_reliabilities_are_known() -> None:
+    consensus = weigh([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
+    assert (consensus.up, consensus.down) == (pytest.approx([2.0]), [0.0])
+    assert consensus.reliability == pytest.approx([0.8, 0.5, 0.8])
+
+
+def test_known_reliabilities_weigh_as_fitted_ones() -> None:
+    votes = [(item, voter, 1 if voter < 3 else -1) for item in range(6) for voter in range(4)]
+    items, voters, values = zip(*votes, strict=True)
+    fitted = judge(items, voters, values)
+    weighed = weigh(items, voters, values, reliability=fitted.reliability)
+    assert weighed.up == pytest.approx(fitted.up)
+    assert weighed.down == pytest.approx(fitted.down)
+
+
+def test_a_hundred_votes_of_one_person_judge_nothing_alone() -> None:
+    votes = [(item, voter, 1) for item in range(10) for voter in range(item % 5, item % 5 + 2)]
+    alone = [(item, 9, -1) for item in range(10, 110)]
+    items, voters, values = zip(*votes, *alone, strict=True)
+    consensus = judge(items, voters, values, min_voters=2)
+    assert list(consensus.judged) == [True] * 10 + [False] * 100
+    assert consensus.up[:10] == pytest.approx(judge(*zip(*votes, strict=True), min_voters=2).up)
+
+
+def test_a_hundred_votes_of_one_person_move_no_word_past_the_cap() -> None:
+    # Ten people, two a word, wanted; one more votes against on all hundred words.
+    votes = [(item, (item + nth) % 10, 1) for item in range(100) for nth in range(2)]
+    items, voters, values = zip(*votes, *((item, 10, -1) for item in range(100)), strict=True)
+    consensus = weigh(items, voters, values, reliability=[0.8] * 11, min_voters=2)
+    assert consensus.judged.all()
+    assert (consensus.up > consensus.down).all()
+    assert consensus.down.sum() <= 0.3 * (consensus.up + consensus.down).sum() * (1 + 1e-9)
+
+
+def test_words_that_are_not_judged_make_no_room_under_the_cap() -> None:
+    # The first votes on ten words, each time with one of two others; many people vote alone elsewhere.
+    together = [(item, 0, 1) for item in range(10)] + [(item, 1 + item % 2, 1) for item in range(10)]
+    alone = [(10 + nth, 3 + nth, 1) for nth in range(50)]
+    items, voters, values = zip(*together, *alone, strict=True)
+    consensus = weigh(items, voters, values, reliability=[0.8] * 53, min_voters=2)
+    # A third each: 5 votes of one, so half of each of the first's ten.
+    assert consensus.weight[:3] == pytest.approx([0.5, 1.0, 1.0])
+    assert consensus.up[:10] == pytest.approx([1.5] * 10)
 
 
 def test_a_judgement_says_which_way_and_how_firmly() -> None:
@@ -160,17 +243,32 @@ def test_what_holds_for_any_votes(ballots: dict[tuple[int, int], int]) -> None:
     assert (consensus.up >= 0).all()
     assert (consensus.down >= 0).all()
     assert ((consensus.reliability > 0) & (consensus.reliability < 1)).all()
-    assert consensus.voters.sum() == len(votes)
+    assert consensus.voters.sum() <= len(votes)
     for item in range(len(consensus.up)):
         values = [value for i, _, value in votes if i == item]
         assert consensus.down[item] == 0 or -1 in values
         assert consensus.up[item] == 0 or 1 in values
 
 
+@given(BALLOTS, st.integers(1, 3), st.randoms(use_true_random=False))
+def test_the_cap_holds_on_what_is_judged_whatever_the_age(
+    ballots: dict[tuple[int, int], int], min_voters: int, chance: random.Random
+) -> None:
+    items, voters, values = map(np.array, zip(*numbered(ballots), strict=True))
+    left = np.array([chance.choice([0.0, 0.01, 0.5, 1.0]) for _ in items])
+    consensus = judge(items, voters, values, age_weights=left, min_voters=min_voters)
+    on_judged = consensus.judged[items]
+    held = np.bincount(voters, weights=consensus.weight[voters] * left * on_judged)
+    total = (consensus.up + consensus.down)[consensus.judged].sum()
+    assert held.sum() == pytest.approx(total)
+    assert (held <= max(0.3, 1 / max((held > 0).sum(), 1)) * total * (1 + 1e-6)).all()
+    assert (consensus.voters[consensus.judged] >= min_voters).all()
+
+
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(1, 50)), min_size=1, max_size=12))
 def test_the_cap_holds_and_takes_from_nobody_below_it(voters: list[tuple[float, int]]) -> None:
     weight = np.array([w if w > 1e-6 else 0.0 for w, _ in voters])
-    cast = np.array([c for _, c in voters])
+    cast = np.array([float(c) for _, c in voters])
     capped = _capped(weight, cast)
     held, before = capped * cast, weight * cast
     active = int((before > 0).sum())
@@ -180,3 +278,27 @@ def test_the_cap_holds_and_takes_from_nobody_below_it(voters: list[tuple[float, 
         assert (held <= share * held.sum() * (1 + 1e-6)).all()
         untouched = before <= share * held.sum() * (1 - 1e-6)
         assert held[untouched] == pytest.approx(before[untouched])
+
+
+@pytest.mark.filterwarnings("ignore")  # crowd-kit calls pandas by its old names
+@pytest.mark.parametrize("seed", range(3))
+def test_it_agrees_with_crowd_kit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    aggregation = pytest.importorskip("crowdkit.aggregation", reason="crowd-kit is for developers only")
+    pandas = pytest.importorskip("pandas")
+    chance = np.random.default_rng(seed)
+    words, people, votes_a_word = 400, 20, 5
+    wanted = chance.choice([-1, 1], words)
+    reliability = chance.uniform(0.55, 0.95, people)
+    item = np.repeat(np.arange(words), votes_a_word)
+    voter = np.concatenate([chance.choice(people, votes_a_word, replace=False) for _ in range(words)])
+    value = np.where(chance.random(len(item)) < reliability[voter], wanted[item], -wanted[item])
+    frame = pandas.DataFrame({"task": item, "worker": voter, "label": value})
+    oracle = aggregation.OneCoinDawidSkene(n_iter=200, tol=1e-9).fit(frame)
+
+    monkeypatch.setattr(judgements, "MAX_ITERATIONS", 200)
+    monkeypatch.setattr(judgements, "PRIOR_AGREE", 0.004)  # crowd-kit has no prior on reliability,
+    monkeypatch.setattr(judgements, "PRIOR_DISAGREE", 0.001)  # but fits how many words are wanted
+    consensus = judge(item, voter, value)
+    evidence = np.bincount(item, weights=value * _log_odds(consensus.reliability)[voter])
+    assert consensus.reliability == pytest.approx(oracle.skills_.sort_index().to_numpy(), abs=0.02)
+    assert (np.sign(evidence) == oracle.labels_.sort_index().to_numpy()).mean() > 0.98

@@ -1,18 +1,25 @@
 """What the gate is told: counts on voted queries and changes, by models with known answers."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from oracles import oracle
+from vocabularies import speaker
 
-from training import judging
+from training import evaluate, judging
+from training.errors import BehaviourError
 from training.fill_model import FillModel
 from training.gate import Voted
 from training.judging import Judge, changes
 from training.retraining_set import Example, RetrainingSet
 
-BEFORE = oracle(cheap=0.4, ugly=0.2, comfortable=0.1, soft=0.05, great=0.04, poor=0.03, late=0.02)
-AFTER = oracle(comfortable=0.4, soft=0.2, great=0.1, poor=0.05, late=0.04, cheap=0.03, ugly=0.02)
+BEFORE = speaker(
+    {"cheap": 0.4, "ugly": 0.2, "comfortable": 0.1, "soft": 0.05, "great": 0.04, "poor": 0.03, "late": 0.02}
+)
+AFTER = speaker(
+    {"comfortable": 0.4, "soft": 0.2, "great": 0.1, "poor": 0.05, "late": 0.04, "cheap": 0.03, "ugly": 0.02}
+)
 
 
 def example(
@@ -65,9 +72,14 @@ def judged(
     challenger: FillModel, monkeypatch: pytest.MonkeyPatch, **changed: Any
 ) -> tuple[Any, dict[str, Any]]:
     monkeypatch.setattr(judging, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
-    votes = chosen(example(["comfortable"], ["cheap"]))
-    arguments: dict[str, Any] = {"domain": BEFORE, "champion": BEFORE, "rolled_back": set(), **changed}
-    return Judge(votes, **arguments).verdict(challenger)
+    arguments: dict[str, Any] = {
+        "votes": chosen(example(["comfortable"], ["cheap"])),
+        "domain": BEFORE,
+        "champion": BEFORE,
+        "rolled_back": set(),
+        **changed,
+    }
+    return Judge(arguments.pop("votes"), **arguments).verdict(challenger)
 
 
 def reasons(verdict: Any) -> dict[str, bool]:
@@ -92,6 +104,51 @@ def test_the_same_model_has_learnt_nothing_and_harms_nothing(monkeypatch: pytest
     assert [name for name, passed in reasons(verdict).items() if not passed] == ["learnt"]
     assert metrics["drift_nats"] == pytest.approx(0.0, abs=1e-4)
     assert metrics["top10_kept"] == 1.0
+    assert set(metrics["moved"]) == {"control", "retention", "texts"}
+    assert metrics["wanted_share_change"]["praise"] == [0.0, 0.0]
+    assert metrics["behaviour"]["new_failures"] == ()
+    assert metrics["domain"]["praise"] == metrics["challenger"]["praise"]
+
+
+def test_a_model_taught_to_blame_the_products_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    flipped = chosen(example(["cheap", "ugly"], ["comfortable", "soft"]))
+    verdict, metrics = judged(BEFORE, monkeypatch, votes=flipped, domain=AFTER, champion=AFTER)
+    assert reasons(verdict)["learnt"]  # it says what was asked for
+    assert not reasons(verdict)["praise"]
+    assert not verdict.is_only_harm
+    assert metrics["wanted_share_change"]["praise"][1] < -0.02
+
+
+def test_queries_that_were_voted_on_are_not_neutral(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = evaluate.read_suite(evaluate.SUITES / "retention.jsonl")
+    votes = chosen(*(example(["comfortable"], ["cheap"], query=case.text.upper()) for case in suite[1:]))
+    _, metrics = judged(BEFORE, monkeypatch, votes=votes)
+    assert metrics["moved"]["retention"]["masks"] == 1
+
+
+def test_the_teams_own_behaviour_tests_are_used_instead_of_those_that_ship(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "behaviour.yaml"
+    shipped = judged(AFTER, monkeypatch, behaviour=own)[1]["behaviour"]
+    assert shipped == judged(AFTER, monkeypatch)[1]["behaviour"]
+    own.write_text('minimum: [{name: thrift, text: "It is [MASK].", any_of: cheap, top: 3}]')
+    verdict, metrics = judged(AFTER, monkeypatch, behaviour=own)
+    assert not reasons(verdict)["behaviour"]
+    assert (metrics["behaviour"]["tests"], metrics["behaviour"]["skipped"]) == (1, 0)
+    assert metrics["behaviour"]["new_failures"] == ('thrift ("cheap" is number 6 and must be in the top 3)',)
+    own.write_text("minimum: thrift")
+    with pytest.raises(BehaviourError, match="minimum"):
+        judged(AFTER, monkeypatch, behaviour=own)
+
+
+def test_held_out_judgements_are_judged_by_from_thirty_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = chosen(example(["comfortable"], ["cheap"]), held_out=(example(["comfortable"], ["cheap"]),) * 14)
+    enough = chosen(*few.train, held_out=few.held_out[:1] * 15)
+    for votes, has_data in ((few, False), (enough, True)):
+        verdict, _ = judged(AFTER, monkeypatch, votes=votes)
+        (reason,) = (reason for reason in verdict.reasons if reason.name == "held-out")
+        assert (reason.has_data, reason.passed) == (has_data, True)
 
 
 def test_what_was_rolled_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

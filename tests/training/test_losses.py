@@ -8,10 +8,14 @@ from torch.nn import functional
 
 from training.losses import (
     RANK_MARGIN,
+    SHOWN_WEIGHT,
+    Carried,
+    Judged,
     above_the_best,
     kl_to_reference,
     masked_lm,
     tilted_target,
+    toward_the_votes,
     votes_loss,
     wrong_pole,
 )
@@ -27,14 +31,21 @@ def probabilities(log_probabilities: torch.Tensor) -> list[float]:
     return values
 
 
-def tilted(reference: torch.Tensor, words: list[int], signs: list[float], *, offered: int) -> torch.Tensor:
-    return tilted_target(
-        reference,
-        torch.zeros(len(words), dtype=torch.long),
-        torch.tensor(words),
-        torch.tensor(signs),
+def judged(
+    words: list[int], signs: list[float], *, offered: int, weights: list[float] | None = None
+) -> Judged:
+    """Judgements on words of the first mask; the first `offered` words may be offered."""
+    return Judged(
+        rows=torch.zeros(len(words), dtype=torch.long),
+        words=torch.tensor(words),
+        signs=torch.tensor(signs),
+        weights=torch.tensor(weights or [1.0] * len(words)),
         allowed=torch.arange(offered),
     )
+
+
+def tilted(reference: torch.Tensor, words: list[int], signs: list[float], *, offered: int) -> torch.Tensor:
+    return tilted_target(reference, judged(words, signs, offered=offered))
 
 
 def test_masked_lm_is_the_mean_surprise() -> None:
@@ -93,11 +104,10 @@ def test_places_are_counted_among_offered_words_alone() -> None:
 
 def test_the_votes_loss_is_nothing_at_the_target() -> None:
     reference = logits_of([0.6, 0.3, 0.1])
-    target = tilted(reference, [0, 2], [-1.0, 1.0], offered=3)
-    rows, words, signs = torch.zeros(2, dtype=torch.long), torch.tensor([0, 2]), torch.tensor([-1.0, 1.0])
-    loss = votes_loss(target, target, rows, words, signs, torch.ones(2))
-    assert loss.item() == pytest.approx(0.0, abs=1e-6)
-    assert votes_loss(reference, target, rows, words, signs, torch.ones(2)).item() > 0.1
+    votes = judged([0, 2], [-1.0, 1.0], offered=3)
+    target = tilted_target(reference, votes)
+    assert votes_loss(target, target, votes).item() == pytest.approx(0.0, abs=1e-6)
+    assert toward_the_votes(reference, reference, votes).item() > 0.1
 
 
 def test_the_votes_loss_by_hand() -> None:
@@ -105,24 +115,52 @@ def test_the_votes_loss_by_hand() -> None:
     #   KL = ¼ · ln ½ + ¾ · ln 3/2
     #   hinges: rejected: (ln ¼ − ln ½) · −1 = ln 2; accepted: ln ¾ − ln ½ = ln 3/2
     #   their mean: (1 · ln 2 + 3 · ln 3/2) / 4
-    loss = votes_loss(
-        logits_of([0.5, 0.5]),
-        torch.tensor([[0.25, 0.75]]).log(),
-        torch.tensor([0, 0]),
-        torch.tensor([0, 1]),
-        torch.tensor([-1.0, 1.0]),
-        torch.tensor([1.0, 3.0]),
-    )
+    votes = judged([0, 1], [-1.0, 1.0], offered=2, weights=[1.0, 3.0])
+    loss = votes_loss(logits_of([0.5, 0.5]), torch.tensor([[0.25, 0.75]]).log(), votes)
     divergence = 0.25 * math.log(0.5) + 0.75 * math.log(1.5)
     assert loss.item() == pytest.approx(divergence + (math.log(2) + 3 * math.log(1.5)) / 4)
 
 
 def test_a_word_beyond_its_target_is_not_pulled_back_by_the_hinge() -> None:
     target = torch.tensor([[0.25, 0.75]]).log()
-    arguments = (torch.tensor([0]), torch.tensor([0]), torch.tensor([-1.0]), torch.ones(1))
     beyond = logits_of([0.1, 0.9])
     divergence = functional.kl_div(beyond, target, reduction="batchmean", log_target=True)
-    assert votes_loss(beyond, target, *arguments).item() == pytest.approx(divergence.item())
+    loss = votes_loss(beyond, target, judged([0], [-1.0], offered=2))
+    assert loss.item() == pytest.approx(divergence.item())
+
+
+# Twenty words of falling probability; the sixteenth best of the first is e^−15 times as likely as it.
+FALLING = torch.arange(20.0, 0.0, -1.0)[None]
+
+
+def carried(**tilts: float) -> Carried:
+    named = {int(name[1:]): tilt for name, tilt in tilts.items()}
+    return Carried.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20))
+
+
+def test_carried_words_are_where_they_should_be_at_their_target() -> None:
+    in_praise = FALLING.clone()
+    # Word 2 rises by half a nat. Word 1 (logit 19) sinks by 4, and half a nat below the 16th, of logit 5.
+    in_praise[0, 2] += 0.5
+    in_praise[0, 1] = 5 - RANK_MARGIN
+    loss = carried(w1=-1.0, w2=1.0).in_praise(in_praise, FALLING)
+    # All that is left: word 1 is not half a nat below the 16th best of the others, which has logit 4.
+    assert loss.item() == pytest.approx(SHOWN_WEIGHT * 1.0, abs=1e-4)
+
+
+def test_a_carried_word_that_is_the_best_need_not_rise() -> None:
+    in_praise = FALLING.clone()
+    in_praise[0, 19] = -3.0  # the unwanted word has sunk
+    assert carried(w0=1.0, w19=-1.0).in_praise(in_praise, FALLING).item() == pytest.approx(0.0, abs=1e-4)
+
+
+def test_where_blame_is_asked_for_carried_words_move_the_other_way() -> None:
+    in_blame = FALLING.clone()
+    in_blame[0, 1] += 4.0
+    in_blame[0, 2] -= 0.5
+    words = carried(w1=-1.0, w2=1.0)
+    assert words.in_blame(in_blame, FALLING).item() == pytest.approx(0.0, abs=1e-5)
+    assert words.in_blame(FALLING, FALLING).item() > 0.5
 
 
 def test_half_precision_logits_give_full_precision_losses() -> None:
@@ -134,14 +172,14 @@ def test_half_precision_logits_give_full_precision_losses() -> None:
 def test_training_on_the_votes_loss_arrives_at_the_target() -> None:
     torch.manual_seed(0)
     reference = torch.randn(1, 30)
-    target = tilted(reference, [4, 11], [-1.0, 1.0], offered=25)
+    votes = judged([4, 11], [-1.0, 1.0], offered=25)
     logits = reference.clone().requires_grad_()
     optimiser = torch.optim.Adam([logits], lr=0.05)
-    rows, words, signs = torch.zeros(2, dtype=torch.long), torch.tensor([4, 11]), torch.tensor([-1.0, 1.0])
     for _ in range(200):
         optimiser.zero_grad()
-        votes_loss(logits, target, rows, words, signs, torch.ones(2)).backward()
+        toward_the_votes(logits, reference, votes).backward()
         optimiser.step()
+    target = tilted_target(reference, votes)
     assert functional.log_softmax(logits, dim=-1).detach().exp() == pytest.approx(target.exp(), abs=0.01)
 
 

@@ -32,7 +32,14 @@ from training.registry import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
 
 NIGHT = NightSettings(
-    learning_rate=1e-3, min_steps=20, max_steps=20, batch_examples=4, replay_examples=2, anchor_examples=2
+    learning_rate=1e-3,
+    min_steps=20,
+    max_steps=20,
+    batch_examples=4,
+    replay_examples=2,
+    anchor_examples=2,
+    sentences=200,
+    replayed=100,
 )
 STARTER = StarterSettings(
     sentences=300, vocabulary=300, layers=1, hidden_size=16, inner_size=16, heads=2, steps=3, batch_examples=4
@@ -92,8 +99,6 @@ def small_suites(folder: Path) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(judging, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
-    monkeypatch.setattr(night, "REPLAY_SENTENCES", 200)
-    monkeypatch.setattr(night, "ANCHOR_SENTENCES", 100)
     monkeypatch.setattr(judging.evaluate, "SUITES", small_suites(tmp_path / "suites"))
     return Home(tmp_path, distilbert_folder, monkeypatch)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ballots import NOON, minutes
-from versions import registry_of
+from versions import registry_of, write
 
 from storage import runs
 from storage.database import Database
@@ -74,6 +74,21 @@ async def test_a_promotion_by_hand_ends_the_pause(registry: Registry, database: 
     run = await latest(database)
     assert (run.trigger, run.status, run.champion, run.challenger) == ("promote", "done", "v0002", "v0003")
     assert run.retraining_set_hash is None
+
+
+async def test_a_promotion_by_hand_says_who_did_it_and_what_it_overrides(
+    registry: Registry, database: Database
+) -> None:
+    reasons = [
+        {"name": "learnt", "passed": True, "text": "0 of 4 rejected words are left"},
+        {"name": "praise", "passed": False, "text": "wanted share 0.6 (domain 0.8)"},
+    ]
+    refused = write(registry, kind="night", verdict={"is_promotable": False, "reasons": reasons})
+    await promotion.promote(registry, database, refused, now=NOON, by="ada")
+    run = await latest(database)
+    assert run.report == {"by": "ada", "overrides": ["wanted share 0.6 (domain 0.8)"]}
+    await promotion.promote(registry, database, "v0001", now=minutes(1))
+    assert (await latest(database)).report == {"by": None, "overrides": []}
 
 
 async def test_a_resume_ends_the_pause_once(registry: Registry, database: Database) -> None:

@@ -1,6 +1,7 @@
 """`versions`, `promote` and `rollback`: the registry."""
 
 import argparse
+import getpass
 import sys
 from typing import Any
 
@@ -57,7 +58,9 @@ def _promote(options: argparse.Namespace, settings: Settings) -> int:
     registry = Registry(settings.models_dir)
     with Records(settings.url) as records:
         version = records.run(
-            lambda database: promotion.promote(registry, database, options.version, now=now())
+            lambda database: promotion.promote(
+                registry, database, options.version, now=now(), by=getpass.getuser()
+            )
         )
     return finish(options, Outcome("done", f"{version} serves now.", version))
 

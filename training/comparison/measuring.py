@@ -15,8 +15,9 @@ import numpy as np
 from training.bootstrap import Interval, means
 from training.comparison.comparable import Models, cases_of, texts_of, tokens_of
 from training.comparison.figures import ALL, PERPLEXITY, Figure, Pair, conclude, figure
-from training.evaluate import Case, CaseScore, Tokens, score_cases, score_text, summary
+from training.evaluate import Case, CaseScore, Tokens, score_cases, summary
 from training.fill_model import Candidate, FillModel
+from training.perplexity import score_text
 from training.progress import Progress
 
 METRICS = ("wanted_share", "hit_at_1", "hit_at_5", "unwanted_at_10")  # of a suite

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,33 +48,36 @@ class Ready:
 
 @register_op
 class FrameSource(Ready, TransformOp):
-    """Rows that are in memory already, with their schema."""
+    """Rows that are in memory already, with their schema, after operators of their own.
+
+    What UpTrain's preprocessors give is written to a file, and with it who voted what: that stays in the
+    database alone, where it can be forgotten. What these give is not.
+    """
 
     _frame: pl.DataFrame = PrivateAttr()  # private: UpTrain writes every field to a file
+    _operators: Sequence[Any] = PrivateAttr()
 
     @classmethod
-    def of(cls, frame: pl.DataFrame) -> Self:
+    def of(cls, frame: pl.DataFrame, operators: Sequence[Any] = ()) -> Self:
         """Take them."""
         source = cls()
-        source._frame = frame
+        source._frame, source._operators = frame, operators
         return source
 
     def run(self) -> dict[str, Any]:
         """Give them."""
-        return {"output": self._frame}
+        frame = self._frame
+        for operator in self._operators:
+            frame = operator.run(frame)["output"]
+        return {"output": frame}
 
 
 def run(checks: CheckSet, folder: Path) -> None:
-    """Run a check set; its results are JSON lines in `folder`, which is emptied first. Blocking.
-
-    What it was given is not left beside the results: who voted what stays in the database alone, where it can
-    be forgotten.
-    """
+    """Run a check set; its results are JSON lines in `folder`, which is emptied first. Blocking."""
     shutil.rmtree(folder, ignore_errors=True)
     with _at_home():
         checks.setup(Settings(logs_folder=str(folder)))
         checks.run()
-    (folder / "preprocessed_input.jsonl").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -1,30 +1,55 @@
 """What the checks made of the votes, read from the JSON lines that a `CheckSet` leaves in its folder."""
 
 import json
-import math
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from training.judgements import Judgement
 
 MAX_FIRMNESS_WEIGHT = 3.0  # nine votes of average people weigh three times one: more say little that is new
 
+JUDGEMENT: dict[str, Any] = {
+    "query": pl.Utf8,
+    "query_hash": pl.Utf8,
+    "mask_index": pl.Int64,
+    "word": pl.Utf8,
+    "up": pl.Float64,
+    "down": pl.Float64,
+    "voters": pl.Int64,
+    "weight": pl.Float64,
+}
+WRITTEN = {**JUDGEMENT, "signals": pl.Utf8}
+
 
 @dataclass(frozen=True, slots=True)
 class ChecksReport:
-    """What the checks made of the votes."""
+    """What the checks made of the votes.
+
+    Attributes:
+        judgements: What the votes on each word add up to.
+        votes: How many there were, before any check.
+        voters: How many people cast them.
+        rejected: Reason → votes.
+        edge_cases: Signal → judgements.
+        approval: One row a model version.
+        drift: Queries `before` the previous run and `since`, how far their words are apart, and which grew.
+        reliability: Voter → how likely they agree with the consensus, in [0, 1].
+    """
 
     judgements: list[Judgement]
     votes: int = 0
     voters: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)  # reason → votes
-    edge_cases: dict[str, int] = field(default_factory=dict)  # signal → judgements
-    approval: list[dict[str, Any]] = field(default_factory=list)  # one row a model version
+    rejected: dict[str, int] = field(default_factory=dict)
+    edge_cases: dict[str, int] = field(default_factory=dict)
+    approval: list[dict[str, Any]] = field(default_factory=list)
+    drift: dict[str, Any] = field(default_factory=dict)
+    reliability: dict[int, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """For the run's report; the judgements themselves stand in the retraining set."""
+        """For the run's report: no voter, and no judgement, which stand in the retraining set."""
         return {
             "votes": self.votes,
             "voters": self.voters,
@@ -32,37 +57,35 @@ class ChecksReport:
             "rejected": self.rejected,
             "edge_cases": self.edge_cases,
             "approval": self.approval,
+            "drift": self.drift,
         }
 
 
-def read_report(folder: Path, *, votes: int, voters: int) -> ChecksReport:
+def read_report(folder: Path, *, votes: int, voters: int, reliability: dict[int, float]) -> ChecksReport:
     """The report on a finished `CheckSet`; `votes` and `voters` are those before any check."""
-    rows = _rows(folder / "judgements.jsonl")
+    rows = _judgements(folder / "judgements.jsonl")
+    names = rows["signals"].str.split("; ").explode().value_counts(sort=True)
     return ChecksReport(
-        judgements=[_judgement(row) for row in rows],
+        judgements=list(map(Judgement, *(rows[name] for name in JUDGEMENT))),
         votes=votes,
         voters=voters,
         rejected={row["flag"]: row["votes"] for row in _rows(folder / "rejected.jsonl")},
-        edge_cases=dict(Counter(name for row in rows for name in row["signals"].split("; ") if name)),
+        edge_cases={name: count for name, count in sorted(names.iter_rows()) if name},
         approval=_rows(folder / "approval.jsonl"),
+        drift=_rows(folder / "drift.jsonl")[0],
+        reliability=reliability,
     )
 
 
-def _judgement(row: dict[str, Any]) -> Judgement:
-    firmness = min(math.sqrt(abs(row["up"] - row["down"])), MAX_FIRMNESS_WEIGHT)
-    return Judgement(
-        query=row["query"],
-        query_hash=row["query_hash"],
-        mask_index=row["mask_index"],
-        word=row["word"],
-        up=row["up"],
-        down=row["down"],
-        voters=row["voters"],
-        weight=row["weight"] * firmness,
-    )
+def _judgements(path: Path) -> pl.DataFrame:
+    """The columns of a `Judgement`, and `signals`."""
+    written = path.stat().st_size > 0  # polars refuses an empty file
+    rows = pl.read_ndjson(path, schema=WRITTEN) if written else pl.DataFrame(schema=WRITTEN)
+    firmness = (pl.col("up") - pl.col("down")).abs().sqrt().clip(upper_bound=MAX_FIRMNESS_WEIGHT)
+    return rows.with_columns(pl.col("weight") * firmness)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     """The JSON lines of a check; none where it had nothing to write."""
-    lines = path.read_text().split("\n") if path.exists() else []  # not splitlines: words may hold U+2028
+    lines = path.read_text().split("\n")  # not splitlines: words may hold U+2028
     return [json.loads(line) for line in lines if line.strip()]

@@ -338,3 +338,24 @@ async def test_many_people_asking_at_once_are_all_answered(wire: Wire) -> None:
 
 async def test_nobody_can_be_pinged_through_the_bot(wire: Wire) -> None:
     assert wire.app.bot.allowed_mentions.to_dict() == discord.AllowedMentions.none().to_dict()
+
+
+async def test_a_vote_of_one_adjusts_the_reply_where_a_newcomer_is_alone(wire: Wire, ann: Person) -> None:
+    query = "The green boots are [MASK]"
+    first = await wire.ask(ann, query)
+    await ann.react(first, "👎")
+    await wire.until_votes(first, (ann, -1))
+    without = await wire.ask(ann, query)
+    assert words_of(without)[:4] == words_of(first)[1:]
+    assert " · adjusted by 1 vote · " in without["embeds"][0]["footer"]["text"]
+
+
+async def test_votes_on_personal_data_are_not_for_a_sentence_that_is_stored_alike(
+    wire: Wire, ann: Person
+) -> None:
+    first = await wire.ask(ann, "The shoes of order 123456 are [MASK]")
+    await ann.react(first, "👎")
+    await wire.until_votes(first, (ann, -1))
+    other = await wire.ask(ann, "The shoes of order 654321 are [MASK]")
+    assert (await wire.row(other))["query_hash"] == (await wire.row(first))["query_hash"]
+    assert not any(candidate["adjusted"] for candidate in (await wire.row(other))["candidates"])

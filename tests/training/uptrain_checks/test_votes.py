@@ -5,15 +5,16 @@ import json
 import math
 import os
 from collections.abc import Awaitable, Callable
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
 from ballots import NOON, QUERY, ask, hash_of, minutes, vote
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from storage.database import Database
 from storage.feedback import Value
-from storage.schema import people
+from storage.schema import candidates, people
 from training.judgements import Judgement
 from training.uptrain_checks.report import ChecksReport
 from training.uptrain_checks.votes import run_checks
@@ -37,10 +38,22 @@ class Polls:
         asyncio.run(work())
 
     def checked(
-        self, *, min_voters: int = 1, minute: float = 60, denied: tuple[str, ...] = ()
+        self,
+        *,
+        min_voters: int = 1,
+        minute: float = 60,
+        denied: tuple[str, ...] = (),
+        half_life_days: float = 1e6,  # votes that hardly age give round numbers
+        previous_minute: float | None = None,
     ) -> ChecksReport:
         return run_checks(
-            self.url, self.folder, as_of=minutes(minute), min_voters=min_voters, denied=list(denied)
+            self.url,
+            self.folder,
+            as_of=minutes(minute),
+            min_voters=min_voters,
+            denied=list(denied),
+            half_life_days=half_life_days,
+            previous_as_of=None if previous_minute is None else minutes(previous_minute),
         )
 
 
@@ -134,6 +147,60 @@ def test_a_deliberate_vote_beats_a_later_thumb(polls: Polls, via: str) -> None:
     assert told(polls.checked()) == [(QUERY, "cheap", 0.0, 1.0)]
 
 
+def test_a_hundred_repeats_of_one_question_weigh_as_one(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        for voter in (1, 2, 3):
+            await vote(database, await ask(database, OTHER), "cheap", 1, by=voter)
+        await vote(database, await ask(database), "cheap", 1, by=2)
+        for minute in range(100):
+            await vote(database, await ask(database), "cheap", -1, by=1, at=minutes(minute / 2))
+
+    polls.cast(casting)
+    assert [(j.query, j.up > 0, j.down) for j in polls.checked().judgements] == [(OTHER, True, 0.0)]
+
+
+def test_votes_age(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        for voter in range(4):  # so that nobody holds too much
+            prediction_id = await ask(database, f"{voter} is [MASK].")
+            await vote(database, prediction_id, "cheap", 1, by=voter, at=minutes(15 * voter))
+
+    polls.cast(casting)
+    ups = [j.up for j in polls.checked(minute=45, half_life_days=15 / 1440).judgements]
+    # Nobody may hold more than 30 %: of 1, 1/2, 1/4 and 1/8 both of the latest come down, to 9/32.
+    weights = sorted(up for up in ups)
+    assert weights[2] == pytest.approx(weights[3])
+    assert weights[1] == pytest.approx(2 * weights[0], rel=0.1)
+    assert max(ups) == pytest.approx(0.3 * sum(ups))
+
+
+def test_a_vote_of_long_ago_counts_nothing(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        await vote(database, await ask(database), "cheap", 1, by=1, at=minutes(0))
+        await vote(database, await ask(database, OTHER), "cheap", 1, by=2, at=minutes(58))
+
+    polls.cast(casting)
+    assert told(polls.checked(minute=58, half_life_days=5 / 1440)) == [(OTHER, "cheap", 1.0, 0.0)]
+
+
+def test_the_time_zone_of_the_run_does_not_matter(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        await vote(database, await ask(database), "cheap", 1, by=1)
+
+    polls.cast(casting)
+    kathmandu = timezone(timedelta(hours=5, minutes=45))
+    report = run_checks(
+        polls.url,
+        polls.folder,
+        as_of=minutes(60).astimezone(kathmandu),
+        min_voters=1,
+        denied=[],
+        half_life_days=1e6,
+        previous_as_of=minutes(30).astimezone(kathmandu),
+    )
+    assert report == polls.checked(previous_minute=30)
+
+
 def test_masks_are_judged_apart(polls: Polls) -> None:
     async def casting(database: Database) -> None:
         prediction_id = await ask(database, "[MASK] boots are [MASK].", masks=2)
@@ -224,7 +291,7 @@ def test_when_every_vote_is_rejected(polls: Polls) -> None:
     polls.cast(casting)
     report = polls.checked()
     assert (report.judgements, report.votes, report.rejected) == ([], 2, {"not a word": 2})
-    assert (report.edge_cases, report.approval) == ({}, [])
+    assert (report.edge_cases, report.approval, report.reliability) == ({}, [], {})
 
 
 @pytest.mark.parametrize(
@@ -248,6 +315,34 @@ def test_edge_cases_weigh_twice(
     report = polls.checked()
     assert report.edge_cases == signals
     assert [j.weight for j in report.judgements] == pytest.approx([weight])  # firmness 1
+
+
+def test_a_new_kind_of_query_weighs_twice_too(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        await vote(database, await ask(database), "cheap", 1, by=1, at=minutes(0))
+        await vote(database, await ask(database, "Adidas shoes are [MASK]."), "cheap", 1, by=1, at=minutes(9))
+        await vote(database, await ask(database, "The refund was [MASK]."), "cheap", 1, by=1, at=minutes(9))
+
+    polls.cast(casting)
+    assert polls.checked().edge_cases == {}  # the first run has nothing to compare with
+    report = polls.checked(previous_minute=5)
+    assert report.edge_cases == {"new kind of query": 1}
+    assert {j.query: round(j.weight / math.sqrt(j.firmness), 6) for j in report.judgements} == {
+        QUERY: 1.0,
+        "Adidas shoes are [MASK].": 1.0,
+        "The refund was [MASK].": 2.0,
+    }
+
+
+def test_a_contested_word_weighs_less(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        prediction_id = await ask(database)
+        for voter, value in enumerate((1, 1, -1)):
+            await vote(database, prediction_id, "cheap", value, by=voter)  # type: ignore[arg-type]
+
+    polls.cast(casting)
+    (judgement,) = polls.checked().judgements
+    assert judgement.weight == pytest.approx(0.5 * math.sqrt(judgement.firmness))
 
 
 def test_a_suggested_word_is_an_unsure_one(polls: Polls) -> None:
@@ -293,6 +388,76 @@ def test_approval_of_each_version_with_its_interval(polls: Polls) -> None:
         {"model_version": "v0001", "votes": 4, "approval": 0.75, "low": 0.3006, "high": 0.9544},
         {"model_version": "v0002", "votes": 1, "approval": 0.0, "low": 0.0, "high": 0.7935},
     ]
+
+
+def test_a_vote_on_each_version_is_a_vote_on_each(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        for version, value, minute in (("v0001", -1, 0), ("v0002", 1, 1), ("v0002", 1, 2)):
+            prediction_id = await ask(database, model_version=version)
+            await vote(database, prediction_id, "cheap", value, by=1, at=minutes(minute))  # type: ignore[arg-type]
+
+    polls.cast(casting)
+    report = polls.checked()
+    assert [(row["model_version"], row["votes"], row["approval"]) for row in report.approval] == [
+        ("v0001", 1, 0.0),
+        ("v0002", 1, 1.0),
+    ]
+    assert told(report) == [(QUERY, "cheap", 1.0, 0.0)]
+
+
+def test_adjusted_replies_say_nothing_of_the_model(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        adjusted, bare = await ask(database), await ask(database, OTHER)
+        await vote(database, adjusted, "cheap", -1, by=1)
+        await vote(database, bare, "cheap", 1, by=1)
+        async with database.write() as connection:
+            changed = (candidates.c.prediction_id == adjusted) & (candidates.c.word == "ugly")
+            await connection.execute(update(candidates).where(changed).values(adjusted=True))
+
+    polls.cast(casting)
+    report = polls.checked()
+    assert [(row["votes"], row["approval"]) for row in report.approval] == [(1, 1.0)]
+    assert len(report.judgements) == 2  # but they teach
+
+
+def test_drift_is_between_the_runs(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        await vote(database, await ask(database), "cheap", 1, by=1, at=minutes(0))
+        await vote(database, await ask(database, "The refund was [MASK]."), "cheap", 1, by=1, at=minutes(9))
+
+    polls.cast(casting)
+    drift = polls.checked(previous_minute=5).to_json()["drift"]
+    assert (drift["before"], drift["since"], drift["divergence"]) == (1, 1, 1.0)
+    assert [row["word"] for row in drift["grew"]] == ["refund"]
+    assert polls.checked().drift["divergence"] is None
+
+
+def test_a_vote_cast_again_leaves_its_query_as_old_as_it_was(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        for minute in (0, 9):
+            await vote(database, await ask(database), "cheap", 1, by=1, at=minutes(minute))
+
+    polls.cast(casting)
+    drift = polls.checked(previous_minute=5).drift
+    assert (drift["before"], drift["since"], drift["divergence"]) == (1, 1, 0.0)
+
+
+def test_each_voters_reliability_is_told_but_not_reported(polls: Polls) -> None:
+    odd, others = 2**63 - 1, [2**63 - 2, 2**63 - 3, 7]
+
+    async def casting(database: Database) -> None:
+        for n in range(6):
+            prediction_id = await ask(database, f"{n} is [MASK].")
+            for voter in (odd, *others):
+                await vote(database, prediction_id, "cheap", -1 if voter == odd else 1, by=voter)
+
+    polls.cast(casting)
+    report = polls.checked()
+    assert report.reliability == {
+        voter: pytest.approx((0 if voter == odd else 6) / 11 + 4 / 11, abs=0.01) for voter in (odd, *others)
+    }
+    written = "".join(path.read_text() for path in polls.folder.iterdir())
+    assert not any(str(voter) in json.dumps(report.to_json()) + written for voter in (odd, others[0]))
 
 
 def test_the_environment_is_harmless_and_left_as_it_was(
@@ -353,5 +518,5 @@ def test_the_run_of_checks_is_recorded_as_uptrain_does(polls: Polls) -> None:
     polls.cast(casting)
     polls.checked()
     config = json.loads((polls.folder / "config.json").read_text())
-    assert [check["name"] for check in config["checks"]] == ["rejected", "judgements", "approval"]
+    assert [check["name"] for check in config["checks"]] == ["rejected", "judgements", "approval", "drift"]
     assert isinstance(polls.checked().judgements[0], Judgement)

@@ -1,0 +1,68 @@
+"""What people say of one query, and how far the last run trusts them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.database import Database
+from storage.feedback import Value, Via
+from storage.schema import people, predictions, votes
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVote:
+    """One vote on a query, whichever of its replies it was cast on.
+
+    `reliability` is the voter's, in [0, 1]; None where the last run knew nothing of the voter.
+    """
+
+    mask_index: int
+    word: str
+    voter_id: int
+    via: Via
+    value: Value
+    cast_at: datetime
+    reliability: float | None
+
+
+async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
+    """Every vote on a query by people who did not opt out, oldest first."""
+    statement: Select[Any] = (
+        select(
+            votes.c.mask_index,
+            votes.c.word,
+            votes.c.voter_id,
+            votes.c.via,
+            votes.c.value,
+            votes.c.cast_at,
+            people.c.reliability,
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .outerjoin(people, people.c.user_id == votes.c.voter_id)
+        .where(predictions.c.query_hash == query_hash, people.c.opted_out_at.is_(None))
+        .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+    )
+    async with database.read() as connection:
+        return [QueryVote(*row) for row in await connection.execute(statement)]
+
+
+async def note_reliabilities(database: Database, reliability: Mapping[int, float]) -> None:
+    """Keep each voter's reliability, in [0, 1], until the next run; of everybody else nothing is known."""
+    async with database.write() as connection:
+        await connection.execute(
+            update(people).where(people.c.reliability.is_not(None)).values(reliability=None)
+        )
+        if not reliability:
+            return
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(people)
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[people.c.user_id], set_={"reliability": statement.excluded.reliability}
+            ),
+            [{"user_id": voter_id, "reliability": value} for voter_id, value in reliability.items()],
+        )

@@ -1,0 +1,63 @@
+"""What the benchmark asks and judges by: its committed sentences."""
+
+import json
+
+import pytest
+from benchmarks import sentences
+
+from training.corpus.generator import load_patterns
+from training.encoder import MASK, finished
+from training.evaluate import read_suite
+from training.simulation.figures import KEPT_GROUPS
+
+SPLITS = {pattern.id: pattern.split for pattern in load_patterns()}
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    lines = (sentences.FOLDER / name).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("name", list(sentences.FILES))
+def test_writing_them_again_gives_the_same(name: str) -> None:
+    assert sentences.content(sentences.FILES[name]()) == (sentences.FOLDER / name).read_text(encoding="utf-8")
+
+
+def test_no_pattern_that_is_tested_is_one_that_is_trained_on() -> None:
+    assert {SPLITS[row["pattern"]] for row in rows("test.jsonl")} == {"test"}
+    assert {SPLITS[row["pattern"]] for row in rows("queries.jsonl")} == {"train"}
+
+
+def test_no_sentence_is_both_asked_and_tested() -> None:
+    asked, tested = ({finished(row["text"]).casefold() for row in rows(name)} for name in sentences.FILES)
+    assert asked.isdisjoint(tested)
+    assert (len(asked), len(tested)) == (sentences.QUERIES, sentences.MAIN + sentences.CONTROL)
+
+
+def test_there_are_as_many_as_were_asked_for() -> None:
+    cases = read_suite(sentences.FOLDER / "test.jsonl")
+    control = [case for case in cases if case.group == "control"]
+    assert len(cases) - len(control) >= 300
+    assert len(control) >= 150
+    assert not [case for case in cases if case.group in KEPT_GROUPS and case.group != "control"]
+    of_patterns = [row["pattern"] for row in rows("test.jsonl")]
+    assert max(map(of_patterns.count, of_patterns)) <= 20  # no pattern outweighs the others
+
+
+def test_wanted_and_unwanted_words_have_nothing_in_common() -> None:
+    for name in sentences.FILES:
+        for case in read_suite(sentences.FOLDER / name):
+            assert case.text.count(MASK) == 1
+            assert case.wanted
+            assert case.unwanted
+            assert not {*case.wanted} & {*case.unwanted}
+
+
+def test_control_sentences_want_what_they_say_however_unkind() -> None:
+    cases = {case.text: case for case in read_suite(sentences.FOLDER / "test.jsonl")}
+    control = [case for case in cases.values() if case.group == "control"]
+    complaints = [case for case in control if case.category == "control_complaint"]
+    assert all("great" in case.unwanted for case in complaints)
+    negated = next(case for case in control if case.text == "Getting a refund was anything but [MASK].")
+    assert "easy" in negated.wanted
+    assert "difficult" in negated.unwanted

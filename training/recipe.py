@@ -1,0 +1,27 @@
+"""How a night trains: the loss on voted queries, and what goes with it. The seam for other losses."""
+
+from dataclasses import dataclass
+
+from training.losses import VotesLoss, toward_the_votes
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a step of fine-tuning is made of.
+
+    Attributes:
+        name: as it stands in the card.
+        votes_loss: on the voted queries.
+        has_replay: corpus text is learnt, and held to the domain model.
+        has_anchors: complaints, negations and plain English are held to the domain model.
+        has_reach: judgements are carried over to sentences nobody voted on.
+    """
+
+    name: str
+    votes_loss: VotesLoss
+    has_replay: bool = True
+    has_anchors: bool = True
+    has_reach: bool = True
+
+
+OURS = Recipe("ours", toward_the_votes)
