@@ -15,8 +15,8 @@ from torch import Tensor
 
 from training.background import Background
 from training.batches import Batch, CorpusBatches, of_queries, shuffled
+from training.beside import Beside
 from training.encoder import Encoded, Encoder
-from training.halves import Halves
 from training.losses import Carried, Judged, kl_to_reference, masked_lm
 from training.model import MaskedLm
 from training.progress import Progress
@@ -90,13 +90,13 @@ def fine_tune(
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # its noise alone moves answers nobody voted on, by more than the votes do
-    halves = Halves(model)
+    beside = Beside(model, frozen_share=recipe.frozen_share)
 
     def loss_at(_step: int) -> Tensor:
         losses = []
         for part in parts:
             batch, loss = next(part)
-            losses.append(loss(*halves(batch.to(device))))
+            losses.append(loss(*beside(batch.to(device))))
         return torch.stack(losses).sum()
 
     points = train(model, loss_at, steps=steps, rates=rates, device=device, progress=progress)

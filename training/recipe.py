@@ -15,6 +15,7 @@ class Recipe:
         has_replay: corpus text is learnt, and held to the domain model.
         has_anchors: complaints, negations and plain English are held to the domain model.
         has_reach: judgements are carried over to sentences nobody voted on.
+        frozen_share: of the layers, from below, that stay as they are, and the embeddings with them.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Recipe:
     has_replay: bool = True
     has_anchors: bool = True
     has_reach: bool = True
+    frozen_share: float = 1 / 3
 
 
 OURS = Recipe("ours", toward_the_votes)

@@ -1,7 +1,8 @@
 """What our loss is compared with, each as its source has it: `simulate --loss NAME`.
 
 They see the same judgements, weights, batches and steps as ours. What a source does not have, they have not:
-no anchors, no carrying over to sentences nobody voted on, and replay only where it is part of the recipe.
+no anchors, no carrying over to sentences nobody voted on, no frozen layers, and replay only where it is part
+of the recipe.
 """
 
 from torch import Tensor
@@ -71,12 +72,13 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp_min(1e-9)
 
 
+PLAIN = {"has_anchors": False, "has_reach": False, "frozen_share": 0.0}
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("ce", cross_entropy, has_replay=False, has_anchors=False, has_reach=False),
-        Recipe("unlikelihood", unlikelihood, has_anchors=False, has_reach=False),
-        Recipe("dpo", dpo, has_replay=False, has_anchors=False, has_reach=False),
-        Recipe("kto", kto, has_replay=False, has_anchors=False, has_reach=False),
+        Recipe("ce", cross_entropy, has_replay=False, **PLAIN),
+        Recipe("unlikelihood", unlikelihood, **PLAIN),
+        Recipe("dpo", dpo, has_replay=False, **PLAIN),
+        Recipe("kto", kto, has_replay=False, **PLAIN),
     )
 }

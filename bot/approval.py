@@ -1,0 +1,167 @@
+"""Did approval fall? A test that may be looked at after every vote. Pure.
+
+The votes on the previous champion are a fixed sample; those on the new one keep coming. Both arms are data:
+neither approval is taken for known.
+
+*Same sentences.* A vote on the new champion is paired with a vote on the previous one for the same mask of
+the same query. While approval did not fall, of the pairs that differ at most half got worse, whatever the
+sentences are (McNemar 1947). A mixture of likelihood ratios against one half is a test martingale, and its
+inverse a p-value that stays valid however often one looks (Ville 1939; Robbins 1970).
+
+*All votes*, where there are too few such pairs. Both arms would have to share some approval q, the previous
+one at most q and the new one at least q. For each q the exact binomial tail of the fixed sample and the
+inverse of the new arm's likelihood-ratio martingale are two independent p-values; Fisher's product c of them
+gives c (1 − ln c), and the q that is hardest to refute counts. Unlike the two-sample e-process of Turner,
+Ly & Grünwald (2106.02693), which takes equal blocks from both arms, this uses every vote of a fixed arm
+however long the other grows.
+
+Each of the two comparisons has half of α.
+"""
+
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.approval import CountedVote
+from training.judgements import MAX_VOTER_SHARE
+
+ALPHA = 0.01
+MIN_VOTES = 100  # an arm
+# A true fall of 20 points measures less than 20 half the time. From 17.5 on, 83 to 96 % of them are found
+# within 400 votes, with 200 or more on the previous champion; of true falls of 10 points, 6 to 14 % are
+# taken for one (tests/benchmarks/watch.py).
+MIN_FALL = 0.175
+
+Array = npt.NDArray[np.float64]
+_SHARED = (np.arange(1, 1000) / 1000)[:, None]  # (999, 1) the approvals both arms may share, but 0 and 1
+_LOWER = np.maximum(_SHARED - [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], 0.0)  # (999, 7) mixed in equal parts
+_UP = np.log(np.maximum(_LOWER, 1e-300)) - np.log(_SHARED)  # what a 👍 adds to each log likelihood ratio
+_DOWN = np.log1p(-_LOWER) - np.log1p(-_SHARED)  # and a 👎
+_WORSE = np.array([0.6, 0.7, 0.8, 0.9])  # share of worse among the pairs that differ, mixed in equal parts
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """So many votes, of which so many 👍."""
+
+    liked: int
+    votes: int
+
+    @property
+    def share(self) -> float:
+        """The approval, in [0, 1]; 0 without votes."""
+        return self.liked / self.votes if self.votes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Approval of two versions; of paired votes alone when `is_paired`."""
+
+    old: Tally
+    new: Tally
+    is_paired: bool
+    p_value: float  # that approval did not fall; valid whenever one looks
+
+    @property
+    def fall(self) -> float:
+        """How much approval fell, as measured; negative when it rose."""
+        return self.old.share - self.new.share
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there are enough votes, and they show that approval fell."""
+        return min(self.old.votes, self.new.votes) >= MIN_VOTES and self.p_value <= ALPHA
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether the fall is also large enough to roll back."""
+        return self.is_shown and self.fall >= MIN_FALL
+
+
+def compare(old: Sequence[CountedVote], new: Sequence[CountedVote]) -> Comparison:
+    """Compare the votes on two versions, each oldest first: on the same sentences when that is enough."""
+    pairs = _pairs(old, new)
+    if len(pairs) >= MIN_VOTES:
+        worse = sum(before > after for before, after in pairs)
+        better = sum(before < after for before, after in pairs)
+        before, after = (_tally(side) for side in zip(*pairs, strict=True))
+        return Comparison(before, after, is_paired=True, p_value=min(1.0, 2 * paired_p_value(worse, better)))
+    before, after = (_tally([vote.value for vote in arm]) for arm in (old, new))
+    return Comparison(before, after, is_paired=False, p_value=min(1.0, 2 * p_value(before, after)))
+
+
+def p_value(old: Tally, new: Tally) -> float:
+    """Anytime-valid p-value of all votes, for "approval did not fall"."""
+    evidence = _log_mean_exp(new.liked * _UP + (new.votes - new.liked) * _DOWN)  # (999,)
+    # The tail rises with q and so does the evidence: an interval's right and left end bound all between.
+    log_products = _log_tail(old) - np.maximum(np.concatenate([[0.0], evidence]), 0.0)  # (1000,)
+    log_product = min(float(log_products.max()), 0.0)
+    return math.exp(log_product) * (1.0 - log_product)
+
+
+def paired_p_value(worse: int, better: int) -> float:
+    """Anytime-valid p-value of the pairs that differ, for "approval did not fall"."""
+    logs = worse * np.log(2 * _WORSE) + better * np.log(2 * (1 - _WORSE))
+    return math.exp(-max(float(_log_mean_exp(logs)), 0.0))
+
+
+def within_share(votes: Sequence[CountedVote], *, min_voters: int) -> list[CountedVote]:
+    """The votes in the order in which they count: nobody ever holds more than the allowed share.
+
+    A vote above the share waits until others have voted. Who votes decides that, never what they vote, so the
+    test stays valid.
+
+    Args:
+        votes: oldest first.
+        min_voters: fewer are counted as if they were so many.
+    """
+    waiting: defaultdict[int, deque[CountedVote]] = defaultdict(deque)
+    counted: list[CountedVote] = []
+    held: Counter[int] = Counter()
+    for vote in votes:
+        waiting[vote.voter_id].append(vote)
+        share = max(MAX_VOTER_SHARE, 1 / max(min_voters, len(waiting)))
+        ready = True
+        while ready:
+            ready = False
+            for voter, queue in waiting.items():
+                if queue and held[voter] < math.ceil(share * (len(counted) + 1)):
+                    counted.append(queue.popleft())
+                    held[voter] += 1
+                    ready = True
+    return counted
+
+
+def _tally(values: Sequence[int]) -> Tally:
+    return Tally(sum(value > 0 for value in values), len(values))
+
+
+def _pairs(old: Sequence[CountedVote], new: Sequence[CountedVote]) -> list[tuple[int, int]]:
+    """The values of votes for the same mask of the same query, first with first."""
+    left: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
+    for vote in old:
+        left[vote.query_hash, vote.mask_index].append(vote.value)
+    asked = ((left.get((vote.query_hash, vote.mask_index)), vote.value) for vote in new)
+    return [(queue.popleft(), value) for queue, value in asked if queue]
+
+
+@lru_cache(maxsize=4)  # the arm is fixed
+def _log_tail(tally: Tally) -> Array:
+    """Log probability of so many 👍 or more, for each shared approval but 0: (1000,)."""
+    liked = np.arange(tally.liked, tally.votes + 1, dtype=np.float64)  # (k,)
+    log_ways = [-math.lgamma(k + 1) - math.lgamma(tally.votes - k + 1) for k in liked]  # less log votes!
+    terms = log_ways + liked * np.log(_SHARED) + (tally.votes - liked) * np.log1p(-_SHARED)  # (999, k)
+    tail = _log_mean_exp(terms) + math.log(len(liked)) + math.lgamma(tally.votes + 1)
+    return np.concatenate([np.minimum(tail, 0.0), [0.0]])
+
+
+def _log_mean_exp(logs: Array) -> Array:
+    """Log of the mean of exponentials along the last axis."""
+    most = logs.max(axis=-1, keepdims=True)
+    mean: Array = most[..., 0] + np.log(np.exp(logs - most).mean(axis=-1))
+    return mean

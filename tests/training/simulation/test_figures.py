@@ -1,0 +1,69 @@
+"""What is said of a version."""
+
+from pathlib import Path
+
+import pytest
+
+from training import evaluate
+from training.evaluate import Case
+from training.fill_model import FillModel
+from training.simulation.figures import Measure, gap_closed
+
+QUERIES = [Case("Nike shoes are very [MASK].", ("cheap", "great"), ("ugly", "bad"), "praise")]
+TESTS = [
+    Case("These boots are [MASK].", ("great", "soft"), ("ugly",), "praise_plain"),
+    Case("My socks are so [MASK].", ("warm",), ("bad", "poor"), "contrast"),
+    Case("The store was [MASK].", ("slow",), ("quick", "great"), "control_complaint"),
+    Case("The price is [MASK].", ("fine",), ("useless",), "retention"),
+]
+TEXTS = ["The shoes are old and the box is broken.", "I order two socks."]
+
+
+@pytest.fixture
+def measure(fill_model: FillModel) -> Measure:
+    return Measure(fill_model, queries=QUERIES, tests=TESTS, texts=TEXTS)
+
+
+def test_before_the_first_night_nothing_has_changed(measure: Measure, fill_model: FillModel) -> None:
+    figures = measure.figures(fill_model, {})
+    assert (figures["gap_closed"], figures["control_change"]) == (0, 0)
+    assert (figures["perplexity_ratio"], figures["top10_kept"], figures["drift_nats"]) == (1, 1, 0)
+    assert figures["voted"]["unwanted_before"] == figures["voted"]["unwanted_after"]
+    assert "cases" not in figures
+
+
+def test_main_is_everything_but_control_and_retention(measure: Measure, fill_model: FillModel) -> None:
+    figures = measure.figures(fill_model, {}, with_cases=True)
+    assert [figures["main"]["cases"], figures["all"]["cases"]] == [2, 4]
+    assert set(figures["groups"]) == {"praise", "contrast", "control", "retention"}
+    shares = [score.wanted_share for score in evaluate.score_cases(fill_model, TESTS) if score]
+    assert figures["cases"]["wanted_share"] == pytest.approx(shares, abs=1e-5)
+    assert figures["main"]["wanted_share"] == pytest.approx(sum(shares[:2]) / 2, abs=1e-4)
+
+
+def test_another_version_is_measured_against_the_first(
+    measure: Measure, fill_model: FillModel, base_folders: dict[str, Path], served_folders: dict[str, Path]
+) -> None:
+    other = FillModel(served_folders["bert"], threads=1)
+    before, after = (measure.figures(model, {}) for model in (fill_model, other))
+    old, new = before["main"]["wanted_share"], after["main"]["wanted_share"]
+    assert after["gap_closed"] == pytest.approx((new - old) / (1 - old), abs=1e-3)
+    control = [figures["groups"]["control"]["wanted_share"] for figures in (before, after)]
+    assert after["control_change"] == pytest.approx(control[1] - control[0], abs=1e-3)
+    assert after["top10_kept"] < 1
+    assert after["drift_nats"] > 0
+    ratio = after["pseudo_perplexity"] / before["pseudo_perplexity"]
+    assert after["perplexity_ratio"] == pytest.approx(ratio, abs=1e-3)
+
+
+def test_rejected_words_are_counted_among_the_best_five(measure: Measure, fill_model: FillModel) -> None:
+    best = [c.word for c in fill_model.fill([QUERIES[0].text], top=5)[0][0]]
+    voted = measure.figures(fill_model, {QUERIES[0].text: {best[0], best[4], "elsewhere"}})["voted"]
+    assert (voted["rejected"], voted["rejected_before"], voted["rejected_after"]) == (3, 2, 2)
+
+
+def test_the_gap_is_what_is_missing_to_one() -> None:
+    assert gap_closed(0.8, 0.9) == 0.5
+    assert gap_closed(0.8, 0.7) == -0.5
+    assert gap_closed(1.0, 1.0) is None
+    assert gap_closed(None, 0.5) is None

@@ -1,0 +1,138 @@
+"""Days and nights on a tiny model, through the real pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training import evaluate, judging
+from training.errors import HomeInUseError
+from training.evaluate import Case
+from training.fill_model import FillModel
+from training.pipeline import run_init
+from training.progress import Silent
+from training.registry import Registry
+from training.settings import NightSettings, Settings
+from training.simulation.nights import Plan, Simulation, home_of
+from training.simulation.people import People
+
+NIGHT = NightSettings(
+    learning_rate=1e-3, min_steps=20, max_steps=20, batch_examples=4, replay_examples=2, anchor_examples=2
+)
+QUERIES = ("Nike shoes are very [MASK].", "My boots are so [MASK].", "These socks are [MASK].")
+TESTS = (
+    Case("The red shoes are [MASK].", ("great", "soft"), ("ugly", "bad"), "praise"),
+    Case("The order was [MASK].", ("late",), ("great",), "control_complaint"),
+)
+TEXTS = ("The shoes are old and the box is broken.",)
+
+
+def small_suites(folder: Path) -> Path:
+    """The first lines of each suite that ships with the project: the tiny model knows few words anyway."""
+    folder.mkdir()
+    for path in evaluate.SUITES.glob("*.jsonl"):
+        lines = path.read_text(encoding="utf-8").splitlines()[:6]
+        (folder / path.name).write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of somebody's bot, which has a first version."""
+    monkeypatch.chdir(tmp_path)  # no .env in sight
+    for name in ("DISCORD_TOKEN", "FILLBOT_MIN_JUDGEMENTS", "FILLBOT_MIN_VOTERS", "FILLBOT_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(evaluate, "SUITES", small_suites(tmp_path / "suites"))
+    monkeypatch.setattr(judging, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
+    url = f"sqlite+aiosqlite:///{tmp_path / 'theirs.db'}"
+    settings = Settings(
+        home=tmp_path / "theirs", base_model=str(distilbert_folder), device="cpu", database_url=url
+    )
+    run_init(settings, Silent())
+    return settings
+
+
+def plan_of(settings: Settings, **changed: Any) -> Plan:
+    """People who reject the two best words of each query and like the third."""
+    filled = FillModel(settings.models_dir / "v0001").fill(QUERIES, top=5)
+    queries = tuple(
+        Case(text, (best[2].word,), (best[0].word, best[1].word), "praise")
+        for text, (best,) in zip(QUERIES, filled, strict=True)
+    )
+    usual = {"people": People(voters=3, flips=0.0, habit="menu"), "nights": 1, "night": NIGHT}
+    return Plan(**{"queries": queries, "tests": TESTS, "texts": TEXTS, **usual, **changed})
+
+
+def judge_always(monkeypatch: pytest.MonkeyPatch, *, is_promotable: bool) -> None:
+    """Make the gate say this, whatever the tiny model does."""
+    decide = judging.gate.decide
+
+    def always(**arguments: Any) -> Any:
+        reason = judging.gate.Reason("learnt", is_promotable, "it is a test")
+        return type(decide(**arguments))(is_promotable, (reason,))
+
+    monkeypatch.setattr(judging.gate, "decide", always)
+
+
+def test_nights_learn_from_what_people_reject(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_always(monkeypatch, is_promotable=True)
+    with home_of(settings, tmp_path / "kept") as own:
+        simulation = Simulation(own, plan_of(settings, nights=2), Silent())
+        before = simulation.before["serving"]
+        first, second = simulation.nights()
+    assert (before["version"], before["voted"]["unwanted_before"]) == ("v0001", 6)
+    assert (first["votes"], first["voters"], first["judgements"]) == (27, 3, 9)
+    assert (first["status"], first["version"], first["failures"]) == ("promoted", "v0002", [])
+    assert first["serving"] == first["challenger"]
+    voted = first["serving"]["voted"]
+    assert (voted["rejected"], voted["rejected_before"]) == (6, 6)
+    assert voted["rejected_after"] <= 2
+    assert (first["latency_ratio"], first["seconds"] > 0) == (1.0, True)
+    assert (second["night"], second["version"]) == (2, "v0003")
+    assert second["votes"] > first["votes"]
+    assert (tmp_path / "kept" / "fillbot.db").exists()
+
+
+def test_a_rejected_version_is_measured_while_the_champion_serves_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_always(monkeypatch, is_promotable=False)
+    with home_of(settings, None) as own:
+        (row,) = Simulation(own, plan_of(settings), Silent()).nights()
+    assert (row["status"], row["version"], row["failures"]) == ("rejected", "v0002", ["it is a test"])
+    assert (row["serving"]["version"], row["challenger"]["version"]) == ("v0001", "v0002")
+    assert row["serving"]["voted"]["rejected_after"] == 6
+    assert row["challenger"]["voted"]["rejected_after"] <= 2
+
+
+def test_the_same_seed_gives_the_same_night_and_nobodys_home_is_touched(
+    settings: Settings, tmp_path: Path
+) -> None:
+    def row() -> dict[str, Any]:
+        people = People(voters=3, flips=0.3, habit="menu")
+        with home_of(settings, None) as own:
+            (row,) = Simulation(own, plan_of(settings, people=people), Silent()).nights()
+            assert Registry(own.models_dir).versions() == ["v0001", "v0002"]
+        assert not own.home.exists()
+        return {name: value for name, value in row.items() if name != "seconds"}
+
+    assert row() == row()
+    assert Registry(settings.models_dir).versions() == ["v0001"]
+    assert not (tmp_path / "theirs.db").exists()
+
+
+def test_two_people_are_needed_in_the_sandbox_too(settings: Settings) -> None:
+    with home_of(settings, None) as own:
+        people = People(voters=1, flips=0.0, habit="menu")
+        (row,) = Simulation(own, plan_of(settings, people=people), Silent()).nights()
+    assert (row["status"], row["version"], row["challenger"]) == ("skipped", None, None)
+    assert row["serving"]["version"] == "v0001"
+
+
+@pytest.mark.parametrize("name", ["theirs", "file"])
+def test_a_home_that_is_somebodys_is_refused(settings: Settings, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HomeInUseError, match="not an empty folder"), home_of(settings, tmp_path / name):
+        pass

@@ -1,0 +1,118 @@
+"""What the nights of a simulation did: each version against the one that served before the first night."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from training import evaluate
+from training.drift import Reference, neutral_queries
+from training.evaluate import Case, CaseScore
+from training.fill_model import FillModel
+from training.perplexity import pseudo_perplexity
+
+SHOWN = 5  # words a mask, as the bot shows them
+KEPT_GROUPS = ("control", "retention")  # must not get worse; all other groups are "main" and must get better
+OF_A_CASE = ("wanted_share", "unwanted_at_10")
+
+Rejected = Mapping[str, Collection[str]]  # query → words that people have seen there and truly reject
+
+
+class Measure:
+    """Measures versions; what they are measured against is measured once."""
+
+    def __init__(
+        self, first: FillModel, *, queries: Sequence[Case], tests: Sequence[Case], texts: Sequence[str]
+    ) -> None:
+        """Measure the version that the first night starts from.
+
+        Args:
+            first: it, as it serves.
+            queries: what people ask.
+            tests: what nobody asks.
+            texts: for the pseudo-perplexity; each also gives a neutral query.
+        """
+        self._queries, self._tests, self._texts = queries, tests, texts
+        neutral = [case.text for case in evaluate.read_suite(evaluate.SUITES / "retention.jsonl")]
+        self._reference = Reference(first, [*neutral, *neutral_queries(texts)])
+        self._shown = _shown(first, queries)
+        self._perplexity = pseudo_perplexity(first, texts)
+        self._of_version: dict[str, dict[str, Any]] = {}
+        self._before = self._summaries(evaluate.score_cases(first, tests))
+
+    def figures(self, model: FillModel, rejected: Rejected, *, with_cases: bool = False) -> dict[str, Any]:
+        """Everything that a night's row says of a version; what votes do not change is measured once.
+
+        Args:
+            model: the version.
+            rejected: what people have voted on so far.
+            with_cases: add each test sentence's wanted_share and unwanted_at_10, in the order of the file.
+        """
+        if model.version not in self._of_version:
+            self._of_version[model.version] = self._unvoted(model, with_cases=with_cases)
+        voted = self._voted(_shown(model, self._queries), rejected)
+        return {"version": model.version, "voted": voted, **self._of_version[model.version]}
+
+    def _unvoted(self, model: FillModel, *, with_cases: bool) -> dict[str, Any]:
+        """What people have not asked: test sentences, texts and neutral queries."""
+        scores = evaluate.score_cases(model, self._tests)
+        before, after = self._before, self._summaries(scores)
+        main, new_main = before["main"], after["main"]
+        control, new_control = (each["groups"].get("control", {}) for each in (before, after))
+        perplexity = pseudo_perplexity(model, self._texts)
+        drift = self._reference.drift_of(model)
+        figures = {
+            **after,
+            "gap_closed": gap_closed(main["wanted_share"], new_main["wanted_share"]),
+            "unwanted_at_10_change": _relative(main["unwanted_at_10"], new_main["unwanted_at_10"]),
+            "control_change": _difference(control.get("wanted_share"), new_control.get("wanted_share")),
+            "pseudo_perplexity": round(perplexity, 4),
+            "perplexity_ratio": round(perplexity / self._perplexity, 4),
+            "top10_kept": round(drift.top10_kept, 4) if drift else None,
+            "drift_nats": round(drift.nats, 4) if drift else None,
+        }
+        if with_cases:
+            figures["cases"] = {
+                name: [None if score is None else round(float(getattr(score, name)), 5) for score in scores]
+                for name in OF_A_CASE
+            }
+        return figures
+
+    def _summaries(self, scores: Sequence[CaseScore | None]) -> dict[str, Any]:
+        of_case = list(zip(scores, self._tests, strict=True))
+        return {
+            "all": evaluate.summary(scores),
+            "main": evaluate.summary(score for score, case in of_case if case.group not in KEPT_GROUPS),
+            "groups": {
+                group: evaluate.summary(score for score, case in of_case if case.group == group)
+                for group in sorted({case.group for case in self._tests})
+            },
+        }
+
+    def _voted(self, shown: Sequence[Sequence[str]], rejected: Rejected) -> dict[str, int]:
+        """Words among the best five of all queries: those of the file's lists, and those people rejected."""
+        counts = {"rejected": sum(map(len, rejected.values()))}
+        for name, words in (("before", self._shown), ("after", shown)):
+            counts[f"rejected_{name}"] = counts[f"unwanted_{name}"] = counts[f"wanted_{name}"] = 0
+            for case, best in zip(self._queries, words, strict=True):
+                counts[f"rejected_{name}"] += len({*best} & {*rejected.get(case.text, ())})
+                counts[f"unwanted_{name}"] += len({*best} & {*case.unwanted})
+                counts[f"wanted_{name}"] += len({*best} & {*case.wanted})
+        return counts
+
+
+def gap_closed(before: float | None, after: float | None) -> float | None:
+    """Which share of what was missing to a wanted_share of 1 is there now; None where nothing was missing."""
+    if before is None or after is None or before >= 1:
+        return None
+    return round((after - before) / (1 - before), 4)
+
+
+def _shown(model: FillModel, queries: Sequence[Case]) -> list[list[str]]:
+    return [[c.word for c in masks[0]] for masks in model.fill([q.text for q in queries], top=SHOWN)]
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else round(after - before, 4)
+
+
+def _relative(before: float | None, after: float | None) -> float | None:
+    return None if not before or after is None else round(after / before - 1, 4)

@@ -1,0 +1,163 @@
+"""Simulated days: people ask and vote, a night learns from it, and what came of it is measured."""
+
+import contextlib
+import random
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from training import pipeline
+from training.errors import HomeInUseError, NoChampionError
+from training.evaluate import Case
+from training.fill_model import FillModel
+from training.outcome import Outcome
+from training.progress import Progress
+from training.recipe import OURS, Recipe
+from training.records import Records
+from training.registry import Registry
+from training.settings import NightSettings, Settings
+from training.simulation.figures import SHOWN, Measure
+from training.simulation.people import Asked, People, record
+
+FIRST_NIGHT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
+DAY, ASKED_BEFORE = timedelta(days=1), timedelta(hours=12)
+MIN_VOTERS = 2  # a word needs, also on a machine without a Discord token
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is simulated.
+
+    Attributes:
+        queries: what people ask, every day.
+        tests: what versions are judged on.
+        texts: for the pseudo-perplexity.
+        people: who votes, and how.
+        nights: how many.
+        night: hyper-parameters of each night; their seed is that of the wrong votes, too.
+        recipe: how a night trains.
+        with_cases: whether figures hold those of every test sentence.
+    """
+
+    queries: tuple[Case, ...]
+    tests: tuple[Case, ...]
+    texts: tuple[str, ...]
+    people: People
+    nights: int
+    night: NightSettings
+    recipe: Recipe = OURS
+    with_cases: bool = False
+
+
+@contextlib.contextmanager
+def home_of(settings: Settings, folder: Path | None) -> Iterator[Settings]:
+    """Settings of a home for the simulation alone: `folder`, which stays, or one that is gone in the end.
+
+    Raises:
+        HomeInUseError: there is something in the folder: it may be the home of a bot.
+    """
+    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HomeInUseError(folder)
+    own: dict[str, Any] = {"database_url": None, "min_voters": settings.min_voters or MIN_VOTERS}
+    if folder is not None:
+        yield settings.model_copy(update={**own, "home": folder})
+        return
+    with tempfile.TemporaryDirectory(prefix="fillbot-") as temporary:
+        yield settings.model_copy(update={**own, "home": Path(temporary), "keep_versions": 1})
+
+
+class Simulation:
+    """A home of its own, the people around it, and what is measured every night."""
+
+    def __init__(self, settings: Settings, plan: Plan, progress: Progress) -> None:
+        """Make the first version, and measure it.
+
+        Args:
+            settings: of a home with nothing in it; its base is the domain model and the first champion.
+            plan: what is simulated.
+            progress: told what is done.
+
+        Raises:
+            TrainingError: the base cannot be had.
+        """
+        self._settings, self._plan, self._progress = settings, plan, progress
+        pipeline.run_init(settings, progress)
+        self._registry = Registry(settings.models_dir)
+        self._rejected: dict[str, set[str]] = defaultdict(set)
+        progress.step("measuring the model before the first night")
+        champion = self._champion()
+        self._measure = Measure(champion, queries=plan.queries, tests=plan.tests, texts=plan.texts)
+        self.before = {"night": 0, "status": "before", "serving": self._figures(champion)}
+
+    def nights(self) -> Iterator[dict[str, Any]]:
+        """One row a night, as soon as it is over; see `before` for night 0.
+
+        Raises:
+            TrainingError: a night could not be done.
+            StorageError: the database cannot be used.
+        """
+        for number in range(1, self._plan.nights + 1):
+            started = time.monotonic()
+            as_of = FIRST_NIGHT + (number - 1) * DAY
+            self._progress.step(f"night {number} of {self._plan.nights}: asking and voting")
+            self._ask_and_vote(number, at=as_of - ASKED_BEFORE)
+            outcome = pipeline.run_night(
+                self._settings,
+                self._progress,
+                trigger="simulation",
+                night=self._plan.night,
+                as_of=as_of,
+                recipe=self._plan.recipe,
+            )
+            self._progress.step(f"night {number} of {self._plan.nights}: measuring")
+            row = {"night": number, **_said(outcome), **self._measured(outcome)}
+            yield {**row, "seconds": round(time.monotonic() - started, 1)}
+
+    def _ask_and_vote(self, night: int, *, at: datetime) -> None:
+        """Everybody's queries of a day, answered by the champion, and everybody's votes on the words."""
+        champion, people = self._champion(), self._plan.people
+        filled = champion.fill([case.text for case in self._plan.queries], top=SHOWN)
+        asked = [Asked(case, masks[0]) for case, masks in zip(self._plan.queries, filled, strict=True)]
+        for each in asked:
+            self._rejected[each.case.text] |= {*people.rated(each)} & {*each.case.unwanted}
+        random_of_night = random.Random(f"{self._plan.night.seed}, {night}")  # noqa: S311 — no secrets
+        with Records(self._settings.url) as records:
+            records.call(record, asked, people, version=champion.version, random=random_of_night, at=at)
+
+    def _measured(self, outcome: Outcome) -> dict[str, Any]:
+        """Figures of what serves after the night, and of what the night made, promoted or not."""
+        serving = self._figures(self._champion())
+        challenger = None
+        if outcome.version is not None:
+            made = FillModel(self._registry.path(outcome.version))
+            challenger = serving if made.version == serving["version"] else self._figures(made)
+        return {"serving": serving, "challenger": challenger}
+
+    def _figures(self, model: FillModel) -> dict[str, Any]:
+        return self._measure.figures(model, self._rejected, with_cases=self._plan.with_cases)
+
+    def _champion(self) -> FillModel:
+        champion = self._registry.champion()
+        if champion is None:
+            raise NoChampionError
+        return FillModel(self._registry.path(champion))
+
+
+def _said(outcome: Outcome) -> dict[str, Any]:
+    """What the run recorded of itself."""
+    reasons = outcome.verdict.get("reasons", [])
+    return {
+        "status": outcome.status,
+        "version": outcome.version,
+        "sentence": outcome.sentence,
+        "failures": [r["text"] for r in reasons if isinstance(r, dict) and not r["passed"]],
+        "votes": outcome.report.get("votes", 0),
+        "voters": outcome.report.get("voters", 0),
+        "judgements": outcome.report.get("judgements", 0),
+        "latency_ratio": outcome.report.get("metrics", {}).get("challenger", {}).get("latency_ms"),
+    }

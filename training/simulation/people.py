@@ -1,0 +1,114 @@
+"""Simulated people, who vote by the wanted and unwanted words of what they ask."""
+
+import hashlib
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, get_args
+
+from storage.database import Database
+from storage.feedback import (
+    NewPrediction,
+    StoredCandidate,
+    StoredVote,
+    Value,
+    Via,
+    cast_votes,
+    record_prediction,
+)
+from training.encoder import finished
+
+if TYPE_CHECKING:
+    from training.evaluate import Case
+    from training.fill_model import Candidate
+
+Habit = Literal["menu", "top1"]
+HABITS: tuple[Habit, ...] = get_args(Habit)
+VIA: Mapping[Habit, Via] = {"menu": "menu", "top1": "reaction"}
+GUILD_ID, CHANNEL_ID = 1, 1
+BETWEEN_QUERIES = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who votes, and how.
+
+    Attributes:
+        voters: how many; their ids are 1, 2, ….
+        flips: share of votes that are cast the wrong way round, in [0, 1].
+        habit: "top1", a thumb on the top word; "menu", a vote on every word shown.
+    """
+
+    voters: int
+    flips: float
+    habit: Habit
+
+    def votes(self, asked: "Asked", random: random.Random) -> Iterator[tuple[int, str, Value]]:
+        """Voter, word and value of every vote; each person decides alone which of theirs are wrong."""
+        for word in self.rated(asked):
+            for voter in range(1, self.voters + 1):
+                is_up = (word in asked.case.wanted) != (random.random() < self.flips)
+                yield voter, word, 1 if is_up else -1
+
+    def rated(self, asked: "Asked") -> list[str]:
+        """The words that they vote on: of those their habit takes in, the ones in either list."""
+        looked_at = asked.candidates if self.habit == "menu" else asked.candidates[:1]
+        known = {*asked.case.wanted, *asked.case.unwanted}
+        return [candidate.word for candidate in looked_at if candidate.word in known]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query and what was shown for its first mask, best first."""
+
+    case: "Case"
+    candidates: "Sequence[Candidate]"
+
+
+async def record(
+    database: Database,
+    asked: Sequence[Asked],
+    people: People,
+    *,
+    version: str,
+    random: random.Random,
+    at: datetime,
+) -> None:
+    """Store predictions and the votes on them as the bot does, from `at` on; everybody asks in turn."""
+    votes: list[StoredVote] = []
+    for number, each in enumerate(asked):
+        asked_at = at + number * BETWEEN_QUERIES
+        asker_id = 1 + number % people.voters
+        prediction_id = await record_prediction(
+            database, _prediction(each, asker_id=asker_id, version=version, at=asked_at)
+        )
+        votes += [
+            StoredVote(prediction_id, 0, word, voter, VIA[people.habit], value, asked_at)
+            for voter, word, value in people.votes(each, random)
+        ]
+    await cast_votes(database, votes)
+
+
+def _prediction(asked: Asked, *, asker_id: int, version: str, at: datetime) -> NewPrediction:
+    query = finished(asked.case.text)
+    return NewPrediction(
+        guild_id=GUILD_ID,
+        channel_id=CHANNEL_ID,
+        asker_id=asker_id,
+        query=query,
+        query_hash=_query_hash(query),
+        model_version=version,
+        latency_ms=0.0,
+        created_at=at,
+        candidates=tuple(
+            StoredCandidate(0, rank, candidate.word, candidate.score)
+            for rank, candidate in enumerate(asked.candidates)
+        ),
+    )
+
+
+def _query_hash(text: str) -> str:
+    """As the bot's: the same for texts that differ only in case, spaces or a final period."""
+    key = " ".join(text.casefold().split()).rstrip(". ")
+    return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -1,0 +1,36 @@
+"""Ways to train a night, by name: ours, and what it is compared with."""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+
+from training.errors import UnknownLossError
+from training.recipe import OURS, Recipe
+
+# They are no part of the product: only a checkout has them.
+ALTERNATIVES = Path(__file__).parents[2] / "tests" / "benchmarks" / "losses.py"
+
+
+def recipe_of(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UnknownLossError: there is none.
+    """
+    if name == OURS.name:
+        return OURS
+    there = _alternatives()
+    if name not in there:
+        raise UnknownLossError(name, [OURS.name, *there], None if there else ALTERNATIVES)
+    return there[name]
+
+
+def _alternatives() -> Mapping[str, Recipe]:
+    """Those of a checkout; none in an installation."""
+    spec = importlib.util.spec_from_file_location("alternative_losses", ALTERNATIVES)
+    if spec is None or spec.loader is None or not ALTERNATIVES.exists():
+        return {}
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    recipes: dict[str, Recipe] = module.RECIPES
+    return recipes

@@ -1,0 +1,84 @@
+"""The nights of a simulation as a table for people."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from training.tables import aligned
+
+FIGURES = {  # heading → (figure, how it is written)
+    "gap closed": ("gap_closed", "{:+.1%}"),
+    "unwanted@10": ("unwanted_at_10_change", "{:+.1%}"),
+    "control": ("control_change", "{:+.4f}"),
+    "perplexity": ("perplexity_ratio", "× {:.4f}"),
+    "top 10 kept": ("top10_kept", "{:.3f}"),
+    "drift": ("drift_nats", "{:.4f}"),
+}
+HEADER = (
+    "night",
+    "version",
+    "status",
+    "votes",
+    "judgements",
+    "rejected in top 5",
+    "wanted share",
+    *FIGURES,
+    "latency",
+    "seconds",
+)
+LEGEND = """
+rejected in top 5   rejected words on the voted queries: before the first night → with this version
+wanted share        on the test sentences that are no control; gap closed: of what was missing to 1
+unwanted@10         change of unwanted words among the best ten there; control: change of its wanted share
+perplexity, top 10 kept, drift (nats), latency   against the model before the first night
+"""
+
+
+def table_of(rows: Sequence[dict[str, Any]]) -> str:
+    """The nights, with the reasons where nothing was promoted."""
+    cells = [line for row in rows for line in _lines(row)]
+    text = aligned(HEADER, cells, numbers=[name for name in HEADER if name not in ("version", "status")])
+    others = [row for row in rows if row["status"] in ("rejected", "skipped")]
+    reasons = [f"Night {row['night']}: {row['sentence']}\n" for row in others]
+    return "\n".join([text, LEGEND, *(["".join(reasons)] if reasons else [])])
+
+
+def _lines(row: dict[str, Any]) -> Iterator[list[Any]]:
+    """What was made and rejected that night, if so, and what serves after it."""
+    night, counts = row["night"], [row.get("votes", 0), row.get("judgements", 0)]
+    seconds = row.get("seconds", "")
+    if row["status"] == "rejected":
+        yield [
+            night,
+            row["version"],
+            "rejected",
+            *counts,
+            *_figures(row["challenger"]),
+            _latency(row),
+            seconds,
+        ]
+        yield [night, row["serving"]["version"], "serves still", "", "", *_figures(row["serving"]), "", ""]
+        return
+    yield [
+        night,
+        row["serving"]["version"],
+        row["status"],
+        *counts,
+        *_figures(row["serving"]),
+        _latency(row),
+        seconds,
+    ]
+
+
+def _figures(figures: dict[str, Any]) -> list[str]:
+    voted = figures["voted"]
+    share = figures["main"]["wanted_share"]
+    return [
+        f"{voted['rejected_before']} → {voted['rejected_after']}",
+        "–" if share is None else f"{share:.3f}",
+        *("–" if figures[name] is None else form.format(figures[name]) for name, form in FIGURES.values()),
+    ]
+
+
+def _latency(row: dict[str, Any]) -> str:
+    ratio = row.get("latency_ratio")
+    return "" if ratio is None else f"× {ratio:.2f}"
