@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format install coverage clean help
+.PHONY: run test lint format install coverage bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,16 @@ format: $(STAMP)  ## Put the code in shape
 
 coverage: $(STAMP)  ## Run the tests with branch coverage
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
+
+bench-votes: $(STAMP)  ## Time the checks on a million votes
+	$(BIN)/python tests/benchmarks/votes.py --votes 1000000
+
+bench-watch: $(STAMP)  ## Simulate false alarms and detections of the watch after promotion
+	$(BIN)/python tests/benchmarks/watch.py
+
+bench-learning: $(STAMP)  ## Our loss against the alternatives; needs FILLBOT_BASE_MODEL, takes hours on two cores
+	$(BIN)/python tests/benchmarks/learning.py --out learning.jsonl
+	$(BIN)/python tests/benchmarks/learning.py --table learning.jsonl
 
 install: $(STAMP)  ## Set up .venv alone
 

@@ -148,6 +148,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 verdicts=verdicts,
                 background=background,
                 nightly=nightly,
+                watch=watch,
             ),
         )
         connection = await stack.enter_async_context(connected(bot, place.token))

@@ -4,13 +4,12 @@ What is stored differs from what the model sees: e-mail addresses, phone numbers
 are replaced before anything reaches the database.
 """
 
-import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
 
 from bot.errors import NoMaskError, OnlyMasksError, QueryTooLongForChatError, TooManyMasksError
-from training.encoder import MASK, MASK_PATTERN, finished
+from training.encoder import MASK, MASK_PATTERN, finished, query_hash
 
 INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
 PRIVATE = (
@@ -66,9 +65,3 @@ def without_personal_data(text: str) -> str:
     for pattern, name in PRIVATE:
         text = pattern.sub(name, text)
     return text
-
-
-def query_hash(text: str) -> str:
-    """128 bits in hex, the same for texts that differ only in case, spaces or a final period."""
-    key = " ".join(text.casefold().split()).rstrip(". ")
-    return hashlib.sha256(key.encode()).hexdigest()[:32]

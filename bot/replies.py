@@ -129,9 +129,11 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
 
 
 def verdict_lines(reasons: list[Any]) -> str:
-    """One line a test of the gate, with ✓ or ✗."""
+    """One line a test of the gate, with ✓ or ✗, what failed first; – where a test had nothing to go by."""
+    tests = sorted((r for r in reasons if isinstance(r, dict)), key=lambda r: bool(r["passed"]))
     lines = [
-        f"{'✓' if r['passed'] else '✗'} {escape(str(r['text']))}" for r in reasons if isinstance(r, dict)
+        f"{'✗' if not r['passed'] else '✓' if r.get('has_data', True) else '–'} {escape(str(r['text']))}"
+        for r in tests
     ]
     return clipped("\n".join(lines) or "—", MAX_FIELD)
 

@@ -4,6 +4,7 @@ A query's text is finished with a period when it ends in none (a model asked "â€
 missing period), then encoded with every special token but `[MASK]` read as plain text.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,3 +100,9 @@ class Encoder:
             end = stop
         ids = (self.cls, *encoding.ids[: self.max_tokens - 2], self.sep)
         return ids, [tuple(word) for word in words if word[-1] < len(ids) - 1]
+
+
+def query_hash(text: str) -> str:
+    """128 bits in hex, the same for texts that differ only in case, spaces or a final period."""
+    key = " ".join(text.casefold().split()).rstrip(". ")
+    return hashlib.sha256(key.encode()).hexdigest()[:32]

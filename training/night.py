@@ -48,10 +48,11 @@ class Night:
         run_id: int,
         recipe: Recipe,
     ) -> None:
-        """Take what the steps need; nothing is read yet."""
+        """Take what the steps need; no vote is read yet."""
         self._settings, self._night = settings, night
         self._registry, self._records, self._progress = registry, records, progress
         self._run_id, self._recipe = run_id, recipe
+        self._previous_as_of = records.call(runs.latest_as_of)
 
     def learn(
         self, *, is_nightly: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
@@ -79,7 +80,6 @@ class Night:
 
     def _check(self, as_of: datetime) -> ChecksReport:
         self._progress.step("checking the votes")
-        previous = self._records.call(runs.latest_as_of)
         report = run_checks(
             self._settings.url,
             self._folder / "uptrain",
@@ -87,7 +87,7 @@ class Night:
             min_voters=self._settings.needed_voters,
             denied=denied_words(),
             half_life_days=self._settings.vote_half_life_days,
-            previous_as_of=previous,
+            previous_as_of=self._previous_as_of,
         )
         self._records.call(note_reliabilities, report.reliability)
         return report
@@ -161,12 +161,22 @@ class Night:
                 recipe=self._recipe.name,
                 retraining_set_hash=chosen.hash,
                 as_of=as_of,
-                settings=self._night.model_dump(),
+                settings=self._inputs(),
                 metrics={**metrics, "loss": [[p.step, round(p.loss, 4)] for p in points]},
                 verdict=verdict.to_json(),
             )
             registry.commit(draft, card)
         return self._settle(draft.version, verdict, report, act)
+
+    def _inputs(self) -> dict[str, Any]:
+        """What the version follows from beside domain model, votes and `as_of`, for its card."""
+        previous = self._previous_as_of
+        return {
+            **self._night.model_dump(),
+            "min_voters": self._settings.needed_voters,
+            "vote_half_life_days": self._settings.vote_half_life_days,
+            "previous_as_of": previous.isoformat() if previous else None,
+        }
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
         """The champion; where it is damaged the domain model, so that the next night mends that."""

@@ -68,7 +68,7 @@ async def _move(
         raise NoChampionError
     # In a thread: hashing takes a second, and the bot goes on answering.
     await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
-    await runs.end_open_training(database, f"a {trigger} by hand came in between", now=now)
+    await runs.end_open_training(database, f"a {trigger} came in between", now=now)
     run_id = await runs.open_run(
         database,
         trigger,

@@ -21,6 +21,7 @@ from bot.runs import RunEnd, Runs
 from bot.schedule import Nightly
 from bot.serving import Serving
 from bot.verdicts import Verdicts
+from bot.watch import Watch
 from storage.database import Database
 from training import promotion
 from training.errors import RegistryError
@@ -45,8 +46,10 @@ class Models(commands.Cog):
         verdicts: Verdicts,
         background: Background,
         nightly: Nightly,
+        watch: Watch,
     ) -> None:
         """Take what the commands need."""
+        self._watch = watch
         self._bot, self._registry, self._database = bot, registry, database
         self._serving, self._runs, self._background = serving, runs, background
         self._verdicts, self._nightly = verdicts, nightly
@@ -96,6 +99,8 @@ class Models(commands.Cog):
             notes.append(
                 "Nights start from the starter; a real base model (FILLBOT_BASE_MODEL) answers better."
             )
+        if figure := await self._watch.figure():
+            notes.append(figure)
         embed = replies.model_embed(
             card, serving=predictor.version, domain=domain, precision=predictor.precision, notes=notes
         )

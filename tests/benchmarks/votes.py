@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bot.queries import query_hash
 from storage.database import Database
 from training.corpus.generator import generate
+from training.encoder import query_hash
 from training.uptrain_checks.votes import read_votes, run_checks
 
 PEOPLE, VOTES_A_PREDICTION, DAYS = 200, 5, 200

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ballots import QUERY, ask, minutes, vote
+from ballots import NOON, QUERY, ask, minutes, vote
 from filelock import FileLock
+from sqlalchemy import delete
 from versions import write as write_small
 
 from storage import runs
 from storage.database import Database
 from storage.runs import Run
+from storage.schema import votes
 from training import evaluate, gate, judging, night, pipeline
 from training.errors import (
     BaseModelError,
@@ -269,6 +271,33 @@ def test_the_same_votes_give_the_same_model(started: Home, monkeypatch: pytest.M
         night_of(started, as_of=minutes(60))
     first, second = (started.registry.card(version).files["model.onnx"] for version in ("v0002", "v0003"))
     assert first == second
+
+
+def test_a_person_who_is_forgotten_leaves_no_trace_in_the_next_version(started: Home) -> None:
+    """Ada and Ben reject the best word; Cleo votes on it and on another query, and then opts out."""
+    started.reject_the_best_word(voters=2)
+    never = night_of(started, as_of=NOON)
+
+    async def cleo_votes(database: Database) -> None:
+        first = await ask(database, "The new socks feel [MASK].", words=[("soft", 0.4), ("rough", 0.3)])
+        for prediction_id, word in ((1, "cheap"), (first, "soft")):
+            await vote(database, prediction_id, word, 1, by=9)
+
+    async def cleo_is_forgotten(database: Database) -> None:
+        async with database.write() as connection:
+            await connection.execute(delete(votes).where(votes.c.voter_id == 9))
+
+    started.with_database(cleo_votes)
+    with_cleo = night_of(started, as_of=NOON)
+    started.with_database(cleo_is_forgotten)
+    forgotten = night_of(started, as_of=NOON)
+
+    def weights(outcome: Outcome) -> str:
+        assert outcome.version is not None
+        return started.registry.card(outcome.version).files["model.safetensors"]
+
+    assert weights(with_cleo) != weights(never)
+    assert weights(forgotten) == weights(never)
 
 
 def test_a_run_that_was_ended_from_outside_does_not_promote(

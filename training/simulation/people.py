@@ -1,6 +1,5 @@
 """Simulated people, who vote by the wanted and unwanted words of what they ask."""
 
-import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from storage.feedback import (
     cast_votes,
     record_prediction,
 )
-from training.encoder import finished
+from training.encoder import finished, query_hash
 
 if TYPE_CHECKING:
     from training.evaluate import Case
@@ -97,7 +96,7 @@ def _prediction(asked: Asked, *, asker_id: int, version: str, at: datetime) -> N
         channel_id=CHANNEL_ID,
         asker_id=asker_id,
         query=query,
-        query_hash=_query_hash(query),
+        query_hash=query_hash(query),
         model_version=version,
         latency_ms=0.0,
         created_at=at,
@@ -106,9 +105,3 @@ def _prediction(asked: Asked, *, asker_id: int, version: str, at: datetime) -> N
             for rank, candidate in enumerate(asked.candidates)
         ),
     )
-
-
-def _query_hash(text: str) -> str:
-    """As the bot's: the same for texts that differ only in case, spaces or a final period."""
-    key = " ".join(text.casefold().split()).rstrip(". ")
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
