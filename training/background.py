@@ -6,6 +6,8 @@ from typing import Self
 from training.corpus.generator import generate
 from training.corpus.lexicon import unwanted_words, wanted_words
 
+EVERYDAY, EVERYDAY_COPIES = "retention", 3  # plain English is forgotten first: it is there more often
+
 
 @dataclass(frozen=True, slots=True)
 class Background:
@@ -26,11 +28,14 @@ class Background:
     @classmethod
     def generate(cls, *, seed: int, sentences: int, replayed: int) -> Self:
         """Write them from train patterns; test patterns stay unseen by every model."""
-        generated = generate(sentences, seed=seed, split="train")
+        texts: list[str] = []
         praise: list[str] = []
         blame: list[tuple[str, str]] = []
         others: list[str] = []
-        for sentence in generated:
+        for number, sentence in enumerate(generate(sentences, seed=seed, split="train")):
+            copies = EVERYDAY_COPIES if sentence.reason.startswith(EVERYDAY) else 1
+            if number < replayed:
+                texts += [sentence.text] * copies
             if sentence.focus is None:
                 continue
             word = sentence.text[slice(*sentence.focus)].lower()
@@ -39,6 +44,5 @@ class Background:
             elif word in unwanted_words():
                 blame.append((sentence.query, word))
             else:
-                others.append(sentence.query)
-        texts = tuple(sentence.text for sentence in generated[:replayed])
-        return cls(texts, tuple(praise), tuple(blame), tuple(others))
+                others += [sentence.query] * copies
+        return cls(tuple(texts), tuple(praise), tuple(blame), tuple(others))

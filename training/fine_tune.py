@@ -3,7 +3,8 @@
 Each step mixes up to five batches: voted queries, drawn to what the votes ask for; praise nobody voted on,
 to which judged words are carried over; blame (complaints, "never [MASK]"), where they are moved the other
 way, so that the model does not become blindly positive; every other query, held to the domain model; and
-replayed text, held likewise and learnt a little, which pays for what the rest costs in fluency.
+replayed text, held likewise and, where judgements are carried over, learnt a little: that pays for what
+carrying costs in fluency.
 """
 
 import math
@@ -71,12 +72,12 @@ def fine_tune(
     if not judged:
         return []
     model.to(device)
+    tilts = course.tilts(examples) if recipe.has_reach else {}
     parts = [course.voted(judged, recipe)]
     if recipe.has_replay:
-        parts.append(course.replayed(background.texts))
+        parts.append(course.replayed(background.texts, lm_weight=settings.replay_lm_weight if tilts else 0.0))
     if recipe.has_anchors:
         parts.append(course.held(background.others))
-    tilts = course.tilts(examples) if recipe.has_reach else {}
     if tilts:
         parts += [course.praised(background.praise, tilts), course.blamed(background.blame, tilts)]
     elif recipe.has_anchors:
@@ -150,8 +151,8 @@ class _Course:
 
             yield self._batch([example.query for example in group]), loss
 
-    def replayed(self, texts: Sequence[str]) -> Part:
-        """Corpus texts with hidden words: held, and learnt a little."""
+    def replayed(self, texts: Sequence[str], *, lm_weight: float) -> Part:
+        """Corpus texts with hidden words: held, and learnt with some weight."""
         settings = self._settings
         batches = CorpusBatches(
             texts,
@@ -167,7 +168,7 @@ class _Course:
                 assert targets is not None
                 learnt = masked_lm(logits, targets.to(logits.device))
                 kept = kl_to_reference(logits, before)
-                return settings.replay_weight * kept + settings.replay_lm_weight * learnt
+                return settings.replay_weight * kept + lm_weight * learnt
 
             yield batch, loss
 

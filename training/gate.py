@@ -16,7 +16,7 @@ from training.drift import Drift
 
 KEPT = {  # suite → what it is about, and what its wanted_share may lose
     "control": ("complaints and negations", 0.02),
-    "retention": ("general English", 0.02),
+    "retention": ("general English", 0.03),
     # Votes of people who teach the opposite are "learnt" as well as any others: this is what gives them away.
     "praise": ("praise of the products", 0.02),
 }

@@ -17,7 +17,7 @@ from training.retraining_set import Example
 MIN_QUERIES = 2  # that a word is judged on, before it counts on others
 MIN_AGREEMENT = 0.7  # of the weight of a word's judgements that must lie on one side
 MIN_LISTED = 10  # judged words of the lists, before the lists are believed at all
-LISTED_PART = 0.7  # of the full tilt, for words that the lists alone speak of
+LISTED_PART = 0.75  # of the full tilt, for words that the lists alone speak of
 FULL = math.log(4)  # a word with so much evidence (in log-odds) is tilted fully
 
 

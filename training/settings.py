@@ -112,12 +112,12 @@ class NightSettings(_Frozen):
         default=90, ge=1, description="The same where judgements are carried to other sentences."
     )
     max_steps: int = Field(default=1500, ge=1)
-    batch_examples: int = Field(default=32, ge=1, le=4096, description="Voted queries a step.")
+    batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries a step.")
     replay_examples: int = Field(
         default=24, ge=1, le=4096, description="Corpus sentences a step, held by KL."
     )
     anchor_examples: int = Field(
-        default=24, ge=1, le=4096, description="Sentences a step of praise, of blame and of all others."
+        default=20, ge=1, le=4096, description="Sentences a step of praise, of blame and of all others."
     )
     sentences: int = Field(
         default=16_000,
@@ -130,15 +130,15 @@ class NightSettings(_Frozen):
     replay_lm_weight: float = Field(
         default=0.6, ge=0, description="Of the masked-LM loss on replay: it pays for lost fluency."
     )
-    anchor_weight: float = Field(default=2.0, ge=0, description="Of the KL on queries that are held.")
-    reach_weight: float = Field(default=1.0, ge=0, description="Of judgements carried to other praise.")
+    anchor_weight: float = Field(default=5.0, ge=0, description="Of the KL on queries that are held.")
+    reach_weight: float = Field(default=1.5, ge=0, description="Of judgements carried to other praise.")
     reach_raise: float = Field(default=0.35, ge=0, description="Nats by which a wanted word rises there.")
     reach_sink: float = Field(default=4.2, ge=0, description="Nats by which an unwanted word sinks there.")
     blame_part: float = Field(
-        default=0.1, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
+        default=0.2, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
     )
     blame_lm_weight: float = Field(
-        default=0.1, ge=0, description="Of the masked-LM loss on the words of blame."
+        default=0.2, ge=0, description="Of the masked-LM loss on the words of blame."
     )
     mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the replayed tokens (BERT).")
     max_tokens: int = Field(default=64, ge=8, le=512, description="A replayed sentence is cut here.")
