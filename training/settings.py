@@ -128,17 +128,17 @@ class NightSettings(_Frozen):
     votes_weight: float = Field(default=0.5, ge=0, description="Of the loss on voted queries.")
     replay_weight: float = Field(default=3.0, ge=0, description="Of the KL to the domain model on replay.")
     replay_lm_weight: float = Field(
-        default=0.6, ge=0, description="Of the masked-LM loss on replay: it pays for lost fluency."
+        default=0.65, ge=0, description="Of the masked-LM loss on replay: it pays for lost fluency."
     )
     anchor_weight: float = Field(default=5.0, ge=0, description="Of the KL on queries that are held.")
-    reach_weight: float = Field(default=1.5, ge=0, description="Of judgements carried to other praise.")
-    reach_raise: float = Field(default=0.35, ge=0, description="Nats by which a wanted word rises there.")
+    reach_weight: float = Field(default=1.75, ge=0, description="Of judgements carried to other praise.")
+    reach_raise: float = Field(default=0.5, ge=0, description="Nats by which a wanted word rises there.")
     reach_sink: float = Field(default=4.2, ge=0, description="Nats by which an unwanted word sinks there.")
     blame_part: float = Field(
-        default=0.2, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
+        default=0.3, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
     )
     blame_lm_weight: float = Field(
-        default=0.2, ge=0, description="Of the masked-LM loss on the words of blame."
+        default=0.25, ge=0, description="Of the masked-LM loss on the words of blame."
     )
     mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the replayed tokens (BERT).")
     max_tokens: int = Field(default=64, ge=8, le=512, description="A replayed sentence is cut here.")
