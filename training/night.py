@@ -28,11 +28,6 @@ from training.uptrain_checks.report import ChecksReport
 from training.uptrain_checks.votes import run_checks
 from training.versions import card_of, denied_words, write_files
 
-LEARNING = ("nightly", "retrain", "cli")  # triggers of runs on votes
-# Shares of the way from the domain model to the fine-tuned weights (WiSE-FT, Wortsman et al.
-# 2109.01903), tried in turn: harm falls faster than what was learnt, so a smaller step may pass.
-STEP_SHARES = (1.0, 0.75, 0.5)
-
 
 class Night:
     """The steps of a run on votes, over what they all need."""
@@ -140,9 +135,9 @@ class Night:
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
         points = self._fine_tune(challenger, chosen, before, device)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
-        self._progress.step("judging the new model", len(STEP_SHARES))
+        self._progress.step("judging the new model", len(self._recipe.step_shares))
         with registry.draft() as draft:
-            for share in STEP_SHARES:
+            for share in self._recipe.step_shares:
                 challenger.load_state_dict(model.between(start, end, share))
                 after = write_files(challenger, draft)
                 verdict, metrics = judge.verdict(after)

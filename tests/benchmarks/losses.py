@@ -72,7 +72,7 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp_min(1e-9)
 
 
-PLAIN = {"has_anchors": False, "has_reach": False, "frozen_share": 0.0}
+PLAIN = {"has_anchors": False, "has_reach": False, "frozen_share": 0.0, "step_shares": (1.0,)}
 RECIPES = {
     recipe.name: recipe
     for recipe in (
