@@ -16,9 +16,9 @@ class Recipe:
         has_anchors: complaints, negations and plain English are held to the domain model.
         has_reach: judgements are carried over to sentences nobody voted on.
         frozen_share: of the layers, from below, that stay as they are, and the embeddings with them.
-        step_shares: shares of the way from the domain model to the fine-tuned weights, tried in turn while the
-            gate objects to harm alone (WiSE-FT, Wortsman et al. 2109.01903): harm falls faster than what
-            was learnt.
+        step_shares: of the way from the domain model to the fine-tuned weights, tried in turn while the gate
+            objects to harm alone (WiSE-FT, Wortsman et al. 2109.01903): harm falls faster than what was
+            learnt.
     """
 
     name: str
