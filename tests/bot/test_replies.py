@@ -116,7 +116,7 @@ def test_a_verdict_says_how_the_run_ended(status: str, title: str) -> None:
 def test_a_verdict_lists_the_gates_tests() -> None:
     reasons = [{"passed": True, "text": "better by 3 %"}, {"passed": False, "text": "slower [5 ms]"}]
     embed = replies.verdict_embed(run(verdict={"reasons": reasons}), "x")
-    assert values(embed)["What was looked at"] == "✓ better by 3 %\n✗ slower \\[5 ms\\]"
+    assert values(embed)["What was looked at"] == "✗ slower \\[5 ms\\]\n✓ better by 3 %"
 
 
 def test_a_failed_runs_plain_reason_is_no_list_of_tests() -> None:
