@@ -27,6 +27,8 @@ from training.retraining_set import Example
 from training.settings import NightSettings
 from training.trainer import Point, train
 
+MAX_SCALE = math.sqrt(2)  # of the learning rate, where judgements are carried over
+
 # (masks, vocabulary) logits of the model and of the model before → a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
 Part = Iterator[tuple[Batch, Loss]]
@@ -87,6 +89,8 @@ def fine_tune(
     steps = min(max(per_epoch * settings.epochs, least), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
     scale = math.sqrt(768 / model.shape.hidden_size)  # narrower models need, and bear, larger steps
+    if tilts:
+        scale = min(scale, MAX_SCALE)  # of many steps smaller ones do, and harm less
     rates = settings.model_copy(update={"learning_rate": settings.learning_rate * scale})
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):

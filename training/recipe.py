@@ -27,7 +27,7 @@ class Recipe:
     has_anchors: bool = True
     has_reach: bool = True
     frozen_share: float = 1 / 3
-    step_shares: tuple[float, ...] = (1.0, 0.75, 0.5)
+    step_shares: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
 
 
 OURS = Recipe("ours", toward_the_votes)
