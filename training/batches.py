@@ -67,8 +67,14 @@ def of_queries(queries: Sequence[Encoded], pad: int) -> Batch:
 
 
 def shuffled(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:
-    """Batches of at most `size` items for ever, reshuffled each pass."""
+    """Batches of at most `size` items for ever, reshuffled each pass.
+
+    Raises:
+        ValueError: there are no items.
+    """
     order = list(items)
+    if not order:
+        raise ValueError("there is nothing to draw batches from")
     shuffle = random.Random(seed).shuffle  # noqa: S311
     while True:
         shuffle(order)

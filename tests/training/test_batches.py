@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import tiny_tokenizer
 
-from training.batches import Batch, CorpusBatches, of_queries, padded
+from training.batches import Batch, CorpusBatches, of_queries, padded, shuffled
 from training.encoder import Encoder
 
 TEXTS = [
@@ -170,3 +170,8 @@ def test_the_same_seed_gives_the_same_batches(encoder: Encoder) -> None:
 def test_long_texts_are_cut(encoder: Encoder) -> None:
     batches = corpus(encoder, ["shoes " * 100], max_tokens=12)
     assert [len(row) for row in batches.rows] == [12]
+
+
+def test_batches_of_nothing_are_refused_and_do_not_hang() -> None:
+    with pytest.raises(ValueError, match="nothing to draw"):
+        next(shuffled([], 4, seed=0))

@@ -1,6 +1,7 @@
 """Votes are learnt by a real tiny model, and little else moves."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from training.encoder import Encoder
 from training.fine_tune import fine_tune
 from training.model import MaskedLm
 from training.progress import Silent
+from training.recipe import OURS
 from training.retraining_set import Example
 from training.settings import NightSettings
 from training.trainer import Point
@@ -80,6 +82,22 @@ def test_what_is_anchored_moves_less_than_what_was_voted_on(masked_lm: MaskedLm)
         return float((old.exp() * (old - new)).sum())
 
     assert moved(QUERY) > 3 * max(moved(query) for query in HELD)
+
+
+def test_words_judged_on_several_queries_are_carried_to_praise_nobody_voted_on(masked_lm: MaskedLm) -> None:
+    """The voted queries themselves teach nothing here, so that what is carried shows alone."""
+    ids = masked_lm.tokenizer.get_vocab()
+    votes = [example(["soft"], ["ugly"], query=f"{start} are very [MASK].") for start in ("Shoes", "Boots")]
+
+    def odds_after(query: str, **changed: Any) -> float:
+        model = copy.deepcopy(masked_lm)
+        recipe = replace(OURS, votes_loss=lambda logits, *_: 0.0 * logits.sum(), **changed)
+        tuned(model, votes, recipe=recipe, settings=SETTINGS.model_copy(update={"reach_steps": 40}))
+        logits = logits_at(model, query)[0]
+        return float(logits[ids["soft"]] - logits[ids["ugly"]])
+
+    for query in BACKGROUND.praise:
+        assert odds_after(query) > odds_after(query, has_reach=False) + 1.0
 
 
 def test_only_the_mask_that_was_voted_on_is_taught(masked_lm: MaskedLm) -> None:
