@@ -22,6 +22,7 @@ from bot.connection import connected, point_discord_at
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
 from bot.pending import Pending
 from bot.predictor import Predictor
+from bot.recorder import Recorder
 from bot.reports import Reports
 from bot.runs import Runs
 from bot.sandbox.errors import PortInUseError
@@ -126,11 +127,14 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         nightly = Nightly(lambda: run_night(runs, reports, watch), at=settings.nightly_at, zone=settings.zone)
         background, pending = Background(), Pending()
+        recorder = Recorder(database)
+        stack.push_async_callback(recorder.close)
         bot.add_cogs(
             Fill(
                 bot,
                 predictor,
                 database,
+                recorder,
                 background,
                 pending,
                 max_chars=settings.max_query_chars,
@@ -138,7 +142,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 min_voters=settings.needed_voters,
                 half_life_days=settings.vote_half_life_days,
             ),
-            Votes(bot, database, pending),
+            Votes(bot, database, recorder, pending),
             Models(
                 bot,
                 registry=registry,

@@ -23,7 +23,13 @@ class Batcher(Generic[T, R]):
         max_batch: int = 64,
         max_waiting: int = 1024,
     ) -> None:
-        """Start serving; call it inside a running event loop."""
+        """Start serving; call it inside a running event loop.
+
+        Args:
+            serve: items → results in their order.
+            max_batch: items at once.
+            max_waiting: more than so many are refused; 0: none is.
+        """
         self._serve, self._max_batch = serve, max_batch
         self._waiting: asyncio.Queue[tuple[T, asyncio.Future[R]]] = asyncio.Queue(max_waiting)
         self._worker = asyncio.create_task(self._work(), name="batcher")

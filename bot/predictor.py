@@ -43,9 +43,13 @@ class Predictor:
         return self._model.version
 
     @property
-    def precision(self) -> str:
-        """The number format of its weights."""
-        return self._model.precision
+    def numbers(self) -> str:
+        """The format that it computes in, and why that one."""
+        precision, agreed = self._model.precision, self._model.agreement
+        if agreed is None:
+            return precision
+        alike = f"the best word as in fp32 for {agreed['top1']:.0%} of {agreed['masks']} sentences"
+        return f"int8: {alike}" if precision == "int8" else f"fp32: int8 would have {alike}"
 
     async def predict(self, text: str) -> Prediction:
         """The best words for every mask of a query's text.

@@ -60,7 +60,7 @@ def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: i
 
 
 def model_embed(
-    card: Card, *, serving: str, domain: str | None, precision: str, notes: list[str]
+    card: Card, *, serving: str, domain: str | None, numbers: str, notes: list[str]
 ) -> discord.Embed:
     """What serves and where it comes from."""
     embed = discord.Embed(title=f"Model {serving}", colour=COLOUR)
@@ -72,7 +72,7 @@ def model_embed(
     }[card.kind]
     embed.description = escape(origin)[0].upper() + escape(origin)[1:]
     embed.add_field(name="Made", value=_when(card.created_at))
-    embed.add_field(name="Numbers", value=precision)
+    embed.add_field(name="Numbers", value=numbers)
     embed.add_field(name="Nights start from", value=domain or "nothing yet")
     if reasons := card.verdict.get("reasons"):
         embed.add_field(name="Verdict", value=verdict_lines(reasons), inline=False)

@@ -1,15 +1,14 @@
 """Predictions and the votes on them.
 
-A reaction on a reply votes on the top word of each of its masks. Every function is one transaction, and doing
-it twice is the same as doing it once.
+Every function is one transaction, and doing it twice is the same as doing it once. Thumbs are in `thumbs`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, exists, func, insert, select, update
+from sqlalchemy import Select, bindparam, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,102 +60,50 @@ class StoredVote:
 
 async def record_prediction(database: Database, new: NewPrediction) -> int:
     """Store a prediction with its candidates, before its reply is sent. Returns its id."""
-    async with database.write() as connection:
-        row = await connection.execute(
-            insert(predictions).returning(predictions.c.id),
-            {
-                "guild_id": new.guild_id,
-                "channel_id": new.channel_id,
-                "asker_id": new.asker_id,
-                "query": new.query,
-                "query_hash": new.query_hash,
-                "model_version": new.model_version,
-                "latency_ms": new.latency_ms,
-                "created_at": new.created_at,
-            },
-        )
-        prediction_id: int = row.scalar_one()
-        rows = [
-            {
-                "prediction_id": prediction_id,
-                "mask_index": c.mask_index,
-                "rank": c.rank,
-                "word": c.word,
-                "score": c.score,
-                "adjusted": c.adjusted,
-            }
-            for c in new.candidates
-        ]
-        if rows:
-            await connection.execute(insert(candidates), rows)
+    (prediction_id,) = await record_predictions(database, [new])
     return prediction_id
 
 
-async def attach_message(database: Database, prediction_id: int, message_id: int) -> None:
-    """Note under which message the prediction was replied."""
+async def record_predictions(database: Database, new: Sequence[NewPrediction]) -> list[int]:
+    """Store predictions with their candidates, in one transaction. Returns their ids, in order."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            insert(predictions).returning(predictions.c.id, sort_by_parameter_order=True),
+            [_without_candidates(one) for one in new],
+        )
+        ids = list(result.scalars())
+        rows = [
+            {"prediction_id": prediction_id, **asdict(candidate)}
+            for prediction_id, one in zip(ids, new, strict=True)
+            for candidate in one.candidates
+        ]
+        if rows:
+            await connection.execute(insert(candidates), rows)
+    return ids
+
+
+async def attach_messages(database: Database, messages: Mapping[int, int]) -> None:
+    """Note under which message each prediction was replied: prediction → message."""
     async with database.write() as connection:
         await connection.execute(
-            update(predictions).where(predictions.c.id == prediction_id).values(message_id=message_id)
+            update(predictions)
+            .where(predictions.c.id == bindparam("prediction"))
+            .values(message_id=bindparam("message")),
+            [{"prediction": prediction, "message": message} for prediction, message in messages.items()],
         )
 
 
 async def prediction_of_message(database: Database, message_id: int) -> int | None:
     """The id of the prediction that this reply shows; None for any other message."""
     async with database.read() as connection:
-        return await _prediction_id(connection, message_id)
-
-
-async def cast_reaction_vote(
-    database: Database, message_id: int, *, voter_id: int, value: Value, cast_at: datetime
-) -> int:
-    """Cast or change a person's thumb on a reply. Returns how many words it rates: 0 for no reply of ours."""
-    async with database.write() as connection:
-        prediction_id = await _prediction_id(connection, message_id)
-        if prediction_id is None:
-            return 0
-        top = await connection.execute(
-            select(candidates.c.mask_index, candidates.c.word).where(
-                candidates.c.prediction_id == prediction_id, candidates.c.rank == 0
-            )
-        )
-        stored = [
-            StoredVote(prediction_id, mask_index, word, voter_id, "reaction", value, cast_at)
-            for mask_index, word in top
-        ]
-        await _upsert(connection, stored)
-    return len(stored)
+        found: int | None = (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
+        return found
 
 
 async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
     """Cast or change votes; the latest on (prediction, mask, word, voter, via) replaces the one before."""
     async with database.write() as connection:
-        await _upsert(connection, new)
-
-
-async def withdraw_reaction_vote(database: Database, message_id: int, *, voter_id: int, value: Value) -> int:
-    """Withdraw a thumb, if it is the one that stands. Returns how many votes went."""
-    async with database.write() as connection:
-        result = await connection.execute(
-            delete(votes).where(
-                votes.c.prediction_id.in_(_ids_of_message(message_id)),
-                votes.c.voter_id == voter_id,
-                votes.c.via == "reaction",
-                votes.c.value == value,
-            )
-        )
-    return result.rowcount
-
-
-async def clear_reaction_votes(database: Database, message_id: int, *, value: Value | None = None) -> int:
-    """Withdraw everybody's thumbs on a reply, or those of one value. Returns how many votes went."""
-    statement = delete(votes).where(
-        votes.c.prediction_id.in_(_ids_of_message(message_id)), votes.c.via == "reaction"
-    )
-    if value is not None:
-        statement = statement.where(votes.c.value == value)
-    async with database.write() as connection:
-        result = await connection.execute(statement)
-    return result.rowcount
+        await upsert_votes(connection, new)
 
 
 async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_at: datetime) -> int:
@@ -238,16 +185,18 @@ async def count_votes(database: Database, *, since: datetime | None = None) -> i
         return int((await connection.execute(statement)).scalar_one())
 
 
-async def _prediction_id(connection: AsyncConnection, message_id: int) -> int | None:
-    found: int | None = (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
-    return found
+def _without_candidates(new: NewPrediction) -> dict[str, Any]:
+    row = asdict(new)
+    del row["candidates"]
+    return row
 
 
 def _ids_of_message(message_id: int) -> Select[Any]:
     return select(predictions.c.id).where(predictions.c.message_id == message_id)
 
 
-async def _upsert(connection: AsyncConnection, new: Sequence[StoredVote]) -> None:
+async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -> None:
+    """Cast or change votes inside a transaction."""
     if not new:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -256,18 +205,4 @@ async def _upsert(connection: AsyncConnection, new: Sequence[StoredVote]) -> Non
         index_elements=list(votes.primary_key.columns),
         set_={"value": statement.excluded.value, "cast_at": statement.excluded.cast_at},
     )
-    await connection.execute(
-        statement,
-        [
-            {
-                "prediction_id": vote.prediction_id,
-                "mask_index": vote.mask_index,
-                "word": vote.word,
-                "voter_id": vote.voter_id,
-                "via": vote.via,
-                "value": vote.value,
-                "cast_at": vote.cast_at,
-            }
-            for vote in new
-        ],
-    )
+    await connection.execute(statement, [asdict(vote) for vote in new])

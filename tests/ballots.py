@@ -11,7 +11,7 @@ from storage.feedback import (
     StoredVote,
     Value,
     Via,
-    attach_message,
+    attach_messages,
     cast_votes,
     record_prediction,
 )
@@ -59,7 +59,7 @@ async def ask(
     )
     prediction_id = await record_prediction(database, new)
     if message_id is not None:
-        await attach_message(database, prediction_id, message_id)
+        await attach_messages(database, {prediction_id: message_id})
     return prediction_id
 
 

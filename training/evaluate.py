@@ -100,6 +100,13 @@ def score_cases(
     Ranks are among the tokens `among`, those that may be offered when None.
     """
     rows = model.log_probabilities([model.encoder.encode(case.text) for case in cases])
+    return score_rows(model, cases, rows, among=among)
+
+
+def score_rows(
+    model: FillModel, cases: Sequence[Case], rows: Sequence[Floats], *, among: Tokens | None = None
+) -> list[CaseScore | None]:
+    """The same, where the answers are there already: one (masks, vocabulary) array a case."""
     among = model.offered if among is None else among
     return [_score(model, case, logs[0], among) for case, logs in zip(cases, rows, strict=True)]
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from tokenizers import Tokenizer
 from training.encoder import MASK, Encoded, Encoder, completed, finished
 from training.errors import CorruptVersionError
 
+GRAPH, OUTPUT = "model.onnx", "log_probabilities"
 MAX_BATCH_TOKENS = 4096  # padded tokens a forward: bounds the memory of a batch
 MAX_BATCH_MASKS = 128  # rows of vocabulary-wide logits a forward: 128 × 30,522 × 4 bytes = 15 MB
 
@@ -32,12 +34,15 @@ class Candidate:
 class FillModel:
     """A model version ready to answer. Not thread-safe for speed: one thread should own it."""
 
-    def __init__(self, folder: Path, *, version: str | None = None, threads: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, version: str | None = None, graph: str = GRAPH, threads: int = 0
+    ) -> None:
         """Load `model.onnx`, `tokenizer.json` and `vocabulary.json` from a folder.
 
         Args:
             folder: a version's folder, finished or not.
             version: its name; the folder's name when None.
+            graph: another file to take in `model.onnx`'s place.
             threads: threads of one forward; 0: one per core.
 
         Raises:
@@ -47,19 +52,25 @@ class FillModel:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # Workers that spin while nothing is asked would take a core from the bot for ever.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Workers spin between the nodes of a forward, which are too short to sleep between, and never after
+        # it: while nothing is asked they would take a core from the bot for ever.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             vocabulary = json.loads((folder / "vocabulary.json").read_text())
             self.precision = str(vocabulary["precision"])
+            self.agreement: dict[str, Any] | None = vocabulary.get("agreement")  # of int8 with fp32
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self.encoder = Encoder(tokenizer, max_tokens=int(vocabulary["max_tokens"]))
             self.offered = _offered(vocabulary["offered"], self.encoder)  # (offered,) token ids, ascending
             self._session = ort.InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+                str(folder / graph), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise CorruptVersionError(self.version, f"it cannot be loaded ({error})") from error
+        if [value.name for value in self._session.get_outputs()] != [OUTPUT]:
+            raise CorruptVersionError(
+                self.version, "its model.onnx was written by another release of fillbot"
+            )
         self._is_offered = np.zeros(max(self.encoder.words) + 1, dtype=bool)
         self._is_offered[self.offered] = True
 
@@ -79,23 +90,25 @@ class FillModel:
         """Natural-log probabilities at the masks: one (masks, vocabulary) array a query."""
         rows: list[Floats] = [np.empty((0, 0), dtype=np.float32)] * len(encoded)
         for batch in self._batches(encoded):
-            width = max(len(encoded[i].ids) for i in batch)
-            ids = np.full((len(batch), width), self.encoder.pad, dtype=np.int64)  # (batch, tokens)
-            attention = np.zeros((len(batch), width), dtype=np.int32)  # (batch, tokens)
-            at: list[int] = []
+            logs = self._forward([encoded[i] for i in batch])  # (batch, masks, vocabulary)
             for row, i in enumerate(batch):
-                ids[row, : len(encoded[i].ids)] = encoded[i].ids
-                attention[row, : len(encoded[i].ids)] = 1
-                at.extend(row * width + position for position in encoded[i].masks)
-            feed = {"input_ids": ids, "attention_mask": attention, "mask_at": np.asarray(at, dtype=np.int64)}
-            logits = self._session.run(["logits"], feed)[0]  # (masks, vocabulary)
-            logits -= logits.max(axis=-1, keepdims=True)
-            logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-            taken = 0
-            for i in batch:
-                rows[i] = logits[taken : taken + len(encoded[i].masks)]
-                taken += len(encoded[i].masks)
+                rows[i] = logs[row, : len(encoded[i].masks)]
         return rows
+
+    def _forward(self, queries: Sequence[Encoded]) -> Floats:
+        """(batch, masks, vocabulary), as many masks as the query with the most of them has."""
+        width, masks = max(len(q.ids) for q in queries), max(len(q.masks) for q in queries)
+        ids = np.full((len(queries), width), self.encoder.pad, dtype=np.int64)
+        attention = np.zeros((len(queries), width), dtype=np.int32)
+        at = np.zeros((len(queries), masks), dtype=np.int64)
+        for row, query in enumerate(queries):
+            ids[row, : len(query.ids)] = query.ids
+            attention[row, : len(query.ids)] = 1
+            at[row, : len(query.masks)] = query.masks
+        at += np.arange(len(queries))[:, None] * width
+        feed = {"input_ids": ids, "attention_mask": attention, "mask_at": at}
+        logs: Floats = self._session.run([OUTPUT], feed)[0]
+        return logs.reshape(len(queries), masks, -1)
 
     def fill(self, queries: Sequence[str], *, top: int) -> list[list[list[Candidate]]]:
         """The `top` best words for every mask of every query, best first; masks are filled independently.
@@ -130,18 +143,18 @@ class FillModel:
         return [int(token) for token in self.offered[order]]
 
     def _batches(self, encoded: Sequence[Encoded]) -> list[list[int]]:
-        """Indices in batches of similar length, each within the token and the mask budget."""
+        """Indices in batches of similar size, each within the token and the mask budget."""
         batches: list[list[int]] = []
         width = masks = 0
-        for i in sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids)):
+        order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i].masks), len(encoded[i].ids)))
+        for i in order:
             if not encoded[i].masks:
                 continue
-            width = max(width, len(encoded[i].ids))
-            masks += len(encoded[i].masks)
-            full = batches and ((len(batches[-1]) + 1) * width > MAX_BATCH_TOKENS or masks > MAX_BATCH_MASKS)
-            if not batches or full:
+            width, masks = max(width, len(encoded[i].ids)), len(encoded[i].masks)
+            rows = len(batches[-1]) + 1 if batches else 1
+            if not batches or rows * width > MAX_BATCH_TOKENS or rows * masks > MAX_BATCH_MASKS:
                 batches.append([])
-                width, masks = len(encoded[i].ids), len(encoded[i].masks)
+                width = len(encoded[i].ids)
             batches[-1].append(i)
         return batches
 

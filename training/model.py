@@ -102,11 +102,7 @@ class MaskedLm(nn.Module):
     def weights(self) -> dict[str, Tensor]:
         """The parameters under one set of names, whatever the kind; layer i's begin with `{i}.`."""
         state = self.model.state_dict()
-        prefix, names = (
-            ("distilbert.transformer.layer", _DISTILBERT)
-            if self.kind == "distilbert"
-            else ("bert.encoder.layer", _BERT)
-        )
+        prefix, names = _LAYERS[self.kind]
         weights = {
             name: state[theirs].detach().float()
             for name, theirs in _HEADS[self.kind].items()
@@ -123,6 +119,19 @@ class MaskedLm(nn.Module):
                 weights["positions"] + state["bert.embeddings.token_type_embeddings.weight"][0].float()
             )
         return weights
+
+    def linears(self) -> dict[str, nn.Linear]:
+        """The linear layers, under the names of `weights`."""
+        prefix, names = _LAYERS[self.kind]
+        paths = {
+            f"{layer}.{name}": f"{prefix}.{layer}.{theirs}"
+            for layer in range(self.shape.layers)
+            for name, theirs in names.items()
+        }
+        heads = {name: theirs for name, theirs in _HEADS[self.kind].items() if name.endswith(".weight")}
+        paths |= {name.removesuffix(".weight"): path.removesuffix(".weight") for name, path in heads.items()}
+        modules = {name: self.model.get_submodule(path) for name, path in paths.items()}
+        return {name: module for name, module in modules.items() if isinstance(module, nn.Linear)}
 
     def add_words(self, words: Sequence[str]) -> None:
         """Make whole tokens of words that are several pieces so far.
@@ -192,6 +201,10 @@ _BERT = {
     "up": "intermediate.dense",
     "down": "output.dense",
     "output_norm": "output.LayerNorm",
+}
+_LAYERS = {
+    "distilbert": ("distilbert.transformer.layer", _DISTILBERT),
+    "bert": ("bert.encoder.layer", _BERT),
 }
 _HEADS = {
     "distilbert": {

@@ -139,7 +139,7 @@ class Night:
         with registry.draft() as draft:
             for share in self._recipe.step_shares:
                 challenger.load_state_dict(model.between(start, end, share))
-                after = write_files(challenger, draft)
+                after = write_files(challenger, draft, precision=self._settings.precision)
                 verdict, metrics = judge.verdict(after)
                 self._progress.advance()
                 if not verdict.is_only_harm:
@@ -154,6 +154,7 @@ class Night:
                 champion=champion,
                 run_id=self._run_id,
                 recipe=self._recipe.name,
+                precision=after.precision,
                 retraining_set_hash=chosen.hash,
                 as_of=as_of,
                 settings=self._inputs(),

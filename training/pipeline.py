@@ -247,7 +247,14 @@ def _install(settings: Settings, registry: Registry, progress: Progress, starter
     if folder is not None:
         progress.step(f"loading {settings.base_model}")
         base = model.load(folder, base=settings.base_model)
-        return write_version(registry, base, kind="base", base=settings.base_model, settings={})
+        return write_version(
+            registry,
+            base,
+            kind="base",
+            base=settings.base_model,
+            settings={},
+            precision=settings.precision,
+        )
     trained, points = train_starter(starter, device=model.pick_device(settings.device), progress=progress)
     return write_version(
         registry,
@@ -255,6 +262,7 @@ def _install(settings: Settings, registry: Registry, progress: Progress, starter
         kind="starter",
         base="starter",
         recipe="from scratch on generated sentences",
+        precision=settings.precision,
         settings=starter.model_dump(),
         metrics={"loss": [[point.step, round(point.loss, 4)] for point in points]},
     )

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+Precision = Literal["auto", "fp32"]
 DEFAULT_BASE_MODEL = "distilbert-base-uncased"
 
 
@@ -45,6 +46,10 @@ class Settings(BaseSettings):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where runs train: auto (GPU when there is one), cpu, cuda."
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="Numbers that versions serve with: auto (int8 where it answers as fp32 does), fp32.",
     )
     min_judgements: int | None = Field(
         default=None,

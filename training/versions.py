@@ -10,13 +10,17 @@ from typing import Any
 import torch
 
 from training import vocabulary
+from training.agreement import Agreement, agreement
 from training.export import export
-from training.fill_model import FillModel
+from training.fill_model import GRAPH, FillModel
 from training.model import MaskedLm, load
 from training.publishing.model_card import is_hub_name
+from training.quantize import Int8, calibrate
 from training.registry import Card, Draft, Kind, Registry
+from training.settings import Precision
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "numpy")
+INT8_GRAPH = "int8.onnx"  # until it is known whether it may serve
 DENIED_WORDS = Path(__file__).with_name("denied.txt")
 
 
@@ -26,24 +30,44 @@ def denied_words() -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def write_files(model: MaskedLm, draft: Draft) -> FillModel:
-    """Fill a draft's folder with everything but the card, and load it as it would serve."""
+def write_files(model: MaskedLm, draft: Draft, *, precision: Precision = "auto") -> FillModel:
+    """Fill a draft's folder with everything but the card, and load it as it would serve.
+
+    `auto` is int8 where that answers as fp32 does, and fp32 elsewhere; `vocabulary.json` says which, and how
+    alike they are.
+    """
     model.eval()
     model.save(draft.folder)
-    export(model, draft.folder / "model.onnx")
+    export(model, draft.folder / GRAPH)
     ids = vocabulary.offered(model.tokenizer.get_vocab(with_added_tokens=True), denied=denied_words())
-    vocabulary.write(draft.folder, ids, max_tokens=model.shape.max_tokens, precision="fp32")
-    return FillModel(draft.folder, version=draft.version)
+
+    def load(precision: str, graph: str = GRAPH, agreed: Agreement | None = None) -> FillModel:
+        agreed_json = agreed.to_json() if agreed else None
+        vocabulary.write(
+            draft.folder, ids, max_tokens=model.shape.max_tokens, precision=precision, agreement=agreed_json
+        )
+        return FillModel(draft.folder, version=draft.version, graph=graph)
+
+    exact = load("fp32")
+    if precision == "fp32":
+        return exact
+    export(model, draft.folder / INT8_GRAPH, products=Int8(calibrate(model)))
+    agreed = agreement(exact, load("int8", INT8_GRAPH))
+    if not agreed.is_enough:
+        (draft.folder / INT8_GRAPH).unlink()
+        return load("fp32", agreed=agreed)
+    (draft.folder / INT8_GRAPH).replace(draft.folder / GRAPH)
+    return load("int8", agreed=agreed)
 
 
 def exported(folder: Path) -> FillModel:
-    """A model as the hub gives it, as it would serve; nothing is kept on the disk.
+    """A model as the hub gives it, in fp32; nothing is kept on the disk.
 
     Raises:
         BaseModelError: the folder holds no model that can be loaded.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        return write_files(load(folder), Draft(folder.resolve().name, Path(temporary)))
+        return write_files(load(folder), Draft(folder.resolve().name, Path(temporary)), precision="fp32")
 
 
 def card_of(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any) -> Card:
@@ -63,10 +87,18 @@ def card_of(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **
 
 
 def write_version(
-    registry: Registry, model: MaskedLm, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any
+    registry: Registry,
+    model: MaskedLm,
+    *,
+    kind: Kind,
+    base: str,
+    settings: dict[str, Any],
+    precision: Precision = "auto",
+    **columns: Any,
 ) -> str:
-    """Write a version that no gate judges (base, starter, domain model). Returns its name."""
+    """Write a version that no gate judges (base, starter). Returns its name."""
     with registry.draft() as draft:
-        write_files(model, draft)
-        registry.commit(draft, card_of(draft, kind=kind, base=base, settings=settings, **columns))
+        serves_in = write_files(model, draft, precision=precision).precision
+        card = card_of(draft, kind=kind, base=base, settings=settings, precision=serves_in, **columns)
+        registry.commit(draft, card)
     return draft.version

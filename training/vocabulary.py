@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -32,9 +33,29 @@ def offered(vocabulary: Mapping[str, int], *, denied: Iterable[str] = ()) -> lis
     )
 
 
-def write(folder: Path, offered_ids: list[int], *, max_tokens: int, precision: str) -> None:
-    """Record the words of a version in `vocabulary.json`."""
-    content = {"max_tokens": max_tokens, "precision": precision, "offered": offered_ids}
+def write(
+    folder: Path,
+    offered_ids: list[int],
+    *,
+    max_tokens: int,
+    precision: str,
+    agreement: Mapping[str, Any] | None = None,
+) -> None:
+    """Record the words of a version in `vocabulary.json`, and the numbers it serves with.
+
+    Args:
+        folder: the version's.
+        offered_ids: token ids that may be offered.
+        max_tokens: that the model reads.
+        precision: fp32 or int8.
+        agreement: of int8 with fp32, where that was measured.
+    """
+    content = {
+        "max_tokens": max_tokens,
+        "precision": precision,
+        "agreement": agreement,
+        "offered": offered_ids,
+    }
     (folder / "vocabulary.json").write_text(json.dumps(content) + "\n")
 
 

@@ -14,10 +14,11 @@ from bot.overlay import ShownPrediction, overlay
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.queries import Query, parse_query
+from bot.recorder import Recorder
 from bot.replies import prediction_embed
 from storage.consensus import QueryVote, votes_on_query
 from storage.database import Database
-from storage.feedback import NewPrediction, StoredCandidate, attach_message, record_prediction
+from storage.feedback import NewPrediction, StoredCandidate
 
 log = structlog.stdlib.get_logger(__name__)
 THUMBS = ("👍", "👎")
@@ -32,6 +33,7 @@ class Fill(commands.Cog):
         bot: FillBot,
         predictor: Predictor,
         database: Database,
+        recorder: Recorder,
         background: Background,
         pending: Pending,
         *,
@@ -41,7 +43,8 @@ class Fill(commands.Cog):
         half_life_days: float,
     ) -> None:
         """Take what answering needs."""
-        self._bot, self._predictor, self._database = bot, predictor, database
+        self._bot, self._predictor = bot, predictor
+        self._database, self._recorder = database, recorder
         self._background, self._pending = background, pending
         self._max_chars, self._max_masks = max_chars, max_masks
         self._min_voters, self._half_life_days = min_voters, half_life_days
@@ -67,11 +70,11 @@ class Fill(commands.Cog):
             now=datetime.now(UTC),
         )
         row = _row(context, query, shown, latency_ms=prediction.latency_ms)
-        prediction_id = await record_prediction(self._database, row)
+        prediction_id = await self._recorder.record(row)
         embed = prediction_embed(query.text, shown, prediction_id=prediction_id)
         with self._pending.sending(context.channel.id):
             reply = await answer(context, embed=embed)
-            await attach_message(self._database, prediction_id, reply.id)
+            await self._recorder.attach(prediction_id, reply.id)
         log.info(
             "fill.answered",
             prediction_id=prediction_id,

@@ -102,7 +102,7 @@ class Models(commands.Cog):
         if figure := await self._watch.figure():
             notes.append(figure)
         embed = replies.model_embed(
-            card, serving=predictor.version, domain=domain, precision=predictor.precision, notes=notes
+            card, serving=predictor.version, domain=domain, numbers=predictor.numbers, notes=notes
         )
         if (next_at := self._nightly.next_at()) is not None:
             embed.add_field(name="Next nightly run", value=discord.utils.format_dt(next_at, "R"))

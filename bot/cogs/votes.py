@@ -8,19 +8,21 @@ from discord.ext import commands
 
 from bot.client import FillBot
 from bot.pending import Pending
-from storage import feedback
+from bot.recorder import Recorder
 from storage.database import Database
+from storage.feedback import Value, mark_deleted
+from storage.thumbs import Cast, Cleared, Withdrawn
 
 log = structlog.stdlib.get_logger(__name__)
-VALUES: dict[str, feedback.Value] = {"👍": 1, "👎": -1}
+VALUES: dict[str, Value] = {"👍": 1, "👎": -1}
 
 
 class Votes(commands.Cog):
     """Listens; has no commands."""
 
-    def __init__(self, bot: FillBot, database: Database, pending: Pending) -> None:
+    def __init__(self, bot: FillBot, database: Database, recorder: Recorder, pending: Pending) -> None:
         """Take what voting needs."""
-        self._bot, self._database, self._pending = bot, database, pending
+        self._bot, self._database, self._recorder, self._pending = bot, database, recorder, pending
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -29,12 +31,8 @@ class Votes(commands.Cog):
         if value is None or (payload.member is not None and payload.member.bot):
             return
         async with self._pending.counting(payload.channel_id):
-            words = await feedback.cast_reaction_vote(
-                self._database,
-                payload.message_id,
-                voter_id=payload.user_id,
-                value=value,
-                cast_at=datetime.now(UTC),
+            words = await self._recorder.change_thumbs(
+                Cast(payload.message_id, payload.user_id, value, datetime.now(UTC))
             )
         if words:
             log.info("vote.cast", message_id=payload.message_id, value=value, words=words)
@@ -46,9 +44,7 @@ class Votes(commands.Cog):
         if value is None:
             return
         async with self._pending.counting(payload.channel_id):
-            words = await feedback.withdraw_reaction_vote(
-                self._database, payload.message_id, voter_id=payload.user_id, value=value
-            )
+            words = await self._recorder.change_thumbs(Withdrawn(payload.message_id, payload.user_id, value))
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
 
@@ -56,7 +52,7 @@ class Votes(commands.Cog):
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
         """All reactions were cleared: withdraw every thumb."""
         async with self._pending.counting(payload.channel_id):
-            words = await feedback.clear_reaction_votes(self._database, payload.message_id)
+            words = await self._recorder.change_thumbs(Cleared(payload.message_id))
         if words:
             log.info("votes.cleared", message_id=payload.message_id, words=words)
 
@@ -67,7 +63,7 @@ class Votes(commands.Cog):
         if value is None:
             return
         async with self._pending.counting(payload.channel_id):
-            words = await feedback.clear_reaction_votes(self._database, payload.message_id, value=value)
+            words = await self._recorder.change_thumbs(Cleared(payload.message_id, value))
         if words:
             log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)
 
@@ -75,15 +71,15 @@ class Votes(commands.Cog):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A reply was deleted: note it; prediction and votes stay."""
         async with self._pending.counting(payload.channel_id):
-            await feedback.mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
+            await mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Replies were deleted in bulk."""
         async with self._pending.counting(payload.channel_id):
-            await feedback.mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
+            await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
-    def _vote_value(self, payload: discord.RawReactionActionEvent) -> feedback.Value | None:
+    def _vote_value(self, payload: discord.RawReactionActionEvent) -> Value | None:
         """What the reaction votes; None for the bot's own, other emoji, and servers that are not listed."""
         if self._bot.user is None or payload.user_id == self._bot.user.id:
             return None
@@ -92,7 +88,7 @@ class Votes(commands.Cog):
         return _value(payload.emoji)
 
 
-def _value(emoji: discord.PartialEmoji) -> feedback.Value | None:
+def _value(emoji: discord.PartialEmoji) -> Value | None:
     """+1, −1, or None; thumbs of any skin tone count."""
     if emoji.id is not None or not emoji.name:
         return None

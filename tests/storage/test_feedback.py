@@ -12,6 +12,7 @@ from storage import feedback
 from storage.database import Database
 from storage.feedback import StoredVote
 from storage.schema import candidates, people, predictions, votes
+from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, apply_thumbs
 
 MESSAGE, ADA, BEN = 1_400_000_000_000_000_001, 1_300_000_000_000_000_007, 9_223_372_036_854_775_807
 
@@ -21,12 +22,17 @@ async def standing(database: Database, message_id: int = MESSAGE) -> list[tuple[
     return [(v.mask_index, v.word, v.voter_id, v.value) for v in stored]
 
 
+async def change(database: Database, one: ThumbChange) -> int:
+    (votes,) = await apply_thumbs(database, [one])
+    return votes
+
+
 async def cast(database: Database, value: feedback.Value, *, by: int = ADA, at: datetime = NOON) -> int:
-    return await feedback.cast_reaction_vote(database, MESSAGE, voter_id=by, value=value, cast_at=at)
+    return await change(database, Cast(MESSAGE, by, value, at))
 
 
 async def withdraw(database: Database, value: feedback.Value, *, by: int = ADA) -> int:
-    return await feedback.withdraw_reaction_vote(database, MESSAGE, voter_id=by, value=value)
+    return await change(database, Withdrawn(MESSAGE, by, value))
 
 
 async def votes_until(database: Database, as_of: datetime, **chunking: int) -> list[dict[str, Any]]:
@@ -142,7 +148,7 @@ async def test_a_message_that_is_no_reply_takes_no_votes(database: Database) -> 
     await ask(database)  # not yet sent
     assert await cast(database, 1) == 0
     assert await withdraw(database, 1) == 0
-    assert await feedback.clear_reaction_votes(database, MESSAGE) == 0
+    assert await change(database, Cleared(MESSAGE)) == 0
     assert await feedback.mark_deleted(database, [MESSAGE], NOON) == 0
     assert await feedback.votes_on_message(database, MESSAGE) == []
 
@@ -151,7 +157,7 @@ async def test_clearing_one_emoji_leaves_the_other(database: Database) -> None:
     await ask(database, message_id=MESSAGE)
     await cast(database, 1, by=ADA)
     await cast(database, -1, by=BEN)
-    assert await feedback.clear_reaction_votes(database, MESSAGE, value=1) == 1
+    assert await change(database, Cleared(MESSAGE, 1)) == 1
     assert await standing(database) == [(0, "cheap", BEN, -1)]
 
 
@@ -161,8 +167,8 @@ async def test_clearing_all_reactions_leaves_what_was_voted_otherwise(database: 
     await cast(database, 1, by=ADA)
     await cast(database, -1, by=BEN)
     await vote(database, prediction_id, "ugly", -1, by=ADA, via="menu")
-    await feedback.cast_reaction_vote(database, MESSAGE + 1, voter_id=ADA, value=1, cast_at=NOON)
-    assert await feedback.clear_reaction_votes(database, MESSAGE) == 2
+    await change(database, Cast(MESSAGE + 1, ADA, 1, NOON))
+    assert await change(database, Cleared(MESSAGE)) == 2
     assert await standing(database) == [(0, "ugly", ADA, -1)]
     assert await standing(database, MESSAGE + 1) == [(0, "cheap", ADA, 1)]
 

@@ -106,7 +106,7 @@ class DomainTraining:
         learner, metrics = self._train(edge_cases)
         self._progress.step("judging the domain model")
         with registry.draft() as draft:
-            after = write_files(learner, draft)
+            after = write_files(learner, draft, precision=self._settings.precision)
             self._log.write(draft.folder / TRAINING_LOG)
             if edge_cases:
                 for name in ("edge_cases.json", "edge_cases.txt"):
@@ -120,6 +120,7 @@ class DomainTraining:
                 base=self._settings.base_model,
                 settings=self._domain.model_dump(),
                 recipe=self._recipe.name,
+                precision=after.precision,
                 metrics={**metrics, "suites": suites},
                 verdict=verdict.to_json(),
                 **columns,

@@ -9,7 +9,7 @@ from people import Json, Person
 from wire import Wire, eventually
 
 from storage.database import Database
-from storage.feedback import attach_message, count_votes
+from storage.feedback import attach_messages, count_votes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -244,11 +244,11 @@ async def test_a_thumb_given_before_the_replys_id_is_stored_counts(
 ) -> None:
     """The reply is out before its id is stored: changing one's mind in between is counted too, in order."""
 
-    async def slowly(database: Database, prediction_id: int, message_id: int) -> None:
+    async def slowly(database: Database, messages: dict[int, int]) -> None:
         await asyncio.sleep(0.2)
-        await attach_message(database, prediction_id, message_id)
+        await attach_messages(database, messages)
 
-    monkeypatch.setattr("bot.cogs.fill.attach_message", slowly)
+    monkeypatch.setattr("bot.recorder.attach_messages", slowly)
     reply = await wire.say(ann, "!fill shoes are [MASK]")
     await bob.react(reply, "👍")
     await bob.unreact(reply, "👍")
