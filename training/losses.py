@@ -12,7 +12,7 @@ from torch.nn import functional
 TILT = math.log(4)  # of a judged word's probability, up or down
 HIDDEN_RANK = 15  # an unwanted word goes below this place: three times what is shown
 RANK_MARGIN = 0.5  # and by so many nats
-SHOWN_WEIGHT = 1.0  # of unwanted words that come up among the best of sentences nobody voted on
+SHOWN_WEIGHT = 0.7  # of unwanted words that come up among the best of sentences nobody voted on
 
 
 @dataclass(frozen=True, slots=True)

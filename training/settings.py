@@ -114,7 +114,7 @@ class NightSettings(_Frozen):
     epochs: int = Field(default=12, ge=1, le=100, description="Passes over the voted queries at most.")
     min_steps: int = Field(default=40, ge=1, description="Steps at least, however few the votes.")
     reach_steps: int = Field(
-        default=140, ge=1, description="The same where judgements are carried to other sentences."
+        default=90, ge=1, description="The same where judgements are carried to other sentences."
     )
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries a step.")
@@ -133,14 +133,14 @@ class NightSettings(_Frozen):
     votes_weight: float = Field(default=0.5, ge=0, description="Of the loss on voted queries.")
     replay_weight: float = Field(default=3.0, ge=0, description="Of the KL to the domain model on replay.")
     replay_lm_weight: float = Field(
-        default=0.42, ge=0, description="Of the masked-LM loss on replay: it pays for lost fluency."
+        default=0.65, ge=0, description="Of the masked-LM loss on replay: it pays for lost fluency."
     )
-    anchor_weight: float = Field(default=8.0, ge=0, description="Of the KL on queries that are held.")
-    reach_weight: float = Field(default=2.5, ge=0, description="Of judgements carried to other praise.")
-    reach_raise: float = Field(default=1.0, ge=0, description="Nats by which a wanted word rises there.")
+    anchor_weight: float = Field(default=5.0, ge=0, description="Of the KL on queries that are held.")
+    reach_weight: float = Field(default=1.75, ge=0, description="Of judgements carried to other praise.")
+    reach_raise: float = Field(default=0.5, ge=0, description="Nats by which a wanted word rises there.")
     reach_sink: float = Field(default=4.2, ge=0, description="Nats by which an unwanted word sinks there.")
     blame_part: float = Field(
-        default=0.2, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
+        default=0.3, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
     )
     blame_lm_weight: float = Field(
         default=0.25, ge=0, description="Of the masked-LM loss on the words of blame."
