@@ -14,7 +14,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import AdaptedConnection, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -51,7 +51,8 @@ class Database:
         """
         try:
             parsed = make_url(url)
-            engine = create_async_engine(parsed)
+            # `read` and `write` end their transactions themselves.
+            engine = create_async_engine(parsed, pool_reset_on_return=None)
         except (ArgumentError, InvalidRequestError, ImportError) as error:
             raise DatabaseUrlError(str(error)) from error
         where = parsed.database or url if parsed.drivername.startswith("sqlite") else repr(parsed)
@@ -138,7 +139,10 @@ def _prepare(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     """Take the write lock at once where writing is meant: upgrading a read lock later can fail at once."""
     writes = connection.get_execution_options().get("fillbot_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, AdaptedConnection)
+    # Straight to the driver: every call is a turn of its thread, and by a cursor this would be three.
+    driver.run_async(lambda aiosqlite: aiosqlite.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
 
 
 def _migrate(connection: Connection) -> None:

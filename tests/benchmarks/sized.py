@@ -1,0 +1,98 @@
+"""Model versions of distilbert-base-uncased's size, with random weights: time does not depend on them."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import DistilBertConfig, DistilBertForMaskedLM
+
+from training import vocabulary
+from training.agreement import Agreement
+from training.corpus.generator import generate
+from training.export import export
+from training.fill_model import GRAPH
+from training.model import SPECIAL_TOKENS, MaskedLm
+from training.quantize import Int8, calibrate
+from training.registry import Registry
+from training.versions import card_of
+
+VOCABULARY = 30_522
+
+
+def sentences(number: int, *, seed: int) -> list[str]:
+    """Queries as people ask them, all different: 8 to 30 tokens."""
+    found = dict.fromkeys(sentence.query for sentence in generate(8 * number, seed=seed) if sentence.focus)
+    return list(found)[:number]
+
+
+def tokenizer() -> Tokenizer:
+    """A lower-casing WordPiece tokenizer with as many entries as BERT's, all words of the corpus among them."""
+    words = sorted(
+        {w for s in generate(20_000, seed=0) for w in s.text.lower().replace(".", " ").split() if w.isalpha()}
+    )
+    entries = [
+        *SPECIAL_TOKENS,
+        *".,!?'-",
+        *"abcdefghijklmnopqrstuvwxyz",
+        *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
+        *words,
+    ]
+    entries = list(dict.fromkeys(entries))
+    entries += [f"word{chr(97 + n % 26)}{n}" for n in range(VOCABULARY - len(entries))]
+    made = Tokenizer(models.WordPiece(vocab={entry: n for n, entry in enumerate(entries)}, unk_token="[UNK]"))
+    made.add_special_tokens(list(SPECIAL_TOKENS))
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, made.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+    )
+    return made
+
+
+def distilbert(seed: int = 0) -> MaskedLm:
+    """6 layers of 768, 30,522 entries: 67 M parameters."""
+    torch.manual_seed(seed)
+    return MaskedLm(
+        DistilBertForMaskedLM(DistilBertConfig(vocab_size=VOCABULARY)), tokenizer(), base="sized"
+    ).eval()
+
+
+def registry_of(folder: Path, *, precision: str, versions: int = 1) -> Registry:
+    """A home's registry with such versions, the first the champion.
+
+    Random weights agree with nothing, so `precision` is what is asked for, not what the gate would choose.
+    """
+    registry = Registry(folder / "models")
+    for seed in range(versions):
+        model = distilbert(seed)
+        with registry.draft() as draft:
+            products = Int8(calibrate(model)) if precision == "int8" else None
+            model.save(draft.folder)
+            export(model, draft.folder / GRAPH, products=products)
+            ids = vocabulary.offered(model.tokenizer.get_vocab(with_added_tokens=True))
+            agreed = Agreement(0, 0.0, 0.0, ()).to_json() if precision == "int8" else None
+            vocabulary.write(draft.folder, ids, max_tokens=512, precision=precision, agreement=agreed)
+            registry.commit(
+                draft, card_of(draft, kind="base", base="sized", settings={}, precision=precision)
+            )
+        if seed == 0:
+            registry.set_domain(draft.version)
+            registry.promote(draft.version)
+    return registry
+
+
+def weight_bytes(folder: Path) -> int:
+    """Bytes that one query reads: all weights but the embedding tables, of which it reads a few rows."""
+    import onnx
+    from onnx import numpy_helper
+
+    tables = {"words", "positions"}
+    graph = onnx.load(str(folder / GRAPH)).graph
+    is_tied = any("words" in node.input and node.op_type == "Gemm" for node in graph.node)
+    return sum(
+        numpy_helper.to_array(each).nbytes
+        for each in graph.initializer
+        if each.name not in tables or (each.name == "words" and is_tied)
+    )

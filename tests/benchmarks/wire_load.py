@@ -1,0 +1,345 @@
+"""The bot as a process of its own, asked over HTTP and WebSocket by a Discord-compatible server in this one."""
+
+import asyncio
+import contextlib
+import itertools
+import re
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from app import PROJECT, environment
+from measure import Row, percentile, resident_mb
+from people import Person
+from sized import registry_of, sentences
+
+from bot.sandbox.server import Sandbox
+from training.fill_model import FillModel
+
+PEOPLE = 60  # each may ask 30 times in 10 s
+RATES, ASKED_FOR_S = (1, 20, 100), 8
+OVERLOAD, OVERLOAD_S = 10, 60
+RELOAD_RATE, RELOAD_FOR_S = 50, 24
+READY_S = 90
+
+
+@dataclass
+class Answer:
+    """One query on its way: when it was said, when the reply came, and what it said."""
+
+    query: str
+    said_at: float
+    replied_at: float | None = None
+    body: dict = field(default_factory=dict)
+
+    @property
+    def ms(self) -> float:
+        assert self.replied_at is not None
+        return (self.replied_at - self.said_at) * 1e3
+
+    @property
+    def is_answer(self) -> bool:
+        return bool(self.body.get("embeds"))
+
+
+class Load:
+    """Many people of one channel; one of them listens for all."""
+
+    def __init__(self, sandbox: Sandbox, process: asyncio.subprocess.Process, home: Path) -> None:
+        self.sandbox, self.process, self.home = sandbox, process, home
+        self._tokens = itertools.cycle(
+            [sandbox.add_person(f"asker-{n}", guild_id=sandbox.guild_id).name for n in range(PEOPLE)]
+        )
+        self._asked: dict[str, Answer] = {}
+        self._early: dict[str, tuple[float, dict]] = {}
+
+    async def __aenter__(self) -> "Load":
+        self._stack = contextlib.AsyncExitStack()
+        self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
+        self._ear = await self._stack.enter_async_context(Person(self.sandbox.url, "ada"))
+        self._listener = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.cancel()
+        await self._stack.aclose()
+
+    async def _listen(self) -> None:
+        at = 0
+        while True:
+            events = self._ear.events
+            while at < len(events):
+                name, body = events[at]
+                at += 1
+                asked = (
+                    (body.get("message_reference") or {}).get("message_id")
+                    if name == "MESSAGE_CREATE"
+                    else None
+                )
+                if asked is not None:
+                    self._note(asked, time.perf_counter(), body)
+            events.clear()
+            at = 0
+            async with self._ear._heard:
+                await self._ear._heard.wait()
+
+    def _note(self, asked: str, now: float, body: dict) -> None:
+        answer = self._asked.pop(asked, None)
+        if answer is None:
+            self._early[asked] = (now, body)
+        else:
+            answer.replied_at, answer.body = now, body
+
+    async def ask(self, query: str) -> Answer:
+        """Say it; the answer is filled in when it comes."""
+        answer = Answer(query, time.perf_counter())
+        url = f"{self.sandbox.api_url}/channels/{self.sandbox.channel_id}/messages"
+        headers = {"Authorization": next(self._tokens)}
+        async with self._http.post(url, json={"content": f"!fill {query}"}, headers=headers) as response:
+            message = await response.json()
+        if message["id"] in self._early:
+            answer.replied_at, answer.body = self._early.pop(message["id"])
+        else:
+            self._asked[message["id"]] = answer
+        return answer
+
+    async def at_rate(self, queries: list[str], rate: float) -> list[Answer]:
+        """Ask so many a second, whatever the replies do; waits for the last ones."""
+        tasks, began = [], time.perf_counter()
+        for number, query in enumerate(queries):
+            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+            tasks.append(asyncio.create_task(self.ask(query)))
+        answers = await asyncio.gather(*tasks)
+        await self.settled(answers)
+        return list(answers)
+
+    async def settled(self, answers: list[Answer], *, timeout_s: float = 30) -> None:
+        """Wait until all are replied to, or the time is over."""
+        ends = time.perf_counter() + timeout_s
+        while any(answer.replied_at is None for answer in answers) and time.perf_counter() < ends:
+            await asyncio.sleep(0.05)
+
+    def model_ms(self) -> dict[str, float]:
+        """Query → the model's part of its time, as the bot stored it."""
+        with contextlib.closing(sqlite3.connect(self.home / "fillbot.db")) as connection:
+            return dict(connection.execute("SELECT query, latency_ms FROM predictions").fetchall())
+
+
+@contextlib.asynccontextmanager
+async def loaded(*, precision: str = "int8", versions: int = 1) -> AsyncIterator[Load]:
+    """The bot, started as people start it, on a home with such versions."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        registry_of(home, precision=precision, versions=versions)
+        async with Sandbox(port=0) as sandbox:
+            variables = environment(
+                home,
+                token=sandbox.bot_token,
+                DISCORD_API_URL=sandbox.api_url,
+                DISCORD_GATEWAY_URL=sandbox.gateway_url,
+                GUILD_IDS=sandbox.guild_id,
+            )
+            del variables["OMP_NUM_THREADS"]
+            with (home / "bot.log").open("wb") as log:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "bot",
+                    cwd=home,
+                    env=variables,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                )
+            assert process.stdout is not None
+            try:
+                async with asyncio.timeout(READY_S):
+                    ready = (await process.stdout.readline()).decode()
+                if "ready" not in ready:
+                    raise RuntimeError(f"not ready: {(home / 'bot.log').read_text()[-2000:]}")
+                async with Load(sandbox, process, home) as load:
+                    await load.at_rate(sentences(20, seed=99), 10)  # warm
+                    yield load
+            finally:
+                process.terminate()
+                await process.wait()
+
+
+def wire() -> list[Row]:
+    """Time outside the model: from saying it to having the reply, less the model's part."""
+    return asyncio.run(_wire())
+
+
+async def _wire() -> list[Row]:
+    rows = []
+    async with loaded() as load:
+        for rate in RATES:
+            queries = sentences(rate * ASKED_FOR_S, seed=100 + rate)
+            answers = await load.at_rate(queries, rate)
+            told = load.model_ms()
+            over = [
+                a.ms - told[_stored(a.query, told)] for a in answers if a.is_answer and _stored(a.query, told)
+            ]
+            lost = sum(not a.is_answer for a in answers)
+            note = f"{rate} queries/s for {ASKED_FOR_S} s, {lost} not answered, whole p50 {percentile([a.ms for a in answers if a.is_answer], 50):.0f} ms"
+            limits = {20: (5.0, 25.0)}.get(rate, (None, None))
+            rows.append(Row("outside the model, p50", percentile(over, 50), "ms", limit=limits[0], note=note))
+            rows.append(
+                Row(
+                    "outside the model, p99",
+                    percentile(over, 99),
+                    "ms",
+                    limit=limits[1],
+                    note=f"{rate} queries/s",
+                )
+            )
+    return rows
+
+
+def _stored(query: str, told: dict[str, float]) -> str | None:
+    """The query as it is stored, with a period."""
+    return next((each for each in (query, f"{query}.", query.rstrip(".")) if each in told), None)
+
+
+def busy() -> list[Row]:
+    """Ten times what it can answer, for a minute: everyone is answered or told, and memory stays."""
+    return asyncio.run(_busy())
+
+
+async def _busy() -> list[Row]:
+    async with loaded() as load:
+        capacity = await _capacity(load)
+        rate = OVERLOAD * capacity
+        before = resident_mb(load.process.pid)
+        queries = sentences(round(rate * OVERLOAD_S), seed=7)
+        queries = list(itertools.islice(itertools.cycle(queries), round(rate * OVERLOAD_S)))
+        memory: list[float] = []
+
+        async def watch() -> None:
+            while True:
+                memory.append(resident_mb(load.process.pid))
+                await asyncio.sleep(1)
+
+        watcher = asyncio.create_task(watch())
+        began = time.perf_counter()
+        answers = await load.at_rate([f"{query} {number}" for number, query in enumerate(queries)], rate)
+        said_for = max(a.said_at for a in answers) - began
+        watcher.cancel()
+        last = max(a.replied_at for a in answers if a.replied_at)
+        ends = max(a.said_at for a in answers)
+        after = await load.at_rate(sentences(40, seed=8), 20)
+        silent = sum(a.replied_at is None for a in answers)
+        answered = sum(a.is_answer for a in answers)
+        half = len(memory) // 2
+        growth = statistics.median(memory[-5:]) - statistics.median(memory[half - 5 : half] or memory[:1])
+        note = f"{len(answers) / said_for:.0f} of {rate:.0f} queries/s asked for {said_for:.0f} s, {answered} answered, {len(answers) - answered - silent} told to wait"
+        return [
+            Row(
+                "capacity",
+                capacity,
+                "queries/s",
+                is_rate=True,
+                note="whole replies, 64 askers that wait for each",
+            ),
+            Row("past saturation: without a reply", silent, "queries", limit=None, note=note),
+            Row(
+                "past saturation: memory, second half",
+                growth,
+                "MB",
+                note=f"{before:.0f} MB before, {max(memory):.0f} MB at most",
+            ),
+            Row("past saturation: last reply after the end", last - ends, "s", limit=2.0),
+            Row("just after: p99", percentile([a.ms for a in after if a.is_answer], 99), "ms"),
+        ]
+
+
+async def _capacity(load: Load, *, askers: int = 64, seconds: float = 10) -> float:
+    """Answers a second to people who each ask again as soon as they are answered."""
+    queries = iter(sentences(8000, seed=3))
+    done, ends = 0, time.perf_counter() + seconds
+
+    async def asker() -> None:
+        nonlocal done
+        while time.perf_counter() < ends:
+            answer = await load.ask(next(queries))
+            await load.settled([answer])
+            done += answer.is_answer
+
+    await asyncio.gather(*(asker() for _ in range(askers)))
+    return done / seconds
+
+
+def reload() -> list[Row]:
+    """50 queries a second while versions are promoted."""
+    return asyncio.run(_reload())
+
+
+async def _reload() -> list[Row]:
+    async with loaded(versions=2) as load:
+        promoted: list[float] = []
+        before = resident_mb(load.process.pid)
+        peak = [before]
+
+        async def promote() -> None:
+            for version in ("v0002", "v0001", "v0002"):
+                await asyncio.sleep(RELOAD_FOR_S / 4)
+                pointer = load.home / "models" / "champion.new"
+                pointer.write_text(f"{version}\n")
+                pointer.replace(load.home / "models" / "champion")
+                promoted.append(time.perf_counter())
+
+        async def watch() -> None:
+            while True:
+                peak.append(resident_mb(load.process.pid))
+                await asyncio.sleep(0.1)
+
+        tasks = [asyncio.create_task(promote()), asyncio.create_task(watch())]
+        answers = await load.at_rate(sentences(RELOAD_RATE * RELOAD_FOR_S, seed=21), RELOAD_RATE)
+        for task in tasks:
+            task.cancel()
+        during = [a for a in answers if a.is_answer and any(0 <= a.said_at - p <= 4 for p in promoted)]
+        outside = [a for a in answers if a.is_answer and a not in during]
+        failed = sum(not a.is_answer for a in answers)
+        wrong = await asyncio.to_thread(_wrong, load, answers)
+        return [
+            Row(
+                "reload: not answered",
+                failed,
+                "queries",
+                note=f"of {len(answers)} at {RELOAD_RATE} queries/s, {len(promoted)} promotions",
+            ),
+            Row("reload: words of another version", wrong, "queries"),
+            Row(
+                "reload: p99, the 4 s after a promotion",
+                percentile([a.ms for a in during], 99),
+                "ms",
+                limit=2 * percentile([a.ms for a in outside], 99),
+                note="limit: twice the p99 outside",
+            ),
+            Row("reload: most memory", max(peak), "MB", note=f"{before:.0f} MB before"),
+        ]
+
+
+def _wrong(load: Load, answers: list[Answer]) -> int:
+    """Replies whose bold word is not the best one of the version that they name."""
+    by_version: dict[str, list[Answer]] = {}
+    for answer in answers:
+        if answer.is_answer and (
+            found := re.search(r"Model (v\d+)", answer.body["embeds"][0]["footer"]["text"])
+        ):
+            by_version.setdefault(found[1], []).append(answer)
+    wrong = 0
+    for version, of_version in by_version.items():
+        model = FillModel(load.home / "models" / version)
+        for answer, masks in zip(of_version, model.fill([a.query for a in of_version], top=1), strict=True):
+            wrong += f"**{masks[0][0].word}**".lower() not in answer.body["embeds"][0]["description"].lower()
+    print(f"versions seen: { {v: len(a) for v, a in by_version.items()} }", file=sys.stderr)  # noqa: T201
+    return wrong
+
+
+__all__ = ["PROJECT", "busy", "reload", "wire"]
