@@ -19,6 +19,7 @@ from bot.cogs.fill import Fill
 from bot.cogs.models import Models
 from bot.cogs.votes import Votes
 from bot.connection import connected, point_discord_at
+from bot.crowd import Crowd
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
 from bot.pending import Pending
 from bot.predictor import Predictor
@@ -137,6 +138,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 recorder,
                 background,
                 pending,
+                Crowd(background),
                 max_chars=settings.max_query_chars,
                 max_masks=settings.max_masks,
                 min_voters=settings.needed_voters,

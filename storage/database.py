@@ -113,6 +113,8 @@ class Database:
             raise
         except DBAPIError as error:
             raise DatabaseUnavailableError(self._where, str(error.orig)) from error
+        except sqlite3.Error as error:  # of a `BEGIN`
+            raise DatabaseUnavailableError(self._where, str(error)) from error
 
 
 def _find_place(path: str) -> None:

@@ -10,6 +10,8 @@ from discord.ext import commands
 
 from bot.background import Background
 from bot.client import Context, FillBot, answer, command
+from bot.crowd import Crowd
+from bot.errors import BusyError
 from bot.overlay import ShownPrediction, overlay
 from bot.pending import Pending
 from bot.predictor import Predictor
@@ -36,6 +38,7 @@ class Fill(commands.Cog):
         recorder: Recorder,
         background: Background,
         pending: Pending,
+        crowd: Crowd,
         *,
         max_chars: int,
         max_masks: int,
@@ -45,7 +48,7 @@ class Fill(commands.Cog):
         """Take what answering needs."""
         self._bot, self._predictor = bot, predictor
         self._database, self._recorder = database, recorder
-        self._background, self._pending = background, pending
+        self._background, self._pending, self._crowd = background, pending, crowd
         self._max_chars, self._max_masks = max_chars, max_masks
         self._min_voters, self._half_life_days = min_voters, half_life_days
 
@@ -54,8 +57,14 @@ class Fill(commands.Cog):
     @app_commands.describe(text="A sentence with [MASK] where the word should stand")
     async def fill(self, context: Context, *, text: str) -> None:
         """Fill the [MASK] in a sentence with the best words."""
-        async with self._pending.handling():
-            await self._answer(context, text)
+        try:
+            with self._crowd.answering():
+                async with self._pending.handling():
+                    await self._answer(context, text)
+        except BusyError:
+            if context.interaction or self._crowd.may_reply():  # an interaction must be answered
+                raise
+            self._crowd.tell_later(context.channel)
 
     async def _answer(self, context: Context, text: str) -> None:
         query = parse_query(

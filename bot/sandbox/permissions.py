@@ -65,10 +65,7 @@ def permissions_in(world: World, user_id: int, channel: Channel) -> int:
     bits = _together(world.roles[role_id].permissions for role_id in role_ids)
     if bits & Permission.ADMINISTRATOR:
         return ALL
-    ruled_by = channel
-    if channel.kind is ChannelKind.PUBLIC_THREAD and channel.parent_id is not None:
-        ruled_by = world.channels[channel.parent_id]
-    overwrites = {one.target_id: one for one in ruled_by.overwrites}
+    overwrites = {one.target_id: one for one in _ruled_by(world, channel).overwrites}
     for targets in ((channel.guild_id,), member.role_ids, (user_id,)):
         chosen = [overwrites[target] for target in targets if target in overwrites]
         bits = bits & ~_together(one.deny for one in chosen) | _together(one.allow for one in chosen)
@@ -84,11 +81,29 @@ def viewer_ids(world: World, channel: Channel) -> frozenset[int]:
     """Return the ids of all who see `channel`."""
     if channel.guild_id is None:
         return frozenset(channel.recipient_ids)
-    return frozenset(
-        user_id
-        for guild_id, user_id in world.members
-        if guild_id == channel.guild_id and may(world, user_id, channel, Permission.VIEW_CHANNEL)
-    )
+    ruled_by = _ruled_by(world, channel)
+    alone = {one.target_id for one in ruled_by.overwrites} | {world.guilds[channel.guild_id].owner_id}
+    of_roles: dict[tuple[int, ...], bool] = {}  # all others with the same roles may do the same
+    viewers = []
+    for (guild_id, user_id), member in world.members.items():
+        if guild_id != channel.guild_id:
+            continue
+        roles = tuple(member.role_ids)
+        sees = None if user_id in alone else of_roles.get(roles)
+        if sees is None:
+            sees = may(world, user_id, channel, Permission.VIEW_CHANNEL)
+            if user_id not in alone:
+                of_roles[roles] = sees
+        if sees:
+            viewers.append(user_id)
+    return frozenset(viewers)
+
+
+def _ruled_by(world: World, channel: Channel) -> Channel:
+    """The channel whose overwrites count: a thread's are its parent's."""
+    if channel.kind is ChannelKind.PUBLIC_THREAD and channel.parent_id is not None:
+        return world.channels[channel.parent_id]
+    return channel
 
 
 def _together(bits: Iterable[int]) -> int:
