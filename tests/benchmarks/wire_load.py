@@ -3,23 +3,25 @@
 import asyncio
 import contextlib
 import itertools
+import math
 import re
 import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
 from app import PROJECT, environment
 from measure import Row, percentile, resident_mb
-from people import Person
 from sized import registry_of, sentences
 
+from bot.sandbox.drafts import Draft
+from bot.sandbox.messages import post_message
 from bot.sandbox.server import Sandbox
+from bot.sandbox.state import Event
 from training.fill_model import FillModel
 
 PEOPLE = 400  # each may ask 30 times in 10 s
@@ -50,99 +52,63 @@ class Answer:
 
 
 class Load:
-    """Many people of one channel; one of them listens for all."""
+    """Many people of one channel. What they say is put on the gateway as if the server had just got it."""
 
     def __init__(self, sandbox: Sandbox, process: asyncio.subprocess.Process, home: Path) -> None:
         self.sandbox, self.process, self.home = sandbox, process, home
-        self._tokens = itertools.cycle(
-            [sandbox.add_person(f"asker-{n}", guild_id=sandbox.guild_id).name for n in range(PEOPLE)]
-        )
-        self._asked: dict[str, Answer] = {}
-        self._early: dict[str, tuple[float, dict]] = {}
         self.told_later = 0
+        world, gateway = sandbox.world, sandbox._gateway
+        people = [sandbox.add_person(f"asker-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
+        self._people = itertools.cycle(people)
+        self._channel = sandbox.add_channel("load", only_for=[sandbox.bot_user_id])  # nobody else is told
+        self._asked: dict[str, Answer] = {}
+        self._dispatch = gateway.dispatch
+        gateway.dispatch = self._overhear
 
-    async def __aenter__(self) -> "Load":
-        self._stack = contextlib.AsyncExitStack()
-        self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
-        self._ear = await self._stack.enter_async_context(Person(self.sandbox.url, "ada"))
-        self._listener = asyncio.create_task(self._listen())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._listener.cancel()
-        await self._stack.aclose()
-
-    async def _listen(self) -> None:
-        at = 0
-        while True:
-            events = self._ear.events
-            while at < len(events):
-                name, body = events[at]
-                at += 1
-                asked = (
-                    (body.get("message_reference") or {}).get("message_id")
-                    if name == "MESSAGE_CREATE"
-                    else None
-                )
-                if name == "MESSAGE_CREATE" and (told := TOLD_LATER.match(body["content"])):
+    def _overhear(self, events: Iterable[Event]) -> None:
+        """Note every message of the bot on its way to the people."""
+        now, events = time.perf_counter(), list(events)
+        for event in events:
+            if event.name == "MESSAGE_CREATE":
+                if told := TOLD_LATER.match(event.data["content"]):
                     self.told_later += 1 if told[1] == "One" else int(told[1])
-                if asked is not None:
-                    self._note(asked, time.perf_counter(), body)
-            events.clear()
-            at = 0
-            async with self._ear._heard:
-                await self._ear._heard.wait()
+                asked = (event.data.get("message_reference") or {}).get("message_id")
+                if (answer := self._asked.pop(asked, None)) is not None:
+                    answer.replied_at, answer.body = now, event.data
+        self._dispatch(events)
 
-    def _note(self, asked: str, now: float, body: dict) -> None:
-        answer = self._asked.pop(asked, None)
-        if answer is None:
-            self._early[asked] = (now, body)
-        else:
-            answer.replied_at, answer.body = now, body
-
-    async def ask(self, query: str) -> Answer:
+    def ask(self, query: str) -> Answer:
         """Say it; the answer is filled in when it comes."""
-        answer = Answer(query, time.perf_counter())
-        url = f"{self.sandbox.api_url}/channels/{self.sandbox.channel_id}/messages"
-        headers = {"Authorization": next(self._tokens)}
-        async with self._http.post(url, json={"content": f"!fill {query}"}, headers=headers) as response:
-            message = await response.json()
-        if message["id"] in self._early:
-            answer.replied_at, answer.body = self._early.pop(message["id"])
-        else:
-            self._asked[message["id"]] = answer
+        draft = Draft(content=f"!fill {query}")
+        message, events = post_message(
+            self.sandbox.world, self._channel, author=next(self._people), draft=draft
+        )
+        answer = self._asked[str(message.id)] = Answer(query, time.perf_counter())
+        self._dispatch(events)
         return answer
 
-    async def at_rate(self, queries: list[str], rate: float) -> list[Answer]:
-        """Ask so many a second, whatever the replies do; waits for the last ones."""
-        tasks, began = [], time.perf_counter()
-        for number, query in enumerate(queries):
-            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-            tasks.append(asyncio.create_task(self.ask(query)))
-        answers = await asyncio.gather(*tasks)
-        await self.settled(answers)
-        return list(answers)
-
-    async def flood(self, queries: list[str], rate: float, *, seconds: float) -> list[Answer]:
-        """Ask so many a second, as far as this process can, for so long; waits for no reply."""
+    async def at_rate(
+        self, queries: Iterable[str], rate: float, *, seconds: float = math.inf, settle: bool = True
+    ) -> list[Answer]:
+        """Ask so many a second, whatever the replies do."""
         answers: list[Answer] = []
-        left, began = iter(queries), time.perf_counter()
-
-        async def asker() -> None:
-            while (now := time.perf_counter() - began) < seconds:
-                if len(answers) >= rate * now:
-                    await asyncio.sleep(0.005)
-                    continue
-                answers.append(await self.ask(next(left)))
-
-        await asyncio.gather(*(asker() for _ in range(32)))
+        began = time.perf_counter()
+        for number, query in enumerate(queries):
+            wait = began + number / rate - time.perf_counter()
+            if wait > 0 or not number % 10:
+                await asyncio.sleep(max(0.0, wait))
+            if time.perf_counter() - began > seconds:
+                break
+            answers.append(self.ask(query))
+        if settle:
+            await self.settled(answers)
         return answers
 
     async def settled(self, answers: list[Answer], *, timeout_s: float = 30) -> None:
         """Wait until all are replied to, or the time is over."""
         ends = time.perf_counter() + timeout_s
         while any(answer.replied_at is None for answer in answers) and time.perf_counter() < ends:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)
 
     def model_ms(self) -> dict[str, float]:
         """Query → the model's part of its time, as the bot stored it."""
@@ -181,9 +147,9 @@ async def loaded(*, precision: str = "int8", versions: int = 1) -> AsyncIterator
                     ready = (await process.stdout.readline()).decode()
                 if "ready" not in ready:
                     raise RuntimeError(f"not ready: {(home / 'bot.log').read_text()[-2000:]}")
-                async with Load(sandbox, process, home) as load:
-                    await load.at_rate(sentences(20, seed=99), 10)  # warm
-                    yield load
+                load = Load(sandbox, process, home)
+                await load.at_rate(sentences(20, seed=99), 10)  # warm
+                yield load
             finally:
                 process.terminate()
                 await process.wait()
@@ -244,7 +210,7 @@ async def _busy() -> list[Row]:
 
         watcher, load.told_later = asyncio.create_task(watch()), 0
         asked = [f"{next(queries)} {number}" for number in range(round(rate * OVERLOAD_S))]
-        answers = await load.flood(asked, rate, seconds=OVERLOAD_S)
+        answers = await load.at_rate(asked, rate, seconds=OVERLOAD_S, settle=False)
         ends = max(answer.said_at for answer in answers)
         said_for = ends - min(answer.said_at for answer in answers)
         await asyncio.sleep(2)
@@ -276,7 +242,7 @@ async def _capacity(load: Load, *, askers: int = 64, seconds: float = 10) -> flo
     async def asker() -> None:
         nonlocal done
         while time.perf_counter() < ends:
-            answer = await load.ask(next(queries))
+            answer = load.ask(next(queries))
             await load.settled([answer])
             done += answer.is_answer
 
