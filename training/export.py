@@ -35,6 +35,9 @@ class Products(Protocol):
             bias: (out,), or None.
         """
 
+    def look_up(self, graph: "Graph", ids: str) -> str:
+        """The word embeddings: (batch, tokens) → (batch, tokens, hidden) float32."""
+
     def project(self, graph: "Graph", value: str) -> str:
         """The vocabulary projection, with its bias: (masks, hidden) → (masks, vocabulary)."""
 
@@ -124,6 +127,10 @@ class Fp32:
             return product
         return graph.node("Add", [product, graph.constant(f"{name}.bias", bias)], f"{name}.sum")
 
+    def look_up(self, graph: Graph, ids: str) -> str:
+        """Rows of the table."""
+        return graph.node("Gather", [graph.weight("words"), ids], "word_rows", axis=0)
+
     def project(self, graph: Graph, value: str) -> str:
         """Gemm takes the tied embedding as it lies, so that the file holds it once."""
         tied = np.array_equal(graph.weights["words"], graph.weights["projector.weight"])
@@ -133,7 +140,7 @@ class Fp32:
 
 def _build(graph: Graph, shape: EncoderShape, products: Products) -> None:
     epsilon = shape.layer_norm_eps
-    words = graph.node("Gather", [graph.weight("words"), "input_ids"], "word_rows", axis=0)
+    words = products.look_up(graph, "input_ids")
     length = graph.node("Shape", ["input_ids"], "length", start=1, end=2)
     begin, axis = (
         graph.constant("zero", np.zeros(1, np.int64)),

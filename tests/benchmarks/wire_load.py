@@ -117,11 +117,14 @@ class Load:
 
 
 @contextlib.asynccontextmanager
-async def loaded(*, precision: str = "int8", versions: int = 1) -> AsyncIterator[Load]:
-    """The bot, started as people start it, on a home with such versions."""
+async def loaded(
+    *, precision: str = "int8", versions: int = 1, home: Path | None = None
+) -> AsyncIterator[Load]:
+    """The bot, started as people start it, on a home with such versions; or on a home that is there, cold."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        registry_of(home, precision=precision, versions=versions)
+        is_cold, home = home is not None, home or Path(folder)
+        if not is_cold:
+            registry_of(home, precision=precision, versions=versions)
         async with Sandbox(port=0) as sandbox:
             variables = environment(
                 home,
@@ -148,7 +151,8 @@ async def loaded(*, precision: str = "int8", versions: int = 1) -> AsyncIterator
                 if "ready" not in ready:
                     raise RuntimeError(f"not ready: {(home / 'bot.log').read_text()[-2000:]}")
                 load = Load(sandbox, process, home)
-                await load.at_rate(sentences(20, seed=99), 10)  # warm
+                if not is_cold:
+                    await load.at_rate(sentences(20, seed=99), 10)
                 yield load
             finally:
                 process.terminate()

@@ -1,0 +1,77 @@
+"""Votes on the disk: many voters at once, one commit a vote, and how reading grows."""
+
+import asyncio
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import votes as votes_file
+from measure import Row
+
+from bot.recorder import Recorder
+from storage.database import Database
+from storage.feedback import NewPrediction, StoredCandidate, votes_until
+from storage.thumbs import Cast, apply_thumbs
+
+REPLIES, VOTES, ONE_BY_ONE = 200, 10_000, 300
+STORED = (10_000, 100_000, 1_000_000)
+
+
+def run() -> list[Row]:
+    """Durable votes a second, and reading a night's votes."""
+    return [*asyncio.run(_writing()), *_reading()]
+
+
+async def _writing() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        database = await Database.open(f"sqlite+aiosqlite:///{folder}/fillbot.db")
+        recorder = Recorder(database)
+        shown = tuple(StoredCandidate(0, rank, f"word{rank}", 0.1, False) for rank in range(5))
+        now = datetime.now(UTC)
+        new = [NewPrediction(1, 2, 3, f"{n} [MASK].", f"{n:032x}", "v0001", 1.0, now, shown) for n in range(REPLIES)]
+        ids = await asyncio.gather(*(recorder.record(one) for one in new))
+        await asyncio.gather(*(recorder.attach(one, n) for n, one in enumerate(ids)))
+        began = time.perf_counter()
+        for n in range(ONE_BY_ONE):
+            await apply_thumbs(database, [Cast(n % REPLIES, n, 1, now)])
+        alone = ONE_BY_ONE / (time.perf_counter() - began)
+        began = time.perf_counter()
+        await asyncio.gather(
+            *(recorder.change_thumbs(Cast(n % REPLIES, 10_000 + n, 1, now)) for n in range(VOTES))
+        )
+        together = VOTES / (time.perf_counter() - began)
+        await recorder.close()
+        await database.close()
+    note = f"{VOTES} voters at once; alternative: one commit a vote"
+    return [Row("durable votes", together, "votes/s", alone, 2000, is_rate=True, note=note)]
+
+
+def _reading() -> list[Row]:
+    rows, seconds, night_s = [], [], []
+    for count in STORED:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "fillbot.db"
+            votes_file.fill(path, count)
+            whole, night = asyncio.run(_read(f"sqlite+aiosqlite:///{path}"))
+        seconds.append(whole)
+        night_s.append(night)
+        rows.append(Row(f"reading {count:,} votes", whole, "s"))
+    slope = float(np.polyfit(np.log(STORED), np.log(seconds), 1)[0])
+    rows.append(Row("exponent of growth, reading", slope, "", limit=1.1))
+    return rows
+
+
+async def _read(url: str) -> tuple[float, float]:
+    database = await Database.open(url)
+    began = time.perf_counter()
+    async for _ in votes_until(database, votes_file.AS_OF):
+        pass
+    whole = time.perf_counter() - began
+    began = time.perf_counter()
+    async for _ in votes_until(database, votes_file.AS_OF - timedelta(days=votes_file.DAYS - 1)):
+        pass
+    night = time.perf_counter() - began
+    await database.close()
+    return whole, night
