@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format install coverage bench-votes bench-watch bench-learning clean help
+.PHONY: run test lint format install coverage bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ format: $(STAMP)  ## Put the code in shape
 
 coverage: $(STAMP)  ## Run the tests with branch coverage
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
+
+bench: $(STAMP)  ## Measure speed, half an hour on a quiet machine; ONLY=serving,wire picks parts
+	$(BIN)/python tests/benchmarks/bench.py --only "$(ONLY)"
 
 bench-votes: $(STAMP)  ## Time the checks on a million votes
 	$(BIN)/python tests/benchmarks/votes.py --votes 1000000

@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from alembic import command
 from alembic.config import Config
@@ -141,8 +141,7 @@ def _prepare(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     """Take the write lock at once where writing is meant: upgrading a read lock later can fail at once."""
     writes = connection.get_execution_options().get("fillbot_writes", False)
-    driver = connection.connection.dbapi_connection
-    assert isinstance(driver, AdaptedConnection)
+    driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
     # Straight to the driver: every call is a turn of its thread, and by a cursor this would be three.
     driver.run_async(lambda aiosqlite: aiosqlite.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
 

@@ -20,8 +20,16 @@ def run() -> list[Row]:
         assert found, out
         seconds.append(float(found[1]))
         is_most = votes == VOTES[-1]
-        rows.append(Row(f"checks and judgements, {votes:,} votes", seconds[-1], "s", limit=60 if is_most else None))
-        rows.append(Row(f"their peak memory, {votes:,} votes", float(found[2]), "GB", limit=3 if is_most else None))
+        rows.append(
+            Row(f"checks and judgements, {votes:,} votes", seconds[-1], "s", limit=60 if is_most else None)
+        )
+        rows.append(
+            Row(f"their peak memory, {votes:,} votes", float(found[2]), "GB", limit=3 if is_most else None)
+        )
     slope = float(np.polyfit(np.log(VOTES[1:]), np.log(seconds[1:]), 1)[0])
-    rows.append(Row("exponent of growth, checks", slope, "", limit=1.1, note="from 100,000 on; below, starting counts"))
+    rows.append(
+        Row(
+            "exponent of growth, checks", slope, "", limit=1.1, note="from 100,000 on; below, starting counts"
+        )
+    )
     return rows

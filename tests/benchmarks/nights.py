@@ -1,4 +1,4 @@
-"""A whole night on 1,000 judgements, by step, on a model of distilbert's size; on a GPU where there is one."""
+"""A whole night on 1,000 judgements, by step, at distilbert's size; on a GPU where there is one."""
 
 import asyncio
 import json
@@ -31,7 +31,9 @@ def run() -> list[Row]:
         command = [sys.executable, "-m", "training", "run", "--progress", "json", "--json"]
         steps: list[tuple[str, float]] = []
         began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         assert process.stdout is not None
         for line in process.stdout:
             told = json.loads(line) if line.startswith("{") else {}

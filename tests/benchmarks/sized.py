@@ -26,17 +26,11 @@ def sentences(number: int, *, seed: int) -> list[str]:
 
 
 def tokenizer() -> Tokenizer:
-    """A lower-casing WordPiece tokenizer with as many entries as BERT's, all words of the corpus among them."""
-    words = sorted(
-        {w for s in generate(20_000, seed=0) for w in s.text.lower().replace(".", " ").split() if w.isalpha()}
-    )
-    entries = [
-        *SPECIAL_TOKENS,
-        *".,!?'-",
-        *"abcdefghijklmnopqrstuvwxyz",
-        *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
-        *words,
-    ]
+    """A lower-casing WordPiece tokenizer with as many entries as BERT's, the corpus's words among them."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    texts = (sentence.text.lower().replace(".", " ") for sentence in generate(20_000, seed=0))
+    words = sorted({word for text in texts for word in text.split() if word.isalpha()})
+    entries = [*SPECIAL_TOKENS, *".,!?'-", *letters, *(f"##{letter}" for letter in letters), *words]
     entries = list(dict.fromkeys(entries))
     entries += [f"word{chr(97 + n % 26)}{n}" for n in range(VOCABULARY - len(entries))]
     made = Tokenizer(models.WordPiece(vocab={entry: n for n, entry in enumerate(entries)}, unk_token="[UNK]"))

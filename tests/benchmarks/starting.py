@@ -1,4 +1,4 @@
-"""From the start of the process to the first answer, with a version that is there; and the memory of the bot."""
+"""From the start of the process to the first answer, with a version that is there; and the bot's memory."""
 
 import asyncio
 import statistics
@@ -30,7 +30,9 @@ def run() -> list[Row]:
         rows.append(Row(f"start to first answer, {precision}", statistics.median(seconds), "s", limit=2.5))
         note = f"most while starting: {max(peak):.0f} MB"
         rows.append(
-            Row(f"memory of the bot, {precision}", statistics.median(resident), "MB", limit=most_mb, note=note)
+            Row(
+                f"memory of the bot, {precision}", statistics.median(resident), "MB", limit=most_mb, note=note
+            )
         )
     rows.append(Row("import bot.app", _import_s(), "s", note="of the start"))
     return rows

@@ -30,7 +30,10 @@ async def _writing() -> list[Row]:
         recorder = Recorder(database)
         shown = tuple(StoredCandidate(0, rank, f"word{rank}", 0.1, False) for rank in range(5))
         now = datetime.now(UTC)
-        new = [NewPrediction(1, 2, 3, f"{n} [MASK].", f"{n:032x}", "v0001", 1.0, now, shown) for n in range(REPLIES)]
+        new = [
+            NewPrediction(1, 2, 3, f"{n} [MASK].", f"{n:032x}", "v0001", 1.0, now, shown)
+            for n in range(REPLIES)
+        ]
         ids = await asyncio.gather(*(recorder.record(one) for one in new))
         await asyncio.gather(*(recorder.attach(one, n) for n, one in enumerate(ids)))
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The bot as a process of its own, asked over HTTP and WebSocket by a Discord-compatible server in this one."""
+"""The bot as a process of its own, asked by a Discord-compatible server in this one."""
 
 import asyncio
 import contextlib
@@ -57,7 +57,7 @@ class Load:
     def __init__(self, sandbox: Sandbox, process: asyncio.subprocess.Process, home: Path) -> None:
         self.sandbox, self.process, self.home = sandbox, process, home
         self.told_later = 0
-        world, gateway = sandbox.world, sandbox._gateway
+        gateway = sandbox._gateway
         people = [sandbox.add_person(f"asker-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
         self._people = itertools.cycle(people)
         self._channel = sandbox.add_channel("load", only_for=[sandbox.bot_user_id])  # nobody else is told
@@ -107,8 +107,9 @@ class Load:
     async def settled(self, answers: list[Answer], *, timeout_s: float = 30) -> None:
         """Wait until all are replied to, or the time is over."""
         ends = time.perf_counter() + timeout_s
-        while any(answer.replied_at is None for answer in answers) and time.perf_counter() < ends:
-            await asyncio.sleep(0.01)
+        for answer in answers:
+            while answer.replied_at is None and time.perf_counter() < ends:
+                await asyncio.sleep(0.01)
 
     def model_ms(self) -> dict[str, float]:
         """Query → the model's part of its time, as the bot stored it."""
@@ -175,7 +176,8 @@ async def _wire() -> list[Row]:
                 a.ms - told[_stored(a.query, told)] for a in answers if a.is_answer and _stored(a.query, told)
             ]
             lost = sum(not a.is_answer for a in answers)
-            note = f"{rate} queries/s for {ASKED_FOR_S} s, {lost} not answered, whole p50 {percentile([a.ms for a in answers if a.is_answer], 50):.0f} ms"
+            whole = percentile([a.ms for a in answers if a.is_answer], 50)
+            note = f"{rate} queries/s for {ASKED_FOR_S} s, {lost} not answered; whole: {whole:.0f} ms"
             limits = {20: (5.0, 25.0)}.get(rate, (None, None))
             rows.append(Row("outside the model, p50", percentile(over, 50), "ms", limit=limits[0], note=note))
             rows.append(
@@ -225,9 +227,9 @@ async def _busy() -> list[Row]:
         last = max(answer.replied_at for answer in answers if answer.replied_at)
         early, late = statistics.median(memory[10:20]), statistics.median(memory[-10:])
         note = (
-            f"{len(answers) / said_for:.0f} queries/s for {said_for:.0f} s ({len(answers) / said_for / capacity:.1f} × "
-            f"the capacity), {answered} answered, {len(answers) - answered - unanswered} told each, "
-            f"{load.told_later} told together"
+            f"{len(answers) / said_for:.0f} queries/s for {said_for:.0f} s, "
+            f"{len(answers) / said_for / capacity:.1f} × the capacity: {answered} answered, "
+            f"{len(answers) - answered - unanswered} told each, {load.told_later} told together"
         )
         return [
             Row("capacity", capacity, "queries/s", is_rate=True, note="whole replies to 64 askers who wait"),

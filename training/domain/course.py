@@ -16,7 +16,7 @@ from training.encoder import Encoder
 from training.model import MaskedLm
 from training.progress import Progress
 from training.settings import DomainSettings
-from training.trainer import Trainer
+from training.trainer import Trainer, has_bf16
 
 MIN_GAIN = 0.002  # nats a word; less is no improvement
 
@@ -56,6 +56,7 @@ class Course:
             steps=max(1, round(log.steps_per_epoch * domain.epochs)),
             rates=domain.model_copy(update={"learning_rate": domain.learning_rate * scale}),
             device=device,
+            bf16=has_bf16(device),
         )
         self._encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
         self.best_step, self._best_loss, self._misses = 0, math.inf, 0
