@@ -108,7 +108,7 @@ class Load:
         """Wait until all are replied to, or the time is over."""
         ends = time.perf_counter() + timeout_s
         for answer in answers:
-            while answer.replied_at is None and time.perf_counter() < ends:
+            while answer.replied_at is None and time.perf_counter() < ends:  # noqa: ASYNC110  what is waited for has no event
                 await asyncio.sleep(0.01)
 
     def model_ms(self) -> dict[str, float]:

@@ -4,8 +4,10 @@ import random
 
 import pytest
 from ballots import NOON, ask, minutes, vote
+from sqlalchemy import event
 
 from storage import feedback
+from storage.consensus import votes_on_query
 from storage.database import Database
 from storage.feedback import Value
 from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, apply_thumbs
@@ -86,3 +88,28 @@ async def test_counts_say_what_each_change_touched(database: Database) -> None:
 
 async def test_nothing_to_apply(database: Database) -> None:
     assert await apply_thumbs(database, []) == []
+
+
+async def test_no_hot_query_reads_a_whole_table(database: Database) -> None:
+    """What every query and every thumb runs, as SQLite would run it on a large database."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            seen.append(statement)
+
+    prediction = await ask(database, message_id=MESSAGES[0])
+    event.listen(database._engine.sync_engine, "before_cursor_execute", note)
+    await apply_thumbs(database, [Cast(MESSAGES[0], 11, 1, NOON)])
+    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1)])
+    await votes_on_query(database, "0" * 32)
+    await feedback.attach_messages(database, {prediction: MESSAGES[1]})
+    await feedback.prediction_of_message(database, MESSAGES[1])
+    await feedback.mark_deleted(database, [MESSAGES[1]], NOON)
+    assert len(seen) >= 7
+    async with database.read() as connection:
+        for statement in seen:
+            holes = [None] * statement.count("?")
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(holes))
+            details = [row.detail for row in plan]
+            assert not [each for each in details if each.startswith("SCAN")], (statement, details)
