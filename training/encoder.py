@@ -68,11 +68,11 @@ class Encoder:
         pieces = finished(text).split(MASK)
         ids = [self.cls]
         masks = []
-        for index, part in enumerate(self._tokenizer.encode_batch(pieces, add_special_tokens=False)):
+        for index, piece in enumerate(pieces):  # one by one: `encode_batch` wakes threads, which takes longer
             if index:
                 masks.append(len(ids))
                 ids.append(self.mask)
-            ids.extend(part.ids)
+            ids.extend(self._tokenizer.encode(piece, add_special_tokens=False).ids)
         ids.append(self.sep)
         if len(ids) > self.max_tokens:
             raise QueryTooLongError(len(ids), self.max_tokens)

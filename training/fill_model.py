@@ -15,7 +15,7 @@ from training.encoder import MASK, Encoded, Encoder, completed, finished
 from training.errors import CorruptVersionError
 
 GRAPH, OUTPUT = "model.onnx", "log_probabilities"
-MAX_BATCH_TOKENS = 4096  # padded tokens a forward: bounds the memory of a batch
+MAX_BATCH_TOKENS = 256  # padded tokens a forward: more no longer fit the processor's caches
 MAX_BATCH_MASKS = 128  # rows of vocabulary-wide logits a forward: 128 × 30,522 × 4 bytes = 15 MB
 
 Floats = npt.NDArray[np.float32]

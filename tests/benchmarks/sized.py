@@ -82,7 +82,7 @@ def weight_bytes(folder: Path) -> int:
     import onnx
     from onnx import numpy_helper
 
-    tables = {"words", "positions"}
+    tables = {"words", "words.half", "positions"}
     graph = onnx.load(str(folder / GRAPH)).graph
     is_tied = any("words" in node.input and node.op_type == "Gemm" for node in graph.node)
     return sum(
