@@ -100,9 +100,9 @@ class Int8:
         exact = graph.node(
             "MatMul", [large, graph.constant(f"{name}.exact", weight[outliers])], f"{name}.exact_product"
         )
-        small = graph.node("Mul", [value, graph.constant(f"{name}.kept", is_kept)], f"{name}.small")
+        # The outliers are beyond the range of the others, and end at its border: their weights are 0 here.
         rest = Range(seen.low * is_kept, seen.high * is_kept)
-        most = self._quantized(graph, small, name, weight * is_kept[:, None], bias, rest)
+        most = self._quantized(graph, value, name, weight * is_kept[:, None], bias, rest)
         return graph.node("Add", [most, exact], f"{name}.sum")
 
     def look_up(self, graph: Graph, ids: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 PROJECT = Path(__file__).parents[2]
+PAUSE_S = 0.25
 HEADINGS = ("what", "ours", "alternative", "ratio", "limit", "of the limit")
 
 
@@ -80,15 +81,24 @@ def table(rows: list[Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def in_turn(works: Mapping[str, Callable[[], Any]], *, rounds: int) -> dict[str, float]:
-    """Median seconds of each, all taken in every round, after one round to warm up."""
+def in_turn(works: Mapping[str, Callable[[], Any]], *, rounds: int, times: int = 1) -> dict[str, float]:
+    """Median seconds of each, all taken in every round, after one round to warm up.
+
+    Args:
+        works: what to time, by name.
+        rounds: so many.
+        times: so often one after the other in a round. Before that comes a pause: threads of the one before
+            may still be spinning.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
         for name, work in works.items():
-            started = time.perf_counter()
-            work()
-            if number:
-                seconds[name].append(time.perf_counter() - started)
+            time.sleep(PAUSE_S)
+            for _ in range(times):
+                started = time.perf_counter()
+                work()
+                if number:
+                    seconds[name].append(time.perf_counter() - started)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

@@ -11,7 +11,7 @@ from sized import distilbert, registry_of, sentences, weight_bytes
 from bot.predictor import Predictor
 from training.fill_model import FillModel
 
-PEOPLE, BATCH, ROUNDS = 64, 32, 9
+PEOPLE, BATCH, ROUNDS, TIMES = 64, 32, 9, 6
 HIDDEN, INNER, LAYERS, VOCABULARY = 768, 3072, 6, 30_522
 
 
@@ -24,10 +24,11 @@ def run() -> list[Row]:
 
 
 def _one(folders: dict[str, Path], pipeline) -> list[Row]:
-    queries = iter(sentences(4 * (ROUNDS + 1) * 4, seed=1))
+    queries = iter(sentences(4 * (ROUNDS + 1) * TIMES, seed=1))
     models = {precision: FillModel(folder) for precision, folder in folders.items()}
     works = {p: lambda m=model: m.fill([next(queries)], top=20) for p, model in models.items()}
-    seconds = in_turn({**works, "pipeline": lambda: pipeline(next(queries), top_k=20)}, rounds=4 * ROUNDS)
+    works["pipeline"] = lambda: pipeline(next(queries), top_k=20)
+    seconds = in_turn(works, rounds=ROUNDS, times=TIMES)
     read = bandwidth()
     return [
         Row(
