@@ -18,11 +18,11 @@ from storage.feedback import NewPrediction, StoredCandidate, StoredVote, cast_vo
 from training.encoder import query_hash
 from training.fill_model import FillModel
 
-QUERIES, JUDGED_A_QUERY, VOTERS = 500, 2, 3
+QUERIES, JUDGED_A_QUERY, REJECTED, VOTERS = 200, 5, 2, 3
 
 
 def run() -> list[Row]:
-    """1,000 judged words: every query's best word rejected, its second accepted, by three people."""
+    """1,000 judged words: the five shown for each query, the best two rejected, by three people."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         registry = registry_of(home, precision="fp32")
@@ -72,7 +72,7 @@ async def _vote(home: Path, model: FillModel) -> None:
     await cast_votes(
         database,
         [
-            StoredVote(prediction, 0, words[rank].word, voter, "menu", 1 if rank else -1, now)
+            StoredVote(prediction, 0, words[rank].word, voter, "menu", -1 if rank < REJECTED else 1, now)
             for prediction, words in zip(ids, answers, strict=True)
             for rank in range(JUDGED_A_QUERY)
             for voter in range(VOTERS)
