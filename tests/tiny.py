@@ -23,7 +23,11 @@ OTHERS = ("[unused0]", "[unused1]", *".,!?;:'-[]()", "7", "42", "3d", "e")
 
 def tiny_tokenizer() -> Tokenizer:
     """A lower-casing WordPiece tokenizer of a hundred entries."""
-    entries = (*SPECIAL_TOKENS, *OTHERS, *WORDS, *PIECES)
+    return word_piece([*SPECIAL_TOKENS, *OTHERS, *WORDS, *PIECES])
+
+
+def word_piece(entries: list[str]) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer, as BERT's, with these entries."""
     tokenizer = Tokenizer(
         models.WordPiece(vocab={word: token for token, word in enumerate(entries)}, unk_token="[UNK]")
     )

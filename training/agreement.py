@@ -41,12 +41,17 @@ class Agreement:
         return self.top1 >= MIN_TOP1 and self.top5 >= MIN_TOP5 and not self.moved
 
     def to_json(self) -> dict[str, Any]:
-        """For `vocabulary.json` and the card."""
+        """For `vocabulary.json`."""
         return asdict(self)
 
 
 def agreement(exact: FillModel, quick: FillModel) -> Agreement:
-    """Compare a model in fp32 with the same in int8."""
+    """Compare a model in fp32 with the same in int8, on the suites that ship.
+
+    Raises:
+        SuiteError: a suite cannot be read.
+        QueryTooLongError: a sentence has more word pieces than the model reads.
+    """
     same_best, kept, moved = [], [], []
     for suite in SUITES:
         cases = evaluate.read_suite(evaluate.SUITES / f"{suite}.jsonl")

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tiny import word_piece
+from tokenizers import Tokenizer
 from transformers import DistilBertConfig, DistilBertForMaskedLM
 
 from training import vocabulary
@@ -33,16 +34,7 @@ def tokenizer() -> Tokenizer:
     entries = [*SPECIAL_TOKENS, *".,!?'-", *letters, *(f"##{letter}" for letter in letters), *words]
     entries = list(dict.fromkeys(entries))
     entries += [f"word{chr(97 + n % 26)}{n}" for n in range(VOCABULARY - len(entries))]
-    made = Tokenizer(models.WordPiece(vocab={entry: n for n, entry in enumerate(entries)}, unk_token="[UNK]"))
-    made.add_special_tokens(list(SPECIAL_TOKENS))
-    made.normalizer = normalizers.BertNormalizer(lowercase=True)
-    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    made.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, made.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
-    )
-    return made
+    return word_piece(entries)
 
 
 def distilbert(seed: int = 0) -> MaskedLm:

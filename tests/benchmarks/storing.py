@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -52,29 +52,24 @@ async def _writing() -> list[Row]:
 
 
 def _reading() -> list[Row]:
-    rows, seconds, night_s = [], [], []
+    rows, seconds = [], []
     for count in STORED:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "fillbot.db"
             votes_file.fill(path, count)
-            whole, night = asyncio.run(_read(f"sqlite+aiosqlite:///{path}"))
+            whole = asyncio.run(_read(f"sqlite+aiosqlite:///{path}"))
         seconds.append(whole)
-        night_s.append(night)
         rows.append(Row(f"reading {count:,} votes", whole, "s"))
     slope = float(np.polyfit(np.log(STORED), np.log(seconds), 1)[0])
     rows.append(Row("exponent of growth, reading", slope, "", limit=1.1))
     return rows
 
 
-async def _read(url: str) -> tuple[float, float]:
+async def _read(url: str) -> float:
     database = await Database.open(url)
     began = time.perf_counter()
     async for _ in votes_until(database, votes_file.AS_OF):
         pass
     whole = time.perf_counter() - began
-    began = time.perf_counter()
-    async for _ in votes_until(database, votes_file.AS_OF - timedelta(days=votes_file.DAYS - 1)):
-        pass
-    night = time.perf_counter() - began
     await database.close()
-    return whole, night
+    return whole

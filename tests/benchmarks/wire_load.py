@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app import PROJECT, environment
+from app import environment
 from measure import Row, percentile, resident_mb
 from sized import registry_of, sentences
 
@@ -322,6 +322,3 @@ def _wrong(load: Load, answers: list[Answer]) -> int:
             wrong += f"**{masks[0][0].word}**".lower() not in answer.body["embeds"][0]["description"].lower()
     print(f"versions seen: { {v: len(a) for v, a in by_version.items()} }", file=sys.stderr)  # noqa: T201
     return wrong
-
-
-__all__ = ["PROJECT", "busy", "reload", "wire"]

@@ -80,7 +80,6 @@ async def test_past_saturation_everyone_is_answered_or_told(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over the wire, with a model that takes its time."""
-    monkeypatch.setattr(crowd_module, "MAX_ANSWERING", 4)
     monkeypatch.setattr(crowd_module, "REPLIES_A_S", 2)
     monkeypatch.setattr(Crowd.__init__, "__kwdefaults__", {"max_answering": 4})
     really = Predictor.predict
