@@ -15,9 +15,7 @@ from filelock import FileLock, Timeout
 from bot.background import Background
 from bot.child import follow, spawned
 from bot.client import FillBot
-from bot.cogs.fill import Fill
-from bot.cogs.models import Models
-from bot.cogs.votes import Votes
+from bot.cogs.loading import Parts, all_cogs
 from bot.connection import connected, point_discord_at
 from bot.crowd import Crowd
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
@@ -31,6 +29,7 @@ from bot.sandbox.server import Sandbox
 from bot.schedule import Nightly
 from bot.serving import Serving, load_champion
 from bot.settings import Settings
+from bot.texts import say
 from bot.verdicts import Verdicts
 from bot.watch import Watch
 from storage import runs as run_records
@@ -130,33 +129,24 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         background, pending = Background(), Pending()
         recorder = Recorder(database)
         stack.push_async_callback(recorder.close)
-        bot.add_cogs(
-            Fill(
-                bot,
-                predictor,
-                database,
-                recorder,
-                background,
-                pending,
-                Crowd(background),
-                max_chars=settings.max_query_chars,
-                max_masks=settings.max_masks,
-                min_voters=settings.needed_voters,
-                half_life_days=settings.vote_half_life_days,
-            ),
-            Votes(bot, database, recorder, pending),
-            Models(
-                bot,
-                registry=registry,
-                database=database,
-                serving=serving,
-                runs=runs,
-                verdicts=verdicts,
-                background=background,
-                nightly=nightly,
-                watch=watch,
-            ),
+        parts = Parts(
+            settings=settings,
+            bot=bot,
+            database=database,
+            registry=registry,
+            predictor=predictor,
+            serving=serving,
+            runs=runs,
+            verdicts=verdicts,
+            reports=reports,
+            watch=watch,
+            nightly=nightly,
+            recorder=recorder,
+            background=background,
+            pending=pending,
+            crowd=Crowd(background),
         )
+        bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(bot, place.token))
         stack.push_async_callback(background.close)
         stack.push_async_callback(pending.drained)
@@ -166,7 +156,10 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         background.start(runs.repair_later(), name="repair", is_endless=True)
         background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)
         await _open_nightly(nightly, database, registry)
-        for notice in (trouble, *(f"Run {run.id} ({run.trigger}) was interrupted." for run in interrupted)):
+        for notice in (
+            trouble,
+            *(say("run.interrupted", id=run.id, trigger=run.trigger) for run in interrupted),
+        ):
             if notice:
                 await reports.post_notice(notice)
         yield App(database, registry, serving, runs, reports, bot, connection, place.sandbox)

@@ -13,8 +13,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.access import Access
-from bot.errors import EXAMPLE, BotError
+from bot.errors import BotError
 from bot.replies import MAX_CONTENT, clipped, escape
+from bot.texts import say
 from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError
 
@@ -90,13 +91,13 @@ class FillBot(commands.Bot):
         if isinstance(cause, commands.CheckFailure):
             log.debug("command.refused", command=str(context.command))
             return
-        text = _sentence(cause, prefix=self.prefix, command=context.command)
-        if text is None:
+        sentence = _sentence(cause, prefix=self.prefix, command=context.command)
+        if sentence is None:
             reference = secrets.token_hex(3).upper()
             log.error("command.failed", reference=reference, command=str(context.command), exc_info=cause)
-            text = f"Something went wrong (reference {reference}). Nothing was lost; please try again."
+            sentence = say("errors.unexpected", reference=reference)
         try:
-            await answer(context, text, ephemeral=True)
+            await answer(context, sentence, ephemeral=True)
         except discord.HTTPException:
             log.warning("reply.not_sent", command=str(context.command), exc_info=True)
 
@@ -106,8 +107,7 @@ class FillBot(commands.Bot):
         """Answer what is wrong with an interaction before any command of ours is called."""
         log.error("interaction.failed", exc_info=error)
         if not interaction.response.is_done():
-            text = "That did not work: the command may have changed. Please reload Discord and try again."
-            await interaction.response.send_message(text, ephemeral=True)
+            await interaction.response.send_message(say("errors.stale_command"), ephemeral=True)
 
     async def _may_ask(self, context: Context) -> bool:
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)
@@ -117,7 +117,7 @@ class FillBot(commands.Bot):
         names = [command.qualified_name for command in self.commands]
         close = difflib.get_close_matches((context.invoked_with or "").lower(), names, n=1, cutoff=0.6)
         if close and await self._may_ask(context):
-            await answer(context, f"Did you mean `{self.prefix}{close[0]}`?")
+            await answer(context, say("errors.did_you_mean", usage=f"{self.prefix}{close[0]}"))
 
 
 def command(
@@ -125,13 +125,13 @@ def command(
 ) -> Callable[
     [Callable[Concatenate[Any, Context, P], Coroutine[Any, Any, None]]], commands.HybridCommand[Any, P, None]
 ]:
-    """`commands.hybrid_command` with types that mypy can follow; prefix and slash command in one."""
-    return commands.hybrid_command(name=name, **options)
+    """Prefix and slash command in one, described in the texts under `commands.…`."""
+    return commands.hybrid_command(name=name, description=say(f"commands.{name}"), **options)
 
 
 async def answer(
     context: Context,
-    text: str | None = None,
+    content: str | None = None,
     *,
     embed: discord.Embed | None = None,
     ephemeral: bool = False,
@@ -140,12 +140,12 @@ async def answer(
 
     Args:
         context: of the command.
-        text: clipped where it is longer than Discord takes.
-        embed: shown below the text.
+        content: clipped where it is longer than Discord takes.
+        embed: shown below the content.
         ephemeral: only for who asked, where Discord can do that: after a slash command.
     """
     return await context.send(
-        None if text is None else clipped(text, MAX_CONTENT),
+        None if content is None else clipped(content, MAX_CONTENT),
         embeds=[] if embed is None else [embed],
         reference=context.message.to_reference(fail_if_not_exists=False),
         ephemeral=ephemeral,
@@ -166,11 +166,11 @@ def _sentence(error: BaseException, *, prefix: str, command: Any) -> str | None:
     if isinstance(error, TOLD):
         return str(error)
     if isinstance(error, commands.CommandOnCooldown | app_commands.CommandOnCooldown):
-        return f"One moment, please: try again in {math.ceil(error.retry_after)} s."
+        return say("errors.cooldown", seconds=math.ceil(error.retry_after))
     if isinstance(error, commands.MissingRequiredArgument):
-        return f"Something is missing. Try `{prefix}{_usage(command)}`."
+        return say("errors.missing_argument", usage=f"{prefix}{_usage(command)}")
     if isinstance(error, commands.UserInputError | app_commands.TransformerError):
-        return f"I did not understand that. Try `{prefix}{_usage(command)}`."
+        return say("errors.not_understood", usage=f"{prefix}{_usage(command)}")
     return None
 
 
@@ -178,5 +178,5 @@ def _usage(command: Any) -> str:
     if command is None:
         return "help"
     if command.name == "fill":
-        return f"fill {EXAMPLE}"
+        return f"fill {say('example')}"
     return f"{command.qualified_name} {command.signature}".strip()

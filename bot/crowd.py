@@ -15,6 +15,7 @@ import structlog
 
 from bot.background import Background
 from bot.errors import BusyError
+from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
 MAX_ANSWERING = 128  # two full batches: nobody waits for long
@@ -67,6 +68,5 @@ class Crowd:
         counts, self._turned_away = self._turned_away, Counter()
         for channel, number in counts.items():
             log.warning("fill.turned_away", queries=number)
-            asked = "One more question was" if number == 1 else f"{number} more questions were"
             with contextlib.suppress(discord.HTTPException):
-                await channel.send(f"{asked} not answered. {BusyError()}")
+                await channel.send(say("busy_crowd", n=number, busy=BusyError()))

@@ -14,7 +14,8 @@ BotError
 
 from collections.abc import Sequence
 
-EXAMPLE = "Nike shoes are very [MASK]"
+from bot.texts import say
+
 EX_CONFIG, EX_UNAVAILABLE = 78, 69  # sysexits.h: wrong configuration, a service that is missing
 
 
@@ -40,7 +41,7 @@ class NoMaskError(QueryError):
 
     def __init__(self, prefix: str) -> None:
         """Build the reply."""
-        super().__init__(f"Put `[MASK]` where the word should stand, for example `{prefix}fill {EXAMPLE}`.")
+        super().__init__(say("errors.no_mask", prefix=prefix, example=say("example")))
 
 
 class TooManyMasksError(QueryError):
@@ -48,7 +49,7 @@ class TooManyMasksError(QueryError):
 
     def __init__(self, masks: int, max_masks: int) -> None:
         """Build the reply."""
-        super().__init__(f"That has {masks} blanks; please use at most {max_masks} `[MASK]` in one sentence.")
+        super().__init__(say("errors.too_many_masks", masks=masks, max_masks=max_masks))
 
 
 class OnlyMasksError(QueryError):
@@ -56,7 +57,7 @@ class OnlyMasksError(QueryError):
 
     def __init__(self) -> None:
         """Build the reply."""
-        super().__init__(f"Please write some words around the blank, for example `{EXAMPLE}`.")
+        super().__init__(say("errors.only_masks", example=say("example")))
 
 
 class QueryTooLongForChatError(QueryError):
@@ -64,7 +65,7 @@ class QueryTooLongForChatError(QueryError):
 
     def __init__(self, chars: int, max_chars: int) -> None:
         """Build the reply."""
-        super().__init__(f"That is {chars} characters; please keep it to {max_chars}: one sentence is best.")
+        super().__init__(say("errors.too_long", chars=chars, max_chars=max_chars))
 
 
 class BusyError(QueryError):
@@ -72,7 +73,7 @@ class BusyError(QueryError):
 
     def __init__(self) -> None:
         """Build the reply."""
-        super().__init__("I am busy with many questions right now. Please ask again in a few seconds.")
+        super().__init__(say("errors.busy"))
 
 
 class RunBusyError(BotError):
@@ -80,7 +81,7 @@ class RunBusyError(BotError):
 
     def __init__(self) -> None:
         """Build the reply."""
-        super().__init__("A run is in progress already. Its verdict will be posted when it is done.")
+        super().__init__(say("errors.run_busy"))
 
 
 class NotAdminError(BotError):
@@ -88,6 +89,7 @@ class NotAdminError(BotError):
 
     def __init__(self, role_names: Sequence[str]) -> None:
         """Build the reply; names the roles that would do, where there are any."""
-        roles = " or ".join(f"the role “{name}”" for name in role_names)
-        needed = f"{roles} or the right to manage the server" if roles else "the right to manage the server"
-        super().__init__(f"Only admins can do that: it takes {needed}.")
+        needed = say("errors.manage_server")
+        for name in reversed(role_names):
+            needed = say("errors.or", first=say("errors.a_role", name=name), second=needed)
+        super().__init__(say("errors.not_admin", needed=needed))

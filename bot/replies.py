@@ -8,6 +8,7 @@ from typing import Any
 import discord
 
 from bot.overlay import ShownPrediction
+from bot.texts import say
 from storage.runs import Run
 from training.encoder import MASK
 from training.registry import Card
@@ -50,12 +51,12 @@ def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: i
             f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {_percent(candidate.share)}"
             for rank, candidate in enumerate(mask)
         ]
-        name = f"Best words for blank {index + 1}" if several else "Best words"
+        name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
         embed.add_field(name=name, value=clipped("\n".join(lines), MAX_FIELD), inline=several)
-    notes = [f"Model {prediction.model_version}", f"#{prediction_id}"]
+    notes = [say("prediction.model", version=prediction.model_version), f"#{prediction_id}"]
     if prediction.is_adjusted:
-        notes.append(f"adjusted by {prediction.votes} vote{'' if prediction.votes == 1 else 's'}")
-    embed.set_footer(text=" · ".join([*notes, "👍 👎 rate the bold word"]))
+        notes.append(say("prediction.adjusted", n=prediction.votes))
+    embed.set_footer(text=" · ".join([*notes, say("prediction.hint")]))
     return embed
 
 
@@ -63,21 +64,15 @@ def model_embed(
     card: Card, *, serving: str, domain: str | None, numbers: str, notes: list[str]
 ) -> discord.Embed:
     """What serves and where it comes from."""
-    embed = discord.Embed(title=f"Model {serving}", colour=COLOUR)
-    origin = {
-        "base": f"the base model {card.base}, as it is",
-        "starter": "the starter: a small model trained on generated sentences, for want of a base model",
-        "domain": f"the team's domain model, from {card.base}",
-        "night": f"learnt from your votes, starting from {card.parent}",
-    }[card.kind]
-    embed.description = escape(origin)[0].upper() + escape(origin)[1:]
-    embed.add_field(name="Made", value=_when(card.created_at))
-    embed.add_field(name="Numbers", value=numbers)
-    embed.add_field(name="Nights start from", value=domain or "nothing yet")
+    embed = discord.Embed(title=say("model.title", version=serving), colour=COLOUR)
+    embed.description = escape(say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent))
+    embed.add_field(name=say("model.made"), value=_when(card.created_at))
+    embed.add_field(name=say("model.numbers"), value=numbers)
+    embed.add_field(name=say("model.starts_from"), value=domain or say("model.nothing_yet"))
     if reasons := card.verdict.get("reasons"):
-        embed.add_field(name="Verdict", value=verdict_lines(reasons), inline=False)
+        embed.add_field(name=say("model.verdict"), value=verdict_lines(reasons), inline=False)
     for note in notes:
-        embed.add_field(name="Note", value=clipped(escape(note), MAX_FIELD), inline=False)
+        embed.add_field(name=say("model.note"), value=clipped(escape(note), MAX_FIELD), inline=False)
     return embed
 
 
@@ -87,44 +82,45 @@ def versions_embed(
     """Versions with their cards, in the order given; None: the card is damaged."""
     lines = []
     for version, card in versions:
-        marks = [name for name, named in (("serves", champion), ("domain model", domain)) if version == named]
+        named = ((say("versions.serves"), champion), (say("versions.domain"), domain))
+        marks = [mark for mark, one in named if version == one]
         if card is not None and card.verdict and not card.verdict.get("is_promotable"):
-            marks.append("not promoted")
+            marks.append(say("versions.not_promoted"))
         suffix = f" — {', '.join(marks)}" if marks else ""
         name = f"**{version}**" if version == champion else version
-        about = f"{card.kind} · {_when(card.created_at)}" if card else "damaged"
+        about = f"{card.kind} · {_when(card.created_at)}" if card else say("versions.damaged")
         lines.append(f"{name} · {about}{suffix}")
-    text = clipped("\n".join(lines) or "There is no version yet.", MAX_DESCRIPTION)
-    return discord.Embed(title="Model versions", description=text, colour=COLOUR)
+    text = clipped("\n".join(lines) or say("versions.none"), MAX_DESCRIPTION)
+    return discord.Embed(title=say("versions.title"), description=text, colour=COLOUR)
 
 
 def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> discord.Embed:
     """The end of a run; of what changed, the queries in `shown`."""
     titles = {
-        "promoted": f"{run.challenger or 'A new version'} was promoted",
-        "rejected": "The new version was not promoted",
-        "skipped": "No run was needed",
-        "failed": "The run failed",
+        "promoted": say("run.promoted", version=run.challenger or say("run.a_new_version")),
+        "rejected": say("run.rejected"),
+        "skipped": say("run.skipped"),
+        "failed": say("run.failed"),
     }
     colour = COLOUR_BAD if run.status == "failed" else COLOUR
-    embed = discord.Embed(title=titles.get(run.status, "The run is done"), colour=colour)
+    embed = discord.Embed(title=titles.get(run.status, say("run.done")), colour=colour)
     embed.description = clipped(escape(sentence), MAX_SENTENCE)
     reasons = (run.verdict or {}).get("reasons") or []
     if reasons and isinstance(reasons[0], dict):
-        embed.add_field(name="What was looked at", value=verdict_lines(reasons), inline=False)
+        embed.add_field(name=say("run.looked_at"), value=verdict_lines(reasons), inline=False)
     report = run.report or {}
     if "votes" in report:
-        embed.add_field(name="Votes", value=f"{report['votes']} by {report['voters']} people")
-        embed.add_field(name="Judged words", value=str(report["judgements"]))
+        embed.add_field(name=say("run.votes"), value=say("run.votes_by", **report))
+        embed.add_field(name=say("run.judged"), value=str(report["judgements"]))
     if rejected := report.get("rejected"):
         text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
-        embed.add_field(name="Votes left out", value=clipped(escape(text), MAX_FIELD))
+        embed.add_field(name=say("run.left_out"), value=clipped(escape(text), MAX_FIELD))
     if words := report.get("added_words"):
-        embed.add_field(name="New words", value=f"{words} can be answered that could not be before")
+        embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
     changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
     if changed := [_change(change) for change in changes[:SHOWN_CHANGES]]:
-        embed.add_field(name="What changed", value=clipped("\n".join(changed), MAX_FIELD), inline=False)
-    embed.set_footer(text=f"Run {run.id} · {run.trigger}")
+        embed.add_field(name=say("run.changed"), value=clipped("\n".join(changed), MAX_FIELD), inline=False)
+    embed.set_footer(text=say("run.footer", id=run.id, trigger=run.trigger))
     return embed
 
 
@@ -163,7 +159,7 @@ def _change(change: dict[str, Any]) -> str:
     gone = [word for word in change["before"] if word not in change["after"]]
     new = [word for word in change["after"] if word not in change["before"]]
     parts = [f"− {', '.join(gone)}" if gone else "", f"+ {', '.join(new)}" if new else ""]
-    moved = " ".join(part for part in parts if part) or "another order"
+    moved = " ".join(part for part in parts if part) or say("run.another_order")
     return f"{escape(change['query'])}: {escape(moved)}"
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from bot.replies import notice_embed, verdict_embed
 from bot.runs import RunEnd
+from bot.texts import say
 from storage.database import Database
 from storage.errors import StorageError
 from storage.schema import predictions
@@ -25,7 +26,7 @@ class Verdicts:
     async def embed(self, end: RunEnd, *, channel_id: int) -> discord.Embed:
         """The verdict for one channel; without any query when the database cannot be read."""
         if end.run is None:
-            return notice_embed(f"The run failed: {end.sentence}")
+            return notice_embed(say("run.failed_because", sentence=end.sentence))
         queries = {change["query"] for change in (end.run.report or {}).get("changes", ())}
         try:
             shown = await self._showable(queries, channel_id) if queries else set()

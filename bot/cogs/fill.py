@@ -18,6 +18,7 @@ from bot.predictor import Predictor
 from bot.queries import Query, parse_query
 from bot.recorder import Recorder
 from bot.replies import prediction_embed
+from bot.texts import say
 from storage.consensus import QueryVote, votes_on_query
 from storage.database import Database
 from storage.feedback import NewPrediction, StoredCandidate
@@ -54,9 +55,9 @@ class Fill(commands.Cog):
 
     @command("fill")
     @commands.cooldown(ASKS, ASKS_WITHIN_S, commands.BucketType.user)
-    @app_commands.describe(text="A sentence with [MASK] where the word should stand")
+    @app_commands.describe(text=say("commands.fill_text"))
     async def fill(self, context: Context, *, text: str) -> None:
-        """Fill the [MASK] in a sentence with the best words."""
+        """Ask, store, answer; who is turned away is told."""
         try:
             with self._crowd.answering():
                 async with self._pending.handling():

@@ -16,10 +16,10 @@ from bot import replies
 from bot.background import Background
 from bot.child import Line
 from bot.client import Context, FillBot, answer, command
-from bot.errors import EXAMPLE
 from bot.runs import RunEnd, Runs
 from bot.schedule import Nightly
 from bot.serving import Serving
+from bot.texts import say
 from bot.verdicts import Verdicts
 from bot.watch import Watch
 from storage.database import Database
@@ -55,14 +55,14 @@ class Models(commands.Cog):
         self._verdicts, self._nightly = verdicts, nightly
 
     @command("retrain", usage="[votes|domain]")
-    @app_commands.describe(what="votes: learn from the votes; domain: train the team's domain model anew")
+    @app_commands.describe(what=say("commands.retrain_what"))
     async def retrain(self, context: Context, what: Literal["votes", "domain"] = "votes") -> None:
         """Learn from the votes now (admins)."""
         await self._require_admin(context)
         trigger = "retrain" if what == "votes" else "domain"
         latest: deque[Line] = deque(maxlen=1)
         run = self._runs.begin(trigger, on_progress=latest.append)
-        reply = await answer(context, "⏳ The run is starting …")
+        reply = await answer(context, say("run.starting"))
         # By its id: the answer to a slash command can be edited for fifteen minutes only, a message for ever.
         message = self._bot.get_partial_messageable(context.channel.id).get_partial_message(reply.id)
         self._background.start(self._follow(run, latest, message), name="retrain")
@@ -91,21 +91,16 @@ class Models(commands.Cog):
         notes = [self._serving.trouble] if self._serving.trouble else []
         origin = self._card(domain) if domain is not None else None
         if origin is not None and origin.kind == "base":
-            notes.append(
-                "Nights start from the plain base model; an admin can build the team's own with "
-                f"{self._bot.prefix}retrain domain."
-            )
+            notes.append(say("model.from_base", prefix=self._bot.prefix))
         if origin is not None and origin.kind == "starter":
-            notes.append(
-                "Nights start from the starter; a real base model (FILLBOT_BASE_MODEL) answers better."
-            )
+            notes.append(say("model.from_starter"))
         if figure := await self._watch.figure():
             notes.append(figure)
         embed = replies.model_embed(
             card, serving=predictor.version, domain=domain, numbers=predictor.numbers, notes=notes
         )
         if (next_at := self._nightly.next_at()) is not None:
-            embed.add_field(name="Next nightly run", value=discord.utils.format_dt(next_at, "R"))
+            embed.add_field(name=say("model.next_run"), value=discord.utils.format_dt(next_at, "R"))
         await answer(context, embed=embed)
 
     @command("versions")
@@ -120,7 +115,7 @@ class Models(commands.Cog):
         await answer(context, embed=embed)
 
     @command("rollback")
-    @app_commands.describe(version="Where to go back to, such as v0003; empty: the version before this one")
+    @app_commands.describe(version=say("commands.rollback_version"))
     async def rollback(self, context: Context, version: str | None = None) -> None:
         """Let an earlier model version answer again (admins)."""
         await self._require_admin(context)
@@ -131,13 +126,10 @@ class Models(commands.Cog):
             arrived = await promotion.roll_back(self._registry, self._database, wanted, now=now)
         await self._serving.follow_champion(again=True)
         log.info("model.rolled_back", model_version=arrived)
-        text = (
-            f"**{arrived}** is the champion already."
-            if arrived == left
-            else f"**{arrived}** answers again. Nightly promotion is paused until there are enough new "
-            f"votes, or an admin says `{self._bot.prefix}resume`."
-        )
-        await answer(context, text)
+        if arrived == left:
+            await answer(context, say("rollback.is_champion", version=arrived))
+        else:
+            await answer(context, say("rollback.done", version=arrived, prefix=self._bot.prefix))
 
     @rollback.autocomplete("version")
     async def _complete_version(
@@ -154,24 +146,19 @@ class Models(commands.Cog):
         await self._require_admin(context)
         async with self._runs.moving:
             ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
-        text = "Nightly promotion goes on." if ended else "Nightly promotion is not paused."
-        await answer(context, text)
+        await answer(context, say("rollback.resumed") if ended else say("rollback.not_paused"))
 
     @command("help")
     async def help(self, context: Context) -> None:
         """Show what I can do."""
         prefix = self._bot.prefix
-        embed = discord.Embed(title="I fill blanks, and learn from your votes", colour=replies.COLOUR)
-        embed.description = (
-            f"Write a sentence with `[MASK]` where a word is missing: `{prefix}fill {EXAMPLE}`.\n"
-            "Rate the bold word with 👍 or 👎; take it back or change it whenever you like. Every night I "
-            "learn from all votes, and a better model takes over by itself."
-        )
+        embed = discord.Embed(title=say("help.title"), colour=replies.COLOUR)
+        embed.description = say("help.body", prefix=prefix, example=say("example"))
         lines = [
-            f"`{prefix}{c.qualified_name}{' ' + c.signature if c.signature else ''}` — {c.short_doc}"
+            f"`{prefix}{c.qualified_name}{' ' + c.signature if c.signature else ''}` — {c.description}"
             for c in sorted(self._bot.commands, key=lambda c: c.qualified_name)
         ]
-        embed.add_field(name="Commands", value="\n".join(lines), inline=False)
+        embed.add_field(name=say("help.commands"), value="\n".join(lines), inline=False)
         await answer(context, embed=embed)
 
     def _card(self, version: str) -> Card | None:

@@ -1,0 +1,77 @@
+"""All cogs, each with what it needs."""
+
+from dataclasses import dataclass
+
+from discord.ext import commands
+
+from bot.background import Background
+from bot.client import FillBot
+from bot.cogs.fill import Fill
+from bot.cogs.models import Models
+from bot.cogs.votes import Votes
+from bot.crowd import Crowd
+from bot.pending import Pending
+from bot.predictor import Predictor
+from bot.recorder import Recorder
+from bot.reports import Reports
+from bot.runs import Runs
+from bot.schedule import Nightly
+from bot.serving import Serving
+from bot.settings import Settings
+from bot.verdicts import Verdicts
+from bot.watch import Watch
+from storage.database import Database
+from training.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the app is made of; `app.py` builds it."""
+
+    settings: Settings
+    bot: FillBot
+    database: Database
+    registry: Registry
+    predictor: Predictor
+    serving: Serving
+    runs: Runs
+    verdicts: Verdicts
+    reports: Reports
+    watch: Watch
+    nightly: Nightly
+    recorder: Recorder
+    background: Background
+    pending: Pending
+    crowd: Crowd
+
+
+def all_cogs(parts: Parts) -> list[commands.Cog]:
+    """One of each."""
+    settings = parts.settings
+    return [
+        Fill(
+            parts.bot,
+            parts.predictor,
+            parts.database,
+            parts.recorder,
+            parts.background,
+            parts.pending,
+            parts.crowd,
+            max_chars=settings.max_query_chars,
+            max_masks=settings.max_masks,
+            min_voters=settings.needed_voters,
+            half_life_days=settings.vote_half_life_days,
+        ),
+        Votes(parts.bot, parts.database, parts.recorder, parts.pending),
+        Models(
+            parts.bot,
+            registry=parts.registry,
+            database=parts.database,
+            serving=parts.serving,
+            runs=parts.runs,
+            verdicts=parts.verdicts,
+            background=parts.background,
+            nightly=parts.nightly,
+            watch=parts.watch,
+        ),
+    ]
