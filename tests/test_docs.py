@@ -1,4 +1,4 @@
-"""What the documents say exists: commands of the chat and of the shell, options, settings, targets, files, links."""
+"""What the documents say exists: commands, options, settings, targets, files, links."""
 
 import argparse
 import re
