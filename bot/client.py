@@ -57,7 +57,7 @@ class FillBot(commands.Bot):
         self.prefix = prefix
         self._pending_cogs: list[commands.Cog] = []
         self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
-        self.check(self._must_be_listed)
+        self.check(self._may_command)
         self.before_invoke(self._show_work)
         self.after_invoke(Context.settle)
         self.tree.error(self._on_tree_error)
@@ -99,9 +99,6 @@ class FillBot(commands.Bot):
             await self._suggest(context)
             return
         if isinstance(cause, NotListedError) and not self._may_tell_elsewhere(context):
-            return
-        if isinstance(cause, commands.CheckFailure) and not isinstance(cause, NotListedError):
-            log.debug("command.refused", command=str(context.command))
             return
         try:
             await answer(context, self._told(cause, context.command), ephemeral=True)
@@ -152,9 +149,12 @@ class FillBot(commands.Bot):
     async def _may_ask(self, context: Context) -> bool:
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)
 
-    async def _must_be_listed(self, context: Context) -> bool:
+    async def _may_command(self, context: Context) -> bool:
         if not await self._may_ask(context):
             raise NotListedError
+        command: Any = context.command
+        if command.extras.get("admin"):
+            await self.access.require_admin(context.author, context.guild.id if context.guild else None)
         return True
 
     def _may_tell_elsewhere(self, context: Context) -> bool:
@@ -178,6 +178,7 @@ class FillBot(commands.Bot):
 def command(
     name: str,
     *,
+    is_for_admins: bool = False,
     is_ephemeral: bool = False,
     cooldown: tuple[int, float] = (ASKS, ASKS_WITHIN_S),
     **options: Any,
@@ -188,6 +189,7 @@ def command(
 
     Args:
         name: of the command.
+        is_for_admins: whether everybody else is refused.
         is_ephemeral: whether its slash replies are for the asker alone.
         cooldown: how many of them one person may give in how many seconds.
         options: of `commands.hybrid_command`.
@@ -196,7 +198,7 @@ def command(
     return commands.hybrid_command(  # type: ignore[return-value]  # it takes any context
         name=name,
         description=say(f"commands.{name}"),
-        extras={"ephemeral": is_ephemeral},
+        extras={"admin": is_for_admins, "ephemeral": is_ephemeral},
         cooldown=limit,
         **options,
     )

@@ -10,6 +10,7 @@ BotError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
 ├── NotListedError         the bot does not work in this server
+├── UnknownCommandError    there is no such command
 ├── StaleMenuError         a menu or button that belongs to nothing any more
 ├── WordError              a suggested word that cannot be taken
 │   ├── NotAWordError
@@ -99,6 +100,14 @@ class NotListedError(BotError, commands.CheckFailure):
         super().__init__(say("errors.not_listed"))
 
 
+class UnknownCommandError(BotError):
+    """There is no such command."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.unknown_command", prefix=prefix))
+
+
 class StaleMenuError(BotError):
     """A menu or button that belongs to nothing any more."""
 
@@ -127,7 +136,7 @@ class DeniedWordError(WordError):
         super().__init__(say("errors.denied_word"))
 
 
-class NotAdminError(BotError):
+class NotAdminError(BotError, commands.CheckFailure):
     """The command is for admins."""
 
     def __init__(self, role_names: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from bot.answering import Answering
 from bot.background import Background
 from bot.client import FillBot
 from bot.cogs.fill import Fill
+from bot.cogs.help import Help
 from bot.cogs.models import Models
 from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
@@ -65,4 +66,5 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             nightly=parts.nightly,
             watch=parts.watch,
         ),
+        Help(parts.bot),
     ]

@@ -1,4 +1,4 @@
-"""`!retrain`, `!model`, `!versions`, `!rollback`, `!resume`, `!help`."""
+"""`!retrain`, `!model`, `!versions`, `!rollback`, `!resume`."""
 
 import asyncio
 import time
@@ -58,11 +58,10 @@ class Models(commands.Cog):
         self._serving, self._runs, self._background = serving, runs, background
         self._verdicts, self._nightly = verdicts, nightly
 
-    @command("retrain", usage="[votes|domain]")
+    @command("retrain", is_for_admins=True, usage="[votes|domain]")
     @app_commands.describe(what=say("commands.retrain_what"))
     async def retrain(self, context: Context, what: Literal["votes", "domain"] = "votes") -> None:
         """Learn from the votes now (admins)."""
-        await self._require_admin(context)
         trigger = "retrain" if what == "votes" else "domain"
         latest: deque[Line] = deque(maxlen=1)
         earlier_s = await run_records.durations_s(self._database, *LIKE[trigger])
@@ -121,11 +120,10 @@ class Models(commands.Cog):
         )
         await answer(context, embed=embed)
 
-    @command("rollback")
+    @command("rollback", is_for_admins=True)
     @app_commands.describe(version=say("commands.rollback_version"))
     async def rollback(self, context: Context, version: str | None = None) -> None:
         """Let an earlier model version answer again (admins)."""
-        await self._require_admin(context)
         await context.defer()  # loading may take longer than the three seconds of a slash command
         wanted = version.strip().lower() if version else None
         left, now = self._registry.champion(), datetime.now(UTC)
@@ -147,26 +145,12 @@ class Models(commands.Cog):
         names = [name for name in reversed(self._registry.versions()) if typed.lower() in name]
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
 
-    @command("resume")
+    @command("resume", is_for_admins=True)
     async def resume(self, context: Context) -> None:
         """End the pause of nightly promotion after a rollback (admins)."""
-        await self._require_admin(context)
         async with self._runs.moving:
             ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
         await answer(context, say("rollback.resumed") if ended else say("rollback.not_paused"))
-
-    @command("help")
-    async def help(self, context: Context) -> None:
-        """Show what I can do."""
-        prefix = self._bot.prefix
-        embed = discord.Embed(title=say("help.title"), colour=replies.COLOUR)
-        embed.description = say("help.body", prefix=prefix, example=say("example"))
-        lines = [
-            f"`{prefix}{c.qualified_name}{' ' + c.signature if c.signature else ''}` — {c.description}"
-            for c in sorted(self._bot.commands, key=lambda c: c.qualified_name)
-        ]
-        embed.add_field(name=say("help.commands"), value="\n".join(lines), inline=False)
-        await answer(context, embed=embed)
 
     def _card(self, version: str) -> Card | None:
         """The card of a version; None when it is damaged or gone."""
@@ -174,9 +158,6 @@ class Models(commands.Cog):
             return self._registry.card(version)
         except RegistryError:
             return None
-
-    async def _require_admin(self, context: Context) -> None:
-        await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
 
 
 async def _edit(

@@ -18,9 +18,9 @@ async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:
 
 
 async def test_help_names_every_command(wire: Wire, ann: Person) -> None:
-    commands = (await wire.say(ann, "!help"))["embeds"][0]["fields"][0]["value"]
-    named = re.findall(r"^`!(\w+)", commands, re.MULTILINE)
-    assert named == ["fill", "help", "model", "resume", "retrain", "rollback", "versions"]
+    fields = (await wire.say(ann, "!help"))["embeds"][0]["fields"]
+    named = re.findall(r"^`!(\w+)", "\n".join(field["value"] for field in fields), re.MULTILINE)
+    assert sorted(named) == ["fill", "help", "model", "resume", "retrain", "rollback", "versions"]
 
 
 async def test_every_command_is_a_slash_command_too(wire: Wire) -> None:
@@ -146,10 +146,22 @@ async def test_what_a_person_typed_is_shown_back_harmless_and_short(wire: Wire) 
         assert len((await wire.say(ada, "!rollback " + "x" * 1900))["content"]) <= 2000
 
 
-async def test_a_misspelled_option_is_told_the_usage(wire: Wire, ann: Person) -> None:
-    assert (await wire.say(ann, "!retrain everything"))["content"] == (
-        "I did not understand that. Try `!retrain [votes|domain]`."
-    )
+async def test_a_misspelled_option_is_told_the_usage(wire: Wire) -> None:
+    async with wire.person("ada") as ada:
+        told = (await wire.say(ada, "!retrain everything"))["content"]
+    assert told == "I did not understand that. Try `!retrain [votes|domain]`."
+
+
+async def test_help_tells_how_one_command_is_used(wire: Wire, ann: Person) -> None:
+    embed = (await wire.say(ann, "!help rollback"))["embeds"][0]
+    assert embed["title"] == "!rollback [version]"
+    assert embed["fields"][0]["value"].startswith("`version` — Where to go back to")
+    assert (await wire.say(ann, "!help dance"))[
+        "content"
+    ] == "There is no such command. `!help` lists them all."
+    assert {choice["value"] for choice in await ann.complete(wire.channel_id, "help", "name", "ro")} == {
+        "rollback"
+    }
 
 
 async def test_a_reply_that_cannot_be_sent_at_all_is_logged(wire: Wire, ann: Person) -> None:
