@@ -9,7 +9,8 @@ BotError
 │   └── QueryTooLongForChatError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
-└── NotAdminError          the command is for admins
+├── NotAdminError          the command is for admins
+└── NoLookError            other model versions could not be asked
 """
 
 from collections.abc import Sequence
@@ -93,3 +94,11 @@ class NotAdminError(BotError):
         for name in reversed(role_names):
             needed = say("errors.or", first=say("errors.a_role", name=name), second=needed)
         super().__init__(say("errors.not_admin", needed=needed))
+
+
+class NoLookError(BotError):
+    """Other model versions could not be asked."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.no_look"))

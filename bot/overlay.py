@@ -96,7 +96,7 @@ def overlay(
         now: the time to which votes have aged.
         shown: words a mask.
     """
-    tilts = _tilts(votes, min_voters=min_voters, half_life_days=half_life_days, now=now) if votes else {}
+    tilts = _tilts(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
     masks = [_tilted(bare, tilts.get(index, {}), most=shown) for index, bare in enumerate(prediction.masks)]
     return ShownPrediction(
         tuple(words for words, _ in masks), prediction.model_version, sum(moved_by for _, moved_by in masks)
@@ -107,6 +107,8 @@ def added_up(
     votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
 ) -> dict[tuple[int, str], WordVotes]:
     """(mask, word) → what the votes on it add up to; arguments as of `overlay`."""
+    if not votes:
+        return {}
     chosen = standing(votes)
     items = sorted({(vote.mask_index, vote.word) for vote in chosen})
     reliability = {vote.voter_id: PRIOR if vote.reliability is None else vote.reliability for vote in chosen}

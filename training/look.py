@@ -1,4 +1,4 @@
-"""Where words stand in one query under several versions, and what the runs that made those had been told of them.
+"""Where words stand in one query under several versions, and what the runs behind those had been told.
 
 No torch. Versions are loaded one after the other, on one thread: people who ask meanwhile go first.
 """

@@ -7,6 +7,7 @@ from discord.ext import commands
 from bot.background import Background
 from bot.client import FillBot
 from bot.cogs.fill import Fill
+from bot.cogs.insight import Insight
 from bot.cogs.models import Models
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
@@ -73,5 +74,12 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             background=parts.background,
             nightly=parts.nightly,
             watch=parts.watch,
+        ),
+        Insight(
+            parts.bot,
+            parts.database,
+            predictor=parts.predictor,
+            registry=parts.registry,
+            settings=settings,
         ),
     ]
