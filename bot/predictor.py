@@ -51,6 +51,11 @@ class Predictor:
         alike = f"the best word as in fp32 for {agreed['top1']:.0%} of {agreed['masks']} sentences"
         return f"int8: {alike}" if precision == "int8" else f"fp32: int8 would have {alike}"
 
+    def spelling(self, word: str) -> str:
+        """How the version that serves spells a word; in small letters where it does not know it."""
+        token = self._model.token_of(word)
+        return word.lower() if token is None else self._model.word_of(token)
+
     async def predict(self, text: str) -> Prediction:
         """The best words for every mask of a query's text.
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import Context, FillBot, answer, command
+from bot.client import FillBot, command
+from bot.context import Context, answer
 from bot.insights import Reasons, compare_embed, why_embed
 from bot.looking import Look, Looker, earlier_versions
 from bot.overlay import SHOWN, added_up, overlay
-from bot.patience import typing_after
 from bot.predictor import CANDIDATES, Predictor
 from bot.queries import Query, parse_query
 from bot.replies import clipped
@@ -45,16 +45,14 @@ class Insight(commands.Cog):
         self._predictor, self._registry, self._settings = predictor, registry, settings
         self._looker = Looker(settings)
 
-    @command("why", usage="WORD in TEXT")
-    @commands.cooldown(LOOKS, LOOKS_WITHIN_S, commands.BucketType.user)
+    @command("why", is_ephemeral=True, cooldown=(LOOKS, LOOKS_WITHIN_S), usage="WORD in TEXT")
     @app_commands.describe(word=say("commands.why_word"), text=say("commands.why_text"))
     async def why(self, context: Context, word: str, *, text: str) -> None:
         """Explain why a word stands where it stands in a sentence."""
         if context.interaction is None:
             text = text.removeprefix("in ")
         query, word = self._parsed(text), clipped(word.strip(), MAX_WORD)
-        async with typing_after(context, ephemeral=True):
-            reasons = await self._reasons(query, word)
+        reasons = await self._reasons(query, word)
         embed = why_embed(
             query.text,
             word,
@@ -65,15 +63,13 @@ class Insight(commands.Cog):
         )
         await answer(context, embed=embed, ephemeral=True)
 
-    @command("compare")
-    @commands.cooldown(LOOKS, LOOKS_WITHIN_S, commands.BucketType.user)
+    @command("compare", cooldown=(LOOKS, LOOKS_WITHIN_S))
     @app_commands.describe(text=say("commands.compare_text"))
     async def compare(self, context: Context, *, text: str) -> None:
         """Show what the model says now, beside what the one before it said."""
         query = self._parsed(text)
-        async with typing_after(context):
-            prediction = await self._predictor.predict(query.text)
-            before = await self._look_before(query, prediction.model_version)
+        prediction = await self._predictor.predict(query.text)
+        before = await self._look_before(query, prediction.model_version)
         now = [[(c.word, c.score) for c in mask[:SHOWN]] for mask in prediction.masks]
         embed = compare_embed(
             now,

@@ -15,7 +15,8 @@ from discord.ext import commands
 from bot import replies
 from bot.background import Background
 from bot.child import Line
-from bot.client import Context, FillBot, answer, command
+from bot.client import FillBot, command
+from bot.context import Context, answer
 from bot.runs import RunEnd, Runs
 from bot.schedule import Nightly
 from bot.serving import Serving
