@@ -11,6 +11,9 @@ BotError
 ├── RunBusyError           a run is in progress already
 ├── NotListedError         the bot does not work in this server
 ├── StaleMenuError         a menu or button that belongs to nothing any more
+├── QuizError              a button of a quiz that this person cannot press
+│   ├── NotYourQuizError
+│   └── QuizMovedOnError
 ├── WordError              a suggested word that cannot be taken
 │   ├── NotAWordError
 │   └── DeniedWordError
@@ -106,6 +109,26 @@ class StaleMenuError(BotError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("errors.stale_menu"))
+
+
+class QuizError(BotError):
+    """A button of a quiz that this person cannot press."""
+
+
+class NotYourQuizError(QuizError):
+    """Somebody else is quizzed."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.not_your_quiz", prefix=prefix))
+
+
+class QuizMovedOnError(QuizError):
+    """The sentence is not the one that was offered last."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.quiz_moved_on", prefix=prefix))
 
 
 class WordError(BotError):

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from discord import app_commands
 from discord.ext import commands
 
+from bot.answering import Answering
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.insights import Reasons, compare_embed, why_embed
 from bot.looking import Look, Looker, earlier_versions
 from bot.overlay import SHOWN, added_up, overlay
 from bot.predictor import CANDIDATES, Predictor
-from bot.queries import Query, parse_query
+from bot.queries import Query
 from bot.replies import clipped
 from bot.settings import Settings
 from bot.texts import say
@@ -35,13 +36,14 @@ class Insight(commands.Cog):
         self,
         bot: FillBot,
         database: Database,
+        answering: Answering,
         *,
         predictor: Predictor,
         registry: Registry,
         settings: Settings,
     ) -> None:
         """Take what looking needs."""
-        self._bot, self._database = bot, database
+        self._bot, self._database, self._answering = bot, database, answering
         self._predictor, self._registry, self._settings = predictor, registry, settings
         self._looker = Looker(settings)
 
@@ -51,7 +53,7 @@ class Insight(commands.Cog):
         """Explain why a word stands where it stands in a sentence."""
         if context.interaction is None:
             text = text.removeprefix("in ")
-        query, word = self._parsed(text), clipped(word.strip(), MAX_WORD)
+        query, word = self._answering.parse(text), clipped(word.strip(), MAX_WORD)
         reasons = await self._reasons(query, word)
         embed = why_embed(
             query.text,
@@ -67,7 +69,7 @@ class Insight(commands.Cog):
     @app_commands.describe(text=say("commands.compare_text"))
     async def compare(self, context: Context, *, text: str) -> None:
         """Show what the model says now, beside what the one before it said."""
-        query = self._parsed(text)
+        query = self._answering.parse(text)
         prediction = await self._predictor.predict(query.text)
         before = await self._look_before(query, prediction.model_version)
         now = [[(c.word, c.score) for c in mask[:SHOWN]] for mask in prediction.masks]
@@ -118,11 +120,3 @@ class Insight(commands.Cog):
         ids = {look.run_id for look in looks if look.run_id is not None}
         found = [await runs.get_run(self._database, run_id) for run_id in sorted(ids)]
         return {run.id: run for run in found if run is not None}
-
-    def _parsed(self, text: str) -> Query:
-        return parse_query(
-            text,
-            max_chars=self._settings.max_query_chars,
-            max_masks=self._settings.max_masks,
-            prefix=self._bot.prefix,
-        )

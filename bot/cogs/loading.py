@@ -10,6 +10,7 @@ from bot.client import FillBot
 from bot.cogs.fill import Fill
 from bot.cogs.insight import Insight
 from bot.cogs.models import Models
+from bot.cogs.quiz import Quiz
 from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
@@ -66,9 +67,18 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             nightly=parts.nightly,
             watch=parts.watch,
         ),
+        Quiz(
+            parts.bot,
+            parts.database,
+            parts.answering,
+            parts.pending,
+            parts.crowd,
+            settings=parts.settings,
+        ),
         Insight(
             parts.bot,
             parts.database,
+            parts.answering,
             predictor=parts.predictor,
             registry=parts.registry,
             settings=parts.settings,
