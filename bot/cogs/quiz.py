@@ -48,7 +48,7 @@ class Quiz(commands.Cog):
         """Take what asking needs."""
         self._bot, self._database, self._answering = bot, database, answering
         self._pending, self._crowd, self._settings = pending, crowd, settings
-        self._pressing: set[int] = set()  # people whose press is being answered
+        self._pressing: set[int] = set()  # messages whose button is being answered
 
     async def cog_load(self) -> None:
         """Let discord.py find the buttons of every quiz, also of those before this start."""
@@ -59,7 +59,7 @@ class Quiz(commands.Cog):
     async def quiz(self, context: Context, what: Literal["stop"] | None = None) -> None:
         """Rate words where a vote teaches most, one sentence at a time."""
         person_id = context.author.id
-        last = await quiz.latest_item(self._database, person_id)
+        last = await self._latest(person_id, context.channel.id)
         if what == "stop":
             if last is None:
                 await answer(context, say("quiz.not_begun", prefix=self._bot.prefix))
@@ -83,22 +83,21 @@ class Quiz(commands.Cog):
         async with self._bot.telling_errors(interaction):
             if interaction.user.id != person_id:
                 raise NotYourQuizError(self._bot.prefix)
-            if person_id in self._pressing:  # twice, quickly
+            message_id = interaction.message.id if interaction.message is not None else 0
+            if message_id in self._pressing:  # twice, quickly
                 await interaction.response.defer()
                 return
-            self._pressing.add(person_id)
+            self._pressing.add(message_id)
             try:
-                await self._go_on(interaction, what)
+                await self._go_on(interaction, what, message_id)
             finally:
-                self._pressing.discard(person_id)
+                self._pressing.discard(message_id)
 
-    async def _go_on(self, interaction: discord.Interaction, what: What) -> None:
+    async def _go_on(self, interaction: discord.Interaction, what: What, message_id: int) -> None:
         person, channel_id = interaction.user, interaction.channel_id or 0
         if not await self._bot.access.may_ask(person, interaction.guild_id):
             raise NotListedError
-        async with self._pending.counting(channel_id):  # its reply is stored by then
-            last = await quiz.latest_item(self._database, person.id)
-        message_id = interaction.message.id if interaction.message is not None else None
+        last = await self._latest(person.id, channel_id)
         if last is None or last.message_id != message_id:
             raise QuizMovedOnError(self._bot.prefix)
         await interaction.response.defer()
@@ -158,6 +157,11 @@ class Quiz(commands.Cog):
             with contextlib.suppress(QueryError):  # longer, or with more masks, than is allowed by now
                 return item, self._answering.parse(item.sentence.query)
         return None
+
+    async def _latest(self, person_id: int, channel_id: int) -> QuizItem | None:
+        """What a person was offered last, once the replies on their way in this channel are stored."""
+        async with self._pending.counting(channel_id):
+            return await quiz.latest_item(self._database, person_id)
 
     async def _end(self, last: QuizItem) -> None:
         """Take the buttons away from the sentence that was offered last, if it is still there."""
