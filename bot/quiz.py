@@ -9,7 +9,7 @@ The worth of a sentence is
   that a voter is right, that is H(p·r + (1 − p)(1 − r)) − H(r): most where votes cancel out, little where
   people agree.
 - part: how much of a judgement the vote brings. Of two voters that a word needs the first brings half, the
-  second all of it.
+  second all of it; beyond those it is one voice among ever more, and what many disagree on stays so.
 - share: the model's probability of the word over that of its best word. Where the model is sure, one word is
   in play; where it is unsure, all five are.
 - asked: how often; its logarithm, as what is asked ten times as often is not ten times as new.
@@ -101,7 +101,7 @@ def _item(
     worth = 0.0
     for c in sentence.candidates:
         one = votes.get((c.mask_index, c.word), UNRATED)
-        part = 1.0 / max(min_voters - one.voters, 1)
+        part = 1.0 / max(min_voters - one.voters, 1 + one.voters - min_voters)
         worth += c.score / best.get(c.mask_index, 1.0) * information(one) * part
     edge = EDGE_WORTH if is_edge else 1.0
     because = "edge" if is_edge else _because(votes.values(), min_voters=min_voters)

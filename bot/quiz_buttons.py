@@ -21,7 +21,7 @@ class QuizButton(ui.DynamicItem[ui.Button[Any]], template=r"quiz:(?P<what>next|s
     def __init__(self, what: What, person_id: int) -> None:
         """Make what Discord shows."""
         style = discord.ButtonStyle.primary if what == "next" else discord.ButtonStyle.secondary
-        label, custom_id = say(f"quiz.{what}"), f"quiz:{what}:{person_id}"
+        label, custom_id = say(f"quiz.buttons.{what}"), f"quiz:{what}:{person_id}"
         super().__init__(ui.Button(custom_id=custom_id, label=label, emoji=EMOJI[what], style=style))
         self.what, self.person_id = what, person_id
 

@@ -22,6 +22,7 @@ from bot.rating import (
     standing_text,
     take_back_view,
 )
+from bot.texts import say
 from storage import menus
 from storage.database import Database
 from storage.menus import Ratable, Standing
@@ -82,7 +83,7 @@ class Rating(commands.Cog):
                 cast_at=datetime.now(UTC),
             )
             log.info("word.suggested", prediction_id=ratable.id, words=len(words))
-            await self._confirm(interaction, ratable, standing)
+            await self._confirm(interaction, ratable, standing, is_suggestion=True)
             if interaction.message is not None and not set(words) <= set(ratable.words):
                 self._background.start(self._offer(interaction.message, ratable.id), name="suggested word")
 
@@ -103,8 +104,17 @@ class Rating(commands.Cog):
         log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(chosen), via="menu")
         await self._confirm(interaction, ratable, standing)
 
-    async def _confirm(self, interaction: discord.Interaction, ratable: Ratable, standing: Standing) -> None:
+    async def _confirm(
+        self,
+        interaction: discord.Interaction,
+        ratable: Ratable,
+        standing: Standing,
+        *,
+        is_suggestion: bool = False,
+    ) -> None:
         text = standing_text(standing, masks=_masks(ratable))
+        if is_suggestion:
+            text = say("rating.suggested", stands=text)
         if standing.liked or standing.disliked:
             view = take_back_view(ratable.id)
             await interaction.response.send_message(text, view=view, ephemeral=True)

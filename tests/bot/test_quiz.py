@@ -75,6 +75,11 @@ def test_contested_comes_before_one_voter_short_before_unrated_before_settled() 
     assert [item.because for item in items] == ["contested", "decides", "unrated", "more"]
 
 
+def test_what_many_disagree_on_comes_after_what_few_do() -> None:
+    few, many = (sentence(f"{n} each", *[("great", 1), ("great", -1)] * n) for n in (1, 4))
+    assert names(order(many, few)) == ["1 each", "4 each"]
+
+
 def test_where_the_model_is_unsure_more_is_to_be_learnt() -> None:
     assert names(order(sentence("sure"), sentence("unsure", scores=UNSURE))) == ["unsure", "sure"]
 
