@@ -27,11 +27,15 @@ Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asked, and where; `guild_id` is None in a direct message."""
+    """Who asked, and where; `guild_id` is None in a direct message.
+
+    `quiz_at` is when the quiz began that asks in this person's name; None: the person typed it.
+    """
 
     asker_id: int
     channel_id: int
     guild_id: int | None
+    quiz_at: datetime | None = None
 
 
 class Answering:
@@ -128,6 +132,7 @@ def _row(query: Query, asked: Asked, shown: ShownPrediction, *, latency_ms: floa
             for mask_index, mask in enumerate(shown.masks)
             for rank, candidate in enumerate(mask)
         ),
+        quiz_at=asked.quiz_at,
     )
 
 

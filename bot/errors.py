@@ -12,10 +12,14 @@ BotError
 ├── NotListedError         the bot does not work in this server
 ├── UnknownCommandError    there is no such command
 ├── StaleMenuError         a menu or button that belongs to nothing any more
+├── QuizError              a button of a quiz that this person cannot press
+│   ├── NotYourQuizError
+│   └── QuizMovedOnError
 ├── WordError              a suggested word that cannot be taken
 │   ├── NotAWordError
 │   └── DeniedWordError
-└── NotAdminError          the command is for admins
+├── NotAdminError          the command is for admins
+└── NoLookError            other model versions could not be asked
 """
 
 from collections.abc import Sequence
@@ -116,6 +120,26 @@ class StaleMenuError(BotError):
         super().__init__(say("errors.stale_menu"))
 
 
+class QuizError(BotError):
+    """A button of a quiz that this person cannot press."""
+
+
+class NotYourQuizError(QuizError):
+    """Somebody else is quizzed."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.not_your_quiz", prefix=prefix))
+
+
+class QuizMovedOnError(QuizError):
+    """The sentence is not the one that was offered last."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.quiz_moved_on", prefix=prefix))
+
+
 class WordError(BotError):
     """A suggested word that cannot be taken."""
 
@@ -145,3 +169,11 @@ class NotAdminError(BotError, commands.CheckFailure):
         for name in reversed(role_names):
             needed = say("errors.or", first=say("errors.a_role", name=name), second=needed)
         super().__init__(say("errors.not_admin", needed=needed))
+
+
+class NoLookError(BotError):
+    """Other model versions could not be asked."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.no_look"))

@@ -97,6 +97,17 @@ def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
     return view
 
 
+def renewed_view(prediction_id: int, words: Sequence[MaskWord], message: discord.Message) -> ui.View:
+    """The same for a reply that stands already, with what else is under it: the buttons of a quiz."""
+    view = rating_view(prediction_id, words)
+    for item in ui.View.from_message(message, timeout=None).children:
+        if not str(getattr(item, "custom_id", "")).startswith("words:"):
+            item.row = None
+            view.add_item(item)
+    view.stop()  # who answers what is added is found by its custom id, not by this view
+    return view
+
+
 def take_back_view(prediction_id: int) -> ui.View:
     """The button under the line that confirms."""
     view = ui.View(timeout=None)

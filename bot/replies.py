@@ -48,7 +48,7 @@ def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: i
     for index, mask in enumerate(prediction.masks):
         lines = [
             f"{_bar(candidate.share / (mask[0].share or 1.0))} {'**' if rank == 0 else ''}"
-            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {_percent(candidate.share)}"
+            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {percent(candidate.share)}"
             for rank, candidate in enumerate(mask)
         ]
         name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
@@ -169,7 +169,8 @@ def _bar(share: float) -> str:
     return "▰" * filled + "▱" * (5 - filled)
 
 
-def _percent(score: float) -> str:
+def percent(score: float) -> str:
+    """A probability as people read it."""
     return f"{score:.1%}" if score < 0.1 else f"{score:.0%}"
 
 

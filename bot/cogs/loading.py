@@ -9,7 +9,9 @@ from bot.background import Background
 from bot.client import FillBot
 from bot.cogs.fill import Fill
 from bot.cogs.help import Help
+from bot.cogs.insight import Insight
 from bot.cogs.models import Models
+from bot.cogs.quiz import Quiz
 from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
@@ -65,6 +67,22 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             background=parts.background,
             nightly=parts.nightly,
             watch=parts.watch,
+        ),
+        Quiz(
+            parts.bot,
+            parts.database,
+            parts.answering,
+            parts.pending,
+            parts.crowd,
+            settings=parts.settings,
+        ),
+        Insight(
+            parts.bot,
+            parts.database,
+            parts.answering,
+            predictor=parts.predictor,
+            registry=parts.registry,
+            settings=parts.settings,
         ),
         Help(parts.bot),
     ]

@@ -18,7 +18,7 @@ from bot.rating import (
     SuggestForm,
     What,
     option,
-    rating_view,
+    renewed_view,
     standing_text,
     take_back_view,
 )
@@ -126,7 +126,7 @@ class Rating(commands.Cog):
         ratable = await menus.ratable(self._database, prediction_id)
         if ratable is not None:
             try:
-                await message.edit(view=rating_view(ratable.id, ratable.words))
+                await message.edit(view=renewed_view(ratable.id, ratable.words, message))
             except discord.HTTPException:
                 log.warning("menus.not_edited", message_id=message.id, exc_info=True)
 
