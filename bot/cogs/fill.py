@@ -1,7 +1,9 @@
 """`!fill`: ask, store, answer, then offer the thumbs."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypedDict
 
 import discord
 import structlog
@@ -12,9 +14,9 @@ from bot.background import Background
 from bot.client import Context, FillBot, answer, command
 from bot.crowd import Crowd
 from bot.errors import BusyError
-from bot.overlay import ShownPrediction, overlay
+from bot.overlay import ShownPrediction, overlay, rejected
 from bot.pending import Pending
-from bot.predictor import Predictor
+from bot.predictor import Prediction, Predictor
 from bot.queries import Query, parse_query
 from bot.recorder import Recorder
 from bot.replies import prediction_embed
@@ -26,6 +28,14 @@ from storage.feedback import NewPrediction, StoredCandidate
 log = structlog.stdlib.get_logger(__name__)
 THUMBS = ("👍", "👎")
 ASKS, ASKS_WITHIN_S = 30, 10  # of one person: a keen one is never stopped, a script is
+
+
+class _Rules(TypedDict):
+    """How votes are laid over a prediction."""
+
+    min_voters: int
+    half_life_days: float
+    now: datetime
 
 
 class Fill(commands.Cog):
@@ -72,13 +82,7 @@ class Fill(commands.Cog):
             text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._bot.prefix
         )
         prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
-        shown = overlay(
-            prediction,
-            votes,
-            min_voters=self._min_voters,
-            half_life_days=self._half_life_days,
-            now=datetime.now(UTC),
-        )
+        shown = await self._overlaid(query, prediction, votes)
         row = _row(context, query, shown, latency_ms=prediction.latency_ms)
         prediction_id = await self._recorder.record(row)
         embed = prediction_embed(query.text, shown, prediction_id=prediction_id)
@@ -94,6 +98,19 @@ class Fill(commands.Cog):
         )
         # A reaction may be added about every 250 ms: the answer does not wait for that.
         self._background.start(_seed(reply), name="thumbs")
+
+    async def _overlaid(
+        self, query: Query, prediction: Prediction, votes: list[QueryVote]
+    ) -> ShownPrediction:
+        """What to show once votes are laid over a prediction."""
+        now = datetime.now(UTC)
+        rules: _Rules = {"min_voters": self._min_voters, "half_life_days": self._half_life_days, "now": now}
+        shown = overlay(prediction, votes, **rules)
+        if not prediction.sentences or shown.sentences:
+            return shown
+        # Every sentence that was found has a rejected word: look for others, as a 👎 rejects a word a mask.
+        others = await self._predictor.predict(query.text, unsaid=rejected(votes, **rules))
+        return replace(overlay(others, votes, **rules), votes=shown.votes)
 
     async def _votes_on(self, query: Query) -> list[QueryVote]:
         """The votes on this very sentence."""
