@@ -14,7 +14,7 @@ from training.registry import SERVED_FILES, Registry
 
 CANDIDATES = 20  # a mask: more than are shown, to move up where votes leave words out
 CACHED_QUERIES = 4096
-# A query of several masks takes the model five to ten times as long: where both are asked, one of a single
+# A query of several masks takes the model four to ten times as long: where both are asked, one of a single
 # mask waits for so many of them at most.
 JOINT_BATCH = 8
 WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
@@ -127,7 +127,6 @@ async def load(registry: Registry, version: str) -> FillModel:
         registry.verify(version, only=SERVED_FILES)
         model = FillModel(registry.path(version))
         model.fill(WARM_UP, top=CANDIDATES)
-        fill_jointly(model, WARM_UP, top=CANDIDATES)
         return model
 
     return await asyncio.to_thread(work)
