@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypedDict
 
 import discord
 import structlog
 
 from bot.background import Background
-from bot.overlay import ShownPrediction, overlay
+from bot.overlay import ShownPrediction, overlay, rejected
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.queries import Query, parse_query
@@ -36,6 +37,14 @@ class Asked:
     channel_id: int
     guild_id: int | None
     quiz_at: datetime | None = None
+
+
+class _Rules(TypedDict):
+    """How votes are laid over a prediction."""
+
+    min_voters: int
+    half_life_days: float
+    now: datetime
 
 
 class Answering:
@@ -77,14 +86,16 @@ class Answering:
             BusyError: too many queries wait.
         """
         prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
-        shown = overlay(
-            prediction,
-            votes,
-            min_voters=self._min_voters,
-            half_life_days=self._half_life_days,
-            now=datetime.now(UTC),
+        rules = _Rules(
+            min_voters=self._min_voters, half_life_days=self._half_life_days, now=datetime.now(UTC)
         )
-        return shown, prediction.latency_ms
+        shown = overlay(prediction, votes, **rules)
+        if not prediction.sentences or shown.sentences:
+            return shown, prediction.latency_ms
+        # Every sentence that was found has a rejected word: look for others, as a 👎 rejects a word a mask.
+        others = await self._predictor.predict(query.text, unsaid=rejected(votes, **rules))
+        shown = replace(overlay(others, votes, **rules), votes=shown.votes)
+        return shown, prediction.latency_ms + others.latency_ms
 
     async def reply(self, query: Query, asked: Asked, send: Send) -> discord.Message:
         """Answer a query: it is stored before `send` is called with the reply. Returns what that returned.

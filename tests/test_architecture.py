@@ -20,6 +20,7 @@ FROM_TRAINING_TO_BOT = {
     for name in (
         "registry",
         "fill_model",
+        "joint",
         "encoder",
         "judgements",
         "promotion",
