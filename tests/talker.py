@@ -200,7 +200,7 @@ class Talker(commands.Bot):
 
     async def type_slowly(self, message: discord.Message) -> None:
         async with message.channel.typing():
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(0.6)
         await message.channel.send("That took a while.")
 
     async def open_thread(self, message: discord.Message) -> None:
@@ -208,4 +208,6 @@ class Talker(commands.Bot):
         await thread.send("Let us talk here.")
 
     async def send_file_privately(self, message: discord.Message) -> None:
-        await message.author.send("Your votes:", file=discord.File(io.BytesIO(b"word,votes\n"), "my-votes.csv"))
+        table = discord.File(io.BytesIO(b"word,votes
+"), "my-votes.csv")
+        await message.author.send("Your votes:", file=table)

@@ -12,7 +12,8 @@ from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.rest.api import GATEWAY, WORLD, answer, path_id
 
 PAGE_FOLDER = Path(__file__).parent.parent / "page"
-PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}  # whatever the system believes
+# not guessed from the system's own table, where a script may be plain text, which browsers refuse to run
+PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 PAGE_FILES = frozenset(one.name for one in PAGE_FOLDER.iterdir() if one.suffix in PAGE_TYPES)
 INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 

@@ -41,7 +41,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def stage(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     """The problems that a browser tells of fail the test, in whichever way it ends."""
-    async with Sandbox(port=0) as sandbox, Talker() as bot:
+    async with Sandbox(port=0, interaction_timeout_s=1.5) as sandbox, Talker() as bot:
         monkeypatch.setattr(discord.http.Route, "BASE", sandbox.api_url)
         monkeypatch.setattr(
             discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(sandbox.gateway_url)

@@ -7,7 +7,7 @@ import re
 import discord
 import pytest
 from playwright.async_api import expect
-from stage import PHONE, Stage, rate, say, until
+from stage import PHONE, Stage, say, until
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
@@ -128,18 +128,102 @@ async def test_scrolling_up_loads_older_messages_and_a_button_leads_back(stage: 
     await expect(page.locator("#newest")).to_be_hidden()
 
 
-async def test_drafts_are_kept_per_channel_and_the_last_message_is_recalled(stage: Stage) -> None:
+async def test_drafts_are_kept_per_channel(stage: Stage) -> None:
     page = await stage.open()
     box = page.locator("#box")
-    await say(page, "sent before")
     await box.fill("half a thought")
     await page.get_by_role("button", name="reports").click()
     await expect(box).to_have_value("")
     await page.get_by_role("button", name="support").click()
     await expect(box).to_have_value("half a thought")
-    await box.fill("")
+
+
+async def test_the_up_arrow_edits_the_last_message_in_its_place(stage: Stage) -> None:
+    page, other = await stage.open("ada"), await stage.open("ben")
+    box, editor = page.locator("#box"), page.get_by_role("textbox", name="Edit your message")
+    await say(page, "shoos for @cleo")
+    await expect(page.locator(".mention")).to_have_text("@Cleo")
     await box.press("ArrowUp")
-    await expect(box).to_have_value("sent before")
+    await expect(editor).to_be_focused()
+    await expect(editor).to_have_value("shoos for @cleo")
+    await editor.press("Escape")
+    await expect(editor).to_have_count(0)
+    await expect(box).to_be_focused()
+    await box.press("ArrowUp")
+    await editor.fill("shoes")
+    await editor.press("Enter")
+    await expect(other.locator(".message .text")).to_have_text("shoes (edited)")
+    await expect(box).to_be_focused()
+
+
+async def test_names_are_completed_and_sent_as_mentions(stage: Stage) -> None:
+    page = await stage.open()
+    box = page.locator("#box")
+    await box.press_sequentially("hello @fi")
+    await expect(page.get_by_role("option")).to_have_text(["@fillbotfillbot"])
+    await box.press("Enter")
+    await expect(box).to_have_value("hello @fillbot ")
+    await box.press_sequentially("see #reports, not `@ada`")
+    await box.press("Enter")
+    await until(lambda: stage.bot.heard.mentions == ["fillbot"], "the mention")
+    await expect(page.locator(".message .text")).to_have_text("hello @fillbot see #reports, not @ada")
+    await page.locator(".message").get_by_role("button", name="#reports").click()
+    await expect(page.get_by_role("heading", name="# reports")).to_be_visible()
+
+
+async def test_unread_messages_are_counted_and_a_line_shows_where_they_begin(stage: Stage) -> None:
+    page, other = await stage.open("ada"), await stage.open("ben", channel="reports")
+    await say(page, "read")
+    await page.get_by_role("button", name="reports").click()
+    await other.get_by_role("button", name="support").click()
+    await expect(other.locator(".message")).to_have_count(1)
+    await say(other, "unread")
+    await page.get_by_role("button", name="support 1 unread").click()
+    line = page.get_by_role("separator", name="New")
+    await expect(line).to_be_visible()
+    await expect(line.locator("xpath=following-sibling::article")).to_have_count(1)
+    await page.keyboard.press("Escape")
+    await expect(line).to_have_count(0)
+
+
+async def test_the_keys_of_the_chat_work_everywhere(stage: Stage) -> None:
+    page = await stage.open()
+    await say(page, "one")
+    await page.locator(".message").get_by_role("button", name="Reply").focus()
+    await page.keyboard.type("/fi")
+    await expect(page.get_by_role("option", name="/fill")).to_be_visible()
+    await expect(page.locator("#box")).to_have_value("/fi")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("option")).to_have_count(0)
+    await page.keyboard.press("Alt+ArrowDown")
+    await expect(page.get_by_role("heading", name="# reports")).to_be_visible()
+
+
+async def test_a_reply_leads_to_its_message_however_far_up(stage: Stage) -> None:
+    channel = discord.utils.get(stage.bot.get_all_channels(), name="reports")
+    assert isinstance(channel, discord.TextChannel)
+    first = await channel.send("the first line")
+    for number in range(105):
+        await channel.send(f"line {number}")
+    await first.reply("as said above")
+    page = await stage.open(channel="reports")
+    await page.get_by_role("button", name="Replying to fillbot").click()
+    await expect(page.locator(".text", has_text="the first line")).to_be_in_viewport()
+
+
+async def test_a_thread_opens_from_its_message(stage: Stage) -> None:
+    page = await stage.open()
+    await say(page, "!thread")
+    await page.get_by_role("button", name="About shoes · See the thread").click()
+    await expect(page.get_by_role("heading", name="# About shoes")).to_be_visible()
+    await expect(page.locator(".message .text")).to_have_text("Let us talk here.")
+
+
+async def test_a_file_arrives_by_direct_message(stage: Stage) -> None:
+    page = await stage.open()
+    await say(page, "!file")
+    await page.get_by_role("button", name="fillbot 1 unread").click()
+    await expect(page.get_by_role("link", name="my-votes.csv 11 bytes")).to_be_visible()
 
 
 async def test_a_direct_message_reaches_the_bot_and_nobody_else(stage: Stage) -> None:

@@ -40,7 +40,7 @@ async def test_the_page_comes_back_after_its_connection_drops(stage: Stage) -> N
     assert isinstance(channel, discord.TextChannel)
     await channel.send("said in between")
     is_cut = False
-    await expect(page.get_by_text("said in between")).to_be_visible(timeout=15_000)
+    await expect(page.locator("#log").get_by_text("said in between")).to_be_visible(timeout=15_000)
     await expect(page.locator("#banner")).to_be_hidden()
     await say(page, "back again")
     await expect(page.get_by_text("back again")).to_be_visible()

@@ -46,7 +46,7 @@ async def test_a_menu_sends_the_chosen_values_and_the_answer_is_for_one_person_o
     private = page.locator(".message.private")
     await expect(private).to_contain_text("These fit: comfortable, popular")
     await expect(private).to_contain_text("Only you can see this")
-    await expect(page.locator(".select .chip")).to_have_text(["comfortable", "popular"])
+    await expect(page.locator(".select").first.locator(".chip")).to_have_text(["comfortable", "👟popular"])
     await expect(other.locator(".message")).to_have_count(2)
     await private.get_by_role("button", name="Dismiss").click()
     await expect(private).to_have_count(0)
@@ -62,6 +62,58 @@ async def test_escape_closes_a_menu_without_sending(stage: Stage) -> None:
     await expect(page.get_by_role("listbox", name="👍 Words that fit")).to_have_count(0)
     await expect(menu).to_be_focused()
     assert stage.bot.heard.chosen == []
+
+
+async def test_all_choices_of_a_menu_can_be_taken_back(stage: Stage) -> None:
+    page = await stage.open()
+    await rate(page)
+    for keys in (["Space"], ["Space"]):
+        await page.locator(".select").first.click()
+        for key in [*keys, "Tab", "Enter"]:  # on to the button that is done
+            await page.keyboard.press(key)
+    await until(lambda: stage.bot.heard.chosen == [("ada", ["comfortable"]), ("ada", [])], "both choices")
+    await expect(page.locator(".select").first).to_have_text("👍 Words that fit")
+
+
+async def test_a_menu_shows_what_the_bot_has_chosen_before_and_after_an_edit(stage: Stage) -> None:
+    page = await stage.open()
+    await rate(page)
+    menu = page.get_by_role("button", name="👎 Words that don't")
+    await expect(menu.locator(".chip")).to_have_text("expensive")
+    await menu.click()
+    await page.get_by_role("option", name="durable").click()
+    await page.get_by_role("button", name="Done").click()
+    await until(lambda: stage.bot.heard.chosen == [("ada", ["durable", "expensive"])], "ada's choice")
+    await expect(menu.locator(".chip")).to_have_text("light")
+    await expect(menu).to_be_focused()
+
+
+async def test_a_disabled_button_is_no_stop_and_a_link_opens_elsewhere(stage: Stage) -> None:
+    page = await stage.open()
+    await rate(page)
+    await expect(page.get_by_role("button", name="Not yet")).to_be_disabled()
+    link = page.get_by_role("link", name="How it works")
+    await expect(link).to_have_attribute("rel", "noopener noreferrer")
+    await expect(link).to_have_attribute("target", "_blank")
+
+
+async def test_a_modal_says_what_is_wrong_and_gives_the_focus_back(stage: Stage) -> None:
+    page = await stage.open()
+    await rate(page)
+    opener = page.get_by_role("button", name="Suggest a word")
+    await opener.press("Enter")
+    word = page.get_by_role("dialog").get_by_label("Your word")
+    await word.press("Enter")
+    await expect(word).to_have_accessible_description("Please fill this in.")
+    await word.fill("ab")
+    await expect(word).to_have_accessible_description("Please write at least 3 characters; this has 2.")
+    await expect(word).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_text("2/30")).to_be_visible()
+    await word.fill("soft")
+    await expect(word).to_have_accessible_description("")
+    await page.keyboard.press("Escape")
+    await expect(opener).to_be_focused()
+    assert stage.bot.heard.words == []
 
 
 async def test_a_modal_opens_and_its_answer_reaches_the_bot(stage: Stage) -> None:
@@ -98,6 +150,29 @@ async def test_a_picture_can_be_enlarged_and_a_file_downloaded(stage: Stage) -> 
     async with page.expect_download() as download:
         await page.get_by_role("link", name="votes.csv").click()
     assert (await (await download.value).path()).read_bytes() == b"word,votes\n"
+
+
+async def test_several_pictures_stand_side_by_side_and_arrows_lead_from_one_to_the_next(stage: Stage) -> None:
+    page = await stage.open()
+    await say(page, "!album")
+    last = page.get_by_role("button", name="Enlarge Blue")
+    await last.click()
+    large = page.locator("#lightbox")
+    await expect(large).to_contain_text("Blue · 3 of 3")
+    await page.keyboard.press("ArrowRight")
+    await expect(large).to_contain_text("Red · 1 of 3")
+    await page.keyboard.press("Escape")
+    await expect(last).to_be_focused()
+
+
+async def test_the_picture_of_an_embed_opens_large_and_is_shown_once(stage: Stage) -> None:
+    page = await stage.open()
+    await say(page, "!chart")
+    await expect(page.locator(".message img")).to_have_count(1)
+    await page.locator(".embed").get_by_role("button", name="Enlarge").click()
+    await expect(page.locator("#lightbox img")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#lightbox img")).to_be_hidden()
 
 
 async def test_slash_suggestions_complete_a_command_with_its_options(stage: Stage) -> None:
