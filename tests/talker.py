@@ -208,6 +208,5 @@ class Talker(commands.Bot):
         await thread.send("Let us talk here.")
 
     async def send_file_privately(self, message: discord.Message) -> None:
-        table = discord.File(io.BytesIO(b"word,votes
-"), "my-votes.csv")
+        table = discord.File(io.BytesIO(b"word,votes\n"), "my-votes.csv")
         await message.author.send("Your votes:", file=table)
