@@ -71,5 +71,11 @@ export function placeOfFocus() {
   const message = element?.closest("[data-id]")?.dataset.id;
   const key = element?.dataset.key;
   const twin = () => message && key && document.querySelector(`[data-id="${message}"] [data-key="${CSS.escape(key)}"]`);
-  return { restore: () => ((element?.isConnected ? element : twin()) || ui.box).focus({ preventScroll: true }) };
+  const restore = () => {
+    for (const one of [element?.isConnected ? element : twin(), ui.box]) {
+      one?.focus({ preventScroll: true });
+      if (one && document.activeElement === one) return; // what is disabled by now takes no focus
+    }
+  };
+  return { restore };
 }

@@ -5,11 +5,12 @@ import { api } from "./rest.js";
 import { learnUser, state } from "./state.js";
 import { isOlder } from "./times.js";
 
+const FIRST_PAGE = 100;
 const PAGE_OF_HISTORY = 50;
 
 export function logOf(channelId) {
   if (!state.logs.has(channelId)) {
-    const unloaded = { messages: [], isComplete: false, isLoading: false, isLoaded: false, firstUnread: null };
+    const unloaded = { messages: [], isComplete: false, isLoaded: false, loading: null, firstUnread: null };
     state.logs.set(channelId, unloaded);
   }
   return state.logs.get(channelId);
@@ -75,14 +76,19 @@ export function keepReactions({ channel_id: channelId, message_id: messageId }, 
   if (message) message.reactions = (message.reactions ?? []).filter(isKept);
 }
 
-/** Loads the newest page, or the page before what is there. */
-export async function loadHistory(channelId, { older = false } = {}) {
+/** Loads the newest page, or the page before what is there; joins a loading that is under way. */
+export function loadHistory(channelId, { older = false } = {}) {
   const log = logOf(channelId);
-  if (log.isLoading || (older && log.isComplete)) return;
-  log.isLoading = true;
+  log.loading ??= loadPage(channelId, log, older).finally(() => {
+    log.loading = null;
+  });
+  return log.loading;
+}
+
+async function loadPage(channelId, log, older) {
   const world = state;
   const before = older && log.messages.length ? `&before=${log.messages[0].id}` : "";
-  const limit = older ? PAGE_OF_HISTORY : 100;
+  const limit = older ? PAGE_OF_HISTORY : FIRST_PAGE;
   try {
     const page = await api("GET", `/channels/${channelId}/messages?limit=${limit}${before}`);
     if (world !== state) return;
@@ -91,7 +97,5 @@ export async function loadHistory(channelId, { older = false } = {}) {
     log.isLoaded = true;
   } catch (error) {
     if (world === state) toast(error.message);
-  } finally {
-    log.isLoading = false;
   }
 }

@@ -20,7 +20,6 @@ const ABOUT = {
     + "and whether the new model serves now.",
   "@me": "This is your direct conversation with fillbot. Nobody else reads along. Every command works here too.",
 };
-const MAX_PAGES_BACK = 100;
 
 const rows = new Map(); // message id → {element, bodyStamp, reactionStamp}
 const dividers = new Map(); // text → element
@@ -135,7 +134,10 @@ function showUnseen() {
 export async function showMessage(id) {
   const log = logOf(state.current);
   const isMissing = () => !log.isComplete && (!log.messages.length || isOlder(id, log.messages[0].id));
-  for (let page = 0; page < MAX_PAGES_BACK && isMissing() && !log.isLoading; page += 1) await loadOlder();
+  for (let known = -1; isMissing() && log.messages.length > known;) {
+    known = log.messages.length;
+    await loadOlder();
+  }
   const element = rows.get(id)?.element;
   if (!element?.isConnected) return toast("That message is not here any more.");
   isPinned = false;
@@ -147,7 +149,7 @@ export async function showMessage(id) {
 /** Loads older messages above and keeps what is being read where it is. */
 async function loadOlder() {
   const log = logOf(state.current);
-  if (log.isComplete || log.isLoading || !log.isLoaded) return;
+  if (log.isComplete || !log.isLoaded) return;
   const anchor = rows.get(log.messages[0]?.id)?.element;
   await loadHistory(state.current, { older: true });
   const before = anchor?.getBoundingClientRect().top;

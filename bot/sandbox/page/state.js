@@ -16,7 +16,7 @@ const freshState = (token) => ({
   members: new Map(), // user id → member
   roles: new Map(), // id → role
   online: new Set(), // user ids
-  logs: new Map(), // channel id → {messages, isComplete, isLoading, isLoaded, firstUnread}
+  logs: new Map(), // channel id → {messages, isComplete, isLoaded, loading, firstUnread}
   current: null, // id of the channel that is shown
   commands: [], // what can be typed after the slash, subcommands spelled out
   typing: new Map(), // channel id → Map(user id → until, ms)
