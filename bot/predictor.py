@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bot.batching import Batcher
+from bot.metrics import Metrics
 from training.fill_model import Candidate, FillModel
 from training.registry import SERVED_FILES, Registry
 
@@ -28,8 +29,9 @@ class Prediction:
 class Predictor:
     """Answers queries with the model version that serves. Build it inside a running event loop."""
 
-    def __init__(self, model: FillModel, *, max_waiting: int = 1024) -> None:
-        """Serve with `model`."""
+    def __init__(self, model: FillModel, *, max_waiting: int = 1024, metrics: Metrics | None = None) -> None:
+        """Serve with `model`; cache hits are counted in `metrics`."""
+        self._metrics = metrics or Metrics()
         self._model = model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._batcher: Batcher[str, tuple[str, tuple[tuple[Candidate, ...], ...]]] = Batcher(
@@ -41,6 +43,11 @@ class Predictor:
     def version(self) -> str:
         """The version that serves."""
         return self._model.version
+
+    @property
+    def waiting(self) -> int:
+        """Queries that wait for the next batch."""
+        return self._batcher.waiting
 
     @property
     def numbers(self) -> str:
@@ -69,6 +76,7 @@ class Predictor:
                 self._cache.popitem(last=False)
         else:
             self._cache.move_to_end((version, text))
+            self._metrics.cache_hits.inc()
         return Prediction(masks, version, (time.perf_counter() - started) * 1000)
 
     async def reload(self, model: FillModel) -> None:

@@ -12,6 +12,7 @@ from bot.background import Background
 from bot.client import Context, FillBot, answer, command
 from bot.crowd import Crowd
 from bot.errors import BusyError
+from bot.metrics import Metrics
 from bot.overlay import ShownPrediction, overlay
 from bot.pending import Pending
 from bot.predictor import Predictor
@@ -41,6 +42,7 @@ class Fill(commands.Cog):
         pending: Pending,
         crowd: Crowd,
         *,
+        metrics: Metrics,
         max_chars: int,
         max_masks: int,
         min_voters: int,
@@ -50,6 +52,7 @@ class Fill(commands.Cog):
         self._bot, self._predictor = bot, predictor
         self._database, self._recorder = database, recorder
         self._background, self._pending, self._crowd = background, pending, crowd
+        self._metrics = metrics
         self._max_chars, self._max_masks = max_chars, max_masks
         self._min_voters, self._half_life_days = min_voters, half_life_days
 
@@ -59,7 +62,7 @@ class Fill(commands.Cog):
     async def fill(self, context: Context, *, text: str) -> None:
         """Ask, store, answer; who is turned away is told."""
         try:
-            with self._crowd.answering():
+            with self._metrics.query(), self._crowd.answering():
                 async with self._pending.handling():
                     await self._answer(context, text)
         except BusyError:

@@ -10,6 +10,7 @@ from bot.cogs.fill import Fill
 from bot.cogs.models import Models
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
+from bot.metrics import Metrics
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.recorder import Recorder
@@ -43,6 +44,7 @@ class Parts:
     background: Background
     pending: Pending
     crowd: Crowd
+    metrics: Metrics
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
@@ -57,12 +59,13 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             parts.background,
             parts.pending,
             parts.crowd,
+            metrics=parts.metrics,
             max_chars=settings.max_query_chars,
             max_masks=settings.max_masks,
             min_voters=settings.needed_voters,
             half_life_days=settings.vote_half_life_days,
         ),
-        Votes(parts.bot, parts.database, parts.recorder, parts.pending),
+        Votes(parts.bot, parts.database, parts.recorder, parts.pending, metrics=parts.metrics),
         Models(
             parts.bot,
             registry=parts.registry,
