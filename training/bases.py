@@ -52,6 +52,26 @@ def find_base(name: str) -> Path | None:
     raise BaseModelError(name, reason)
 
 
+def where_is_base(name: str) -> str | None:
+    """Where `find_base` would find it, in a few words, without loading anything; None where it would not.
+
+    Raises:
+        BaseModelError: a base that was asked for by name or folder cannot be had.
+    """
+    if Path(name).expanduser().is_dir():
+        return "a folder"
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise BaseModelError(name, "there is no such folder")
+    names = [name, f"distilbert/{name}"] if name == DEFAULT_BASE_MODEL else [name]
+    if any(_cached(candidate) is not None for candidate in names):
+        return "in the hub's cache"
+    if hub_is_reachable():
+        return "the hub can be reached"
+    if name == DEFAULT_BASE_MODEL:
+        return None
+    raise BaseModelError(name, "it is not in the hub's cache and the hub cannot be reached")
+
+
 def hub_is_reachable() -> bool:
     """Whether the hub answers within `REACH_TIMEOUT_S`, a slow name server or a proxy included."""
     import httpx
