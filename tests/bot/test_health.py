@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from bot.backups import Backups
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.health import Readiness, health_server
 from bot.metrics import Metrics
+from storage import runs as run_records
 from storage.backups import daily, examine
+from storage.database import Database
 
 
 async def get(url: str | None, path: str, **headers: str) -> tuple[int, Any]:
@@ -178,6 +180,22 @@ async def test_the_night_begins_with_a_backup(home: Path, pretend: Pretend) -> N
         (backup,) = daily(home / "backups")
         assert backup.name in {f"fillbot-{day}.db" for day in (before, datetime.now(UTC).date())}
         assert dict(examine(backup).rows)["votes"] == 1
+
+
+async def test_a_night_that_is_caught_up_begins_with_one_too(home: Path, pretend: Pretend) -> None:
+    pretend(tells(event="failed", sentence="There are no votes."))
+    database = await Database.open(settings_for(home).url)
+    await run_records.open_run(
+        database, "nightly", started_at=datetime.now(UTC) - timedelta(days=3), champion="v0001"
+    )
+    await database.close()
+    async with wired(home, health_port=0) as wire:
+
+        async def is_made() -> bool:
+            return (await scrape(wire))['fillbot_backups_total{outcome="done"}'] == 1
+
+        await eventually(is_made)
+        assert (await scrape(wire))["fillbot_last_backup_timestamp_seconds"] > 0
 
 
 async def test_a_backup_that_fails_is_told_and_the_night_goes_on(home: Path, pretend: Pretend) -> None:
