@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 from filelock import FileLock, Timeout
 
+from bot.answering import Answering
 from bot.background import Background
 from bot.backups import Backups
 from bot.child import follow, spawned
@@ -162,6 +163,18 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             pending=pending,
             crowd=Crowd(background),
             metrics=metrics,
+            answering=Answering(
+                predictor,
+                database,
+                recorder,
+                background,
+                pending,
+                prefix=settings.prefix,
+                max_chars=settings.max_query_chars,
+                max_masks=settings.max_masks,
+                min_voters=settings.needed_voters,
+                half_life_days=settings.vote_half_life_days,
+            ),
         )
         watch_parts(parts, readiness, backups=backups, database_file=file)
         bot.add_cogs(*all_cogs(parts))

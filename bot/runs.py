@@ -15,6 +15,7 @@ from bot.errors import RunBusyError
 from bot.metrics import Metrics
 from bot.serving import Serving
 from bot.settings import Settings
+from bot.texts import say
 from storage import runs
 from storage.database import Database
 from storage.errors import StorageError
@@ -118,9 +119,7 @@ class Runs:
             log.exception("run.failed", trigger=trigger)
             self._metrics.run("failed", duration_s=time.monotonic() - started)
             is_told = isinstance(error, StorageError | TrainingError)
-            return RunEnd(
-                None, str(error) if is_told else f"The training process could not be run ({error})."
-            )
+            return RunEnd(None, str(error) if is_told else say("run.not_started", error=error))
         run_id, status = (end.run.id, end.run.status) if end.run else (None, "failed")
         if end.run is not None and status == "promoted":
             log.info("model.promoted", model_version=end.run.challenger, left=end.run.champion, run_id=run_id)
@@ -153,14 +152,12 @@ class Runs:
         try:
             code = await self._spawn(trigger, on_line, log_path)
         except TimeoutError:
-            sentence = (
-                f"The run took longer than {self._settings.run_timeout_s} s and was ended; see {log_path}."
-            )
+            sentence = say("run.took_too_long", seconds=self._settings.run_timeout_s, log=log_path)
         else:
             if self._is_closed:
-                sentence = sentence or "The run was ended because the bot was stopped."
+                sentence = sentence or say("run.stopped")
             elif code and not sentence:
-                sentence = f"The training process ended unexpectedly (code {code}); see {log_path}."
+                sentence = say("run.ended", code=code, log=log_path)
         await self.repair()
         row = await runs.get_run(self._database, run_id) if run_id is not None else None
         return RunEnd(row, sentence)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
+from bot.answering import Answering
 from bot.background import Background
 from bot.client import FillBot
 from bot.cogs.fill import Fill
 from bot.cogs.models import Models
+from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
 from bot.metrics import Metrics
@@ -45,25 +47,20 @@ class Parts:
     pending: Pending
     crowd: Crowd
     metrics: Metrics
+    answering: Answering
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
     """One of each."""
-    settings = parts.settings
     return [
-        Fill(
+        Fill(parts.answering, parts.pending, parts.crowd, metrics=parts.metrics),
+        Rating(
             parts.bot,
-            parts.predictor,
             parts.database,
-            parts.recorder,
-            parts.background,
+            parts.predictor,
             parts.pending,
-            parts.crowd,
+            parts.background,
             metrics=parts.metrics,
-            max_chars=settings.max_query_chars,
-            max_masks=settings.max_masks,
-            min_voters=settings.needed_voters,
-            half_life_days=settings.vote_half_life_days,
         ),
         Votes(parts.bot, parts.database, parts.recorder, parts.pending, metrics=parts.metrics),
         Models(

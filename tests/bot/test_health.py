@@ -129,6 +129,19 @@ async def test_queries_votes_and_the_cache_are_counted(home: Path) -> None:
         assert found["process_resident_memory_bytes"] > 1e7
 
 
+async def test_votes_by_menu_are_counted_as_such(home: Path) -> None:
+    async with wired(home, health_port=0) as wire, wire.member() as ann:
+        reply = await wire.ask(ann)
+        row = await wire.row(reply)
+        first, second = (f"0:{one['word']}" for one in row["candidates"][:2])
+        await ann.select(reply, f"words:fit:{row['id']}", [first, second])
+
+        async def is_counted() -> bool:
+            return (await scrape(wire))['fillbot_votes_total{value="up",via="menu"}'] == 2
+
+        await eventually(is_counted)
+
+
 async def test_runs_and_reloads_are_counted(home: Path, pretend: Pretend) -> None:
     async with wired(home, health_port=0) as wire:
         pretend(tells(event="failed", sentence="There are no votes."), "sys.exit(1)")
