@@ -1,8 +1,11 @@
 """`python -m bot`: load the settings, run the app, end in one sentence and an exit code.
 
+`python -m bot check` looks at all that it needs instead, and says what to do about what is not well.
+
 Exit codes: 0 stopped, 69 something needed is not there, 78 a setting must be changed, 1 a fault in the code.
 """
 
+import argparse
 import asyncio
 import signal
 import sys
@@ -10,6 +13,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from bot.app import run_app
+from bot.checks.run import check
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.logs import set_up_logging
 from bot.settings import load_settings
@@ -17,12 +21,16 @@ from storage.errors import StorageError
 from training.errors import TrainingError
 
 
-def main() -> int:
-    """Run until interrupted. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run until interrupted, or check. Returns the exit code."""
+    options = _parser().parse_args(arguments)
     try:
         settings = load_settings()
         token = settings.discord_token.get_secret_value() if settings.discord_token else ""
-        set_up_logging(settings.log_level, secrets=(token,) if token else ())
+        is_check = options.command == "check"
+        set_up_logging("ERROR" if is_check else settings.log_level, secrets=(token,) if token else ())
+        if is_check:
+            return asyncio.run(check(settings, _say))
         asyncio.run(_until_stopped(run_app(settings, on_ready=_say)))
     except StartError as error:
         return _fail(str(error), error.exit_code)
@@ -30,6 +38,19 @@ def main() -> int:
         return _fail(str(error), EX_UNAVAILABLE)
     _say("fillbot has stopped.")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot",
+        description="Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox on this machine.",
+        epilog="Exit codes: 0 stopped or all well, 69 something is not there, 78 a setting must be changed, "
+        "1 a fault in the code. Backups: python -m storage --help. Models: python -m training --help.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    about = "look at token, servers, permissions, model, database, disk; says what to do; changes nothing"
+    commands.add_parser("check", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    return parser
 
 
 async def _until_stopped(app: Coroutine[Any, Any, None]) -> None:

@@ -14,14 +14,18 @@ from filelock import FileLock, Timeout
 
 from bot.answering import Answering
 from bot.background import Background
+from bot.backups import Backups
 from bot.child import follow, spawned
 from bot.client import FillBot
 from bot.cogs.loading import Parts, all_cogs
 from bot.connection import connected, point_discord_at
 from bot.crowd import Crowd
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
+from bot.health import Readiness, health_server
+from bot.metrics import Metrics
 from bot.pending import Pending
 from bot.predictor import Predictor
+from bot.probes import watch_parts
 from bot.recorder import Recorder
 from bot.reports import Reports
 from bot.runs import Runs
@@ -34,6 +38,7 @@ from bot.texts import say
 from bot.verdicts import Verdicts
 from bot.watch import Watch
 from storage import runs as run_records
+from storage.backups import database_file
 from storage.database import Database
 from training.errors import RegistryError
 from training.registry import Registry
@@ -53,6 +58,7 @@ class App:
     bot: FillBot
     connection: "asyncio.Task[None]"
     sandbox: Sandbox | None
+    health_url: str | None = None
 
     @property
     def greeting(self) -> str:
@@ -100,16 +106,20 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Start everything, and close it in the other order; raises as `run_app` does."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_home_lock(settings))
+        metrics, readiness = Metrics(), Readiness()
+        health_url = await stack.enter_async_context(
+            health_server(readiness, metrics, host=settings.health_host, port=settings.health_port)
+        )
         database = await Database.open(settings.url)
         stack.push_async_callback(database.close)
         registry = Registry(settings.models_dir)
         if registry.champion() is None or not registry.versions():
             await _make_first_version(settings)
         model, trouble = await load_champion(registry)
-        predictor = Predictor(model)
+        predictor = Predictor(model, metrics=metrics)
         stack.push_async_callback(predictor.close)
-        serving = Serving(registry, predictor, trouble=trouble)
-        runs = Runs(settings, database, registry, serving)
+        serving = Serving(registry, predictor, trouble=trouble, metrics=metrics)
+        runs = Runs(settings, database, registry, serving, metrics=metrics)
         interrupted = await runs.repair()
         place = await _place(settings, stack)
         bot = FillBot(
@@ -126,7 +136,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             min_voters=settings.needed_voters,
             prefix=settings.prefix,
         )
-        nightly = Nightly(lambda: run_night(runs, reports, watch), at=settings.nightly_at, zone=settings.zone)
+        file = database_file(settings.url)
+        backups = Backups(
+            file, settings.backups_dir, keep=settings.keep_backups, reports=reports, metrics=metrics
+        )
+        nightly = Nightly(
+            lambda: run_night(runs, reports, watch, backups), at=settings.nightly_at, zone=settings.zone
+        )
         background, pending = Background(), Pending()
         recorder = Recorder(database)
         stack.push_async_callback(recorder.close)
@@ -146,6 +162,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             background=background,
             pending=pending,
             crowd=Crowd(background),
+            metrics=metrics,
             answering=Answering(
                 predictor,
                 database,
@@ -159,12 +176,14 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 half_life_days=settings.vote_half_life_days,
             ),
         )
+        watch_parts(parts, readiness, backups=backups, database_file=file)
         bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(bot, place.token))
         stack.push_async_callback(background.close)
         stack.push_async_callback(pending.drained)
         stack.callback(nightly.close)
-        stack.push_async_callback(runs.close)  # first of all, so that its verdict can still be told
+        stack.push_async_callback(runs.close)  # before all of those, so that its verdict can still be told
+        stack.callback(readiness.stop)
         background.start(serving.watch(), name="champion watch", is_endless=True)
         background.start(runs.repair_later(), name="repair", is_endless=True)
         background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)
@@ -175,7 +194,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         ):
             if notice:
                 await reports.post_notice(notice)
-        yield App(database, registry, serving, runs, reports, bot, connection, place.sandbox)
+        yield App(database, registry, serving, runs, reports, bot, connection, place.sandbox, health_url)
 
 
 @contextlib.contextmanager
@@ -244,8 +263,12 @@ def _first_made_at(registry: Registry) -> datetime | None:
         return None
 
 
-async def run_night(runs: Runs, reports: Reports, watch: Watch | None = None) -> None:
-    """One nightly run, and its verdict in the report channel, with how people like the champion it met."""
+async def run_night(
+    runs: Runs, reports: Reports, watch: Watch | None = None, backups: Backups | None = None
+) -> None:
+    """A backup, a run, and its verdict in the report channel, with how people like the champion it met."""
+    if backups:
+        await backups.make()
     figure = await watch.figure() if watch else ""
     try:
         end = await runs.begin("nightly")

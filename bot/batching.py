@@ -34,6 +34,11 @@ class Batcher(Generic[T, R]):
         self._waiting: asyncio.Queue[tuple[T, asyncio.Future[R]]] = asyncio.Queue(max_waiting)
         self._worker = asyncio.create_task(self._work(), name="batcher")
 
+    @property
+    def waiting(self) -> int:
+        """Items that wait for the next batch."""
+        return self._waiting.qsize()
+
     async def submit(self, item: T) -> R:
         """The result for one item; what `serve` raises is raised here.
 

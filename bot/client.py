@@ -66,6 +66,11 @@ class FillBot(commands.Bot):
         """Name the cogs to load in `setup_hook`."""
         self._pending_cogs.extend(cogs)
 
+    @property
+    def is_online(self) -> bool:
+        """Whether the gateway is connected and has told what it knows; `is_ready` outlasts a lost socket."""
+        return self.is_ready() and not self.is_closed() and self.ws is not None and self.ws.open
+
     async def setup_hook(self) -> None:
         """Load the cogs once, and tell Discord the slash commands."""
         for cog in self._pending_cogs:

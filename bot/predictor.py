@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bot.batching import Batcher
+from bot.metrics import Metrics
 from bot.texts import say
 from training.fill_model import Candidate, FillModel
 from training.joint import JointAnswer, JointFilling, Unsaid, fill_jointly
@@ -38,8 +39,9 @@ class Prediction:
 class Predictor:
     """Answers queries with the model version that serves. Build it inside a running event loop."""
 
-    def __init__(self, model: FillModel, *, max_waiting: int = 1024) -> None:
-        """Serve with `model`."""
+    def __init__(self, model: FillModel, *, max_waiting: int = 1024, metrics: Metrics | None = None) -> None:
+        """Serve with `model`; cache hits are counted in `metrics`."""
+        self._metrics = metrics or Metrics()
         self._model = model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._batcher: Batcher[str, tuple[str, JointAnswer]] = Batcher(self._fill, max_waiting=max_waiting)
@@ -52,6 +54,11 @@ class Predictor:
     def version(self) -> str:
         """The version that serves."""
         return self._model.version
+
+    @property
+    def waiting(self) -> int:
+        """Queries that wait for the next batch."""
+        return self._batcher.waiting + self._joint_batcher.waiting
 
     @property
     def numbers(self) -> str:
@@ -92,6 +99,7 @@ class Predictor:
                 self._cache.popitem(last=False)
         else:
             self._cache.move_to_end((version, text, unsaid))
+            self._metrics.cache_hits.inc()
         latency_ms = (time.perf_counter() - started) * 1000
         return Prediction(answer.masks, version, latency_ms, answer.fillings)
 

@@ -1,6 +1,7 @@
 """Training runs: one at a time, spawned, followed, reloaded from, settled when they were interrupted."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from bot.child import GRACE_S, Line, follow, spawned
 from bot.errors import RunBusyError
+from bot.metrics import Metrics
 from bot.serving import Serving
 from bot.settings import Settings
 from bot.texts import say
@@ -36,8 +38,17 @@ class RunEnd:
 class Runs:
     """Starts runs and waits for them; refuses a second one meanwhile."""
 
-    def __init__(self, settings: Settings, database: Database, registry: Registry, serving: Serving) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        registry: Registry,
+        serving: Serving,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
         """Take what a run touches."""
+        self._metrics = metrics or Metrics()
         self._settings, self._database = settings, database
         self._registry, self._serving = registry, serving
         self._task: asyncio.Task[RunEnd] | None = None
@@ -101,15 +112,28 @@ class Runs:
                 await self.repair()
 
     async def _run(self, trigger: str, on_progress: Callable[[Line], None] | None) -> RunEnd:
+        started = time.monotonic()
         try:
             end = await self._follow_child(trigger, on_progress)
         except Exception as error:
             log.exception("run.failed", trigger=trigger)
+            self._metrics.run("failed", duration_s=time.monotonic() - started)
             is_told = isinstance(error, StorageError | TrainingError)
             return RunEnd(None, str(error) if is_told else say("run.not_started", error=error))
+        run_id, status = (end.run.id, end.run.status) if end.run else (None, "failed")
+        if end.run is not None and status == "promoted":
+            log.info("model.promoted", model_version=end.run.challenger, left=end.run.champion, run_id=run_id)
         await self._serving.follow_champion()
-        status = end.run.status if end.run else "failed"
-        log.info("run.finished", trigger=trigger, status=status, sentence=end.sentence)
+        duration_s = round(time.monotonic() - started, 1)
+        self._metrics.run(status, duration_s=duration_s)
+        log.info(
+            "run.finished",
+            run_id=run_id,
+            trigger=trigger,
+            status=status,
+            duration_s=duration_s,
+            sentence=end.sentence,
+        )
         return end
 
     async def _follow_child(self, trigger: str, on_progress: Callable[[Line], None] | None) -> RunEnd:

@@ -6,6 +6,7 @@ import contextlib
 import structlog
 
 from bot.errors import EX_UNAVAILABLE, StartError
+from bot.metrics import Metrics
 from bot.predictor import Predictor, load
 from bot.texts import say
 from training.errors import RegistryError
@@ -19,8 +20,16 @@ WATCH_EVERY_S = 2.0  # how soon a promotion from the command line serves
 class Serving:
     """What serves, and why it may be another version than the champion."""
 
-    def __init__(self, registry: Registry, predictor: Predictor, *, trouble: str | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        predictor: Predictor,
+        *,
+        trouble: str | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         """Serve what the predictor has; `trouble` says why that is not the champion."""
+        self._metrics = metrics or Metrics()
         self._registry, self.predictor = registry, predictor
         self.trouble = trouble
         self._refused = registry.champion() if trouble else None  # damaged: not tried again every two seconds
@@ -43,11 +52,14 @@ class Serving:
             except RegistryError as error:
                 self._refused = champion
                 self.trouble = say("model.until_then", trouble=error, version=self.predictor.version)
+                self._metrics.reload(is_done=False)
                 log.error("model.not_reloaded", model_version=champion, reason=str(error))  # noqa: TRY400
                 return False
+            left = self.predictor.version
             await self.predictor.reload(model)
             self._refused = self.trouble = None
-            log.info("model.reloaded", model_version=champion)
+            self._metrics.reload(is_done=True)
+            log.info("model.reloaded", model_version=champion, left=left)
             return True
 
     async def watch(self) -> None:

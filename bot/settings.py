@@ -54,6 +54,15 @@ class Settings(training.settings.Settings):
     discord_gateway_url: str | None = Field(
         default=None, description="Another address of Discord's gateway. Empty: Discord's own."
     )
+    health_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of /healthz, /readyz and /metrics. Empty: they are off.",
+    )
+    health_host: str = Field(
+        default="127.0.0.1", description="Address they listen on; 0.0.0.0: anybody who reaches the machine."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="What is logged. Query texts only at DEBUG."
     )

@@ -3,8 +3,13 @@
 StorageError
 ├── DatabaseUrlError           the setting names no database that can be used
 ├── DatabaseUnavailableError   the file cannot be opened, read or written
-└── DatabaseTooNewError        written by a newer version of fillbot
+├── DatabaseTooNewError        written by a newer version of fillbot
+├── BackupError                a backup cannot be made
+├── RestoreError               a backup cannot be restored
+└── InUseError                 the bot or a run has the database open
 """
+
+from pathlib import Path
 
 
 class StorageError(Exception):
@@ -43,3 +48,31 @@ class DatabaseTooNewError(StorageError):
             f"The database at {where} was written by a newer version of fillbot. "
             "Update this copy, or point FILLBOT_HOME at another folder."
         )
+
+
+class BackupError(StorageError):
+    """A backup cannot be made."""
+
+    def __init__(self, reason: str, next_step: str) -> None:
+        """Build the text from the reason and a sentence that says what to do."""
+        self.reason = reason
+        super().__init__(f"The database could not be backed up: {reason}. {next_step}")
+
+
+class RestoreError(StorageError):
+    """A backup cannot be restored; the database is as it was."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        """Build the text from the backup and the reason."""
+        super().__init__(
+            f"{file} cannot be restored ({reason}). The database is as it was. Take another backup: "
+            "`python -m storage check` lists those that are there."
+        )
+
+
+class InUseError(StorageError):
+    """The bot or a run has the database open."""
+
+    def __init__(self, home: Path, who: str) -> None:
+        """Build the text from the home and who works there."""
+        super().__init__(f"{who} works in {home}. Stop it first, then try again; nothing was changed.")

@@ -18,6 +18,7 @@ MODULES = {
 FROM_TRAINING_TO_BOT = {
     f"training.{name}"
     for name in (
+        "bases",
         "registry",
         "fill_model",
         "joint",

@@ -30,10 +30,11 @@ def written(default: Any) -> str:
 
 
 def expected() -> dict[str, tuple[str, str]]:
-    """Name → default and description."""
+    """Name → default and description; first of all what everybody sets."""
+    fields = sorted(Settings.model_fields.items(), key=lambda item: item[0] != "discord_token")
     return {
         environment_name(name, field): (written(field.default), field.description or "")
-        for name, field in Settings.model_fields.items()
+        for name, field in fields
     }
 
 

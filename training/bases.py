@@ -11,6 +11,7 @@ from training.settings import DEFAULT_BASE_MODEL
 
 log = structlog.stdlib.get_logger(__name__)
 REACH_TIMEOUT_S = 4.0
+UNREACHABLE = "it is not in the hub's cache and the hub cannot be reached"
 FILES = [
     "config.json",
     "*.safetensors",
@@ -31,16 +32,9 @@ def find_base(name: str) -> Path | None:
     Raises:
         BaseModelError: a base that was asked for by name or folder cannot be had.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise BaseModelError(name, "there is no such folder")
-    names = [name, f"distilbert/{name}"] if name == DEFAULT_BASE_MODEL else [name]
-    for candidate in names:
-        if (cached := _cached(candidate)) is not None:
-            return cached
-    reason = "it is not in the hub's cache and the hub cannot be reached"
+    if (here := _on_this_machine(name)) is not None:
+        return here
+    reason = UNREACHABLE
     if hub_is_reachable():
         try:
             return _download(name)
@@ -50,6 +44,21 @@ def find_base(name: str) -> Path | None:
         log.info("base.not_found", base=name, reason=reason)
         return None
     raise BaseModelError(name, reason)
+
+
+def where_is_base(name: str) -> str | None:
+    """Where `find_base` would find it, in a few words, without loading anything; None where it would not.
+
+    Raises:
+        BaseModelError: a base that was asked for by name or folder cannot be had.
+    """
+    if _on_this_machine(name) is not None:
+        return "on this machine"
+    if hub_is_reachable():
+        return "the hub can be reached"
+    if name == DEFAULT_BASE_MODEL:
+        return None
+    raise BaseModelError(name, UNREACHABLE)
 
 
 def hub_is_reachable() -> bool:
@@ -73,6 +82,17 @@ def hub_is_reachable() -> bool:
     prober.start()
     prober.join(REACH_TIMEOUT_S)
     return answered.is_set()
+
+
+def _on_this_machine(name: str) -> Path | None:
+    """The folder of that name, or the hub's cached copy."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise BaseModelError(name, "there is no such folder")
+    names = [name, f"distilbert/{name}"] if name == DEFAULT_BASE_MODEL else [name]
+    return next((cached for one in names if (cached := _cached(one)) is not None), None)
 
 
 def _cached(name: str) -> Path | None:

@@ -1,37 +1,26 @@
 """Settings of the training side, and the hyper-parameters with unit, range and source.
 
-`Settings` is read from the environment (`FILLBOT_…`, and `.env`); `bot.settings` adds the bot's own to it.
+`Settings` adds what training needs to those of the database; `bot.settings` adds the bot's own to it.
 """
 
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import storage.settings
 
 Precision = Literal["auto", "fp32"]
 DEFAULT_BASE_MODEL = "distilbert-base-uncased"
 
 
-class Settings(BaseSettings):
+class Settings(storage.settings.Settings):
     """What both processes need to know. Frozen; build it once, in `main()`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="FILLBOT_",
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-    )
 
     discord_token: SecretStr | None = Field(
         default=None,
         alias="DISCORD_TOKEN",
         description="The bot's token from the Discord developer portal. Empty: the sandbox on this machine.",
-    )
-    home: Path = Field(
-        default=Path(".fillbot"), description="Folder of the database, models, runs and locks."
     )
     base_model: str = Field(
         default=DEFAULT_BASE_MODEL,
@@ -40,9 +29,6 @@ class Settings(BaseSettings):
     data_dir: Path | None = Field(
         default=None,
         description="Folder of the team's CSV files for the domain model; none: generated text alone.",
-    )
-    database_url: str | None = Field(
-        default=None, description="SQLAlchemy URL of the database. Empty: fillbot.db in FILLBOT_HOME."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where runs train: auto (GPU when there is one), cpu, cuda."
@@ -92,11 +78,6 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Folder of the registry."""
         return self.home / "models"
-
-    @property
-    def url(self) -> str:
-        """The database's URL."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'fillbot.db'}"
 
 
 class _Frozen(BaseModel):

@@ -9,6 +9,7 @@ from bot.client import command
 from bot.context import Context, answer
 from bot.crowd import Crowd
 from bot.errors import BusyError
+from bot.metrics import Metrics
 from bot.pending import Pending
 from bot.texts import say
 
@@ -18,9 +19,10 @@ ASKS, ASKS_WITHIN_S = 30, 10  # of one person: a keen one is never stopped, a sc
 class Fill(commands.Cog):
     """Asking."""
 
-    def __init__(self, answering: Answering, pending: Pending, crowd: Crowd) -> None:
+    def __init__(self, answering: Answering, pending: Pending, crowd: Crowd, *, metrics: Metrics) -> None:
         """Take who answers, and who counts those that ask."""
         self._answering, self._pending, self._crowd = answering, pending, crowd
+        self._metrics = metrics
 
     @command("fill", cooldown=(ASKS, ASKS_WITHIN_S))
     @app_commands.describe(text=say("commands.fill_text"))
@@ -33,7 +35,7 @@ class Fill(commands.Cog):
         guild_id = context.guild.id if context.guild else None
         asked = Asked(context.author.id, context.channel.id, guild_id)
         try:
-            with self._crowd.answering():
+            with self._metrics.query(), self._crowd.answering():
                 async with self._pending.handling():
                     await self._answering.reply(self._answering.parse(text), asked, send)
         except BusyError:

@@ -15,6 +15,7 @@ from bot.cogs.quiz import Quiz
 from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
+from bot.metrics import Metrics
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.recorder import Recorder
@@ -48,15 +49,23 @@ class Parts:
     background: Background
     pending: Pending
     crowd: Crowd
+    metrics: Metrics
     answering: Answering
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
     """One of each."""
     return [
-        Fill(parts.answering, parts.pending, parts.crowd),
-        Rating(parts.bot, parts.database, parts.predictor, parts.pending, parts.background),
-        Votes(parts.bot, parts.database, parts.recorder, parts.pending),
+        Fill(parts.answering, parts.pending, parts.crowd, metrics=parts.metrics),
+        Rating(
+            parts.bot,
+            parts.database,
+            parts.predictor,
+            parts.pending,
+            parts.background,
+            metrics=parts.metrics,
+        ),
+        Votes(parts.bot, parts.database, parts.recorder, parts.pending, metrics=parts.metrics),
         Models(
             parts.bot,
             registry=parts.registry,

@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.background import Background
 from bot.client import FillBot
 from bot.errors import DeniedWordError, NotAWordError, StaleMenuError
+from bot.metrics import Metrics
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.rating import (
@@ -41,8 +42,11 @@ class Rating(commands.Cog):
         predictor: Predictor,
         pending: Pending,
         background: Background,
+        *,
+        metrics: Metrics,
     ) -> None:
         """Take what rating needs."""
+        self._metrics = metrics
         self._bot, self._database, self._predictor = bot, database, predictor
         self._pending, self._background = pending, background
         self._denied = {word.lower() for word in denied_words()}
@@ -82,6 +86,7 @@ class Rating(commands.Cog):
                 words=words,
                 cast_at=datetime.now(UTC),
             )
+            self._metrics.vote("suggestion", 1, words=len(words))
             log.info("word.suggested", prediction_id=ratable.id, words=len(words))
             await self._confirm(interaction, ratable, standing, is_suggestion=True)
             if interaction.message is not None and not set(words) <= set(ratable.words):
@@ -101,6 +106,7 @@ class Rating(commands.Cog):
             words=[offered[one] for one in chosen],
             cast_at=datetime.now(UTC),
         )
+        self._metrics.vote("menu", value, words=len(chosen))
         log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(chosen), via="menu")
         await self._confirm(interaction, ratable, standing)
 

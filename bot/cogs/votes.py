@@ -7,6 +7,7 @@ import structlog
 from discord.ext import commands
 
 from bot.client import FillBot
+from bot.metrics import Metrics
 from bot.pending import Pending
 from bot.recorder import Recorder
 from storage.database import Database
@@ -20,8 +21,11 @@ VALUES: dict[str, Value] = {"👍": 1, "👎": -1}
 class Votes(commands.Cog):
     """Listens; has no commands."""
 
-    def __init__(self, bot: FillBot, database: Database, recorder: Recorder, pending: Pending) -> None:
+    def __init__(
+        self, bot: FillBot, database: Database, recorder: Recorder, pending: Pending, *, metrics: Metrics
+    ) -> None:
         """Take what voting needs."""
+        self._metrics = metrics
         self._bot, self._database, self._recorder, self._pending = bot, database, recorder, pending
 
     @commands.Cog.listener()
@@ -35,7 +39,8 @@ class Votes(commands.Cog):
                 Cast(payload.message_id, payload.user_id, value, datetime.now(UTC))
             )
         if words:
-            log.info("vote.cast", message_id=payload.message_id, value=value, words=words)
+            self._metrics.vote("reaction", value, words=words)
+            log.info("vote.cast", message_id=payload.message_id, via="reaction", value=value, words=words)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:

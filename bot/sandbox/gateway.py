@@ -37,7 +37,7 @@ class Gateway:
         self.faults = Faults(self)
         self._world = world
         self._accounts = accounts
-        self._message_content_allowed = message_content_allowed
+        self.message_content_allowed = message_content_allowed
         self._heartbeat_interval_ms = heartbeat_interval_ms
         self._sessions: dict[str, Session] = {}
         self._connections: set[Connection] = set()
@@ -138,7 +138,7 @@ class Gateway:
         if user_id is None:
             connection.close(WRONG_TOKEN)
             return None
-        if is_bot and intents & Intent.MESSAGE_CONTENT and not self._message_content_allowed:
+        if is_bot and intents & Intent.MESSAGE_CONTENT and not self.message_content_allowed:
             connection.close(DISALLOWED_INTENTS)
             return None
         session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE)

@@ -13,7 +13,7 @@ import pytest
 from huggingface_hub import constants
 
 from training import bases
-from training.bases import find_base
+from training.bases import find_base, where_is_base
 from training.errors import BaseModelError
 from training.settings import DEFAULT_BASE_MODEL
 
@@ -201,3 +201,15 @@ def test_the_cache_and_the_hub_are_found_by_their_environment(
     assert found_in_a_process(tmp_path, HF_ENDPOINT=closed_port) == "None"
     snapshot = put_in_cache(tmp_path / "hf" / "hub", DEFAULT_BASE_MODEL, distilbert_folder)
     assert found_in_a_process(tmp_path, HF_HUB_OFFLINE="1") == str(snapshot)
+
+
+def test_where_a_base_would_come_from_is_known_without_fetching_it(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert where_is_base(str(tmp_path)) == "on this machine"
+    assert where_is_base(DEFAULT_BASE_MODEL) is None  # the starter is made instead
+    for name in ("somebody/elses-model", "./none"):
+        with pytest.raises(BaseModelError):
+            where_is_base(name)
+    monkeypatch.setattr(bases, "hub_is_reachable", lambda: True)
+    assert where_is_base("somebody/elses-model") == "the hub can be reached"

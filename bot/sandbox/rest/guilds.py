@@ -7,8 +7,10 @@ from aiohttp import web
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.objects import channel_json, guild_summary_json, member_json, role_json, user_json
 from bot.sandbox.permissions import Permission, may
-from bot.sandbox.rest.api import PREFIX, WORLD, answer, caller_id, path_id, query_int
+from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, caller_id, path_id, query_int
 from bot.sandbox.state import ChannelKind, Guild, Json
+
+MESSAGE_CONTENT_LIMITED = 1 << 19  # the application's flag: the intent is on, as for any bot in few servers
 
 
 def add_routes(app: web.Application) -> None:
@@ -119,7 +121,7 @@ async def read_application(request: web.Request) -> web.Response:
         "bot_public": False,
         "bot_require_code_grant": False,
         "verify_key": "0" * 64,
-        "flags": 1 << 19,  # message content, limited
+        "flags": MESSAGE_CONTENT_LIMITED if request.app[GATEWAY].message_content_allowed else 0,
         "owner": user_json(world.users[world.owner_id]),
         "team": None,
         "approximate_guild_count": len(world.guilds),

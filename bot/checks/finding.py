@@ -1,0 +1,53 @@
+"""One line of the check, and the table of all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.errors import EX_CONFIG
+
+Mark = Literal["✓", "✗", "–"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it stands, and where it does not stand well, what to do in one sentence."""
+
+    name: str
+    mark: Mark
+    detail: str
+    fix: str = ""
+    exit_code: int = EX_CONFIG  # where it is ✗
+
+
+def good(name: str, detail: str) -> Finding:
+    """It stands well."""
+    return Finding(name, "✓", detail)
+
+
+def bad(name: str, detail: str, fix: str, *, exit_code: int = EX_CONFIG) -> Finding:
+    """It does not."""
+    return Finding(name, "✗", detail, fix, exit_code)
+
+
+def moot(name: str, detail: str) -> Finding:
+    """It does not apply."""
+    return Finding(name, "–", detail)
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """All of them, one a line, each fix below its finding."""
+    rows = list(findings)
+    width = max((len(row.name) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        lines.append(f"{row.mark} {row.name:<{width}}  {row.detail}".rstrip())
+        if row.mark == "✗":
+            lines.append(f"  {'':<{width}}  → {row.fix}")
+    return "\n".join(lines)
+
+
+def exit_code_of(findings: Iterable[Finding]) -> int:
+    """0 where nothing is ✗; 78 before 69, since waiting does not mend a setting."""
+    codes = {row.exit_code for row in findings if row.mark == "✗"}
+    return max(codes, default=0)

@@ -1,0 +1,120 @@
+"""What an operator watches, as Prometheus metrics in a registry of their own. No text and no ids in labels.
+
+Events are counted by those whom they happen to, by one line each; what can be looked up (`watched`) is
+looked up when somebody asks.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from bot.errors import BusyError, QueryError
+from training.errors import QueryTooLongError
+
+ANSWER_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+QUERY_OUTCOMES = ("answered", "refused", "turned_away", "failed")
+VIAS, VALUES = ("reaction", "menu", "suggestion"), ("up", "down")
+RUN_OUTCOMES = ("promoted", "rejected", "skipped", "failed", "done")
+OUTCOMES = ("done", "failed")
+
+
+class Metrics:
+    """All instruments. Building one costs next to nothing; the app has one."""
+
+    def __init__(self) -> None:
+        """Start at nothing; every label value that can occur is there from the start, at 0."""
+        self.registry = registry = CollectorRegistry()
+        self._queries = Counter("fillbot_queries", "Queries by outcome.", ["outcome"], registry=registry)
+        self._answers = Histogram(
+            "fillbot_answer_seconds",
+            "From hearing a query to having sent its reply.",
+            buckets=ANSWER_BUCKETS_S,
+            registry=registry,
+        )
+        self.cache_hits = Counter(
+            "fillbot_cache_hits", "Queries that were predicted before, by this version.", registry=registry
+        )
+        self._votes = Counter("fillbot_votes", "Votes cast.", ["via", "value"], registry=registry)
+        self._runs = Counter("fillbot_runs", "Training runs by outcome.", ["outcome"], registry=registry)
+        self.run_seconds = Gauge(
+            "fillbot_last_run_duration_seconds", "How long the last run took.", registry=registry
+        )
+        self._reloads = Counter(
+            "fillbot_model_reloads", "Other versions that came to serve.", ["outcome"], registry=registry
+        )
+        self._backups = Counter("fillbot_backups", "Backups by outcome.", ["outcome"], registry=registry)
+        self._model = Info("fillbot_model", "The model version that serves.", registry=registry)
+        ProcessCollector(registry=registry)  # memory, processor time, open files, time of start
+        for counter, outcomes in (
+            (self._queries, QUERY_OUTCOMES),
+            (self._runs, RUN_OUTCOMES),
+            (self._reloads, OUTCOMES),
+            (self._backups, OUTCOMES),
+        ):
+            for outcome in outcomes:
+                counter.labels(outcome)
+        for via in VIAS:
+            for value in VALUES:
+                self._votes.labels(via, value)
+
+    @contextlib.contextmanager
+    def query(self) -> Iterator[None]:
+        """Count one query by how the block ends; time it where it was answered."""
+        started = time.perf_counter()
+        try:
+            yield
+        except BusyError:
+            self._queries.labels("turned_away").inc()
+            raise
+        except (QueryError, QueryTooLongError):
+            self._queries.labels("refused").inc()
+            raise
+        except Exception:
+            self._queries.labels("failed").inc()
+            raise
+        self._queries.labels("answered").inc()
+        self._answers.observe(time.perf_counter() - started)
+
+    def vote(self, via: Literal["reaction", "menu", "suggestion"], value: int, *, words: int = 1) -> None:
+        """Count votes that were cast: `value` +1 or −1 on so many words."""
+        self._votes.labels(via, "up" if value > 0 else "down").inc(words)
+
+    def run(self, outcome: str, *, duration_s: float) -> None:
+        """Count a run that ended."""
+        self._runs.labels(outcome).inc()
+        self.run_seconds.set(duration_s)
+
+    def reload(self, *, is_done: bool) -> None:
+        """Count a version that came to serve, or could not."""
+        self._reloads.labels("done" if is_done else "failed").inc()
+
+    def backup(self, *, is_done: bool) -> None:
+        """Count a backup that was made, or could not be."""
+        self._backups.labels("done" if is_done else "failed").inc()
+
+    def watched(self, name: str, about: str, look: Callable[[], float]) -> None:
+        """Add a gauge that is looked up at every scrape."""
+        Gauge(f"fillbot_{name}", about, registry=self.registry).set_function(look)
+
+    def exposed(self, accept: str, *, model_version: str | None) -> tuple[bytes, str]:
+        """All of it, with the version that serves, in the format that a scraper accepts; and its name."""
+        if model_version is not None:
+            self._model.info({"version": model_version})
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+def size_of(path: Path | None) -> float:
+    """Bytes of a database with its log; 0 where there is no file."""
+    if path is None:
+        return 0.0
+    total = 0
+    for one in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(OSError):
+            total += one.stat().st_size
+    return float(total)
