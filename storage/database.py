@@ -101,6 +101,27 @@ class Database:
                     async with connection.begin():
                         yield connection
 
+    async def compact(self) -> bool:
+        """Rewrite the file, so that nothing that was deleted is left in it or in its log. Writers wait.
+
+        False: a reader held on to the log, which still holds old pages; try again. Only SQLite needs this.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be written.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        async with self._writing:
+            with self._translated():
+                async with self._engine.connect() as connection:
+                    driver = (await connection.get_raw_connection()).driver_connection
+                    assert driver is not None  # noqa: S101  it was just connected
+                    await driver.execute("VACUUM")
+                    # As the file is in WAL mode, so was what VACUUM wrote.
+                    log = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    busy, _, _ = await log.fetchone()
+        return not busy
+
     async def close(self) -> None:
         """Close every connection. Idempotent."""
         await self._engine.dispose()
