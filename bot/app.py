@@ -19,10 +19,12 @@ from bot.cogs.loading import Parts, all_cogs
 from bot.connection import connected, point_discord_at
 from bot.crowd import Crowd
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
+from bot.forgetting import Forgetting
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.recorder import Recorder
 from bot.reports import Reports
+from bot.retention import Retention
 from bot.runs import Runs
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
@@ -125,7 +127,19 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             min_voters=settings.needed_voters,
             prefix=settings.prefix,
         )
-        nightly = Nightly(lambda: run_night(runs, reports, watch), at=settings.nightly_at, zone=settings.zone)
+        retention = Retention(database, home=settings.home, days=settings.retention_days)
+        nightly = Nightly(
+            lambda: run_night(runs, reports, watch, retention), at=settings.nightly_at, zone=settings.zone
+        )
+        forgetting = Forgetting(
+            settings,
+            database,
+            registry,
+            predictor=predictor,
+            serving=serving,
+            runs=runs,
+            reports=reports,
+        )
         background, pending = Background(), Pending()
         recorder = Recorder(database)
         stack.push_async_callback(recorder.close)
@@ -145,6 +159,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             background=background,
             pending=pending,
             crowd=Crowd(background),
+            forgetting=forgetting,
         )
         bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(bot, place.token))
@@ -155,6 +170,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         background.start(serving.watch(), name="champion watch", is_endless=True)
         background.start(runs.repair_later(), name="repair", is_endless=True)
         background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)
+        background.start(forgetting.go_on(), name="forgetting", is_endless=True)
         await _open_nightly(nightly, database, registry)
         for notice in (
             trouble,
@@ -231,8 +247,12 @@ def _first_made_at(registry: Registry) -> datetime | None:
         return None
 
 
-async def run_night(runs: Runs, reports: Reports, watch: Watch | None = None) -> None:
+async def run_night(
+    runs: Runs, reports: Reports, watch: Watch | None = None, retention: Retention | None = None
+) -> None:
     """One nightly run, and its verdict in the report channel, with how people like the champion it met."""
+    if retention:
+        await retention.apply(now=datetime.now(UTC))
     figure = await watch.figure() if watch else ""
     try:
         end = await runs.begin("nightly")

@@ -9,6 +9,7 @@ BotError
 │   └── QueryTooLongForChatError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
+├── TooLargeError          a file is larger than Discord takes
 └── NotAdminError          the command is for admins
 """
 
@@ -82,6 +83,14 @@ class RunBusyError(BotError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("errors.run_busy"))
+
+
+class TooLargeError(BotError):
+    """A file is larger than Discord takes."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("privacy.too_large"))
 
 
 class NotAdminError(BotError):

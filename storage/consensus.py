@@ -58,7 +58,7 @@ async def note_reliabilities(
     Args:
         database: where.
         reliability: voter → reliability, of everybody whose votes the run counts.
-        as_of: of the run; that of the first one that counted a voter is kept: later versions learnt from them.
+        as_of: of the run; of the first that counts a voter it is kept, as later versions learnt from them.
     """
     async with database.write() as connection:
         await connection.execute(

@@ -40,12 +40,14 @@ async def ask(
     message_id: int | None = None,
     model_version: str = "v0001",
     created_at: datetime = NOON,
+    by: int = 3,
+    guild_id: int | None = 1,
 ) -> int:
     """Record a prediction that offers `words` with their scores for each mask. Returns its id."""
     new = NewPrediction(
-        guild_id=1,
+        guild_id=guild_id,
         channel_id=2,
-        asker_id=3,
+        asker_id=by,
         query=query,
         query_hash=hash_of(query),
         model_version=model_version,

@@ -8,8 +8,10 @@ from bot.background import Background
 from bot.client import FillBot
 from bot.cogs.fill import Fill
 from bot.cogs.models import Models
+from bot.cogs.privacy import Privacy
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
+from bot.forgetting import Forgetting
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.recorder import Recorder
@@ -43,6 +45,7 @@ class Parts:
     background: Background
     pending: Pending
     crowd: Crowd
+    forgetting: Forgetting
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
@@ -74,4 +77,5 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             nightly=parts.nightly,
             watch=parts.watch,
         ),
+        Privacy(parts.bot, parts.database, parts.forgetting, parts.background, settings=settings),
     ]
