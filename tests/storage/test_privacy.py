@@ -1,6 +1,10 @@
 """What is told of one person, and opting out and in."""
 
+import sqlite3
+from pathlib import Path
+
 from ballots import NOON, QUERY, ask, hash_of, minutes, vote
+from sqlalchemy import select
 
 from storage import privacy
 from storage.consensus import note_reliabilities
@@ -8,6 +12,7 @@ from storage.database import Database
 from storage.feedback import count_votes
 from storage.privacy import About
 from storage.runs import finish_run, note, open_run
+from storage.schema import people
 
 ANN, BOB = 2**62 + 1, 2**62 + 2
 
@@ -77,3 +82,24 @@ async def test_only_queries_with_votes_of_these_channels_are_shown(database: Dat
         await vote(database, prediction_id, "cheap", 1, by=ANN)
     assert await privacy.hashes_asked_in(database, frozenset({2})) == {hash_of(QUERY)}
     assert await privacy.hashes_asked_in(database, frozenset({7})) == set()
+
+
+async def test_who_was_counted_before_that_was_written_down_is_so_from_their_oldest_vote(
+    database_url: str, tmp_path: Path
+) -> None:
+    database = await Database.open(database_url)
+    prediction_id = await ask(database)
+    for voter in (ANN, BOB):
+        await vote(database, prediction_id, "cheap", 1, by=voter, at=minutes(3))
+    await note_reliabilities(database, {ANN: 0.9})
+    await database.close()
+    with sqlite3.connect(tmp_path / "fillbot.db") as connection:  # as revision 0002 left it
+        connection.execute("DROP TABLE forgettings")
+        connection.execute("ALTER TABLE people DROP COLUMN counted_since")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    connection.close()
+    database = await Database.open(database_url)
+    async with database.read() as connection:
+        found = await connection.execute(select(people.c.user_id, people.c.counted_since))
+        assert [tuple(row) for row in found] == [(ANN, minutes(3))]
+    await database.close()
