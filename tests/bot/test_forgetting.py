@@ -216,7 +216,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("step", ["erase_person", "erase_in_file", "close_request"])
+@pytest.mark.parametrize("step", ["erase_person", "erase_in_file"])
 async def test_what_kill_9_interrupts_goes_on_at_the_next_start(
     home: Path, pretend: Pretend, step: str
 ) -> None:
