@@ -10,10 +10,17 @@ BotError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
 ├── TooLargeError          a file is larger than Discord takes
+├── NotListedError         the bot does not work in this server
+├── StaleMenuError         a menu or button that belongs to nothing any more
+├── WordError              a suggested word that cannot be taken
+│   ├── NotAWordError
+│   └── DeniedWordError
 └── NotAdminError          the command is for admins
 """
 
 from collections.abc import Sequence
+
+from discord.ext import commands
 
 from bot.texts import say
 
@@ -91,6 +98,42 @@ class TooLargeError(BotError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("privacy.too_large"))
+
+
+class NotListedError(BotError, commands.CheckFailure):
+    """The bot does not work in this server, or for this person."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.not_listed"))
+
+
+class StaleMenuError(BotError):
+    """A menu or button that belongs to nothing any more."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.stale_menu"))
+
+
+class WordError(BotError):
+    """A suggested word that cannot be taken."""
+
+
+class NotAWordError(WordError):
+    """It is no single word of letters."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.not_a_word"))
+
+
+class DeniedWordError(WordError):
+    """It is on the list of words that are never offered."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.denied_word"))
 
 
 class NotAdminError(BotError):

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bot.batching import Batcher
+from bot.texts import say
 from training.fill_model import Candidate, FillModel
 from training.registry import SERVED_FILES, Registry
 
@@ -48,8 +49,13 @@ class Predictor:
         precision, agreed = self._model.precision, self._model.agreement
         if agreed is None:
             return precision
-        alike = f"the best word as in fp32 for {agreed['top1']:.0%} of {agreed['masks']} sentences"
-        return f"int8: {alike}" if precision == "int8" else f"fp32: int8 would have {alike}"
+        key = "int8" if precision == "int8" else "fp32"
+        return say(f"model.precisions.{key}", share=f"{agreed['top1']:.0%}", sentences=agreed["masks"])
+
+    def spelling(self, word: str) -> str:
+        """How the version that serves spells a word; in small letters where it does not know it."""
+        token = self._model.token_of(word)
+        return word.lower() if token is None else self._model.word_of(token)
 
     async def predict(self, text: str) -> Prediction:
         """The best words for every mask of a query's text.

@@ -140,12 +140,12 @@ def verdict_lines(reasons: list[Any]) -> str:
     return clipped("\n".join(lines) or "—", MAX_FIELD)
 
 
-def progress_text(step: str, done: int, total: int) -> str:
-    """How far a run is."""
-    if not total:
-        return f"⏳ {escape(step)} …"
-    share = min(done / total, 1.0)
-    return f"⏳ {escape(step)} {_bar(share)} {share:.0%}"
+def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s: float | None = None) -> str:
+    """How far a run is, since when, and how long it still takes."""
+    share = min(done / total, 1.0) if total else None
+    counted = "…" if share is None else f"{_bar(share)} {share:.0%}"
+    taken = say("run.progress", step=escape(step), counted=counted, elapsed=_duration(elapsed_s))
+    return taken if left_s is None else say("run.progress_left", taken=taken, left=_duration(left_s))
 
 
 def _completed(text: str, prediction: ShownPrediction) -> str:
@@ -177,6 +177,13 @@ def _bar(share: float) -> str:
 
 def _percent(score: float) -> str:
     return f"{score:.1%}" if score < 0.1 else f"{score:.0%}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds up to two minutes, then minutes."""
+    if seconds < 120:
+        return say("run.seconds", n=max(round(seconds), 1))
+    return say("run.minutes", n=round(seconds / 60))
 
 
 def _when(moment: datetime) -> str:

@@ -146,9 +146,7 @@ class Runs:
         except Exception as error:
             log.exception("run.failed", trigger=trigger)
             is_told = isinstance(error, StorageError | TrainingError)
-            return RunEnd(
-                None, str(error) if is_told else f"The training process could not be run ({error})."
-            )
+            return RunEnd(None, str(error) if is_told else say("run.not_started", error=error))
         await self._serving.follow_champion()
         status = end.run.status if end.run else "failed"
         log.info("run.finished", trigger=trigger, status=status, sentence=end.sentence)
@@ -170,16 +168,14 @@ class Runs:
         try:
             code = await self._spawn(trigger, on_line, log_path)
         except TimeoutError:
-            sentence = (
-                f"The run took longer than {self._settings.run_timeout_s} s and was ended; see {log_path}."
-            )
+            sentence = say("run.took_too_long", seconds=self._settings.run_timeout_s, log=log_path)
         else:
             if self._is_closed:
-                sentence = sentence or "The run was ended because the bot was stopped."
+                sentence = sentence or say("run.stopped")
             elif self._halts:
                 sentence = sentence or say("forgetting.run_ended")
             elif code and not sentence:
-                sentence = f"The training process ended unexpectedly (code {code}); see {log_path}."
+                sentence = say("run.ended", code=code, log=log_path)
         await self.repair()
         row = await runs.get_run(self._database, run_id) if run_id is not None else None
         return RunEnd(row, sentence)

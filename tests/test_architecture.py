@@ -26,6 +26,7 @@ FROM_TRAINING_TO_BOT = {
         "run_files",
         "settings",
         "errors",
+        "vocabulary",
     )
 }
 HEAVY = {"torch", "transformers", "datasets"}

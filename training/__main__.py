@@ -21,7 +21,7 @@ from training.settings import Settings
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     _set_up_logging()
     if getattr(options, "end_with_parent", False):
         _end_with_parent()
@@ -76,7 +76,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of every command."""
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Train, question and manage the models."
     )

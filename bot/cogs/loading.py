@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
+from bot.answering import Answering
 from bot.background import Background
 from bot.client import FillBot
 from bot.cogs.fill import Fill
 from bot.cogs.models import Models
 from bot.cogs.privacy import Privacy
+from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
 from bot.forgetting import Forgetting
@@ -46,25 +48,14 @@ class Parts:
     pending: Pending
     crowd: Crowd
     forgetting: Forgetting
+    answering: Answering
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
     """One of each."""
-    settings = parts.settings
     return [
-        Fill(
-            parts.bot,
-            parts.predictor,
-            parts.database,
-            parts.recorder,
-            parts.background,
-            parts.pending,
-            parts.crowd,
-            max_chars=settings.max_query_chars,
-            max_masks=settings.max_masks,
-            min_voters=settings.needed_voters,
-            half_life_days=settings.vote_half_life_days,
-        ),
+        Fill(parts.answering, parts.pending, parts.crowd),
+        Rating(parts.bot, parts.database, parts.predictor, parts.pending, parts.background),
         Votes(parts.bot, parts.database, parts.recorder, parts.pending),
         Models(
             parts.bot,
@@ -77,5 +68,5 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             nightly=parts.nightly,
             watch=parts.watch,
         ),
-        Privacy(parts.bot, parts.database, parts.forgetting, parts.background, settings=settings),
+        Privacy(parts.bot, parts.database, parts.forgetting, parts.background, settings=parts.settings),
     ]

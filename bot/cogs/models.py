@@ -15,13 +15,16 @@ from discord.ext import commands
 from bot import replies
 from bot.background import Background
 from bot.child import Line
-from bot.client import Context, FillBot, answer, command
+from bot.client import FillBot, command
+from bot.context import Context, answer
 from bot.runs import RunEnd, Runs
 from bot.schedule import Nightly
 from bot.serving import Serving
 from bot.texts import say
+from bot.time_left import TimeLeft
 from bot.verdicts import Verdicts
 from bot.watch import Watch
+from storage import runs as run_records
 from storage.database import Database
 from training import promotion
 from training.errors import RegistryError
@@ -30,6 +33,7 @@ from training.registry import Card, Registry
 log = structlog.stdlib.get_logger(__name__)
 EDIT_EVERY_S = 1.5  # Discord allows about five edits in five seconds
 SHOWN_VERSIONS = 12
+LIKE = {"retrain": ("nightly", "retrain", "forget"), "domain": ("domain",)}  # runs that take as long
 
 
 class Models(commands.Cog):
@@ -61,14 +65,16 @@ class Models(commands.Cog):
         await self._require_admin(context)
         trigger = "retrain" if what == "votes" else "domain"
         latest: deque[Line] = deque(maxlen=1)
+        earlier_s = await run_records.durations_s(self._database, *LIKE[trigger])
         run = self._runs.begin(trigger, on_progress=latest.append)
         reply = await answer(context, say("run.starting"))
         # By its id: the answer to a slash command can be edited for fifteen minutes only, a message for ever.
         message = self._bot.get_partial_messageable(context.channel.id).get_partial_message(reply.id)
-        self._background.start(self._follow(run, latest, message), name="retrain")
+        left = TimeLeft(time.monotonic(), earlier_s=earlier_s)
+        self._background.start(self._follow(run, latest, message, left), name="retrain")
 
     async def _follow(
-        self, run: asyncio.Task[RunEnd], latest: deque[Line], message: discord.PartialMessage
+        self, run: asyncio.Task[RunEnd], latest: deque[Line], message: discord.PartialMessage, left: TimeLeft
     ) -> None:
         """Edit one message while the run goes on, and put the verdict there at the end."""
         started = time.monotonic()
@@ -76,8 +82,9 @@ class Models(commands.Cog):
             await asyncio.wait([run], timeout=EDIT_EVERY_S)
             if latest and not run.done():
                 line = latest.pop()
-                text = replies.progress_text(str(line["step"]), int(line["done"]), int(line["total"]))
-                await _edit(message, f"{text} · {time.monotonic() - started:.0f} s")
+                step, done, total, now = line["step"], int(line["done"]), int(line["total"]), time.monotonic()
+                left_s = left.estimate(step, done, total, now)
+                await _edit(message, replies.progress_text(step, done, total, now - started, left_s=left_s))
         await _edit(
             message, None, embed=await self._verdicts.embed(run.result(), channel_id=message.channel.id)
         )

@@ -9,7 +9,8 @@ import structlog
 from discord.ext import commands
 
 from bot.background import Background
-from bot.client import Context, FillBot, answer, command
+from bot.client import FillBot, command
+from bot.context import Context, answer
 from bot.errors import TooLargeError
 from bot.export import Ballots, to_csv, visible_channel_ids
 from bot.forgetting import Forgetting, Forgotten
@@ -30,6 +31,7 @@ log = structlog.stdlib.get_logger(__name__)
 FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # of a direct message
 EXPORT_CHUNK_ROWS = 2_000  # read between two looks at what else there is to do
 EXPORT_NAME = "fillbot-judgements.csv"
+PRIVATE = {"ephemeral": True}  # to a slash command, for the asker alone
 
 
 class Privacy(commands.Cog):
@@ -48,11 +50,10 @@ class Privacy(commands.Cog):
         self._bot, self._database, self._settings = bot, database, settings
         self._forgetting, self._background = forgetting, background
 
-    @command("mydata")
+    @command("mydata", extras=PRIVATE)
     @commands.max_concurrency(1, commands.BucketType.user)
     async def mydata(self, context: Context) -> None:
         """Send the asker everything that is stored about them."""
-        await context.defer(ephemeral=True)
         user_id = context.author.id
         since = (await privacy.about(self._database, user_id)).counted_since
         made = await bundle(
@@ -68,12 +69,11 @@ class Privacy(commands.Cog):
             lines.append(say("privacy.cut"))
         await self._send(context, "\n".join(lines), name=made.name, content=made.content)
 
-    @command("export")
+    @command("export", extras=PRIVATE)
     @commands.max_concurrency(1)
     async def export(self, context: Context) -> None:
         """Send an admin what the votes add up to, of channels that they may see."""
         await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
-        await context.defer(ephemeral=True)
         members = await self._bot.access.memberships(context.author)
         hashes = await privacy.hashes_asked_in(self._database, visible_channel_ids(members))
         ballots, now = Ballots(hashes), datetime.now(UTC)
@@ -92,7 +92,7 @@ class Privacy(commands.Cog):
             context, say("privacy.exported", n=len(rows)), name=EXPORT_NAME, content=to_csv(rows)
         )
 
-    @command("optout")
+    @command("optout", extras=PRIVATE)
     async def optout(self, context: Context) -> None:
         """Let the asker's votes count no more."""
         changed = await privacy.opt_out(self._database, context.author.id, now=datetime.now(UTC))
@@ -103,7 +103,7 @@ class Privacy(commands.Cog):
             text = say("privacy.is_out", prefix=self._bot.prefix)
         await answer(context, text, ephemeral=True)
 
-    @command("optin")
+    @command("optin", extras=PRIVATE)
     async def optin(self, context: Context) -> None:
         """Let them count again."""
         changed = await privacy.opt_in(self._database, context.author.id)
@@ -112,7 +112,7 @@ class Privacy(commands.Cog):
         text = say("privacy.opted_in", n=votes) if changed else say("privacy.is_in", prefix=prefix)
         await answer(context, text, ephemeral=True)
 
-    @command("forgetme")
+    @command("forgetme", extras=PRIVATE)
     async def forgetme(self, context: Context) -> None:
         """Show what would go, and let the asker press a button."""
         known = await privacy.about(self._database, context.author.id)
@@ -128,12 +128,7 @@ class Privacy(commands.Cog):
             lines.append(say("forgetting.no_version"))
         lines.append(say("forgetting.stays"))
         offer = Offer(context.author.id, on_yes=self._begin, prefix=self._bot.prefix)
-        offer.message = await context.send(
-            "\n".join(lines),
-            view=offer,
-            reference=context.message.to_reference(fail_if_not_exists=False),
-            ephemeral=True,
-        )
+        offer.message = await answer(context, "\n".join(lines), view=offer, ephemeral=True)
 
     async def _begin(self, interaction: discord.Interaction) -> None:
         """The button was pressed: all the rest takes longer than Discord waits."""
@@ -166,7 +161,7 @@ class Privacy(commands.Cog):
             if context.interaction is None:
                 await answer(context, say("privacy.closed"))
             else:
-                await context.send(text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
+                await answer(context, text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
             return
         if context.guild is not None or context.interaction is not None:
             await answer(context, say("privacy.sent"), ephemeral=True)

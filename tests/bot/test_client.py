@@ -5,7 +5,7 @@ import re
 import pytest
 from people import Person
 from structlog.testing import capture_logs
-from wire import Wire
+from wire import EPHEMERAL, Wire
 
 from storage import database as storage_database
 
@@ -28,23 +28,27 @@ async def test_every_command_is_a_slash_command_too(wire: Wire) -> None:
     assert names == {"fill", "help", "model", "resume", "retrain", "rollback", "versions"}
 
 
-async def test_other_servers_are_not_answered(wire: Wire, ann: Person) -> None:
+ELSEWHERE = "I only work in my team's own server"
+
+
+async def test_other_servers_are_told_so_once_and_nothing_else(wire: Wire, ann: Person) -> None:
     bot_id = wire.sandbox.bot_user_id
     guild = wire.sandbox.add_guild("Elsewhere", member_ids=[ann.id, bot_id])
     channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
     for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
         await ann.say(channel.id, text)
     await wire.ask(ann)
-    assert [m["author"]["id"] for m in await ann.messages(channel.id)] == [str(ann.id)] * 4
+    by_the_bot = [m for m in await ann.messages(channel.id) if m["author"]["id"] == str(bot_id)]
+    assert [m["content"].startswith(ELSEWHERE) for m in by_the_bot] == [True]
 
 
-async def test_slash_commands_of_other_servers_are_not_answered(wire: Wire, ann: Person) -> None:
+async def test_slash_commands_of_other_servers_are_told_so(wire: Wire, ann: Person) -> None:
     guild = wire.sandbox.add_guild("Elsewhere too", member_ids=[ann.id, wire.sandbox.bot_user_id])
     channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
-    await ann.slash(channel.id, "fill", text="shoes are [MASK]")
-    await ann.slash(channel.id, "retrain")
-    await wire.ask(ann)
-    assert await ann.messages(channel.id) == []
+    for name, options in (("fill", {"text": "shoes are [MASK]"}), ("retrain", {})):
+        reply = await wire.slash(ann, name, channel_id=channel.id, **options)
+        assert reply["content"].startswith(ELSEWHERE)
+        assert reply["flags"] & EPHEMERAL
 
 
 async def test_thumbs_of_other_servers_are_ignored(wire: Wire, ann: Person) -> None:
@@ -64,7 +68,7 @@ async def test_thumbs_of_other_servers_are_ignored(wire: Wire, ann: Person) -> N
     await wire.until_votes(reply, (ann, -1))
 
 
-async def test_direct_messages_by_strangers_are_not_answered(wire: Wire, ann: Person) -> None:
+async def test_direct_messages_by_strangers_are_told_so_once(wire: Wire, ann: Person) -> None:
     """Somebody who shares only another server with the bot."""
     stranger = wire.sandbox.add_person("stranger")
     wire.sandbox.add_guild("Strangers", member_ids=[stranger.id, wire.sandbox.bot_user_id])
@@ -72,9 +76,10 @@ async def test_direct_messages_by_strangers_are_not_answered(wire: Wire, ann: Pe
         channel_id = await person.direct_channel_id(wire.sandbox.bot_user_id)
         for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
             await person.say(channel_id, text)
-        await person.slash(channel_id, "fill", text="shoes are [MASK]")
         await wire.ask(ann)
-        assert len(await person.messages(channel_id)) == 4
+        heard = [m["content"] for m in await person.messages(channel_id)]
+        assert len(heard) == 5
+        assert sum(content.startswith(ELSEWHERE) for content in heard) == 1
 
 
 async def test_a_fault_is_told_with_a_reference_that_is_in_the_log(

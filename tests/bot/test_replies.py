@@ -182,4 +182,16 @@ def test_an_overlong_verdict_still_fits() -> None:
     ],
 )
 def test_progress_is_a_bar_and_a_share(done: int, total: int, text: str) -> None:
-    assert replies.progress_text("loading", done, total) == text
+    assert replies.progress_text("loading", done, total, 7.4) == f"{text} · 7 s"
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "left_s", "text"),
+    [
+        (0.0, 0.2, "1 s, about 1 s left"),
+        (90.0, 119.0, "90 s, about 119 s left"),
+        (130.0, 3600.0, "2 min, about 60 min left"),
+    ],
+)
+def test_progress_says_how_long_it_still_takes(elapsed_s: float, left_s: float, text: str) -> None:
+    assert replies.progress_text("loading", 0, 0, elapsed_s, left_s=left_s).endswith(f" · {text}")
