@@ -31,7 +31,6 @@ log = structlog.stdlib.get_logger(__name__)
 FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # of a direct message
 EXPORT_CHUNK_ROWS = 2_000  # read between two looks at what else there is to do
 EXPORT_NAME = "fillbot-judgements.csv"
-PRIVATE = {"ephemeral": True}  # to a slash command, for the asker alone
 
 
 class Privacy(commands.Cog):
@@ -50,8 +49,7 @@ class Privacy(commands.Cog):
         self._bot, self._database, self._settings = bot, database, settings
         self._forgetting, self._background = forgetting, background
 
-    @command("mydata", extras=PRIVATE)
-    @commands.max_concurrency(1, commands.BucketType.user)
+    @command("mydata", is_ephemeral=True)
     async def mydata(self, context: Context) -> None:
         """Send the asker everything that is stored about them."""
         user_id = context.author.id
@@ -69,8 +67,7 @@ class Privacy(commands.Cog):
             lines.append(say("privacy.cut"))
         await self._send(context, "\n".join(lines), name=made.name, content=made.content)
 
-    @command("export", extras=PRIVATE)
-    @commands.max_concurrency(1)
+    @command("export", is_ephemeral=True)
     async def export(self, context: Context) -> None:
         """Send an admin what the votes add up to, of channels that they may see."""
         await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
@@ -92,7 +89,7 @@ class Privacy(commands.Cog):
             context, say("privacy.exported", n=len(rows)), name=EXPORT_NAME, content=to_csv(rows)
         )
 
-    @command("optout", extras=PRIVATE)
+    @command("optout", is_ephemeral=True)
     async def optout(self, context: Context) -> None:
         """Let the asker's votes count no more."""
         changed = await privacy.opt_out(self._database, context.author.id, now=datetime.now(UTC))
@@ -103,7 +100,7 @@ class Privacy(commands.Cog):
             text = say("privacy.is_out", prefix=self._bot.prefix)
         await answer(context, text, ephemeral=True)
 
-    @command("optin", extras=PRIVATE)
+    @command("optin", is_ephemeral=True)
     async def optin(self, context: Context) -> None:
         """Let them count again."""
         changed = await privacy.opt_in(self._database, context.author.id)
@@ -112,7 +109,7 @@ class Privacy(commands.Cog):
         text = say("privacy.opted_in", n=votes) if changed else say("privacy.is_in", prefix=prefix)
         await answer(context, text, ephemeral=True)
 
-    @command("forgetme", extras=PRIVATE)
+    @command("forgetme", is_ephemeral=True)
     async def forgetme(self, context: Context) -> None:
         """Show what would go, and let the asker press a button."""
         known = await privacy.about(self._database, context.author.id)
