@@ -27,7 +27,7 @@ class Access:
         """In a listed server, or in a direct message by a member of one."""
         if guild_id is not None:
             return self.is_listed(guild_id)
-        return bool(await self._memberships(user))
+        return bool(await self.memberships(user))
 
     async def require_admin(self, user: discord.abc.User, guild_id: int | None) -> None:
         """Refuse who is no admin.
@@ -38,7 +38,7 @@ class Access:
         if await self._client.is_owner(user):  # of the application, or one of the team that owns it
             return
         if guild_id is None:
-            members = await self._memberships(user)
+            members = await self.memberships(user)
         else:
             members = [user] if self.is_listed(guild_id) and isinstance(user, discord.Member) else []
         if not any(self._is_admin(member) for member in members):
@@ -47,7 +47,7 @@ class Access:
     async def readable_channel_ids(self, user: discord.abc.User) -> set[int]:
         """The channels and open threads of listed servers that a person may read."""
         found = set()
-        for member in await self._memberships(user):
+        for member in await self.memberships(user):
             guild = member.guild
             threads = (thread for thread in guild.threads if not thread.is_private())
             for channel in (*guild.channels, *threads):
@@ -60,7 +60,7 @@ class Access:
         held = {role.id for role in member.roles}
         return member.guild_permissions.manage_guild or bool(held & self._admin_role_ids)
 
-    async def _memberships(self, user: discord.abc.User) -> list[discord.Member]:
+    async def memberships(self, user: discord.abc.User) -> list[discord.Member]:
         """The person as a member of each listed server; looked up, since members are not cached."""
         members = []
         for guild_id in self._guild_ids:

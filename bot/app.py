@@ -6,7 +6,7 @@ It talks to Discord when there is a token, else to a sandbox that it starts.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -20,14 +20,17 @@ from bot.client import FillBot
 from bot.cogs.loading import Parts, all_cogs
 from bot.connection import connected, point_discord_at
 from bot.crowd import Crowd
-from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
+from bot.errors import EX_UNAVAILABLE, StartError
+from bot.forgetting import Forgetting
 from bot.health import Readiness, health_server
 from bot.metrics import Metrics
+from bot.night import Night
 from bot.pending import Pending
 from bot.predictor import Predictor
 from bot.probes import watch_parts
 from bot.recorder import Recorder
 from bot.reports import Reports
+from bot.retention import Retention
 from bot.runs import Runs
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
@@ -56,6 +59,7 @@ class App:
     runs: Runs
     reports: Reports
     bot: FillBot
+    night: Night
     connection: "asyncio.Task[None]"
     sandbox: Sandbox | None
     health_url: str | None = None
@@ -140,8 +144,17 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         backups = Backups(
             file, settings.backups_dir, keep=settings.keep_backups, reports=reports, metrics=metrics
         )
-        nightly = Nightly(
-            lambda: run_night(runs, reports, watch, backups), at=settings.nightly_at, zone=settings.zone
+        retention = Retention(database, home=settings.home, days=settings.retention_days)
+        night = Night(runs, reports, watch, retention, backups)
+        nightly = Nightly(night.run, at=settings.nightly_at, zone=settings.zone)
+        forgetting = Forgetting(
+            settings,
+            database,
+            registry,
+            predictor=predictor,
+            serving=serving,
+            runs=runs,
+            reports=reports,
         )
         background, pending = Background(), Pending()
         recorder = Recorder(database)
@@ -163,6 +176,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             pending=pending,
             crowd=Crowd(background),
             metrics=metrics,
+            forgetting=forgetting,
             answering=Answering(
                 predictor,
                 database,
@@ -187,6 +201,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         background.start(serving.watch(), name="champion watch", is_endless=True)
         background.start(runs.repair_later(), name="repair", is_endless=True)
         background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)
+        background.start(forgetting.go_on(), name="forgetting", is_endless=True)
         await _open_nightly(nightly, database, registry)
         for notice in (
             trouble,
@@ -194,7 +209,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         ):
             if notice:
                 await reports.post_notice(notice)
-        yield App(database, registry, serving, runs, reports, bot, connection, place.sandbox, health_url)
+        yield App(
+            database, registry, serving, runs, reports, bot, night, connection, place.sandbox, health_url
+        )
 
 
 @contextlib.contextmanager
@@ -261,18 +278,3 @@ def _first_made_at(registry: Registry) -> datetime | None:
     except RegistryError:
         log.warning("domain.damaged", model_version=domain, exc_info=True)
         return None
-
-
-async def run_night(
-    runs: Runs, reports: Reports, watch: Watch | None = None, backups: Backups | None = None
-) -> None:
-    """A backup, a run, and its verdict in the report channel, with how people like the champion it met."""
-    if backups:
-        await backups.make()
-    figure = await watch.figure() if watch else ""
-    try:
-        end = await runs.begin("nightly")
-    except RunBusyError:
-        log.info("nightly.skipped", reason="a run is in progress")
-        return
-    await reports.post_verdict(replace(end, sentence=f"{end.sentence} {figure}".rstrip()))

@@ -9,6 +9,7 @@ BotError
 │   └── QueryTooLongForChatError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
+├── TooLargeError          a file is larger than Discord takes
 ├── NotListedError         the bot does not work in this server
 ├── UnknownCommandError    there is no such command
 ├── StaleMenuError         a menu or button that belongs to nothing any more
@@ -94,6 +95,14 @@ class RunBusyError(BotError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("errors.run_busy"))
+
+
+class TooLargeError(BotError):
+    """A file is larger than Discord takes."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("privacy.too_large"))
 
 
 class NotListedError(BotError, commands.CheckFailure):

@@ -108,6 +108,10 @@ class Predictor:
         self._model = model
         self._cache.clear()
 
+    def forget_queries(self) -> None:
+        """Empty the cache."""
+        self._cache.clear()
+
     async def close(self) -> None:
         """Stop serving. Idempotent."""
         await self._batcher.close()

@@ -84,13 +84,19 @@ def model_embed(
 
 
 def versions_embed(
-    versions: list[tuple[str, Card | None]], *, champion: str | None, domain: str | None
+    versions: list[tuple[str, Card | None]],
+    *,
+    champion: str | None,
+    domain: str | None,
+    withdrawn: Collection[str] = (),
 ) -> discord.Embed:
     """Versions with their cards, in the order given; None: the card is damaged."""
     lines = []
     for version, card in versions:
         named = ((say("versions.serves"), champion), (say("versions.domain"), domain))
         marks = [mark for mark, one in named if version == one]
+        if version in withdrawn:
+            marks.append(say("versions.withdrawn"))
         if card is not None and card.verdict and not card.verdict.get("is_promotable"):
             marks.append(say("versions.not_promoted"))
         suffix = f" — {', '.join(marks)}" if marks else ""

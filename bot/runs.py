@@ -1,8 +1,9 @@
 """Training runs: one at a time, spawned, followed, reloaded from, settled when they were interrupted."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,12 +55,48 @@ class Runs:
         self._task: asyncio.Task[RunEnd] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._is_closed = self._left_open = False
+        self._halts = 0
         self.moving = asyncio.Lock()  # held by a rollback: its open row is no crash's
 
     @property
     def is_running(self) -> bool:
         """Whether a run is in progress in this process."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no run begins any more: the bot stops."""
+        return self._is_closed
+
+    @contextlib.asynccontextmanager
+    async def halted(self, reason: str) -> AsyncIterator[None]:
+        """End the run in progress, whoever began it; in the block there is none, and none can begin.
+
+        One from the command line ends by itself before it would promote: that is waited for.
+        """
+        lock = FileLock(self._settings.home / "run.lock")
+        self._halts += 1
+        try:
+            self._terminate()
+            if self._task is not None:
+                await asyncio.wait([self._task])
+            while True:
+                await runs.end_open_training(self._database, reason, now=datetime.now(UTC))
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=0)
+                    break
+                await asyncio.sleep(REPAIR_EVERY_S)
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            self._halts -= 1
+
+    async def idle(self) -> None:
+        """Wait until no run of this process is in progress."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
     def begin(
         self, trigger: str, *, on_progress: Callable[[Line], None] | None = None
@@ -69,7 +106,7 @@ class Runs:
         Raises:
             RunBusyError: a run is in progress.
         """
-        if self.is_running or self._is_closed:
+        if self.is_running or self._is_closed or self._halts:
             raise RunBusyError
         self._task = asyncio.create_task(self._run(trigger, on_progress), name=f"run ({trigger})")
         return self._task
@@ -79,11 +116,14 @@ class Runs:
         self._is_closed = True
         if self._task is None or self._task.done():
             return
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
+        self._terminate()
         await asyncio.wait([self._task], timeout=GRACE_S)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+    def _terminate(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
 
     async def repair(self) -> list[Run]:
         """Settle the rows that a crash left open, unless a run is alive. Returns those that failed."""
@@ -156,6 +196,8 @@ class Runs:
         else:
             if self._is_closed:
                 sentence = sentence or say("run.stopped")
+            elif self._halts:
+                sentence = sentence or say("forgetting.run_ended")
             elif code and not sentence:
                 sentence = say("run.ended", code=code, log=log_path)
         await self.repair()
@@ -170,6 +212,6 @@ class Runs:
             asyncio.timeout(self._settings.run_timeout_s),
         ):
             self._process = process
-            if self._is_closed:
+            if self._is_closed or self._halts:
                 process.terminate()
             return await follow(process, on_line)

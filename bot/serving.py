@@ -92,13 +92,17 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
 
 
 def _in_order(registry: Registry) -> list[str]:
-    """The champion, the one before it, then what the gate did not refuse, newest first."""
-    champion = registry.champion()
+    """The champion, the one before it, then what the gate did not refuse, newest first; none withdrawn.
+
+    But for the champion: it is replaced by the run that follows a withdrawal.
+    """
+    champion, withdrawn = registry.champion(), registry.withdrawn()
     order = [champion] if champion is not None else []
     with contextlib.suppress(RegistryError):  # its card is damaged too, or it was the first
         order.append(registry.previous(champion))
     for version in reversed(registry.versions()):
         with contextlib.suppress(RegistryError):
-            if version not in order and registry.card(version).verdict.get("is_promotable", True):
+            is_refused = not registry.card(version).verdict.get("is_promotable", True)
+            if not is_refused and version not in (*order, *withdrawn):
                 order.append(version)
     return order

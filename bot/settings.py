@@ -46,6 +46,12 @@ class Settings(training.settings.Settings):
         le=86400,
         description="Seconds between two looks whether people like a new version as much as the one before.",
     )
+    retention_days: int | None = Field(
+        default=None,
+        ge=30,
+        le=36_500,
+        description="Votes, and queries nobody voted on, are deleted after so many days. Empty: never.",
+    )
     max_query_chars: int = Field(default=400, ge=20, le=1500, description="Characters of a query at most.")
     max_masks: int = Field(default=3, ge=1, le=5, description="Masks of a query at most.")
     discord_api_url: str | None = Field(

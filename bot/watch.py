@@ -113,7 +113,9 @@ class Watch:
             StorageError: the database cannot be read.
         """
         champion = self._registry.champion()
-        if champion is None or (since := await promoted_at(self._database, champion)) is None:
+        if champion is None or champion in self._registry.withdrawn():
+            return None
+        if (since := await promoted_at(self._database, champion)) is None:
             return None
         try:
             previous = self._registry.previous(champion)

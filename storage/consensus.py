@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
@@ -50,8 +50,16 @@ async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]
         return [QueryVote(*row) for row in await connection.execute(statement)]
 
 
-async def note_reliabilities(database: Database, reliability: Mapping[int, float]) -> None:
-    """Keep each voter's reliability, in [0, 1], until the next run; of everybody else nothing is known."""
+async def note_reliabilities(
+    database: Database, reliability: Mapping[int, float], *, as_of: datetime | None = None
+) -> None:
+    """Keep each voter's reliability, in [0, 1], until the next run; of everybody else nothing is known.
+
+    Args:
+        database: where.
+        reliability: voter → reliability, of everybody whose votes the run counts.
+        as_of: of the run; of the first that counts a voter it is kept, as later versions learnt from them.
+    """
     async with database.write() as connection:
         await connection.execute(
             update(people).where(people.c.reliability.is_not(None)).values(reliability=None)
@@ -62,7 +70,14 @@ async def note_reliabilities(database: Database, reliability: Mapping[int, float
         statement = dialect.insert(people)
         await connection.execute(
             statement.on_conflict_do_update(
-                index_elements=[people.c.user_id], set_={"reliability": statement.excluded.reliability}
+                index_elements=[people.c.user_id],
+                set_={
+                    "reliability": statement.excluded.reliability,
+                    "counted_since": func.coalesce(people.c.counted_since, statement.excluded.counted_since),
+                },
             ),
-            [{"user_id": voter_id, "reliability": value} for voter_id, value in reliability.items()],
+            [
+                {"user_id": voter_id, "reliability": value, "counted_since": as_of}
+                for voter_id, value in reliability.items()
+            ],
         )

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
 
 BUSY_TIMEOUT_MS = 15_000
+CHECKPOINT_TIMEOUT_MS = 500  # for readers to end, while writers wait
 APPLICATION_ID = 0x66_69_6C_6C  # "fill": says whose file it is, to `file` and others
 NO_PATH = (":", "file:")  # `:memory:`, and SQLite's own URIs
 PRAGMAS = (
@@ -28,6 +29,7 @@ PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a confirmed vote survives a power cut, not only a crash
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # what is deleted is overwritten
 )
 
 
@@ -100,6 +102,29 @@ class Database:
                     await connection.execution_options(fillbot_writes=True)
                     async with connection.begin():
                         yield connection
+
+    async def compact(self, *, rewrite: bool = True) -> bool:
+        """Leave nothing that was deleted in the file or in its log. Writers wait; only SQLite needs this.
+
+        Without `rewrite`, only the log is emptied. False: a reader held on to that; try again.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be written.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        async with self._writing:
+            with self._translated():
+                async with self._engine.connect() as connection:
+                    driver = (await connection.get_raw_connection()).driver_connection
+                    assert driver is not None  # noqa: S101  it was just connected
+                    if rewrite:
+                        await driver.execute("VACUUM")
+                    await driver.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT_MS}")
+                    log = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    busy, _, _ = await log.fetchone()
+                    await driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        return not busy
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""

@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.schema import runs
 
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
-POINTER_MOVES = ("rollback", "promote")  # triggers that only move the champion pointer
+POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that only move the champion pointer
 
 
 @dataclass(frozen=True, slots=True)

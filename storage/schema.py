@@ -111,13 +111,22 @@ people = Table(
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
     Column("opted_out_at", UtcDateTime),  # null: votes count
     Column("reliability", Float),  # as the last run judged it, in [0, 1]; null: not known
+    Column("counted_since", UtcDateTime),  # as_of of the first run that counted a vote; null: none has
+)
+
+forgettings = Table(  # who asked to be forgotten, until that is done
+    "forgettings",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("counted_since", UtcDateTime),  # runs from then on counted their votes; null: none did
 )
 
 runs = Table(
     "runs",
     metadata,
     Column("id", ROW_ID, primary_key=True),
-    Column("trigger", String(32), nullable=False),  # nightly, retrain, domain, rollback, promote, resume, …
+    Column("trigger", String(32), nullable=False),  # nightly, retrain, domain, forget, rollback, promote, …
     Column("status", String(32), nullable=False),  # open, promoted, rejected, skipped, failed, done
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),

@@ -25,6 +25,7 @@ FROM_TRAINING_TO_BOT = {
         "encoder",
         "judgements",
         "promotion",
+        "run_files",
         "settings",
         "errors",
         "vocabulary",

@@ -7,6 +7,7 @@ TrainingError
 │   ├── CorruptVersionError   a version whose files are not what its card says
 │   ├── NoChampionError       nothing serves yet
 │   ├── NoEarlierVersionError nothing to roll back to
+│   ├── WithdrawnVersionError learnt from votes that are forgotten
 │   └── RegistryUnwritableError the models folder cannot be written
 ├── RunInProgressError        another run holds the lock
 ├── RunEndedError             somebody ended the run from outside
@@ -96,6 +97,18 @@ class NoEarlierVersionError(RegistryError):
         """Build the sentence from the version that serves."""
         super().__init__(
             f"There is no earlier version to roll back to from {champion}. Name one: see `!versions`."
+        )
+
+
+class WithdrawnVersionError(RegistryError):
+    """A version learnt from votes that are forgotten."""
+
+    def __init__(self, version: str) -> None:
+        """Build the sentence from the version."""
+        self.version = version
+        super().__init__(
+            f"{version} is withdrawn: it learnt from votes of somebody who asked to be forgotten, and never "
+            "serves again. Choose another version: see `!versions`."
         )
 
 

@@ -12,7 +12,7 @@ from storage.consensus import note_reliabilities
 from storage.feedback import count_votes
 from training import gate, model, retraining_set
 from training.background import Background
-from training.errors import RegistryError
+from training.errors import RegistryError, RunEndedError
 from training.fill_model import FillModel
 from training.fine_tune import fine_tune
 from training.judging import Judge, changes
@@ -51,7 +51,7 @@ class Night:
         self._previous_as_of = records.call(runs.latest_as_of)
 
     def learn(
-        self, *, is_nightly: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
+        self, *, is_automatic: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
     ) -> Outcome:
         """Votes → outcome. Promotes when the gate says so, through `act`: while the run is still open.
 
@@ -62,10 +62,11 @@ class Night:
         checks = self._check(as_of)
         chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
         report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
-        if reason := self._reason_to_skip(chosen, checks, is_nightly=is_nightly):
+        if reason := self._reason_to_skip(chosen, checks, is_automatic=is_automatic):
             return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
+        if not self._records.call(runs.note, self._run_id, retraining_set_hash=chosen.hash):
+            raise RunEndedError  # as when somebody asked to be forgotten: the set holds their votes
         retraining_set.write(chosen, self._folder)
-        self._records.call(runs.note, self._run_id, retraining_set_hash=chosen.hash)
         return self._train_and_judge(chosen, report, device=device, as_of=as_of, act=act)
 
     @property
@@ -85,17 +86,19 @@ class Night:
             half_life_days=self._settings.vote_half_life_days,
             previous_as_of=self._previous_as_of,
         )
-        self._records.call(note_reliabilities, report.reliability)
+        self._records.call(note_reliabilities, report.reliability, as_of=as_of)
         return report
 
-    def _reason_to_skip(self, chosen: RetrainingSet, checks: ChecksReport, *, is_nightly: bool) -> str | None:
+    def _reason_to_skip(
+        self, chosen: RetrainingSet, checks: ChecksReport, *, is_automatic: bool
+    ) -> str | None:
         needed = self._settings.needed_judgements
         if chosen.judgements < needed:
             return (
                 f"There are {chosen.judgements} judged words from {checks.votes} votes; a run needs {needed} "
                 f"(a word is judged when {self._settings.needed_voters} or more people voted and agree)."
             )
-        if not is_nightly:
+        if not is_automatic:
             return None
         paused = self._records.call(runs.paused_since)
         if paused is None:
@@ -121,6 +124,8 @@ class Night:
         domain, champion = registry.domain(), registry.champion()
         assert domain is not None
         assert champion is not None
+        if champion in registry.withdrawn():  # no standard to compare with
+            champion = domain
         self._progress.step("loading the domain model")
         registry.verify(domain)
         before = FillModel(registry.path(domain))

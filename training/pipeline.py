@@ -11,6 +11,7 @@ moves after everything else is on the disk.
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from filelock import FileLock, Timeout
 from storage import runs
 from storage.errors import StorageError
 from storage.runs import Status
+from training import promotion
 from training.errors import NoChampionError, RegistryError, RunEndedError, RunInProgressError, TrainingError
 from training.outcome import Outcome
 from training.progress import Progress
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 log = structlog.stdlib.get_logger(__name__)
+AUTOMATIC = ("nightly", "forget")  # triggers that a rollback pauses: no admin asked for the run
 
 
 def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings | None = None) -> Outcome:
@@ -146,16 +149,31 @@ def run_night(
             )
             as_of = as_of or now()
             records.call(runs.note, run.id, as_of=as_of)
-            run.outcome = work.learn(is_nightly=trigger == "nightly", as_of=as_of, act=run.act)
+            run.outcome = work.learn(is_automatic=trigger in AUTOMATIC, as_of=as_of, act=run.act)
+        outcome = _without_withdrawn(run.outcome, registry, records)
         registry.prune(settings.keep_versions)
-        return run.outcome
+        return outcome
+
+
+def _without_withdrawn(outcome: Outcome, registry: Registry, records: Records) -> Outcome:
+    """Let no withdrawn version be champion: where nothing better passed, the domain model is."""
+    left = records.run(lambda database: promotion.stand_in(registry, database, now=now()))
+    if left is None:
+        return outcome
+    sentence = (
+        f"{outcome.sentence} {left} learnt from votes that are forgotten, so the domain model "
+        f"{registry.champion()} serves now."
+    )
+    return replace(outcome, sentence=sentence)
 
 
 def _has_learnt_from_votes(registry: Registry) -> bool:
-    """Whether the champion has; False where there is none, or none that is whole."""
+    """Whether the champion has; False where there is none, or none that is whole and may serve."""
     try:
         champion = registry.champion()
-        return champion is not None and registry.card(champion).kind == "night"
+        if champion is None or champion in registry.withdrawn():
+            return False
+        return registry.card(champion).kind == "night"
     except RegistryError:
         return False
 

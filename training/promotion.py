@@ -20,7 +20,7 @@ async def promote(
     The row says who did it, and what the gate had against it.
 
     Raises:
-        RegistryError: there is no such version, or it is damaged.
+        RegistryError: there is no such version, or it is damaged or withdrawn.
         RegistryUnwritableError: the folder cannot be written.
     """
     return await _move(registry, database, version, trigger="promote", now=now, by=by)
@@ -35,14 +35,33 @@ async def roll_back(
     rollback to the champion leaves nothing behind: it only makes sure that the version is whole.
 
     Raises:
-        RegistryError: nothing to roll back to, no such version, or it is damaged.
+        RegistryError: nothing to roll back to, no such version, or it is damaged or withdrawn.
         RegistryUnwritableError: the folder cannot be written.
     """
     version = version or registry.previous()
+    registry.require_not_withdrawn(version)
     if version == registry.champion():  # nothing to leave: no votes to forbid, nothing to pause
         await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
         return version
     return await _move(registry, database, version, trigger="rollback", now=now)
+
+
+async def stand_in(registry: Registry, database: Database, *, now: datetime) -> str | None:
+    """Let the domain model, which no vote has touched, serve in the place of a withdrawn champion.
+
+    Returns the champion that left; None when the champion is not withdrawn, and nothing was done.
+
+    Raises:
+        RegistryError: there is no domain model, or it is damaged.
+        RegistryUnwritableError: the folder cannot be written.
+    """
+    champion, domain = registry.champion(), registry.domain()
+    if champion is None or champion not in registry.withdrawn():
+        return None
+    if domain is None:
+        raise NoChampionError
+    await _move(registry, database, domain, trigger="withdrawal", now=now)
+    return champion
 
 
 async def resume(registry: Registry, database: Database, *, now: datetime) -> bool:
@@ -66,6 +85,7 @@ async def _move(
     champion = registry.champion()
     if champion is None:
         raise NoChampionError
+    registry.require_not_withdrawn(version)  # before anything is ended for its sake
     # In a thread: hashing takes a second, and the bot goes on answering.
     await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
     await runs.end_open_training(database, f"a {trigger} came in between", now=now)

@@ -1,7 +1,8 @@
 """The folder of model versions and the champion pointer.
 
 A version is written as `v0007.partial`, hashed, fsynced and renamed; after that it never changes. The
-pointers `champion` and `domain` are one-line files, replaced atomically. Nothing here imports torch.
+pointers `champion` and `domain` are one-line files, replaced atomically; so is `withdrawn`, with a line for
+every version that may serve no more. Nothing here imports torch.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from training.errors import (
     RegistryError,
     RegistryUnwritableError,
     UnknownVersionError,
+    WithdrawnVersionError,
 )
 from training.publishing.model_card import model_card
 
@@ -112,18 +114,45 @@ class Registry:
         """The version every night starts from; None before the first."""
         return self._pointer("domain")
 
+    def withdrawn(self) -> frozenset[str]:
+        """Versions that learnt from votes that are forgotten: they never serve again."""
+        try:
+            return frozenset(VERSION.findall((self.folder / "withdrawn").read_text()))
+        except FileNotFoundError:
+            return frozenset()
+
+    def withdraw(self, versions: Iterable[str]) -> None:
+        """Mark versions as withdrawn, for ever. Atomic and durable; twice is the same as once."""
+        if more := set(versions) - self.withdrawn():
+            self._write("withdrawn", sorted(self.withdrawn() | more, key=lambda name: int(name[1:])))
+
+    def require_not_withdrawn(self, version: str) -> None:
+        """Refuse a version that learnt from votes that are forgotten.
+
+        Raises:
+            WithdrawnVersionError: it is one.
+        """
+        if version in self.withdrawn():
+            raise WithdrawnVersionError(version)
+
     def promote(self, version: str) -> None:
-        """Point `champion` at a version. Atomic and durable."""
+        """Point `champion` at a version. Atomic and durable.
+
+        Raises:
+            UnknownVersionError: there is no such version.
+            WithdrawnVersionError: it may serve no more.
+        """
         self.path(version)
-        self._point("champion", version)
+        self.require_not_withdrawn(version)
+        self._write("champion", [version])
 
     def set_domain(self, version: str) -> None:
         """Point `domain` at a version. Atomic and durable."""
         self.path(version)
-        self._point("domain", version)
+        self._write("domain", [version])
 
     def previous(self, version: str | None = None) -> str:
-        """Where a rollback from `version` (the champion when None) leads.
+        """Where a rollback from `version` (the champion when None) leads; past those that are withdrawn.
 
         Raises:
             NoChampionError: nothing serves.
@@ -132,12 +161,16 @@ class Registry:
         version = version or self.champion()
         if version is None:
             raise NoChampionError
-        try:
-            earlier = self.card(version).champion
-        except RegistryError as error:
-            raise NoEarlierVersionError(version) from error
-        if earlier is None or earlier == version or earlier not in self.versions():
-            raise NoEarlierVersionError(version)
+        seen, earlier, withdrawn = {version}, version, self.withdrawn()
+        while earlier in withdrawn or earlier == version:
+            try:
+                before = self.card(earlier).champion
+            except RegistryError as error:
+                raise NoEarlierVersionError(version) from error
+            if before is None or before in seen or before not in self.versions():
+                raise NoEarlierVersionError(version)
+            seen.add(before)
+            earlier = before
         return earlier
 
     def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
@@ -173,7 +206,7 @@ class Registry:
             for left_over in self.folder.glob("v*.partial"):
                 shutil.rmtree(left_over)
             # The pointers too: a number that once served, and whose folder is gone, is not given to another.
-            names = [*self.versions(), *filter(None, (self.champion(), self.domain()))]
+            names = [*self.versions(), *filter(None, (self.champion(), self.domain())), *self.withdrawn()]
             numbers = [int(name[1:]) for name in names]
             version = f"v{max(numbers, default=0) + 1:04d}"
             folder = self.folder / f"{version}.partial"
@@ -220,10 +253,10 @@ class Registry:
             return None
         return version if VERSION.fullmatch(version) else None
 
-    def _point(self, name: str, version: str) -> None:
+    def _write(self, name: str, versions: Iterable[str]) -> None:
         beside = self.folder / f".{name}.{os.getpid()}"
         try:
-            beside.write_text(version + "\n")
+            beside.write_text("".join(f"{version}\n" for version in versions))
             _fsync(beside)
             beside.replace(self.folder / name)
             _fsync(self.folder)

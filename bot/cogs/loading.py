@@ -11,10 +11,12 @@ from bot.cogs.fill import Fill
 from bot.cogs.help import Help
 from bot.cogs.insight import Insight
 from bot.cogs.models import Models
+from bot.cogs.privacy import Privacy
 from bot.cogs.quiz import Quiz
 from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
+from bot.forgetting import Forgetting
 from bot.metrics import Metrics
 from bot.pending import Pending
 from bot.predictor import Predictor
@@ -50,6 +52,7 @@ class Parts:
     pending: Pending
     crowd: Crowd
     metrics: Metrics
+    forgetting: Forgetting
     answering: Answering
 
 
@@ -93,5 +96,6 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             registry=parts.registry,
             settings=parts.settings,
         ),
+        Privacy(parts.bot, parts.database, parts.forgetting, parts.background, settings=parts.settings),
         Help(parts.bot),
     ]

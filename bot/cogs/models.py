@@ -117,6 +117,7 @@ class Models(commands.Cog):
             [(name, self._card(name)) for name in names],
             champion=self._registry.champion(),
             domain=self._registry.domain(),
+            withdrawn=self._registry.withdrawn(),
         )
         await answer(context, embed=embed)
 
@@ -142,7 +143,9 @@ class Models(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
             return []
-        names = [name for name in reversed(self._registry.versions()) if typed.lower() in name]
+        withdrawn = self._registry.withdrawn()
+        known = reversed(self._registry.versions())
+        names = [name for name in known if typed.lower() in name and name not in withdrawn]
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
 
     @command("resume", is_for_admins=True)

@@ -10,7 +10,7 @@ from people import Json, Person
 from structlog.testing import capture_logs
 from wire import Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
 
-from bot.app import open_app, run_app, run_night
+from bot.app import open_app, run_app
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
 from storage import runs as run_records
@@ -208,8 +208,8 @@ async def test_the_night_is_skipped_while_a_run_goes_on(home: Path, pretend: Pre
     async with wired(home) as wire:
         wire.app.runs.begin("retrain")
         with capture_logs() as logs:
-            await run_night(wire.app.runs, wire.app.reports)
-        assert [line["event"] for line in logs] == ["nightly.skipped"]
+            await wire.app.night.run()
+        assert [line["event"] for line in logs][-1] == "nightly.skipped"
 
 
 async def test_a_report_channel_that_is_gone_is_survived(home: Path, pretend: Pretend) -> None:

@@ -3,15 +3,18 @@
 import re
 
 import pytest
+import yaml
 from people import Person
 from structlog.testing import capture_logs
 from wire import EPHEMERAL, Wire
 
+from bot.texts import FILE
 from storage import database as storage_database
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-COMMANDS = ["compare", "fill", "help", "model", "quiz", "resume", "retrain", "rollback", "versions", "why"]
+TEXTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+COMMANDS = sorted(name for name in TEXTS["commands"] if "_" not in name)  # the others are options
 
 
 async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from people import Person
 from structlog.testing import capture_logs
 from wire import Pretend, Wire, eventually, settings_for, tells, wired
 
-from bot.app import open_app, run_night
+from bot.app import open_app
 from bot.backups import Backups
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.health import Readiness, health_server
@@ -174,7 +175,7 @@ async def test_scrapers_get_the_format_that_they_ask_for() -> None:
 async def night(wire: Wire, folder: Path, database: Path, *, keep: int = 7) -> None:
     """What the schedule starts."""
     backups = Backups(database, folder, keep=keep, reports=wire.app.reports, metrics=Metrics())
-    await run_night(wire.app.runs, wire.app.reports, None, backups)
+    await replace(wire.app.night, backups=backups).run()
 
 
 async def told(person: Person, wire: Wire, holding: str) -> bool:

@@ -212,3 +212,38 @@ async def test_repairing_lets_go_of_the_lock(parts: Parts) -> None:
     await parts.runs().repair()
     with FileLock(parts.home / "run.lock").acquire(timeout=0):
         pass
+
+
+async def test_halting_ends_the_run_and_lets_none_begin(parts: Parts, pretend: Pretend) -> None:
+    run_id = await parts.open_row()
+    pretend(tells(event="opened", run_id=run_id), FOREVER)
+    runs = parts.runs()
+    run = runs.begin("retrain")
+    async with runs.halted("for a reason"):
+        assert (await run).sentence.startswith("The run was ended: somebody asked to be forgotten.")
+        assert (await parts.row(run_id)).status == "failed"
+        with pytest.raises(RunBusyError):
+            runs.begin("retrain")
+    pretend("pass")
+    await runs.begin("retrain")
+
+
+async def test_halting_waits_for_a_run_by_hand(parts: Parts) -> None:
+    run_id = await parts.open_row()
+    by_hand = FileLock(parts.home / "run.lock")
+    by_hand.acquire()
+    runs = parts.runs()
+
+    async def halt() -> None:
+        async with runs.halted("for a reason"):
+            pass
+
+    halting = asyncio.create_task(halt())
+
+    async def is_told() -> bool:  # it sees so before it would promote
+        return (await parts.row(run_id)).verdict == {"reasons": ["for a reason"]}
+
+    await eventually(is_told)
+    assert not halting.done()
+    by_hand.release()
+    await halting

@@ -318,3 +318,11 @@ async def test_the_app_rolls_back_says_so_and_answers_with_the_version_before(ho
         model = await wire.say(ann, "!model")
         assert model["embeds"][0]["title"] == "Model v0001"
     await database.close()
+
+
+async def test_a_withdrawn_champion_is_not_watched(parts: Parts) -> None:
+    await before(parts)
+    await after(parts, liked=53)
+    parts.registry.withdraw(["v0002"])
+    assert await parts.watch.watched() is None
+    assert not await parts.watch.look()

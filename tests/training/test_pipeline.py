@@ -449,3 +449,99 @@ def test_old_versions_are_pruned_after_a_run(started: Home) -> None:
         write_small(started.registry)
     run_night(settings, Silent(), trigger="retrain", night=NIGHT)
     assert started.registry.versions() == ["v0001", "v0004"]
+
+
+def with_withdrawn_champion(home: Home, *, voters: int = 1) -> None:
+    """v0002 serves, learnt from votes, and is withdrawn."""
+    home.reject_the_best_word(voters=voters)
+    night_of(home)
+    home.registry.promote("v0002")
+    home.registry.withdraw(["v0002"])
+
+
+def test_after_a_run_that_is_skipped_no_withdrawn_version_serves(started: Home) -> None:
+    with_withdrawn_champion(started)
+
+    async def forget(database: Database) -> None:
+        async with database.write() as connection:
+            await connection.execute(delete(votes))
+
+    started.with_database(forget)
+    outcome = night_of(started, trigger="forget")
+    assert outcome.status == "skipped"
+    assert outcome.sentence.endswith(
+        "v0002 learnt from votes that are forgotten, so the domain model v0001 serves now."
+    )
+    assert started.registry.champion() == "v0001"
+    assert (started.latest().trigger, started.latest().status) == ("withdrawal", "done")
+
+
+@pytest.mark.parametrize("is_promotable", [True, False])
+def test_a_withdrawn_champion_is_no_standard(
+    started: Home, monkeypatch: pytest.MonkeyPatch, is_promotable: bool
+) -> None:
+    """What it learnt is learnt again, and is no reason against the challenger."""
+    with_withdrawn_champion(started, voters=3)
+    decide = judging.gate.decide
+    met: list[gate.Voted] = []
+
+    def answer(**arguments: Any) -> Any:
+        met.append(arguments["champion"])
+        return type(decided := decide(**arguments))(is_promotable, decided.reasons)
+
+    monkeypatch.setattr(judging.gate, "decide", answer)
+    outcome = night_of(started, trigger="forget")
+    assert {voted.unwanted_at_5 for voted in met} == {1}  # the domain model's
+    assert outcome.version == "v0003"
+    assert started.registry.card("v0003").champion == "v0001"  # where a rollback leads
+    assert started.registry.champion() == ("v0003" if is_promotable else "v0001")
+    assert ("so the domain model v0001 serves now" in outcome.sentence) != is_promotable
+
+
+def test_a_run_that_a_rollback_pauses_does_not_promote_when_somebody_is_forgotten(started: Home) -> None:
+    with_withdrawn_champion(started)
+
+    async def roll_back(database: Database) -> None:
+        run_id = await runs.open_run(database, "rollback", started_at=minutes(1), champion="v0003")
+        await runs.finish_run(database, run_id, "done", finished_at=minutes(1))
+
+    started.with_database(roll_back)
+    assert night_of(started, trigger="forget").status == "skipped"
+    assert started.registry.champion() == "v0001"
+
+
+def test_a_domain_model_replaces_a_withdrawn_champion(started: Home) -> None:
+    write_small(started.registry, kind="night")
+    started.registry.promote("v0002")
+    started.registry.withdraw(["v0002"])
+    domain_of(started)
+    assert started.registry.champion() == "v0003"
+
+
+def test_a_run_that_was_ended_while_it_checked_leaves_no_retraining_set(
+    started: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started.reject_the_best_word()
+    run_checks = night.run_checks
+
+    def ended(*arguments: Any, **options: Any) -> Any:
+        checks = run_checks(*arguments, **options)
+        with sqlite3.connect(started.settings.home / "fillbot.db") as connection:
+            connection.execute("UPDATE runs SET status = 'failed'")
+        connection.close()
+        return checks
+
+    monkeypatch.setattr(night, "run_checks", ended)
+    with pytest.raises(RunEndedError):
+        night_of(started)
+    assert not list(started.settings.home.rglob("retraining_set.jsonl"))
+
+
+def test_a_run_keeps_who_it_counts_since_when(started: Home) -> None:
+    started.reject_the_best_word(voters=2)
+    night_of(started, as_of=minutes(60))
+    night_of(started, as_of=minutes(90))
+    with sqlite3.connect(started.settings.home / "fillbot.db") as connection:
+        found = connection.execute("SELECT user_id, counted_since FROM people").fetchall()
+    connection.close()
+    assert found == [(voter, "2026-03-01 13:00:00.000000") for voter in (0, 1)]

@@ -16,6 +16,7 @@ from training.errors import (
     NoEarlierVersionError,
     RegistryUnwritableError,
     UnknownVersionError,
+    WithdrawnVersionError,
 )
 from training.registry import Registry
 
@@ -162,3 +163,39 @@ async def test_a_pointer_that_cannot_be_written_is_a_failed_move(
     assert "cannot be written" in run.verdict["reasons"][0]
     assert await runs.paused_since(database) is None
     assert await runs.rolled_back_hashes(database) == set()
+
+
+async def test_a_withdrawn_version_is_neither_promoted_nor_rolled_back_to(
+    registry: Registry, database: Database
+) -> None:
+    registry.withdraw(["v0002", "v0003"])
+    open_run = await runs.open_run(database, "nightly", started_at=NOON, champion="v0003")
+    for move in (promotion.promote, promotion.roll_back):
+        for version in ("v0002", "v0003"):
+            with pytest.raises(WithdrawnVersionError, match=f"{version} is withdrawn: .* Choose another"):
+                await move(registry, database, version, now=NOON)
+    assert (await latest(database)).status == "open"  # nothing was ended for its sake
+    assert (await latest(database)).id == open_run
+    assert await promotion.roll_back(registry, database, now=NOON) == "v0001"  # past the withdrawn one
+
+
+async def test_the_domain_model_stands_in_for_a_withdrawn_champion(
+    registry: Registry, database: Database
+) -> None:
+    assert await promotion.stand_in(registry, database, now=NOON) is None
+    registry.withdraw(["v0003"])
+    assert await promotion.stand_in(registry, database, now=NOON) == "v0003"
+    assert registry.champion() == "v0001"
+    run = await latest(database)
+    assert (run.trigger, run.status, run.champion, run.challenger) == ("withdrawal", "done", "v0003", "v0001")
+    assert await runs.paused_since(database) is None
+    assert await promotion.stand_in(registry, database, now=NOON) is None
+
+
+async def test_a_crash_while_the_domain_model_takes_over_is_settled(
+    registry: Registry, database: Database
+) -> None:
+    await runs.open_run(database, "withdrawal", started_at=NOON, champion="v0003", challenger="v0001")
+    registry.promote("v0001")
+    await runs.repair(database, champion="v0001", now=NOON)
+    assert (await latest(database)).status == "done"

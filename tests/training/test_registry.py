@@ -19,6 +19,7 @@ from training.errors import (
     NoEarlierVersionError,
     RegistryUnwritableError,
     UnknownVersionError,
+    WithdrawnVersionError,
 )
 from training.publishing.model_card import model_card
 from training.registry import SERVED_FILES, Registry
@@ -399,3 +400,36 @@ def test_a_folder_that_may_not_be_written(registry: Registry) -> None:
     with pytest.raises(RegistryUnwritableError):
         registry.promote("v0001")
     registry.folder.chmod(0o700)
+
+
+def test_a_withdrawn_version_never_serves_again(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "models", 3)
+    assert registry.withdrawn() == frozenset()
+    registry.withdraw(["v0002"])
+    with pytest.raises(WithdrawnVersionError, match="v0002 is withdrawn"):
+        registry.promote("v0002")
+    assert registry.champion() == "v0003"
+    registry.promote("v0001")
+
+
+def test_withdrawing_adds_to_what_is_withdrawn(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "models", 3)
+    for versions in (["v0003"], ["v0002", "v0003"], []):
+        registry.withdraw(versions)
+    assert registry.withdrawn() == {"v0002", "v0003"}
+    assert (registry.folder / "withdrawn").read_text() == "v0002\nv0003\n"
+
+
+def test_a_rollback_leads_past_withdrawn_versions(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "models", 3)
+    registry.withdraw(["v0002"])
+    assert registry.previous() == "v0001"
+    registry.withdraw(["v0001"])
+    with pytest.raises(NoEarlierVersionError):
+        registry.previous()
+
+
+def test_the_number_of_a_withdrawn_version_is_not_given_to_another(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "models", 1)
+    registry.withdraw(["v0007"])
+    assert write(registry) == "v0008"

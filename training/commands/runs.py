@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     )
     run = commands.add("run", _run, "learn from the votes, and promote what passes the gate", trains=True)
     run.add_argument(
-        "--trigger", choices=("nightly", "retrain", "cli"), default="cli", help="who asked for it"
+        "--trigger", choices=("nightly", "retrain", "forget", "cli"), default="cli", help="who asked for it"
     )
 
 

@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
 
 def _versions(options: argparse.Namespace, settings: Settings) -> int:
     registry = Registry(settings.models_dir)
-    champion, domain = registry.champion(), registry.domain()
+    champion, domain, withdrawn = registry.champion(), registry.domain(), registry.withdrawn()
     rows: list[dict[str, Any]] = []
     for version in registry.versions():
         try:
@@ -38,6 +38,7 @@ def _versions(options: argparse.Namespace, settings: Settings) -> int:
                 "parent": card.parent if card else None,
                 "champion": version == champion,
                 "domain": version == domain,
+                "withdrawn": version in withdrawn,
                 "promotable": card.verdict.get("is_promotable") if card else None,
                 "retraining_set_hash": card.retraining_set_hash if card else None,
             }
@@ -46,7 +47,7 @@ def _versions(options: argparse.Namespace, settings: Settings) -> int:
         print_json({"champion": champion, "domain": domain, "versions": rows})
         return 0
     for row in rows:
-        marks = ", ".join(name for name in ("champion", "domain") if row[name])
+        marks = ", ".join(name for name in ("champion", "domain", "withdrawn") if row[name])
         sys.stdout.write(f"{row['version']}  {row['kind']:<8} {row['created_at'] or '':<25}  {marks}\n")
     return 0
 

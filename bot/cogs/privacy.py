@@ -1,0 +1,187 @@
+"""`!mydata`, `!forgetme`, `!optout`, `!optin`, `!export`."""
+
+import asyncio
+import io
+from datetime import UTC, datetime
+
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.background import Background
+from bot.client import FillBot, command
+from bot.context import Context, answer
+from bot.errors import TooLargeError
+from bot.export import Ballots, to_csv, visible_channel_ids
+from bot.forgetting import Forgetting, Forgotten
+from bot.mydata import bundle
+from bot.offers import Offer, edit_or_write
+from bot.replies import escape
+from bot.settings import Settings
+from bot.texts import say
+from storage import forgetting as forgetting_records
+from storage import privacy
+from storage.database import Database
+from storage.errors import StorageError
+from storage.feedback import votes_until
+from storage.forgetting import Erased
+from training.errors import TrainingError
+
+log = structlog.stdlib.get_logger(__name__)
+FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # of a direct message
+EXPORT_CHUNK_ROWS = 2_000  # read between two looks at what else there is to do
+EXPORT_NAME = "fillbot-judgements.csv"
+
+
+class Privacy(commands.Cog):
+    """What people may know and decide about what is stored of them."""
+
+    def __init__(
+        self,
+        bot: FillBot,
+        database: Database,
+        forgetting: Forgetting,
+        background: Background,
+        *,
+        settings: Settings,
+    ) -> None:
+        """Take what the commands need."""
+        self._bot, self._database, self._settings = bot, database, settings
+        self._forgetting, self._background = forgetting, background
+
+    @command("mydata", is_ephemeral=True)
+    async def mydata(self, context: Context) -> None:
+        """Send the asker everything that is stored about them."""
+        user_id = context.author.id
+        since = (await privacy.about(self._database, user_id)).counted_since
+        made = await bundle(
+            self._database,
+            user_id,
+            versions=self._forgetting.learnt_since(since),
+            limit_bytes=FILE_LIMIT_BYTES,
+        )
+        lines = [say("privacy.your_data", votes=made.votes, queries=made.queries)]
+        if made.is_zipped:
+            lines.append(say("privacy.zipped"))
+        if made.is_cut:
+            lines.append(say("privacy.cut"))
+        await self._send(context, "\n".join(lines), name=made.name, content=made.content)
+
+    @command("export", is_ephemeral=True)
+    async def export(self, context: Context) -> None:
+        """Send an admin what the votes add up to, of channels that they may see."""
+        await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
+        members = await self._bot.access.memberships(context.author)
+        hashes = await privacy.hashes_asked_in(self._database, visible_channel_ids(members))
+        ballots, now = Ballots(hashes), datetime.now(UTC)
+        async for chunk in votes_until(self._database, now, chunk_rows=EXPORT_CHUNK_ROWS):
+            ballots.add(chunk)
+        rows = await asyncio.to_thread(
+            ballots.judged,
+            now=now,
+            min_voters=self._settings.needed_voters,
+            half_life_days=self._settings.vote_half_life_days,
+        )
+        if not rows:
+            await answer(context, say("privacy.nothing_to_export"), ephemeral=True)
+            return
+        await self._send(
+            context, say("privacy.exported", n=len(rows)), name=EXPORT_NAME, content=to_csv(rows)
+        )
+
+    @command("optout", is_ephemeral=True)
+    async def optout(self, context: Context) -> None:
+        """Let the asker's votes count no more."""
+        changed = await privacy.opt_out(self._database, context.author.id, now=datetime.now(UTC))
+        votes = (await privacy.about(self._database, context.author.id)).votes
+        if changed:
+            text = say("privacy.opted_out", n=votes, prefix=self._bot.prefix)
+        else:
+            text = say("privacy.is_out", prefix=self._bot.prefix)
+        await answer(context, text, ephemeral=True)
+
+    @command("optin", is_ephemeral=True)
+    async def optin(self, context: Context) -> None:
+        """Let them count again."""
+        changed = await privacy.opt_in(self._database, context.author.id)
+        votes = (await privacy.about(self._database, context.author.id)).votes
+        prefix = self._bot.prefix
+        text = say("privacy.opted_in", n=votes) if changed else say("privacy.is_in", prefix=prefix)
+        await answer(context, text, ephemeral=True)
+
+    @command("forgetme", is_ephemeral=True)
+    async def forgetme(self, context: Context) -> None:
+        """Show what would go, and let the asker press a button."""
+        known = await privacy.about(self._database, context.author.id)
+        found = await forgetting_records.preview(self._database, context.author.id)
+        versions = self._forgetting.versions_since(known.counted_since)
+        if found == Erased() and known.counted_since is None:
+            await answer(context, say("forgetting.nothing"), ephemeral=True)
+            return
+        lines = [say("forgetting.will"), *_counts(found), say("forgetting.copies")]
+        if versions:
+            lines.append(say("forgetting.versions", n=len(versions), names=", ".join(versions)))
+        else:
+            lines.append(say("forgetting.no_version"))
+        lines.append(say("forgetting.stays"))
+        offer = Offer(context.author.id, on_yes=self._begin, prefix=self._bot.prefix)
+        offer.message = await answer(context, "\n".join(lines), view=offer, ephemeral=True)
+
+    async def _begin(self, interaction: discord.Interaction) -> None:
+        """The button was pressed: all the rest takes longer than Discord waits."""
+        await interaction.response.edit_message(content=say("forgetting.working"), view=None)
+        self._background.start(self._forget(interaction), name="forgetting")
+
+    async def _forget(self, interaction: discord.Interaction) -> None:
+        try:
+            done = await self._forgetting.forget(interaction.user.id)
+            text = _summary(done)
+            if not done.needs_run:
+                await edit_or_write(interaction, f"{text}\n{say('forgetting.no_run')}")
+                return
+            await edit_or_write(interaction, f"{text}\n{say('forgetting.run')}")
+            sentence = await self._forgetting.settle()
+            await edit_or_write(
+                interaction, f"{text}\n{say('forgetting.verdict', sentence=escape(sentence))}"
+            )
+        except (StorageError, TrainingError, OSError) as error:
+            log.warning("forgetting.failed", reason=str(error))
+            await edit_or_write(interaction, say("forgetting.later", reason=escape(str(error))))
+
+    async def _send(self, context: Context, text: str, *, name: str, content: bytes) -> None:
+        """A file for the asker's eyes: by direct message, or where that is closed in an ephemeral reply."""
+        if len(content) > FILE_LIMIT_BYTES:
+            raise TooLargeError
+        try:
+            await context.author.send(text, file=discord.File(io.BytesIO(content), name))
+        except discord.Forbidden:
+            if context.interaction is None:
+                await answer(context, say("privacy.closed"))
+            else:
+                await answer(context, text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
+            return
+        if context.guild is not None or context.interaction is not None:
+            await answer(context, say("privacy.sent"), ephemeral=True)
+
+
+def _counts(erased: Erased) -> list[str]:
+    """One line for each thing there is any of."""
+    lines = [
+        (erased.votes, say("forgetting.votes", n=erased.votes)),
+        (erased.queries, say("forgetting.queries", n=erased.queries)),
+        (erased.others_votes, say("forgetting.others_votes", n=erased.others_votes)),
+        (erased.unnamed, say("forgetting.unnamed", n=erased.unnamed)),
+    ]
+    return [line for count, line in lines if count]
+
+
+def _summary(done: Forgotten) -> str:
+    """What was done, in numbers."""
+    lines = [say("forgetting.done"), *_counts(done.erased)]
+    if done.backups:
+        lines.append(say("forgetting.backups", n=done.backups))
+    if done.runs:
+        lines.append(say("forgetting.runs", n=done.runs))
+    if done.versions:
+        lines.append(say("forgetting.withdrawn", n=len(done.versions), names=", ".join(done.versions)))
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""What the votes add up to, as CSV: without who voted, and without anything that a spreadsheet would run."""
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import discord
+import numpy as np
+
+from training.judgements import judge, weights_by_age
+
+HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of one
+DAY_S = 86_400.0
+
+Item = tuple[str, int, str]  # query hash, mask, word
+
+
+@dataclass(slots=True)
+class Ballots:
+    """Votes, read chunk by chunk: one a voter and word, a menu before a reaction, then the latest.
+
+    Only of queries in `hashes`: those that may be shown.
+    """
+
+    hashes: Collection[str]
+    _queries: dict[str, str] = field(default_factory=dict)
+    _standing: dict[Item, dict[int, tuple[bool, int, datetime]]] = field(default_factory=dict)
+
+    def add(self, chunk: Mapping[str, Iterable[Any]]) -> None:
+        """Take the next votes, oldest first, by column."""
+        names = ("query", "query_hash", "mask_index", "word", "voter_id", "via", "value", "cast_at")
+        rows = zip(*(chunk[name] for name in names), strict=True)
+        for query, query_hash, mask, word, voter, via, value, cast_at in rows:
+            if query_hash not in self.hashes:
+                continue
+            self._queries[query_hash] = query
+            votes = self._standing.setdefault((query_hash, mask, word), {})
+            is_menu = via != "reaction"
+            if voter not in votes or is_menu >= votes[voter][0]:
+                votes[voter] = is_menu, value, cast_at
+
+    def judged(self, *, now: datetime, min_voters: int, half_life_days: float) -> list[tuple[Any, ...]]:
+        """The rows of the table, by query, mask and word; judged as a run judges. Takes a while for many."""
+        items = sorted(self._standing, key=lambda item: (self._queries[item[0]], *item))
+        numbers: dict[int, int] = {}
+        rows = [
+            (item, numbers.setdefault(voter, len(numbers)), value, cast_at)
+            for item, key in enumerate(items)
+            for voter, (_, value, cast_at) in self._standing[key].items()
+        ]
+        ages = np.array([(now - cast_at).total_seconds() / DAY_S for *_, cast_at in rows])
+        consensus = judge(
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+            age_weights=weights_by_age(ages, half_life_days=half_life_days),
+            min_voters=min_voters,
+        )
+        return [
+            (
+                self._queries[items[i][0]],
+                items[i][1],
+                items[i][2],
+                round(float(consensus.up[i]), 3),
+                round(float(consensus.down[i]), 3),
+                int(consensus.voters[i]),
+                max(cast_at for *_, cast_at in self._standing[items[i]].values()),
+            )
+            for i in np.flatnonzero(consensus.judged)
+        ]
+
+
+def to_csv(rows: Iterable[tuple[Any, ...]]) -> bytes:
+    """The table, in UTF-8 with the mark by which spreadsheets know that."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(HEADER)
+    for row in rows:
+        writer.writerow([_harmless(cell) for cell in row])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def visible_channel_ids(members: Iterable[discord.Member]) -> frozenset[int]:
+    """The channels and threads that a person may read, in the servers they are a member of."""
+    found = set()
+    for member in members:
+        seen = {c.id for c in member.guild.channels if c.permissions_for(member).view_channel}
+        threads = (t for t in member.guild.threads if t.parent_id in seen and _may_read(t, member))
+        found |= seen | {thread.id for thread in threads}
+    return frozenset(found)
+
+
+def _may_read(thread: discord.Thread, member: discord.Member) -> bool:
+    return not thread.is_private() or thread.permissions_for(member).manage_threads
+
+
+def _harmless(cell: Any) -> Any:
+    """Text that no spreadsheet takes for a formula."""
+    if isinstance(cell, datetime):
+        return cell.isoformat(timespec="seconds")
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

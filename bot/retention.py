@@ -1,0 +1,46 @@
+"""Every night, before the run: what is older than it is to be kept goes."""
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from storage.database import Database
+from storage.errors import StorageError
+from storage.forgetting import lost_queries
+from storage.retention import expire
+from training import run_files
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Retention:
+    """Deletes old votes and predictions, and what runs left of those queries."""
+
+    def __init__(self, database: Database, *, home: Path, days: int | None) -> None:
+        """Keep everything for so many days; None: for ever."""
+        self._database, self._home, self._days = database, home, days
+
+    async def apply(self, *, now: datetime) -> None:
+        """Delete what is too old; what cannot be deleted now is the next night."""
+        if self._days is None:
+            return
+        try:
+            expired = await expire(self._database, now - timedelta(days=self._days))
+            if not expired.predictions:
+                files = 0
+            else:
+                queries = await asyncio.to_thread(run_files.queries, self._home)
+                lost = await lost_queries(self._database, queries)
+                files = await asyncio.to_thread(run_files.drop_queries, self._home, lost)
+        except (StorageError, OSError) as error:
+            log.warning("retention.failed", reason=str(error))
+            return
+        log.info(
+            "retention.applied",
+            votes=expired.votes,
+            predictions=expired.predictions,
+            reports=expired.reports,
+            files=files,
+        )

@@ -1,0 +1,27 @@
+"""Since when a person's votes count in model versions, and who asked to be forgotten."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from storage.schema import UtcDateTime
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Apply."""
+    with op.batch_alter_table("people", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("counted_since", UtcDateTime(timezone=True), nullable=True))
+    # Whom the last run counted; from their oldest vote on, as runs did not write down when they first did.
+    op.execute(
+        "UPDATE people SET counted_since = (SELECT min(cast_at) FROM votes WHERE voter_id = user_id) "
+        "WHERE reliability IS NOT NULL"
+    )
+    op.create_table(
+        "forgettings",
+        sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("asked_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("counted_since", UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_forgettings")),
+    )
