@@ -6,7 +6,7 @@ It talks to Discord when there is a token, else to a sandbox that it starts.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -20,6 +20,7 @@ from bot.connection import connected, point_discord_at
 from bot.crowd import Crowd
 from bot.errors import EX_UNAVAILABLE, RunBusyError, StartError
 from bot.pending import Pending
+from bot.pictures import Pictures
 from bot.predictor import Predictor
 from bot.recorder import Recorder
 from bot.reports import Reports
@@ -115,7 +116,15 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             prefix=settings.prefix, guild_ids=place.guild_ids, admin_role_ids=settings.admin_role_ids
         )
         verdicts = Verdicts(bot, database)
-        reports = Reports(bot, verdicts, channel_id=place.report_channel_id)
+        pictures = Pictures(settings)
+        reports = Reports(
+            bot,
+            database=database,
+            registry=registry,
+            pictures=pictures,
+            prefix=settings.prefix,
+            channel_id=place.report_channel_id,
+        )
         watch = Watch(
             database,
             registry,
@@ -145,6 +154,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             background=background,
             pending=pending,
             crowd=Crowd(background),
+            pictures=pictures,
         )
         bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(bot, place.token))
@@ -232,11 +242,11 @@ def _first_made_at(registry: Registry) -> datetime | None:
 
 
 async def run_night(runs: Runs, reports: Reports, watch: Watch | None = None) -> None:
-    """One nightly run, and its verdict in the report channel, with how people like the champion it met."""
+    """One nightly run, and its digest in the report channel, with how people like the champion it met."""
     figure = await watch.figure() if watch else ""
     try:
         end = await runs.begin("nightly")
     except RunBusyError:
         log.info("nightly.skipped", reason="a run is in progress")
         return
-    await reports.post_verdict(replace(end, sentence=f"{end.sentence} {figure}".rstrip()))
+    await reports.post_digest(end, figure=figure)

@@ -134,6 +134,7 @@ async def answer(
     content: str | None = None,
     *,
     embed: discord.Embed | None = None,
+    file: discord.File | None = None,
     ephemeral: bool = False,
 ) -> discord.Message:
     """Reply to a command, also when the message that called it is gone by now. Returns the reply.
@@ -142,11 +143,13 @@ async def answer(
         context: of the command.
         content: clipped where it is longer than Discord takes.
         embed: shown below the content.
+        file: sent along, such as the picture that the embed shows.
         ephemeral: only for who asked, where Discord can do that: after a slash command.
     """
     return await context.send(
         None if content is None else clipped(content, MAX_CONTENT),
         embeds=[] if embed is None else [embed],
+        files=[] if file is None else [file],
         reference=context.message.to_reference(fail_if_not_exists=False),
         ephemeral=ephemeral,
     )

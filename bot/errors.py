@@ -9,6 +9,7 @@ BotError
 │   └── QueryTooLongForChatError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
+├── PictureError           a picture could not be drawn
 └── NotAdminError          the command is for admins
 """
 
@@ -82,6 +83,10 @@ class RunBusyError(BotError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("errors.run_busy"))
+
+
+class PictureError(BotError):
+    """A picture could not be drawn; its text says why."""
 
 
 class NotAdminError(BotError):

@@ -13,7 +13,7 @@ import structlog
 from pydantic import ValidationError
 
 from storage.errors import StorageError
-from training.commands import comparisons, measures, plots, publishing, runs, simulations, versions
+from training.commands import comparisons, draw, measures, plots, publishing, runs, simulations, versions
 from training.commands.answers import Commands, fail
 from training.errors import TrainingError
 from training.settings import Settings
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m training", description="Train, question and manage the models."
     )
     commands = Commands(parser)
-    for module in (runs, measures, comparisons, simulations, plots, versions, publishing):
+    for module in (runs, measures, comparisons, simulations, plots, draw, versions, publishing):
         module.add(commands)
     return parser
 

@@ -6,11 +6,13 @@ from discord.ext import commands
 
 from bot.background import Background
 from bot.client import FillBot
+from bot.cogs.charts import Charts
 from bot.cogs.fill import Fill
 from bot.cogs.models import Models
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
 from bot.pending import Pending
+from bot.pictures import Pictures
 from bot.predictor import Predictor
 from bot.recorder import Recorder
 from bot.reports import Reports
@@ -43,6 +45,7 @@ class Parts:
     background: Background
     pending: Pending
     crowd: Crowd
+    pictures: Pictures
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
@@ -73,5 +76,14 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             background=parts.background,
             nightly=parts.nightly,
             watch=parts.watch,
+        ),
+        Charts(
+            parts.bot,
+            settings=settings,
+            registry=parts.registry,
+            database=parts.database,
+            serving=parts.serving,
+            verdicts=parts.verdicts,
+            pictures=parts.pictures,
         ),
     ]
