@@ -42,13 +42,10 @@ def digest(run: Run, fresh: Fresh | None, *, version: str | None, sentence: str,
         parts.append(say("digest.rejected", version=name, why=why, champion=run.champion))
     else:
         why = sentence or "; ".join(map(str, (run.verdict or {}).get("reasons", ())))
-        parts = [". ".join([*parts, f"{say(f'digest.{_ended(run)}')} {why}".rstrip(". ")])]
+        what = say("digest.skipped") if run.status == "skipped" else say("digest.failed")
+        parts = [". ".join([*parts, f"{what} {why}".rstrip(". ")])]
     text = f"{'; '.join(parts)}."
     return clipped(escape("\n\n".join([text, figure] if figure else [text])), MAX_DESCRIPTION)
-
-
-def _ended(run: Run) -> str:
-    return "skipped" if run.status == "skipped" else "failed"
 
 
 def _votes(fresh: Totals, since: str) -> str:
