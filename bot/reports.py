@@ -60,9 +60,10 @@ class Reports:
         )
         if run.status in ("promoted", "rejected") and (png := await self._picture(run, version)):
             file = attach(embed, png, name="night", about=embed.description)
-        name = f" {version}" if version else ""
-        hint = say("digest.hint", usage=f"{self._prefix}report{name}")
-        embed.set_footer(text=f"{say('run.footer', id=run.id, trigger=run.trigger)} · {hint}")
+        notes = [say("run.footer", id=run.id, trigger=run.trigger)]
+        if version:
+            notes.append(say("digest.hint", usage=f"{self._prefix}report {version}"))
+        embed.set_footer(text=" · ".join(notes))
         await self._post(embed, self._channel_id, file=file)
 
     async def post_notice(self, sentence: str) -> None:

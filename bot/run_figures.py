@@ -57,9 +57,8 @@ def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
 
 def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | None:
     """What `training draw` needs for the picture; None where there is nothing to draw."""
-    metrics: Mapping[str, Any] = (
-        card.metrics if card else ((run.report or {}) if run else {}).get("metrics", {})
-    )
+    of_run = ((run.report if run else None) or {}).get("metrics") or {}
+    metrics: Mapping[str, Any] = of_run | (card.metrics if card else {})
     figures: Figures = {"version": card.version if card else "", "title": title}
     loss = metrics.get("loss") or []
     if voted := metrics.get("voted"):

@@ -116,7 +116,7 @@ async def contested_words(
             predictions.c.query_hash,
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
-        # Not a bare column: SQLite would begin with all replies of a channel, and not with the votes of the time.
+        # Not a bare column: SQLite would begin with all replies of a channel, not with the votes of the time.
         .where(predictions.c.guild_id.is_not(None), (predictions.c.channel_id + 0).in_(channel_ids))
         .group_by(predictions.c.query_hash, votes.c.mask_index, votes.c.word)
         .having((UP > 0) & (DOWN > 0))
