@@ -14,6 +14,7 @@ from training.plots.style import (
     GREEN,
     GREY,
     LABEL_PT,
+    TEXT_PT,
     TITLE_PT,
     VERMILION,
     WIDTH_IN,
@@ -136,6 +137,8 @@ def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()
         for axes, (_, draw) in zip(band.subplots(1, len(row), squeeze=False)[0], row, strict=True):
             draw(axes)
     if log:
+        meanings = "Training (thin lines: each step, smoothed) and held-out text (dots)"
+        bands[-1].suptitle(meanings, x=0.12 / WIDTH_IN, ha="left", fontsize=TEXT_PT)
         for axes, (measure, name) in zip(bands[-1].subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
             draw_measure(axes, {"": log}, measure)
             axes.set_title(name)
