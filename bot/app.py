@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 from filelock import FileLock, Timeout
 
+from bot.answering import Answering
 from bot.background import Background
 from bot.child import follow, spawned
 from bot.client import FillBot
@@ -155,6 +156,18 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             pending=pending,
             crowd=Crowd(background),
             pictures=pictures,
+            answering=Answering(
+                predictor,
+                database,
+                recorder,
+                background,
+                pending,
+                prefix=settings.prefix,
+                max_chars=settings.max_query_chars,
+                max_masks=settings.max_masks,
+                min_voters=settings.needed_voters,
+                half_life_days=settings.vote_half_life_days,
+            ),
         )
         bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(bot, place.token))

@@ -1,10 +1,12 @@
 """The bot: explicit intents, no mentions, the cogs, and the two places where errors end."""
 
+import contextlib
 import difflib
 import math
 import secrets
 import sys
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec
 
 import discord
@@ -13,17 +15,19 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.access import Access
-from bot.errors import BotError
-from bot.replies import MAX_CONTENT, clipped, escape
+from bot.context import Context, answer
+from bot.errors import BotError, NotListedError
+from bot.replies import escape
 from bot.texts import say
 from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError
 
 log = structlog.stdlib.get_logger(__name__)
-Context = commands.Context["FillBot"]
 P = ParamSpec("P")
 TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
 READY_AFTER_S = 0.5  # without news of another server
+TOLD_ELSEWHERE_EVERY_S = 600.0
+ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
 
 # Nothing is spoken here: no word about missing voice libraries.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -52,7 +56,10 @@ class FillBot(commands.Bot):
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids)
         self.prefix = prefix
         self._pending_cogs: list[commands.Cog] = []
-        self.check(self._may_ask)
+        self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
+        self.check(self._may_command)
+        self.before_invoke(self._show_work)
+        self.after_invoke(Context.settle)
         self.tree.error(self._on_tree_error)
 
     def add_cogs(self, *cogs: commands.Cog) -> None:
@@ -76,30 +83,60 @@ class FillBot(commands.Bot):
         """An event handler raised: log the traceback and go on serving."""
         log.error("event.failed", handler=event_method, exc_info=sys.exception())
 
+    async def get_context(self, origin: Any, /, *, cls: Any = Context) -> Any:
+        """Every command is carried out in a `Context` of ours."""
+        return await super().get_context(origin, cls=cls)
+
     async def on_command_error(self, context: Context, error: commands.CommandError, /) -> None:  # type: ignore[override]
         """Answer every error of a command, in this order.
 
-        1. An error whose text is meant for people: that text.
-        2. A slip in the usage: what to type instead.
-        3. The person may not, or must wait: a sentence, or silence where the bot does not work.
-        4. Anything else: a reference that is also in the log.
+        1. A slip in the name of a command: what it may have meant.
+        2. A server that the bot does not work in: it says so, once in a while.
+        3. Anything else: see `_told`.
         """
         cause = _cause(error)
         if isinstance(cause, commands.CommandNotFound):
             await self._suggest(context)
             return
-        if isinstance(cause, commands.CheckFailure):
-            log.debug("command.refused", command=str(context.command))
+        if isinstance(cause, NotListedError) and not self._may_tell_elsewhere(context):
             return
-        sentence = _sentence(cause, prefix=self.prefix, command=context.command)
-        if sentence is None:
-            reference = secrets.token_hex(3).upper()
-            log.error("command.failed", reference=reference, command=str(context.command), exc_info=cause)
-            sentence = say("errors.unexpected", reference=reference)
         try:
-            await answer(context, sentence, ephemeral=True)
+            await answer(context, self._told(cause, context.command), ephemeral=True)
         except discord.HTTPException:
             log.warning("reply.not_sent", command=str(context.command), exc_info=True)
+
+    @contextlib.asynccontextmanager
+    async def telling_errors(self, interaction: discord.Interaction) -> AsyncIterator[None]:
+        """Answer every error inside the block, as those of commands are; for menus, buttons and forms."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  the second half of the command error handler
+            sentence = self._told(_cause(error), None)
+            try:
+                if interaction.response.is_done():
+                    await interaction.followup.send(sentence, ephemeral=True)
+                else:
+                    await interaction.response.send_message(sentence, ephemeral=True)
+            except discord.HTTPException:
+                log.warning("reply.not_sent", exc_info=True)
+
+    def _told(self, error: BaseException, command: Any) -> str:
+        """What people are told about an error.
+
+        1. An error whose text is meant for people: that text.
+        2. A slip in the usage: what to type instead; or to wait.
+        3. Anything else: a reference that is also in the log.
+        """
+        sentence = _sentence(error, prefix=self.prefix, command=command)
+        if sentence is None:
+            reference = secrets.token_hex(3).upper()
+            log.error("command.failed", reference=reference, command=str(command), exc_info=error)
+            sentence = say("errors.unexpected", reference=reference)
+        return sentence
+
+    async def _show_work(self, context: Context) -> None:
+        command: Any = context.command
+        context.show_work(is_ephemeral=bool(command.extras.get("ephemeral")))
 
     async def _on_tree_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
@@ -112,6 +149,24 @@ class FillBot(commands.Bot):
     async def _may_ask(self, context: Context) -> bool:
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)
 
+    async def _may_command(self, context: Context) -> bool:
+        if not await self._may_ask(context):
+            raise NotListedError
+        command: Any = context.command
+        if command.extras.get("admin"):
+            await self.access.require_admin(context.author, context.guild.id if context.guild else None)
+        return True
+
+    def _may_tell_elsewhere(self, context: Context) -> bool:
+        """Whether to say that the bot works elsewhere: an interaction must be answered, others seldom are."""
+        if context.interaction is not None:
+            return True
+        now = time.monotonic()
+        told = {c: at for c, at in self._told_elsewhere.items() if now - at < TOLD_ELSEWHERE_EVERY_S}
+        is_first = context.channel.id not in told
+        self._told_elsewhere = {context.channel.id: now, **told}
+        return is_first
+
     async def _suggest(self, context: Context) -> None:
         """Help with a mistyped command where the bot works; stay silent elsewhere."""
         names = [command.qualified_name for command in self.commands]
@@ -121,37 +176,31 @@ class FillBot(commands.Bot):
 
 
 def command(
-    name: str, **options: Any
+    name: str,
+    *,
+    is_for_admins: bool = False,
+    is_ephemeral: bool = False,
+    cooldown: tuple[int, float] = (ASKS, ASKS_WITHIN_S),
+    **options: Any,
 ) -> Callable[
     [Callable[Concatenate[Any, Context, P], Coroutine[Any, Any, None]]], commands.HybridCommand[Any, P, None]
 ]:
-    """Prefix and slash command in one, described in the texts under `commands.…`."""
-    return commands.hybrid_command(name=name, description=say(f"commands.{name}"), **options)
-
-
-async def answer(
-    context: Context,
-    content: str | None = None,
-    *,
-    embed: discord.Embed | None = None,
-    file: discord.File | None = None,
-    ephemeral: bool = False,
-) -> discord.Message:
-    """Reply to a command, also when the message that called it is gone by now. Returns the reply.
+    """Prefix and slash command in one, described in the texts under `commands.…`.
 
     Args:
-        context: of the command.
-        content: clipped where it is longer than Discord takes.
-        embed: shown below the content.
-        file: sent along, such as the picture that the embed shows.
-        ephemeral: only for who asked, where Discord can do that: after a slash command.
+        name: of the command.
+        is_for_admins: whether everybody else is refused.
+        is_ephemeral: whether its slash replies are for the asker alone.
+        cooldown: how many of them one person may give in how many seconds.
+        options: of `commands.hybrid_command`.
     """
-    return await context.send(
-        None if content is None else clipped(content, MAX_CONTENT),
-        embeds=[] if embed is None else [embed],
-        files=[] if file is None else [file],
-        reference=context.message.to_reference(fail_if_not_exists=False),
-        ephemeral=ephemeral,
+    limit = commands.CooldownMapping(commands.Cooldown(*cooldown), commands.BucketType.user)
+    return commands.hybrid_command(  # type: ignore[return-value]  # it takes any context
+        name=name,
+        description=say(f"commands.{name}"),
+        extras={"admin": is_for_admins, "ephemeral": is_ephemeral},
+        cooldown=limit,
+        **options,
     )
 
 

@@ -10,10 +10,22 @@ BotError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
 ├── PictureError           a picture could not be drawn
-└── NotAdminError          the command is for admins
+├── NotListedError         the bot does not work in this server
+├── UnknownCommandError    there is no such command
+├── StaleMenuError         a menu or button that belongs to nothing any more
+├── QuizError              a button of a quiz that this person cannot press
+│   ├── NotYourQuizError
+│   └── QuizMovedOnError
+├── WordError              a suggested word that cannot be taken
+│   ├── NotAWordError
+│   └── DeniedWordError
+├── NotAdminError          the command is for admins
+└── NoLookError            other model versions could not be asked
 """
 
 from collections.abc import Sequence
+
+from discord.ext import commands
 
 from bot.texts import say
 
@@ -89,7 +101,71 @@ class PictureError(BotError):
     """A picture could not be drawn; its text says why."""
 
 
-class NotAdminError(BotError):
+class NotListedError(BotError, commands.CheckFailure):
+    """The bot does not work in this server, or for this person."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.not_listed"))
+
+
+class UnknownCommandError(BotError):
+    """There is no such command."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.unknown_command", prefix=prefix))
+
+
+class StaleMenuError(BotError):
+    """A menu or button that belongs to nothing any more."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.stale_menu"))
+
+
+class QuizError(BotError):
+    """A button of a quiz that this person cannot press."""
+
+
+class NotYourQuizError(QuizError):
+    """Somebody else is quizzed."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.not_your_quiz", prefix=prefix))
+
+
+class QuizMovedOnError(QuizError):
+    """The sentence is not the one that was offered last."""
+
+    def __init__(self, prefix: str) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.quiz_moved_on", prefix=prefix))
+
+
+class WordError(BotError):
+    """A suggested word that cannot be taken."""
+
+
+class NotAWordError(WordError):
+    """It is no single word of letters."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.not_a_word"))
+
+
+class DeniedWordError(WordError):
+    """It is on the list of words that are never offered."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.denied_word"))
+
+
+class NotAdminError(BotError, commands.CheckFailure):
     """The command is for admins."""
 
     def __init__(self, role_names: Sequence[str]) -> None:
@@ -98,3 +174,11 @@ class NotAdminError(BotError):
         for name in reversed(role_names):
             needed = say("errors.or", first=say("errors.a_role", name=name), second=needed)
         super().__init__(say("errors.not_admin", needed=needed))
+
+
+class NoLookError(BotError):
+    """Other model versions could not be asked."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.no_look"))

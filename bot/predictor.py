@@ -8,21 +8,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bot.batching import Batcher
+from bot.texts import say
 from training.fill_model import Candidate, FillModel
+from training.joint import JointAnswer, JointFilling, Unsaid, fill_jointly
 from training.registry import SERVED_FILES, Registry
 
 CANDIDATES = 20  # a mask: more than are shown, to move up where votes leave words out
 CACHED_QUERIES = 4096
+# A query of several masks takes the model four to ten times as long: where both are asked, one of a single
+# mask waits for so many of them at most.
+JOINT_BATCH = 8
 WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Ranked candidates for each mask, the version that made them, and the time from asking to answer."""
+    """Ranked candidates for each mask, the version that made them, and the time from asking to answer.
+
+    Several masks are filled together: `sentences` are the best fillings, best first, and the candidates of
+    each mask are those while the others are as in the best one. A single mask has no `sentences`.
+    """
 
     masks: tuple[tuple[Candidate, ...], ...]
     model_version: str
     latency_ms: float
+    sentences: tuple[JointFilling, ...] = ()
 
 
 class Predictor:
@@ -32,10 +42,11 @@ class Predictor:
         """Serve with `model`."""
         self._model = model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
-        self._batcher: Batcher[str, tuple[str, tuple[tuple[Candidate, ...], ...]]] = Batcher(
-            self._fill, max_waiting=max_waiting
+        self._batcher: Batcher[str, tuple[str, JointAnswer]] = Batcher(self._fill, max_waiting=max_waiting)
+        self._joint_batcher: Batcher[tuple[str, Unsaid], tuple[str, JointAnswer]] = Batcher(
+            self._fill_jointly, max_batch=JOINT_BATCH, max_waiting=max_waiting
         )
-        self._cache: OrderedDict[tuple[str, str], tuple[tuple[Candidate, ...], ...]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str, Unsaid], JointAnswer] = OrderedDict()
 
     @property
     def version(self) -> str:
@@ -48,11 +59,20 @@ class Predictor:
         precision, agreed = self._model.precision, self._model.agreement
         if agreed is None:
             return precision
-        alike = f"the best word as in fp32 for {agreed['top1']:.0%} of {agreed['masks']} sentences"
-        return f"int8: {alike}" if precision == "int8" else f"fp32: int8 would have {alike}"
+        key = "int8" if precision == "int8" else "fp32"
+        return say(f"model.precisions.{key}", share=f"{agreed['top1']:.0%}", sentences=agreed["masks"])
 
-    async def predict(self, text: str) -> Prediction:
+    def spelling(self, word: str) -> str:
+        """How the version that serves spells a word; in small letters where it does not know it."""
+        token = self._model.token_of(word)
+        return word.lower() if token is None else self._model.word_of(token)
+
+    async def predict(self, text: str, *, unsaid: Unsaid = frozenset()) -> Prediction:
         """The best words for every mask of a query's text.
+
+        Args:
+            text: the query's.
+            unsaid: where it has several masks, words that are not to be said.
 
         Raises:
             QueryTooLongError: more word pieces than the model reads.
@@ -60,16 +80,20 @@ class Predictor:
         """
         started = time.perf_counter()
         version = self._model.version
-        masks = self._cache.get((version, text))
-        if masks is None:
-            self._model.encoder.encode(text)  # refuse here what would spoil a batch
-            version, masks = await self._batcher.submit(text)
-            self._cache[version, text] = masks
+        answer = self._cache.get((version, text, unsaid))
+        if answer is None:
+            encoded = self._model.encoder.encode(text)  # refuse here what would spoil a batch
+            if len(encoded.masks) > 1:
+                version, answer = await self._joint_batcher.submit((text, unsaid))
+            else:
+                version, answer = await self._batcher.submit(text)
+            self._cache[version, text, unsaid] = answer
             while len(self._cache) > CACHED_QUERIES:
                 self._cache.popitem(last=False)
         else:
-            self._cache.move_to_end((version, text))
-        return Prediction(masks, version, (time.perf_counter() - started) * 1000)
+            self._cache.move_to_end((version, text, unsaid))
+        latency_ms = (time.perf_counter() - started) * 1000
+        return Prediction(answer.masks, version, latency_ms, answer.fillings)
 
     async def reload(self, model: FillModel) -> None:
         """Serve with another version, loaded and warm, from the next batch on."""
@@ -79,13 +103,23 @@ class Predictor:
     async def close(self) -> None:
         """Stop serving. Idempotent."""
         await self._batcher.close()
+        await self._joint_batcher.close()
         self._thread.shutdown(wait=True)
 
-    async def _fill(self, texts: Sequence[str]) -> list[tuple[str, tuple[tuple[Candidate, ...], ...]]]:
+    async def _fill(self, texts: Sequence[str]) -> list[tuple[str, JointAnswer]]:
         model = self._model  # one version a batch, whatever is reloaded meanwhile
         loop = asyncio.get_running_loop()
         filled = await loop.run_in_executor(self._thread, lambda: model.fill(texts, top=CANDIDATES))
-        return [(model.version, tuple(tuple(mask) for mask in masks)) for masks in filled]
+        return [(model.version, JointAnswer(tuple(map(tuple, masks)), ())) for masks in filled]
+
+    async def _fill_jointly(self, asked: Sequence[tuple[str, Unsaid]]) -> list[tuple[str, JointAnswer]]:
+        model = self._model
+        texts, unsaid = [text for text, _ in asked], [words for _, words in asked]
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(
+            self._thread, lambda: fill_jointly(model, texts, top=CANDIDATES, unsaid=unsaid)
+        )
+        return [(model.version, answer) for answer in answers]
 
 
 async def load(registry: Registry, version: str) -> FillModel:

@@ -1,7 +1,7 @@
 """Prediction → embed, everything escaped. Pure."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ MAX_CONTENT = 2000
 MAX_DESCRIPTION = 4096
 MAX_FIELD = 1024
 SHOWN_CHANGES = 4
+MAX_BETWEEN = 120  # characters between the blanks of a sentence in a list: three lines on a narrow phone
 MAX_SENTENCE = 1500  # with four full fields still below the 6,000 of an embed
 
 
@@ -42,13 +43,19 @@ def notice_embed(sentence: str) -> discord.Embed:
 
 def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: int) -> discord.Embed:
     """The reply to a query: the completed sentence, the top words bold, and the best words for each mask."""
-    embed = discord.Embed(description=clipped(_completed(text, prediction), MAX_DESCRIPTION), colour=COLOUR)
+    best = [mask[0].word for mask in prediction.masks]
+    embed = discord.Embed(description=clipped(_completed(text, best), MAX_DESCRIPTION), colour=COLOUR)
     several = len(prediction.masks) > 1
+    if len(prediction.sentences) > 1:
+        short = _shortened(text)
+        sentences = [f"{_completed(short, s.words)} · {percent(s.share)}" for s in prediction.sentences]
+        embed.add_field(name=say("prediction.together"), value=_fitting(sentences), inline=False)
     # The bars compare the words with the best one: a sure and an unsure model are read alike.
     for index, mask in enumerate(prediction.masks):
+        likeliest = max(candidate.share for candidate in mask) or 1.0
         lines = [
-            f"{_bar(candidate.share / (mask[0].share or 1.0))} {'**' if rank == 0 else ''}"
-            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {_percent(candidate.share)}"
+            f"{_bar(candidate.share / likeliest)} {'**' if rank == 0 else ''}"
+            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {percent(candidate.share)}"
             for rank, candidate in enumerate(mask)
         ]
         name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
@@ -56,7 +63,7 @@ def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: i
     notes = [say("prediction.model", version=prediction.model_version), f"#{prediction_id}"]
     if prediction.is_adjusted:
         notes.append(say("prediction.adjusted", n=prediction.votes))
-    embed.set_footer(text=" · ".join([*notes, say("prediction.hint")]))
+    embed.set_footer(text=" · ".join([*notes, say("prediction.hint", n=len(prediction.masks))]))
     return embed
 
 
@@ -134,25 +141,48 @@ def verdict_lines(reasons: list[Any]) -> str:
     return clipped("\n".join(lines) or "—", MAX_FIELD)
 
 
-def progress_text(step: str, done: int, total: int) -> str:
-    """How far a run is."""
-    if not total:
-        return f"⏳ {escape(step)} …"
-    share = min(done / total, 1.0)
-    return f"⏳ {escape(step)} {_bar(share)} {share:.0%}"
+def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s: float | None = None) -> str:
+    """How far a run is, since when, and how long it still takes."""
+    share = min(done / total, 1.0) if total else None
+    counted = "…" if share is None else f"{_bar(share)} {share:.0%}"
+    taken = say("run.progress", step=escape(step), counted=counted, elapsed=_duration(elapsed_s))
+    return taken if left_s is None else say("run.progress_left", taken=taken, left=_duration(left_s))
 
 
-def _completed(text: str, prediction: ShownPrediction) -> str:
-    """The escaped sentence with the top word of each mask in bold."""
+def _completed(text: str, words: Sequence[str]) -> str:
+    """The escaped sentence with a word for each mask in bold."""
     parts = text.split(MASK)
     filled = escape(parts[0])
-    for index, part in enumerate(parts[1:]):
-        word = prediction.masks[index][0].word
+    for index, (word, part) in enumerate(zip(words, parts[1:], strict=True)):
         if not parts[0].strip() and index == 0:
             word = word[:1].upper() + word[1:]
         apart = " " if filled.endswith("**") else ""  # two blanks side by side
         filled += f"{apart}**{escape(word)}**{escape(part)}"
     return filled
+
+
+def _shortened(text: str) -> str:
+    """The sentence with what stands between its masks cut to what is next to them."""
+    parts = text.split(MASK)
+    most = MAX_BETWEEN // len(parts)
+    last = len(parts) - 1
+    for index, part in enumerate(parts):
+        if len(part) > most:
+            half = most // 2 if 0 < index < last else most
+            start = part[:half].rsplit(" ", 1)[0] if index > 0 else ""
+            end = part[-half:].split(" ", 1)[-1] if index < last else ""
+            parts[index] = f"{start} … {end}"
+    return MASK.join(parts).strip()
+
+
+def _fitting(lines: Sequence[str]) -> str:
+    """As many of the lines as fit in a field; the first is cut where not even that does."""
+    fitting = clipped(lines[0], MAX_FIELD)
+    for line in lines[1:]:
+        if len(fitting) + len(line) + 1 > MAX_FIELD:
+            break
+        fitting += f"\n{line}"
+    return fitting
 
 
 def change_line(change: dict[str, Any]) -> str:
@@ -170,8 +200,16 @@ def _bar(share: float) -> str:
     return "▰" * filled + "▱" * (5 - filled)
 
 
-def _percent(score: float) -> str:
+def percent(score: float) -> str:
+    """A probability as people read it."""
     return f"{score:.1%}" if score < 0.1 else f"{score:.0%}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds up to two minutes, then minutes."""
+    if seconds < 120:
+        return say("run.seconds", n=max(round(seconds), 1))
+    return say("run.minutes", n=round(seconds / 60))
 
 
 def _when(moment: datetime) -> str:

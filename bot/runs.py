@@ -13,6 +13,7 @@ from bot.child import GRACE_S, Line, follow, spawned
 from bot.errors import RunBusyError
 from bot.serving import Serving
 from bot.settings import Settings
+from bot.texts import say
 from storage import runs
 from storage.database import Database
 from storage.errors import StorageError
@@ -105,9 +106,7 @@ class Runs:
         except Exception as error:
             log.exception("run.failed", trigger=trigger)
             is_told = isinstance(error, StorageError | TrainingError)
-            return RunEnd(
-                None, str(error) if is_told else f"The training process could not be run ({error})."
-            )
+            return RunEnd(None, str(error) if is_told else say("run.not_started", error=error))
         await self._serving.follow_champion()
         status = end.run.status if end.run else "failed"
         log.info("run.finished", trigger=trigger, status=status, sentence=end.sentence)
@@ -129,14 +128,12 @@ class Runs:
         try:
             code = await self._spawn(trigger, on_line, log_path)
         except TimeoutError:
-            sentence = (
-                f"The run took longer than {self._settings.run_timeout_s} s and was ended; see {log_path}."
-            )
+            sentence = say("run.took_too_long", seconds=self._settings.run_timeout_s, log=log_path)
         else:
             if self._is_closed:
-                sentence = sentence or "The run was ended because the bot was stopped."
+                sentence = sentence or say("run.stopped")
             elif code and not sentence:
-                sentence = f"The training process ended unexpectedly (code {code}); see {log_path}."
+                sentence = say("run.ended", code=code, log=log_path)
         await self.repair()
         row = await runs.get_run(self._database, run_id) if run_id is not None else None
         return RunEnd(row, sentence)

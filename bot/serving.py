@@ -7,6 +7,7 @@ import structlog
 
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.predictor import Predictor, load
+from bot.texts import say
 from training.errors import RegistryError
 from training.fill_model import FillModel
 from training.registry import Registry
@@ -41,7 +42,7 @@ class Serving:
                 model = await load(self._registry, champion)
             except RegistryError as error:
                 self._refused = champion
-                self.trouble = f"{error} Until then {self.predictor.version} serves."
+                self.trouble = say("model.until_then", trouble=error, version=self.predictor.version)
                 log.error("model.not_reloaded", model_version=champion, reason=str(error))  # noqa: TRY400
                 return False
             await self.predictor.reload(model)
@@ -70,7 +71,7 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
             trouble = trouble or str(error)
             log.error("model.not_loaded", model_version=version, reason=str(error))  # noqa: TRY400
             continue
-        return model, f"{trouble} Until then {version} serves." if trouble else None
+        return model, say("model.until_then", trouble=trouble, version=version) if trouble else None
     raise StartError(
         f"{trouble} No other version can be loaded either. Restore {registry.folder} from a backup, or move "
         "it away to begin anew; votes are kept in the database.",

@@ -14,6 +14,7 @@ from bot.approval import Comparison, Tally, compare, within_share
 from bot.reports import Reports
 from bot.runs import Runs
 from bot.serving import Serving
+from bot.texts import say
 from storage import runs as run_records
 from storage.approval import promoted_at, votes_on_version
 from storage.database import Database
@@ -82,7 +83,9 @@ class Watch:
         except TrainingError as error:
             if champion not in self._told:
                 self._told.add(champion)
-                await self._reports.post_notice(f"{_sentence(watched)} {champion} still serves: {error}")
+                await self._reports.post_notice(
+                    say("watch.stuck", figure=_sentence(watched), champion=champion, error=error)
+                )
             raise
         await self._serving.follow_champion(again=True)
         log.warning(
@@ -93,8 +96,13 @@ class Watch:
             p_value=watched.comparison.p_value,
         )
         await self._reports.post_notice(
-            f"{champion} was rolled back to {previous}. {_sentence(watched)} Nightly promotion is paused "
-            f"until there are enough new votes, or an admin says {self._prefix}resume."
+            say(
+                "watch.rolled_back",
+                champion=champion,
+                previous=previous,
+                figure=_sentence(watched),
+                prefix=self._prefix,
+            )
         )
         return True
 
@@ -128,8 +136,7 @@ class Watch:
         if watched is None or not watched.comparison.old.votes:
             return ""
         is_small = watched.comparison.is_shown and not watched.comparison.is_loss
-        hint = " That fall is real, but too small to be rolled back by itself." if is_small else ""
-        return _sentence(watched) + hint
+        return say("watch.small_fall", figure=_sentence(watched)) if is_small else _sentence(watched)
 
     async def _roll_back(self, champion: str, previous: str) -> bool:
         """Move the pointer. False: somebody else moved it meanwhile, and there is nothing to roll back."""
@@ -150,13 +157,16 @@ class Watch:
 def _sentence(watched: Watched) -> str:
     """What people like, in numbers."""
     old, new = watched.comparison.old, watched.comparison.new
-    if watched.comparison.is_paired:
-        return (
-            f"On the same sentences people liked {_percent(new)} of {watched.champion}'s words and "
-            f"{_percent(old)} of {watched.previous}'s ({new.votes} votes each)."
-        )
-    before = f"{_percent(old)} of {watched.previous}'s (of {old.votes})"
-    return f"People liked {_percent(new)} of {watched.champion}'s words (of {new.votes} votes), {before}."
+    kind = "paired" if watched.comparison.is_paired else "all"
+    return say(
+        f"watch.figures.{kind}",
+        champion=watched.champion,
+        previous=watched.previous,
+        new=_percent(new),
+        old=_percent(old),
+        new_votes=new.votes,
+        old_votes=old.votes,
+    )
 
 
 def _percent(tally: Tally) -> str:

@@ -32,7 +32,7 @@ class StoredCandidate:
 
 @dataclass(frozen=True, slots=True)
 class NewPrediction:
-    """What is about to be replied. `guild_id` is None in a direct message."""
+    """What is about to be replied. `guild_id` is None in a direct message, `quiz_at` outside a quiz."""
 
     guild_id: int | None
     channel_id: int
@@ -43,6 +43,7 @@ class NewPrediction:
     latency_ms: float
     created_at: datetime
     candidates: tuple[StoredCandidate, ...]
+    quiz_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,22 @@ async def latest_training(database: Database) -> Run | None:
     return None if row is None else Run(**row._mapping)
 
 
+async def durations_s(database: Database, *triggers: str, limit: int = 5) -> list[float]:
+    """How many seconds the newest runs of these triggers took that were judged to the end, newest first."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(runs.c.started_at, runs.c.finished_at)
+            .where(
+                runs.c.trigger.in_(triggers),
+                runs.c.status.in_(("promoted", "rejected")),
+                runs.c.finished_at.is_not(None),
+            )
+            .order_by(runs.c.id.desc())
+            .limit(limit)
+        )
+        return [(finished - started).total_seconds() for started, finished in rows]
+
+
 async def latest_as_of(database: Database) -> datetime | None:
     """Up to when the newest run that learnt from votes had read them; None before there was one."""
     statement = (

@@ -72,6 +72,8 @@ predictions = Table(
     Column("latency_ms", Float, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
+    Column("quiz_at", UtcDateTime),  # when the quiz began that offered it; null: the asker typed it
+    Index(None, "asker_id"),
     Index(None, "channel_id", "created_at"),
     Index(None, "query_hash"),
 )

@@ -40,12 +40,16 @@ async def ask(
     message_id: int | None = None,
     model_version: str = "v0001",
     created_at: datetime = NOON,
+    guild_id: int | None = 1,
+    channel_id: int = 2,
+    asker_id: int = 3,
+    quiz_at: datetime | None = None,
 ) -> int:
     """Record a prediction that offers `words` with their scores for each mask. Returns its id."""
     new = NewPrediction(
-        guild_id=1,
-        channel_id=2,
-        asker_id=3,
+        guild_id=guild_id,
+        channel_id=channel_id,
+        asker_id=asker_id,
         query=query,
         query_hash=hash_of(query),
         model_version=model_version,
@@ -56,6 +60,7 @@ async def ask(
             for mask in range(masks)
             for rank, (word, score) in enumerate(words)
         ),
+        quiz_at=quiz_at,
     )
     prediction_id = await record_prediction(database, new)
     if message_id is not None:

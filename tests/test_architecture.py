@@ -17,7 +17,17 @@ MODULES = {
 }
 FROM_TRAINING_TO_BOT = {
     f"training.{name}"
-    for name in ("registry", "fill_model", "encoder", "judgements", "promotion", "settings", "errors")
+    for name in (
+        "registry",
+        "fill_model",
+        "joint",
+        "encoder",
+        "judgements",
+        "promotion",
+        "settings",
+        "errors",
+        "vocabulary",
+    )
 }
 HEAVY = {"torch", "transformers", "datasets"}
 LIGHT_IN_TRAINING = {

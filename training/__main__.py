@@ -13,7 +13,17 @@ import structlog
 from pydantic import ValidationError
 
 from storage.errors import StorageError
-from training.commands import comparisons, draw, measures, plots, publishing, runs, simulations, versions
+from training.commands import (
+    comparisons,
+    draw,
+    looking,
+    measures,
+    plots,
+    publishing,
+    runs,
+    simulations,
+    versions,
+)
 from training.commands.answers import Commands, fail
 from training.errors import TrainingError
 from training.settings import Settings
@@ -21,7 +31,7 @@ from training.settings import Settings
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     _set_up_logging()
     if getattr(options, "end_with_parent", False):
         _end_with_parent()
@@ -76,12 +86,13 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of every command."""
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Train, question and manage the models."
     )
     commands = Commands(parser)
-    for module in (runs, measures, comparisons, simulations, plots, draw, versions, publishing):
+    for module in (runs, measures, looking, comparisons, simulations, plots, draw, versions, publishing):
         module.add(commands)
     return parser
 

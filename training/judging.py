@@ -16,7 +16,7 @@ from training.evaluate import CaseScore
 from training.fill_model import FillModel
 from training.perplexity import pseudo_perplexity
 from training.retraining_set import Example, RetrainingSet
-from training.versions import denied_words
+from training.vocabulary import denied_words
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
 SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of gate.KEPT → file

@@ -26,7 +26,8 @@ from training.settings import NightSettings, Settings
 from training.trainer import Point
 from training.uptrain_checks.report import ChecksReport
 from training.uptrain_checks.votes import run_checks
-from training.versions import card_of, denied_words, write_files
+from training.versions import card_of, write_files
+from training.vocabulary import denied_words
 
 
 class Night:

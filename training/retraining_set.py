@@ -8,6 +8,8 @@ from pathlib import Path
 
 from training.judgements import Judgement
 
+FILE = "retraining_set.jsonl"  # in the folder of its run
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -70,7 +72,7 @@ def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_ou
 
 def write(retraining_set: RetrainingSet, folder: Path) -> None:
     """Keep the set beside the run's report, as JSON lines that `datasets` can load."""
-    with (folder / "retraining_set.jsonl").open("w", encoding="utf-8") as file:
+    with (folder / FILE).open("w", encoding="utf-8") as file:
         for split, examples in (("train", retraining_set.train), ("held_out", retraining_set.held_out)):
             for e in examples:
                 row = {

@@ -21,13 +21,6 @@ from training.settings import Precision
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "numpy")
 INT8_GRAPH = "int8.onnx"  # until it is known whether it may serve
-DENIED_WORDS = Path(__file__).with_name("denied.txt")
-
-
-def denied_words() -> list[str]:
-    """Words that are never offered and that no vote can teach."""
-    lines = DENIED_WORDS.read_text().splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def write_files(model: MaskedLm, draft: Draft, *, precision: Precision = "auto") -> FillModel:
@@ -39,7 +32,9 @@ def write_files(model: MaskedLm, draft: Draft, *, precision: Precision = "auto")
     model.eval()
     model.save(draft.folder)
     export(model, draft.folder / GRAPH)
-    ids = vocabulary.offered(model.tokenizer.get_vocab(with_added_tokens=True), denied=denied_words())
+    ids = vocabulary.offered(
+        model.tokenizer.get_vocab(with_added_tokens=True), denied=vocabulary.denied_words()
+    )
 
     def load(precision: str, graph: str = GRAPH, agreed: Agreement | None = None) -> FillModel:
         agreed_json = agreed.to_json() if agreed else None

@@ -16,6 +16,13 @@ from tokenizers import Tokenizer
 # Letters of any script, joined by single hyphens or apostrophes: no piece, digit, punctuation or [unused7].
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 SHORT_WORDS = frozenset({"a", "i", "A", "I"})
+DENIED_WORDS = Path(__file__).with_name("denied.txt")
+
+
+def denied_words() -> list[str]:
+    """Words that are never offered and that no vote can teach."""
+    lines = DENIED_WORDS.read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def is_word(token: str) -> bool:

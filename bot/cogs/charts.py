@@ -8,7 +8,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import Context, FillBot, answer, command
+from bot.client import FillBot, command
+from bot.context import Context, answer
 from bot.errors import PictureError
 from bot.pictures import Pictures, attach
 from bot.queries import parse_query
@@ -50,8 +51,7 @@ class Charts(commands.Cog):
         self._registry, self._database = registry, database
         self._serving, self._verdicts, self._pictures = serving, verdicts, pictures
 
-    @command("scores")
-    @commands.cooldown(ASKS, ASKS_WITHIN_S, commands.BucketType.user)
+    @command("scores", cooldown=(ASKS, ASKS_WITHIN_S))
     @app_commands.describe(text=say("commands.scores_text"))
     async def scores(self, context: Context, *, text: str) -> None:
         """The best and the worst words, of the champion and of the version before it."""
@@ -59,37 +59,32 @@ class Charts(commands.Cog):
         query = parse_query(
             text, max_chars=settings.max_query_chars, max_masks=settings.max_masks, prefix=self._bot.prefix
         )
-        async with context.typing():
-            champion = self._serving.predictor.version
-            versions = [champion]
-            with contextlib.suppress(NoEarlierVersionError):
-                versions.append(self._registry.previous(champion))
-            png = await self._pictures.draw("scores", text=query.text, versions=versions)
-            embed = discord.Embed(colour=COLOUR)
-            embed.description = clipped(escape(query.text), MAX_DESCRIPTION)
-            file = attach(embed, png, name="scores", about=say("pictures.scores", text=query.text))
-            await answer(context, embed=embed, file=file)
+        champion = self._serving.predictor.version
+        versions = [champion]
+        with contextlib.suppress(NoEarlierVersionError):
+            versions.append(self._registry.previous(champion))
+        png = await self._pictures.draw("scores", text=query.text, versions=versions)
+        embed = discord.Embed(colour=COLOUR)
+        embed.description = clipped(escape(query.text), MAX_DESCRIPTION)
+        file = attach(embed, png, name="scores", about=say("pictures.scores", text=query.text))
+        await answer(context, embed=embed, file=file)
 
-    @command("report")
-    @commands.cooldown(ASKS, ASKS_WITHIN_S, commands.BucketType.user)
+    @command("report", cooldown=(ASKS, ASKS_WITHIN_S))
     @app_commands.describe(version=say("commands.report_version"))
     async def report(self, context: Context, version: str | None = None) -> None:
         """What a version learnt, and why it was promoted or not."""
-        async with context.typing():
-            card, run = await self._found(version.strip().lower() if version else None)
-            shown = (
-                await self._verdicts.showable_changes(run, channel_id=context.channel.id) if run else set()
-            )
-            title, notes = report_title(card, run), []
-            png = None
-            if figures := figures_of(card, run, title=title):
-                try:
-                    png = await self._pictures.draw("report", **figures)
-                except PictureError as error:
-                    notes.append(str(error))
-            embed = report_embed(card, run, shown=shown, notes=notes)
-            file = attach(embed, png, name="report", about=title) if png else None
-            await answer(context, embed=embed, file=file)
+        card, run = await self._found(version.strip().lower() if version else None)
+        shown = await self._verdicts.showable_changes(run, channel_id=context.channel.id) if run else set()
+        title, notes = report_title(card, run), []
+        png = None
+        if figures := figures_of(card, run, title=title):
+            try:
+                png = await self._pictures.draw("report", **figures)
+            except PictureError as error:
+                notes.append(str(error))
+        embed = report_embed(card, run, shown=shown, notes=notes)
+        file = attach(embed, png, name="report", about=title) if png else None
+        await answer(context, embed=embed, file=file)
 
     @report.autocomplete("version")
     async def _complete_version(
@@ -100,21 +95,19 @@ class Charts(commands.Cog):
         names = [name for name in reversed(self._registry.versions()) if typed.lower() in name]
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
 
-    @command("stats")
-    @commands.cooldown(ASKS, ASKS_WITHIN_S, commands.BucketType.user)
+    @command("stats", cooldown=(ASKS, ASKS_WITHIN_S))
     async def stats(self, context: Context) -> None:
         """How the team voted lately."""
-        async with context.typing():
-            now, zone = datetime.now(UTC), self._settings.zone
-            team = await self._team(context.channel.id, since=first_day(now, zone))
-            embed, file = stats_embed(team), None
-            if team.totals.votes:
-                try:
-                    png = await self._pictures.draw("stats", **stats_figures(team, now=now, zone=zone))
-                    file = attach(embed, png, name="stats", about=embed.description or "")
-                except PictureError as error:
-                    embed.add_field(name=say("model.note"), value=str(error), inline=False)
-            await answer(context, embed=embed, file=file)
+        now, zone = datetime.now(UTC), self._settings.zone
+        team = await self._team(context.channel.id, since=first_day(now, zone))
+        embed, file = stats_embed(team), None
+        if team.totals.votes:
+            try:
+                png = await self._pictures.draw("stats", **stats_figures(team, now=now, zone=zone))
+                file = attach(embed, png, name="stats", about=embed.description or "")
+            except PictureError as error:
+                embed.add_field(name=say("model.note"), value=str(error), inline=False)
+        await answer(context, embed=embed, file=file)
 
     async def _team(self, channel_id: int, *, since: datetime) -> TeamStats:
         database, channels = self._database, open_channel_ids(self._bot, channel_id)

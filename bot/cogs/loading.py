@@ -4,11 +4,16 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
+from bot.answering import Answering
 from bot.background import Background
 from bot.client import FillBot
 from bot.cogs.charts import Charts
 from bot.cogs.fill import Fill
+from bot.cogs.help import Help
+from bot.cogs.insight import Insight
 from bot.cogs.models import Models
+from bot.cogs.quiz import Quiz
+from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.crowd import Crowd
 from bot.pending import Pending
@@ -46,25 +51,14 @@ class Parts:
     pending: Pending
     crowd: Crowd
     pictures: Pictures
+    answering: Answering
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
     """One of each."""
-    settings = parts.settings
     return [
-        Fill(
-            parts.bot,
-            parts.predictor,
-            parts.database,
-            parts.recorder,
-            parts.background,
-            parts.pending,
-            parts.crowd,
-            max_chars=settings.max_query_chars,
-            max_masks=settings.max_masks,
-            min_voters=settings.needed_voters,
-            half_life_days=settings.vote_half_life_days,
-        ),
+        Fill(parts.answering, parts.pending, parts.crowd),
+        Rating(parts.bot, parts.database, parts.predictor, parts.pending, parts.background),
         Votes(parts.bot, parts.database, parts.recorder, parts.pending),
         Models(
             parts.bot,
@@ -79,11 +73,28 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
         ),
         Charts(
             parts.bot,
-            settings=settings,
+            settings=parts.settings,
             registry=parts.registry,
             database=parts.database,
             serving=parts.serving,
             verdicts=parts.verdicts,
             pictures=parts.pictures,
         ),
+        Quiz(
+            parts.bot,
+            parts.database,
+            parts.answering,
+            parts.pending,
+            parts.crowd,
+            settings=parts.settings,
+        ),
+        Insight(
+            parts.bot,
+            parts.database,
+            parts.answering,
+            predictor=parts.predictor,
+            registry=parts.registry,
+            settings=parts.settings,
+        ),
+        Help(parts.bot),
     ]

@@ -1,4 +1,4 @@
-"""`!retrain`, `!model`, `!versions`, `!rollback`, `!resume`, `!help`."""
+"""`!retrain`, `!model`, `!versions`, `!rollback`, `!resume`."""
 
 import asyncio
 import time
@@ -15,13 +15,16 @@ from discord.ext import commands
 from bot import replies
 from bot.background import Background
 from bot.child import Line
-from bot.client import Context, FillBot, answer, command
+from bot.client import FillBot, command
+from bot.context import Context, answer
 from bot.runs import RunEnd, Runs
 from bot.schedule import Nightly
 from bot.serving import Serving
 from bot.texts import say
+from bot.time_left import TimeLeft
 from bot.verdicts import Verdicts
 from bot.watch import Watch
+from storage import runs as run_records
 from storage.database import Database
 from training import promotion
 from training.errors import RegistryError
@@ -30,6 +33,7 @@ from training.registry import Card, Registry
 log = structlog.stdlib.get_logger(__name__)
 EDIT_EVERY_S = 1.5  # Discord allows about five edits in five seconds
 SHOWN_VERSIONS = 12
+LIKE = {"retrain": ("nightly", "retrain", "forget"), "domain": ("domain",)}  # runs that take as long
 
 
 class Models(commands.Cog):
@@ -54,21 +58,22 @@ class Models(commands.Cog):
         self._serving, self._runs, self._background = serving, runs, background
         self._verdicts, self._nightly = verdicts, nightly
 
-    @command("retrain", usage="[votes|domain]")
+    @command("retrain", is_for_admins=True, usage="[votes|domain]")
     @app_commands.describe(what=say("commands.retrain_what"))
     async def retrain(self, context: Context, what: Literal["votes", "domain"] = "votes") -> None:
         """Learn from the votes now (admins)."""
-        await self._require_admin(context)
         trigger = "retrain" if what == "votes" else "domain"
         latest: deque[Line] = deque(maxlen=1)
+        earlier_s = await run_records.durations_s(self._database, *LIKE[trigger])
         run = self._runs.begin(trigger, on_progress=latest.append)
         reply = await answer(context, say("run.starting"))
         # By its id: the answer to a slash command can be edited for fifteen minutes only, a message for ever.
         message = self._bot.get_partial_messageable(context.channel.id).get_partial_message(reply.id)
-        self._background.start(self._follow(run, latest, message), name="retrain")
+        left = TimeLeft(time.monotonic(), earlier_s=earlier_s)
+        self._background.start(self._follow(run, latest, message, left), name="retrain")
 
     async def _follow(
-        self, run: asyncio.Task[RunEnd], latest: deque[Line], message: discord.PartialMessage
+        self, run: asyncio.Task[RunEnd], latest: deque[Line], message: discord.PartialMessage, left: TimeLeft
     ) -> None:
         """Edit one message while the run goes on, and put the verdict there at the end."""
         started = time.monotonic()
@@ -76,8 +81,9 @@ class Models(commands.Cog):
             await asyncio.wait([run], timeout=EDIT_EVERY_S)
             if latest and not run.done():
                 line = latest.pop()
-                text = replies.progress_text(str(line["step"]), int(line["done"]), int(line["total"]))
-                await _edit(message, f"{text} · {time.monotonic() - started:.0f} s")
+                step, done, total, now = line["step"], int(line["done"]), int(line["total"]), time.monotonic()
+                left_s = left.estimate(step, done, total, now)
+                await _edit(message, replies.progress_text(step, done, total, now - started, left_s=left_s))
         await _edit(
             message, None, embed=await self._verdicts.embed(run.result(), channel_id=message.channel.id)
         )
@@ -114,11 +120,10 @@ class Models(commands.Cog):
         )
         await answer(context, embed=embed)
 
-    @command("rollback")
+    @command("rollback", is_for_admins=True)
     @app_commands.describe(version=say("commands.rollback_version"))
     async def rollback(self, context: Context, version: str | None = None) -> None:
         """Let an earlier model version answer again (admins)."""
-        await self._require_admin(context)
         await context.defer()  # loading may take longer than the three seconds of a slash command
         wanted = version.strip().lower() if version else None
         left, now = self._registry.champion(), datetime.now(UTC)
@@ -140,26 +145,12 @@ class Models(commands.Cog):
         names = [name for name in reversed(self._registry.versions()) if typed.lower() in name]
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
 
-    @command("resume")
+    @command("resume", is_for_admins=True)
     async def resume(self, context: Context) -> None:
         """End the pause of nightly promotion after a rollback (admins)."""
-        await self._require_admin(context)
         async with self._runs.moving:
             ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
         await answer(context, say("rollback.resumed") if ended else say("rollback.not_paused"))
-
-    @command("help")
-    async def help(self, context: Context) -> None:
-        """Show what I can do."""
-        prefix = self._bot.prefix
-        embed = discord.Embed(title=say("help.title"), colour=replies.COLOUR)
-        embed.description = say("help.body", prefix=prefix, example=say("example"))
-        lines = [
-            f"`{prefix}{c.qualified_name}{' ' + c.signature if c.signature else ''}` — {c.description}"
-            for c in sorted(self._bot.commands, key=lambda c: c.qualified_name)
-        ]
-        embed.add_field(name=say("help.commands"), value="\n".join(lines), inline=False)
-        await answer(context, embed=embed)
 
     def _card(self, version: str) -> Card | None:
         """The card of a version; None when it is damaged or gone."""
@@ -167,9 +158,6 @@ class Models(commands.Cog):
             return self._registry.card(version)
         except RegistryError:
             return None
-
-    async def _require_admin(self, context: Context) -> None:
-        await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
 
 
 async def _edit(

@@ -5,11 +5,13 @@ import re
 import pytest
 from people import Person
 from structlog.testing import capture_logs
-from wire import Wire
+from wire import EPHEMERAL, Wire
 
 from storage import database as storage_database
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+COMMANDS = ["compare", "fill", "help", "model", "quiz", "resume", "retrain", "rollback", "versions", "why"]
 
 
 async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:
@@ -18,33 +20,37 @@ async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:
 
 
 async def test_help_names_every_command(wire: Wire, ann: Person) -> None:
-    commands = (await wire.say(ann, "!help"))["embeds"][0]["fields"][0]["value"]
-    named = re.findall(r"^`!(\w+)", commands, re.MULTILINE)
-    assert named == ["fill", "help", "model", "resume", "retrain", "rollback", "versions"]
+    fields = (await wire.say(ann, "!help"))["embeds"][0]["fields"]
+    named = re.findall(r"^`!(\w+)", "\n".join(field["value"] for field in fields), re.MULTILINE)
+    assert sorted(named) == COMMANDS
 
 
 async def test_every_command_is_a_slash_command_too(wire: Wire) -> None:
     names = {command.name for command in wire.app.bot.tree.get_commands()}
-    assert names == {"fill", "help", "model", "resume", "retrain", "rollback", "versions"}
+    assert names == set(COMMANDS)
 
 
-async def test_other_servers_are_not_answered(wire: Wire, ann: Person) -> None:
+ELSEWHERE = "I only work in my team's own server"
+
+
+async def test_other_servers_are_told_so_once_and_nothing_else(wire: Wire, ann: Person) -> None:
     bot_id = wire.sandbox.bot_user_id
     guild = wire.sandbox.add_guild("Elsewhere", member_ids=[ann.id, bot_id])
     channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
     for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
         await ann.say(channel.id, text)
     await wire.ask(ann)
-    assert [m["author"]["id"] for m in await ann.messages(channel.id)] == [str(ann.id)] * 4
+    by_the_bot = [m for m in await ann.messages(channel.id) if m["author"]["id"] == str(bot_id)]
+    assert [m["content"].startswith(ELSEWHERE) for m in by_the_bot] == [True]
 
 
-async def test_slash_commands_of_other_servers_are_not_answered(wire: Wire, ann: Person) -> None:
+async def test_slash_commands_of_other_servers_are_told_so(wire: Wire, ann: Person) -> None:
     guild = wire.sandbox.add_guild("Elsewhere too", member_ids=[ann.id, wire.sandbox.bot_user_id])
     channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
-    await ann.slash(channel.id, "fill", text="shoes are [MASK]")
-    await ann.slash(channel.id, "retrain")
-    await wire.ask(ann)
-    assert await ann.messages(channel.id) == []
+    for name, options in (("fill", {"text": "shoes are [MASK]"}), ("retrain", {})):
+        reply = await wire.slash(ann, name, channel_id=channel.id, **options)
+        assert reply["content"].startswith(ELSEWHERE)
+        assert reply["flags"] & EPHEMERAL
 
 
 async def test_thumbs_of_other_servers_are_ignored(wire: Wire, ann: Person) -> None:
@@ -64,7 +70,7 @@ async def test_thumbs_of_other_servers_are_ignored(wire: Wire, ann: Person) -> N
     await wire.until_votes(reply, (ann, -1))
 
 
-async def test_direct_messages_by_strangers_are_not_answered(wire: Wire, ann: Person) -> None:
+async def test_direct_messages_by_strangers_are_told_so_once(wire: Wire, ann: Person) -> None:
     """Somebody who shares only another server with the bot."""
     stranger = wire.sandbox.add_person("stranger")
     wire.sandbox.add_guild("Strangers", member_ids=[stranger.id, wire.sandbox.bot_user_id])
@@ -72,9 +78,10 @@ async def test_direct_messages_by_strangers_are_not_answered(wire: Wire, ann: Pe
         channel_id = await person.direct_channel_id(wire.sandbox.bot_user_id)
         for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
             await person.say(channel_id, text)
-        await person.slash(channel_id, "fill", text="shoes are [MASK]")
         await wire.ask(ann)
-        assert len(await person.messages(channel_id)) == 4
+        heard = [m["content"] for m in await person.messages(channel_id)]
+        assert len(heard) == 5
+        assert sum(content.startswith(ELSEWHERE) for content in heard) == 1
 
 
 async def test_a_fault_is_told_with_a_reference_that_is_in_the_log(
@@ -141,10 +148,22 @@ async def test_what_a_person_typed_is_shown_back_harmless_and_short(wire: Wire) 
         assert len((await wire.say(ada, "!rollback " + "x" * 1900))["content"]) <= 2000
 
 
-async def test_a_misspelled_option_is_told_the_usage(wire: Wire, ann: Person) -> None:
-    assert (await wire.say(ann, "!retrain everything"))["content"] == (
-        "I did not understand that. Try `!retrain [votes|domain]`."
-    )
+async def test_a_misspelled_option_is_told_the_usage(wire: Wire) -> None:
+    async with wire.person("ada") as ada:
+        told = (await wire.say(ada, "!retrain everything"))["content"]
+    assert told == "I did not understand that. Try `!retrain [votes|domain]`."
+
+
+async def test_help_tells_how_one_command_is_used(wire: Wire, ann: Person) -> None:
+    embed = (await wire.say(ann, "!help rollback"))["embeds"][0]
+    assert embed["title"] == "!rollback [version]"
+    assert embed["fields"][0]["value"].startswith("`version` — Where to go back to")
+    assert (await wire.say(ann, "!help dance"))[
+        "content"
+    ] == "There is no such command. `!help` lists them all."
+    assert {choice["value"] for choice in await ann.complete(wire.channel_id, "help", "name", "ro")} == {
+        "rollback"
+    }
 
 
 async def test_a_reply_that_cannot_be_sent_at_all_is_logged(wire: Wire, ann: Person) -> None:

@@ -9,6 +9,7 @@ from bot.errors import BusyError
 from bot.predictor import CANDIDATES, Prediction, Predictor, load
 from training.errors import CorruptVersionError, QueryTooLongError, UnknownVersionError
 from training.fill_model import FillModel
+from training.joint import fill_jointly
 from training.registry import Registry
 
 
@@ -45,6 +46,36 @@ async def test_queries_asked_together_are_answered_each_on_its_own(predictor: Pr
         fresh = Predictor(predictor._model)
         assert shown(await fresh.predict(query)) == shown(prediction)
         await fresh.close()
+
+
+async def test_several_masks_are_filled_together(predictor: Predictor, models: dict[str, FillModel]) -> None:
+    text = "The [MASK] shoes are [MASK]"
+    prediction = await predictor.predict(text)
+    (expected,) = fill_jointly(models["v0001"], [text], top=CANDIDATES)
+    assert prediction.masks == expected.masks
+    assert prediction.sentences == expected.fillings
+
+
+async def test_a_single_mask_has_no_sentences(predictor: Predictor) -> None:
+    assert (await predictor.predict(QUERY)).sentences == ()
+
+
+async def test_words_that_must_not_be_said_make_another_prediction(predictor: Predictor) -> None:
+    text = "The [MASK] shoes are [MASK]"
+    first = await predictor.predict(text)
+    best = frozenset(enumerate(first.sentences[0].words))
+    other = await predictor.predict(text, unsaid=best)
+    assert not set(enumerate(other.sentences[0].words)) & best
+    assert (await predictor.predict(text)).sentences == first.sentences
+
+
+async def test_sentences_asked_again_are_not_computed_again(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "The [MASK] shoes are [MASK]"
+    first = await predictor.predict(text)
+    monkeypatch.setattr(FillModel, "log_probabilities", None)
+    assert (await predictor.predict(text)).sentences == first.sentences
 
 
 async def test_a_query_asked_again_is_not_computed_again(

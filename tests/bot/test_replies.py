@@ -4,7 +4,7 @@ import discord
 import pytest
 
 from bot import replies
-from bot.overlay import ShownCandidate, ShownPrediction
+from bot.overlay import ShownCandidate, ShownPrediction, ShownSentence
 from storage.runs import Run
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -14,6 +14,13 @@ def prediction(*masks: list[tuple[str, float]], votes: int = 0) -> ShownPredicti
     """What is shown; the bare scores are others, so that it is seen which are read."""
     made = tuple(tuple(ShownCandidate(word, 0.5, share) for word, share in mask) for mask in masks)
     return ShownPrediction(made, "v0007", votes)
+
+
+def together(*sentences: tuple[str, float]) -> ShownPrediction:
+    """Several masks; the lists have the words of the best sentence alone."""
+    shown = tuple(ShownSentence(tuple(words.split()), share) for words, share in sentences)
+    masks = tuple((ShownCandidate(word, 0.5, 0.3),) for word in shown[0].words)
+    return ShownPrediction(masks, "v0007", 0, shown)
 
 
 def run(status: str = "promoted", **columns: object) -> Run:
@@ -79,6 +86,51 @@ def test_words_that_are_next_to_impossible_have_empty_bars() -> None:
 def test_words_side_by_side_stay_apart() -> None:
     embed = replies.prediction_embed("[MASK][MASK].", prediction([("x", 0.5)], [("y", 0.5)]), prediction_id=1)
     assert embed.description == "**X** **y**."
+
+
+def test_the_best_sentences_are_shown_with_their_shares() -> None:
+    shown = together(("ice warm", 0.6), ("red light", 0.35), ("red *", 0.034))
+    embed = replies.prediction_embed("[MASK] boots are [MASK].", shown, prediction_id=1)
+    assert embed.description == "**Ice** boots are **warm**."
+    assert values(embed)["Best sentences, all blanks filled together"] == (
+        "**Ice** boots are **warm**. · 60%\n**Red** boots are **light**. · 35%\n"
+        r"**Red** boots are **\***. · 3.4%"
+    )
+    assert [field.name for field in embed.fields][1:] == ["Best words for blank 1", "Best words for blank 2"]
+    assert str(embed.footer.text).endswith("👍 👎 rate all bold words")
+
+
+def test_of_a_long_sentence_what_is_next_to_its_blanks_is_listed() -> None:
+    text = f"{'so ' * 60}boots are [MASK] and {'very ' * 60}soft [MASK] for {'us ' * 60}."
+    shown = together(("ice warm", 0.6), ("red light", 0.4))
+    line = values(replies.prediction_embed(text, shown, prediction_id=1))[
+        "Best sentences, all blanks filled together"
+    ].split("\n")[0]
+    assert line == (
+        "… so so so so so so so so so boots are **ice** and very very very … very very soft **warm**"
+        " for us us us us us us us us us us us … · 60%"
+    )
+
+
+def test_a_lone_sentence_is_no_list() -> None:
+    embed = replies.prediction_embed("[MASK] is [MASK].", together(("ice warm", 1.0)), prediction_id=1)
+    assert [field.name for field in embed.fields] == ["Best words for blank 1", "Best words for blank 2"]
+
+
+def test_bars_compare_with_the_likeliest_word_of_the_list() -> None:
+    embed = replies.prediction_embed("a [MASK].", prediction([("x", 0.2), ("y", 0.5)]), prediction_id=1)
+    assert values(embed)["Best words"] == "▰▰▱▱▱ **x** · 20%\n▰▰▰▰▰ y · 50%"
+
+
+@pytest.mark.parametrize("word", ["w" * 60, "*" * 20])
+@pytest.mark.parametrize("gap", ["*" * 66, "a " * 33, ""])
+def test_sentences_of_five_blanks_fit_in_an_embed(word: str, gap: str) -> None:
+    text = gap + f"[MASK]{gap}" * 5
+    shown = [ShownSentence((word,) * 5, 0.1)] * 3
+    masks = tuple(tuple([ShownCandidate(word, 0.2, 0.2)] * 5) for _ in range(5))
+    embed = replies.prediction_embed(text, ShownPrediction(masks, "v0007", 3, tuple(shown)), prediction_id=1)
+    assert all(len(str(field.value)) <= replies.MAX_FIELD for field in embed.fields)
+    assert len(embed) <= 6000
 
 
 def test_candidates_are_escaped() -> None:
@@ -182,4 +234,16 @@ def test_an_overlong_verdict_still_fits() -> None:
     ],
 )
 def test_progress_is_a_bar_and_a_share(done: int, total: int, text: str) -> None:
-    assert replies.progress_text("loading", done, total) == text
+    assert replies.progress_text("loading", done, total, 7.4) == f"{text} · 7 s"
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "left_s", "text"),
+    [
+        (0.0, 0.2, "1 s, about 1 s left"),
+        (90.0, 119.0, "90 s, about 119 s left"),
+        (130.0, 3600.0, "2 min, about 60 min left"),
+    ],
+)
+def test_progress_says_how_long_it_still_takes(elapsed_s: float, left_s: float, text: str) -> None:
+    assert replies.progress_text("loading", 0, 0, elapsed_s, left_s=left_s).endswith(f" · {text}")

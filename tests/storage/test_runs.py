@@ -206,3 +206,12 @@ async def test_a_rollback_that_repair_finished_counts_as_one(database: Database)
     await runs.repair(database, champion="v0001", now=minutes(8))
     assert await runs.rolled_back_hashes(database) == {"aaa"}
     assert await runs.paused_since(database) == minutes(8)
+
+
+async def test_how_long_runs_took_that_were_judged(database: Database) -> None:
+    assert await runs.durations_s(database, "retrain") == []
+    for minute, status in ((1, "promoted"), (2, "rejected"), (3, "failed"), (4, "skipped")):
+        await finished(database, "retrain", status, minute=minute)
+    await finished(database, "domain", "promoted", minute=30)
+    assert await runs.durations_s(database, "retrain", "nightly") == [120.0, 60.0]
+    assert await runs.durations_s(database, "retrain", limit=1) == [120.0]

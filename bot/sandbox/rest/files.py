@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +12,9 @@ from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.rest.api import GATEWAY, WORLD, answer, path_id
 
 PAGE_FOLDER = Path(__file__).parent.parent / "page"
-PAGE_FILES = ("index.html", "page.css", "page.js")
+# not guessed from the system's own table, where a script may be plain text, which browsers refuse to run
+PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+PAGE_FILES = frozenset(one.name for one in PAGE_FOLDER.iterdir() if one.suffix in PAGE_TYPES)
 INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
@@ -38,7 +39,7 @@ async def read_page_file(request: web.Request) -> web.Response:
 
 
 def _page_file(request: web.Request, name: str) -> web.Response:
-    if name not in PAGE_FILES or not (PAGE_FOLDER / name).is_file():
+    if name not in PAGE_FILES:
         raise ApiError(Refusal.NOT_FOUND)
     socket_url = f"ws://{request.headers['Host']}"  # older browsers do not count ws: as 'self'
     policy = (
@@ -47,7 +48,7 @@ def _page_file(request: web.Request, name: str) -> web.Response:
     )
     return web.Response(
         body=(PAGE_FOLDER / name).read_bytes(),
-        content_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+        content_type=PAGE_TYPES[Path(name).suffix],
         charset="utf-8",
         headers={
             "Content-Security-Policy": policy,

@@ -90,13 +90,35 @@ async def test_each_mask_gets_words_of_its_own(wire: Wire, ann: Person) -> None:
     embed = reply["embeds"][0]
     row = await wire.row(reply)
     tops = [c["word"] for c in row["candidates"] if c["rank"] == 0]
-    assert [field["name"] for field in embed["fields"]] == [f"Best words for blank {n}" for n in (1, 2, 3)]
+    names = [field["name"] for field in embed["fields"]]
+    assert names[1:] == [f"Best words for blank {n}" for n in (1, 2, 3)]
     assert (
         embed["description"] == f"**{tops[0].capitalize()}** shoes are very **{tops[1]}** and **{tops[2]}**."
     )
     assert [(c["mask_index"], c["rank"]) for c in row["candidates"]] == [
         (m, r) for m in range(3) for r in range(5)
     ]
+
+
+async def test_several_blanks_are_filled_together_and_lists_start_with_the_best_sentence(
+    wire: Wire, ann: Person
+) -> None:
+    reply = await wire.ask(ann, "The [MASK] shoes are [MASK] [MASK]")
+    embed = reply["embeds"][0]
+    sentences = embed["fields"][0]
+    assert sentences["name"] == "Best sentences, all blanks filled together"
+    lines = sentences["value"].split("\n")
+    assert len(lines) == 3
+    assert lines[0].split(" · ")[0] == embed["description"]
+    tops = [re.search(r"\*\*(.+)\*\*", field["value"])[1] for field in embed["fields"][1:]]
+    assert re.findall(r"\*\*(.+?)\*\*", embed["description"]) == tops
+    stored = [c["word"] for c in (await wire.row(reply))["candidates"] if c["rank"] == 0]
+    assert stored == tops
+
+
+async def test_a_single_blank_has_no_sentences_together(wire: Wire, ann: Person) -> None:
+    reply = await wire.ask(ann)
+    assert [field["name"] for field in reply["embeds"][0]["fields"]] == ["Best words"]
 
 
 async def test_the_candidates_are_stored_as_they_were_shown(wire: Wire, ann: Person) -> None:

@@ -10,7 +10,7 @@ from bot.sandbox.server import Sandbox
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/v10/users/@me", "/gateway", "/page/page.js", "/attachments/1/2/x"]
+    "path", ["/", "/api/v10/users/@me", "/gateway", "/page/state.js", "/attachments/1/2/x"]
 )
 @pytest.mark.parametrize(
     "headers",
@@ -64,10 +64,20 @@ async def test_the_page_may_run_no_inline_script(sandbox, monkeypatch, tmp_path)
     assert "unsafe" not in policy
 
 
-@pytest.mark.parametrize("name", ["..%2f..%2fserver.py", "..%2Findex.html", "secret.txt"])
+@pytest.mark.parametrize("name", ["..%2f..%2fserver.py", "..%2Findex.html", "", "%00.js", "secret.txt"])
 async def test_only_the_pages_own_files_are_served(sandbox, name):
     async with aiohttp.ClientSession() as http, http.get(f"{sandbox.url}/page/{name}") as response:
         assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [("index.html", "text/html"), ("frame.css", "text/css"), ("page.js", "text/javascript")],
+)
+async def test_the_pages_files_have_types_that_browsers_take(sandbox, name, content_type):
+    async with aiohttp.ClientSession() as http, http.get(f"{sandbox.url}/page/{name}") as response:
+        assert (response.status, response.content_type) == (200, content_type)
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 async def test_a_taken_port_is_named_with_its_setting(sandbox):

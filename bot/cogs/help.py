@@ -1,0 +1,66 @@
+"""`!help`: what there is, and how one command is used."""
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import FillBot, command
+from bot.context import Context, answer
+from bot.errors import UnknownCommandError
+from bot.replies import COLOUR, MAX_FIELD, clipped
+from bot.texts import say
+
+MAX_CHOICES = 25  # that Discord takes
+
+
+class Help(commands.Cog):
+    """What there is."""
+
+    def __init__(self, bot: FillBot) -> None:
+        """Take the bot whose commands are told of."""
+        self._bot = bot
+
+    @command("help", is_ephemeral=True)
+    @app_commands.describe(name=say("commands.help_name"))
+    async def help(self, context: Context, name: str | None = None) -> None:
+        """Tell of all commands, or of one."""
+        embed = self._all() if name is None else self._one(name)
+        await answer(context, embed=embed, ephemeral=True)
+
+    @help.autocomplete("name")
+    async def _complete_name(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        names = sorted(c.name for c in self._bot.commands if typed.lower() in c.name)
+        return [app_commands.Choice(name=one, value=one) for one in names[:MAX_CHOICES]]
+
+    def _all(self) -> discord.Embed:
+        prefix = self._bot.prefix
+        embed = discord.Embed(title=say("help.title"), colour=COLOUR)
+        embed.description = say("help.body", prefix=prefix, example=say("example"))
+        for title, cog in self._bot.cogs.items():
+            listed: list[Any] = sorted(cog.get_commands(), key=lambda c: str(c.name))
+            if lines := [f"`{prefix}{usage(c)}` — {c.description}" for c in listed]:
+                heading = say(f"help.groups.{title.lower()}")
+                embed.add_field(name=heading, value=clipped("\n".join(lines), MAX_FIELD), inline=False)
+        embed.set_footer(text=say("help.more", prefix=prefix))
+        return embed
+
+    def _one(self, name: str) -> discord.Embed:
+        found: Any = self._bot.get_command(name.strip().removeprefix(self._bot.prefix).lower())
+        if found is None:
+            raise UnknownCommandError(self._bot.prefix)
+        embed = discord.Embed(title=f"{self._bot.prefix}{usage(found)}", colour=COLOUR)
+        embed.description = found.description
+        options = [f"`{option.name}` — {option.description}" for option in found.app_command.parameters]
+        if options:
+            embed.add_field(name=say("help.options"), value=clipped("\n".join(options), MAX_FIELD))
+        embed.add_field(name=say("help.also"), value=f"`/{found.name}`", inline=False)
+        return embed
+
+
+def usage(of: Any) -> str:
+    """How a command is written, without the prefix."""
+    return f"{of.qualified_name} {of.usage if of.usage is not None else of.signature}".strip()

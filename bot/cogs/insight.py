@@ -1,0 +1,122 @@
+"""`!why` and `!compare`: why a word stands where it stands, and what the last promotion changed."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from discord import app_commands
+from discord.ext import commands
+
+from bot.answering import Answering
+from bot.client import FillBot, command
+from bot.context import Context, answer
+from bot.insights import Reasons, compare_embed, why_embed
+from bot.looking import Look, Looker, earlier_versions
+from bot.overlay import SHOWN, added_up, overlay
+from bot.predictor import CANDIDATES, Predictor
+from bot.queries import Query
+from bot.replies import clipped
+from bot.settings import Settings
+from bot.texts import say
+from storage import runs
+from storage.consensus import votes_on_query
+from storage.database import Database
+from storage.runs import Run
+from training.errors import RegistryError
+from training.registry import Registry
+
+LOOKS, LOOKS_WITHIN_S = 6, 60  # of one person: each loads models
+MAX_WORD = 60
+
+
+class Insight(commands.Cog):
+    """Look into the model."""
+
+    def __init__(
+        self,
+        bot: FillBot,
+        database: Database,
+        answering: Answering,
+        *,
+        predictor: Predictor,
+        registry: Registry,
+        settings: Settings,
+    ) -> None:
+        """Take what looking needs."""
+        self._bot, self._database, self._answering = bot, database, answering
+        self._predictor, self._registry, self._settings = predictor, registry, settings
+        self._looker = Looker(settings)
+
+    @command("why", is_ephemeral=True, cooldown=(LOOKS, LOOKS_WITHIN_S), usage="WORD in TEXT")
+    @app_commands.describe(word=say("commands.why_word"), text=say("commands.why_text"))
+    async def why(self, context: Context, word: str, *, text: str) -> None:
+        """Explain why a word stands where it stands in a sentence."""
+        if context.interaction is None:
+            text = text.removeprefix("in ")
+        query, word = self._answering.parse(text), clipped(word.strip(), MAX_WORD)
+        reasons = await self._reasons(query, word)
+        embed = why_embed(
+            query.text,
+            word,
+            reasons,
+            asker_id=context.author.id,
+            min_voters=self._settings.needed_voters,
+            prefix=self._bot.prefix,
+        )
+        await answer(context, embed=embed, ephemeral=True)
+
+    @command("compare", cooldown=(LOOKS, LOOKS_WITHIN_S))
+    @app_commands.describe(text=say("commands.compare_text"))
+    async def compare(self, context: Context, *, text: str) -> None:
+        """Show what the model says now, beside what the one before it said."""
+        query = self._answering.parse(text)
+        prediction = await self._predictor.predict(query.text)
+        before = await self._look_before(query, prediction.model_version)
+        now = [[(c.word, c.score) for c in mask[:SHOWN]] for mask in prediction.masks]
+        embed = compare_embed(
+            now,
+            None if before is None else [mask.best for mask in before.masks],
+            names=(prediction.model_version, before.version if before else ""),
+        )
+        await answer(context, embed=embed)
+
+    async def _reasons(self, query: Query, word: str) -> Reasons:
+        """Everything that is known of a word in a query."""
+        prediction = await self._predictor.predict(query.text)
+        version = prediction.model_version
+        versions = [version, *await asyncio.to_thread(earlier_versions, self._registry, version)]
+        is_private = query.text != query.stored
+        votes = [] if is_private else await votes_on_query(self._database, query.hash)
+        looks = await self._looker.look(query.text, versions, words=[word])
+        min_voters, half_life_days = self._settings.needed_voters, self._settings.vote_half_life_days
+        now = datetime.now(UTC)
+        return Reasons(
+            looks=looks,
+            shown=overlay(
+                prediction,
+                votes,
+                min_voters=min_voters,
+                half_life_days=half_life_days,
+                now=now,
+                shown=CANDIDATES,
+            ),
+            votes=votes,
+            added_up=added_up(votes, min_voters=min_voters, half_life_days=half_life_days, now=now),
+            runs=await self._runs(looks),
+            is_private=is_private,
+        )
+
+    async def _look_before(self, query: Query, version: str) -> Look | None:
+        """What the version before says; None where there is none."""
+        before = None
+        with suppress(RegistryError):
+            before = await asyncio.to_thread(self._registry.previous, version)
+        if before is None:
+            return None
+        (look,) = await self._looker.look(query.text, [before], top=SHOWN)
+        return look if look.masks else None
+
+    async def _runs(self, looks: list[Look]) -> dict[int, Run]:
+        ids = {look.run_id for look in looks if look.run_id is not None}
+        found = [await runs.get_run(self._database, run_id) for run_id in sorted(ids)]
+        return {run.id: run for run in found if run is not None}

@@ -1,0 +1,181 @@
+"""`!quiz`: offers the sentences where a vote teaches most, one at a time, each only when asked for."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.answering import Answering, Asked
+from bot.client import FillBot, command
+from bot.context import Context, answer
+from bot.crowd import Crowd
+from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOnError
+from bot.pending import Pending
+from bot.queries import Query
+from bot.quiz import Item, edge_cases, ranked
+from bot.quiz_buttons import QuizButton, What
+from bot.rating import rating_view
+from bot.settings import Settings
+from bot.texts import say
+from bot.verdicts import open_channel_ids
+from storage import menus, quiz
+from storage.database import Database
+from storage.quiz import QuizItem
+
+log = structlog.stdlib.get_logger(__name__)
+SendItem = Callable[[str, discord.Embed, discord.ui.View], Awaitable[discord.Message]]
+
+
+class Quiz(commands.Cog):
+    """A quiz of one's own, where everybody may read along."""
+
+    def __init__(
+        self,
+        bot: FillBot,
+        database: Database,
+        answering: Answering,
+        pending: Pending,
+        crowd: Crowd,
+        *,
+        settings: Settings,
+    ) -> None:
+        """Take what asking needs."""
+        self._bot, self._database, self._answering = bot, database, answering
+        self._pending, self._crowd, self._settings = pending, crowd, settings
+        self._pressing: set[int] = set()  # messages whose button is being answered
+
+    async def cog_load(self) -> None:
+        """Let discord.py find the buttons of every quiz, also of those before this start."""
+        self._bot.add_dynamic_items(QuizButton)
+
+    @command("quiz", usage="[stop]")
+    @app_commands.describe(what=say("commands.quiz_what"))
+    async def quiz(self, context: Context, what: Literal["stop"] | None = None) -> None:
+        """Rate words where a vote teaches most, one sentence at a time."""
+        person_id = context.author.id
+        last = await self._latest(person_id, context.channel.id)
+        if what == "stop":
+            if last is None:
+                await answer(context, say("quiz.not_begun", prefix=self._bot.prefix))
+                return
+            await self._end(last)
+            await answer(context, await self._thanks(person_id, last.quiz_at))
+            return
+
+        async def send(text: str, embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+            return await answer(context, text, embed=embed, view=view)
+
+        guild_id = context.guild.id if context.guild else None
+        asked = Asked(person_id, context.channel.id, guild_id, quiz_at=datetime.now(UTC))
+        if not await self._offer(asked, context.author, send, is_first=True):
+            await answer(context, say("quiz.nothing_left"))
+        elif last is not None:
+            await self._end(last)
+
+    async def press(self, interaction: discord.Interaction, what: What, person_id: int) -> None:
+        """A button was pressed: the next sentence, or the end; each closes the last one."""
+        async with self._bot.telling_errors(interaction):
+            if interaction.user.id != person_id:
+                raise NotYourQuizError(self._bot.prefix)
+            message_id = interaction.message.id if interaction.message is not None else 0
+            if message_id in self._pressing:  # twice, quickly
+                await interaction.response.defer()
+                return
+            self._pressing.add(message_id)
+            try:
+                await self._go_on(interaction, what, message_id)
+            finally:
+                self._pressing.discard(message_id)
+
+    async def _go_on(self, interaction: discord.Interaction, what: What, message_id: int) -> None:
+        person, channel_id = interaction.user, interaction.channel_id or 0
+        if not await self._bot.access.may_ask(person, interaction.guild_id):
+            raise NotListedError
+        last = await self._latest(person.id, channel_id)
+        if last is None or last.message_id != message_id:
+            raise QuizMovedOnError(self._bot.prefix)
+        await interaction.response.defer()
+        if what == "next":
+
+            async def send(text: str, embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+                return await interaction.followup.send(text, embed=embed, view=view, wait=True)
+
+            asked = Asked(person.id, channel_id, interaction.guild_id, quiz_at=last.quiz_at)
+            if await self._offer(asked, person, send):
+                await self._end(last)
+                return
+        await self._end(last)  # after what may fail: it can be pressed again then
+        thanks = await self._thanks(person.id, last.quiz_at)
+        await interaction.followup.send(thanks if what == "stop" else f"{say('quiz.nothing_left')} {thanks}")
+
+    async def _offer(
+        self, asked: Asked, person: discord.abc.User, send: SendItem, *, is_first: bool = False
+    ) -> bool:
+        """Ask what teaches most. False: nothing is left."""
+        found = await self._best(asked, person)
+        if found is None:
+            return False
+        item, query = found
+        text = say("quiz.item", because=say(f"quiz.because.{item.because}"))
+        if is_first and await quiz.is_opted_out(self._database, person.id):
+            text = f"{text}\n{say('quiz.opted_out')}"
+
+        async def send_item(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+            view.add_item(QuizButton("next", person.id)).add_item(QuizButton("stop", person.id))
+            return await send(text, embed, view)
+
+        with self._crowd.answering():
+            async with self._pending.handling():
+                await self._answering.reply(query, asked, send_item)
+        log.info("quiz.asked", because=item.because, worth=round(item.worth, 2))
+        return True
+
+    async def _best(self, asked: Asked, person: discord.abc.User) -> tuple[Item, Query] | None:
+        """What to ask this person here: only what all who may read here may read, too."""
+        if asked.guild_id is None:
+            channel_ids = await self._bot.access.readable_channel_ids(person)
+        else:
+            channel_ids = open_channel_ids(self._bot, asked.channel_id)
+        sentences = await quiz.open_sentences(self._database, person.id, channel_ids=channel_ids)
+
+        def choose() -> list[Item]:
+            return ranked(
+                sentences,
+                edge_cases=edge_cases(self._settings.home / "runs"),
+                min_voters=self._settings.needed_voters,
+                half_life_days=self._settings.vote_half_life_days,
+                now=datetime.now(UTC),
+            )
+
+        for item in await asyncio.to_thread(choose):
+            with contextlib.suppress(QueryError):  # longer, or with more masks, than is allowed by now
+                return item, self._answering.parse(item.sentence.query)
+        return None
+
+    async def _latest(self, person_id: int, channel_id: int) -> QuizItem | None:
+        """What a person was offered last, once the replies on their way in this channel are stored."""
+        async with self._pending.counting(channel_id):
+            return await quiz.latest_item(self._database, person_id)
+
+    async def _end(self, last: QuizItem) -> None:
+        """Take the buttons away from the sentence that was offered last, if it is still there."""
+        if last.message_id is None:
+            return
+        ratable = await menus.ratable(self._database, last.prediction_id)
+        view = None if ratable is None else rating_view(ratable.id, ratable.words)
+        channel = self._bot.get_partial_messageable(last.channel_id)
+        with contextlib.suppress(discord.HTTPException):
+            await channel.get_partial_message(last.message_id).edit(view=view)
+
+    async def _thanks(self, person_id: int, quiz_at: datetime) -> str:
+        tally = await quiz.tally(self._database, person_id, quiz_at=quiz_at)
+        if not tally.words:
+            return say("quiz.done_nothing")
+        words, sentences = say("quiz.words", n=tally.words), say("quiz.sentences", n=tally.sentences)
+        return say("quiz.done", words=words, sentences=sentences)

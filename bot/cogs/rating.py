@@ -1,0 +1,168 @@
+"""The menus and the form under replies → votes, each confirmed in a line that only the voter sees."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.background import Background
+from bot.client import FillBot
+from bot.errors import DeniedWordError, NotAWordError, StaleMenuError
+from bot.pending import Pending
+from bot.predictor import Predictor
+from bot.rating import (
+    MAX_WORD,
+    Control,
+    SuggestForm,
+    What,
+    option,
+    renewed_view,
+    standing_text,
+    take_back_view,
+)
+from bot.texts import say
+from storage import menus
+from storage.database import Database
+from storage.menus import Ratable, Standing
+from training.vocabulary import denied_words, is_word
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Rating(commands.Cog):
+    """Rate words by menu, and suggest one."""
+
+    def __init__(
+        self,
+        bot: FillBot,
+        database: Database,
+        predictor: Predictor,
+        pending: Pending,
+        background: Background,
+    ) -> None:
+        """Take what rating needs."""
+        self._bot, self._database, self._predictor = bot, database, predictor
+        self._pending, self._background = pending, background
+        self._denied = {word.lower() for word in denied_words()}
+
+    async def cog_load(self) -> None:
+        """Let discord.py find the controls of every reply, also of those before this start."""
+        self._bot.add_dynamic_items(Control)
+
+    async def use(
+        self, interaction: discord.Interaction, what: What, prediction_id: int, chosen: Sequence[str]
+    ) -> None:
+        """A control was used: what it does, or a sentence that says why not."""
+        async with self._bot.telling_errors(interaction):
+            is_on_reply = what != "back"  # which stands under the line that confirms
+            ratable = await self._ratable(interaction, prediction_id, is_on_reply=is_on_reply)
+            if what == "suggest":
+                await interaction.response.send_modal(SuggestForm(ratable.id, masks=_masks(ratable)))
+            elif what == "back":
+                standing = await menus.take_back(self._database, ratable.id, voter_id=interaction.user.id)
+                log.info("votes.taken_back", prediction_id=ratable.id)
+                text = standing_text(standing, masks=_masks(ratable))
+                await interaction.response.edit_message(content=text, view=None)
+            else:
+                await self._choose(interaction, ratable, 1 if what == "fit" else -1, chosen)
+
+    async def suggest(
+        self, interaction: discord.Interaction, prediction_id: int, typed: Mapping[int, str]
+    ) -> None:
+        """The form was sent: mask → word."""
+        async with self._bot.telling_errors(interaction):
+            ratable = await self._ratable(interaction, prediction_id)
+            words = [(mask, self._checked(word)) for mask, word in typed.items()]
+            standing = await menus.suggest_words(
+                self._database,
+                ratable.id,
+                voter_id=interaction.user.id,
+                words=words,
+                cast_at=datetime.now(UTC),
+            )
+            log.info("word.suggested", prediction_id=ratable.id, words=len(words))
+            await self._confirm(interaction, ratable, standing, is_suggestion=True)
+            if interaction.message is not None and not set(words) <= set(ratable.words):
+                self._background.start(self._offer(interaction.message, ratable.id), name="suggested word")
+
+    async def _choose(
+        self, interaction: discord.Interaction, ratable: Ratable, value: int, chosen: Sequence[str]
+    ) -> None:
+        offered = {option(mask, word): (mask, word) for mask, word in ratable.words}
+        if not set(chosen) <= offered.keys():
+            raise StaleMenuError
+        standing = await menus.choose_words(
+            self._database,
+            ratable.id,
+            voter_id=interaction.user.id,
+            value=1 if value > 0 else -1,
+            words=[offered[one] for one in chosen],
+            cast_at=datetime.now(UTC),
+        )
+        log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(chosen), via="menu")
+        await self._confirm(interaction, ratable, standing)
+
+    async def _confirm(
+        self,
+        interaction: discord.Interaction,
+        ratable: Ratable,
+        standing: Standing,
+        *,
+        is_suggestion: bool = False,
+    ) -> None:
+        text = standing_text(standing, masks=_masks(ratable))
+        if is_suggestion:
+            text = say("rating.suggested", stands=text)
+        if standing.liked or standing.disliked:
+            view = take_back_view(ratable.id)
+            await interaction.response.send_message(text, view=view, ephemeral=True)
+        else:
+            await interaction.response.send_message(text, ephemeral=True)
+
+    async def _offer(self, message: discord.Message, prediction_id: int) -> None:
+        """Put a suggested word into the menus, so that others can rate it too."""
+        ratable = await menus.ratable(self._database, prediction_id)
+        if ratable is not None:
+            try:
+                await message.edit(view=renewed_view(ratable.id, ratable.words, message))
+            except discord.HTTPException:
+                log.warning("menus.not_edited", message_id=message.id, exc_info=True)
+
+    async def _ratable(
+        self, interaction: discord.Interaction, prediction_id: int, *, is_on_reply: bool = True
+    ) -> Ratable:
+        """The prediction, if it is the one under whose reply this happened, and this person may ask here.
+
+        Raises:
+            StaleMenuError: it is not.
+        """
+        if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
+            raise StaleMenuError
+        channel_id = interaction.channel_id or 0
+        async with self._pending.counting(channel_id):  # its reply is stored by then
+            ratable = await menus.ratable(self._database, prediction_id)
+        message_id = interaction.message.id if interaction.message is not None else None
+        if ratable is None or ratable.channel_id != channel_id:
+            raise StaleMenuError
+        if is_on_reply and ratable.message_id != message_id:
+            raise StaleMenuError
+        return ratable
+
+    def _checked(self, word: str) -> str:
+        """A suggested word as it is stored.
+
+        Raises:
+            NotAWordError: it is no single word of letters.
+            DeniedWordError: it is on the deny-list.
+        """
+        if len(word) > MAX_WORD or not is_word(word):
+            raise NotAWordError
+        if word.lower() in self._denied:
+            raise DeniedWordError
+        return self._predictor.spelling(word)
+
+
+def _masks(ratable: Ratable) -> int:
+    return 1 + max(mask for mask, _ in ratable.words)

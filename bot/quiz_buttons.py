@@ -1,0 +1,38 @@
+"""“Next” and “Stop” under the sentence of a quiz. They carry whose quiz it is, and work after a restart."""
+
+import re
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+
+import discord
+from discord import ui
+
+from bot.texts import say
+
+if TYPE_CHECKING:
+    from bot.cogs.quiz import Quiz
+
+What = Literal["next", "stop"]
+EMOJI = {"next": "▶️", "stop": "⏹️"}
+
+
+class QuizButton(ui.DynamicItem[ui.Button[Any]], template=r"quiz:(?P<what>next|stop):(?P<id>[0-9]{1,20})"):
+    """One of the buttons; discord.py finds it again by its custom id."""
+
+    def __init__(self, what: What, person_id: int) -> None:
+        """Make what Discord shows."""
+        style = discord.ButtonStyle.primary if what == "next" else discord.ButtonStyle.secondary
+        label, custom_id = say(f"quiz.buttons.{what}"), f"quiz:{what}:{person_id}"
+        super().__init__(ui.Button(custom_id=custom_id, label=label, emoji=EMOJI[what], style=style))
+        self.what, self.person_id = what, person_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button that somebody pressed."""
+        return cls(cast(What, match["what"]), int(match["id"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """Hand it on to the cog."""
+        cog = cast("Quiz", cast(Any, interaction.client).get_cog("Quiz"))
+        await cog.press(interaction, self.what, self.person_id)

@@ -1,0 +1,36 @@
+// Embeds: what the bot shows in a box.
+
+import { h } from "./dom.js";
+import { inline, link, markdown } from "./markdown.js";
+import { embedPicture } from "./pictures.js";
+import { sayWhen } from "./times.js";
+
+export function renderEmbed(embed, message) {
+  const linked = (url, content) => (url ? link(url, content) : content);
+  const when = embed.timestamp && sayWhen(new Date(embed.timestamp));
+  const footer = [embed.footer?.text, when].filter(Boolean).join(" • ");
+  const thumbnail = embedPicture(embed.thumbnail, message, "thumbnail");
+  const box = h("div", {
+    class: `embed${thumbnail ? " with-thumbnail" : ""}`, role: "group",
+    "aria-label": embed.title ? `Embed: ${embed.title.replace(/[*_`~|]/g, "")}` : "Embed",
+  },
+  embed.author?.name && h("div", { class: "embed-author" }, linked(embed.author.url, embed.author.name)),
+  embed.title && h("div", { class: "embed-title" }, linked(embed.url, inline(embed.title))),
+  embed.description && h("div", { class: "text" }, markdown(embed.description)),
+  embed.fields?.length > 0 && h("div", { class: "fields" }, embed.fields.map(renderField)),
+  embedPicture(embed.image, message, "wide"),
+  thumbnail,
+  footer && h("div", { class: "embed-footer" }, footer));
+  paintEdge(box, embed.color);
+  return box;
+}
+
+/** Gives a box the colour that the bot asked for. */
+export function paintEdge(box, colour) {
+  if (typeof colour === "number") box.style.borderInlineStartColor = `#${colour.toString(16).padStart(6, "0")}`;
+}
+
+function renderField(field) {
+  return h("div", { class: `field${field.inline ? " inline" : ""}` },
+    h("div", { class: "field-name" }, inline(field.name)), h("div", { class: "text" }, markdown(field.value)));
+}

@@ -1,0 +1,48 @@
+// Discord's REST interface, called as the present person.
+
+import { toast } from "./dom.js";
+import { state } from "./state.js";
+
+const API = "/api/v10";
+
+class ApiError extends Error {
+  constructor(status, body) {
+    const unsaid = status ? `The server answered ${status}.` : "The sandbox cannot be reached. Is it still running?";
+    super(body?.message || unsaid);
+    this.status = status;
+  }
+}
+
+/** Calls the interface; waits out rate limits, throws ApiError otherwise. */
+export async function api(method, path, body) {
+  const headers = { Authorization: state.token };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  for (let attempt = 0; ; attempt += 1) {
+    let response;
+    try {
+      response = await fetch(API + path, { method, headers, body: body && JSON.stringify(body) });
+    } catch {
+      throw new ApiError(0);
+    }
+    const answer = await response.json().catch(() => null);
+    if (response.status === 429 && attempt < 4) {
+      await new Promise((resolve) => setTimeout(resolve, (answer?.retry_after ?? 1) * 1000 + 20));
+      continue;
+    }
+    if (!response.ok) throw new ApiError(response.status, answer);
+    return answer;
+  }
+}
+
+
+/** Runs an action of a person; what goes wrong is told in a toast. Returns whether it worked. */
+export async function attempt(action) {
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    toast(error.message);
+    return false;
+  }
+}

@@ -1,0 +1,138 @@
+"""Words chosen in the menus under a reply, or suggested there → votes.
+
+Every function is one transaction, and doing it twice is the same as doing it once.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.feedback import StoredVote, Value, upsert_votes
+from storage.schema import candidates, people, predictions, votes
+
+MaskWord = tuple[int, str]  # mask index and word
+
+
+@dataclass(frozen=True, slots=True)
+class Ratable:
+    """A prediction whose words can be rated.
+
+    Attributes:
+        channel_id: where it was replied.
+        message_id: the reply; None while it is being sent.
+        words: those offered, best first within each mask, then those suggested.
+    """
+
+    id: int
+    channel_id: int
+    message_id: int | None
+    words: tuple[MaskWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one person's votes on a prediction say: a menu or a suggestion beats a thumb.
+
+    `is_counted` is False for somebody who opted out.
+    """
+
+    liked: tuple[MaskWord, ...] = ()
+    disliked: tuple[MaskWord, ...] = ()
+    is_counted: bool = True
+
+
+async def ratable(database: Database, prediction_id: int) -> Ratable | None:
+    """What can be rated; None for a prediction that there is not."""
+    async with database.read() as connection:
+        row = (
+            await connection.execute(
+                select(predictions.c.channel_id, predictions.c.message_id).where(
+                    predictions.c.id == prediction_id
+                )
+            )
+        ).first()
+        if row is None:
+            return None
+        offered = await connection.execute(
+            select(candidates.c.mask_index, candidates.c.word)
+            .where(candidates.c.prediction_id == prediction_id)
+            .order_by(candidates.c.mask_index, candidates.c.rank)
+        )
+        suggested = await connection.execute(
+            select(votes.c.mask_index, votes.c.word)
+            .where(votes.c.prediction_id == prediction_id, votes.c.via == "suggestion")
+            .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.word)
+        )
+        words = dict.fromkeys([*map(tuple, offered), *map(tuple, suggested)])
+    return Ratable(prediction_id, row.channel_id, row.message_id, tuple(words))
+
+
+async def choose_words(
+    database: Database,
+    prediction_id: int,
+    *,
+    voter_id: int,
+    value: Value,
+    words: Collection[MaskWord],
+    cast_at: datetime,
+) -> Standing:
+    """Let these be the words that a person chose in one menu; what they chose in it before is withdrawn."""
+    async with database.write() as connection:
+        await connection.execute(
+            delete(votes).where(
+                votes.c.prediction_id == prediction_id,
+                votes.c.voter_id == voter_id,
+                votes.c.via == "menu",
+                votes.c.value == value,
+            )
+        )
+        new = [StoredVote(prediction_id, m, word, voter_id, "menu", value, cast_at) for m, word in words]
+        await upsert_votes(connection, new)
+        return await _standing(connection, prediction_id, voter_id)
+
+
+async def suggest_words(
+    database: Database,
+    prediction_id: int,
+    *,
+    voter_id: int,
+    words: Collection[MaskWord],
+    cast_at: datetime,
+) -> Standing:
+    """Store suggested words, each a vote for it."""
+    async with database.write() as connection:
+        new = [StoredVote(prediction_id, m, word, voter_id, "suggestion", 1, cast_at) for m, word in words]
+        await upsert_votes(connection, new)
+        return await _standing(connection, prediction_id, voter_id)
+
+
+async def take_back(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
+    """Withdraw everything that a person chose or suggested; a thumb stays, which is taken back by itself."""
+    async with database.write() as connection:
+        await connection.execute(
+            delete(votes).where(
+                votes.c.prediction_id == prediction_id,
+                votes.c.voter_id == voter_id,
+                votes.c.via != "reaction",
+            )
+        )
+        return await _standing(connection, prediction_id, voter_id)
+
+
+async def _standing(connection: AsyncConnection, prediction_id: int, voter_id: int) -> Standing:
+    rows = await connection.execute(
+        select(votes.c.mask_index, votes.c.word, votes.c.value)
+        .where(votes.c.prediction_id == prediction_id, votes.c.voter_id == voter_id)
+        .order_by(votes.c.via != "reaction", votes.c.cast_at, votes.c.mask_index, votes.c.word)
+    )
+    values: dict[MaskWord, int] = {(mask, word): value for mask, word, value in rows}  # the last one counts
+    opted_out = await connection.scalar(select(people.c.opted_out_at).where(people.c.user_id == voter_id))
+    return Standing(
+        tuple(sorted(one for one, value in values.items() if value > 0)),
+        tuple(sorted(one for one, value in values.items() if value < 0)),
+        is_counted=opted_out is None,
+    )

@@ -1,0 +1,126 @@
+"""`!why` and `!compare` over the wire, where two people of one mind are heard, with real versions."""
+
+import json
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from people import Json, Person
+from wire import EPHEMERAL, Pretend, Wire, wired
+
+from bot import child
+from training.fill_model import FillModel
+from training.registry import Registry
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> AsyncIterator[Wire]:
+    """A running bot whose v0002 serves, with the rules of Discord."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(models_folder, home / "models")
+    Registry(home / "models").promote("v0002")
+    async with wired(home, min_voters=2) as running:
+        yield running
+
+
+def fields(reply: Json) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in reply["embeds"][0]["fields"]}
+
+
+def expected(wire: Wire, version: str, text: str) -> list[str]:
+    """A version's words, best first."""
+    model = FillModel(wire.app.registry.path(version))
+    return [c.word for c in model.fill([text], top=100)[0][0]]
+
+
+async def test_why_tells_place_votes_and_versions(wire: Wire, ann: Person, bob: Person) -> None:
+    text = "the warm socks are [MASK]"
+    reply = await wire.ask(ann, text)
+    for person in (ann, bob):
+        await person.react(reply, "👎")
+    await wire.until_votes(reply, (ann, -1), (bob, -1))
+    word = (await wire.row(reply))["candidates"][0]["word"]
+
+    told = fields(await wire.say(ann, f"!why {word.upper()} in {text}"))
+    assert told["Now"].split("\n")[0].startswith("Model v0002 alone: place 1, ")
+    assert told["Now"].endswith("With the votes: left out, since people rejected it")
+    assert told["Votes on this sentence"].startswith("👍 0 · 👎 2 from 2 people, yours 👎")
+    now, before = told["Model versions"].split("\n")
+    assert now.startswith("**v0002 (answers now)** · place 1, ")
+    rank = expected(wire, "v0001", text).index(word) + 1
+    assert before.startswith(f"**v0001** · place {rank}, ")
+    assert before.endswith("the base model, before any votes")
+
+
+async def test_why_answers_a_slash_command_for_the_asker_alone(wire: Wire, ann: Person) -> None:
+    reply = await wire.slash(ann, "why", word="breathable", text="in winter shoes are [MASK]")
+    assert reply["flags"] & EPHEMERAL
+    assert reply["embeds"][0]["description"] == "in winter shoes are **breathable**."
+    assert fields(reply)["Now"].startswith("Model v0002 cannot answer this word")
+    assert fields(reply)["Votes on this sentence"].startswith("Nobody has rated a word in this sentence yet")
+
+
+async def test_compare_shows_both_versions_side_by_side(wire: Wire, ann: Person) -> None:
+    text = "the late boots are [MASK]"
+    reply = await wire.say(ann, f"!compare {text}")
+    assert reply["embeds"][0]["title"] == "v0002 and v0001"
+    for name, version in (("v0002 (answers now)", "v0002"), ("v0001", "v0001")):
+        lines = fields(reply)[name].split("\n")
+        words = [line.split(" · ")[0].strip("✚✖▲▼* ") for line in lines]
+        assert words == expected(wire, version, text)[:5]
+
+
+async def test_compare_without_a_version_before_says_so(wire: Wire, ann: Person) -> None:
+    wire.app.registry.promote("v0001")
+    await wire.app.serving.follow_champion()
+    try:
+        reply = await wire.say(ann, "!compare the early boots are [MASK]")
+    finally:
+        wire.app.registry.promote("v0002")
+        await wire.app.serving.follow_champion()
+    assert reply["embeds"][0]["description"].startswith("There is no earlier version to compare with")
+    assert list(fields(reply)) == ["v0001 (answers now)"]
+
+
+@pytest.mark.parametrize("command", ["!why cheap in no blank here", "!compare no blank here"])
+async def test_a_sentence_without_a_blank_is_refused(wire: Wire, ann: Person, command: str) -> None:
+    assert (await wire.say(ann, command))["content"].startswith("Put `[MASK]` where the word should stand")
+
+
+async def test_what_is_missing_is_named(wire: Wire, ann: Person) -> None:
+    assert (await wire.say(ann, "!why cheap"))["content"] == "Something is missing. Try `!why WORD in TEXT`."
+
+
+async def test_a_child_that_fails_is_said_to(wire: Wire, ann: Person, pretend: Pretend) -> None:
+    pretend("raise SystemExit(3)")
+    reply = await wire.say(ann, "!why cheap in the old boots are [MASK]")
+    assert reply["content"].startswith("I could not ask the earlier model versions just now.")
+
+
+async def test_the_sentence_is_no_argument_of_the_child(
+    wire: Wire, ann: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arguments are there for every user of the machine to read."""
+    note = tmp_path / "seen"
+    code = f"""
+import json, os, sys
+seen = [sys.argv[1:], sys.stdin.read(), "s3cret" in os.environ.values()]
+open({str(note)!r}, "w").write(json.dumps(seen))
+sys.exit(1)
+"""
+    monkeypatch.setenv("DISCORD_TOKEN", "s3cret")
+    monkeypatch.setattr(child, "PROGRAM", (sys.executable, "-S", "-c", code))
+    await wire.say(ann, "!compare the secret boots are [MASK]")
+    arguments, question, is_token_there = json.loads(note.read_text())
+    assert (arguments, is_token_there) == (["look"], False)
+    assert json.loads(question) == {
+        "text": "the secret boots are [MASK].",
+        "versions": ["v0001"],
+        "words": [],
+        "top": 5,
+    }

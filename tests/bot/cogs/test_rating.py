@@ -1,0 +1,268 @@
+"""Menus and suggestions over the wire become votes, confirmed to the voter alone; nothing can be forged."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from people import Json, Person
+from sqlalchemy import update
+from wire import EPHEMERAL, Wire, wired
+
+from storage.feedback import StoredVote, cast_votes, votes_on_message
+from storage.schema import people, predictions, votes
+from training.vocabulary import denied_words
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def reply(wire: Wire, ann: Person) -> Json:
+    """A reply with its menus."""
+    return await wire.ask(ann)
+
+
+def control(reply: Json, what: str) -> Json:
+    """A menu or button under a reply."""
+    found = [c for row in reply["components"] for c in row["components"] if f":{what}:" in c["custom_id"]]
+    assert len(found) == 1
+    return found[0]
+
+
+def offered(reply: Json, *labels: str) -> list[str]:
+    """The values of a menu's options, by label."""
+    values = {option["label"]: option["value"] for option in control(reply, "fit")["options"]}
+    return [values[label] for label in labels]
+
+
+def words(reply: Json) -> list[str]:
+    return [option["label"] for option in control(reply, "fit")["options"]]
+
+
+async def choose(wire: Wire, person: Person, reply: Json, what: str, *labels: str) -> Json:
+    """Choose words in a menu, and return the line that confirms."""
+    return await use(person, reply, control(reply, what)["custom_id"], offered(reply, *labels))
+
+
+async def use(person: Person, reply: Json, custom_id: str, values: list[str]) -> Json:
+    since = person.mark()
+    await person.select(reply, custom_id, values)
+    return await person.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
+
+
+async def suggest(person: Person, reply: Json, *typed: str) -> Json:
+    """Suggest a word for each mask, and return what is said to it."""
+    since = person.mark()
+    await person.click(reply, control(reply, "suggest")["custom_id"])
+    modal = await person.wait_for_event("INTERACTION_MODAL_CREATE", since=since)
+    fields = [field for row in modal["components"] for field in row["components"]]
+    await person.submit(modal, {field["custom_id"]: word for field, word in zip(fields, typed, strict=True)})
+    return await person.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
+
+
+async def stored(wire: Wire, reply: Json) -> list[tuple[int, str, int, str, int]]:
+    found = await votes_on_message(wire.app.database, int(reply["id"]))
+    return sorted((v.mask_index, v.word, v.voter_id, v.via, v.value) for v in found)
+
+
+async def test_a_reply_offers_all_its_words_in_both_menus(wire: Wire, reply: Json) -> None:
+    shown = [c["word"] for c in (await wire.row(reply))["candidates"]]
+    assert words(reply) == shown
+    for what in ("fit", "unfit"):
+        menu = control(reply, what)
+        assert (menu["min_values"], menu["max_values"]) == (0, len(shown))
+
+
+async def test_chosen_words_are_votes_and_are_confirmed(wire: Wire, bob: Person, reply: Json) -> None:
+    first, second, third = words(reply)[:3]
+    line = await choose(wire, bob, reply, "fit", first, second)
+    in_order = ", ".join(sorted((first, second)))
+    assert line["content"] == f"Your votes on this reply: 👍 {in_order}. Thank you!"
+    line = await choose(wire, bob, reply, "unfit", third)
+    assert f"👎 {third}" in line["content"]
+    expected = [(0, first, bob.id, "menu", 1), (0, second, bob.id, "menu", 1), (0, third, bob.id, "menu", -1)]
+    assert await stored(wire, reply) == sorted(expected)
+
+
+async def test_choosing_again_replaces_what_was_chosen_there(wire: Wire, bob: Person, reply: Json) -> None:
+    first, second, third = words(reply)[:3]
+    await choose(wire, bob, reply, "fit", first, second)
+    await choose(wire, bob, reply, "unfit", third)
+    await choose(wire, bob, reply, "fit", second)
+    assert await stored(wire, reply) == sorted(
+        [(0, second, bob.id, "menu", 1), (0, third, bob.id, "menu", -1)]
+    )
+
+
+async def test_a_word_in_both_menus_is_as_chosen_last(wire: Wire, bob: Person, reply: Json) -> None:
+    word = words(reply)[0]
+    await choose(wire, bob, reply, "fit", word)
+    await choose(wire, bob, reply, "unfit", word)
+    assert await stored(wire, reply) == [(0, word, bob.id, "menu", -1)]
+
+
+async def test_choosing_nothing_withdraws(wire: Wire, bob: Person, reply: Json) -> None:
+    await choose(wire, bob, reply, "fit", words(reply)[0])
+    line = await choose(wire, bob, reply, "fit")
+    assert line["content"] == "You have no votes on this reply now."
+    assert line["components"] == []
+    assert await stored(wire, reply) == []
+
+
+async def test_take_back_withdraws_everything_but_the_thumb(wire: Wire, bob: Person, reply: Json) -> None:
+    await bob.react(reply, "👍")
+    await wire.until_votes(reply, (bob, 1))
+    line = await choose(wire, bob, reply, "unfit", *words(reply)[:2])
+    since = bob.mark()
+    await bob.click(line, control(line, "back")["custom_id"])
+    changed = await bob.wait_for_event("MESSAGE_UPDATE", since=since)
+    assert changed["content"] == f"Your votes on this reply: 👍 {words(reply)[0]}. Thank you!"
+    assert [via for _, _, _, via, _ in await stored(wire, reply)] == ["reaction"]
+
+
+async def test_the_confirming_line_counts_a_menu_before_a_thumb(wire: Wire, bob: Person, reply: Json) -> None:
+    await bob.react(reply, "👍")
+    await wire.until_votes(reply, (bob, 1))
+    line = await choose(wire, bob, reply, "unfit", words(reply)[0])
+    assert line["content"] == f"Your votes on this reply: 👎 {words(reply)[0]}. Thank you!"
+
+
+async def test_a_suggested_word_is_a_vote_and_can_be_rated_by_others(
+    wire: Wire, ann: Person, bob: Person, reply: Json
+) -> None:
+    since = ann.mark()
+    line = await suggest(bob, reply, " Cushioned ")
+    assert "👍 cushioned" in line["content"]
+    edited = await ann.wait_for_event("MESSAGE_UPDATE", since=since)
+    assert words(edited)[-1] == "cushioned"
+    await choose(wire, ann, edited, "fit", "cushioned")
+    assert await stored(wire, reply) == sorted(
+        [(0, "cushioned", ann.id, "menu", 1), (0, "cushioned", bob.id, "suggestion", 1)]
+    )
+
+
+@pytest.mark.parametrize("typed", ["two words", "h3llo", "https://x.y", "**bold**", "@everyone", "-", "‮"])
+async def test_what_is_no_word_is_refused(wire: Wire, bob: Person, reply: Json, typed: str) -> None:
+    assert (await suggest(bob, reply, typed))["content"].startswith("I can only learn single words")
+    assert await stored(wire, reply) == []
+
+
+async def test_a_denied_word_is_refused(wire: Wire, bob: Person, reply: Json) -> None:
+    said = await suggest(bob, reply, denied_words()[0].upper())
+    assert said["content"].startswith("That word is on the list")
+    assert await stored(wire, reply) == []
+
+
+async def test_the_words_of_every_blank_can_be_rated_and_suggested(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    reply = await wire.ask(ann, "[MASK] shoes are [MASK]")
+    labels = words(reply)
+    assert [label[:4] for label in labels] == ["1 · "] * 5 + ["2 · "] * 5
+    line = await choose(wire, bob, reply, "unfit", labels[0], labels[7])
+    assert r"\(1\)" in line["content"]
+    assert r"\(2\)" in line["content"]
+    line = await suggest(bob, reply, "", "cushioned")
+    assert r"cushioned \(2\)" in line["content"]
+    kinds = [(mask, via) for mask, _, _, via, _ in await stored(wire, reply)]
+    assert sorted(kinds) == [(0, "menu"), (1, "menu"), (1, "suggestion")]
+
+
+async def test_menus_work_in_a_direct_message(wire: Wire, bob: Person) -> None:
+    channel_id = await bob.direct_channel_id(wire.sandbox.bot_user_id)
+    reply = await wire.ask(bob, channel_id=channel_id)
+    await choose(wire, bob, reply, "fit", words(reply)[0])
+    assert await stored(wire, reply) == [(0, words(reply)[0], bob.id, "menu", 1)]
+
+
+async def test_menus_work_in_a_thread(wire: Wire, ann: Person, bob: Person) -> None:
+    start = await ann.say(wire.channel_id, "let us talk")
+    thread = await ann.request(
+        "POST", f"/channels/{wire.channel_id}/messages/{start['id']}/threads", {"name": "words"}
+    )
+    reply = await wire.ask(ann, channel_id=int(thread["id"]))
+    await choose(wire, bob, reply, "fit", words(reply)[0])
+    assert await stored(wire, reply) == [(0, words(reply)[0], bob.id, "menu", 1)]
+
+
+async def test_who_opted_out_is_told_that_it_does_not_count(wire: Wire, reply: Json) -> None:
+    async with wire.member() as person:
+        async with wire.app.database.write() as connection:
+            await connection.execute(
+                people.insert(), {"user_id": person.id, "opted_out_at": datetime.now(UTC)}
+            )
+        line = await choose(wire, person, reply, "fit", words(reply)[0])
+        assert "They do not count while you have opted out" in line["content"]
+
+
+async def test_a_fault_in_a_menu_is_told_with_a_reference(
+    wire: Wire, bob: Person, reply: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("storage.menus.choose_words", broken)
+    line = await choose(wire, bob, reply, "fit", words(reply)[0])
+    assert "(reference " in line["content"]
+
+
+STALE = "That menu belongs to a reply that I no longer know."
+
+
+async def test_a_menu_of_a_prediction_that_is_gone_is_told(wire: Wire, ann: Person, bob: Person) -> None:
+    reply = await wire.ask(ann)
+    row = await wire.row(reply)
+    async with wire.app.database.write() as connection:
+        await connection.execute(predictions.delete().where(predictions.c.id == row["id"]))
+    line = await choose(wire, bob, reply, "fit", words(reply)[0])
+    assert line["content"].startswith(STALE)
+
+
+async def test_a_menu_cannot_vote_on_a_prediction_of_another_message(
+    wire: Wire, ann: Person, bob: Person, reply: Json
+) -> None:
+    """As if Discord let a person send another id: the row says under which message and where it was."""
+    other = await wire.ask(ann, "The cap is [MASK]")
+    row = await wire.row(other)
+    async with wire.app.database.write() as connection:
+        await connection.execute(
+            update(predictions).where(predictions.c.id == row["id"]).values(channel_id=42)
+        )
+    line = await choose(wire, bob, other, "fit", words(other)[0])
+    assert line["content"].startswith(STALE)
+    async with wire.app.database.write() as connection:
+        await connection.execute(
+            update(predictions)
+            .where(predictions.c.id == row["id"])
+            .values(channel_id=wire.channel_id, message_id=43)
+        )
+    line = await choose(wire, bob, other, "fit", words(other)[0])
+    assert line["content"].startswith(STALE)
+    assert await votes_on_message(wire.app.database, 43) == []
+
+
+async def test_words_that_were_never_offered_cannot_be_chosen(wire: Wire, bob: Person, reply: Json) -> None:
+    row = await wire.row(reply)
+    now = datetime.now(UTC)
+    suggested = StoredVote(row["id"], 0, "gone", bob.id, "suggestion", 1, now)
+    await cast_votes(wire.app.database, [suggested])
+    since = bob.mark()
+    await suggest(bob, reply, "airy")
+    shown = await bob.wait_for_event(
+        "MESSAGE_UPDATE", predicate=lambda m: m["id"] == reply["id"], since=since
+    )
+    assert words(shown)[-2:] == ["gone", "airy"]
+    async with wire.app.database.write() as connection:
+        await connection.execute(votes.delete().where(votes.c.word == "gone"))
+    line = await use(bob, shown, control(shown, "fit")["custom_id"], ["0:gone"])
+    assert line["content"].startswith(STALE)
+
+
+async def test_menus_work_after_a_restart(home: Path) -> None:
+    async with wired(home) as wire, wire.person("ben") as ben:
+        reply = await wire.ask(ben)
+        # What a restart forgets: everything that discord.py holds of views.
+        wire.app.bot._connection._view_store._views.clear()
+        wire.app.bot._connection._view_store._synced_message_views.clear()
+        await choose(wire, ben, reply, "fit", words(reply)[0])
+        assert [via for _, _, _, via, _ in await stored(wire, reply)] == ["menu"]

@@ -1,0 +1,79 @@
+"""What the documents say exists: commands, options, settings, targets, files, links."""
+
+import argparse
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings
+from training.__main__ import command_line
+
+PROJECT = Path(__file__).parents[1]
+DOCS = {
+    path.relative_to(PROJECT).as_posix(): path for path in (PROJECT / "README.md", *PROJECT.glob("docs/*.md"))
+}
+SETTINGS = {field.alias or f"FILLBOT_{name.upper()}" for name, field in Settings.model_fields.items()}
+NOT_SETTINGS = {"FILLBOT_"}
+ROOTS = ("bot", "training", "storage", "tests", "docs", "deploy")
+
+
+@cache
+def said(name: str) -> str:
+    return DOCS[name].read_text(encoding="utf-8")
+
+
+def found(pattern: str) -> list[tuple[str, str]]:
+    """Every match of a pattern's group, with the document it stands in."""
+    return sorted({(name, match) for name in DOCS for match in re.findall(pattern, said(name))})
+
+
+def subparsers(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in of._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def options(of: argparse.ArgumentParser) -> set[str]:
+    """Every long option of a command and its subcommands."""
+    own = {option for action in of._actions for option in action.option_strings}
+    return own.union(*(options(sub) for sub in subparsers(of).values()))
+
+
+@pytest.mark.parametrize(("name", "line"), found(r"python -m training ([a-z][^\n`]*)"))
+def test_shell_commands_exist_with_their_options(name: str, line: str) -> None:
+    line = line.split("#")[0]
+    commands = subparsers(command_line())
+    first = line.split()[0]
+    # `versions | promote VERSION | rollback` on one line are three commands.
+    named = [first, *re.findall(r" \| ([a-z]+)", line)]
+    if first != "plot":
+        assert set(named) <= set(commands)
+    assert set(re.findall(r"--[a-z][a-z-]+", line)) <= options(commands[first])
+
+
+@pytest.mark.parametrize(("name", "setting"), found(r"\b(FILLBOT_[A-Z_]+|DISCORD_TOKEN)\b"))
+def test_settings_exist(name: str, setting: str) -> None:
+    assert setting in SETTINGS | NOT_SETTINGS
+
+
+@pytest.mark.parametrize(("name", "target"), found(r"\bmake ([a-z][a-z-]+)[`\s]"))
+def test_make_targets_exist(name: str, target: str) -> None:
+    assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "path"), found(rf"`((?:{'|'.join(ROOTS)})/[\w./-]*)`"))
+def test_files_exist(name: str, path: str) -> None:
+    assert (PROJECT / path).exists()
+
+
+@pytest.mark.parametrize(("name", "link"), found(r"\]\((?!https?:)([^)#]+)"))
+def test_links_lead_somewhere(name: str, link: str) -> None:
+    assert (DOCS[name].parent / link).exists()
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(found(r"python -m training ([a-z][^\n`]*)")) > 5
+    assert len(found(r"\b(FILLBOT_[A-Z_]+)\b")) > 5

@@ -1,0 +1,35 @@
+"""`look`: where words stand in one query under several versions. The bot asks it; people have `predict`."""
+
+import argparse
+import sys
+
+from pydantic import ValidationError
+
+from training.commands.answers import Commands, fail, print_json
+from training.registry import Registry
+from training.settings import Settings
+
+MAX_BYTES = 1 << 16
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    commands.add(
+        "look",
+        _look,
+        "where words stand in a query under several versions: a JSON object on standard input, one back",
+    )
+
+
+def _look(options: argparse.Namespace, settings: Settings) -> int:
+    from training.look import Request, look
+
+    try:
+        request = Request.model_validate_json(sys.stdin.buffer.read(MAX_BYTES))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return fail(options, f"The question cannot be read: {where + ': ' if where else ''}{first['msg']}.")
+    registry = Registry(settings.models_dir)
+    print_json({"versions": look(registry, settings.home / "runs", request)})
+    return 0
