@@ -26,6 +26,7 @@ from bot.health import Readiness, health_server
 from bot.metrics import Metrics
 from bot.night import Night
 from bot.pending import Pending
+from bot.pictures import Pictures
 from bot.predictor import Predictor
 from bot.probes import watch_parts
 from bot.recorder import Recorder
@@ -130,7 +131,15 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             prefix=settings.prefix, guild_ids=place.guild_ids, admin_role_ids=settings.admin_role_ids
         )
         verdicts = Verdicts(bot, database)
-        reports = Reports(bot, verdicts, channel_id=place.report_channel_id)
+        pictures = Pictures(settings)
+        reports = Reports(
+            bot,
+            database=database,
+            registry=registry,
+            pictures=pictures,
+            prefix=settings.prefix,
+            channel_id=place.report_channel_id,
+        )
         watch = Watch(
             database,
             registry,
@@ -177,6 +186,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             crowd=Crowd(background),
             metrics=metrics,
             forgetting=forgetting,
+            pictures=pictures,
             answering=Answering(
                 predictor,
                 database,

@@ -38,7 +38,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def spawned(
-    settings: Settings, *arguments: str, log_path: Path | None = None
+    settings: Settings, *arguments: str, log_path: Path | None = None, is_asked: bool = False
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m training …` as a child; terminated, then killed, when the block is left early.
 
@@ -46,13 +46,14 @@ async def spawned(
         settings: handed on through the environment.
         arguments: the command and its options.
         log_path: where standard error goes; None: to this process's.
+        is_asked: it reads a question from standard input to its end, rather than watching it for ours.
     """
     with contextlib.ExitStack() as stack:
         stderr = stack.enter_context(log_path.open("ab")) if log_path else None
         process = await asyncio.create_subprocess_exec(
             *PROGRAM,
             *arguments,
-            "--end-with-parent",
+            *(() if is_asked else ("--end-with-parent",)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
@@ -63,6 +64,21 @@ async def spawned(
             yield process
         finally:
             await _end(process)
+
+
+async def ask(settings: Settings, command: str, *, question: bytes, timeout_s: float) -> tuple[int, bytes]:
+    """Exit code and answer of a child that reads a question from standard input, where nobody else sees it.
+
+    Raises:
+        TimeoutError: it took too long, and was ended.
+        OSError: it could not be started.
+    """
+    async with (
+        asyncio.timeout(timeout_s),
+        spawned(settings, command, log_path=settings.home / "training.log", is_asked=True) as process,
+    ):
+        answered, _ = await process.communicate(question)
+        return process.returncode or 0, answered
 
 
 async def follow(process: asyncio.subprocess.Process, on_line: Callable[[Line], None]) -> int:

@@ -10,6 +10,7 @@ BotError
 ├── BusyError              more queries wait than may wait
 ├── RunBusyError           a run is in progress already
 ├── TooLargeError          a file is larger than Discord takes
+├── PictureError           a picture could not be drawn
 ├── NotListedError         the bot does not work in this server
 ├── UnknownCommandError    there is no such command
 ├── StaleMenuError         a menu or button that belongs to nothing any more
@@ -103,6 +104,10 @@ class TooLargeError(BotError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("privacy.too_large"))
+
+
+class PictureError(BotError):
+    """A picture could not be drawn; its text says why."""
 
 
 class NotListedError(BotError, commands.CheckFailure):

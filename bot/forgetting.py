@@ -6,7 +6,7 @@ champion is replaced whenever one is found.
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,7 +109,7 @@ class Forgetting:
                     continue
                 if not self._working.locked() and not self._runs.is_closed:
                     self._sentence = await self._without_withdrawn(end.sentence)
-                    await self._reports.post_verdict(replace(end, sentence=self._sentence))
+                    await self._reports.post_notice(self._sentence)
         return self._sentence
 
     async def go_on(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from bot import child
+from bot.child import ask
 from bot.errors import NoLookError
 from training.errors import RegistryError
 from training.registry import Registry
@@ -81,8 +81,7 @@ class Looker:
         question = json.dumps({"text": text, "versions": [*versions], "words": [*words], "top": top})
         async with self._turn:
             try:
-                async with asyncio.timeout(TIMEOUT_S):
-                    code, out = await self._ask(question.encode())
+                code, out = await ask(self._settings, "look", question=question.encode(), timeout_s=TIMEOUT_S)
                 answered = json.loads(out) if code == 0 else None
             except (TimeoutError, OSError, ValueError) as error:
                 log.warning("look.failed", exc_info=True)
@@ -91,25 +90,6 @@ class Looker:
             log.warning("look.failed", exit_code=code)
             raise NoLookError
         return [_look(one) for one in answered["versions"]]
-
-    async def _ask(self, question: bytes) -> tuple[int, bytes]:
-        """The question goes through a pipe: what stands in arguments, every user of the machine can read."""
-        process = await asyncio.create_subprocess_exec(
-            *child.PROGRAM,
-            "look",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=child.environment(self._settings),
-        )
-        try:
-            out, _ = await process.communicate(question)
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        return process.returncode or 0, out
 
 
 def earlier_versions(registry: Registry, version: str) -> list[str]:

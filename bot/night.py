@@ -1,6 +1,6 @@
 """What happens every night, in order: old data goes, a backup is made, a run learns, people are told."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -35,4 +35,4 @@ class Night:
         except RunBusyError:
             log.info("nightly.skipped", reason="a run is in progress")
             return
-        await self.reports.post_verdict(replace(end, sentence=f"{end.sentence} {figure}".rstrip()))
+        await self.reports.post_digest(end, figure=figure)

@@ -131,7 +131,7 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
     if words := report.get("added_words"):
         embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
     changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
-    if changed := [_change(change) for change in changes[:SHOWN_CHANGES]]:
+    if changed := [change_line(change) for change in changes[:SHOWN_CHANGES]]:
         embed.add_field(name=say("run.changed"), value=clipped("\n".join(changed), MAX_FIELD), inline=False)
     embed.set_footer(text=say("run.footer", id=run.id, trigger=run.trigger))
     return embed
@@ -191,7 +191,8 @@ def _fitting(lines: Sequence[str]) -> str:
     return fitting
 
 
-def _change(change: dict[str, Any]) -> str:
+def change_line(change: dict[str, Any]) -> str:
+    """One query, and which words left and entered its best."""
     gone = [word for word in change["before"] if word not in change["after"]]
     new = [word for word in change["after"] if word not in change["before"]]
     parts = [f"− {', '.join(gone)}" if gone else "", f"+ {', '.join(new)}" if new else ""]

@@ -11,6 +11,7 @@ from bot.runs import RunEnd
 from bot.texts import say
 from storage.database import Database
 from storage.errors import StorageError
+from storage.runs import Run
 from storage.schema import predictions
 
 log = structlog.stdlib.get_logger(__name__)
@@ -27,13 +28,18 @@ class Verdicts:
         """The verdict for one channel; without any query when the database cannot be read."""
         if end.run is None:
             return notice_embed(say("run.failed_because", sentence=end.sentence))
-        queries = {change["query"] for change in (end.run.report or {}).get("changes", ())}
+        return verdict_embed(
+            end.run, end.sentence, shown=await self.showable_changes(end.run, channel_id=channel_id)
+        )
+
+    async def showable_changes(self, run: Run, *, channel_id: int) -> set[str]:
+        """The queries of a run's changes that this channel may see."""
+        queries = {change["query"] for change in (run.report or {}).get("changes", ())}
         try:
-            shown = await self._showable(queries, channel_id) if queries else set()
+            return await self._showable(queries, channel_id) if queries else set()
         except StorageError:
             log.warning("queries.not_shown", exc_info=True)
-            shown = set()
-        return verdict_embed(end.run, end.sentence, shown=shown)
+            return set()
 
     async def _showable(self, queries: Collection[str], channel_id: int) -> set[str]:
         """Those that were asked where everybody in this channel may read; never in direct messages alone."""

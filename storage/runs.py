@@ -120,13 +120,30 @@ async def get_run(database: Database, run_id: int) -> Run | None:
     return None if row is None else Run(**row._mapping)
 
 
-async def latest(database: Database, *triggers: str, statuses: tuple[str, ...] = ()) -> Run | None:
-    """The newest row of these triggers (all when none are named) and statuses."""
+async def latest(
+    database: Database, *triggers: str, statuses: tuple[str, ...] = (), before_id: int | None = None
+) -> Run | None:
+    """The newest row of these triggers (all when none are named) and statuses; only before another one."""
     statement = select(runs).order_by(runs.c.id.desc()).limit(1)
     if triggers:
         statement = statement.where(runs.c.trigger.in_(triggers))
     if statuses:
         statement = statement.where(runs.c.status.in_(statuses))
+    if before_id is not None:
+        statement = statement.where(runs.c.id < before_id)
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    return None if row is None else Run(**row._mapping)
+
+
+async def latest_training(database: Database) -> Run | None:
+    """The newest run that is over, whoever asked for it; moving the champion pointer is none."""
+    statement = (
+        select(runs)
+        .where(runs.c.trigger.not_in((*POINTER_MOVES, "resume")), runs.c.status != "open")
+        .order_by(runs.c.id.desc())
+        .limit(1)
+    )
     async with database.read() as connection:
         row = (await connection.execute(statement)).first()
     return None if row is None else Run(**row._mapping)

@@ -124,6 +124,13 @@ def test_the_bot_takes_only_light_parts_of_training(module: str) -> None:
     assert ours(imports(module), "training") <= FROM_TRAINING_TO_BOT
 
 
+def test_a_picture_is_drawn_without_torch_and_the_database() -> None:
+    """It is a process of its own each time: what it need not import, people need not wait for."""
+    parts = ("__main__", "plots.words", "plots.run_report", "plots.vote_stats", "plots.training_log")
+    reached = set().union(*(reached_from(f"training.{part}") for part in parts))
+    assert not {name.split(".")[0] for name in reached} & {*HEAVY, "sqlalchemy", "alembic"}
+
+
 def test_uptrain_is_imported_in_one_file() -> None:
     users = [m for m in MODULES if any(name.split(".")[0] == "uptrain" for name in imports(m))]
     assert users == ["training.uptrain_checks.framework"]
@@ -144,12 +151,13 @@ def test_no_module_is_named_after_nothing() -> None:
     assert not names & {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handlers"}
 
 
-def test_the_bot_starts_without_torch_and_uptrain() -> None:
+def test_the_bot_starts_without_what_is_heavy() -> None:
     modules = [name for name in of_package("bot") if not name.endswith("__main__")]
     script = (
         "import importlib, sys\n"
         f"for name in {modules!r}: importlib.import_module(name)\n"
-        "heavy = {'torch', 'transformers', 'datasets', 'uptrain', 'polars'} & set(sys.modules)\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'uptrain', 'polars', 'matplotlib'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)\n"
     )
     process = subprocess.run(

@@ -13,7 +13,17 @@ import structlog
 from pydantic import ValidationError
 
 from storage.errors import StorageError
-from training.commands import comparisons, looking, measures, plots, publishing, runs, simulations, versions
+from training.commands import (
+    comparisons,
+    draw,
+    looking,
+    measures,
+    plots,
+    publishing,
+    runs,
+    simulations,
+    versions,
+)
 from training.commands.answers import Commands, fail
 from training.errors import TrainingError
 from training.settings import Settings
@@ -82,7 +92,7 @@ def command_line() -> argparse.ArgumentParser:
         prog="python -m training", description="Train, question and manage the models."
     )
     commands = Commands(parser)
-    for module in (runs, measures, looking, comparisons, simulations, plots, versions, publishing):
+    for module in (runs, measures, looking, comparisons, simulations, plots, draw, versions, publishing):
         module.add(commands)
     return parser
 

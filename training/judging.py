@@ -1,6 +1,7 @@
 """Measure challenger, champion and domain model, and ask the gate."""
 
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from training.vocabulary import denied_words
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
 SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of gate.KEPT → file
+MOVED_WORDS = 20  # that came, and as many that went, in the report
 NEUTRAL = ("retention", "texts")  # where no answer should move; on control it may, a little
 
 Scores = dict[str, list[CaseScore | None]]  # by suite
@@ -56,7 +58,8 @@ class Judge:
             suite: evaluate.read_suite(evaluate.SUITES / f"{file}.jsonl") for suite, file in SUITES.items()
         }
         self._texts = evaluate.read_texts(evaluate.SUITES / "texts.jsonl")
-        self._before = _voted(champion, self._examples)
+        self._best_before = _best_five(champion, self._examples)
+        self._before = _voted(champion, self._examples, self._best_before)
         self._domain_results = self._behave(domain)
         self._domain_scores = self._score(domain)
         self._domain_harm = self._harm(domain, self._domain_scores, latency_ms=1.0)
@@ -64,7 +67,8 @@ class Judge:
 
     def verdict(self, challenger: FillModel) -> tuple[gate.Verdict, dict[str, Any]]:
         """The verdict on an exported challenger, and the figures behind it."""
-        voted = _voted(challenger, self._examples)
+        best = _best_five(challenger, self._examples)
+        voted = _voted(challenger, self._examples, best)
         slower = _latency_ratio(self._domain, challenger, [case.text for case in self._suites["control"]])
         scores = self._score(challenger)
         harm = self._harm(challenger, scores, latency_ms=slower)
@@ -101,6 +105,9 @@ class Judge:
             "top10_kept": round(neutral.top10_kept, 4) if neutral else None,
             "moved": {name: _rounded(found) for name, found in moved.items()},
             "behaviour": _rounded(behaved),
+            "moved_words": _moved_words(
+                _words_of(self._champion, self._best_before), _words_of(challenger, best)
+            ),
         }
         return verdict, metrics
 
@@ -134,11 +141,15 @@ class Judge:
         )
 
 
-def _voted(fill_model: FillModel, examples: Sequence[Example]) -> gate.Voted:
-    unwanted_at_5 = wanted_at_5 = unwanted = wanted = 0
+def _best_five(fill_model: FillModel, examples: Sequence[Example]) -> list[list[int]]:
+    """The five best tokens for every example."""
     rows = fill_model.log_probabilities([fill_model.encoder.encode(e.query) for e in examples])
-    for example, logs in zip(examples, rows, strict=True):
-        shown = set(fill_model.best(logs[example.mask_index], 5))
+    return [fill_model.best(logs[e.mask_index], 5) for e, logs in zip(examples, rows, strict=True)]
+
+
+def _voted(fill_model: FillModel, examples: Sequence[Example], best: Sequence[Sequence[int]]) -> gate.Voted:
+    unwanted_at_5 = wanted_at_5 = unwanted = wanted = 0
+    for example, shown in zip(examples, best, strict=True):
         for words, is_wanted in ((example.wanted, True), (example.unwanted, False)):
             tokens = [t for word, _ in words if (t := fill_model.token_of(word)) is not None]
             inside = sum(token in shown for token in tokens)
@@ -147,6 +158,27 @@ def _voted(fill_model: FillModel, examples: Sequence[Example]) -> gate.Voted:
             else:
                 unwanted, unwanted_at_5 = unwanted + len(tokens), unwanted_at_5 + inside
     return gate.Voted(unwanted_at_5, wanted_at_5, unwanted, wanted)
+
+
+def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[str]]:
+    return [{fill_model.word_of(token) for token in tokens} for tokens in best]
+
+
+def _moved_words(before: Sequence[set[str]], after: Sequence[set[str]]) -> dict[str, Any]:
+    """Over all judged queries: which words came into the five best of how many, and which left them."""
+    pairs = list(zip(before, after, strict=True))
+    came = Counter(word for old, new in pairs for word in new - old)
+    went = Counter(word for old, new in pairs for word in old - new)
+    return {
+        "queries": len(pairs),
+        "changed": sum(old != new for old, new in pairs),
+        "came": _commonest(came),
+        "went": _commonest(went),
+    }
+
+
+def _commonest(words: Counter[str]) -> dict[str, int]:
+    return dict(sorted(words.items(), key=lambda item: (-item[1], item[0]))[:MOVED_WORDS])
 
 
 def _hit_changes(before: FillModel, after: FillModel, held_out: Sequence[Example]) -> list[float]:

@@ -1,16 +1,17 @@
 """How a run ended."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from storage.runs import Status
+if TYPE_CHECKING:  # the database is not loaded for a type: a picture is drawn sooner
+    from storage.runs import Status
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Status, one sentence for people, and what the `runs` table keeps."""
 
-    status: Status
+    status: "Status"
     sentence: str
     version: str | None = None
     verdict: dict[str, Any] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from discord.ext import commands
 from bot.answering import Answering
 from bot.background import Background
 from bot.client import FillBot
+from bot.cogs.charts import Charts
 from bot.cogs.fill import Fill
 from bot.cogs.help import Help
 from bot.cogs.insight import Insight
@@ -19,6 +20,7 @@ from bot.crowd import Crowd
 from bot.forgetting import Forgetting
 from bot.metrics import Metrics
 from bot.pending import Pending
+from bot.pictures import Pictures
 from bot.predictor import Predictor
 from bot.recorder import Recorder
 from bot.reports import Reports
@@ -53,6 +55,7 @@ class Parts:
     crowd: Crowd
     metrics: Metrics
     forgetting: Forgetting
+    pictures: Pictures
     answering: Answering
 
 
@@ -79,6 +82,15 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             background=parts.background,
             nightly=parts.nightly,
             watch=parts.watch,
+        ),
+        Charts(
+            parts.bot,
+            settings=parts.settings,
+            registry=parts.registry,
+            database=parts.database,
+            serving=parts.serving,
+            verdicts=parts.verdicts,
+            pictures=parts.pictures,
         ),
         Quiz(
             parts.bot,

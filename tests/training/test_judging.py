@@ -37,10 +37,14 @@ def test_voted_words_within_the_top_five_are_counted() -> None:
         example(["comfortable", "late", "unheard"], ["cheap"]),
         example(["poor"], ["ugly", "cheap", "42"], query="[MASK] is [MASK].", mask_index=1),
     ]
+
     # Before: cheap ugly comfortable soft great. After: comfortable soft great poor late. Words that cannot be
     # said count nowhere.
-    assert judging._voted(BEFORE, examples) == Voted(unwanted_at_5=3, wanted_at_5=1, unwanted=3, wanted=3)
-    assert judging._voted(AFTER, examples) == Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=3, wanted=3)
+    def voted(model: FillModel) -> Voted:
+        return judging._voted(model, examples, judging._best_five(model, examples))
+
+    assert voted(BEFORE) == Voted(unwanted_at_5=3, wanted_at_5=1, unwanted=3, wanted=3)
+    assert voted(AFTER) == Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=3, wanted=3)
 
 
 def test_hits_on_held_out_queries_change_by_one_at_most() -> None:
@@ -65,6 +69,20 @@ def test_the_report_shows_words_before_and_after() -> None:
         "mask_index": 0,
         "before": ["cheap", "ugly", "comfortable", "soft", "great"],
         "after": ["comfortable", "soft", "great", "poor", "late"],
+    }
+
+
+def test_words_that_came_and_went_are_counted_over_all_judged_queries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held_out = (example([], ["ugly"], query="Held out is [MASK]."),)
+    votes = chosen(*(example(["late"], [], query=f"{n} is [MASK].") for n in range(30)), held_out=held_out)
+    _, metrics = judged(AFTER, monkeypatch, votes=votes)
+    assert metrics["moved_words"] == {
+        "queries": 31,
+        "changed": 31,
+        "came": {"late": 31, "poor": 31},
+        "went": {"cheap": 31, "ugly": 31},
     }
 
 

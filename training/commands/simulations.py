@@ -10,7 +10,6 @@ from training.commands.measures import positive
 from training.errors import SuiteError
 from training.progress import TerminalProgress
 from training.settings import NightSettings, Settings
-from training.simulation.people import HABITS, People
 
 if TYPE_CHECKING:
     from training.evaluate import Case
@@ -44,7 +43,7 @@ def add(commands: Commands) -> None:
     simulation.add_argument("--nights", type=positive, default=3, help="default 3")
     simulation.add_argument(
         "--votes",
-        choices=HABITS,
+        choices=("menu", "top1"),
         default="menu",
         help="menu: on all words shown; top1: a thumb on the top word (default menu)",
     )
@@ -72,6 +71,7 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
     if not texts:
         raise SuiteError(path, "it is empty")
     from training.simulation.nights import Plan, Simulation, home_of
+    from training.simulation.people import People
     from training.simulation.recipes import recipe_of
     from training.simulation.table import table_of
 

@@ -78,18 +78,24 @@ def blank_card(height_in: float) -> Figure:
     return figure
 
 
+def png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG file."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG; the file appears whole or not at all.
 
     Raises:
         PlotUnwritableError: the folder or the file cannot be written.
     """
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
+    picture = png(figure)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(picture.getvalue())
+        beside.write_bytes(picture)
         beside.replace(path)
     except OSError as error:
         with suppress(OSError):

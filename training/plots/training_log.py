@@ -93,7 +93,7 @@ def training_figure(logs: Mapping[str, Rows]) -> Figure:
     labels = [wrapped(label, size=LABEL_PT, width_in=0.4 * WIDTH_IN) for label in logs]
     figure = blank_card(PANEL_IN + sum(height_of(label, size=LABEL_PT) for label in [*labels, ""]))
     for axes, (measure, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
-        _draw(axes, logs, measure)
+        draw_measure(axes, logs, measure)
         axes.set_title(title)
     pairs = zip(labels, cycle(COLOURS), cycle(MARKERS))
     lines = [Line2D([], [], color=colour, marker=marker, lw=1.8) for _, colour, marker in pairs]
@@ -140,7 +140,7 @@ def _is_drawable(value: Any, measure: str) -> bool:
     return is_number and (measure != "perplexity" or value > 0)
 
 
-def _draw(axes: Axes, logs: Mapping[str, Rows], measure: str) -> None:
+def draw_measure(axes: Axes, logs: Mapping[str, Rows], measure: str) -> None:
     """Draw one measure of every recipe."""
     drawn: list[float] = []
     left_out = 0

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from storage.database import Database
 from storage.feedback import (
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from training.fill_model import Candidate
 
 Habit = Literal["menu", "top1"]
-HABITS: tuple[Habit, ...] = get_args(Habit)
 VIA: Mapping[Habit, Via] = {"menu": "menu", "top1": "reaction"}
 GUILD_ID, CHANNEL_ID = 1, 1
 BETWEEN_QUERIES = timedelta(seconds=20)

@@ -1,0 +1,144 @@
+"""`!scores`, `!report`, `!stats`: what models say, what a run made, how the team votes; with pictures."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import FillBot, command
+from bot.context import Context, answer
+from bot.errors import PictureError
+from bot.pictures import Pictures, attach
+from bot.queries import parse_query
+from bot.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
+from bot.run_figures import figures_of
+from bot.run_report import report_embed, report_title
+from bot.serving import Serving
+from bot.settings import Settings
+from bot.team_stats import TeamStats, first_day, stats_embed, stats_figures
+from bot.texts import say
+from bot.verdicts import Verdicts, open_channel_ids
+from bot.version_runs import version_of
+from storage import runs, stats
+from storage.database import Database
+from storage.runs import Run
+from training.errors import NoEarlierVersionError, RegistryError
+from training.registry import Card, Registry
+
+ASKS, ASKS_WITHIN_S = 5, 30  # of one person: a picture takes seconds of a processor
+SHOWN_VERSIONS, SHOWN_SENTENCES, SHOWN_HELPERS = 8, 5, 5
+
+
+class Charts(commands.Cog):
+    """Pictures to look at."""
+
+    def __init__(
+        self,
+        bot: FillBot,
+        *,
+        settings: Settings,
+        registry: Registry,
+        database: Database,
+        serving: Serving,
+        verdicts: Verdicts,
+        pictures: Pictures,
+    ) -> None:
+        """Take what the commands need."""
+        self._bot, self._settings = bot, settings
+        self._registry, self._database = registry, database
+        self._serving, self._verdicts, self._pictures = serving, verdicts, pictures
+
+    @command("scores", cooldown=(ASKS, ASKS_WITHIN_S))
+    @app_commands.describe(text=say("commands.scores_text"))
+    async def scores(self, context: Context, *, text: str) -> None:
+        """The best and the worst words, of the champion and of the version before it."""
+        settings = self._settings
+        query = parse_query(
+            text, max_chars=settings.max_query_chars, max_masks=settings.max_masks, prefix=self._bot.prefix
+        )
+        champion = self._serving.predictor.version
+        versions = [champion]
+        with contextlib.suppress(NoEarlierVersionError):
+            versions.append(self._registry.previous(champion))
+        png = await self._pictures.draw("scores", text=query.text, versions=versions)
+        embed = discord.Embed(colour=COLOUR)
+        embed.description = clipped(escape(query.text), MAX_DESCRIPTION)
+        file = attach(embed, png, name="scores", about=say("pictures.scores", text=query.text))
+        await answer(context, embed=embed, file=file)
+
+    @command("report", cooldown=(ASKS, ASKS_WITHIN_S))
+    @app_commands.describe(version=say("commands.report_version"))
+    async def report(self, context: Context, version: str | None = None) -> None:
+        """What a version learnt, and why it was promoted or not."""
+        card, run = await self._found(version.strip().lower() if version else None)
+        shown = await self._verdicts.showable_changes(run, channel_id=context.channel.id) if run else set()
+        title, notes = report_title(card, run), []
+        png = None
+        if figures := figures_of(card, run, title=title):
+            try:
+                png = await self._pictures.draw("report", **figures)
+            except PictureError as error:
+                notes.append(str(error))
+        embed = report_embed(card, run, shown=shown, notes=notes)
+        file = attach(embed, png, name="report", about=title) if png else None
+        await answer(context, embed=embed, file=file)
+
+    @report.autocomplete("version")
+    async def _complete_version(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
+            return []
+        names = [name for name in reversed(self._registry.versions()) if typed.lower() in name]
+        return [app_commands.Choice(name=name, value=name) for name in names[:25]]
+
+    @command("stats", cooldown=(ASKS, ASKS_WITHIN_S))
+    async def stats(self, context: Context) -> None:
+        """How the team voted lately."""
+        now, zone = datetime.now(UTC), self._settings.zone
+        team = await self._team(context.channel.id, since=first_day(now, zone))
+        embed, file = stats_embed(team), None
+        if team.totals.votes:
+            try:
+                png = await self._pictures.draw("stats", **stats_figures(team, now=now, zone=zone))
+                file = attach(embed, png, name="stats", about=embed.description or "")
+            except PictureError as error:
+                embed.add_field(name=say("model.note"), value=str(error), inline=False)
+        await answer(context, embed=embed, file=file)
+
+    async def _team(self, channel_id: int, *, since: datetime) -> TeamStats:
+        database, channels = self._database, open_channel_ids(self._bot, channel_id)
+        return TeamStats(
+            *await asyncio.gather(
+                stats.totals(database, since=since),
+                stats.votes_by_hour(database, since=since),
+                stats.votes_by_version(database, since=since, most=SHOWN_VERSIONS),
+                stats.contested_words(database, since=since, channel_ids=channels, most=SHOWN_SENTENCES),
+                stats.helpers(database, since=since, most=SHOWN_HELPERS),
+            )
+        )
+
+    async def _found(self, version: str | None) -> tuple[Card | None, Run | None]:
+        """A version and its run; by default the champion's, or the newest run where it has none."""
+        if version is not None:
+            card = self._registry.card(version)
+            return card, await self._run_of(card)
+        try:
+            champion = self._registry.card(self._serving.predictor.version)
+        except RegistryError:  # damaged while it serves
+            champion = None
+        if champion is not None and (run := await self._run_of(champion)) is not None:
+            return champion, run
+        newest = await runs.latest_training(self._database)
+        if newest is None:
+            return champion, None
+        name = version_of(self._registry, newest)
+        return (self._registry.card(name) if name else None), newest
+
+    async def _run_of(self, card: Card) -> Run | None:
+        run = await runs.get_run(self._database, card.run_id) if card.run_id is not None else None
+        # In a home whose database is younger than its models another run may have that number.
+        return run if run is not None and run.started_at <= card.created_at else None

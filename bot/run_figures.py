@@ -1,0 +1,108 @@
+"""What a run made: the words that moved, the tests in plain words, what its picture shows. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.texts import say
+from storage.runs import Run
+from training.registry import Card
+
+SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of a night → of a domain model
+TESTS = (
+    *("learnt", "control", "retention", "praise", "perplexity", "latency", "drift", "overlap"),
+    *("behaviour", "deny-list", "held-out", "rolled back"),
+)
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Word → sentences whose best words it entered or left, most first."""
+
+    came: Mapping[str, int]
+    went: Mapping[str, int]
+
+
+def moved_words(run: Run | None, card: Card | None = None) -> Moved:
+    """Over all judged queries; of runs that did not count them, over those that they kept."""
+    report = (run.report if run else None) or {}
+    metrics = report.get("metrics") or (card.metrics if card else {})
+    if counted := metrics.get("moved_words"):
+        return Moved(counted["came"], counted["went"])
+    came: Counter[str] = Counter()
+    went: Counter[str] = Counter()
+    for change in report.get("changes", ()):
+        came.update(set(change["after"]) - set(change["before"]))
+        went.update(set(change["before"]) - set(change["after"]))
+    return Moved(_most_first(came), _most_first(went))
+
+
+def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
+    """The tests of the gate; a skipped or failed run has none."""
+    verdict = (run.verdict if run else None) or (card.verdict if card else {})
+    return [reason for reason in verdict.get("reasons", ()) if isinstance(reason, dict)]
+
+
+def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
+    """A test of the gate as a clause that nobody needs a dictionary for."""
+    name = str(reason["name"])
+    if name not in TESTS:
+        return str(reason["text"])
+    if name == "learnt" and is_domain:
+        return say("report.passed.domain") if reason["passed"] else say("report.failed.domain")
+    return say(f"report.passed.{name}") if reason["passed"] else say(f"report.failed.{name}")
+
+
+def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | None:
+    """What `training draw` needs for the picture; None where there is nothing to draw."""
+    of_run = ((run.report if run else None) or {}).get("metrics") or {}
+    metrics: Mapping[str, Any] = of_run | (card.metrics if card else {})
+    figures: Figures = {"version": card.version if card else "", "title": title}
+    loss = metrics.get("loss") or []
+    if voted := metrics.get("voted"):
+        moved = moved_words(run, card)
+        figures |= {
+            "asked": {side: _asked(voted, side) for side in ("wanted", "unwanted")},
+            "came": dict(moved.came),
+            "went": dict(moved.went),
+            "kept": _kept_of_night(metrics),
+            "perplexity": [metrics[who]["pseudo_perplexity"] for who in ("domain", "challenger")],
+        }
+    elif suites := metrics.get("suites"):
+        figures["kept"] = _kept_of_domain(suites)
+    elif not loss:
+        return None
+    return figures | {"loss": loss}
+
+
+def _asked(voted: Mapping[str, Mapping[str, int]], side: str) -> list[int]:
+    """How many words were judged so, and how many of them were and are in the top five."""
+    before, after = voted["champion"], voted["challenger"]
+    return [max(before[side], after[side]), before[f"{side}_at_5"], after[f"{side}_at_5"]]
+
+
+def _kept_of_night(metrics: Mapping[str, Any]) -> list[Figures]:
+    before, after = metrics["domain"], metrics["challenger"]
+    changes = metrics.get("wanted_share_change", {})
+    kept = []
+    for suite in SUITES:
+        if before.get(suite) is not None and after.get(suite) is not None:
+            low, high = changes.get(suite, (None, None))
+            ends = {"before": before[suite], "after": after[suite], "low": low, "high": high}
+            kept.append({"suite": suite, **ends, "is_limited": True})
+    return kept
+
+
+def _kept_of_domain(suites: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Figures]:
+    kept = []
+    for suite, file in SUITES.items():
+        before, after = (suites.get(file, {}).get(who, {}).get("wanted_share") for who in ("base", "after"))
+        if before is not None and after is not None:
+            kept.append({"suite": suite, "before": before, "after": after, "is_limited": suite == "control"})
+    return kept
+
+
+def _most_first(words: Counter[str]) -> dict[str, int]:
+    return dict(sorted(words.items(), key=lambda item: (-item[1], item[0])))
