@@ -23,7 +23,7 @@ from training.errors import TrainingError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until interrupted, or check. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         settings = load_settings()
         token = settings.discord_token.get_secret_value() if settings.discord_token else ""
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bot",
         description="Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox on this machine.",
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     about = "look at token, servers, permissions, model, database, disk; says what to do; changes nothing"
-    commands.add_parser("check", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    commands.addcommand_line("check", help=about, description=f"{about[0].upper()}{about[1:]}.")
     return parser
 
 

@@ -22,7 +22,7 @@ ON_A_SERVER = "FILLBOT_DATABASE_URL names no file"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -75,7 +75,8 @@ def _check(_options: argparse.Namespace, settings: Settings, database: Path) -> 
     return 0 if is_well else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of every command."""
     parser = argparse.ArgumentParser(
         prog="python -m storage", description="Back up, restore and check the database."
     )

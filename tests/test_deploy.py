@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.__main__ import _parser as bot_parser
+from bot.__main__ import command_line as bot_parser
 from bot.metrics import Metrics
 from bot.settings import Settings
-from storage.__main__ import _parser as storage_parser
+from storage.__main__ import command_line as storage_parser
 from training.__main__ import command_line as training_parser
 
 PROJECT = Path(__file__).parents[1]

@@ -5,9 +5,14 @@ import re
 from functools import cache
 from pathlib import Path
 
+import discord
 import pytest
+import yaml
 
+import storage.__main__
+from bot.checks.on_discord import NEEDED
 from bot.settings import Settings
+from bot.texts import FILE
 from training.__main__ import command_line
 
 PROJECT = Path(__file__).parents[1]
@@ -72,6 +77,24 @@ def test_files_exist(name: str, path: str) -> None:
 @pytest.mark.parametrize(("name", "link"), found(r"\]\((?!https?:)([^)#]+)"))
 def test_links_lead_somewhere(name: str, link: str) -> None:
     assert (DOCS[name].parent / link).exists()
+
+
+@pytest.mark.parametrize(("name", "line"), found(r"python -m storage ([a-z][^\n`]*)"))
+def test_the_databases_commands_exist(name: str, line: str) -> None:
+    named = {line.split()[0], *re.findall(r" \| ([a-z]+)", line.split("#")[0])}
+    assert named <= set(subparsers(storage.__main__.command_line()))
+
+
+def test_every_command_of_the_chat_is_in_the_readme() -> None:
+    rows = re.findall(r"^\| (`![^|]*(?:\\\|[^|]*)*)\|", said("README.md"), re.MULTILINE)
+    listed = {command for row in rows for command in re.findall(r"`!(\w+)", row)}
+    texts = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    assert listed == {name for name in texts["commands"] if "_" not in name}
+
+
+def test_the_invitation_asks_for_what_the_check_looks_at() -> None:
+    (asked,) = re.findall(r"permissions=(\d+)", said("README.md"))
+    assert int(asked) == discord.Permissions(**dict.fromkeys(NEEDED, True)).value
 
 
 def test_there_is_something_to_look_at() -> None:

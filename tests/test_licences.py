@@ -1,0 +1,52 @@
+"""`docs/licences.md` lists every dependency with its licence; run this file to write it anew."""
+
+import re
+import tomllib
+from importlib.metadata import PackageMetadata, metadata
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+DOCUMENT = PROJECT / "docs" / "licences.md"
+HEADER = """\
+# Licences of the dependencies
+
+What fillbot itself asks for, by what each package says of itself. Versions are pinned in
+`constraints.txt`. The README says what UpTrain brings along.
+
+| package | licence |
+|---|---|
+"""
+# Those that give their whole text instead of a name.
+NAMES = {"matplotlib": "matplotlib's own (PSF-based)", "discord.py": "MIT"}
+SHORT = {"Apache Software License": "Apache-2.0", "MIT License": "MIT", "BSD License": "BSD"}
+
+
+def dependencies() -> list[str]:
+    """The names of what the project asks for, without tools for development."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return sorted((re.split(r"[\[<>=!;]", entry)[0] for entry in project["dependencies"]), key=str.lower)
+
+
+def licence(of: PackageMetadata) -> str:
+    if expression := of.get("License-Expression"):
+        return str(expression)
+    named = [c.split(" :: ")[-1] for c in of.get_all("Classifier") or [] if c.startswith("License")]
+    return ", ".join(SHORT.get(name, name) for name in named) or str(of.get("License"))
+
+
+def rendered() -> str:
+    return HEADER + "".join(
+        f"| {name} | {NAMES.get(name) or licence(metadata(name))} |\n" for name in dependencies()
+    )
+
+
+def test_every_dependency_is_listed_with_a_licence() -> None:
+    listed = dict(
+        re.findall(r"^\| ([\w.-]+) \| (.+) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert sorted(listed.keys() - {"package"}, key=str.lower) == dependencies()
+    assert all(len(said) > 2 for said in listed.values())
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(rendered(), encoding="utf-8")
