@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
+    """The parser of every command."""
     parser = argparse.ArgumentParser(
         prog="python -m bot",
         description="Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox on this machine.",
@@ -49,7 +50,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     about = "look at token, servers, permissions, model, database, disk; says what to do; changes nothing"
-    commands.addcommand_line("check", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    commands.add_parser("check", help=about, description=f"{about[0].upper()}{about[1:]}.")
     return parser
 
 
