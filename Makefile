@@ -12,8 +12,8 @@ help:  ## Show this list
 run: $(STAMP)  ## Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox
 	@exec $(BIN)/python -m bot
 
-test: $(STAMP)  ## Run the whole test suite
-	$(BIN)/python -m pytest -q --durations=5
+test: $(STAMP)  ## Run the whole test suite, in two processes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5
 
 lint: $(STAMP)  ## Check style and types
 	$(BIN)/ruff check .

@@ -41,7 +41,8 @@ def fill(path: Path, votes: int, *, seed: int = 0) -> None:
     queries = [s.query for s in generate(max(predictions // 4, 100), seed=seed) if s.focus]
     with sqlite3.connect(path) as connection:
         connection.executemany(
-            "INSERT INTO predictions VALUES (?, 1, 2, NULL, 3, ?, ?, ?, 7.5, ?, NULL)",
+            "INSERT INTO predictions (id, guild_id, channel_id, asker_id, query, query_hash, model_version, "
+            "latency_ms, created_at) VALUES (?, 1, 2, 3, ?, ?, ?, 7.5, ?)",
             _predictions(predictions, queries, chance),
         )
         connection.executemany(
