@@ -1,13 +1,14 @@
 """Prediction → embed, everything escaped. Pure."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import discord
 
 from bot.overlay import ShownPrediction
+from bot.run_figures import plain_reason
 from bot.texts import say
 from storage.runs import Run
 from training.encoder import MASK
@@ -77,7 +78,11 @@ def model_embed(
     embed.add_field(name=say("model.numbers"), value=numbers)
     embed.add_field(name=say("model.starts_from"), value=domain or say("model.nothing_yet"))
     if reasons := card.verdict.get("reasons"):
-        embed.add_field(name=say("model.verdict"), value=verdict_lines(reasons), inline=False)
+        embed.add_field(
+            name=say("model.verdict"),
+            value=verdict_lines(reasons, is_domain=card.kind == "domain"),
+            inline=False,
+        )
     for note in notes:
         embed.add_field(name=say("model.note"), value=clipped(escape(note), MAX_FIELD), inline=False)
     return embed
@@ -120,10 +125,11 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
     embed.description = clipped(escape(sentence), MAX_SENTENCE)
     reasons = (run.verdict or {}).get("reasons") or []
     if reasons and isinstance(reasons[0], dict):
-        embed.add_field(name=say("run.looked_at"), value=verdict_lines(reasons), inline=False)
+        value = verdict_lines(reasons, is_domain=run.trigger == "domain")
+        embed.add_field(name=say("run.looked_at"), value=value, inline=False)
     report = run.report or {}
     if "votes" in report:
-        embed.add_field(name=say("run.votes"), value=say("run.votes_by", **report))
+        embed.add_field(name=say("run.votes"), value=votes_line(report))
         embed.add_field(name=say("run.judged"), value=str(report["judgements"]))
     if rejected := report.get("rejected"):
         text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
@@ -137,14 +143,25 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
     return embed
 
 
-def verdict_lines(reasons: list[Any]) -> str:
-    """One line a test of the gate, with ✓ or ✗, what failed first; – where a test had nothing to go by."""
-    tests = sorted((r for r in reasons if isinstance(r, dict)), key=lambda r: bool(r["passed"]))
-    lines = [
-        f"{'✗' if not r['passed'] else '✓' if r.get('has_data', True) else '–'} {escape(str(r['text']))}"
-        for r in tests
-    ]
-    return clipped("\n".join(lines) or "—", MAX_FIELD)
+def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
+    """The gate's tests in plain words: what failed first, with figures; what had nothing to go by last."""
+    failed, passed, unknown = [], [], []
+    for reason in (one for one in reasons if isinstance(one, dict)):
+        clause = plain_reason(reason, is_domain=is_domain)
+        line = escape(f"{clause[:1].upper()}{clause[1:]}.")
+        if not reason["passed"]:
+            failed.append(f"✗ **{line}** {escape(str(reason['text']))}")
+        elif reason.get("has_data", True):
+            passed.append(f"✓ {line}")
+        else:
+            unknown.append(f"– {line}")
+    return clipped("\n".join([*failed, *passed, *unknown]) or "—", MAX_FIELD)
+
+
+def votes_line(report: Mapping[str, Any]) -> str:
+    """How many votes by how many people a run learnt from."""
+    people = say("digest.people", n=report["voters"])
+    return say("run.votes_number", n=report["votes"], people=people)
 
 
 def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s: float | None = None) -> str:

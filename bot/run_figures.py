@@ -47,9 +47,12 @@ def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
 
 def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
     """A test of the gate as a clause that nobody needs a dictionary for."""
-    name = str(reason["name"])
+    name = str(reason.get("name"))
     if name not in TESTS:
         return str(reason["text"])
+    if reason["passed"] and not reason.get("has_data", True):
+        key = name if name in ("held-out", "rolled back") else "other tests"
+        return say(f"report.unknown.{key}", test=name)
     if name == "learnt" and is_domain:
         return say("report.passed.domain") if reason["passed"] else say("report.failed.domain")
     return say(f"report.passed.{name}") if reason["passed"] else say(f"report.failed.{name}")

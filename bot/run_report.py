@@ -1,12 +1,21 @@
 """What a run made, as one embed: what was decided and why, in plain words. Pure."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import discord
 
-from bot.replies import COLOUR, COLOUR_BAD, MAX_DESCRIPTION, MAX_FIELD, change_line, clipped, escape
-from bot.run_figures import moved_words, plain_reason, reasons_of
+from bot.replies import (
+    COLOUR,
+    COLOUR_BAD,
+    MAX_DESCRIPTION,
+    MAX_FIELD,
+    change_line,
+    clipped,
+    escape,
+    verdict_lines,
+    votes_line,
+)
+from bot.run_figures import moved_words, reasons_of
 from bot.texts import say
 from storage.runs import Run
 from training.registry import Card
@@ -36,14 +45,11 @@ def report_embed(
     reasons = reasons_of(run, card)
     if reasons:
         is_domain = card is not None and card.kind == "domain"
-        embed.add_field(
-            name=say("report.why"), value=_reason_lines(reasons, is_domain=is_domain), inline=False
-        )
+        value = verdict_lines(reasons, is_domain=is_domain)
+        embed.add_field(name=say("report.why"), value=value, inline=False)
     report = (run.report if run else None) or {}
     if "votes" in report:
-        value = say(
-            "report.votes", votes=report["votes"], voters=report["voters"], words=report["judgements"]
-        )
+        value = say("report.votes", n=report["judgements"], votes=votes_line(report))
         embed.add_field(name=say("report.learnt_from"), value=value, inline=False)
     moved = moved_words(run, card)
     for name, words in ((say("report.came"), moved.came), (say("report.went"), moved.went)):
@@ -58,24 +64,6 @@ def report_embed(
     if run is not None:
         embed.set_footer(text=say("run.footer", id=run.id, trigger=run.trigger))
     return embed
-
-
-def _reason_lines(reasons: list[dict[str, Any]], *, is_domain: bool) -> str:
-    """What failed first, with its figures; then what passed; what had nothing to go by at the end."""
-    failed, passed, unknown = [], [], []
-    for reason in reasons:
-        clause = plain_reason(reason, is_domain=is_domain)
-        if not reason["passed"]:
-            failed.append(f"✗ **{_sentence(clause)}** {escape(str(reason['text']))}")
-        elif reason.get("has_data", True):
-            passed.append(f"✓ {_sentence(clause)}")
-        else:
-            unknown.append(f"– {_sentence(say('report.unknown', test=reason['name']))}")
-    return clipped("\n".join([*failed, *passed, *unknown]), MAX_FIELD)
-
-
-def _sentence(clause: str) -> str:
-    return escape(f"{clause[:1].upper()}{clause[1:]}.")
 
 
 def _words_line(words: Mapping[str, int]) -> str:

@@ -166,9 +166,17 @@ def test_a_verdict_says_how_the_run_ended(status: str, title: str) -> None:
 
 
 def test_a_verdict_lists_the_gates_tests() -> None:
-    reasons = [{"passed": True, "text": "better by 3 %"}, {"passed": False, "text": "slower [5 ms]"}]
+    reasons = [
+        {"name": "held-out", "passed": True, "text": "few", "has_data": False},
+        {"name": "learnt", "passed": True, "text": "better by 3 %"},
+        {"name": "latency", "passed": False, "text": "slower [5 ms]"},
+    ]
     embed = replies.verdict_embed(run(verdict={"reasons": reasons}), "x")
-    assert values(embed)["What was looked at"] == "✗ slower \\[5 ms\\]\n✓ better by 3 %"
+    assert values(embed)["What was looked at"].splitlines() == [
+        "✗ **It answers more slowly.** slower \\[5 ms\\]",
+        "✓ It learnt what people voted for.",
+        "– Too few votes were kept back to see whether it holds for other sentences.",
+    ]
 
 
 def test_a_failed_runs_plain_reason_is_no_list_of_tests() -> None:
@@ -192,7 +200,7 @@ def test_a_verdict_shows_votes_and_what_changed() -> None:
     shown = values(
         replies.verdict_embed(run(report=report), "x", shown=("a [MASK].", "b [MASK].", "c [MASK]."))
     )
-    assert shown["Votes"] == "9 by 2 people"
+    assert shown["Votes"] == "9 votes by 2 people"
     assert shown["Judged words"] == "4"
     assert shown["Votes left out"] == r"personal\_data: 1"
     assert shown["What changed"] == "a \\[MASK\\].: − x + z\nb \\[MASK\\].: another order"

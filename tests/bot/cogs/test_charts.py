@@ -186,7 +186,7 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
     assert field(reply, "Why").split("\n") == [
         "✗ **It understands complaints and negations less well.** wanted share 0.4",
         "✓ It learnt what people voted for.",
-        "– Too little to judge by: held-out.",
+        "– Too few votes were kept back to see whether it holds for other sentences.",
     ]
     assert field(reply, "Learnt from") == "43 votes by 9 people; they judge 7 words"
     assert field(reply, "Came into the best five · sentences") == "breathable · 4"
