@@ -79,7 +79,10 @@ async def test_a_rejected_night_says_so_without_its_picture(
     reasons = [{"name": "learnt", "passed": False, "text": "few"}]
     end = await ended(wire, "rejected", verdict={"reasons": reasons}, report={"metrics": METRICS})
     (embed,) = (await posted(wire, ann, end))["embeds"]
-    assert "because it did not learn what people voted for, and v0001 goes on." in embed["description"]
+    assert (
+        "because it learnt nothing from the votes that the model before did not know, and v0001 goes on."
+        in embed["description"]
+    )
     assert "image" not in embed
 
 
