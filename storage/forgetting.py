@@ -127,7 +127,7 @@ def erase_in_file(path: Path, user_id: int, *, since: datetime | None) -> Erased
     Raises:
         DatabaseUnavailableError: it is damaged, or cannot be read or written.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
