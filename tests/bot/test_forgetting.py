@@ -16,6 +16,7 @@ from wire import Pretend, Wire, eventually, tells, wired
 
 from bot import forgetting
 from storage import forgetting as forgetting_records
+from storage import privacy
 from storage import runs as run_records
 from storage.errors import DatabaseUnavailableError
 from training.registry import Registry
@@ -94,6 +95,25 @@ async def test_no_byte_of_them_is_left_in_any_file(home: Path, pretend: Pretend)
             assert len(traces(home, *as_stored(bob.id))) >= 3  # everybody else is where they were
         assert traces(home, *needles) == []
     assert str(ann.id) not in str([line for line in logs if line["log_level"] != "debug"])
+
+
+async def test_a_backup_that_is_being_made_is_cleaned_too(home: Path) -> None:
+    async with wired(home) as wire, wire.member() as ann:
+        await vote(wire, ann)
+        (copy, aside), database = copy_database(home), wire.app.database
+        content = copy.read_bytes()
+        for path in (copy, aside):
+            path.unlink()
+
+        async def is_erased() -> bool:
+            return (await privacy.about(database, ann.id)).votes == 0
+
+        async with wire.app.night.backups.making:
+            offer = await forget(wire, ann)
+            await eventually(is_erased)
+            copy.write_bytes(content)
+        await told(ann, offer, "You are forgotten")
+        assert traces(home, b"xylophone", *as_stored(ann.id)) == []
 
 
 async def test_the_reply_says_that_a_run_goes_on_and_how_it_ended(home: Path, pretend: Pretend) -> None:
