@@ -53,8 +53,8 @@ class Database:
         """
         try:
             parsed = make_url(url)
-            # `read` and `write` end their transactions themselves. An error that is logged names no parameters:
-            # queries and people are among them.
+            # `read` and `write` end their transactions themselves. Errors, which are logged, name no
+            # parameters: queries and people are among them.
             engine = create_async_engine(parsed, pool_reset_on_return=None, hide_parameters=True)
         except (ArgumentError, InvalidRequestError, ImportError) as error:
             raise DatabaseUrlError(str(error)) from error

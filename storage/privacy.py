@@ -121,7 +121,7 @@ async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str
 
 
 async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]]:
-    """The runs that read votes at this time or later, oldest first; those too that were ended before the end."""
+    """The runs that read votes at this time or later, oldest first; those that were ended early, too."""
     statement = (
         select(runs.c.id, runs.c.as_of, runs.c.status, runs.c.challenger)
         .where(runs.c.as_of >= since, runs.c.trigger.not_in((*POINTER_MOVES, "resume", "domain")))

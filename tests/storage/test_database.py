@@ -136,12 +136,16 @@ async def test_a_mistake_of_the_callers_is_not_reported_as_a_full_disk(database:
 
 
 async def test_an_error_in_the_log_names_no_query_and_nobody(database: Database) -> None:
+    statement = select(candidates.c.word).where(candidates.c.word == "xylophone")
+
+    async def look() -> None:
+        async with database.read() as connection:
+            await connection.execute(statement)
+
     async with database.write() as connection:
         await connection.execute(text("DROP TABLE candidates"))
     with pytest.raises(DatabaseUnavailableError) as caught:
-        async with database.read() as connection:
-            statement = select(candidates.c.word).where(candidates.c.word == "xylophone")
-            await connection.execute(statement)
+        await look()
     assert "xylophone" not in "".join(traceback.format_exception(caught.value))
 
 
