@@ -132,6 +132,11 @@ async def test_who_left_nothing_is_told_so(wire: Wire, ann: Person) -> None:
     assert (await wire.say(ann, "!forgetme"))["content"] == "I keep nothing about you."
 
 
+async def test_offers_are_few_as_each_may_end_a_run(wire: Wire, ann: Person) -> None:
+    said = [(await wire.say(ann, "!forgetme"))["content"] for _ in range(4)]
+    assert [one.startswith("One moment, please") for one in said] == [False, False, False, True]
+
+
 async def test_only_the_asker_may_press(wire: Wire, ann: Person, bob: Person) -> None:
     await voted(wire, ann, QUERY.format(name="pressed"))
     offer = await wire.say(ann, "!forgetme")
