@@ -117,9 +117,12 @@ class Forgetting:
 
     async def go_on(self) -> None:
         """Finish for ever what was left undone."""
-        await self._compact(rewrite=False)  # what a crash left in the log
+        is_compact = False
         while True:
             try:
+                if not is_compact:
+                    await self._compact(rewrite=False)  # what a crash left in the log
+                    is_compact = True
                 for request in await forgetting.requests(self._database):
                     if not self._working.locked():
                         await self._work(request)

@@ -18,6 +18,7 @@ from bot import forgetting
 from storage import forgetting as forgetting_records
 from storage import privacy
 from storage import runs as run_records
+from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from training.registry import Registry
 
@@ -175,6 +176,28 @@ async def test_two_at_once_share_what_follows(home: Path, pretend: Pretend) -> N
             await told(person, offer, "v0003 serves now.")
         assert wire.app.registry.champion() == "v0003"
         assert await forgetting_records.requests(wire.app.database) == []
+
+
+async def test_a_start_with_a_locked_database_is_no_end_to_forgetting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "LOOK_EVERY_S", 0.05)
+    compact, calls = Database.compact, []
+
+    async def locked_once(database: Database, *, rewrite: bool = True) -> bool:
+        calls.append(rewrite)
+        if len(calls) == 1:
+            raise DatabaseUnavailableError("here", "database is locked")
+        return await compact(database, rewrite=rewrite)
+
+    monkeypatch.setattr(Database, "compact", locked_once)
+    async with wired(home) as wire:
+        await forgetting_records.request(wire.app.database, 7, now=datetime.now(UTC))
+
+        async def is_done() -> bool:
+            return not await forgetting_records.requests(wire.app.database)
+
+        await eventually(is_done)
 
 
 async def test_a_step_that_fails_is_told_and_done_later(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
