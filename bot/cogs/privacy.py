@@ -128,9 +128,11 @@ class Privacy(commands.Cog):
         offer.message = await answer(context, "\n".join(lines), view=offer, ephemeral=True)
 
     async def _begin(self, interaction: discord.Interaction) -> None:
-        """The button was pressed: all the rest takes longer than Discord waits."""
-        await interaction.response.edit_message(content=say("forgetting.working"), view=None)
-        self._background.start(self._forget(interaction), name="forgetting")
+        """The button was pressed: forgetting takes longer than Discord waits, and begins in any case."""
+        try:
+            await interaction.response.edit_message(content=say("forgetting.working"), view=None)
+        finally:
+            self._background.start(self._forget(interaction), name="forgetting")
 
     async def _forget(self, interaction: discord.Interaction) -> None:
         try:
