@@ -164,6 +164,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             serving=serving,
             runs=runs,
             reports=reports,
+            backups=backups,
         )
         background, pending = Background(), Pending()
         recorder = Recorder(database)

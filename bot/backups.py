@@ -24,6 +24,7 @@ class Backups:
         """Copy the file `database` (None: there is none to copy) to `folder`; `keep` 0: never."""
         self._database, self._folder, self._keep = database, folder, keep
         self._reports, self._metrics = reports, metrics
+        self.making = asyncio.Lock()  # held while one is made: what it copies may be forgotten meanwhile
 
     async def make(self) -> None:
         """Back up today's state. A failure is logged and told in the report channel, and never raised."""
@@ -31,9 +32,10 @@ class Backups:
             return
         today = datetime.now(UTC).date()
         try:
-            path = await asyncio.to_thread(
-                back_up_today, self._database, self._folder, keep=self._keep, today=today
-            )
+            async with self.making:
+                path = await asyncio.to_thread(
+                    back_up_today, self._database, self._folder, keep=self._keep, today=today
+                )
         except BackupError as error:
             self._metrics.backup(is_done=False)
             log.error("backup.failed", reason=str(error))  # noqa: TRY400  the reason says it all

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from bot.errors import BusyError
 from training.settings import Settings
 
 GRACE_S = 10.0  # between asking it to end and killing it
 LINE_LIMIT = 1 << 20
+MAX_WAITING = 10  # for their turn to ask one
 PROGRAM = (sys.executable, "-m", "training")
 SECRETS = ("DISCORD_TOKEN", "FILLBOT_DISCORD_TOKEN")  # in any case: that is how the settings read them
 
@@ -64,6 +66,31 @@ async def spawned(
             yield process
         finally:
             await _end(process)
+
+
+class Turns:
+    """Lets a few children be asked at once, as each takes a processor and memory; who comes later waits."""
+
+    def __init__(self, at_once: int, *, max_waiting: int = MAX_WAITING) -> None:
+        """Begin with nobody."""
+        self._free, self._most = asyncio.Semaphore(at_once), at_once + max_waiting
+        self._wanted = 0
+
+    @contextlib.asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """A block that begins when it is one's turn.
+
+        Raises:
+            BusyError: too many wait already.
+        """
+        if self._wanted >= self._most:
+            raise BusyError
+        self._wanted += 1
+        try:
+            async with self._free:
+                yield
+        finally:
+            self._wanted -= 1
 
 
 async def ask(settings: Settings, command: str, *, question: bytes, timeout_s: float) -> tuple[int, bytes]:

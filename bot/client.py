@@ -225,15 +225,19 @@ def _sentence(error: BaseException, *, prefix: str, command: Any) -> str | None:
     if isinstance(error, commands.CommandOnCooldown | app_commands.CommandOnCooldown):
         return say("errors.cooldown", seconds=math.ceil(error.retry_after))
     if isinstance(error, commands.MissingRequiredArgument):
-        return say("errors.missing_argument", usage=f"{prefix}{_usage(command)}")
+        return say("errors.missing_argument", usage=f"{prefix}{_example(command)}")
     if isinstance(error, commands.UserInputError | app_commands.TransformerError):
-        return say("errors.not_understood", usage=f"{prefix}{_usage(command)}")
+        return say("errors.not_understood", usage=f"{prefix}{_example(command)}")
     return None
 
 
-def _usage(command: Any) -> str:
+def usage(of: commands.Command[Any, Any, Any]) -> str:
+    """How a command is written, without the prefix."""
+    return f"{of.qualified_name} {of.signature}".strip()
+
+
+def _example(command: Any) -> str:
+    """What to type instead."""
     if command is None:
         return "help"
-    if command.name == "fill":
-        return f"fill {say('example')}"
-    return f"{command.qualified_name} {command.signature}".strip()
+    return f"fill {say('example')}" if command.name == "fill" else usage(command)

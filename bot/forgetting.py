@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import make_url
 
+from bot.backups import Backups
 from bot.errors import RunBusyError
 from bot.predictor import Predictor
 from bot.reports import Reports
@@ -68,11 +69,13 @@ class Forgetting:
         serving: Serving,
         runs: Runs,
         reports: Reports,
+        backups: Backups,
     ) -> None:
         """Take everything that holds something of people."""
         self._home, self._database, self._registry = settings.home, database, registry
         self._database_path = make_url(settings.url).database
         self._predictor, self._serving, self._runs, self._reports = predictor, serving, runs, reports
+        self._backups = backups
         self._working, self._settling = asyncio.Lock(), asyncio.Lock()
         self._sentence = ""  # of the last run that replaced a withdrawn champion
 
@@ -114,9 +117,12 @@ class Forgetting:
 
     async def go_on(self) -> None:
         """Finish for ever what was left undone."""
-        await self._compact(rewrite=False)  # what a crash left in the log
+        is_compact = False
         while True:
             try:
+                if not is_compact:
+                    await self._compact(rewrite=False)  # what a crash left in the log
+                    is_compact = True
                 for request in await forgetting.requests(self._database):
                     if not self._working.locked():
                         await self._work(request)
@@ -134,7 +140,8 @@ class Forgetting:
             self._predictor.forget_queries()
             run_count = await self._clean_runs(since)
             await self._compact()
-            backups, not_cleaned = await self._clean_copies(user_id, since)
+            async with self._backups.making:  # one that was begun before holds them, and is there by then
+                backups, not_cleaned = await self._clean_copies(user_id, since)
             await forgetting.close_request(self._database, user_id)
             await self._compact(rewrite=False)
             needs_run = self._is_withdrawn()

@@ -1,6 +1,5 @@
 """Asks a short-lived child where words stand under other versions: the bot holds the champion alone."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from bot.child import ask
+from bot.child import Turns, ask
 from bot.errors import NoLookError
 from training.errors import RegistryError
 from training.registry import Registry
@@ -68,7 +67,7 @@ class Looker:
     def __init__(self, settings: Settings) -> None:
         """Take what the child is told."""
         self._settings = settings
-        self._turn = asyncio.Semaphore(1)
+        self._turns = Turns(1)
 
     async def look(
         self, text: str, versions: Sequence[str], *, words: Sequence[str] = (), top: int = 5
@@ -77,9 +76,10 @@ class Looker:
 
         Raises:
             NoLookError: the child could not be asked, or took too long.
+            BusyError: too many wait already.
         """
         question = json.dumps({"text": text, "versions": [*versions], "words": [*words], "top": top})
-        async with self._turn:
+        async with self._turns.one():
             try:
                 code, out = await ask(self._settings, "look", question=question.encode(), timeout_s=TIMEOUT_S)
                 answered = json.loads(out) if code == 0 else None

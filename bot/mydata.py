@@ -1,5 +1,6 @@
 """Everything stored about one person, as one JSON file that a person can read."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -50,7 +51,7 @@ async def bundle(
         "opted_out_at": known.opted_out_at,
         "reliability": known.reliability,
         "versions_that_learnt_from_your_votes": list(versions),
-        "runs_that_read_your_votes": [{**row, "version": row.pop("challenger")} for row in runs],
+        "runs_that_read_your_votes": [{"version": row.pop("challenger"), **row} for row in runs],
     }
     out = io.BytesIO()
     for name, value in facts.items():
@@ -65,7 +66,7 @@ async def bundle(
     content = out.getvalue()
     is_zipped = len(content) > limit_bytes
     if is_zipped:
-        content = gzip.compress(content)
+        content = await asyncio.to_thread(gzip.compress, content)  # a second or two for the largest
     if len(content) > limit_bytes:
         raise TooLargeError
     return Bundle(

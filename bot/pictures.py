@@ -1,6 +1,5 @@
 """Pictures, drawn by a child process that ends when it is done: matplotlib is never in this one."""
 
-import asyncio
 import io
 import json
 from typing import Any
@@ -8,25 +7,24 @@ from typing import Any
 import discord
 import structlog
 
-from bot.child import ask
-from bot.errors import BusyError, PictureError
+from bot.child import Turns, ask
+from bot.errors import PictureError
 from bot.replies import escape
 from bot.settings import Settings
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
-AT_ONCE, MAX_WAITING = 2, 10
+AT_ONCE = 2
 TIMEOUT_S = 60.0
 
 
 class Pictures:
-    """Draws a few at once; more wait, and too many are turned away."""
+    """Draws a few at once."""
 
     def __init__(self, settings: Settings) -> None:
         """Take what the child needs to know."""
         self._settings = settings
-        self._free = asyncio.Semaphore(AT_ONCE)
-        self._wanted = 0
+        self._turns = Turns(AT_ONCE)
 
     async def draw(self, kind: str, **what: Any) -> bytes:
         """A PNG of what is described; `what` goes to the child on standard input, where nobody else reads it.
@@ -35,14 +33,8 @@ class Pictures:
             PictureError: it could not be drawn; says why.
             BusyError: too many wait already.
         """
-        if self._wanted >= AT_ONCE + MAX_WAITING:
-            raise BusyError
-        self._wanted += 1
-        try:
-            async with self._free:
-                code, told = await self._ask(json.dumps({"kind": kind, **what}).encode())
-        finally:
-            self._wanted -= 1
+        async with self._turns.one():
+            code, told = await self._ask(json.dumps({"kind": kind, **what}).encode())
         if code:
             log.warning("picture.failed", kind=kind, code=code)
             raise PictureError(_sentence(told))

@@ -16,6 +16,7 @@ The worth of a sentence is
 - edge: 2 where UpTrain's edge cases say that model and people were far apart, or that nobody asked so before.
 """
 
+import contextlib
 import json
 import math
 from collections.abc import Collection, Sequence
@@ -73,13 +74,18 @@ def ranked(
 
 
 def edge_cases(runs_folder: Path) -> frozenset[str]:
-    """Hashes of the queries with edge cases, as the last run that looked at votes wrote them. Blocking."""
+    """Hashes of the queries with edge cases, as the last run that looked at votes wrote them. Blocking.
+
+    That run may go on, and its file be half written; or be deleted meanwhile, to forget somebody.
+    """
     files = sorted(runs_folder.glob("*/uptrain/judgements.jsonl"))
-    if not files:
-        return frozenset()
-    lines = files[-1].read_text(encoding="utf-8").split("\n")
-    rows = [json.loads(line) for line in lines if line.strip()]
-    return frozenset(row["query_hash"] for row in rows if row["signals"])
+    found = set()
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        for line in files[-1].read_text(encoding="utf-8").split("\n") if files else ():
+            row = json.loads(line) if line.strip() else {"signals": ""}
+            if row["signals"]:
+                found.add(row["query_hash"])
+    return frozenset(found)
 
 
 def information(votes: WordVotes) -> float:

@@ -22,6 +22,7 @@ What = Literal["fit", "unfit", "suggest", "back"]
 MAX_OPTIONS = 25  # of a menu, by Discord
 MAX_LABEL = 100
 MAX_WORD = 40
+FORM_OPEN_S = 3600.0  # Discord does not say when somebody closes one
 
 
 class Control(
@@ -52,7 +53,7 @@ class SuggestForm(ui.Modal):
 
     def __init__(self, prediction_id: int, *, masks: int) -> None:
         """Ask for as many words as there are masks."""
-        super().__init__(title=say("rating.form_title"))
+        super().__init__(title=say("rating.form_title"), timeout=FORM_OPEN_S)
         self.prediction_id = prediction_id
         self.typed: list[ui.TextInput[Any]] = [
             ui.TextInput(

@@ -33,7 +33,8 @@ class Retention:
             else:
                 queries = await asyncio.to_thread(run_files.queries, self._home)
                 lost = await lost_queries(self._database, queries)
-                files = await asyncio.to_thread(run_files.drop_queries, self._home, lost)
+                # A run that somebody asked for may be writing: its files are left alone where they can be.
+                files = await asyncio.to_thread(run_files.drop_queries, self._home, lost) if lost else 0
         except (StorageError, OSError) as error:
             log.warning("retention.failed", reason=str(error))
             return

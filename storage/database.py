@@ -53,8 +53,9 @@ class Database:
         """
         try:
             parsed = make_url(url)
-            # `read` and `write` end their transactions themselves.
-            engine = create_async_engine(parsed, pool_reset_on_return=None)
+            # `read` and `write` end their transactions themselves. Errors, which are logged, name no
+            # parameters: queries and people are among them.
+            engine = create_async_engine(parsed, pool_reset_on_return=None, hide_parameters=True)
         except (ArgumentError, InvalidRequestError, ImportError) as error:
             raise DatabaseUrlError(str(error)) from error
         where = parsed.database or url if parsed.drivername.startswith("sqlite") else repr(parsed)

@@ -1,9 +1,9 @@
 """Forget a person: in the database, and in every copy of it on this machine.
 
 What goes: their votes; their row in `people`, but for an opt-out; the queries that nobody else asked on a
-server, with their candidates and whatever others voted on those replies: a vote means nothing without its
-text. A query that others asked too stays, without this asker's name, so that the votes of others go on
-counting.
+server, with their candidates and whatever others voted on those replies, in a quiz too: a vote means nothing
+without its text. A query that others asked too stays, without this asker's name, so that the votes of others
+go on counting.
 
 A request is a row in `forgettings` until all is done: what a crash interrupts is done again, to no harm.
 """
@@ -26,11 +26,13 @@ from sqlalchemy import (
     delete,
     event,
     exists,
+    false,
     func,
     insert,
     inspect,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.exc import DBAPIError
@@ -125,7 +127,7 @@ def erase_in_file(path: Path, user_id: int, *, since: datetime | None) -> Erased
     Raises:
         DatabaseUnavailableError: it is damaged, or cannot be read or written.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
@@ -157,7 +159,7 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None, is_co
         is_copy: the request goes too.
     """
     own_votes = connection.execute(delete(votes).where(votes.c.voter_id == user_id)).rowcount
-    gone = list(connection.execute(_lost(user_id)).scalars())
+    gone = list(connection.execute(_lost(user_id, has_quiz=_has_quiz(connection))).scalars())
     mine = predictions.c.asker_id == user_id
     asked = connection.execute(select(func.count()).where(mine)).scalar_one()
     others_votes = 0
@@ -211,23 +213,33 @@ def lost_of(connection: Connection, queries: Collection[str]) -> set[str]:
     return lost
 
 
-def _lost(user_id: int) -> Select[Any]:
-    """Ids of the predictions that go: of queries that nobody else who is known asked on a server."""
+def _lost(user_id: int, *, has_quiz: bool = True) -> Select[Any]:
+    """Ids of the predictions that go: of queries that nobody else who is known asked on a server.
+
+    Who was quizzed on a query did not ask it: what it was then answered goes too. `has_quiz` is False for a
+    copy from before there was one.
+    """
     other, own = predictions.alias(), predictions.alias()
     shared = exists().where(
         other.c.query_hash == predictions.c.query_hash,
         other.c.asker_id != user_id,
         other.c.guild_id.is_not(None),
+        other.c.quiz_at.is_(None) if has_quiz else true(),
     )
-    asked = exists().where(own.c.query_hash == predictions.c.query_hash, own.c.asker_id == user_id)
+    asked = predictions.c.query_hash.in_(select(own.c.query_hash).where(own.c.asker_id == user_id))
     return select(predictions.c.id).where(
         or_(
             # Where it was direct, the channel says who asked.
             and_(predictions.c.asker_id == user_id, or_(predictions.c.guild_id.is_(None), ~shared)),
             # Of somebody who was forgotten before: then this person was the last who was known to ask it.
             and_(predictions.c.asker_id.is_(None), asked, ~shared),
+            and_(predictions.c.quiz_at.is_not(None), asked, ~shared) if has_quiz else false(),
         )
     )
+
+
+def _has_quiz(connection: Connection) -> bool:
+    return "quiz_at" in {column["name"] for column in inspect(connection).get_columns("predictions")}
 
 
 def _erase_row(connection: Connection, user_id: int) -> None:

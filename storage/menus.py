@@ -24,7 +24,7 @@ class Ratable:
     Attributes:
         channel_id: where it was replied.
         message_id: the reply; None while it is being sent.
-        words: those offered, best first within each mask, then those suggested.
+        words: those offered, best first within each mask, then those suggested that somebody's vote is on.
     """
 
     id: int
@@ -62,9 +62,10 @@ async def ratable(database: Database, prediction_id: int) -> Ratable | None:
             .where(candidates.c.prediction_id == prediction_id)
             .order_by(candidates.c.mask_index, candidates.c.rank)
         )
+        # Of others too: a word stays for who rated it when the one who suggested it takes it back.
         suggested = await connection.execute(
             select(votes.c.mask_index, votes.c.word)
-            .where(votes.c.prediction_id == prediction_id, votes.c.via == "suggestion")
+            .where(votes.c.prediction_id == prediction_id, votes.c.via != "reaction")
             .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.word)
         )
         words = dict.fromkeys([*map(tuple, offered), *map(tuple, suggested)])

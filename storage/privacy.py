@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, insert, or_, select, update
+from sqlalchemy import Select, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.runs import POINTER_MOVES
 from storage.schema import people, predictions, runs, votes
 
 CHUNK_ROWS = 2_000
@@ -120,14 +121,10 @@ async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str
 
 
 async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]]:
-    """The runs that read votes at this time or later, oldest first."""
+    """The runs that read votes at this time or later, oldest first; those that were ended early, too."""
     statement = (
         select(runs.c.id, runs.c.as_of, runs.c.status, runs.c.challenger)
-        .where(
-            runs.c.as_of >= since,
-            or_(runs.c.retraining_set_hash.is_not(None), runs.c.status == "skipped"),
-            runs.c.trigger != "rollback",
-        )
+        .where(runs.c.as_of >= since, runs.c.trigger.not_in((*POINTER_MOVES, "resume", "domain")))
         .order_by(runs.c.id)
     )
     return [row async for row in _rows(database, statement)]

@@ -22,18 +22,21 @@ def delete_results(home: Path, run_ids: Iterable[int]) -> int:
 
 def queries(home: Path) -> set[str]:
     """Every query in the folders of runs; blocking."""
-    return {query for path in _files(home) for _, query in _lines(path)}
+    return {query for path in _files(home) for _, query in _lines(_text(path))}
 
 
 def drop_queries(home: Path, lost: Collection[str]) -> int:
-    """Write the files anew without some queries. Returns how many files changed; blocking."""
+    """Write the files anew without some queries, and without what a crash left half-written: it may be one.
+
+    Returns how many files changed; blocking.
+    """
     changed = 0
-    for path in _files(home) if lost else ():
-        lines = list(_lines(path))
-        kept = [line for line, query in lines if query not in lost]
-        if len(kept) < len(lines):
+    for path in _files(home):
+        text = _text(path)
+        kept = "".join(f"{line}\n" for line, query in _lines(text) if query not in lost)
+        if kept != text:
             beside = path.with_suffix(".partial")
-            beside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            beside.write_text(kept, encoding="utf-8")
             beside.replace(path)
             changed += 1
     return changed
@@ -44,9 +47,14 @@ def _files(home: Path) -> Iterator[Path]:
         yield from (path for name in QUERY_FILES if (path := folder / name).is_file())
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Each line with its query; what a crash left half-written has none and goes with the first rewriting."""
-    for line in path.read_text(encoding="utf-8").split("\n"):  # not splitlines: words may hold U+2028
+def _text(path: Path) -> str:
+    """A file's, also where a crash cut its last letter in two."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Each line with its query; what a crash left half-written has none."""
+    for line in text.split("\n"):  # not splitlines: words may hold U+2028
         try:
             yield line, json.loads(line)["query"]
         except (ValueError, KeyError, TypeError):

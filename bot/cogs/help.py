@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import FillBot, command
+from bot.client import FillBot, command, usage
 from bot.context import Context, answer
 from bot.errors import UnknownCommandError
 from bot.replies import COLOUR, MAX_FIELD, clipped
@@ -59,8 +59,3 @@ class Help(commands.Cog):
             embed.add_field(name=say("help.options"), value=clipped("\n".join(options), MAX_FIELD))
         embed.add_field(name=say("help.also"), value=f"`/{found.name}`", inline=False)
         return embed
-
-
-def usage(of: Any) -> str:
-    """How a command is written, without the prefix."""
-    return f"{of.qualified_name} {of.usage if of.usage is not None else of.signature}".strip()

@@ -125,7 +125,6 @@ class Models(commands.Cog):
     @app_commands.describe(version=say("commands.rollback_version"))
     async def rollback(self, context: Context, version: str | None = None) -> None:
         """Let an earlier model version answer again (admins)."""
-        await context.defer()  # loading may take longer than the three seconds of a slash command
         wanted = version.strip().lower() if version else None
         left, now = self._registry.champion(), datetime.now(UTC)
         async with self._runs.moving:

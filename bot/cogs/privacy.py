@@ -30,6 +30,7 @@ from training.errors import TrainingError
 log = structlog.stdlib.get_logger(__name__)
 FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # of a direct message
 EXPORT_CHUNK_ROWS = 2_000  # read between two looks at what else there is to do
+OFFERS, OFFERS_WITHIN_S = 3, 3600.0  # of one person: each may end a run, and rewrites the database
 EXPORT_NAME = "fillbot-judgements.csv"
 
 
@@ -67,10 +68,9 @@ class Privacy(commands.Cog):
             lines.append(say("privacy.cut"))
         await self._send(context, "\n".join(lines), name=made.name, content=made.content)
 
-    @command("export", is_ephemeral=True)
+    @command("export", is_for_admins=True, is_ephemeral=True)
     async def export(self, context: Context) -> None:
         """Send an admin what the votes add up to, of channels that they may see."""
-        await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
         members = await self._bot.access.memberships(context.author)
         hashes = await privacy.hashes_asked_in(self._database, visible_channel_ids(members))
         ballots, now = Ballots(hashes), datetime.now(UTC)
@@ -109,7 +109,7 @@ class Privacy(commands.Cog):
         text = say("privacy.opted_in", n=votes) if changed else say("privacy.is_in", prefix=prefix)
         await answer(context, text, ephemeral=True)
 
-    @command("forgetme", is_ephemeral=True)
+    @command("forgetme", is_ephemeral=True, cooldown=(OFFERS, OFFERS_WITHIN_S))
     async def forgetme(self, context: Context) -> None:
         """Show what would go, and let the asker press a button."""
         known = await privacy.about(self._database, context.author.id)
@@ -128,9 +128,11 @@ class Privacy(commands.Cog):
         offer.message = await answer(context, "\n".join(lines), view=offer, ephemeral=True)
 
     async def _begin(self, interaction: discord.Interaction) -> None:
-        """The button was pressed: all the rest takes longer than Discord waits."""
-        await interaction.response.edit_message(content=say("forgetting.working"), view=None)
-        self._background.start(self._forget(interaction), name="forgetting")
+        """The button was pressed: forgetting takes longer than Discord waits, and begins in any case."""
+        try:
+            await interaction.response.edit_message(content=say("forgetting.working"), view=None)
+        finally:
+            self._background.start(self._forget(interaction), name="forgetting")
 
     async def _forget(self, interaction: discord.Interaction) -> None:
         try:

@@ -94,13 +94,13 @@ class Quiz(commands.Cog):
                 self._pressing.discard(message_id)
 
     async def _go_on(self, interaction: discord.Interaction, what: What, message_id: int) -> None:
+        await interaction.response.defer()  # within three seconds, whatever is waited for below
         person, channel_id = interaction.user, interaction.channel_id or 0
         if not await self._bot.access.may_ask(person, interaction.guild_id):
             raise NotListedError
         last = await self._latest(person.id, channel_id)
         if last is None or last.message_id != message_id:
             raise QuizMovedOnError(self._bot.prefix)
-        await interaction.response.defer()
         if what == "next":
 
             async def send(text: str, embed: discord.Embed, view: discord.ui.View) -> discord.Message:

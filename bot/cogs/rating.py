@@ -23,6 +23,7 @@ from bot.rating import (
     standing_text,
     take_back_view,
 )
+from bot.replies import MAX_CONTENT, clipped
 from bot.texts import say
 from storage import menus
 from storage.database import Database
@@ -59,7 +60,7 @@ class Rating(commands.Cog):
         self, interaction: discord.Interaction, what: What, prediction_id: int, chosen: Sequence[str]
     ) -> None:
         """A control was used: what it does, or a sentence that says why not."""
-        async with self._bot.telling_errors(interaction):
+        async with self._bot.telling_errors(interaction), self._pending.handling():
             is_on_reply = what != "back"  # which stands under the line that confirms
             ratable = await self._ratable(interaction, prediction_id, is_on_reply=is_on_reply)
             if what == "suggest":
@@ -76,7 +77,7 @@ class Rating(commands.Cog):
         self, interaction: discord.Interaction, prediction_id: int, typed: Mapping[int, str]
     ) -> None:
         """The form was sent: mask → word."""
-        async with self._bot.telling_errors(interaction):
+        async with self._bot.telling_errors(interaction), self._pending.handling():
             ratable = await self._ratable(interaction, prediction_id)
             words = [(mask, self._checked(word)) for mask, word in typed.items()]
             standing = await menus.suggest_words(
@@ -96,18 +97,22 @@ class Rating(commands.Cog):
         self, interaction: discord.Interaction, ratable: Ratable, value: int, chosen: Sequence[str]
     ) -> None:
         offered = {option(mask, word): (mask, word) for mask, word in ratable.words}
-        if not set(chosen) <= offered.keys():
-            raise StaleMenuError
+        words = [offered[one] for one in chosen if one in offered]
+        if len(words) < len(chosen):  # a suggested word was taken back, and nobody's vote is on it any more
+            if interaction.message is not None:
+                self._background.start(self._offer(interaction.message, ratable.id), name="menus renewed")
+            if not words:
+                raise StaleMenuError
         standing = await menus.choose_words(
             self._database,
             ratable.id,
             voter_id=interaction.user.id,
             value=1 if value > 0 else -1,
-            words=[offered[one] for one in chosen],
+            words=words,
             cast_at=datetime.now(UTC),
         )
-        self._metrics.vote("menu", value, words=len(chosen))
-        log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(chosen), via="menu")
+        self._metrics.vote("menu", value, words=len(words))
+        log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(words), via="menu")
         await self._confirm(interaction, ratable, standing)
 
     async def _confirm(
@@ -121,6 +126,7 @@ class Rating(commands.Cog):
         text = standing_text(standing, masks=_masks(ratable))
         if is_suggestion:
             text = say("rating.suggested", stands=text)
+        text = clipped(text, MAX_CONTENT)
         if standing.liked or standing.disliked:
             view = take_back_view(ratable.id)
             await interaction.response.send_message(text, view=view, ephemeral=True)
@@ -147,8 +153,12 @@ class Rating(commands.Cog):
         if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
             raise StaleMenuError
         channel_id = interaction.channel_id or 0
-        async with self._pending.counting(channel_id):  # its reply is stored by then
-            ratable = await menus.ratable(self._database, prediction_id)
+        ratable = await menus.ratable(self._database, prediction_id)
+        if ratable is not None and ratable.message_id is None:
+            # Else nothing is waited for: Discord wants an answer within three seconds, and in a busy channel
+            # replies wait longer for their turn.
+            async with self._pending.counting(channel_id):
+                ratable = await menus.ratable(self._database, prediction_id)
         message_id = interaction.message.id if interaction.message is not None else None
         if ratable is None or ratable.channel_id != channel_id:
             raise StaleMenuError

@@ -9,7 +9,8 @@ import pytest
 from wire import Pretend, eventually, settings_for
 
 from bot import child
-from bot.child import environment, follow, spawned
+from bot.child import Turns, environment, follow, spawned
+from bot.errors import BusyError
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 
@@ -137,3 +138,33 @@ asyncio.run(main())
         return (tmp_path / "log").read_text() == "gone\n"
 
     await eventually(has_heard)
+
+
+async def test_children_are_asked_in_turn_and_too_many_people_turned_away() -> None:
+    turns, gate, began = Turns(1, max_waiting=2), asyncio.Event(), []
+
+    async def ask(number: int) -> None:
+        async with turns.one():
+            began.append(number)
+            await gate.wait()
+
+    waiting = [asyncio.create_task(ask(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    assert began == [0]
+    with pytest.raises(BusyError):
+        await ask(3)
+    gate.set()
+    await asyncio.gather(*waiting)
+    await ask(4)
+    assert began == [0, 1, 2, 4]
+
+
+@pytest.mark.parametrize("command", ["draw", "look"])
+async def test_what_the_bot_asks_ends_by_itself_when_the_bot_is_gone(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = "import sys; from training.commands import answers; answers.ASKED_LIMIT_S = 1; "
+    code += "from training.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    monkeypatch.setattr(child, "PROGRAM", (sys.executable, "-c", code))
+    async with spawned(settings_for(tmp_path), command, log_path=tmp_path / "log", is_asked=True) as process:
+        assert await process.wait() == -signal.SIGALRM  # its standard input is open: no end is heard

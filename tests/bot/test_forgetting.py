@@ -16,7 +16,9 @@ from wire import Pretend, Wire, eventually, tells, wired
 
 from bot import forgetting
 from storage import forgetting as forgetting_records
+from storage import privacy
 from storage import runs as run_records
+from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from training.registry import Registry
 
@@ -96,6 +98,25 @@ async def test_no_byte_of_them_is_left_in_any_file(home: Path, pretend: Pretend)
     assert str(ann.id) not in str([line for line in logs if line["log_level"] != "debug"])
 
 
+async def test_a_backup_that_is_being_made_is_cleaned_too(home: Path) -> None:
+    async with wired(home) as wire, wire.member() as ann:
+        await vote(wire, ann)
+        (copy, aside), database = copy_database(home), wire.app.database
+        content = copy.read_bytes()
+        for path in (copy, aside):
+            path.unlink()
+
+        async def is_erased() -> bool:
+            return (await privacy.about(database, ann.id)).votes == 0
+
+        async with wire.app.night.backups.making:
+            offer = await forget(wire, ann)
+            await eventually(is_erased)
+            copy.write_bytes(content)
+        await told(ann, offer, "You are forgotten")
+        assert traces(home, b"xylophone", *as_stored(ann.id)) == []
+
+
 async def test_the_reply_says_that_a_run_goes_on_and_how_it_ended(home: Path, pretend: Pretend) -> None:
     pretend("assert 'forget' in sys.argv", serves(home, "v0003"), tells(sentence="v0003 serves now."))
     async with wired(home) as wire, wire.member() as ann:
@@ -155,6 +176,28 @@ async def test_two_at_once_share_what_follows(home: Path, pretend: Pretend) -> N
             await told(person, offer, "v0003 serves now.")
         assert wire.app.registry.champion() == "v0003"
         assert await forgetting_records.requests(wire.app.database) == []
+
+
+async def test_a_start_with_a_locked_database_is_no_end_to_forgetting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "LOOK_EVERY_S", 0.05)
+    compact, calls = Database.compact, []
+
+    async def locked_once(database: Database, *, rewrite: bool = True) -> bool:
+        calls.append(rewrite)
+        if len(calls) == 1:
+            raise DatabaseUnavailableError("here", "database is locked")
+        return await compact(database, rewrite=rewrite)
+
+    monkeypatch.setattr(Database, "compact", locked_once)
+    async with wired(home) as wire:
+        await forgetting_records.request(wire.app.database, 7, now=datetime.now(UTC))
+
+        async def is_done() -> bool:
+            return not await forgetting_records.requests(wire.app.database)
+
+        await eventually(is_done)
 
 
 async def test_a_step_that_fails_is_told_and_done_later(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,3 +130,9 @@ def test_edge_cases_are_those_of_the_last_run_that_looked_at_votes(tmp_path: Pat
     (tmp_path / "00011").mkdir()
     assert edge_cases(tmp_path) == {"new"}
     assert edge_cases(tmp_path / "none") == frozenset()
+
+
+def test_a_run_that_still_writes_its_edge_cases_stops_no_quiz(tmp_path: Path) -> None:
+    (folder := tmp_path / "00001" / "uptrain").mkdir(parents=True)
+    (folder / "judgements.jsonl").write_text('{"query_hash": "new", "signals": "unsure"}\n{"query_ha')
+    assert edge_cases(tmp_path) == {"new"}

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.database import Database
 from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
-from storage.schema import metadata, people, predictions
+from storage.schema import candidates, metadata, people, predictions
 
 
 async def count(database: Database, table: object = people) -> int:
@@ -132,6 +133,20 @@ async def test_a_mistake_of_the_callers_is_not_reported_as_a_full_disk(database:
     await opt_out(database, 1)
     with pytest.raises(IntegrityError):
         await opt_out(database, 1)
+
+
+async def test_an_error_in_the_log_names_no_query_and_nobody(database: Database) -> None:
+    statement = select(candidates.c.word).where(candidates.c.word == "xylophone")
+
+    async def look() -> None:
+        async with database.read() as connection:
+            await connection.execute(statement)
+
+    async with database.write() as connection:
+        await connection.execute(text("DROP TABLE candidates"))
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await look()
+    assert "xylophone" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_readers_do_not_wait_for_a_writer(database: Database) -> None:

@@ -95,6 +95,21 @@ async def test_what_somebody_else_asked_directly_is_no_reason_to_keep_it_on_a_se
     assert await rows(database, predictions.c.id) == {(theirs,)}
 
 
+async def test_who_was_quizzed_on_it_did_not_ask_it(database: Database) -> None:
+    await ask(database, SECRET, asker_id=ANN)
+    quizzed = await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
+    await vote(database, quizzed, "cheap", 1, by=BOB)
+    assert await forget(database, ANN) == Erased(queries=1, others_votes=1)
+    assert await rows(database, predictions.c.id) == set()
+
+
+async def test_who_was_quizzed_takes_nothing_along_of_who_asked(database: Database) -> None:
+    asked = await ask(database, SECRET, asker_id=ANN)
+    quizzed = await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
+    assert await forget(database, BOB) == Erased(unnamed=1)
+    assert await rows(database, predictions.c.id, predictions.c.asker_id) == {(asked, ANN), (quizzed, None)}
+
+
 async def test_of_their_row_only_an_opt_out_is_left(database: Database) -> None:
     await note_reliabilities(database, {ANN: 0.9, BOB: 0.8, CLEO: 0.7}, as_of=NOON)
     await privacy.opt_out(database, CLEO, now=NOON)

@@ -11,7 +11,7 @@ from storage.consensus import note_reliabilities
 from storage.database import Database
 from storage.feedback import count_votes
 from storage.privacy import About
-from storage.runs import finish_run, note, open_run
+from storage.runs import end_open_training, finish_run, note, open_run
 from storage.schema import people
 
 ANN, BOB = 2**62 + 1, 2**62 + 2
@@ -72,6 +72,13 @@ async def test_runs_since_are_those_that_read_votes(database: Database) -> None:
         await finish_run(database, run_id, "promoted", finished_at=minutes(number))
     found = await privacy.runs_since(database, minutes(1))
     assert [(row["id"], row["challenger"]) for row in found] == [(3, "v0004")]
+
+
+async def test_a_run_that_was_ended_may_have_read_votes(database: Database) -> None:
+    await open_run(database, "nightly", started_at=NOON, champion="v0001")
+    await end_open_training(database, "somebody asked to be forgotten", now=minutes(1))
+    await open_run(database, "rollback", started_at=NOON, champion="v0001")
+    assert [row["status"] for row in await privacy.runs_since(database, NOON)] == ["failed"]
 
 
 async def test_only_queries_with_votes_of_these_channels_are_shown(database: Database) -> None:

@@ -12,6 +12,7 @@ from versions import card
 
 from training import retraining_set
 from training.__main__ import main
+from training.commands import looking
 from training.fill_model import FillModel
 from training.look import Request, look
 from training.registry import Registry
@@ -131,6 +132,8 @@ def test_a_damaged_version_leaves_the_others_as_they_are(registry: Registry, run
 def ask(registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Run the command with this on standard input; returns the exit code and what it printed."""
     monkeypatch.setenv("FILLBOT_HOME", str(registry.folder.parent))
+
+    monkeypatch.setattr(looking, "for_the_bot", lambda: None)
 
     def call(question: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(question.encode())))

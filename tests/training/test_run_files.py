@@ -44,3 +44,12 @@ def test_results_of_some_runs_are_deleted_and_their_other_files_stay(tmp_path: P
     assert run_files.delete_results(tmp_path, [2, 7]) == 1
     assert sorted(path.name for path in (tmp_path / "runs" / "00002").iterdir()) == ["notes.txt"]
     assert run_files.queries(tmp_path) == {"a"}
+
+
+def test_half_a_query_goes_also_where_no_other_does_and_a_letter_is_cut_in_two(tmp_path: Path) -> None:
+    (folder := tmp_path / "runs" / "00001").mkdir(parents=True)
+    path = folder / "retraining_set.jsonl"
+    path.write_bytes(b'{"query": "a"}\n' + '{"query": "my caf\u00e9'.encode()[:-1])
+    assert run_files.queries(tmp_path) == {"a"}
+    assert run_files.drop_queries(tmp_path, set()) == 1
+    assert path.read_bytes() == b'{"query": "a"}\n'

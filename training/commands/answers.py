@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from training.settings import Settings
 if TYPE_CHECKING:
     from training.fill_model import FillModel
 
+ASKED_LIMIT_S = 120  # for a question of the bot's
 Command = Callable[[argparse.Namespace, Settings], int]
 
 
@@ -80,6 +83,12 @@ def fail(options: argparse.Namespace, sentence: str) -> int:
 def progress_of(options: argparse.Namespace) -> Progress:
     """Bars, or JSON lines."""
     return JsonProgress(sys.stdout) if options.progress == "json" else TerminalProgress()
+
+
+def for_the_bot() -> None:
+    """End by itself in a while, whatever becomes of the bot; and let people who ask meanwhile go first."""
+    signal.alarm(ASKED_LIMIT_S)
+    os.nice(10)
 
 
 def print_json(value: Any) -> None:

@@ -6,17 +6,13 @@ The bot's child: what is private comes on standard input, and what goes wrong is
 import argparse
 import contextlib
 import json
-import os
-import signal
 import sys
 from typing import Any
 
-from training.commands.answers import Commands
+from training.commands.answers import Commands, for_the_bot
 from training.errors import NotPlottableError, RegistryError
 from training.registry import TRAINING_LOG, Registry
 from training.settings import Settings
-
-LIMIT_S = 120  # it ends by itself, whatever becomes of the bot
 
 
 def add(commands: Commands) -> None:
@@ -27,8 +23,7 @@ def add(commands: Commands) -> None:
 
 def _draw(options: argparse.Namespace, settings: Settings) -> int:
     """Read, draw, write."""
-    signal.alarm(LIMIT_S)
-    os.nice(10)  # people who ask meanwhile go first
+    for_the_bot()
     try:
         wanted = json.loads(sys.stdin.buffer.read())
         draw = KINDS[wanted["kind"]]

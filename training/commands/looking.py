@@ -5,7 +5,7 @@ import sys
 
 from pydantic import ValidationError
 
-from training.commands.answers import Commands, fail, print_json
+from training.commands.answers import Commands, fail, for_the_bot, print_json
 from training.registry import Registry
 from training.settings import Settings
 
@@ -24,6 +24,7 @@ def add(commands: Commands) -> None:
 def _look(options: argparse.Namespace, settings: Settings) -> int:
     from training.look import Request, look
 
+    for_the_bot()
     try:
         request = Request.model_validate_json(sys.stdin.buffer.read(MAX_BYTES))
     except ValidationError as error:

@@ -14,6 +14,7 @@ from sqlalchemy import insert
 from wire import EPHEMERAL, Pretend, Wire, wired
 
 from bot import pictures
+from bot.child import Turns
 from storage import runs as run_records
 from storage.schema import people
 from training.registry import Registry
@@ -135,7 +136,7 @@ async def test_a_child_that_hangs_is_ended(
 async def test_too_many_pictures_are_turned_away(
     wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "AT_ONCE", -pictures.MAX_WAITING)
+    monkeypatch.setattr(wire.app.reports._pictures, "_turns", Turns(0, max_waiting=0))
     reply = await wire.say(ann, "!scores shoes are [MASK]")
     assert reply["content"].startswith("I am busy")
 

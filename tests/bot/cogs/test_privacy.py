@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import discord
 import pytest
 from people import Json, Person
 from wire import EPHEMERAL, Wire, eventually
@@ -132,6 +133,11 @@ async def test_who_left_nothing_is_told_so(wire: Wire, ann: Person) -> None:
     assert (await wire.say(ann, "!forgetme"))["content"] == "I keep nothing about you."
 
 
+async def test_offers_are_few_as_each_may_end_a_run(wire: Wire, ann: Person) -> None:
+    said = [(await wire.say(ann, "!forgetme"))["content"] for _ in range(4)]
+    assert [one.startswith("One moment, please") for one in said] == [False, False, False, True]
+
+
 async def test_only_the_asker_may_press(wire: Wire, ann: Person, bob: Person) -> None:
     await voted(wire, ann, QUERY.format(name="pressed"))
     offer = await wire.say(ann, "!forgetme")
@@ -174,6 +180,23 @@ async def test_forgetting_deletes_and_says_what(wire: Wire, ann: Person, bob: Pe
     assert (await wire.say(ann, "!forgetme"))["content"] == "I keep nothing about you."
     await ann.unreact(reply, "👍")  # what is left of it in the channel means nothing any more
     assert (await wire.ask(ann, QUERY.format(name="again")))["embeds"]
+
+
+async def test_who_pressed_is_forgotten_also_when_discord_hears_nothing(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError("the line is dead")
+
+    await voted(wire, ann, QUERY.format(name="sandals"), "👎")
+    offer = await wire.say(ann, "!forgetme")
+    monkeypatch.setattr(discord.InteractionResponse, "edit_message", fail)
+    await ann.click(offer, offer["components"][0]["components"][0]["custom_id"])
+
+    async def is_forgotten() -> bool:
+        return (await privacy.about(wire.app.database, ann.id)).votes == 0
+
+    await eventually(is_forgotten)
 
 
 async def test_an_ephemeral_offer_works_too(wire: Wire, ann: Person) -> None:

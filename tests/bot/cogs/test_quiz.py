@@ -261,3 +261,19 @@ async def test_pressing_twice_offers_one_sentence(wire: Wire, ann: Person, bob: 
     assert said["content"].startswith("You rated nothing")
     posted = [body for name, body in bob.events[since:] if name == "MESSAGE_CREATE" and buttons(body)]
     assert len(posted) == 1
+
+
+async def test_a_press_is_answered_at_once_also_in_a_busy_channel(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    """Discord wants an answer within three seconds; in a busy channel replies wait longer for their turn."""
+    await wire.ask(ann)
+    await wire.ask(ann, "The cap is [MASK]")
+    item = await wire.say(bob, "!quiz")
+    cog = wire.app.bot.get_cog("Quiz")
+    assert isinstance(cog, Quiz)
+    since = bob.mark()
+    with cog._pending.sending(wire.channel_id):
+        await bob.click(item, buttons(item)["Next"])
+        await bob.wait_for_event("INTERACTION_SUCCESS", since=since)
+    await until_without_buttons(bob, item)

@@ -9,6 +9,8 @@ from people import Json, Person
 from sqlalchemy import update
 from wire import EPHEMERAL, Wire, wired
 
+from bot.cogs.rating import Rating
+from bot.rating import SuggestForm
 from storage.feedback import StoredVote, cast_votes, votes_on_message
 from storage.schema import people, predictions, votes
 from training.vocabulary import denied_words
@@ -139,6 +141,64 @@ async def test_a_suggested_word_is_a_vote_and_can_be_rated_by_others(
     assert await stored(wire, reply) == sorted(
         [(0, "cushioned", ann.id, "menu", 1), (0, "cushioned", bob.id, "suggestion", 1)]
     )
+
+
+async def test_a_word_that_was_taken_back_stays_for_who_rated_it(
+    wire: Wire, ann: Person, bob: Person, reply: Json
+) -> None:
+    since = ann.mark()
+    line = await suggest(bob, reply, "airy")
+    shown = await ann.wait_for_event("MESSAGE_UPDATE", since=since)
+    first, second = words(shown)[:2]
+    await choose(wire, ann, shown, "fit", first, "airy")
+    since = bob.mark()
+    await bob.click(line, control(line, "back")["custom_id"])
+    await bob.wait_for_event("MESSAGE_UPDATE", since=since)
+    await choose(wire, ann, shown, "fit", first, second, "airy")
+    assert [word for _, word, *_ in await stored(wire, reply)] == sorted([first, second, "airy"])
+
+
+async def test_beside_a_word_that_nobody_wants_any_more_the_others_count(
+    wire: Wire, ann: Person, bob: Person, reply: Json
+) -> None:
+    since = ann.mark()
+    line = await suggest(bob, reply, "airy")
+    shown = await ann.wait_for_event("MESSAGE_UPDATE", since=since)
+    since = bob.mark()
+    await bob.click(line, control(line, "back")["custom_id"])
+    await bob.wait_for_event("MESSAGE_UPDATE", since=since)
+    since, first = ann.mark(), words(shown)[0]
+    await choose(wire, ann, shown, "fit", first, "airy")
+    assert await stored(wire, reply) == [(0, first, ann.id, "menu", 1)]
+    renewed = await ann.wait_for_event(
+        "MESSAGE_UPDATE", predicate=lambda m: m["id"] == reply["id"], since=since
+    )
+    assert words(renewed) == words(reply)
+
+
+async def test_a_menu_waits_for_no_other_reply(wire: Wire, bob: Person, reply: Json) -> None:
+    """Discord wants an answer within three seconds; in a busy channel replies wait longer for their turn."""
+    rating = wire.app.bot.get_cog("Rating")
+    assert isinstance(rating, Rating)
+    with rating._pending.sending(wire.channel_id):
+        await choose(wire, bob, reply, "fit", words(reply)[0])
+    assert len(await stored(wire, reply)) == 1
+
+
+async def test_more_votes_than_a_line_can_hold_are_confirmed_all_the_same(
+    wire: Wire, bob: Person, reply: Json
+) -> None:
+    row, now = await wire.row(reply), datetime.now(UTC)
+    many = [f"{'very' * 9}{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(60)]
+    await cast_votes(
+        wire.app.database, [StoredVote(row["id"], 0, one, bob.id, "suggestion", 1, now) for one in many]
+    )
+    line = await choose(wire, bob, reply, "fit", words(reply)[0])
+    assert len(line["content"]) == 2000
+
+
+async def test_a_form_that_somebody_closed_is_forgotten_in_time() -> None:
+    assert SuggestForm(1, masks=1).timeout is not None
 
 
 @pytest.mark.parametrize("typed", ["two words", "h3llo", "https://x.y", "**bold**", "@everyone", "-", "‮"])

@@ -2,9 +2,8 @@
 
 import io
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,11 @@ HARM = {"suite": "control", "before": 0.5, "after": 0.4, "low": -0.2, "high": 0.
 
 
 @pytest.fixture
-def drawn(tmp_path: Path, models_folder_of_two: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Draw]:
+def drawn(tmp_path: Path, models_folder_of_two: Path, monkeypatch: pytest.MonkeyPatch) -> Draw:
     """Ask for a picture. Returns the exit code and what was written."""
     monkeypatch.setenv("FILLBOT_HOME", str(models_folder_of_two.parent))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(draw.os, "nice", lambda _: 0)
+    monkeypatch.setattr(draw, "for_the_bot", lambda: None)
 
     def ask(body: Any) -> tuple[int, bytes]:
         given = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -37,8 +36,7 @@ def drawn(tmp_path: Path, models_folder_of_two: Path, monkeypatch: pytest.Monkey
             stdout.flush()
         return code, stdout.buffer.getvalue()  # type: ignore[attr-defined]
 
-    yield ask
-    signal.alarm(0)
+    return ask
 
 
 @pytest.fixture
