@@ -208,7 +208,7 @@ def _lead(bare: Sequence[Candidate], fillings: Sequence[JointFilling], index: in
     if not fillings:
         return None
     word, log = fillings[0].words[index], fillings[0].log_probabilities[index]
-    return next((c for c in bare if c.word == word), Candidate(word, -1, math.exp(log), ""))
+    return next((c for c in bare if c.word == word), Candidate(word, -1, math.exp(log)))
 
 
 def _led_by(lead: Candidate | None, candidates: Sequence[Candidate]) -> list[Candidate]:

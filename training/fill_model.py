@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from training.encoder import MASK, Encoded, Encoder, completed, finished
+from training.encoder import Encoded, Encoder
 from training.errors import CorruptVersionError
 
 GRAPH, OUTPUT = "model.onnx", "log_probabilities"
@@ -23,12 +23,11 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One word for one mask: its token id, its probability in [0, 1], and the query completed with it."""
+    """One word for one mask: its token id, and its probability in [0, 1]."""
 
     word: str
     token: int
     score: float
-    sequence: str
 
 
 class FillModel:
@@ -118,17 +117,11 @@ class FillModel:
         """
         filled = []
         rows = self.log_probabilities([self.encoder.encode(query) for query in queries])
-        for query, logs in zip(queries, rows, strict=True):
-            text = finished(query)
-            masks = []
-            for index, row in enumerate(logs):
-                others = [MASK] * len(logs)
-                candidates = []
-                for token in self.best(row, top):
-                    word, score = self.encoder.words[token], float(np.exp(row[token]))
-                    sequence = completed(text, [*others[:index], word, *others[index + 1 :]])
-                    candidates.append(Candidate(word, token, score, sequence))
-                masks.append(candidates)
+        for logs in rows:
+            masks = [
+                [Candidate(self.word_of(t), t, float(np.exp(row[t]))) for t in self.best(row, top)]
+                for row in logs
+            ]
             filled.append(masks)
         return filled
 

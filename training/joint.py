@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from training.encoder import Encoded, completed, finished
+from training.encoder import Encoded
 from training.fill_model import Candidate, FillModel, Floats
 
 # The model reads a query 1 + BEAMS × (masks − 1) + masks times. With twice the beams, and eight branches, the
@@ -74,7 +74,7 @@ class _Search:
     """The beams of one query, best first."""
 
     def __init__(self, model: FillModel, query: str, unsaid: Unsaid) -> None:
-        self._model, self._text, self._unsaid = model, finished(query), unsaid
+        self._model, self._unsaid = model, unsaid
         self._encoded = model.encoder.encode(query)
         self._lists = _lists(self._encoded.masks)
         masks = len(self._encoded.masks)
@@ -109,15 +109,11 @@ class _Search:
 
     def answer(self, rows: Sequence[Floats], *, top: int) -> JointAnswer:
         """What was found; rows are (1, vocabulary), one for each beam around the best."""
-        best = [self._model.word_of(token) for token in self.beams[0].tokens]
         masks = []
         for mask, (beam, logs) in enumerate(zip(self.around_the_best(), rows, strict=True)):
-            row, candidates = self._sayable(beam, mask, logs[0]), []
-            for token in self._model.best(row, top):
-                word = self._model.word_of(token)
-                sequence = completed(self._text, [*best[:mask], word, *best[mask + 1 :]])
-                candidates.append(Candidate(word, token, math.exp(row[token]), sequence))
-            masks.append(tuple(candidates))
+            row = self._sayable(beam, mask, logs[0])
+            best = self._model.best(row, top)
+            masks.append(tuple(Candidate(self._model.word_of(t), t, math.exp(row[t])) for t in best))
         fillings = [JointFilling(tuple(map(self._model.word_of, b.tokens)), b.logs) for b in self.beams]
         return JointAnswer(tuple(masks), tuple(fillings))
 

@@ -19,7 +19,7 @@ SCORES = (0.4, 0.2, 0.1, 0.05, 0.04, 0.03, 0.02, 0.01, 0.005, 0.002)
 
 
 def mask_of(words: Sequence[str] = WORDS, scores: Sequence[float] = SCORES) -> tuple[Candidate, ...]:
-    return tuple(Candidate(word, 1, score, "") for word, score in zip(words, scores, strict=True))
+    return tuple(Candidate(word, 1, score) for word, score in zip(words, scores, strict=True))
 
 
 def predicted(*masks: tuple[Candidate, ...]) -> Prediction:

@@ -23,7 +23,7 @@ def filling(*words: tuple[str, float]) -> JointFilling:
 
 
 def mask_of(**scores: float) -> tuple[Candidate, ...]:
-    return tuple(Candidate(word, 1, score, "") for word, score in scores.items())
+    return tuple(Candidate(word, 1, score) for word, score in scores.items())
 
 
 # "The … boots are …": .54 + .315 + .03 + .0175, the lists as beside "ice" and "warm".

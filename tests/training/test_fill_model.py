@@ -87,14 +87,6 @@ def test_nothing_asked_nothing_answered(fill_model: FillModel) -> None:
     assert fill_model.fill(["No mask at all."], top=5) == [[]]
 
 
-def test_each_mask_is_completed_while_the_others_stay(fill_model: FillModel) -> None:
-    first, second = fill_model.fill(["[mask] shoes are [MASK]"], top=2)[0]
-    assert len(first) == len(second) == 2
-    word = first[0].word
-    assert first[0].sequence == f"{word[0].upper()}{word[1:]} shoes are [MASK]."
-    assert second[1].sequence == f"[MASK] shoes are {second[1].word}."
-
-
 def test_only_words_are_offered_best_first(fill_model: FillModel) -> None:
     (mask,) = fill_model.fill(["Nike shoes are very [MASK]."], top=1000)[0]
     words = [c.word for c in mask]

@@ -26,26 +26,36 @@ def add(commands: Commands) -> None:
 
 
 def _predict(options: argparse.Namespace, settings: Settings) -> int:
-    from training.encoder import MASK_PATTERN
+    from training.encoder import MASK, MASK_PATTERN, completed, finished
 
     text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters
     if not MASK_PATTERN.search(text):
         return fail(options, "There is no [MASK] in that text: put one where the word should stand.")
     fill_model = fill_model_of(options.model, settings)
     masks = fill_model.fill([text], top=options.top)[0]
+
+    def sequence(mask: int, word: str) -> str:
+        """The text with a word in one mask, and the others as they are."""
+        return completed(finished(text), [word if i == mask else MASK for i in range(len(masks))])
+
     if options.json:
         rows = [
             [
-                {"word": c.word, "token": c.token, "score": round(c.score, 6), "sequence": c.sequence}
+                {
+                    "word": c.word,
+                    "token": c.token,
+                    "score": round(c.score, 6),
+                    "sequence": sequence(index, c.word),
+                }
                 for c in mask
             ]
-            for mask in masks
+            for index, mask in enumerate(masks)
         ]
         print_json({"version": fill_model.version, "masks": rows})
         return 0
-    for mask in masks:
-        for candidate in mask:
-            sys.stdout.write(f"{candidate.score:7.2%}  {candidate.word:<20} {candidate.sequence}\n")
+    for index, mask in enumerate(masks):
+        for c in mask:
+            sys.stdout.write(f"{c.score:7.2%}  {c.word:<20} {sequence(index, c.word)}\n")
     return 0
 
 

@@ -32,7 +32,7 @@ def figure(
 def comparison(
     *figures: Figure, dropped: Sequence[str] = (), skipped: int = 0, own: float = 0.5123
 ) -> Comparison:
-    candidates = [Candidate("comfortable", 7, 0.5, ""), Candidate("soft", 8, 0.0625, "")]
+    candidates = [Candidate("comfortable", 7, 0.5), Candidate("soft", 8, 0.0625)]
     own_words = {model: dict.fromkeys(METRICS, own) for model in MODELS}
     return Comparison(
         versions=MODELS[1:],

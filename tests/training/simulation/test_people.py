@@ -20,7 +20,7 @@ CASE = Case("Nike shoes are [MASK]", ("great", "soft"), ("ugly",), "praise")
 
 
 def asked(*words: str, case: Case = CASE) -> Asked:
-    return Asked(case, [Candidate(word, 7, 0.5, "") for word in words])
+    return Asked(case, [Candidate(word, 7, 0.5) for word in words])
 
 
 def votes_of(people: People, *words: str, seed: int = 0) -> list[tuple[int, str, int]]:
