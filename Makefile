@@ -12,8 +12,8 @@ help:  ## Show this list
 run: $(STAMP)  ## Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox
 	@exec $(BIN)/python -m bot
 
-test: $(STAMP)  ## Run the whole test suite, in two processes
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=5
+test: $(STAMP)  ## Run the whole test suite, on all cores up to four
+	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --durations=5
 
 lint: $(STAMP)  ## Check style and types
 	$(BIN)/ruff check .

@@ -12,35 +12,35 @@ from datetime import UTC, datetime
 import structlog
 from filelock import FileLock, Timeout
 
-from bot.answering import Answering
 from bot.background import Background
-from bot.backups import Backups
-from bot.child import follow, spawned
+from bot.children.child import follow, spawned
+from bot.children.pictures import Pictures
 from bot.client import FillBot
 from bot.cogs.loading import Parts, all_cogs
 from bot.connection import connected, point_discord_at
-from bot.crowd import Crowd
+from bot.embeds.verdicts import Verdicts
 from bot.errors import EX_UNAVAILABLE, StartError
-from bot.forgetting import Forgetting
-from bot.health import Readiness, health_server
-from bot.metrics import Metrics
-from bot.night import Night
-from bot.pending import Pending
-from bot.pictures import Pictures
-from bot.predictor import Predictor
-from bot.probes import watch_parts
-from bot.recorder import Recorder
-from bot.reports import Reports
-from bot.retention import Retention
-from bot.runs import Runs
+from bot.fill.answering import Answering
+from bot.fill.crowd import Crowd
+from bot.fill.pending import Pending
+from bot.fill.predictor import Predictor
+from bot.fill.recorder import Recorder
+from bot.fill.serving import Serving, load_champion
+from bot.nights.night import Night
+from bot.nights.reports import Reports
+from bot.nights.runs import Runs
+from bot.nights.schedule import Nightly
+from bot.nights.watch import Watch
+from bot.operations.backups import Backups
+from bot.operations.health import Readiness, health_server
+from bot.operations.metrics import Metrics
+from bot.operations.probes import watch_parts
+from bot.privacy.forgetting import Forgetting
+from bot.privacy.retention import Retention
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
-from bot.schedule import Nightly
-from bot.serving import Serving, load_champion
 from bot.settings import Settings
 from bot.texts import say
-from bot.verdicts import Verdicts
-from bot.watch import Watch
 from storage import runs as run_records
 from storage.backups import database_file
 from storage.database import Database

@@ -16,8 +16,8 @@ from discord.ext import commands
 
 from bot.access import Access
 from bot.context import Context, answer
+from bot.embeds.replies import escape
 from bot.errors import BotError, NotListedError
-from bot.replies import escape
 from bot.texts import say
 from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.replies import MAX_CONTENT, clipped
+from bot.embeds.replies import MAX_CONTENT, clipped
 
 SHOW_AFTER_S = 0.3  # what takes longer is shown to be under way
 MAX_SHOWN_S = 600.0

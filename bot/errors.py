@@ -19,6 +19,7 @@ BotError
 │   └── QuizMovedOnError
 ├── WordError              a suggested word that cannot be taken
 │   ├── NotAWordError
+│   ├── NoRoomError
 │   └── DeniedWordError
 ├── NotAdminError          the command is for admins
 └── NoLookError            other model versions could not be asked
@@ -164,6 +165,14 @@ class NotAWordError(WordError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("errors.not_a_word"))
+
+
+class NoRoomError(WordError):
+    """The menus of the reply are full."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.no_room"))
 
 
 class DeniedWordError(WordError):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from bot.__main__ import command_line as bot_parser
-from bot.metrics import Metrics
+from bot.operations.metrics import Metrics
 from bot.settings import Settings
 from storage.__main__ import command_line as storage_parser
 from training.__main__ import command_line as training_parser
@@ -84,7 +84,7 @@ def test_the_settings_of_what_is_deployed_exist() -> None:
 
 
 def test_the_metrics_of_the_guide_exist() -> None:
-    text = (PROJECT / "bot" / "probes.py").read_text(encoding="utf-8")
+    text = (PROJECT / "bot" / "operations" / "probes.py").read_text(encoding="utf-8")
     looked_up = {f"fillbot_{name}" for name in re.findall(r'watched\(\s*"(\w+)"', text)}
     counted = {sample.name for metric in Metrics().registry.collect() for sample in metric.samples}
     families = {metric.name for metric in Metrics().registry.collect()}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bot.checks.finding import Finding, bad, good, moot
 from bot.errors import EX_UNAVAILABLE
-from bot.predictor import load
-from bot.schedule import Daily
+from bot.fill.predictor import load
+from bot.nights.schedule import Daily
 from bot.settings import Settings
 from storage.backups import database_file, examine, last_made_at, opened
 from training.bases import where_is_base

@@ -8,20 +8,20 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.children.pictures import Pictures, attach
 from bot.client import FillBot, command
 from bot.context import Context, answer
+from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
+from bot.embeds.run_figures import figures_of
+from bot.embeds.run_report import report_embed, report_title
+from bot.embeds.team_stats import TeamStats, first_day, stats_embed, stats_figures
+from bot.embeds.verdicts import Verdicts, open_channel_ids
 from bot.errors import PictureError
-from bot.pictures import Pictures, attach
-from bot.queries import parse_query
-from bot.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
-from bot.run_figures import figures_of
-from bot.run_report import report_embed, report_title
-from bot.serving import Serving
+from bot.fill.queries import parse_query
+from bot.fill.serving import Serving
+from bot.nights.version_runs import version_of
 from bot.settings import Settings
-from bot.team_stats import TeamStats, first_day, stats_embed, stats_figures
 from bot.texts import say
-from bot.verdicts import Verdicts, open_channel_ids
-from bot.version_runs import version_of
 from storage import runs, stats
 from storage.database import Database
 from storage.runs import Run

@@ -4,13 +4,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import Answering, Asked
 from bot.client import command
 from bot.context import Context, answer
-from bot.crowd import Crowd
 from bot.errors import BusyError
-from bot.metrics import Metrics
-from bot.pending import Pending
+from bot.fill.answering import Answering, Asked
+from bot.fill.crowd import Crowd
+from bot.fill.pending import Pending
+from bot.operations.metrics import Metrics
 from bot.texts import say
 
 ASKS, ASKS_WITHIN_S = 30, 10  # of one person: a keen one is never stopped, a script is

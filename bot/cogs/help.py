@@ -8,8 +8,8 @@ from discord.ext import commands
 
 from bot.client import FillBot, command, usage
 from bot.context import Context, answer
+from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
 from bot.errors import UnknownCommandError
-from bot.replies import COLOUR, MAX_FIELD, clipped
 from bot.texts import say
 
 MAX_CHOICES = 25  # that Discord takes

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import Answering
+from bot.children.looking import Look, Looker, earlier_versions
 from bot.client import FillBot, command
 from bot.context import Context, answer
-from bot.insights import Reasons, compare_embed, why_embed
-from bot.looking import Look, Looker, earlier_versions
-from bot.overlay import SHOWN, added_up, overlay
-from bot.predictor import CANDIDATES, Predictor
-from bot.queries import Query
-from bot.replies import clipped
+from bot.embeds.insights import Reasons, compare_embed, why_embed
+from bot.embeds.replies import clipped
+from bot.fill.answering import Answering
+from bot.fill.overlay import SHOWN, added_up, overlay
+from bot.fill.predictor import CANDIDATES, Predictor
+from bot.fill.queries import Query
 from bot.settings import Settings
 from bot.texts import say
 from storage import runs

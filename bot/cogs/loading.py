@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
-from bot.answering import Answering
 from bot.background import Background
+from bot.children.pictures import Pictures
 from bot.client import FillBot
 from bot.cogs.charts import Charts
 from bot.cogs.fill import Fill
@@ -16,20 +16,20 @@ from bot.cogs.privacy import Privacy
 from bot.cogs.quiz import Quiz
 from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
-from bot.crowd import Crowd
-from bot.forgetting import Forgetting
-from bot.metrics import Metrics
-from bot.pending import Pending
-from bot.pictures import Pictures
-from bot.predictor import Predictor
-from bot.recorder import Recorder
-from bot.reports import Reports
-from bot.runs import Runs
-from bot.schedule import Nightly
-from bot.serving import Serving
+from bot.embeds.verdicts import Verdicts
+from bot.fill.answering import Answering
+from bot.fill.crowd import Crowd
+from bot.fill.pending import Pending
+from bot.fill.predictor import Predictor
+from bot.fill.recorder import Recorder
+from bot.fill.serving import Serving
+from bot.nights.reports import Reports
+from bot.nights.runs import Runs
+from bot.nights.schedule import Nightly
+from bot.nights.watch import Watch
+from bot.operations.metrics import Metrics
+from bot.privacy.forgetting import Forgetting
 from bot.settings import Settings
-from bot.verdicts import Verdicts
-from bot.watch import Watch
 from storage.database import Database
 from training.registry import Registry
 

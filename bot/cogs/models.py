@@ -12,18 +12,18 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
 from bot.background import Background
-from bot.child import Line
+from bot.children.child import Line
 from bot.client import FillBot, command
 from bot.context import Context, answer
-from bot.runs import RunEnd, Runs
-from bot.schedule import Nightly
-from bot.serving import Serving
+from bot.embeds import replies
+from bot.embeds.verdicts import Verdicts
+from bot.fill.serving import Serving
+from bot.nights.runs import RunEnd, Runs
+from bot.nights.schedule import Nightly
+from bot.nights.time_left import TimeLeft
+from bot.nights.watch import Watch
 from bot.texts import say
-from bot.time_left import TimeLeft
-from bot.verdicts import Verdicts
-from bot.watch import Watch
 from storage import runs as run_records
 from storage.database import Database
 from training import promotion

@@ -11,12 +11,12 @@ from discord.ext import commands
 from bot.background import Background
 from bot.client import FillBot, command
 from bot.context import Context, answer
+from bot.embeds.replies import escape
 from bot.errors import TooLargeError
-from bot.export import Ballots, to_csv, visible_channel_ids
-from bot.forgetting import Forgetting, Forgotten
-from bot.mydata import bundle
-from bot.offers import Offer, edit_or_write
-from bot.replies import escape
+from bot.privacy.export import Ballots, to_csv, visible_channel_ids
+from bot.privacy.forgetting import Forgetting, Forgotten
+from bot.privacy.mydata import bundle
+from bot.privacy.offers import Offer, edit_or_write
 from bot.settings import Settings
 from bot.texts import say
 from storage import forgetting as forgetting_records

@@ -11,19 +11,19 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering import Answering, Asked
 from bot.client import FillBot, command
 from bot.context import Context, answer
-from bot.crowd import Crowd
+from bot.embeds.verdicts import open_channel_ids
 from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOnError
-from bot.pending import Pending
-from bot.queries import Query
-from bot.quiz import Item, edge_cases, ranked
-from bot.quiz_buttons import QuizButton, What
-from bot.rating import rating_view
+from bot.fill.answering import Answering, Asked
+from bot.fill.crowd import Crowd
+from bot.fill.pending import Pending
+from bot.fill.queries import Query
+from bot.rating.menus import rating_view
+from bot.rating.quiz import Item, edge_cases, ranked
+from bot.rating.quiz_buttons import QuizButton, What
 from bot.settings import Settings
 from bot.texts import say
-from bot.verdicts import open_channel_ids
 from storage import menus, quiz
 from storage.database import Database
 from storage.quiz import QuizItem

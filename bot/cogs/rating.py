@@ -9,11 +9,13 @@ from discord.ext import commands
 
 from bot.background import Background
 from bot.client import FillBot
-from bot.errors import DeniedWordError, NotAWordError, StaleMenuError
-from bot.metrics import Metrics
-from bot.pending import Pending
-from bot.predictor import Predictor
-from bot.rating import (
+from bot.embeds.replies import MAX_CONTENT, clipped
+from bot.errors import DeniedWordError, NoRoomError, NotAWordError, StaleMenuError
+from bot.fill.pending import Pending
+from bot.fill.predictor import Predictor
+from bot.operations.metrics import Metrics
+from bot.rating.menus import (
+    MAX_OPTIONS,
     MAX_WORD,
     Control,
     SuggestForm,
@@ -23,7 +25,6 @@ from bot.rating import (
     standing_text,
     take_back_view,
 )
-from bot.replies import MAX_CONTENT, clipped
 from bot.texts import say
 from storage import menus
 from storage.database import Database
@@ -80,6 +81,8 @@ class Rating(commands.Cog):
         async with self._bot.telling_errors(interaction), self._pending.handling():
             ratable = await self._ratable(interaction, prediction_id)
             words = [(mask, self._checked(word)) for mask, word in typed.items()]
+            if len({*ratable.words, *words}) > MAX_OPTIONS:
+                raise NoRoomError
             standing = await menus.suggest_words(
                 self._database,
                 ratable.id,

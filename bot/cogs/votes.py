@@ -7,9 +7,9 @@ import structlog
 from discord.ext import commands
 
 from bot.client import FillBot
-from bot.metrics import Metrics
-from bot.pending import Pending
-from bot.recorder import Recorder
+from bot.fill.pending import Pending
+from bot.fill.recorder import Recorder
+from bot.operations.metrics import Metrics
 from storage.database import Database
 from storage.feedback import Value, mark_deleted
 from storage.thumbs import Cast, Cleared, Withdrawn

@@ -10,7 +10,7 @@ import numpy as np
 import votes as votes_file
 from measure import Row
 
-from bot.recorder import Recorder
+from bot.fill.recorder import Recorder
 from storage.database import Database
 from storage.feedback import NewPrediction, StoredCandidate, votes_until
 from storage.thumbs import Cast, apply_thumbs

@@ -12,7 +12,7 @@ import structlog
 from people import Person
 from wire import Pretend, Wire, wired
 
-from bot import child
+from bot.children import child
 
 # Read when torch is imported: with tiny models one thread is as fast, and weights are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -13,8 +13,8 @@ from people import Json, Person
 from sqlalchemy import insert
 from wire import EPHEMERAL, Pretend, Wire, wired
 
-from bot import pictures
-from bot.child import Turns
+from bot.children import pictures
+from bot.children.child import Turns
 from storage import runs as run_records
 from storage.schema import people
 from training.registry import Registry

@@ -11,7 +11,7 @@ import pytest_asyncio
 from people import Json, Person
 from wire import EPHEMERAL, Pretend, Wire, wired
 
-from bot import child
+from bot.children import child
 from training.fill_model import FillModel
 from training.registry import Registry
 

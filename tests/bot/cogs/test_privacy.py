@@ -11,8 +11,8 @@ import pytest
 from people import Json, Person
 from wire import EPHEMERAL, Wire, eventually
 
-from bot import offers
 from bot.cogs import privacy as cog
+from bot.privacy import offers
 from storage import privacy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,7 +10,8 @@ from sqlalchemy import update
 from wire import EPHEMERAL, Wire, wired
 
 from bot.cogs.rating import Rating
-from bot.rating import SuggestForm
+from bot.rating.menus import SuggestForm
+from storage import menus
 from storage.feedback import StoredVote, cast_votes, votes_on_message
 from storage.schema import people, predictions, votes
 from training.vocabulary import denied_words
@@ -211,6 +212,16 @@ async def test_a_denied_word_is_refused(wire: Wire, bob: Person, reply: Json) ->
     said = await suggest(bob, reply, denied_words()[0].upper())
     assert said["content"].startswith("That word is on the list")
     assert await stored(wire, reply) == []
+
+
+async def test_a_reply_takes_no_more_words_than_its_menus_hold(wire: Wire, bob: Person, reply: Json) -> None:
+    row = await wire.row(reply)
+    taken = ["a" * n for n in range(2, 22)]
+    await menus.suggest_words(
+        wire.app.database, row["id"], voter_id=9, words=[(0, one) for one in taken], cast_at=datetime.now(UTC)
+    )
+    assert (await suggest(bob, reply, "cushioned"))["content"].startswith("The menus of that reply are full.")
+    assert "aaa" in (await suggest(bob, reply, "aaa"))["content"]  # which is there already
 
 
 async def test_the_words_of_every_blank_can_be_rated_and_suggested(

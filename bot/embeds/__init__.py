@@ -1,0 +1,1 @@
+"""What people see: embeds, built from values. Pure but for `verdicts`."""

@@ -1,0 +1,239 @@
+"""Prediction → embed, everything escaped. Pure."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import discord
+
+from bot.embeds.run_figures import plain_reason
+from bot.fill.overlay import ShownPrediction
+from bot.texts import say
+from storage.runs import Run
+from training.encoder import MASK
+from training.registry import Card
+
+COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
+COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)
+# A backslash before any of these makes Discord show it as it is: markdown, mentions, links.
+MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@]|:(?=//))")
+LIST_MARK = re.compile(r"^(\s*\d*)([-.])(?=\s)", re.MULTILINE)
+MAX_CONTENT = 2000
+MAX_DESCRIPTION = 4096
+MAX_FIELD = 1024
+SHOWN_CHANGES = 4
+MAX_BETWEEN = 120  # characters between the blanks of a sentence in a list: three lines on a narrow phone
+MAX_SENTENCE = 1500  # with four full fields still below the 6,000 of an embed
+
+
+def escape(text: str) -> str:
+    """The text so that Discord shows it as it is: no markdown, mention or link comes alive."""
+    return LIST_MARK.sub(r"\1\\\2", MARKUP.sub(r"\\\1", text))
+
+
+def clipped(text: str, limit: int) -> str:
+    """The text, cut where it is longer than Discord takes."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def notice_embed(sentence: str) -> discord.Embed:
+    """Trouble that people should know of."""
+    return discord.Embed(description=clipped(escape(sentence), MAX_DESCRIPTION), colour=COLOUR_BAD)
+
+
+def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: int) -> discord.Embed:
+    """The reply to a query: the completed sentence, the top words bold, and the best words for each mask."""
+    best = [mask[0].word for mask in prediction.masks]
+    embed = discord.Embed(description=clipped(_completed(text, best), MAX_DESCRIPTION), colour=COLOUR)
+    several = len(prediction.masks) > 1
+    if len(prediction.sentences) > 1:
+        short = _shortened(text)
+        sentences = [f"{_completed(short, s.words)} · {percent(s.share)}" for s in prediction.sentences]
+        embed.add_field(name=say("prediction.together"), value=_fitting(sentences), inline=False)
+    # The bars compare the words with the best one: a sure and an unsure model are read alike.
+    for index, mask in enumerate(prediction.masks):
+        likeliest = max(candidate.share for candidate in mask) or 1.0
+        lines = [
+            f"{_bar(candidate.share / likeliest)} {'**' if rank == 0 else ''}"
+            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {percent(candidate.share)}"
+            for rank, candidate in enumerate(mask)
+        ]
+        name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
+        embed.add_field(name=name, value=clipped("\n".join(lines), MAX_FIELD), inline=several)
+    notes = [say("prediction.model", version=prediction.model_version), f"#{prediction_id}"]
+    if prediction.is_adjusted:
+        notes.append(say("prediction.adjusted", n=prediction.votes))
+    embed.set_footer(text=" · ".join([*notes, say("prediction.hint", n=len(prediction.masks))]))
+    return embed
+
+
+def model_embed(
+    card: Card, *, serving: str, domain: str | None, numbers: str, notes: list[str]
+) -> discord.Embed:
+    """What serves and where it comes from."""
+    embed = discord.Embed(title=say("model.title", version=serving), colour=COLOUR)
+    embed.description = escape(say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent))
+    embed.add_field(name=say("model.made"), value=_when(card.created_at))
+    embed.add_field(name=say("model.numbers"), value=numbers)
+    embed.add_field(name=say("model.starts_from"), value=domain or say("model.nothing_yet"))
+    if reasons := card.verdict.get("reasons"):
+        embed.add_field(
+            name=say("model.verdict"),
+            value=verdict_lines(reasons, is_domain=card.kind == "domain"),
+            inline=False,
+        )
+    for note in notes:
+        embed.add_field(name=say("model.note"), value=clipped(escape(note), MAX_FIELD), inline=False)
+    return embed
+
+
+def versions_embed(
+    versions: list[tuple[str, Card | None]],
+    *,
+    champion: str | None,
+    domain: str | None,
+    withdrawn: Collection[str] = (),
+) -> discord.Embed:
+    """Versions with their cards, in the order given; None: the card is damaged."""
+    lines = []
+    for version, card in versions:
+        named = ((say("versions.serves"), champion), (say("versions.domain"), domain))
+        marks = [mark for mark, one in named if version == one]
+        if version in withdrawn:
+            marks.append(say("versions.withdrawn"))
+        if card is not None and card.verdict and not card.verdict.get("is_promotable"):
+            marks.append(say("versions.not_promoted"))
+        suffix = f" — {', '.join(marks)}" if marks else ""
+        name = f"**{version}**" if version == champion else version
+        about = f"{card.kind} · {_when(card.created_at)}" if card else say("versions.damaged")
+        lines.append(f"{name} · {about}{suffix}")
+    text = clipped("\n".join(lines) or say("versions.none"), MAX_DESCRIPTION)
+    return discord.Embed(title=say("versions.title"), description=text, colour=COLOUR)
+
+
+def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> discord.Embed:
+    """The end of a run; of what changed, the queries in `shown`."""
+    titles = {
+        "promoted": say("run.promoted", version=run.challenger or say("run.a_new_version")),
+        "rejected": say("run.rejected"),
+        "skipped": say("run.skipped"),
+        "failed": say("run.failed"),
+    }
+    colour = COLOUR_BAD if run.status == "failed" else COLOUR
+    embed = discord.Embed(title=titles.get(run.status, say("run.done")), colour=colour)
+    embed.description = clipped(escape(sentence), MAX_SENTENCE)
+    reasons = (run.verdict or {}).get("reasons") or []
+    if reasons and isinstance(reasons[0], dict):
+        value = verdict_lines(reasons, is_domain=run.trigger == "domain")
+        embed.add_field(name=say("run.looked_at"), value=value, inline=False)
+    report = run.report or {}
+    if "votes" in report:
+        embed.add_field(name=say("run.votes"), value=votes_line(report))
+        embed.add_field(name=say("run.judged"), value=str(report["judgements"]))
+    if rejected := report.get("rejected"):
+        text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
+        embed.add_field(name=say("run.left_out"), value=clipped(escape(text), MAX_FIELD))
+    if words := report.get("added_words"):
+        embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
+    changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
+    if changed := [change_line(change) for change in changes[:SHOWN_CHANGES]]:
+        embed.add_field(name=say("run.changed"), value=clipped("\n".join(changed), MAX_FIELD), inline=False)
+    embed.set_footer(text=say("run.footer", id=run.id, trigger=run.trigger))
+    return embed
+
+
+def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
+    """The gate's tests in plain words: what failed first, with figures; what had nothing to go by last."""
+    failed, passed, unknown = [], [], []
+    for reason in (one for one in reasons if isinstance(one, dict)):
+        clause = plain_reason(reason, is_domain=is_domain)
+        line = escape(f"{clause[:1].upper()}{clause[1:]}.")
+        if not reason["passed"]:
+            failed.append(f"✗ **{line}** {escape(str(reason['text']))}")
+        elif reason.get("has_data", True):
+            passed.append(f"✓ {line}")
+        else:
+            unknown.append(f"– {line}")
+    return clipped("\n".join([*failed, *passed, *unknown]) or "—", MAX_FIELD)
+
+
+def votes_line(report: Mapping[str, Any]) -> str:
+    """How many votes by how many people a run learnt from."""
+    people = say("digest.people", n=report["voters"])
+    return say("run.votes_number", n=report["votes"], people=people)
+
+
+def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s: float | None = None) -> str:
+    """How far a run is, since when, and how long it still takes."""
+    share = min(done / total, 1.0) if total else None
+    counted = "…" if share is None else f"{_bar(share)} {share:.0%}"
+    taken = say("run.progress", step=escape(step), counted=counted, elapsed=_duration(elapsed_s))
+    return taken if left_s is None else say("run.progress_left", taken=taken, left=_duration(left_s))
+
+
+def _completed(text: str, words: Sequence[str]) -> str:
+    """The escaped sentence with a word for each mask in bold."""
+    parts = text.split(MASK)
+    filled = escape(parts[0])
+    for index, (word, part) in enumerate(zip(words, parts[1:], strict=True)):
+        if not parts[0].strip() and index == 0:
+            word = word[:1].upper() + word[1:]
+        apart = " " if filled.endswith("**") else ""  # two blanks side by side
+        filled += f"{apart}**{escape(word)}**{escape(part)}"
+    return filled
+
+
+def _shortened(text: str) -> str:
+    """The sentence with what stands between its masks cut to what is next to them."""
+    parts = text.split(MASK)
+    most = MAX_BETWEEN // len(parts)
+    last = len(parts) - 1
+    for index, part in enumerate(parts):
+        if len(part) > most:
+            half = most // 2 if 0 < index < last else most
+            start = part[:half].rsplit(" ", 1)[0] if index > 0 else ""
+            end = part[-half:].split(" ", 1)[-1] if index < last else ""
+            parts[index] = f"{start} … {end}"
+    return MASK.join(parts).strip()
+
+
+def _fitting(lines: Sequence[str]) -> str:
+    """As many of the lines as fit in a field; the first is cut where not even that does."""
+    fitting = clipped(lines[0], MAX_FIELD)
+    for line in lines[1:]:
+        if len(fitting) + len(line) + 1 > MAX_FIELD:
+            break
+        fitting += f"\n{line}"
+    return fitting
+
+
+def change_line(change: dict[str, Any]) -> str:
+    """One query, and which words left and entered its best."""
+    gone = [word for word in change["before"] if word not in change["after"]]
+    new = [word for word in change["after"] if word not in change["before"]]
+    parts = [f"− {', '.join(gone)}" if gone else "", f"+ {', '.join(new)}" if new else ""]
+    moved = " ".join(part for part in parts if part) or say("run.another_order")
+    return f"{escape(change['query'])}: {escape(moved)}"
+
+
+def _bar(share: float) -> str:
+    """A bar of five cells."""
+    filled = round(min(max(share, 0.0), 1.0) * 5)
+    return "▰" * filled + "▱" * (5 - filled)
+
+
+def percent(score: float) -> str:
+    """A probability as people read it."""
+    return f"{score:.1%}" if score < 0.1 else f"{score:.0%}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds up to two minutes, then minutes."""
+    if seconds < 120:
+        return say("run.seconds", n=max(round(seconds), 1))
+    return say("run.minutes", n=round(seconds / 60))
+
+
+def _when(moment: datetime) -> str:
+    return discord.utils.format_dt(moment, "f")

@@ -1,0 +1,93 @@
+"""How a team votes, as one embed and what its picture shows. Pure."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import discord
+
+from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
+from bot.texts import say
+from storage.stats import ContestedWord, Helper, HourVotes, Totals, VersionVotes
+from training.encoder import MASK
+
+DAYS = 30
+MAX_SENTENCE = 120  # characters, so that five stand in a field
+
+
+@dataclass(frozen=True, slots=True)
+class TeamStats:
+    """The last days; `contested` holds only what the channel may see."""
+
+    totals: Totals
+    hours: Sequence[HourVotes]
+    versions: Sequence[VersionVotes]
+    contested: Sequence[ContestedWord]
+    helpers: Sequence[Helper]
+
+
+def first_day(now: datetime, zone: ZoneInfo) -> datetime:
+    """When the first of the days begins."""
+    today = now.astimezone(zone).date()
+    return datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time(), zone)
+
+
+def stats_figures(stats: TeamStats, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """What `training draw` needs for the picture: every day, with votes or without, and the versions."""
+    by_day: defaultdict[date, list[int]] = defaultdict(lambda: [0, 0])
+    for hour in stats.hours:
+        of_day = by_day[hour.hour_at.astimezone(zone).date()]
+        of_day[0] += hour.up
+        of_day[1] += hour.down
+    first = first_day(now, zone).date()
+    days = [first + timedelta(days=number) for number in range(DAYS)]
+    return {
+        "days": [[day.isoformat(), *by_day[day]] for day in days],
+        "versions": [[version.version, version.liked, version.votes] for version in stats.versions],
+    }
+
+
+def stats_embed(stats: TeamStats) -> discord.Embed:
+    """Totals, what people disagree on, and who helped most."""
+    totals = stats.totals
+    embed = discord.Embed(title=say("stats.title", days=DAYS), colour=COLOUR)
+    if not totals.votes:
+        embed.description = say("stats.none")
+        return embed
+    embed.description = say(
+        "stats.totals",
+        n=totals.votes,
+        votes=f"{totals.votes:,}",
+        people=say("digest.people", n=totals.voters),
+        liked=f"{totals.liked:,}",
+        disliked=f"{totals.votes - totals.liked:,}",
+    )
+    if stats.contested:
+        lines = [f"{_filled(one)} · 👍 {one.up:,} 👎 {one.down:,}" for one in stats.contested]
+        embed.add_field(name=say("stats.contested"), value=clipped("\n".join(lines), MAX_FIELD), inline=False)
+    if stats.helpers:
+        lines = [
+            say(
+                "stats.helper",
+                n=one.votes,
+                who=f"<@{one.user_id}>",
+                votes=f"{one.votes:,}",
+                agreed=f"{one.agreed:,}",
+            )
+            for one in stats.helpers
+        ]
+        embed.add_field(name=say("stats.helpers"), value=clipped("\n".join(lines), MAX_FIELD), inline=False)
+    return embed
+
+
+def _filled(one: ContestedWord) -> str:
+    """The sentence with the word in bold where it stood."""
+    parts = one.query.split(MASK)
+    at = min(one.mask_index, len(parts) - 2)
+    before, after = MASK.join(parts[: at + 1]), MASK.join(parts[at + 1 :])
+    half = (MAX_SENTENCE - len(one.word)) // 2
+    before = before if len(before) <= half else "…" + before[1 - half :]
+    return f"{escape(before)}**{escape(clipped(one.word, 60))}**{escape(clipped(after, half))}"

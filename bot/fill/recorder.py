@@ -1,0 +1,55 @@
+"""Writes what happens in chat: whatever waits is one transaction, so that many people share one flush."""
+
+from collections.abc import Sequence
+
+from bot.fill.batching import Batcher
+from storage.database import Database
+from storage.feedback import NewPrediction, attach_messages, record_predictions
+from storage.thumbs import ThumbChange, apply_thumbs
+
+MAX_BATCH = 512
+
+
+class Recorder:
+    """Three queues in front of the database. Build it inside a running event loop.
+
+    What is awaited is on the disk. Nothing is refused: a vote waits rather than being lost.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Write to `database`."""
+
+        async def predict(new: Sequence[NewPrediction]) -> list[int]:
+            return await record_predictions(database, new)
+
+        async def attach(pairs: Sequence[tuple[int, int]]) -> list[None]:
+            await attach_messages(database, dict(pairs))
+            return [None] * len(pairs)
+
+        async def change(changes: Sequence[ThumbChange]) -> list[int]:
+            return await apply_thumbs(database, changes)
+
+        self._predictions = Batcher(predict, max_batch=MAX_BATCH, max_waiting=0)
+        self._messages = Batcher(attach, max_batch=MAX_BATCH, max_waiting=0)
+        self._thumbs = Batcher(change, max_batch=MAX_BATCH, max_waiting=0)
+
+    async def record(self, new: NewPrediction) -> int:
+        """Store a prediction with its candidates, before its reply is sent. Returns its id."""
+        return await self._predictions.submit(new)
+
+    async def attach(self, prediction_id: int, message_id: int) -> None:
+        """Note under which message the prediction was replied."""
+        await self._messages.submit((prediction_id, message_id))
+
+    async def change_thumbs(self, change: ThumbChange) -> int:
+        """Cast, withdraw or clear; changes are applied in the order of the calls.
+
+        Returns:
+            How many votes it cast or took away: 0 for a message that is no reply of ours.
+        """
+        return await self._thumbs.submit(change)
+
+    async def close(self) -> None:
+        """Stop; whoever still waits is cancelled. Idempotent."""
+        for batcher in (self._predictions, self._messages, self._thumbs):
+            await batcher.close()

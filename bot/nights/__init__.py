@@ -1,0 +1,1 @@
+"""Runs: when they start, how they are followed, watched and told."""

@@ -1,0 +1,1 @@
+"""Health, metrics and backups, for the one who runs it."""

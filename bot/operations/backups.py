@@ -1,0 +1,50 @@
+"""The nightly backup of the database: made in a thread, and told when it fails; the night goes on."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from bot.nights.reports import Reports
+from bot.operations.metrics import Metrics
+from bot.texts import say
+from storage.backups import back_up_today, last_made_at
+from storage.errors import BackupError
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Backups:
+    """Makes one when asked to."""
+
+    def __init__(
+        self, database: Path | None, folder: Path, *, keep: int, reports: Reports, metrics: Metrics
+    ) -> None:
+        """Copy the file `database` (None: there is none to copy) to `folder`; `keep` 0: never."""
+        self._database, self._folder, self._keep = database, folder, keep
+        self._reports, self._metrics = reports, metrics
+        self.making = asyncio.Lock()  # held while one is made: what it copies may be forgotten meanwhile
+
+    async def make(self) -> None:
+        """Back up today's state. A failure is logged and told in the report channel, and never raised."""
+        if self._database is None or not self._keep:
+            return
+        today = datetime.now(UTC).date()
+        try:
+            async with self.making:
+                path = await asyncio.to_thread(
+                    back_up_today, self._database, self._folder, keep=self._keep, today=today
+                )
+        except BackupError as error:
+            self._metrics.backup(is_done=False)
+            log.error("backup.failed", reason=str(error))  # noqa: TRY400  the reason says it all
+            await self._reports.post_notice(say("backup.failed", reason=error))
+            return
+        self._metrics.backup(is_done=True)
+        log.info("backup.made", file=path.name, bytes=path.stat().st_size)
+
+    def last_made_s(self) -> float:
+        """When the newest was made, in seconds since 1970; 0: there is none."""
+        made_at = last_made_at(self._folder)
+        return made_at.timestamp() if made_at else 0.0

@@ -1,0 +1,220 @@
+"""Forgets people, step by step, and lets no model that learnt from them go on answering.
+
+The steps are the same after a crash: a request is open in the database until all are done, and a withdrawn
+champion is replaced whenever one is found.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy import make_url
+
+from bot.errors import RunBusyError
+from bot.fill.predictor import Predictor
+from bot.fill.serving import Serving
+from bot.nights.reports import Reports
+from bot.nights.runs import Runs
+from bot.operations.backups import Backups
+from bot.settings import Settings
+from bot.texts import say
+from storage import forgetting
+from storage.database import Database
+from storage.errors import DatabaseUnavailableError, StorageError
+from storage.forgetting import Erased, Request
+from storage.privacy import runs_since
+from training import promotion, run_files
+from training.errors import RegistryError, TrainingError
+from training.registry import Registry
+
+log = structlog.stdlib.get_logger(__name__)
+LOOK_EVERY_S = 30.0  # for what a crash or a full disk left undone
+COMPACT_TRIES, COMPACT_AGAIN_S = 5, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was done.
+
+    Attributes:
+        erased: from the database.
+        backups: copies of the database that were rewritten.
+        not_cleaned: names of copies that could not be.
+        runs: whose sets and results were deleted.
+        versions: that are withdrawn.
+        needs_run: one of them is the champion.
+    """
+
+    erased: Erased
+    backups: int
+    not_cleaned: tuple[str, ...]
+    runs: int
+    versions: tuple[str, ...]
+    needs_run: bool
+
+
+class Forgetting:
+    """Works on one request at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        registry: Registry,
+        *,
+        predictor: Predictor,
+        serving: Serving,
+        runs: Runs,
+        reports: Reports,
+        backups: Backups,
+    ) -> None:
+        """Take everything that holds something of people."""
+        self._home, self._database, self._registry = settings.home, database, registry
+        self._database_path = make_url(settings.url).database
+        self._predictor, self._serving, self._runs, self._reports = predictor, serving, runs, reports
+        self._backups = backups
+        self._working, self._settling = asyncio.Lock(), asyncio.Lock()
+        self._sentence = ""  # of the last run that replaced a withdrawn champion
+
+    def versions_since(self, since: datetime | None) -> tuple[str, ...]:
+        """The versions that learnt from votes at that time or later, and may still serve."""
+        withdrawn = self._registry.withdrawn()
+        return tuple(version for version in self.learnt_since(since) if version not in withdrawn)
+
+    async def forget(self, user_id: int) -> Forgotten:
+        """Forget a person. Once this has begun it is finished, after a crash too.
+
+        Raises:
+            StorageError: the database cannot be used; it is tried again later.
+            TrainingError: the registry cannot be written; it is tried again later.
+            OSError: a file cannot be; it is tried again later.
+        """
+        request = await forgetting.request(self._database, user_id, now=datetime.now(UTC))
+        return await self._work(request)
+
+    async def settle(self) -> str:
+        """Replace a withdrawn champion by a run, or else by the domain model; who else waits for that waits.
+
+        Returns the sentence of the last run that did.
+        """
+        async with self._settling:
+            while self._is_withdrawn() and not self._runs.is_closed:
+                async with self._working:
+                    pass  # another request would end the run
+                try:
+                    end = await self._runs.begin("forget")
+                except RunBusyError:
+                    await self._runs.idle()
+                    await asyncio.sleep(0)
+                    continue
+                if not self._working.locked() and not self._runs.is_closed:
+                    self._sentence = await self._without_withdrawn(end.sentence)
+                    await self._reports.post_notice(self._sentence)
+        return self._sentence
+
+    async def go_on(self) -> None:
+        """Finish for ever what was left undone."""
+        is_compact = False
+        while True:
+            try:
+                if not is_compact:
+                    await self._compact(rewrite=False)  # what a crash left in the log
+                    is_compact = True
+                for request in await forgetting.requests(self._database):
+                    if not self._working.locked():
+                        await self._work(request)
+                await self.settle()
+            except (StorageError, TrainingError, OSError) as error:
+                log.warning("forgetting.failed", reason=str(error))
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _work(self, request: Request) -> Forgotten:
+        user_id, since = request.user_id, request.counted_since
+        async with self._working, self._runs.halted(say("forgetting.run_ended")):
+            versions = tuple(self.learnt_since(since))
+            self._registry.withdraw(versions)
+            erased = await forgetting.erase_person(self._database, user_id, since=since)
+            self._predictor.forget_queries()
+            run_count = await self._clean_runs(since)
+            await self._compact()
+            async with self._backups.making:  # one that was begun before holds them, and is there by then
+                backups, not_cleaned = await self._clean_copies(user_id, since)
+            await forgetting.close_request(self._database, user_id)
+            await self._compact(rewrite=False)
+            needs_run = self._is_withdrawn()
+        log.info(
+            "person.forgotten",
+            votes=erased.votes,
+            queries=erased.queries,
+            backups=backups,
+            runs=run_count,
+            versions=len(versions),
+        )
+        if not_cleaned:
+            await self._reports.post_notice(say("forgetting.not_cleaned", names=", ".join(not_cleaned)))
+        return Forgotten(erased, backups, not_cleaned, run_count, versions, needs_run)
+
+    def learnt_since(self, since: datetime | None) -> Iterator[str]:
+        """Versions whose votes were read then or later; a damaged one cannot serve anyway."""
+        for version in self._registry.versions() if since is not None else ():
+            try:
+                card = self._registry.card(version)
+            except RegistryError:
+                continue
+            assert since is not None
+            if card.kind == "night" and (card.as_of or card.created_at) >= since:
+                yield version
+
+    def _is_withdrawn(self) -> bool:
+        return self._registry.champion() in self._registry.withdrawn()
+
+    async def _clean_runs(self, since: datetime | None) -> int:
+        """Delete what runs kept of the person's votes, and queries that nothing else holds any more."""
+        found = 0
+        if since is not None:
+            ids = [row["id"] for row in await runs_since(self._database, since)]
+            found = await asyncio.to_thread(run_files.delete_results, self._home, ids)
+        queries = await asyncio.to_thread(run_files.queries, self._home)
+        lost = await forgetting.lost_queries(self._database, queries)
+        await asyncio.to_thread(run_files.drop_queries, self._home, lost)
+        (self._home / "training.log").unlink(missing_ok=True)
+        return found
+
+    async def _clean_copies(self, user_id: int, since: datetime | None) -> tuple[int, tuple[str, ...]]:
+        cleaned, not_cleaned = 0, []
+        for path in self._copies():
+            try:
+                erased = await asyncio.to_thread(forgetting.erase_in_file, path, user_id, since=since)
+                cleaned += erased is not None
+            except DatabaseUnavailableError as error:
+                log.warning("backup.not_cleaned", path=str(path), reason=error.reason)
+                not_cleaned.append(path.name)
+        return cleaned, tuple(not_cleaned)
+
+    def _copies(self) -> list[Path]:
+        copies = [path for path in (self._home / "backups").glob("*") if path.is_file()]
+        if self._database_path is not None:
+            path = Path(self._database_path)
+            copies += path.parent.glob(f"{path.name}.before-restore-*")
+        return sorted(path for path in copies if not path.name.endswith(("-wal", "-shm", "-journal")))
+
+    async def _compact(self, *, rewrite: bool = True) -> None:
+        """Until nobody reads what is old; long readers are rare and short."""
+        for _ in range(COMPACT_TRIES):
+            if await self._database.compact(rewrite=rewrite):
+                return
+            await asyncio.sleep(COMPACT_AGAIN_S)
+        log.warning("database.not_compacted")
+
+    async def _without_withdrawn(self, sentence: str) -> str:
+        """After a run that failed: the domain model, as the run itself would have done."""
+        async with self._runs.moving:
+            left = await promotion.stand_in(self._registry, self._database, now=datetime.now(UTC))
+        await self._serving.follow_champion(again=True)
+        if left is None:
+            return sentence
+        stood_in = say("forgetting.stood_in", version=left, domain=self._registry.champion())
+        return f"{sentence} {stood_in}"

@@ -1,0 +1,144 @@
+"""Under a reply: menus of the words that fit and that don't, and a button for a word of one's own.
+
+The controls carry the id of the prediction and nothing else, so they work after a restart; who may use them,
+and for what, is decided by the cog `Rating` from the database.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+
+import discord
+from discord import ui
+
+from bot.embeds.replies import clipped, escape
+from bot.texts import say
+from storage.menus import MaskWord, Standing
+
+if TYPE_CHECKING:
+    from bot.cogs.rating import Rating
+
+What = Literal["fit", "unfit", "suggest", "back"]
+MAX_OPTIONS = 25  # of a menu, by Discord
+MAX_LABEL = 100
+MAX_WORD = 40
+FORM_OPEN_S = 3600.0  # Discord does not say when somebody closes one
+
+
+class Control(
+    ui.DynamicItem[ui.Item[Any]], template=r"words:(?P<what>fit|unfit|suggest|back):(?P<id>[0-9]{1,18})"
+):
+    """One menu or button; discord.py finds it again by its custom id."""
+
+    def __init__(self, item: ui.Item[Any], what: What, prediction_id: int) -> None:
+        """Wrap what Discord shows."""
+        super().__init__(item)
+        self.what, self.prediction_id = what, prediction_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The control that somebody used."""
+        return cls(item, cast(What, match["what"]), int(match["id"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """Hand it on to the cog, with what was chosen."""
+        chosen = list(getattr(self.item, "values", ()))
+        await _cog(interaction).use(interaction, self.what, self.prediction_id, chosen)
+
+
+class SuggestForm(ui.Modal):
+    """Asks for a word for each mask; one will do."""
+
+    def __init__(self, prediction_id: int, *, masks: int) -> None:
+        """Ask for as many words as there are masks."""
+        super().__init__(title=say("rating.form_title"), timeout=FORM_OPEN_S)
+        self.prediction_id = prediction_id
+        self.typed: list[ui.TextInput[Any]] = [
+            ui.TextInput(
+                label=say("rating.form_word") if masks == 1 else say("rating.form_word_for", number=mask + 1),
+                placeholder=say("rating.form_hint"),
+                required=masks == 1,
+                max_length=MAX_WORD,
+            )
+            for mask in range(masks)
+        ]
+        for one in self.typed:
+            self.add_item(one)
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        """Hand on what was typed."""
+        words = {mask: one.value.strip() for mask, one in enumerate(self.typed)}
+        typed = {mask: word for mask, word in words.items() if word}
+        await _cog(interaction).suggest(interaction, self.prediction_id, typed)
+
+
+def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
+    """Both menus and the button, for the words of a prediction."""
+    view = ui.View(timeout=None)
+    several = any(mask for mask, _ in words)
+    options = [
+        discord.SelectOption(
+            label=clipped(f"{mask + 1} · {word}" if several else word, MAX_LABEL), value=option(mask, word)
+        )
+        for mask, word in words[:MAX_OPTIONS]
+    ]
+    signs: tuple[What, What] = ("fit", "unfit")
+    for sign in signs:
+        menu: ui.Select[Any] = ui.Select(
+            custom_id=f"words:{sign}:{prediction_id}",
+            placeholder=say(f"rating.controls.{sign}"),
+            min_values=0,
+            max_values=len(options),
+            options=options,
+        )
+        view.add_item(Control(menu, sign, prediction_id))
+    view.add_item(_button("suggest", prediction_id, emoji="✏️"))
+    return view
+
+
+def renewed_view(prediction_id: int, words: Sequence[MaskWord], message: discord.Message) -> ui.View:
+    """The same for a reply that stands already, with what else is under it: the buttons of a quiz."""
+    view = rating_view(prediction_id, words)
+    for item in ui.View.from_message(message, timeout=None).children:
+        if not str(getattr(item, "custom_id", "")).startswith("words:"):
+            item.row = None
+            view.add_item(item)
+    view.stop()  # who answers what is added is found by its custom id, not by this view
+    return view
+
+
+def take_back_view(prediction_id: int) -> ui.View:
+    """The button under the line that confirms."""
+    view = ui.View(timeout=None)
+    view.add_item(_button("back", prediction_id))
+    return view
+
+
+def option(mask: int, word: str) -> str:
+    """The value of a menu's option; words are at most as long as Discord takes."""
+    return f"{mask}:{word}"[:MAX_LABEL]
+
+
+def standing_text(standing: Standing, *, masks: int) -> str:
+    """One line that says what a person's votes on a reply are."""
+
+    def words(chosen: Sequence[MaskWord]) -> str:
+        return ", ".join(escape(f"{word} ({mask + 1})" if masks > 1 else word) for mask, word in chosen)
+
+    liked, disliked = standing.liked, standing.disliked
+    parts = [f"👍 {words(liked)}"] * bool(liked) + [f"👎 {words(disliked)}"] * bool(disliked)
+    line = say("rating.stands", votes=" · ".join(parts)) if parts else say("rating.nothing_stands")
+    return line if standing.is_counted else f"{line} {say('rating.not_counted')}"
+
+
+def _button(what: What, prediction_id: int, *, emoji: str | None = None) -> Control:
+    button: ui.Button[Any] = ui.Button(
+        custom_id=f"words:{what}:{prediction_id}", label=say(f"rating.controls.{what}"), emoji=emoji
+    )
+    return Control(button, what, prediction_id)
+
+
+def _cog(interaction: discord.Interaction) -> "Rating":
+    return cast("Rating", cast(Any, interaction.client).get_cog("Rating"))

@@ -1,0 +1,248 @@
+"""What `!why` and `!compare` say of what is known."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+import pytest
+
+from bot.children.looking import Look, MaskLook, Place
+from bot.embeds.insights import Reasons, compare_embed, why_embed
+from bot.fill.overlay import ShownCandidate, ShownPrediction, added_up
+from storage.consensus import QueryVote
+from storage.runs import Run
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TEXT = "Nike shoes are very [MASK]."
+ANN, BOB, CLEO = 1, 2, 3
+RUN = Run(
+    id=12,
+    trigger="nightly",
+    status="promoted",
+    started_at=NOON,
+    finished_at=NOON,
+    as_of=NOON,
+    retraining_set_hash=None,
+    champion="v0001",
+    challenger="v0002",
+    verdict=None,
+    report=None,
+)
+
+
+def look(version: str, rank: int | None, score: float = 0.1, masks: int = 1, **columns: Any) -> Look:
+    """A version, with the place of the word."""
+    told = {
+        name: columns.pop(name, default)
+        for name, default in (
+            ("learnt", None),
+            ("held_out", False),
+            ("wanted_elsewhere", 0),
+            ("unwanted_elsewhere", 0),
+        )
+    }
+    place = None if rank is None else Place("cheap", rank, score, **told)
+    kind = columns.pop("kind", "base")
+    return Look(version, kind, masks=(MaskLook((), (place,)),) * masks, **columns)
+
+
+def vote(voter_id: int, value: int, word: str = "cheap", mask: int = 0) -> QueryVote:
+    return QueryVote(mask, word, voter_id, "menu", 1 if value > 0 else -1, NOON, None)
+
+
+def said(
+    *votes: QueryVote,
+    looks: tuple[Look, ...] = (look("v0001", 2, 0.11),),
+    words: tuple[str, ...] = ("great", "cheap"),
+    text: str = TEXT,
+    word: str = "cheap",
+    **columns: Any,
+) -> discord.Embed:
+    candidates = tuple(ShownCandidate(one, 0.1, 0.25) for one in words)
+    reasons = Reasons(
+        looks=looks,
+        shown=ShownPrediction((candidates,) * text.count("[MASK]"), "v0001"),
+        votes=votes,
+        added_up=added_up(votes, min_voters=2, half_life_days=90, now=NOON),
+        runs={12: RUN},
+    )
+    reasons = dataclasses.replace(reasons, **columns)
+    return why_embed(text, word, reasons, asker_id=ANN, min_voters=2, prefix="!")
+
+
+def field(embed: discord.Embed, number: int) -> str:
+    return str(embed.fields[number].value)
+
+
+NOW, VOTES, VERSIONS = 0, 1, 2
+
+
+def test_the_word_is_shown_in_its_sentence() -> None:
+    embed = said()
+    assert embed.title == "Why “cheap”?"
+    assert embed.description == "Nike shoes are very **cheap**."
+    assert [one.name for one in embed.fields] == ["Now", "Votes on this sentence", "Model versions"]
+
+
+def test_what_was_typed_does_not_come_alive() -> None:
+    embed = said(word="**@everyone**", text="<@1> `is` [MASK]")
+    assert "@everyone" not in str(embed.title).replace("\\@everyone", "")
+    assert "<@1>" not in str(embed.description)
+
+
+def test_without_votes_the_place_is_the_models() -> None:
+    embed = said()
+    assert field(embed, NOW) == "Model v0001 alone: place 2, 11%\nNo votes change that."
+    assert field(embed, VOTES).startswith("Nobody has rated a word in this sentence yet. Ask it with `!fill`")
+
+
+def test_votes_on_other_words_are_not_this_words() -> None:
+    assert field(said(vote(BOB, 1, "great")), VOTES) == "Nobody has rated this word in this sentence yet."
+
+
+def test_one_vote_is_told_and_does_not_count_yet() -> None:
+    lines = field(said(vote(ANN, -1)), VOTES).split("\n")
+    assert lines == [
+        "👍 0 · 👎 1 from 1 person, yours 👎",
+        "They weigh 0.0 for and 1.0 against it, in votes of an average person.",
+        "It does not count yet: that takes 2 people whose votes count.",
+    ]
+
+
+def test_nobody_but_the_asker_is_told_apart() -> None:
+    assert field(said(vote(BOB, 1), vote(CLEO, 1)), VOTES).split("\n")[0] == "👍 2 · 👎 0 from 2 people"
+
+
+def test_two_of_one_mind_count_and_the_place_with_them_is_told() -> None:
+    embed = said(vote(ANN, 1), vote(BOB, 1))
+    assert field(embed, NOW).endswith("\nWith the votes: place 2, 25%")
+    assert field(embed, VOTES).endswith("It counts as a word that fits.")
+
+
+def test_a_rejected_word_is_said_to_be_left_out() -> None:
+    embed = said(vote(ANN, -1), vote(BOB, -1), words=("great", "good"))
+    assert field(embed, NOW).endswith("With the votes: left out, since people rejected it")
+    assert field(embed, VOTES).endswith("It counts as a word that does not fit.")
+
+
+def test_a_word_far_down_waits_for_the_next_run() -> None:
+    embed = said(vote(ANN, 1), vote(BOB, 1), words=("great",), looks=(look("v0001", 77, 0.0002),))
+    assert field(embed, NOW).split("\n") == [
+        "Model v0001 alone: place 77, < 0.1%",
+        "Votes move a word at once only from the 20 best; the next run learns from them.",
+    ]
+
+
+def test_people_who_disagree_are_said_to() -> None:
+    assert field(said(vote(ANN, 1), vote(BOB, -1)), VOTES).endswith("It does not count: people disagree.")
+
+
+def test_a_word_that_the_model_does_not_know_is_told_with_its_votes() -> None:
+    embed = said(vote(ANN, 1, "Breathable"), looks=(look("v0001", None),), word="breathable")
+    assert field(embed, NOW).startswith("Model v0001 cannot answer this word")
+    assert field(embed, VOTES).startswith("👍 1 · 👎 0 from 1 person, yours 👍")
+    assert "cannot answer it" in field(embed, VERSIONS)
+
+
+def test_personal_data_is_named_as_the_reason() -> None:
+    assert "personal data" in field(said(is_private=True), VOTES)
+
+
+def test_each_blank_is_explained_for_itself() -> None:
+    embed = said(vote(ANN, 1, mask=1), text="[MASK] shoes are [MASK].", looks=(look("v0001", 2, masks=2),))
+    assert embed.description == r"\[MASK\] shoes are \[MASK\]."
+    assert [one.name for one in embed.fields[:4]] == [
+        "Now · blank 1",
+        "Votes on this sentence · blank 1",
+        "Model versions · blank 1",
+        "Now · blank 2",
+    ]
+    assert field(embed, VOTES) == "Nobody has rated this word in this sentence yet."
+    assert field(embed, VOTES + 3).startswith("👍 1")
+
+
+NIGHT: dict[str, Any] = {"kind": "night", "parent": "v0001", "run_id": 12}
+
+
+@pytest.mark.parametrize(
+    ("night", "cause"),
+    [
+        (look("v0002", 5, learnt="unwanted", **NIGHT), "learnt here that it does not fit"),
+        (look("v0002", 1, learnt="wanted", **NIGHT), "learnt here that it fits"),
+        (look("v0002", 5, learnt="wanted", held_out=True, **NIGHT), "its votes here were kept back to test"),
+        (
+            look("v0002", 5, wanted_elsewhere=1, unwanted_elsewhere=3, **NIGHT),
+            "moved by votes on other sentences: it fits in 1, does not in 3",
+        ),
+        (look("v0002", 5, **NIGHT), "moved by votes on other words"),
+        (look("v0002", 2, 0.111, **NIGHT), "not moved"),
+        (look("v0002", 2, **NIGHT | {"parent": "v0000"}), "was not judged here by then"),
+    ],
+)
+def test_a_version_says_what_moved_the_word(night: Look, cause: str) -> None:
+    first, last = field(said(looks=(night, look("v0001", 2, 0.11))), VERSIONS).split("\n")
+    assert first.startswith("**v0002 (answers now)** · place ")
+    assert f"run 12 (nightly, <t:{int(NOON.timestamp())}:d>)" in first
+    assert cause in first
+    assert last == "**v0001** · place 2, 11% · the base model, before any votes"
+
+
+def test_a_damaged_version_is_named() -> None:
+    assert field(said(looks=(look("v0002", 2), Look("v0001"))), VERSIONS).endswith("**v0001** · damaged")
+
+
+def test_all_of_it_fits_into_an_embed() -> None:
+    looks = tuple(look(f"v{n:04d}", 12345, learnt="unwanted", masks=5, **NIGHT) for n in range(5))
+    text = f"{'x' * 1400} " + "[MASK] " * 5
+    embed = said(vote(ANN, 1), text=text, looks=looks, word="w" * 60)
+    assert len(embed) <= 6000
+    assert all(len(str(one.value)) <= 1024 for one in embed.fields)
+
+
+NAMES = ("v0002", "v0001")
+
+
+def compared(now: str, before: str | None) -> discord.Embed:
+    rows = [[(word, 0.1) for word in words.split()] if words is not None else None for words in (now, before)]
+    assert rows[0] is not None
+    return compare_embed([rows[0]], None if rows[1] is None else [rows[1]], names=NAMES)
+
+
+def test_words_are_marked_by_where_they_came_from() -> None:
+    embed = compared("soft great cheap good slow", "great cheap heavy good slow")
+    assert embed.title == "v0002 and v0001"
+    assert embed.description == "Best word: great → soft. 1 new, 0 up, 2 down."
+    assert [one.name for one in embed.fields] == ["v0002 (answers now)", "v0001"]
+    assert field(embed, 0).split("\n") == [
+        "✚ **soft** · 10%",
+        "▼ great · 10%",
+        "▼ cheap · 10%",
+        "good · 10%",
+        "slow · 10%",
+    ]
+    assert field(embed, 1).split("\n")[2] == "✖ heavy · 10%"
+
+
+def test_a_word_that_rose_is_marked() -> None:
+    embed = compared("great soft cheap", "great cheap soft")
+    assert embed.description == "Best word: great, as before. 0 new, 1 up, 1 down."
+    assert "▲ soft" in field(embed, 0)
+
+
+def test_the_same_answer_is_said_to_be() -> None:
+    assert compared("great cheap", "great cheap").description == "The same words in the same order."
+
+
+def test_without_a_version_before_the_one_that_serves_is_shown() -> None:
+    embed = compared("great cheap", None)
+    assert embed.title == "Model v0002"
+    assert embed.description == "There is no earlier version to compare with: this is what v0002 says."
+    assert len(embed.fields) == 1
+
+
+def test_several_blanks_are_compared_side_by_side() -> None:
+    words = [[("great", 0.2)], [("cheap", 0.1)]]
+    embed = compare_embed(words, words[::-1], names=NAMES)
+    assert str(embed.description).split("\n")[1].startswith("Blank 2: Best word: great → cheap.")
+    assert embed.fields[3].name == "v0002 (answers now) · blank 2"

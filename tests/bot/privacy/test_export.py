@@ -1,0 +1,56 @@
+"""Votes → the table of judgements."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.privacy.export import Ballots, to_csv
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def chunk(*votes: tuple[str, str, int, str, int]) -> dict[str, list[Any]]:
+    """(query, word, voter, via, value), a minute apart."""
+    return {
+        "query": [vote[0] for vote in votes],
+        "query_hash": [vote[0].lower() for vote in votes],
+        "mask_index": [0] * len(votes),
+        "word": [vote[1] for vote in votes],
+        "voter_id": [vote[2] for vote in votes],
+        "via": [vote[3] for vote in votes],
+        "value": [vote[4] for vote in votes],
+        "cast_at": [NOON + timedelta(minutes=number) for number in range(len(votes))],
+    }
+
+
+def rows_of(*votes: tuple[str, str, int, str, int], min_voters: int = 1) -> list[tuple[Any, ...]]:
+    ballots = Ballots({"q"})
+    ballots.add(chunk(*votes))
+    return ballots.judged(now=NOON, min_voters=min_voters, half_life_days=90)
+
+
+def test_nothing_gives_no_rows() -> None:
+    assert rows_of() == []
+
+
+def test_one_vote_a_voter_counts_a_menu_before_a_reaction_and_then_the_latest() -> None:
+    (row,) = rows_of(("Q", "a", 1, "menu", 1), ("Q", "a", 1, "reaction", -1), ("Q", "a", 1, "menu", 1))
+    assert row[:3] == ("Q", 0, "a")
+    assert row[3] > row[4] == 0
+    assert (row[5], row[6]) == (1, NOON + timedelta(minutes=2))
+
+
+def test_what_is_not_judged_and_what_may_not_be_shown_is_left_out() -> None:
+    votes = (("Q", "a", 1, "menu", 1), ("Q", "b", 1, "menu", 1), ("Q", "b", 2, "menu", 1))
+    assert [row[2] for row in rows_of(*votes, min_voters=2)] == ["b"]
+    assert rows_of(("Other", "a", 1, "menu", 1)) == []
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
+    table = to_csv([(f"{start}1+1", 0, f"{start}x", 1.5, -0.5, 2, NOON)]).decode("utf-8-sig")
+    cells = table.split("\r\n")[1] if start != "\r" else table
+    assert f"'{start}1+1" in cells
+    assert f"'{start}x" in cells
+    assert ",-0.5,2,2026-03-01T12:00:00+00:00" in table  # a number is one
