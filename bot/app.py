@@ -17,7 +17,7 @@ from bot.children.child import follow, spawned
 from bot.children.pictures import Pictures
 from bot.client import FillBot
 from bot.cogs.loading import Parts, all_cogs
-from bot.connection import connected, point_discord_at
+from bot.connection import connected, log_in_once, point_discord_at
 from bot.embeds.verdicts import Verdicts
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.fill.answering import Answering
@@ -119,6 +119,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(database.close)
         registry = Registry(settings.models_dir)
         if registry.champion() is None or not registry.versions():
+            await _log_in_once(settings)
             await _make_first_version(settings)
         model, trouble = await load_champion(registry)
         predictor = Predictor(model, metrics=metrics)
@@ -246,6 +247,13 @@ def _home_lock(settings: Settings) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+async def _log_in_once(settings: Settings) -> None:
+    """A wrong token is told before a first version is made, which takes minutes."""
+    if settings.discord_token is not None:
+        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
+        await log_in_once(settings.discord_token.get_secret_value())
 
 
 async def _make_first_version(settings: Settings) -> None:

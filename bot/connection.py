@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import discord
@@ -40,13 +40,35 @@ async def connected(client: discord.Client, token: str) -> AsyncIterator["asynci
         await asyncio.gather(connection, return_exceptions=True)
 
 
+async def log_in_once(token: str) -> None:
+    """See that Discord takes the token, before anything that takes long.
+
+    Raises:
+        StartError: Discord cannot be reached, or refuses the token.
+    """
+    async with discord.Client(intents=discord.Intents.none()) as client:
+        with _told():
+            await client.login(token)
+
+
 async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]") -> None:
     ready = asyncio.create_task(client.wait_until_ready(), name="ready")
     try:
         await asyncio.wait((connection, ready), return_when=asyncio.FIRST_COMPLETED)
         if connection.done():
-            connection.result()
+            with _told():
+                connection.result()
             raise StartError("Discord closed the connection.", exit_code=EX_UNAVAILABLE)
+    finally:
+        ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong with the connection, in a sentence."""
+    try:
+        yield
     except discord.LoginFailure as error:
         raise StartError(
             "Discord refused the token. Copy it anew from the developer portal (Bot → Reset Token) to "
@@ -66,6 +88,3 @@ async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]")
             f"Discord cannot be reached ({error}). Check the network of this machine, then start again.",
             exit_code=EX_UNAVAILABLE,
         ) from error
-    finally:
-        ready.cancel()
-        await asyncio.gather(ready, return_exceptions=True)

@@ -44,6 +44,7 @@ from storage.schema import forgettings, people, predictions, runs, votes
 
 SQLITE_HEADER = b"SQLite format 3\x00"
 MAX_NAMES = 30_000  # in a statement: SQLite takes 32,766
+CHANGED: dict[str, Any] = {"changes": [], "moved_words": None}  # of a report: what votes did to words
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None, is_co
 def drop_lost_queries(connection: Connection, *, since: datetime | None = None) -> int:
     """Leave no query in the reports of runs that no prediction holds. Returns how many reports changed.
 
-    From `since` on the words that grew go as well.
+    From `since` on the words that grew, and what the run changed, go as well.
     """
     rows = connection.execute(select(runs.c.id, runs.c.as_of, runs.c.report)).all()
     reports = [(run_id, as_of, report) for run_id, as_of, report in rows if isinstance(report, dict)]
@@ -190,8 +191,10 @@ def drop_lost_queries(connection: Connection, *, since: datetime | None = None) 
         kept = dict(report)
         if "changes" in report:
             kept["changes"] = [change for change in report["changes"] if change["query"] not in lost]
-        if since is not None and as_of >= since and "drift" in report:
-            kept["drift"] = {**report["drift"], "grew": []}
+        if since is not None and as_of >= since:
+            kept |= {name: empty for name, empty in CHANGED.items() if name in report}
+            if "drift" in report:
+                kept["drift"] = {**report["drift"], "grew": []}
         if kept != report:
             connection.execute(update(runs).where(runs.c.id == run_id).values(report=kept))
             changed += 1

@@ -89,7 +89,7 @@ def judge(
         min_voters: Voters that an item needs to be judged.
     """
     ballots = _Ballots.of(items, voters, values, age_weights)
-    return _add_up(ballots, _fitted(ballots), min_voters=min_voters)
+    return _add_up(ballots, _fitted(ballots), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
 
 
 def weigh(
@@ -100,10 +100,15 @@ def weigh(
     reliability: Numbers,
     age_weights: Numbers | None = None,
     min_voters: int = 1,
+    max_share: float = MAX_VOTER_SHARE,
 ) -> Consensus:
-    """What the votes add up to when each voter's reliability, (voters,), is known. Otherwise as `judge`."""
+    """What the votes add up to when each voter's reliability, (voters,), is known. Otherwise as `judge`.
+
+    `max_share` of all weight is what one voter may hold; 1: any.
+    """
     ballots = _Ballots.of(items, voters, values, age_weights)
-    return _add_up(ballots, np.asarray(reliability, dtype=np.float64), min_voters=min_voters)
+    known = np.asarray(reliability, dtype=np.float64)
+    return _add_up(ballots, known, min_voters=min_voters, max_share=max_share)
 
 
 def weights_by_age(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
@@ -166,7 +171,7 @@ def _fitted(ballots: _Ballots) -> Floats:
     return reliability
 
 
-def _add_up(ballots: _Ballots, reliability: Floats, *, min_voters: int) -> Consensus:
+def _add_up(ballots: _Ballots, reliability: Floats, *, min_voters: int, max_share: float) -> Consensus:
     """Weigh each vote by its voter, under the cap.
 
     The cap is on what is judged in the end: votes on which too few people voted or people disagree teach
@@ -176,7 +181,7 @@ def _add_up(ballots: _Ballots, reliability: Floats, *, min_voters: int) -> Conse
     voters = ballots.of_items((full[ballots.voter] * ballots.left > 0).astype(np.float64)).astype(np.int64)
     judged = voters >= max(min_voters, 1)  # (items,)
     while True:
-        weight = _capped(full, ballots.of_voters(ballots.left * judged[ballots.item]))
+        weight = _capped(full, ballots.of_voters(ballots.left * judged[ballots.item]), max_share)
         amount = weight[ballots.voter] * ballots.left  # (votes,)
         up, down = (
             ballots.of_items(np.where(side, amount, 0.0)) for side in (ballots.value > 0, ballots.value < 0)
@@ -193,16 +198,17 @@ def _log_odds(reliability: Floats) -> Floats:
     return odds
 
 
-def _capped(weight: Floats, cast: Floats) -> Floats:
+def _capped(weight: Floats, cast: Floats, max_share: float) -> Floats:
     """(voters,) weights a vote, scaled so that no voter holds more than the allowed share of all weight.
 
     Args:
         weight: (voters,) of one fresh vote.
         cast: (voters,) how many fresh votes their votes are worth; 0: none that counts.
+        max_share: that one may hold, or an equal share where that is more.
     """
     held = weight * cast
     active = int((held > 0).sum())
-    share = max(MAX_VOTER_SHARE, 1.0 / max(active, 1))
+    share = max(max_share, 1.0 / max(active, 1))
     if share >= 1.0:
         return weight
     over = np.zeros(len(held), dtype=bool)

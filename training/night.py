@@ -151,7 +151,9 @@ class Night:
                 if not verdict.is_only_harm:
                     break
             metrics["step_share"] = share
-            report = {**report, "metrics": metrics, "changes": changes(serving, after, chosen)}
+            moved_words = metrics.pop("moved_words")  # not into the card: forgetting a person deletes it
+            changed = {"changes": changes(serving, after, chosen), "moved_words": moved_words}
+            report = {**report, "metrics": metrics, **changed}
             card = card_of(
                 draft,
                 kind="night",

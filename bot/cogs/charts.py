@@ -76,6 +76,8 @@ class Charts(commands.Cog):
         card, run = await self._found(version.strip().lower() if version else None)
         shown = await self._verdicts.showable_changes(run, channel_id=context.channel.id) if run else set()
         title, notes = report_title(card, run), []
+        if card is not None and card.version in self._registry.withdrawn():
+            notes.append(say("report.withdrawn"))
         png = None
         if figures := figures_of(card, run, title=title):
             try:

@@ -49,7 +49,9 @@ class Help(commands.Cog):
         return embed
 
     def _one(self, name: str) -> discord.Embed:
-        found: Any = self._bot.get_command(name.strip().removeprefix(self._bot.prefix).lower())
+        found: Any = self._bot.get_command(
+            name.strip().removeprefix(self._bot.prefix).removeprefix("/").lower()
+        )
         if found is None:
             raise UnknownCommandError(self._bot.prefix)
         embed = discord.Embed(title=f"{self._bot.prefix}{usage(found)}", colour=COLOUR)

@@ -142,9 +142,9 @@ class Models(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
             return []
-        withdrawn = self._registry.withdrawn()
+        left_out = {*self._registry.withdrawn(), self._registry.champion()}
         known = reversed(self._registry.versions())
-        names = [name for name in known if typed.lower() in name and name not in withdrawn]
+        names = [name for name in known if typed.lower() in name and name not in left_out]
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
 
     @command("resume", is_for_admins=True)

@@ -106,7 +106,8 @@ def versions_embed(
             marks.append(say("versions.not_promoted"))
         suffix = f" — {', '.join(marks)}" if marks else ""
         name = f"**{version}**" if version == champion else version
-        about = f"{card.kind} · {_when(card.created_at)}" if card else say("versions.damaged")
+        kind = say(f"versions.kinds.{card.kind}") if card else ""
+        about = f"{kind} · {_when(card.created_at)}" if card else say("versions.damaged")
         lines.append(f"{name} · {about}{suffix}")
     text = clipped("\n".join(lines) or say("versions.none"), MAX_DESCRIPTION)
     return discord.Embed(title=say("versions.title"), description=text, colour=COLOUR)
@@ -214,7 +215,7 @@ def change_line(change: dict[str, Any]) -> str:
     new = [word for word in change["after"] if word not in change["before"]]
     parts = [f"− {', '.join(gone)}" if gone else "", f"+ {', '.join(new)}" if new else ""]
     moved = " ".join(part for part in parts if part) or say("run.another_order")
-    return f"{escape(change['query'])}: {escape(moved)}"
+    return f"{escape(change['query'])} {escape(moved)}"
 
 
 def _bar(share: float) -> str:

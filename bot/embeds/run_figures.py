@@ -25,11 +25,10 @@ class Moved:
     went: Mapping[str, int]
 
 
-def moved_words(run: Run | None, card: Card | None = None) -> Moved:
+def moved_words(run: Run | None) -> Moved:
     """Over all judged queries; of runs that did not count them, over those that they kept."""
     report = (run.report if run else None) or {}
-    metrics = report.get("metrics") or (card.metrics if card else {})
-    if counted := metrics.get("moved_words"):
+    if counted := report.get("moved_words"):
         return Moved(counted["came"], counted["went"])
     came: Counter[str] = Counter()
     went: Counter[str] = Counter()
@@ -65,7 +64,7 @@ def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | N
     figures: Figures = {"version": card.version if card else "", "title": title}
     loss = metrics.get("loss") or []
     if voted := metrics.get("voted"):
-        moved = moved_words(run, card)
+        moved = moved_words(run)
         figures |= {
             "asked": {side: _asked(voted, side) for side in ("wanted", "unwanted")},
             "came": dict(moved.came),

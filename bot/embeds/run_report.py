@@ -51,7 +51,7 @@ def report_embed(
     if "votes" in report:
         value = say("report.votes", n=report["judgements"], votes=votes_line(report))
         embed.add_field(name=say("report.learnt_from"), value=value, inline=False)
-    moved = moved_words(run, card)
+    moved = moved_words(run)
     for name, words in ((say("report.came"), moved.came), (say("report.went"), moved.went)):
         if words:
             embed.add_field(name=name, value=_words_line(words))

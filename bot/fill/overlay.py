@@ -147,6 +147,7 @@ def added_up(
         reliability=list(reliability.values()),
         age_weights=weights_by_age(np.array(ages_s) / DAY_S, half_life_days=half_life_days),
         min_voters=min_voters,
+        max_share=1.0,  # a person has one vote a word: who rates all words of a sentence dilutes none
     )
     columns = (consensus.up, consensus.down, consensus.voters, consensus.judged)
     return {

@@ -18,6 +18,7 @@ from bot.sandbox.objects import channel_json, guild_json, member_json, presence_
 from bot.sandbox.sessions import Connection, Session, frame
 from bot.sandbox.state import ChannelKind, Event, Json, World
 
+ACK_AFTER_S = 0.02
 HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT = 1, 2, 3, 4, 6, 7
 REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, WRONG_TOKEN = 4001, 4002, 4003, 4004
@@ -114,7 +115,8 @@ class Gateway:
         if op == HEARTBEAT:
             is_bot = session is not None and session.user_id == self._world.bot_user_id
             if self.faults.acknowledges_heartbeats or not is_bot:
-                connection.send(frame(HEARTBEAT_ACK))
+                # A moment later, as over a network: discord.py notes when it has sent only after sending.
+                asyncio.get_running_loop().call_later(ACK_AFTER_S, connection.send, frame(HEARTBEAT_ACK))
         elif op in (IDENTIFY, RESUME):
             if session is not None:
                 connection.close(ALREADY_AUTHENTICATED)

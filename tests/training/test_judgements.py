@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training import judgements
-from training.judgements import Consensus, Judgement, _capped, _log_odds, judge, weigh, weights_by_age
+from training.judgements import (
+    MAX_VOTER_SHARE,
+    Consensus,
+    Judgement,
+    _capped,
+    _log_odds,
+    judge,
+    weigh,
+    weights_by_age,
+)
 
 
 def consensus_of(votes: list[tuple[int, int, int]]) -> Consensus:
@@ -82,19 +91,18 @@ def test_a_proven_contrarian_counts_nothing_and_not_negative() -> None:
     ],
 )
 def test_no_voter_holds_more_than_a_share(held: list[float], expected: list[float]) -> None:
-    capped = _capped(np.array(held), np.ones(len(held)))
+    capped = _capped(np.array(held), np.ones(len(held)), MAX_VOTER_SHARE)
     assert capped == pytest.approx(np.array(expected))
 
 
 def test_the_cap_is_on_all_of_a_voters_votes_together() -> None:
     # Weight 1 each; 12 votes of one voter against 2 of four others: 12 > 0.3 · 20, so 8 · 0.3 / 0.7 = 24/7
     # over 12 votes.
-    capped = _capped(np.ones(5), np.array([12.0, 2.0, 2.0, 2.0, 2.0]))
+    capped = _capped(np.ones(5), np.array([12.0, 2.0, 2.0, 2.0, 2.0]), MAX_VOTER_SHARE)
     assert capped == pytest.approx([24 / 7 / 12, 1, 1, 1, 1])
 
 
-def test_enough_voters_and_a_margin_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judgements, "MAX_VOTER_SHARE", 1.0)
+def test_enough_voters_and_a_margin_are_needed() -> None:
     votes = [
         *((0, 0, 1, 1.0), (0, 1, 1, 1.0)),  # margin 1
         *((1, 0, 1, 1.0),),  # the same, of one voter
@@ -107,7 +115,13 @@ def test_enough_voters_and_a_margin_are_needed(monkeypatch: pytest.MonkeyPatch) 
 
     def judged(min_voters: int) -> list[bool]:
         consensus = weigh(
-            items, voters, values, reliability=[0.8, 0.8], age_weights=left, min_voters=min_voters
+            items,
+            voters,
+            values,
+            reliability=[0.8, 0.8],
+            age_weights=left,
+            min_voters=min_voters,
+            max_share=1.0,
         )
         return list(consensus.judged)
 
@@ -269,7 +283,7 @@ def test_the_cap_holds_on_what_is_judged_whatever_the_age(
 def test_the_cap_holds_and_takes_from_nobody_below_it(voters: list[tuple[float, int]]) -> None:
     weight = np.array([w if w > 1e-6 else 0.0 for w, _ in voters])
     cast = np.array([float(c) for _, c in voters])
-    capped = _capped(weight, cast)
+    capped = _capped(weight, cast, MAX_VOTER_SHARE)
     held, before = capped * cast, weight * cast
     active = int((before > 0).sum())
     assert (capped <= weight * (1 + 1e-9)).all()
@@ -302,3 +316,11 @@ def test_it_agrees_with_crowd_kit(seed: int, monkeypatch: pytest.MonkeyPatch) ->
     evidence = np.bincount(item, weights=value * _log_odds(consensus.reliability)[voter])
     assert consensus.reliability == pytest.approx(oracle.skills_.sort_index().to_numpy(), abs=0.02)
     assert (np.sign(evidence) == oracle.labels_.sort_index().to_numpy()).mean() > 0.98
+
+
+def test_where_there_is_no_cap_a_voter_of_many_words_weighs_on_each_as_on_one() -> None:
+    items, voters, values = [0, 1, 2, 3, 3], [0, 0, 0, 0, 1], [-1, -1, -1, -1, 1]
+    free = weigh(items, voters, values, reliability=[0.8, 0.8], max_share=1.0)
+    assert free.down.tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0])
+    capped = weigh(items, voters, values, reliability=[0.8, 0.8])
+    assert capped.down[0] < 0.5

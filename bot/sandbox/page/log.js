@@ -16,8 +16,7 @@ const EXAMPLES = [
 const ABOUT = {
   support: "Type a sentence with [MASK] in it: fillbot fills the blank with the words that fit best. "
     + "Vote 👍 or 👎 on the bold word, and a better model learns from the votes.",
-  reports: "Every run that learns from your votes reports here: what changed, how it was measured, "
-    + "and whether the new model serves now.",
+  reports: "Every morning I tell here what the night learnt from your votes, and whether a new model answers now.",
   "@me": "This is your direct conversation with fillbot. Nobody else reads along. Every command works here too.",
 };
 

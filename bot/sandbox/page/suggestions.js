@@ -74,7 +74,7 @@ function suggestCommands(text, slash) {
       text: `${sign}${command.words}${first ? ` ${next}` : ""}`,
     };
   });
-  const title = items.length ? "Commands" : isSlash && !slash ? "No command of that name" : "";
+  const title = items.length ? "Commands" : isSlash && !slash && state.commands.length ? "No command of that name" : "";
   return { title, items, isFirstActive: isSlash && items.length > 0 };
 }
 

@@ -167,8 +167,8 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
         "voted": {"champion": voted, "challenger": {**voted, "wanted_at_5": 3}},
         "domain": harm,
         "challenger": {**harm, "control": 0.4},
-        "moved_words": {"queries": 9, "changed": 6, "came": {"breathable": 4}, "went": {"expensive": 6}},
     }
+    moved_words = {"queries": 9, "changed": 6, "came": {"breathable": 4}, "went": {"expensive": 6}}
     changes = [
         {"query": q, "before": ["a", "b"], "after": ["b", "c"]} for q in (query, "Never shown [MASK].")
     ]
@@ -181,7 +181,14 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
         wire,
         "rejected",
         verdict={"is_promotable": False, "reasons": reasons},
-        report={"votes": 43, "voters": 9, "judgements": 7, "metrics": metrics, "changes": changes},
+        report={
+            "votes": 43,
+            "voters": 9,
+            "judgements": 7,
+            "metrics": metrics,
+            "moved_words": moved_words,
+            "changes": changes,
+        },
     )
     reply = await wire.say(ann, "!report")
     assert field(reply, "Why").split("\n") == [

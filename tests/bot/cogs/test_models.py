@@ -64,12 +64,12 @@ async def test_a_champion_promoted_from_the_command_line_serves_by_itself(
 async def test_versions_are_listed_newest_first_with_their_part(wire: Wire, ann: Person) -> None:
     lines = (await wire.say(ann, "!versions"))["embeds"][0]["description"].split("\n")
     assert [line.split(" · ")[:2] for line in lines] == [
-        ["v0003", "night"],
-        ["v0002", "night"],
-        ["**v0001**", "base"],
+        ["v0003", "learnt from votes"],
+        ["v0002", "learnt from votes"],
+        ["**v0001**", "base model"],
     ]
     assert lines[0].endswith(" — not promoted")
-    assert lines[2].endswith(" — serves, domain model")
+    assert lines[2].endswith(" — serves, nights start here")
 
 
 async def test_rollback_leads_to_the_champion_before(wire: Wire, ada: Person) -> None:
@@ -149,7 +149,7 @@ async def test_an_admin_is_one_in_direct_messages_too(wire: Wire, ann: Person) -
 
 async def test_versions_are_offered_while_one_types(wire: Wire, ann: Person) -> None:
     offered = await ann.complete(wire.channel_id, "rollback", "version", "")
-    assert [one["value"] for one in offered] == ["v0003", "v0002", "v0001"]
+    assert [one["value"] for one in offered] == ["v0003", "v0002"]  # not the one that serves
     offered = await ann.complete(wire.channel_id, "rollback", "version", "02")
     assert [one["value"] for one in offered] == ["v0002"]
 

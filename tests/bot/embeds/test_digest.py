@@ -27,7 +27,7 @@ def run(status: Any = "promoted", **columns: Any) -> Run:
         "champion": "v0011",
         "challenger": None,
         "verdict": None,
-        "report": {"metrics": {"moved_words": MOVED}},
+        "report": {"moved_words": MOVED},
         **columns,
     }
     return Run(**given)
@@ -54,7 +54,7 @@ def test_a_promotion_tells_who_voted_and_what_moved() -> None:
     ],
 )
 def test_only_what_moved_is_told(came: dict[str, int], went: dict[str, int], said: str) -> None:
-    report = {"metrics": {"moved_words": {**MOVED, "came": came, "went": went}}}
+    report = {"moved_words": {**MOVED, "came": came, "went": went}}
     assert told(run(report=report)) == f"43 votes by 9 people since yesterday; {said}v0012 was promoted."
 
 
@@ -84,7 +84,8 @@ def test_a_rejection_says_why_in_plain_words_and_who_goes_on() -> None:
     ]
     assert told(run("rejected", verdict={"reasons": reasons})) == (
         "43 votes by 9 people since yesterday; v0012 was not promoted, because it learnt nothing from the "
-        "votes that the model before did not know, and answers that nobody voted on moved too far, and v0011 goes on."
+        "votes that the model before did not know, and answers that nobody voted on moved too far, and v0011 "
+        "goes on."
     )
 
 

@@ -203,7 +203,7 @@ def test_a_verdict_shows_votes_and_what_changed() -> None:
     assert shown["Votes"] == "9 votes by 2 people"
     assert shown["Judged words"] == "4"
     assert shown["Votes left out"] == r"personal\_data: 1"
-    assert shown["What changed"] == "a \\[MASK\\].: − x + z\nb \\[MASK\\].: another order"
+    assert shown["What changed"] == "a \\[MASK\\]. − x + z\nb \\[MASK\\]. another order"
 
 
 def test_the_verdict_on_a_domain_model_says_how_many_words_are_new() -> None:

@@ -155,11 +155,10 @@ def test_reliable_voters_weigh_more() -> None:
     assert sure > unknown
 
 
-def test_one_voter_holds_no_more_than_half_of_what_two_say() -> None:
-    menu = [vote(word, 1, by=1, via="menu") for word in WORDS[1:5]]
-    shown = adjusted([*menu, vote("ugly", 1, by=2)], min_voters=1)
-    # The four votes of one weigh as much as the other's one: 1 + 1 / 4 for the word they share.
-    assert shares(shown)["ugly"] == pytest.approx(0.1 * 2.25 / (1 + 0.1 * 1.25 + 0.29 * 0.25))
+def test_who_rates_all_words_of_a_sentence_dilutes_none_of_them() -> None:
+    menu = [vote(word, -1, by=1, via="menu") for word in WORDS[:4]]
+    shown = adjusted([*menu, vote("light", 1, by=2)], min_voters=1)
+    assert words(shown) == ["light", "heavy", "late", "red", "blue"]
     assert shown.votes == 5
 
 

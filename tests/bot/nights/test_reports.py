@@ -13,8 +13,8 @@ from storage.errors import DatabaseUnavailableError
 from storage.runs import Status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-METRICS = {
-    "loss": [[1, 2.0]],
+REPORT = {
+    "metrics": {"loss": [[1, 2.0]]},
     "moved_words": {"queries": 2, "changed": 1, "came": {"light": 1}, "went": {"poor": 1}},
 }
 
@@ -54,7 +54,7 @@ async def test_a_night_is_one_sentence_and_one_picture(wire: Wire, ann: Person, 
     reply = await wire.ask(ann)
     await ann.react(reply, "👍")
     await wire.until_votes(reply, (ann, 1))
-    end = await ended(wire, "promoted", challenger="v0002", report={"metrics": METRICS})
+    end = await ended(wire, "promoted", challenger="v0002", report=REPORT)
     message = await posted(wire, ann, end, figure="People liked 80 % of it.")
     (embed,) = message["embeds"]
     assert embed["description"].endswith(
@@ -77,7 +77,7 @@ async def test_a_rejected_night_says_so_without_its_picture(
 ) -> None:
     pretend("sys.exit(1)")
     reasons = [{"name": "learnt", "passed": False, "text": "few"}]
-    end = await ended(wire, "rejected", verdict={"reasons": reasons}, report={"metrics": METRICS})
+    end = await ended(wire, "rejected", verdict={"reasons": reasons}, report=REPORT)
     (embed,) = (await posted(wire, ann, end))["embeds"]
     assert (
         "because it learnt nothing from the votes that the model before did not know, and v0001 goes on."

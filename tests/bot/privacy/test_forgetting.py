@@ -92,7 +92,7 @@ async def test_no_byte_of_them_is_left_in_any_file(home: Path, pretend: Pretend)
             assert "• 1 model version, withdrawn for ever (v0004)" in said
             assert said.endswith("The run is done: v0003 is the new champion.")
             report = (await run_records.get_run(wire.app.database, run_id)).report
-            assert [change["query"] for change in report["changes"]] == ["Nike shoes are very [MASK]."]
+            assert report["changes"] == []
             assert len(traces(home, *as_stored(bob.id))) >= 3  # everybody else is where they were
         assert traces(home, *needles) == []
     assert str(ann.id) not in str([line for line in logs if line["log_level"] != "debug"])
@@ -126,7 +126,9 @@ async def test_the_reply_says_that_a_run_goes_on_and_how_it_ended(home: Path, pr
         await told(ann, offer, "A run makes a model that never saw your votes")
         await told(ann, offer, "The run is done: v0003 serves now.")
         assert wire.app.serving.predictor.version == "v0003"
-        assert "v0004 · night" in (text := (await wire.say(ann, "!versions"))["embeds"][0]["description"])
+        assert "v0004 · learnt from votes" in (
+            text := (await wire.say(ann, "!versions"))["embeds"][0]["description"]
+        )
         assert "— withdrawn" in text
         async with wire.person("ada") as ada:
             refused = await wire.say(ada, "!rollback v0004")
