@@ -40,6 +40,10 @@ def spoil_models(home: Path) -> None:
         path.write_bytes(b"\0")
 
 
+def without_models(home: Path) -> None:
+    (home / "models").rename(home / "elsewhere")
+
+
 def nothing(_home: Path) -> None:
     pass
 
@@ -58,6 +62,12 @@ def nothing(_home: Path) -> None:
         (
             {**WITH_TOKEN, "FILLBOT_DISCORD_API_URL": "http://127.0.0.1:9/api"},
             nothing,
+            69,
+            "Discord cannot be reached .* Check the network",
+        ),
+        (
+            {**WITH_TOKEN, "FILLBOT_DISCORD_API_URL": "http://127.0.0.1:9/api"},
+            without_models,  # which are not made before that is known
             69,
             "Discord cannot be reached .* Check the network",
         ),
