@@ -29,10 +29,11 @@ class QueryVote:
     reliability: float | None
 
 
-async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
-    """Every vote on a query by people who did not opt out, oldest first."""
-    statement: Select[Any] = (
+def counted_votes() -> Select[Any]:
+    """Votes by people who did not opt out, oldest first: query_hash, then the columns of `QueryVote`."""
+    return (
         select(
+            predictions.c.query_hash,
             votes.c.mask_index,
             votes.c.word,
             votes.c.voter_id,
@@ -43,11 +44,16 @@ async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
         .outerjoin(people, people.c.user_id == votes.c.voter_id)
-        .where(predictions.c.query_hash == query_hash, people.c.opted_out_at.is_(None))
+        .where(people.c.opted_out_at.is_(None))
         .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
     )
+
+
+async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
+    """Every vote on a query by people who did not opt out, oldest first."""
+    statement = counted_votes().where(predictions.c.query_hash == query_hash)
     async with database.read() as connection:
-        return [QueryVote(*row) for row in await connection.execute(statement)]
+        return [QueryVote(*row[1:]) for row in await connection.execute(statement)]
 
 
 async def note_reliabilities(

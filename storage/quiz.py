@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, Subquery, distinct, func, select, union
 
-from storage.consensus import QueryVote
+from storage.consensus import QueryVote, counted_votes
 from storage.database import Database
 from storage.feedback import StoredCandidate
 from storage.schema import candidates, people, predictions, votes
@@ -159,20 +159,4 @@ def _candidates_of(chosen: Subquery) -> Select[Any]:
 
 def _votes_on(chosen: Subquery) -> Select[Any]:
     """On these queries, wherever they were asked: it is the query that is judged."""
-    return (
-        select(
-            predictions.c.query_hash,
-            votes.c.mask_index,
-            votes.c.word,
-            votes.c.voter_id,
-            votes.c.via,
-            votes.c.value,
-            votes.c.cast_at,
-            people.c.reliability,
-        )
-        .join(predictions, predictions.c.id == votes.c.prediction_id)
-        .join(chosen, chosen.c.query_hash == predictions.c.query_hash)
-        .outerjoin(people, people.c.user_id == votes.c.voter_id)
-        .where(people.c.opted_out_at.is_(None))
-        .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
-    )
+    return counted_votes().where(predictions.c.query_hash.in_(select(chosen.c.query_hash)))
