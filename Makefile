@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format install coverage bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test lint format install coverage faults bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ format: $(STAMP)  ## Put the code in shape
 
 coverage: $(STAMP)  ## Run the tests with branch coverage
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
+
+faults: $(STAMP)  ## Break everything on purpose; SEED=7 ONLY=wire,process TIMES=3 pick and repeat
+	$(BIN)/python tests/faults/run.py --seed $(or $(SEED),7) --only "$(ONLY)" $(if $(TIMES),--times $(TIMES))
 
 bench: $(STAMP)  ## Measure speed, half an hour on a quiet machine; ONLY=serving,wire picks parts
 	$(BIN)/python tests/benchmarks/bench.py --only "$(ONLY)"

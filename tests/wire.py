@@ -13,6 +13,7 @@ from people import Json, Person
 from sqlalchemy import select
 
 from bot.app import App, open_app
+from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from storage.feedback import votes_on_message
 from storage.schema import candidates, predictions
@@ -29,9 +30,11 @@ _numbers = itertools.count(1)
 class Wire:
     """A running app and its sandbox."""
 
-    def __init__(self, app: App) -> None:
-        assert app.sandbox is not None
-        self.app, self.sandbox = app, app.sandbox
+    def __init__(self, app: App, sandbox: Sandbox | None = None) -> None:
+        """`sandbox` where the bot takes one that is not its own for Discord."""
+        sandbox = sandbox or app.sandbox
+        assert sandbox is not None
+        self.app, self.sandbox = app, sandbox
         self.channel_id = self.sandbox.channel_id
 
     @contextlib.asynccontextmanager

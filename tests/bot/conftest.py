@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import structlog
+from homes import write_versions
 from people import Person
 from wire import Pretend, Wire, wired
 
@@ -32,25 +33,7 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Not to be written to.
     """
-    from tiny import tiny_distilbert, tiny_tokenizer
-
-    from training.model import MaskedLm
-    from training.registry import Registry
-    from training.versions import write_version
-
-    registry = Registry(tmp_path_factory.mktemp("registry") / "models")
-    about = (
-        {"kind": "base"},
-        {"kind": "night", "verdict": {"is_promotable": True, "reasons": []}},
-        {"kind": "night", "verdict": {"is_promotable": False, "reasons": []}},
-    )
-    for spread, columns in zip((0.3, 0.4, 0.5), about, strict=True):
-        model = MaskedLm(tiny_distilbert(initializer_range=spread), tiny_tokenizer(), base="tiny")
-        parent = {"parent": "v0001", "champion": "v0001"} if columns["kind"] == "night" else {}
-        write_version(registry, model, base="tiny", settings={}, **columns, **parent)
-    registry.set_domain("v0001")
-    registry.promote("v0001")
-    return registry.folder
+    return write_versions(tmp_path_factory.mktemp("registry") / "models")
 
 
 @pytest.fixture
