@@ -1,4 +1,4 @@
-"""A Discord that outlives the bot: the sandbox here, and the bot that talks to it as it would to Discord's own."""
+"""A Discord that outlives the bot: the sandbox here, and a bot that talks to it as to Discord's own."""
 
 import contextlib
 from collections.abc import AsyncIterator

@@ -35,10 +35,8 @@ def main() -> int:
     options = parser.parse_args()
     wanted = {name.strip() for name in options.only.split(",") if name.strip()}
     if unknown := wanted - set(FAULTS) - {one.group for one in FAULTS.values()}:
-        groups = sorted({one.group for one in FAULTS.values()})
-        parser.error(
-            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(groups)}, and {', '.join(FAULTS)}"
-        )
+        known = [*sorted({one.group for one in FAULTS.values()}), *FAULTS]
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     chosen = [one for one in FAULTS.values() if not wanted or {one.name, one.group} & wanted]
     rows = []
     with tempfile.TemporaryDirectory(prefix="faults-") as name, options.log.open("a") as log, made_quiet(log):

@@ -1,6 +1,6 @@
 """What a fault is, what one try of it found, and the table of all of them.
 
-A fault is a coroutine function that makes its trouble on a home of its own, and says how the bot came through.
+A fault is a coroutine function that makes its trouble on a home of its own, and says what the bot made of it.
 All of its randomness comes from the generator it is given, which is seeded by the seed of the whole run, the
 name of the fault and the number of the try: each try can be had again alone.
 """
@@ -20,7 +20,7 @@ class Found:
 
     Attributes:
         lost_votes: confirmed votes that are not stored, and stored votes that nobody gave.
-        half_promoted: versions that serve without being whole, or that the records and the registry disagree on.
+        half_promoted: versions that serve and are not whole, or that records and registry disagree on.
         wrong_answers: replies with a traceback, of no champion of that time, or none where one was due.
         recovery_s: from the end of the fault to answering again.
     """
@@ -36,7 +36,7 @@ Try = Callable[[random.Random, Path], Awaitable[Found]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble; `times` is how often `make faults` tries it, `is_quick` whether `make test` does."""
+    """One kind of trouble: `make faults` tries it `times` times, `make test` once if `is_quick`."""
 
     name: str
     group: str
