@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def write_versions(folder: Path) -> Path:
-    """Fill a registry: v0001 (base, domain, champion), v0002 (may be promoted), v0003 (refused by the gate)."""
+    """Fill a registry: v0001 (base, domain, champion), v0002 (promotable), v0003 (refused by the gate)."""
     from tiny import tiny_distilbert, tiny_tokenizer
 
     from training.model import MaskedLm
