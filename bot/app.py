@@ -5,19 +5,17 @@ It talks to Discord when there is a token, else to a sandbox that it starts.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from filelock import FileLock, Timeout
 
 from bot.background import Background
-from bot.children.child import follow, spawned
 from bot.children.pictures import Pictures
 from bot.client import FillBot
 from bot.cogs.loading import Parts, all_cogs
-from bot.connection import connected, log_in_once, point_discord_at
+from bot.connection import connected, point_discord_at
 from bot.embeds.verdicts import Verdicts
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.fill.answering import Answering
@@ -40,6 +38,7 @@ from bot.privacy.retention import Retention
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
+from bot.starting import home_lock, log_in_first, make_first_version
 from bot.texts import say
 from storage import runs as run_records
 from storage.backups import database_file
@@ -110,7 +109,7 @@ async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Start everything, and close it in the other order; raises as `run_app` does."""
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(_home_lock(settings))
+        stack.enter_context(home_lock(settings))
         metrics, readiness = Metrics(), Readiness()
         health_url = await stack.enter_async_context(
             health_server(readiness, metrics, host=settings.health_host, port=settings.health_port)
@@ -119,8 +118,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(database.close)
         registry = Registry(settings.models_dir)
         if registry.champion() is None or not registry.versions():
-            await _log_in_once(settings)
-            await _make_first_version(settings)
+            await log_in_first(settings)
+            await make_first_version(settings)
         model, trouble = await load_champion(registry)
         predictor = Predictor(model, metrics=metrics)
         stack.push_async_callback(predictor.close)
@@ -224,47 +223,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         yield App(
             database, registry, serving, runs, reports, bot, night, connection, place.sandbox, health_url
         )
-
-
-@contextlib.contextmanager
-def _home_lock(settings: Settings) -> Iterator[None]:
-    """Hold `bot.lock`: one bot a home."""
-    lock = FileLock(settings.home / "bot.lock")
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        sentence = (
-            f"Another fillbot is running in {settings.home}. Stop it, or set FILLBOT_HOME to another folder."
-        )
-        raise StartError(sentence, exit_code=EX_UNAVAILABLE) from error
-    except OSError as error:
-        raise StartError(
-            f"The folder {settings.home} cannot be written ({error.strerror}). Give this user the right to "
-            "write there, free some disk space, or set FILLBOT_HOME to another folder."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-async def _log_in_once(settings: Settings) -> None:
-    """A wrong token is told before a first version is made, which takes minutes."""
-    if settings.discord_token is not None:
-        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
-        await log_in_once(settings.discord_token.get_secret_value())
-
-
-async def _make_first_version(settings: Settings) -> None:
-    """Let the training process make it, with its progress on this terminal."""
-    log.info("model.first_version")
-    told: list[str] = []
-    async with spawned(settings, "init") as process:
-        code = await follow(process, lambda line: told.append(str(line.get("sentence", ""))))
-    if code:
-        reason = "".join(told[-1:]) or f"The training process ended unexpectedly (code {code})."
-        raise StartError(f"There is no model to serve yet. {reason}", exit_code=EX_UNAVAILABLE)
 
 
 async def _place(settings: Settings, stack: contextlib.AsyncExitStack) -> _Place:

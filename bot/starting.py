@@ -1,0 +1,55 @@
+"""What comes before the parts of the app: one bot a home, and a first version to serve."""
+
+import contextlib
+from collections.abc import Iterator
+
+import structlog
+from filelock import FileLock, Timeout
+
+from bot.children.child import follow, spawned
+from bot.connection import log_in_once, point_discord_at
+from bot.errors import EX_UNAVAILABLE, StartError
+from bot.settings import Settings
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@contextlib.contextmanager
+def home_lock(settings: Settings) -> Iterator[None]:
+    """Hold `bot.lock`: one bot a home."""
+    lock = FileLock(settings.home / "bot.lock")
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        sentence = (
+            f"Another fillbot is running in {settings.home}. Stop it, or set FILLBOT_HOME to another folder."
+        )
+        raise StartError(sentence, exit_code=EX_UNAVAILABLE) from error
+    except OSError as error:
+        raise StartError(
+            f"The folder {settings.home} cannot be written ({error.strerror}). Give this user the right to "
+            "write there, free some disk space, or set FILLBOT_HOME to another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+async def log_in_first(settings: Settings) -> None:
+    """A wrong token is told before a first version is made, which takes minutes."""
+    if settings.discord_token is not None:
+        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
+        await log_in_once(settings.discord_token.get_secret_value())
+
+
+async def make_first_version(settings: Settings) -> None:
+    """Let the training process make it, with its progress on this terminal."""
+    log.info("model.first_version")
+    told: list[str] = []
+    async with spawned(settings, "init") as process:
+        code = await follow(process, lambda line: told.append(str(line.get("sentence", ""))))
+    if code:
+        reason = "".join(told[-1:]) or f"The training process ended unexpectedly (code {code})."
+        raise StartError(f"There is no model to serve yet. {reason}", exit_code=EX_UNAVAILABLE)
