@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -35,6 +35,7 @@ from bot.operations.metrics import Metrics
 from bot.operations.probes import watch_parts
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
+from bot.reconciling.reconcile import Reconcile
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
@@ -60,6 +61,7 @@ class App:
     reports: Reports
     bot: FillBot
     night: Night
+    reconcile: Reconcile
     connection: "asyncio.Task[None]"
     sandbox: Sandbox | None
     health_url: str | None = None
@@ -169,6 +171,14 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         background, pending = Background(), Pending()
         recorder = Recorder(database)
         stack.push_async_callback(recorder.close)
+        reconcile = Reconcile(
+            bot,
+            database,
+            recorder,
+            look_back=timedelta(days=settings.look_back_days),
+            max_replies=settings.look_back_replies,
+            since=datetime.now(UTC) if place.sandbox else None,  # it begins empty
+        )
         parts = Parts(
             settings=settings,
             bot=bot,
@@ -182,6 +192,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             watch=watch,
             nightly=nightly,
             recorder=recorder,
+            reconcile=reconcile,
             background=background,
             pending=pending,
             crowd=Crowd(background),
@@ -210,6 +221,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(runs.close)  # before all of those, so that its verdict can still be told
         stack.callback(readiness.stop)
         background.start(serving.watch(), name="champion watch", is_endless=True)
+        background.start(reconcile.run(), name="reconcile", is_endless=True)
         background.start(runs.repair_later(), name="repair", is_endless=True)
         background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)
         background.start(forgetting.go_on(), name="forgetting", is_endless=True)
@@ -221,7 +233,17 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             if notice:
                 await reports.post_notice(notice)
         yield App(
-            database, registry, serving, runs, reports, bot, night, connection, place.sandbox, health_url
+            database,
+            registry,
+            serving,
+            runs,
+            reports,
+            bot,
+            night,
+            reconcile,
+            connection,
+            place.sandbox,
+            health_url,
         )
 
 

@@ -46,6 +46,15 @@ class Settings(training.settings.Settings):
         le=86400,
         description="Seconds between two looks whether people like a new version as much as the one before.",
     )
+    look_back_days: int = Field(
+        default=14,
+        ge=1,
+        le=30,
+        description="Thumbs that changed while the bot was away are read back on replies of so many days.",
+    )
+    look_back_replies: int = Field(
+        default=2000, ge=50, le=100_000, description="And on no more than so many of the newest replies."
+    )
     retention_days: int | None = Field(
         default=None,
         ge=30,

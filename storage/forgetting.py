@@ -3,7 +3,7 @@
 What goes: their votes; their row in `people`, but for an opt-out; the queries that nobody else asked on a
 server, with their candidates and whatever others voted on those replies, in a quiz too: a vote means nothing
 without its text. A query that others asked too stays, without this asker's name, so that the votes of others
-go on counting.
+go on counting. What stays is a fingerprint (see `forgotten`), for as long as thumbs are read back.
 
 A request is a row in `forgettings` until all is done: what a crash interrupts is done again, to no harm.
 """
@@ -39,6 +39,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.database import BUSY_TIMEOUT_MS, Database
 from storage.errors import DatabaseUnavailableError
+from storage.forgotten import note_forgotten
 from storage.privacy import read_about
 from storage.schema import forgettings, people, predictions, runs, votes
 
@@ -111,13 +112,15 @@ async def preview(database: Database, user_id: int) -> Erased:
     return found
 
 
-async def erase_person(database: Database, user_id: int, *, since: datetime | None) -> Erased:
+async def erase_person(database: Database, user_id: int, *, since: datetime | None, now: datetime) -> Erased:
     """Delete what is stored about a person, in one transaction; twice is the same as once."""
     async with database.write() as connection:
-        return await connection.run_sync(erase, user_id, since=since)
+        erased = await connection.run_sync(erase, user_id, since=since)
+        await connection.run_sync(note_forgotten, user_id, now)
+    return erased
 
 
-def erase_in_file(path: Path, user_id: int, *, since: datetime | None) -> Erased | None:
+def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: datetime) -> Erased | None:
     """The same in a copy of the database, which is then rewritten, so that no free page holds anything.
 
     Blocking. A copy of an older schema will do.
@@ -139,6 +142,7 @@ def erase_in_file(path: Path, user_id: int, *, since: datetime | None) -> Erased
             if not {"predictions", "votes"} <= set(inspect(connection).get_table_names()):
                 return None
             erased = erase(connection, user_id, since=since, is_copy=True)
+            note_forgotten(connection, user_id, now)
         with contextlib.closing(engine.raw_connection()) as raw:
             raw.cursor().execute("VACUUM")
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -122,6 +122,13 @@ forgettings = Table(  # who asked to be forgotten, until that is done
     Column("counted_since", UtcDateTime),  # runs from then on counted their votes; null: none did
 )
 
+forgotten = Table(  # whose thumbs are not to be read back from Discord
+    "forgotten",
+    metadata,
+    Column("person", String(32), primary_key=True),  # a fingerprint of the id
+    Column("forgotten_at", UtcDateTime, nullable=False),
+)
+
 runs = Table(
     "runs",
     metadata,

@@ -29,6 +29,7 @@ from bot.nights.schedule import Nightly
 from bot.nights.watch import Watch
 from bot.operations.metrics import Metrics
 from bot.privacy.forgetting import Forgetting
+from bot.reconciling.reconcile import Reconcile
 from bot.settings import Settings
 from storage.database import Database
 from training.registry import Registry
@@ -50,6 +51,7 @@ class Parts:
     watch: Watch
     nightly: Nightly
     recorder: Recorder
+    reconcile: Reconcile
     background: Background
     pending: Pending
     crowd: Crowd
@@ -71,7 +73,14 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             parts.background,
             metrics=parts.metrics,
         ),
-        Votes(parts.bot, parts.database, parts.recorder, parts.pending, metrics=parts.metrics),
+        Votes(
+            parts.bot,
+            parts.database,
+            parts.recorder,
+            parts.pending,
+            reconcile=parts.reconcile,
+            metrics=parts.metrics,
+        ),
         Models(
             parts.bot,
             registry=parts.registry,

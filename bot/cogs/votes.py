@@ -1,4 +1,7 @@
-"""Reactions on replies → votes. Raw events only: nothing depends on the cache, no message is fetched."""
+"""Reactions on replies → votes. Raw events only: nothing depends on the cache, no message is fetched.
+
+What happened while the bot could not hear is read back afterwards, by `bot.reconciling`.
+"""
 
 from datetime import UTC, datetime
 
@@ -10,23 +13,42 @@ from bot.client import FillBot
 from bot.fill.pending import Pending
 from bot.fill.recorder import Recorder
 from bot.operations.metrics import Metrics
+from bot.rating.thumbs import thumb_value
+from bot.reconciling.reconcile import Reconcile
 from storage.database import Database
+from storage.errors import StorageError
 from storage.feedback import Value, mark_deleted
-from storage.thumbs import Cast, Cleared, Withdrawn
+from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn
 
 log = structlog.stdlib.get_logger(__name__)
-VALUES: dict[str, Value] = {"👍": 1, "👎": -1}
 
 
 class Votes(commands.Cog):
     """Listens; has no commands."""
 
     def __init__(
-        self, bot: FillBot, database: Database, recorder: Recorder, pending: Pending, *, metrics: Metrics
+        self,
+        bot: FillBot,
+        database: Database,
+        recorder: Recorder,
+        pending: Pending,
+        *,
+        reconcile: Reconcile,
+        metrics: Metrics,
     ) -> None:
         """Take what voting needs."""
-        self._metrics = metrics
+        self._reconcile, self._metrics = reconcile, metrics
         self._bot, self._database, self._recorder, self._pending = bot, database, recorder, pending
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """A new session: whatever happened since the last one was not told."""
+        self._reconcile.after_gap()
+
+    @commands.Cog.listener()
+    async def on_resumed(self) -> None:
+        """The session goes on: what was missed was told again, as far as Discord had kept it."""
+        self._reconcile.after_gap()
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -34,10 +56,8 @@ class Votes(commands.Cog):
         value = self._vote_value(payload)
         if value is None or (payload.member is not None and payload.member.bot):
             return
-        async with self._pending.counting(payload.channel_id):
-            words = await self._recorder.change_thumbs(
-                Cast(payload.message_id, payload.user_id, value, datetime.now(UTC))
-            )
+        change = Cast(payload.message_id, payload.user_id, value, datetime.now(UTC))
+        words = await self._count(payload.channel_id, change)
         if words:
             self._metrics.vote("reaction", value, words=words)
             log.info("vote.cast", message_id=payload.message_id, via="reaction", value=value, words=words)
@@ -48,27 +68,25 @@ class Votes(commands.Cog):
         value = self._vote_value(payload)
         if value is None:
             return
-        async with self._pending.counting(payload.channel_id):
-            words = await self._recorder.change_thumbs(Withdrawn(payload.message_id, payload.user_id, value))
+        change = Withdrawn(payload.message_id, payload.user_id, value)
+        words = await self._count(payload.channel_id, change)
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
         """All reactions were cleared: withdraw every thumb."""
-        async with self._pending.counting(payload.channel_id):
-            words = await self._recorder.change_thumbs(Cleared(payload.message_id))
+        words = await self._count(payload.channel_id, Cleared(payload.message_id))
         if words:
             log.info("votes.cleared", message_id=payload.message_id, words=words)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
         """One emoji was cleared: withdraw those thumbs."""
-        value = _value(payload.emoji)
+        value = thumb_value(payload.emoji)
         if value is None:
             return
-        async with self._pending.counting(payload.channel_id):
-            words = await self._recorder.change_thumbs(Cleared(payload.message_id, value))
+        words = await self._count(payload.channel_id, Cleared(payload.message_id, value))
         if words:
             log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)
 
@@ -84,17 +102,24 @@ class Votes(commands.Cog):
         async with self._pending.counting(payload.channel_id):
             await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
+    async def _count(self, channel_id: int, change: ThumbChange) -> int:
+        """Store a change, in the order of the events. Returns how many votes it touched.
+
+        What cannot be stored now stands on Discord, and is read back from there.
+        """
+        async with self._pending.counting(channel_id):
+            await self._reconcile.turns.passed(change.message_id)
+            try:
+                return await self._recorder.change_thumbs(change)
+            except StorageError as error:
+                log.error("vote.not_stored", message_id=change.message_id, reason=str(error))  # noqa: TRY400
+                self._reconcile.after_gap()
+                return 0
+
     def _vote_value(self, payload: discord.RawReactionActionEvent) -> Value | None:
         """What the reaction votes; None for the bot's own, other emoji, and servers that are not listed."""
         if self._bot.user is None or payload.user_id == self._bot.user.id:
             return None
         if payload.guild_id is not None and not self._bot.access.is_listed(payload.guild_id):
             return None
-        return _value(payload.emoji)
-
-
-def _value(emoji: discord.PartialEmoji) -> Value | None:
-    """+1, −1, or None; thumbs of any skin tone count."""
-    if emoji.id is not None or not emoji.name:
-        return None
-    return VALUES.get(emoji.name[0])
+        return thumb_value(payload.emoji)

@@ -136,12 +136,13 @@ class Forgetting:
         async with self._working, self._runs.halted(say("forgetting.run_ended")):
             versions = tuple(self.learnt_since(since))
             self._registry.withdraw(versions)
-            erased = await forgetting.erase_person(self._database, user_id, since=since)
+            now = datetime.now(UTC)
+            erased = await forgetting.erase_person(self._database, user_id, since=since, now=now)
             self._predictor.forget_queries()
             run_count = await self._clean_runs(since)
             await self._compact()
             async with self._backups.making:  # one that was begun before holds them, and is there by then
-                backups, not_cleaned = await self._clean_copies(user_id, since)
+                backups, not_cleaned = await self._clean_copies(user_id, since, now)
             await forgetting.close_request(self._database, user_id)
             await self._compact(rewrite=False)
             needs_run = self._is_withdrawn()
@@ -183,11 +184,15 @@ class Forgetting:
         (self._home / "training.log").unlink(missing_ok=True)
         return found
 
-    async def _clean_copies(self, user_id: int, since: datetime | None) -> tuple[int, tuple[str, ...]]:
+    async def _clean_copies(
+        self, user_id: int, since: datetime | None, now: datetime
+    ) -> tuple[int, tuple[str, ...]]:
         cleaned, not_cleaned = 0, []
         for path in self._copies():
             try:
-                erased = await asyncio.to_thread(forgetting.erase_in_file, path, user_id, since=since)
+                erased = await asyncio.to_thread(
+                    forgetting.erase_in_file, path, user_id, since=since, now=now
+                )
                 cleaned += erased is not None
             except DatabaseUnavailableError as error:
                 log.warning("backup.not_cleaned", path=str(path), reason=error.reason)

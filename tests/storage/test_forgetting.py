@@ -17,6 +17,7 @@ from storage.forgetting import Erased, Request
 from storage.runs import finish_run, get_run, open_run
 from storage.schema import candidates, metadata, people, predictions, votes
 
+NOW = minutes(60)
 ANN, BOB, CLEO = 2**62 + 1, 2**62 + 2, 2**62 + 3
 SECRET = "The xylophone of my aunt is [MASK]."
 
@@ -27,7 +28,7 @@ async def rows(database: Database, *columns: Any) -> set[Any]:
 
 
 async def forget(database: Database, user_id: int = ANN) -> Erased:
-    return await forgetting.erase_person(database, user_id, since=None)
+    return await forgetting.erase_person(database, user_id, since=None, now=NOW)
 
 
 def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
@@ -130,7 +131,7 @@ async def test_queries_that_are_gone_go_from_the_reports_of_runs(database: Datab
     for number in (0, 5):
         run_id = await open_run(database, "nightly", started_at=minutes(number), champion="v0001")
         await finish_run(database, run_id, "promoted", finished_at=minutes(number), report=report)
-    erased = await forgetting.erase_person(database, ANN, since=minutes(3))
+    erased = await forgetting.erase_person(database, ANN, since=minutes(3), now=NOW)
     assert erased.reports == 2
     earlier, later = [await get_run(database, run_id) for run_id in (1, 2)]
     assert earlier is not None
@@ -193,7 +194,7 @@ def holding(path: Path, *needles: bytes) -> list[str]:
 
 
 async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
-    erased = forgetting.erase_in_file(copy, ANN, since=None)
+    erased = forgetting.erase_in_file(copy, ANN, since=None, now=NOW)
     assert erased == Erased(votes=1, queries=1, others_votes=1)
     assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
     with sqlite3.connect(copy) as connection:
@@ -201,7 +202,7 @@ async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT * FROM forgettings").fetchall() == []
     connection.close()
-    assert forgetting.erase_in_file(copy, ANN, since=None) == Erased()
+    assert forgetting.erase_in_file(copy, ANN, since=None, now=NOW) == Erased()
 
 
 async def test_a_copy_of_the_first_schema_will_do(copy: Path) -> None:
@@ -210,7 +211,9 @@ async def test_a_copy_of_the_first_schema_will_do(copy: Path) -> None:
         for column in ("counted_since", "reliability"):
             connection.execute(f"ALTER TABLE people DROP COLUMN {column}")
     connection.close()
-    assert forgetting.erase_in_file(copy, ANN, since=NOON) == Erased(votes=1, queries=1, others_votes=1)
+    assert forgetting.erase_in_file(copy, ANN, since=NOON, now=NOW) == Erased(
+        votes=1, queries=1, others_votes=1
+    )
     assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
 
 
@@ -221,7 +224,7 @@ def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     before = (tmp_path / "other.db").read_bytes()
     for name in ("notes", "other.db"):
-        assert forgetting.erase_in_file(tmp_path / name, ANN, since=None) is None
+        assert forgetting.erase_in_file(tmp_path / name, ANN, since=None, now=NOW) is None
     assert (tmp_path / "other.db").read_bytes() == before
 
 
@@ -229,7 +232,7 @@ def test_a_damaged_copy_is_said(tmp_path: Path) -> None:
     path = tmp_path / "torn.db"
     path.write_bytes(forgetting.SQLITE_HEADER + b"rubbish" * 500)
     with pytest.raises(DatabaseUnavailableError, match=r"torn\.db cannot be used"):
-        forgetting.erase_in_file(path, ANN, since=None)
+        forgetting.erase_in_file(path, ANN, since=None, now=NOW)
 
 
 async def test_nothing_is_left_in_the_database_and_its_log(database: Database, tmp_path: Path) -> None:

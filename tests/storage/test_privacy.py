@@ -101,7 +101,8 @@ async def test_who_was_counted_before_that_was_written_down_is_so_from_their_old
     await note_reliabilities(database, {ANN: 0.9})
     await database.close()
     with sqlite3.connect(tmp_path / "fillbot.db") as connection:  # as revision 0003 left it
-        connection.execute("DROP TABLE forgettings")
+        for table in ("forgettings", "forgotten"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE people DROP COLUMN counted_since")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
     connection.close()

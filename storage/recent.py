@@ -1,0 +1,65 @@
+"""Replies whose thumbs may have changed unseen, with what is stored of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, func, select
+
+from storage.database import Database
+from storage.schema import predictions, votes
+
+
+@dataclass(frozen=True, slots=True)
+class RecentReply:
+    """A reply that is not known to be deleted.
+
+    Attributes:
+        prediction_id: what it shows.
+        guild_id: None in a direct message.
+        channel_id: where it is.
+        message_id: None where the bot was stopped between sending it and noting that.
+        created_at: when the prediction was made, moments before it was sent.
+        up: how many people's 👍 is stored.
+        down: how many people's 👎 is.
+    """
+
+    prediction_id: int
+    guild_id: int | None
+    channel_id: int
+    message_id: int | None
+    created_at: datetime
+    up: int
+    down: int
+
+
+async def recent_replies(database: Database, since: datetime, *, limit: int) -> list[RecentReply]:
+    """Of the newest `limit` predictions those made since then, and not known to be deleted; newest first."""
+    last = select(predictions).order_by(predictions.c.id.desc()).limit(limit).subquery()
+    newest = (
+        select(last.c.id, last.c.guild_id, last.c.channel_id, last.c.message_id, last.c.created_at)
+        .where(last.c.created_at >= since, last.c.deleted_at.is_(None))
+        .subquery()
+    )
+    # One row a person: a thumb under a reply with several masks is a vote on each.
+    thumbs = (
+        select(votes.c.prediction_id, votes.c.voter_id, func.max(votes.c.value).label("value"))
+        .where(votes.c.prediction_id.in_(select(newest.c.id)), votes.c.via == "reaction")
+        .group_by(votes.c.prediction_id, votes.c.voter_id)
+        .subquery()
+    )
+    counted = (
+        select(
+            thumbs.c.prediction_id,
+            func.sum(case((thumbs.c.value > 0, 1), else_=0)).label("up"),
+            func.sum(case((thumbs.c.value < 0, 1), else_=0)).label("down"),
+        )
+        .group_by(thumbs.c.prediction_id)
+        .subquery()
+    )
+    statement = (
+        select(newest, func.coalesce(counted.c.up, 0), func.coalesce(counted.c.down, 0))
+        .join(counted, counted.c.prediction_id == newest.c.id, isouter=True)
+        .order_by(newest.c.id.desc())
+    )
+    async with database.read() as connection:
+        return [RecentReply(*row) for row in await connection.execute(statement)]
