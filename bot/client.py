@@ -1,5 +1,6 @@
 """The bot: explicit intents, no mentions, the cogs, and the two places where errors end."""
 
+import asyncio
 import contextlib
 import difflib
 import math
@@ -15,6 +16,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.access import Access
+from bot.connection import Identifies
 from bot.context import Context, answer
 from bot.embeds.replies import escape
 from bot.errors import BotError, NotListedError
@@ -27,6 +29,7 @@ P = ParamSpec("P")
 TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
 READY_AFTER_S = 0.5  # without news of another server
 TOLD_ELSEWHERE_EVERY_S = 600.0
+HEARD = 1000  # messages that are remembered
 ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
 
 # Nothing is spoken here: no word about missing voice libraries.
@@ -57,6 +60,8 @@ class FillBot(commands.Bot):
         self.prefix = prefix
         self._pending_cogs: list[commands.Cog] = []
         self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
+        self._heard: dict[int, None] = {}  # messages, the oldest first
+        self._identifies = Identifies()
         self.check(self._may_command)
         self.before_invoke(self._show_work)
         self.after_invoke(Context.settle)
@@ -79,6 +84,18 @@ class FillBot(commands.Bot):
             await self.tree.sync()
         except discord.HTTPException:
             log.warning("commands.not_synced", exc_info=True)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait as Discord's rules for new sessions want it."""
+        await asyncio.sleep(self._identifies.wait_s(time.monotonic()))
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Carry commands out, once each: a message that is told of twice is one."""
+        if message.id not in self._heard:
+            self._heard[message.id] = None
+            if len(self._heard) > HEARD:
+                del self._heard[next(iter(self._heard))]
+            await self.process_commands(message)
 
     async def on_ready(self) -> None:
         """Say so; it can fire again after a reconnect."""

@@ -1,18 +1,51 @@
-"""The connection to Discord, or to a server that looks like it: log in, wait until ready, close."""
+"""The connection to Discord, or to a server that looks like it: log in, wait until ready, return, close."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import aiohttp
 import discord
+import discord.client
 import discord.gateway
 import discord.http
 import yarl
+from discord.backoff import ExponentialBackoff
 
 from bot.errors import EX_UNAVAILABLE, StartError
 
+MAX_WAIT_S = 4.0  # between two tries to come back
+IDENTIFY_EVERY_S = 5.0  # by Discord's rules
+IDENTIFIES, ONE_MORE_AFTER_S = 100, 100.0  # Discord takes a thousand a day, then it resets the token
 UNREACHABLE = (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound)
+
+
+class ShortBackoff(ExponentialBackoff[Any]):
+    """Tries again within seconds, however long Discord was away; discord.py itself waits up to 17 minutes.
+
+    Trying costs nothing: an address that does not answer counts no IDENTIFY.
+    """
+
+    def delay(self) -> float:  # type: ignore[override]  # it has overloads for whole seconds
+        """Seconds until the next try."""
+        return min(super().delay(), MAX_WAIT_S)
+
+
+class Identifies:
+    """Keeps within what Discord takes: new sessions have a budget that fills up again slowly."""
+
+    def __init__(self) -> None:
+        """Start with all of it."""
+        self._left, self._counted_at, self._free_at = float(IDENTIFIES), 0.0, 0.0
+
+    def wait_s(self, now: float) -> float:
+        """Count one more, at a time of `time.monotonic`. Returns how many seconds to wait before it."""
+        self._left = min(self._left + (now - self._counted_at) / ONE_MORE_AFTER_S, IDENTIFIES) - 1
+        self._counted_at = now
+        begin_at = max(now, self._free_at, now - self._left * ONE_MORE_AFTER_S)
+        self._free_at = begin_at + IDENTIFY_EVERY_S
+        return begin_at - now
 
 
 def point_discord_at(api_url: str | None, gateway_url: str | None) -> None:
@@ -30,6 +63,7 @@ async def connected(client: discord.Client, token: str) -> AsyncIterator["asynci
     Raises:
         StartError: Discord cannot be reached, or refuses the token or an intent.
     """
+    discord.client.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]  # there is no option
     connection = asyncio.create_task(client.start(token), name="discord")
     try:
         await _until_ready(client, connection)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import discord
+from discord.http import HTTPClient
 from discord.utils import time_snowflake
 
 from bot.rating.thumbs import thumb_value
@@ -34,7 +35,7 @@ def counts(message: discord.Message) -> tuple[int, int]:
     return found[1], found[-1]
 
 
-async def thumbs(message: discord.Message) -> Thumbs:
+async def thumbs(message: discord.Message, http: HTTPClient) -> Thumbs:
     """Who gives which thumb under a reply, in requests of a hundred people each.
 
     Raises:
@@ -43,32 +44,38 @@ async def thumbs(message: discord.Message) -> Thumbs:
     """
     found: dict[int, set[int]] = {1: set(), -1: set()}
     for reaction in message.reactions:
-        if value := thumb_value(reaction.emoji):
-            async for person in _people(reaction):
-                if not person.bot:
-                    found[value].add(person.id)
+        value = thumb_value(reaction.emoji)
+        if value and reaction.count > reaction.me + reaction.me_burst:
+            found[value].update([one async for one in _people(reaction, http)])
     return Thumbs(frozenset(found[1]), frozenset(found[-1]))
 
 
-async def _people(reaction: discord.Reaction) -> AsyncIterator[discord.Member | discord.User]:
-    """Everybody who reacted so, also since the reaction was counted."""
+async def _people(reaction: discord.Reaction, http: HTTPClient) -> AsyncIterator[int]:
+    """Everybody who reacted so, also since the reaction was counted; no bots.
+
+    `Reaction.users` asks for one page more than there is, or stops at the number that was counted before.
+    """
+    message = reaction.message
     kinds = [discord.ReactionType.normal]
     if reaction.burst_count:
         kinds.append(discord.ReactionType.burst)
     for kind in kinds:
-        after: discord.abc.Snowflake | None = None
+        after = None
         while True:
             try:
-                page = [one async for one in reaction.users(limit=PAGE, after=after, type=kind)]
+                page = await http.get_reaction_users(
+                    message.channel.id, message.id, str(reaction.emoji), PAGE, after=after, type=kind.value
+                )
             except discord.NotFound as error:
                 if error.code == UNKNOWN_EMOJI:  # cleared meanwhile
                     return
                 raise
             for person in page:
-                yield person
+                if not person.get("bot"):
+                    yield int(person["id"])
             if len(page) < PAGE:
                 break
-            after = max(page, key=lambda person: person.id)
+            after = max(int(person["id"]) for person in page)
 
 
 async def found_replies(

@@ -224,7 +224,7 @@ class Reconcile:
         """Let the votes on a reply be the thumbs under it. Returns how many changed."""
         async with self.turns.reading(message.id):
             try:
-                found = await thumbs(message)
+                found = await thumbs(message, self._bot.http)
             except discord.NotFound:
                 await mark_deleted(self._database, [message.id], datetime.now(UTC))
                 return 0

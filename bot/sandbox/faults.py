@@ -22,6 +22,9 @@ class Wire(Protocol):
     def invalidate_bot(self) -> None:
         """Forget the bot's sessions and say so on its sockets."""
 
+    def forget_bot(self) -> None:
+        """Forget the bot's sessions, without a word."""
+
     def ask_bot_to_reconnect(self) -> None:
         """Send RECONNECT."""
 
@@ -119,6 +122,10 @@ class Faults:
     def invalidate_sessions(self) -> None:
         """Forget the bot's sessions, so that it has to identify again."""
         self._wire.invalidate_bot()
+
+    def forget_sessions(self) -> None:
+        """Forget the bot's sessions without saying so: they cannot be resumed."""
+        self._wire.forget_bot()
 
     def ask_to_reconnect(self) -> None:
         """Send RECONNECT, as Discord does before a deployment."""

@@ -272,6 +272,12 @@ class Gateway:
                 session.connection.send(frame(INVALID_SESSION, body=False))
         self._tell_presence()
 
+    def forget_bot(self) -> None:
+        """Forget the bot's sessions, without a word."""
+        for session in self._bot_sessions():
+            del self._sessions[session.id]
+        self._tell_presence()
+
     def ask_bot_to_reconnect(self) -> None:
         """Send RECONNECT."""
         for session in self._bot_sessions():

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from wire import untouched_discord
 
 from bot.client import FillBot
-from bot.connection import connected, point_discord_at
+from bot.connection import MAX_WAIT_S, Identifies, ShortBackoff, connected, point_discord_at
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
 
@@ -107,3 +107,21 @@ async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: San
     await asyncio.wait([task])
     assert task.cancelled()
     assert bot.is_closed()
+
+
+def test_a_new_session_waits_for_its_turn() -> None:
+    identifies = Identifies()
+    assert [identifies.wait_s(at) for at in (1000.0, 1001.0, 1002.0, 1030.0)] == [0.0, 4.0, 8.0, 0.0]
+
+
+def test_new_sessions_stay_within_what_discord_takes_in_a_day() -> None:
+    identifies, at, count = Identifies(), 1000.0, 0
+    while at < 1000.0 + 86_400:
+        at += identifies.wait_s(at)
+        count += 1
+    assert 900 < count < 1000
+
+
+def test_after_a_long_time_away_the_next_try_is_seconds_later() -> None:
+    backoff = ShortBackoff()
+    assert max(backoff.delay() for _ in range(200)) == MAX_WAIT_S
