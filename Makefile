@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format install coverage faults bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test lint format install coverage faults soak bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ coverage: $(STAMP)  ## Run the tests with branch coverage
 
 faults: $(STAMP)  ## Break everything on purpose; SEED=7 ONLY=wire,process TIMES=3 pick and repeat
 	$(BIN)/python tests/faults/run.py --seed $(or $(SEED),7) --only "$(ONLY)" $(if $(TIMES),--times $(TIMES))
+
+soak: $(STAMP)  ## An hour of asking, voting, reloads and trouble; MINUTES=60 SEED=7 RATE=20
+	$(BIN)/python tests/soak/run.py --minutes $(or $(MINUTES),60) --seed $(or $(SEED),7) --rate $(or $(RATE),20)
 
 bench: $(STAMP)  ## Measure speed, half an hour on a quiet machine; ONLY=serving,wire picks parts
 	$(BIN)/python tests/benchmarks/bench.py --only "$(ONLY)"
