@@ -83,7 +83,9 @@ class Ledger:
         found: dict[Owner, set[Choice]] = {}
         for row in stored:
             if row.via == "menu":
-                found.setdefault((row.prediction_id, row.voter_id), set()).add((row.mask, row.word, row.value))
+                found.setdefault((row.prediction_id, row.voter_id), set()).add(
+                    (row.mask, row.word, row.value)
+                )
         lost, invented = [], [owner for owner in found if owner not in self.menus]
         for owner, possible in self.menus.items():
             stands = frozenset(found.get(owner, ()))

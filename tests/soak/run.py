@@ -3,9 +3,10 @@
     python tests/soak/run.py --minutes 60 --seed 7 --rate 20
     python tests/soak/run.py --minutes 3 --trouble-every 10 --reload-every 30      all kinds in a short time
 
-The bot is a process of its own that is started again whenever it ends; the people and a Discord that outlives
-it are in this one. Samples go to `soak.jsonl`, the table to standard output. Ends with 1 when a vote was lost or
-invented, an answer was missing without a reason or of another version than the champion, or a traceback logged.
+The bot is a process of its own that is started again whenever it ends; the people, and a Discord that
+outlives it, are in this one. Samples go to `soak.jsonl`, the table to standard output. Ends with 1
+when a vote was lost or invented, an answer missing without a reason, given twice or not of the champion, the
+bot ended by itself, or a traceback was logged that is not one of the network's.
 """
 
 import argparse
@@ -37,6 +38,8 @@ from bot.sandbox.server import Sandbox  # noqa: E402
 from training.registry import Registry  # noqa: E402
 
 SAMPLE_EVERY_S = 10.0
+FILES = {"database_mb": "fillbot.db", "wal_mb": "fillbot.db-wal", "log_mb": "bot.log"}
+COUNTS = "SELECT (SELECT COUNT(*) FROM predictions), (SELECT COUNT(*) FROM votes)"
 SETTLE_S, RECONCILE_S = 40.0, 60.0
 KILLS_UNTIL = 1 / 3  # of the run: the last life is long enough to show whether memory grows
 
@@ -103,9 +106,10 @@ class Run:
                     last = self.made[-1].name if self.made else ""
                     _say(
                         f"{one['at_s'] / 60:5.1f} min  {one['answers_a_s']:.1f} answers/s  "
-                        f"p99 {one.get('p99_ms', 0):.0f} ms  {one['rss_mb']:.0f} MB  {one['handles']:.0f} files  "
-                        f"{one['threads']:.0f} threads  {one['waiting']:.0f} waiting  "
-                        f"{one['votes']:.0f} votes  {one['harness_cpu']:.2f} cores here  {last}"
+                        f"p99 {one.get('p99_ms', 0):.0f} ms  {one['rss_mb']:.0f} MB  "
+                        f"{one['handles']:.0f} files  {one['threads']:.0f} threads  "
+                        f"{one['waiting']:.0f} waiting  {one['votes']:.0f} votes  "
+                        f"{one['harness_cpu']:.2f} cores here  {last}"
                     )
 
     def _sample(self, began_s: float, cpu_s: float) -> report.Sample:
@@ -115,15 +119,13 @@ class Run:
         before = self.samples[-1] if self.samples else None
         if before is not None and before["life"] == one["life"]:
             one["cpu"] = (one["cpu_s"] - before["cpu_s"]) / (now_s - before["at_s"])
-        for name, file in (("database_mb", "fillbot.db"), ("wal_mb", "fillbot.db-wal"), ("log_mb", "bot.log")):
+        for name, file in FILES.items():
             with contextlib.suppress(FileNotFoundError):
                 one[name] = (self.home / file).stat().st_size / 1e6
         with contextlib.closing(sqlite3.connect(self.database)) as connection:
-            for table in ("predictions", "votes"):
-                one[table] = connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
-        waits = [
-            ask.wait_ms for ask in reversed(self.town.asks[-5000:]) if (ask.replied_s or 0.0) >= began_s
-        ]
+            counted = connection.execute(COUNTS).fetchone()
+        one["predictions"], one["votes"] = map(float, counted)
+        waits = [ask.wait_ms for ask in reversed(self.town.asks[-5000:]) if (ask.replied_s or 0.0) >= began_s]
         if waits:
             one["p50_ms"], one["p99_ms"] = (report.percentile(waits, q) for q in (0.5, 0.99))
         one["answers_a_s"], one["waiting"] = len(waits) / took_s, float(self.town.waiting)
@@ -136,7 +138,7 @@ class Run:
         await self.town.settled(within_s=SETTLE_S)
         self.sandbox.faults.invalidate_sessions()
         ends_s = self.bot.now_s() + RECONCILE_S
-        while judging.differing(self.town, self.database) and self.bot.now_s() < ends_s:
+        while judging.differing(self.town, self.database) and self.bot.now_s() < ends_s:  # noqa: ASYNC110
             await asyncio.sleep(1)
         await self.bot.stop()
 

@@ -86,7 +86,7 @@ class Supervised:
         self.lives[-1].is_wanted = True
         self._process.send_signal(signal.SIGTERM)
         ends = self.now_s() + STOP_S
-        while self._process.returncode is None and self.now_s() < ends:
+        while self._process.returncode is None and self.now_s() < ends:  # noqa: ASYNC110  `run` waits for it
             await asyncio.sleep(0.05)
         if self._process.returncode is None:
             self._process.kill()

@@ -115,7 +115,7 @@ class Town:
     async def settled(self, *, within_s: float) -> None:
         """Wait until no answer and no confirmation is due any more."""
         ends = self._now_s() + within_s
-        while (self.waiting or self._attempts) and self._now_s() < ends:
+        while (self.waiting or self._attempts) and self._now_s() < ends:  # noqa: ASYNC110  no event says it
             await asyncio.sleep(0.1)
 
     def ask(self) -> None:
