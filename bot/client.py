@@ -28,6 +28,7 @@ log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
 TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
 READY_AFTER_S = 0.5  # without news of another server
+PAST_ANSWERING = (10062, 40060)  # Discord gave up after three seconds; it has an answer
 TOLD_ELSEWHERE_EVERY_S = 600.0
 HEARD = 1000  # messages that are remembered
 ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
@@ -114,13 +115,16 @@ class FillBot(commands.Bot):
 
         1. A slip in the name of a command: what it may have meant.
         2. A server that the bot does not work in: it says so, once in a while.
-        3. Anything else: see `_told`.
+        3. An interaction that takes no answer any more: nothing, for there is no way to say it.
+        4. Anything else: see `_told`.
         """
         cause = _cause(error)
         if isinstance(cause, commands.CommandNotFound):
             await self._suggest(context)
             return
         if isinstance(cause, NotListedError) and not self._may_tell_elsewhere(context):
+            return
+        if _is_past_answering(cause):
             return
         try:
             await answer(context, self._told(cause, context.command), ephemeral=True)
@@ -133,7 +137,10 @@ class FillBot(commands.Bot):
         try:
             yield
         except Exception as error:  # noqa: BLE001  the second half of the command error handler
-            sentence = self._told(_cause(error), None)
+            cause = _cause(error)
+            if _is_past_answering(cause):
+                return
+            sentence = self._told(cause, None)
             try:
                 if interaction.response.is_done():
                     await interaction.followup.send(sentence, ephemeral=True)
@@ -195,6 +202,14 @@ class FillBot(commands.Bot):
         close = difflib.get_close_matches((context.invoked_with or "").lower(), names, n=1, cutoff=0.6)
         if close and await self._may_ask(context):
             await answer(context, say("errors.did_you_mean", usage=f"{self.prefix}{close[0]}"))
+
+
+def _is_past_answering(error: BaseException) -> bool:
+    """Whether Discord takes no answer to an interaction any more: after a slow network, or an event twice."""
+    if not isinstance(error, discord.HTTPException) or error.code not in PAST_ANSWERING:
+        return False
+    log.warning("interaction.not_answered", code=error.code)
+    return True
 
 
 def command(

@@ -197,11 +197,10 @@ async def _soak(home: Path, options: argparse.Namespace) -> int:
                 if job.done():
                     job.result()
         finally:
-            for job in jobs[:2]:
+            for job in jobs:
                 job.cancel()
         await run.bot.is_ready.wait()
         await run.end()
-        jobs[2].cancel()
     return _told(run)
 
 

@@ -26,7 +26,7 @@ from training.corpus.generator import generate
 PEOPLE, CHANNELS = 60, 12
 HOT, FRESH_SHARE = 300, 0.25  # sentences asked again and again; the share of questions that are new
 SEVERAL_SHARE = 0.12  # of two or three masks
-TOUCH_AGE_S, NOT_AGAIN_S = 600.0, 10.0
+TOUCH_AGE_S, NOT_AGAIN_S = 60.0, 10.0  # the bot reads thumbs back on the newest 2,000 replies: 100 s of them
 RECENT_MEAN = 200  # how many replies ago the one voted on was, on average: ten seconds at 20 a second
 INTERACTION_S = 3.0
 TRIES = 8  # to find votes that nobody has touched just now

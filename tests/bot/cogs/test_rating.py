@@ -7,7 +7,8 @@ import pytest
 import pytest_asyncio
 from people import Json, Person
 from sqlalchemy import update
-from wire import EPHEMERAL, Wire, wired
+from structlog.testing import capture_logs
+from wire import EPHEMERAL, Wire, eventually, wired
 
 from bot.cogs.rating import Rating
 from bot.rating.menus import SuggestForm
@@ -337,3 +338,16 @@ async def test_menus_work_after_a_restart(home: Path) -> None:
         wire.app.bot._connection._view_store._synced_message_views.clear()
         await choose(wire, ben, reply, "fit", words(reply)[0])
         assert [via for _, _, _, via, _ in await stored(wire, reply)] == ["menu"]
+
+
+async def test_a_choice_that_arrives_twice_is_no_error(wire: Wire, ann: Person, reply: Json) -> None:
+    """The second answer is refused by Discord: it has one already, as it has none left when it comes late."""
+    wire.sandbox.faults.duplicate_next_event("INTERACTION_CREATE")
+    with capture_logs() as logs:
+        await choose(wire, ann, reply, "fit", words(reply)[0])
+        await eventually(lambda: _found(logs, "interaction.not_answered"))
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == []
+
+
+async def _found(logs: list[Json], event: str) -> bool:
+    return any(line["event"] == event for line in logs)
