@@ -115,7 +115,7 @@ class FillBot(commands.Bot):
 
         1. A slip in the name of a command: what it may have meant.
         2. A server that the bot does not work in: it says so, once in a while.
-        3. An interaction that takes no answer any more: nothing, for there is no way to say it.
+        3. Discord takes no answer: nothing, for there is no way to say it.
         4. Anything else: see `_told`.
         """
         cause = _cause(error)
@@ -205,11 +205,14 @@ class FillBot(commands.Bot):
 
 
 def _is_past_answering(error: BaseException) -> bool:
-    """Whether Discord takes no answer to an interaction any more: after a slow network, or an event twice."""
-    if not isinstance(error, discord.HTTPException) or error.code not in PAST_ANSWERING:
-        return False
-    log.warning("interaction.not_answered", code=error.code)
-    return True
+    """Whether Discord takes no answer: it is not well, or the interaction is over or came twice."""
+    if isinstance(error, discord.DiscordServerError):
+        log.warning("discord.not_well", status=error.status)
+        return True
+    if isinstance(error, discord.HTTPException) and error.code in PAST_ANSWERING:
+        log.warning("interaction.not_answered", code=error.code)
+        return True
+    return False
 
 
 def command(

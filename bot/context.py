@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot.embeds.replies import MAX_CONTENT, clipped
 
+UNAVAILABLE, AGAIN_AFTER_S = 503, (1.0, 3.0, 5.0, 7.0)  # as discord.py itself does after 500 and 502
 SHOW_AFTER_S = 0.3  # what takes longer is shown to be under way
 MAX_SHOWN_S = 600.0
 
@@ -67,10 +68,21 @@ async def answer(
         ephemeral: only for who asked, where Discord can do that: after a slash command.
     """
     parts: dict[str, Any] = {"view": view, "file": file}
-    return await context.send(
-        None if content is None else clipped(content, MAX_CONTENT),
-        embeds=[] if embed is None else [embed],
-        reference=context.message.to_reference(fail_if_not_exists=False),
-        ephemeral=ephemeral,
-        **{name: part for name, part in parts.items() if part is not None},
-    )
+
+    async def send() -> discord.Message:
+        return await context.send(
+            None if content is None else clipped(content, MAX_CONTENT),
+            embeds=[] if embed is None else [embed],
+            reference=context.message.to_reference(fail_if_not_exists=False),
+            ephemeral=ephemeral,
+            **{name: part for name, part in parts.items() if part is not None},
+        )
+
+    for wait_s in AGAIN_AFTER_S if file is None else ():  # a file can be read only once
+        try:
+            return await send()
+        except discord.DiscordServerError as error:
+            if error.status != UNAVAILABLE:
+                raise
+        await asyncio.sleep(wait_s)
+    return await send()

@@ -156,3 +156,6 @@ async def _seed(reply: discord.Message) -> None:
         except discord.Forbidden:
             log.warning("thumbs.forbidden", channel_id=reply.channel.id)
             return
+        except discord.DiscordServerError as error:  # people can still give a thumb of their own
+            log.warning("thumbs.not_offered", message_id=reply.id, status=error.status)
+            return

@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+from collections.abc import MutableMapping
+from typing import Any
 
 import discord
 import pytest
 from people import Person
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 from wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs.fill import ASKS
@@ -381,3 +384,20 @@ async def test_votes_on_personal_data_are_not_for_a_sentence_that_is_stored_alik
     other = await wire.ask(ann, "The shoes of order 654321 are [MASK]")
     assert (await wire.row(other))["query_hash"] == (await wire.row(first))["query_hash"]
     assert not any(candidate["adjusted"] for candidate in (await wire.row(other))["candidates"])
+
+
+async def test_a_reply_that_discord_cannot_take_is_sent_again(wire: Wire, ann: Person) -> None:
+    wire.sandbox.faults.fail("POST", r"/channels/\d+/messages$", status=503)
+    assert (await wire.say(ann, "!fill shoes are [MASK]"))["embeds"]
+
+
+async def test_thumbs_that_discord_cannot_take_are_no_failure(wire: Wire, ann: Person) -> None:
+    wire.sandbox.faults.fail("PUT", "/reactions/", status=503)
+    with capture_logs() as logs:
+        await wire.say(ann, "!fill shoes are [MASK]")
+        await eventually(lambda: _logged(logs, "thumbs.not_offered"))
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == []
+
+
+async def _logged(logs: list[MutableMapping[str, Any]], event: str) -> bool:
+    return any(line["event"] == event for line in logs)
