@@ -206,14 +206,14 @@ async def _soak(home: Path, options: argparse.Namespace) -> int:
 
 @contextlib.asynccontextmanager
 async def _running(home: Path, options: argparse.Namespace) -> AsyncIterator[Run]:
-    chance = random.Random(options.seed)
     async with Sandbox() as sandbox:
         bot = Supervised(home, _environment(home, sandbox))
         supervising = asyncio.create_task(bot.run())
         async with asyncio.timeout(READY_S):
             await bot.is_ready.wait()
         bot.began_now()
-        town = Town(sandbox, chance, now_s=bot.now_s)
+        people, chance = (random.Random(f"{options.seed} {what}") for what in ("people", "trouble"))
+        town = Town(sandbox, people, now_s=bot.now_s)
         run = Run(home, options, sandbox, bot, town, chance, [Reign("v0001", 0.0, float("inf"))], [], [])
         try:
             yield run
