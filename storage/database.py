@@ -168,8 +168,12 @@ def _begin(connection: Connection) -> None:
     """Take the write lock at once where writing is meant: upgrading a read lock later can fail at once."""
     writes = connection.get_execution_options().get("fillbot_writes", False)
     driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
-    # Straight to the driver: every call is a turn of its thread, and by a cursor this would be three.
-    driver.run_async(lambda aiosqlite: aiosqlite.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
+    try:
+        # Straight to the driver: every call is a turn of its thread, and by a cursor this would be three.
+        driver.run_async(lambda aiosqlite: aiosqlite.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
+    except BaseException:  # a task cancelled while it waits: its transaction begins all the same, for nobody
+        connection.invalidate()
+        raise
 
 
 def _migrate(connection: Connection) -> None:

@@ -260,3 +260,30 @@ async def test_a_url_that_says_no_usable_database(url: str) -> None:
     with pytest.raises(DatabaseUrlError, match="FILLBOT_DATABASE_URL") as caught:
         await Database.open(url)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_writer_that_is_cancelled_while_it_waits_leaves_nothing_open(
+    database: Database, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "fillbot.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(opt_out(database, 1))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    await asyncio.sleep(0.05)
+    other.execute("COMMIT")
+    other.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await opt_out(database, 2)
+    assert await count(database) == 1
+
+
+async def test_whoever_is_cancelled_at_any_moment_is_in_nobodys_way(database: Database) -> None:
+    for number in range(60):
+        task = asyncio.create_task(opt_out(database, 2 * number) if number % 3 else count(database))
+        await asyncio.sleep(number / 30_000)  # up to 2 ms: longer than either takes
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await opt_out(database, 2 * number + 1)
+    assert await count(database) >= 60
