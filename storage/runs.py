@@ -211,17 +211,20 @@ async def paused_since(database: Database) -> datetime | None:
         return None if later.first() else rollback.finished_at
 
 
-async def repair(database: Database, *, champion: str | None, now: datetime) -> list[Run]:
+async def repair(
+    database: Database, *, champion: str | None, now: datetime, domain: str | None = None
+) -> list[Run]:
     """Settle rows that a crash left open; call it only while no run is alive.
 
-    A row whose challenger is the champion had done its work: it is finished. Any other is recorded as failed.
-    Returns the rows as they were found.
+    A row whose challenger is the champion had done its work, or the domain model where that was to move: it
+    is finished. Any other is recorded as failed. Returns the rows as they were found.
     """
     async with database.write() as connection:
         rows = await connection.execute(select(runs).where(runs.c.status == "open").order_by(runs.c.id))
         found = [Run(**row._mapping) for row in rows]
         for run in found:
-            arrived = run.challenger is not None and run.challenger == champion
+            pointer = domain if run.trigger == "domain" else champion
+            arrived = run.challenger is not None and run.challenger == pointer
             status = "failed" if not arrived else ("done" if run.trigger in POINTER_MOVES else "promoted")
             verdict = run.verdict or {}
             if not arrived:

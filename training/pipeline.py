@@ -23,7 +23,7 @@ from storage import runs
 from storage.errors import StorageError
 from storage.runs import Status
 from training import promotion
-from training.errors import NoChampionError, RegistryError, RunEndedError, RunInProgressError, TrainingError
+from training.errors import NoChampionError, RunEndedError, RunInProgressError, TrainingError
 from training.outcome import Outcome
 from training.progress import Progress
 from training.records import Records, now
@@ -87,14 +87,8 @@ def run_domain(
             made = work.make(registry, champion=registry.champion(), run_id=run.id)
             records.call(runs.note, run.id, challenger=made.version, verdict=made.verdict.to_json())
             can_serve = RECIPES[domain.recipe].can_serve
-
-            def move_pointers() -> None:
-                registry.set_domain(made.version)
-                if not _has_learnt_from_votes(registry):
-                    registry.promote(made.version)
-
             if made.verdict.is_promotable and can_serve:
-                run.act(move_pointers)
+                run.act(lambda: promotion.start_from(registry, made.version))
             run.outcome = _domain_outcome(made, can_serve=can_serve)
             registry.prune(settings.keep_versions)
         return run.outcome
@@ -167,17 +161,6 @@ def _without_withdrawn(outcome: Outcome, registry: Registry, records: Records) -
     return replace(outcome, sentence=sentence)
 
 
-def _has_learnt_from_votes(registry: Registry) -> bool:
-    """Whether the champion has; False where there is none, or none that is whole and may serve."""
-    try:
-        champion = registry.champion()
-        if champion is None or champion in registry.withdrawn():
-            return False
-        return registry.card(champion).kind == "night"
-    except RegistryError:
-        return False
-
-
 @contextlib.contextmanager
 def run_lock(settings: Settings) -> Iterator[None]:
     """Hold `run.lock`; it is let go when the process ends, however it ends.
@@ -218,7 +201,7 @@ class _Run:
 @contextlib.contextmanager
 def _recorded(records: Records, registry: Registry, trigger: str, progress: Progress) -> Iterator[_Run]:
     """Open a row, and finish it whatever happens in between."""
-    for stale in records.call(runs.repair, champion=registry.champion(), now=now()):
+    for stale in records.run(lambda database: promotion.repair(registry, database, now=now())):
         log.warning("run.repaired", run_id=stale.id, trigger=stale.trigger)
     run_id = records.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())
     run = _Run(records, run_id)

@@ -1,13 +1,15 @@
-"""Moving the champion pointer by hand, with its record; the same for chat and command line. No torch.
+"""Moving the pointers, with their record; the same for chat, command line and runs. No torch.
 
-Each move opens a row, moves the pointer, finishes the row: `storage.runs.repair` settles a crash in between.
+Each move opens a row, moves the pointer, finishes the row: `repair` settles a crash in between.
 """
 
 import asyncio
+import contextlib
 from datetime import datetime
 
 from storage import runs
 from storage.database import Database
+from storage.runs import Run
 from training.errors import NoChampionError, RegistryError
 from training.registry import SERVED_FILES, Registry
 
@@ -64,6 +66,31 @@ async def stand_in(registry: Registry, database: Database, *, now: datetime) -> 
     return champion
 
 
+def start_from(registry: Registry, version: str) -> None:
+    """Let every night start from a domain model; it serves, too, while the champion has learnt from no votes.
+
+    Raises:
+        RegistryError: there is no such version, or it is withdrawn.
+        RegistryUnwritableError: the folder cannot be written.
+    """
+    registry.set_domain(version)
+    if not _has_learnt_from_votes(registry):
+        registry.promote(version)
+
+
+async def repair(registry: Registry, database: Database, *, now: datetime) -> list[Run]:
+    """Settle the rows that a crash left open; call it only while no run is alive.
+
+    A domain model whose own pointer has moved is let serve, as it would have been a moment later. Returns the
+    rows as they were found.
+    """
+    half = await runs.latest(database, "domain", statuses=("open",))
+    if half is not None and half.challenger is not None and half.challenger == registry.domain():
+        with contextlib.suppress(RegistryError):  # nights start from it all the same
+            start_from(registry, half.challenger)
+    return await runs.repair(database, champion=registry.champion(), domain=registry.domain(), now=now)
+
+
 async def resume(registry: Registry, database: Database, *, now: datetime) -> bool:
     """End the pause of nightly promotion. False: there was none."""
     if await runs.paused_since(database) is None:
@@ -106,6 +133,17 @@ async def _move(
     report = {"by": by, "overrides": _objections(registry, version)} if trigger == "promote" else None
     await runs.finish_run(database, run_id, "done", finished_at=now, report=report)
     return version
+
+
+def _has_learnt_from_votes(registry: Registry) -> bool:
+    """Whether the champion has; False where there is none, or none that is whole and may serve."""
+    try:
+        champion = registry.champion()
+        if champion is None or champion in registry.withdrawn():
+            return False
+        return registry.card(champion).kind == "night"
+    except RegistryError:
+        return False
 
 
 def _objections(registry: Registry, version: str) -> list[str]:

@@ -21,6 +21,7 @@ from storage import runs
 from storage.database import Database
 from storage.errors import StorageError
 from storage.runs import Run
+from training import promotion
 from training.errors import TrainingError
 from training.registry import Registry
 
@@ -136,13 +137,13 @@ class Runs:
         self._left_open = False
         try:
             async with self.moving:
-                champion = self._registry.champion()
-                found = await runs.repair(self._database, champion=champion, now=datetime.now(UTC))
+                found = await promotion.repair(self._registry, self._database, now=datetime.now(UTC))
         finally:
             lock.release()
         for run in found:
             log.warning("run.repaired", run_id=run.id, trigger=run.trigger)
-        return [run for run in found if run.challenger is None or run.challenger != champion]
+        settled = [await runs.get_run(self._database, run.id) for run in found]
+        return [run for run in settled if run is not None and run.status == "failed"]
 
     async def repair_later(self) -> None:
         """Go on trying where the last `repair` met a run that was alive: one by hand, or a dying orphan."""

@@ -1,4 +1,8 @@
-"""Imports every file of faults, which names them."""
+"""Imports every file of faults here, which names them."""
 
-import faults.request_faults
-import faults.wire_faults  # noqa: F401
+import importlib
+from pathlib import Path
+
+for _file in sorted(Path(__file__).parent.glob("*_faults.py")):
+    if _file != Path(__file__):
+        importlib.import_module(f"faults.{_file.stem}")

@@ -183,6 +183,17 @@ async def test_repair_settles_what_a_crash_left_open(
         assert "interrupted" in run.verdict["reasons"][0]
 
 
+@pytest.mark.parametrize(("domain", "status"), [("v0002", "promoted"), ("v0001", "failed")])
+async def test_repair_settles_a_domain_run_by_the_domain_pointer(
+    database: Database, domain: str, status: Status
+) -> None:
+    run_id = await opened(database, "domain", challenger="v0002")
+    await runs.repair(database, champion="v0003", domain=domain, now=NOON)
+    run = await runs.get_run(database, run_id)
+    assert run is not None
+    assert run.status == status
+
+
 async def test_repair_keeps_the_verdict_of_a_run_that_had_promoted(database: Database) -> None:
     run_id = await opened(database, challenger="v0002")
     await runs.note(database, run_id, verdict={"is_promotable": True})

@@ -199,3 +199,30 @@ async def test_a_crash_while_the_domain_model_takes_over_is_settled(
     registry.promote("v0001")
     await runs.repair(database, champion="v0001", now=NOON)
     assert (await latest(database)).status == "done"
+
+
+@pytest.mark.parametrize("kind", ["base", "night"])
+async def test_a_domain_run_that_was_killed_between_its_two_pointers_is_finished(
+    registry: Registry, database: Database, kind: str
+) -> None:
+    registry.promote(write(registry, kind=kind) if kind == "night" else "v0003")
+    serving = registry.champion()
+    made = write(registry, kind="domain")
+    run_id = await runs.open_run(database, "domain", started_at=NOON, champion=serving, challenger=made)
+    registry.set_domain(made)
+    await promotion.repair(registry, database, now=minutes(1))
+    run = await runs.get_run(database, run_id)
+    assert run is not None
+    assert (run.status, registry.domain()) == ("promoted", made)
+    assert registry.champion() == (serving if kind == "night" else made)
+
+
+async def test_a_domain_run_that_was_killed_before_its_pointers_has_failed(
+    registry: Registry, database: Database
+) -> None:
+    made = write(registry, kind="domain")
+    run_id = await runs.open_run(database, "domain", started_at=NOON, champion="v0003", challenger=made)
+    await promotion.repair(registry, database, now=minutes(1))
+    run = await runs.get_run(database, run_id)
+    assert run is not None
+    assert (run.status, registry.domain(), registry.champion()) == ("failed", "v0001", "v0003")
