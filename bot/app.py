@@ -39,7 +39,7 @@ from bot.reconciling.reconcile import Reconcile
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
-from bot.starting import home_lock, log_in_first, make_first_version
+from bot.starting import home_lock, log_in_first, make_first_version, mend_database
 from bot.texts import say
 from storage import runs as run_records
 from storage.backups import database_file
@@ -76,9 +76,15 @@ class App:
         """Wait until the connection ends for good; short losses are mended by discord.py itself.
 
         Raises:
-            StartError: the connection ended, so that a supervisor starts the process anew.
+            StartError: the connection ended, or the database is damaged, so that a supervisor starts the
+                process anew; the start mends the database.
         """
-        await asyncio.wait([self.connection])
+        damaged = asyncio.create_task(self.database.damaged.wait())
+        await asyncio.wait([self.connection, damaged], return_when=asyncio.FIRST_COMPLETED)
+        if damaged.done():
+            log.critical("database.damaged")
+            raise StartError(say("database.damaged"), exit_code=EX_UNAVAILABLE)
+        damaged.cancel()
         error = None if self.connection.cancelled() else self.connection.exception()
         log.critical("discord.connection_lost", exc_info=error)
         raise StartError("The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE) from error
@@ -116,6 +122,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         health_url = await stack.enter_async_context(
             health_server(readiness, metrics, host=settings.health_host, port=settings.health_port)
         )
+        mended = await mend_database(settings)
         database = await Database.open(settings.url)
         stack.push_async_callback(database.close)
         registry = Registry(settings.models_dir)
@@ -227,6 +234,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         background.start(forgetting.go_on(), name="forgetting", is_endless=True)
         await _open_nightly(nightly, database, registry)
         for notice in (
+            mended,
             trouble,
             *(say("run.interrupted", id=run.id, trigger=run.trigger) for run in interrupted),
         ):

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import structlog
 from filelock import FileLock, Timeout
@@ -10,6 +11,9 @@ from bot.children.child import follow, spawned
 from bot.connection import log_in_once, point_discord_at
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.settings import Settings
+from bot.texts import say
+from storage.backups import database_file
+from storage.mending import mend
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,6 +39,32 @@ def home_lock(settings: Settings) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+async def mend_database(settings: Settings) -> str | None:
+    """Where the database is damaged, mend it; call it before it is opened. Returns the notice that says so.
+
+    Raises:
+        StorageError: a run has it open, or the disk is full.
+    """
+    database = database_file(settings.url)
+    if database is None or not database.is_file():
+        return None
+    lock = FileLock(settings.home / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None  # a run has it open: it would have ended had it met damage
+    try:
+        mended = await mend(database, settings.backups_dir, now=datetime.now(UTC))
+    finally:
+        lock.release()
+    if mended is None:
+        return None
+    backup, kept = mended.backup and mended.backup.name, mended.kept and mended.kept.name
+    log.critical("database.mended", reason=mended.problem, backup=backup, kept=kept, is_whole=mended.is_whole)
+    source = "read" if mended.is_whole else "backup" if backup else "rest"
+    return say(f"database.mended.{source}", reason=mended.problem, backup=backup, kept=kept)
 
 
 async def log_in_first(settings: Settings) -> None:

@@ -18,7 +18,12 @@ from sqlalchemy import AdaptedConnection, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
+from storage.errors import (
+    DatabaseDamagedError,
+    DatabaseTooNewError,
+    DatabaseUnavailableError,
+    DatabaseUrlError,
+)
 
 BUSY_TIMEOUT_MS = 15_000
 CHECKPOINT_TIMEOUT_MS = 500  # for readers to end, while writers wait
@@ -41,6 +46,7 @@ class Database:
         self._engine = engine
         self._where = where
         self._writing = asyncio.Lock()
+        self.damaged = asyncio.Event()  # set when something met damage in the file
 
     @classmethod
     async def open(cls, url: str) -> "Database":
@@ -63,7 +69,10 @@ class Database:
             if parsed.drivername.startswith("sqlite"):
                 _find_place(parsed.database or ":memory:")
         except (OSError, sqlite3.Error) as error:
-            raise DatabaseUnavailableError(where, getattr(error, "strerror", None) or str(error)) from error
+            reason = getattr(error, "strerror", None) or str(error)
+            raise (DatabaseDamagedError if is_damage(error) else DatabaseUnavailableError)(
+                where, reason
+            ) from error
         if parsed.drivername.startswith("sqlite"):
             event.listen(engine.sync_engine, "connect", _prepare)
             event.listen(engine.sync_engine, "begin", _begin)
@@ -138,9 +147,23 @@ class Database:
         except IntegrityError:  # a mistake of the caller's: the database is well
             raise
         except DBAPIError as error:
-            raise DatabaseUnavailableError(self._where, str(error.orig)) from error
+            raise self._unusable(error.orig) from error
         except sqlite3.Error as error:  # of a `BEGIN`
-            raise DatabaseUnavailableError(self._where, str(error)) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: BaseException | None) -> DatabaseUnavailableError:
+        if not is_damage(error):
+            return DatabaseUnavailableError(self._where, str(error))
+        self.damaged.set()
+        return DatabaseDamagedError(self._where, str(error))
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether SQLite found a file that is no database, or not whole."""
+    while error is not None and not isinstance(error, sqlite3.Error):  # in the driver's wrappers
+        error = error.__cause__
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what it adds
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _find_place(path: str) -> None:

@@ -3,6 +3,7 @@
 StorageError
 ├── DatabaseUrlError           the setting names no database that can be used
 ├── DatabaseUnavailableError   the file cannot be opened, read or written
+│   └── DatabaseDamagedError   what is in the file is no database, or not whole
 ├── DatabaseTooNewError        written by a newer version of fillbot
 ├── BackupError                a backup cannot be made
 ├── RestoreError               a backup cannot be restored
@@ -36,6 +37,19 @@ class DatabaseUnavailableError(StorageError):
         super().__init__(
             f"The database at {where} cannot be used ({reason}). Check that the disk has free space and that "
             "this user may write to FILLBOT_HOME, then try again; nothing was stored, nothing was lost."
+        )
+
+
+class DatabaseDamagedError(DatabaseUnavailableError):
+    """The file is damaged: the next start of the bot mends it."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        """Build the sentence from the database's place and the driver's reason."""
+        self.where, self.reason = where, reason
+        StorageError.__init__(
+            self,
+            f"The database at {where} is damaged ({reason}). The bot mends it when it starts, from the "
+            "newest backup and what can still be read; `python -m storage check` tells which backups are whole.",
         )
 
 

@@ -55,27 +55,27 @@ async def restore(file: Path, database: Path, *, now: datetime) -> Path | None:
             raise RestoreError(file, error.reason) from error
         fsync(fresh)
         try:
-            return _swap(fresh, database, now=now)
+            return swap(fresh, database, now=now)
         except OSError as error:
             raise RestoreError(file, f"{error.filename or database}: {error.strerror}") from error
     finally:
-        for path in (fresh, *_companions(fresh)):
+        for path in (fresh, *companions(fresh)):
             path.unlink(missing_ok=True)
 
 
-def _swap(fresh: Path, database: Path, *, now: datetime) -> Path | None:
+def swap(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) -> Path | None:
     """Replace in one rename, after the present file has a second name."""
     kept = None
     if database.exists():
         with contextlib.suppress(sqlite3.Error), opened(database) as connection:  # it may well be damaged
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        kept = database.with_name(f"{database.name}{SET_ASIDE}{now:%Y-%m-%dT%H%M%S}")
+        kept = database.with_name(f"{database.name}{aside}{now:%Y-%m-%dT%H%M%S}")
         try:
             kept.hardlink_to(database)
         except OSError:  # a file system without links
             shutil.copy2(database, kept)
         # What is left of its log must not meet the new file.
-        for mine, its in zip(_companions(database), _companions(kept), strict=True):
+        for mine, its in zip(companions(database), companions(kept), strict=True):
             if mine.exists():
                 mine.replace(its)
     fresh.replace(database)
@@ -83,6 +83,6 @@ def _swap(fresh: Path, database: Path, *, now: datetime) -> Path | None:
     return kept
 
 
-def _companions(path: Path) -> tuple[Path, Path]:
+def companions(path: Path) -> tuple[Path, Path]:
     """The write-ahead log and its index."""
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")

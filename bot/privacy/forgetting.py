@@ -203,7 +203,8 @@ class Forgetting:
         copies = [path for path in (self._home / "backups").glob("*") if path.is_file()]
         if self._database_path is not None:
             path = Path(self._database_path)
-            copies += path.parent.glob(f"{path.name}.before-restore-*")
+            for aside in (".before-restore-", ".damaged-"):
+                copies += path.parent.glob(f"{path.name}{aside}*")
         return sorted(path for path in copies if not path.name.endswith(("-wal", "-shm", "-journal")))
 
     async def _compact(self, *, rewrite: bool = True) -> None:
