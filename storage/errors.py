@@ -49,7 +49,7 @@ class DatabaseDamagedError(DatabaseUnavailableError):
         StorageError.__init__(
             self,
             f"The database at {where} is damaged ({reason}). The bot mends it when it starts, from the "
-            "newest backup and what can still be read; `python -m storage check` tells which backups are whole.",
+            "newest backup and what can still be read; `python -m storage check` lists its backups.",
         )
 
 

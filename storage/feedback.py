@@ -4,8 +4,8 @@ Every function is one transaction, and doing it twice is the same as doing it on
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Select, bindparam, exists, func, insert, select, update
@@ -17,6 +17,7 @@ from storage.schema import candidates, people, predictions, votes
 
 Via = Literal["reaction", "menu", "suggestion"]
 Value = Literal[-1, 1]
+TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
     """Cast or change votes inside a transaction."""
     if not new:
         return
+    new = await _after_earlier_ones(connection, new)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(votes)
     statement = statement.on_conflict_do_update(
@@ -207,3 +209,34 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
         set_={"value": statement.excluded.value, "cast_at": statement.excluded.cast_at},
     )
     await connection.execute(statement, [asdict(vote) for vote in new])
+
+
+async def _after_earlier_ones(connection: AsyncConnection, new: Sequence[StoredVote]) -> list[StoredVote]:
+    """The votes, none dated before its voter's last word on the same word of the same query.
+
+    The clock may have been set back since that was said; what comes later counts.
+    """
+    newest: datetime | None = await connection.scalar(select(func.max(votes.c.cast_at)))
+    if newest is None or newest <= min(vote.cast_at for vote in new):
+        return list(new)
+    other = predictions.alias()
+    rows = await connection.execute(
+        select(
+            predictions.c.id, votes.c.mask_index, votes.c.word, votes.c.voter_id, func.max(votes.c.cast_at)
+        )
+        .join(other, other.c.query_hash == predictions.c.query_hash)
+        .join(votes, votes.c.prediction_id == other.c.id)
+        .where(
+            predictions.c.id.in_({vote.prediction_id for vote in new}),
+            votes.c.voter_id.in_({vote.voter_id for vote in new}),
+        )
+        .group_by(predictions.c.id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+    )
+    last: dict[tuple[int, int, str, int], datetime] = {
+        (row[0], row[1], row[2], row[3]): row[4] for row in rows
+    }
+    dated = []
+    for vote in new:
+        said = last.get((vote.prediction_id, vote.mask_index, vote.word, vote.voter_id))
+        dated.append(replace(vote, cast_at=said + TICK) if said and vote.cast_at < said else vote)
+    return dated

@@ -1,19 +1,28 @@
 """Writes what happens in chat: whatever waits is one transaction, so that many people share one flush."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import structlog
 
 from bot.fill.batching import Batcher
 from storage.database import Database
+from storage.errors import StorageError
 from storage.feedback import NewPrediction, attach_messages, record_predictions
 from storage.thumbs import ThumbChange, apply_thumbs
 
 MAX_BATCH = 512
+AGAIN_S = 0.5  # after the database could not be written
+T = TypeVar("T")
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Recorder:
     """Three queues in front of the database. Build it inside a running event loop.
 
-    What is awaited is on the disk. Nothing is refused: a vote waits rather than being lost.
+    What is awaited is on the disk. Nothing is refused: a vote waits rather than being lost, also for a disk
+    that is full or a database that is locked. Only a prediction is: its asker is told at once.
     """
 
     def __init__(self, database: Database) -> None:
@@ -23,11 +32,11 @@ class Recorder:
             return await record_predictions(database, new)
 
         async def attach(pairs: Sequence[tuple[int, int]]) -> list[None]:
-            await attach_messages(database, dict(pairs))
+            await _until_written(lambda: attach_messages(database, dict(pairs)))
             return [None] * len(pairs)
 
         async def change(changes: Sequence[ThumbChange]) -> list[int]:
-            return await apply_thumbs(database, changes)
+            return await _until_written(lambda: apply_thumbs(database, changes))
 
         self._predictions = Batcher(predict, max_batch=MAX_BATCH, max_waiting=0)
         self._messages = Batcher(attach, max_batch=MAX_BATCH, max_waiting=0)
@@ -53,3 +62,16 @@ class Recorder:
         """Stop; whoever still waits is cancelled. Idempotent."""
         for batcher in (self._predictions, self._messages, self._thumbs):
             await batcher.close()
+
+
+async def _until_written(write: Callable[[], Awaitable[T]]) -> T:
+    """Try again for as long as the database cannot be written; said once."""
+    is_said = False
+    while True:
+        try:
+            return await write()
+        except StorageError as error:
+            if not is_said:
+                log.error("votes.waiting", reason=str(error))  # noqa: TRY400  the reason says it all
+                is_said = True
+            await asyncio.sleep(AGAIN_S)

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-GRACE_S = 6 * 3600  # a nightly run that is late by less is still started
+LOOK_EVERY_S = 60.0  # at the clock, which may be set, or stand still while the machine sleeps
+SET_BACK = timedelta(days=1)  # a clock that is set back by less does not make a night come again
+NEXT_WITHIN = timedelta(hours=26) + SET_BACK  # a night is 26 hours long where clocks go back by two
 
 
 class Daily(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
@@ -31,6 +33,20 @@ class Daily(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
         return due.astimezone(self._zone)
 
 
+class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]  # apscheduler has no types
+    """Looks at the clock again and again: a timer knows nothing of a clock that is set while it runs."""
+
+    def _process_jobs(self) -> float | None:
+        now = datetime.now(UTC)
+        for job in self.get_jobs():
+            if (
+                job.next_run_time is not None and job.next_run_time - now > NEXT_WITHIN
+            ):  # the clock ran far ahead, and was set back
+                job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+        wait_s: float | None = super()._process_jobs()
+        return None if wait_s is None else min(wait_s, LOOK_EVERY_S)
+
+
 class Nightly:
     """Starts something every night; in the event loop it is opened in."""
 
@@ -38,16 +54,21 @@ class Nightly:
         """Call `start()` every day at `at` in `zone`."""
         self._start = start
         self._trigger = Daily(at, zone)
-        self._scheduler = AsyncIOScheduler(timezone=zone)
+        self._scheduler = _Scheduler(timezone=zone)
         self._is_open = False
 
     def open(self, *, last_started_at: datetime | None, now: datetime) -> bool:
-        """Begin; True when a run was missed since `last_started_at`, and is started at once."""
+        """Begin; True when a run was missed since `last_started_at`, and is started at once.
+
+        A start that is still to come, as after the clock was set back, was tonight's.
+        """
+        is_ahead = last_started_at is not None and now < last_started_at < now + SET_BACK
         self._scheduler.add_job(
             self._fire,
             self._trigger,
             id="nightly",
-            misfire_grace_time=GRACE_S,
+            next_run_time=self._trigger.get_next_fire_time(last_started_at if is_ahead else None, now),
+            misfire_grace_time=None,  # however late
             coalesce=True,
             max_instances=1,
         )
