@@ -39,7 +39,7 @@ from bot.reconciling.reconcile import Reconcile
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
-from bot.starting import home_lock, log_in_first, make_first_version, mend_database
+from bot.starting import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
 from bot.texts import say
 from storage import runs as run_records
 from storage.backups import database_file
@@ -126,9 +126,10 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         database = await Database.open(settings.url)
         stack.push_async_callback(database.close)
         registry = Registry(settings.models_dir)
-        if registry.champion() is None or not registry.versions():
+        if not registry.versions():
             await log_in_first(settings)
             await make_first_version(settings)
+        lost_pointer = await mend_pointer(registry, database)
         model, trouble = await load_champion(registry)
         predictor = Predictor(model, metrics=metrics)
         stack.push_async_callback(predictor.close)
@@ -235,6 +236,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         await _open_nightly(nightly, database, registry)
         for notice in (
             mended,
+            lost_pointer,
             trouble,
             *(say("run.interrupted", id=run.id, trigger=run.trigger) for run in interrupted),
         ):

@@ -1,5 +1,6 @@
 """What comes before the parts of the app: one bot a home, and a first version to serve."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,8 +13,12 @@ from bot.connection import log_in_once, point_discord_at
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.settings import Settings
 from bot.texts import say
+from storage import runs
 from storage.backups import database_file
+from storage.database import Database
 from storage.mending import mend
+from training.pointers import mend_champion
+from training.registry import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -65,6 +70,16 @@ async def mend_database(settings: Settings) -> str | None:
     log.critical("database.mended", reason=mended.problem, backup=backup, kept=kept, is_whole=mended.is_whole)
     source = "read" if mended.is_whole else "backup" if backup else "rest"
     return say(f"database.mended.{source}", reason=mended.problem, backup=backup, kept=kept)
+
+
+async def mend_pointer(registry: Registry, database: Database) -> str | None:
+    """Where the champion pointer cannot be read, write it anew. Returns the notice that says so."""
+    last = await runs.last_champion(database)
+    version = await asyncio.to_thread(mend_champion, registry, last=last)
+    if version is None:
+        return None
+    log.error("champion.mended", model_version=version)
+    return say("model.pointer_mended", version=version)
 
 
 async def log_in_first(settings: Settings) -> None:

@@ -48,8 +48,9 @@ class DatabaseDamagedError(DatabaseUnavailableError):
         self.where, self.reason = where, reason
         StorageError.__init__(
             self,
-            f"The database at {where} is damaged ({reason}). The bot mends it when it starts, from the "
-            "newest backup and what can still be read; `python -m storage check` lists its backups.",
+            f"The database at {where} is damaged ({reason}). The start of the bot mends it where there is a "
+            "backup, or anything in it can be read. Else restore a copy (`python -m storage restore`), or "
+            "move it away to begin anew.",
         )
 
 

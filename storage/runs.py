@@ -136,6 +136,15 @@ async def latest(
     return None if row is None else Run(**row._mapping)
 
 
+async def last_champion(database: Database) -> str | None:
+    """Who was champion when the newest run that is over had ended, as its row says; None before the first."""
+    run = await latest(database, statuses=("promoted", "rejected", "skipped", "failed", "done"))
+    if run is None:
+        return None
+    is_moved = run.status in ("promoted", "done") and run.trigger != "domain"
+    return run.challenger if is_moved and run.challenger is not None else run.champion
+
+
 async def latest_training(database: Database) -> Run | None:
     """The newest run that is over, whoever asked for it; moving the champion pointer is none."""
     statement = (

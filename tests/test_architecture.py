@@ -24,6 +24,7 @@ FROM_TRAINING_TO_BOT = {
         "joint",
         "encoder",
         "judgements",
+        "pointers",
         "promotion",
         "run_files",
         "settings",

@@ -25,6 +25,7 @@ from storage.runs import Status
 from training import promotion
 from training.errors import NoChampionError, RunEndedError, RunInProgressError, TrainingError
 from training.outcome import Outcome
+from training.pointers import mend_domain
 from training.progress import Progress
 from training.records import Records, now
 from training.registry import Registry
@@ -128,10 +129,13 @@ def run_night(
     from training.recipe import OURS
 
     registry = Registry(settings.models_dir)
-    if registry.domain() is None or registry.champion() is None:
+    if registry.champion() is None:
         raise NoChampionError
     with run_lock(settings), Records(settings.url) as records:
         with _recorded(records, registry, trigger, progress) as run:
+            stand_in = mend_domain(
+                registry, make_first=lambda: _install(settings, registry, progress, StarterSettings())
+            )
             work = Night(
                 settings,
                 night or NightSettings(),
@@ -144,6 +148,11 @@ def run_night(
             as_of = as_of or now()
             records.call(runs.note, run.id, as_of=as_of)
             run.outcome = work.learn(is_automatic=trigger in AUTOMATIC, as_of=as_of, act=run.act)
+        if stand_in is not None:
+            sentence = (
+                f"{run.outcome.sentence} The domain model is damaged; nights start from {stand_in} now."
+            )
+            run.outcome = replace(run.outcome, sentence=sentence)
         outcome = _without_withdrawn(run.outcome, registry, records)
         registry.prune(settings.keep_versions)
         return outcome

@@ -117,7 +117,7 @@ class Registry:
     def withdrawn(self) -> frozenset[str]:
         """Versions that learnt from votes that are forgotten: they never serve again."""
         try:
-            return frozenset(VERSION.findall((self.folder / "withdrawn").read_text()))
+            return frozenset(VERSION.findall((self.folder / "withdrawn").read_text(errors="replace")))
         except FileNotFoundError:
             return frozenset()
 

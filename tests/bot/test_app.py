@@ -116,7 +116,7 @@ async def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 async def test_a_database_that_is_none_is_said(home: Path) -> None:
     (home / "fillbot.db").write_text("rubbish " * 1000)
-    with pytest.raises(StorageError, match=r"fillbot\.db cannot be used \(file is not a database\)"):
+    with pytest.raises(StorageError, match=r"fillbot\.db is damaged \(file is not a database\)"):
         async with open_app(settings_for(home)):
             pass
 

@@ -1,0 +1,73 @@
+"""The pointers of the registry, where they or what they point at are damaged. No torch."""
+
+from collections.abc import Callable, Iterable
+
+from training.errors import RegistryError
+from training.registry import SERVED_FILES, Registry
+
+BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from
+
+
+def mend_champion(registry: Registry, *, last: str | None) -> str | None:
+    """Where no champion can be read, point at the last one known, or at the newest whole one. Blocking.
+
+    Args:
+        registry: where.
+        last: the champion as the records of runs have it.
+
+    Returns:
+        Who is champion now; None: there was one, or no version is whole, and nothing was done.
+
+    Raises:
+        RegistryUnwritableError: the folder cannot be written.
+    """
+    if registry.champion() is not None:
+        return None
+    order = [*filter(None, [last]), *reversed(registry.versions())]
+    for version in order:
+        try:
+            is_refused = not registry.card(version).verdict.get("is_promotable", True)
+            if version in registry.withdrawn() or (is_refused and version != last):
+                continue
+            registry.verify(version, only=SERVED_FILES)
+        except RegistryError:
+            continue
+        registry.promote(version)
+        return version
+    return None
+
+
+def mend_domain(registry: Registry, *, make_first: Callable[[], str]) -> str | None:
+    """Where the domain model is gone or damaged, let nights start from another. Blocking.
+
+    That is the newest whole one which no vote has touched; where there is none, `make_first` makes one.
+
+    Returns:
+        Which one; None: all is well.
+
+    Raises:
+        TrainingError: none can be made.
+    """
+    if _first_whole(registry, filter(None, [registry.domain()])) is not None:
+        return None
+    untouched = [one for one in reversed(registry.versions()) if _kind(registry, one) in BEGINNINGS]
+    version = _first_whole(registry, untouched) or make_first()
+    registry.set_domain(version)
+    return version
+
+
+def _first_whole(registry: Registry, versions: Iterable[str]) -> str | None:
+    for version in versions:
+        try:
+            registry.verify(version)
+        except RegistryError:
+            continue
+        return version
+    return None
+
+
+def _kind(registry: Registry, version: str) -> str | None:
+    try:
+        return registry.card(version).kind
+    except RegistryError:
+        return None
