@@ -9,7 +9,7 @@ BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from
 
 
 def mend_champion(registry: Registry, *, last: str | None) -> str | None:
-    """Where no champion can be read, point at the last one known, or at the newest whole one. Blocking.
+    """Where no champion can be read, or there is no such version, point at the last one known, or at the newest whole one. Blocking.
 
     Args:
         registry: where.
@@ -21,7 +21,7 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
     Raises:
         RegistryUnwritableError: the folder cannot be written.
     """
-    if registry.champion() is not None:
+    if registry.champion() in registry.versions():
         return None
     order = [*filter(None, [last]), *reversed(registry.versions())]
     for version in order:

@@ -96,15 +96,18 @@ class Registry:
 
         Raises:
             UnknownVersionError: there is no such version.
-            CorruptVersionError: its card cannot be read.
+            CorruptVersionError: its card cannot be read, or is another version's.
         """
         path = self.path(version) / "card.json"
         try:
-            return Card.model_validate_json(path.read_bytes())
+            card = Card.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
             raise CorruptVersionError(version, "card.json is missing") from error
         except (OSError, ValidationError) as error:
             raise CorruptVersionError(version, "card.json cannot be read") from error
+        if card.version != version:  # else a folder that was moved would vouch for itself
+            raise CorruptVersionError(version, f"its files are those of {card.version}")
+        return card
 
     def champion(self) -> str | None:
         """The version that serves; None before the first."""
