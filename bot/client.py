@@ -20,6 +20,7 @@ from bot.connection import Identifies
 from bot.context import Context, answer
 from bot.embeds.replies import escape
 from bot.errors import BotError, NotListedError
+from bot.parsers import skip_malformed_events
 from bot.texts import say
 from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError
@@ -57,6 +58,7 @@ class FillBot(commands.Bot):
             strip_after_prefix=True,
             guild_ready_timeout=READY_AFTER_S,
         )
+        skip_malformed_events(self)
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids)
         self.prefix = prefix
         self._pending_cogs: list[commands.Cog] = []

@@ -1,0 +1,28 @@
+"""discord.py's event parsers, so that one event that they cannot read does not end the connection."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import discord
+import structlog
+
+log = structlog.stdlib.get_logger(__name__)
+Parser = Callable[[Any], None]
+VITAL = "READY"  # a connection whose beginning cannot be read is of no use: a supervisor starts anew
+
+
+def skip_malformed_events(client: discord.Client) -> None:
+    """Let every event but the first be skipped, with a line in the log, where reading it raises."""
+    parsers = client._connection.parsers
+    for name, parse in parsers.items():
+        if name != VITAL:
+            parsers[name] = functools.partial(_parsed, name, parse)
+
+
+def _parsed(name: str, parse: Parser, body: Any) -> None:
+    try:
+        parse(body)
+    except Exception as error:  # noqa: BLE001  discord.py raises whatever the shape of the event leads to
+        # Its text, and a traceback, could hold what a person wrote.
+        log.error("event.malformed", name=name, error=type(error).__name__)

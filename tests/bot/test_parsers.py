@@ -1,0 +1,32 @@
+"""Events that discord.py cannot read, over the wire."""
+
+import pytest
+from people import Person
+from structlog.testing import capture_logs
+from wire import Wire
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("MESSAGE_CREATE", {}),
+        ("MESSAGE_REACTION_ADD", {"emoji": None}),
+        ("INTERACTION_CREATE", []),
+        ("GUILD_CREATE", {"id": "x"}),
+        ("MESSAGE_DELETE_BULK", {"ids": 5}),
+    ],
+)
+async def test_an_event_that_cannot_be_read_is_skipped(
+    wire: Wire, ann: Person, name: str, body: object
+) -> None:
+    with capture_logs() as logs:
+        wire.sandbox.faults.send_event(name, body)  # type: ignore[arg-type]
+        reply = await wire.ask(ann)
+        await ann.react(reply, "👍")
+        await wire.until_votes(reply, (ann, 1))
+    assert [(line["name"], line["log_level"]) for line in logs if line["event"] == "event.malformed"] == [
+        (name, "error")
+    ]
+    assert not wire.app.connection.done()
