@@ -25,4 +25,4 @@ def _parsed(name: str, parse: Parser, body: Any) -> None:
         parse(body)
     except Exception as error:  # noqa: BLE001  discord.py raises whatever the shape of the event leads to
         # Its text, and a traceback, could hold what a person wrote.
-        log.error("event.malformed", name=name, error=type(error).__name__)
+        log.warning("event.malformed", name=name, error=type(error).__name__)

@@ -18,7 +18,7 @@ COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
 COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)
 # A backslash before any of these makes Discord show it as it is: markdown, mentions, links.
 MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@]|:(?=//))")
-LIST_MARK = re.compile(r"^(\s*\d*)([-.])(?=\s)", re.MULTILINE)
+LIST_MARK = re.compile(r"^(\s*\d*)([-+.])(?=\s)", re.MULTILINE)
 MAX_CONTENT = 2000
 MAX_DESCRIPTION = 4096
 MAX_FIELD = 1024
@@ -73,7 +73,8 @@ def model_embed(
 ) -> discord.Embed:
     """What serves and where it comes from."""
     embed = discord.Embed(title=say("model.title", version=serving), colour=COLOUR)
-    embed.description = escape(say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent))
+    made = say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)
+    embed.description = clipped(escape(made), MAX_SENTENCE)
     embed.add_field(name=say("model.made"), value=_when(card.created_at))
     embed.add_field(name=say("model.numbers"), value=numbers)
     embed.add_field(name=say("model.starts_from"), value=domain or say("model.nothing_yet"))

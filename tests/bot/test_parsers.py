@@ -27,6 +27,6 @@ async def test_an_event_that_cannot_be_read_is_skipped(
         await ann.react(reply, "👍")
         await wire.until_votes(reply, (ann, 1))
     assert [(line["name"], line["log_level"]) for line in logs if line["event"] == "event.malformed"] == [
-        (name, "error")
+        (name, "warning")
     ]
     assert not wire.app.connection.done()

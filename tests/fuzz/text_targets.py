@@ -1,0 +1,297 @@
+"""What people type, models answer and runs report, on its way to what Discord shows."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+from discord_reader import MAX_CONTENT, check_components, check_embed, kinds_in, read
+from fuzz.hostile import ids, json_values, long_texts, shares, texts, words
+from fuzz.targets import target
+from hypothesis import strategies as st
+
+from bot.children.looking import Look, MaskLook, Place
+from bot.embeds import digest, insights, replies, run_report, team_stats
+from bot.embeds.insights import Reasons
+from bot.errors import QueryError
+from bot.fill.overlay import ShownCandidate, ShownPrediction, ShownSentence, WordVotes, standing
+from bot.fill.queries import parse_query, without_personal_data
+from bot.rating.menus import rating_view, standing_text, take_back_view
+from storage.consensus import QueryVote
+from storage.menus import Standing
+from storage.runs import Run
+from storage.stats import ContestedWord, Helper, Totals
+from training.encoder import MASK, completed
+from training.registry import Card
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MARKUP_OF_THE_BOT = {"bold", "time"}
+MAX_CHARS, MAX_MASKS = 1500, 5  # the most that the settings allow
+
+
+@target(
+    "queries",
+    checked="a query that holds, or an error whose text is a good reply; no personal data is stored",
+    inputs=300_000,
+    quick=500,
+    text=long_texts,
+    max_chars=st.sampled_from((20, 400, MAX_CHARS)),
+    max_masks=st.integers(1, MAX_MASKS),
+)
+def parsed(text: str, max_chars: int, max_masks: int) -> None:
+    try:
+        query = parse_query(text, max_chars=max_chars, max_masks=max_masks)
+    except QueryError as error:
+        assert 0 < len(str(error)) <= MAX_CONTENT
+        assert set(read(str(error))[1]) <= {"code"}
+        return
+    assert 1 <= query.masks == query.text.count(MASK) <= max_masks
+    assert len(query.text) <= max_chars + 1  # its period
+    query.text.encode()
+    assert "\0" not in query.text
+    assert "\n" not in query.text
+    assert query.stored.count(MASK) == query.masks
+    assert without_personal_data(query.stored) == query.stored
+    again = parse_query(query.text, max_chars=max_chars + 1, max_masks=max_masks)
+    assert again == query, "parsing twice is another query"
+
+
+@target("escaping", checked="shown as it was typed, and nothing comes alive", inputs=100_000, text=texts)
+def escaped(text: str) -> None:
+    assert read(replies.escape(text)) == (text, [])
+
+
+@st.composite
+def shown_predictions(draw: st.DrawFn) -> tuple[str, ShownPrediction]:
+    """A query as it was parsed, and any words for its masks."""
+    pieces = draw(st.lists(texts, min_size=2, max_size=6))
+    try:
+        query = parse_query(MASK.join([f"a{pieces[0]}", *pieces[1:]]), max_chars=MAX_CHARS, max_masks=MAX_MASKS)
+    except QueryError:
+        query = parse_query("Nike shoes are very [MASK]", max_chars=MAX_CHARS, max_masks=MAX_MASKS)
+    candidate = st.builds(ShownCandidate, words, shares, shares)
+    mask = st.lists(candidate, min_size=1, max_size=5, unique_by=lambda one: one.word).map(tuple)
+    masks = draw(st.tuples(*[mask] * query.masks))
+    sentence = st.builds(ShownSentence, st.tuples(*[words] * query.masks), shares)
+    sentences = draw(st.lists(sentence, max_size=3).map(tuple)) if query.masks > 1 else ()
+    votes = draw(st.integers(0, 10**6))
+    return query.text, ShownPrediction(masks, "v0007", votes, sentences)
+
+
+@target(
+    "replies",
+    checked="within Discord's limits; the sentence is shown as it is, the best words alone are bold",
+    inputs=100_000,
+    asked=shown_predictions(),
+    prediction_id=ids,
+)
+def replied(asked: tuple[str, ShownPrediction], prediction_id: int) -> None:
+    text, prediction = asked
+    embed = replies.prediction_embed(text, prediction, prediction_id=prediction_id)
+    check_embed(embed)
+    shown, kinds = read(embed.description or "")
+    assert kinds == ["bold"] * len(prediction.masks)
+    best = [mask[0].word for mask in prediction.masks]
+    assert "".join(shown.split()) == "".join(completed(text, best).split())
+    for field in embed.fields[len(embed.fields) - len(prediction.masks) :]:
+        assert read(str(field.value))[1] == ["bold"]
+    offered = [(mask, one.word) for mask, ranked in enumerate(prediction.masks) for one in ranked]
+    check_components(rating_view(prediction_id, offered).to_components())
+    check_components(take_back_view(prediction_id).to_components())
+
+
+@target(
+    "votes that stand",
+    checked="within Discord's limits, and nothing comes alive",
+    inputs=30_000,
+    liked=st.lists(st.tuples(st.integers(0, 4), words), max_size=25).map(tuple),
+    disliked=st.lists(st.tuples(st.integers(0, 4), words), max_size=25).map(tuple),
+    is_counted=st.booleans(),
+)
+def stood(liked: tuple[Any, ...], disliked: tuple[Any, ...], is_counted: bool) -> None:
+    text = standing_text(Standing(liked, disliked, is_counted=is_counted), masks=5)
+    text = replies.clipped(text, MAX_CONTENT)
+    assert set(read(text)[1]) <= {"code"}, text  # `optin`
+    check_components(rating_view(1, [*dict.fromkeys([*liked, *disliked])] or [(0, "good")]).to_components())
+
+
+reasons = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(("learnt", "drift", "held-out", "rolled back")) | texts,
+        "passed": st.booleans(),
+        "text": texts,
+        "has_data": st.booleans(),
+    }
+)
+changes = st.fixed_dictionaries(
+    {"query": long_texts.filter(str.strip), "before": st.lists(words, max_size=5), "after": st.lists(words, max_size=5)}
+)
+counts = st.dictionaries(words, st.integers(1, 10**6), max_size=20)
+reports = st.none() | st.fixed_dictionaries(
+    {
+        "votes": st.integers(0, 10**9),
+        "voters": st.integers(0, 10**9),
+        "judgements": st.integers(0, 10**9),
+        "changes": st.lists(changes, max_size=6),
+        "rejected": st.dictionaries(texts, st.integers(1, 999), max_size=9),
+        "added_words": st.integers(0, 99),
+    },
+    optional={"moved_words": st.fixed_dictionaries({"came": counts, "went": counts})},
+)
+verdicts = st.fixed_dictionaries({"reasons": st.lists(reasons, max_size=14) | st.lists(texts, max_size=3)})
+runs = st.builds(
+    Run,
+    id=ids,
+    trigger=st.sampled_from(("nightly", "retrain", "domain", "forget")),
+    status=st.sampled_from(("promoted", "rejected", "skipped", "failed", "running")),
+    started_at=st.just(NOON),
+    finished_at=st.just(NOON),
+    as_of=st.just(NOON),
+    retraining_set_hash=st.none(),
+    champion=st.sampled_from(("v0001", None)),
+    challenger=st.sampled_from(("v0002", None)),
+    verdict=st.none() | verdicts,
+    report=reports,
+)
+cards = st.builds(
+    Card,
+    version=st.just("v0007"),
+    kind=st.sampled_from(("base", "starter", "domain", "night")),
+    base=long_texts.map(lambda text: text.encode(errors="replace").decode()),
+    created_at=st.just(NOON),
+    parent=st.sampled_from((None, "v0001")),
+    verdict=st.just({}) | verdicts,
+)
+
+
+def check(embed: discord.Embed, *, also: frozenset[str] = frozenset()) -> None:
+    """Within the limits, and nothing alive but what the bot makes so."""
+    check_embed(embed)
+    alive = set(kinds_in(embed)) - MARKUP_OF_THE_BOT - also
+    assert not alive, (alive, embed.to_dict())
+
+
+@target(
+    "reports on runs",
+    checked="within Discord's limits, and nothing comes alive",
+    inputs=40_000,
+    run=runs,
+    card=cards,
+    sentence=long_texts,
+    notes=st.lists(texts.filter(str.strip), max_size=2),
+)
+def reported(run: Run, card: Card, sentence: str, notes: list[str]) -> None:
+    shown = {change["query"] for change in (run.report or {}).get("changes", ())}
+    check(replies.verdict_embed(run, sentence, shown=shown))
+    check(run_report.report_embed(card, run, shown=shown, notes=[replies.escape(note) for note in notes]))
+    check(run_report.report_embed(card, None, shown=shown))
+    check(replies.model_embed(card, serving="v0007", domain=None, numbers="int8", notes=notes))
+    check(replies.versions_embed([("v0007", card), ("v0008", None)] * 6, champion="v0007", domain="v0008"))
+    check(replies.notice_embed(sentence))
+    fresh = digest.Fresh(Totals(3, 2, 1), NOON)
+    said = digest.digest(run, fresh, version="v0008", sentence=sentence, figure=sentence)
+    assert len(said) <= replies.MAX_DESCRIPTION
+    assert read(said)[1] == []
+
+
+@target(
+    "statistics",
+    checked="within Discord's limits, and nothing comes alive but the mentions of those who helped",
+    inputs=30_000,
+    contested=st.lists(
+        st.tuples(long_texts, st.integers(0, 6), words, st.integers(0, 10**6), st.integers(0, 10**6)), max_size=5
+    ),
+    helpers=st.lists(st.builds(Helper, ids, st.integers(1, 10**6), st.integers(0, 10**6)), max_size=5),
+)
+def counted(contested: list[tuple[str, int, str, int, int]], helpers: list[Helper]) -> None:
+    disputed = [
+        ContestedWord(f"a {query} [MASK] {query}", mask, word, up, down) for query, mask, word, up, down in contested
+    ]
+    embed = team_stats.stats_embed(team_stats.TeamStats(Totals(9, 5, 3), (), (), disputed, helpers))
+    check(embed, also=frozenset({"mention"}))
+    assert kinds_in(embed).count("mention") <= len(helpers)
+
+
+places = st.none() | st.builds(
+    Place,
+    word=words,
+    rank=st.integers(1, 30_000),
+    score=shares,
+    learnt=st.sampled_from((None, "wanted", "unwanted")),
+    held_out=st.booleans(),
+    wanted_elsewhere=st.integers(0, 99),
+    unwanted_elsewhere=st.integers(0, 99),
+)
+
+
+@st.composite
+def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
+    """A query, a word of it, and all that could be known of both."""
+    text, prediction = draw(shown_predictions())
+    word = draw(words)
+    kind = st.sampled_from(("base", "starter", "domain", "night"))
+
+    def look(version: str) -> Look:
+        masks = tuple(MaskLook((), (draw(places),)) for _ in prediction.masks)
+        return Look(version, draw(kind), "v0001", draw(st.sampled_from((None, 3))), masks)
+
+    looks = [look(f"v{number:04}") for number in range(7, 7 - draw(st.integers(1, 5)), -1)]
+    vote = st.builds(
+        QueryVote,
+        mask_index=st.integers(0, len(prediction.masks) - 1),
+        word=st.sampled_from((word, word.swapcase(), "good")),
+        voter_id=st.integers(1, 4),
+        via=st.sampled_from(("reaction", "menu", "suggestion")),
+        value=st.sampled_from((1, -1)),
+        cast_at=st.just(NOON),
+        reliability=st.none() | shares,
+    )
+    votes = draw(st.lists(vote, max_size=6))
+    sums = st.builds(WordVotes, st.floats(0, 9), st.floats(0, 9), st.integers(0, 9), is_judged=st.booleans())
+    added_up = {(one.mask_index, one.word): draw(sums) for one in standing(votes)}
+    known = {3: draw(runs)} if draw(st.booleans()) else {}
+    return text, word, Reasons(looks, prediction, votes, added_up, known, draw(st.booleans()))
+
+
+@target(
+    "explanations",
+    checked="within Discord's limits, and nothing comes alive; no markup is cut in two",
+    inputs=30_000,
+    asked=looked(),
+)
+def explained(asked: tuple[str, str, Reasons]) -> None:
+    text, word, reasons = asked
+    embed = insights.why_embed(text, word, reasons, asker_id=1, min_voters=2, prefix="!")
+    check(embed, also=frozenset({"code"}))
+    if "*" not in text + word:
+        assert "*" not in read(embed.description or "")[0]
+
+
+ranked = st.lists(st.tuples(words, shares), min_size=1, max_size=5, unique_by=lambda one: one[0])
+
+
+@target(
+    "comparisons",
+    checked="within Discord's limits, and nothing comes alive",
+    inputs=30_000,
+    pairs=st.lists(st.tuples(ranked, ranked), min_size=1, max_size=5),
+    has_before=st.booleans(),
+)
+def compared(pairs: list[tuple[Any, Any]], has_before: bool) -> None:
+    before = [one for _, one in pairs] if has_before else None
+    check(insights.compare_embed([one for one, _ in pairs], before, names=("v0002", "v0001")))
+
+
+@target(
+    "progress",
+    checked="a line that a child told is a line that can be shown",
+    inputs=10_000,
+    step=long_texts,
+    done=st.integers(0, 10**12),
+    total=st.integers(0, 10**12),
+    left_s=st.none() | st.floats(0, 1e9),
+)
+def progressed(step: str, done: int, total: int, left_s: float | None) -> None:
+    assert read(replies.progress_text(step, done, total, 3.0, left_s=left_s))[1] == []
+
+
+_ = json_values
