@@ -50,7 +50,9 @@ def read(text: str) -> tuple[str, list[str]]:
             continue
         for kind, rule in RULES:
             if found := rule.match(text, at):
-                inside, more = (found[0], []) if kind in OPAQUE else read(next(filter(None, found.groups()), ""))
+                inside, more = (
+                    (found[0], []) if kind in OPAQUE else read(next(filter(None, found.groups()), ""))
+                )
                 shown, at = shown + inside, found.end()
                 kinds += [kind, *more]
                 break
@@ -65,7 +67,11 @@ OPAQUE = ("code block", "code", "mention", "emoji", "time", "link")
 def check_embed(embed: discord.Embed) -> None:
     """Whether Discord takes it."""
     limits = (("title", embed.title, 256), ("description", embed.description, 4096))
-    for name, text, at_most in (*limits, ("footer", embed.footer.text, 2048), ("author", embed.author.name, 256)):
+    for name, text, at_most in (
+        *limits,
+        ("footer", embed.footer.text, 2048),
+        ("author", embed.author.name, 256),
+    ):
         assert text is None or len(text) <= at_most, (name, len(text))
     assert len(embed.fields) <= 25
     for field in embed.fields:

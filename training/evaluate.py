@@ -176,8 +176,10 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise SuiteError(path, f"this is no JSON ({error.msg})", line=number) from error
+            json.dumps(row, ensure_ascii=False).encode()  # "\\ud800", half a character, is no text
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", error)
+            raise SuiteError(path, f"this is no JSON ({reason})", line=number) from error
         if not isinstance(row, dict):
             raise SuiteError(path, "this is no JSON object", line=number)
         yield number, row

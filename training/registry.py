@@ -120,7 +120,9 @@ class Registry:
     def withdrawn(self) -> frozenset[str]:
         """Versions that learnt from votes that are forgotten: they never serve again."""
         try:
-            return frozenset(VERSION.findall((self.folder / "withdrawn").read_text(errors="replace")))
+            # Whatever else stands there by now: a version that is named is withdrawn.
+            names = (self.folder / "withdrawn").read_text(encoding="ascii", errors="replace")
+            return frozenset(VERSION.findall(names))
         except FileNotFoundError:
             return frozenset()
 
@@ -192,7 +194,7 @@ class Registry:
                 raise CorruptVersionError(version, f"its card does not list {name}")
             try:
                 actual = _sha256(folder / name)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # a name can hold a NUL
                 raise CorruptVersionError(version, f"{name} cannot be read") from error
             if actual != expected:
                 raise CorruptVersionError(version, f"{name} is not what was written")
@@ -212,6 +214,8 @@ class Registry:
             names = [*self.versions(), *filter(None, (self.champion(), self.domain())), *self.withdrawn()]
             numbers = [int(name[1:]) for name in names]
             version = f"v{max(numbers, default=0) + 1:04d}"
+            if not VERSION.fullmatch(version):
+                raise RegistryUnwritableError(self.folder, "no number is left for another version")
             folder = self.folder / f"{version}.partial"
             folder.mkdir()
         except OSError as error:

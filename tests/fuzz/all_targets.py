@@ -1,3 +1,4 @@
 """Imports every file of targets, which names them."""
 
+import fuzz.file_targets
 import fuzz.text_targets  # noqa: F401

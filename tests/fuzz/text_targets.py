@@ -65,7 +65,9 @@ def shown_predictions(draw: st.DrawFn) -> tuple[str, ShownPrediction]:
     """A query as it was parsed, and any words for its masks."""
     pieces = draw(st.lists(texts, min_size=2, max_size=6))
     try:
-        query = parse_query(MASK.join([f"a{pieces[0]}", *pieces[1:]]), max_chars=MAX_CHARS, max_masks=MAX_MASKS)
+        query = parse_query(
+            MASK.join([f"a{pieces[0]}", *pieces[1:]]), max_chars=MAX_CHARS, max_masks=MAX_MASKS
+        )
     except QueryError:
         query = parse_query("Nike shoes are very [MASK]", max_chars=MAX_CHARS, max_masks=MAX_MASKS)
     candidate = st.builds(ShownCandidate, words, shares, shares)
@@ -123,7 +125,11 @@ reasons = st.fixed_dictionaries(
     }
 )
 changes = st.fixed_dictionaries(
-    {"query": long_texts.filter(str.strip), "before": st.lists(words, max_size=5), "after": st.lists(words, max_size=5)}
+    {
+        "query": long_texts.filter(str.strip),
+        "before": st.lists(words, max_size=5),
+        "after": st.lists(words, max_size=5),
+    }
 )
 counts = st.dictionaries(words, st.integers(1, 10**6), max_size=20)
 reports = st.none() | st.fixed_dictionaries(
@@ -198,13 +204,15 @@ def reported(run: Run, card: Card, sentence: str, notes: list[str]) -> None:
     checked="within Discord's limits, and nothing comes alive but the mentions of those who helped",
     inputs=30_000,
     contested=st.lists(
-        st.tuples(long_texts, st.integers(0, 6), words, st.integers(0, 10**6), st.integers(0, 10**6)), max_size=5
+        st.tuples(long_texts, st.integers(0, 6), words, st.integers(0, 10**6), st.integers(0, 10**6)),
+        max_size=5,
     ),
     helpers=st.lists(st.builds(Helper, ids, st.integers(1, 10**6), st.integers(0, 10**6)), max_size=5),
 )
 def counted(contested: list[tuple[str, int, str, int, int]], helpers: list[Helper]) -> None:
     disputed = [
-        ContestedWord(f"a {query} [MASK] {query}", mask, word, up, down) for query, mask, word, up, down in contested
+        ContestedWord(f"a {query} [MASK] {query}", mask, word, up, down)
+        for query, mask, word, up, down in contested
     ]
     embed = team_stats.stats_embed(team_stats.TeamStats(Totals(9, 5, 3), (), (), disputed, helpers))
     check(embed, also=frozenset({"mention"}))

@@ -290,3 +290,9 @@ def test_a_plain_pretrained_model_passes_most_of_them() -> None:
     results = run_behaviour(exported(BASE), read_behaviour(SHIPPED))
     assert None not in results
     assert sum(result is not None and result.passed for result in results) >= 0.9 * len(results)
+
+
+@pytest.mark.parametrize("text", ["!!timestamp x", "minimum: 2020-13-45", "!!int x", "[" * 3000, "!!bool x"])
+def test_what_yaml_cannot_make_sense_of_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BehaviourError, match="it cannot be read"):
+        read_behaviour(write(tmp_path, text))

@@ -231,3 +231,12 @@ def test_the_suites_that_ship_with_the_project_are_in_order() -> None:
     for name in ("main", "control", "retention"):
         assert len(read_suite(evaluate.SUITES / f"{name}.jsonl")) >= 30
     assert len(read_texts(evaluate.SUITES / "texts.jsonl")) >= 30
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "9" * 5000, r'{"text": "\ud800 [MASK]"}'])
+def test_json_that_python_cannot_hold_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "suite.jsonl"
+    path.write_text(f'{{"text": "fine [MASK]."}}\n{line}\n')
+    for read in (read_suite, read_texts):
+        with pytest.raises(SuiteError, match=r"line 2: this is no JSON"):
+            read(path)

@@ -433,3 +433,27 @@ def test_the_number_of_a_withdrawn_version_is_not_given_to_another(tmp_path: Pat
     registry = registry_of(tmp_path / "models", 1)
     registry.withdraw(["v0007"])
     assert write(registry) == "v0008"
+
+
+def test_what_is_named_in_a_spoilt_file_stays_withdrawn(registry: Registry) -> None:
+    write(registry)
+    (registry.folder / "withdrawn").write_bytes(b"\xff\x00v0001\n\x80")
+    assert registry.withdrawn() == {"v0001"}
+    with pytest.raises(WithdrawnVersionError):
+        registry.promote("v0001")
+
+
+def test_a_card_that_lists_a_name_that_no_file_can_have(registry: Registry) -> None:
+    write(registry)
+    path = registry.folder / "v0001" / "card.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"files": content["files"] | {"a\0b": "0"}}))
+    with pytest.raises(CorruptVersionError, match="cannot be read"):
+        registry.verify("v0001")
+
+
+def test_no_version_is_written_that_could_not_be_found_again(registry: Registry) -> None:
+    write(registry)
+    (registry.folder / "champion").write_text("v999999999")
+    with pytest.raises(RegistryUnwritableError, match="no number is left"), registry.draft():
+        pass

@@ -18,6 +18,7 @@ from pathlib import Path
 from training.errors import TrainingError
 
 MAX_COLUMNS_SHOWN = 30
+MAX_COLUMN_CHARS = 60
 
 
 class CsvError(TrainingError):
@@ -72,7 +73,7 @@ class MissingColumnError(CsvError):
         """Build the sentence from the place, the columns, and what the file seems to be (`source`)."""
         self.missing = tuple(missing)
         super().__init__(
-            f"{path} {source} but has no column {_listed(missing)}. Its columns: {_listed(columns)}. "
+            f"{path} {source} but has no column {listed(missing)}. Its columns: {listed(columns)}. "
             "Name one of them with the text column option, or restore the missing one."
         )
 
@@ -84,7 +85,7 @@ class NoTextColumnError(CsvError):
         """Build the sentence from the place and its columns."""
         super().__init__(
             f"{path} has no column with a usual name for text (text, review, content, …). Its columns: "
-            f"{_listed(columns)}. Name the one to read with the text column option."
+            f"{listed(columns)}. Name the one to read with the text column option."
         )
 
 
@@ -111,6 +112,11 @@ class CacheError(CsvError):
         )
 
 
-def _listed(columns: Sequence[str]) -> str:
-    shown = ", ".join(repr(column) for column in columns[:MAX_COLUMNS_SHOWN])
+def listed(columns: Sequence[str]) -> str:
+    """The names of columns as a sentence shows them."""
+    # What stands in a header's place can be a whole review.
+    shown = ", ".join(
+        repr(column if len(column) <= MAX_COLUMN_CHARS else f"{column[:MAX_COLUMN_CHARS]}…")
+        for column in columns[:MAX_COLUMNS_SHOWN]
+    )
     return f"{shown}, … ({len(columns)} in all)" if len(columns) > MAX_COLUMNS_SHOWN else shown

@@ -226,14 +226,23 @@ def _header(path: Path, encoding: str) -> tuple[str, tuple[str, ...]]:
                 first = next(lines)
         if not first.strip():
             raise EmptyCsvError(path, has_header=False)
-        delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark))))
+        delimiter = max(DELIMITERS, key=lambda mark: _fields(first, mark))
         stream.seek(0)
         lines = _Lines(stream, path)
         cells = _next_row(csv.reader(lines, delimiter=delimiter), lines)
-    assert cells is not None
+    if cells is None:  # delimiters and quotes, and nothing between them
+        raise EmptyCsvError(path, has_header=False)
     columns = (cell.translate(WINDOWS) if encoding == "latin-1" else cell for cell in cells)
     # A file with a byte order mark and a byte that is not UTF-8 is read as Windows-1252, mark included.
     return delimiter, tuple(column.removeprefix("ï»¿").strip(' "\t\ufeff') for column in columns)
+
+
+def _fields(line: str, delimiter: str) -> int:
+    """How many fields a line has; 0 where they cannot be told apart, which is said when the row is read."""
+    try:
+        return len(next(csv.reader([line], delimiter=delimiter)))
+    except csv.Error:
+        return 0
 
 
 def _encoding_by_first_bytes(path: Path) -> str:

@@ -23,6 +23,8 @@ import yaml
 WORDS_DIR = Path(__file__).parent / "words"
 RANK_OFFSET = 1.0  # place i (from 0) has weight 1 / (i + 1): the first of 25 words is drawn 26 % of the time
 MAX_REDRAWS = 12  # attempts to find a word that the sentence does not hold yet
+# What PyYAML raises, beside its own errors, for a date that is none, say, or brackets without end.
+NOT_READ_BY_YAML = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 Pole = Literal["+", "-"]
 Form = Literal["singular", "plural", "mass"]
@@ -160,10 +162,18 @@ def _even(words: Sequence[str]) -> WordList:
 
 
 def read_yaml(path: Path) -> Any:
-    """Parse one of the data files, in C where libyaml is present (about ten times as fast)."""
+    """Parse one of the data files, in C where libyaml is present (about ten times as fast).
+
+    Raises:
+        OSError: it cannot be opened.
+        YAMLError: it is no YAML.
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with path.open(encoding="utf-8") as stream:
-        return loader(stream).get_single_data()
+        try:
+            return loader(stream).get_single_data()
+        except NOT_READ_BY_YAML as error:
+            raise yaml.YAMLError(str(error)) from error
 
 
 def _read_aspects(path: Path) -> dict[str, Aspect]:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from training.corpus import csv_files, sources
 from training.corpus.cleaning import duplicate_key
-from training.corpus.csv_errors import CsvError, UnopenableFileError
+from training.corpus.csv_errors import CsvError, UnopenableFileError, listed
 from training.corpus.csv_files import CsvFile
 from training.corpus.parsed_files import ParsedFile, parsed_file
 from training.corpus.sources import KNOWN, Source
@@ -147,9 +147,7 @@ def find(
             continue
         source = sources.recognise(path, columns)
         if source is None:
-            note = (
-                f"passed over: no known file has its columns ({', '.join(columns[:12])}); name it to read it"
-            )
+            note = f"passed over: no known file has its columns ({listed(columns)}); name it to read it"
             passed_over.append(replace(nothing_read, notes=(note,)))
         else:
             found.append((csv_files.inspect(path), source))

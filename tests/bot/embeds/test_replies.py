@@ -6,6 +6,7 @@ import pytest
 from bot.embeds import replies
 from bot.fill.overlay import ShownCandidate, ShownPrediction, ShownSentence
 from storage.runs import Run
+from training.registry import Card
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -52,6 +53,7 @@ def values(embed: discord.Embed) -> dict[str, str]:
         ("<@1> @here #x", r"\<\@1\> \@here \#x"),
         ("https://x.y at 3:15", r"https\://x.y at 3:15"),
         ("- a", r"\- a"),
+        ("+ a", r"\+ a"),
         ("10. a", r"10\. a"),
         ("a - b. c", "a - b. c"),
     ],
@@ -255,3 +257,9 @@ def test_progress_is_a_bar_and_a_share(done: int, total: int, text: str) -> None
 )
 def test_progress_says_how_long_it_still_takes(elapsed_s: float, left_s: float, text: str) -> None:
     assert replies.progress_text("loading", 0, 0, elapsed_s, left_s=left_s).endswith(f" · {text}")
+
+
+def test_the_longest_name_of_a_base_model_fits() -> None:
+    card = Card(version="v0001", kind="base", base="*" * 4000, created_at=NOON)
+    embed = replies.model_embed(card, serving="v0001", domain=None, numbers="int8", notes=[])
+    assert len(embed.description or "") == replies.MAX_SENTENCE

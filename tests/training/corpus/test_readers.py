@@ -189,7 +189,7 @@ def test_an_unknown_csv_is_passed_over_and_reported(tmp_path: Path) -> None:
         ("posts", False, 0, 0),
     ]
     assert "is empty" in reports[0].notes[0]
-    assert "(category, review); name it to read it" in reports[1].notes[0]
+    assert "('category', 'review'); name it to read it" in reports[1].notes[0]
 
 
 def test_an_empty_folder_has_no_texts(tmp_path: Path) -> None:
@@ -549,3 +549,23 @@ def test_the_public_files_have_the_counts_that_are_known_of_them(tmp_path: Path)
         "nike_com_reviews",
         "bitext_customer_service_8k",
     }
+
+
+@pytest.mark.parametrize("content", [",", '""', ' ; ;\n""\n'])
+def test_a_header_of_nothing_but_marks_is_an_empty_file(content: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(content)
+    with pytest.raises(EmptyCsvError, match=r"x\.csv is empty"):
+        read_extra(tmp_path / "x.csv")
+
+
+def test_a_header_that_is_too_long_for_a_field_is_an_error_that_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a" * 140_000)
+    with pytest.raises(BrokenRowError, match="line 1: field larger than field limit"):
+        read_extra(tmp_path / "x.csv")
+
+
+def test_a_review_in_the_place_of_the_header_is_not_told_whole(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("It fits. " * 1000)
+    with pytest.raises(NoTextColumnError) as caught:
+        read_extra(tmp_path / "x.csv")
+    assert len(str(caught.value).replace(str(tmp_path), "")) < 300
