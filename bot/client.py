@@ -29,7 +29,7 @@ log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
 TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
 READY_AFTER_S = 0.5  # without news of another server
-PAST_ANSWERING = (10062, 40060)  # Discord gave up after three seconds; it has an answer
+PAST_ANSWERING = (10015, 10062, 40060)  # Discord gave up after three seconds; it has an answer already
 TOLD_ELSEWHERE_EVERY_S = 600.0
 HEARD = 1000  # messages that are remembered
 ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
@@ -175,7 +175,10 @@ class FillBot(commands.Bot):
         """Answer what is wrong with an interaction before any command of ours is called."""
         log.error("interaction.failed", exc_info=error)
         if not interaction.response.is_done():
-            await interaction.response.send_message(say("errors.stale_command"), ephemeral=True)
+            try:
+                await interaction.response.send_message(say("errors.stale_command"), ephemeral=True)
+            except discord.HTTPException:
+                log.warning("reply.not_sent", exc_info=True)
 
     async def _may_ask(self, context: Context) -> bool:
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)

@@ -13,16 +13,20 @@ VITAL = "READY"  # a connection whose beginning cannot be read is of no use: a s
 
 
 def skip_malformed_events(client: discord.Client) -> None:
-    """Let every event but the first be skipped, with a line in the log, where reading it raises."""
+    """Let every event but the first be skipped where reading it raises, with a line in the log.
+
+    Listeners hear of it as `on_malformed_event`.
+    """
     parsers = client._connection.parsers
     for name, parse in parsers.items():
         if name != VITAL:
-            parsers[name] = functools.partial(_parsed, name, parse)
+            parsers[name] = functools.partial(_parsed, client, name, parse)
 
 
-def _parsed(name: str, parse: Parser, body: Any) -> None:
+def _parsed(client: discord.Client, name: str, parse: Parser, body: Any) -> None:
     try:
         parse(body)
     except Exception as error:  # noqa: BLE001  discord.py raises whatever the shape of the event leads to
         # Its text, and a traceback, could hold what a person wrote.
         log.warning("event.malformed", name=name, error=type(error).__name__)
+        client.dispatch("malformed_event", name)

@@ -51,6 +51,12 @@ class Votes(commands.Cog):
         self._reconcile.after_gap()
 
     @commands.Cog.listener()
+    async def on_malformed_event(self, name: str) -> None:
+        """Discord told something that could not be read: it may have been a thumb."""
+        if name.startswith("MESSAGE_REACTION"):
+            self._reconcile.after_gap()
+
+    @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """A thumb was given: cast or change the vote."""
         value = self._vote_value(payload)

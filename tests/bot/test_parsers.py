@@ -30,3 +30,11 @@ async def test_an_event_that_cannot_be_read_is_skipped(
         (name, "warning")
     ]
     assert not wire.app.connection.done()
+
+
+async def test_a_thumb_whose_event_cannot_be_read_is_read_back(wire: Wire, ann: Person) -> None:
+    reply = await wire.ask(ann)
+    wire.sandbox.faults.lose_next_event("MESSAGE_REACTION_ADD")
+    await ann.react(reply, "👎")
+    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", {"emoji": None})
+    await wire.until_votes(reply, (ann, -1))

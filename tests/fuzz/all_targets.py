@@ -1,4 +1,5 @@
 """Imports every file of targets, which names them."""
 
 import fuzz.file_targets
-import fuzz.text_targets  # noqa: F401
+import fuzz.text_targets
+import fuzz.wire_targets  # noqa: F401
