@@ -9,6 +9,7 @@ import structlog
 
 log = structlog.stdlib.get_logger(__name__)
 Parser = Callable[[Any], None]
+IDS, MAX_ID = ("id", "message_id", "channel_id", "guild_id", "user_id"), 2**63
 VITAL = "READY"  # a connection whose beginning cannot be read is of no use: a supervisor starts anew
 
 
@@ -23,8 +24,16 @@ def skip_malformed_events(client: discord.Client) -> None:
             parsers[name] = functools.partial(_parsed, client, name, parse)
 
 
+def _check_ids(body: dict[str, Any]) -> None:
+    """Raise where an id is none: in the database it would spoil the votes that are stored along with it."""
+    found = [body[key] for key in IDS if body.get(key) is not None]
+    if any(abs(int(one)) >= MAX_ID for one in (*found, *(body.get("ids") or ()))):
+        raise OverflowError
+
+
 def _parsed(client: discord.Client, name: str, parse: Parser, body: Any) -> None:
     try:
+        _check_ids(body)
         parse(body)
     except Exception as error:  # noqa: BLE001  discord.py raises whatever the shape of the event leads to
         # Its text, and a traceback, could hold what a person wrote.

@@ -16,6 +16,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         ("INTERACTION_CREATE", []),
         ("GUILD_CREATE", {"id": "x"}),
         ("MESSAGE_DELETE_BULK", {"ids": 5}),
+        ("MESSAGE_DELETE_BULK", {"ids": [str(2**63)], "channel_id": "1"}),
+        (
+            "MESSAGE_REACTION_ADD",
+            {"emoji": {"id": None, "name": "👍"}, "channel_id": "1", "user_id": "2", "message_id": str(2**63)},
+        ),
+        ("MESSAGE_REACTION_REMOVE_ALL", {"channel_id": "1", "message_id": -(2**63) - 1}),
     ],
 )
 async def test_an_event_that_cannot_be_read_is_skipped(

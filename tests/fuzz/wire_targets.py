@@ -27,6 +27,7 @@ SETTLED_WITHIN_S = 20.0
 OF_DISCORD = ("already been acknowledged.", "Unknown interaction", "Unknown Interaction", "Unknown Webhook")
 ROOT = Path(__file__).parents[2]
 OURS = re.compile(rf'File "{re.escape(str(ROOT))}/(?!bot/(?:client|parsers)\.py)')
+ALWAYS_TOLD = ("member", "user", "application_id", "guild_id", "channel_id", "channel")
 GUILD = ("GUILD", "CHANNEL", "THREAD")
 EVENTS_OF_MORE = {
     "GUILD_UPDATE": {},
@@ -174,8 +175,8 @@ mutations = st.lists(st.tuples(st.integers(0, 999), st.just(GONE) | json_values)
 
 
 def mutated(body: Json, changes: list[tuple[int, Any]]) -> Json:
-    """An event that was real once; who used a control is always told."""
-    kept = {key: body[key] for key in ("member", "user", "application_id") if key in body and "token" in body}
+    """An event that was real once; of a control it is always told who used it, and where."""
+    kept = {key: body[key] for key in ALWAYS_TOLD if key in body and "token" in body}
     body = copy.deepcopy(body)
     for at, value in changes:
         if found := places(body):
