@@ -47,7 +47,8 @@ class Errors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         said = self.format(record)
-        if OURS.search(said) and not said.endswith(OF_DISCORD):
+        is_autocomplete = said.startswith("Ignoring exception in autocomplete")  # what is typed is always text
+        if OURS.search(said) and not is_autocomplete and not said.endswith(OF_DISCORD):
             self.said.append(said)
 
 
