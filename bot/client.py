@@ -52,6 +52,11 @@ class FillBot(commands.Bot):
                 reactions=True,
             ),
             allowed_mentions=discord.AllowedMentions.none(),
+            # Else who installs the commands for themselves could use them in any server or group.
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=False
+            ),
             help_command=None,
             max_messages=None,  # nothing here depends on the cache
             case_insensitive=True,
@@ -103,6 +108,11 @@ class FillBot(commands.Bot):
     async def on_ready(self) -> None:
         """Say so; it can fire again after a reconnect."""
         log.info("discord.ready", guilds=len(self.guilds))
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Hear people: no bots, and no webhooks, which need not say that they are one."""
+        if message.webhook_id is None:
+            await self.process_commands(message)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """An event handler raised: log the traceback and go on serving."""
