@@ -12,11 +12,10 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from training.errors import (
     CorruptVersionError,
@@ -43,14 +42,14 @@ class Card(BaseModel):
     version: str
     kind: Kind
     base: str
-    created_at: datetime
+    created_at: AwareDatetime
     parent: str | None = None  # the version it was fine-tuned from
     champion: str | None = None  # the champion when it was made: where a rollback leads
-    run_id: int | None = None
+    run_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None  # as the database holds it
     recipe: str = ""
     precision: str = "fp32"
     retraining_set_hash: str | None = None
-    as_of: datetime | None = None
+    as_of: AwareDatetime | None = None
     settings: dict[str, Any] = {}
     libraries: dict[str, str] = {}
     metrics: dict[str, Any] = {}
@@ -194,8 +193,8 @@ class Registry:
                 raise CorruptVersionError(version, f"its card does not list {name}")
             try:
                 actual = _sha256(folder / name)
-            except (OSError, ValueError) as error:  # a name can hold a NUL
-                raise CorruptVersionError(version, f"{name} cannot be read") from error
+            except (OSError, ValueError) as error:  # no file can have such a name
+                raise CorruptVersionError(version, f"{name!r} cannot be read") from error
             if actual != expected:
                 raise CorruptVersionError(version, f"{name} is not what was written")
 
@@ -209,7 +208,7 @@ class Registry:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for left_over in self.folder.glob("v*.partial"):
-                shutil.rmtree(left_over)
+                _delete(left_over)
             # The pointers too: a number that once served, and whose folder is gone, is not given to another.
             names = [*self.versions(), *filter(None, (self.champion(), self.domain())), *self.withdrawn()]
             numbers = [int(name[1:]) for name in names]
@@ -249,8 +248,7 @@ class Registry:
             kept.add(self.previous())
         gone = [version for version in self.versions() if version not in kept]
         for version in gone:  # renamed first, so that no half-deleted version can be seen
-            partial = (self.folder / version).rename(self.folder / f"{version}.partial")
-            shutil.rmtree(partial)
+            _delete((self.folder / version).rename(self.folder / f"{version}.partial"))
         return gone
 
     def _pointer(self, name: str) -> str | None:
@@ -276,6 +274,14 @@ class Registry:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder of ours; of one that somebody moved and linked, the link alone."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
 
 
 def _fsync(path: Path) -> None:
