@@ -4,11 +4,11 @@ import re
 from datetime import time
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
+from yarl import URL
 
 import training.settings
 from bot.errors import StartError
@@ -92,6 +92,17 @@ class Settings(training.settings.Settings):
             raise ValueError("expected ids (numbers) separated by commas")
         return tuple(int(part) for part in parts)
 
+    @field_validator("discord_token")
+    @classmethod
+    def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        """Without the blanks around it: what is blacked out in the log is what is sent."""
+        if value is None:
+            return None
+        token = value.get_secret_value().strip()
+        if not re.fullmatch(r"[!-~]+", token):
+            raise ValueError("not a token; copy it anew from the developer portal (Bot → Reset Token)")
+        return SecretStr(token)
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -111,13 +122,19 @@ class Settings(training.settings.Settings):
     @classmethod
     def _is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
         plain, secure = ("http", "https") if info.field_name == "discord_api_url" else ("ws", "wss")
-        if value is None or (scheme := urlsplit(value).scheme) == secure:
-            return value
-        if scheme != plain:
+        if value is None:
+            return None
+        try:
+            url = URL(value)  # as the client reads it
+        except ValueError as error:
+            raise ValueError("not an address") from error
+        if url.scheme not in (plain, secure) or not url.host:
             raise ValueError(f"expected an address that begins with {secure}://")
-        if not _is_loopback(value):
-            raise ValueError(f"{value} would carry the token in clear text; use {secure}://")
-        return value
+        if url.user is not None or url.password is not None:
+            raise ValueError("expected an address without a name or password")
+        if url.scheme == plain and not _is_loopback(url.host):
+            raise ValueError(f"{url} would carry the token in clear text; use {secure}://")
+        return str(url)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -142,8 +159,7 @@ def load_settings(**values: Any) -> Settings:
         raise StartError(f"The settings cannot be used: {where}{reason}. See .env.example.") from error
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -194,7 +194,7 @@ class Registry:
             try:
                 actual = _sha256(folder / name)
             except (OSError, ValueError) as error:  # no file can have such a name
-                raise CorruptVersionError(version, f"{name!r} cannot be read") from error
+                raise CorruptVersionError(version, f"{name} cannot be read") from error
             if actual != expected:
                 raise CorruptVersionError(version, f"{name} is not what was written")
 

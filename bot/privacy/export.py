@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,8 @@ import numpy as np
 from training.judgements import judge, weights_by_age
 
 HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of one
+# What a spreadsheet takes for the beginning of one, also after blanks it drops, and as wide as in Japanese.
+FORMULA = re.compile(r"[\t\r\n]|[\s\u200b\ufeff]*[=+\-@＝＋－＠]")
 DAY_S = 86_400.0
 
 Item = tuple[str, int, str]  # query hash, mask, word
@@ -102,4 +104,4 @@ def _harmless(cell: Any) -> Any:
     """Text that no spreadsheet takes for a formula."""
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="seconds")
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell

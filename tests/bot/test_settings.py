@@ -52,6 +52,13 @@ def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     assert (settings.guild_ids, settings.prefix) == ((7,), "!")
 
 
+def test_blanks_around_the_token_are_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what is sent would not be what is blacked out in the log."""
+    token = with_env(monkeypatch, DISCORD_TOKEN=" s3cret\t\n", GUILD_IDS="1").discord_token
+    assert token is not None
+    assert token.get_secret_value() == "s3cret"
+
+
 def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in repr(with_env(monkeypatch, DISCORD_TOKEN="s3cret", GUILD_IDS="1"))
 
@@ -82,7 +89,27 @@ def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             "FILLBOT_DISCORD_API_URL: http://example.com/api would carry",
         ),
         ({"DISCORD_API_URL": "http://127.0.0.1.example.com"}, "would carry the token in clear text"),
-        ({"DISCORD_API_URL": "http://localhost@example.com"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://localhost@example.com"}, "without a name or password"),
+        ({"DISCORD_API_URL": "http://127.0.0.1:80@example.com"}, "without a name or password"),
+        ({"DISCORD_API_URL": "http://127.0.0.1\\@example.com"}, "without a name or password"),
+        ({"DISCORD_API_URL": "https://me:s3cret@example.com"}, "without a name or password"),
+        ({"DISCORD_API_URL": "HTTP://example.com"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://localhost.example.com"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://localhost.:1"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://0177.0.0.1"}, "FILLBOT_DISCORD_API_URL: "),
+        ({"DISCORD_API_URL": "http://0x7f.1"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://0.0.0.0"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://[::ffff:10.0.0.1]"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://[fe80::1%25lo]"}, "would carry the token in clear text"),
+        ({"DISCORD_API_URL": "http://127.0.0.1\n.example.com"}, "FILLBOT_DISCORD_API_URL: "),
+        ({"DISCORD_API_URL": "http://127.0.0.1 .example.com"}, "FILLBOT_DISCORD_API_URL: "),
+        ({"DISCORD_API_URL": "http://[::1"}, "FILLBOT_DISCORD_API_URL: not an address"),
+        ({"DISCORD_API_URL": "http:///api"}, "begins with https://"),
+        ({"DISCORD_API_URL": "javascript:alert(1)"}, "begins with https://"),
+        (
+            {"DISCORD_API_URL": "https://example.com", "DISCORD_GATEWAY_URL": "ws://example.com"},
+            "FILLBOT_DISCORD_GATEWAY_URL: ",
+        ),
         ({"DISCORD_API_URL": "http://10.0.0.1"}, "would carry the token in clear text"),
         (
             {"DISCORD_API_URL": "example.com"},
@@ -104,6 +131,7 @@ def test_what_cannot_be_used_is_named_in_one_sentence(
     assert said in str(caught.value)
     assert str(caught.value).endswith(". See .env.example.")
     assert "\n" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
     assert caught.value.exit_code == EX_CONFIG
 
 
@@ -113,6 +141,7 @@ def test_what_cannot_be_used_is_named_in_one_sentence(
         ("https://discord.example/api/v10", "wss://gateway.example/"),
         ("http://127.0.0.1:8765/api/v10", "ws://127.0.0.1:8765/gateway"),
         ("http://localhost:1/api", "ws://[::1]:1/"),
+        ("http://127.1.2.3/api", "wss://gateway.example/"),
     ],
 )
 def test_addresses_that_keep_the_token_safe_are_taken(

@@ -1,4 +1,4 @@
-"""Models, cards and checkpoints from strangers: nothing in them is run, nothing outside of them is touched."""
+"""Models, cards and checkpoints of strangers: nothing in them is run, nothing outside of them is touched."""
 
 import ast
 import json

@@ -47,7 +47,10 @@ def test_what_is_not_judged_and_what_may_not_be_shown_is_left_out() -> None:
     assert rows_of(("Other", "a", 1, "menu", 1)) == []
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "start",
+    ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0+", "\ufeff@", "\u200b=", "＝", "＋", "－", "＠"],
+)
 def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
     table = to_csv([(f"{start}1+1", 0, f"{start}x", 1.5, -0.5, 2, NOON)]).decode("utf-8-sig")
     cells = table.split("\r\n")[1] if start != "\r" else table
