@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format install coverage faults soak bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -15,10 +15,14 @@ run: $(STAMP)  ## Start fillbot: on Discord with DISCORD_TOKEN, else in the sand
 test: $(STAMP)  ## Run the whole test suite, on all cores up to four
 	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --durations=5
 
-lint: $(STAMP)  ## Check style and types
+lint: $(STAMP)  ## Check style, types and what bandit knows to be unsafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml bot storage training
+
+audit: $(STAMP)  ## Look the pinned packages up among known vulnerabilities; needs a network
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 format: $(STAMP)  ## Put the code in shape
 	$(BIN)/ruff check --fix-only -q .

