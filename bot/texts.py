@@ -30,5 +30,5 @@ def say(key: str, /, **values: object) -> str:
 
 @cache
 def _texts() -> dict[str, Any]:
-    texts: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=Loader)  # nosec B506  a safe one
+    texts: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=Loader)
     return texts

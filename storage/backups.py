@@ -171,4 +171,4 @@ def fsync(path: Path) -> None:
 
 def _count(connection: sqlite3.Connection, table: str) -> int:
     quoted = table.replace('"', '""')
-    return int(connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()[0])  # noqa: S608  # nosec B608  quoted
+    return int(connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()[0])  # noqa: S608  quoted

@@ -173,7 +173,7 @@ class MaskedLm(nn.Module):
 
         PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
             tokenizer_object=tokenizer,
-            pad_token="[PAD]",  # noqa: S106  # nosec B106
+            pad_token="[PAD]",  # noqa: S106
             unk_token="[UNK]",  # noqa: S106
             cls_token="[CLS]",  # noqa: S106
             sep_token="[SEP]",  # noqa: S106

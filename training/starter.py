@@ -96,7 +96,7 @@ def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
     known = set(vocabulary)
     vocabulary += sorted((p for p in pieces if p not in known), key=lambda p: (-pieces[p], p))
     tokens = {token: number for number, token in enumerate(vocabulary[:size])}
-    tokenizer = Tokenizer(models.WordPiece(tokens, unk_token="[UNK]"))  # noqa: S106  # nosec B106
+    tokenizer = Tokenizer(models.WordPiece(tokens, unk_token="[UNK]"))  # noqa: S106
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     compounds = sorted({word for text in lowered for word in COMPOUND.findall(text)})
