@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import aiohttp
 import pytest
 
@@ -128,3 +130,27 @@ async def test_tokens_are_never_logged(sandbox, make_bot, start, ben, caplog):
     await bot.until("message")
     ours = [record for record in caplog.records if record.name.startswith(("aiohttp", "bot"))]
     assert all(sandbox.bot_token not in record.getMessage() for record in ours)
+
+
+async def test_it_listens_on_one_loopback_address_alone(sandbox):
+    port = int(sandbox.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)):
+        pass
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=5):  # noqa: PT011
+        pytest.fail("it listens on every address")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "file://"])
+async def test_a_page_from_elsewhere_opens_no_socket(sandbox, origin):
+    async with aiohttp.ClientSession(headers={"Origin": origin}) as http:
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            await http.ws_connect(f"{sandbox.url}/gateway")
+
+
+async def test_a_name_that_leads_to_loopback_opens_no_socket(sandbox):
+    """DNS rebinding: the page's own name has the address of this machine by now."""
+    port = sandbox.url.rpartition(":")[2]
+    headers = {"Host": f"evil.example:{port}", "Origin": f"http://evil.example:{port}"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            await http.ws_connect(f"{sandbox.url}/gateway")
