@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,18 @@ def files(home: Path) -> Iterator[tuple[str, bytes]]:
     for path in home.rglob("*"):
         if path.is_file():
             yield str(path.relative_to(home)), path.read_bytes()
+
+
+def ports_of(process_id: int) -> set[int]:
+    """Where a process listens: the sockets that it holds, among those in state 0A."""
+    held = set()
+    for path in Path(f"/proc/{process_id}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            held.add(str(path.readlink()))
+    rows = [line.split() for line in Path(f"/proc/{process_id}/net/tcp").read_text().splitlines()[1:]]
+    return {
+        int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held
+    }
 
 
 def test_a_token_is_found_in_any_form() -> None:
@@ -128,6 +141,7 @@ async def test_no_secret_in_anything_a_whole_run_leaves_behind_or_says(home: Pat
                 ready = await process.stdout.readline()
                 assert b"online on Discord" in ready, (home / "bot.log").read_text()[-3000:]
                 url = (home / "bot.log").read_text().partition('"url": "')[2].partition('"')[0]
+                assert ports_of(process.pid) == {int(url.rpartition(":")[2])}  # no sandbox beside a token
                 heard = await use(sandbox, home, url)
                 sandbox.faults.send_event("INTERACTION_CREATE", {"id": "x", "type": 2})
                 sandbox.faults.drop_gateway(4004)  # lost for good
@@ -146,6 +160,7 @@ async def test_no_secret_in_anything_a_whole_run_leaves_behind_or_says(home: Pat
     assert len(tokens) > 8
     assert {"bot.log", "training.log", "fillbot.db"} <= everything.keys()
     assert b'"level": "error"' in everything["bot.log"]
+    assert b"run.finished" in everything["bot.log"]
     found = {name: hits for name, content in everything.items() if (hits := found_in(content, tokens))}
     assert not found
 

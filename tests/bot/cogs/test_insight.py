@@ -57,6 +57,19 @@ async def test_why_tells_place_votes_and_versions(wire: Wire, ann: Person, bob: 
     assert before.endswith("the base model, before any votes")
 
 
+async def test_why_tells_nobody_who_voted_or_where(wire: Wire, ann: Person, bob: Person) -> None:
+    """A sentence that was asked in a direct message: who asks the same learns of the votes, and no more."""
+    sentence = "the secret plan is [MASK]"
+    reply = await wire.ask(bob, sentence, channel_id=await bob.direct_channel_id(wire.sandbox.bot_user_id))
+    await bob.react(reply, "👍")
+    await wire.until_votes(reply, (bob, 1))
+    word = (await wire.row(reply))["candidates"][0]["word"]
+    told = repr(await wire.say(ann, f"!why {word} in {sentence}"))
+    assert not [one for one in (bob.token, str(bob.id), reply["channel_id"], reply["id"]) if one in told]
+    told = repr(await wire.say(ann, f"!why {word} in the secret plans are [MASK]"))
+    assert "plan is" not in told
+
+
 async def test_why_answers_a_slash_command_for_the_asker_alone(wire: Wire, ann: Person) -> None:
     reply = await wire.slash(ann, "why", word="breathable", text="in winter shoes are [MASK]")
     assert reply["flags"] & EPHEMERAL
