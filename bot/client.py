@@ -98,8 +98,11 @@ class FillBot(commands.Bot):
         await asyncio.sleep(self._identifies.wait_s(time.monotonic()))
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Carry commands out, once each: a message that is told of twice is one."""
-        if message.id not in self._heard:
+        """Hear people: no bots, and no webhooks, which need not say that they are one.
+
+        A message that is told of twice is one.
+        """
+        if message.webhook_id is None and message.id not in self._heard:
             self._heard[message.id] = None
             if len(self._heard) > HEARD:
                 del self._heard[next(iter(self._heard))]
@@ -108,11 +111,6 @@ class FillBot(commands.Bot):
     async def on_ready(self) -> None:
         """Say so; it can fire again after a reconnect."""
         log.info("discord.ready", guilds=len(self.guilds))
-
-    async def on_message(self, message: discord.Message, /) -> None:
-        """Hear people: no bots, and no webhooks, which need not say that they are one."""
-        if message.webhook_id is None:
-            await self.process_commands(message)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """An event handler raised: log the traceback and go on serving."""

@@ -75,9 +75,9 @@ def check_embed(embed: discord.Embed) -> None:
         assert text is None or len(text) <= at_most, (name, len(text))
     assert len(embed.fields) <= 25
     for field in embed.fields:
-        assert 0 < len(str(field.name).strip()), "a field without a name"
+        assert len(str(field.name).strip()) > 0, "a field without a name"
         assert len(str(field.name)) <= 256
-        assert 0 < len(str(field.value).strip()), "a field without a value"
+        assert len(str(field.value).strip()) > 0, "a field without a value"
         assert len(str(field.value)) <= 1024
     assert len(embed) <= MAX_EMBED
 
@@ -115,6 +115,6 @@ def _check_menu(menu: dict[str, Any]) -> None:
     assert len(menu.get("placeholder") or "") <= 150
     assert len({option["value"] for option in options}) == len(options), "values that are alike"
     for option in options:
-        assert 1 <= len(option["label"].strip())
+        assert len(option["label"].strip()) >= 1
         assert len(option["label"]) <= 100
         assert 1 <= len(option["value"]) <= 100

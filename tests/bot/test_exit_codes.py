@@ -57,7 +57,7 @@ def nothing(_home: Path) -> None:
         ({"FILLBOT_DISCORD_API_URL": "http://elsewhere.example"}, nothing, 78, "in clear text; use https://"),
         ({"FILLBOT_SANDBOX_PORT": "TAKEN"}, nothing, 69, "FILLBOT_SANDBOX_PORT"),
         ({"FILLBOT_HEALTH_PORT": "TAKEN"}, nothing, 69, "FILLBOT_HEALTH_PORT"),
-        ({}, spoil_database, 69, "The database at .* cannot be used"),
+        ({}, spoil_database, 69, "The database at .* is damaged"),
         ({}, spoil_models, 69, "No other version can be loaded either. Restore"),
         (
             {**WITH_TOKEN, "FILLBOT_DISCORD_API_URL": "http://127.0.0.1:9/api"},

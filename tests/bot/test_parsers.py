@@ -19,7 +19,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         ("MESSAGE_DELETE_BULK", {"ids": [str(2**63)], "channel_id": "1"}),
         (
             "MESSAGE_REACTION_ADD",
-            {"emoji": {"id": None, "name": "👍"}, "channel_id": "1", "user_id": "2", "message_id": str(2**63)},
+            {
+                "emoji": {"id": None, "name": "👍"},
+                "channel_id": "1",
+                "user_id": "2",
+                "message_id": str(2**63),
+            },
         ),
         ("MESSAGE_REACTION_REMOVE_ALL", {"channel_id": "1", "message_id": -(2**63) - 1}),
     ],

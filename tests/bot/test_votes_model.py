@@ -19,7 +19,13 @@ from faults.hosted import hosted
 from homes import write_versions
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from people import Json, Person
 from sqlalchemy import select
 from structlog.testing import LogCapture
@@ -62,7 +68,9 @@ class Reference:
                 self.take(reply, who, value, is_heard=is_heard)
 
     def choose(self, reply: int, who: str, value: int, words: list[str]) -> None:
-        for vote in [v for v, stands in self.votes.items() if v[:3] == (reply, who, "menu") and stands == value]:
+        for vote in [
+            v for v, stands in self.votes.items() if v[:3] == (reply, who, "menu") and stands == value
+        ]:
             del self.votes[vote]
         self.votes |= {(reply, who, "menu", word): value for word in words}
 
@@ -88,7 +96,11 @@ class Stories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner, self.stack, self.app = asyncio.Runner(), contextlib.AsyncExitStack(), contextlib.AsyncExitStack()
+        self.runner, self.stack, self.app = (
+            asyncio.Runner(),
+            contextlib.AsyncExitStack(),
+            contextlib.AsyncExitStack(),
+        )
         self.model, self.logs = Reference(), LogCapture()
         self.replies: dict[int, Json] = {}  # that stand in the channel
         self.asked_by: dict[int, str] = {}
@@ -148,7 +160,9 @@ class Stories(RuleBasedStateMachine):
 
     async def stored(self) -> dict[Vote, int]:
         names = {person.id: name for name, person in self.people.items()}
-        joined = select(predictions.c.message_id, votes).join(predictions, predictions.c.id == votes.c.prediction_id)
+        joined = select(predictions.c.message_id, votes).join(
+            predictions, predictions.c.id == votes.c.prediction_id
+        )
         async with self.wire.app.database.read() as connection:
             rows = (await connection.execute(joined)).all()
         found = {}
@@ -164,7 +178,9 @@ class Stories(RuleBasedStateMachine):
     has_replies = precondition(lambda self: bool(self.replies))
     person, number, value = st.sampled_from(NAMES), st.integers(0, 9), st.sampled_from((1, -1))
     acts = st.lists(
-        st.tuples(st.sampled_from(("give", "give", "take", "clear", "clear all", "delete")), person, number, value),
+        st.tuples(
+            st.sampled_from(("give", "give", "take", "clear", "clear all", "delete")), person, number, value
+        ),
         max_size=5,
     )
 
@@ -213,7 +229,13 @@ class Stories(RuleBasedStateMachine):
             await self.owner.delete(self.replies.pop(reply))
 
     @has_replies
-    @rule(who=person, number=number, value=value, chosen=st.sets(st.integers(0, 4), max_size=3), is_taken_back=st.booleans())
+    @rule(
+        who=person,
+        number=number,
+        value=value,
+        chosen=st.sets(st.integers(0, 4), max_size=3),
+        is_taken_back=st.booleans(),
+    )
     def choose(self, who: str, number: int, value: int, chosen: set[int], is_taken_back: bool) -> None:
         reply, person = self.pick(number), self.people[who]
 
@@ -228,7 +250,9 @@ class Stories(RuleBasedStateMachine):
             if is_taken_back and line["components"]:
                 since = person.mark()
                 await person.click(line, line["components"][0]["components"][0]["custom_id"])
-                await person.wait_for_event("MESSAGE_UPDATE", predicate=lambda b: b["id"] == line["id"], since=since)
+                await person.wait_for_event(
+                    "MESSAGE_UPDATE", predicate=lambda b: b["id"] == line["id"], since=since
+                )
                 self.model.take_back(reply, who)
 
         self.do(happens())
@@ -272,7 +296,9 @@ class Stories(RuleBasedStateMachine):
                 await person.click(offer, offer["components"][0]["components"][0]["custom_id"])
                 await person.wait_for_event(
                     "MESSAGE_UPDATE",
-                    predicate=lambda body: body["id"] == offer["id"] and "You are forgotten" in body["content"],
+                    predicate=lambda body: (
+                        body["id"] == offer["id"] and "You are forgotten" in body["content"]
+                    ),
                 )
                 self.model.forget(who, asked=asked, others=set(self.asked_by) - asked)
                 self.asked_by = {reply: by for reply, by in self.asked_by.items() if by != who}

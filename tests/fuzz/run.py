@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
-import fuzz.all_targets  # noqa: E402, F401  the path comes first; importing names them
+import fuzz.all_targets  # noqa: E402  the path comes first; importing names them
 from fuzz.targets import TARGETS, Target, fuzz  # noqa: E402
 from homes import write_versions  # noqa: E402
 from quiet import made_quiet  # noqa: E402

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import fuzz.all_targets  # noqa: F401  importing names the targets
+import fuzz.all_targets
 import pytest
 from fuzz.targets import TARGETS, fuzz
 

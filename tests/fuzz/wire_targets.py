@@ -47,7 +47,9 @@ class Errors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         said = self.format(record)
-        is_autocomplete = said.startswith("Ignoring exception in autocomplete")  # what is typed is always text
+        is_autocomplete = said.startswith(
+            "Ignoring exception in autocomplete"
+        )  # what is typed is always text
         if OURS.search(said) and not is_autocomplete and not said.endswith(OF_DISCORD):
             self.said.append(said)
 
@@ -139,8 +141,12 @@ class Running:
         self.parsers.update(parsers)
         guild_id = str(wire.sandbox.guild_id)
         self.guild = wire.app.bot.get_guild(wire.sandbox.guild_id)
-        self.recorded += [(name, {"guild_id": guild_id, "id": "7", **body}) for name, body in EVENTS_OF_MORE.items()]
-        self.recorded.append(("MESSAGE_DELETE_BULK", {"ids": ["1", reply["id"]], "channel_id": reply["channel_id"]}))
+        self.recorded += [
+            (name, {"guild_id": guild_id, "id": "7", **body}) for name, body in EVENTS_OF_MORE.items()
+        ]
+        self.recorded.append(
+            ("MESSAGE_DELETE_BULK", {"ids": ["1", reply["id"]], "channel_id": reply["channel_id"]})
+        )
 
     async def _heard_enough(self) -> bool:
         return {"MESSAGE_REACTION_REMOVE_ALL", "MESSAGE_DELETE"} <= {name for name, _ in self.recorded}
@@ -150,7 +156,9 @@ class Running:
 
         async def is_so() -> bool:
             names = [task.get_name() for task in asyncio.all_tasks()]
-            return not any(n.startswith(("discord.py: ", "discord-ui-")) and "timeout" not in n for n in names)
+            return not any(
+                n.startswith(("discord.py: ", "discord-ui-")) and "timeout" not in n for n in names
+            )
 
         await asyncio.sleep(0)
         await eventually(is_so, timeout_s=SETTLED_WITHIN_S)
@@ -224,7 +232,20 @@ def events_heard(home: Path) -> Iterator[Check]:
         running.close()
 
 
-COMMANDS = ("fill", "fill", "fill", "help", "report", "rollback", "quiz", "retrain", "resume", "versions", "modell", "")
+COMMANDS = (
+    "fill",
+    "fill",
+    "fill",
+    "help",
+    "report",
+    "rollback",
+    "quiz",
+    "retrain",
+    "resume",
+    "versions",
+    "modell",
+    "",
+)
 typed = st.binary(max_size=10).map(spelled)
 
 
@@ -251,7 +272,9 @@ def commands_said(home: Path) -> Iterator[Check]:
 
                 def answers(to: Json) -> list[Json]:
                     new = [body for name, body in somebody.events[since:] if name == "MESSAGE_CREATE"]
-                    return [m for m in new if (m.get("message_reference") or {}).get("message_id") == to["id"]]
+                    return [
+                        m for m in new if (m.get("message_reference") or {}).get("message_id") == to["id"]
+                    ]
 
                 async def is_over() -> bool:
                     return bool(answers(end)) and bool(answers(message)) >= is_command

@@ -46,7 +46,9 @@ def test_a_domain_model_that_is_whole_stays(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("is_lost", [False, True])
-def test_nights_start_from_another_model_that_no_vote_has_touched(registry: Registry, *, is_lost: bool) -> None:
+def test_nights_start_from_another_model_that_no_vote_has_touched(
+    registry: Registry, *, is_lost: bool
+) -> None:
     write(registry, kind="night")
     if is_lost:
         (registry.folder / "domain").unlink()
