@@ -224,7 +224,9 @@ class Reconcile:
         """Let the votes on a reply be the thumbs under it. Returns how many changed."""
         async with self.turns.reading(message.id):
             try:
-                found = await thumbs(message, self._bot.http)
+                # As it is now: an emoji that was not there at the look would be taken for one without people.
+                now = await message.channel.fetch_message(message.id)
+                found = await thumbs(now, self._bot.http)
             except discord.NotFound:
                 await mark_deleted(self._database, [message.id], datetime.now(UTC))
                 return 0

@@ -11,6 +11,7 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import apscheduler.schedulers.base
+import apscheduler.triggers.date
 from faults.hosted import hosted
 from faults.trials import Found, fault
 from wire import QUERY
@@ -24,6 +25,7 @@ from bot.sandbox.server import Sandbox
 from storage.consensus import votes_on_query
 from storage.feedback import votes_until
 
+SCHEDULING = (apscheduler.schedulers.base, apscheduler.triggers.date, bot.nights.schedule)
 STEP = timedelta(minutes=7)
 ZONES = (
     "Europe/Berlin",
@@ -68,7 +70,7 @@ class Nights:
         """Be open, from the clock's time on, while it goes on to `until`."""
         scheduled = Nightly(self._begin, at=self.at, zone=self.zone)
         last = self.begun[-1] if self.begun else None
-        with self.clock.pretended(apscheduler.schedulers.base, bot.nights.schedule):
+        with self.clock.pretended(*SCHEDULING):
             scheduled.open(last_started_at=last, now=self.clock.now)
             await self.go_on(scheduled, until)
             scheduled.close()
@@ -167,7 +169,7 @@ async def jumped(
         await nights.live(end)
         return
     scheduled = Nightly(nights._begin, at=nights.at, zone=nights.zone)
-    with nights.clock.pretended(apscheduler.schedulers.base, bot.nights.schedule):
+    with nights.clock.pretended(*SCHEDULING):
         scheduled.open(last_started_at=None, now=nights.clock.now)
         await nights.go_on(scheduled, jump_at)
         nights.clock.now += by
