@@ -37,6 +37,10 @@ faults: $(STAMP)  ## Break everything on purpose; SEED=7 ONLY=wire,process TIMES
 soak: $(STAMP)  ## An hour of asking, voting, reloads and trouble; MINUTES=60 SEED=7 RATE=20
 	$(BIN)/python tests/soak/run.py --minutes $(or $(MINUTES),60) --seed $(or $(SEED),7) --rate $(or $(RATE),20)
 
+fuzz: $(STAMP)  ## A million inputs for everything that reads; SEED=7 ONLY=queries,registry picks
+	$(BIN)/python tests/fuzz/run.py --seed $(or $(SEED),7) --only "$(ONLY)" $(if $(SHARE),--share $(SHARE))
+	$(if $(ONLY),,VOTES_STORIES=$(or $(STORIES),100) $(BIN)/python -m pytest -q --timeout 7200 tests/bot/test_votes_model.py)
+
 bench: $(STAMP)  ## Measure speed, half an hour on a quiet machine; ONLY=serving,wire picks parts
 	$(BIN)/python tests/benchmarks/bench.py --only "$(ONLY)"
 

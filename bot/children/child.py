@@ -14,6 +14,7 @@ from training.settings import Settings
 
 GRACE_S = 10.0  # between asking it to end and killing it
 LINE_LIMIT = 1 << 20
+NO_LINE = (ValueError, LookupError, TypeError, RecursionError)  # of none of ours: also when it is too long
 MAX_WAITING = 10  # for their turn to ask one
 PROGRAM = (sys.executable, "-m", "training")
 SECRETS = ("DISCORD_TOKEN", "FILLBOT_DISCORD_TOKEN")  # in any case: that is how the settings read them
@@ -109,10 +110,16 @@ async def ask(settings: Settings, command: str, *, question: bytes, timeout_s: f
 
 
 async def follow(process: asyncio.subprocess.Process, on_line: Callable[[Line], None]) -> int:
-    """Hand every JSON line to `on_line` until the child ends. Returns its exit code."""
+    """Hand every JSON line to `on_line` until the child ends; pass over what else it says.
+
+    Returns:
+        Its exit code.
+    """
     assert process.stdout is not None
-    async for raw in process.stdout:
-        with contextlib.suppress(ValueError):
+    raw = b"\n"
+    while raw:
+        with contextlib.suppress(*NO_LINE):
+            raw = await process.stdout.readline()
             line = json.loads(raw)
             if isinstance(line, dict):
                 on_line(line)

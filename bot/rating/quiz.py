@@ -80,7 +80,7 @@ def edge_cases(runs_folder: Path) -> frozenset[str]:
     """
     files = sorted(runs_folder.glob("*/uptrain/judgements.jsonl"))
     found = set()
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    with contextlib.suppress(FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
         for line in files[-1].read_text(encoding="utf-8").split("\n") if files else ():
             row = json.loads(line) if line.strip() else {"signals": ""}
             if row["signals"]:

@@ -92,7 +92,7 @@ class Reference:
 
 
 class Stories(RuleBasedStateMachine):
-    """Each rule is something that people do, or that happens to the bot; then the table is as the model says."""
+    """A rule is what people do, or what happens to the bot; then the table is as the model says."""
 
     def __init__(self) -> None:
         super().__init__()

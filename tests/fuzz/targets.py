@@ -1,4 +1,4 @@
-"""What is fuzzed: a target takes inputs that hypothesis builds, and raises where something is wrong with one."""
+"""What is fuzzed: a target takes inputs that hypothesis builds, and raises where one is too much."""
 
 import contextlib
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def opened_target(
 
 
 def fuzz(target: Target, check: Check, *, inputs: int, seed: int) -> int:
-    """Give a check that many inputs. Returns how many it was given; raises what it raised, on the least input."""
+    """Give a check that many inputs. Returns how many it got; raises what it raised, on the least input."""
     given, number = 0, 0
     while given < inputs:
 

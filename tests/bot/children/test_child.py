@@ -54,6 +54,22 @@ async def test_json_lines_are_followed_and_other_lines_skipped(tmp_path: Path, p
     assert lines == [{"a": 1}, {"b": "ü"}]
 
 
+async def test_what_no_line_of_ours_can_be_is_passed_over(tmp_path: Path, pretend: Pretend) -> None:
+    pretend("""print("x" * (1 << 21) + '\\n' + "[" * 100_000 + '\\n{"a": 1}')""")
+    lines: list[child.Line] = []
+    async with spawned(settings_for(tmp_path), "run") as process:
+        assert await follow(process, lines.append) == 0
+    assert lines == [{"a": 1}]
+
+
+async def test_a_line_that_is_not_understood_is_passed_over(tmp_path: Path, pretend: Pretend) -> None:
+    pretend("""print('{"event": "opened"}\\n{"run_id": 3}')""")
+    told: list[int] = []
+    async with spawned(settings_for(tmp_path), "run") as process:
+        assert await follow(process, lambda line: told.append(line["run_id"])) == 0
+    assert told == [3]
+
+
 async def test_the_exit_code_is_returned(tmp_path: Path, pretend: Pretend) -> None:
     pretend("raise SystemExit(7)")
     async with spawned(settings_for(tmp_path)) as process:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from people import Json, Person
+from structlog.testing import capture_logs
 from wire import Wire, eventually
 
 from storage.database import Database
@@ -290,3 +291,17 @@ async def test_no_thumb_is_lost_when_many_come_at_once(wire: Wire, reply: Json) 
         return await count_votes(wire.app.database) == before + 200
 
     await eventually(all_in, timeout_s=60)
+
+
+@pytest.mark.parametrize("name", [5, {"": None}, ["👍"], None, ""])
+async def test_an_emoji_of_another_shape_is_no_vote(
+    wire: Wire, ann: Person, reply: Json, name: object
+) -> None:
+    body = {"channel_id": reply["channel_id"], "message_id": reply["id"], "user_id": str(ann.id), "type": 0}
+    guild_id = str(wire.sandbox.guild_id)
+    with capture_logs() as logs:
+        emoji = {"id": None, "name": name}
+        wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", {**body, "guild_id": guild_id, "emoji": emoji})
+        await ann.react(reply, "👍")
+        await wire.until_votes(reply, (ann, 1))
+    assert "event.failed" not in [line["event"] for line in logs]

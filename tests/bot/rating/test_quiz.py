@@ -136,3 +136,11 @@ def test_a_run_that_still_writes_its_edge_cases_stops_no_quiz(tmp_path: Path) ->
     (folder := tmp_path / "00001" / "uptrain").mkdir(parents=True)
     (folder / "judgements.jsonl").write_text('{"query_hash": "new", "signals": "unsure"}\n{"query_ha')
     assert edge_cases(tmp_path) == {"new"}
+
+
+@pytest.mark.parametrize("line", ['{"signals": "unsure"}', "5", "null", '{"a": 1}', "[" * 100_000])
+def test_rows_of_another_shape_are_no_edge_cases(tmp_path: Path, line: str) -> None:
+    folder = tmp_path / "00001" / "uptrain"
+    folder.mkdir(parents=True)
+    (folder / "judgements.jsonl").write_text(line)
+    assert edge_cases(tmp_path) == frozenset()
