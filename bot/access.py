@@ -5,6 +5,7 @@ from collections.abc import Collection
 import discord
 from discord.ext import commands
 
+from bot.embeds.replies import escape
 from bot.errors import NotAdminError
 
 
@@ -78,4 +79,4 @@ class Access:
 
     def _role_names(self) -> list[str]:
         roles = [guild.get_role(i) for guild in self._client.guilds for i in sorted(self._admin_role_ids)]
-        return [role.name for role in roles if role is not None]
+        return [escape(role.name) for role in roles if role is not None]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from discord_reader import read
 from people import Person
 from wire import Wire, wired
 
@@ -52,6 +53,16 @@ async def test_a_role_of_the_settings_makes_an_admin(wire: Wire, ann: Person) ->
 async def test_anybody_else_is_told_what_it_takes(wire: Wire, ann: Person) -> None:
     role = "the role “Trainers” or the right to manage the server"
     assert (await wire.say(ann, "!resume"))["content"] == f"Only admins can do that: it takes {role}."
+
+
+async def test_the_name_of_a_role_does_not_come_alive(wire: Wire, ann: Person) -> None:
+    role = wire.app.bot.get_guild(wire.sandbox.guild_id).get_role(ROLE_ID)
+    before, role.name = role.name, "[free](https://x.y) @everyone"
+    try:
+        reply = await wire.say(ann, "!resume")
+    finally:
+        role.name = before
+    assert read(reply["content"])[1] == []
 
 
 async def test_an_admin_of_another_server_is_none_here(wire: Wire, ann: Person) -> None:

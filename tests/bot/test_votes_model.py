@@ -211,8 +211,9 @@ class Stories(RuleBasedStateMachine):
         reply, model, person = self.pick(number), self.model, self.people[who]
         shown = {(one, sign) for one, by, sign in model.shown if by == who}
         if what == "give" and (reply, value) not in shown:
-            # Whether two thumbs in one gap are heard or read back can be seen in the vote alone.
-            if is_heard or (reply, -value) not in shown:
+            # A lost event may be told again or read back: what would differ by that is not done in a gap.
+            is_clear = (reply, -value) not in shown and (reply, who) not in model.forgotten
+            if is_heard or is_clear:
                 await person.react(self.replies[reply], THUMBS[value])
                 model.give(reply, who, value, is_heard=is_heard)
         elif what == "take" and (reply, value) in shown:
@@ -320,7 +321,7 @@ def test_the_votes_are_what_the_model_says(tmp_path_factory: Any) -> None:
         deadline=None,
         database=None,
         derandomize=True,
-        phases=(Phase.generate, Phase.shrink) if STORIES > 10 else (Phase.generate,),
+        phases=(Phase.generate,),  # a story is short enough to be read as it is
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
