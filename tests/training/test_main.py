@@ -397,3 +397,19 @@ def test_as_a_process_of_its_own_it_ends_when_its_parent_does(home: Path) -> Non
     process.stdin.close()
     assert process.wait(timeout=30) == 1
     process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    "version", ["../v0001", "v0001/..", "/etc", "v0001/../../models/v0001", "v00\n01", "."]
+)
+@pytest.mark.parametrize("command", [("promote",), ("rollback",), ("publish", "TARGET")])
+def test_a_version_is_no_path(
+    registry: Registry, call: Call, tmp_path: Path, command: tuple[str, ...], version: str
+) -> None:
+    name, *others = command
+    before = sorted(path.name for path in tmp_path.iterdir())
+    code, _, error = call(name, version, *(str(tmp_path / one) for one in others))
+    assert code == 1
+    assert "There is no model version" in error
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert registry.champion() in registry.versions()
