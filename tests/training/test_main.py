@@ -399,9 +399,7 @@ def test_as_a_process_of_its_own_it_ends_when_its_parent_does(home: Path) -> Non
     process.stdout.close()
 
 
-@pytest.mark.parametrize(
-    "version", ["../v0001", "v0001/..", "/etc", "v0001/../v0001", "v00\n01", "."]
-)
+@pytest.mark.parametrize("version", ["../v0001", "v0001/..", "/etc", "v0001/../v0001", "v00\n01", "."])
 @pytest.mark.parametrize("command", [("promote",), ("rollback",), ("publish", "TARGET")])
 def test_a_version_is_no_path(
     registry: Registry, call: Call, tmp_path: Path, command: tuple[str, ...], version: str
