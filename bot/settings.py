@@ -99,7 +99,7 @@ class Settings(training.settings.Settings):
         if value is None:
             return None
         token = value.get_secret_value().strip()
-        if not re.fullmatch(r"[!-~]+", token):
+        if not re.fullmatch(r"[ -~]+", token):
             raise ValueError("not a token; copy it anew from the developer portal (Bot → Reset Token)")
         return SecretStr(token)
 

@@ -17,6 +17,7 @@ class Settings(BaseSettings):
         env_file=".env",
         env_ignore_empty=True,
         extra="ignore",
+        hide_input_in_errors=True,  # the token may be in it
         frozen=True,
         populate_by_name=True,
     )

@@ -165,7 +165,7 @@ async def test_no_secret_in_anything_a_whole_run_leaves_behind_or_says(home: Pat
     assert not found
 
 
-@pytest.mark.parametrize("character", ["\n", " ", "é", "\x7f"])
+@pytest.mark.parametrize("character", ["\n", "é", "\x7f"])
 async def test_a_token_that_cannot_be_one_ends_in_a_sentence_without_it(home: Path, character: str) -> None:
     ended = await ended_app(home, token=f"s3cret{character}t0ken", GUILD_IDS=1, LOG_LEVEL="DEBUG")
     assert ended.code == 78, ended.error
