@@ -13,7 +13,7 @@ from training.encoder import MASK, MASK_PATTERN, finished, query_hash
 
 INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
 PRIVATE = (
-    (re.compile(r"<(?:@[!&]?|#)\d+>|@(?:everyone|here)\b"), "[mention]"),
+    (re.compile(r"<(?:@[!&]?|#)\d+>|@(?:everyone|here)(?![^\W\d_])"), "[mention]"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
     (re.compile(r"(?<!\w)\+?\(?\d(?:[\s().\-/]{0,2}\d){6,}(?!\w)"), "[phone]"),
     (re.compile(r"\d{5,}"), "[number]"),

@@ -34,7 +34,7 @@ from wire import Wire, eventually
 from bot.sandbox.server import Sandbox
 from storage.schema import predictions, votes
 
-STORIES, STEPS = int(os.environ.get("VOTES_STORIES", "2")), 14
+STORIES, STEPS = int(os.environ.get("VOTES_STORIES", "1")), 14
 NAMES = ("ann", "bob", "cat")
 THUMBS = {1: "👍", -1: "👎"}
 GAPS = ("restart", "drop", "invalidate", "reconnect")

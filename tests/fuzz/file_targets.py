@@ -105,7 +105,7 @@ def names(path: Path, error: Exception) -> None:
 @opened_target(
     "CSV files",
     checked="rows and sentences, or an error that names the file",
-    inputs=100_000,
+    inputs=60_000,
     content=files,
     text_column=st.sampled_from((None, None, "text", "a")),
 )

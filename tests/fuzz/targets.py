@@ -32,7 +32,7 @@ TARGETS: dict[str, Target] = {}
 
 
 def target(
-    name: str, *, checked: str, inputs: int, quick: int = 100, **given: SearchStrategy[Any]
+    name: str, *, checked: str, inputs: int, quick: int = 60, **given: SearchStrategy[Any]
 ) -> Callable[[Check], Check]:
     """Name a check of pure code."""
 
@@ -46,7 +46,7 @@ def target(
 
 
 def opened_target(
-    name: str, *, checked: str, inputs: int, quick: int = 100, **given: SearchStrategy[Any]
+    name: str, *, checked: str, inputs: int, quick: int = 60, **given: SearchStrategy[Any]
 ) -> Callable[[Callable[[Path], AbstractContextManager[Check]]], Any]:
     """Name a check that needs something running, or a folder."""
 

@@ -37,7 +37,7 @@ def told(sentence: str, *, also: set[str]) -> None:
 @target(
     "queries",
     checked="a query that holds, or an error whose text is a good reply; no personal data is stored",
-    inputs=340_000,
+    inputs=380_000,
     quick=500,
     text=long_texts,
     max_chars=st.sampled_from((20, 400, MAX_CHARS)),

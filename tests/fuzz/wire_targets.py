@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from faults.hosted import hosted
-from fuzz.hostile import json_values, spelled
+from fuzz.hostile import BOUNDARIES, json_values, spelled
 from fuzz.targets import Check, opened_target
 from hypothesis import strategies as st
 from people import Json, Person
@@ -182,7 +182,8 @@ def places(body: Any) -> list[tuple[Any, Any]]:
 
 
 GONE = object()
-mutations = st.lists(st.tuples(st.integers(0, 999), st.just(GONE) | json_values), max_size=3)
+odd = st.sampled_from((GONE, *BOUNDARIES, *map(str, BOUNDARIES), None, "", [], {})) | json_values
+mutations = st.lists(st.tuples(st.integers(0, 999), odd), max_size=3)
 
 
 def mutated(body: Json, changes: list[tuple[int, Any]]) -> Json:
@@ -203,7 +204,7 @@ def mutated(body: Json, changes: list[tuple[int, Any]]) -> Json:
     "events",
     checked="what discord.py cannot read is skipped, the rest handled without a traceback; the bot lives on",
     inputs=20_000,
-    quick=100,
+    quick=60,
     at=st.integers(0, 999),
     changes=mutations,
 )

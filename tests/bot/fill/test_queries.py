@@ -74,6 +74,7 @@ def test_the_prefix_in_use_stands_in_the_advice() -> None:
         ("size 42 for 1234", "size 42 for 1234"),
         ("hi <@123> <@!456> <@&789> <#12>", "hi [mention] [mention] [mention] [mention]"),
         ("hi @everyone and @here", "hi [mention] and [mention]"),
+        ("hi @everyone12345 @hereford", "hi [mention][number] @hereford"),
         ("order ١٢٣٤٥", "order [number]"),
         ("card 4111 1111 1111 1111", "card [phone]"),
     ],
