@@ -8,7 +8,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from training.encoder import Encoded, Encoder
 
@@ -41,6 +42,33 @@ class Batch:
             move(self.targets),
             move(self.mark),
         )
+
+    def through(self, model: nn.Module, *, pieces: int = 1) -> tuple[Tensor, ...]:
+        """What a model says of the masks, all of them together however few rows go through it at once.
+
+        In pieces, what the gradients need is not kept but worked out again, one piece after the other: a
+        third more work, the memory of one piece, the same gradients.
+        """
+        if pieces == 1:
+            return _tuple(model(self.input_ids, self.attention_mask, self.mask_at))
+        said = [
+            checkpoint(lambda *piece: _tuple(model(*piece)), *piece, use_reentrant=False)
+            for piece in self._split(pieces)
+        ]
+        return tuple(torch.cat(parts) for parts in zip(*said, strict=True))
+
+    def _split(self, pieces: int) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+        """Rows in order, at most as many groups as there are rows; every row has a mask."""
+        count, width = self.input_ids.shape
+        size = -(-count // min(pieces, count))
+        for start in range(0, count, size):
+            is_inside = (self.mask_at >= start * width) & (self.mask_at < (start + size) * width)
+            attention = self.attention_mask
+            yield (
+                self.input_ids[start : start + size],
+                None if attention is None else attention[start : start + size],
+                self.mask_at[is_inside] - start * width,
+            )
 
     @property
     def tokens(self) -> int:
@@ -173,6 +201,10 @@ class CorpusBatches:
         for row, i in enumerate(numbers):
             marks[row, self._focus[i]] = self._marks[i]
         return _batch(ids, attention, np.flatnonzero(chosen), targets, marks[chosen])
+
+
+def _tuple(said: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return said if isinstance(said, tuple) else (said,)
 
 
 def _batch(

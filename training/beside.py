@@ -9,7 +9,6 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from training.batches import Batch
 from training.model import MaskedLm
 
 
@@ -32,16 +31,18 @@ class Beside(nn.Module):
             self._lower.requires_grad_(False)
             embeddings.requires_grad_(False)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits of the model, and of the model before: both (masks, vocabulary)."""
-        mask = None if batch.attention_mask is None else batch.attention_mask[:, None, None, :].bool()
-        hidden = self._now[0](input_ids=batch.input_ids)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of the model, and of the model before: both (masks, vocabulary). Takes what they do."""
+        mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
+        hidden = self._now[0](input_ids=input_ids)
         for layer in self._lower:
             hidden = layer(hidden, mask)  # (batch, tokens, hidden)
         with torch.no_grad():
-            old = hidden if self._is_shared else self._before[0](input_ids=batch.input_ids)
-            before = _through(self._before, old, mask, batch.mask_at)
-        return _through(self._now, hidden, mask, batch.mask_at), before
+            old = hidden if self._is_shared else self._before[0](input_ids=input_ids)
+            before = _through(self._before, old, mask, mask_at)
+        return _through(self._now, hidden, mask, mask_at), before
 
 
 def _through(part: nn.ModuleList, hidden: Tensor, mask: Tensor | None, mask_at: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ TrainingError
 ├── RunInProgressError        another run holds the lock
 ├── RunEndedError             somebody ended the run from outside
 ├── DeviceError               a GPU was asked for and there is none
+├── OutOfMemoryError          not enough memory, even in the smallest pieces
 ├── QueryTooLongError         more word pieces than the model can read
 ├── SuiteError                a suite or text file that cannot be read
 ├── BehaviourError            a file of behaviour tests that cannot be read
@@ -147,6 +148,18 @@ class DeviceError(TrainingError):
         super().__init__(
             f"FILLBOT_DEVICE asks for {device!r}, but torch finds no such GPU on this machine. "
             "Set FILLBOT_DEVICE=auto to train on the CPU when there is none."
+        )
+
+
+class OutOfMemoryError(TrainingError):
+    """There is not enough memory, on this machine or on its GPU."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__(
+            "There was not enough memory to train, even one sentence at a time. Stop what else runs on this "
+            "machine or its GPU, set FILLBOT_DEVICE=cpu where the GPU is too small, or take a smaller "
+            "FILLBOT_BASE_MODEL; the champion is unchanged."
         )
 
 

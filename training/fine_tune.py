@@ -25,7 +25,7 @@ from training.reach import word_tilts
 from training.recipe import OURS, Recipe
 from training.retraining_set import Example
 from training.settings import NightSettings
-from training.trainer import Point, train
+from training.trainer import Point, Step, train
 
 MAX_SCALE = math.sqrt(2)  # of the learning rate, where judgements are carried over
 
@@ -97,14 +97,16 @@ def fine_tune(
             module.p = 0.0  # its noise alone moves answers nobody voted on, by more than the votes do
     beside = Beside(model, frozen_share=recipe.frozen_share)
 
-    def loss_at(_step: int) -> Tensor:
-        losses = []
-        for part in parts:
-            batch, loss = next(part)
-            losses.append(loss(*beside(batch.to(device))))
-        return torch.stack(losses).sum()
+    def step_at(_step: int) -> Step:
+        drawn = [next(part) for part in parts]
 
-    points = train(model, loss_at, steps=steps, rates=rates, device=device, progress=progress)
+        def loss(pieces: int) -> Tensor:
+            losses = [of(*batch.to(device).through(beside, pieces=pieces)) for batch, of in drawn]
+            return torch.stack(losses).sum()
+
+        return Step(loss, rows=max(len(batch.input_ids) for batch, _ in drawn))
+
+    points = train(model, step_at, steps=steps, rates=rates, device=device, progress=progress)
     model.requires_grad_(True).cpu()
     return points
 

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from storage import runs
 from storage.errors import StorageError
 from storage.runs import Status
-from training import promotion
+from training import memory, promotion
 from training.errors import NoChampionError, RunEndedError, RunInProgressError, TrainingError
 from training.outcome import Outcome
 from training.pointers import mend_domain
@@ -46,7 +46,7 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
         TrainingError: the base cannot be loaded, the registry cannot be written, or a run is in progress.
     """
     registry = Registry(settings.models_dir)
-    with run_lock(settings):
+    with run_lock(settings), memory.told():
         if (champion := registry.champion()) is not None and champion in registry.versions():
             return Outcome("done", f"{champion} serves already.", champion)
         version = _install(settings, registry, progress, starter or StarterSettings())
@@ -216,7 +216,8 @@ def _recorded(records: Records, registry: Registry, trigger: str, progress: Prog
     run = _Run(records, run_id)
     progress.event("opened", run_id=run_id)
     try:
-        yield run
+        with memory.told():
+            yield run
     except BaseException as error:
         if isinstance(error, TrainingError | StorageError):
             sentence = str(error)

@@ -20,7 +20,7 @@ from training.losses import masked_lm
 from training.model import SPECIAL_TOKENS, MaskedLm
 from training.progress import Progress
 from training.settings import StarterSettings
-from training.trainer import Point, train
+from training.trainer import Point, Step, train
 
 MAX_POSITIONS = 512
 PIECE_LENGTHS = (2, 3, 4)
@@ -49,14 +49,19 @@ def train_starter(
         )
     )
 
-    def loss_at(_step: int) -> torch.Tensor:
+    def step_at(_step: int) -> Step:
         batch = next(batches).to(device)
-        assert batch.targets is not None
-        return masked_lm(model(batch.input_ids, batch.attention_mask, batch.mask_at), batch.targets)
+
+        def loss(pieces: int) -> torch.Tensor:
+            (logits,) = batch.through(model, pieces=pieces)
+            assert batch.targets is not None
+            return masked_lm(logits, batch.targets)
+
+        return Step(loss, rows=len(batch.input_ids))
 
     progress.step("training the starter model", settings.steps)
     with _one_thread():
-        points = train(model, loss_at, steps=settings.steps, rates=settings, device=device, progress=progress)
+        points = train(model, step_at, steps=settings.steps, rates=settings, device=device, progress=progress)
     return model.cpu(), points
 
 

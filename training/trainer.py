@@ -1,14 +1,22 @@
-"""The training loop: bf16 where it is faster, fused AdamW, linear warm-up and decay, clipping."""
+"""The training loop: bf16 where it is faster, fused AdamW, linear warm-up and decay, clipping.
 
+Where memory runs out, batches go through the model in twice as many pieces, down to a row at a time.
+"""
+
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
 import torch
 from torch import Tensor, nn
 
+from training.errors import OutOfMemoryError
+from training.memory import is_out_of_memory
 from training.progress import Progress
 
+log = structlog.stdlib.get_logger(__name__)
 REPORT_EVERY = 10  # steps between figures: reading a loss waits for the GPU
 
 
@@ -30,6 +38,20 @@ class Rates(Protocol):
     @property
     def max_gradient_norm(self) -> float:
         """Gradients are clipped to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step learns from.
+
+    Attributes:
+        loss: a scalar with a graph, of the same batches however often it is asked for; the argument says in
+            how many pieces they go through the model. Called inside autocast.
+        rows: of the largest batch: more pieces than that are none.
+    """
+
+    loss: Callable[[int], Tensor]
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +91,7 @@ class Trainer:
         """
         self._bf16 = device.type == "cuda" if bf16 is None else bf16
         self._model, self._device, self._clip = model, device, rates.max_gradient_norm
-        self.steps, self.step = steps, 0
+        self.steps, self.step, self._pieces = steps, 0, 1
         self._optimiser = _optimiser(model, rates, device)
         warmup = max(1, round(steps * rates.warmup_share))
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -78,26 +100,26 @@ class Trainer:
         )
 
     def train(
-        self, loss_at: Callable[[int], Tensor], *, progress: Progress, until: int | None = None
+        self, step_at: Callable[[int], Step], *, progress: Progress, until: int | None = None
     ) -> list[Point]:
         """Take steps up to `until`, or to the end; the model is left in evaluation mode.
 
         Args:
-            loss_at: step number from 0 → a scalar loss with a graph; called inside autocast.
+            step_at: step number from 0 → what it learns from; called once a step.
             progress: advanced once a step.
             until: the step to stop before; None for the last.
 
         Returns:
             The loss every `REPORT_EVERY` steps.
+
+        Raises:
+            OutOfMemoryError: there is not enough memory for a row.
         """
         until = self.steps if until is None else min(until, self.steps)
         points: list[Point] = []
         self._model.train()
         while self.step < until:
-            with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
-                loss = loss_at(self.step)
-            self._optimiser.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
+            loss = self._learn(step_at(self.step))
             nn.utils.clip_grad_norm_(self._model.parameters(), self._clip)
             self._optimiser.step()
             self._schedule.step()
@@ -105,10 +127,31 @@ class Trainer:
             if self.step % REPORT_EVERY and self.step < until:
                 progress.advance()
                 continue
-            points.append(Point(self.step, float(loss.detach())))
+            points.append(Point(self.step, float(loss)))
             progress.advance(loss=points[-1].loss)
         self._model.eval()
         return points
+
+    def _learn(self, step: Step) -> Tensor:
+        """Fill the gradients, in more pieces where there is too little memory. Returns the loss."""
+        while True:
+            self._optimiser.zero_grad(set_to_none=True)
+            try:
+                with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
+                    loss = step.loss(self._pieces)
+                torch.autograd.backward(loss)
+                return loss.detach()
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self._pieces >= step.rows:
+                    raise OutOfMemoryError from error
+            # Only here, as the error holds on to everything that was computed.
+            self._pieces *= 2
+            log.warning("memory.short", pieces=self._pieces, step=self.step)
+            gc.collect()
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the schedule's settings: weights, moments, step and random state."""
@@ -135,15 +178,15 @@ class Trainer:
 
 def train(
     model: nn.Module,
-    loss_at: Callable[[int], Tensor],
+    step_at: Callable[[int], Step],
     *,
     steps: int,
     rates: Rates,
     device: torch.device,
     progress: Progress,
 ) -> list[Point]:
-    """Take `steps` optimiser steps on `loss_at(step)`; see `Trainer`."""
-    return Trainer(model, steps=steps, rates=rates, device=device).train(loss_at, progress=progress)
+    """Take `steps` optimiser steps on `step_at(step)`; see `Trainer`."""
+    return Trainer(model, steps=steps, rates=rates, device=device).train(step_at, progress=progress)
 
 
 def _optimiser(model: nn.Module, rates: Rates, device: torch.device) -> torch.optim.Optimizer:

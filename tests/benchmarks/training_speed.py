@@ -18,7 +18,7 @@ from training.encoder import Encoder
 from training.losses import masked_lm
 from training.progress import Silent
 from training.settings import DomainSettings
-from training.trainer import Trainer, has_bf16
+from training.trainer import Step, Trainer, has_bf16
 
 CHUNK, MASK_SHARE = 128, 0.15
 STEPS = 6
@@ -55,20 +55,25 @@ def _ours(texts: list[str], tokens: int, device: torch.device) -> float:
     stream = iter(batches)
     seen = 0
 
-    def loss_at(_step: int) -> torch.Tensor:
+    def step_at(_step: int) -> Step:
         nonlocal seen
         batch = next(stream)
         seen += batch.tokens
         batch = batch.to(device)
-        assert batch.targets is not None
-        return masked_lm(model(batch.input_ids, batch.attention_mask, batch.mask_at), batch.targets)
+
+        def loss(pieces: int) -> torch.Tensor:
+            (logits,) = batch.through(model, pieces=pieces)
+            assert batch.targets is not None
+            return masked_lm(logits, batch.targets)
+
+        return Step(loss, rows=len(batch.input_ids))
 
     trainer = Trainer(
         model.to(device), steps=STEPS + 2, rates=DomainSettings(), device=device, bf16=has_bf16(device)
     )
-    trainer.train(loss_at, progress=Silent(), until=2)
+    trainer.train(step_at, progress=Silent(), until=2)
     seen, began = 0, _now(device)
-    trainer.train(loss_at, progress=Silent())
+    trainer.train(step_at, progress=Silent())
     return seen / (_now(device) - began)
 
 

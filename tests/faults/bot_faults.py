@@ -88,12 +88,12 @@ async def bot_killed_at_a_vote(chance: random.Random, home: Path) -> Found:
     """A thumb has just been given, or a choice in a menu confirmed."""
 
     async def moment(people: Team, _bot: Supervised, chance: random.Random) -> None:
-        reply = people.replies[-1]
-        if chance.random() < 0.5:
-            await people.choose(people.people[2], reply)
-        else:
-            await people.vote(people.people[2])
-            await asyncio.sleep(chance.uniform(0, 0.02))
+        async with Person(people.sandbox.url, "owner") as owner:
+            if chance.random() < 0.5:
+                await people.choose(owner, people.replies[-1])
+            else:
+                await owner.react(people.replies[-1], "👍")
+                await asyncio.sleep(chance.uniform(0, 0.02))
 
     return await _killed(chance, home, moment)
 

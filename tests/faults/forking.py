@@ -6,6 +6,7 @@ own end, in a second instead of ten. Only `killed_runs` starts this.
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
+import torch
 import uptrain  # noqa: F401  here and below: imported once, rather than in every run
 from transformers.models.distilbert import modeling_distilbert  # noqa: F401
 
 from training import judging, night, pipeline, versions  # noqa: F401
+from training.beside import Beside
 from training.domain import making
 from training.gate import Verdict
 from training.progress import Silent
@@ -37,6 +40,7 @@ NIGHT = NightSettings(
     sentences=100,
     replayed=10,
 )
+LARGE = {"replay_examples": 3000, "anchor_examples": 600, "sentences": 3000, "replayed": 3000}
 DOMAIN = DomainSettings(recipe="full", sentences=100, batch_examples=16, evaluations=2, new_word_count=1000)
 
 
@@ -55,10 +59,13 @@ class Places:
 
 
 class Steps(Silent):
-    """Every step and event of a run is a place, and so are both ends of what it does in the database."""
+    """Every step and event of a run is a place, and so are both ends of what it does in the database.
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    From the fine-tuning on there is so much more memory and no more, unless that is None.
+    """
+
+    def __init__(self, places: Places, *, memory_mib: int | None) -> None:
+        self._places, self._memory_mib = places, memory_mib
         call = Records.call
 
         def called(records: Records, *arguments: Any, **options: Any) -> Any:
@@ -71,6 +78,8 @@ class Steps(Silent):
 
     def step(self, name: str, total: int = 0) -> None:
         self._places.here()
+        if name.startswith("fine-tuning") and self._memory_mib is not None:
+            limit_memory(self._memory_mib)
 
     def advance(self, units: int = 1, **figures: float) -> None:
         self._places.here()
@@ -97,12 +106,30 @@ def _is_write(home: str, path: Any, mode: str | None, flags: int) -> bool:
     return is_written and isinstance(path, str | os.PathLike) and os.fspath(path).startswith(home)
 
 
+def limit_memory(mib: int) -> None:
+    """From here on this process gets so much more of this machine's memory, and no more."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (mib << 20),) * 2)
+
+
+def limit_rows(most: int) -> None:
+    """Pretend that a GPU has memory for so many rows at once."""
+
+    def refuse(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
+        if isinstance(module, Beside) and len(arguments[0]) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    torch.nn.modules.module.register_module_forward_pre_hook(refuse)
+
+
 def run(asked: dict[str, Any]) -> int:
     """The run itself, in the forked process. Returns how many places it passed."""
+    if asked["rows"] is not None:
+        limit_rows(asked["rows"])
     places = Places(asked["at"])
     if asked["place"] == "write":
         count_writes(asked["home"], places)
-    progress = Steps(places if asked["place"] == "step" else Places(0))
+    progress = Steps(places if asked["place"] == "step" else Places(0), memory_mib=asked["memory_mib"])
     decide: Callable[..., Verdict] = judging.gate.decide
 
     def decided(**figures: Any) -> Verdict:
@@ -114,7 +141,8 @@ def run(asked: dict[str, Any]) -> int:
         making.judge = lambda *_: (Verdict(asked["is_promotable"], ()), {})
         pipeline.run_domain(settings, progress, trigger="domain", domain=DOMAIN)
     else:
-        pipeline.run_night(settings, progress, trigger="retrain", night=NIGHT)
+        night = NIGHT.model_copy(update=LARGE if asked["is_large"] else {})
+        pipeline.run_night(settings, progress, trigger="retrain", night=night)
     return places.passed
 
 

@@ -52,7 +52,7 @@ def _server() -> "subprocess.Popen[str]":
         cwd=home,
         env=environment(home) | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
-    atexit.register(process.communicate)
+    atexit.register(process.communicate)  # its end of the pipe is closed: it ends
     return process
 
 
@@ -64,6 +64,9 @@ async def fork(
     at: int = 0,
     after_s: float | None = None,
     is_promotable: bool = True,
+    is_large: bool = False,
+    memory_mib: int | None = None,
+    rows: int | None = None,
 ) -> dict[str, Any]:
     """A run on this home in a process of its own: its exit code, the places it passed, the time it took.
 
@@ -73,9 +76,13 @@ async def fork(
         place, at: killed at the so-manieth place of this kind, from 1; 0: at none.
         after_s: killed at this moment, wherever it is.
         is_promotable: what the gate says in the end.
+        is_large: thousands of rows a step, which take a few hundred MiB.
+        memory_mib: so much memory it gets beside what it has when it begins to train.
+        rows: so many rows at once fit the GPU that is pretended.
     """
-    asked = {"home": str(home), "command": command, "place": place, "at": at}
-    line = json.dumps({**asked, "after_s": after_s, "is_promotable": is_promotable})
+    asked = {"home": str(home), "command": command, "place": place, "at": at, "after_s": after_s}
+    limits = {"is_large": is_large, "memory_mib": memory_mib, "rows": rows}
+    line = json.dumps({**asked, **limits, "is_promotable": is_promotable})
 
     def exchange() -> dict[str, Any]:
         server = _server()

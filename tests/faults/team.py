@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import random
 import sqlite3
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from people import Json, Person
-from wire import EPHEMERAL, THUMBS
+from wire import EPHEMERAL, THUMBS, eventually
 
 from bot.sandbox.server import Sandbox
 from bot.sandbox.state import Message
@@ -41,6 +40,7 @@ class Team:
         default_factory=lambda: defaultdict(lambda: [frozenset()])
     )
     wrong: int = 0
+    wrong_texts: list[str] = field(default_factory=list)
     _numbers: int = 0
 
     async def ask(self, person: Person, *, timeout_s: float = ANSWER_S) -> Json | None:
@@ -63,6 +63,7 @@ class Team:
             self.replies.append(reply)
             return reply
         self.wrong += 1
+        self.wrong_texts.append(reply["content"])
         return None
 
     async def until_answered(self, person: Person) -> Json:
@@ -91,13 +92,17 @@ class Team:
         words = {option["value"]: option["label"] for option in menu["options"]}
         values = self.chance.sample(sorted(words), self.chance.randint(0, 2))
         may_stand = self.choices[int(reply["id"]), person.id]
+        if len(may_stand) > 1:
+            return False  # one that nobody confirmed may still be on its way
         may_stand.append(frozenset(words[value] for value in values))
         since = person.mark()
+
+        def confirms(body: Json) -> bool:
+            return bool(body["flags"] & EPHEMERAL) and all(word in body["content"] for word in may_stand[-1])
+
         await person.select(reply, menu["custom_id"], values)
         try:
-            await person.wait_for_message(
-                lambda body: bool(body["flags"] & EPHEMERAL), since=since, timeout_s=CONFIRMED_S
-            )
+            await person.wait_for_message(confirms, since=since, timeout_s=CONFIRMED_S)
         except TimeoutError:
             return False
         del may_stand[:-1]
@@ -124,11 +129,14 @@ class Team:
             await asyncio.gather(*going)
 
     async def lost_votes(self, home: Path) -> int:
-        """Wait until all that stands is stored, and nothing else. Returns by how many votes that is missed."""
-        until = time.monotonic() + COUNTED_S
-        while (missed := self._missed(home)) and time.monotonic() < until:
-            await asyncio.sleep(0.1)
-        return missed
+        """Wait until all that stands is stored, and nothing else. Returns how many votes are missed."""
+
+        async def all_stand() -> bool:
+            return not self._missed(home)
+
+        with contextlib.suppress(TimeoutError):
+            await eventually(all_stand, timeout_s=COUNTED_S)
+        return self._missed(home)
 
     def twice_answered(self) -> int:
         """How many queries have more than one reply."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.progress import Silent
-from training.trainer import Point, Trainer, train
+from training.trainer import Point, Step, Trainer, train
 
 CPU = torch.device("cpu")
 
@@ -46,7 +46,7 @@ def learn(steps: int = 200, **changed: object) -> tuple[list[Point], nn.Module]:
     model, inputs, targets = toy()
     points = train(
         model,
-        lambda _step: nn.functional.mse_loss(model(inputs), targets),
+        lambda _step: Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets)),
         steps=steps,
         rates=Rates(),
         device=CPU,
@@ -76,22 +76,23 @@ def test_every_step_is_told() -> None:
 def test_it_goes_on_where_it_was_saved_as_if_it_had_never_stopped() -> None:
     """Dropout, the moments of AdamW and the schedule included."""
 
-    def begin() -> tuple[Trainer, Callable[[int], torch.Tensor], nn.Module]:
+    def begin() -> tuple[Trainer, Callable[[int], Step], nn.Module]:
         model, inputs, targets = toy()
         trainer = Trainer(model, steps=30, rates=Rates(), device=CPU)
-        return trainer, lambda _step: nn.functional.mse_loss(model(inputs), targets), model
+        step = Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets))
+        return trainer, lambda _step: step, model
 
-    whole, loss_at, expected = begin()
-    whole.train(loss_at, progress=Silent())
-    first, loss_at, model = begin()
-    first.train(loss_at, progress=Silent(), until=13)
+    whole, step_at, expected = begin()
+    whole.train(step_at, progress=Silent())
+    first, step_at, model = begin()
+    first.train(step_at, progress=Silent(), until=13)
     assert not model.training
     saved = copy.deepcopy(first.state_dict())
-    second, loss_at, model = begin()
+    second, step_at, model = begin()
     torch.manual_seed(99)
     second.load_state_dict(saved)
     assert second.step == 13
-    points = second.train(loss_at, progress=Silent())
+    points = second.train(step_at, progress=Silent())
     assert [point.step for point in points] == [20, 30]
     for name, weight in expected.state_dict().items():
         assert torch.equal(weight, model.state_dict()[name])
@@ -108,11 +109,11 @@ def test_steps_come_in_order() -> None:
     seen: list[int] = []
     model, inputs, targets = toy()
 
-    def loss_at(step: int) -> torch.Tensor:
+    def step_at(step: int) -> Step:
         seen.append(step)
-        return nn.functional.mse_loss(model(inputs), targets)
+        return Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets))
 
-    train(model, loss_at, steps=12, rates=Rates(), device=CPU, progress=Silent())
+    train(model, step_at, steps=12, rates=Rates(), device=CPU, progress=Silent())
     assert seen == list(range(12))
 
 
@@ -124,7 +125,7 @@ def test_only_matrices_decay() -> None:
     # A loss without a gradient: what moves, moves by decay alone.
     train(
         model,
-        lambda _step: 0.0 * (model.weight.sum() + model.bias.sum()),
+        lambda _step: Step(lambda _pieces: 0.0 * (model.weight.sum() + model.bias.sum())),
         steps=1,
         rates=Rates(learning_rate=0.1, weight_decay=0.5, warmup_share=0.0),
         device=CPU,
@@ -142,7 +143,7 @@ def test_frozen_weights_stay() -> None:
     before = model[0].weight.clone()
     train(
         model,
-        lambda _step: nn.functional.mse_loss(model(inputs), targets),
+        lambda _step: Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets)),
         steps=5,
         rates=Rates(weight_decay=0.5),
         device=CPU,
@@ -159,7 +160,7 @@ def test_it_learns_in_bf16_on_a_gpu() -> None:
     model, inputs, targets = model.to(device), inputs.to(device), targets.to(device)
     points = train(
         model,
-        lambda _step: nn.functional.mse_loss(model(inputs).float(), targets),
+        lambda _step: Step(lambda _pieces: nn.functional.mse_loss(model(inputs).float(), targets)),
         steps=200,
         rates=Rates(),
         device=device,

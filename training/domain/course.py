@@ -16,7 +16,7 @@ from training.encoder import Encoder
 from training.model import MaskedLm
 from training.progress import Progress
 from training.settings import DomainSettings
-from training.trainer import Trainer, has_bf16
+from training.trainer import Step, Trainer, has_bf16
 
 MIN_GAIN = 0.002  # nats a word; less is no improvement
 
@@ -74,13 +74,13 @@ class Course:
         """Steps at most."""
         return self._trainer.steps
 
-    def run(self, loss_at: Callable[[int], Tensor], progress: Progress) -> None:
+    def run(self, step_at: Callable[[int], Step], progress: Progress) -> None:
         """Train until held-out text says enough, and leave the best weights in the model."""
         if not self._best:
             self._evaluate()
         while self.step < self.steps and self._misses < self._patience:
             self._log.start_clock()
-            self._trainer.train(loss_at, progress=progress, until=self.step + self._every)
+            self._trainer.train(step_at, progress=progress, until=self.step + self._every)
             self._log.flush()
             self._evaluate()
             self._checkpoint.save(self._state())

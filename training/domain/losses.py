@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from training import vocabulary
-from training.batches import CorpusBatches
+from training.batches import Batch, CorpusBatches
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.corpus import CorpusText
 from training.domain.step_log import StepLog
@@ -20,10 +20,11 @@ from training.encoder import Encoder
 from training.losses import above_the_best, masked_lm, wrong_pole
 from training.model import MaskedLm
 from training.settings import DomainSettings
+from training.trainer import Step
 
 
 class MaskedTexts:
-    """The loss of the next batch, and a line in the log."""
+    """The steps of the training, each with a line in the log."""
 
     def __init__(
         self, model: MaskedLm, texts: Sequence[CorpusText], domain: DomainSettings, log: StepLog
@@ -59,13 +60,17 @@ class MaskedTexts:
         for _ in range(steps):
             next(self._batches)
 
-    def loss(self, step: int) -> Tensor:
-        """Of the next batch: a scalar, in nats a hidden token, and the poles' share in it."""
+    def step(self, number: int) -> Step:
+        """Of the next batch."""
         batch = next(self._batches)
+        return Step(lambda pieces: self._loss(number, batch, pieces), rows=len(batch.input_ids))
+
+    def _loss(self, step: int, batch: Batch, pieces: int) -> Tensor:
+        """A scalar, in nats a hidden token, and the poles' share in it."""
         tokens, poles = batch.tokens, set(batch.mark.tolist()) if batch.mark is not None else set()
         batch = batch.to(self._device)
         assert batch.targets is not None
-        logits = self._model(batch.input_ids, batch.attention_mask, batch.mask_at)  # (masks, vocabulary)
+        (logits,) = batch.through(self._model, pieces=pieces)  # (masks, vocabulary)
         loss = masked_lm(logits, batch.targets)
         is_right = logits.detach().argmax(dim=-1) == batch.targets
         self._log.note(step + 1, loss.detach(), is_right.float().mean(), tokens=tokens)

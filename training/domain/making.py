@@ -195,7 +195,7 @@ class DomainTraining:
         masked.skip(course.step)
         progress.step(f"training the domain model ({self._recipe.name})", course.steps)
         progress.advance(course.step)
-        course.run(masked.loss, progress)
+        course.run(masked.step, progress)
         fits["after"] = self._fits(learner)
         metrics = {
             "steps": course.step,

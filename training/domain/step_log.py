@@ -27,10 +27,15 @@ class StepLog:
         self._since = time.perf_counter()
 
     def note(self, step: int, loss: Tensor, accuracy: Tensor, *, tokens: int) -> None:
-        """Remember a step: its mean loss a hidden token, its share of right ones, real tokens."""
-        self._waiting.append((step, loss, accuracy, tokens))
-        if step % REPORT_EVERY == 0:
+        """Remember a step: its mean loss a hidden token, its share of right ones, real tokens.
+
+        Again for the same step, where memory ran out, it replaces what was noted before.
+        """
+        if self._waiting and self._waiting[-1][0] == step:
+            self._waiting.pop()
+        if len(self._waiting) >= REPORT_EVERY:
             self.flush()
+        self._waiting.append((step, loss, accuracy, tokens))
 
     def flush(self) -> None:
         """Read the figures of the steps since the last time; their speed is that of all of them together."""

@@ -47,7 +47,7 @@ def run(
     masked_lm: MaskedLm, folder: Path, progress: Silent | None = None, **changed: Any
 ) -> tuple[Course, StepLog]:
     course, texts, log = begin(masked_lm, folder, **changed)
-    course.run(texts.loss, progress or Silent())
+    course.run(texts.step, progress or Silent())
     return course, log
 
 

@@ -20,9 +20,9 @@ def test_every_step_is_logged_and_skipped_batches_are_not(masked_lm: MaskedLm) -
     whole, rest = (MaskedTexts(masked_lm, TEXTS, DOMAIN, log) for log in (first, second))
     masked_lm.eval()
     for step in range(4):
-        whole.loss(step)
+        whole.step(step).loss(1)
     rest.skip(3)
-    rest.loss(3)
+    rest.step(3).loss(1)
     first.flush()
     second.flush()
     assert [row["step"] for row in first.rows] == [1, 2, 3, 4]
@@ -43,7 +43,7 @@ def test_words_of_the_other_pole_cost_where_they_are_among_the_best(
     for texts in (TEXTS, marked):
         log = StepLog()
         masked = MaskedTexts(masked_lm, texts, DOMAIN, log)
-        total = sum(float(masked.loss(step).detach()) for step in range(5))
+        total = sum(float(masked.step(step).loss(1).detach()) for step in range(5))
         log.flush()
         extra.append(total - sum(row["loss"] for row in log.rows))
     assert extra[0] == pytest.approx(0.0, abs=1e-3)
