@@ -9,7 +9,7 @@ BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from
 
 
 def mend_champion(registry: Registry, *, last: str | None) -> str | None:
-    """Where no champion can be read, or there is no such version, point at the last one known, or at the newest whole one. Blocking.
+    """Where no champion can be read, or is there, point at the last known, or the newest whole one. Blocking.
 
     Args:
         registry: where.

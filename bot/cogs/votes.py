@@ -16,7 +16,6 @@ from bot.operations.metrics import Metrics
 from bot.rating.thumbs import thumb_value
 from bot.reconciling.reconcile import Reconcile
 from storage.database import Database
-from storage.errors import StorageError
 from storage.feedback import Value, mark_deleted
 from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn
 
@@ -109,18 +108,10 @@ class Votes(commands.Cog):
             await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
     async def _count(self, channel_id: int, change: ThumbChange) -> int:
-        """Store a change, in the order of the events. Returns how many votes it touched.
-
-        What cannot be stored now stands on Discord, and is read back from there.
-        """
+        """Store a change, in the order of the events. Returns how many votes it touched."""
         async with self._pending.counting(channel_id):
             await self._reconcile.turns.passed(change.message_id)
-            try:
-                return await self._recorder.change_thumbs(change)
-            except StorageError as error:
-                log.error("vote.not_stored", message_id=change.message_id, reason=str(error))  # noqa: TRY400
-                self._reconcile.after_gap()
-                return 0
+            return await self._recorder.change_thumbs(change)
 
     def _vote_value(self, payload: discord.RawReactionActionEvent) -> Value | None:
         """What the reaction votes; None for the bot's own, other emoji, and servers that are not listed."""

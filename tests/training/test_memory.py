@@ -98,7 +98,7 @@ def test_pieces_give_the_same_gradients(masked_lm: MaskedLm, pieces: int) -> Non
 
 
 def test_too_little_memory_for_a_row_is_said_in_a_sentence(masked_lm: MaskedLm) -> None:
-    with room_for(0), pytest.raises(OutOfMemoryError, match="FILLBOT_DEVICE=cpu.*the champion is unchanged"):
+    with room_for(0), pytest.raises(OutOfMemoryError, match=r"FILLBOT_DEVICE=cpu.*the champion is unchanged"):
         tuned(masked_lm)
 
 
