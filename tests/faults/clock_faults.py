@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -96,7 +96,7 @@ class Nights:
 def changes(zone: ZoneInfo) -> list[date]:
     """The days of a year on which its clocks are set; any two where they never are."""
     noon = [datetime(2026, 1, 1, 12, tzinfo=zone) + timedelta(days=n) for n in range(364)]
-    days = [b.date() for a, b in itertools.pairwise(noon) if a.utcoffset() != b.utcoffset()]
+    days = [b.date() for a, b in pairwise(noon) if a.utcoffset() != b.utcoffset()]
     return days or [date(2026, 3, 29), date(2026, 10, 25)]
 
 
@@ -135,7 +135,7 @@ async def jumps_back(chance: random.Random, home: Path) -> Found:
 
 @fault("clock jumps forward", group="clock", times=40)
 async def jumps_forward(chance: random.Random, home: Path) -> Found:
-    """Over the nightly time, by hours or days, for good or until it is set right: caught up once, at once."""
+    """Over the nightly time, by hours or days, or until it is set right: caught up once, and at once."""
     clock = Clock(datetime(2026, 5, 4, 12, tzinfo=UTC))
     nights = Nights(clock, at=time(3), zone=ZoneInfo("UTC"))
     jump_at = datetime(2026, 5, 5, 12, tzinfo=UTC) + timedelta(minutes=chance.randrange(14 * 60))
