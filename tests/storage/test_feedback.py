@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from storage import feedback
+from storage.consensus import votes_on_query
 from storage.database import Database
 from storage.feedback import StoredVote
 from storage.schema import candidates, people, predictions, votes
@@ -330,3 +331,11 @@ async def test_words_and_queries_keep_every_character(database: Database) -> Non
     await vote(database, prediction_id, word, 1, by=ADA)
     (row,) = await votes_until(database, NOON)
     assert (row["query"], row["word"], row["score"]) == (query, word, 0.5)
+
+
+async def test_the_last_word_on_a_sentence_counts_when_the_clock_was_set_back(database: Database) -> None:
+    first, second = await ask(database), await ask(database)
+    await vote(database, second, "cheap", 1, by=7, at=minutes(60))
+    await vote(database, first, "cheap", -1, by=7, at=minutes(0))
+    votes = await votes_on_query(database, hash_of(QUERY))
+    assert [one.value for one in votes] == [1, -1]

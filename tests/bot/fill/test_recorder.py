@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from ballots import NOON, QUERY, hash_of
+from structlog.testing import capture_logs
 
 from bot.fill import recorder as recorder_module
 from bot.fill.recorder import Recorder
 from storage.database import Database
+from storage.errors import DatabaseUnavailableError
 from storage.feedback import NewPrediction, StoredCandidate, prediction_of_message, votes_on_message
 from storage.thumbs import Cast, Withdrawn, apply_thumbs
 
@@ -74,3 +76,23 @@ async def test_what_was_told_is_on_the_disk(database: Database, recorder: Record
     other = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/fillbot.db")  # as another process sees it
     assert len(await votes_on_message(other, 1000)) == 1
     await other.close()
+
+
+async def test_a_vote_waits_while_the_database_cannot_be_written(
+    database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "AGAIN_S", 0.01)
+    tries = []
+
+    async def failing(where: Database, changes: list[Cast]) -> list[int]:
+        tries.append(len(changes))
+        if len(tries) < 4:
+            raise DatabaseUnavailableError("here", "database or disk is full")
+        return await apply_thumbs(where, changes)
+
+    monkeypatch.setattr(recorder_module, "apply_thumbs", failing)
+    await recorder.attach(await recorder.record(asked("cheap")), 1000)
+    with capture_logs() as logs:
+        assert await recorder.change_thumbs(Cast(1000, 7, 1, NOON)) == 1
+    assert [line["event"] for line in logs] == ["votes.waiting"]
+    assert len(await votes_on_message(database, 1000)) == 1
