@@ -76,14 +76,19 @@ async def query_storm(chance: random.Random, home: Path) -> Found:
         recovery_s = time.monotonic() - ended_at
         lost = await people.lost_votes(home)
         assert bot.peak_mib < before_mib + MOST_MIB, (before_mib, bot.peak_mib)
-        return Found(lost_votes=lost, wrong_answers=await _untold(sandbox), recovery_s=recovery_s)
+        return Found(
+            lost_votes=lost,
+            wrong_answers=await _untold(sandbox, since_id=int(reply["id"])),
+            recovery_s=recovery_s,
+        )
 
 
-async def _untold(sandbox: Sandbox) -> int:
+async def _untold(sandbox: Sandbox, *, since_id: int) -> int:
     """Queries that got neither an answer nor a word that the bot is busy, a while after the storm."""
 
     def untold() -> int:
-        messages = sandbox.world.messages[sandbox.channel_id].values()
+        history = sandbox.world.messages[sandbox.channel_id].values()
+        messages = [one for one in history if one.id > since_id]
         asked = sum(one.content.startswith("!fill") and not one.author.is_bot for one in messages)
         replied = sum(one.author.is_bot and one.reference is not None for one in messages)
         together = [one.content for one in messages if one.author.is_bot and one.reference is None]

@@ -40,7 +40,6 @@ class Team:
         default_factory=lambda: defaultdict(lambda: [frozenset()])
     )
     wrong: int = 0
-    wrong_texts: list[str] = field(default_factory=list)
     _numbers: int = 0
 
     async def ask(self, person: Person, *, timeout_s: float = ANSWER_S) -> Json | None:
@@ -62,8 +61,8 @@ class Team:
         if reply["embeds"]:
             self.replies.append(reply)
             return reply
-        self.wrong += 1
-        self.wrong_texts.append(reply["content"])
+        self.wrong += not reply["content"].startswith("One moment")  # who asks too often is told so
+        await asyncio.sleep(1)
         return None
 
     async def until_answered(self, person: Person) -> Json:
@@ -81,9 +80,9 @@ class Team:
             return
         thumb = self.chance.choice(THUMBS)
         mine = [r.emoji for r in self._message(reply).reactions if person.id in r.user_ids]
-        if thumb in mine:
+        if mine == [thumb]:
             await person.unreact(reply, thumb)
-        else:
+        elif thumb not in mine:  # of two thumbs none is taken back: which one counts then is read back later
             await person.react(reply, thumb)
 
     async def choose(self, person: Person, reply: Json) -> bool:
