@@ -88,6 +88,7 @@ class Reconcile:
         self.turns = Turns()
         self._asked = asyncio.Event()
         self._is_gap = False
+        self._unreadable: set[int] = set()  # channels of which that is said already
         self._unsent: set[int] = set()  # predictions that were looked for, and never sent
 
     def after_gap(self) -> None:
@@ -191,7 +192,9 @@ class Reconcile:
                 elif any(counts(found)):
                     look.others.append(found)
         except (discord.NotFound, discord.Forbidden) as error:
-            log.warning("reconcile.channel_not_readable", channel_id=channel.id, reason=error.text)
+            if channel.id not in self._unreadable:
+                self._unreadable.add(channel.id)
+                log.warning("reconcile.channel_not_readable", channel_id=channel.id, reason=error.text)
         return look
 
     async def _adopted(

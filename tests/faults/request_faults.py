@@ -20,7 +20,7 @@ REPLIES = 100
 NETWORK_S = 0.12  # one request to Discord and back
 
 
-@fault("429 with long waits", group="wire", times=12)
+@fault("429 with long waits", group="wire", times=12, is_quick=False)
 async def rate_limited(chance: random.Random, home: Path) -> Found:
     """The fault ends when the longest wait that was asked for is over."""
     async with prepared(chance, home) as (people, wire):
@@ -49,7 +49,7 @@ async def server_errors(chance: random.Random, home: Path) -> Found:
         return await people.stands_again(wire, time.monotonic(), due=status != 503 and status != 520)
 
 
-@fault("requests slow or cut", group="wire", times=12)
+@fault("requests slow or cut", group="wire", times=12, is_quick=False)
 async def slow_or_cut(chance: random.Random, home: Path) -> Found:
     """A cut request may or may not have reached Discord: a question then may stay without an answer."""
     async with prepared(chance, home) as (people, wire):

@@ -70,7 +70,7 @@ async def session_invalid(chance: random.Random, home: Path) -> Found:
         return await happens_unheard(people, wire)
 
 
-@fault("closed and not resumable", group="wire", times=15)
+@fault("closed and not resumable", group="wire", times=15, is_quick=False)
 async def not_resumable(chance: random.Random, home: Path) -> Found:
     """Discord kept too little of what was missed."""
     async with prepared(chance, home) as (people, wire):
@@ -150,7 +150,7 @@ async def events_in_disorder(chance: random.Random, home: Path) -> Found:
             return await people.stands_again(wire, time.monotonic())
 
 
-@fault("events lost", group="wire", times=15)
+@fault("events lost", group="wire", times=15, is_quick=False)
 async def events_lost(chance: random.Random, home: Path) -> Found:
     """Without any sign of it; the next look at the numbers finds them, every second here."""
     with patch("bot.reconciling.reconcile.EVERY_S", 1.0):
