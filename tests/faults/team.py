@@ -150,8 +150,10 @@ class Team:
         thumbs, chosen = _stored(home)
         given = self._given()
         missed = sum(
-            # Who gives both thumbs gave one of them last: whichever.
-            key not in given or key not in thumbs or not thumbs[key] <= given[key]
+            # Of both thumbs one came last; nobody can say which where the bot was away: none counts.
+            key not in given
+            or not thumbs.get(key, set()) <= given[key]
+            or (key not in thumbs and len(given[key]) == 1)
             for key in given.keys() | thumbs.keys()
         )
         return missed + sum(
