@@ -108,7 +108,8 @@ async def test_the_bot_says_when_it_is_ready_answers_and_stops_when_asked(home: 
         assert app.process.stdout is not None
         assert (await app.process.stdout.read()).decode() == "fillbot has stopped.\n"
     events = [json.loads(line)["event"] for line in app.log().splitlines()]
-    assert events == ["discord.ready", "fill.answered"]
+    told = [event for event in events if not event.startswith("reconcile.")]  # soon after, or not yet
+    assert told == ["discord.ready", "fill.answered"]
 
 
 async def refused_by_discord(home: Path, sandbox: Sandbox, token: str) -> Ended:

@@ -62,7 +62,7 @@ async def _half_promoted(home: Path) -> int:
     return await open_runs()
 
 
-@fault("bot killed at any instant", group="process", times=20, limit_s=STARTS_AGAIN_S)
+@fault("bot killed at any instant", group="process", times=20, limit_s=STARTS_AGAIN_S, is_quick=False)
 async def bot_killed_at_any_instant(chance: random.Random, home: Path) -> Found:
     """Wherever it is."""
 

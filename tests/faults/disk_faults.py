@@ -166,7 +166,7 @@ async def locked(chance: random.Random, home: Path) -> Found:
         return await unwritable(chance, wire, held())
 
 
-@fault("disk slow", group="disk", times=20)
+@fault("disk slow", group="disk", times=20, is_quick=False)
 async def slow(chance: random.Random, home: Path) -> Found:
     """Every commit takes long: who votes and asks waits, and nobody is lost."""
     async with Sandbox() as sandbox, hosted(home, sandbox) as wire:

@@ -38,7 +38,7 @@ async def rate_limited(chance: random.Random, home: Path) -> Found:
         return await people.stands_again(wire, time.monotonic())
 
 
-@fault("500s", group="wire", times=12)
+@fault("500s", group="wire", times=12, is_quick=False)
 async def server_errors(chance: random.Random, home: Path) -> Found:
     """Fewer than discord.py tries again: every question is answered in the end."""
     async with prepared(chance, home) as (people, wire):

@@ -61,7 +61,7 @@ def close_at(sandbox: Sandbox, number: int, *, code: int, chance: random.Random)
     return closed
 
 
-@fault("session invalid", group="wire", times=15)
+@fault("session invalid", group="wire", times=15, is_quick=False)
 async def session_invalid(chance: random.Random, home: Path) -> Found:
     """The session is gone: what happened since is not told again."""
     async with prepared(chance, home) as (people, wire):
