@@ -7,6 +7,7 @@ other processes (the training run) for up to `BUSY_TIMEOUT_MS`. Readers never wa
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from storage.errors import (
 )
 
 BUSY_TIMEOUT_MS = 15_000
+WAL_TRIES, WAL_AGAIN_S = 100, 0.02
 CHECKPOINT_TIMEOUT_MS = 500  # for readers to end, while writers wait
 APPLICATION_ID = 0x66_69_6C_6C  # "fill": says whose file it is, to `file` and others
 NO_PATH = (":", "file:")  # `:memory:`, and SQLite's own URIs
@@ -180,11 +182,23 @@ def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in PRAGMAS:
-            cursor.execute(pragma)
+            _execute_patiently(cursor, pragma)
         cursor.close()
     except BaseException:
         connection.close()  # the pool forgets it
         raise
+
+
+def _execute_patiently(cursor: Any, statement: str) -> None:
+    """Changing a new file to WAL is refused at once, whatever the timeout, while another does the same."""
+    for left in reversed(range(WAL_TRIES)):
+        try:
+            cursor.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(WAL_AGAIN_S)
 
 
 def _begin(connection: Connection) -> None:
