@@ -1,10 +1,12 @@
-"""What every test relies on: no hub, quiet tokenizers, and a real database on request."""
+"""What every test relies on: no hub, quiet tokenizers; a real database, or a home with models, on request."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from homes import write_versions
 from hypothesis import settings
 
 # Both are read when the libraries are imported.
@@ -28,3 +30,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = await Database.open(database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry of tiny versions; not to be written to."""
+    return write_versions(tmp_path_factory.mktemp("registry") / "models")
+
+
+@pytest.fixture
+def home(tmp_path: Path, models_folder: Path) -> Path:
+    """A home with those versions."""
+    shutil.copytree(models_folder, tmp_path / "home" / "models")
+    return tmp_path / "home"

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import structlog
-from homes import write_versions
 from people import Person
 from wire import Pretend, Wire, wired
 
@@ -25,22 +24,6 @@ for name in [name for name in os.environ if name.upper().startswith(("FILLBOT_",
 # Plain tracebacks: the pretty ones, with local variables, take a second each.
 PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[structlog.processors.add_log_level, PLAIN])
-
-
-@pytest.fixture(scope="session")
-def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry: v0001 (base, domain model, champion), v0002 (promotable), v0003 (refused by the gate).
-
-    Not to be written to.
-    """
-    return write_versions(tmp_path_factory.mktemp("registry") / "models")
-
-
-@pytest.fixture
-def home(tmp_path: Path, models_folder: Path) -> Path:
-    """A home with those versions."""
-    shutil.copytree(models_folder, tmp_path / "home" / "models")
-    return tmp_path / "home"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
