@@ -26,8 +26,9 @@ export function keepDraft() {
   if (state.channels.has(state.current)) drafts.set(draftKey(), ui.box.value);
 }
 
-export function takeDraft() {
-  ui.box.value = drafts.get(draftKey()) ?? "";
+/** Puts the open channel's draft into the box, unless something was typed before any channel was open. */
+export function takeDraft(typed = "") {
+  ui.box.value = typed || (drafts.get(draftKey()) ?? "");
 }
 
 export function putInBox(text) {
@@ -75,7 +76,7 @@ async function sendBox() {
   if (!text) return;
   const { length } = ui.box.value;
   if (length > MAX_CHARS) return toast(`A message holds ${MAX_CHARS} characters; this one has ${length}.`);
-  if (!state.me) return toast("Not connected yet. Your text stays in the box.");
+  if (!state.current) return toast("Not connected yet. Your text stays in the box.");
   const slash = readSlash(text);
   if (!slash && /^\/[a-z]/.test(text) && state.commands.length) {
     return toast(`There is no command ${text.split(/\s/)[0]}. Type / to see all.`);

@@ -27,6 +27,7 @@ let wantedChannel = null; // name to open once the channels are known
 async function openChannel(channelId) {
   const channel = state.channels.get(channelId);
   if (!channel) return;
+  const typed = state.current ? "" : ui.box.value;
   if (state.current) {
     keepDraft();
     stopEditing();
@@ -37,7 +38,7 @@ async function openChannel(channelId) {
   wantedChannel = channelKey(channel);
   state.unread.delete(channelId);
   history.replaceState(null, "", `#${state.token}/${wantedChannel}`);
-  takeDraft();
+  takeDraft(typed);
   foldSidebar();
   for (const paint of [renderSidebar, renderHeader, renderLog, renderReplying, renderTyping, boxChanged]) paint();
   scrollToNewest();
@@ -47,7 +48,10 @@ async function openChannel(channelId) {
 }
 
 function becomePerson(name) {
-  if (state.current) keepDraft();
+  if (state.current) {
+    keepDraft();
+    ui.box.value = "";
+  }
   gateway?.close();
   for (const { timer } of state.waiting.values()) clearTimeout(timer);
   closeLayer({ isCancelled: true });

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import discord
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 from stage import PHONE, Stage, say, until
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
@@ -69,9 +70,24 @@ async def test_two_tabs_can_be_two_people(stage: Stage) -> None:
     other = await page.context.new_page()
     await other.goto(f"{stage.sandbox.url}/#cleo/support")
     await expect(other.get_by_role("radio", name="Cleo")).to_be_checked()
+    await expect(other.locator("#presence")).to_have_text("fillbot is online")
     await say(other, "from cleo")
     await expect(page.locator(".message .name")).to_have_text("Cleo")
     await expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+
+
+async def test_what_is_typed_before_the_page_is_connected_stays_in_the_box(stage: Stage) -> None:
+    page = await stage.open()
+    held: asyncio.Queue[WebSocketRoute] = asyncio.Queue()
+    await page.route_web_socket("**/gateway*", lambda route: held.put_nowait(route))
+    await page.reload()
+    await say(page, "too early")
+    await expect(page.locator("#toasts")).to_contain_text("Not connected yet")
+    (await held.get()).connect_to_server()
+    await expect(page.locator("#presence")).to_have_text("fillbot is online")
+    await expect(page.locator("#box")).to_have_value("too early")
+    await page.locator("#box").press("Enter")
+    await expect(page.locator(".message .text")).to_have_text("too early")
 
 
 async def test_typing_is_shown_while_the_bot_works(stage: Stage) -> None:
