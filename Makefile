@@ -3,8 +3,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLUSTER := $(VENV)/.cluster
 
-.PHONY: run test lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test test-cluster lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -13,7 +14,10 @@ run: $(STAMP)  ## Start fillbot: on Discord with DISCORD_TOKEN, else in the sand
 	@exec $(BIN)/python -m bot
 
 test: $(STAMP)  ## Run the whole test suite, on all cores up to four
-	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --durations=5
+	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --durations=5 --ignore tests/cluster
+
+test-cluster: $(CLUSTER)  ## Test what runs past one machine: PostgreSQL, S3, Ray; installs what it needs
+	$(BIN)/python -m pytest -q tests/cluster
 
 lint: $(STAMP)  ## Check style, types and what bandit knows to be unsafe
 	$(BIN)/ruff check .
@@ -64,6 +68,15 @@ $(STAMP): pyproject.toml constraints.txt
 	 $$PY -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
+
+# The extra is for those who outgrow one machine: nothing else installs it.
+$(CLUSTER): $(STAMP)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	  || { sudo=""; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -qq \
+	       && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+	  || { echo "PostgreSQL is needed: install it, with initdb on the path"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,cluster,cluster-dev]'
+	@touch $(CLUSTER)
 
 clean:  ## Remove .venv and caches; keeps .fillbot (votes and models)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

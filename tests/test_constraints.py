@@ -31,7 +31,11 @@ def installed(name: str, extras: frozenset[str], seen: set[tuple[str, frozenset[
 
 @pytest.fixture(scope="module")
 def names() -> set[str]:
-    return {*installed("fillbot", frozenset({"dev"}), set())} - {"fillbot"} - INSTALLER
+    return brought_by("dev")
+
+
+def brought_by(*extras: str) -> set[str]:
+    return {*installed("fillbot", frozenset(extras), set())} - {"fillbot"} - INSTALLER
 
 
 def test_every_line_is_a_pin() -> None:
@@ -55,3 +59,9 @@ def test_what_is_installed_is_what_is_pinned(names: set[str]) -> None:
         if found != PINS[name]:
             different.append(f"{name} {found} is not {PINS[name]}")
     assert different == []
+
+
+def test_what_serves_more_than_one_machine_comes_with_its_extra_alone(names: set[str]) -> None:
+    cluster = {"ray", "asyncpg", "s3fs", "moto"}
+    assert cluster & names == set()
+    assert cluster <= {*PINS}

@@ -1,0 +1,52 @@
+"""A Ray cluster of several nodes on this machine."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is reported to anybody
+STORE_BYTES = 200 << 20  # of each node's object store
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """A running cluster; `cluster` adds and removes nodes."""
+
+    cluster: Any
+    address: str  # of the cluster itself, HOST:PORT
+    dashboard: str  # where jobs are submitted, http://HOST:PORT
+
+
+@contextlib.contextmanager
+def ray_nodes(count: int = 2, *, cpus: int = 2) -> Iterator[Nodes]:
+    """So many nodes with so many processors each, whatever the machine has."""
+    from ray.cluster_utils import Cluster
+
+    port = _free_port()
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={
+            "num_cpus": cpus,
+            "object_store_memory": STORE_BYTES,
+            "include_dashboard": True,
+            "dashboard_host": "127.0.0.1",
+            "dashboard_port": port,
+            "node_ip_address": "127.0.0.1",
+        },
+    )
+    try:
+        for _ in range(count - 1):
+            cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES, node_ip_address="127.0.0.1")
+        cluster.wait_for_nodes()
+        yield Nodes(cluster, cluster.address, f"http://127.0.0.1:{port}")
+    finally:
+        cluster.shutdown()
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
