@@ -10,7 +10,8 @@ DOCUMENT = PROJECT / "docs" / "licences.md"
 HEADER = """\
 # Licences of the dependencies
 
-What fillbot itself asks for, by what each package says of itself. Versions are pinned in
+What fillbot itself asks for, by what each package says of itself; asyncpg, fsspec, ray and s3fs come
+with the extra `cluster` alone. Versions are pinned in
 `constraints.txt`. The README says what UpTrain brings along.
 
 | package | licence |
@@ -22,9 +23,10 @@ SHORT = {"Apache Software License": "Apache-2.0", "MIT License": "MIT", "BSD Lic
 
 
 def dependencies() -> list[str]:
-    """The names of what the project asks for, without tools for development."""
+    """The names of what the project asks for, with the extra, without tools for development."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return sorted((re.split(r"[\[<>=!;]", entry)[0] for entry in project["dependencies"]), key=str.lower)
+    entries = [*project["dependencies"], *project["optional-dependencies"]["cluster"]]
+    return sorted((re.split(r"[\[<>=!;]", entry)[0] for entry in entries), key=str.lower)
 
 
 def licence(of: PackageMetadata) -> str:
