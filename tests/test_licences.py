@@ -10,7 +10,7 @@ DOCUMENT = PROJECT / "docs" / "licences.md"
 HEADER = """\
 # Licences of the dependencies
 
-What fillbot itself asks for, by what each package says of itself; asyncpg, fsspec, ray and s3fs come
+What fillbot itself asks for, by what each package says of itself; asyncpg, ray and s3fs come
 with the extra `cluster` alone. Versions are pinned in
 `constraints.txt`. The README says what UpTrain brings along.
 
