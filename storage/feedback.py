@@ -131,13 +131,18 @@ async def votes_on_message(database: Database, message_id: int) -> list[StoredVo
 
 
 async def votes_until(
-    database: Database, as_of: datetime, *, chunk_rows: int = 50_000
+    database: Database,
+    as_of: datetime,
+    *,
+    hashes: tuple[str | None, str | None] = (None, None),
+    chunk_rows: int = 50_000,
 ) -> AsyncIterator[dict[str, tuple[Any, ...]]]:
     """Every vote cast up to `as_of` by people who did not opt out, with its query, oldest first, by column.
 
     Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score,
     adjusted and model_version. `score` is None for a word that was suggested and not offered; `adjusted`
-    says whether votes had changed anything in the reply.
+    says whether votes had changed anything in the reply. `hashes` says from which query hash on, and up to
+    which but without it; None: from the first, to the last.
 
     Yields:
         Chunks of at most `chunk_rows` votes, so that a million of them need no million rows in memory.
@@ -167,6 +172,11 @@ async def votes_until(
         .where(votes.c.cast_at <= as_of, people.c.opted_out_at.is_(None))
         .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
     )
+    first, beyond = hashes
+    if first is not None:
+        statement = statement.where(predictions.c.query_hash >= first)
+    if beyond is not None:
+        statement = statement.where(predictions.c.query_hash < beyond)
     async with database.read() as connection:
         result = await connection.stream(statement)
         async for rows in result.partitions(chunk_rows):

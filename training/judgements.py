@@ -5,7 +5,8 @@ E-step weighs the votes on each word by the log-odds of their voters' reliabilit
 each voter agrees with the consensus. Votes age: an old one is a smaller part of all of this.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -88,8 +89,15 @@ def judge(
         age_weights: (votes,) what is left of each vote, in [0, 1]; None: all are fresh.
         min_voters: Voters that an item needs to be judged.
     """
-    ballots = _Ballots.of(items, voters, values, age_weights)
-    return _add_up(ballots, _fitted(ballots), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
+    return judge_parts([Ballots.of(items, voters, values, age_weights)], min_voters=min_voters)[0]
+
+
+def judge_parts(parts: Sequence["Ballots"], *, min_voters: int) -> list[Consensus]:
+    """As `judge`, of votes in parts: each with items of its own, from 0; the voters are the same in all.
+
+    Each part is asked for again and again and used once at a time, so that `parts` may read them from a disk.
+    """
+    return _add_up(parts, _fitted(parts), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
 
 
 def weigh(
@@ -106,9 +114,9 @@ def weigh(
 
     `max_share` of all weight is what one voter may hold; 1: any.
     """
-    ballots = _Ballots.of(items, voters, values, age_weights)
+    ballots = Ballots.of(items, voters, values, age_weights)
     known = np.asarray(reliability, dtype=np.float64)
-    return _add_up(ballots, known, min_voters=min_voters, max_share=max_share)
+    return _add_up([ballots], known, min_voters=min_voters, max_share=max_share)[0]
 
 
 def weights_by_age(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
@@ -118,13 +126,13 @@ def weights_by_age(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ballots:
+class Ballots:
     """The votes as arrays, all (votes,), and how many items and voters there are."""
 
     item: npt.NDArray[np.int64]
     voter: npt.NDArray[np.int64]
-    value: Floats
-    left: Floats
+    value: Floats  # +1 or −1
+    left: Floats  # in [0, 1]
     items: int
     voters: int
 
@@ -136,6 +144,7 @@ class _Ballots:
         values: Ints,
         left: Numbers | None,
     ) -> Self:
+        """As many items and voters as are voted on and vote."""
         item, voter = np.asarray(items, dtype=np.int64), np.asarray(voters, dtype=np.int64)
         return cls(
             item,
@@ -155,15 +164,13 @@ class _Ballots:
         return np.bincount(self.voter, weights=amount, minlength=self.voters).astype(np.float64)
 
 
-def _fitted(ballots: _Ballots) -> Floats:
+def _fitted(parts: Sequence[Ballots]) -> Floats:
     """(voters,) reliability by EM; every vote is as much of an observation as age has left of it."""
-    observed = ballots.of_voters(ballots.left)
-    reliability = np.full(ballots.voters, PRIOR)
+    observed = _summed(ballots.of_voters(ballots.left) for ballots in parts)
+    reliability = np.full(len(observed), PRIOR)
     for _ in range(MAX_ITERATIONS):
-        evidence = ballots.of_items(ballots.value * ballots.left * _log_odds(reliability)[ballots.voter])
-        wanted = 1.0 / (1.0 + np.exp(-evidence))  # (items,) probability that the word is wanted
-        agreement = np.where(ballots.value > 0, wanted[ballots.item], 1.0 - wanted[ballots.item])
-        agreed = ballots.of_voters(agreement * ballots.left)
+        odds = _log_odds(reliability)
+        agreed = _summed(_agreed(ballots, odds) for ballots in parts)
         updated = (PRIOR_AGREE + agreed) / (PRIOR_AGREE + PRIOR_DISAGREE + observed)
         if np.abs(updated - reliability).max(initial=0.0) < 1e-6:
             return updated
@@ -171,25 +178,57 @@ def _fitted(ballots: _Ballots) -> Floats:
     return reliability
 
 
-def _add_up(ballots: _Ballots, reliability: Floats, *, min_voters: int, max_share: float) -> Consensus:
+def _agreed(ballots: Ballots, odds: Floats) -> Floats:
+    """(voters,) how often each agrees with what the votes of these (voters,) log-odds add up to."""
+    evidence = ballots.of_items(ballots.value * ballots.left * odds[ballots.voter])
+    wanted = 1.0 / (1.0 + np.exp(-evidence))  # (items,) probability that the word is wanted
+    agreement = np.where(ballots.value > 0, wanted[ballots.item], 1.0 - wanted[ballots.item])
+    return ballots.of_voters(agreement * ballots.left)
+
+
+def _add_up(
+    parts: Sequence[Ballots], reliability: Floats, *, min_voters: int, max_share: float
+) -> list[Consensus]:
     """Weigh each vote by its voter, under the cap.
 
     The cap is on what is judged in the end: votes on which too few people voted or people disagree teach
     nothing, so they make no room for more votes of one voter. What was dropped stays so, and thus this ends.
     """
     full = _log_odds(reliability) / _log_odds(np.array([PRIOR]))  # (voters,)
-    voters = ballots.of_items((full[ballots.voter] * ballots.left > 0).astype(np.float64)).astype(np.int64)
-    judged = voters >= max(min_voters, 1)  # (items,)
+    voters = [
+        ballots.of_items((full[ballots.voter] * ballots.left > 0).astype(np.float64)) for ballots in parts
+    ]
+    judged = [of_part >= max(min_voters, 1) for of_part in voters]  # (items,) each
     while True:
-        weight = _capped(full, ballots.of_voters(ballots.left * judged[ballots.item]), max_share)
-        amount = weight[ballots.voter] * ballots.left  # (votes,)
-        up, down = (
-            ballots.of_items(np.where(side, amount, 0.0)) for side in (ballots.value > 0, ballots.value < 0)
+        cast = _summed(
+            ballots.of_voters(ballots.left * of_part[ballots.item])
+            for ballots, of_part in zip(parts, judged, strict=True)
         )
-        kept = judged & (up + down > 0) & (np.abs(up - down) >= MIN_MARGIN * (up + down))
-        if (kept == judged).all():
-            return Consensus(up, down, voters, judged, reliability, weight)
+        weight = _capped(full, cast, max_share)
+        sides = [_sides(ballots, weight) for ballots in parts]
+        kept = [
+            of_part & (up + down > 0) & (np.abs(up - down) >= MIN_MARGIN * (up + down))
+            for of_part, (up, down) in zip(judged, sides, strict=True)
+        ]
+        if all((now == before).all() for now, before in zip(kept, judged, strict=True)):
+            return [
+                Consensus(up, down, people.astype(np.int64), of_part, reliability, weight)
+                for (up, down), people, of_part in zip(sides, voters, judged, strict=True)
+            ]
         judged = kept
+
+
+def _sides(ballots: Ballots, weight: Floats) -> tuple[Floats, Floats]:
+    """(items,) weight for and against, of votes of these (voters,) weights."""
+    amount = weight[ballots.voter] * ballots.left  # (votes,)
+    up, down = (
+        ballots.of_items(np.where(side, amount, 0.0)) for side in (ballots.value > 0, ballots.value < 0)
+    )
+    return up, down
+
+
+def _summed(arrays: Iterable[Floats]) -> Floats:
+    return functools.reduce(np.add, arrays)
 
 
 def _log_odds(reliability: Floats) -> Floats:

@@ -76,7 +76,6 @@ class Night:
         return folder
 
     def _check(self, as_of: datetime) -> ChecksReport:
-        self._progress.step("checking the votes")
         report = run_checks(
             self._settings.url,
             self._folder / "uptrain",
@@ -85,6 +84,7 @@ class Night:
             denied=denied_words(),
             half_life_days=self._settings.vote_half_life_days,
             previous_as_of=self._previous_as_of,
+            progress=self._progress,
         )
         self._records.call(note_reliabilities, report.reliability, as_of=as_of)
         return report

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-QUERY_FILES = ("retraining_set.jsonl", "uptrain/judgements.jsonl")
+QUERY_FILES = ("retraining_set.jsonl", "uptrain/judgements.jsonl", "uptrain/part/judgements.jsonl")
 
 
 def delete_results(home: Path, run_ids: Iterable[int]) -> int:

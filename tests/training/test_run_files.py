@@ -9,7 +9,7 @@ from training import run_files
 def leave(home: Path, run_id: int, *queries: str) -> None:
     """What a run leaves: its retraining set, and results of its checks."""
     folder = home / "runs" / f"{run_id:05d}"
-    (folder / "uptrain").mkdir(parents=True)
+    (folder / "uptrain" / "part").mkdir(parents=True)
     lines = "".join(json.dumps({"query": query, "word": "x"}) + "\n" for query in queries)
     for name in run_files.QUERY_FILES:
         (folder / name).write_text(lines, encoding="utf-8")
@@ -25,7 +25,7 @@ def test_queries_are_found_and_dropped(tmp_path: Path) -> None:
     leave(tmp_path, 1, "a\u2028b", "b")
     leave(tmp_path, 2, "b")
     assert run_files.queries(tmp_path) == {"a\u2028b", "b"}
-    assert run_files.drop_queries(tmp_path, {"a\u2028b"}) == 2
+    assert run_files.drop_queries(tmp_path, {"a\u2028b"}) == len(run_files.QUERY_FILES)
     assert run_files.queries(tmp_path) == {"b"}
     assert run_files.drop_queries(tmp_path, set()) == 0
 

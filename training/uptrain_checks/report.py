@@ -1,6 +1,7 @@
 """What the checks made of the votes, read from the JSON lines that a `CheckSet` leaves in its folder."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ from typing import Any
 import polars as pl
 
 from training.judgements import Judgement
+from training.uptrain_checks.approval import COUNTS, approval_by_version
+from training.uptrain_checks.queries import Spoken
 
+JUDGEMENTS = "judgements.jsonl"
 MAX_FIRMNESS_WEIGHT = 3.0  # nine votes of average people weigh three times one: more say little that is new
 
 JUDGEMENT: dict[str, Any] = {
@@ -61,20 +65,39 @@ class ChecksReport:
         }
 
 
-def read_report(folder: Path, *, votes: int, voters: int, reliability: dict[int, float]) -> ChecksReport:
-    """The report on a finished `CheckSet`; `votes` and `voters` are those before any check."""
-    rows = _judgements(folder / "judgements.jsonl")
-    names = rows["signals"].str.split("; ").explode().value_counts(sort=True)
-    return ChecksReport(
-        judgements=list(map(Judgement, *(rows[name] for name in JUDGEMENT))),
-        votes=votes,
-        voters=voters,
-        rejected={row["flag"]: row["votes"] for row in _rows(folder / "rejected.jsonl")},
-        edge_cases={name: count for name, count in sorted(names.iter_rows()) if name},
-        approval=_rows(folder / "approval.jsonl"),
-        drift=_rows(folder / "drift.jsonl")[0],
-        reliability=reliability,
-    )
+class Found:
+    """What the checks of each part of the votes found, added up."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._votes = 0
+        self._voters = pl.Series(dtype=pl.Int64)
+        self._rejected: Counter[str] = Counter()
+        self._approval: list[dict[str, Any]] = []
+        self.spoken: list[Spoken] = []
+
+    def add(self, voters: pl.Series, folder: Path, spoken: Spoken) -> None:
+        """A part: who voted, (votes,), the folder of a finished `CheckSet`, and what the queries speak of."""
+        self._votes += len(voters)
+        self._voters = pl.concat([self._voters, voters.unique()]).unique()
+        self._rejected.update({row["flag"]: row["votes"] for row in _rows(folder / "rejected.jsonl")})
+        self._approval += _rows(folder / "approval.jsonl")
+        self.spoken.append(spoken)
+
+    def report(self, folder: Path, *, reliability: dict[int, float], drift: dict[str, Any]) -> ChecksReport:
+        """All of it, with the judgements that were written to `folder`."""
+        rows = _judgements(folder / JUDGEMENTS)
+        names = rows["signals"].str.split("; ").explode().value_counts(sort=True)
+        return ChecksReport(
+            judgements=list(map(Judgement, *(rows[name] for name in JUDGEMENT))),
+            votes=self._votes,
+            voters=len(self._voters),
+            rejected=dict(sorted(self._rejected.items())),
+            edge_cases={name: count for name, count in sorted(names.iter_rows()) if name},
+            approval=approval_by_version(pl.DataFrame(self._approval, schema=COUNTS)).to_dicts(),
+            drift=drift,
+            reliability=reliability,
+        )
 
 
 def _judgements(path: Path) -> pl.DataFrame:

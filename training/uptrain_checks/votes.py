@@ -1,17 +1,23 @@
 """Votes from the database → quality flags → judgements → weights: a real `CheckSet` of our operators."""
 
 import asyncio
+import contextlib
+import math
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import PrivateAttr
 
 from storage.database import Database
-from storage.feedback import votes_until
-from training.judgements import HALF_LIFE_DAYS, judge, weights_by_age
+from storage.feedback import count_votes, votes_until
+from training.judgements import HALF_LIFE_DAYS, Consensus, judge_parts
+from training.progress import Progress, Silent
 from training.uptrain_checks.approval import Approval
+from training.uptrain_checks.ballots import ITEM, Cast, Spool
 from training.uptrain_checks.edge_cases import EdgeCases
 from training.uptrain_checks.framework import (
     Check,
@@ -23,8 +29,8 @@ from training.uptrain_checks.framework import (
     register_op,
     run,
 )
-from training.uptrain_checks.queries import Drift, Novelty
-from training.uptrain_checks.report import ChecksReport, read_report
+from training.uptrain_checks.queries import Novelty, Queries, Spoken, drift
+from training.uptrain_checks.report import JUDGEMENTS, ChecksReport, Found
 
 SCHEMA: dict[str, Any] = {
     "prediction_id": pl.Int64,
@@ -40,8 +46,9 @@ SCHEMA: dict[str, Any] = {
     "adjusted": pl.Boolean,
     "model_version": pl.Utf8,
 }
-ITEM = ["query_hash", "mask_index", "word"]
-MICROSECONDS_A_DAY = 86_400_000_000
+PART_VOTES = 1_000_000  # about 1 GB while they are checked
+CONFIG = "config.json"  # UpTrain's record of what was checked
+PART = "part"  # the folder, in that of the results, of the part that is being checked
 
 
 @register_op
@@ -99,57 +106,6 @@ class Flagged(Ready, TransformOp):
         return {"output": rejected.sort("flag")}
 
 
-@register_op
-class Consensus(Ready, TransformOp):
-    """Clean votes → one row a judgement, with its weight for and against.
-
-    Attributes:
-        as_of: The time to which the votes have aged.
-        min_voters: Voters that a word needs to be judged.
-        half_life_days: After so many days a vote weighs half.
-    """
-
-    as_of: datetime
-    min_voters: int = 2
-    half_life_days: float = HALF_LIFE_DAYS
-    _reliability: dict[int, float] = PrivateAttr(default_factory=dict)
-
-    @property
-    def reliability(self) -> dict[int, float]:
-        """Voter → reliability, of the last run; not among its results, which are written to a file."""
-        return self._reliability
-
-    def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Judge."""
-        clean = data.filter(pl.col("flag") == "").sort([*ITEM, "voter_id"])
-        numbered = clean.with_columns(
-            (pl.struct(ITEM).rle_id()).cast(pl.Int64).alias("item"),
-            (pl.col("voter_id").rank("dense") - 1).cast(pl.Int64).alias("voter"),
-        )
-        age_days = (self.as_of - pl.col("cast_at")).dt.total_microseconds() / MICROSECONDS_A_DAY
-        consensus = judge(
-            numbered["item"].to_numpy(),
-            numbered["voter"].to_numpy(),
-            numbered["value"].to_numpy(),
-            age_weights=weights_by_age(
-                numbered.select(age_days).to_series().to_numpy(), half_life_days=self.half_life_days
-            ),
-            min_voters=self.min_voters,
-        )
-        voters = clean["voter_id"].unique().sort()
-        self._reliability = dict(zip(voters.to_list(), consensus.reliability.tolist(), strict=True))
-        items = numbered.group_by("item", maintain_order=True).agg(
-            pl.col(["query", *ITEM, "novelty"]).first(), pl.col("score").mean()
-        )
-        items = items.with_columns(
-            pl.Series("up", consensus.up, dtype=pl.Float64),
-            pl.Series("down", consensus.down, dtype=pl.Float64),
-            pl.Series("voters", consensus.voters, dtype=pl.Int64),
-            pl.Series("judged", consensus.judged, dtype=pl.Boolean),
-        )
-        return {"output": items.filter(pl.col("judged")).drop("item", "judged")}
-
-
 def run_checks(
     database_url: str,
     folder: Path,
@@ -159,8 +115,13 @@ def run_checks(
     denied: list[str],
     half_life_days: float = HALF_LIFE_DAYS,
     previous_as_of: datetime | None = None,
+    progress: Progress | None = None,
+    part_votes: int = PART_VOTES,
 ) -> ChecksReport:
-    """Run the `CheckSet` over the votes up to `as_of`. Blocking; `folder` is emptied first.
+    """Run `CheckSet`s over the votes up to `as_of`. Blocking; `folder` is emptied first.
+
+    Where there are many votes they are read and checked in parts, by query, so that memory stays the same;
+    only who is how reliable is found over all parts together.
 
     Args:
         database_url: Where the votes are.
@@ -170,43 +131,96 @@ def run_checks(
         denied: Words that no vote can bring up.
         half_life_days: After so many days a vote weighs half.
         previous_as_of: The `as_of` of the run before, which says what is new; None: there was none.
+        progress: Told of every part, twice.
+        part_votes: Votes in a part, about.
 
     Returns:
         Judgements with their weights, and what was rejected and why.
     """
-    votes = read_votes(database_url, as_of)
-    if not len(votes):  # UpTrain raises on an empty source
-        return ChecksReport(judgements=[])
+    shutil.rmtree(folder, ignore_errors=True)
+    progress = progress or Silent()
     as_of, previous_as_of = as_of.astimezone(UTC), previous_as_of and previous_as_of.astimezone(UTC)
-    consensus = Consensus(as_of=as_of, min_voters=min_voters, half_life_days=half_life_days)
     flags = QualityFlags(denied=[word.lower() for word in denied])
-    checks = CheckSet(
-        source=FrameSource.of(votes, [flags, Novelty(previous_as_of=previous_as_of)]),
-        checks=[
-            Check("rejected", [Flagged()]),
-            Check("judgements", [LatestVote(), consensus, EdgeCases()]),
-            Check("approval", [LatestVote(per_version=True), Approval()]),
-            Check("drift", [Drift(previous_as_of=previous_as_of, min_voters=min_voters)]),
-        ],
-    )
-    run(checks, folder)
-    return read_report(
-        folder, votes=len(votes), voters=votes["voter_id"].n_unique(), reliability=consensus.reliability
-    )
+    cast = Cast(as_of=as_of, half_life_days=half_life_days)
+    queries = Queries(previous_as_of=previous_as_of, min_voters=min_voters)
+    found = Found()
+    with contextlib.closing(Spool(folder)) as ballots:
+        for part in read_votes(database_url, as_of, part_votes=part_votes, progress=progress):
+            checks = CheckSet(
+                source=FrameSource.of(part, [flags]),
+                checks=[
+                    Check("rejected", [Flagged()]),
+                    Check("cast", [LatestVote(), cast]),
+                    Check("approval", [LatestVote(per_version=True), Approval()]),
+                    Check("queries", [queries]),
+                ],
+            )
+            run(checks, folder / PART)
+            ballots.add(cast)
+            found.add(part["voter_id"], folder / PART, queries.spoken)
+        if not len(ballots):
+            return ChecksReport(judgements=[])
+        (folder / PART / CONFIG).replace(folder / CONFIG)
+        (folder / JUDGEMENTS).touch()
+        progress.step("weighing the votes", len(ballots))
+        spoken = Spoken.merged(found.spoken)
+        judged = judge_parts(ballots, min_voters=min_voters)
+        for number, consensus in enumerate(judged):
+            _judge_items(ballots.items(number), consensus, spoken.seen, folder)
+            progress.advance()
+        reliability = dict(zip(ballots.voters.tolist(), judged[0].reliability.tolist(), strict=True))
+    shutil.rmtree(folder / PART)
+    return found.report(folder, reliability=reliability, drift=drift(spoken, min_voters=min_voters))
 
 
-def read_votes(database_url: str, as_of: datetime) -> pl.DataFrame:
-    """The votes in the database up to a time, oldest first, with an explicit schema. Blocking."""
-    chunks = asyncio.run(_chunks(database_url, as_of))
+def _judge_items(items: pl.DataFrame, consensus: Consensus, seen: pl.Series, folder: Path) -> None:
+    """Write what is judged of a part's items, with its edge cases, below what is there of others."""
+    known = items.with_columns(
+        pl.Series("up", consensus.up, dtype=pl.Float64),
+        pl.Series("down", consensus.down, dtype=pl.Float64),
+        pl.Series("voters", consensus.voters, dtype=pl.Int64),
+    ).filter(pl.Series(consensus.judged, dtype=pl.Boolean))
+    if not len(known):  # UpTrain raises on an empty source
+        return
+    source = FrameSource.of(known, [Novelty.of(seen)])
+    run(CheckSet(source=source, checks=[Check("judgements", [EdgeCases()])]), folder / PART)
+    with (folder / JUDGEMENTS).open("ab") as file, (folder / PART / JUDGEMENTS).open("rb") as part:
+        shutil.copyfileobj(part, file)
+
+
+def read_votes(
+    database_url: str, as_of: datetime, *, part_votes: int = PART_VOTES, progress: Progress | None = None
+) -> Iterator[pl.DataFrame]:
+    """The votes up to a time, oldest first, in parts of different queries; blocking. No part is empty."""
+    with asyncio.Runner() as runner:
+        database = runner.run(Database.open(database_url))
+        try:
+            votes = runner.run(count_votes(database))
+            ranges = hash_ranges(math.ceil(votes / part_votes))
+            if progress is not None:
+                progress.step("checking the votes", len(ranges))
+            for hashes in ranges:
+                part = runner.run(_part(database, as_of, hashes))
+                if len(part):
+                    yield part
+                if progress is not None:
+                    progress.advance()
+        finally:
+            runner.run(database.close())
+
+
+def hash_ranges(parts: int) -> list[tuple[str | None, str | None]]:
+    """So many ranges of query hashes, alike in width, one at least.
+
+    Each is from, and up to but without; None: from the first, and to the last.
+    """
+    bounds = [None, *(f"{0x1_0000_0000 * part // parts:08x}" for part in range(1, parts)), None]
+    return list(pairwise(bounds))
+
+
+async def _part(database: Database, as_of: datetime, hashes: tuple[str | None, str | None]) -> pl.DataFrame:
+    chunks = [
+        pl.DataFrame({name: columns[name] for name in SCHEMA}, schema=SCHEMA)
+        async for columns in votes_until(database, as_of, hashes=hashes)
+    ]
     return pl.concat([pl.DataFrame(schema=SCHEMA), *chunks])
-
-
-async def _chunks(database_url: str, as_of: datetime) -> list[pl.DataFrame]:
-    database = await Database.open(database_url)
-    try:
-        return [
-            pl.DataFrame({name: columns[name] for name in SCHEMA}, schema=SCHEMA)
-            async for columns in votes_until(database, as_of)
-        ]
-    finally:
-        await database.close()

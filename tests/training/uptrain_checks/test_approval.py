@@ -2,14 +2,14 @@
 
 import polars as pl
 
-from training.uptrain_checks.approval import Approval
+from training.uptrain_checks.approval import Approval, approval_by_version
 
 COLUMNS = ["model_version", "value", "flag", "adjusted", "via"]
 
 
 def approval(*rows: tuple[str, int, str, bool, str]) -> list[tuple[str, int, float]]:
     schema = dict(zip(COLUMNS, (pl.Utf8, pl.Int64, pl.Utf8, pl.Boolean, pl.Utf8), strict=True))
-    table = Approval().run(pl.DataFrame(rows, schema=schema, orient="row"))["output"]
+    table = approval_by_version(Approval().run(pl.DataFrame(rows, schema=schema, orient="row"))["output"])
     return table.select("model_version", "votes", "approval").rows()
 
 

@@ -1,14 +1,18 @@
 """Twenty thousand votes through polars, against the same rules one vote after the other in Python."""
 
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from benchmarks.votes import AS_OF, fill
 
 from training.judgements import judge, weights_by_age
-from training.uptrain_checks.votes import run_checks
+from training.retraining_set import build
+from training.uptrain_checks.report import ChecksReport
+from training.uptrain_checks.votes import hash_ranges, run_checks
 
+PREVIOUS = AS_OF - timedelta(days=20)
 Item = tuple[str, int, str]
 LATEST = """
     SELECT query_hash, mask_index, word, voter_id, value, julianday(?) - julianday(cast_at)
@@ -52,3 +56,36 @@ def test_the_checks_do_what_the_rules_say(tmp_path: Path) -> None:
     assert report.rejected.keys() == {"denied word"}
     # One in ten people votes by chance.
     assert all((report.reliability[v] < 0.7) == (v % 10 == 0) for v in voters)
+
+
+@pytest.mark.parametrize("parts", [2, 7])
+def test_in_parts_the_checks_find_the_same(tmp_path: Path, parts: int) -> None:
+    path = tmp_path / "fillbot.db"
+    fill(path, 20_000)
+
+    def checked(part_votes: int) -> ChecksReport:
+        return run_checks(
+            f"sqlite+aiosqlite:///{path}",
+            tmp_path / "uptrain",
+            as_of=AS_OF,
+            previous_as_of=PREVIOUS,
+            min_voters=2,
+            denied=["ugly"],
+            part_votes=part_votes,
+        )
+
+    whole, pieces = checked(20_000), checked(20_000 // parts)
+    assert whole.edge_cases
+    assert whole.drift["divergence"]
+    assert pieces.to_json() == whole.to_json()
+    assert pieces.reliability == pytest.approx(whole.reliability, abs=1e-9)
+    for one, other in zip(pieces.judgements, whole.judgements, strict=True):
+        assert (one.query_hash, one.mask_index, one.word) == (other.query_hash, other.mask_index, other.word)
+        assert (one.up, one.down, one.weight) == pytest.approx((other.up, other.down, other.weight), abs=1e-9)
+    sets = [build(report.judgements, held_out_share=0.1) for report in (whole, pieces)]
+    assert sets[0].hash == sets[1].hash
+
+
+def test_ranges_of_hashes_leave_nothing_out() -> None:
+    assert hash_ranges(0) == hash_ranges(1) == [(None, None)]
+    assert hash_ranges(3) == [(None, "55555555"), ("55555555", "aaaaaaaa"), ("aaaaaaaa", None)]

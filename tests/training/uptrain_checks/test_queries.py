@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from ballots import hash_of, minutes
 
-from training.uptrain_checks.queries import Drift, Novelty
+from training.uptrain_checks import queries
+from training.uptrain_checks.queries import Novelty, Queries, Spoken
 from training.uptrain_checks.votes import SCHEMA
 
 RUN = minutes(5)
@@ -27,13 +28,23 @@ def votes(*cast: Cast, flag: str = "") -> pl.DataFrame:
     return frame.with_columns(pl.lit(flag).alias("flag"))
 
 
+def spoken(frame: pl.DataFrame, previous: datetime | None, *, min_voters: int = 1) -> Spoken:
+    """Of all votes, put together from one part for each query."""
+    parts = []
+    for one in frame.partition_by("query_hash"):
+        operator = Queries(previous_as_of=previous, min_voters=min_voters)
+        operator.run(one)
+        parts.append(operator.spoken)
+    return Spoken.merged(parts)
+
+
 def novelty(frame: pl.DataFrame, *, previous: datetime | None = RUN) -> list[float]:
-    return list(Novelty(previous_as_of=previous).run(frame)["output"]["novelty"])
+    clean = frame.filter(pl.col("flag") == "")
+    return list(Novelty.of(spoken(frame, previous).seen).run(clean)["output"]["novelty"])
 
 
 def drift(frame: pl.DataFrame, *, previous: datetime | None = RUN, min_voters: int = 1) -> dict[str, Any]:
-    (row,) = Drift(previous_as_of=previous, min_voters=min_voters).run(frame)["output"].to_dicts()
-    return row
+    return queries.drift(spoken(frame, previous, min_voters=min_voters), min_voters=min_voters)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +80,7 @@ def test_nothing_is_new_on_the_first_run_or_after_nothing() -> None:
 def test_rejected_votes_make_nothing_known() -> None:
     rejected = votes(("Refunds are [MASK].", 0.0, 1), flag="denied word")
     clean = votes(("Boots are [MASK].", 0.0, 1), ("Refunds were [MASK].", 9.0, 1))
-    assert novelty(pl.concat([rejected, clean])) == [0.0, 0.0, 1.0]
+    assert novelty(pl.concat([rejected, clean])) == [0.0, 1.0]
 
 
 def test_drift_by_hand() -> None:

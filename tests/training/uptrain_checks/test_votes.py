@@ -518,5 +518,5 @@ def test_the_run_of_checks_is_recorded_as_uptrain_does(polls: Polls) -> None:
     polls.cast(casting)
     polls.checked()
     config = json.loads((polls.folder / "config.json").read_text())
-    assert [check["name"] for check in config["checks"]] == ["rejected", "judgements", "approval", "drift"]
+    assert [check["name"] for check in config["checks"]] == ["rejected", "cast", "approval", "queries"]
     assert isinstance(polls.checked().judgements[0], Judgement)
