@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLUSTER := $(VENV)/.cluster
 
-.PHONY: run test test-cluster lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,10 @@ test: $(STAMP)  ## Run the whole test suite, on all cores up to four
 
 test-cluster: $(CLUSTER)  ## Test what runs past one machine: PostgreSQL, S3, Ray; installs what it needs
 	$(BIN)/python -m pytest -q tests/cluster
+	$(BIN)/python tests/on_postgres.py -q tests/storage
+
+test-postgres: $(CLUSTER)  ## Run the whole test suite with its databases on PostgreSQL
+	$(BIN)/python tests/on_postgres.py -q -n logical --maxprocesses 4 --dist loadfile --durations=5 --ignore tests/cluster
 
 lint: $(STAMP)  ## Check style, types and what bandit knows to be unsafe
 	$(BIN)/ruff check .

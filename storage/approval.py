@@ -7,6 +7,7 @@ from sqlalchemy import exists, func, select
 
 from storage.database import Database
 from storage.feedback import Value
+from storage.retrying import retried
 from storage.runs import POINTER_MOVES
 from storage.schema import candidates, people, predictions, runs, votes
 
@@ -22,6 +23,7 @@ class CountedVote:
     cast_at: datetime
 
 
+@retried
 async def votes_on_version(
     database: Database,
     version: str,
@@ -83,6 +85,7 @@ async def votes_on_version(
     return found[::-1] if newest else found
 
 
+@retried
 async def promoted_at(database: Database, version: str) -> datetime | None:
     """When a run made this version champion.
 

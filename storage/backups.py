@@ -16,8 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from storage.database import APPLICATION_ID, BUSY_TIMEOUT_MS
 from storage.errors import BackupError
+from storage.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS
 
 NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")
 SET_ASIDE = ".before-restore-"

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
 from storage.feedback import Value, Via
+from storage.retrying import retried
 from storage.schema import people, predictions, votes
 
 
@@ -49,6 +50,7 @@ def counted_votes() -> Select[Any]:
     )
 
 
+@retried
 async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
     """Every vote on a query by people who did not opt out, oldest first."""
     statement = counted_votes().where(predictions.c.query_hash == query_hash)
@@ -56,6 +58,7 @@ async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]
         return [QueryVote(*row[1:]) for row in await connection.execute(statement)]
 
 
+@retried
 async def note_reliabilities(
     database: Database, reliability: Mapping[int, float], *, as_of: datetime | None = None
 ) -> None:
@@ -84,6 +87,6 @@ async def note_reliabilities(
             ),
             [
                 {"user_id": voter_id, "reliability": value, "counted_since": as_of}
-                for voter_id, value in reliability.items()
+                for voter_id, value in sorted(reliability.items())
             ],
         )

@@ -1,43 +1,45 @@
 """Open the database, migrate it, hand out transactions, close it.
 
-One writer at a time: SQLite has one write lock, so writers of this process queue here, in order, and wait on
-other processes (the training run) for up to `BUSY_TIMEOUT_MS`. Readers never wait: the file is in WAL mode.
+SQLite has one write lock, so writers of this process queue here, in order, and wait on other processes
+(the training run) for up to `BUSY_TIMEOUT_MS`; readers never wait: the file is in WAL mode. On PostgreSQL
+writers go side by side (see `storage.postgres`); whoever finds the server away waits for it for some seconds.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-import time
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import AdaptedConnection, Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from storage import postgres, sqlite
 from storage.errors import (
     DatabaseDamagedError,
+    DatabaseDriverError,
+    DatabaseLostError,
+    DatabaseServerError,
     DatabaseTooNewError,
     DatabaseUnavailableError,
     DatabaseUrlError,
 )
+from storage.retrying import patiently
+from storage.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, CHECKPOINT_TIMEOUT_MS, is_damage
 
-BUSY_TIMEOUT_MS = 15_000
-WAL_TRIES, WAL_AGAIN_S = 100, 0.02
-CHECKPOINT_TIMEOUT_MS = 500  # for readers to end, while writers wait
-APPLICATION_ID = 0x66_69_6C_6C  # "fill": says whose file it is, to `file` and others
-NO_PATH = (":", "file:")  # `:memory:`, and SQLite's own URIs
-PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # a confirmed vote survives a power cut, not only a crash
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",  # what is deleted is overwritten
-)
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a transaction has come."""
+
+    is_open: bool = False
+    is_committing: bool = False
 
 
 class Database:
@@ -47,7 +49,8 @@ class Database:
         """Wrap an engine; `where` names the database in error messages, without any password."""
         self._engine = engine
         self._where = where
-        self._writing = asyncio.Lock()
+        self._is_server = engine.dialect.name != "sqlite"
+        self._writing = contextlib.nullcontext() if self._is_server else asyncio.Lock()
         self.damaged = asyncio.Event()  # set when something met damage in the file
 
     @classmethod
@@ -56,35 +59,27 @@ class Database:
 
         Raises:
             DatabaseUrlError: the URL says no database that can be used.
-            DatabaseUnavailableError: the place cannot be written, or holds something that is no database.
+            DatabaseUnavailableError: the place cannot be written, or holds something that is no database; or
+                the server cannot be reached.
             DatabaseTooNewError: the schema is newer than this code.
         """
         try:
             parsed = make_url(url)
-            # `read` and `write` end their transactions themselves. Errors, which are logged, name no
-            # parameters: queries and people are among them.
-            engine = create_async_engine(parsed, pool_reset_on_return=None, hide_parameters=True)
+            engine = _engine_of(parsed)
+        except ModuleNotFoundError as error:
+            if error.name == "asyncpg":
+                raise DatabaseDriverError from error
+            raise DatabaseUrlError(str(error)) from error
         except (ArgumentError, InvalidRequestError, ImportError) as error:
             raise DatabaseUrlError(str(error)) from error
-        where = parsed.database or url if parsed.drivername.startswith("sqlite") else repr(parsed)
-        try:
-            if parsed.drivername.startswith("sqlite"):
-                _find_place(parsed.database or ":memory:")
-        except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise (DatabaseDamagedError if is_damage(error) else DatabaseUnavailableError)(
-                where, reason
-            ) from error
-        if parsed.drivername.startswith("sqlite"):
-            event.listen(engine.sync_engine, "connect", _prepare)
-            event.listen(engine.sync_engine, "begin", _begin)
-        database = cls(engine, where)
+        database = cls(engine, _find(parsed))
         try:
             async with database.write() as connection:
+                await postgres.migrate_alone(connection)
                 await connection.run_sync(_migrate)
         except CommandError as error:
             await database.close()
-            raise DatabaseTooNewError(where) from error
+            raise DatabaseTooNewError(database._where) from error
         except BaseException:
             await database.close()
             raise
@@ -97,23 +92,28 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database cannot be read.
         """
-        with self._translated():
-            async with self._engine.connect() as connection:
+        with self._translated() as progress:
+            async with self._connected(progress) as connection:
+                if self._is_server:
+                    await connection.execution_options(**postgres.SNAPSHOT)
                 yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
+        On PostgreSQL others write meanwhile: take a turn where that matters.
+
         Raises:
             DatabaseUnavailableError: the database cannot be written (read-only, full, locked for too long).
         """
         async with self._writing:
-            with self._translated():
-                async with self._engine.connect() as connection:
+            with self._translated() as progress:
+                async with self._connected(progress) as connection:
                     await connection.execution_options(fillbot_writes=True)
                     async with connection.begin():
                         yield connection
+                        progress.is_committing = True
 
     async def compact(self, *, rewrite: bool = True) -> bool:
         """Leave nothing that was deleted in the file or in its log. Writers wait; only SQLite needs this.
@@ -123,7 +123,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database cannot be written.
         """
-        if self._engine.dialect.name != "sqlite":
+        if self._is_server:
             return True
         async with self._writing:
             with self._translated():
@@ -142,75 +142,78 @@ class Database:
         """Close every connection. Idempotent."""
         await self._engine.dispose()
 
+    @contextlib.asynccontextmanager
+    async def _connected(self, progress: _Progress) -> AsyncIterator[AsyncConnection]:
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def connect() -> AsyncConnection:
+                return await stack.enter_async_context(self._engine.connect())
+
+            if self._is_server:
+                errors = (DBAPIError, OSError, PoolTimeoutError)
+                connection = await patiently(connect, postgres.is_lost, errors=errors)
+            else:
+                connection = await connect()
+            progress.is_open = True
+            yield connection
+
     @contextlib.contextmanager
-    def _translated(self) -> Any:
+    def _translated(self) -> Iterator[_Progress]:
+        progress = _Progress()
         try:
-            yield
+            yield progress
         except IntegrityError:  # a mistake of the caller's: the database is well
             raise
         except DBAPIError as error:
-            raise self._unusable(error.orig) from error
+            raise self._unusable(error, progress) from error
         except sqlite3.Error as error:  # of a `BEGIN`
-            raise self._unusable(error) from error
-
-    def _unusable(self, error: BaseException | None) -> DatabaseUnavailableError:
-        if not is_damage(error):
-            return DatabaseUnavailableError(self._where, str(error))
-        self.damaged.set()
-        return DatabaseDamagedError(self._where, str(error))
-
-
-def is_damage(error: BaseException | None) -> bool:
-    """Whether SQLite found a file that is no database, or not whole."""
-    while error is not None and not isinstance(error, sqlite3.Error):  # in the driver's wrappers
-        error = error.__cause__
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what it adds
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _find_place(path: str) -> None:
-    """Make the folder, and see that the file opens: aiosqlite leaves a thread behind where it does not."""
-    if path.startswith(NO_PATH):
-        return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    sqlite3.connect(path).close()
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    """Set the pragmas, and stop the driver from opening transactions by itself: `_begin` does."""
-    try:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            _execute_patiently(cursor, pragma)
-        cursor.close()
-    except BaseException:
-        connection.close()  # the pool forgets it
-        raise
-
-
-def _execute_patiently(cursor: Any, statement: str) -> None:
-    """Changing a new file to WAL is refused at once, whatever the timeout, while another does the same."""
-    for left in reversed(range(WAL_TRIES)):
-        try:
-            cursor.execute(statement)
-            return
-        except sqlite3.OperationalError as error:
-            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise self._unusable(error, progress) from error
+        except (OSError, PoolTimeoutError) as error:
+            if not self._is_server or (progress.is_open and not progress.is_committing):  # of the block
                 raise
-            time.sleep(WAL_AGAIN_S)
+            raise self._unusable(error, progress) from error
+
+    def _unusable(self, error: Exception, progress: _Progress) -> DatabaseUnavailableError:
+        if self._is_server:
+            reason = postgres.reason_of(error)
+            if not postgres.is_lost(error):
+                return DatabaseServerError(self._where, reason)
+            is_undone = not progress.is_committing or postgres.is_undone(error)
+            return DatabaseLostError(self._where, reason, is_undone=is_undone)
+        origin = error.orig if isinstance(error, DBAPIError) else error
+        if not is_damage(origin):
+            return DatabaseUnavailableError(self._where, str(origin))
+        self.damaged.set()
+        return DatabaseDamagedError(self._where, str(origin))
 
 
-def _begin(connection: Connection) -> None:
-    """Take the write lock at once where writing is meant: upgrading a read lock later can fail at once."""
-    writes = connection.get_execution_options().get("fillbot_writes", False)
-    driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
+def _engine_of(url: URL) -> AsyncEngine:
+    # `read` and `write` end their transactions themselves. Errors, which are logged, name no parameters:
+    # queries and people are among them.
+    options: dict[str, Any] = {"pool_reset_on_return": None, "hide_parameters": True}
+    if url.get_backend_name() == "postgresql":
+        return create_async_engine(url, **options, **postgres.engine_options())
+    if url.get_backend_name() != "sqlite":
+        raise ArgumentError("neither SQLite nor PostgreSQL")
+    engine = create_async_engine(url, **options)
+    event.listen(engine.sync_engine, "connect", sqlite.prepare)
+    event.listen(engine.sync_engine, "begin", sqlite.begin)
+    return engine
+
+
+def _find(url: URL) -> str:
+    """How errors name the database; of a file, after its folder is there."""
+    if url.get_backend_name() != "sqlite":
+        return postgres.place_of(url)
+    where = url.database or str(url)
     try:
-        # Straight to the driver: every call is a turn of its thread, and by a cursor this would be three.
-        driver.run_async(lambda aiosqlite: aiosqlite.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
-    except BaseException:  # a task cancelled while it waits: its transaction begins all the same, for nobody
-        connection.invalidate()
-        raise
+        sqlite.find_place(url.database or ":memory:")
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise (DatabaseDamagedError if is_damage(error) else DatabaseUnavailableError)(
+            where, reason
+        ) from error
+    return where
 
 
 def _migrate(connection: Connection) -> None:

@@ -2,8 +2,11 @@
 
 StorageError
 ├── DatabaseUrlError           the setting names no database that can be used
+│   └── DatabaseDriverError    the driver of PostgreSQL is not installed
 ├── DatabaseUnavailableError   the file cannot be opened, read or written
-│   └── DatabaseDamagedError   what is in the file is no database, or not whole
+│   ├── DatabaseDamagedError   what is in the file is no database, or not whole
+│   └── DatabaseServerError    a server refuses what it is asked
+│       └── DatabaseLostError  a server cannot be reached, or went away
 ├── DatabaseTooNewError        written by a newer version of fillbot
 ├── BackupError                a backup cannot be made
 ├── RestoreError               a backup cannot be restored
@@ -24,8 +27,16 @@ class DatabaseUrlError(StorageError):
         """Build the sentence from the reason; the URL itself may hold a password."""
         super().__init__(
             f"FILLBOT_DATABASE_URL cannot be used ({reason}). Leave it empty for a file in FILLBOT_HOME, or "
-            "write it as sqlite+aiosqlite:////folder/fillbot.db."
+            "write it as sqlite+aiosqlite:////folder/fillbot.db, or as postgresql+asyncpg://user:password@host/name."
         )
+
+
+class DatabaseDriverError(DatabaseUrlError):
+    """PostgreSQL is named, and what speaks to it is not installed."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__("its driver is not installed: run `pip install 'fillbot[cluster]'`")
 
 
 class DatabaseUnavailableError(StorageError):
@@ -51,6 +62,37 @@ class DatabaseDamagedError(DatabaseUnavailableError):
             f"The database at {where} is damaged ({reason}). The start of the bot mends it where there is a "
             "backup, or anything in it can be read. Else restore a copy (`python -m storage restore`), or "
             "move it away to begin anew.",
+        )
+
+
+class DatabaseServerError(DatabaseUnavailableError):
+    """A server refuses: no rights, no such database, no room."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        """Build the sentence from the database's place, without any password, and the driver's reason."""
+        self.where, self.reason = where, reason
+        StorageError.__init__(
+            self,
+            f"The database at {where} cannot be used ({reason}). Look at FILLBOT_DATABASE_URL and at the "
+            "server's log: the database must be there, and its user may make tables in it. Nothing was "
+            "stored, nothing was lost.",
+        )
+
+
+class DatabaseLostError(DatabaseServerError):
+    """A server could not be reached for some seconds, or went away in the middle.
+
+    `is_undone` is False where it went while it was told to commit: then nobody knows.
+    """
+
+    def __init__(self, where: str, reason: str, *, is_undone: bool = True) -> None:
+        """Build the sentence from the database's place, without any password, and the driver's reason."""
+        self.where, self.reason, self.is_undone = where, reason, is_undone
+        end = "nothing was stored, nothing was lost" if is_undone else "the last change may have been stored"
+        StorageError.__init__(
+            self,
+            f"The database at {where} cannot be reached ({reason}). Check that the server runs and that this "
+            f"machine reaches it, then try again; {end}.",
         )
 
 

@@ -13,6 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.postgres import vote_beside_others
+from storage.retrying import retried
 from storage.schema import candidates, people, predictions, votes
 
 Via = Literal["reaction", "menu", "suggestion"]
@@ -60,12 +62,14 @@ class StoredVote:
     cast_at: datetime
 
 
+@retried
 async def record_prediction(database: Database, new: NewPrediction) -> int:
     """Store a prediction with its candidates, before its reply is sent. Returns its id."""
     (prediction_id,) = await record_predictions(database, [new])
     return prediction_id
 
 
+@retried
 async def record_predictions(database: Database, new: Sequence[NewPrediction]) -> list[int]:
     """Store predictions with their candidates, in one transaction. Returns their ids, in order."""
     async with database.write() as connection:
@@ -84,6 +88,7 @@ async def record_predictions(database: Database, new: Sequence[NewPrediction]) -
     return ids
 
 
+@retried
 async def attach_messages(database: Database, messages: Mapping[int, int]) -> None:
     """Note under which message each prediction was replied: prediction → message."""
     async with database.write() as connection:
@@ -91,10 +96,12 @@ async def attach_messages(database: Database, messages: Mapping[int, int]) -> No
             update(predictions)
             .where(predictions.c.id == bindparam("prediction"))
             .values(message_id=bindparam("message")),
-            [{"prediction": prediction, "message": message} for prediction, message in messages.items()],
+            # In order, as `upsert_votes`: two that wait for each other's rows would wait for ever.
+            [{"prediction": prediction, "message": messages[prediction]} for prediction in sorted(messages)],
         )
 
 
+@retried
 async def prediction_of_message(database: Database, message_id: int) -> int | None:
     """The id of the prediction that this reply shows; None for any other message."""
     async with database.read() as connection:
@@ -102,12 +109,15 @@ async def prediction_of_message(database: Database, message_id: int) -> int | No
         return found
 
 
+@retried
 async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
     """Cast or change votes; the latest on (prediction, mask, word, voter, via) replaces the one before."""
     async with database.write() as connection:
+        await vote_beside_others(connection)
         await upsert_votes(connection, new)
 
 
+@retried
 async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_at: datetime) -> int:
     """Note that replies are gone from the channel; predictions and votes stay. Returns how many were ours."""
     async with database.write() as connection:
@@ -119,6 +129,7 @@ async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_a
     return result.rowcount
 
 
+@retried
 async def votes_on_message(database: Database, message_id: int) -> list[StoredVote]:
     """Every vote that stands on a reply, oldest first."""
     async with database.read() as connection:
@@ -183,6 +194,7 @@ async def votes_until(
             yield dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
 
 
+@retried
 async def count_votes(database: Database, *, since: datetime | None = None) -> int:
     """How many votes of people who did not opt out stand, or how many of them were cast after `since`."""
     statement = (
@@ -208,7 +220,7 @@ def _ids_of_message(message_id: int) -> Select[Any]:
 
 
 async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -> None:
-    """Cast or change votes inside a transaction."""
+    """Cast or change votes inside a transaction that has its turn."""
     if not new:
         return
     new = await _after_earlier_ones(connection, new)
@@ -218,7 +230,11 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
         index_elements=list(votes.primary_key.columns),
         set_={"value": statement.excluded.value, "cast_at": statement.excluded.cast_at},
     )
-    await connection.execute(statement, [asdict(vote) for vote in new])
+    await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_place)])
+
+
+def _place(vote: StoredVote) -> tuple[object, ...]:
+    return vote.prediction_id, vote.mask_index, vote.word, vote.voter_id, vote.via
 
 
 async def _after_earlier_ones(connection: AsyncConnection, new: Sequence[StoredVote]) -> list[StoredVote]:

@@ -28,20 +28,24 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    insert,
     inspect,
     or_,
     select,
     true,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.database import BUSY_TIMEOUT_MS, Database
+from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.forgotten import note_forgotten
+from storage.postgres import erase_alone, vote_alone
 from storage.privacy import read_about
+from storage.retrying import retried
 from storage.schema import forgettings, people, predictions, runs, votes
+from storage.sqlite import BUSY_TIMEOUT_MS
 
 SQLITE_HEADER = b"SQLite format 3\x00"
 MAX_NAMES = 30_000  # in a statement: SQLite takes 32,766
@@ -79,18 +83,22 @@ class Erased:
     reports: int = 0
 
 
+@retried
 async def request(database: Database, user_id: int, *, now: datetime) -> Request:
     """Write down that a person is to be forgotten. Returns the request; an open one stays as it is."""
     async with database.write() as connection:
-        mine = select(forgettings).where(forgettings.c.user_id == user_id)
-        if (row := (await connection.execute(mine)).first()) is not None:
-            return Request(**row._mapping)
         since = (await read_about(connection, user_id)).counted_since
-        values = {"user_id": user_id, "asked_at": now, "counted_since": since}
-        await connection.execute(insert(forgettings), values)
-        return Request(user_id, now, since)
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        await connection.execute(
+            dialect.insert(forgettings)
+            .values(user_id=user_id, asked_at=now, counted_since=since)
+            .on_conflict_do_nothing(index_elements=[forgettings.c.user_id])
+        )
+        mine = select(forgettings).where(forgettings.c.user_id == user_id)
+        return Request(**(await connection.execute(mine)).one()._mapping)
 
 
+@retried
 async def requests(database: Database) -> list[Request]:
     """Who is still to be forgotten, in the order they asked."""
     statement = select(forgettings).order_by(forgettings.c.asked_at, forgettings.c.user_id)
@@ -98,26 +106,37 @@ async def requests(database: Database) -> list[Request]:
         return [Request(**row._mapping) for row in await connection.execute(statement)]
 
 
+@retried
 async def close_request(database: Database, user_id: int) -> None:
     """All is done: the request itself is forgotten."""
     async with database.write() as connection:
         await connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
 
 
+@retried
 async def preview(database: Database, user_id: int) -> Erased:
     """What `erase_person` would do, in numbers; nothing changes."""
     async with database.write() as connection:
+        await _begin_erasing(connection)
         found = await connection.run_sync(erase, user_id, since=None)
         await connection.rollback()
     return found
 
 
+@retried
 async def erase_person(database: Database, user_id: int, *, since: datetime | None, now: datetime) -> Erased:
     """Delete what is stored about a person, in one transaction; twice is the same as once."""
     async with database.write() as connection:
+        await _begin_erasing(connection)
         erased = await connection.run_sync(erase, user_id, since=since)
         await connection.run_sync(note_forgotten, user_id, now)
     return erased
+
+
+async def _begin_erasing(connection: AsyncConnection) -> None:
+    """One person after the other, or each of two would leave a query to the other; and no vote between."""
+    await erase_alone(connection)
+    await vote_alone(connection)
 
 
 def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: datetime) -> Erased | None:
@@ -205,6 +224,7 @@ def drop_lost_queries(connection: Connection, *, since: datetime | None = None) 
     return changed
 
 
+@retried
 async def lost_queries(database: Database, queries: Collection[str]) -> set[str]:
     """Those of some queries that no prediction holds any more."""
     async with database.read() as connection:

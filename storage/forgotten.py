@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, inspect, select
 
 from storage.database import Database
+from storage.retrying import retried
 from storage.schema import forgotten
 
 
@@ -40,6 +41,7 @@ def is_forgotten(people: Mapping[str, datetime], user_id: int, created_at: datet
     return forgotten_at is not None and created_at <= forgotten_at
 
 
+@retried
 async def drop_fingerprints(database: Database, before: datetime) -> None:
     """Forget the fingerprints of people who were forgotten before that."""
     async with database.write() as connection:

@@ -14,9 +14,10 @@ from datetime import datetime
 from pathlib import Path
 
 from storage.backups import back_up, daily, examine, fsync, opened
-from storage.database import Database, is_damage
+from storage.database import Database
 from storage.errors import BackupError
 from storage.restoring import companions, swap
+from storage.sqlite import is_damage
 
 SET_ASIDE = ".damaged-"
 TYPES: dict[str, type | tuple[type, ...]] = {

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 from storage.feedback import StoredVote, Value, upsert_votes
+from storage.postgres import vote_beside_others
+from storage.retrying import retried
 from storage.schema import candidates, people, predictions, votes
 
 MaskWord = tuple[int, str]  # mask index and word
@@ -45,6 +47,7 @@ class Standing:
     is_counted: bool = True
 
 
+@retried
 async def ratable(database: Database, prediction_id: int) -> Ratable | None:
     """What can be rated; None for a prediction that there is not."""
     async with database.read() as connection:
@@ -72,6 +75,7 @@ async def ratable(database: Database, prediction_id: int) -> Ratable | None:
     return Ratable(prediction_id, row.channel_id, row.message_id, tuple(words))
 
 
+@retried
 async def choose_words(
     database: Database,
     prediction_id: int,
@@ -83,6 +87,7 @@ async def choose_words(
 ) -> Standing:
     """Let these be the words that a person chose in one menu; what they chose in it before is withdrawn."""
     async with database.write() as connection:
+        await vote_beside_others(connection, [(prediction_id, voter_id)])
         await connection.execute(
             delete(votes).where(
                 votes.c.prediction_id == prediction_id,
@@ -96,6 +101,7 @@ async def choose_words(
         return await _standing(connection, prediction_id, voter_id)
 
 
+@retried
 async def suggest_words(
     database: Database,
     prediction_id: int,
@@ -106,14 +112,17 @@ async def suggest_words(
 ) -> Standing:
     """Store suggested words, each a vote for it."""
     async with database.write() as connection:
+        await vote_beside_others(connection, [(prediction_id, voter_id)])
         new = [StoredVote(prediction_id, m, word, voter_id, "suggestion", 1, cast_at) for m, word in words]
         await upsert_votes(connection, new)
         return await _standing(connection, prediction_id, voter_id)
 
 
+@retried
 async def take_back(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
     """Withdraw everything that a person chose or suggested; a thumb stays, which is taken back by itself."""
     async with database.write() as connection:
+        await vote_beside_others(connection, [(prediction_id, voter_id)])
         await connection.execute(
             delete(votes).where(
                 votes.c.prediction_id == prediction_id,

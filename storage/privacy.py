@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, insert, select, update
+from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.retrying import retried
 from storage.runs import POINTER_MOVES
 from storage.schema import people, predictions, runs, votes
 
@@ -34,6 +36,7 @@ class About:
     counted_since: datetime | None
 
 
+@retried
 async def about(database: Database, user_id: int) -> About:
     """What is known of a person."""
     async with database.read() as connection:
@@ -56,21 +59,24 @@ async def read_about(connection: AsyncConnection, user_id: int) -> About:
     return About(standing, asked, out, row.reliability if row else None, since)
 
 
+@retried
 async def opt_out(database: Database, user_id: int, *, now: datetime) -> bool:
     """Let a person's votes count no more. False: they did not before."""
     async with database.write() as connection:
-        known = await connection.execute(select(people.c.opted_out_at).where(people.c.user_id == user_id))
-        row = known.first()
-        if row is None:
-            await connection.execute(insert(people), {"user_id": user_id, "opted_out_at": now})
-        elif row.opted_out_at is None:
-            mine = update(people).where(people.c.user_id == user_id)
-            await connection.execute(mine.values(opted_out_at=now))
-        else:
-            return False
-    return True
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        result = await connection.execute(
+            dialect.insert(people)
+            .values(user_id=user_id, opted_out_at=now)
+            .on_conflict_do_update(
+                index_elements=[people.c.user_id],
+                set_={"opted_out_at": now},
+                where=people.c.opted_out_at.is_(None),
+            )
+        )
+    return result.rowcount > 0
 
 
+@retried
 async def opt_in(database: Database, user_id: int) -> bool:
     """Let them count again, those cast meanwhile too. False: they did."""
     async with database.write() as connection:
@@ -120,6 +126,7 @@ async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str
         yield row
 
 
+@retried
 async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]]:
     """The runs that read votes at this time or later, oldest first; those that were ended early, too."""
     statement = (
@@ -130,6 +137,7 @@ async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]
     return [row async for row in _rows(database, statement)]
 
 
+@retried
 async def hashes_asked_in(database: Database, channel_ids: frozenset[int]) -> set[str]:
     """The queries that were asked in some channels of servers; none of direct messages."""
     statement = select(predictions.c.query_hash).where(

@@ -11,6 +11,7 @@ from sqlalchemy import Select, Subquery, distinct, func, select, union
 from storage.consensus import QueryVote, counted_votes
 from storage.database import Database
 from storage.feedback import StoredCandidate
+from storage.retrying import retried
 from storage.schema import candidates, people, predictions, votes
 
 WINDOW = 20_000  # newest predictions that are looked through: what was asked long ago is asked no more
@@ -54,6 +55,7 @@ class Tally:
     sentences: int
 
 
+@retried
 async def open_sentences(
     database: Database, person_id: int, *, channel_ids: Collection[int]
 ) -> list[OpenSentence]:
@@ -81,6 +83,7 @@ async def open_sentences(
     ]
 
 
+@retried
 async def latest_item(database: Database, person_id: int) -> QuizItem | None:
     """What a person was offered last in a quiz; None before their first."""
     statement = (
@@ -94,6 +97,7 @@ async def latest_item(database: Database, person_id: int) -> QuizItem | None:
     return None if row is None else QuizItem(*row)
 
 
+@retried
 async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tally:
     """What a person rated in the quiz that they began then."""
     rated = (
@@ -114,6 +118,7 @@ async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tal
         return Tally(*counts.one())
 
 
+@retried
 async def is_opted_out(database: Database, person_id: int) -> bool:
     """Whether a person does not want their votes to count."""
     async with database.read() as connection:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import case, func, select
 
 from storage.database import Database
+from storage.retrying import retried
 from storage.schema import predictions, votes
 
 
@@ -32,6 +33,7 @@ class RecentReply:
     down: int
 
 
+@retried
 async def recent_replies(database: Database, since: datetime, *, limit: int) -> list[RecentReply]:
     """Of the newest `limit` predictions those made since then, and not known to be deleted; newest first."""
     last = select(predictions).order_by(predictions.c.id.desc()).limit(limit).subquery()

@@ -8,6 +8,8 @@ from sqlalchemy import delete, exists, select
 
 from storage.database import Database
 from storage.forgetting import drop_lost_queries
+from storage.postgres import erase_alone, vote_alone
+from storage.retrying import retried
 from storage.schema import predictions, votes
 
 BATCH = 500  # rows a transaction: a thumb that is given meanwhile waits for milliseconds
@@ -22,6 +24,7 @@ class Expired:
     reports: int
 
 
+@retried
 async def expire(database: Database, before: datetime, *, batch: int = BATCH) -> Expired:
     """Delete votes cast before a time, then predictions made before it that nobody's vote is on.
 
@@ -31,6 +34,7 @@ async def expire(database: Database, before: datetime, *, batch: int = BATCH) ->
     gone_votes = 0
     while True:
         async with database.write() as connection:
+            await vote_alone(connection)
             rows = (await connection.execute(key.limit(batch))).all()
             for row in rows:
                 same = [votes.c[name] == value for name, value in row._mapping.items()]
@@ -43,10 +47,12 @@ async def expire(database: Database, before: datetime, *, batch: int = BATCH) ->
     reports = 0
     if gone_predictions:
         async with database.write() as connection:
+            await erase_alone(connection)
             reports = await connection.run_sync(drop_lost_queries)
     return Expired(gone_votes, gone_predictions, reports)
 
 
+@retried
 async def _expire_predictions(database: Database, before: datetime, *, batch: int) -> int:
     gone = last = 0
     while True:
@@ -61,6 +67,7 @@ async def _expire_predictions(database: Database, before: datetime, *, batch: in
             .limit(batch)
         )
         async with database.write() as connection:
+            await vote_alone(connection)  # or a vote that is being cast would go with its prediction
             ids = list((await connection.execute(unvoted)).scalars())
             await connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
         gone += len(ids)

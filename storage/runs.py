@@ -12,6 +12,8 @@ from typing import Any, Literal
 from sqlalchemy import insert, select, update
 
 from storage.database import Database
+from storage.errors import DatabaseLostError
+from storage.retrying import retried, retried_if_undone
 from storage.schema import runs
 
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
@@ -35,6 +37,7 @@ class Run:
     report: dict[str, Any] | None
 
 
+@retried_if_undone
 async def open_run(
     database: Database,
     trigger: str,
@@ -62,6 +65,7 @@ async def open_run(
     return run_id
 
 
+@retried_if_undone
 async def note(database: Database, run_id: int, /, **columns: Any) -> bool:
     """Write what is known so far (`challenger`, `retraining_set_hash`, …). False: the run is not open."""
     async with database.write() as connection:
@@ -71,6 +75,7 @@ async def note(database: Database, run_id: int, /, **columns: Any) -> bool:
     return result.rowcount == 1
 
 
+@retried
 async def finish_run(
     database: Database,
     run_id: int,
@@ -89,6 +94,7 @@ async def finish_run(
     return await note(database, run_id, **columns)
 
 
+@retried_if_undone
 async def end_open_training(database: Database, reason: str, *, now: datetime) -> int:
     """Fail the training run that is under way: it sees so before it would promote. Returns how many."""
     async with database.write() as connection:
@@ -100,19 +106,28 @@ async def end_open_training(database: Database, reason: str, *, now: datetime) -
     return result.rowcount
 
 
+@retried_if_undone
 async def act_if_open(database: Database, run_id: int, action: Callable[[], None]) -> bool:
-    """Call `action` while holding the write lock, if the run is still open: nobody can end it in between.
+    """Call `action` while holding the run's row, if the run is still open: nobody can end it in between.
 
     False: it was ended, and nothing was done.
     """
-    async with database.write() as connection:
-        status = await connection.execute(select(runs.c.status).where(runs.c.id == run_id))
-        if status.scalar_one_or_none() != "open":
-            return False
-        action()
+    has_acted = False
+    try:
+        async with database.write() as connection:
+            # Whoever would end the run waits for its row.
+            row = select(runs.c.status).where(runs.c.id == run_id).with_for_update()
+            if (await connection.execute(row)).scalar_one_or_none() != "open":
+                return False
+            has_acted = True
+            action()
+    except DatabaseLostError:
+        if not has_acted:
+            raise
     return True
 
 
+@retried
 async def get_run(database: Database, run_id: int) -> Run | None:
     """One row by its id."""
     async with database.read() as connection:
@@ -120,6 +135,7 @@ async def get_run(database: Database, run_id: int) -> Run | None:
     return None if row is None else Run(**row._mapping)
 
 
+@retried
 async def latest(
     database: Database, *triggers: str, statuses: tuple[str, ...] = (), before_id: int | None = None
 ) -> Run | None:
@@ -136,6 +152,7 @@ async def latest(
     return None if row is None else Run(**row._mapping)
 
 
+@retried
 async def last_champion(database: Database) -> str | None:
     """Who was champion when the newest run that is over had ended, as its row says; None before the first."""
     run = await latest(database, statuses=("promoted", "rejected", "skipped", "failed", "done"))
@@ -145,6 +162,7 @@ async def last_champion(database: Database) -> str | None:
     return run.challenger if is_moved and run.challenger is not None else run.champion
 
 
+@retried
 async def latest_training(database: Database) -> Run | None:
     """The newest run that is over, whoever asked for it; moving the champion pointer is none."""
     statement = (
@@ -158,6 +176,7 @@ async def latest_training(database: Database) -> Run | None:
     return None if row is None else Run(**row._mapping)
 
 
+@retried
 async def durations_s(database: Database, *triggers: str, limit: int = 5) -> list[float]:
     """How many seconds the newest runs of these triggers took that were judged to the end, newest first."""
     async with database.read() as connection:
@@ -174,6 +193,7 @@ async def durations_s(database: Database, *triggers: str, limit: int = 5) -> lis
         return [(finished - started).total_seconds() for started, finished in rows]
 
 
+@retried
 async def latest_as_of(database: Database) -> datetime | None:
     """Up to when the newest run that learnt from votes had read them; None before there was one."""
     statement = (
@@ -187,6 +207,7 @@ async def latest_as_of(database: Database) -> datetime | None:
         return found
 
 
+@retried
 async def rolled_back_hashes(database: Database) -> set[str]:
     """Hashes of the retraining sets whose versions were rolled back: never promoted by themselves again."""
     async with database.read() as connection:
@@ -198,6 +219,7 @@ async def rolled_back_hashes(database: Database) -> set[str]:
         return set(rows.scalars())
 
 
+@retried
 async def paused_since(database: Database) -> datetime | None:
     """When nightly promotion was paused by a rollback that no `!resume`, promotion or run has ended since.
 
@@ -220,6 +242,7 @@ async def paused_since(database: Database) -> datetime | None:
         return None if later.first() else rollback.finished_at
 
 
+@retried
 async def repair(
     database: Database, *, champion: str | None, now: datetime, domain: str | None = None
 ) -> list[Run]:
@@ -229,7 +252,9 @@ async def repair(
     is finished. Any other is recorded as failed. Returns the rows as they were found.
     """
     async with database.write() as connection:
-        rows = await connection.execute(select(runs).where(runs.c.status == "open").order_by(runs.c.id))
+        rows = await connection.execute(
+            select(runs).where(runs.c.status == "open").order_by(runs.c.id).with_for_update()
+        )
         found = [Run(**row._mapping) for row in rows]
         for run in found:
             pointer = domain if run.trigger == "domain" else champion

@@ -55,6 +55,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
+# On both by code point: what is sorted comes out the same.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 # SQLite numbers rows by itself only where the type is spelled INTEGER.
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -66,7 +68,7 @@ predictions = Table(
     Column("channel_id", BigInteger, nullable=False),
     Column("message_id", BigInteger, unique=True),  # the reply's; null until it was sent
     Column("asker_id", BigInteger),
-    Column("query", Text, nullable=False),
+    Column("query", TEXT, nullable=False),
     Column("query_hash", String(32), nullable=False),
     Column("model_version", String(32), nullable=False),
     Column("latency_ms", Float, nullable=False),
@@ -84,7 +86,7 @@ candidates = Table(
     Column("prediction_id", ForeignKey("predictions.id", ondelete="CASCADE"), primary_key=True),
     Column("mask_index", Integer, primary_key=True),
     Column("rank", Integer, primary_key=True),
-    Column("word", Text, nullable=False),
+    Column("word", TEXT, nullable=False),
     Column("score", Float, nullable=False),  # the bare model's probability
     Column("adjusted", Boolean, nullable=False, default=False),
 )
@@ -94,7 +96,7 @@ votes = Table(
     metadata,
     Column("prediction_id", ForeignKey("predictions.id", ondelete="CASCADE"), primary_key=True),
     Column("mask_index", Integer, primary_key=True),
-    Column("word", Text, primary_key=True),
+    Column("word", TEXT, primary_key=True),
     Column("voter_id", BigInteger, primary_key=True),
     Column("via", String(16), primary_key=True),
     Column("value", Integer, nullable=False),

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, case, cast, exists, func, select
 
 from storage.database import Database
+from storage.retrying import retried
 from storage.schema import candidates, people, predictions, votes
 
 UP: ColumnElement[int] = func.sum((votes.c.value > 0).cast(votes.c.value.type))
@@ -64,6 +65,7 @@ class Helper:
     agreed: int
 
 
+@retried
 async def totals(database: Database, *, since: datetime, until: datetime | None = None) -> Totals:
     """The votes cast after `since`, up to `until`."""
     statement = _counted(since, func.count(), UP, func.count(votes.c.voter_id.distinct()))
@@ -74,6 +76,7 @@ async def totals(database: Database, *, since: datetime, until: datetime | None 
     return Totals(count, liked or 0, voters)
 
 
+@retried
 async def votes_by_hour(database: Database, *, since: datetime) -> list[HourVotes]:
     """Every hour with votes, oldest first."""
     hour = func.substr(cast(votes.c.cast_at, String), 1, 13)  # 2026-03-01 12, on PostgreSQL in UTC sessions
@@ -83,6 +86,7 @@ async def votes_by_hour(database: Database, *, since: datetime) -> list[HourVote
         return [HourVotes(datetime.fromisoformat(at).replace(tzinfo=UTC), up, down) for at, up, down in rows]
 
 
+@retried
 async def votes_by_version(database: Database, *, since: datetime, most: int) -> list[VersionVotes]:
     """The newest versions that were voted on.
 
@@ -101,6 +105,7 @@ async def votes_by_version(database: Database, *, since: datetime, most: int) ->
         return [VersionVotes(*row) for row in await connection.execute(statement)]
 
 
+@retried
 async def contested_words(
     database: Database, *, since: datetime, channel_ids: Collection[int], most: int
 ) -> list[ContestedWord]:
@@ -138,6 +143,7 @@ async def contested_words(
         return [ContestedWord(*row) for row in await connection.execute(best)]
 
 
+@retried
 async def helpers(database: Database, *, since: datetime, most: int) -> list[Helper]:
     """Who voted so that most others agree, and who voted most."""
     key = (predictions.c.query_hash, votes.c.mask_index, votes.c.word)
@@ -164,7 +170,7 @@ async def helpers(database: Database, *, since: datetime, most: int) -> list[Hel
         .limit(most)
     )
     async with database.read() as connection:
-        return [Helper(*row) for row in await connection.execute(statement)]
+        return [Helper(*map(int, row)) for row in await connection.execute(statement)]
 
 
 def _counted(since: datetime, *columns: Any) -> Select[Any]:

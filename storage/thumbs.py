@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.database import Database
 from storage.feedback import StoredVote, Value, upsert_votes
 from storage.forgotten import forgotten_people, is_forgotten
+from storage.postgres import vote_beside_others
+from storage.retrying import retried
 from storage.schema import candidates, predictions, votes
 
 Owner = tuple[int, int]  # prediction and voter: whose thumb it is
@@ -65,6 +67,7 @@ class _Reply:
     tops: list[Top]
 
 
+@retried
 async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> list[int]:
     """Apply changes one after the other, in one transaction; twice is the same as once.
 
@@ -72,6 +75,7 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
         For each change how many votes it cast or took away: 0 for a message that is no reply of ours.
     """
     async with database.write() as connection:
+        await vote_beside_others(connection, {change.message_id for change in changes})
         replies = await _replies(connection, {change.message_id for change in changes})
         before = await _standing(connection, {reply.prediction_id for reply in replies.values()})
         is_read_back = any(isinstance(change, ReadBack) for change in changes)

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from databases import dropped_after, url_for
 from homes import write_versions
 from hypothesis import settings
 
@@ -20,9 +21,15 @@ settings.register_profile("fillbot", deadline=None, derandomize=True, max_exampl
 settings.load_profile("fillbot")
 
 
+@pytest.fixture(autouse=True)
+def databases_of_its_own() -> Iterator[None]:
+    with dropped_after():
+        yield
+
+
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path / 'fillbot.db'}"
+    return url_for(tmp_path / "fillbot.db")
 
 
 @pytest.fixture

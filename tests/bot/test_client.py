@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from wire import EPHEMERAL, Wire
 
 from bot.texts import FILE
-from storage import database as storage_database
+from storage import sqlite
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -134,7 +134,7 @@ async def test_a_database_that_cannot_be_written_is_told_in_a_sentence(
     wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(storage_database, "PRAGMAS", (*storage_database.PRAGMAS, "PRAGMA query_only = ON"))
+        patch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, "PRAGMA query_only = ON"))
         await wire.app.database.close()  # connections from now on are read-only
         reply = await wire.say(ann, "!fill shoes are [MASK]")
     await wire.app.database.close()

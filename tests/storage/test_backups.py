@@ -11,16 +11,20 @@ import pytest
 from alembic.command import upgrade
 from alembic.config import Config
 from ballots import NOON, QUERY, ask
+from databases import of_sqlite
 from filelock import FileLock
 from sqlalchemy import create_engine, delete, func, insert, select
 
 from storage import __main__ as command
 from storage.backups import all_files, back_up, back_up_today, daily, database_file, examine, last_made_at
-from storage.database import APPLICATION_ID, Database
+from storage.database import Database
 from storage.errors import BackupError, InUseError, RestoreError
 from storage.feedback import StoredVote, cast_votes
 from storage.restoring import alone_in, restore
 from storage.schema import people, predictions, votes
+from storage.sqlite import APPLICATION_ID
+
+pytestmark = of_sqlite
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 TODAY = NOW.date()

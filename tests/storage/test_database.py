@@ -11,8 +11,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from ballots import ask
+from databases import of_sqlite, url_for
 from sqlalchemy import func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from storage.database import Database
 from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
@@ -29,6 +31,7 @@ async def opt_out(database: Database, user_id: int) -> None:
         await connection.execute(insert(people), {"user_id": user_id})
 
 
+@of_sqlite
 async def test_opening_makes_the_folder_and_every_table(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deep" / "fillbot.db"
     database = await Database.open(f"sqlite+aiosqlite:///{path}")
@@ -58,37 +61,40 @@ async def test_opening_again_keeps_what_is_there(database_url: str) -> None:
     await database.close()
 
 
-async def test_two_may_open_a_new_database_at_the_same_moment(database_url: str) -> None:
-    opened = await asyncio.gather(*(Database.open(database_url) for _ in range(4)))
+async def test_two_may_open_a_new_database_at_the_same_moment(tmp_path: Path) -> None:
+    url = url_for(tmp_path / "fillbot.db", is_empty=True)
+    opened = await asyncio.gather(*(Database.open(url) for _ in range(4)))
     for database in opened:
         await database.close()
 
 
-async def test_a_database_of_an_older_revision_is_migrated(database_url: str, tmp_path: Path) -> None:
-    # "Older" than the first revision is a file that Alembic has seen and left without a revision.
-    with sqlite3.connect(tmp_path / "fillbot.db") as connection:
-        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-    connection.close()
-    database = await Database.open(database_url)
+async def test_a_database_of_an_older_revision_is_migrated(tmp_path: Path) -> None:
+    # "Older" than the first revision is one that Alembic has seen and left without a revision.
+    url = url_for(tmp_path / "fillbot.db", is_empty=True)
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+    await engine.dispose()
+    database = await Database.open(url)
     await ask(database)
     assert await count(database, predictions) == 1
     await database.close()
 
 
-async def test_a_database_of_a_newer_revision_is_refused_and_untouched(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_a_database_of_a_newer_revision_is_refused_and_untouched(database_url: str) -> None:
     database = await Database.open(database_url)
     async with database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await database.close()
     with pytest.raises(DatabaseTooNewError, match=r"newer version of fillbot.*Update this copy"):
         await Database.open(database_url)
-    with sqlite3.connect(tmp_path / "fillbot.db") as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
-    connection.close()
+    engine = create_async_engine(database_url)
+    async with engine.begin() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+    await engine.dispose()
 
 
+@of_sqlite
 async def test_pragmas_that_the_promises_rest_on(database: Database) -> None:
     async with database.read() as connection:
         values = [
@@ -196,6 +202,7 @@ async def test_closing_twice_is_closing_once(database_url: str) -> None:
     await database.close()
 
 
+@of_sqlite
 async def test_a_file_that_is_no_database(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "fillbot.db"
     path.write_bytes(b"this was never a database\n" * 200)
@@ -205,12 +212,14 @@ async def test_a_file_that_is_no_database(database_url: str, tmp_path: Path) -> 
     assert path.read_bytes() == before
 
 
+@of_sqlite
 async def test_a_folder_in_place_of_the_file(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "fillbot.db").mkdir()
     with pytest.raises(DatabaseUnavailableError, match="unable to open database file"):
         await Database.open(database_url)
 
 
+@of_sqlite
 async def test_a_home_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with pytest.raises(DatabaseUnavailableError, match="Check that the disk has free space") as caught:
@@ -226,6 +235,7 @@ async def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
         await Database.open(f"sqlite+aiosqlite:///{home / 'fillbot.db'}")
 
 
+@of_sqlite
 async def test_a_database_that_may_only_be_read(database_url: str, tmp_path: Path) -> None:
     await (await Database.open(database_url)).close()
     read_only = f"sqlite+aiosqlite:///file:{tmp_path / 'fillbot.db'}?mode=ro&uri=true"
@@ -233,6 +243,7 @@ async def test_a_database_that_may_only_be_read(database_url: str, tmp_path: Pat
         await Database.open(read_only)
 
 
+@of_sqlite
 async def test_on_a_full_disk_nothing_is_half_written(database: Database) -> None:
     async with database.write() as connection:
         pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
@@ -262,6 +273,7 @@ async def test_a_url_that_says_no_usable_database(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@of_sqlite
 async def test_a_writer_that_is_cancelled_while_it_waits_leaves_nothing_open(
     database: Database, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ballots import NOON, QUERY, ask, minutes, vote
+from databases import of_sqlite
 from sqlalchemy import JSON, BigInteger, Text, insert, select
 
 from storage import forgetting, privacy
@@ -193,6 +194,7 @@ def holding(path: Path, *needles: bytes) -> list[str]:
     return [f.name for f in path.parent.glob(f"{path.name}*") if any(n in f.read_bytes() for n in needles)]
 
 
+@of_sqlite
 async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
     erased = forgetting.erase_in_file(copy, ANN, since=None, now=NOW)
     assert erased == Erased(votes=1, queries=1, others_votes=1)
@@ -205,6 +207,7 @@ async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
     assert forgetting.erase_in_file(copy, ANN, since=None, now=NOW) == Erased()
 
 
+@of_sqlite
 async def test_a_copy_of_the_first_schema_will_do(copy: Path) -> None:
     with sqlite3.connect(copy) as connection:
         connection.execute("DROP TABLE forgettings")
@@ -217,6 +220,7 @@ async def test_a_copy_of_the_first_schema_will_do(copy: Path) -> None:
     assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
 
 
+@of_sqlite
 def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("remember the milk")
     with sqlite3.connect(tmp_path / "other.db") as connection:
@@ -228,6 +232,7 @@ def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "other.db").read_bytes() == before
 
 
+@of_sqlite
 def test_a_damaged_copy_is_said(tmp_path: Path) -> None:
     path = tmp_path / "torn.db"
     path.write_bytes(forgetting.SQLITE_HEADER + b"rubbish" * 500)
@@ -235,6 +240,7 @@ def test_a_damaged_copy_is_said(tmp_path: Path) -> None:
         forgetting.erase_in_file(path, ANN, since=None, now=NOW)
 
 
+@of_sqlite
 async def test_nothing_is_left_in_the_database_and_its_log(database: Database, tmp_path: Path) -> None:
     prediction_id = await ask(database, SECRET, asker_id=ANN)
     await vote(database, prediction_id, "cheap", 1, by=ANN)
@@ -246,6 +252,7 @@ async def test_nothing_is_left_in_the_database_and_its_log(database: Database, t
     await ask(database)  # it can still be written
 
 
+@of_sqlite
 async def test_a_reader_keeps_the_log_from_being_emptied(database: Database) -> None:
     async with database.read() as connection:
         await connection.execute(select(people))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ballots import ask, vote
+from databases import of_sqlite
 from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 
@@ -16,6 +17,8 @@ from storage.database import Database
 from storage.errors import DatabaseDamagedError
 from storage.mending import damage, mend
 from storage.schema import votes
+
+pytestmark = of_sqlite
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PAGE = 4096

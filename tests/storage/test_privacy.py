@@ -1,10 +1,7 @@
 """What is told of one person, and opting out and in."""
 
-import sqlite3
-from pathlib import Path
-
 from ballots import NOON, QUERY, ask, hash_of, minutes, vote
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from storage import privacy
 from storage.consensus import note_reliabilities
@@ -92,7 +89,7 @@ async def test_only_queries_with_votes_of_these_channels_are_shown(database: Dat
 
 
 async def test_who_was_counted_before_that_was_written_down_is_so_from_their_oldest_vote(
-    database_url: str, tmp_path: Path
+    database_url: str,
 ) -> None:
     database = await Database.open(database_url)
     prediction_id = await ask(database)
@@ -100,12 +97,13 @@ async def test_who_was_counted_before_that_was_written_down_is_so_from_their_old
         await vote(database, prediction_id, "cheap", 1, by=voter, at=minutes(3))
     await note_reliabilities(database, {ANN: 0.9})
     await database.close()
-    with sqlite3.connect(tmp_path / "fillbot.db") as connection:  # as revision 0003 left it
+    database = await Database.open(database_url)
+    async with database.write() as connection:  # as revision 0003 left it
         for table in ("forgettings", "forgotten"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("ALTER TABLE people DROP COLUMN counted_since")
-        connection.execute("UPDATE alembic_version SET version_num = '0003'")
-    connection.close()
+            await connection.execute(text(f"DROP TABLE {table}"))
+        await connection.execute(text("ALTER TABLE people DROP COLUMN counted_since"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+    await database.close()
     database = await Database.open(database_url)
     async with database.read() as connection:
         found = await connection.execute(select(people.c.user_id, people.c.counted_since))

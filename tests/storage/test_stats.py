@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ballots import NOON, ask, minutes, vote
+from databases import of_sqlite
 from sqlalchemy import event, insert, update
 
 from storage import stats
@@ -98,6 +99,7 @@ async def test_who_agrees_with_others_helped_most(voted: Database) -> None:
     assert await stats.helpers(voted, since=SINCE, most=2) == [Helper(9, 3, 1), Helper(8, 2, 1)]
 
 
+@of_sqlite
 @pytest.mark.parametrize(
     "name", ["totals", "votes_by_hour", "votes_by_version", "contested_words", "helpers"]
 )

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from ballots import NOON, ask, minutes, vote
+from databases import of_sqlite
 from sqlalchemy import event
 
 from storage import feedback
@@ -90,6 +91,7 @@ async def test_nothing_to_apply(database: Database) -> None:
     assert await apply_thumbs(database, []) == []
 
 
+@of_sqlite
 async def test_no_hot_query_reads_a_whole_table(database: Database) -> None:
     """What every query and every thumb runs, as SQLite would run it on a large database."""
     seen: list[str] = []

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.schema import UtcDateTime
+from storage.schema import TEXT, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.BigInteger(), nullable=False),
         sa.Column("message_id", sa.BigInteger(), nullable=True),
         sa.Column("asker_id", sa.BigInteger(), nullable=True),
-        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("query", TEXT, nullable=False),
         sa.Column("query_hash", sa.String(length=32), nullable=False),
         sa.Column("model_version", sa.String(length=32), nullable=False),
         sa.Column("latency_ms", sa.Float(), nullable=False),
@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("prediction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mask_index", sa.Integer(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("word", TEXT, nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
         sa.Column("adjusted", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -77,7 +77,7 @@ def upgrade() -> None:
         "votes",
         sa.Column("prediction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mask_index", sa.Integer(), nullable=False),
-        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("word", TEXT, nullable=False),
         sa.Column("voter_id", sa.BigInteger(), nullable=False),
         sa.Column("via", sa.String(length=16), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),

@@ -1,0 +1,57 @@
+"""Do again what a lost connection to a database server interrupted.
+
+A server that restarts is away for seconds. Opening a transaction waits for it (`Database`); what was under
+way when it went is begun anew here. SQLite loses no connection: there this does nothing.
+"""
+
+import asyncio
+import functools
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from storage.errors import DatabaseLostError
+
+PATIENCE_S = 15.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def patiently(
+    attempt: Callable[[], Awaitable[T]],
+    is_worth_it: Callable[[Exception], bool],
+    *,
+    errors: tuple[type[Exception], ...],
+) -> T:
+    """Try for `PATIENCE_S`, with pauses that grow, as long as an error is worth it."""
+    give_up_at, pause_s = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+    while True:
+        try:
+            return await attempt()
+        except errors as error:
+            if not is_worth_it(error) or time.monotonic() + pause_s >= give_up_at:
+                raise
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  so that not all come at once
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+def retried(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """For what may be done twice: begun anew whatever became of it."""
+    return _retried(function, lambda _: True)
+
+
+def retried_if_undone(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """For what must not be done twice: begun anew only where it is known to have left nothing."""
+    return _retried(function, lambda error: isinstance(error, DatabaseLostError) and error.is_undone)
+
+
+def _retried(
+    function: Callable[P, Coroutine[Any, Any, T]], is_worth_it: Callable[[Exception], bool]
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    @functools.wraps(function)
+    async def patient(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await patiently(lambda: function(*args, **kwargs), is_worth_it, errors=(DatabaseLostError,))
+
+    return patient

@@ -1,0 +1,97 @@
+"""Which database a test has: a SQLite file of its own, or a database of its own on a server of PostgreSQL.
+
+`FILLBOT_TEST_POSTGRES`, the URL of a database to copy, asks for the second: `tests/on_postgres.py` sets it.
+A place (the file that SQLite would have) always leads to the same database, in every process.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+TEMPLATE = os.environ.get("FILLBOT_TEST_POSTGRES", "")
+of_sqlite = pytest.mark.skipif(bool(TEMPLATE), reason="of SQLite alone: it is about its files")
+of_postgres = pytest.mark.skipif(not TEMPLATE, reason="of PostgreSQL alone: `make test-postgres`")
+_made: list[str] = []
+
+
+def url_for(place: Path, *, is_empty: bool = False) -> str:
+    """The URL of the database that has this place; made, with its tables, where that is on a server."""
+    if not TEMPLATE:
+        return f"sqlite+aiosqlite:///{place}"
+    name = f"t_{hashlib.blake2b(str(place.absolute()).encode(), digest_size=8).hexdigest()}"
+    if name not in _made:
+        template = "template0" if is_empty else f'"{make_url(TEMPLATE).database}"'
+        _in_a_thread(_create(name, template))
+        _made.append(name)
+    return make_url(TEMPLATE).set(database=name).render_as_string(hide_password=False)
+
+
+def url_of_home(home: Path) -> str:
+    """The URL of a home's database."""
+    return url_for(home / "fillbot.db")
+
+
+def named(home: Path) -> dict[str, str]:
+    """The setting that leads a home's bot to its database; none where that is the file in it."""
+    return {"database_url": url_of_home(home)} if TEMPLATE else {}
+
+
+@contextlib.contextmanager
+def dropped_after() -> Iterator[None]:
+    """Drop what is made within the block."""
+    before = len(_made)
+    yield
+    if gone := _made[before:]:
+        del _made[before:]
+        _in_a_thread(_drop(gone))
+
+
+async def _create(name: str, template: str) -> None:
+    import asyncpg
+
+    async with _server() as server:
+        with contextlib.suppress(asyncpg.DuplicateDatabaseError):  # a process of the test's made it
+            await server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
+async def _drop(names: list[str]) -> None:
+    async with _server() as server:
+        for name in names:
+            await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextlib.asynccontextmanager
+async def _server() -> Any:
+    import asyncpg
+
+    url = make_url(TEMPLATE).set(drivername="postgresql", database="postgres")
+    server = await asyncpg.connect(url.render_as_string(hide_password=False))
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+def _in_a_thread(work: Coroutine[Any, Any, None]) -> None:
+    """Whether or not a loop runs here."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(work)
+        except BaseException as error:  # noqa: BLE001  raised again below
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
