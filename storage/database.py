@@ -80,6 +80,11 @@ class Database:
         except CommandError as error:
             await database.close()
             raise DatabaseTooNewError(database._where) from error
+        except TypeError as error:
+            await database.close()
+            if "unexpected keyword argument" not in str(error):
+                raise
+            raise DatabaseUrlError(f"{error}; for TLS write ?ssl=require") from error
         except BaseException:
             await database.close()
             raise
