@@ -45,6 +45,7 @@ from storage import runs as run_records
 from storage.backups import database_file
 from storage.database import Database
 from training.errors import RegistryError
+from training.opening import current_registry
 from training.registry import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -125,7 +126,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         mended = await mend_database(settings)
         database = await Database.open(settings.url)
         stack.push_async_callback(database.close)
-        registry = Registry(settings.models_dir)
+        registry = await asyncio.to_thread(current_registry, settings)
         if not registry.versions():
             await log_in_first(settings)
             await make_first_version(settings)
@@ -229,6 +230,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(runs.close)  # before all of those, so that its verdict can still be told
         stack.callback(readiness.stop)
         background.start(serving.watch(), name="champion watch", is_endless=True)
+        if registry.is_shared:
+            background.start(serving.stock(), name="model stock", is_endless=True)
         background.start(reconcile.run(), name="reconcile", is_endless=True)
         background.start(runs.repair_later(), name="repair", is_endless=True)
         background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)

@@ -22,6 +22,7 @@ FROM_TRAINING_TO_BOT = {
         "registry",
         "fill_model",
         "joint",
+        "opening",
         "encoder",
         "judgements",
         "pointers",
@@ -29,6 +30,7 @@ FROM_TRAINING_TO_BOT = {
         "run_files",
         "settings",
         "errors",
+        "shared_errors",
         "vocabulary",
     )
 }

@@ -8,7 +8,9 @@ TrainingError
 │   ├── NoChampionError       nothing serves yet
 │   ├── NoEarlierVersionError nothing to roll back to
 │   ├── WithdrawnVersionError learnt from votes that are forgotten
-│   └── RegistryUnwritableError the models folder cannot be written
+│   ├── RegistryUnwritableError the models folder cannot be written
+│   └── …                     of versions that machines share: shared_errors.py
+├── ExtraMissingError         a setting asks for a package that is not installed
 ├── RunInProgressError        another run holds the lock
 ├── RunEndedError             somebody ended the run from outside
 ├── DeviceError               a GPU was asked for and there is none
@@ -121,6 +123,17 @@ class RegistryUnwritableError(RegistryError):
         super().__init__(
             f"The models folder {folder} cannot be written ({reason}). Free some disk space or give this "
             "user the right to write there; the champion is unchanged."
+        )
+
+
+class ExtraMissingError(TrainingError):
+    """A setting asks for a package that is not installed."""
+
+    def __init__(self, setting: str, package: str) -> None:
+        """Build the sentence from the setting and the package."""
+        super().__init__(
+            f"{setting} needs the package {package!r}, which is not installed here: "
+            "`pip install 'fillbot[cluster]'`."
         )
 
 

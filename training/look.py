@@ -50,7 +50,7 @@ def look(registry: Registry, runs_folder: Path, request: Request) -> list[dict[s
 
 def _look(registry: Registry, runs_folder: Path, request: Request, version: str) -> dict[str, Any]:
     card = registry.card(version)
-    model = FillModel(registry.path(version), threads=1)
+    model = FillModel(registry.usable(version), threads=1)
     (rows,) = model.log_probabilities([model.encoder.encode(request.text)])  # (masks, vocabulary)
     learnt = _learnt(runs_folder, card.run_id if card.kind == "night" else None, request)
     masks = [

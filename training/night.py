@@ -124,6 +124,7 @@ class Night:
         domain, champion = registry.domain(), registry.champion()
         assert domain is not None
         assert champion is not None
+        left = champion
         if champion in registry.withdrawn():  # no standard to compare with
             champion = domain
         self._progress.step("loading the domain model")
@@ -170,7 +171,7 @@ class Night:
                 verdict=verdict.to_json(),
             )
             registry.commit(draft, card)
-        return self._settle(draft.version, verdict, report, act)
+        return self._settle(draft.version, verdict, report, act, left=left)
 
     def _inputs(self) -> dict[str, Any]:
         """What the version follows from beside domain model, votes and `as_of`, for its card."""
@@ -213,11 +214,13 @@ class Night:
         verdict: gate.Verdict,
         report: dict[str, Any],
         act: Callable[[Callable[[], None]], None],
+        *,
+        left: str,
     ) -> Outcome:
         """Point the champion at what passed, after one last look whether the run may still act."""
         if not verdict.is_promotable:
             sentence = f"{version} was not promoted: {'; '.join(verdict.failures)}."
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
         self._records.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
-        act(lambda: self._registry.promote(version))
+        act(lambda: self._registry.promote(version, instead_of=left))
         return Outcome("promoted", f"{version} is the new champion.", version, verdict.to_json(), report)

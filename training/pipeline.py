@@ -23,9 +23,15 @@ from storage import runs
 from storage.errors import StorageError
 from storage.runs import Status
 from training import memory, promotion
-from training.errors import NoChampionError, RunEndedError, RunInProgressError, TrainingError
+from training.errors import (
+    NoChampionError,
+    RunEndedError,
+    RunInProgressError,
+    TrainingError,
+)
+from training.opening import open_registry
 from training.outcome import Outcome
-from training.pointers import mend_domain
+from training.pointers import let_serve, mend_domain
 from training.progress import Progress
 from training.records import Records, now
 from training.registry import Registry
@@ -45,14 +51,17 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
     Raises:
         TrainingError: the base cannot be loaded, the registry cannot be written, or a run is in progress.
     """
-    registry = Registry(settings.models_dir)
+    registry = open_registry(settings, progress=progress)
     with run_lock(settings), memory.told():
+        registry.pull()
         if (champion := registry.champion()) is not None and champion in registry.versions():
             return Outcome("done", f"{champion} serves already.", champion)
-        version = _install(settings, registry, progress, starter or StarterSettings())
-        if registry.domain() not in registry.versions():  # else only the champion was lost
-            registry.set_domain(version)
-        registry.promote(version)
+        domain = registry.domain()
+        if registry.is_shared and domain in registry.versions():
+            version = str(domain)  # another machine made it, and did not come to let it serve
+        else:
+            version = _install(settings, registry, progress, starter or StarterSettings())
+        version = let_serve(registry, version)
     return Outcome("done", f"{version} serves.", version)
 
 
@@ -71,8 +80,9 @@ def run_domain(
     to it. A recipe made for comparison alone moves no pointer.
     """
     domain = domain or DomainSettings()
-    registry = Registry(settings.models_dir)
+    registry = open_registry(settings, progress=progress)
     with run_lock(settings), Records(settings.url) as records:
+        registry.pull()
         with _recorded(records, registry, trigger, progress) as run:
             from training.domain.making import DomainTraining
             from training.domain.recipes import RECIPES
@@ -128,7 +138,8 @@ def run_night(
     from training.night import Night
     from training.recipe import OURS
 
-    registry = Registry(settings.models_dir)
+    registry = open_registry(settings, progress=progress)
+    registry.pull()
     if registry.champion() is None:
         raise NoChampionError
     with run_lock(settings), Records(settings.url) as records:

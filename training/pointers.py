@@ -1,9 +1,11 @@
 """The pointers of the registry, where they or what they point at are damaged. No torch."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 from training.errors import RegistryError
 from training.registry import SERVED_FILES, Registry
+from training.shared_errors import ModelsAwayError, MovedMeanwhileError
 
 BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from
 
@@ -20,6 +22,7 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
 
     Raises:
         RegistryUnwritableError: the folder cannot be written.
+        ModelsAwayError: the versions are shared, and where they are cannot be reached.
     """
     if registry.champion() in registry.versions():
         return None
@@ -30,6 +33,8 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
             if version in registry.withdrawn() or (is_refused and version != last):
                 continue
             registry.verify(version, only=SERVED_FILES)
+        except ModelsAwayError:
+            raise
         except RegistryError:
             continue
         registry.promote(version)
@@ -56,10 +61,30 @@ def mend_domain(registry: Registry, *, make_first: Callable[[], str]) -> str | N
     return version
 
 
+def let_serve(registry: Registry, version: str) -> str:
+    """Point at a first version; where another machine was faster, at its. Blocking. Returns what serves.
+
+    Raises:
+        RegistryError: the pointers cannot be moved.
+    """
+    with contextlib.suppress(MovedMeanwhileError):
+        if registry.domain() not in registry.versions():  # else only the champion was lost
+            registry.set_domain(version)
+    if registry.is_shared:
+        version = registry.domain() or version
+    try:
+        registry.promote(version)
+    except MovedMeanwhileError as error:
+        return error.now or version
+    return version
+
+
 def _first_whole(registry: Registry, versions: Iterable[str]) -> str | None:
     for version in versions:
         try:
             registry.verify(version)
+        except ModelsAwayError:  # it may be whole
+            raise
         except RegistryError:
             continue
         return version

@@ -83,11 +83,15 @@ async def repair(registry: Registry, database: Database, *, now: datetime) -> li
 
     A domain model whose own pointer has moved is let serve, as it would have been a moment later. Returns the
     rows as they were found.
+
+    Raises:
+        ModelsAwayError: the versions are shared, and where they are cannot be reached.
     """
+    await asyncio.to_thread(registry.pull)
     half = await runs.latest(database, "domain", statuses=("open",))
     if half is not None and half.challenger is not None and half.challenger == registry.domain():
         with contextlib.suppress(RegistryError):  # nights start from it all the same
-            start_from(registry, half.challenger)
+            await asyncio.to_thread(start_from, registry, half.challenger)
     return await runs.repair(database, champion=registry.champion(), domain=registry.domain(), now=now)
 
 
@@ -125,7 +129,7 @@ async def _move(
         retraining_set_hash=_learnt_from(registry, champion) if trigger == "rollback" else None,
     )
     try:
-        registry.promote(version)
+        await asyncio.to_thread(registry.promote, version, instead_of=champion)
     except RegistryError as error:
         reasons = {"reasons": [str(error)]}
         await runs.finish_run(database, run_id, "failed", finished_at=now, verdict=reasons)

@@ -6,17 +6,18 @@ every version that may serve no more. Nothing here imports torch.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import EllipsisType
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from training.durable import delete, fsync, sha256
 from training.errors import (
     CorruptVersionError,
     NoChampionError,
@@ -67,11 +68,27 @@ class Draft:
 
 
 class Registry:
-    """All versions under one folder. Writing needs the run lock; reading needs nothing."""
+    """All versions under one folder. Writing needs the run lock; reading needs nothing.
+
+    Where machines share their versions it is `training.sharing.SharedRegistry`, whose folder is a cache.
+    """
+
+    is_shared = False
+    trouble: str | None = None  # why nothing comes from the other machines at present
 
     def __init__(self, folder: Path) -> None:
         """Look at `folder`; it is made when the first version is written."""
         self.folder = folder
+
+    def pull(self) -> None:
+        """Bring what other machines did. Blocking; here there are none, and nothing is done."""
+
+    def stock(self) -> None:
+        """Fetch what may have to serve at once. Blocking; here it is all there."""
+
+    def usable(self, version: str) -> Path:
+        """The folder of a version, the files that serve in it. Blocking where they must be fetched first."""
+        return self.path(version)
 
     def versions(self) -> list[str]:
         """Complete versions, oldest first."""
@@ -139,8 +156,11 @@ class Registry:
         if version in self.withdrawn():
             raise WithdrawnVersionError(version)
 
-    def promote(self, version: str) -> None:
+    def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
         """Point `champion` at a version. Atomic and durable.
+
+        Where machines share their versions it is refused unless the champion is still `instead_of` (`...`:
+        the one that is seen here); elsewhere the rows of runs see to that.
 
         Raises:
             UnknownVersionError: there is no such version.
@@ -192,7 +212,7 @@ class Registry:
             if expected is None or Path(name).name != name:
                 raise CorruptVersionError(version, f"its card does not list {name}")
             try:
-                actual = _sha256(folder / name)
+                actual = sha256(folder / name)
             except (OSError, ValueError) as error:  # no file can have such a name
                 raise CorruptVersionError(version, f"{name} cannot be read") from error
             if actual != expected:
@@ -208,11 +228,8 @@ class Registry:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for left_over in self.folder.glob("v*.partial"):
-                _delete(left_over)
-            # The pointers too: a number that once served, and whose folder is gone, is not given to another.
-            names = [*self.versions(), *filter(None, (self.champion(), self.domain())), *self.withdrawn()]
-            numbers = [int(name[1:]) for name in names]
-            version = f"v{max(numbers, default=0) + 1:04d}"
+                delete(left_over)
+            version = self._next()
             if not VERSION.fullmatch(version):
                 raise RegistryUnwritableError(self.folder, "no number is left for another version")
             folder = self.folder / f"{version}.partial"
@@ -231,25 +248,37 @@ class Registry:
 
         All of it is fsynced before.
         """
+        self._seal(draft, card)
+        draft.folder.rename(self.folder / draft.version)
+        fsync(self.folder)
+
+    def _next(self) -> str:
+        """The number of a new version."""
+        # The pointers too: a number that once served, and whose folder is gone, is not given to another.
+        names = [*self.versions(), *filter(None, (self.champion(), self.domain())), *self.withdrawn()]
+        return f"v{max((int(name[1:]) for name in names), default=0) + 1:04d}"
+
+    def _seal(self, draft: Draft, card: Card) -> None:
         (draft.folder / "README.md").write_text(model_card(card), encoding="utf-8")
-        files = {p.name: _sha256(p) for p in sorted(draft.folder.iterdir()) if p.name != "card.json"}
+        files = {p.name: sha256(p) for p in sorted(draft.folder.iterdir()) if p.name != "card.json"}
         card = card.model_copy(update={"files": files})
         (draft.folder / "card.json").write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n")
         for path in draft.folder.iterdir():
-            _fsync(path)
-        _fsync(draft.folder)
-        draft.folder.rename(self.folder / draft.version)
-        _fsync(self.folder)
+            fsync(path)
+        fsync(draft.folder)
 
     def prune(self, keep: int) -> list[str]:
         """Delete all but the newest `keep` versions, the champion, the one before it and the domain model."""
+        gone = self._dispensable(keep)
+        for version in gone:  # renamed first, so that no half-deleted version can be seen
+            delete((self.folder / version).rename(self.folder / f"{version}.partial"))
+        return gone
+
+    def _dispensable(self, keep: int) -> list[str]:
         kept = set(self.versions()[-keep:]) | {self.champion(), self.domain()}
         with contextlib.suppress(NoChampionError, NoEarlierVersionError):
             kept.add(self.previous())
-        gone = [version for version in self.versions() if version not in kept]
-        for version in gone:  # renamed first, so that no half-deleted version can be seen
-            _delete((self.folder / version).rename(self.folder / f"{version}.partial"))
-        return gone
+        return [version for version in self.versions() if version not in kept]
 
     def _pointer(self, name: str) -> str | None:
         try:
@@ -262,31 +291,10 @@ class Registry:
         beside = self.folder / f".{name}.{os.getpid()}"
         try:
             beside.write_text("".join(f"{version}\n" for version in versions))
-            _fsync(beside)
+            fsync(beside)
             beside.replace(self.folder / name)
-            _fsync(self.folder)
+            fsync(self.folder)
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink()
             raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder of ours; of one that somebody moved and linked, the link alone."""
-    if folder.is_symlink():
-        folder.unlink()
-    else:
-        shutil.rmtree(folder)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

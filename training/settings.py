@@ -52,6 +52,11 @@ class Settings(storage.settings.Settings):
     vote_half_life_days: float = Field(
         default=90.0, ge=1, le=36_500, description="Days after which a vote counts half."
     )
+    models_url: str | None = Field(
+        default=None,
+        description="Storage that several machines share versions on: s3://bucket/folder, or the path of a "
+        "mounted folder. Empty: this machine's alone, in FILLBOT_HOME.",
+    )
     keep_versions: int = Field(
         default=7,
         ge=1,

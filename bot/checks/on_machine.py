@@ -14,8 +14,8 @@ from bot.nights.schedule import Daily
 from bot.settings import Settings
 from storage.backups import database_file, examine, last_made_at, opened
 from training.bases import where_is_base
-from training.errors import BaseModelError, RegistryError
-from training.registry import Registry
+from training.errors import BaseModelError, RegistryError, TrainingError
+from training.opening import open_registry, probe
 
 RESERVE_BYTES = 500_000_000  # what runs and logs need beside models
 FIRST_RUN_BYTES = 3_000_000_000  # where there is no version yet to judge by
@@ -26,6 +26,8 @@ SMI_TIMEOUT_S = 15.0
 
 async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
     """Everything that takes no token."""
+    if settings.models_url is not None:
+        yield await asyncio.to_thread(_models, settings)
     yield await _model(settings)
     yield await asyncio.to_thread(_base, settings)
     yield await _gpu(settings)
@@ -35,9 +37,21 @@ async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterato
     yield _nightly(settings, now)
 
 
+def _models(settings: Settings) -> Finding:
+    """Whether versions can be shared where they should be: read, and written as one of several machines."""
+    name = "shared models"
+    try:
+        versions = probe(settings)
+    except TrainingError as error:
+        fix = "Set FILLBOT_MODELS_URL to storage that this machine may read and write."
+        return bad(name, str(error), fix, exit_code=EX_UNAVAILABLE)
+    count = f"{versions} version{'' if versions == 1 else 's'}"
+    return good(name, f"the storage can be read and written, {count} there")
+
+
 async def _model(settings: Settings) -> Finding:
     """Load the champion as the bot does: verified, and asked."""
-    registry = Registry(settings.models_dir)
+    registry = open_registry(settings)
     champion = registry.champion()
     if champion is None:
         return moot("model", "none yet: the first start makes one")

@@ -33,6 +33,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "MIN_JUDGEMENTS": settings.needed_judgements,
         "MIN_VOTERS": settings.needed_voters,
         "KEEP_VERSIONS": settings.keep_versions,
+        "MODELS_URL": settings.models_url or "",
     }
     spelled_out = {f"FILLBOT_{name}": str(value) for name, value in values.items()}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in {*spelled_out, *SECRETS}}

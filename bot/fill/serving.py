@@ -13,9 +13,11 @@ from bot.texts import say
 from training.errors import RegistryError
 from training.fill_model import FillModel
 from training.registry import Registry
+from training.shared_errors import ModelsAwayError
 
 log = structlog.stdlib.get_logger(__name__)
-WATCH_EVERY_S = 2.0  # how soon a promotion from the command line serves
+WATCH_EVERY_S = 2.0  # how soon a promotion from the command line, or another machine, serves
+STOCK_EVERY_S = 60.0
 
 
 class Serving:
@@ -35,12 +37,15 @@ class Serving:
         self.trouble = trouble
         self._refused = registry.champion() if trouble else None  # damaged: not tried again every two seconds
         self._reloading = asyncio.Lock()
+        self._is_away = False
 
     async def follow_champion(self, *, again: bool = False) -> bool:
         """Reload when the champion is another version than the one that serves. True: it did.
 
         A version that turned out to be damaged is not tried every time; `again` tries it once more.
         """
+        if self._registry.is_shared:
+            await self._pull()
         async with self._reloading:
             champion = self._registry.champion()
             if champion is None or (champion == self._refused and not again):
@@ -50,6 +55,8 @@ class Serving:
                 return False
             try:
                 model = await load(self._registry, champion)
+            except ModelsAwayError:  # told by the registry itself, and tried again
+                return False
             except RegistryError as error:
                 self._refused = champion
                 self.trouble = say("model.until_then", trouble=error, version=self.predictor.version)
@@ -69,6 +76,27 @@ class Serving:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             await self.follow_champion()
+
+    async def stock(self) -> None:
+        """Have what other machines made here before it must serve, for ever."""
+        while self._registry.is_shared:
+            with contextlib.suppress(RegistryError):  # when it is needed it is looked for again
+                await asyncio.to_thread(self._registry.stock)
+            await asyncio.sleep(STOCK_EVERY_S)
+
+    async def _pull(self) -> None:
+        """Bring what other machines did; while that cannot be done, serve what is here."""
+        try:
+            await asyncio.to_thread(self._registry.pull)
+        except RegistryError as error:
+            if not self._is_away:
+                log.error("models.away", reason=str(error))  # noqa: TRY400
+            self._is_away = True
+        else:
+            if self._is_away:
+                log.info("models.back")
+                self._refused = None  # what could not be fetched
+            self._is_away = False
 
 
 async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:

@@ -24,6 +24,7 @@ from storage.runs import Run
 from training import promotion
 from training.errors import TrainingError
 from training.registry import Registry
+from training.shared_errors import ModelsAwayError
 
 log = structlog.stdlib.get_logger(__name__)
 REPAIR_EVERY_S = 1.0
@@ -138,6 +139,9 @@ class Runs:
         try:
             async with self.moving:
                 found = await promotion.repair(self._registry, self._database, now=datetime.now(UTC))
+        except ModelsAwayError:  # what was promoted is not known
+            self._left_open = True
+            return []
         finally:
             lock.release()
         for run in found:

@@ -29,6 +29,7 @@ class Readiness:
         self._probes: dict[str, Probe] = {}
         self._is_stopping = False
         self.model_version: Callable[[], str | None] = lambda: None
+        self.warnings: Callable[[], dict[str, str]] = dict  # part → what is wrong, though people can ask
 
     def add(self, part: str, probe: Probe) -> None:
         """Ask `probe` from now on; it may raise, which is missing too."""
@@ -76,6 +77,8 @@ async def health_server(
     async def readyz(_request: web.Request) -> web.Response:
         missing = await readiness.missing()
         body = {"ready": not missing, "model_version": readiness.model_version(), "missing": missing}
+        if warnings := readiness.warnings():
+            body["warnings"] = warnings
         return web.json_response(body, status=503 if missing else 200)
 
     async def scrape(request: web.Request) -> web.Response:

@@ -28,6 +28,12 @@ def watch_parts(parts: Parts, readiness: Readiness, *, backups: Backups, databas
 
     for part, probe in (("discord", discord), ("database", database), ("model", model)):
         readiness.add(part, probe)
+
+    def warnings() -> dict[str, str]:
+        trouble = parts.registry.trouble
+        return {} if trouble is None else {"models": trouble}
+
+    readiness.warnings = warnings
     readiness.model_version = lambda: parts.predictor.version
     metrics.watched("discord_connected", "1: the gateway is connected.", lambda: float(bot.is_online))
     metrics.watched(
@@ -44,6 +50,12 @@ def watch_parts(parts: Parts, readiness: Readiness, *, backups: Backups, databas
         "0: the champion is damaged and another version serves.",
         lambda: float(parts.serving.trouble is None),
     )
+    if parts.registry.is_shared:
+        metrics.watched(
+            "models_storage_reached",
+            "0: what other machines do with the versions is not seen at present.",
+            lambda: float(parts.registry.trouble is None),
+        )
     metrics.watched("database_size_bytes", "The database with its log.", lambda: size_of(database_file))
     metrics.watched(
         "last_backup_timestamp_seconds",

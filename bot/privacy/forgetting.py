@@ -134,8 +134,9 @@ class Forgetting:
     async def _work(self, request: Request) -> Forgotten:
         user_id, since = request.user_id, request.counted_since
         async with self._working, self._runs.halted(say("forgetting.run_ended")):
+            await asyncio.to_thread(self._registry.pull)  # versions that other machines made
             versions = tuple(self.learnt_since(since))
-            self._registry.withdraw(versions)
+            await asyncio.to_thread(self._registry.withdraw, versions)
             now = datetime.now(UTC)
             erased = await forgetting.erase_person(self._database, user_id, since=since, now=now)
             self._predictor.forget_queries()

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.errors import NoChampionError
+from training.opening import current_registry
 from training.outcome import Outcome
 from training.progress import JsonProgress, Progress, TerminalProgress
-from training.registry import Registry
 from training.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
         from training.versions import exported
 
         return exported(folder)
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     version = model or registry.champion()
     if version is None:
         raise NoChampionError
-    return FillModel(registry.path(version))
+    return FillModel(registry.usable(version))
 
 
 def finish(options: argparse.Namespace, outcome: Outcome, **more: Any) -> int:

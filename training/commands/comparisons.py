@@ -11,6 +11,7 @@ from training.commands.measures import positive
 from training.comparison.materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
 from training.encoder import MASK_PATTERN
 from training.errors import BaseModelError, NotComparableError, RegistryError
+from training.opening import current_registry
 from training.progress import TerminalProgress
 from training.registry import Registry
 from training.settings import Settings
@@ -53,7 +54,7 @@ def _compare(options: argparse.Namespace, settings: Settings) -> int:
     from training.comparison.measuring import compare
     from training.comparison.table import table_of
 
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     queries = [text for text in options.arguments if MASK_PATTERN.search(text)]
     named = [name for name in options.arguments if name not in queries]
     versions = list(dict.fromkeys(_folder(name, registry) for name in named))
@@ -93,7 +94,7 @@ def _folder(name: str, registry: Registry) -> Path:
     if name and (folder := Path(name)).is_dir():
         return folder.resolve()
     try:
-        return registry.path(name).resolve()
+        return registry.usable(name).resolve()
     except RegistryError as error:
         reason = f"{name!r} is no version and no folder, and has no [MASK]"
         raise NotComparableError(reason, registry.versions()) from error
@@ -108,7 +109,7 @@ def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path,
         with contextlib.suppress(RegistryError):
             card = registry.card(version)
             if card.kind in ("base", "starter") and card.base == base:
-                return {registry.path(version).resolve(): version}
+                return {registry.usable(version).resolve(): version}
     with contextlib.suppress(BaseModelError):
         found = None if base == STARTER else find_base(base)
         return {found.resolve(): Path(base).name} if found else {}

@@ -11,7 +11,8 @@ from typing import Any
 
 from training.commands.answers import Commands, for_the_bot
 from training.errors import NotPlottableError, RegistryError
-from training.registry import TRAINING_LOG, Registry
+from training.opening import current_registry
+from training.registry import TRAINING_LOG
 from training.settings import Settings
 
 
@@ -41,12 +42,12 @@ def _scores(wanted: dict[str, Any], settings: Settings) -> bytes:
     from training.plots.style import in_style, png
     from training.plots.words import extremes, words_figure
 
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     first, *others = wanted["versions"]
-    models = {f"{first}, the champion": extremes(FillModel(registry.path(first)), wanted["text"])}
+    models = {f"{first}, the champion": extremes(FillModel(registry.usable(first)), wanted["text"])}
     for version in others:
         try:
-            before = extremes(FillModel(registry.path(version)), wanted["text"])
+            before = extremes(FillModel(registry.usable(version)), wanted["text"])
             models[f"{version}, before it"] = before
         except RegistryError:  # pruned or damaged: the picture shows the one that answers
             continue
@@ -63,7 +64,7 @@ def _report(wanted: dict[str, Any], settings: Settings) -> bytes:
     figures = RunFigures.from_json(wanted)
     log: list[dict[str, Any]] = []
     with contextlib.suppress(RegistryError, NotPlottableError):  # only domain models have one
-        log = read_log(Registry(settings.models_dir).path(figures.version) / TRAINING_LOG)
+        log = read_log(current_registry(settings).path(figures.version) / TRAINING_LOG)
     with in_style():
         return png(run_report_figure(figures, log))
 

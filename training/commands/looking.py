@@ -6,7 +6,7 @@ import sys
 from pydantic import ValidationError
 
 from training.commands.answers import Commands, fail, for_the_bot, print_json
-from training.registry import Registry
+from training.opening import current_registry
 from training.settings import Settings
 
 MAX_BYTES = 1 << 16
@@ -31,6 +31,6 @@ def _look(options: argparse.Namespace, settings: Settings) -> int:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return fail(options, f"The question cannot be read: {where + ': ' if where else ''}{first['msg']}.")
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     print_json({"versions": look(registry, settings.home / "runs", request)})
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.commands.answers import Commands, fill_model_of, print_json
 from training.errors import CorruptVersionError, NoChampionError, NotPlottableError
+from training.opening import current_registry
 from training.registry import TRAINING_LOG, Registry
 from training.settings import Settings
 
@@ -71,7 +72,7 @@ def _plot(options: argparse.Namespace, settings: Settings) -> int:
 def _draw_training(options: argparse.Namespace, settings: Settings, path: Path) -> None:
     from training.plots.training_log import plot_training, read_log
 
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     versions = list(dict.fromkeys(options.versions)) or _with_log(registry)
     if not versions:
         raise NotPlottableError(
@@ -90,7 +91,7 @@ def _draw_words(options: argparse.Namespace, settings: Settings, path: Path) -> 
     text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters
     if not MASK_PATTERN.search(text):
         raise NotPlottableError("there is no [MASK] in that text", "Put one where the word should stand.")
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     names = list(dict.fromkeys(options.models or filter(None, (registry.domain(), registry.champion()))))
     if not names:
         raise NoChampionError

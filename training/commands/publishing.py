@@ -5,8 +5,8 @@ import contextlib
 import sys
 
 from training.commands.answers import Commands, print_json
+from training.opening import current_registry
 from training.progress import TerminalProgress
-from training.registry import Registry
 from training.settings import Settings
 
 
@@ -27,7 +27,7 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 
     with contextlib.closing(TerminalProgress()) as progress:
         published = publish(
-            Registry(settings.models_dir),
+            current_registry(settings),
             options.version,
             options.target,
             progress,

@@ -7,8 +7,8 @@ from typing import Any
 
 from training.commands.answers import Commands, finish, print_json
 from training.errors import CorruptVersionError
+from training.opening import current_registry
 from training.outcome import Outcome
-from training.registry import Registry
 from training.settings import Settings
 
 
@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
 
 
 def _versions(options: argparse.Namespace, settings: Settings) -> int:
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     champion, domain, withdrawn = registry.champion(), registry.domain(), registry.withdrawn()
     rows: list[dict[str, Any]] = []
     for version in registry.versions():
@@ -56,7 +56,7 @@ def _promote(options: argparse.Namespace, settings: Settings) -> int:
     from training import promotion
     from training.records import Records, now
 
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     with Records(settings.url) as records:
         version = records.run(
             lambda database: promotion.promote(
@@ -70,7 +70,7 @@ def _rollback(options: argparse.Namespace, settings: Settings) -> int:
     from training import promotion
     from training.records import Records, now
 
-    registry = Registry(settings.models_dir)
+    registry = current_registry(settings)
     before = registry.champion()
     with Records(settings.url) as records:
         version = records.run(

@@ -63,7 +63,11 @@ def home_of(settings: Settings, folder: Path | None) -> Iterator[Settings]:
     """
     if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HomeInUseError(folder)
-    own: dict[str, Any] = {"database_url": None, "min_voters": settings.min_voters or MIN_VOTERS}
+    own: dict[str, Any] = {
+        "database_url": None,
+        "models_url": None,
+        "min_voters": settings.min_voters or MIN_VOTERS,
+    }
     if folder is not None:
         yield settings.model_copy(update={**own, "home": folder})
         return
