@@ -1,0 +1,129 @@
+"""Versions shared on S3."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cluster.s3 import S3, s3_server
+from shared_machines import Machine, machine
+from shared_stories import *  # noqa: F403
+from shared_stories import begun, write_whole
+from versions import card
+
+from training.opening import probe
+from training.registry import SERVED_FILES
+from training.settings import Settings
+from training.shared_errors import ModelsAwayError
+
+ONE_CHAMPION_S = 10.0  # within so much everybody serves the new one
+FOLLOWER = """
+import asyncio, sys, time
+sys.path[:0] = [{root!r}]
+from pathlib import Path
+from bot.fill.predictor import Predictor
+from bot.fill.serving import Serving, load_champion
+from training.opening import current_registry
+from training.settings import Settings
+
+async def main():
+    registry = await asyncio.to_thread(current_registry, Settings(home=Path(sys.argv[1]), models_url={url!r}))
+    model, trouble = await load_champion(registry)
+    predictor = Predictor(model)
+    serving = Serving(registry, predictor, trouble=trouble)
+    watching = asyncio.create_task(serving.watch())
+    last = None
+    while last != sys.argv[2]:
+        if predictor.version != last:
+            last = predictor.version
+            print(last, time.time(), flush=True)
+        await asyncio.sleep(0.01)
+    watching.cancel()
+    await predictor.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def machine_of(tmp_path: Path, models_url: str) -> Machine:
+    return lambda name: machine(tmp_path / name, models_url)
+
+
+def test_everybody_serves_a_new_champion_within_ten_seconds(
+    machine_of: Machine, models_url: str, tmp_path: Path, models_folder: Path
+) -> None:
+    """Four bots with a cache each; the versions of `models_folder` are brought along by the first machine."""
+    here = machine_of("here")
+    shutil.copytree(models_folder, here.folder)
+    here.pull()
+    root = Path(__file__).parents[2]
+    code = FOLLOWER.format(root=str(root), url=models_url)
+    bots = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / f"bot{number}"), "v0002"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+        )
+        for number in range(4)
+    ]
+    for bot in bots:
+        assert bot.stdout is not None
+        assert bot.stdout.readline().startswith("v0001 ")
+    time.sleep(1)
+    promoted_at = time.time()
+    here.promote("v0002")
+    took = []
+    for bot in bots:
+        out, _ = bot.communicate(timeout=60)
+        assert bot.returncode == 0
+        version, at = out.split()[-2:]
+        assert version == "v0002"
+        took.append(float(at) - promoted_at)
+    sys.stdout.write(f"served after {sorted(round(one, 2) for one in took)} s\n")
+    assert max(took) < ONE_CHAMPION_S
+
+
+def test_large_files_arrive_whole(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    with here.draft() as draft:
+        for name in SERVED_FILES:
+            (draft.folder / name).write_bytes(os.urandom(40_000_000 if name == "model.onnx" else 100))
+        here.commit(draft, card(draft.version))
+    here.promote(draft.version)
+    there.pull()
+    there.verify(draft.version)
+
+
+def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    with s3_server() as server:
+        environment = server.environment
+        url = server.new_bucket()
+        here = machine(tmp_path / "here", url)
+        begun(here, 2)
+    try:
+        os.environ.update(environment)
+        with pytest.raises(ModelsAwayError, match="Check FILLBOT_MODELS_URL"):
+            here.pull()
+        assert here.trouble is not None
+        with pytest.raises(ModelsAwayError, match="Nothing was changed here"):
+            here.promote("v0001")
+        with pytest.raises(ModelsAwayError):
+            write_whole(here)
+        here.verify(here.champion() or "", only=SERVED_FILES)
+        assert (here.champion(), here.versions()) == ("v0002", ["v0001", "v0002"])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def test_the_check_tells_whether_it_can_be_written(models_url: str, tmp_path: Path, s3: S3) -> None:
+    assert s3.endpoint
+    assert probe(Settings(home=tmp_path, models_url=models_url)) == 0
+    with pytest.raises(ModelsAwayError, match="there is no such bucket"):
+        probe(Settings(home=tmp_path, models_url=f"{models_url}-not-there"))

@@ -1,0 +1,515 @@
+"""What holds for versions that machines share, wherever they are stored: run on a folder, and on S3."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shared_machines import Machine, champions, history, storage_of
+from versions import card, registry_of, write
+
+from training.errors import CorruptVersionError, UnknownVersionError, WithdrawnVersionError
+from training.pointers import let_serve, mend_champion
+from training.registry import SERVED_FILES, Registry
+from training.shared_errors import ForeignModelsError, ModelsAwayError, MovedMeanwhileError, UnfitStorageError
+from training.sharing.publishing import Publisher
+from training.sharing.shown import Shown
+from training.sharing.storage import Storage
+
+WEIGHTS = "model.safetensors"
+
+
+class Nobody:
+    """Is told of no progress."""
+
+    def sized(self, size: int) -> None:
+        pass
+
+    def moved(self, size: int) -> None:
+        pass
+
+
+def write_whole(registry: Registry, *, champion: str | None = None) -> str:
+    """A version with weights, too."""
+    with registry.draft() as draft:
+        for name in (*SERVED_FILES, WEIGHTS):
+            (draft.folder / name).write_bytes(f"{draft.version} {name}".encode())
+        registry.commit(draft, card(draft.version, champion=champion))
+    return draft.version
+
+
+def served(registry: Registry, version: str) -> str:
+    registry.verify(version, only=SERVED_FILES)
+    return version
+
+
+def begun(registry: Registry, versions: int = 1) -> str:
+    """The first ones, each champion after the one before it."""
+    for _ in range(versions):
+        version = write_whole(registry, champion=registry.champion())
+        registry.promote(version)
+    registry.set_domain("v0001")
+    return version
+
+
+def test_what_one_machine_promotes_serves_on_the_other(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    assert here.champion() is None
+    begun(here, 2)
+    there.pull()
+    assert (there.versions(), there.champion(), there.domain()) == (["v0001", "v0002"], "v0002", "v0001")
+    assert there.card("v0002") == here.card("v0002")
+    assert there.previous() == "v0001"
+    Registry(there.folder).verify("v0002", only=SERVED_FILES)  # it is all here
+
+
+def test_weights_are_fetched_by_who_needs_them(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here, 2)
+    there.pull()
+    assert not (there.path("v0002") / WEIGHTS).exists()
+    assert not (there.path("v0001") / "model.onnx").exists()
+    there.stock()
+    assert (there.path("v0001") / "model.onnx").exists()
+    there.verify("v0001")
+    Registry(there.folder).verify("v0001")
+
+
+def test_a_process_that_begins_anew_goes_on_where_the_last_one_was(machine_of: Machine) -> None:
+    begun(machine_of("here"), 2)
+    machine_of("there").pull()
+    again = machine_of("there")
+    assert again.champion() == "v0002"
+    again.promote("v0001")
+    assert served(machine_of("here"), "v0001") == "v0001"
+
+
+def test_of_two_promotions_from_the_same_champion_one_wins(machine_of: Machine, models_url: str) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here)
+    second, third = write(here, champion="v0001"), write(here, champion="v0001")
+    there.pull()
+    here.promote(second)
+    with pytest.raises(MovedMeanwhileError, match="Somebody made v0002 the champion meanwhile, so v0003"):
+        there.promote(third)
+    assert there.champion() == "v0002"  # what the loser sees is what serves
+    there.promote(third)
+    assert champions(models_url) == ["v0001", "v0002", "v0003"]
+
+
+def test_a_run_does_not_promote_over_what_came_after_it_began(machine_of: Machine) -> None:
+    run, bot = machine_of("here"), machine_of("here")  # two processes of one machine: one folder
+    begun(run, 2)
+    made = write(run, champion="v0002")
+    bot.pull()
+    bot.promote("v0001")
+    with pytest.raises(MovedMeanwhileError):
+        run.promote(made, instead_of="v0002")
+    assert run.champion() == "v0001"
+
+
+def test_nobody_gets_the_number_of_another(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    with here.draft() as first, there.draft() as second:
+        assert (first.version, second.version) == ("v0001", "v0002")
+    assert write(there) == "v0003"  # nor that of a draft that came to nothing
+    here.pull()
+    assert here.versions() == ["v0003"]
+
+
+def test_of_two_first_versions_one_serves_everywhere(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    ours, theirs = write(here), write(there)
+    assert let_serve(here, ours) == ours
+    assert let_serve(there, theirs) == ours
+    assert (there.champion(), there.domain()) == (ours, ours)
+
+
+def test_who_crashed_before_its_first_version_served_is_helped_out(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    ours = write(here)
+    here.set_domain(ours)
+    assert let_serve(there, write(there)) == ours
+    here.pull()
+    assert here.champion() == ours
+
+
+def test_a_withdrawn_version_is_withdrawn_everywhere(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here, 3)
+    there.pull()
+    here.withdraw(["v0002"])
+    there.withdraw(["v0003"])
+    for registry in (here, there):
+        registry.pull()
+        assert registry.withdrawn() == {"v0002", "v0003"}
+
+
+def test_who_does_not_know_of_a_withdrawal_yet_promotes_none_the_less(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here, 2)
+    there.pull()
+    here.withdraw(["v0001"])
+    with pytest.raises(WithdrawnVersionError):
+        there.promote("v0001")
+    assert there.champion() == "v0002"
+
+
+def test_pruning_keeps_what_serves_and_deletes_on_both_sides(machine_of: Machine, models_url: str) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here, 5)
+    there.pull()
+    assert there.prune(1) == ["v0002", "v0003"]
+    here.pull()
+    for registry in (here, there):
+        assert registry.versions() == ["v0001", "v0004", "v0005"]
+    stored = [name.partition("-")[0] for name in storage_of(models_url).inside("versions")]
+    assert stored == ["v0001", "v0004", "v0005"]
+    with pytest.raises(UnknownVersionError):
+        here.promote("v0002")
+    assert write(here) == "v0006"
+
+
+def test_what_was_just_promoted_is_not_pruned_by_who_did_not_see_it(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here, 4)
+    there.pull()
+    here.promote("v0002")
+    assert there.prune(1) == ["v0003"]  # v0001 is what v0002 would be rolled back to
+    here.pull()
+    assert (here.champion(), here.versions()) == ("v0002", ["v0001", "v0002", "v0004"])
+
+
+@pytest.mark.parametrize("name", [*SERVED_FILES, WEIGHTS, "card.json", "README.md"])
+@pytest.mark.parametrize("damage", ["flipped", "missing"])
+def test_a_damaged_cache_heals(machine_of: Machine, name: str, damage: str) -> None:
+    here = machine_of("here")
+    version = begun(here)
+    path = here.path(version) / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "flipped":
+        path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    machine_of("here").verify(version)
+    assert path.read_bytes() == content
+
+
+def test_a_version_that_somebody_deleted_here_comes_back(machine_of: Machine) -> None:
+    here = machine_of("here")
+    version = begun(here)
+    shutil.rmtree(here.path(version))
+    here.pull()
+    Registry(here.folder).verify(version, only=SERVED_FILES)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "vocabulary.json", "card.json"])
+def test_what_is_damaged_in_the_storage_is_never_taken(
+    machine_of: Machine, models_url: str, name: str
+) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here)
+    there.pull()
+    second = write(here, champion="v0001")
+    storage = storage_of(models_url)
+    (folder,) = (folder for folder in storage.inside("versions") if folder.startswith(second))
+    storage.upload(here.path("v0001") / "README.md", f"versions/{folder}/{name}", Nobody())
+    here.promote(second)
+    there.pull()
+    assert there.champion() == second
+    with pytest.raises((CorruptVersionError, UnknownVersionError)):
+        there.verify(second, only=SERVED_FILES)
+    served(there, "v0001")
+    served(here, second)  # which has what it wrote
+
+
+def test_versions_from_before_are_brought_along(machine_of: Machine, tmp_path: Path) -> None:
+    registry_of(tmp_path / "here" / "models", 3).withdraw(["v0002"])
+    here, there = machine_of("here"), machine_of("there")
+    here.pull()
+    there.pull()
+    assert there.versions() == ["v0001", "v0002", "v0003"]
+    assert (there.champion(), there.domain(), there.withdrawn()) == ("v0003", "v0001", {"v0002"})
+    assert write(there) == "v0004"
+
+
+def test_a_copy_of_the_same_versions_joins(machine_of: Machine, tmp_path: Path) -> None:
+    models = registry_of(tmp_path / "here" / "models", 2).folder
+    shutil.copytree(models, tmp_path / "there" / "models")
+    here, there = machine_of("here"), machine_of("there")
+    here.pull()
+    there.pull()
+    there.promote("v0001")
+    here.pull()
+    assert here.champion() == "v0001"
+
+
+def test_versions_of_another_origin_are_refused(machine_of: Machine, tmp_path: Path) -> None:
+    begun(machine_of("here"), 2)
+    models = registry_of(tmp_path / "there" / "models", 1).folder
+    there = machine_of("there")
+    with pytest.raises(ForeignModelsError, match="v0001 is another there"):
+        there.pull()
+    shutil.rmtree(models / "v0001")
+    (models / "champion").write_text("v0002\n")
+    assert write(Registry(models)) == "v0003"
+    with pytest.raises(ForeignModelsError, match="v0003 is not there"):
+        there.pull()
+    assert (there.champion(), there.versions()) == ("v0002", ["v0003"])  # nothing is touched
+    shutil.rmtree(models)
+    there.pull()
+    assert there.champion() == "v0002"
+
+
+def test_half_of_the_versions_from_before_is_gone_on_with(
+    machine_of: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry_of(tmp_path / "here" / "models", 3)
+    add, added = Publisher.add, []
+
+    def fail(self: Publisher, version: str, place: object) -> None:
+        if added:
+            raise ModelsAwayError("storage", "cable")
+        added.append(version)
+        add(self, version, place)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Publisher, "add", fail)
+    with pytest.raises(ModelsAwayError):
+        machine_of("here").pull()
+    monkeypatch.undo()
+    machine_of("here").pull()
+    there = machine_of("there")
+    there.pull()
+    assert (there.versions(), there.champion()) == (["v0001", "v0002", "v0003"], "v0003")
+
+
+def test_a_crash_before_the_pointer_here_was_written_is_settled(machine_of: Machine) -> None:
+    here = machine_of("here")
+    begun(here, 2)
+    for content in (b"v0001\n", b"\xff", b"v0009\n"):
+        (here.folder / "champion").write_bytes(content)
+        machine_of("here").pull()
+        assert here.champion() == "v0002"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[1"])
+def test_what_was_known_here_is_read_anew_where_it_is_lost(
+    machine_of: Machine, content: bytes | None
+) -> None:
+    here = machine_of("here")
+    begun(here, 3)
+    here.prune(1)
+    path = here.folder / ".shared.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    again = machine_of("here")
+    again.pull()
+    assert (again.champion(), again.versions()) == ("v0003", ["v0001", "v0002", "v0003"])
+
+
+def test_a_storage_that_is_not_the_one_from_before_is_not_followed(
+    machine_of: Machine, models_url: str
+) -> None:
+    here = machine_of("here")
+    begun(here, 2)
+    storage = storage_of(models_url)
+    storage.delete("log")
+    again = machine_of("here")
+    with pytest.raises(ModelsAwayError, match="emptied, replaced, or not mounted"):
+        again.pull()
+    assert again.trouble is not None
+    with pytest.raises(ModelsAwayError):
+        again.promote("v0001")
+    assert (again.champion(), again.versions()) == ("v0002", ["v0001", "v0002"])
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"what": "sung", "versions": []}'])
+def test_a_log_of_another_release_says_so(machine_of: Machine, models_url: str, content: bytes) -> None:
+    here = machine_of("here")
+    begun(here)
+    storage_of(models_url).create(f"log/{len(history(models_url)) + 1:09d}", content)
+    with pytest.raises(UnfitStorageError, match="use the release that the other machines use"):
+        here.pull()
+    assert here.champion() == "v0001"
+
+
+def test_a_storage_of_something_else_is_left_alone(machine_of: Machine, models_url: str) -> None:
+    storage_of(models_url).create("fillbot.json", b"mine")
+    with pytest.raises(UnfitStorageError, match="holds something else"):
+        machine_of("here").pull()
+
+
+def test_a_lost_champion_is_settled_once_for_all(machine_of: Machine) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    ours = write(here)
+    there.pull()
+    assert mend_champion(there, last=None) == ours
+    with pytest.raises(MovedMeanwhileError):
+        here.promote(ours)
+    assert mend_champion(here, last=None) is None
+
+
+class KilledError(BaseException):
+    """The end of the process."""
+
+
+class Deadly:
+    """Storage whose user dies at one of its calls: before it is done, or after."""
+
+    def __init__(self, storage: Storage, *, at: int, is_done: bool) -> None:
+        self._storage, self._at, self._is_done = storage, at, is_done
+        self.url, self.calls = storage.url, 0
+
+    def __getattr__(self, name: str) -> object:
+        action = getattr(self._storage, name)
+
+        def call(*arguments: object) -> object:
+            self.calls += 1
+            if self.calls == self._at and not self._is_done:
+                raise KilledError
+            result = action(*arguments)
+            if self.calls == self._at:
+                raise KilledError
+            return result
+
+        return call
+
+
+def _night(folder: Path, storage: Storage) -> None:
+    """All that a night does to the versions."""
+    from training.sharing.registry import SharedRegistry
+
+    registry = SharedRegistry(folder / "models", storage)
+    registry.pull()
+    version = write_whole(registry, champion=registry.champion())
+    registry.withdraw(["v0002"])
+    registry.promote(version)
+    registry.set_domain(version)
+    registry.prune(1)
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_crash_at_any_call_leaves_no_half_version(
+    machine_of: Machine, models_url: str, tmp_path: Path, *, is_done: bool
+) -> None:
+    begun(machine_of("here"), 3)
+    watcher = machine_of("watcher")
+    calls, passed = 0, False
+    while not passed:
+        calls += 1
+        try:
+            _night(tmp_path / "here", Deadly(storage_of(models_url), at=calls, is_done=is_done))  # type: ignore[arg-type]
+            passed = True
+        except KilledError:
+            pass
+        watcher.pull()
+        for version in watcher.versions():
+            watcher.verify(version)
+        again = machine_of("here")
+        again.pull()
+        assert (again.versions(), again.champion()) == (watcher.versions(), watcher.champion())
+        for version in again.versions():
+            again.verify(version)
+        assert watcher.champion() not in watcher.withdrawn()
+    assert calls > 20
+    history(models_url)  # has no gaps
+
+
+PROMOTER = """
+import sys
+sys.path[:0] = [{tests!r}, {root!r}]
+from pathlib import Path
+from shared_machines import machine
+from training.shared_errors import MovedMeanwhileError
+
+registry = machine(Path({home!r}), {url!r})
+registry.pull()
+version, won = sys.argv[1], 0
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range({rounds}):
+    before = registry.champion()
+    try:
+        registry.promote(version)
+        won += 1
+        print("won", before, flush=True)
+    except MovedMeanwhileError:
+        pass
+"""
+
+
+def test_processes_that_promote_at_once_win_one_after_the_other(
+    machine_of: Machine, models_url: str, tmp_path: Path
+) -> None:
+    """Each process promotes a version of its own, again and again: every champion has one successor."""
+    here, racers, rounds = machine_of("here"), 4, 6
+    begun(here, racers)
+    tests = Path(__file__).parent
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                PROMOTER.format(
+                    tests=str(tests),
+                    root=str(tests.parent),
+                    home=str(tmp_path / f"racer{number}"),
+                    url=models_url,
+                    rounds=rounds,
+                ),
+                f"v{number:04d}",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tests.parent,
+        )
+        for number in range(1, racers + 1)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    outputs = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0
+        outputs.append(out)
+    won = champions(models_url)[racers:]
+    # Each win is told by who won, with the champion that it followed: exactly the chain of the history.
+    told = [
+        (line.split()[1], f"v{number:04d}")
+        for number, out in enumerate(outputs, 1)
+        for line in out.splitlines()
+    ]
+    chain = list(zip([f"v{racers:04d}", *won], won, strict=False))
+    assert sorted(told) == sorted(chain)
+    here.pull()
+    assert here.champion() == won[-1]
+
+
+def test_large_files_show_how_far_they_are() -> None:
+    said: list[object] = []
+
+    class Progress:
+        def step(self, name: str, total: int = 0) -> None:
+            said.append((name, total))
+
+        def advance(self, units: int = 1, **figures: float) -> None:
+            said.append(units)
+
+        def event(self, name: str, **values: object) -> None:
+            raise AssertionError
+
+    shown = Shown(Progress(), "uploading v0001")
+    shown.sized(40_000_000)
+    for _ in range(4):
+        shown.moved(10_500_000)
+    assert said == [("uploading v0001", 40), 10, 11, 10, 11]
+    Shown(Progress(), "small").sized(1000)
+    assert len(said) == 5
+
+
+__all__ = [name for name in globals() if name.startswith("test_")]
