@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import structlog
-from filelock import FileLock, Timeout
 
 from bot.children.child import follow, spawned
 from bot.connection import log_in_once, point_discord_at
@@ -16,6 +15,8 @@ from bot.texts import say
 from storage import runs
 from storage.backups import database_file
 from storage.database import Database
+from storage.errors import LockHeldError
+from storage.locks import BOT, RUN, FileLocks
 from storage.mending import mend
 from training.pointers import mend_champion
 from training.registry import Registry
@@ -26,11 +27,11 @@ log = structlog.stdlib.get_logger(__name__)
 @contextlib.contextmanager
 def home_lock(settings: Settings) -> Iterator[None]:
     """Hold `bot.lock`: one bot a home."""
-    lock = FileLock(settings.home / "bot.lock")
+    lock = FileLocks(settings.home, BOT)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
+        lock.acquire()
+    except LockHeldError as error:
         sentence = (
             f"Another fillbot is running in {settings.home}. Stop it, or set FILLBOT_HOME to another folder."
         )
@@ -55,10 +56,10 @@ async def mend_database(settings: Settings) -> str | None:
     database = database_file(settings.url)
     if database is None or not database.is_file():
         return None
-    lock = FileLock(settings.home / "run.lock")
+    lock = FileLocks(settings.home, RUN)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        lock.acquire()
+    except LockHeldError:
         return None  # a run has it open: it would have ended had it met damage
     try:
         mended = await mend(database, settings.backups_dir, now=datetime.now(UTC))

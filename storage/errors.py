@@ -10,7 +10,9 @@ StorageError
 ├── DatabaseTooNewError        written by a newer version of fillbot
 ├── BackupError                a backup cannot be made
 ├── RestoreError               a backup cannot be restored
-└── InUseError                 the bot or a run has the database open
+├── InUseError                 the bot or a run has the database open
+├── LockHeldError              somebody else holds a lock
+└── LockLostError              a lock was lost while something was done under it
 """
 
 from pathlib import Path
@@ -133,3 +135,29 @@ class InUseError(StorageError):
     def __init__(self, home: Path, who: str) -> None:
         """Build the text from the home and who works there."""
         super().__init__(f"{who} works in {home}. Stop it first, then try again; nothing was changed.")
+
+
+class LockHeldError(StorageError):
+    """Somebody else holds a lock; `holder` is HOST:PID where that is known."""
+
+    def __init__(self, name: str, application: str | None = None) -> None:
+        """Build the text from the lock's name and what its holder's session is called."""
+        self.name, self.application = name, application
+        parts = (application or "").split()
+        self.holder = parts[1] if len(parts) == 3 and parts[0] == "fillbot" else None
+        super().__init__(
+            f"The lock “{name}” is held by another process ({self.holder or 'on this machine'}). Wait, then "
+            "try again."
+        )
+
+
+class LockLostError(StorageError):
+    """The session that held a lock ended."""
+
+    def __init__(self, name: str, holder: str | None = None) -> None:
+        """Build the text from the lock's name and who has it now."""
+        now = f"; {holder} has it now" if holder else ""
+        super().__init__(
+            f"The connection to PostgreSQL that held the lock “{name}” was lost{now}. Nothing was changed "
+            "after that. Try again."
+        )

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from storage.backups import SET_ASIDE, back_up, examine, fsync, opened
 from storage.database import Database
-from storage.errors import BackupError, InUseError, RestoreError
+from storage.errors import BackupError, InUseError, LockHeldError, RestoreError
+from storage.locks import BOT, RUN, FileLocks, holding
 
-LOCKS = (("bot.lock", "The bot"), ("run.lock", "A run"))
+LOCKS = ((BOT, "The bot"), (RUN, "A run"))
 
 
 @contextlib.contextmanager
@@ -27,8 +26,8 @@ def alone_in(home: Path) -> Iterator[None]:
         for name, who in LOCKS:
             home.mkdir(parents=True, exist_ok=True)
             try:
-                stack.enter_context(FileLock(home / name).acquire(timeout=0))
-            except Timeout as error:
+                stack.enter_context(holding(FileLocks(home, name)))
+            except LockHeldError as error:
                 raise InUseError(home, who) from error
         yield
 

@@ -140,9 +140,10 @@ class ExtraMissingError(TrainingError):
 class RunInProgressError(TrainingError):
     """Another run holds the lock."""
 
-    def __init__(self) -> None:
-        """Build the sentence."""
-        super().__init__("A run is already in progress. Wait for its verdict, then try again.")
+    def __init__(self, holder: str | None = None) -> None:
+        """Build the sentence; `holder` is HOST:PID of who does, where several machines share a database."""
+        where = f" ({holder})" if holder else ""
+        super().__init__(f"A run is already in progress{where}. Wait for its verdict, then try again.")
 
 
 class RunEndedError(TrainingError):

@@ -4,7 +4,7 @@
     domain   base → the team's domain model
     night    domain model + votes → challenger → promoted, rejected or skipped
 
-One run at a time, by a file lock. Whatever happens, the row in `runs` says so, and the champion only ever
+One run at a time, by a lock. Whatever happens, the row in `runs` says so, and the champion only ever
 moves after everything else is on the disk.
 """
 
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from filelock import FileLock, Timeout
 
 from storage import runs
-from storage.errors import StorageError
+from storage.errors import LockHeldError, StorageError
+from storage.locks import RUN, Lock, holding, lock_for
 from storage.runs import Status
 from training import memory, promotion
 from training.errors import (
@@ -81,9 +81,9 @@ def run_domain(
     """
     domain = domain or DomainSettings()
     registry = open_registry(settings, progress=progress)
-    with run_lock(settings), Records(settings.url) as records:
+    with run_lock(settings) as lock, Records(settings.url) as records:
         registry.pull()
-        with _recorded(records, registry, trigger, progress) as run:
+        with _recorded(records, registry, trigger, progress, lock) as run:
             from training.domain.making import DomainTraining
             from training.domain.recipes import RECIPES
 
@@ -142,8 +142,8 @@ def run_night(
     registry.pull()
     if registry.champion() is None:
         raise NoChampionError
-    with run_lock(settings), Records(settings.url) as records:
-        with _recorded(records, registry, trigger, progress) as run:
+    with run_lock(settings) as lock, Records(settings.url) as records:
+        with _recorded(records, registry, trigger, progress, lock) as run:
             stand_in = mend_domain(
                 registry, make_first=lambda: _install(settings, registry, progress, StarterSettings())
             )
@@ -182,29 +182,26 @@ def _without_withdrawn(outcome: Outcome, registry: Registry, records: Records) -
 
 
 @contextlib.contextmanager
-def run_lock(settings: Settings) -> Iterator[None]:
-    """Hold `run.lock`; it is let go when the process ends, however it ends.
+def run_lock(settings: Settings) -> Iterator[Lock]:
+    """Hold the lock of runs; it is let go when the process ends, however it ends.
 
     Raises:
         RunInProgressError: another run holds it.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.home / "run.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise RunInProgressError from error
-    try:
-        yield
-    finally:
-        lock.release()
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = stack.enter_context(holding(lock_for(settings, RUN)))
+        except LockHeldError as error:
+            raise RunInProgressError(error.holder) from error
+        yield lock
 
 
 class _Run:
     """The open row of a run."""
 
-    def __init__(self, records: Records, run_id: int) -> None:
-        self.id = run_id
+    def __init__(self, records: Records, run_id: int, lock: Lock) -> None:
+        self.id, self._lock = run_id, lock
         self.outcome = Outcome("failed", "The run did not come to an end.")
         self._records = records
 
@@ -213,18 +210,27 @@ class _Run:
 
         Raises:
             RunEndedError: somebody did.
+            LockLostError: another run may be under way.
         """
-        if not self._records.call(runs.act_if_open, self.id, action):
+
+        def act() -> None:
+            self._lock.require()
+            action()
+
+        self._lock.require()  # before the row is held, for it may take seconds
+        if not self._records.call(runs.act_if_open, self.id, act):
             raise RunEndedError
 
 
 @contextlib.contextmanager
-def _recorded(records: Records, registry: Registry, trigger: str, progress: Progress) -> Iterator[_Run]:
+def _recorded(
+    records: Records, registry: Registry, trigger: str, progress: Progress, lock: Lock
+) -> Iterator[_Run]:
     """Open a row, and finish it whatever happens in between."""
     for stale in records.run(lambda database: promotion.repair(registry, database, now=now())):
         log.warning("run.repaired", run_id=stale.id, trigger=stale.trigger)
     run_id = records.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())
-    run = _Run(records, run_id)
+    run = _Run(records, run_id, lock)
     progress.event("opened", run_id=run_id)
     try:
         with memory.told():

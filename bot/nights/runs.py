@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from filelock import FileLock, Timeout
 
 from bot.children.child import GRACE_S, Line, follow, spawned
 from bot.errors import RunBusyError
@@ -19,7 +18,8 @@ from bot.settings import Settings
 from bot.texts import say
 from storage import runs
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import LockHeldError, StorageError
+from storage.locks import POINTER, RUN, Turn, holding_it, lock_for
 from storage.runs import Run
 from training import promotion
 from training.errors import TrainingError
@@ -58,7 +58,7 @@ class Runs:
         self._process: asyncio.subprocess.Process | None = None
         self._is_closed = self._left_open = False
         self._halts = 0
-        self.moving = asyncio.Lock()  # held by a rollback: its open row is no crash's
+        self.moving = Turn(settings, POINTER)  # of a rollback: its open row is no crash's
 
     @property
     def is_running(self) -> bool:
@@ -76,22 +76,19 @@ class Runs:
 
         One from the command line ends by itself before it would promote: that is waited for.
         """
-        lock = FileLock(self._settings.home / "run.lock")
         self._halts += 1
         try:
             self._terminate()
             if self._task is not None:
                 await asyncio.wait([self._task])
-            while True:
-                await runs.end_open_training(self._database, reason, now=datetime.now(UTC))
-                with contextlib.suppress(Timeout):
-                    lock.acquire(timeout=0)
-                    break
-                await asyncio.sleep(REPAIR_EVERY_S)
-            try:
+            async with contextlib.AsyncExitStack() as stack:
+                while True:
+                    await runs.end_open_training(self._database, reason, now=datetime.now(UTC))
+                    with contextlib.suppress(LockHeldError):
+                        await stack.enter_async_context(holding_it(lock_for(self._settings, RUN)))
+                        break
+                    await asyncio.sleep(REPAIR_EVERY_S)
                 yield
-            finally:
-                lock.release()
         finally:
             self._halts -= 1
 
@@ -129,21 +126,19 @@ class Runs:
 
     async def repair(self) -> list[Run]:
         """Settle the rows that a crash left open, unless a run is alive. Returns those that failed."""
-        lock = FileLock(self._settings.home / "run.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self._left_open = True
-            return []
-        self._left_open = False
-        try:
-            async with self.moving:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(holding_it(lock_for(self._settings, RUN)))
+            except LockHeldError:
+                self._left_open = True
+                return []
+            self._left_open = False
+            await stack.enter_async_context(self.moving)
+            try:
                 found = await promotion.repair(self._registry, self._database, now=datetime.now(UTC))
-        except ModelsAwayError:  # what was promoted is not known
-            self._left_open = True
-            return []
-        finally:
-            lock.release()
+            except ModelsAwayError:  # what was promoted is not known
+                self._left_open = True
+                return []
         for run in found:
             log.warning("run.repaired", run_id=run.id, trigger=run.trigger)
         settled = [await runs.get_run(self._database, run.id) for run in found]

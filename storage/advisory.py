@@ -1,0 +1,240 @@
+"""Locks by a session of PostgreSQL, on a connection of their own.
+
+The server lets go of a session's advisory locks when the session ends: the process died, the connection
+broke, the server was restarted. So that a machine that froze, or fell off the network, blocks nobody for long
+either, the holder says something every third of its lease, and the server ends a session that was silent for
+longer than that. The holder counts its lease from before the last word that the server answered: it knows
+that the lock is lost before anybody else can have it.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import URL, make_url
+
+from storage.errors import DatabaseUnavailableError, DatabaseUrlError, LockHeldError, LockLostError
+
+LEASE_S = 5.0
+SERVER_ADDS_S = 1.0  # it ends a session so much later than its holder gives it up
+CONNECT_TIMEOUT_S = 5.0
+AGAIN_S = 0.5  # between two tries to come back
+COME_BACK_S = 10.0  # `require` waits for so long
+MAX_NAME = 63  # bytes of an application's name
+T = TypeVar("T")
+log = structlog.stdlib.get_logger(__name__)
+
+HOLDER = """
+    SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND ((classid::bigint << 32) | objid::bigint) = $1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+class AdvisoryLock:
+    """Names held by one session of PostgreSQL, kept by a thread with an event loop of its own."""
+
+    def __init__(self, url: str, *names: str, lease_s: float = LEASE_S, comes_back: bool = True) -> None:
+        """Remember what to hold; `comes_back`: after a loss it is taken anew while nobody else has it."""
+        self._url, self._names = make_url(url), names
+        self._lease_s, self._comes_back = lease_s, comes_back
+        # Tells this object's sessions from all others: an old one of ours may end later than it is lost.
+        self._application = f"fillbot {here()} {secrets.token_hex(3)}"[-MAX_NAME:]
+        self._connection: Any = None  # asyncpg's
+        self._heard_at = 0.0
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._lost_listeners: list[Callable[[], None]] = []
+        self.taken_by: LockHeldError | None = None  # who took it after a loss
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is held now, and will be for the next moment."""
+        return self._connection is not None and time.monotonic() < self._heard_at + self._lease_s
+
+    def on_lost(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, in a thread, when the lock is lost: after each loss, and when another took it."""
+        self._lost_listeners.append(listener)
+
+    def acquire(self) -> None:
+        """Take it at once. Blocking.
+
+        Raises:
+            LockHeldError: somebody holds one of the names.
+            DatabaseUnavailableError: the server cannot be reached.
+            DatabaseUrlError: the URL, or the driver.
+        """
+        if self._thread is not None:
+            raise LockHeldError(self._names[0], self._application)
+        loop = self._loop = asyncio.new_event_loop()
+        self.taken_by = None
+        self._thread = threading.Thread(target=loop.run_forever, name="lock", daemon=True)
+        self._thread.start()
+        try:
+            self._call(self._take())
+            self._call(self._begin_to_keep())
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let go. Blocking, idempotent; the session ends with it."""
+        loop, thread, self._thread = self._loop, self._thread, None
+        if loop is None or thread is None:
+            return
+        try:
+            self._call(self._end())
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+            self._loop = None
+
+    def require(self) -> None:
+        """See that it is held; a session that was just lost may come back. Blocking.
+
+        Raises:
+            LockLostError: it is not held.
+        """
+        give_up_at = time.monotonic() + COME_BACK_S
+        while not self.is_held:
+            if self.taken_by is not None or not self._comes_back or time.monotonic() > give_up_at:
+                raise LockLostError(self._names[0], self.taken_by.holder if self.taken_by else None)
+            time.sleep(0.05)
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        assert self._loop is not None  # noqa: S101  `acquire` was called
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _take(self) -> None:
+        heard_at = time.monotonic()
+        connection = await _connect(self._url, self._application, self._lease_s + SERVER_ADDS_S)
+        try:
+            with _translated(self._url):
+                for name in self._names:
+                    heard_at = time.monotonic()
+                    await _lock(connection, name)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection, self._heard_at = connection, heard_at
+
+    async def _begin_to_keep(self) -> None:
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _end(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                with _translated(self._url):
+                    await connection.close(timeout=CONNECT_TIMEOUT_S)
+            except DatabaseUnavailableError:
+                connection.terminate()
+
+    async def _keep(self) -> None:
+        """Say something in time, for ever; after a loss, come back where that is wanted."""
+        while True:
+            await self._until_silent()
+            connection, self._connection = self._connection, None
+            connection.terminate()
+            log.warning("lock.lost", lock=self._names)
+            self._tell()
+            if not self._comes_back or not await self._come_back():
+                return
+            log.info("lock.held_again", lock=self._names)
+
+    async def _until_silent(self) -> None:
+        connection, is_over = self._connection, asyncio.Event()
+        connection.add_termination_listener(lambda _connection: is_over.set())
+        beat_s = self._lease_s / 3
+        while not connection.is_closed():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(is_over.wait(), beat_s)
+                return
+            heard_at = time.monotonic()
+            try:
+                with _translated(self._url):
+                    await connection.fetchval("SELECT 1", timeout=2 * beat_s)
+            except DatabaseUnavailableError:
+                return
+            self._heard_at = heard_at
+
+    async def _come_back(self) -> bool:
+        """Take it anew. False: somebody else has it."""
+        while True:
+            try:
+                await self._take()
+            except LockHeldError as held:
+                if held.application != self._application:
+                    self.taken_by = held
+                    self._tell()
+                    return False
+            except DatabaseUnavailableError:
+                pass
+            else:
+                return True
+            await asyncio.sleep(AGAIN_S)
+
+    def _tell(self) -> None:
+        for listener in self._lost_listeners:
+            listener()
+
+
+def here() -> str:
+    """This process, as others are told of it."""
+    return f"{socket.gethostname().split('.')[0][:40]}:{os.getpid()}"
+
+
+def key(name: str) -> int:
+    """The number of a name, the same everywhere: 64 bits, signed."""
+    digest = hashlib.blake2b(f"fillbot:{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+async def _connect(url: URL, application: str, silence_s: float) -> Any:
+    """Return a connection whose session the server ends after so much silence."""
+    try:
+        import asyncpg
+    except ImportError as error:
+        raise DatabaseUrlError("asyncpg is missing: pip install 'fillbot[cluster]'") from error
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    for name in ("prepared_statement_cache_size", "prepared_statement_name_func"):  # SQLAlchemy's own
+        arguments.pop(name, None)
+    with _translated(url):
+        return await asyncpg.connect(
+            **{**arguments, "timeout": CONNECT_TIMEOUT_S, "statement_cache_size": 0},
+            server_settings={
+                "application_name": application,
+                "idle_session_timeout": str(round(silence_s * 1000)),
+            },
+        )
+
+
+async def _lock(connection: Any, name: str) -> None:
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key(name)):
+        raise LockHeldError(name, await connection.fetchval(HOLDER, key(name)))
+
+
+@contextlib.contextmanager
+def _translated(url: URL) -> Any:
+    import asyncpg
+
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        reason = str(error) or type(error).__name__
+        raise DatabaseUnavailableError(repr(url), reason) from error
