@@ -1,6 +1,6 @@
 """Who may do what: members of listed servers may ask, admins may manage."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import discord
 from discord.ext import commands
@@ -8,17 +8,29 @@ from discord.ext import commands
 from bot.embeds.replies import escape
 from bot.errors import NotAdminError
 
+REMEMBERED = 10_000  # people
+
 
 class Access:
     """The allow-list of servers and the admin roles."""
 
     def __init__(
-        self, client: commands.Bot, *, guild_ids: Collection[int], admin_role_ids: Collection[int]
+        self,
+        client: commands.Bot,
+        *,
+        guild_ids: Collection[int],
+        admin_role_ids: Collection[int],
+        is_here: Callable[[int], bool] = lambda _guild_id: True,
     ) -> None:
-        """Take the lists from the settings, and the client to look people up."""
+        """Take the lists from the settings, and the client to look people up.
+
+        `is_here` says of which servers this process hears.
+        """
         self._client = client
         self._guild_ids = frozenset(guild_ids)
         self._admin_role_ids = frozenset(admin_role_ids)
+        self._is_here = is_here
+        self._found_in: dict[int, int] = {}  # person → a listed server
 
     def is_listed(self, guild_id: int | None) -> bool:
         """Whether the bot works in this server; direct messages (None) are decided by person."""
@@ -28,7 +40,7 @@ class Access:
         """In a listed server, or in a direct message by a member of one."""
         if guild_id is not None:
             return self.is_listed(guild_id)
-        return bool(await self.memberships(user))
+        return await self._is_in_one(user)
 
     async def require_admin(self, user: discord.abc.User, guild_id: int | None) -> None:
         """Refuse who is no admin.
@@ -48,7 +60,7 @@ class Access:
     async def readable_channel_ids(self, user: discord.abc.User) -> set[int]:
         """The channels and open threads of listed servers that a person may read."""
         found = set()
-        for member in await self.memberships(user):
+        for member in await self.memberships(user, with_channels=True):
             guild = member.guild
             threads = (thread for thread in guild.threads if not thread.is_private())
             for channel in (*guild.channels, *threads):
@@ -61,21 +73,55 @@ class Access:
         held = {role.id for role in member.roles}
         return member.guild_permissions.manage_guild or bool(held & self._admin_role_ids)
 
-    async def memberships(self, user: discord.abc.User) -> list[discord.Member]:
-        """The person as a member of each listed server; looked up, since members are not cached."""
+    async def memberships(
+        self, user: discord.abc.User, *, with_channels: bool = False
+    ) -> list[discord.Member]:
+        """The person as a member of each listed server; looked up, since members are not cached.
+
+        A server whose events another process hears is looked up too; its channels where they are wanted.
+        """
         members = []
         for guild_id in self._guild_ids:
-            guild = self._client.get_guild(guild_id)
-            if guild is None:
+            try:
+                guild = self._client.get_guild(guild_id) or await self._elsewhere(guild_id, with_channels)
+                if guild is not None:
+                    members.append(guild.get_member(user.id) or await guild.fetch_member(user.id))
+            except discord.NotFound:
                 continue
-            member = guild.get_member(user.id)
-            if member is None:
-                try:
-                    member = await guild.fetch_member(user.id)
-                except discord.NotFound:
-                    continue
-            members.append(member)
         return members
+
+    async def _is_in_one(self, user: discord.abc.User) -> bool:
+        """Whether a person is a member of a listed server; the one found last is asked first."""
+        last = self._found_in.pop(user.id, None)
+        for guild_id in sorted(self._guild_ids, key=lambda one: (one != last, not self._is_here(one))):
+            guild = self._client.get_guild(guild_id)
+            if guild is None and self._is_here(guild_id):  # the bot is not in it
+                continue
+            try:
+                if guild is None or guild.get_member(user.id) is None:
+                    await self._client.http.get_member(guild_id, user.id)
+            except (discord.NotFound, discord.Forbidden):
+                continue
+            self._found_in[user.id] = guild_id
+            if len(self._found_in) > REMEMBERED:
+                del self._found_in[next(iter(self._found_in))]
+            return True
+        return False
+
+    async def _elsewhere(self, guild_id: int, with_channels: bool) -> discord.Guild | None:
+        """A server that another process hears of, as it is now; None where the bot is not in it."""
+        if self._is_here(guild_id):
+            return None
+        try:
+            guild = await self._client.fetch_guild(guild_id, with_counts=False)
+            if with_channels:  # discord.py fills those of its cache only
+                for channel in await guild.fetch_channels():
+                    guild._add_channel(channel)
+                for thread in await guild.active_threads():
+                    guild._add_thread(thread)
+        except (discord.NotFound, discord.Forbidden):
+            return None
+        return guild
 
     def _role_names(self) -> list[str]:
         roles = [guild.get_role(i) for guild in self._client.guilds for i in sorted(self._admin_role_ids)]

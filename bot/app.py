@@ -35,16 +35,19 @@ from bot.operations.metrics import Metrics
 from bot.operations.probes import watch_parts
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
+from bot.processes.duties import Duties
+from bot.processes.leader import Leader
+from bot.processes.sharded import make_bot
+from bot.processes.starting import shard_locks
 from bot.reconciling.reconcile import Reconcile
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.starting import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
 from bot.texts import say
-from storage import runs as run_records
 from storage.backups import database_file
 from storage.database import Database
-from training.errors import RegistryError
+from storage.locks import is_shared
 from training.opening import current_registry
 from training.registry import Registry
 
@@ -66,6 +69,7 @@ class App:
     connection: "asyncio.Task[None]"
     sandbox: Sandbox | None
     health_url: str | None = None
+    taken: "asyncio.Task[None] | None" = None  # ends when another process runs a shard of this one
 
     @property
     def greeting(self) -> str:
@@ -77,15 +81,19 @@ class App:
         """Wait until the connection ends for good; short losses are mended by discord.py itself.
 
         Raises:
-            StartError: the connection ended, or the database is damaged, so that a supervisor starts the
-                process anew; the start mends the database.
+            StartError: the connection ended, another process runs a shard of this one, or the database is
+                damaged, so that a supervisor starts the process anew; the start mends the database.
         """
         damaged = asyncio.create_task(self.database.damaged.wait())
-        await asyncio.wait([self.connection, damaged], return_when=asyncio.FIRST_COMPLETED)
+        watched = [self.connection, damaged, *([self.taken] if self.taken else [])]
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         if damaged.done():
             log.critical("database.damaged")
             raise StartError(say("database.damaged"), exit_code=EX_UNAVAILABLE)
         damaged.cancel()
+        if self.taken is not None and self.taken.done():
+            log.critical("shard.taken")
+            self.taken.result()  # raises
         error = None if self.connection.cancelled() else self.connection.exception()
         log.critical("discord.connection_lost", exc_info=error)
         raise StartError("The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE) from error
@@ -119,6 +127,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Start everything, and close it in the other order; raises as `run_app` does."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(home_lock(settings))
+        taken = await stack.enter_async_context(shard_locks(settings))
         metrics, readiness = Metrics(), Readiness()
         health_url = await stack.enter_async_context(
             health_server(readiness, metrics, host=settings.health_host, port=settings.health_port)
@@ -138,9 +147,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         runs = Runs(settings, database, registry, serving, metrics=metrics)
         interrupted = await runs.repair()
         place = await _place(settings, stack)
-        bot = FillBot(
-            prefix=settings.prefix, guild_ids=place.guild_ids, admin_role_ids=settings.admin_role_ids
-        )
+        background, pending = Background(), Pending()
+        bot = make_bot(settings, background, guild_ids=place.guild_ids)
         verdicts = Verdicts(bot, database)
         pictures = Pictures(settings)
         reports = Reports(
@@ -165,7 +173,14 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             file, settings.backups_dir, keep=settings.keep_backups, reports=reports, metrics=metrics
         )
         retention = Retention(database, home=settings.home, days=settings.retention_days)
-        night = Night(runs, reports, watch, retention, backups)
+        night = Night(
+            runs,
+            reports,
+            watch,
+            retention,
+            backups,
+            due_at=(lambda: nightly.due_at(datetime.now(UTC))) if is_shared(settings.url) else None,
+        )
         nightly = Nightly(night.run, at=settings.nightly_at, zone=settings.zone)
         forgetting = Forgetting(
             settings,
@@ -177,7 +192,20 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             reports=reports,
             backups=backups,
         )
-        background, pending = Background(), Pending()
+        several = is_shared(settings.url)
+        duties = Duties(
+            bot=bot,
+            database=database,
+            registry=registry,
+            background=background,
+            runs=runs,
+            watch=watch,
+            forgetting=forgetting,
+            nightly=nightly,
+            watch_every_s=settings.watch_every_s,
+            is_shared=several,
+        )
+        leader = Leader(settings, background, duties)
         recorder = Recorder(database)
         stack.push_async_callback(recorder.close)
         reconcile = Reconcile(
@@ -233,10 +261,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         if registry.is_shared:
             background.start(serving.stock(), name="model stock", is_endless=True)
         background.start(reconcile.run(), name="reconcile", is_endless=True)
-        background.start(runs.repair_later(), name="repair", is_endless=True)
-        background.start(watch.watch(every_s=settings.watch_every_s), name="approval watch", is_endless=True)
-        background.start(forgetting.go_on(), name="forgetting", is_endless=True)
-        await _open_nightly(nightly, database, registry)
+        await leader.open()
         for notice in (
             mended,
             lost_pointer,
@@ -257,6 +282,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             connection,
             place.sandbox,
             health_url,
+            taken,
         )
 
 
@@ -272,21 +298,3 @@ async def _place(settings: Settings, stack: contextlib.AsyncExitStack) -> _Place
         raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
     point_discord_at(sandbox.api_url, sandbox.gateway_url)
     return _Place(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)
-
-
-async def _open_nightly(nightly: Nightly, database: Database, registry: Registry) -> None:
-    """Begin the schedule; a night that was missed is caught up at once."""
-    last = await run_records.latest(database, "nightly")
-    since = last.started_at if last else _first_made_at(registry)
-    if nightly.open(last_started_at=since, now=datetime.now(UTC)):
-        log.info("nightly.catching_up", since=str(since))
-
-
-def _first_made_at(registry: Registry) -> datetime | None:
-    """Since when there is something to learn from; None when the domain model's card is damaged."""
-    domain = registry.domain()
-    try:
-        return registry.card(domain).created_at if domain else None
-    except RegistryError:
-        log.warning("domain.damaged", model_version=domain, exc_info=True)
-        return None

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import difflib
-import math
 import secrets
 import sys
 import time
@@ -18,18 +17,15 @@ from discord.ext import commands
 from bot.access import Access
 from bot.connection import Identifies
 from bot.context import Context, answer
-from bot.embeds.replies import escape
-from bot.errors import BotError, NotListedError
+from bot.errors import NotListedError
 from bot.parsers import skip_malformed_events
+from bot.processes.shards import WHOLE, Shards
 from bot.texts import say
-from storage.errors import StorageError
-from training.errors import TrainingError, UnknownVersionError
+from bot.told import cause_of, is_past_answering, sentence_of
 
 log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
-TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
 READY_AFTER_S = 0.5  # without news of another server
-PAST_ANSWERING = (10015, 10062, 40060)  # Discord gave up after three seconds; it has an answer already
 TOLD_ELSEWHERE_EVERY_S = 600.0
 HEARD = 1000  # messages that are remembered
 ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
@@ -41,8 +37,17 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 class FillBot(commands.Bot):
     """A discord.py bot with the allow-list in front of every command."""
 
-    def __init__(self, *, prefix: str, guild_ids: tuple[int, ...], admin_role_ids: tuple[int, ...]) -> None:
-        """Build it; `add_cogs` and `start` come after."""
+    def __init__(
+        self,
+        *,
+        prefix: str,
+        guild_ids: tuple[int, ...],
+        admin_role_ids: tuple[int, ...],
+        syncs_commands: bool = True,
+        shards: Shards = WHOLE,
+        **sharding: Any,
+    ) -> None:
+        """Build it; `add_cogs` and `start` come after. Who leads other processes syncs for them."""
         super().__init__(
             command_prefix=prefix,
             intents=discord.Intents(
@@ -62,10 +67,12 @@ class FillBot(commands.Bot):
             case_insensitive=True,
             strip_after_prefix=True,
             guild_ready_timeout=READY_AFTER_S,
+            **sharding,
         )
         skip_malformed_events(self)
-        self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids)
-        self.prefix = prefix
+        self.shards_here = shards
+        self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids, is_here=shards.has)
+        self.prefix, self._syncs_commands = prefix, syncs_commands
         self._pending_cogs: list[commands.Cog] = []
         self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
         self._heard: dict[int, None] = {}  # messages, the oldest first
@@ -88,6 +95,11 @@ class FillBot(commands.Bot):
         """Load the cogs once, and tell Discord the slash commands."""
         for cog in self._pending_cogs:
             await self.add_cog(cog)
+        if self._syncs_commands:
+            await self.sync_commands()
+
+    async def sync_commands(self) -> None:
+        """Tell Discord the slash commands, all at once."""
         try:
             await self.tree.sync()
         except discord.HTTPException:
@@ -128,13 +140,13 @@ class FillBot(commands.Bot):
         3. Discord takes no answer: nothing, for there is no way to say it.
         4. Anything else: see `_told`.
         """
-        cause = _cause(error)
+        cause = cause_of(error)
         if isinstance(cause, commands.CommandNotFound):
             await self._suggest(context)
             return
         if isinstance(cause, NotListedError) and not self._may_tell_elsewhere(context):
             return
-        if _is_past_answering(cause):
+        if is_past_answering(cause):
             return
         try:
             await answer(context, self._told(cause, context.command), ephemeral=True)
@@ -147,8 +159,8 @@ class FillBot(commands.Bot):
         try:
             yield
         except Exception as error:  # noqa: BLE001  the second half of the command error handler
-            cause = _cause(error)
-            if _is_past_answering(cause):
+            cause = cause_of(error)
+            if is_past_answering(cause):
                 return
             sentence = self._told(cause, None)
             try:
@@ -166,7 +178,7 @@ class FillBot(commands.Bot):
         2. A slip in the usage: what to type instead; or to wait.
         3. Anything else: a reference that is also in the log.
         """
-        sentence = _sentence(error, prefix=self.prefix, command=command)
+        sentence = sentence_of(error, prefix=self.prefix, command=command)
         if sentence is None:
             reference = secrets.token_hex(3).upper()
             log.error("command.failed", reference=reference, command=str(command), exc_info=error)
@@ -217,17 +229,6 @@ class FillBot(commands.Bot):
             await answer(context, say("errors.did_you_mean", usage=f"{self.prefix}{close[0]}"))
 
 
-def _is_past_answering(error: BaseException) -> bool:
-    """Whether Discord takes no answer: it is not well, or the interaction is over or came twice."""
-    if isinstance(error, discord.DiscordServerError):
-        log.warning("discord.not_well", status=error.status)
-        return True
-    if isinstance(error, discord.HTTPException) and error.code in PAST_ANSWERING:
-        log.warning("interaction.not_answered", code=error.code)
-        return True
-    return False
-
-
 def command(
     name: str,
     *,
@@ -255,37 +256,3 @@ def command(
         cooldown=limit,
         **options,
     )
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What really went wrong, inside discord.py's wrappers."""
-    while (original := getattr(error, "original", None)) is not None:
-        error = original
-    return error
-
-
-def _sentence(error: BaseException, *, prefix: str, command: Any) -> str | None:
-    """The reply to an error that a person can do something about; None for any other."""
-    if isinstance(error, UnknownVersionError):
-        return escape(str(error))  # it repeats what was typed
-    if isinstance(error, TOLD):
-        return str(error)
-    if isinstance(error, commands.CommandOnCooldown | app_commands.CommandOnCooldown):
-        return say("errors.cooldown", seconds=math.ceil(error.retry_after))
-    if isinstance(error, commands.MissingRequiredArgument):
-        return say("errors.missing_argument", usage=f"{prefix}{_example(command)}")
-    if isinstance(error, commands.UserInputError | app_commands.TransformerError):
-        return say("errors.not_understood", usage=f"{prefix}{_example(command)}")
-    return None
-
-
-def usage(of: commands.Command[Any, Any, Any]) -> str:
-    """How a command is written, without the prefix."""
-    return f"{of.qualified_name} {of.signature}".strip()
-
-
-def _example(command: Any) -> str:
-    """What to type instead."""
-    if command is None:
-        return "help"
-    return f"fill {say('example')}" if command.name == "fill" else usage(command)

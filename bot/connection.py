@@ -10,6 +10,7 @@ import discord
 import discord.client
 import discord.gateway
 import discord.http
+import discord.shard
 import yarl
 from discord.backoff import ExponentialBackoff
 
@@ -37,14 +38,18 @@ class Identifies:
 
     def __init__(self) -> None:
         """Start with all of it."""
-        self._left, self._counted_at, self._free_at = float(IDENTIFIES), 0.0, 0.0
+        self._left, self._counted_at = float(IDENTIFIES), 0.0
+        self._free_at: dict[int, float] = {}
 
-    def wait_s(self, now: float) -> float:
-        """Count one more, at a time of `time.monotonic`. Returns how many seconds to wait before it."""
+    def wait_s(self, now: float, *, bucket: int = 0) -> float:
+        """Count one more, at a time of `time.monotonic`. Returns how many seconds to wait before it.
+
+        Sessions of different buckets (of shards) may begin together.
+        """
         self._left = min(self._left + (now - self._counted_at) / ONE_MORE_AFTER_S, IDENTIFIES) - 1
         self._counted_at = now
-        begin_at = max(now, self._free_at, now - self._left * ONE_MORE_AFTER_S)
-        self._free_at = begin_at + IDENTIFY_EVERY_S
+        begin_at = max(now, self._free_at.get(bucket, 0.0), now - self._left * ONE_MORE_AFTER_S)
+        self._free_at[bucket] = begin_at + IDENTIFY_EVERY_S
         return begin_at - now
 
 
@@ -64,6 +69,7 @@ async def connected(client: discord.Client, token: str) -> AsyncIterator["asynci
         StartError: Discord cannot be reached, or refuses the token or an intent.
     """
     discord.client.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]  # there is no option
+    discord.shard.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]
     connection = asyncio.create_task(client.start(token), name="discord")
     try:
         await _until_ready(client, connection)

@@ -12,6 +12,8 @@ from yarl import URL
 
 import training.settings
 from bot.errors import StartError
+from bot.processes.shards import Shards
+from storage.locks import is_shared
 
 Ids = Annotated[tuple[int, ...], NoDecode]
 
@@ -69,6 +71,16 @@ class Settings(training.settings.Settings):
     discord_gateway_url: str | None = Field(
         default=None, description="Another address of Discord's gateway. Empty: Discord's own."
     )
+    shard_count: int = Field(
+        default=1,
+        ge=1,
+        le=16_384,
+        description="Shards of the bot in all; Discord wants one for every 2,500 servers at least.",
+    )
+    shard_ids: Ids = Field(
+        default=(),
+        description="Shards of this process, such as 0,1; other processes run the others. Empty: all.",
+    )
     health_port: int | None = Field(
         default=None,
         ge=0,
@@ -82,7 +94,7 @@ class Settings(training.settings.Settings):
         default="INFO", description="What is logged. Query texts only at DEBUG."
     )
 
-    @field_validator("guild_ids", "admin_role_ids", mode="before")
+    @field_validator("guild_ids", "admin_role_ids", "shard_ids", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -118,6 +130,29 @@ class Settings(training.settings.Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _shards_are_there(self) -> "Settings":
+        if any(one >= self.shard_count for one in self.shard_ids):
+            raise ValueError(
+                f"FILLBOT_SHARD_IDS must lie between 0 and {self.shard_count - 1}, as FILLBOT_SHARD_COUNT is "
+                f"{self.shard_count}"
+            )
+        if len(set(self.shard_ids)) < len(self.shard_ids):
+            raise ValueError("FILLBOT_SHARD_IDS names a shard twice")
+        if self.shards.is_whole:
+            return self
+        others = "FILLBOT_SHARD_IDS leaves shards to other processes"
+        if self.discord_token is None:
+            raise ValueError(f"{others}, which cannot reach this one's sandbox: set DISCORD_TOKEN")
+        if not is_shared(self.url):
+            raise ValueError(f"{others}, which need one database: set FILLBOT_DATABASE_URL to PostgreSQL")
+        if not self._shares_models:
+            raise ValueError(
+                f"{others}, which need the same models: set FILLBOT_MODELS_URL, or make the folder models in "
+                "FILLBOT_HOME a link to one that all processes share"
+            )
+        return self
+
     @field_validator("discord_api_url", "discord_gateway_url")
     @classmethod
     def _is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -135,6 +170,16 @@ class Settings(training.settings.Settings):
         if url.scheme == plain and not _is_loopback(url.host):
             raise ValueError(f"{url} would carry the token in clear text; use {secure}://")
         return str(url)
+
+    @property
+    def shards(self) -> Shards:
+        """The shards of this process."""
+        return Shards(self.shard_ids or tuple(range(self.shard_count)), self.shard_count)
+
+    @property
+    def _shares_models(self) -> bool:
+        folder = self.models_dir
+        return bool(getattr(self, "models_url", None)) or folder.is_symlink() or folder.is_mount()
 
     @property
     def zone(self) -> ZoneInfo:

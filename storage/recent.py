@@ -34,9 +34,19 @@ class RecentReply:
 
 
 @retried
-async def recent_replies(database: Database, since: datetime, *, limit: int) -> list[RecentReply]:
-    """Of the newest `limit` predictions those made since then, and not known to be deleted; newest first."""
-    last = select(predictions).order_by(predictions.c.id.desc()).limit(limit).subquery()
+async def recent_replies(
+    database: Database, since: datetime, *, limit: int, shards: tuple[tuple[int, ...], int] = ((0,), 1)
+) -> list[RecentReply]:
+    """Of the newest `limit` predictions those made since then, and not known to be deleted; newest first.
+
+    `shards`: only those of servers of these shards, of so many in all; direct messages are shard 0's.
+    """
+    ids, count = shards
+    newest_first = select(predictions).order_by(predictions.c.id.desc()).limit(limit)
+    if len(ids) < count:
+        shard = func.coalesce(predictions.c.guild_id, 0).op(">>")(22) % count
+        newest_first = newest_first.where(shard.in_(ids))
+    last = newest_first.subquery()
     newest = (
         select(last.c.id, last.c.guild_id, last.c.channel_id, last.c.message_id, last.c.created_at)
         .where(last.c.created_at >= since, last.c.deleted_at.is_(None))

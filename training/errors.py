@@ -12,6 +12,7 @@ TrainingError
 │   └── …                     of versions that machines share: shared_errors.py
 ├── ExtraMissingError         a setting asks for a package that is not installed
 ├── RunInProgressError        another run holds the lock
+├── AlreadyRunError           another machine had this run
 ├── RunEndedError             somebody ended the run from outside
 ├── DeviceError               a GPU was asked for and there is none
 ├── OutOfMemoryError          not enough memory, even in the smallest pieces
@@ -144,6 +145,14 @@ class RunInProgressError(TrainingError):
         """Build the sentence; `holder` is HOST:PID of who does, where several machines share a database."""
         where = f" ({holder})" if holder else ""
         super().__init__(f"A run is already in progress{where}. Wait for its verdict, then try again.")
+
+
+class AlreadyRunError(TrainingError):
+    """Another machine had this run."""
+
+    def __init__(self, run_id: int) -> None:
+        """Build the sentence."""
+        super().__init__(f"This run was there already, as run {run_id}; nothing was done.")
 
 
 class RunEndedError(TrainingError):

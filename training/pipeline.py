@@ -24,6 +24,7 @@ from storage.locks import RUN, Lock, holding, lock_for
 from storage.runs import Status
 from training import memory, promotion
 from training.errors import (
+    AlreadyRunError,
     NoChampionError,
     RunEndedError,
     RunInProgressError,
@@ -128,10 +129,12 @@ def run_night(
     night: NightSettings | None = None,
     as_of: datetime | None = None,
     recipe: "Recipe | None" = None,
+    unless_since: datetime | None = None,
 ) -> Outcome:
     """Learn from every surviving vote up to `as_of`, and promote what passes the gate.
 
     Raises:
+        AlreadyRunError: a run of this trigger began since `unless_since`.
         TrainingError: it could not be done; the row says why and the champion is unchanged.
         StorageError: the database cannot be used.
     """
@@ -143,6 +146,10 @@ def run_night(
     if registry.champion() is None:
         raise NoChampionError
     with run_lock(settings) as lock, Records(settings.url) as records:
+        if unless_since is not None:
+            last = records.call(runs.latest, trigger)
+            if last is not None and last.started_at >= unless_since:
+                raise AlreadyRunError(last.id)
         with _recorded(records, registry, trigger, progress, lock) as run:
             stand_in = mend_domain(
                 registry, make_first=lambda: _install(settings, registry, progress, StarterSettings())

@@ -71,7 +71,7 @@ class Privacy(commands.Cog):
     @command("export", is_for_admins=True, is_ephemeral=True)
     async def export(self, context: Context) -> None:
         """Send an admin what the votes add up to, of channels that they may see."""
-        members = await self._bot.access.memberships(context.author)
+        members = await self._bot.access.memberships(context.author, with_channels=True)
         hashes = await privacy.hashes_asked_in(self._database, visible_channel_ids(members))
         ballots, now = Ballots(hashes), datetime.now(UTC)
         async for chunk in votes_until(self._database, now, chunk_rows=EXPORT_CHUNK_ROWS):

@@ -45,6 +45,11 @@ class Votes(commands.Cog):
         self._reconcile.after_gap()
 
     @commands.Cog.listener()
+    async def on_shard_ready(self, _shard_id: int) -> None:
+        """The same, where one shard of several had to begin anew: `on_ready` does not come then."""
+        self._reconcile.after_gap()
+
+    @commands.Cog.listener()
     async def on_resumed(self) -> None:
         """The session goes on: what was missed was told again, as far as Discord had kept it."""
         self._reconcile.after_gap()

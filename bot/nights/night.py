@@ -1,5 +1,6 @@
 """What happens every night, in order: old data goes, a backup is made, a run learns, people are told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,22 +18,30 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """The parts of a night."""
+    """The parts of a night; `due_at` says when it was to begin, where other processes may have had it."""
 
     runs: Runs
     reports: Reports
     watch: Watch
     retention: Retention
     backups: Backups
+    due_at: Callable[[], datetime] | None = None
 
     async def run(self) -> None:
         """Have one; it is skipped while a run is in progress."""
+        due_at = self.due_at() if self.due_at is not None else None
+        if due_at is not None and await self.runs.has_begun("nightly", since=due_at):
+            log.info("nightly.skipped", reason="another process had it")
+            return
         await self.retention.apply(now=datetime.now(UTC))
         await self.backups.make()
         figure = await self.watch.figure()  # of the champion that the run meets
         try:
-            end = await self.runs.begin("nightly")
+            end = await self.runs.begin("nightly", unless_since=due_at)
         except RunBusyError:
             log.info("nightly.skipped", reason="a run is in progress")
+            return
+        if end.run is None and due_at is not None and await self.runs.has_begun("nightly", since=due_at):
+            log.info("nightly.skipped", reason="another process was first")
             return
         await self.reports.post_digest(end, figure=figure)

@@ -13,13 +13,14 @@ import structlog
 from bot.children.child import GRACE_S, Line, follow, spawned
 from bot.errors import RunBusyError
 from bot.fill.serving import Serving
+from bot.nights.ended import ending_with
 from bot.operations.metrics import Metrics
 from bot.settings import Settings
 from bot.texts import say
 from storage import runs
 from storage.database import Database
 from storage.errors import LockHeldError, StorageError
-from storage.locks import POINTER, RUN, Turn, holding_it, lock_for
+from storage.locks import POINTER, RUN, Turn, holding_it, is_shared, lock_for
 from storage.runs import Run
 from training import promotion
 from training.errors import TrainingError
@@ -28,6 +29,7 @@ from training.shared_errors import ModelsAwayError
 
 log = structlog.stdlib.get_logger(__name__)
 REPAIR_EVERY_S = 1.0
+REPAIR_OTHERS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Runs:
         self._process: asyncio.subprocess.Process | None = None
         self._is_closed = self._left_open = False
         self._halts = 0
+        self._is_shared = is_shared(settings.url)
         self.moving = Turn(settings, POINTER)  # of a rollback: its open row is no crash's
 
     @property
@@ -97,17 +100,30 @@ class Runs:
         if self._task is not None:
             await asyncio.wait([self._task])
 
+    async def has_begun(self, trigger: str, *, since: datetime) -> bool:
+        """Whether such a run began since then, in whichever process."""
+        last = await runs.latest(self._database, trigger)
+        return last is not None and last.started_at >= since
+
     def begin(
-        self, trigger: str, *, on_progress: Callable[[Line], None] | None = None
+        self,
+        trigger: str,
+        *,
+        on_progress: Callable[[Line], None] | None = None,
+        unless_since: datetime | None = None,
     ) -> "asyncio.Task[RunEnd]":
         """Begin a run. The task ends, without raising, after what was promoted has been reloaded.
+
+        `unless_since`: it ends at once where another process began such a run since then.
 
         Raises:
             RunBusyError: a run is in progress.
         """
         if self.is_running or self._is_closed or self._halts:
             raise RunBusyError
-        self._task = asyncio.create_task(self._run(trigger, on_progress), name=f"run ({trigger})")
+        self._task = asyncio.create_task(
+            self._run(trigger, on_progress, unless_since), name=f"run ({trigger})"
+        )
         return self._task
 
     async def close(self) -> None:
@@ -151,10 +167,25 @@ class Runs:
             if not self.is_running:
                 await self.repair()
 
-    async def _run(self, trigger: str, on_progress: Callable[[Line], None] | None) -> RunEnd:
+    async def repair_for_ever(self) -> None:
+        """Settle what any process leaves open: whoever leads does, as the one that died may never be back."""
+        while True:
+            try:
+                if not self.is_running and await runs.latest(self._database, statuses=("open",)):
+                    await self.repair()
+            except StorageError as error:
+                log.warning("repair.failed", reason=str(error))
+            await asyncio.sleep(REPAIR_OTHERS_EVERY_S)
+
+    async def _run(
+        self, trigger: str, on_progress: Callable[[Line], None] | None, unless_since: datetime | None
+    ) -> RunEnd:
         started = time.monotonic()
+        command = ("domain",) if trigger == "domain" else ("run", "--trigger", trigger)
+        if unless_since is not None:
+            command = (*command, "--unless-since", unless_since.isoformat())
         try:
-            end = await self._follow_child(trigger, on_progress)
+            end = await self._follow_child(command, on_progress)
         except Exception as error:
             log.exception("run.failed", trigger=trigger)
             self._metrics.run("failed", duration_s=time.monotonic() - started)
@@ -176,7 +207,9 @@ class Runs:
         )
         return end
 
-    async def _follow_child(self, trigger: str, on_progress: Callable[[Line], None] | None) -> RunEnd:
+    async def _follow_child(
+        self, command: tuple[str, ...], on_progress: Callable[[Line], None] | None
+    ) -> RunEnd:
         run_id: int | None = None
         sentence = ""
 
@@ -190,7 +223,10 @@ class Runs:
 
         log_path = self._settings.home / "training.log"
         try:
-            code = await self._spawn(trigger, on_line, log_path)
+            async with ending_with(
+                lambda: run_id, self._database, self._terminate, is_shared=self._is_shared
+            ):
+                code = await self._spawn(command, on_line, log_path)
         except TimeoutError:
             sentence = say("run.took_too_long", seconds=self._settings.run_timeout_s, log=log_path)
         else:
@@ -204,9 +240,8 @@ class Runs:
         row = await runs.get_run(self._database, run_id) if run_id is not None else None
         return RunEnd(row, sentence)
 
-    async def _spawn(self, trigger: str, on_line: Callable[[Line], None], log_path: Path) -> int:
+    async def _spawn(self, command: tuple[str, ...], on_line: Callable[[Line], None], log_path: Path) -> int:
         """Spawn the training process and follow it to its exit code; TimeoutError after `run_timeout_s`."""
-        command = ("domain",) if trigger == "domain" else ("run", "--trigger", trigger)
         async with (
             spawned(self._settings, *command, "--progress", "json", log_path=log_path) as process,
             asyncio.timeout(self._settings.run_timeout_s),

@@ -55,7 +55,7 @@ class Nightly:
         self._start = start
         self._trigger = Daily(at, zone)
         self._scheduler = _Scheduler(timezone=zone)
-        self._is_open = False
+        self._is_open = self._is_elsewhere = False
 
     def open(self, *, last_started_at: datetime | None, now: datetime) -> bool:
         """Begin; True when a run was missed since `last_started_at`, and is started at once.
@@ -75,14 +75,34 @@ class Nightly:
         missed = last_started_at is not None and is_missed(self._trigger, last_started_at, now)
         if missed:
             self._scheduler.add_job(self._fire, id="catch-up", misfire_grace_time=None)
-        self._scheduler.start()
-        self._is_open = True
+        if not self._is_open:
+            self._scheduler.start()
+        self._is_open, self._is_elsewhere = True, False
         return missed
 
+    def rest(self) -> None:
+        """Begin nothing until it is opened again; a night that has begun goes on."""
+        self._is_elsewhere = True
+        if self._is_open:
+            self._scheduler.remove_all_jobs()
+
+    def follow(self) -> None:
+        """Another process may open the same schedule."""
+        self._is_elsewhere = True
+
     def next_at(self) -> datetime | None:
-        """When the next run begins; None while the schedule is not open."""
+        """When the next run begins, here or where the schedule is open; None while that is nowhere."""
+        if self._is_elsewhere:
+            return self._trigger.get_next_fire_time(None, datetime.now(UTC))
         job = self._scheduler.get_job("nightly") if self._is_open else None
         return job.next_run_time if job else None
+
+    def due_at(self, now: datetime) -> datetime:
+        """When the night that has come last was to begin."""
+        last = self._trigger.get_next_fire_time(None, now - NEXT_WITHIN)
+        while (following := self._trigger.get_next_fire_time(last, now)) <= now:
+            last = following
+        return last
 
     def close(self) -> None:
         """Stop; call it after the run in progress was ended. Idempotent."""

@@ -128,7 +128,10 @@ class Reconcile:
         started, now = time.monotonic(), datetime.now(UTC)
         await drop_fingerprints(self._database, now - MAX_LOOK_BACK)
         since = max(filter(None, (now - self._look_back, self._since)))
-        replies = await recent_replies(self._database, since, limit=self._max_replies)
+        shards = self._bot.shards_here
+        replies = await recent_replies(
+            self._database, since, limit=self._max_replies, shards=(shards.ids, shards.count)
+        )
         replies = [one for one in replies if one.guild_id is None or self._bot.access.is_listed(one.guild_id)]
         done = Pass(len(replies))
         if is_gap and replies:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from bot.sandbox.accounts import Accounts
 from bot.sandbox.faults import Faults
+from bot.sandbox.greeting import greet, send_members
 from bot.sandbox.intents import Intent
-from bot.sandbox.objects import channel_json, guild_json, member_json, presence_json, user_json
+from bot.sandbox.objects import presence_json
 from bot.sandbox.sessions import Connection, Session, frame
-from bot.sandbox.state import ChannelKind, Event, Json, World
+from bot.sandbox.sharding import WHOLE, Starts, read_shard
+from bot.sandbox.state import Event, Json, World
 
 ACK_AFTER_S = 0.02
 HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT = 1, 2, 3, 4, 6, 7
 REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, WRONG_TOKEN = 4001, 4002, 4003, 4004
-ALREADY_AUTHENTICATED, SESSION_TIMED_OUT, DISALLOWED_INTENTS, GOING_AWAY = 4005, 4009, 4014, 1001
+ALREADY_AUTHENTICATED, SESSION_TIMED_OUT, INVALID_SHARD = 4005, 4009, 4010
+DISALLOWED_INTENTS, GOING_AWAY = 4014, 1001
 LEFT_FOR_GOOD = (1000, 1001)  # close codes of a client that will not resume
 RESUME_WINDOW = timedelta(minutes=10)
 BUFFER_SIZE = 1000
@@ -32,13 +35,20 @@ class Gateway:
     """Every session there is. :meth:`dispatch` never waits for a socket."""
 
     def __init__(
-        self, world: World, accounts: Accounts, *, message_content_allowed: bool, heartbeat_interval_ms: int
+        self,
+        world: World,
+        accounts: Accounts,
+        *,
+        message_content_allowed: bool,
+        heartbeat_interval_ms: int,
+        starts: Starts,
     ) -> None:
         """Serve `world` to those whom `accounts` knows."""
         self.faults = Faults(self)
         self._world = world
         self._accounts = accounts
         self.message_content_allowed = message_content_allowed
+        self.starts = starts
         self._heartbeat_interval_ms = heartbeat_interval_ms
         self._sessions: dict[str, Session] = {}
         self._connections: set[Connection] = set()
@@ -127,13 +137,13 @@ class Gateway:
         elif session is None:
             connection.close(NOT_AUTHENTICATED)
         elif op == REQUEST_MEMBERS and isinstance(body, dict):
-            self._send_members(session, body)
+            send_members(self._world, session, body)
         elif op not in (PRESENCE, VOICE):
             connection.close(UNKNOWN_OPCODE)
         return session
 
     def _identify(self, connection: Connection, body: Json) -> Session | None:
-        """Start a session: READY, then one GUILD_CREATE for each guild."""
+        """Start a session, or say why not."""
         user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
         is_bot = user_id == self._world.bot_user_id
         intents: int = body.get("intents", 0)
@@ -143,13 +153,17 @@ class Gateway:
         if is_bot and intents & Intent.MESSAGE_CONTENT and not self.message_content_allowed:
             connection.close(DISALLOWED_INTENTS)
             return None
-        session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE)
+        shard = read_shard(body) if is_bot else WHOLE
+        if shard is None:
+            connection.close(INVALID_SHARD)
+            return None
+        if is_bot and not self.starts.may_begin(shard, time.monotonic()):
+            connection.send(frame(INVALID_SESSION, body=False))
+            return None
+        session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE, shard=shard)
         session.connection = connection
         self._forget_old_sessions()
-        session.push("READY", self._ready(session))
-        for guild in self._world.guilds.values():
-            if (guild.id, user_id) in self._world.members:
-                session.push("GUILD_CREATE", guild_json(self._world, guild, user_id))
+        greet(self._world, session)
         self._sessions[session.id] = session
         self._tell_presence()
         return session
@@ -174,60 +188,6 @@ class Gateway:
         session.push("RESUMED", {})
         self._tell_presence()
         return session
-
-    def _ready(self, session: Session) -> Json:
-        """Return READY; people also learn their direct-message channels and whether the bot is there."""
-        world, user_id = self._world, session.user_id
-        ready: Json = {
-            "v": 10,
-            "user": user_json(world.users[user_id]) | {"email": None, "verified": True, "mfa_enabled": False},
-            "guilds": [
-                {"id": str(guild_id), "unavailable": True}
-                for guild_id, one in world.members
-                if one == user_id
-            ],
-            "session_id": session.id,
-            "session_type": "normal",
-            "resume_gateway_url": f"{world.url.replace('http', 'ws', 1)}/gateway",
-            "private_channels": [],
-            "application": {"id": str(world.bot_user_id), "flags": 1 << 19},
-        }
-        if user_id != world.bot_user_id:
-            ready["private_channels"] = [
-                channel_json(world, one, user_id)
-                for one in world.channels.values()
-                if one.kind is ChannelKind.DIRECT and user_id in one.recipient_ids
-            ]
-            is_online = world.bot_user_id in world.online_ids
-            ready["presences"] = [
-                presence_json(world.bot_user_id, guild_id, is_online=is_online)
-                for guild_id, one in world.members
-                if one == world.bot_user_id
-            ]
-        return ready
-
-    def _send_members(self, session: Session, body: Json) -> None:
-        """Answer a request for members: by id, or by the beginning of the name."""
-        guild_id = int(body["guild_id"]) if str(body.get("guild_id")).isdecimal() else 0
-        wanted: Any = body.get("user_ids")
-        query = str(body.get("query") or "")
-        found = [
-            one
-            for one in self._world.members_of(guild_id)
-            if (
-                str(one.user_id) in map(str, wanted)
-                if wanted
-                else self._world.users[one.user_id].name.startswith(query)
-            )
-        ]
-        chunk: Json = {
-            "guild_id": str(guild_id),
-            "members": [member_json(self._world, one, with_user=True) for one in found],
-            "chunk_index": 0,
-            "chunk_count": 1,
-            "not_found": [],
-        }
-        session.push("GUILD_MEMBERS_CHUNK", chunk | ({"nonce": body["nonce"]} if "nonce" in body else {}))
 
     def _forget_old_sessions(self) -> None:
         """Drop the sessions that nobody has resumed in time."""
@@ -291,6 +251,7 @@ class Gateway:
                 session.connection.is_silent = True
 
     def send_to_bot(self, event: str, body: Json) -> None:
-        """Push an event to the bot's sessions, whatever is in it."""
+        """Push an event to the bot's sessions that it concerns, whatever is in it."""
         for session in self._bot_sessions():
-            session.push(event, body)
+            if session.shard.hears(event, body):
+                session.push(event, body)

@@ -31,6 +31,7 @@ from bot.sandbox.rest import (
 )
 from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, refusals_middleware
 from bot.sandbox.rest.trouble import trouble_middleware
+from bot.sandbox.sharding import Starts
 from bot.sandbox.state import Channel, Event, Guild, User, World
 
 LOOPBACK = "127.0.0.1"
@@ -63,6 +64,8 @@ class Sandbox:
         interaction_timeout_s: float = 3.0,
         heartbeat_interval_ms: int = 41_250,
         now: Callable[[], datetime] = utc_now,
+        max_concurrency: int = 1,
+        identify_every_s: float = 0.0,
     ) -> None:
         """Prepare a sandbox.
 
@@ -73,6 +76,8 @@ class Sandbox:
             interaction_timeout_s: How long the bot has to answer an interaction.
             heartbeat_interval_ms: What HELLO asks for.
             now: The clock, for ids and times.
+            max_concurrency: How many shards may begin a session together.
+            identify_every_s: How soon the next ones may; Discord takes 5.
         """
         self._port = port
         self.bot_token = bot_token or secrets.token_urlsafe(32)
@@ -83,6 +88,7 @@ class Sandbox:
             accounts,
             message_content_allowed=message_content_allowed,
             heartbeat_interval_ms=heartbeat_interval_ms,
+            starts=Starts(max_concurrency=max_concurrency, every_s=identify_every_s),
         )
         app = web.Application(
             middlewares=[guard_middleware(), refusals_middleware(), trouble_middleware()],
@@ -126,10 +132,15 @@ class Sandbox:
             founding.join(self.world, guild_id, user.id)
         return user
 
-    def add_guild(self, name: str, *, member_ids: Iterable[int]) -> Guild:
-        """Add a guild, the first member its owner, and tell all its members; it has no channels yet."""
+    def add_guild(self, name: str, *, member_ids: Iterable[int], guild_id: int | None = None) -> Guild:
+        """Add a guild, the first member its owner, and tell all its members; it has no channels yet.
+
+        `guild_id` chooses its shard.
+        """
         ids = tuple(member_ids)
-        guild = founding.found_guild(self.world, self.world.mint.mint(), name=name, owner_id=ids[0])
+        guild = founding.found_guild(
+            self.world, guild_id or self.world.mint.mint(), name=name, owner_id=ids[0]
+        )
         for user_id in ids:
             founding.join(self.world, guild.id, user_id)
         for user_id in ids:

@@ -12,6 +12,7 @@ from datetime import datetime
 from aiohttp import web
 
 from bot.sandbox.intents import Intent, is_heard, without_content
+from bot.sandbox.sharding import WHOLE, Shard
 from bot.sandbox.state import Json
 
 DISPATCH = 0
@@ -63,10 +64,10 @@ class Connection:
 class Session:
     """What one login hears, from IDENTIFY on and over any number of resumed sockets."""
 
-    def __init__(self, user_id: int, *, intents: int | None, buffer_size: int) -> None:
+    def __init__(self, user_id: int, *, intents: int | None, buffer_size: int, shard: Shard = WHOLE) -> None:
         """Start a session; `intents` is None for people, who hear everything."""
         self.id = secrets.token_hex(16)
-        self.user_id = user_id
+        self.user_id, self.shard = user_id, shard
         self.connection: Connection | None = None
         self.detached_at: datetime | None = None
         self._intents = intents

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
@@ -32,6 +33,12 @@ def add(commands: Commands) -> None:
     run.add_argument(
         "--trigger", choices=("nightly", "retrain", "forget", "cli"), default="cli", help="who asked for it"
     )
+    run.add_argument(
+        "--unless-since",
+        type=datetime.fromisoformat,
+        metavar="TIME",
+        help="end at once where such a run began since then, on another machine",
+    )
 
 
 def _init(options: argparse.Namespace, settings: Settings) -> int:
@@ -43,7 +50,10 @@ def _init(options: argparse.Namespace, settings: Settings) -> int:
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     from training.pipeline import run_night
 
-    return finish(options, run_night(settings, progress_of(options), trigger=options.trigger))
+    outcome = run_night(
+        settings, progress_of(options), trigger=options.trigger, unless_since=options.unless_since
+    )
+    return finish(options, outcome)
 
 
 def _domain(options: argparse.Namespace, settings: Settings) -> int:

@@ -10,6 +10,7 @@ from bot.sandbox.permissions import Permission, may
 from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, caller_id, path_id, query_int
 from bot.sandbox.state import ChannelKind, Guild, Json
 
+GUILDS_A_SHARD = 1000  # as Discord recommends; it takes no more than 2,500
 MESSAGE_CONTENT_LIMITED = 1 << 19  # the application's flag: the intent is on, as for any bot in few servers
 
 
@@ -133,8 +134,10 @@ async def read_application(request: web.Request) -> web.Response:
 async def read_gateway(request: web.Request) -> web.Response:
     """Return where the gateway is."""
     url = f"{request.app[WORLD].url.replace('http', 'ws', 1)}/gateway"
-    limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-    return answer({"url": url, "shards": 1, "session_start_limit": limits})
+    at_once = request.app[GATEWAY].starts.max_concurrency
+    limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": at_once}
+    shards = 1 + len(request.app[WORLD].guilds) // GUILDS_A_SHARD
+    return answer({"url": url, "shards": shards, "session_start_limit": limits})
 
 
 def own_guild(request: web.Request) -> tuple[int, Guild]:

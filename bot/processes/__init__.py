@@ -1,0 +1,1 @@
+"""Several bot processes: shards, who leads, what each does for itself."""

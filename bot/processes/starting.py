@@ -1,0 +1,62 @@
+"""Before a process begins: no other runs the same shards on the same database."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from bot.errors import EX_UNAVAILABLE, StartError
+from bot.settings import Settings
+from storage.advisory import AdvisoryLock
+from storage.errors import LockHeldError
+from storage.locks import is_shared, let_go, lock_for, take
+
+
+@contextlib.asynccontextmanager
+async def shard_locks(settings: Settings) -> AsyncIterator["asyncio.Task[None] | None"]:
+    """Hold the locks of this process's shards. Yields a task, which ends by a StartError if one is taken.
+
+    A lost connection to the database is not the end: they are taken anew, while nobody else has them. Where
+    the database is this machine's own, the lock of the home is enough; None then.
+
+    Raises:
+        StartError: another process runs one of the shards.
+        StorageError: the database cannot be reached.
+    """
+    if not is_shared(settings.url):
+        yield None
+        return
+    lock = lock_for(settings, *settings.shards.names)
+    assert isinstance(lock, AdvisoryLock)
+    lost, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(lost.set)
+
+    lock.on_lost(tell)
+    try:
+        await take(lock)
+    except LockHeldError as held:
+        raise _held(held) from held
+    watch = asyncio.create_task(_until_taken(lock, lost), name="shards")
+    try:
+        yield watch
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await let_go(lock)
+
+
+async def _until_taken(lock: AdvisoryLock, lost: asyncio.Event) -> None:
+    while lock.taken_by is None:
+        await lost.wait()
+        lost.clear()
+    raise _held(lock.taken_by)
+
+
+def _held(held: LockHeldError) -> StartError:
+    """What to do about it."""
+    sentence = (
+        f"{held.name.capitalize()} is run by another process ({held.holder or 'unknown'}) on this database. "
+        "Stop that one, or set FILLBOT_SHARD_IDS to shards that no other process has."
+    )
+    return StartError(sentence, exit_code=EX_UNAVAILABLE)
