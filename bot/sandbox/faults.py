@@ -19,8 +19,8 @@ class Wire(Protocol):
     def drop_bot(self, code: int) -> None:
         """Close the bot's sockets; its sessions go on collecting events."""
 
-    def invalidate_bot(self) -> None:
-        """Forget the bot's sessions and say so on its sockets."""
+    def invalidate_bot(self, shard_id: int | None = None) -> None:
+        """Forget the bot's sessions, or those of one shard, and say so on its sockets."""
 
     def forget_bot(self) -> None:
         """Forget the bot's sessions, without a word."""
@@ -119,9 +119,9 @@ class Faults:
         """Close the bot's sockets with a code; events go on collecting for a resume."""
         self._wire.drop_bot(code)
 
-    def invalidate_sessions(self) -> None:
-        """Forget the bot's sessions, so that it has to identify again."""
-        self._wire.invalidate_bot()
+    def invalidate_sessions(self, *, shard_id: int | None = None) -> None:
+        """Forget the bot's sessions, or those of one shard, so that it has to identify again."""
+        self._wire.invalidate_bot(shard_id)
 
     def forget_sessions(self) -> None:
         """Forget the bot's sessions without saying so: they cannot be resumed."""

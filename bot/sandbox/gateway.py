@@ -224,9 +224,11 @@ class Gateway:
                 session.detach(session.connection, self._world.now())
         self._tell_presence()
 
-    def invalidate_bot(self) -> None:
-        """Forget the bot's sessions and say so on its sockets."""
+    def invalidate_bot(self, shard_id: int | None = None) -> None:
+        """Forget the bot's sessions, or those of one shard, and say so on its sockets."""
         for session in self._bot_sessions():
+            if shard_id not in (None, session.shard.id):
+                continue
             del self._sessions[session.id]
             if session.connection is not None:
                 session.connection.send(frame(INVALID_SESSION, body=False))

@@ -68,6 +68,11 @@ def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"DISCORD_TOKEN": "abc"}, "FILLBOT_GUILD_IDS must list the servers"),
         ({"GUILD_IDS": "my-server"}, "FILLBOT_GUILD_IDS: expected ids"),
+        ({"SHARD_COUNT": "0"}, "FILLBOT_SHARD_COUNT: "),
+        ({"SHARD_IDS": "a"}, "FILLBOT_SHARD_IDS: expected ids"),
+        ({"SHARD_IDS": "1"}, "FILLBOT_SHARD_IDS must lie between 0 and 0"),
+        ({"SHARD_IDS": "0,0", "SHARD_COUNT": "2"}, "names a shard twice"),
+        ({"SHARD_IDS": "0", "SHARD_COUNT": "2"}, "cannot reach this one's sandbox: set DISCORD_TOKEN"),
         ({"ADMIN_ROLE_IDS": "1;2"}, "FILLBOT_ADMIN_ROLE_IDS: expected ids"),
         ({"REPORT_CHANNEL_ID": "#general"}, "FILLBOT_REPORT_CHANNEL_ID: "),
         ({"TIMEZONE": "Berlin"}, "FILLBOT_TIMEZONE: not a time zone"),
@@ -149,3 +154,26 @@ def test_addresses_that_keep_the_token_safe_are_taken(
 ) -> None:
     settings = with_env(monkeypatch, DISCORD_API_URL=api, DISCORD_GATEWAY_URL=gateway)
     assert (settings.discord_api_url, settings.discord_gateway_url) == (api, gateway)
+
+
+SOME = {"DISCORD_TOKEN": "abc", "GUILD_IDS": "1", "SHARD_COUNT": "4", "SHARD_IDS": "2,3"}
+
+
+def test_all_shards_are_this_processes_own() -> None:
+    assert load_settings().shards.is_whole
+    shards = load_settings(shard_count=3).shards
+    assert (shards.ids, shards.is_whole, str(shards)) == ((0, 1, 2), True, "0, 1, 2 of 3")
+
+
+def test_some_shards_need_a_database_that_others_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StartError, match="set FILLBOT_DATABASE_URL to PostgreSQL"):
+        with_env(monkeypatch, **SOME)
+
+
+def test_some_shards_need_models_that_others_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = SOME | {"DATABASE_URL": "postgresql+asyncpg://me@host/fillbot", "HOME": str(tmp_path / "home")}
+    with pytest.raises(StartError, match="set FILLBOT_MODELS_URL, or make the folder models"):
+        with_env(monkeypatch, **here)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "models").symlink_to(tmp_path)
+    assert with_env(monkeypatch, **here).shards.ids == (2, 3)
