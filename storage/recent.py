@@ -44,7 +44,7 @@ async def recent_replies(
     ids, count = shards
     newest_first = select(predictions).order_by(predictions.c.id.desc()).limit(limit)
     if len(ids) < count:
-        shard = func.coalesce(predictions.c.guild_id, 0).op(">>")(22) % count
+        shard = (func.coalesce(predictions.c.guild_id, 0) // (1 << 22)) % count
         newest_first = newest_first.where(shard.in_(ids))
     last = newest_first.subquery()
     newest = (
