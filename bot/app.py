@@ -37,6 +37,7 @@ from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
 from bot.processes.duties import Duties
 from bot.processes.leader import Leader
+from bot.processes.leftovers import Leftovers
 from bot.processes.sharded import make_bot
 from bot.processes.starting import shard_locks
 from bot.reconciling.reconcile import Reconcile
@@ -173,14 +174,12 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             file, settings.backups_dir, keep=settings.keep_backups, reports=reports, metrics=metrics
         )
         retention = Retention(database, home=settings.home, days=settings.retention_days)
-        night = Night(
-            runs,
-            reports,
-            watch,
-            retention,
-            backups,
-            due_at=(lambda: nightly.due_at(datetime.now(UTC))) if is_shared(settings.url) else None,
-        )
+        several = is_shared(settings.url)
+
+        def due_at() -> datetime:
+            return nightly.due_at(datetime.now(UTC))
+
+        night = Night(runs, reports, watch, retention, backups, due_at if several else None)
         nightly = Nightly(night.run, at=settings.nightly_at, zone=settings.zone)
         forgetting = Forgetting(
             settings,
@@ -192,7 +191,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             reports=reports,
             backups=backups,
         )
-        several = is_shared(settings.url)
         duties = Duties(
             bot=bot,
             database=database,
@@ -261,6 +259,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         if registry.is_shared:
             background.start(serving.stock(), name="model stock", is_endless=True)
         background.start(reconcile.run(), name="reconcile", is_endless=True)
+        if several:
+            leftovers = Leftovers(settings.home, database, predictor)
+            background.start(leftovers.drop_for_ever(), name="leftovers", is_endless=True)
         await leader.open()
         for notice in (
             mended,

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, inspect, select
+from sqlalchemy import Connection, delete, func, inspect, select
 
 from storage.database import Database
 from storage.retrying import retried
@@ -46,3 +46,10 @@ async def drop_fingerprints(database: Database, before: datetime) -> None:
     """Forget the fingerprints of people who were forgotten before that."""
     async with database.write() as connection:
         await connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < before))
+
+
+async def last_forgotten_at(database: Database) -> datetime | None:
+    """When somebody was forgotten last; None where nobody was, or that is too long ago to be remembered."""
+    async with database.read() as connection:
+        found: datetime | None = await connection.scalar(select(func.max(forgotten.c.forgotten_at)))
+        return found

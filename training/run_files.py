@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 QUERY_FILES = ("retraining_set.jsonl", "uptrain/judgements.jsonl", "uptrain/part/judgements.jsonl")
@@ -18,6 +19,13 @@ def delete_results(home: Path, run_ids: Iterable[int]) -> int:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         deleted += bool(there)
     return deleted
+
+
+def delete_results_before(home: Path, at: datetime) -> int:
+    """Delete what `delete_results` does, of runs that wrote it before then. Returns how many had any."""
+    written_at = {path.parts[len(home.parts) + 1]: path.stat().st_mtime for path in _files(home)}
+    old = [int(name) for name, mtime in written_at.items() if name.isdecimal() and mtime < at.timestamp()]
+    return delete_results(home, old)
 
 
 def queries(home: Path) -> set[str]:

@@ -25,6 +25,7 @@ from storage import forgetting
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.forgetting import Erased, Request
+from storage.locks import FORGETTING, Turn
 from storage.privacy import runs_since
 from training import promotion, run_files
 from training.errors import RegistryError, TrainingError
@@ -76,7 +77,7 @@ class Forgetting:
         self._database_path = make_url(settings.url).database
         self._predictor, self._serving, self._runs, self._reports = predictor, serving, runs, reports
         self._backups = backups
-        self._working, self._settling = asyncio.Lock(), asyncio.Lock()
+        self._working, self._settling = Turn(settings, FORGETTING), asyncio.Lock()
         self._sentence = ""  # of the last run that replaced a withdrawn champion
 
     def versions_since(self, since: datetime | None) -> tuple[str, ...]:
@@ -93,7 +94,8 @@ class Forgetting:
             OSError: a file cannot be; it is tried again later.
         """
         request = await forgetting.request(self._database, user_id, now=datetime.now(UTC))
-        return await self._work(request)
+        async with self._working:
+            return await self._work(request)
 
     async def settle(self) -> str:
         """Replace a withdrawn champion by a run, or else by the domain model; who else waits for that waits.
@@ -125,15 +127,22 @@ class Forgetting:
                     is_compact = True
                 for request in await forgetting.requests(self._database):
                     if not self._working.locked():
-                        await self._work(request)
+                        await self._finish(request)
                 await self.settle()
             except (StorageError, TrainingError, OSError) as error:
                 log.warning("forgetting.failed", reason=str(error))
             await asyncio.sleep(LOOK_EVERY_S)
 
+    async def _finish(self, request: Request) -> None:
+        """What was left undone; by nobody else meanwhile, in whichever process they asked."""
+        async with self._working:
+            if request in await forgetting.requests(self._database):
+                await self._work(request)
+
     async def _work(self, request: Request) -> Forgotten:
+        """Do it, at one's turn."""
         user_id, since = request.user_id, request.counted_since
-        async with self._working, self._runs.halted(say("forgetting.run_ended")):
+        async with self._runs.halted(say("forgetting.run_ended")):
             await asyncio.to_thread(self._registry.pull)  # versions that other machines made
             versions = tuple(self.learnt_since(since))
             await asyncio.to_thread(self._registry.withdraw, versions)
