@@ -15,7 +15,7 @@ from bot.background import Background
 from bot.children.pictures import Pictures
 from bot.client import FillBot
 from bot.cogs.loading import Parts, all_cogs
-from bot.connection import connected, point_discord_at
+from bot.connection import connected
 from bot.embeds.verdicts import Verdicts
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.fill.answering import Answering
@@ -33,6 +33,7 @@ from bot.operations.backups import Backups
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
 from bot.operations.probes import watch_parts
+from bot.place import place_for
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
 from bot.processes.duties import Duties
@@ -41,7 +42,6 @@ from bot.processes.leftovers import Leftovers
 from bot.processes.sharded import make_bot
 from bot.processes.starting import shard_locks
 from bot.reconciling.reconcile import Reconcile
-from bot.sandbox.errors import PortInUseError
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.starting import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
@@ -100,16 +100,6 @@ class App:
         raise StartError("The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the bot talks: Discord, or the sandbox on this machine."""
-
-    token: str
-    guild_ids: tuple[int, ...]
-    report_channel_id: int | None
-    sandbox: Sandbox | None = None
-
-
 async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
     """Run until cancelled; `on_ready` gets one sentence when people can ask.
 
@@ -147,7 +137,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         serving = Serving(registry, predictor, trouble=trouble, metrics=metrics)
         runs = Runs(settings, database, registry, serving, metrics=metrics)
         interrupted = await runs.repair()
-        place = await _place(settings, stack)
+        place = await place_for(settings, stack)
         background, pending = Background(), Pending()
         bot = make_bot(settings, background, guild_ids=place.guild_ids)
         verdicts = Verdicts(bot, database)
@@ -285,17 +275,3 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             health_url,
             taken,
         )
-
-
-async def _place(settings: Settings, stack: contextlib.AsyncExitStack) -> _Place:
-    """Discord, or a sandbox that is started here; never both."""
-    if settings.discord_token is not None:
-        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
-        token = settings.discord_token.get_secret_value()
-        return _Place(token, settings.guild_ids, settings.report_channel_id)
-    try:
-        sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port))
-    except PortInUseError as error:
-        raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
-    point_discord_at(sandbox.api_url, sandbox.gateway_url)
-    return _Place(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)

@@ -9,7 +9,6 @@ moves after everything else is on the disk.
 """
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -30,6 +29,7 @@ from training.errors import (
     RunInProgressError,
     TrainingError,
 )
+from training.installing import install_first
 from training.opening import open_registry
 from training.outcome import Outcome
 from training.pointers import let_serve, mend_domain
@@ -61,7 +61,7 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
         if registry.is_shared and domain in registry.versions():
             version = str(domain)  # another machine made it, and did not come to let it serve
         else:
-            version = _install(settings, registry, progress, starter or StarterSettings())
+            version = install_first(settings, registry, progress, starter or StarterSettings())
         version = let_serve(registry, version)
     return Outcome("done", f"{version} serves.", version)
 
@@ -152,7 +152,7 @@ def run_night(
                 raise AlreadyRunError(last.id)
         with _recorded(records, registry, trigger, progress, lock) as run:
             stand_in = mend_domain(
-                registry, make_first=lambda: _install(settings, registry, progress, StarterSettings())
+                registry, make_first=lambda: install_first(settings, registry, progress, StarterSettings())
             )
             work = Night(
                 settings,
@@ -265,39 +265,4 @@ def _recorded(
         finished_at=now(),
         verdict=outcome.verdict,
         report=outcome.report,
-    )
-
-
-def _install(settings: Settings, registry: Registry, progress: Progress, starter: StarterSettings) -> str:
-    """Write the first version. torch is imported here, so that commands that need none start at once."""
-    progress.step("looking for the base model")
-    from training.bases import find_base
-
-    folder = find_base(settings.base_model)
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    from training import model
-    from training.starter import train_starter
-    from training.versions import write_version
-
-    if folder is not None:
-        progress.step(f"loading {settings.base_model}")
-        base = model.load(folder, base=settings.base_model)
-        return write_version(
-            registry,
-            base,
-            kind="base",
-            base=settings.base_model,
-            settings={},
-            precision=settings.precision,
-        )
-    trained, points = train_starter(starter, device=model.pick_device(settings.device), progress=progress)
-    return write_version(
-        registry,
-        trained,
-        kind="starter",
-        base="starter",
-        recipe="from scratch on generated sentences",
-        precision=settings.precision,
-        settings=starter.model_dump(),
-        metrics={"loss": [[point.step, round(point.loss, 4)] for point in points]},
     )

@@ -66,7 +66,7 @@ async def test_a_server_that_stays_away_is_said_without_the_password(
     with pytest.raises(DatabaseLostError, match=r"127\.0\.0\.1:1/nowhere cannot be reached") as caught:
         await Database.open(url)
     assert "secret" not in str(caught.value)
-    with pytest.raises(DatabaseUrlError, match="sslmode.*write .ssl=require"):
+    with pytest.raises(DatabaseUrlError, match=r"sslmode.*write .ssl=require"):
         await Database.open(url + "?sslmode=require")
 
 
