@@ -389,13 +389,13 @@ def _night(folder: Path, storage: Storage) -> None:
 
 @pytest.mark.parametrize("is_done", [False, True])
 def test_a_crash_at_any_call_leaves_no_half_version(
-    machine_of: Machine, models_url: str, tmp_path: Path, *, is_done: bool
+    machine_of: Machine, models_url: str, tmp_path: Path, crash_step: int, *, is_done: bool
 ) -> None:
     begun(machine_of("here"), 3)
     watcher = machine_of("watcher")
-    calls, passed = 0, False
+    calls, passed = 1 - crash_step, False
     while not passed:
-        calls += 1
+        calls += crash_step
         try:
             _night(tmp_path / "here", Deadly(storage_of(models_url), at=calls, is_done=is_done))  # type: ignore[arg-type]
             passed = True

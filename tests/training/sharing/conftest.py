@@ -18,3 +18,8 @@ def models_url(tmp_path: Path) -> str:
 @pytest.fixture
 def machine_of(tmp_path: Path, models_url: str) -> Machine:
     return lambda name: machine(tmp_path / name, models_url)
+
+
+@pytest.fixture
+def crash_step() -> int:
+    return 1  # at every call
