@@ -374,7 +374,7 @@ class Deadly:
         return call
 
 
-def _night(folder: Path, storage: Storage) -> None:
+def night(folder: Path, storage: Storage) -> None:
     """All that a night does to the versions."""
     from training.sharing.registry import SharedRegistry
 
@@ -397,7 +397,7 @@ def test_a_crash_at_any_call_leaves_no_half_version(
     while not passed:
         calls += crash_step
         try:
-            _night(tmp_path / "here", Deadly(storage_of(models_url), at=calls, is_done=is_done))  # type: ignore[arg-type]
+            night(tmp_path / "here", Deadly(storage_of(models_url), at=calls, is_done=is_done))  # type: ignore[arg-type]
             passed = True
         except KilledError:
             pass

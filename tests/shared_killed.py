@@ -1,0 +1,66 @@
+"""Machines that are killed at every change they make to the disk; run by a test, as it forks.
+
+Arguments: a folder to work in, and how many changes lie between two kills.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from shared_machines import history, machine
+from shared_stories import begun, night
+
+from training.sharing.folder import FolderStorage
+
+CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "shutil.rmtree")
+
+
+def kill_at(folder: Path, deadly: int) -> None:
+    """End this process before its so-manieth change."""
+    passed = 0
+
+    def hear(event: str, details: tuple[Any, ...]) -> None:
+        nonlocal passed
+        is_written = event == "open" and details[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if event in CHANGES or (is_written and str(details[0]).startswith(str(folder))):
+            passed += 1
+            if passed == deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hear)
+
+
+def main(folder: Path, step: int) -> None:
+    """Kill one machine after the other; another one looks whether all is whole."""
+    shared = folder / "shared"
+    shared.mkdir()
+    begun(machine(folder / "here", str(shared)), 3)
+    watcher = machine(folder / "watcher", str(shared))
+    deadly, is_passed = 1, False
+    while not is_passed:
+        child = os.fork()
+        if not child:
+            kill_at(folder, deadly)
+            night(folder / "here", FolderStorage(shared))
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        is_passed = code == 0
+        assert is_passed or code == -signal.SIGKILL, code
+        watcher.pull()
+        again = machine(folder / "here", str(shared))
+        again.pull()
+        assert (again.versions(), again.champion()) == (watcher.versions(), watcher.champion())
+        for registry in (again, watcher):
+            for version in registry.versions():
+                registry.verify(version)
+        deadly += step
+    history(str(shared))  # has no gaps
+    sys.stdout.write(f"killed {deadly // step - 1} times\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,21 @@
+"""Machines that are killed while they change what is shared, or their own cache of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+STEP = 4  # 1 kills at every change of the disk
+
+
+def test_kill_9_at_any_change_leaves_nothing_half_done(tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "shared_killed.py"
+    process = subprocess.run(
+        [sys.executable, str(script), str(tmp_path), str(STEP)],
+        cwd=script.parents[1],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert process.returncode == 0, process.stderr
+    assert int(process.stdout.split()[-2]) > 10
