@@ -11,10 +11,10 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from shared_machines import history, machine
-from shared_stories import begun, night
+from shared_machines import history, machine  # noqa: E402
+from shared_stories import begun, night  # noqa: E402
 
-from training.sharing.folder import FolderStorage
+from training.sharing.folder import FolderStorage  # noqa: E402
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "shutil.rmtree")
 
