@@ -21,7 +21,7 @@ def test_a_second_machine_makes_no_first_version(
 ) -> None:
     here, there = (settings_of(tmp_path / name, models_url, distilbert_folder) for name in ("here", "there"))
     assert run_init(here, Silent()).sentence == "v0001 serves."
-    monkeypatch.delattr(pipeline, "_install")
+    monkeypatch.delattr(pipeline, "install_first")
     assert run_init(there, Silent()).sentence == "v0001 serves already."
 
 
