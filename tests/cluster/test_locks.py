@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO
 
-import asyncpg
 import pytest
 from cluster.postgres import Postgres, postgres_server
+from cluster.sessions import end_sessions
 
 from storage.advisory import AdvisoryLock, here
 from storage.errors import DatabaseUnavailableError, LockHeldError, LockLostError
@@ -63,24 +63,6 @@ def hold(database_url: str) -> Iterator[Callable[..., Holder]]:
     for holder in holders:
         holder.process.kill()
         holder.process.communicate()
-
-
-def end_sessions(url: str) -> int:
-    """End every session that holds a lock, as an administrator or a failing network would."""
-
-    async def end() -> int:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        try:
-            return int(
-                await connection.fetchval(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' "
-                    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-                )
-            )
-        finally:
-            await connection.close()
-
-    return asyncio.run(end())
 
 
 def until(is_so: Callable[[], bool], *, timeout_s: float = 10.0) -> None:

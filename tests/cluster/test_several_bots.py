@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cluster.bots import Bots, bots
+from cluster.bots import Bot, Bots, bots
+from cluster.sessions import end_sessions
 from people import Json, Person
 from sqlalchemy import func, select
 from teams import Team, found_teams
@@ -141,3 +142,24 @@ async def test_another_process_leads_when_the_leader_dies_and_no_night_is_double
     await eventually(is_settled)
     await asyncio.sleep(1)  # in which a second one would begin
     assert len(await nightly_runs(database)) == 1
+
+
+async def test_the_leader_that_loses_its_session_is_followed_by_one_leader(
+    several: Bots, database_url: str, mia: Person
+) -> None:
+    for shard_ids in ((0, 1), (2, 3)):
+        await several.start(*shard_ids, count=COUNT)
+    await asyncio.gather(*(bot.ready() for bot in several.running))
+    for _ in range(2):
+        leader = await several.leader()
+        elections = sum(bot.log().count("leader.elected") for bot in several.running)
+        await asyncio.to_thread(end_sessions, database_url)
+
+        async def is_over(leader: Bot = leader, before: int = elections) -> bool:
+            return sum(bot.log().count("leader.elected") for bot in several.running) > before
+
+        await eventually(is_over, timeout_s=10)
+        assert "leader.lost" in leader.log()
+    await several.leader()
+    assert all(bot.process.returncode is None for bot in several.running), "and the shards were held again"
+    assert all("shard.taken" not in bot.log() for bot in several.running)

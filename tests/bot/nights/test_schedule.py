@@ -153,3 +153,34 @@ async def test_the_next_run_is_known_while_the_schedule_is_open(make: Callable[.
     nightly.close()
     nightly.close()
     assert nightly.next_at() is None
+
+
+def test_the_night_that_is_due_is_the_last_that_was_to_begin() -> None:
+    nightly = Nightly(_nothing, at=time(3), zone=BERLIN)
+    assert nightly.due_at(berlin("2026-03-10 03:00:00")) == berlin("2026-03-10 03:00:00")
+    assert nightly.due_at(berlin("2026-03-10 02:59:59")) == berlin("2026-03-09 03:00:00")
+    assert nightly.due_at(berlin("2026-03-29 12:00:00")) == berlin("2026-03-29 03:00:00")  # in summer time
+
+
+async def test_a_schedule_that_rests_can_be_opened_again() -> None:
+    begun = 0
+
+    async def begin() -> None:
+        nonlocal begun
+        begun += 1
+
+    nightly = Nightly(begin, at=time(3), zone=BERLIN)
+    now = datetime.now(UTC)
+    nightly.open(last_started_at=now, now=now)
+    nightly.rest()
+    tonight = nightly.next_at()  # where another process has it
+    assert tonight is not None
+    assert nightly.open(last_started_at=now - timedelta(days=3), now=now)
+    assert nightly.next_at() == tonight
+    await asyncio.sleep(0.2)
+    assert begun == 1
+    nightly.close()
+
+
+async def _nothing() -> None:
+    """What a schedule may begin."""
