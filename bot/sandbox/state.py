@@ -231,7 +231,7 @@ class World:
 
     def members_of(self, guild_id: int) -> list[Member]:
         """Return the guild's members in order of their ids."""
-        return [one for key, one in sorted(self.members.items()) if key[0] == guild_id]
+        return [self.members[key] for key in sorted(one for one in self.members if one[0] == guild_id)]
 
     def channels_of(self, guild_id: int) -> list[Channel]:
         """Return the guild's channels, threads included."""

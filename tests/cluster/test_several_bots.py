@@ -119,6 +119,29 @@ async def test_votes_of_all_servers_are_exact_whoever_hears_of_them(
     await until_votes(database, expected | {int(reply["id"]): -1 for reply in away})
 
 
+async def test_a_direct_message_by_a_member_of_a_server_of_another_process_is_answered(
+    several: Bots, sandbox: Sandbox, teams: list[Team]
+) -> None:
+    far = next(team for team in teams if team.shard(COUNT) == 3)
+    for shard_ids in ((0, 1), (2, 3)):
+        await several.start(*shard_ids, count=COUNT)
+    await asyncio.gather(*(bot.ready() for bot in several.running))
+    sandbox.add_person("zoe", guild_id=far.guild_id)
+    elsewhere = sandbox.add_person("eve").id
+    sandbox.add_guild("Elsewhere", member_ids=(elsewhere, sandbox.bot_user_id))
+    async with Person(sandbox.url, "zoe") as zoe, Person(sandbox.url, "eve") as eve:
+        channel_id = await zoe.direct_channel_id(sandbox.bot_user_id)
+        await ask(zoe, Team(0, channel_id))
+        await zoe.say(channel_id, "!quiz")  # of what those may read who may see her channels
+        await zoe.wait_for_message(lambda body: body["author"]["id"] == str(sandbox.bot_user_id))
+        await zoe.say(channel_id, "!retrain")
+        await zoe.wait_for_message(lambda body: "Only admins" in body["content"])
+        await eve.say(await eve.direct_channel_id(sandbox.bot_user_id), "!help")
+        told = await eve.wait_for_message(lambda body: body["author"]["id"] == str(sandbox.bot_user_id))
+        assert told["content"].startswith("I only work in my team's own server")
+    assert all("command.failed" not in bot.log() for bot in several.running)
+
+
 async def test_another_process_leads_when_the_leader_dies_and_no_night_is_doubled(
     several: Bots, mia: Person, database: Database
 ) -> None:

@@ -20,6 +20,7 @@ from storage.runs import Run
 from storage.schema import votes
 from training import evaluate, gate, judging, night, pipeline
 from training.errors import (
+    AlreadyRunError,
     BaseModelError,
     NoChampionError,
     RegistryUnwritableError,
@@ -356,6 +357,18 @@ def test_two_runs_at_once_are_refused(started: Home) -> None:
         ):
             with pytest.raises(RunInProgressError):
                 begin()
+
+
+def test_a_night_that_another_machine_had_is_not_had_again(started: Home) -> None:
+    async def have(database: Database) -> int:
+        run_id = await runs.open_run(database, "nightly", started_at=minutes(0), champion="v0001")
+        await runs.finish_run(database, run_id, "skipped", finished_at=minutes(1))
+        return run_id
+
+    had = started.with_database(have)
+    with pytest.raises(AlreadyRunError, match=f"as run {had}"):
+        run_night(started.settings, Silent(), trigger="nightly", unless_since=minutes(0))
+    assert started.latest().id == had
 
 
 def test_what_a_killed_run_left_open_is_settled_by_the_next(started: Home) -> None:
