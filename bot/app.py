@@ -194,6 +194,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             is_shared=several,
         )
         leader = Leader(settings, background, duties)
+        if several:
+            readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
         recorder = Recorder(database)
         stack.push_async_callback(recorder.close)
         reconcile = Reconcile(

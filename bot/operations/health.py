@@ -7,6 +7,7 @@ from the first moment, so that a long start is seen as what it is.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -29,6 +30,7 @@ class Readiness:
         self._probes: dict[str, Probe] = {}
         self._is_stopping = False
         self.model_version: Callable[[], str | None] = lambda: None
+        self.among_others: Callable[[], dict[str, Any]] = dict  # what is this process's, of several
         self.warnings: Callable[[], dict[str, str]] = dict  # part → what is wrong, though people can ask
 
     def add(self, part: str, probe: Probe) -> None:
@@ -79,7 +81,7 @@ async def health_server(
         body = {"ready": not missing, "model_version": readiness.model_version(), "missing": missing}
         if warnings := readiness.warnings():
             body["warnings"] = warnings
-        return web.json_response(body, status=503 if missing else 200)
+        return web.json_response(body | readiness.among_others(), status=503 if missing else 200)
 
     async def scrape(request: web.Request) -> web.Response:
         accept = request.headers.get("Accept", "")

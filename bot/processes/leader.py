@@ -13,7 +13,7 @@ import structlog
 from bot.background import Background
 from bot.processes.duties import Duties
 from bot.settings import Settings
-from storage.advisory import AdvisoryLock
+from storage.advisory import AdvisoryLock, here
 from storage.errors import LockHeldError, StorageError
 from storage.locks import LEADER, is_shared, let_go, lock_for, take
 
@@ -30,6 +30,11 @@ class Leader:
         self._settings, self._background, self._duties = settings, background, duties
         self.is_here = False
         self.elsewhere: str | None = None  # HOST:PID
+
+    @property
+    def where(self) -> str | None:
+        """HOST:PID of the process that leads; None while it is not known."""
+        return here() if self.is_here else self.elsewhere
 
     async def open(self) -> None:
         """Begin: the duties at once where there is nobody else, else by election, in the background.
