@@ -1,23 +1,34 @@
-"""`python -m storage`: back up, restore and check the database, from the command line.
+"""`python -m storage`: back up, restore, check and copy the database, from the command line.
 
 Exit codes: 0 done, 1 could not be done, 2 wrong usage, 78 a setting must be changed.
 """
 
 import argparse
 import asyncio
+import contextlib
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from storage.backups import all_files, back_up, back_up_today, database_file, examine
-from storage.errors import BackupError, StorageError
+from storage.backups import NO_DATABASE, all_files, back_up, back_up_today, database_file, examine
+from storage.copying import Copied, copy
+from storage.database import Database
+from storage.errors import BackupError, CopyError, DatabaseUrlError, InUseError, StorageError
+from storage.looking import is_server, look
 from storage.restoring import alone_in, restore
 from storage.settings import Settings
 
 EX_CONFIG = 78
 ON_A_SERVER = "FILLBOT_DATABASE_URL names no file"
+SAID_EVERY_S = 2.0
+FINAL = "Set FILLBOT_DATABASE_URL to it and start the bot; keep this file until you trust the move."
+NOT_FINAL = (
+    "The bot is running, so it may have stored more since: stop it, run this command once more, which brings "
+    "that, and start it with FILLBOT_DATABASE_URL set to the server."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         database = database_file(settings.url)
         if database is None:
-            raise BackupError(ON_A_SERVER, "Use the tools of the database that it names.")
+            if options.command is not _check:
+                raise BackupError(ON_A_SERVER, "Use the server's own tools, such as pg_dump and pg_restore.")
+            return asyncio.run(_check_server(settings))
         code: int = options.command(options, settings, database)
     except StorageError as error:
         _say(str(error), is_error=True)
@@ -75,10 +88,56 @@ def _check(_options: argparse.Namespace, settings: Settings, database: Path) -> 
     return 0 if is_well else 1
 
 
+async def _check_server(settings: Settings) -> int:
+    database = Database.named(settings.url)
+    try:
+        _say(f"✓ {await look(database)}")
+    finally:
+        await database.close()
+    return 0
+
+
+def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
+    if not is_server(options.to):
+        raise DatabaseUrlError("a copy goes to a server")
+    if not source.is_file():
+        raise CopyError(f"{NO_DATABASE} at {source}")
+    with contextlib.ExitStack() as stack:
+        is_final = True
+        try:
+            stack.enter_context(alone_in(settings.home))
+        except InUseError:
+            is_final = False  # it is read as it is at this moment
+        copied = asyncio.run(_copy_to(source, options.to, is_final=is_final))
+    for one in copied:
+        sign = "✓" if one.source == one.target else "✗"
+        _say(
+            f"{sign} {one.table}: {one.source.rows} rows {one.source.checksum:x}, on the server "
+            f"{one.target.rows} rows {one.target.checksum:x}"
+        )
+    if any(one.source != one.target for one in copied):
+        raise CopyError("the two differ, so somebody else writes to the server's")
+    _say("All is on the server. " + (FINAL if is_final else NOT_FINAL))
+    return 0
+
+
+async def _copy_to(source: Path, url: str, *, is_final: bool) -> list[Copied]:
+    await (await Database.open(url, is_to_be_filled=True)).close()
+    said_at = time.monotonic()
+
+    def progress(table: str, rows: int, total: int) -> None:
+        nonlocal said_at
+        if rows >= total or time.monotonic() > said_at + SAID_EVERY_S:
+            said_at = time.monotonic()
+            _say(f"{table}: {rows} of {total} rows", is_error=True)
+
+    return await copy(source, url, is_final=is_final, progress=progress)
+
+
 def command_line() -> argparse.ArgumentParser:
     """The parser of every command."""
     parser = argparse.ArgumentParser(
-        prog="python -m storage", description="Back up, restore and check the database."
+        prog="python -m storage", description="Back up, restore, check and copy the database."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     backup = commands.add_parser("backup", help="write a backup, also while the bot runs")
@@ -89,6 +148,11 @@ def command_line() -> argparse.ArgumentParser:
     back = commands.add_parser("restore", help="put a backup in the database's place; stop the bot first")
     back.add_argument("file", type=Path, help="a backup")
     back.set_defaults(command=_restore)
+    copying = commands.add_parser("copy", help="copy the database to a server, also while the bot runs")
+    copying.add_argument(
+        "--to", required=True, metavar="URL", help="postgresql+asyncpg://user:password@host/name"
+    )
+    copying.set_defaults(command=_copy)
     check = commands.add_parser("check", help="see whether the database and its backups are whole")
     check.set_defaults(command=_check)
     return parser

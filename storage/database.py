@@ -54,29 +54,25 @@ class Database:
         self.damaged = asyncio.Event()  # set when something met damage in the file
 
     @classmethod
-    async def open(cls, url: str) -> "Database":
+    async def open(cls, url: str, *, is_to_be_filled: bool = False) -> "Database":
         """Open (creating the file and its folder) and migrate to the newest schema. Idempotent.
+
+        `is_to_be_filled`: by a copy, which may be half done.
 
         Raises:
             DatabaseUrlError: the URL says no database that can be used.
             DatabaseUnavailableError: the place cannot be written, or holds something that is no database; or
                 the server cannot be reached.
             DatabaseTooNewError: the schema is newer than this code.
+            HalfCopiedError: it is a copy that is not finished.
         """
-        try:
-            parsed = make_url(url)
-            engine = _engine_of(parsed)
-        except ModuleNotFoundError as error:
-            if error.name == "asyncpg":
-                raise DatabaseDriverError from error
-            raise DatabaseUrlError(str(error)) from error
-        except (ArgumentError, InvalidRequestError, ImportError) as error:
-            raise DatabaseUrlError(str(error)) from error
-        database = cls(engine, _find(parsed))
+        database = cls.named(url)
         try:
             async with database.write() as connection:
                 await postgres.migrate_alone(connection)
                 await connection.run_sync(_migrate)
+                if not is_to_be_filled:
+                    await postgres.take_over(connection)
         except CommandError as error:
             await database.close()
             raise DatabaseTooNewError(database._where) from error
@@ -89,6 +85,25 @@ class Database:
             await database.close()
             raise
         return database
+
+    @classmethod
+    def named(cls, url: str) -> "Database":
+        """The database of a URL, as it is: nothing is migrated, and a server is not asked yet.
+
+        Raises:
+            DatabaseUrlError: the URL says no database that can be used.
+            DatabaseUnavailableError: the place of the file cannot be used.
+        """
+        try:
+            parsed = make_url(url)
+            engine = _engine_of(parsed)
+        except ModuleNotFoundError as error:
+            if error.name == "asyncpg":
+                raise DatabaseDriverError from error
+            raise DatabaseUrlError(str(error)) from error
+        except (ArgumentError, InvalidRequestError, ImportError) as error:
+            raise DatabaseUrlError(str(error)) from error
+        return cls(engine, _find(parsed))
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -119,6 +134,11 @@ class Database:
                     async with connection.begin():
                         yield connection
                         progress.is_committing = True
+
+    @property
+    def where(self) -> str:
+        """The file, or the server and the name there; no password."""
+        return self._where
 
     async def compact(self, *, rewrite: bool = True) -> bool:
         """Leave nothing that was deleted in the file or in its log. Writers wait; only SQLite needs this.

@@ -12,7 +12,9 @@ StorageError
 ├── RestoreError               a backup cannot be restored
 ├── InUseError                 the bot or a run has the database open
 ├── LockHeldError              somebody else holds a lock
-└── LockLostError              a lock was lost while something was done under it
+├── LockLostError              a lock was lost while something was done under it
+├── CopyError                  the database cannot be copied to a server
+└── HalfCopiedError            a server's database is a copy that is not finished
 """
 
 from pathlib import Path
@@ -160,4 +162,25 @@ class LockLostError(StorageError):
         super().__init__(
             f"The connection to PostgreSQL that held the lock “{name}” was lost{now}. Nothing was changed "
             "after that. Try again."
+        )
+
+
+class CopyError(StorageError):
+    """A database cannot be copied; what was copied so far stays, and the next try goes on from there."""
+
+    def __init__(self, reason: str) -> None:
+        """Build the text from the reason."""
+        super().__init__(
+            f"The database could not be copied: {reason}. What has come over stays: the same command goes on."
+        )
+
+
+class HalfCopiedError(StorageError):
+    """Whoever would open the database now would lose what the next pass of the copy deletes."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__(
+            "The database that FILLBOT_DATABASE_URL names is a copy that is not finished. Stop the bot that "
+            "works on the source, run `python -m storage copy` once more, then start."
         )

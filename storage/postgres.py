@@ -5,6 +5,7 @@ block reads and then writes what follows from that, it takes a turn first, until
 SQLite, which has one writer at a time, every block has its turn anyway, and these do nothing.
 """
 
+import json
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,8 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.errors import HalfCopiedError
 
 CONNECT_TIMEOUT_S = 5.0
 POOL_SIZE, POOL_OVERFLOW, POOL_TIMEOUT_S = 8, 8, 15.0
@@ -39,8 +42,17 @@ def engine_options() -> dict[str, Any]:
         "max_overflow": POOL_OVERFLOW,
         "pool_timeout": POOL_TIMEOUT_S,
         "pool_pre_ping": True,  # a connection that a restart has cut is replaced
+        "json_serializer": strict_json,
         "connect_args": {"timeout": CONNECT_TIMEOUT_S, "server_settings": SESSION},
     }
+
+
+def strict_json(value: Any) -> str:
+    """JSON as the standard has it: Python also writes numbers that are none, and PostgreSQL refuses those."""
+    text = json.dumps(value)
+    if "NaN" not in text and "Infinity" not in text:
+        return text
+    return json.dumps(json.loads(text, parse_constant=lambda _: None))
 
 
 def place_of(url: URL) -> str:
@@ -79,6 +91,21 @@ def reason_of(error: BaseException) -> str:
 async def migrate_alone(connection: AsyncConnection) -> None:
     """One process migrates; others wait, and find it done."""
     await _take(connection, MIGRATING)
+
+
+async def take_over(connection: AsyncConnection) -> None:
+    """After a copy: from now on the database is this one, and no pass of the copy may change it again.
+
+    Raises:
+        HalfCopiedError: the last pass was broken off, or made while a bot could write to the source.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    if await connection.scalar(text("SELECT to_regclass('copying')")) is None:
+        return
+    if not await connection.scalar(text("SELECT is_final FROM copying")):
+        raise HalfCopiedError
+    await connection.execute(text("DROP TABLE copying"))
 
 
 async def vote_beside_others(connection: AsyncConnection, owners: Iterable[object] = ()) -> None:

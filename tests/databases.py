@@ -1,6 +1,6 @@
 """Which database a test has: a SQLite file of its own, or a database of its own on a server of PostgreSQL.
 
-`FILLBOT_TEST_POSTGRES`, the URL of a database to copy, asks for the second: `tests/on_postgres.py` sets it.
+`TEST_POSTGRES_URL`, the URL of a database to copy, asks for the second: `tests/on_postgres.py` sets it.
 A place (the file that SQLite would have) always leads to the same database, in every process.
 """
 
@@ -8,15 +8,17 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import threading
+import sqlite3
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import make_url
 
-TEMPLATE = os.environ.get("FILLBOT_TEST_POSTGRES", "")
+T = TypeVar("T")
+TEMPLATE = os.environ.get("TEST_POSTGRES_URL", "")
 of_sqlite = pytest.mark.skipif(bool(TEMPLATE), reason="of SQLite alone: it is about its files")
 of_postgres = pytest.mark.skipif(not TEMPLATE, reason="of PostgreSQL alone: `make test-postgres`")
 _made: list[str] = []
@@ -39,9 +41,24 @@ def url_of_home(home: Path) -> str:
     return url_for(home / "fillbot.db")
 
 
-def named(home: Path) -> dict[str, str]:
+def database_of(home: Path) -> dict[str, str]:
     """The setting that leads a home's bot to its database; none where that is the file in it."""
-    return {"database_url": url_of_home(home)} if TEMPLATE else {}
+    return {"DATABASE_URL": url_of_home(home)} if TEMPLATE else {}
+
+
+def rows(home: Path, statement: str) -> list[tuple[Any, ...]]:
+    """What a statement finds in a home's database, or changes there; seen from outside the app."""
+    if not TEMPLATE:
+        with contextlib.closing(sqlite3.connect(home / "fillbot.db")) as connection:
+            found = connection.execute(statement).fetchall()
+            connection.commit()
+        return found
+
+    async def ask() -> list[tuple[Any, ...]]:
+        async with _server(make_url(url_of_home(home)).database) as server:
+            return [tuple(row) for row in await server.fetch(statement)]
+
+    return _in_a_thread(ask())
 
 
 @contextlib.contextmanager
@@ -69,10 +86,10 @@ async def _drop(names: list[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _server() -> Any:
+async def _server(database: str | None = "postgres") -> Any:
     import asyncpg
 
-    url = make_url(TEMPLATE).set(drivername="postgresql", database="postgres")
+    url = make_url(TEMPLATE).set(drivername="postgresql", database=database)
     server = await asyncpg.connect(url.render_as_string(hide_password=False))
     try:
         yield server
@@ -80,18 +97,7 @@ async def _server() -> Any:
         await server.close()
 
 
-def _in_a_thread(work: Coroutine[Any, Any, None]) -> None:
+def _in_a_thread(work: Coroutine[Any, Any, T]) -> T:
     """Whether or not a loop runs here."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(work)
-        except BaseException as error:  # noqa: BLE001  raised again below
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, work).result()

@@ -24,7 +24,7 @@ def main() -> int:
         asyncio.run(migrate(template))
         return subprocess.run(
             [sys.executable, "-m", "pytest", *sys.argv[1:]],
-            env=os.environ | {"FILLBOT_TEST_POSTGRES": template},
+            env=os.environ | {"TEST_POSTGRES_URL": template},
             cwd=PROJECT,
         ).returncode
 

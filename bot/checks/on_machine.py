@@ -13,6 +13,9 @@ from bot.fill.predictor import load
 from bot.nights.schedule import Daily
 from bot.settings import Settings
 from storage.backups import database_file, examine, last_made_at, opened
+from storage.database import Database
+from storage.errors import StorageError
+from storage.looking import is_server, look
 from training.bases import where_is_base
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.opening import open_registry, probe
@@ -32,7 +35,10 @@ async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterato
     yield await asyncio.to_thread(_base, settings)
     yield await _gpu(settings)
     yield await asyncio.to_thread(_disk, settings)
-    yield await asyncio.to_thread(_database, settings)
+    if is_server(settings.url):
+        yield await _server(settings)
+    else:
+        yield await asyncio.to_thread(_database, settings)
     yield _backup(settings, now)
     yield _nightly(settings, now)
 
@@ -125,10 +131,22 @@ def _disk(settings: Settings) -> Finding:
     return bad("disk", detail, fix, exit_code=EX_UNAVAILABLE)
 
 
+async def _server(settings: Settings) -> Finding:
+    try:
+        database = Database.named(settings.url)
+        try:
+            return good("database", await look(database))
+        finally:
+            await database.close()
+    except StorageError as error:
+        fix = "Start the server, and look at FILLBOT_DATABASE_URL."
+        return bad("database", str(error), fix, exit_code=EX_UNAVAILABLE)
+
+
 def _database(settings: Settings) -> Finding:
     file = database_file(settings.url)
     if file is None:
-        return moot("database", "on a server: look there")
+        return moot("database", "in memory")
     if not file.is_file():
         return _writable_home(settings)
     found = examine(file)
@@ -160,6 +178,8 @@ def _writable_home(settings: Settings) -> Finding:
 
 
 def _backup(settings: Settings, now: datetime) -> Finding:
+    if is_server(settings.url):
+        return moot("backup", "none here: who runs the server backs it up (pg_dump)")
     file = database_file(settings.url)
     if file is None or not file.is_file() or not settings.keep_backups:
         return moot("backup", "switched off" if not settings.keep_backups else "nothing to back up here")

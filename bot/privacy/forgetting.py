@@ -215,6 +215,8 @@ class Forgetting:
             path = Path(self._database_path)
             for aside in (".before-restore-", ".damaged-"):
                 copies += path.parent.glob(f"{path.name}{aside}*")
+        elif (left := self._home / "fillbot.db").is_file():
+            copies.append(left)  # what the database was copied from to a server
         return sorted(path for path in copies if not path.name.endswith(("-wal", "-shm", "-journal")))
 
     async def _compact(self, *, rewrite: bool = True) -> None:

@@ -5,12 +5,12 @@ import json
 import os
 import resource
 import signal
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from app import App, Ended, ended_app, environment, running_app, spawn
+from databases import rows
 from people import Json, Person
 from wire import eventually
 
@@ -47,20 +47,13 @@ async def edited(person: Person, message: Json, holding: str) -> Json:
 
 def stored_votes(home: Path) -> list[tuple[int, int]]:
     """(voter, value) of every vote in the database of a home."""
-    connection = sqlite3.connect(home / "fillbot.db")
-    try:
-        return sorted(connection.execute("SELECT voter_id, value FROM votes"))
-    finally:
-        connection.close()
+    return sorted(rows(home, "SELECT voter_id, value FROM votes"))
 
 
 def last_run(home: Path) -> tuple[str, str]:
     """Status and verdict of the newest run."""
-    connection = sqlite3.connect(home / "fillbot.db")
-    try:
-        return connection.execute("SELECT status, verdict FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-    finally:
-        connection.close()
+    ((status, verdict),) = rows(home, "SELECT status, verdict FROM runs ORDER BY id DESC LIMIT 1")
+    return status, verdict
 
 
 def is_alive(process_id: int) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
+from databases import url_of_home
 from versions import card
 
 from storage import runs
@@ -304,7 +305,7 @@ def test_versions_for_people_lists_a_damaged_one_too(registry: Registry, call: C
 
 def recorded(home: Path) -> list[tuple[str, str, str | None]]:
     async def read() -> list[tuple[str, str, str | None]]:
-        database = await Database.open(f"sqlite+aiosqlite:///{home / 'fillbot.db'}")
+        database = await Database.open(url_of_home(home))
         found, run_id = [], 1
         while (run := await runs.get_run(database, run_id)) is not None:
             found.append((run.trigger, run.status, run.challenger))

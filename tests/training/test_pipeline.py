@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from ballots import NOON, QUERY, ask, minutes, vote
+from databases import rows
 from filelock import FileLock
 from sqlalchemy import delete
 from versions import write as write_small
@@ -310,9 +310,7 @@ def test_a_run_that_was_ended_from_outside_does_not_promote(
 
     def ended(self: Registry, *arguments: Any) -> None:
         commit(self, *arguments)
-        with sqlite3.connect(started.settings.home / "fillbot.db") as connection:  # the bot, meanwhile
-            connection.execute("UPDATE runs SET status = 'failed'")
-        connection.close()
+        rows(started.settings.home, "UPDATE runs SET status = 'failed'")  # the bot, meanwhile
 
     monkeypatch.setattr(Registry, "commit", ended)
     with pytest.raises(RunEndedError):
@@ -539,9 +537,7 @@ def test_a_run_that_was_ended_while_it_checked_leaves_no_retraining_set(
 
     def ended(*arguments: Any, **options: Any) -> Any:
         checks = run_checks(*arguments, **options)
-        with sqlite3.connect(started.settings.home / "fillbot.db") as connection:
-            connection.execute("UPDATE runs SET status = 'failed'")
-        connection.close()
+        rows(started.settings.home, "UPDATE runs SET status = 'failed'")
         return checks
 
     monkeypatch.setattr(night, "run_checks", ended)
@@ -554,7 +550,5 @@ def test_a_run_keeps_who_it_counts_since_when(started: Home) -> None:
     started.reject_the_best_word(voters=2)
     night_of(started, as_of=minutes(60))
     night_of(started, as_of=minutes(90))
-    with sqlite3.connect(started.settings.home / "fillbot.db") as connection:
-        found = connection.execute("SELECT user_id, counted_since FROM people").fetchall()
-    connection.close()
-    assert found == [(voter, "2026-03-01 13:00:00.000000") for voter in (0, 1)]
+    found = rows(started.settings.home, "SELECT user_id, CAST(counted_since AS text) FROM people")
+    assert [(voter, at[:19]) for voter, at in sorted(found)] == [(n, "2026-03-01 13:00:00") for n in (0, 1)]

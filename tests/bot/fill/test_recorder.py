@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ballots import NOON, QUERY, hash_of
+from databases import url_for
 from structlog.testing import capture_logs
 
 from bot.fill import recorder as recorder_module
@@ -18,7 +19,7 @@ from storage.thumbs import Cast, Withdrawn, apply_thumbs
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/fillbot.db")
+    opened = await Database.open(url_for(tmp_path / "fillbot.db"))
     yield opened
     await opened.close()
 
@@ -73,7 +74,7 @@ async def test_changes_keep_their_order(database: Database, recorder: Recorder) 
 async def test_what_was_told_is_on_the_disk(database: Database, recorder: Recorder, tmp_path: Path) -> None:
     await recorder.attach(await recorder.record(asked("cheap")), 1000)
     await recorder.change_thumbs(Cast(1000, 7, 1, NOON))
-    other = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/fillbot.db")  # as another process sees it
+    other = await Database.open(url_for(tmp_path / "fillbot.db"))  # as another process sees it
     assert len(await votes_on_message(other, 1000)) == 1
     await other.close()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ballots import NOON, QUERY, ask, vote
+from databases import url_for
 from leaving import leave_run
 from pydantic import ValidationError
 from structlog.testing import capture_logs
@@ -38,7 +39,7 @@ async def test_without_a_limit_everything_is_kept(database: Database, tmp_path: 
 
 
 async def test_a_database_that_cannot_be_written_does_not_stop_the_night(tmp_path: Path) -> None:
-    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'fillbot.db'}")
+    database = await Database.open(url_for(tmp_path / "fillbot.db"))
     async with database.write() as connection:
         await connection.exec_driver_sql("DROP TABLE votes")
     with capture_logs() as logs:

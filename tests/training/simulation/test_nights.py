@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import url_for
 
 from training import evaluate, judging
 from training.errors import HomeInUseError
@@ -44,7 +45,7 @@ def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(evaluate, "SUITES", small_suites(tmp_path / "suites"))
     monkeypatch.setattr(judging, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
-    url = f"sqlite+aiosqlite:///{tmp_path / 'theirs.db'}"
+    url = url_for(tmp_path / "theirs.db")
     settings = Settings(
         home=tmp_path / "theirs", base_model=str(distilbert_folder), device="cpu", database_url=url
     )
