@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ async def migrate(url: str) -> None:
 def main() -> int:
     from cluster.postgres import postgres_server
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends too
     with postgres_server() as server:
         template = server.new_database()
         asyncio.run(migrate(template))

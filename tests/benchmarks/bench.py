@@ -25,6 +25,7 @@ from measure import Row, table  # noqa: E402  the path comes first
 def parts() -> dict[str, Callable[[], list[Row]]]:
     """By name, in order."""
     import checking
+    import cluster_votes
     import nights
     import serving
     import starting
@@ -40,6 +41,7 @@ def parts() -> dict[str, Callable[[], list[Row]]]:
         "reload": wire_load.reload,
         "start": starting.run,
         "votes": storing.run,
+        "postgres": cluster_votes.run,
         "checks": checking.run,
         "training": training_speed.run,
         "night": nights.run,
