@@ -23,6 +23,7 @@ from bot.fill.crowd import Crowd
 from bot.fill.pending import Pending
 from bot.fill.predictor import Predictor
 from bot.fill.recorder import Recorder
+from bot.fill.remote import Remote
 from bot.fill.serving import Serving, load_champion
 from bot.nights.night import Night
 from bot.nights.reports import Reports
@@ -132,7 +133,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             await make_first_version(settings)
         lost_pointer = await mend_pointer(registry, database)
         model, trouble = await load_champion(registry)
-        predictor = Predictor(model, metrics=metrics)
+        remote = Remote(settings.serving_url, metrics=metrics) if settings.serving_url else None
+        predictor = Predictor(model, metrics=metrics, remote=remote)
         stack.push_async_callback(predictor.close)
         serving = Serving(registry, predictor, trouble=trouble, metrics=metrics)
         runs = Runs(settings, database, registry, serving, metrics=metrics)

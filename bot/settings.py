@@ -81,6 +81,11 @@ class Settings(training.settings.Settings):
         default=(),
         description="Shards of this process, such as 0,1; other processes run the others. Empty: all.",
     )
+    serving_url: str | None = Field(
+        default=None,
+        description="Address of the service on a cluster, on a private network, such as http://host:8000/fill. "
+        "Empty: this process answers.",
+    )
     health_port: int | None = Field(
         default=None,
         ge=0,
@@ -170,6 +175,14 @@ class Settings(training.settings.Settings):
         if url.scheme == plain and not _is_loopback(url.host):
             raise ValueError(f"{url} would carry the token in clear text; use {secure}://")
         return str(url)
+
+    @field_validator("serving_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        url = URL(value or "http://none")
+        if url.scheme not in ("http", "https") or not url.host or url.user or url.password:
+            raise ValueError("expected an address such as http://host:8000/fill, without a name or password")
+        return value
 
     @property
     def shards(self) -> Shards:

@@ -32,6 +32,11 @@ FROM_TRAINING_TO_BOT = {
         "errors",
         "shared_errors",
         "vocabulary",
+        "serving.batching",
+        "serving.errors",
+        "serving.loading",
+        "serving.protocol",
+        "serving.session",
     )
 }
 HEAVY = {"torch", "transformers", "datasets"}

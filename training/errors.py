@@ -191,6 +191,7 @@ class QueryTooLongError(TrainingError):
 
     def __init__(self, tokens: int, max_tokens: int) -> None:
         """Build the sentence from both counts."""
+        self.tokens, self.max_tokens = tokens, max_tokens
         super().__init__(
             f"That is {tokens} word pieces; the model reads at most {max_tokens}. Please shorten it."
         )

@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 import storage.settings
 
@@ -63,6 +63,32 @@ class Settings(storage.settings.Settings):
         le=10_000,
         description="Newest model versions kept, beside the champion, the previous one and the domain model.",
     )
+
+    ray_address: str | None = Field(
+        default=None,
+        description="Ray cluster: http://HOST:8265 from another machine, or `auto` on one of its own.",
+    )
+    replicas_min: int = Field(
+        default=2, ge=1, le=1000, description="Replicas of the service that run at all times."
+    )
+    replicas_max: int = Field(
+        default=8, ge=1, le=1000, description="Replicas of the service at most, under load."
+    )
+    replica_requests: float = Field(
+        default=4,
+        gt=0,
+        le=100,
+        description="Requests a replica has at once, on average, above which another one is started.",
+    )
+    replica_cpus: int = Field(
+        default=1, ge=1, le=64, description="Processors of a replica: threads that its model computes in."
+    )
+
+    @model_validator(mode="after")
+    def _replicas_in_order(self) -> "Settings":
+        if self.replicas_min > self.replicas_max:
+            raise ValueError("FILLBOT_REPLICAS_MIN must not be above FILLBOT_REPLICAS_MAX")
+        return self
 
     @property
     def in_sandbox(self) -> bool:

@@ -97,6 +97,8 @@ class Models(commands.Cog):
         notes = [self._serving.trouble] if self._serving.trouble else []
         if (away := self._registry.trouble) is not None:
             notes.append(say("model.others_not_seen", trouble=away))
+        if (service := predictor.service) is not None:
+            notes.append(service)
         origin = self._card(domain) if domain is not None else None
         if origin is not None and origin.kind == "base":
             notes.append(say("model.from_base", prefix=self._bot.prefix))

@@ -1,25 +1,31 @@
-"""The async face of the champion: `predict` and `reload`. Owns the inference thread and the cache."""
+"""The async face of the champion: `predict` and `reload`. Owns the cache, and what answers: here or far away."""
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
-from bot.fill.batching import Batcher
+from bot.errors import BusyError
+from bot.fill.remote import Remote, ServiceAwayError
 from bot.operations.metrics import Metrics
 from bot.texts import say
 from training.fill_model import Candidate, FillModel
-from training.joint import JointAnswer, JointFilling, Unsaid, fill_jointly
-from training.registry import SERVED_FILES, Registry
+from training.joint import JointAnswer, JointFilling, Unsaid
+from training.registry import Registry
+from training.serving import loading
+from training.serving.errors import TooManyWaitingError
+from training.serving.session import CANDIDATES as CANDIDATES
+from training.serving.session import Answered, Session
 
-CANDIDATES = 20  # a mask: more than are shown, to move up where votes leave words out
 CACHED_QUERIES = 4096
-# A query of several masks takes the model four to ten times as long: where both are asked, one of a single
-# mask waits for so many of them at most.
-JOINT_BATCH = 8
-WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
+
+
+class Backend(Protocol):
+    """Answers one query; a version in this process, or replicas elsewhere."""
+
+    async def fill(self, text: str, unsaid: Unsaid, *, masks: int) -> Answered:
+        """The version that answers, and its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +43,39 @@ class Prediction:
 
 
 class Predictor:
-    """Answers queries with the model version that serves. Build it inside a running event loop."""
+    """Answers queries with the model version that serves. Build it inside a running event loop.
 
-    def __init__(self, model: FillModel, *, max_waiting: int = 1024, metrics: Metrics | None = None) -> None:
-        """Serve with `model`; cache hits are counted in `metrics`."""
+    With a service, that one is asked; the session here follows the champion all the same, answers whenever
+    the service does not, and knows how words are spelled.
+    """
+
+    def __init__(
+        self,
+        model: FillModel,
+        *,
+        max_waiting: int = 1024,
+        metrics: Metrics | None = None,
+        remote: Remote | None = None,
+    ) -> None:
+        """Serve with `model`, or with `remote` while that answers; both are counted in `metrics`."""
         self._metrics = metrics or Metrics()
-        self._model = model
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
-        self._batcher: Batcher[str, tuple[str, JointAnswer]] = Batcher(self._fill, max_waiting=max_waiting)
-        self._joint_batcher: Batcher[tuple[str, Unsaid], tuple[str, JointAnswer]] = Batcher(
-            self._fill_jointly, max_batch=JOINT_BATCH, max_waiting=max_waiting
-        )
+        self._session = Session(model, max_waiting=max_waiting)
+        self._remote = remote
         self._cache: OrderedDict[tuple[str, str, Unsaid], JointAnswer] = OrderedDict()
 
     @property
+    def _model(self) -> FillModel:
+        return self._session.model
+
+    @property
     def version(self) -> str:
-        """The version that serves."""
+        """The version that serves here; a service may be a few seconds ahead or behind."""
         return self._model.version
 
     @property
     def waiting(self) -> int:
         """Queries that wait for the next batch."""
-        return self._batcher.waiting + self._joint_batcher.waiting
+        return self._session.waiting + (self._remote.waiting if self._remote else 0)
 
     @property
     def numbers(self) -> str:
@@ -68,6 +85,22 @@ class Predictor:
             return precision
         key = "int8" if precision == "int8" else "fp32"
         return say(f"model.precisions.{key}", share=f"{agreed['top1']:.0%}", sentences=agreed["masks"])
+
+    @property
+    def is_answered_far(self) -> bool:
+        """Whether the service answers."""
+        return self._remote is not None and not self._remote.is_away
+
+    @property
+    def service(self) -> str | None:
+        """Who answers, in a sentence; None where there is no service."""
+        if self._remote is None:
+            return None
+        if self._remote.is_away:
+            return say("model.service_away")
+        if self._remote.version not in (None, self.version):
+            return say("model.service_differs", version=self._remote.version)
+        return say("model.service_answers")
 
     def spelling(self, word: str) -> str:
         """How the version that serves spells a word; in small letters where it does not know it."""
@@ -89,11 +122,8 @@ class Predictor:
         version = self._model.version
         answer = self._cache.get((version, text, unsaid))
         if answer is None:
-            encoded = self._model.encoder.encode(text)  # refuse here what would spoil a batch
-            if len(encoded.masks) > 1:
-                version, answer = await self._joint_batcher.submit((text, unsaid))
-            else:
-                version, answer = await self._batcher.submit(text)
+            masks = len(self._model.encoder.encode(text).masks)  # refuse here what would spoil a batch
+            version, answer = await self._fill(text, unsaid, masks=masks)
             self._cache[version, text, unsaid] = answer
             while len(self._cache) > CACHED_QUERIES:
                 self._cache.popitem(last=False)
@@ -105,7 +135,7 @@ class Predictor:
 
     async def reload(self, model: FillModel) -> None:
         """Serve with another version, loaded and warm, from the next batch on."""
-        self._model = model
+        self._session.reload(model)
         self._cache.clear()
 
     def forget_queries(self) -> None:
@@ -114,24 +144,23 @@ class Predictor:
 
     async def close(self) -> None:
         """Stop serving. Idempotent."""
-        await self._batcher.close()
-        await self._joint_batcher.close()
-        self._thread.shutdown(wait=True)
+        if self._remote is not None:
+            await self._remote.close()
+        await self._session.close()
 
-    async def _fill(self, texts: Sequence[str]) -> list[tuple[str, JointAnswer]]:
-        model = self._model  # one version a batch, whatever is reloaded meanwhile
-        loop = asyncio.get_running_loop()
-        filled = await loop.run_in_executor(self._thread, lambda: model.fill(texts, top=CANDIDATES))
-        return [(model.version, JointAnswer(tuple(map(tuple, masks)), ())) for masks in filled]
-
-    async def _fill_jointly(self, asked: Sequence[tuple[str, Unsaid]]) -> list[tuple[str, JointAnswer]]:
-        model = self._model
-        texts, unsaid = [text for text, _ in asked], [words for _, words in asked]
-        loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(
-            self._thread, lambda: fill_jointly(model, texts, top=CANDIDATES, unsaid=unsaid)
-        )
-        return [(model.version, answer) for answer in answers]
+    async def _fill(self, text: str, unsaid: Unsaid, *, masks: int) -> Answered:
+        if self._remote is not None and masks:
+            try:
+                answered = await self._remote.fill(text, unsaid, masks=masks)
+                self._metrics.answered(by="service")
+                return answered
+            except ServiceAwayError:
+                self._metrics.answered(by="fallback")
+        local: Backend = self._session
+        try:
+            return await local.fill(text, unsaid, masks=masks)
+        except TooManyWaitingError as error:
+            raise BusyError from error
 
 
 async def load(registry: Registry, version: str) -> FillModel:
@@ -140,11 +169,4 @@ async def load(registry: Registry, version: str) -> FillModel:
     Raises:
         RegistryError: there is no such version, or it is damaged.
     """
-
-    def work() -> FillModel:
-        registry.verify(version, only=SERVED_FILES)
-        model = FillModel(registry.path(version))
-        model.fill(WARM_UP, top=CANDIDATES)
-        return model
-
-    return await asyncio.to_thread(work)
+    return await asyncio.to_thread(loading.load, registry, version)

@@ -6,11 +6,11 @@ from typing import TypeVar
 
 import structlog
 
-from bot.fill.batching import Batcher
 from storage.database import Database
 from storage.errors import StorageError
 from storage.feedback import NewPrediction, attach_messages, record_predictions
 from storage.thumbs import ThumbChange, apply_thumbs
+from training.serving.batching import Batcher
 
 MAX_BATCH = 512
 AGAIN_S = 0.5  # after the database could not be written

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 
 import structlog
 
@@ -13,6 +12,7 @@ from bot.texts import say
 from training.errors import RegistryError
 from training.fill_model import FillModel
 from training.registry import Registry
+from training.serving.loading import give_memory_back, in_order
 from training.shared_errors import ModelsAwayError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -106,7 +106,7 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
         StartError: none of them loads.
     """
     trouble: str | None = None
-    for version in _in_order(registry):
+    for version in in_order(registry):
         try:
             model = await load(registry, version)
         except RegistryError as error:
@@ -119,26 +119,3 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
         "it away to begin anew; votes are kept in the database.",
         exit_code=EX_UNAVAILABLE,
     )
-
-
-def give_memory_back() -> None:
-    """Return to the system what the version before took: glibc keeps it, some 60 MB after each reload."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _in_order(registry: Registry) -> list[str]:
-    """The champion, the one before it, then what the gate did not refuse, newest first; none withdrawn.
-
-    But for the champion: it is replaced by the run that follows a withdrawal.
-    """
-    champion, withdrawn = registry.champion(), registry.withdrawn()
-    order = [champion] if champion is not None else []
-    with contextlib.suppress(RegistryError):  # its card is damaged too, or it was the first
-        order.append(registry.previous(champion))
-    for version in reversed(registry.versions()):
-        with contextlib.suppress(RegistryError):
-            is_refused = not registry.card(version).verdict.get("is_promotable", True)
-            if not is_refused and version not in (*order, *withdrawn):
-                order.append(version)
-    return order

@@ -32,6 +32,7 @@ class Readiness:
         self.model_version: Callable[[], str | None] = lambda: None
         self.among_others: Callable[[], dict[str, Any]] = dict  # what is this process's, of several
         self.warnings: Callable[[], dict[str, str]] = dict  # part → what is wrong, though people can ask
+        self.service: Callable[[], str | None] = lambda: None
 
     def add(self, part: str, probe: Probe) -> None:
         """Ask `probe` from now on; it may raise, which is missing too."""
@@ -82,6 +83,9 @@ async def health_server(
         if warnings := readiness.warnings():
             body["warnings"] = warnings
         return web.json_response(body | readiness.among_others(), status=503 if missing else 200)
+        if (service := readiness.service()) is not None:
+            body["service"] = service
+        return web.json_response(body, status=503 if missing else 200)
 
     async def scrape(request: web.Request) -> web.Response:
         accept = request.headers.get("Accept", "")

@@ -21,6 +21,8 @@ QUERY_OUTCOMES = ("answered", "refused", "turned_away", "failed")
 VIAS, VALUES = ("reaction", "menu", "suggestion"), ("up", "down")
 RUN_OUTCOMES = ("promoted", "rejected", "skipped", "failed", "done")
 OUTCOMES = ("done", "failed")
+ANSWERED_BY = ("service", "fallback")
+SERVICE_LOST = ("unreachable", "timeout", "busy", "invalid")
 
 
 class Metrics:
@@ -39,6 +41,15 @@ class Metrics:
         self.cache_hits = Counter(
             "fillbot_cache_hits", "Queries that were predicted before, by this version.", registry=registry
         )
+        self._answered = Counter(
+            "fillbot_service_answers",
+            "Where there is a service: who answered, the service, or the session here in its place.",
+            ["by"],
+            registry=registry,
+        )
+        self.service_lost = Counter(
+            "fillbot_service_lost", "Times that the service stopped to answer.", ["reason"], registry=registry
+        )
         self._votes = Counter("fillbot_votes", "Votes cast.", ["via", "value"], registry=registry)
         self._runs = Counter("fillbot_runs", "Training runs by outcome.", ["outcome"], registry=registry)
         self.run_seconds = Gauge(
@@ -55,6 +66,8 @@ class Metrics:
             (self._runs, RUN_OUTCOMES),
             (self._reloads, OUTCOMES),
             (self._backups, OUTCOMES),
+            (self._answered, ANSWERED_BY),
+            (self.service_lost, SERVICE_LOST),
         ):
             for outcome in outcomes:
                 counter.labels(outcome)
@@ -79,6 +92,10 @@ class Metrics:
             raise
         self._queries.labels("answered").inc()
         self._answers.observe(time.perf_counter() - started)
+
+    def answered(self, *, by: Literal["service", "fallback"]) -> None:
+        """Count a query that was not in the cache, where there is a service."""
+        self._answered.labels(by).inc()
 
     def vote(self, via: Literal["reaction", "menu", "suggestion"], value: int, *, words: int = 1) -> None:
         """Count votes that were cast: `value` +1 or −1 on so many words."""

@@ -35,6 +35,7 @@ def watch_parts(parts: Parts, readiness: Readiness, *, backups: Backups, databas
 
     readiness.warnings = warnings
     readiness.model_version = lambda: parts.predictor.version
+    readiness.service = lambda: parts.predictor.service
     metrics.watched("discord_connected", "1: the gateway is connected.", lambda: float(bot.is_online))
     metrics.watched(
         "gateway_latency_seconds",
@@ -43,6 +44,11 @@ def watch_parts(parts: Parts, readiness: Readiness, *, backups: Backups, databas
     )
     metrics.watched(
         "queries_waiting", "Queries that wait for the model.", lambda: float(parts.predictor.waiting)
+    )
+    metrics.watched(
+        "service_reachable",
+        "1: the service answers; 0: the session here does in its place, or there is no service.",
+        lambda: float(parts.predictor.is_answered_far),
     )
     metrics.watched("run_in_progress", "1: a run is in progress.", lambda: float(parts.runs.is_running))
     metrics.watched(

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from bot.errors import BusyError
+from training.serving.errors import TooManyWaitingError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,6 +22,7 @@ class Batcher(Generic[T, R]):
         *,
         max_batch: int = 64,
         max_waiting: int = 1024,
+        lanes: int = 1,
     ) -> None:
         """Start serving; call it inside a running event loop.
 
@@ -29,10 +30,11 @@ class Batcher(Generic[T, R]):
             serve: items → results in their order.
             max_batch: items at once.
             max_waiting: more than so many are refused; 0: none is.
+            lanes: batches that may be served at the same time.
         """
         self._serve, self._max_batch = serve, max_batch
         self._waiting: asyncio.Queue[tuple[T, asyncio.Future[R]]] = asyncio.Queue(max_waiting)
-        self._worker = asyncio.create_task(self._work(), name="batcher")
+        self._workers = [asyncio.create_task(self._work(), name="batcher") for _ in range(lanes)]
 
     @property
     def waiting(self) -> int:
@@ -43,19 +45,20 @@ class Batcher(Generic[T, R]):
         """The result for one item; what `serve` raises is raised here.
 
         Raises:
-            BusyError: too many wait already.
+            TooManyWaitingError: too many wait already.
         """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((item, future))
         except asyncio.QueueFull as error:
-            raise BusyError from error
+            raise TooManyWaitingError from error
         return await future
 
     async def close(self) -> None:
         """Stop; whoever still waits is cancelled. Idempotent."""
-        self._worker.cancel()
-        await asyncio.gather(self._worker, return_exceptions=True)
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
         while not self._waiting.empty():
             self._waiting.get_nowait()[1].cancel()
 

@@ -1,0 +1,65 @@
+"""Errors of serving.
+
+TrainingError
+└── ServingError
+    ├── TooManyWaitingError   more queries wait than may wait
+    ├── NothingServesError    no version can be loaded
+    ├── ClusterPackageError   the packages for a cluster are not installed
+    ├── ClusterAwayError      there is no Ray cluster at the address
+    └── NotDeployedError      the service did not come up
+"""
+
+from pathlib import Path
+
+from training.errors import TrainingError
+
+
+class ServingError(TrainingError):
+    """Something about the versions that serve."""
+
+
+class TooManyWaitingError(ServingError):
+    """More queries wait than may wait."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__("Too many queries wait already. Ask again in a second.")
+
+
+class NothingServesError(ServingError):
+    """No version can be loaded."""
+
+    def __init__(self, trouble: str | None, folder: Path) -> None:
+        """Build the sentence from what is wrong with the champion, and where the versions are."""
+        why = f"{trouble} No other version can be loaded either." if trouble else "There is no version yet."
+        super().__init__(f"{why} Look at {folder}, as the replicas see it.")
+
+
+class ClusterPackageError(ServingError):
+    """The packages for a cluster are not installed."""
+
+    def __init__(self, package: str) -> None:
+        """Name the package that is missing."""
+        super().__init__(f"{package} is not installed here: pip install 'fillbot[cluster]'")
+
+
+class ClusterAwayError(ServingError):
+    """There is no Ray cluster at the address."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        """Build the sentence from the address and what Ray says."""
+        super().__init__(
+            f"No Ray cluster answers at {address} ({reason}). Start one with `ray start --head`, or set "
+            "FILLBOT_RAY_ADDRESS to the address of the one there is."
+        )
+
+
+class NotDeployedError(ServingError):
+    """The service did not come up."""
+
+    def __init__(self, reason: str) -> None:
+        """Build the sentence from what Ray Serve says."""
+        super().__init__(
+            f"The service did not start: {reason}. What ran before it goes on. See the dashboard of the "
+            "cluster, or `serve status`."
+        )

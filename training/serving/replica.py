@@ -1,0 +1,144 @@
+"""A process that answers queries with the champion, and follows it by itself. Knows nothing of Ray."""
+
+import asyncio
+import contextlib
+
+import structlog
+from pydantic import ValidationError
+
+from training.errors import QueryTooLongError, RegistryError
+from training.fill_model import FillModel
+from training.registry import Registry
+from training.serving.errors import NothingServesError, TooManyWaitingError
+from training.serving.loading import WARM_UP, give_memory_back, in_order, load
+from training.serving.protocol import MAX_REQUEST_BYTES, Asked, Filled, Reply, Request, TooLong
+from training.serving.session import Session
+from training.shared_errors import ModelsAwayError
+
+log = structlog.stdlib.get_logger(__name__)
+FOLLOW_EVERY_S = 2.0  # how soon a promotion serves
+MAX_WAITING = 256  # queries; some seconds of work
+RETRY_AFTER_S = 1
+CHECK_TIMEOUT_S = 10.0
+
+Response = tuple[int, bytes]  # status, JSON
+
+
+class Replica:
+    """Answers requests as `protocol.py` has them; every answer is of one version."""
+
+    def __init__(
+        self, registry: Registry, model: FillModel, *, threads: int = 1, max_waiting: int = MAX_WAITING
+    ) -> None:
+        """Serve with `model`, and follow the registry's champion. Needs a running event loop."""
+        self._registry, self._threads, self._max_waiting = registry, threads, max_waiting
+        self._session = Session(model)
+        self._refused: str | None = None  # damaged: not tried again every two seconds
+        self._following = asyncio.create_task(self._follow(), name="champion")
+
+    @classmethod
+    async def open(cls, registry: Registry, *, threads: int = 1, max_waiting: int = MAX_WAITING) -> "Replica":
+        """Serve the champion, or else the newest version that may serve and loads.
+
+        Raises:
+            NothingServesError: none of them loads.
+        """
+        model = await asyncio.to_thread(first_model, registry, threads=threads)
+        return cls(registry, model, threads=threads, max_waiting=max_waiting)
+
+    @property
+    def version(self) -> str:
+        """The version that serves."""
+        return self._session.model.version
+
+    async def respond(self, body: bytes) -> Response:
+        """Answer a request: 200 with a `Reply`, 413 or 422 for what is none, 503 when too many wait."""
+        if len(body) > MAX_REQUEST_BYTES:
+            return 413, b'{"error":"the request is too large"}'
+        try:
+            request = Request.model_validate_json(body)
+        except ValidationError:
+            return 422, b'{"error":"not a request"}'  # what it holds is said to nobody
+        if self._session.waiting + len(request.queries) > self._max_waiting:
+            return 503, b'{"error":"too many queries wait"}'
+        try:
+            answers = await asyncio.gather(*map(self._answer, request.queries))
+        except TooManyWaitingError:
+            return 503, b'{"error":"too many queries wait"}'
+        return 200, Reply(answers=tuple(answers)).model_dump_json().encode()
+
+    async def check(self) -> None:
+        """Ask the model, as people do, and look whether the champion is still followed.
+
+        Raises:
+            RuntimeError: it is not.
+            TimeoutError: the model does not answer.
+        """
+        if self._following.done():
+            raise RuntimeError("the champion is not followed any more") from self._following.exception()
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await self._answer(Asked(text=WARM_UP[0]))
+
+    async def follow_champion(self) -> bool:
+        """Reload when the champion is another version than the one that serves. True: it did."""
+        champion = await asyncio.to_thread(self._registry.champion)
+        if champion == self.version:
+            self._refused = None
+        if champion in (None, self.version, self._refused):
+            return False
+        assert champion is not None
+        try:
+            model = await asyncio.to_thread(load, self._registry, champion, threads=self._threads)
+        except RegistryError as error:
+            self._refused = champion
+            log.error("replica.not_reloaded", model_version=champion, reason=str(error))  # noqa: TRY400
+            return False
+        left = self.version
+        self._session.reload(model)
+        del model
+        await asyncio.to_thread(give_memory_back)
+        self._refused = None
+        log.info("replica.reloaded", model_version=champion, left=left)
+        return True
+
+    async def close(self) -> None:
+        """Stop serving. Idempotent."""
+        self._following.cancel()
+        await asyncio.gather(self._following, return_exceptions=True)
+        await self._session.close()
+
+    async def _answer(self, asked: Asked) -> Filled | TooLong:
+        model = self._session.model
+        try:
+            masks = len(model.encoder.encode(asked.text).masks)  # refuse here what would spoil a batch
+            if not masks:
+                return Filled(version=model.version, masks=(), fillings=())
+            version, answer = await self._session.fill(asked.text, frozenset(asked.unsaid), masks=masks)
+        except QueryTooLongError as error:
+            return TooLong(tokens=error.tokens, max_tokens=error.max_tokens)
+        return Filled.of(version, answer)
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(FOLLOW_EVERY_S)
+            with contextlib.suppress(
+                OSError, ModelsAwayError
+            ):  # the storage is away for a moment: look again
+                await asyncio.to_thread(self._registry.pull)
+                await self.follow_champion()
+
+
+def first_model(registry: Registry, *, threads: int = 1) -> FillModel:
+    """The champion, or else the newest version that may serve and loads. Blocking.
+
+    Raises:
+        NothingServesError: none of them loads.
+    """
+    trouble: str | None = None
+    for version in in_order(registry):
+        try:
+            return load(registry, version, threads=threads)
+        except RegistryError as error:
+            trouble = trouble or str(error)
+            log.error("replica.not_loaded", model_version=version, reason=str(error))  # noqa: TRY400
+    raise NothingServesError(trouble, registry.folder)
