@@ -83,7 +83,7 @@ class Settings(training.settings.Settings):
     )
     serving_url: str | None = Field(
         default=None,
-        description="Address of the service on a cluster, on a private network, such as http://host:8000/fill. "
+        description="Address of the service on a cluster, in a private network, as http://host:8000/fill. "
         "Empty: this process answers.",
     )
     health_port: int | None = Field(

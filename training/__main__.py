@@ -21,12 +21,26 @@ from training.commands import (
     plots,
     publishing,
     runs,
+    serving,
     simulations,
     versions,
 )
 from training.commands.answers import Commands, fail
 from training.errors import TrainingError
 from training.settings import Settings
+
+COMMANDS = (
+    runs,
+    measures,
+    looking,
+    comparisons,
+    simulations,
+    plots,
+    draw,
+    versions,
+    publishing,
+    serving,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,7 +106,7 @@ def command_line() -> argparse.ArgumentParser:
         prog="python -m training", description="Train, question and manage the models."
     )
     commands = Commands(parser)
-    for module in (runs, measures, looking, comparisons, simulations, plots, draw, versions, publishing):
+    for module in COMMANDS:
         module.add(commands)
     return parser
 

@@ -1,4 +1,4 @@
-"""The async face of the champion: `predict` and `reload`. Owns the cache, and what answers: here or far away."""
+"""The async face of the champion: `predict` and `reload`. Owns the cache, and what answers, here or far."""
 
 import asyncio
 import time

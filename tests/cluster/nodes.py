@@ -3,12 +3,16 @@
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is reported to anybody
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # despite its name: loopback stays loopback
 STORE_BYTES = 200 << 20  # of each node's object store
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,9 @@ def ray_nodes(count: int = 2, *, cpus: int = 2) -> Iterator[Nodes]:
     """So many nodes with so many processors each, whatever the machine has."""
     from ray.cluster_utils import Cluster
 
+    # What the nodes' processes import is this checkout, and `python` is the one that runs the tests.
+    os.environ["PYTHONPATH"] = str(PROJECT)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     port = _free_port()
     cluster = Cluster(
         initialize_head=True,

@@ -4,7 +4,6 @@ TrainingError
 └── ServingError
     ├── TooManyWaitingError   more queries wait than may wait
     ├── NothingServesError    no version can be loaded
-    ├── ClusterPackageError   the packages for a cluster are not installed
     ├── ClusterAwayError      there is no Ray cluster at the address
     └── NotDeployedError      the service did not come up
 """
@@ -35,21 +34,16 @@ class NothingServesError(ServingError):
         super().__init__(f"{why} Look at {folder}, as the replicas see it.")
 
 
-class ClusterPackageError(ServingError):
-    """The packages for a cluster are not installed."""
-
-    def __init__(self, package: str) -> None:
-        """Name the package that is missing."""
-        super().__init__(f"{package} is not installed here: pip install 'fillbot[cluster]'")
-
-
 class ClusterAwayError(ServingError):
     """There is no Ray cluster at the address."""
 
-    def __init__(self, address: str, reason: str) -> None:
-        """Build the sentence from the address and what Ray says."""
+    def __init__(self, address: str | None) -> None:
+        """Build the sentence from the address; None: there is none."""
+        if address is None:
+            super().__init__("Set FILLBOT_RAY_ADDRESS to the address of the Ray cluster, http://HOST:8265.")
+            return
         super().__init__(
-            f"No Ray cluster answers at {address} ({reason}). Start one with `ray start --head`, or set "
+            f"No Ray cluster answers at {address}. Start one with `ray start --head`, or set "
             "FILLBOT_RAY_ADDRESS to the address of the one there is."
         )
 
@@ -59,7 +53,4 @@ class NotDeployedError(ServingError):
 
     def __init__(self, reason: str) -> None:
         """Build the sentence from what Ray Serve says."""
-        super().__init__(
-            f"The service did not start: {reason}. What ran before it goes on. See the dashboard of the "
-            "cluster, or `serve status`."
-        )
+        super().__init__(f"The service did not start: {reason} The Ray dashboard says more.")

@@ -36,16 +36,6 @@ class Replica:
         self._refused: str | None = None  # damaged: not tried again every two seconds
         self._following = asyncio.create_task(self._follow(), name="champion")
 
-    @classmethod
-    async def open(cls, registry: Registry, *, threads: int = 1, max_waiting: int = MAX_WAITING) -> "Replica":
-        """Serve the champion, or else the newest version that may serve and loads.
-
-        Raises:
-            NothingServesError: none of them loads.
-        """
-        model = await asyncio.to_thread(first_model, registry, threads=threads)
-        return cls(registry, model, threads=threads, max_waiting=max_waiting)
-
     @property
     def version(self) -> str:
         """The version that serves."""
@@ -121,9 +111,7 @@ class Replica:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(FOLLOW_EVERY_S)
-            with contextlib.suppress(
-                OSError, ModelsAwayError
-            ):  # the storage is away for a moment: look again
+            with contextlib.suppress(OSError, ModelsAwayError):  # away for a moment: look again
                 await asyncio.to_thread(self._registry.pull)
                 await self.follow_champion()
 

@@ -1,0 +1,146 @@
+"""The service on a real cluster of two nodes: the same answers, also while replicas reload and die."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cluster.nodes import Nodes
+from wire import eventually, wired
+
+from bot.fill.predictor import Predictor
+from bot.fill.remote import Remote
+from bot.operations.metrics import Metrics
+from training.fill_model import FillModel
+from training.progress import Silent
+from training.registry import Registry
+from training.serving import deploying
+from training.serving.errors import ClusterAwayError
+from training.settings import Settings
+
+RATE, SOON_S = 30.0, 10.0
+SENTENCES = ("the red shoes are [MASK].", "these boots feel very [MASK].", "[MASK] shoes are [MASK].")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    home: Path
+    url: str
+    settings: Settings
+
+    def replicas(self) -> list[dict[str, Any]]:
+        """Those that run, as Ray Serve knows them."""
+        with httpx.Client(base_url=str(self.settings.ray_address), trust_env=False) as http:
+            found = http.get(deploying.API).json()["applications"][deploying.NAME]
+        replicas = found["deployments"][deploying.DEPLOYMENT]["replicas"]
+        return [one for one in replicas if one["state"] == "RUNNING"]
+
+
+@pytest.fixture(scope="module")
+def service(nodes: Nodes, models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    home = tmp_path_factory.mktemp("served") / "home"
+    shutil.copytree(models_folder, home / "models")
+    settings = Settings(
+        _env_file=None, home=home, ray_address=nodes.dashboard, replicas_min=2, replicas_max=2
+    )
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    path = deploying.deploy(settings, Silent(), host="127.0.0.1", port=port)
+    yield Service(home, f"http://127.0.0.1:{port}{path}", settings)
+    deploying.stop(settings)
+
+
+@pytest.fixture
+async def predictor(service: Service) -> Any:
+    metrics = Metrics()
+    registry = Registry(service.home / "models")
+    model = FillModel(registry.path("v0001"))
+    predictor = Predictor(model, metrics=metrics, remote=Remote(service.url, metrics=metrics))
+    yield predictor
+    await predictor.close()
+
+
+def answered(predictor: Predictor) -> Counter[str]:
+    """How many queries the service answered, and how many the session here."""
+    found: Counter[str] = Counter()
+    for metric in predictor._metrics._answered.collect():
+        for sample in metric.samples:
+            if sample.name.endswith("_total"):
+                found[sample.labels["by"]] += int(sample.value)
+    return found
+
+
+async def test_the_service_answers_as_the_bot_itself_would(predictor: Predictor) -> None:
+    local = Predictor(predictor._model)
+    try:
+        for sentence in SENTENCES:
+            far, near = await predictor.predict(sentence), await local.predict(sentence)
+            assert (far.masks, far.sentences, far.model_version) == (
+                near.masks,
+                near.sentences,
+                near.model_version,
+            )
+    finally:
+        await local.close()
+    assert answered(predictor) == {"service": len(SENTENCES), "fallback": 0}
+
+
+async def test_people_in_chat_are_answered_by_the_service(service: Service, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(service.home, home)
+    async with wired(home, serving_url=service.url) as wire, wire.person("ben") as ben:
+        reply = await wire.ask(ben, "the red shoes are [MASK]")
+        assert "v0001" in reply["embeds"][0]["footer"]["text"]
+        told = await wire.say(ben, "!model")
+        assert "The service on the cluster answers" in str(told["embeds"])
+
+
+async def test_versions_are_promoted_and_replicas_killed_under_load_and_nobody_notices(
+    service: Service, predictor: Predictor
+) -> None:
+    registry = Registry(service.home / "models")
+    asked: list[tuple[float, asyncio.Task[Any]]] = []
+    began, events = time.monotonic(), {}
+    for number in range(int(RATE * 24)):
+        await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
+        now = time.monotonic() - began
+        if "promoted" not in events and now > 2:
+            registry.promote("v0002")
+            events["promoted"] = now
+        if "killed" not in events and now > 13:
+            os.kill(service.replicas()[0]["pid"], signal.SIGKILL)
+            events["killed"] = time.monotonic() - began
+        asked.append((now, asyncio.create_task(predictor.predict(f"number {number} shoes are [MASK]."))))
+    answers = [(at, await task) for at, task in asked]
+    try:
+        assert {answer.model_version for _, answer in answers} == {"v0001", "v0002"}
+        late = Counter(
+            a.model_version for at, a in answers if events["promoted"] + SOON_S < at < events["killed"]
+        )
+        assert late.keys() == {"v0002"}
+        by = answered(predictor)
+        assert by["service"] + by["fallback"] == len(answers)
+        assert by["service"] > 0.5 * len(answers)
+    finally:
+        registry.promote("v0001")
+
+    async def are_two_again() -> bool:
+        return len(await asyncio.to_thread(service.replicas)) == 2 and predictor.is_answered_far
+
+    await eventually(are_two_again, timeout_s=60)
+
+
+def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, home=tmp_path, ray_address="http://127.0.0.1:9")
+    with pytest.raises(ClusterAwayError, match="No Ray cluster answers"):
+        deploying.deploy(settings, Silent(), host="127.0.0.1", port=0)
