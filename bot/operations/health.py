@@ -82,10 +82,9 @@ async def health_server(
         body = {"ready": not missing, "model_version": readiness.model_version(), "missing": missing}
         if warnings := readiness.warnings():
             body["warnings"] = warnings
-        return web.json_response(body | readiness.among_others(), status=503 if missing else 200)
         if (service := readiness.service()) is not None:
             body["service"] = service
-        return web.json_response(body, status=503 if missing else 200)
+        return web.json_response(body | readiness.among_others(), status=503 if missing else 200)
 
     async def scrape(request: web.Request) -> web.Response:
         accept = request.headers.get("Accept", "")
