@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+from databases import of_sqlite
 from people import Person
 from structlog.testing import capture_logs
 from wire import EPHEMERAL, Wire
@@ -130,6 +131,7 @@ async def test_a_fault_in_counting_a_vote_does_not_stop_the_bot(
     await wire.until_votes(reply, (ann, -1))
 
 
+@of_sqlite
 async def test_a_database_that_cannot_be_written_is_told_in_a_sentence(
     wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

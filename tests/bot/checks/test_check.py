@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from app import Ended, environment, spawn
+from databases import of_sqlite
 from wire import settings_for, untouched_discord, wired
 
 from bot.__main__ import main
@@ -216,6 +217,7 @@ async def test_a_damaged_model(home: Path) -> None:
     assert "python -m training rollback" in found["model"]
 
 
+@of_sqlite
 async def test_a_damaged_database(home: Path) -> None:
     (home / "fillbot.db").write_bytes(b"rubbish " * 1000)
     code, found = await machine(home)
@@ -225,6 +227,7 @@ async def test_a_damaged_database(home: Path) -> None:
     )
 
 
+@of_sqlite
 async def test_a_backup_that_is_old(home: Path) -> None:
     settings = settings_for(home, base_model=str(home / "models" / "v0001"))
     await (await Database.open(settings.url)).close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from databases import of_sqlite
 from people import Person
 from structlog.testing import capture_logs
 from wire import Pretend, Wire, eventually, settings_for, tells, wired
@@ -183,6 +184,7 @@ async def told(person: Person, wire: Wire, holding: str) -> bool:
     return any(holding in embed["description"] for message in messages for embed in message["embeds"])
 
 
+@of_sqlite
 async def test_the_night_begins_with_a_backup(home: Path, pretend: Pretend) -> None:
     pretend(tells(event="failed", sentence="There are no votes."))
     async with wired(home) as wire, wire.member() as ann:
@@ -196,6 +198,7 @@ async def test_the_night_begins_with_a_backup(home: Path, pretend: Pretend) -> N
         assert dict(examine(backup).rows)["votes"] == 1
 
 
+@of_sqlite
 async def test_a_night_that_is_caught_up_begins_with_one_too(home: Path, pretend: Pretend) -> None:
     pretend(tells(event="failed", sentence="There are no votes."))
     database = await Database.open(settings_for(home).url)
