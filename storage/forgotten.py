@@ -48,6 +48,7 @@ async def drop_fingerprints(database: Database, before: datetime) -> None:
         await connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < before))
 
 
+@retried
 async def last_forgotten_at(database: Database) -> datetime | None:
     """When somebody was forgotten last; None where nobody was, or that is too long ago to be remembered."""
     async with database.read() as connection:
