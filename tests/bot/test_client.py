@@ -176,7 +176,8 @@ async def test_a_reply_that_cannot_be_sent_at_all_is_logged(wire: Wire, ann: Per
     with capture_logs() as logs:
         await ann.say(wire.channel_id, "!fill shoes are [MASK]")
         await wire.ask(ann)
-    assert [line["event"] for line in logs][:2] == ["command.failed", "reply.not_sent"]
+    told = [line["event"] for line in logs if line["event"] in ("command.failed", "reply.not_sent")]
+    assert told == ["command.failed", "reply.not_sent"]  # among what reconciling logs meanwhile
 
 
 async def test_a_slash_command_that_is_no_more_is_told(wire: Wire, ann: Person) -> None:
