@@ -6,6 +6,7 @@ Exit codes: 0 done (a rejected or skipped run is done too), 1 could not be done,
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 
@@ -94,7 +95,9 @@ def _end_with_parent() -> None:
     def watch() -> None:
         while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
             pass
-        os._exit(1)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            os._exit(1)
+        os.kill(os.getpid(), signal.SIGTERM)  # who listens has something to end first: a job elsewhere
 
     os.nice(10)  # people who ask meanwhile go first
     threading.Thread(target=watch, daemon=True).start()

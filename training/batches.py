@@ -59,16 +59,21 @@ class Batch:
 
     def _split(self, pieces: int) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
         """Rows in order, at most as many groups as there are rows; every row has a mask."""
-        count, width = self.input_ids.shape
+        count = len(self.input_ids)
         size = -(-count // min(pieces, count))
         for start in range(0, count, size):
-            is_inside = (self.mask_at >= start * width) & (self.mask_at < (start + size) * width)
-            attention = self.attention_mask
-            yield (
-                self.input_ids[start : start + size],
-                None if attention is None else attention[start : start + size],
-                self.mask_at[is_inside] - start * width,
-            )
+            yield self.rows(start, start + size)
+
+    def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Some of the rows, as a forward takes them: token ids, attention mask, masks."""
+        width = self.input_ids.shape[1]
+        is_inside = (self.mask_at >= start * width) & (self.mask_at < stop * width)
+        attention = self.attention_mask
+        return (
+            self.input_ids[start:stop],
+            None if attention is None else attention[start:stop],
+            self.mask_at[is_inside] - start * width,
+        )
 
     @property
     def tokens(self) -> int:

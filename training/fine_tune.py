@@ -25,7 +25,8 @@ from training.reach import word_tilts
 from training.recipe import OURS, Recipe
 from training.retraining_set import Example
 from training.settings import NightSettings
-from training.trainer import Point, Step, train
+from training.spread import ALONE, Spread
+from training.trainer import Keeper, Point, Step, train
 
 MAX_SCALE = math.sqrt(2)  # of the learning rate, where judgements are carried over
 
@@ -54,6 +55,8 @@ def fine_tune(
     device: torch.device,
     progress: Progress,
     recipe: Recipe = OURS,
+    spread: Spread = ALONE,
+    keeper: Keeper | None = None,
 ) -> list[Point]:
     """Fine-tune in place, and leave the model on the CPU.
 
@@ -67,6 +70,8 @@ def fine_tune(
         device: where to train.
         progress: told once a step.
         recipe: the loss, and what goes with it.
+        spread: who trains together: all of them call this with the same arguments.
+        keeper: of the state in between.
     """
     torch.manual_seed(settings.seed)
     course = _Course(model, token_of, offered, settings, device)
@@ -101,12 +106,21 @@ def fine_tune(
         drawn = [next(part) for part in parts]
 
         def loss(pieces: int) -> Tensor:
-            losses = [of(*batch.to(device).through(beside, pieces=pieces)) for batch, of in drawn]
+            losses = [of(*spread.through(batch, beside, device=device, pieces=pieces)) for batch, of in drawn]
             return torch.stack(losses).sum()
 
         return Step(loss, rows=max(len(batch.input_ids) for batch, _ in drawn))
 
-    points = train(model, step_at, steps=steps, rates=rates, device=device, progress=progress)
+    points = train(
+        model,
+        step_at,
+        steps=steps,
+        rates=rates,
+        device=device,
+        progress=progress,
+        spread=spread,
+        keeper=keeper,
+    )
     model.requires_grad_(True).cpu()
     return points
 

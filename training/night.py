@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Night:
         Raises:
             TrainingError: the run could not be done, or was ended from outside.
         """
-        device = model.pick_device(self._settings.device)  # a GPU that is not there is said first
+        # A GPU that is not there is said first; on a cluster it is the workers' matter.
+        device = model.pick_device("cpu" if self._settings.is_on_cluster else self._settings.device)
         checks = self._check(as_of)
         chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
         report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
@@ -181,6 +183,7 @@ class Night:
             "min_voters": self._settings.needed_voters,
             "vote_half_life_days": self._settings.vote_half_life_days,
             "previous_as_of": previous.isoformat() if previous else None,
+            **({"workers": self._settings.ray_workers} if self._settings.is_on_cluster else {}),
         }
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
@@ -194,7 +197,13 @@ class Night:
     def _fine_tune(
         self, challenger: model.MaskedLm, chosen: RetrainingSet, before: FillModel, device: torch.device
     ) -> list[Point]:
-        return fine_tune(
+        tune: Callable[..., list[Point]] = partial(fine_tune, device=device)
+        if self._settings.is_on_cluster:
+            from training.cluster.fine_tuning import fine_tune_together
+            from training.cluster.gang import Gang
+
+            tune = partial(fine_tune_together, gang=Gang.of(self._settings), name=f"{self._run_id:05d}")
+        return tune(
             challenger,
             chosen.train,
             token_of=before.token_of,
@@ -203,7 +212,6 @@ class Night:
                 seed=self._night.seed, sentences=self._night.sentences, replayed=self._night.replayed
             ),
             settings=self._night,
-            device=device,
             progress=self._progress,
             recipe=self._recipe,
         )

@@ -3,15 +3,26 @@
 `Settings` adds what training needs to those of the database; `bot.settings` adds the bot's own to it.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 import storage.settings
 
 Precision = Literal["auto", "fp32"]
 DEFAULT_BASE_MODEL = "distilbert-base-uncased"
+ON_THE_CLUSTER = "auto"  # as Ray calls the cluster that a process finds itself on
 
 
 class Settings(storage.settings.Settings):
@@ -63,11 +74,21 @@ class Settings(storage.settings.Settings):
         le=10_000,
         description="Newest model versions kept, beside the champion, the previous one and the domain model.",
     )
-
     ray_address: str | None = Field(
         default=None,
-        description="Ray cluster: http://HOST:8265 from another machine, or `auto` on one of its own.",
+        description="Where Ray takes jobs, such as http://head:8265: runs train there. Empty: on this "
+        "machine. auto: on the cluster that this machine is a node of.",
     )
+    ray_workers: int = Field(
+        default=1, ge=1, le=1_000, description="Workers that share a run's training on Ray."
+    )
+    ray_wait_s: float = Field(
+        default=600.0,
+        gt=0,
+        le=86_400,
+        description="Seconds that a run on Ray waits for its workers, free or silent ones, before it fails.",
+    )
+
     replicas_min: int = Field(
         default=2, ge=1, le=1000, description="Replicas of the service that run at all times."
     )
@@ -83,6 +104,38 @@ class Settings(storage.settings.Settings):
     replica_cpus: int = Field(
         default=1, ge=1, le=64, description="Processors of a replica: threads that its model computes in."
     )
+
+    @field_validator("ray_address")
+    @classmethod
+    def _reaches_what_a_run_needs(cls, address: str | None, info: ValidationInfo) -> str | None:
+        """A run elsewhere needs votes and models that it reaches from there."""
+        if address is None or address == ON_THE_CLUSTER:
+            return address
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an address such as http://head:8265, or auto")
+        if _is_loopback(parts.hostname):
+            return address
+        if not (info.data.get("database_url") or "").startswith("postgresql"):
+            raise ValueError(
+                "a run on another machine needs FILLBOT_DATABASE_URL=postgresql+asyncpg://…: it reads the "
+                "votes from there"
+            )
+        if "models_url" in info.data and not info.data["models_url"]:
+            raise ValueError(
+                "a run on another machine needs FILLBOT_MODELS_URL: it brings the new version there"
+            )
+        return address
+
+    @property
+    def submits_runs(self) -> bool:
+        """Whether runs are jobs for a cluster elsewhere."""
+        return self.ray_address not in (None, ON_THE_CLUSTER)
+
+    @property
+    def is_on_cluster(self) -> bool:
+        """Whether runs of this process share their training among workers."""
+        return self.ray_address == ON_THE_CLUSTER
 
     @model_validator(mode="after")
     def _replicas_in_order(self) -> "Settings":
@@ -109,6 +162,13 @@ class Settings(storage.settings.Settings):
     def models_dir(self) -> Path:
         """Folder of the registry."""
         return self.home / "models"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _Frozen(BaseModel):

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from training.errors import OutOfMemoryError
 from training.memory import is_out_of_memory
 from training.progress import Progress
+from training.spread import ALONE, Spread
 
 log = structlog.stdlib.get_logger(__name__)
 REPORT_EVERY = 10  # steps between figures: reading a loss waits for the GPU
+KEEP_EVERY = 10  # steps between two looks whether to keep the state; a multiple of the above
 
 
 class Rates(Protocol):
@@ -62,6 +64,16 @@ class Point:
     loss: float
 
 
+class Keeper(Protocol):
+    """Where the state of a training is kept in between, for who comes after a crash."""
+
+    def load(self) -> dict[str, Any] | None:
+        """What was kept last; None at the beginning."""
+
+    def keep(self, state: dict[str, Any]) -> None:
+        """Called every `KEEP_EVERY` steps; it may pass it over."""
+
+
 def has_bf16(device: torch.device) -> bool:
     """Whether products in bf16 are faster there: on a GPU, and on processors with instructions for them."""
     known = torch.cpu.get_capabilities()
@@ -79,6 +91,7 @@ class Trainer:
         rates: Rates,
         device: torch.device,
         bf16: bool | None = None,
+        spread: Spread = ALONE,
     ) -> None:
         """Begin at step 0.
 
@@ -88,7 +101,9 @@ class Trainer:
             rates: learning rate (peak), weight decay, share of warm-up, clipping norm.
             device: where the model lies.
             bf16: whether products are taken in it (autocast; weights stay fp32); on a GPU when None.
+            spread: who trains together.
         """
+        self._spread = spread
         self._bf16 = device.type == "cuda" if bf16 is None else bf16
         self._model, self._device, self._clip = model, device, rates.max_gradient_norm
         self.steps, self.step, self._pieces = steps, 0, 1
@@ -140,10 +155,12 @@ class Trainer:
                 with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
                     loss = step.loss(self._pieces)
                 torch.autograd.backward(loss)
+                self._spread.add_up(self._model.parameters())
                 return loss.detach()
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
+                self._spread.tell_short(error)
                 if self._pieces >= step.rows:
                     raise OutOfMemoryError from error
             # Only here, as the error holds on to everything that was computed.
@@ -184,9 +201,25 @@ def train(
     rates: Rates,
     device: torch.device,
     progress: Progress,
+    spread: Spread = ALONE,
+    keeper: Keeper | None = None,
 ) -> list[Point]:
-    """Take `steps` optimiser steps on `step_at(step)`; see `Trainer`."""
-    return Trainer(model, steps=steps, rates=rates, device=device).train(step_at, progress=progress)
+    """Take `steps` optimiser steps on `step_at(step)`; see `Trainer`. Goes on from what the keeper has."""
+    trainer = Trainer(model, steps=steps, rates=rates, device=device, spread=spread)
+    if keeper is None:
+        return trainer.train(step_at, progress=progress)
+    points: list[Point] = []
+    if state := keeper.load():
+        for step in range(state["trainer"]["step"]):
+            step_at(step)  # the batches of the steps that were taken before
+        trainer.load_state_dict(state["trainer"])
+        points = [Point(step, loss) for step, loss in state["points"]]
+        progress.advance(trainer.step)
+    while trainer.step < steps:
+        points += trainer.train(step_at, progress=progress, until=trainer.step + KEEP_EVERY)
+        if trainer.step < steps:
+            keeper.keep({"trainer": trainer.state_dict(), "points": [(p.step, p.loss) for p in points]})
+    return points
 
 
 def _optimiser(model: nn.Module, rates: Rates, device: torch.device) -> torch.optim.Optimizer:

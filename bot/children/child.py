@@ -34,6 +34,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "MIN_VOTERS": settings.needed_voters,
         "KEEP_VERSIONS": settings.keep_versions,
         "MODELS_URL": settings.models_url or "",
+        "RAY_ADDRESS": settings.ray_address or "",
+        "RAY_WORKERS": settings.ray_workers,
+        "RAY_WAIT_S": settings.ray_wait_s,
     }
     spelled_out = {f"FILLBOT_{name}": str(value) for name, value in values.items()}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in {*spelled_out, *SECRETS}}

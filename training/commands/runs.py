@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from training.commands.answers import Commands, fail, finish, progress_of
+from training.outcome import Outcome
 from training.settings import DomainSettings, Settings
 
 
@@ -48,6 +49,10 @@ def _init(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
+    if settings.submits_runs:
+        from training.cluster.submitting import submit
+
+        return finish(options, submit(settings, ("run", "--trigger", options.trigger), progress_of(options)))
     from training.pipeline import run_night
 
     outcome = run_night(
@@ -57,14 +62,23 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _domain(options: argparse.Namespace, settings: Settings) -> int:
-    from training.pipeline import run_domain
-
     if options.text_column and not options.files:
         return fail(options, "--text-column says how to read the CSV files that are named: name one.")
+    outcome = _submitted(options, settings) if settings.submits_runs else _trained(options, settings)
+    if not options.json and options.progress == "bar":
+        from training.domain.summary import table_of
+
+        sys.stdout.write(f"{table_of(outcome.report)}\n\n")
+    return finish(options, outcome, report=outcome.report)
+
+
+def _trained(options: argparse.Namespace, settings: Settings) -> Outcome:
+    from training.pipeline import run_domain
+
     chosen = {"recipe": options.recipe, "seed": options.seed}
     if options.epochs is not None:
         chosen["epochs"] = options.epochs
-    outcome = run_domain(
+    return run_domain(
         settings,
         progress_of(options),
         trigger="domain",
@@ -72,11 +86,18 @@ def _domain(options: argparse.Namespace, settings: Settings) -> int:
         extra=options.files,
         text_column=options.text_column,
     )
-    if not options.json and options.progress == "bar":
-        from training.domain.summary import table_of
 
-        sys.stdout.write(f"{table_of(outcome.report)}\n\n")
-    return finish(options, outcome, report=outcome.report)
+
+def _submitted(options: argparse.Namespace, settings: Settings) -> Outcome:
+    from training.cluster.submitting import submit
+
+    command = ["domain", "--recipe", options.recipe, "--seed", str(options.seed)]
+    if options.epochs is not None:
+        command += ["--epochs", str(options.epochs)]
+    if options.text_column:
+        command += ["--text-column", options.text_column]
+    files = [str(path.absolute()) for path in options.files]
+    return submit(settings, (*command, "--", *files) if files else tuple(command), progress_of(options))
 
 
 def _seed(text: str) -> int:

@@ -1,0 +1,70 @@
+"""A night's fine-tuning by workers of the cluster: the same in each, with its share of every batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from training.background import Background
+from training.cluster.gang import Gang, Place, share
+from training.corpus.lexicon import unwanted_words, wanted_words
+from training.fine_tune import fine_tune
+from training.model import MaskedLm
+from training.progress import Progress
+from training.recipe import Recipe
+from training.retraining_set import Example
+from training.settings import NightSettings
+from training.trainer import Point
+
+
+@dataclass(frozen=True, slots=True)
+class _Night:
+    """What the workers need."""
+
+    model: MaskedLm
+    examples: Sequence[Example]
+    tokens: dict[str, int]
+    offered: list[int]
+    background: Background
+    settings: NightSettings
+    recipe: Recipe
+
+
+def fine_tune_together(
+    model: MaskedLm,
+    examples: Sequence[Example],
+    *,
+    gang: Gang,
+    name: str,
+    token_of: Callable[[str], int | None],
+    offered: Sequence[int],
+    background: Background,
+    settings: NightSettings,
+    progress: Progress,
+    recipe: Recipe,
+) -> list[Point]:
+    """As `fine_tune`, by the workers of a gang; `name` is that of what it keeps in between."""
+    judged = {word for example in examples for word, _ in (*example.wanted, *example.unwanted)}
+    words = judged | wanted_words() | unwanted_words()
+    tokens = {word: token for word in words if (token := token_of(word)) is not None}
+    night = _Night(model, examples, tokens, list(offered), background, settings, recipe)
+    weights, points = share(gang, _work, night, name=name, progress=progress)
+    model.load_state_dict(weights)
+    return points
+
+
+def _work(place: Place, night: _Night) -> tuple[dict[str, Tensor], list[Point]]:
+    points = fine_tune(
+        night.model,
+        night.examples,
+        token_of=night.tokens.get,
+        offered=night.offered,
+        background=night.background,
+        settings=night.settings,
+        device=place.device,
+        progress=place.progress,
+        recipe=night.recipe,
+        spread=place.spread,
+        keeper=place.keeper,
+    )
+    return night.model.state_dict(), points

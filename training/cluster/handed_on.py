@@ -1,0 +1,45 @@
+"""What a job on the cluster is told: the settings in force, without what nobody may read there. No Ray.
+
+A job's environment is shown to everybody who can ask the cluster for it: Ray hides it from browsers alone.
+"""
+
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from training.settings import ON_THE_CLUSTER, Settings
+
+SECRETS = frozenset({"discord_token"})
+QUIET = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay where relative settings mean something
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Variables of the job: every setting but the token, as this process has them; paths whole."""
+    settings = settings.model_copy(update={"home": settings.home.absolute()})
+    values = {
+        **settings.model_dump(exclude=set(SECRETS)),
+        "base_model": _whole(settings.base_model),
+        "data_dir": settings.data_dir and settings.data_dir.absolute(),
+        "database_url": without_password(settings.url),
+        "ray_address": ON_THE_CLUSTER,
+        "min_judgements": settings.needed_judgements,  # the defaults depend on the token
+        "min_voters": settings.needed_voters,
+    }
+    return QUIET | {
+        f"FILLBOT_{name.upper()}": "" if value is None else str(value) for name, value in values.items()
+    }
+
+
+def without_password(url: str) -> str:
+    """The URL without it: nodes have it of their own, in `PGPASSWORD` or the file of `PGPASSFILE`."""
+    parts = make_url(url).set(password=None).difference_update_query(["password"])
+    return parts.render_as_string(hide_password=False)
+
+
+def _whole(base: str) -> str:
+    """A folder by its whole path; a name on the hub as it is."""
+    folder = Path(base)
+    return str(folder.absolute()) if folder.is_dir() else base
