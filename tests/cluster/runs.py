@@ -94,7 +94,8 @@ class TeamHome:
             code = process.wait(timeout_s)
         finally:
             process.kill()
-            process.stdin.close()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                pipe.close()  # type: ignore[union-attr]
         return Ended(code, [json.loads(line) for line in out.splitlines()], err)
 
 

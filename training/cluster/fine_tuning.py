@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor
+import numpy.typing as npt
+import torch
 
 from training.background import Background
 from training.cluster.gang import Gang, Place, share
@@ -49,11 +51,11 @@ def fine_tune_together(
     tokens = {word: token for word in words if (token := token_of(word)) is not None}
     night = _Night(model, examples, tokens, list(offered), background, settings, recipe)
     weights, points = share(gang, _work, night, name=name, progress=progress)
-    model.load_state_dict(weights)
+    model.load_state_dict({weight: torch.tensor(values) for weight, values in weights.items()})
     return points
 
 
-def _work(place: Place, night: _Night) -> tuple[dict[str, Tensor], list[Point]]:
+def _work(place: Place, night: _Night) -> tuple[dict[str, npt.NDArray[Any]], list[Point]]:
     points = fine_tune(
         night.model,
         night.examples,
@@ -67,4 +69,5 @@ def _work(place: Place, night: _Night) -> tuple[dict[str, Tensor], list[Point]]:
         spread=place.spread,
         keeper=place.keeper,
     )
-    return night.model.state_dict(), points
+    # Ray hands no tensors on.
+    return {name: weight.numpy() for name, weight in night.model.state_dict().items()}, points
