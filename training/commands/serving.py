@@ -11,7 +11,7 @@ from training.settings import Settings
 def add(commands: Commands) -> None:
     """Declare it."""
     serve = commands.add("serve", _serve, "answer from replicas on a Ray cluster (FILLBOT_RAY_ADDRESS)")
-    serve.add_argument("--host", default="127.0.0.1", help="address its nodes listen on; 0.0.0.0: all of them")
+    serve.add_argument("--host", default="127.0.0.1", help="where its nodes listen; 0.0.0.0: everywhere")
     serve.add_argument("--port", type=int, default=8000, help="port of that (default: 8000)")
     serve.add_argument("--stop", action="store_true", help="stop the service; bots answer by themselves then")
 
