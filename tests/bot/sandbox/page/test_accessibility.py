@@ -99,6 +99,7 @@ async def test_every_text_stands_out_and_every_control_has_a_name(stage: Stage) 
     await page.locator(".message.private").hover()
     await expect_legible(page)  # an answer for one person
     await page.get_by_role("button", name="Suggest a word").click()
+    await expect(page.get_by_label("Your word")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Please fill this in.")).to_be_visible()
     await expect_legible(page)  # a form with a complaint
