@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from databases import TEMPLATE, dropped_after, url_for, url_of_home
-from homes import write_versions
+from homes import write_compact_version, write_versions
 from hypothesis import settings
 
 # Both are read when the libraries are imported.
@@ -54,3 +54,9 @@ def home(tmp_path: Path, models_folder: Path) -> Path:
     """A home with those versions."""
     shutil.copytree(models_folder, tmp_path / "home" / "models")
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def compact_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry whose v0001 is a compact DistilBERT after some seconds of training; not to be written to."""
+    return write_compact_version(tmp_path_factory.mktemp("compact") / "models")

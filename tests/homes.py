@@ -1,4 +1,4 @@
-"""A home with tiny model versions, so that the bot starts in a moment."""
+"""Registries of tiny model versions, with which a bot starts in a moment, and of one that has learned."""
 
 from pathlib import Path
 
@@ -23,4 +23,25 @@ def write_versions(folder: Path) -> Path:
         write_version(registry, model, base="tiny", settings={}, **columns, **parent)
     registry.set_domain("v0001")
     registry.promote("v0001")
+    return registry.folder
+
+
+def write_compact_version(folder: Path) -> Path:
+    """Fill a registry: v0001 (starter, domain, champion) is compact, and has learned for some seconds."""
+    import torch
+
+    from training.progress import Silent
+    from training.registry import Registry
+    from training.settings import StarterSettings
+    from training.starter import train_starter
+    from training.versions import write_version
+
+    settings = StarterSettings(
+        sentences=4000, steps=400, layers=1, hidden_size=64, inner_size=128, heads=2, vocabulary=3000
+    )
+    model, _ = train_starter(settings, device=torch.device("cpu"), progress=Silent())
+    registry = Registry(folder)
+    version = write_version(registry, model, kind="starter", base="starter", settings={})
+    registry.set_domain(version)
+    registry.promote(version)
     return registry.folder

@@ -73,28 +73,6 @@ async def predicted(app: App, **settings: object) -> tuple[str, list[str]]:
     return answer["version"], [candidate["word"] for candidate in answer["masks"][0]]
 
 
-@pytest.fixture(scope="session")
-def compact_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry whose v0001 is a compact DistilBERT after some seconds of training."""
-    import torch
-
-    from training.progress import Silent
-    from training.registry import Registry
-    from training.settings import StarterSettings
-    from training.starter import train_starter
-    from training.versions import write_version
-
-    settings = StarterSettings(
-        sentences=4000, steps=400, layers=1, hidden_size=64, inner_size=128, heads=2, vocabulary=3000
-    )
-    model, _ = train_starter(settings, device=torch.device("cpu"), progress=Silent())
-    registry = Registry(tmp_path_factory.mktemp("compact") / "models")
-    version = write_version(registry, model, kind="starter", base="starter", settings={})
-    registry.set_domain(version)
-    registry.promote(version)
-    return registry.folder
-
-
 async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(compact_models, home / "models")

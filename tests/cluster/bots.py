@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 from app import environment, spawn
+from people import Json
 from teams import Team
 
 from bot.sandbox.server import Sandbox
@@ -43,6 +46,22 @@ class Bot:
             code = await self.process.wait()
         return code, self.log().strip().splitlines()[-1]
 
+    async def readiness(self) -> Json:
+        """What `/readyz` says; FILLBOT_HEALTH_PORT must be set."""
+        told: Json = json.loads(await self._get("/readyz"))
+        return told
+
+    async def answered(self, by: str) -> int:
+        """How many queries were answered by the `service`, or here as its `fallback`."""
+        found = re.findall(rf'\{{by="{by}"\}} ([0-9.]+)', await self._get("/metrics"))
+        return int(float(found[0])) if found else 0
+
+    async def _get(self, path: str) -> str:
+        found = re.search(r'"url": "(http[^"]+)", "event": "health.listening"', self.log())
+        assert found
+        async with aiohttp.ClientSession() as http, http.get(f"{found.group(1)}{path}") as response:
+            return await response.text()
+
     async def kill(self) -> None:
         self.process.kill()
         await self.process.wait()
@@ -53,7 +72,7 @@ class Bots:
     """Starts processes; all end with it."""
 
     folder: Path
-    models: Path
+    models: Path | None  # one folder for all of them; none where settings say where versions are
     sandbox: Sandbox
     teams: Sequence[Team]
     database_url: str
@@ -63,7 +82,8 @@ class Bots:
         """Start one with some of `count` shards; `ready` waits for it."""
         home = self.folder / f"home-{len(self.running)}"
         home.mkdir()
-        (home / "models").symlink_to(self.models)
+        if self.models is not None:
+            (home / "models").symlink_to(self.models)
         values = {
             "GUILD_IDS": ",".join(str(team.guild_id) for team in self.teams),
             "DISCORD_API_URL": self.sandbox.api_url,
@@ -94,7 +114,7 @@ class Bots:
 
 @contextlib.asynccontextmanager
 async def bots(
-    folder: Path, models: Path, sandbox: Sandbox, teams: Sequence[Team], database_url: str
+    folder: Path, models: Path | None, sandbox: Sandbox, teams: Sequence[Team], database_url: str
 ) -> AsyncIterator[Bots]:
     """Where several run."""
     several = Bots(folder, models, sandbox, teams, database_url)

@@ -1,12 +1,10 @@
 """Two processes with two shards each: every server answered once, votes exact, one that leads."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
 import pytest
 from cluster.bots import Bot, Bots, bots
 from cluster.sessions import end_sessions
@@ -95,15 +93,6 @@ async def nightly_runs(database: Database) -> list[str]:
         return list(rows.scalars())
 
 
-async def readiness(bot: Bot) -> Json:
-    """What `/readyz` of a process says."""
-    found = re.search(r'"url": "(http[^"]+)", "event": "health.listening"', bot.log())
-    assert found
-    async with aiohttp.ClientSession() as http, http.get(f"{found.group(1)}/readyz") as response:
-        told: Json = await response.json()
-    return told
-
-
 async def test_votes_of_all_servers_are_exact_whoever_hears_of_them(
     several: Bots, teams: list[Team], mia: Person, database: Database
 ) -> None:
@@ -187,7 +176,7 @@ async def test_the_leader_that_loses_its_session_is_followed_by_one_leader(
     pid = (await several.leader()).process.pid
 
     async def all_know() -> bool:
-        told = [await readiness(bot) for bot in several.running]
+        told = [await bot.readiness() for bot in several.running]
         shards = [one["shards"] for one in told]
         assert shards == ["0, 1 of 4", "2, 3 of 4"]
         return all(str(one["leader"]).endswith(f":{pid}") for one in told)

@@ -16,7 +16,7 @@ from soak.troubles import Made
 from bot.fill.serving import WATCH_EVERY_S
 from training.fill_model import FillModel
 
-LOADING_S = 1.0  # the bot finds the pointer moved, verifies, loads and warms the version
+LAG_S = WATCH_EVERY_S + 1.0  # the bot finds the pointer moved, verifies, loads and warms the version
 IN_FLIGHT_S = 5.0  # before a kill
 TOP, SAME_SCORE, LOOKED_AT = 20, 1e-3, 300
 # What discord.py itself logs with a traceback while the network is away: it says so and goes on.
@@ -33,9 +33,10 @@ class Line:
     is_bad: bool = False
 
 
-def answers(asks: Sequence[Ask], town: Town, lives: Sequence[Life], reigns: Sequence[Reign]) -> list[Line]:
+def answers(
+    asks: Sequence[Ask], town: Town, lives: Sequence[Life], reigns: Sequence[Reign], *, lag_s: float = LAG_S
+) -> list[Line]:
     """Every question has its answer, or a reason why not; every answer is of the champion."""
-    lag_s = WATCH_EVERY_S + LOADING_S
     answered = [ask for ask in asks if ask.version]
     told = Counter(ask.told for ask in asks if ask.told)
     silent = [ask for ask in asks if ask.replied_s is None]
@@ -73,9 +74,8 @@ def answers(asks: Sequence[Ask], town: Town, lives: Sequence[Life], reigns: Sequ
     ]
 
 
-def votes(town: Town, database: Path, made: Sequence[Made]) -> list[Line]:
+def votes(town: Town, rows: Sequence[StoredRow], made: Sequence[Made] = ()) -> list[Line]:
     """What stands for people is stored, and nothing else."""
-    rows = stored_rows(database)
     thumbs, menus = (
         town.ledger.compare_thumbs(rows, masks=town.masks),
         town.ledger.compare_menus(rows),
@@ -92,9 +92,9 @@ def votes(town: Town, database: Path, made: Sequence[Made]) -> list[Line]:
     ]
 
 
-def differing(town: Town, database: Path) -> int:
+def differing(town: Town, rows: Sequence[StoredRow]) -> int:
     """How many thumbs are stored otherwise than they stand."""
-    compared = town.ledger.compare_thumbs(stored_rows(database), masks=town.masks)
+    compared = town.ledger.compare_thumbs(rows, masks=town.masks)
     return len({*compared.lost, *compared.invented})
 
 

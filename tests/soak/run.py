@@ -138,7 +138,7 @@ class Run:
         await self.town.settled(within_s=SETTLE_S)
         self.sandbox.faults.invalidate_sessions()
         ends_s = self.bot.now_s() + RECONCILE_S
-        while judging.differing(self.town, self.database) and self.bot.now_s() < ends_s:  # noqa: ASYNC110
+        while judging.differing(self.town, judging.stored_rows(self.database)) and self.bot.now_s() < ends_s:  # noqa: ASYNC110
             await asyncio.sleep(1)
         await self.bot.stop()
 
@@ -239,7 +239,7 @@ def _told(run: Run) -> int:
     lines = [
         *judging.answers(asks, run.town, lives, run.reigns),
         judging.words(run.database, run.home / "models"),
-        *judging.votes(run.town, run.database, run.made),
+        *judging.votes(run.town, judging.stored_rows(run.database), run.made),
         *judging.log_lines(run.home / "bot.log"),
         *judging.ends(lives),
     ]
