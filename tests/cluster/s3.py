@@ -1,6 +1,7 @@
 """An S3-compatible server on loopback."""
 
 import contextlib
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import fsspec
 from moto.server import ThreadedMotoServer
 
+logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for every request
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 

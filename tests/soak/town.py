@@ -69,12 +69,20 @@ class Reply:
 class Town:
     """Everyone, and all they know."""
 
-    def __init__(self, sandbox: Sandbox, chance: random.Random, *, now_s: Callable[[], float]) -> None:
-        """Move in: people and channels are added to the sandbox, whose events are overheard from now on."""
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        chance: random.Random,
+        *,
+        now_s: Callable[[], float],
+        guild_id: int = Sandbox.guild_id,
+        name: str = "soak",
+    ) -> None:
+        """Move in: people and channels are added to a server, and the sandbox's events are overheard."""
         self._sandbox, self._chance, self._now_s = sandbox, chance, now_s
         self._world, self._gateway = sandbox.world, sandbox._gateway
-        self._people = [sandbox.add_person(f"soak-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
-        self._channels = [sandbox.add_channel(f"soak-{n}") for n in range(CHANNELS)]
+        self._people = [sandbox.add_person(f"{name}-{n}", guild_id=guild_id) for n in range(PEOPLE)]
+        self._channels = [sandbox.add_channel(f"{name}-{n}", guild_id=guild_id) for n in range(CHANNELS)]
         self._sentences = _sentences(chance)
         self.ledger = Ledger()
         self.asks: list[Ask] = []

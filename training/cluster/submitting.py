@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from storage import runs
 from training.cluster.errors import ClusterPackageError, JobFailedError
 from training.cluster.handed_on import environment
-from training.errors import TrainingError
+from training.errors import RegistryError, TrainingError
 from training.outcome import Outcome
 from training.progress import Progress
 from training.records import Records, now
-from training.registry import Registry
+from training.opening import open_registry
 from training.settings import Settings
 
 if TYPE_CHECKING:
@@ -136,6 +136,18 @@ class _Told:
         self._done = done
 
 
+def _may_be_moved(settings: Settings, challenger: str | None) -> bool:
+    """Whether a pointer names it, or nobody can say: the next repair finishes the run as what it came to."""
+    if challenger is None:
+        return False
+    try:
+        registry = open_registry(settings)
+        registry.pull()
+    except RegistryError:
+        return True
+    return challenger in (registry.champion(), registry.domain())
+
+
 def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | None:
     """Close the row of a run that will not: it can promote no more. What it came to, where it had ended."""
     if run_id is None:
@@ -144,9 +156,7 @@ def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | 
         run = records.call(runs.get_run, run_id)
         if run is None:
             return None
-        registry = Registry(settings.models_dir)
-        is_moved = run.challenger is not None and run.challenger in (registry.champion(), registry.domain())
-        if run.status == "open" and not is_moved:  # else the next repair finishes it as what it came to
+        if run.status == "open" and not _may_be_moved(settings, run.challenger):
             verdict = {"reasons": [sentence]}
             records.call(runs.finish_run, run_id, "failed", finished_at=now(), verdict=verdict)
             run = records.call(runs.get_run, run_id)
