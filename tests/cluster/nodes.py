@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is reported to anybody
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # despite its name: loopback stays loopback
 STORE_BYTES = 200 << 20  # of each node's object store
@@ -22,6 +24,12 @@ class Nodes:
     cluster: Any
     address: str  # of the cluster itself, HOST:PORT
     dashboard: str  # where jobs are submitted, http://HOST:PORT
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Those that train or have trained, as the cluster knows them: `actor_id`, `state`, `node_id`."""
+        with httpx.Client(base_url=self.dashboard, trust_env=False, timeout=30) as http:
+            found = http.get("/api/v0/actors", params={"limit": 1000}).json()["data"]["result"]["result"]
+        return [one for one in found if "TrainWorker" in one["class_name"]]
 
 
 @contextlib.contextmanager

@@ -1,10 +1,10 @@
 """The whole loop past one machine, and then everything that can go wrong with it at 30 queries a second."""
 
 import asyncio
-import contextlib
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from wire import eventually
 
 from bot.sandbox.server import Sandbox
 from storage.database import Database
-from storage.schema import runs, votes
+from storage.schema import votes
 from training.registry import Registry
 
 QUERY = "Nike shoes are very [MASK]"
@@ -194,10 +194,11 @@ async def test_nothing_is_lost_while_parts_of_it_die_at_thirty_queries_a_second(
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
+    ended_s = watch.now_s()
     rows = await settled(towns, database)
     asked = sum(len(town.asks) for town in towns)
-    print(f"\n{asked} asked in {watch.now_s():.0f} s; promoted everywhere after {took_s:.1f} s; {title}")
-    print({by: await answered(several, by) for by in ("service", "fallback")}, watch.reigns)
+    by = {one: await answered(several, one) for one in ("service", "fallback")}
+    seen = [f"{asked} asked in {ended_s:.0f} s, by {by}; everywhere after {took_s:.1f} s; {title}"]
     for town in towns:
         mine = [row for row in rows if row.prediction_id in town.masks]
         lives = [Life(bot.process.pid, 0.0, 0.0) for bot in several.running]
@@ -205,14 +206,14 @@ async def test_nothing_is_lost_while_parts_of_it_die_at_thirty_queries_a_second(
             *judging.answers(town.asks, town, lives, watch.reigns, lag_s=SOON_S),
             *judging.votes(town, mine),
         ]
-        for line in told:
-            print(f"{line.number:7}  {line.name}  {line.note}")
+        seen += [f"{line.number:7}  {line.name}  {line.note}" for line in told]
         bad = [line for line in told if line.number and (line.is_bad or line.name.startswith("told"))]
         assert not bad, bad
         assert len([ask for ask in town.asks if ask.version]) == len(town.asks)
+    sys.stdout.write("\n".join(["", *seen, ""]))
     known = {prediction_id for town in towns for prediction_id in town.masks}
     assert {row.prediction_id for row in rows} <= known
-    assert await answered(several, "service") > 0
+    assert by["service"] > by["fallback"]
     assert all(bot.process.returncode is None for bot in several.running)
     assert await asyncio.to_thread(all_of_it.champion) == watch.reigns[-1].version
 
@@ -237,18 +238,25 @@ def restart(all_of_it: Everything) -> None:
 
 async def retrained_while_a_node_dies(all_of_it: Everything, ada: Person) -> str:
     """Returns the title of what the run came to."""
-    message = await command(ada, "!retrain")
-    await ada.wait_for_event(
-        "MESSAGE_UPDATE",
-        predicate=lambda body: body["id"] == message["id"] and "fine-tuning on the votes" in str(body),
-        timeout_s=RUN_S,
-    )
     cluster = all_of_it.nodes.cluster
     node = next(one for one in cluster.list_all_nodes() if one is not cluster.head_node)
+    before = {one["actor_id"] for one in await asyncio.to_thread(all_of_it.nodes.workers)}
+
+    async def new_workers() -> list[Json]:
+        found = await asyncio.to_thread(all_of_it.nodes.workers)
+        return [one for one in found if one["actor_id"] not in before]
+
+    async def are_on_both() -> bool:
+        places = [one["node_id"] for one in await new_workers() if one["state"] == "ALIVE"]
+        return len(places) == len(set(places)) == 2
+
+    message = await command(ada, "!retrain")
+    await eventually(are_on_both, timeout_s=RUN_S)
     await asyncio.to_thread(cluster.remove_node, node, allow_graceful=False)
     verdict = await verdict_of(ada, message, timeout_s=RUN_S)
     title: str = verdict["title"]
-    assert title.endswith(("was promoted", "was not promoted", "was rejected")), verdict
+    assert title.endswith(("was promoted", "was not promoted")), verdict
+    assert len(await new_workers()) == 4, "both began again"
     return title
 
 

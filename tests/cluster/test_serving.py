@@ -4,16 +4,14 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from cluster.everything import Service, service_on
 from cluster.nodes import Nodes
 from wire import eventually, wired
 
@@ -31,39 +29,18 @@ RATE, SOON_S = 30.0, 10.0
 SENTENCES = ("the red shoes are [MASK].", "these boots feel very [MASK].", "[MASK] shoes are [MASK].")
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    home: Path
-    url: str
-    settings: Settings
-
-    def replicas(self) -> list[dict[str, Any]]:
-        """Those that run, as Ray Serve knows them."""
-        with httpx.Client(base_url=str(self.settings.ray_address), trust_env=False) as http:
-            found = http.get(deploying.API).json()["applications"][deploying.NAME]
-        replicas = found["deployments"][deploying.DEPLOYMENT]["replicas"]
-        return [one for one in replicas if one["state"] == "RUNNING"]
-
-
 @pytest.fixture(scope="module")
 def service(nodes: Nodes, models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("served") / "home"
     shutil.copytree(models_folder, home / "models")
-    settings = Settings(
-        _env_file=None, home=home, ray_address=nodes.dashboard, replicas_min=2, replicas_max=2
-    )
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    path = deploying.deploy(settings, Silent(), host="127.0.0.1", port=port)
-    yield Service(home, f"http://127.0.0.1:{port}{path}", settings)
-    deploying.stop(settings)
+    with service_on(nodes, home) as service:
+        yield service
 
 
 @pytest.fixture
 async def predictor(service: Service) -> Any:
     metrics = Metrics()
-    registry = Registry(service.home / "models")
+    registry = Registry(service.settings.home / "models")
     model = FillModel(registry.path("v0001"))
     predictor = Predictor(model, metrics=metrics, remote=Remote(service.url, metrics=metrics))
     yield predictor
@@ -97,7 +74,7 @@ async def test_the_service_answers_as_the_bot_itself_would(predictor: Predictor)
 
 async def test_people_in_chat_are_answered_by_the_service(service: Service, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    shutil.copytree(service.home, home)
+    shutil.copytree(service.settings.home, home)
     async with wired(home, serving_url=service.url) as wire, wire.person("ben") as ben:
         reply = await wire.ask(ben, "the red shoes are [MASK]")
         assert "v0001" in reply["embeds"][0]["footer"]["text"]
@@ -108,7 +85,7 @@ async def test_people_in_chat_are_answered_by_the_service(service: Service, tmp_
 async def test_versions_are_promoted_and_replicas_killed_under_load_and_nobody_notices(
     service: Service, predictor: Predictor
 ) -> None:
-    registry = Registry(service.home / "models")
+    registry = Registry(service.settings.home / "models")
     asked: list[tuple[float, asyncio.Task[Any]]] = []
     began, events = time.monotonic(), {}
     for number in range(int(RATE * 24)):

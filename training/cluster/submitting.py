@@ -16,10 +16,10 @@ from storage import runs
 from training.cluster.errors import ClusterPackageError, JobFailedError
 from training.cluster.handed_on import environment
 from training.errors import RegistryError, TrainingError
+from training.opening import open_registry
 from training.outcome import Outcome
 from training.progress import Progress
 from training.records import Records, now
-from training.opening import open_registry
 from training.settings import Settings
 
 if TYPE_CHECKING:
