@@ -17,7 +17,8 @@ from storage.backups import NO_DATABASE, all_files, back_up, back_up_today, data
 from storage.copying import Copied, copy
 from storage.database import Database
 from storage.errors import BackupError, CopyError, DatabaseUrlError, InUseError, StorageError
-from storage.looking import is_server, look
+from storage.locks import is_shared
+from storage.looking import look
 from storage.restoring import alone_in, restore
 from storage.settings import Settings
 
@@ -98,7 +99,7 @@ async def _check_server(settings: Settings) -> int:
 
 
 def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
-    if not is_server(options.to):
+    if not is_shared(options.to):
         raise DatabaseUrlError("a copy goes to a server")
     if not source.is_file():
         raise CopyError(f"{NO_DATABASE} at {source}")

@@ -163,7 +163,8 @@ class AdvisoryLock:
         beat_s = self._lease_s / 3
         while not connection.is_closed():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(is_over.wait(), beat_s)
+                async with asyncio.timeout(beat_s):
+                    await is_over.wait()
                 return
             heard_at = time.monotonic()
             try:

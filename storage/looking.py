@@ -1,18 +1,9 @@
 """What a server's database says of itself, without changing anything there."""
 
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import text
 
 from storage.database import Database
 from storage.schema import metadata
-
-
-def is_server(url: str) -> bool:
-    """Whether a URL names a database on a server."""
-    try:
-        return make_url(url).get_backend_name() == "postgresql"
-    except ArgumentError:  # told where it is opened
-        return False
 
 
 async def look(database: Database) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import discord
+from databases import TEMPLATE, url_of_home
 from people import Json, Person
 from sqlalchemy import select
 
@@ -137,7 +138,19 @@ async def wired(home: Path, **settings: Any) -> AsyncIterator[Wire]:
     """The app on this home."""
     with untouched_discord():
         async with open_app(settings_for(home, **settings)) as app:
+            if TEMPLATE and app.sandbox is not None:
+                await _leads(app.sandbox)
             yield Wire(app)
+
+
+async def _leads(sandbox: Sandbox) -> None:
+    """Where others may share the database, the app is elected a moment later, and then does its duties."""
+
+    async def are_known() -> bool:
+        return bool(sandbox.world.commands)
+
+    await eventually(are_known)
+    await asyncio.sleep(0.2)  # in which it looks for runs that were left open
 
 
 @contextlib.contextmanager
@@ -153,7 +166,10 @@ def untouched_discord() -> Iterator[None]:
 
 def settings_for(home: Path, **settings: Any) -> Settings:
     """Settings of a test: nothing from a developer's own `.env`."""
-    return Settings(_env_file=None, home=home, **{"sandbox_port": 0, "nightly_at": time(3), **settings})
+    usual: dict[str, Any] = {"sandbox_port": 0, "nightly_at": time(3)}
+    if TEMPLATE:
+        usual["database_url"] = url_of_home(home)
+    return Settings(_env_file=None, home=home, **{**usual, **settings})
 
 
 def tells(**line: object) -> str:

@@ -15,7 +15,8 @@ from bot.settings import Settings
 from storage.backups import database_file, examine, last_made_at, opened
 from storage.database import Database
 from storage.errors import StorageError
-from storage.looking import is_server, look
+from storage.locks import is_shared
+from storage.looking import look
 from training.bases import where_is_base
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.opening import open_registry, probe
@@ -35,7 +36,7 @@ async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterato
     yield await asyncio.to_thread(_base, settings)
     yield await _gpu(settings)
     yield await asyncio.to_thread(_disk, settings)
-    if is_server(settings.url):
+    if is_shared(settings.url):
         yield await _server(settings)
     else:
         yield await asyncio.to_thread(_database, settings)
@@ -178,7 +179,7 @@ def _writable_home(settings: Settings) -> Finding:
 
 
 def _backup(settings: Settings, now: datetime) -> Finding:
-    if is_server(settings.url):
+    if is_shared(settings.url):
         return moot("backup", "none here: who runs the server backs it up (pg_dump)")
     file = database_file(settings.url)
     if file is None or not file.is_file() or not settings.keep_backups:

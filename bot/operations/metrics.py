@@ -126,10 +126,8 @@ class Metrics:
         return encode(self.registry), content_type
 
 
-def size_of(path: Path | None) -> float:
+def size_of(path: Path) -> float:
     """Bytes of a database with its log; 0 where there is no file."""
-    if path is None:
-        return 0.0
     total = 0
     for one in (path, path.with_name(f"{path.name}-wal")):
         with contextlib.suppress(OSError):

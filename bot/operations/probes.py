@@ -62,7 +62,8 @@ def watch_parts(parts: Parts, readiness: Readiness, *, backups: Backups, databas
             "0: what other machines do with the versions is not seen at present.",
             lambda: float(parts.registry.trouble is None),
         )
-    metrics.watched("database_size_bytes", "The database with its log.", lambda: size_of(database_file))
+    if database_file is not None:
+        metrics.watched("database_size_bytes", "The database with its log.", lambda: size_of(database_file))
     metrics.watched(
         "last_backup_timestamp_seconds",
         "When the newest backup was made, since 1970; 0: there is none.",

@@ -85,6 +85,7 @@ class Leader:
         async with self._duties.done():
             while lock.is_held:  # also where the event was before anybody listened, or this process slept
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), LOOK_EVERY_S)
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await lost.wait()
             self.is_here = False
         log.warning("leader.lost")

@@ -101,7 +101,8 @@ class Reconcile:
         again_s = AGAIN_S
         while True:
             try:
-                await asyncio.wait_for(self._asked.wait(), EVERY_S)
+                async with asyncio.timeout(EVERY_S):  # `wait_for` of Python 3.11 may swallow that it is ended
+                    await self._asked.wait()
                 await asyncio.sleep(DEBOUNCE_S)
             except TimeoutError:
                 pass

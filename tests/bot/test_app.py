@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from databases import of_sqlite
 from people import Json, Person
 from structlog.testing import capture_logs
 from wire import Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
@@ -66,6 +67,15 @@ async def test_the_app_runs_until_it_is_cancelled(home: Path) -> None:
     assert task.cancelled()
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_an_app_that_is_cancelled_as_a_gap_is_noticed_ends(home: Path, turns: int) -> None:
+    """`asyncio.wait_for` of Python 3.11 swallows a cancellation that meets what it waits for."""
+    async with asyncio.timeout(20), wired(home) as wire:
+        wire.app.reconcile.after_gap()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+
 async def test_a_damaged_champion_is_told_in_the_report_channel(home: Path) -> None:
     Registry(home / "models").promote("v0002")
     (home / "models" / "v0002" / "model.onnx").write_bytes(b"rubbish")
@@ -114,6 +124,7 @@ async def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert error.exit_code == EX_CONFIG
 
 
+@of_sqlite
 async def test_a_database_that_is_none_is_said(home: Path) -> None:
     (home / "fillbot.db").write_text("rubbish " * 1000)
     with pytest.raises(StorageError, match=r"fillbot\.db is damaged \(file is not a database\)"):

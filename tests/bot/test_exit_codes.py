@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from databases import of_sqlite
 from wire import untouched_discord
 
 from bot import __main__ as program
@@ -57,7 +58,7 @@ def nothing(_home: Path) -> None:
         ({"FILLBOT_DISCORD_API_URL": "http://elsewhere.example"}, nothing, 78, "in clear text; use https://"),
         ({"FILLBOT_SANDBOX_PORT": "TAKEN"}, nothing, 69, "FILLBOT_SANDBOX_PORT"),
         ({"FILLBOT_HEALTH_PORT": "TAKEN"}, nothing, 69, "FILLBOT_HEALTH_PORT"),
-        ({}, spoil_database, 69, "The database at .* is damaged"),
+        pytest.param({}, spoil_database, 69, "The database at .* is damaged", marks=of_sqlite),
         ({}, spoil_models, 69, "No other version can be loaded either. Restore"),
         (
             {**WITH_TOKEN, "FILLBOT_DISCORD_API_URL": "http://127.0.0.1:9/api"},

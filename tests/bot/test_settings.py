@@ -2,6 +2,7 @@ from datetime import time
 from pathlib import Path
 
 import pytest
+from databases import of_sqlite
 
 from bot.errors import EX_CONFIG, StartError
 from bot.settings import Settings, load_settings
@@ -165,6 +166,7 @@ def test_all_shards_are_this_processes_own() -> None:
     assert (shards.ids, shards.is_whole, str(shards)) == ((0, 1, 2), True, "0, 1, 2 of 3")
 
 
+@of_sqlite
 def test_some_shards_need_a_database_that_others_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StartError, match="set FILLBOT_DATABASE_URL to PostgreSQL"):
         with_env(monkeypatch, **SOME)

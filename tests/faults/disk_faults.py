@@ -139,7 +139,7 @@ async def disk_full(chance: random.Random, home: Path) -> Found:
             return await unwritable(chance, wire, full)
 
 
-@fault("database read-only", group="disk", times=20)
+@fault("database read-only", group="disk", times=20, is_of_files=True)
 async def read_only(chance: random.Random, home: Path) -> Found:
     """Nothing can be written for a while."""
     async with Sandbox() as sandbox, hosted(home, sandbox) as wire:
@@ -147,7 +147,7 @@ async def read_only(chance: random.Random, home: Path) -> Found:
         return await unwritable(chance, wire, only)
 
 
-@fault("database locked", group="disk", times=20)
+@fault("database locked", group="disk", times=20, is_of_files=True)
 async def locked(chance: random.Random, home: Path) -> Found:
     """Somebody else holds the write lock for longer than the bot waits, which is made short."""
     async with Sandbox() as sandbox, hosted(home, sandbox) as wire:
@@ -266,7 +266,7 @@ async def mended(home: Path, sandbox: Sandbox, reply: dict[str, Any], *expected:
     return Found(lost_votes=missing, wrong_answers=wrong, recovery_s=recovery_s)
 
 
-@fault("database damaged", group="disk", times=60)
+@fault("database damaged", group="disk", times=60, is_of_files=True)
 async def damaged(chance: random.Random, home: Path) -> Found:
     """The file is damaged between two starts."""
     async with Sandbox() as sandbox:
@@ -276,7 +276,7 @@ async def damaged(chance: random.Random, home: Path) -> Found:
         return await mended(home, sandbox, reply, (ann, 1), (ben, -1))
 
 
-@fault("database damaged while it is open", group="disk", times=30)
+@fault("database damaged while it is open", group="disk", times=30, is_of_files=True)
 async def damaged_while_open(chance: random.Random, home: Path) -> Found:
     """The bot meets the damage, says so and ends; its supervisor starts it anew."""
     wrong = 0
@@ -331,7 +331,7 @@ def _is_whole(registry: Registry, version: str) -> bool:
     return True
 
 
-@fault("disk full while a backup is made", group="disk", times=30)
+@fault("disk full while a backup is made", group="disk", times=30, is_of_files=True)
 async def full_while_backing_up(chance: random.Random, home: Path) -> Found:
     """There is room for some of it: that is said, the backups before it stay, and the next one is made."""
     async with Sandbox() as sandbox, voted(home, sandbox):

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import faults.all_faults  # noqa: F401  importing names the faults
 import pytest
+from databases import of_sqlite
 from faults.trials import FAULTS, Row, chance
 
+QUICK = [
+    pytest.param(one.name, marks=of_sqlite if one.is_of_files else ())
+    for one in FAULTS.values()
+    if one.is_quick
+]
 
-@pytest.mark.parametrize("name", [one.name for one in FAULTS.values() if one.is_quick])
+
+@pytest.mark.parametrize("name", QUICK)
 async def test_a_fault_loses_nothing(home: Path, name: str) -> None:
     row = Row(FAULTS[name])
     row.found.append(await row.fault.try_once(chance(7, name, 0), home))

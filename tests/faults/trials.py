@@ -36,7 +36,10 @@ Try = Callable[[random.Random, Path], Awaitable[Found]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble: `make faults` tries it `times` times, `make test` once if `is_quick`."""
+    """One kind of trouble: `make faults` tries it `times` times, `make test` once if `is_quick`.
+
+    `is_of_files`: what it breaks is a file of SQLite's.
+    """
 
     name: str
     group: str
@@ -44,19 +47,26 @@ class Fault:
     times: int
     limit_s: float
     is_quick: bool
+    is_of_files: bool
 
 
 FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    name: str, *, group: str, times: int, limit_s: float = ANSWERS_AGAIN_S, is_quick: bool = True
+    name: str,
+    *,
+    group: str,
+    times: int,
+    limit_s: float = ANSWERS_AGAIN_S,
+    is_quick: bool = True,
+    is_of_files: bool = False,
 ) -> Callable[[Try], Try]:
     """Name a fault, so that `make faults` knows it."""
 
     def add(try_once: Try) -> Try:
         assert name not in FAULTS, f"two faults are called {name!r}"
-        FAULTS[name] = Fault(name, group, try_once, times, limit_s, is_quick)
+        FAULTS[name] = Fault(name, group, try_once, times, limit_s, is_quick, is_of_files)
         return try_once
 
     return add

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from databases import of_sqlite
 
 from storage.errors import LockHeldError
 from storage.locks import RUN, FileLocks, Turn, holding, holding_it, is_shared, lock_for
@@ -17,6 +18,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(_env_file=None, home=tmp_path)  # type: ignore[call-arg]
 
 
+@of_sqlite
 def test_a_database_on_this_machine_is_guarded_by_a_file(settings: Settings) -> None:
     with holding(lock_for(settings, RUN)) as lock:
         assert isinstance(lock, FileLocks)

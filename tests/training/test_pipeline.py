@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from ballots import NOON, QUERY, ask, minutes, vote
 from databases import rows
-from filelock import FileLock
 from sqlalchemy import delete
 from versions import write as write_small
 
 from storage import runs
 from storage.database import Database
+from storage.locks import RUN, holding, lock_for
 from storage.runs import Run
 from storage.schema import votes
 from training import evaluate, gate, judging, night, pipeline
@@ -346,8 +346,7 @@ def test_a_run_that_breaks_is_recorded_as_failed(
 
 
 def test_two_runs_at_once_are_refused(started: Home) -> None:
-    lock = FileLock(started.settings.home / "run.lock")
-    with lock:
+    with holding(lock_for(started.settings, RUN)):
         for begin in (
             lambda: night_of(started),
             lambda: run_init(started.settings, Silent()),

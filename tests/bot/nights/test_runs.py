@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from wire import Pretend, eventually, settings_for, tells
 
 from bot.children import child
@@ -16,6 +15,7 @@ from bot.fill.serving import Serving
 from bot.nights.runs import Runs
 from storage import runs as run_records
 from storage.database import Database
+from storage.locks import RUN, holding_it, let_go, lock_for, take
 from training.registry import Registry
 
 FOREVER = "import time; time.sleep(60)"
@@ -195,8 +195,8 @@ async def test_a_rollback_that_is_under_way_is_not_taken_for_a_crash(parts: Part
 
 async def test_a_run_of_another_process_is_left_alone_and_settled_after_its_death(parts: Parts) -> None:
     run_id = await parts.open_row("cli")
-    runs, lock = parts.runs(), FileLock(parts.home / "run.lock")
-    with lock:
+    runs = parts.runs()
+    async with holding_it(lock_for(parts.settings, RUN)):
         assert await runs.repair() == []
         assert (await parts.row(run_id)).status == "open"
         later = asyncio.create_task(runs.repair_later())
@@ -210,7 +210,7 @@ async def test_a_run_of_another_process_is_left_alone_and_settled_after_its_deat
 
 async def test_repairing_lets_go_of_the_lock(parts: Parts) -> None:
     await parts.runs().repair()
-    with FileLock(parts.home / "run.lock").acquire(timeout=0):
+    async with holding_it(lock_for(parts.settings, RUN)):
         pass
 
 
@@ -230,8 +230,8 @@ async def test_halting_ends_the_run_and_lets_none_begin(parts: Parts, pretend: P
 
 async def test_halting_waits_for_a_run_by_hand(parts: Parts) -> None:
     run_id = await parts.open_row()
-    by_hand = FileLock(parts.home / "run.lock")
-    by_hand.acquire()
+    by_hand = lock_for(parts.settings, RUN)
+    await take(by_hand)
     runs = parts.runs()
 
     async def halt() -> None:
@@ -245,5 +245,5 @@ async def test_halting_waits_for_a_run_by_hand(parts: Parts) -> None:
 
     await eventually(is_told)
     assert not halting.done()
-    by_hand.release()
+    await let_go(by_hand)
     await halting

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ballots import ask, hash_of
 from people import Json, Person
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert
 from structlog.testing import capture_logs
 from wire import Wire, eventually, settings_for, wired
 
@@ -95,16 +95,12 @@ async def vote(
         return
     about = {"channel_id": 2, "latency_ms": 1.0, "created_at": PROMOTED_AT, "model_version": version}
     async with database.write() as connection:  # at once: a transaction a vote takes seconds
-        last = (await connection.execute(select(func.max(predictions.c.id)))).scalar_one() or 0
-        ids = range(last + 1, last + 1 + votes)
         texts = [f"{'' if same else version} shoes {i} are [MASK]." for i in range(votes)]
-        await connection.execute(
-            insert(predictions),
-            [
-                {"id": n, "query": text, "query_hash": hash_of(text), **about}
-                for n, text in zip(ids, texts, strict=True)
-            ],
+        made = await connection.execute(
+            insert(predictions).returning(predictions.c.id, sort_by_parameter_order=True),
+            [{"query": text, "query_hash": hash_of(text), **about} for text in texts],
         )
+        ids = list(made.scalars())
         offered = {"mask_index": 0, "rank": 0, "word": "cheap", "score": 0.5}
         await connection.execute(insert(candidates), [{"prediction_id": n, **offered} for n in ids])
     at = PROMOTED_AT + timedelta(minutes=minutes)

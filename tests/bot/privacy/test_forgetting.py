@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from databases import of_sqlite
 from leaving import as_stored, copy_database, learnt, leave_run, traces
 from people import Json, Person
 from structlog.testing import capture_logs
@@ -71,6 +72,7 @@ def serves(home: Path, version: str) -> str:
     return f"open({str(home / 'models' / 'champion')!r}, 'w').write({version!r})"
 
 
+@of_sqlite
 async def test_no_byte_of_them_is_left_in_any_file(home: Path, pretend: Pretend) -> None:
     pretend(serves(home, "v0003"), tells(event="finished", sentence="v0003 is the new champion."))
     with capture_logs() as logs:
