@@ -25,6 +25,7 @@ from measure import Row, table  # noqa: E402  the path comes first
 def parts() -> dict[str, Callable[[], list[Row]]]:
     """By name, in order."""
     import checking
+    import cluster_ray
     import cluster_votes
     import nights
     import serving
@@ -42,6 +43,8 @@ def parts() -> dict[str, Callable[[], list[Row]]]:
         "start": starting.run,
         "votes": storing.run,
         "postgres": cluster_votes.run,
+        "replicas": cluster_ray.replicas,
+        "workers": cluster_ray.workers,
         "checks": checking.run,
         "training": training_speed.run,
         "night": nights.run,

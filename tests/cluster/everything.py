@@ -38,10 +38,15 @@ class Service:
 
 
 @contextlib.contextmanager
-def service_on(nodes: Nodes, home: Path, **settings: Any) -> Iterator[Service]:
-    """A service of two replicas on a free port."""
+def service_on(nodes: Nodes, home: Path, *, count: int = 2, **settings: Any) -> Iterator[Service]:
+    """A service of so many replicas on a free port."""
     told = Settings(
-        _env_file=None, home=home, ray_address=nodes.dashboard, replicas_min=2, replicas_max=2, **settings
+        _env_file=None,
+        home=home,
+        ray_address=nodes.dashboard,
+        replicas_min=count,
+        replicas_max=count,
+        **settings,
     )
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))

@@ -1,11 +1,12 @@
 """The morning digest, over the wire: one message, with a picture where something was learnt."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from people import Json, Person
-from wire import Pretend, Wire
+from wire import Pretend, Wire, wired
 
 from bot.nights.runs import RunEnd
 from storage import runs as run_records
@@ -104,8 +105,9 @@ async def test_votes_that_cannot_be_counted_cost_their_number_alone(
     assert embed["description"] == "There is no new version tonight: It ended so."
 
 
-async def test_a_night_posts_its_digest(wire: Wire, ann: Person, pretend: Pretend) -> None:
+async def test_a_night_posts_its_digest(home: Path, pretend: Pretend) -> None:
     pretend("print(json.dumps({'event': 'failed', 'sentence': 'No disk.'}))", "sys.exit(1)")
-    since = ann.mark()
-    await wire.app.night.run()
-    await ann.wait_for_message(lambda body: "No disk." in str(body["embeds"]), since=since)
+    async with wired(home) as wire, wire.member() as ann:
+        since = ann.mark()
+        await wire.app.night.run()
+        await ann.wait_for_message(lambda body: "No disk." in str(body["embeds"]), since=since)
