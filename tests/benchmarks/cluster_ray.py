@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench.py --only replicas,workers
 
-A model of distilbert-base-uncased's size; a cluster of one node on this machine. Where two share its cores they
-are hardly faster than one: what is seen is what sharing costs.
+A model of distilbert-base-uncased's size; a cluster of one node on this machine. Two that share its cores are
+hardly faster than one: what is seen is what sharing costs.
 """
 
 import asyncio
