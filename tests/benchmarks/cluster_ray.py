@@ -103,7 +103,7 @@ def workers() -> list[Row]:
         return []
     import ray
     import torch
-    from cluster.nodes import ray_nodes
+    from cluster.nodes import ray_nodes  # before Ray, which reads what it sets
 
     from training.cluster.fine_tuning import fine_tune_together
     from training.cluster.gang import Gang
