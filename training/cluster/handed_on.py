@@ -35,7 +35,8 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def without_password(url: str) -> str:
     """The URL without it: nodes have it of their own, in `PGPASSWORD` or the file of `PGPASSFILE`."""
-    parts = make_url(url).set(password=None).difference_update_query(["password"])
+    # `set(password=None)` would leave it as it is.
+    parts = make_url(url)._replace(password=None).difference_update_query(["password"])
     return parts.render_as_string(hide_password=False)
 
 
