@@ -101,36 +101,36 @@ def workers() -> list[Row]:
     """Nothing where Ray is not installed."""
     if importlib.util.find_spec("ray") is None:
         return []
-    import ray
     import torch
-    from cluster.nodes import ray_nodes  # before Ray, which reads what it sets
-
-    from training.cluster.fine_tuning import fine_tune_together
-    from training.cluster.gang import Gang
+    from cluster.nodes import ray_nodes
 
     night = _night()
     torch.set_num_threads(1)  # as each worker has
     alone = _Clock()
     fine_tune(distilbert(), device=torch.device("cpu"), progress=alone, **night)
-    rates: list[float] = []
     with tempfile.TemporaryDirectory() as folder, ray_nodes(1, cpus=CPUS) as nodes:
-        ray.init(address=nodes.address, log_to_driver=False)
-        from training.recipe import OURS
-
-        for count in (1, 2):
-            clock = _Clock()
-            gang = Gang(workers=count, device="cpu", storage=folder, wait_s=200)
-            fine_tune_together(
-                distilbert(), gang=gang, name=f"of-{count}", progress=clock, recipe=OURS, **night
-            )
-            rates.append(clock.rate)
-        ray.shutdown()
-    one, two = rates
+        one, two = (_shared_rate(nodes.address, count, folder, night) for count in (1, 2))
     note = "alternative: without Ray, one thread"
     return [
         Row("steps of one worker", one, "/s", alone.rate, is_rate=True, note=note),
         Row("steps of two workers", two, "/s", one, is_rate=True, note="alternative: one worker"),
     ]
+
+
+def _shared_rate(address: str, count: int, folder: str, night: dict[str, Any]) -> float:
+    """Ray is imported here, after `cluster.nodes` has said that loopback stays loopback."""
+    import ray
+
+    from training.cluster.fine_tuning import fine_tune_together
+    from training.cluster.gang import Gang
+    from training.recipe import OURS
+
+    ray.init(address=address, log_to_driver=False)
+    clock = _Clock()
+    gang = Gang(workers=count, device="cpu", storage=folder, wait_s=200)
+    fine_tune_together(distilbert(), gang=gang, name=f"of-{count}", progress=clock, recipe=OURS, **night)
+    ray.shutdown()
+    return clock.rate
 
 
 def _night() -> dict[str, Any]:
