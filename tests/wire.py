@@ -139,12 +139,12 @@ async def wired(home: Path, **settings: Any) -> AsyncIterator[Wire]:
     with untouched_discord():
         async with open_app(settings_for(home, **settings)) as app:
             if TEMPLATE and app.sandbox is not None:
-                await _leads(app.sandbox)
+                await leads(app.sandbox)
             yield Wire(app)
 
 
-async def _leads(sandbox: Sandbox) -> None:
-    """Where others may share the database, the app is elected a moment later, and then does its duties."""
+async def leads(sandbox: Sandbox) -> None:
+    """Wait until the app leads: where others may share the database, it is elected a moment after it starts."""
 
     async def are_known() -> bool:
         return bool(sandbox.world.commands)

@@ -29,6 +29,7 @@ DISALLOWED_INTENTS, GOING_AWAY = 4014, 1001
 LEFT_FOR_GOOD = (1000, 1001)  # close codes of a client that will not resume
 RESUME_WINDOW = timedelta(minutes=10)
 BUFFER_SIZE = 1000
+LEAST_PATIENCE_S = 5.0  # however often heartbeats are asked for: a busy machine sends them late
 
 
 class Gateway:
@@ -102,7 +103,7 @@ class Gateway:
 
     async def _receive(self, socket: web.WebSocketResponse, connection: Connection) -> Json | None:
         """Return the next packet, or None when the client is gone, silent for too long or talks nonsense."""
-        patience_s = 2 * self._heartbeat_interval_ms / 1000
+        patience_s = max(2 * self._heartbeat_interval_ms / 1000, LEAST_PATIENCE_S)
         try:
             message = await socket.receive(timeout=patience_s)
         except TimeoutError:

@@ -13,7 +13,7 @@ import pytest
 from app import ended_app, environment, spawn
 from databases import TEMPLATE
 from people import Person
-from wire import LOADING
+from wire import LOADING, leads
 
 from bot.sandbox.server import Sandbox
 
@@ -143,6 +143,7 @@ async def test_no_secret_in_anything_a_whole_run_leaves_behind_or_says(home: Pat
                 assert b"online on Discord" in ready, (home / "bot.log").read_text()[-3000:]
                 url = (home / "bot.log").read_text().partition('"url": "')[2].partition('"')[0]
                 assert ports_of(process.pid) == {int(url.rpartition(":")[2])}  # no sandbox beside a token
+                await leads(sandbox)  # the commands are there
                 heard = await use(sandbox, home, url)
                 sandbox.faults.send_event("INTERACTION_CREATE", {"id": "x", "type": 2})
                 sandbox.faults.drop_gateway(4004)  # lost for good

@@ -231,7 +231,8 @@ async def test_nonsense_closes_the_socket_with_its_code(sandbox, packet, code):
         assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, code)
 
 
-async def test_a_client_without_a_heartbeat_is_cut_off():
+async def test_a_client_without_a_heartbeat_is_cut_off(monkeypatch):
+    monkeypatch.setattr("bot.sandbox.gateway.LEAST_PATIENCE_S", 0.1)
     async with (
         Sandbox(heartbeat_interval_ms=50) as sandbox,
         aiohttp.ClientSession() as http,
