@@ -18,10 +18,10 @@ test: $(STAMP)  ## Run the whole test suite, on all cores up to four
 
 test-cluster: $(CLUSTER)  ## Test what runs past one machine: PostgreSQL, S3, Ray; installs what it needs
 	$(BIN)/python -m pytest -q tests/cluster
-	$(BIN)/python tests/on_postgres.py -q tests/storage
+	$(MAKE) --no-print-directory test-postgres ONLY=tests/storage
 
-test-postgres: $(CLUSTER)  ## Run the whole test suite with its databases on PostgreSQL
-	$(BIN)/python tests/on_postgres.py -q -n logical --maxprocesses 4 --dist loadfile --durations=5 --ignore tests/cluster
+test-postgres: $(CLUSTER)  ## Run the whole test suite with its databases on PostgreSQL; ONLY=tests/storage picks
+	$(BIN)/python tests/on_postgres.py -q -n logical --maxprocesses 4 --dist loadfile --durations=5 --ignore tests/cluster $(ONLY)
 
 lint: $(STAMP)  ## Check style, types and what bandit knows to be unsafe
 	$(BIN)/ruff check .

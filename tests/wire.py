@@ -144,7 +144,7 @@ async def wired(home: Path, **settings: Any) -> AsyncIterator[Wire]:
 
 
 async def leads(sandbox: Sandbox) -> None:
-    """Wait until the app leads: where others may share the database, it is elected a moment after it starts."""
+    """Wait until the app leads: where others may share the database, it is elected a moment later."""
 
     async def are_known() -> bool:
         return bool(sandbox.world.commands)
