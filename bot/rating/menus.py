@@ -91,6 +91,9 @@ def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
             placeholder=say(f"rating.controls.{sign}"),
             min_values=0,
             max_values=len(options),
+            # discord.py sends `required: true` otherwise, and Discord refuses that beside `min_values: 0`
+            # with 50035 SELECT_COMPONENT_REQUIRED_ZERO_MIN_VALUES (discord.py #10291).
+            required=False,
             options=options,
         )
         view.add_item(Control(menu, sign, prediction_id))
