@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.connection import point_discord_at
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.sandbox.errors import PortInUseError
+from bot.sandbox.rate_limits import Limits
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 
@@ -31,7 +32,8 @@ async def place_for(settings: Settings, stack: contextlib.AsyncExitStack) -> Pla
         token = settings.discord_token.get_secret_value()
         return Place(token, settings.guild_ids, settings.report_channel_id)
     try:
-        sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port))
+        limits = Limits() if settings.sandbox_rate_limits else None
+        sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port, limits=limits))
     except PortInUseError as error:
         raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
     point_discord_at(sandbox.api_url, sandbox.gateway_url)

@@ -39,6 +39,10 @@ class Settings(training.settings.Settings):
     sandbox_port: int = Field(
         default=8765, ge=0, le=65535, description="Port of the sandbox's page on this machine."
     )
+    sandbox_rate_limits: bool = Field(
+        default=True,
+        description="Whether the sandbox has Discord's rate limits, such as 5 messages in 5 s a channel.",
+    )
     run_timeout_s: int = Field(
         default=7200, ge=10, le=604800, description="A run is ended after so many seconds."
     )

@@ -70,7 +70,7 @@ def environment(home: Path, *, token: str | None = None, **settings: object) -> 
     """The environment of a process on this home: no `.env`, no hub, no token but the one given."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FILLBOT_")}
     clean.pop("DISCORD_TOKEN", None)
-    values = {"HOME": home, "SANDBOX_PORT": 0, **database_of(home), **settings}
+    values = {"HOME": home, "SANDBOX_PORT": 0, "SANDBOX_RATE_LIMITS": False, **database_of(home), **settings}
     named = {f"FILLBOT_{name}": str(value) for name, value in values.items()}
     if token is not None:
         named["DISCORD_TOKEN"] = token

@@ -166,7 +166,7 @@ def untouched_discord() -> Iterator[None]:
 
 def settings_for(home: Path, **settings: Any) -> Settings:
     """Settings of a test: nothing from a developer's own `.env`."""
-    usual: dict[str, Any] = {"sandbox_port": 0, "nightly_at": time(3)}
+    usual: dict[str, Any] = {"sandbox_port": 0, "sandbox_rate_limits": False, "nightly_at": time(3)}
     if TEMPLATE:
         usual["database_url"] = url_of_home(home)
     return Settings(_env_file=None, home=home, **{**usual, **settings})

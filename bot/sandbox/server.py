@@ -19,6 +19,7 @@ from bot.sandbox.gateway import Gateway
 from bot.sandbox.guard import guard_middleware
 from bot.sandbox.objects import channel_json, guild_json
 from bot.sandbox.permissions import viewer_ids
+from bot.sandbox.rate_limits import Limits, RateLimits
 from bot.sandbox.rest import (
     channels,
     commands,
@@ -66,6 +67,7 @@ class Sandbox:
         now: Callable[[], datetime] = utc_now,
         max_concurrency: int = 1,
         identify_every_s: float = 0.0,
+        limits: Limits | None = None,
     ) -> None:
         """Prepare a sandbox.
 
@@ -78,6 +80,7 @@ class Sandbox:
             now: The clock, for ids and times.
             max_concurrency: How many shards may begin a session together.
             identify_every_s: How soon the next ones may; Discord takes 5.
+            limits: Of the bot's requests; `Limits()` are Discord's, None switches them off.
         """
         self._port = port
         self.bot_token = bot_token or secrets.token_urlsafe(32)
@@ -90,8 +93,14 @@ class Sandbox:
             heartbeat_interval_ms=heartbeat_interval_ms,
             starts=Starts(max_concurrency=max_concurrency, every_s=identify_every_s),
         )
+        self.rate_limits = RateLimits(limits)
         app = web.Application(
-            middlewares=[guard_middleware(), refusals_middleware(), trouble_middleware()],
+            middlewares=[
+                guard_middleware(),
+                self.rate_limits.middleware(),
+                refusals_middleware(),
+                trouble_middleware(),
+            ],
             client_max_size=MAX_BODY_BYTES,
         )
         app[WORLD], app[GATEWAY], app[ACCOUNTS] = self.world, self._gateway, accounts
