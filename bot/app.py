@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from bot.background import Background
+from bot.background import Background, Supervisor
 from bot.children.pictures import Pictures
 from bot.client import FillBot
 from bot.cogs.loading import Parts, all_cogs
@@ -121,6 +121,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.enter_context(home_lock(settings))
         taken = await stack.enter_async_context(shard_locks(settings))
         metrics, readiness = Metrics(), Readiness()
+        background, pending = Background(Supervisor(metrics)), Pending()
+        supervisor = background.supervisor
         health_url = await stack.enter_async_context(
             health_server(readiness, metrics, host=settings.health_host, port=settings.health_port)
         )
@@ -133,14 +135,17 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             await make_first_version(settings)
         lost_pointer = await mend_pointer(registry, database)
         model, trouble = await load_champion(registry)
-        remote = Remote(settings.serving_url, metrics=metrics) if settings.serving_url else None
+        remote = (
+            Remote(settings.serving_url, metrics=metrics, supervisor=supervisor)
+            if settings.serving_url
+            else None
+        )
         predictor = Predictor(model, metrics=metrics, remote=remote)
         stack.push_async_callback(predictor.close)
         serving = Serving(registry, predictor, trouble=trouble, metrics=metrics)
-        runs = Runs(settings, database, registry, serving, metrics=metrics)
+        runs = Runs(settings, database, registry, serving, metrics=metrics, supervisor=supervisor)
         interrupted = await runs.repair()
         place = await place_for(settings, stack)
-        background, pending = Background(), Pending()
         bot = make_bot(settings, background, guild_ids=place.guild_ids)
         verdicts = Verdicts(bot, database)
         pictures = Pictures(settings)
@@ -172,7 +177,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             return nightly.due_at(datetime.now(UTC))
 
         night = Night(runs, reports, watch, retention, backups, due_at if several else None)
-        nightly = Nightly(night.run, at=settings.nightly_at, zone=settings.zone)
+        nightly = Nightly(
+            lambda: supervisor.once("night", night.run), at=settings.nightly_at, zone=settings.zone
+        )
         forgetting = Forgetting(
             settings,
             database,
@@ -249,13 +256,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.callback(nightly.close)
         stack.push_async_callback(runs.close)  # before all of those, so that its verdict can still be told
         stack.callback(readiness.stop)
-        background.start(serving.watch(), name="champion watch", is_endless=True)
+        background.supervise(serving.watch, name="champion watch")
         if registry.is_shared:
-            background.start(serving.stock(), name="model stock", is_endless=True)
-        background.start(reconcile.run(), name="reconcile", is_endless=True)
+            background.supervise(serving.stock, name="model stock")
+        background.supervise(reconcile.run, name="reconcile")
         if several:
             leftovers = Leftovers(settings.home, database, predictor)
-            background.start(leftovers.drop_for_ever(), name="leftovers", is_endless=True)
+            background.supervise(leftovers.drop_for_ever, name="leftovers")
         await leader.open()
         for notice in (
             mended,

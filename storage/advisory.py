@@ -172,6 +172,9 @@ class AdvisoryLock:
                     await connection.fetchval("SELECT 1", timeout=2 * beat_s)
             except DatabaseUnavailableError:
                 return
+            except Exception:
+                log.exception("lock.not_heard", lock=self._names)
+                return  # whatever it is, the lock is as good as lost
             self._heard_at = heard_at
 
     async def _come_back(self) -> bool:
@@ -186,6 +189,8 @@ class AdvisoryLock:
                     return False
             except DatabaseUnavailableError:
                 pass
+            except Exception:
+                log.exception("lock.not_taken_again", lock=self._names)
             else:
                 return True
             await asyncio.sleep(AGAIN_S)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import aiohttp
@@ -80,10 +81,9 @@ class Models(commands.Cog):
         while not run.done():
             await asyncio.wait([run], timeout=EDIT_EVERY_S)
             if latest and not run.done():
-                line = latest.pop()
-                step, done, total, now = line["step"], int(line["done"]), int(line["total"]), time.monotonic()
-                left_s = left.estimate(step, done, total, now)
-                await _edit(message, replies.progress_text(step, done, total, now - started, left_s=left_s))
+                line, now = latest.pop(), time.monotonic()
+                show = partial(_show_progress, message, line, left, now=now, started=started)
+                await self._background.supervisor.once("retrain", show)
         await _edit(
             message, None, embed=await self._verdicts.embed(run.result(), channel_id=message.channel.id)
         )
@@ -164,6 +164,15 @@ class Models(commands.Cog):
             return self._registry.card(version)
         except RegistryError:
             return None
+
+
+async def _show_progress(
+    message: discord.PartialMessage, line: Line, left: TimeLeft, *, now: float, started: float
+) -> None:
+    """Say how far a run is, and how long it may take yet."""
+    step, done, total = line["step"], int(line["done"]), int(line["total"])
+    left_s = left.estimate(step, done, total, now)
+    await _edit(message, replies.progress_text(step, done, total, now - started, left_s=left_s))
 
 
 async def _edit(

@@ -9,6 +9,7 @@ import structlog
 from pydantic import ValidationError
 from yarl import URL
 
+from bot.background import Supervisor
 from bot.operations.metrics import Metrics
 from training.errors import QueryTooLongError
 from training.joint import Unsaid
@@ -47,10 +48,18 @@ class Remote:
     costs people nothing.
     """
 
-    def __init__(self, url: str, *, metrics: Metrics | None = None, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        metrics: Metrics | None = None,
+        supervisor: Supervisor | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         """Ask the service at `url`. Build it inside a running event loop."""
         self.url, self._deadline_s = URL(url), deadline_s
         self._metrics = metrics or Metrics()
+        self._supervisor = supervisor or Supervisor(self._metrics)
         self.version: str | None = None  # that answered last
         self._probing: asyncio.Task[None] | None = None
         # A connection that a dead server holds open is noticed by the deadline, not here.
@@ -164,7 +173,8 @@ class Remote:
         if not self.is_away:
             self._metrics.service_lost.labels(reason).inc()
             log.warning("service.away", reason=reason)
-            self._probing = asyncio.create_task(self._probe(), name="service probe")
+            probing = self._supervisor.run("service probe", self._probe, may_end=True)
+            self._probing = asyncio.create_task(probing, name="service probe")
 
     async def _probe(self) -> None:
         body = Request(queries=(Asked(text=WARM_UP[0]),)).model_dump_json().encode()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import structlog
 
+from bot.background import Supervisor
 from storage import runs
 from storage.database import Database
 from storage.errors import StorageError
@@ -16,7 +17,12 @@ LOOK_EVERY_S = 2.0
 
 @contextlib.asynccontextmanager
 async def ending_with(
-    run_id: Callable[[], int | None], database: Database, end: Callable[[], None], *, is_shared: bool
+    run_id: Callable[[], int | None],
+    database: Database,
+    end: Callable[[], None],
+    *,
+    is_shared: bool,
+    supervisor: Supervisor,
 ) -> AsyncIterator[None]:
     """Call `end` once the row of the run that goes on in the block is closed from elsewhere.
 
@@ -26,7 +32,8 @@ async def ending_with(
     if not is_shared:
         yield
         return
-    watch = asyncio.create_task(_watch(run_id, database, end), name="run's row")
+    watching = supervisor.run("run's row", lambda: _watch(run_id, database, end), may_end=True)
+    watch = asyncio.create_task(watching, name="run's row")
     try:
         yield
     finally:

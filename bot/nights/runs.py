@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from bot.background import Supervisor
 from bot.children.child import GRACE_S, Line, follow, spawned
 from bot.errors import RunBusyError
 from bot.fill.serving import Serving
@@ -51,9 +52,11 @@ class Runs:
         serving: Serving,
         *,
         metrics: Metrics | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         """Take what a run touches."""
         self._metrics = metrics or Metrics()
+        self._supervisor = supervisor or Supervisor(self._metrics)
         self._settings, self._database = settings, database
         self._registry, self._serving = registry, serving
         self._task: asyncio.Task[RunEnd] | None = None
@@ -224,7 +227,11 @@ class Runs:
         log_path = self._settings.home / "training.log"
         try:
             async with ending_with(
-                lambda: run_id, self._database, self._terminate, is_shared=self._is_shared
+                lambda: run_id,
+                self._database,
+                self._terminate,
+                is_shared=self._is_shared,
+                supervisor=self._supervisor,
             ):
                 code = await self._spawn(command, on_line, log_path)
         except TimeoutError:

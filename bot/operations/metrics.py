@@ -58,6 +58,9 @@ class Metrics:
         self._reloads = Counter(
             "fillbot_model_reloads", "Other versions that came to serve.", ["outcome"], registry=registry
         )
+        self.background_failures = Counter(
+            "fillbot_background_failures", "Background tasks that failed.", ["task"], registry=registry
+        )
         self._backups = Counter("fillbot_backups", "Backups by outcome.", ["outcome"], registry=registry)
         self._model = Info("fillbot_model", "The model version that serves.", registry=registry)
         ProcessCollector(registry=registry)  # memory, processor time, open files, time of start

@@ -30,8 +30,11 @@ def watch_parts(parts: Parts, readiness: Readiness, *, backups: Backups, databas
         readiness.add(part, probe)
 
     def warnings() -> dict[str, str]:
-        trouble = parts.registry.trouble
-        return {} if trouble is None else {"models": trouble}
+        failing = parts.background.supervisor.failing()
+        found = {task: f"this background task fails with {error}" for task, error in failing.items()}
+        if (trouble := parts.registry.trouble) is not None:
+            found["models"] = trouble
+        return found
 
     readiness.warnings = warnings
     readiness.model_version = lambda: parts.predictor.version

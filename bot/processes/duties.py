@@ -44,14 +44,15 @@ class Duties:
             StorageError: the database cannot be read.
         """
         await self._open_nightly()
-        works = {
-            "repair": self.runs.repair_for_ever() if self.is_shared else self.runs.repair_later(),
-            "approval watch": self.watch.watch(every_s=self.watch_every_s),
-            "forgetting": self.forgetting.go_on(),
-        }
         if self.is_shared:
             self.background.start(self.bot.sync_commands(), name="slash commands")
-        return [self.background.start(work, name=name, is_endless=True) for name, work in works.items()]
+            repair = self.background.supervise(self.runs.repair_for_ever, name="repair")
+        else:
+            repair = self.background.supervise(self.runs.repair_later, name="repair", may_end=True)
+        watch = self.background.supervise(
+            lambda: self.watch.watch(every_s=self.watch_every_s), name="approval watch"
+        )
+        return [repair, watch, self.background.supervise(self.forgetting.go_on, name="forgetting")]
 
     @contextlib.asynccontextmanager
     async def done(self) -> AsyncIterator[None]:

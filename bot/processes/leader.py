@@ -44,7 +44,7 @@ class Leader:
         """
         if is_shared(self._settings.url):
             self._duties.nightly.follow()
-            self._background.start(self._elect(), name="election", is_endless=True)
+            self._background.supervise(self._elect, name="election")
         else:
             self.is_here = True
             await self._duties.begin()

@@ -28,16 +28,16 @@ class Leftovers:
     def __init__(self, home: Path, database: Database, predictor: Predictor) -> None:
         """Take what is kept here."""
         self._home, self._database, self._predictor = home, database, predictor
+        self._seen: datetime | None = None  # when somebody was forgotten, as of the last look
 
     async def drop_for_ever(self) -> None:
         """Drop what is old when somebody was forgotten; what cannot be dropped now is tried again."""
-        seen: datetime | None = None
         while True:
             try:
                 last = await last_forgotten_at(self._database)
-                if last is not None and last != seen:
+                if last is not None and last != self._seen:
                     await self.drop(last)
-                    seen = last
+                    self._seen = last
             except (StorageError, OSError) as error:
                 log.warning("leftovers.failed", reason=str(error))
             await asyncio.sleep(LOOK_EVERY_S)

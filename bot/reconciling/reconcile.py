@@ -111,14 +111,14 @@ class Reconcile:
             try:
                 await self.reconcile(is_gap=is_gap)
                 again_s = AGAIN_S
-            except FAILURES as error:
+            except BaseException as error:
+                self._is_gap |= is_gap
+                self._asked.set()  # the pass is done again, here or after a restart of this loop
+                if not isinstance(error, FAILURES):
+                    raise
                 log.warning("reconcile.failed", reason=str(error), again_s=again_s)
                 await asyncio.sleep(again_s)
                 again_s = min(2 * again_s, AGAIN_AT_MOST_S)
-                if is_gap:
-                    self.after_gap()
-                else:
-                    self._asked.set()
 
     async def reconcile(self, *, is_gap: bool) -> Pass:
         """One pass over all recent replies; without a gap only where the numbers differ.

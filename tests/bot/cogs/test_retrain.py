@@ -83,6 +83,22 @@ async def test_one_message_shows_the_progress_and_then_the_verdict(
     assert last["embeds"][0]["footer"]["text"] == f"Run {run_id} · retrain"
 
 
+async def test_progress_that_cannot_be_shown_is_passed_over(
+    wire: Wire, ada: Person, gate: Gate, pretend: Pretend
+) -> None:
+    pretend(
+        tells(event="progress", step="training"),
+        "time.sleep(2)",
+        tells(event="progress", step="training", done=3, total=10),
+        gate.wait,
+        tells(event="failed", sentence="No such GPU."),
+    )
+    message = await wire.say(ada, "!retrain")
+    await edited(ada, message, "30%")
+    gate.open()
+    await edited(ada, message, "No such GPU.")
+
+
 async def test_a_slash_command_shows_the_same(wire: Wire, ada: Person, pretend: Pretend) -> None:
     """Edited by its id, so that a run may last longer than an interaction's fifteen minutes."""
     pretend(tells(event="failed", sentence="No such GPU."), "sys.exit(1)")
