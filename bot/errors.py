@@ -167,6 +167,14 @@ class NotAWordError(WordError):
         super().__init__(say("errors.not_a_word"))
 
 
+class EmptyFormError(WordError):
+    """The form for suggestions was sent without any."""
+
+    def __init__(self) -> None:
+        """Build the reply."""
+        super().__init__(say("errors.empty_form"))
+
+
 class NoRoomError(WordError):
     """The menus of the reply are full."""
 

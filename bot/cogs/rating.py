@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.background import Background
 from bot.client import FillBot
 from bot.embeds.replies import MAX_CONTENT, clipped
-from bot.errors import DeniedWordError, NoRoomError, NotAWordError, StaleMenuError
+from bot.errors import DeniedWordError, EmptyFormError, NoRoomError, NotAWordError, StaleMenuError
 from bot.fill.pending import Pending
 from bot.fill.predictor import Predictor
 from bot.operations.metrics import Metrics
@@ -77,8 +77,10 @@ class Rating(commands.Cog):
     async def suggest(
         self, interaction: discord.Interaction, prediction_id: int, typed: Mapping[int, str]
     ) -> None:
-        """The form was sent: mask → word."""
+        """The form was sent: mask → word, where one was typed."""
         async with self._bot.telling_errors(interaction), self._pending.handling():
+            if not typed:
+                raise EmptyFormError
             ratable = await self._ratable(interaction, prediction_id)
             words = [(mask, self._checked(word)) for mask, word in typed.items()]
             if len({*ratable.words, *words}) > MAX_OPTIONS:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from bot.errors import NoMaskError, OnlyMasksError, QueryTooLongForChatError, TooManyMasksError
 from training.encoder import MASK, MASK_PATTERN, finished, query_hash
 
-INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
+INVISIBLE = re.compile(  # with the letters and the Braille pattern that people send for an empty message
+    r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\u115f\u1160\u180e\u2800\u3164\uffa0]"
+)
 PRIVATE = (
     (re.compile(r"<(?:@[!&]?|#)\d+>|@(?:everyone|here)(?![^\W\d_])"), "[mention]"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
@@ -43,9 +45,7 @@ def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!")
     Raises:
         QueryError: it cannot be answered; the text says what to change.
     """
-    text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
-    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
-    text = " ".join(MASK_PATTERN.sub(MASK, text).split())
+    text = " ".join(MASK_PATTERN.sub(MASK, visible(text)).split())
     if len(text) > max_chars:
         raise QueryTooLongForChatError(len(text), max_chars)
     masks = text.count(MASK)
@@ -58,6 +58,13 @@ def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!")
     text = finished(text)
     stored = without_personal_data(text)
     return Query(text, stored, query_hash(stored), masks)
+
+
+def visible(text: str) -> str:
+    """The text as people see it: no invisible characters, single spaces."""
+    text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
+    return " ".join(text.split())
 
 
 def without_personal_data(text: str) -> str:

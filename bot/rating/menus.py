@@ -12,6 +12,7 @@ import discord
 from discord import ui
 
 from bot.embeds.replies import clipped, escape
+from bot.fill.queries import visible
 from bot.texts import say
 from storage.menus import MaskWord, Standing
 
@@ -60,6 +61,7 @@ class SuggestForm(ui.Modal):
                 label=say("rating.form_word") if masks == 1 else say("rating.form_word_for", number=mask + 1),
                 placeholder=say("rating.form_hint"),
                 required=masks == 1,
+                min_length=1 if masks == 1 else None,
                 max_length=MAX_WORD,
             )
             for mask in range(masks)
@@ -68,9 +70,9 @@ class SuggestForm(ui.Modal):
             self.add_item(one)
 
     async def on_submit(self, interaction: discord.Interaction) -> None:
-        """Hand on what was typed."""
-        words = {mask: one.value.strip() for mask, one in enumerate(self.typed)}
-        typed = {mask: word for mask, word in words.items() if word}
+        """Hand on what was typed; a field with no letter in it was left empty."""
+        words = {mask: visible(one.value) for mask, one in enumerate(self.typed)}
+        typed = {mask: word for mask, word in words.items() if any(sign.isalnum() for sign in word)}
         await _cog(interaction).suggest(interaction, self.prediction_id, typed)
 
 

@@ -12,6 +12,7 @@ from wire import EPHEMERAL, Wire, eventually, wired
 
 from bot.cogs.rating import Rating
 from bot.rating.menus import SuggestForm
+from bot.texts import say
 from storage import menus
 from storage.feedback import StoredVote, cast_votes, votes_on_message
 from storage.schema import people, predictions, votes
@@ -203,10 +204,41 @@ async def test_a_form_that_somebody_closed_is_forgotten_in_time() -> None:
     assert SuggestForm(1, masks=1).timeout is not None
 
 
-@pytest.mark.parametrize("typed", ["two words", "h3llo", "https://x.y", "**bold**", "@everyone", "-", "‮"])
+@pytest.mark.parametrize("typed", ["two words", "h3llo", "https://x.y", "**bold**", "@everyone"])
 async def test_what_is_no_word_is_refused(wire: Wire, bob: Person, reply: Json, typed: str) -> None:
     assert (await suggest(bob, reply, typed))["content"].startswith("I can only learn single words")
     assert await stored(wire, reply) == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def two_masks(wire: Wire, ann: Person) -> Json:
+    """A reply with words for two blanks."""
+    return await wire.ask(ann, "[MASK] shoes are [MASK]")
+
+
+EMPTY = ("", "  ", "\t\n", "\u200b\ufeff", "\u3164\u3164", "\u2800", "...", "- –", "\u202e", "🙂")
+
+
+@pytest.mark.parametrize("typed", [one for one in EMPTY if one.strip()])
+async def test_a_form_without_a_letter_is_no_suggestion(
+    wire: Wire, bob: Person, reply: Json, typed: str
+) -> None:
+    assert (await suggest(bob, reply, typed))["content"] == say("errors.empty_form")
+    assert await stored(wire, reply) == []
+
+
+@pytest.mark.parametrize("typed", EMPTY)
+async def test_a_form_of_which_no_field_was_filled_is_no_suggestion(
+    wire: Wire, bob: Person, two_masks: Json, typed: str
+) -> None:
+    assert (await suggest(bob, two_masks, typed, typed))["content"] == say("errors.empty_form")
+    assert await stored(wire, two_masks) == []
+
+
+@pytest.mark.parametrize("typed", EMPTY)
+async def test_one_field_of_several_will_do(wire: Wire, bob: Person, two_masks: Json, typed: str) -> None:
+    assert "airy" in (await suggest(bob, two_masks, typed, "air\u200by"))["content"]
+    assert await stored(wire, two_masks) == [(1, "airy", bob.id, "suggestion", 1)]
 
 
 async def test_a_denied_word_is_refused(wire: Wire, bob: Person, reply: Json) -> None:

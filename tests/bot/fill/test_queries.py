@@ -27,6 +27,7 @@ def test_a_mask_may_be_spelled_in_any_case(mask: str) -> None:
         ("cafe\u0301 [MASK]", "caf\u00e9 [MASK]."),
         ("a\u200b b\u00ad [MASK]\ufeff", "a b [MASK]."),
         ("a\x00b\u2028c [MASK]", "a b c [MASK]."),
+        ("a\u3164 \u2800 [MASK]", "a [MASK]."),
     ],
 )
 def test_text_is_normalised_and_ends_in_punctuation(typed: str, text: str) -> None:
