@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from bot.sandbox.drafts import Draft
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.fields import check_list
 from bot.sandbox.forms import show_form
 from bot.sandbox.interactions import AUTOCOMPLETE, COMMAND, MODAL_SUBMIT, TOKEN_LIFETIME
-from bot.sandbox.limits import check_list
 from bot.sandbox.messages import PLAIN, edit_message, post_message
 from bot.sandbox.state import Event, Interaction, Json, Message, MessageFlag, World
+from bot.sandbox.threads import reopen_to_send
 
 MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9
 COMMAND_REPLY = 20
@@ -130,9 +131,11 @@ def _post(
         metadata["original_response_message_id"] = str(interaction.reply_id)
     if interaction.kind == COMMAND and is_first:
         about["interaction"] = {key: metadata[key] for key in ("id", "type", "name", "user")}
-    return post_message(
+    channel = world.channels[interaction.channel_id]
+    reopened = reopen_to_send(world, channel, interaction.person_id)
+    message, events = post_message(
         world,
-        world.channels[interaction.channel_id],
+        channel,
         author=world.users[world.bot_user_id],
         draft=draft,
         kind=COMMAND_REPLY if interaction.kind == COMMAND and is_first else PLAIN,
@@ -140,3 +143,4 @@ def _post(
         interaction=about,
         ephemeral_for=interaction.person_id if is_ephemeral else None,
     )
+    return message, [*reopened, *events]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.limits import check_int, check_list, check_object, check_text
+from bot.sandbox.fields import check_int, check_list, check_object, check_text
 from bot.sandbox.permissions import permissions_in
 from bot.sandbox.state import Channel, Json, World
 

@@ -8,17 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.errors import InvalidBodyError
-from bot.sandbox.limits import (
-    MAX_CONTENT_CHARS,
-    MAX_FILES,
-    check_components,
-    check_embeds,
-    check_files,
-    check_int,
-    check_list,
-    check_object,
-    check_text,
-)
+from bot.sandbox.fields import check_int, check_list, check_object, check_text
+from bot.sandbox.limits import MAX_CONTENT_CHARS, MAX_FILES, check_components, check_embeds, check_files
 from bot.sandbox.state import Json, MessageFlag
 
 USER_MENTION = re.compile(r"<@!?(\d{15,20})>")

@@ -61,21 +61,30 @@ class Refusal(Enum):
     ENTITY_TOO_LARGE = (413, 40005, "Request entity too large")
     ALREADY_ACKNOWLEDGED = (400, 40060, "Interaction has already been acknowledged.")
     MISSING_ACCESS = (403, 50001, "Missing Access")
-    WRONG_CHANNEL_TYPE = (400, 50003, "Cannot execute action on this channel type")
+    DIRECT_CHANNEL = (400, 50003, "Cannot execute action on a DM channel")
     EDIT_OF_ANOTHER = (403, 50005, "Cannot edit a message authored by another user")
     EMPTY_MESSAGE = (400, 50006, "Cannot send an empty message")
     CANNOT_SEND_TO_USER = (403, 50007, "Cannot send messages to this user")
+    NO_MESSAGES_HERE = (400, 50008, "Cannot send messages in a non-text channel")
     MISSING_PERMISSIONS = (403, 50013, "Missing Permissions")
     BULK_DELETE_COUNT = (
         400,
         50016,
         "Provided too few or too many messages to delete. Must provide 2 to 100.",
     )
+    WRONG_CHANNEL_TYPE = (400, 50024, "Cannot execute action on this channel type")
     INVALID_WEBHOOK_TOKEN = (401, 50027, "Invalid Webhook Token")
     TOO_OLD_TO_BULK_DELETE = (400, 50034, "A message provided was too old to bulk delete")
     INVALID_BODY = (400, 50035, "Invalid Form Body")
+    THREAD_ARCHIVED = (400, 50083, "Thread is archived")
     INVALID_JSON = (400, 50109, "The request body contains invalid JSON.")
+    NO_HISTORY_TO_REPLY_TO = (
+        400,
+        160002,
+        "You cannot reply without permission to read message history",
+    )
     THREAD_EXISTS = (400, 160004, "A thread has already been created for this message")
+    THREAD_LOCKED = (400, 160005, "Thread is locked")
 
 
 class ApiError(SandboxError):

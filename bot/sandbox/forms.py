@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.limits import TEXT_INPUT, check_list, check_text, walk
+from bot.sandbox.fields import check_list, check_text
+from bot.sandbox.limits import TEXT_INPUT, walk
 from bot.sandbox.state import Event, Interaction, Json, World
 
 MAX_MODAL_COMPONENTS = 5

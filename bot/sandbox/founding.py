@@ -64,15 +64,22 @@ def add_person(world: World, name: str, *, is_bot: bool = False) -> User:
     return user
 
 
-def add_channel(world: World, guild_id: int, name: str, *, only_for: Iterable[int] | None = None) -> Channel:
-    """Add a text channel, visible to the whole guild or only to some of its members."""
+def add_channel(
+    world: World,
+    guild_id: int,
+    name: str,
+    *,
+    kind: ChannelKind = ChannelKind.TEXT,
+    only_for: Iterable[int] | None = None,
+) -> Channel:
+    """Add a channel, visible to the whole guild or only to some of its members."""
     overwrites: tuple[Overwrite, ...] = ()
     if only_for is not None:
         view = int(Permission.VIEW_CHANNEL)
         hidden = Overwrite(guild_id, is_member=False, allow=0, deny=view)
         overwrites = (hidden, *(Overwrite(one, is_member=True, allow=view, deny=0) for one in only_for))
     position = len(world.channels_of(guild_id))
-    channel = Channel(world.mint.mint(), ChannelKind.TEXT, name, guild_id, position, overwrites=overwrites)
+    channel = Channel(world.mint.mint(), kind, name, guild_id, position, overwrites=overwrites)
     world.channels[channel.id] = channel
     return channel
 

@@ -19,20 +19,13 @@ from bot.sandbox.commands import (
     leaves,
 )
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.fields import check_int, check_list, check_object
 from bot.sandbox.forms import submitted_form
-from bot.sandbox.limits import (
-    MAX_FILE_BYTES,
-    SELECTS,
-    STRING_SELECT,
-    check_int,
-    check_list,
-    check_object,
-    walk,
-)
+from bot.sandbox.limits import MAX_FILE_BYTES, SELECTS, STRING_SELECT, walk
 from bot.sandbox.message_objects import message_json, place_json
 from bot.sandbox.objects import channel_json, interaction_channel_json, member_json, role_json, user_json
-from bot.sandbox.permissions import Permission, may, permissions_in
-from bot.sandbox.state import Channel, Event, Interaction, Json, Message, World
+from bot.sandbox.permissions import Permission, may, permissions_in, unseen_permissions_in
+from bot.sandbox.state import WITHOUT_MESSAGES, Channel, Event, Interaction, Json, Message, World
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 # menus of users, roles, users or roles, channels → the type of option with the same meaning
@@ -90,15 +83,27 @@ def expire_interaction(world: World, interaction_id: int) -> list[Event]:
 
 
 def _place(world: World, person_id: int, body: Json) -> Channel:
-    """Return the channel, when person and bot are both there."""
+    """Return the channel, when the person sees it and the bot is in its guild or conversation.
+
+    The bot need not see the channel: commands, buttons and forms work where its token does not.
+    """
     channel = world.find_channel(check_int(body.get("channel_id"), "channel_id"))
     if not permissions_in(world, person_id, channel):
         raise ApiError(Refusal.MISSING_ACCESS)
-    if not permissions_in(world, world.bot_user_id, channel):
+    if channel.kind in WITHOUT_MESSAGES:
+        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+    if not _has_bot(world, channel):
         raise ApiError(Refusal.UNKNOWN_APPLICATION)
     if body.get("application_id", str(world.bot_user_id)) != str(world.bot_user_id):
         raise ApiError(Refusal.UNKNOWN_APPLICATION)
     return channel
+
+
+def _has_bot(world: World, channel: Channel) -> bool:
+    """Say whether the bot is in the guild or the conversation."""
+    if channel.guild_id is None:
+        return world.bot_user_id in channel.recipient_ids
+    return (channel.guild_id, world.bot_user_id) in world.members
 
 
 def _command_data(
@@ -226,7 +231,7 @@ def _told(world: World, interaction: Interaction, channel: Channel) -> Json:
         "version": 1,
         "channel_id": str(channel.id),
         "channel": interaction_channel_json(world, channel, interaction.person_id),
-        "app_permissions": str(permissions_in(world, world.bot_user_id, channel)),
+        "app_permissions": str(unseen_permissions_in(world, world.bot_user_id, channel)),
         "locale": "en-US",
         "entitlements": [],
         "authorizing_integration_owners": {"0": str(channel.guild_id or 0)},

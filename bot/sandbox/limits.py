@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.fields import check_int, check_list, check_object, check_text
 from bot.sandbox.state import Json
 
 MAX_CONTENT_CHARS = 2000
@@ -23,45 +24,6 @@ MAX_CUSTOM_ID_CHARS = 100
 ACTION_ROW, BUTTON, STRING_SELECT, TEXT_INPUT = 1, 2, 3, 4
 SELECTS = (3, 5, 6, 7, 8)
 LINK_STYLE, PREMIUM_STYLE = 5, 6
-
-
-def check_text(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int:
-    """Refuse what is not a text of the right length; return its length in characters."""
-    if not isinstance(value, str):
-        raise InvalidBodyError(path, "STRING_TYPE_CONVERT", "Could not interpret value as string.")
-    if not value.strip() and at_least:
-        raise InvalidBodyError(path, "BASE_TYPE_REQUIRED", "This field is required")
-    if not at_least <= len(value) <= at_most:
-        limits = f"between {at_least} and {at_most}" if at_least else f"{at_most} or fewer"
-        code = "BASE_TYPE_BAD_LENGTH" if at_least else "BASE_TYPE_MAX_LENGTH"
-        raise InvalidBodyError(path, code, f"Must be {limits} in length.")
-    return len(value)
-
-
-def check_list(value: Any, path: str, *, at_most: int, at_least: int = 0) -> list[Any]:
-    """Refuse what is not a list of the right length; return it."""
-    if not isinstance(value, list):
-        raise InvalidBodyError(path, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
-    if not at_least <= len(value) <= at_most:
-        raise InvalidBodyError(
-            path, "BASE_TYPE_BAD_LENGTH", f"Must be between {at_least} and {at_most} in length."
-        )
-    return value
-
-
-def check_int(value: Any, path: str) -> int:
-    """Refuse what is no whole number from 0 to 2**64 - 1, as a number or as digits; return it."""
-    text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text) < 1 << 64):
-        raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{text[:100]}" is not int.')
-    return int(text)
-
-
-def check_object(value: Any, path: str) -> Json:
-    """Refuse what is not a JSON object; return it."""
-    if not isinstance(value, dict):
-        raise InvalidBodyError(path, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
-    return value
 
 
 def check_embeds(embeds: Any) -> tuple[Json, ...]:

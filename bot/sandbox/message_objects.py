@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from bot.sandbox.objects import channel_json, member_json, user_json
-from bot.sandbox.permissions import viewer_ids
+from bot.sandbox.permissions import reader_ids
 from bot.sandbox.state import Attachment, Channel, Event, Json, Message, MessageFlag, Reaction, World
 
 
@@ -105,10 +105,10 @@ def attachment_json(world: World, attachment: Attachment) -> Json:
 
 
 def audience_of(world: World, message: Message) -> frozenset[int]:
-    """Return who may see the message: everybody in its channel, or the one person it is ephemeral for."""
+    """Return who may see the message: all who read its channel, or the one person it is ephemeral for."""
     if message.ephemeral_for is not None:
         return frozenset({message.ephemeral_for})
-    return viewer_ids(world, world.channels[message.channel_id])
+    return reader_ids(world, world.channels[message.channel_id])
 
 
 def message_events(world: World, name: str, message: Message) -> list[Event]:

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from bot.sandbox.drafts import Draft, Upload
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.limits import check_int
+from bot.sandbox.fields import check_int
 from bot.sandbox.message_objects import attachment_url, audience_of, message_events, place_json
-from bot.sandbox.permissions import viewer_ids
+from bot.sandbox.permissions import reader_ids
 from bot.sandbox.snowflakes import made_at
 from bot.sandbox.state import Attachment, Channel, Event, Json, Message, MessageFlag, User, World
 
@@ -135,7 +135,7 @@ def delete_messages(world: World, channel: Channel, message_ids: Sequence[int]) 
     history = world.messages.get(channel.id, {})
     gone_ids = [message_id for message_id in message_ids if history.pop(message_id, None) is not None]
     gone = {"ids": [str(one) for one in gone_ids], "channel_id": str(channel.id), **place_json(channel)}
-    return [Event("MESSAGE_DELETE_BULK", gone, viewer_ids(world, channel))] if gone_ids else []
+    return [Event("MESSAGE_DELETE_BULK", gone, reader_ids(world, channel))] if gone_ids else []
 
 
 def _posted_before(world: World, channel: Channel, author: User, draft: Draft) -> Message | None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from bot.sandbox.permissions import Permission, may, permissions_in
 from bot.sandbox.snowflakes import made_at
-from bot.sandbox.state import Channel, ChannelKind, Guild, Json, Member, Role, User, World
+from bot.sandbox.state import (
+    WITH_POSTS,
+    WITH_VOICE,
+    Channel,
+    ChannelKind,
+    Guild,
+    Json,
+    Member,
+    Role,
+    User,
+    World,
+)
 
 NO_COLORS: Json = {"primary_color": 0, "secondary_color": None, "tertiary_color": None}
 
@@ -62,11 +73,9 @@ def role_json(role: Role) -> Json:
 def channel_json(world: World, channel: Channel, viewer_id: int) -> Json:
     """Return the channel object as `viewer_id` sees it: a direct-message channel lists the other one only."""
     last = next(reversed(world.messages.get(channel.id, {})), None)
-    shape: Json = {
-        "id": str(channel.id),
-        "type": int(channel.kind),
-        "last_message_id": str(last) if last else None,
-    }
+    shape: Json = {"id": str(channel.id), "type": int(channel.kind)}
+    if channel.kind is not ChannelKind.CATEGORY:
+        shape["last_message_id"] = str(last) if last else None
     if channel.kind is ChannelKind.DIRECT:
         others = [user_id for user_id in channel.recipient_ids if user_id != viewer_id]
         return {**shape, "flags": 0, "recipients": [user_json(world.users[user_id]) for user_id in others]}
@@ -77,8 +86,13 @@ def channel_json(world: World, channel: Channel, viewer_id: int) -> Json:
         "rate_limit_per_user": 0,
         "flags": 0,
     }
-    if channel.kind is ChannelKind.PUBLIC_THREAD:
+    if channel.is_thread:
         return shape | _thread_fields(world, channel)
+    if channel.kind in WITH_VOICE:
+        shape |= {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
+    if channel.kind in WITH_POSTS:
+        shape |= {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
+        shape["default_forum_layout"] = 0
     return shape | {
         "position": channel.position,
         "topic": None,
@@ -103,15 +117,22 @@ def _thread_fields(world: World, thread: Channel) -> Json:
         "owner_id": str(thread.owner_id),
         "message_count": count,
         "total_message_sent": count,
-        "member_count": 1,
+        "member_count": len(thread.member_ids),
         "thread_metadata": {
-            "archived": False,
+            "archived": thread.is_archived,
             "auto_archive_duration": 1440,
             "archive_timestamp": started_at,
             "create_timestamp": started_at,
-            "locked": False,
+            "locked": thread.is_locked,
+            **({"invitable": True} if thread.kind is ChannelKind.PRIVATE_THREAD else {}),
         },
     }
+
+
+def thread_member_json(world: World, thread: Channel, user_id: int) -> Json:
+    """Return the object that says that someone has joined a thread."""
+    joined_at = made_at(thread.id).isoformat()
+    return {"id": str(thread.id), "user_id": str(user_id), "join_timestamp": joined_at, "flags": 0}
 
 
 def interaction_channel_json(world: World, channel: Channel, viewer_id: int) -> Json:
@@ -122,9 +143,16 @@ def interaction_channel_json(world: World, channel: Channel, viewer_id: int) -> 
     }
 
 
+def knows_of(world: World, user_id: int, channel: Channel) -> bool:
+    """Say whether someone is told of a channel: bots of every one, but only of threads they see."""
+    if world.users[user_id].is_bot and not channel.is_thread:
+        return (channel.guild_id or 0, user_id) in world.members
+    return may(world, user_id, channel, Permission.VIEW_CHANNEL)
+
+
 def guild_json(world: World, guild: Guild, viewer_id: int) -> Json:
-    """Return the guild object of GUILD_CREATE, with the channels that `viewer_id` sees."""
-    seen = [one for one in world.channels_of(guild.id) if may(world, viewer_id, one, Permission.VIEW_CHANNEL)]
+    """Return the guild object of GUILD_CREATE, with the channels and threads that `viewer_id` is told of."""
+    known = [one for one in world.channels_of(guild.id) if knows_of(world, viewer_id, one)]
     members = world.members_of(guild.id)
     return {
         **guild_summary_json(world, guild),
@@ -133,9 +161,9 @@ def guild_json(world: World, guild: Guild, viewer_id: int) -> Json:
         "unavailable": False,
         "member_count": len(members),
         "members": [member_json(world, one, with_user=True) for one in members],
-        "channels": [channel_json(world, one, viewer_id) for one in seen if one.kind is ChannelKind.TEXT],
+        "channels": [channel_json(world, one, viewer_id) for one in known if not one.is_thread],
         "threads": [
-            channel_json(world, one, viewer_id) for one in seen if one.kind is ChannelKind.PUBLIC_THREAD
+            channel_json(world, one, viewer_id) for one in known if one.is_thread and not one.is_archived
         ],
         "presences": [
             presence_json(one.user_id, guild.id, is_online=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntFlag
 
-from bot.sandbox.state import Channel, ChannelKind, World
+from bot.sandbox.state import WITH_VOICE, Channel, ChannelKind, World
 
 
 class Permission(IntFlag):
@@ -23,10 +23,12 @@ class Permission(IntFlag):
     READ_MESSAGE_HISTORY = 1 << 16
     MENTION_EVERYONE = 1 << 17
     USE_EXTERNAL_EMOJIS = 1 << 18
+    CONNECT = 1 << 20
     MANAGE_WEBHOOKS = 1 << 29
     USE_APPLICATION_COMMANDS = 1 << 31
     MANAGE_THREADS = 1 << 34
     CREATE_PUBLIC_THREADS = 1 << 35
+    CREATE_PRIVATE_THREADS = 1 << 36
     SEND_MESSAGES_IN_THREADS = 1 << 38
 
 
@@ -39,8 +41,10 @@ EVERYONE = (
     | Permission.ATTACH_FILES
     | Permission.READ_MESSAGE_HISTORY
     | Permission.USE_EXTERNAL_EMOJIS
+    | Permission.CONNECT
     | Permission.USE_APPLICATION_COMMANDS
     | Permission.CREATE_PUBLIC_THREADS
+    | Permission.CREATE_PRIVATE_THREADS
     | Permission.SEND_MESSAGES_IN_THREADS
 )
 ADMIN = (
@@ -49,11 +53,25 @@ ADMIN = (
     | Permission.MANAGE_WEBHOOKS
     | Permission.MANAGE_THREADS
 )
-DIRECT = EVERYONE & ~(Permission.CREATE_PUBLIC_THREADS | Permission.SEND_MESSAGES_IN_THREADS)
+DIRECT = EVERYONE & ~(
+    Permission.CREATE_PUBLIC_THREADS
+    | Permission.CREATE_PRIVATE_THREADS
+    | Permission.SEND_MESSAGES_IN_THREADS
+    | Permission.CONNECT
+)
 
 
 def permissions_in(world: World, user_id: int, channel: Channel) -> int:
     """Return the bits that `user_id` holds in `channel`; 0 when they cannot know it exists."""
+    bits = unseen_permissions_in(world, user_id, channel)
+    return bits if bits & Permission.VIEW_CHANNEL else 0
+
+
+def unseen_permissions_in(world: World, user_id: int, channel: Channel) -> int:
+    """Return the bits as they add up, those that mean nothing without ``VIEW_CHANNEL`` included.
+
+    Interactions carry them as ``app_permissions``.
+    """
     if channel.guild_id is None:
         return int(DIRECT) if user_id in channel.recipient_ids else 0
     member = world.members.get((channel.guild_id, user_id))
@@ -69,7 +87,11 @@ def permissions_in(world: World, user_id: int, channel: Channel) -> int:
     for targets in ((channel.guild_id,), member.role_ids, (user_id,)):
         chosen = [overwrites[target] for target in targets if target in overwrites]
         bits = bits & ~_together(one.deny for one in chosen) | _together(one.allow for one in chosen)
-    return bits if bits & Permission.VIEW_CHANNEL else 0
+    if channel.kind is ChannelKind.PRIVATE_THREAD and not (
+        user_id in channel.member_ids or bits & Permission.MANAGE_THREADS
+    ):
+        bits &= ~Permission.VIEW_CHANNEL
+    return bits
 
 
 def may(world: World, user_id: int, channel: Channel, permission: Permission) -> bool:
@@ -77,12 +99,31 @@ def may(world: World, user_id: int, channel: Channel, permission: Permission) ->
     return permissions_in(world, user_id, channel) & permission == permission
 
 
-def viewer_ids(world: World, channel: Channel) -> frozenset[int]:
-    """Return the ids of all who see `channel`."""
+def needed_to_send(channel: Channel) -> Permission:
+    """Return the permission to write in `channel`."""
+    return Permission.SEND_MESSAGES_IN_THREADS if channel.is_thread else Permission.SEND_MESSAGES
+
+
+def needed_to_read(channel: Channel) -> Permission:
+    """Return what the messages in `channel` ask for: a voice channel's are for those who may join it."""
+    is_spoken = channel.kind in WITH_VOICE
+    return Permission.VIEW_CHANNEL | Permission.CONNECT if is_spoken else Permission.VIEW_CHANNEL
+
+
+def reader_ids(world: World, channel: Channel) -> frozenset[int]:
+    """Return the ids of all who hear of the messages in `channel`."""
+    return viewer_ids(world, channel, needs=needed_to_read(channel))
+
+
+def viewer_ids(
+    world: World, channel: Channel, *, needs: Permission = Permission.VIEW_CHANNEL
+) -> frozenset[int]:
+    """Return the ids of all who see `channel`, or who hold the bits of `needs` in it."""
     if channel.guild_id is None:
         return frozenset(channel.recipient_ids)
     ruled_by = _ruled_by(world, channel)
     alone = {one.target_id for one in ruled_by.overwrites} | {world.guilds[channel.guild_id].owner_id}
+    alone.update(channel.member_ids)
     of_roles: dict[tuple[int, ...], bool] = {}  # all others with the same roles may do the same
     viewers = []
     for (guild_id, user_id), member in world.members.items():
@@ -91,7 +132,7 @@ def viewer_ids(world: World, channel: Channel) -> frozenset[int]:
         roles = tuple(member.role_ids)
         sees = None if user_id in alone else of_roles.get(roles)
         if sees is None:
-            sees = may(world, user_id, channel, Permission.VIEW_CHANNEL)
+            sees = may(world, user_id, channel, needs)
             if user_id not in alone:
                 of_roles[roles] = sees
         if sees:
@@ -101,7 +142,7 @@ def viewer_ids(world: World, channel: Channel) -> frozenset[int]:
 
 def _ruled_by(world: World, channel: Channel) -> Channel:
     """The channel whose overwrites count: a thread's are its parent's."""
-    if channel.kind is ChannelKind.PUBLIC_THREAD and channel.parent_id is not None:
+    if channel.is_thread and channel.parent_id is not None:
         return world.channels[channel.parent_id]
     return channel
 

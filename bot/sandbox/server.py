@@ -13,12 +13,12 @@ from aiohttp import web
 
 from bot.sandbox import founding
 from bot.sandbox.accounts import Accounts
+from bot.sandbox.channels import change_overwrite, created, delete_channel
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.faults import Faults
 from bot.sandbox.gateway import Gateway
 from bot.sandbox.guard import guard_middleware
-from bot.sandbox.objects import channel_json, guild_json
-from bot.sandbox.permissions import viewer_ids
+from bot.sandbox.objects import guild_json
 from bot.sandbox.rate_limits import Limits, RateLimits
 from bot.sandbox.rest import (
     channels,
@@ -28,12 +28,14 @@ from bot.sandbox.rest import (
     interactions,
     messages,
     reactions,
+    threads,
     webhooks,
 )
 from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, refusals_middleware
 from bot.sandbox.rest.trouble import trouble_middleware
 from bot.sandbox.sharding import Starts
-from bot.sandbox.state import Channel, Event, Guild, User, World
+from bot.sandbox.state import Channel, ChannelKind, Event, Guild, User, World
+from bot.sandbox.threads import change_members, change_thread, open_thread
 
 LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -105,7 +107,17 @@ class Sandbox:
         )
         app[WORLD], app[GATEWAY], app[ACCOUNTS] = self.world, self._gateway, accounts
         app[interactions.TIMEOUT_S] = interaction_timeout_s
-        for module in (messages, reactions, channels, guilds, commands, interactions, webhooks, files):
+        for module in (
+            messages,
+            reactions,
+            channels,
+            threads,
+            guilds,
+            commands,
+            interactions,
+            webhooks,
+            files,
+        ):
             module.add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
@@ -159,13 +171,68 @@ class Sandbox:
         return guild
 
     def add_channel(
-        self, name: str, *, guild_id: int = founding.GUILD_ID, only_for: Iterable[int] | None = None
+        self,
+        name: str,
+        *,
+        guild_id: int = founding.GUILD_ID,
+        kind: ChannelKind = ChannelKind.TEXT,
+        only_for: Iterable[int] | None = None,
     ) -> Channel:
-        """Add a text channel for a whole guild, or only for some members, and tell those who see it."""
-        channel = founding.add_channel(self.world, guild_id, name, only_for=only_for)
-        told = channel_json(self.world, channel, 0)
-        self._gateway.dispatch([Event("CHANNEL_CREATE", told, viewer_ids(self.world, channel))])
+        """Add a channel for a whole guild, or only for some members, and tell those who know of it."""
+        channel = founding.add_channel(self.world, guild_id, name, kind=kind, only_for=only_for)
+        self._gateway.dispatch(created(self.world, channel))
         return channel
+
+    def allow(self, channel_id: int, target_id: int, permissions: int) -> None:
+        """Allow a role or a member something in a channel; a guild's id stands for all its members."""
+        channel = self.world.find_channel(channel_id)
+        self._gateway.dispatch(change_overwrite(self.world, channel, target_id, allow=permissions))
+
+    def deny(self, channel_id: int, target_id: int, permissions: int) -> None:
+        """Deny a role or a member something in a channel; a guild's id stands for all its members."""
+        channel = self.world.find_channel(channel_id)
+        self._gateway.dispatch(change_overwrite(self.world, channel, target_id, deny=permissions))
+
+    def delete_channel(self, channel_id: int) -> None:
+        """Remove a channel with its threads, or a thread."""
+        self._gateway.dispatch(delete_channel(self.world, self.world.find_channel(channel_id)))
+
+    def add_thread(
+        self,
+        name: str,
+        *,
+        parent_id: int = founding.SUPPORT_CHANNEL_ID,
+        kind: ChannelKind | None = None,
+        member_ids: Iterable[int] = (),
+    ) -> Channel:
+        """Open a thread as the guild's owner; `member_ids` join it, which a private one is visible to."""
+        parent = self.world.find_channel(parent_id)
+        owner_id = self.world.guilds[parent.guild_id or 0].owner_id
+        thread, events = open_thread(
+            self.world, parent, name=name, owner_id=owner_id, kind=kind, member_ids=member_ids
+        )
+        self._gateway.dispatch(events)
+        return thread
+
+    def archive_thread(self, thread_id: int, *, is_locked: bool = False) -> None:
+        """Archive a thread; only those who manage threads reopen a locked one."""
+        self._change_thread(thread_id, is_archived=True, is_locked=is_locked)
+
+    def reopen_thread(self, thread_id: int) -> None:
+        """Take a thread out of the archive, unlocked."""
+        self._change_thread(thread_id, is_archived=False, is_locked=False)
+
+    def _change_thread(self, thread_id: int, *, is_archived: bool, is_locked: bool) -> None:
+        thread = self.world.find_channel(thread_id)
+        _, events = change_thread(self.world, thread, is_archived=is_archived, is_locked=is_locked)
+        self._gateway.dispatch(events)
+
+    def change_thread_members(
+        self, thread_id: int, *, added: Iterable[int] = (), removed: Iterable[int] = ()
+    ) -> None:
+        """Let people join or leave a thread."""
+        thread = self.world.find_channel(thread_id)
+        self._gateway.dispatch(change_members(self.world, thread, added=added, removed=removed)[1])
 
     async def __aenter__(self) -> Self:
         """Start listening.

@@ -24,7 +24,21 @@ class ChannelKind(IntEnum):
 
     TEXT = 0
     DIRECT = 1
+    VOICE = 2
+    CATEGORY = 4
+    ANNOUNCEMENT = 5
+    ANNOUNCEMENT_THREAD = 10
     PUBLIC_THREAD = 11
+    PRIVATE_THREAD = 12
+    STAGE = 13
+    FORUM = 15
+    MEDIA = 16
+
+
+THREADS = frozenset({ChannelKind.ANNOUNCEMENT_THREAD, ChannelKind.PUBLIC_THREAD, ChannelKind.PRIVATE_THREAD})
+WITH_VOICE = frozenset({ChannelKind.VOICE, ChannelKind.STAGE})
+WITH_POSTS = frozenset({ChannelKind.FORUM, ChannelKind.MEDIA})
+WITHOUT_MESSAGES = frozenset({ChannelKind.CATEGORY, *WITH_POSTS})
 
 
 class MessageFlag(IntEnum):
@@ -80,7 +94,11 @@ class Overwrite:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A text channel, a direct-message channel or a thread; `guild_id` is None for direct messages."""
+    """A channel of a guild, a thread or a direct-message channel; `guild_id` is None for the latter.
+
+    The last three fields are those of threads. `member_ids` are the people who have joined the thread; only
+    they, and those who manage threads, see a private one.
+    """
 
     id: int
     kind: ChannelKind
@@ -91,6 +109,14 @@ class Channel:
     overwrites: tuple[Overwrite, ...] = ()
     parent_id: int | None = None
     owner_id: int | None = None
+    member_ids: tuple[int, ...] = ()
+    is_archived: bool = False
+    is_locked: bool = False
+
+    @property
+    def is_thread(self) -> bool:
+        """Whether it hangs below another channel, whose overwrites it shares."""
+        return self.kind in THREADS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,17 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.objects import channel_json, guild_summary_json, member_json, role_json, user_json
-from bot.sandbox.permissions import Permission, may
+from bot.sandbox.objects import (
+    channel_json,
+    guild_summary_json,
+    knows_of,
+    member_json,
+    role_json,
+    thread_member_json,
+    user_json,
+)
 from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, caller_id, path_id, query_int
-from bot.sandbox.state import ChannelKind, Guild, Json
+from bot.sandbox.state import Channel, Guild, Json, World
 
 GUILDS_A_SHARD = 1000  # as Discord recommends; it takes no more than 2,500
 MESSAGE_CONTENT_LIMITED = 1 << 19  # the application's flag: the intent is on, as for any bot in few servers
@@ -39,24 +46,23 @@ async def read_guild(request: web.Request) -> web.Response:
 
 
 async def list_channels(request: web.Request) -> web.Response:
-    """Return the guild's channels that the caller sees, threads left out."""
-    return await _list_kind(request, ChannelKind.TEXT)
+    """Return the guild's channels that the caller is told of, threads left out."""
+    user_id, world, known = _known_channels(request)
+    return answer([channel_json(world, one, user_id) for one in known if not one.is_thread])
 
 
 async def list_threads(request: web.Request) -> web.Response:
-    """Return the guild's threads that the caller sees."""
-    return await _list_kind(request, ChannelKind.PUBLIC_THREAD, wrap="threads")
+    """Return the guild's active threads that the caller sees, and which of them the caller has joined."""
+    user_id, world, known = _known_channels(request)
+    active = [one for one in known if one.is_thread and not one.is_archived]
+    joined = [thread_member_json(world, one, user_id) for one in active if user_id in one.member_ids]
+    return answer({"threads": [channel_json(world, one, user_id) for one in active], "members": joined})
 
 
-async def _list_kind(request: web.Request, kind: ChannelKind, *, wrap: str | None = None) -> web.Response:
+def _known_channels(request: web.Request) -> tuple[int, World, list[Channel]]:
     user_id, guild = own_guild(request)
     world = request.app[WORLD]
-    seen = [
-        channel_json(world, one, user_id)
-        for one in world.channels_of(guild.id)
-        if one.kind is kind and may(world, user_id, one, Permission.VIEW_CHANNEL)
-    ]
-    return answer(seen if wrap is None else {wrap: seen, "members": []})
+    return user_id, world, [one for one in world.channels_of(guild.id) if knows_of(world, user_id, one)]
 
 
 async def list_roles(request: web.Request) -> web.Response:

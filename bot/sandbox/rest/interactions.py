@@ -9,8 +9,8 @@ from aiohttp import web
 from bot.sandbox.callbacks import MESSAGE, UPDATE, answer_interaction, find_interaction
 from bot.sandbox.drafts import Draft, read_draft
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.fields import check_int, check_object
 from bot.sandbox.interactions import expire_interaction, open_interaction
-from bot.sandbox.limits import check_int, check_object
 from bot.sandbox.message_objects import message_json
 from bot.sandbox.rest.api import (
     GATEWAY,

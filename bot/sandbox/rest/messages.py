@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.sandbox.drafts import read_draft
+from bot.sandbox.drafts import Draft, read_draft
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.limits import check_int, check_list
+from bot.sandbox.fields import check_int, check_list
 from bot.sandbox.message_objects import message_json
 from bot.sandbox.messages import delete_message, delete_messages, edit_message, post_message
-from bot.sandbox.permissions import Permission, may
+from bot.sandbox.permissions import Permission, may, needed_to_read, needed_to_send
 from bot.sandbox.rest.api import (
     GATEWAY,
     PREFIX,
@@ -22,7 +22,8 @@ from bot.sandbox.rest.api import (
     read_object,
     seen_channel,
 )
-from bot.sandbox.state import Channel, ChannelKind, Message
+from bot.sandbox.state import WITHOUT_MESSAGES, Channel, Message, World
+from bot.sandbox.threads import check_not_archived, reopen_to_send
 
 MAX_PAGE = 100
 
@@ -40,7 +41,7 @@ def add_routes(app: web.Application) -> None:
 
 async def list_messages(request: web.Request) -> web.Response:
     """Return up to 100 messages, newest first, before, after or around an id."""
-    user_id, channel = seen_channel(request)
+    user_id, channel = readable_channel(request)
     world = request.app[WORLD]
     limit = query_int(request, "limit", 50, at_most=MAX_PAGE)
     if not may(world, user_id, channel, Permission.READ_MESSAGE_HISTORY):
@@ -66,33 +67,36 @@ async def list_messages(request: web.Request) -> web.Response:
 
 async def post(request: web.Request) -> web.Response:
     """Post a message as the caller."""
-    user_id, channel = seen_channel(request)
+    user_id, channel = readable_channel(request)
     world = request.app[WORLD]
-    is_thread = channel.kind is ChannelKind.PUBLIC_THREAD
-    needed = Permission.SEND_MESSAGES_IN_THREADS if is_thread else Permission.SEND_MESSAGES
-    if channel.guild_id is not None and not may(world, user_id, channel, needed):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
     draft = read_draft(*await read_body(request))
+    channel = world.find_channel(channel.id)  # it may have changed while the body came in
+    check_may_send(world, user_id, channel, draft)
     if (draft.components or draft.embeds) and not world.users[user_id].is_bot:
         raise InvalidBodyError("embeds", "BASE_TYPE_MAX_LENGTH", "Only bots send embeds and components.")
+    reopened = reopen_to_send(world, channel, user_id)
     message, events = post_message(world, channel, author=world.users[user_id], draft=draft)
-    request.app[GATEWAY].dispatch(events)
+    request.app[GATEWAY].dispatch([*reopened, *events])
     return answer(message_json(world, message, user_id))
 
 
 async def read(request: web.Request) -> web.Response:
     """Return one message."""
-    user_id, _, message = seen_message(request)
+    user_id, channel, message = seen_message(request)
+    if not may(request.app[WORLD], user_id, channel, Permission.READ_MESSAGE_HISTORY):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
     return answer(message_json(request.app[WORLD], message, user_id))
 
 
 async def edit(request: web.Request) -> web.Response:
     """Edit a message of one's own."""
-    user_id, _, message = seen_message(request)
+    user_id, channel, message = seen_message(request)
     if message.author.id != user_id:
         raise ApiError(Refusal.EDIT_OF_ANOTHER)
+    check_not_archived(channel)
     world = request.app[WORLD]
     draft = read_draft(*await read_body(request), flags_before=message.flags)
+    check_may_hold(world, user_id, channel, draft)
     # read again: the message may have changed while the body came in
     edited, events = edit_message(world, world.find_message(message.channel_id, message.id), draft)
     request.app[GATEWAY].dispatch(events)
@@ -112,16 +116,55 @@ async def delete(request: web.Request) -> web.Response:
 
 async def bulk_delete(request: web.Request) -> web.Response:
     """Delete 2 to 100 messages at once."""
-    _, channel = seen_channel(request, needs=Permission.MANAGE_MESSAGES)
+    _, channel = readable_channel(request, needs=Permission.MANAGE_MESSAGES)
     listed = check_list((await read_object(request)).get("messages"), "messages", at_most=100)
     events = delete_messages(request.app[WORLD], channel, [check_int(one, "messages") for one in listed])
     request.app[GATEWAY].dispatch(events)
     return nothing()
 
 
+def check_may_send(
+    world: World, user_id: int, channel: Channel, draft: Draft, *, is_first: bool = False
+) -> None:
+    """Refuse a message that its author may not send; `is_first` for the one that opens a forum's post.
+
+    Raises:
+        ApiError: 50008 where no messages go, 50013 without a permission, 160002 for a reply without history.
+    """
+    if channel.kind in WITHOUT_MESSAGES and not is_first:
+        raise ApiError(Refusal.NO_MESSAGES_HERE)
+    if channel.guild_id is not None and not may(world, user_id, channel, needed_to_send(channel)):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    check_may_hold(world, user_id, channel, draft)
+    if draft.reference is not None and not may(world, user_id, channel, Permission.READ_MESSAGE_HISTORY):
+        raise ApiError(Refusal.NO_HISTORY_TO_REPLY_TO)
+
+
+def check_may_hold(world: World, user_id: int, channel: Channel, draft: Draft) -> None:
+    """Refuse (50013) embeds without Embed Links, and files without Attach Files."""
+    for is_there, needed in (
+        (draft.embeds, Permission.EMBED_LINKS),
+        (draft.uploads, Permission.ATTACH_FILES),
+    ):
+        if is_there and not may(world, user_id, channel, needed):
+            raise ApiError(Refusal.MISSING_PERMISSIONS)
+
+
+def readable_channel(
+    request: web.Request, *, needs: Permission = Permission.VIEW_CHANNEL
+) -> tuple[int, Channel]:
+    """Return the caller and the channel of the path, whose messages the caller may read."""
+    user_id, channel = seen_channel(request)
+    if not may(request.app[WORLD], user_id, channel, needed_to_read(channel)):
+        raise ApiError(Refusal.MISSING_ACCESS)
+    if not may(request.app[WORLD], user_id, channel, needs):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    return user_id, channel
+
+
 def seen_message(request: web.Request) -> tuple[int, Channel, Message]:
     """Return the caller, the channel and the message of the path; another's ephemeral message is unknown."""
-    user_id, channel = seen_channel(request)
+    user_id, channel = readable_channel(request)
     message = request.app[WORLD].find_message(channel.id, path_id(request, "message_id"))
     if message.ephemeral_for not in (None, user_id):
         raise ApiError(Refusal.UNKNOWN_MESSAGE)

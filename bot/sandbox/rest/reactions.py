@@ -18,6 +18,7 @@ from bot.sandbox.reactions import (
 from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, nothing, path_id, query_int
 from bot.sandbox.rest.messages import seen_message
 from bot.sandbox.state import Message
+from bot.sandbox.threads import check_not_archived
 
 
 def add_routes(app: web.Application) -> None:
@@ -35,8 +36,10 @@ async def add(request: web.Request) -> web.Response:
     """Give a reaction; a new emoji needs the permission to add reactions."""
     user_id, channel, message = seen_message(request)
     world, emoji = request.app[WORLD], request.match_info["emoji"]
+    check_not_archived(channel)
     is_new = find_reaction(message, emoji) is None
-    if is_new and not may(world, user_id, channel, Permission.ADD_REACTIONS):
+    needed = Permission.READ_MESSAGE_HISTORY | (Permission.ADD_REACTIONS if is_new else 0)
+    if not may(world, user_id, channel, needed):
         raise ApiError(Refusal.MISSING_PERMISSIONS)
     request.app[GATEWAY].dispatch(add_reaction(world, message, emoji=emoji, user_id=user_id))
     return nothing()
@@ -44,7 +47,8 @@ async def add(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Take one's own reaction away."""
-    user_id, _, message = seen_message(request)
+    user_id, channel, message = seen_message(request)
+    check_not_archived(channel)
     return _remove(request, message, user_id)
 
 
@@ -91,11 +95,12 @@ async def list_users(request: web.Request) -> web.Response:
 def _manager_of(request: web.Request, *, unless_own: bool = False) -> tuple[int, Message]:
     """Return whose reactions the path means and the message, when the caller may remove them."""
     caller, channel, message = seen_message(request)
+    check_not_archived(channel)
     target = path_id(request, "user_id") if unless_own else caller
     if unless_own and target == caller:
         return target, message
     if channel.guild_id is None:
-        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+        raise ApiError(Refusal.DIRECT_CHANNEL)
     if not may(request.app[WORLD], caller, channel, Permission.MANAGE_MESSAGES):
         raise ApiError(Refusal.MISSING_PERMISSIONS)
     return target, message

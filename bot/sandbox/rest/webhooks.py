@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.sandbox.callbacks import find_by_token, find_reply, follow_up
 from bot.sandbox.drafts import read_draft
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.limits import check_text
+from bot.sandbox.fields import check_text
 from bot.sandbox.message_objects import message_json
 from bot.sandbox.messages import delete_message, edit_message, post_message
 from bot.sandbox.permissions import Permission
@@ -26,6 +26,7 @@ from bot.sandbox.rest.api import (
     seen_channel,
 )
 from bot.sandbox.state import Interaction, Message, User, Webhook
+from bot.sandbox.threads import check_not_archived
 
 
 def add_routes(app: web.Application) -> None:
@@ -89,6 +90,7 @@ async def read(request: web.Request) -> web.Response:
 async def edit(request: web.Request) -> web.Response:
     """Edit a message of an interaction; this is also how a deferral is answered."""
     world = request.app[WORLD]
+    check_not_archived(world.channels[_reply(request).channel_id])
     draft = read_draft(*await read_body(request), flags_before=_reply(request).flags)
     edited, events = edit_message(world, _reply(request), draft)
     request.app[GATEWAY].dispatch(events)

@@ -192,7 +192,7 @@ async def test_a_thread_needs_no_message(sandbox, make_bot, start, ben):
         await bot.http.start_thread_without_message(
             thread.id, name="x", auto_archive_duration=60, type=11, invitable=True
         )
-    assert refused.value.code == 50003
+    assert refused.value.code == 50024
 
 
 async def test_direct_channels_are_listed_and_opened_once(sandbox, ada, ben):
