@@ -57,18 +57,6 @@ class Access:
         if not any(self._is_admin(member) for member in members):
             raise NotAdminError(self._role_names())
 
-    async def readable_channel_ids(self, user: discord.abc.User) -> set[int]:
-        """The channels and open threads of listed servers that a person may read."""
-        found = set()
-        for member in await self.memberships(user, with_channels=True):
-            guild = member.guild
-            threads = (thread for thread in guild.threads if not thread.is_private())
-            for channel in (*guild.channels, *threads):
-                may = channel.permissions_for(member)
-                if may.view_channel and may.read_message_history:
-                    found.add(channel.id)
-        return found
-
     def _is_admin(self, member: discord.Member) -> bool:
         held = {role.id for role in member.roles}
         return member.guild_permissions.manage_guild or bool(held & self._admin_role_ids)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -135,18 +135,6 @@ async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]
         .order_by(runs.c.id)
     )
     return [row async for row in _rows(database, statement)]
-
-
-@retried
-async def hashes_asked_in(database: Database, channel_ids: frozenset[int]) -> set[str]:
-    """The queries that were asked in some channels of servers; none of direct messages."""
-    statement = select(predictions.c.query_hash).where(
-        predictions.c.guild_id.is_not(None),
-        predictions.c.channel_id.in_(channel_ids),
-        exists().where(votes.c.prediction_id == predictions.c.id),
-    )
-    async with database.read() as connection:
-        return set((await connection.execute(statement.distinct())).scalars())
 
 
 async def _rows(database: Database, statement: Select[Any]) -> AsyncIterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.feedback import StoredCandidate
 from storage.retrying import retried
 from storage.schema import candidates, people, predictions, votes
+from storage.shown_queries import is_shown_in
 
 WINDOW = 20_000  # newest predictions that are looked through: what was asked long ago is asked no more
 SENTENCES = 500  # of those, to choose from
@@ -140,12 +141,7 @@ def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
         .outerjoin(people, people.c.user_id == predictions.c.asker_id)
         .where(
             predictions.c.id > select(func.max(predictions.c.id) - WINDOW).scalar_subquery(),
-            predictions.c.guild_id.is_not(None),
-            predictions.c.channel_id.in_(channel_ids),
-            predictions.c.message_id.is_not(None),
-            predictions.c.deleted_at.is_(None),
-            predictions.c.quiz_at.is_(None),
-            people.c.opted_out_at.is_(None),
+            is_shown_in(channel_ids),
             predictions.c.query_hash.not_in(known),
         )
         .group_by(predictions.c.query_hash)

@@ -15,13 +15,14 @@ from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
 from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_embed, report_title
 from bot.embeds.team_stats import TeamStats, first_day, stats_embed, stats_figures
-from bot.embeds.verdicts import Verdicts, open_channel_ids
+from bot.embeds.verdicts import Verdicts
 from bot.errors import PictureError
 from bot.fill.queries import parse_query
 from bot.fill.serving import Serving
 from bot.nights.version_runs import version_of
 from bot.settings import Settings
 from bot.texts import say
+from bot.visibility import open_channel_ids
 from storage import runs, stats
 from storage.database import Database
 from storage.runs import Run

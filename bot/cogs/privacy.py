@@ -13,14 +13,16 @@ from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.replies import escape
 from bot.errors import TooLargeError
-from bot.privacy.export import Ballots, to_csv, visible_channel_ids
+from bot.fill.queries import had_personal_data
+from bot.privacy.export import Ballots, to_csv
 from bot.privacy.forgetting import Forgetting, Forgotten
 from bot.privacy.mydata import bundle
 from bot.privacy.offers import Offer, edit_or_write
 from bot.settings import Settings
 from bot.texts import say
+from bot.visibility import readable_channel_ids
 from storage import forgetting as forgetting_records
-from storage import privacy
+from storage import privacy, shown_queries
 from storage.database import Database
 from storage.errors import StorageError
 from storage.feedback import votes_until
@@ -70,10 +72,11 @@ class Privacy(commands.Cog):
 
     @command("export", is_for_admins=True, is_ephemeral=True)
     async def export(self, context: Context) -> None:
-        """Send an admin what the votes add up to, of channels that they may see."""
+        """Send an admin what the votes add up to, of queries that a quiz could show them."""
         members = await self._bot.access.memberships(context.author, with_channels=True)
-        hashes = await privacy.hashes_asked_in(self._database, visible_channel_ids(members))
-        ballots, now = Ballots(hashes), datetime.now(UTC)
+        found = await shown_queries.voted_on(self._database, readable_channel_ids(members))
+        queries = {name: query for name, query in found.items() if not had_personal_data(query)}
+        ballots, now = Ballots(queries), datetime.now(UTC)
         async for chunk in votes_until(self._database, now, chunk_rows=EXPORT_CHUNK_ROWS):
             ballots.add(chunk)
         rows = await asyncio.to_thread(

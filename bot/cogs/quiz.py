@@ -13,7 +13,6 @@ from discord.ext import commands
 
 from bot.client import FillBot, command
 from bot.context import Context, answer
-from bot.embeds.verdicts import open_channel_ids
 from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOnError
 from bot.fill.answering import Answering, Asked
 from bot.fill.crowd import Crowd
@@ -24,6 +23,7 @@ from bot.rating.quiz import Item, edge_cases, ranked
 from bot.rating.quiz_buttons import QuizButton, What
 from bot.settings import Settings
 from bot.texts import say
+from bot.visibility import open_channel_ids, readable_channel_ids
 from storage import menus, quiz
 from storage.database import Database
 from storage.quiz import QuizItem
@@ -139,7 +139,8 @@ class Quiz(commands.Cog):
     async def _best(self, asked: Asked, person: discord.abc.User) -> tuple[Item, Query] | None:
         """What to ask this person here: only what all who may read here may read, too."""
         if asked.guild_id is None:
-            channel_ids = await self._bot.access.readable_channel_ids(person)
+            members = await self._bot.access.memberships(person, with_channels=True)
+            channel_ids = readable_channel_ids(members)
         else:
             channel_ids = open_channel_ids(self._bot, asked.channel_id)
         sentences = await quiz.open_sentences(self._database, person.id, channel_ids=channel_ids)

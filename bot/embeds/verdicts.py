@@ -9,6 +9,7 @@ from sqlalchemy import select
 from bot.embeds.replies import notice_embed, verdict_embed
 from bot.nights.runs import RunEnd
 from bot.texts import say
+from bot.visibility import open_channel_ids
 from storage.database import Database
 from storage.errors import StorageError
 from storage.runs import Run
@@ -50,14 +51,3 @@ class Verdicts:
         )
         async with self._database.read() as connection:
             return set((await connection.execute(statement.distinct())).scalars())
-
-
-def open_channel_ids(client: discord.Client, channel_id: int) -> set[int]:
-    """This channel, and those of its server that everybody there may see; none for a direct message."""
-    channel = client.get_channel(channel_id)
-    if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
-        return set()
-    guild = channel.guild
-    public = {one.id for one in guild.channels if one.permissions_for(guild.default_role).view_channel}
-    threads = {one.id for one in guild.threads if one.parent_id in public and not one.is_private()}
-    return {channel_id} | public | threads

@@ -67,6 +67,11 @@ def visible(text: str) -> str:
     return " ".join(text.split())
 
 
+def had_personal_data(stored: str) -> bool:
+    """Whether something was replaced in a query before it was stored: the rest is not worth asking again."""
+    return any(name in stored for _, name in PRIVATE)
+
+
 def without_personal_data(text: str) -> str:
     """The text with mentions, e-mail addresses, phone numbers and long numbers replaced."""
     for pattern, name in PRIVATE:

@@ -3,12 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import discord
 import numpy as np
 
 from training.judgements import judge, weights_by_age
@@ -25,21 +24,20 @@ Item = tuple[str, int, str]  # query hash, mask, word
 class Ballots:
     """Votes, read chunk by chunk: one a voter and word, a menu before a reaction, then the latest.
 
-    Only of queries in `hashes`: those that may be shown.
+    Attributes:
+        queries: those that may be shown, by their hash; votes on others are left out.
     """
 
-    hashes: Collection[str]
-    _queries: dict[str, str] = field(default_factory=dict)
+    queries: Mapping[str, str]
     _standing: dict[Item, dict[int, tuple[bool, int, datetime]]] = field(default_factory=dict)
 
     def add(self, chunk: Mapping[str, Iterable[Any]]) -> None:
         """Take the next votes, oldest first, by column."""
-        names = ("query", "query_hash", "mask_index", "word", "voter_id", "via", "value", "cast_at")
+        names = ("query_hash", "mask_index", "word", "voter_id", "via", "value", "cast_at")
         rows = zip(*(chunk[name] for name in names), strict=True)
-        for query, query_hash, mask, word, voter, via, value, cast_at in rows:
-            if query_hash not in self.hashes:
+        for query_hash, mask, word, voter, via, value, cast_at in rows:
+            if query_hash not in self.queries:
                 continue
-            self._queries[query_hash] = query
             votes = self._standing.setdefault((query_hash, mask, word), {})
             is_menu = via != "reaction"
             if voter not in votes or is_menu >= votes[voter][0]:
@@ -47,7 +45,7 @@ class Ballots:
 
     def judged(self, *, now: datetime, min_voters: int, half_life_days: float) -> list[tuple[Any, ...]]:
         """The rows of the table, by query, mask and word; judged as a run judges. Takes a while for many."""
-        items = sorted(self._standing, key=lambda item: (self._queries[item[0]], *item))
+        items = sorted(self._standing, key=lambda item: (self.queries[item[0]], *item))
         numbers: dict[int, int] = {}
         rows = [
             (item, numbers.setdefault(voter, len(numbers)), value, cast_at)
@@ -64,7 +62,7 @@ class Ballots:
         )
         return [
             (
-                self._queries[items[i][0]],
+                self.queries[items[i][0]],
                 items[i][1],
                 items[i][2],
                 round(float(consensus.up[i]), 3),
@@ -84,20 +82,6 @@ def to_csv(rows: Iterable[tuple[Any, ...]]) -> bytes:
     for row in rows:
         writer.writerow([_harmless(cell) for cell in row])
     return out.getvalue().encode("utf-8-sig")
-
-
-def visible_channel_ids(members: Iterable[discord.Member]) -> frozenset[int]:
-    """The channels and threads that a person may read, in the servers they are a member of."""
-    found = set()
-    for member in members:
-        seen = {c.id for c in member.guild.channels if c.permissions_for(member).view_channel}
-        threads = (t for t in member.guild.threads if t.parent_id in seen and _may_read(t, member))
-        found |= seen | {thread.id for thread in threads}
-    return frozenset(found)
-
-
-def _may_read(thread: discord.Thread, member: discord.Member) -> bool:
-    return not thread.is_private() or thread.permissions_for(member).manage_threads
 
 
 def _harmless(cell: Any) -> Any:

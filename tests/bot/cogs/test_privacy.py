@@ -13,6 +13,7 @@ from wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs import privacy as cog
 from bot.privacy import offers
+from bot.sandbox.state import ChannelKind
 from storage import privacy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -250,6 +251,45 @@ async def test_an_admin_gets_the_judgements_without_who_voted(wire: Wire, ann: P
     assert [row["word"] for row in everything if "hidden" in row["query"]]  # the owner sees every channel
     assert not [row for row in everything if "direct" in row["query"]]
     assert set(row) == {"query", "mask", "word", "up", "down", "voters", "last_vote_at"}
+
+
+async def test_an_export_shows_no_more_than_a_quiz(wire: Wire, ann: Person, bob: Person) -> None:
+    """Nothing of closed channels, private threads, deleted replies, and people who opted out."""
+    sandbox, bot_id = wire.sandbox, wire.sandbox.bot_user_id
+    closed_id = sandbox.add_channel("closed").id
+    private_id = sandbox.add_thread(
+        "private", kind=ChannelKind.PRIVATE_THREAD, member_ids=[ann.id, bot_id]
+    ).id
+    open_id = sandbox.add_thread("open", member_ids=[ann.id]).id
+    ids = {closed_id, private_id, open_id}
+
+    async def are_known() -> bool:
+        channels = [wire.app.bot.get_channel(one) for one in ids - {open_id, private_id}]
+        threads = wire.app.bot.get_guild(sandbox.guild_id).threads
+        return all(channels) and ids - {closed_id} <= {one.id for one in threads}
+
+    await eventually(are_known)
+    await voted(wire, ann, "shown to an admin, closed shoes are [MASK]", channel_id=closed_id)
+    await voted(wire, ann, "shown to an admin, private shoes are [MASK]", channel_id=private_id)
+    await voted(wire, ann, "SHOWN to an admin, open shoes are [MASK]", channel_id=private_id)
+    await voted(wire, ann, "shown to an admin, open shoes are [MASK]", channel_id=open_id)
+    await voted(wire, ann, "SHOWN to an admin, open shoes are [MASK]", channel_id=closed_id)
+    await voted(wire, ann, "shown to an admin, shoes of a@b.example are [MASK]")
+    deleted = await voted(wire, ann, "shown to an admin, deleted shoes are [MASK]")
+    await voted(wire, bob, "shown to an admin, shoes of who opted out are [MASK]")
+    await wire.say(bob, "!optout")
+    sandbox.deny(closed_id, sandbox.guild_id, 1 << 16)  # Read Message History
+    async with wire.person("ada") as ada:
+        await ada.delete(deleted)
+
+        async def are_noted() -> bool:
+            channel = wire.app.bot.get_channel(closed_id)
+            may = channel.permissions_for(channel.guild.default_role)
+            return (await wire.row(deleted))["deleted_at"] and not may.read_message_history
+
+        await eventually(are_noted)
+        shown = {row["query"] for row in await exported(wire, ada)}
+    assert {one for one in shown if "to an admin" in one} == {"shown to an admin, open shoes are [MASK]."}
 
 
 async def test_others_get_no_export(wire: Wire, ann: Person) -> None:

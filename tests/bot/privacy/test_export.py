@@ -13,7 +13,6 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def chunk(*votes: tuple[str, str, int, str, int]) -> dict[str, list[Any]]:
     """(query, word, voter, via, value), a minute apart."""
     return {
-        "query": [vote[0] for vote in votes],
         "query_hash": [vote[0].lower() for vote in votes],
         "mask_index": [0] * len(votes),
         "word": [vote[1] for vote in votes],
@@ -25,7 +24,7 @@ def chunk(*votes: tuple[str, str, int, str, int]) -> dict[str, list[Any]]:
 
 
 def rows_of(*votes: tuple[str, str, int, str, int], min_voters: int = 1) -> list[tuple[Any, ...]]:
-    ballots = Ballots({"q"})
+    ballots = Ballots({"q": "Q"})
     ballots.add(chunk(*votes))
     return ballots.judged(now=NOON, min_voters=min_voters, half_life_days=90)
 
