@@ -207,10 +207,23 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
         recorder = Recorder(database)
         stack.push_async_callback(recorder.close)
+        answering = Answering(
+            predictor,
+            database,
+            recorder,
+            background,
+            pending,
+            prefix=settings.prefix,
+            max_chars=settings.max_query_chars,
+            max_masks=settings.max_masks,
+            min_voters=settings.needed_voters,
+            half_life_days=settings.vote_half_life_days,
+        )
         reconcile = Reconcile(
             bot,
             database,
             recorder,
+            offer_thumbs=answering.offer_thumbs,
             look_back=timedelta(days=settings.look_back_days),
             max_replies=settings.look_back_replies,
             since=datetime.now(UTC) if place.sandbox else None,  # it begins empty
@@ -235,18 +248,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             metrics=metrics,
             forgetting=forgetting,
             pictures=pictures,
-            answering=Answering(
-                predictor,
-                database,
-                recorder,
-                background,
-                pending,
-                prefix=settings.prefix,
-                max_chars=settings.max_query_chars,
-                max_masks=settings.max_masks,
-                min_voters=settings.needed_voters,
-                half_life_days=settings.vote_half_life_days,
-            ),
+            answering=answering,
         )
         watch_parts(parts, readiness, backups=backups, database_file=file)
         bot.add_cogs(*all_cogs(parts))

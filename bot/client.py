@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -17,17 +18,18 @@ from discord.ext import commands
 from bot.access import Access
 from bot.connection import Identifies
 from bot.context import Context, answer
-from bot.errors import NotListedError
+from bot.errors import NotListedError, NotSentError
+from bot.heard import Heard, Tree
 from bot.parsers import skip_malformed_events
 from bot.processes.shards import WHOLE, Shards
 from bot.texts import say
-from bot.told import cause_of, is_past_answering, sentence_of
+from bot.told import cause_of, is_lost, is_past_answering, log_not_sent, sentence_of
 
 log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
 READY_AFTER_S = 0.5  # without news of another server
 TOLD_ELSEWHERE_EVERY_S = 600.0
-HEARD = 1000  # messages that are remembered
+NETWORK = (aiohttp.ClientError, OSError)
 ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
 
 # Nothing is spoken here: no word about missing voice libraries.
@@ -62,6 +64,7 @@ class FillBot(commands.Bot):
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=True, private_channel=False
             ),
+            tree_cls=Tree,
             help_command=None,
             max_messages=None,  # nothing here depends on the cache
             case_insensitive=True,
@@ -75,7 +78,7 @@ class FillBot(commands.Bot):
         self.prefix, self._syncs_commands = prefix, syncs_commands
         self._pending_cogs: list[commands.Cog] = []
         self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
-        self._heard: dict[int, None] = {}  # messages, the oldest first
+        self._heard = Heard()  # messages
         self._identifies = Identifies()
         self.check(self._may_command)
         self.before_invoke(self._show_work)
@@ -114,10 +117,7 @@ class FillBot(commands.Bot):
 
         A message that is told of twice is one.
         """
-        if message.webhook_id is None and message.id not in self._heard:
-            self._heard[message.id] = None
-            if len(self._heard) > HEARD:
-                del self._heard[next(iter(self._heard))]
+        if message.webhook_id is None and self._heard.is_new(message.id):
             await self.process_commands(message)
 
     async def on_ready(self) -> None:
@@ -137,7 +137,7 @@ class FillBot(commands.Bot):
 
         1. A slip in the name of a command: what it may have meant.
         2. A server that the bot does not work in: it says so, once in a while.
-        3. Discord takes no answer: nothing, for there is no way to say it.
+        3. Discord takes no answer, or may have it already: nothing but a line in the log.
         4. Anything else: see `_told`.
         """
         cause = cause_of(error)
@@ -146,12 +146,16 @@ class FillBot(commands.Bot):
             return
         if isinstance(cause, NotListedError) and not self._may_tell_elsewhere(context):
             return
-        if is_past_answering(cause):
+        if self._is_past_answering(cause):
             return
+        await self._say(context, self._told(cause, context.command))
+
+    async def _say(self, context: Context, sentence: str) -> None:
+        """Reply with a sentence; that it cannot be sent is one line in the log."""
         try:
-            await answer(context, self._told(cause, context.command), ephemeral=True)
-        except discord.HTTPException:
-            log.warning("reply.not_sent", command=str(context.command), exc_info=True)
+            await answer(context, sentence, ephemeral=True)
+        except (discord.HTTPException, NotSentError, *NETWORK) as error:
+            log_not_sent(error)
 
     @contextlib.asynccontextmanager
     async def telling_errors(self, interaction: discord.Interaction) -> AsyncIterator[None]:
@@ -160,16 +164,14 @@ class FillBot(commands.Bot):
             yield
         except Exception as error:  # noqa: BLE001  the second half of the command error handler
             cause = cause_of(error)
-            if is_past_answering(cause):
+            if self._is_past_answering(cause):
                 return
-            sentence = self._told(cause, None)
-            try:
-                if interaction.response.is_done():
-                    await interaction.followup.send(sentence, ephemeral=True)
-                else:
-                    await interaction.response.send_message(sentence, ephemeral=True)
-            except discord.HTTPException:
-                log.warning("reply.not_sent", exc_info=True)
+            await _tell(interaction, self._told(cause, None))
+
+    def _is_past_answering(self, error: BaseException) -> bool:
+        if is_lost(error):  # the reply may stand, and wait to be noted
+            self.dispatch("reply_lost")
+        return is_past_answering(error)
 
     def _told(self, error: BaseException, command: Any) -> str:
         """What people are told about an error.
@@ -193,12 +195,11 @@ class FillBot(commands.Bot):
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
     ) -> None:
         """Answer what is wrong with an interaction before any command of ours is called."""
+        if self._is_past_answering(cause_of(error)):
+            return
         log.error("interaction.failed", exc_info=error)
         if not interaction.response.is_done():
-            try:
-                await interaction.response.send_message(say("errors.stale_command"), ephemeral=True)
-            except discord.HTTPException:
-                log.warning("reply.not_sent", exc_info=True)
+            await _tell(interaction, say("errors.stale_command"))
 
     async def _may_ask(self, context: Context) -> bool:
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)
@@ -226,7 +227,18 @@ class FillBot(commands.Bot):
         names = [command.qualified_name for command in self.commands]
         close = difflib.get_close_matches((context.invoked_with or "").lower(), names, n=1, cutoff=0.6)
         if close and await self._may_ask(context):
-            await answer(context, say("errors.did_you_mean", usage=f"{self.prefix}{close[0]}"))
+            await self._say(context, say("errors.did_you_mean", usage=f"{self.prefix}{close[0]}"))
+
+
+async def _tell(interaction: discord.Interaction, sentence: str) -> None:
+    """Say a sentence to the person alone; that it cannot be sent is one line in the log."""
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(sentence, ephemeral=True)
+        else:
+            await interaction.response.send_message(sentence, ephemeral=True)
+    except (discord.HTTPException, *NETWORK) as error:
+        log_not_sent(error)
 
 
 def command(

@@ -1,14 +1,34 @@
 """A command being carried out: its replies, and the sign that it is being worked on."""
 
 import asyncio
+import io
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+import aiohttp
 import discord
+import structlog
 from discord.ext import commands
 
 from bot.embeds.replies import MAX_CONTENT, clipped
+from bot.errors import CannotWriteError, LostReplyError, MissingPermissionError
+from bot.permissions import (
+    MISSING_PERMISSIONS,
+    known_permissions,
+    missing,
+    needed_to_write,
+    permission_name,
+    refuses_reference,
+)
+from bot.texts import say
 
-UNAVAILABLE, AGAIN_AFTER_S = 503, (1.0, 3.0, 5.0, 7.0)  # as discord.py itself does after 500 and 502
+log = structlog.stdlib.get_logger(__name__)
+AGAIN_AFTER_S = (1.0, 3.0, 5.0, 7.0)  # as discord.py itself does after 500 and 502
+# Discord may have the message all the same.
+NOT_HEARD = (discord.DiscordServerError, aiohttp.ClientError, OSError)
+ALREADY_ACKNOWLEDGED = 40060
 SHOW_AFTER_S = 0.3  # what takes longer is shown to be under way
 MAX_SHOWN_S = 600.0
 
@@ -48,6 +68,69 @@ class Context(commands.Context[Any]):
                 await asyncio.sleep(MAX_SHOWN_S)
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A reply as it is tried; less of it where Discord does not take all."""
+
+    content: str | None
+    embed: discord.Embed | None
+    view: discord.ui.View | None
+    file: discord.File | None
+    content_of_file: bytes
+    ephemeral: bool
+    is_reply: bool = True
+
+    def fresh_file(self) -> discord.File | None:
+        """The file, to be read once more."""
+        if self.file is None:
+            return None
+        return discord.File(
+            io.BytesIO(self.content_of_file), self.file.filename, description=self.file.description
+        )
+
+    def without_file(self) -> "_Draft":
+        """The embed alone, with a line that says which permission is missing.
+
+        Raises:
+            MissingPermissionError: the file was all there is.
+        """
+        permission = permission_name("attach_files")
+        if self.embed is None:
+            raise MissingPermissionError(permission)
+        embed = self.embed.copy()
+        embed.set_image(url=None)
+        lines = [self.content, say("errors.no_file", permission=permission)]
+        return replace(self, content="\n".join(filter(None, lines)), embed=embed, file=None)
+
+    def fitting(self, channel: object, allowed: discord.Permissions) -> "_Draft":
+        """As much of it as the permissions allow.
+
+        Raises:
+            CannotWriteError, MissingPermissionError: that is nothing.
+        """
+        if lacking := missing(allowed, needed_to_write(channel)):
+            raise CannotWriteError(lacking)
+        if self.embed is not None and not allowed.embed_links:
+            raise MissingPermissionError(permission_name("embed_links"))
+        draft = self if self.file is None or allowed.attach_files else self.without_file()
+        return replace(draft, is_reply=allowed.read_message_history)
+
+    def after(self, error: discord.HTTPException) -> "_Draft":
+        """What to try after a refusal.
+
+        Raises:
+            MissingPermissionError: nothing but telling that.
+            discord.HTTPException: nothing at all.
+        """
+        if self.is_reply and refuses_reference(error):
+            return replace(self, is_reply=False)
+        if error.code == MISSING_PERMISSIONS and self.file is not None:
+            return self.without_file()
+        if error.code == MISSING_PERMISSIONS and self.embed is not None:
+            raise MissingPermissionError(permission_name("embed_links")) from error
+        raise error
+
+
 async def answer(
     context: Context,
     content: str | None = None,
@@ -59,6 +142,8 @@ async def answer(
 ) -> discord.Message:
     """Reply to a command, also when the message that called it is gone by now. Returns the reply.
 
+    Where the bot lacks a permission it leaves out what takes it: the reference to the question, or a picture.
+
     Args:
         context: of the command.
         content: clipped where it is longer than Discord takes.
@@ -66,23 +151,102 @@ async def answer(
         view: menus and buttons below that.
         file: attached; an embed can show it as `attachment://NAME`.
         ephemeral: only for who asked, where Discord can do that: after a slash command.
+
+    Raises:
+        MissingPermissionError: the bot may write there, but not show this.
+        NotSentError: it may not write there, or Discord was not heard again and again.
+        discord.HTTPException: Discord refuses the reply for another reason.
     """
-    parts: dict[str, Any] = {"view": view, "file": file}
-
-    async def send() -> discord.Message:
-        return await context.send(
-            None if content is None else clipped(content, MAX_CONTENT),
-            embeds=[] if embed is None else [embed],
-            reference=context.message.to_reference(fail_if_not_exists=False),
-            ephemeral=ephemeral,
-            **{name: part for name, part in parts.items() if part is not None},
-        )
-
-    for wait_s in AGAIN_AFTER_S if file is None else ():  # a file can be read only once
+    data = b"" if file is None else file.fp.read()
+    draft = _Draft(content, embed, view, file, data, ephemeral)
+    if not _is_by_token(context):  # by an interaction's token everything may be sent
+        allowed = known_permissions(context.channel, context.me)
+        if allowed is not None:
+            draft = draft.fitting(context.channel, allowed)
+    while True:
         try:
-            return await send()
-        except discord.DiscordServerError as error:
-            if error.status != UNAVAILABLE:
+            return await _deliver(context, draft)
+        except discord.HTTPException as error:
+            smaller = draft.after(error)
+            log.info("reply.reduced", channel_id=context.channel.id, code=error.code)
+            draft = smaller
+
+
+async def _deliver(context: Context, draft: _Draft) -> discord.Message:
+    """Send a reply, once, however often that has to be tried.
+
+    Raises:
+        LostReplyError: Discord was not heard.
+        discord.HTTPException: it refuses.
+    """
+    nonce = secrets.token_hex(12)  # by which Discord knows a message that it has
+    lost: BaseException | None = None
+    for wait_s in (*AGAIN_AFTER_S, None):
+        try:
+            if lost is not None and (found := await _arrived(context, draft)) is not None:
+                return found
+            return await context.send(
+                None if draft.content is None else clipped(draft.content, MAX_CONTENT),
+                embeds=[] if draft.embed is None else [draft.embed],
+                reference=context.message.to_reference(fail_if_not_exists=False) if draft.is_reply else None,
+                ephemeral=draft.ephemeral,
+                nonce=nonce,
+                **_parts(draft),
+            )
+        except NOT_HEARD as error:
+            lost = error
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ACKNOWLEDGED or context.interaction is None:
                 raise
-        await asyncio.sleep(wait_s)
-    return await send()
+            # discord.py itself had sent it before, and did not hear what Discord said.
+            found = await _arrived(context, draft)
+            if found is None:
+                raise
+            return found
+        if wait_s is not None:
+            await asyncio.sleep(wait_s)
+    assert lost is not None
+    raise LostReplyError(lost) from lost
+
+
+async def _arrived(context: Context, draft: _Draft) -> discord.Message | None:
+    """The reply to a slash command, if Discord has it; the sign of work becomes the reply."""
+    interaction = context.interaction
+    if interaction is None:
+        return None
+    try:
+        found = await interaction.original_response()
+    except discord.NotFound:
+        return None
+    is_ours = set(_custom_ids(draft.view)) <= set(_custom_ids(found))
+    listens = (
+        draft.view is not None and not draft.view.is_persistent()
+    )  # an edit lets discord.py know the view
+    if found.flags.loading or (is_ours and listens):
+        return await interaction.edit_original_response(
+            content=None if draft.content is None else clipped(draft.content, MAX_CONTENT),
+            embeds=[] if draft.embed is None else [draft.embed],
+            view=draft.view,
+            attachments=[one for one in (draft.fresh_file(),) if one is not None],
+        )
+    return found if is_ours else None  # else another process has answered the same command
+
+
+def _is_by_token(context: Context) -> bool:
+    return context.interaction is not None and not context.interaction.is_expired()
+
+
+def _parts(draft: _Draft) -> dict[str, Any]:
+    parts = {"view": draft.view, "file": draft.fresh_file()}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _custom_ids(shown: discord.ui.View | discord.Message | None) -> Iterator[str]:
+    """The custom ids of what is under a message, or will be."""
+    if isinstance(shown, discord.Message):
+        items = [item for row in shown.components for item in getattr(row, "children", ())]
+    else:
+        items = [] if shown is None else list(shown.children)
+    for item in items:
+        if custom_id := getattr(item, "custom_id", None):
+            yield str(custom_id)

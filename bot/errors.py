@@ -22,7 +22,12 @@ BotError
 │   ├── NoRoomError
 │   └── DeniedWordError
 ├── NotAdminError          the command is for admins
+├── MissingPermissionError the bot may not show a reply; its text names the permission
 └── NoLookError            other model versions could not be asked
+
+NotSentError               Discord did not take a reply, so there is no way to tell anything
+├── CannotWriteError       the bot may not write in the channel
+└── LostReplyError         Discord did not say whether it has the reply
 """
 
 from collections.abc import Sequence
@@ -208,3 +213,31 @@ class NoLookError(BotError):
     def __init__(self) -> None:
         """Build the reply."""
         super().__init__(say("errors.no_look"))
+
+
+class MissingPermissionError(BotError):
+    """The bot may write, but not show what it has to show."""
+
+    def __init__(self, permission: str) -> None:
+        """Take the permission's name as Discord's settings show it."""
+        super().__init__(say("errors.missing_permission", permission=permission))
+
+
+class NotSentError(Exception):
+    """A reply that Discord did not take, so that no other is tried."""
+
+
+class CannotWriteError(NotSentError):
+    """The bot may not write in this channel."""
+
+    def __init__(self, permissions: Sequence[str]) -> None:
+        """Take the names of the missing permissions."""
+        super().__init__(f"missing {', '.join(permissions)}")
+
+
+class LostReplyError(NotSentError):
+    """Whether Discord took the reply is not known, and it did not say so again and again."""
+
+    def __init__(self, cause: BaseException) -> None:
+        """Take what was heard instead."""
+        super().__init__(f"{type(cause).__name__}: {cause}")

@@ -3,31 +3,52 @@
 import math
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.embeds.replies import escape
-from bot.errors import BotError
+from bot.errors import BotError, LostReplyError, NotSentError
+from bot.permissions import is_refusal
 from bot.texts import say
 from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError
 
 log = structlog.stdlib.get_logger(__name__)
 TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
-PAST_ANSWERING = (10015, 10062, 40060)  # Discord gave up after three seconds; it has an answer already
+# Discord gave up after three seconds, or after fifteen minutes; it has an answer already
+PAST_ANSWERING = (10015, 10062, 40060, 50027)
 
 
 def is_past_answering(error: BaseException) -> bool:
-    """Whether Discord takes no answer: it is not well, or the interaction is over or came twice."""
+    """Whether Discord takes no answer, which is logged in one line.
+
+    It is not well, the interaction is over or came twice, or the bot may not write there.
+    """
     if isinstance(error, discord.DiscordServerError):
         log.warning("discord.not_well", status=error.status)
-        return True
-    if isinstance(error, discord.HTTPException) and error.code in PAST_ANSWERING:
+    elif isinstance(error, discord.HTTPException) and error.code in PAST_ANSWERING:
         log.warning("interaction.not_answered", code=error.code)
-        return True
-    return False
+    elif is_refusal(error) or isinstance(error, NotSentError | aiohttp.ClientError):
+        log_not_sent(error)
+    else:
+        return False
+    return True
+
+
+def log_not_sent(error: BaseException) -> None:
+    """Log that people were not told, and why: no traceback, since nothing is wrong with the code."""
+    if isinstance(error, discord.HTTPException):
+        log.warning("reply.not_sent", status=error.status, code=error.code, reason=error.text)
+    else:
+        log.warning("reply.not_sent", reason=str(error) or type(error).__name__)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether Discord may have a reply without having said so."""
+    return isinstance(error, LostReplyError | discord.DiscordServerError | aiohttp.ClientError)
 
 
 def cause_of(error: BaseException) -> BaseException:

@@ -55,6 +55,11 @@ class Votes(commands.Cog):
         self._reconcile.after_gap()
 
     @commands.Cog.listener()
+    async def on_reply_lost(self) -> None:
+        """A reply may stand that is not noted: it has to be found, and thumbs under it counted."""
+        self._reconcile.after_gap()
+
+    @commands.Cog.listener()
     async def on_malformed_event(self, name: str) -> None:
         """Discord told something that could not be read: it may have been a thumb."""
         if name.startswith("MESSAGE_REACTION"):

@@ -118,9 +118,13 @@ class Answering:
             latency_ms=round(latency_ms, 1),
             adjusted_by=shown.votes,
         )
+        self.offer_thumbs(reply)
+        return reply
+
+    def offer_thumbs(self, reply: discord.Message) -> None:
+        """Put both thumbs under a reply, in the background."""
         # A reaction may be added about every 250 ms: the answer does not wait for that.
         self._background.start(_seed(reply), name="thumbs")
-        return reply
 
     async def _votes_on(self, query: Query) -> list[QueryVote]:
         """The votes on this very sentence."""

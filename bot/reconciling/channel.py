@@ -35,6 +35,12 @@ def counts(message: discord.Message) -> tuple[int, int]:
     return found[1], found[-1]
 
 
+def has_own_thumbs(message: discord.Message) -> bool:
+    """Whether both thumbs that the bot offers stand under a reply."""
+    own = {thumb_value(one.emoji) for one in message.reactions if one.me}
+    return own >= {1, -1}
+
+
 async def thumbs(message: discord.Message, http: HTTPClient) -> Thumbs:
     """Who gives which thumb under a reply, in requests of a hundred people each.
 

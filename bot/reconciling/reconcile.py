@@ -9,7 +9,7 @@ waits for that. Doing it twice is the same as doing it once, so that a pass that
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ import structlog
 
 from bot.client import FillBot
 from bot.fill.recorder import Recorder
-from bot.reconciling.channel import counts, found_replies, thumbs, unnoted_replies
+from bot.reconciling.channel import counts, found_replies, has_own_thumbs, thumbs, unnoted_replies
 from bot.reconciling.turns import Turns
 from storage.database import Database
 from storage.errors import StorageError
@@ -69,6 +69,7 @@ class Reconcile:
         database: Database,
         recorder: Recorder,
         *,
+        offer_thumbs: Callable[[discord.Message], None],
         look_back: timedelta,
         max_replies: int,
         since: datetime | None = None,
@@ -79,11 +80,13 @@ class Reconcile:
             bot: reads from Discord.
             database: holds the replies.
             recorder: counts thumbs in order.
+            offer_thumbs: puts them under a reply that has none of the bot's, in the background.
             look_back: replies that are older are left alone.
             max_replies: of the newest.
             since: what is older is not on this server at all.
         """
         self._bot, self._database, self._recorder = bot, database, recorder
+        self._offer_thumbs = offer_thumbs
         self._look_back, self._max_replies, self._since = look_back, max_replies, since
         self.turns = Turns()
         self._asked = asyncio.Event()
@@ -208,6 +211,8 @@ class Reconcile:
         assert self._bot.user is not None
         async for prediction_id, message in unnoted_replies(channel, unnoted, bot_user_id=self._bot.user.id):
             await self._recorder.attach(prediction_id, message.id)
+            if not has_own_thumbs(message):
+                self._offer_thumbs(message)
             yield message
         # Those that are on their way just now are noted in a moment, and found by the next pass.
         settled = datetime.now(UTC) - timedelta(minutes=5)

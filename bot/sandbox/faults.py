@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.sandbox.errors import Refusal
 from bot.sandbox.state import Json
 
 
@@ -48,6 +49,7 @@ class RequestFault:
     delay_s: float = 0.0
     is_done_first: bool = False
     is_cut: bool = False
+    refusal: Refusal | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +92,10 @@ class Faults:
     ) -> None:
         """Answer an error; with `is_done_first` what was asked for happens all the same."""
         self._add(RequestFault(method, re.compile(path), times, status, is_done_first=is_done_first))
+
+    def refuse(self, method: str, path: str, refusal: Refusal, *, times: int | None = 1) -> None:
+        """Answer with one of Discord's refusals."""
+        self._add(RequestFault(method, re.compile(path), times, refusal.value[0], refusal=refusal))
 
     def delay(self, method: str, path: str, *, delay_s: float, times: int | None = 1) -> None:
         """Answer later."""

@@ -171,15 +171,6 @@ async def test_help_tells_how_one_command_is_used(wire: Wire, ann: Person) -> No
     }
 
 
-async def test_a_reply_that_cannot_be_sent_at_all_is_logged(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.fail("POST", "/messages$", status=403, times=2)
-    with capture_logs() as logs:
-        await ann.say(wire.channel_id, "!fill shoes are [MASK]")
-        await wire.ask(ann)
-    told = [line["event"] for line in logs if line["event"] in ("command.failed", "reply.not_sent")]
-    assert told == ["command.failed", "reply.not_sent"]  # among what reconciling logs meanwhile
-
-
 async def test_a_slash_command_that_is_no_more_is_told(wire: Wire, ann: Person) -> None:
     tree = wire.app.bot.tree
     removed = tree.remove_command("versions")

@@ -43,7 +43,7 @@ async def _meet(fault: RequestFault, request: web.Request, handler: Handler) -> 
         return await handler(request)
     if fault.status == 429:
         return _rate_limited(fault)
-    return answer(ApiError(Refusal.SERVER_ERROR).body(), status=fault.status or 500)
+    return answer(ApiError(fault.refusal or Refusal.SERVER_ERROR).body(), status=fault.status or 500)
 
 
 def _rate_limited(fault: RequestFault) -> web.Response:

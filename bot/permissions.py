@@ -1,0 +1,62 @@
+"""What the bot may do in a channel, and what a refusal by Discord says about that."""
+
+from collections.abc import Sequence
+
+import discord
+
+# Of https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
+MISSING_PERMISSIONS = 50013
+INVALID_BODY = 50035
+NO_HISTORY_TO_REPLY_TO = 160002
+# Nothing of the kind can be sent there: unknown or unfit channel, archived or locked thread, AutoMod.
+REFUSED = (10003, 50008, 50024, 50083, 160005, 200000)
+
+
+def needed_to_write(channel: object) -> tuple[str, ...]:
+    """Return the permissions that sending a plain text takes; a voice channel's text takes Connect too."""
+    if isinstance(channel, discord.Thread):
+        return "view_channel", "send_messages_in_threads"
+    if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+        return "view_channel", "connect", "send_messages"
+    return "view_channel", "send_messages"
+
+
+def known_permissions(channel: object, me: object) -> discord.Permissions | None:
+    """Return what the bot may do in a channel of a server, as far as discord.py knows; None: it does not."""
+    if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+        return None  # of a partial channel discord.py says that nothing is allowed
+    if not isinstance(me, discord.Member):
+        return None
+    try:
+        allowed = channel.permissions_for(me)
+    except discord.ClientException:  # a thread whose parent is not known
+        return None
+    parent = channel.parent if isinstance(channel, discord.Thread) else None
+    if parent is not None and allowed.send_messages_in_threads and not allowed.send_messages:
+        # discord.py denies embeds and files wherever Send Messages is missing, which threads do not need.
+        allowed.update(embed_links=True, attach_files=True)
+    return allowed
+
+
+def missing(allowed: discord.Permissions, wanted: Sequence[str]) -> list[str]:
+    """Return which of the wanted permissions are not there, named as in Discord's settings."""
+    return [permission_name(one) for one in wanted if not getattr(allowed, one)]
+
+
+def permission_name(permission: str) -> str:
+    """Return a permission's name as Discord's settings show it."""
+    return permission.replace("_", " ").title()
+
+
+def refuses_reference(error: discord.HTTPException) -> bool:
+    """Whether Discord would take the message if it were no reply to another."""
+    if error.code == NO_HISTORY_TO_REPLY_TO:
+        return True
+    return error.code == INVALID_BODY and "message_reference" in error.text  # of a system message, say
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether Discord lets the bot send nothing there, whatever the message is."""
+    if isinstance(error, discord.Forbidden):
+        return True
+    return isinstance(error, discord.HTTPException) and error.code in REFUSED

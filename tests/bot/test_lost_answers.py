@@ -1,0 +1,123 @@
+"""Discord takes a reply and the bot does not hear so: it stands once, and is rated like any other."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from people import Json, Person
+from structlog.testing import capture_logs
+from wire import LOADING, QUERY, Wire
+
+from bot import context
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+MESSAGES, CALLBACK = "/channels/.*/messages$", "/callback"
+
+
+@pytest.fixture(autouse=True)
+async def faults_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    monkeypatch.setattr(context, "AGAIN_AFTER_S", (0.05, 0.05))
+    yield
+    wire.sandbox.faults.clear()
+
+
+async def by_bot(wire: Wire, person: Person, *, since: int) -> list[Json]:
+    """What the bot has written into the channel."""
+    bot_id = str(wire.sandbox.bot_user_id)
+    told = [body for name, body in person.events[since:] if name == "MESSAGE_CREATE"]
+    return [body for body in told if body["author"]["id"] == bot_id]
+
+
+async def test_a_message_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Person) -> None:
+    since = ann.mark()
+    wire.sandbox.faults.cut("POST", MESSAGES, is_done_first=True)
+    reply = await wire.ask(ann)
+    await ann.react(reply, "👍")
+    await wire.until_votes(reply, (ann, 1))
+    assert [body["id"] for body in await by_bot(wire, ann, since=since)] == [reply["id"]]
+
+
+async def test_a_message_answered_with_503_is_sent_once(wire: Wire, ann: Person) -> None:
+    since = ann.mark()
+    wire.sandbox.faults.fail("POST", MESSAGES, status=503, is_done_first=True)
+    reply = await wire.ask(ann)
+    await wire.row(reply)
+    assert [body["id"] for body in await by_bot(wire, ann, since=since)] == [reply["id"]]
+
+
+async def test_a_picture_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Person) -> None:
+    since = ann.mark()
+    wire.sandbox.faults.cut("POST", MESSAGES, is_done_first=True)
+    reply = await wire.say(ann, f"!scores {QUERY}")
+    assert reply["embeds"][0]["image"]["url"]
+    await wire.ask(ann)
+    assert len(await by_bot(wire, ann, since=since)) == 2
+
+
+async def test_a_message_that_was_not_taken_is_sent_again(wire: Wire, ann: Person) -> None:
+    wire.sandbox.faults.cut("POST", MESSAGES)
+    assert await wire.ask(ann)
+
+
+@pytest.mark.parametrize("way", ["cut", "500", "503"])
+async def test_a_slash_command_whose_answer_was_lost_is_answered_once(
+    wire: Wire, ann: Person, way: str
+) -> None:
+    since = ann.mark()
+    if way == "cut":
+        wire.sandbox.faults.cut("POST", CALLBACK, is_done_first=True)
+    else:
+        wire.sandbox.faults.fail("POST", CALLBACK, status=int(way), is_done_first=True)
+    reply = await wire.slash(ann, "fill", text=QUERY)
+    await wire.seeded(ann, reply)
+    await ann.react(reply, "👎")
+    await wire.until_votes(reply, (ann, -1))
+    assert len(await by_bot(wire, ann, since=since)) == 1
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_a_sign_of_work_that_was_lost_becomes_the_answer(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch, is_taken: bool
+) -> None:
+    monkeypatch.setattr(context, "SHOW_AFTER_S", 0.0)
+    wire.sandbox.faults.cut("POST", CALLBACK, is_done_first=is_taken)
+    reply = await wire.slash(ann, "fill", text=QUERY)
+    assert reply["embeds"]
+    assert not reply["flags"] & LOADING
+    assert await wire.row(reply)
+
+
+async def test_an_answer_after_the_sign_of_work_is_sent_once(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "SHOW_AFTER_S", 0.0)
+    since = ann.mark()
+    wire.sandbox.faults.cut("POST", "/webhooks/", is_done_first=True)
+    reply = await wire.slash(ann, "fill", text=QUERY)
+    await wire.row(reply)
+    assert len(await by_bot(wire, ann, since=since)) == 1
+
+
+async def test_a_reply_that_is_never_confirmed_is_no_error_and_gets_its_thumbs_later(
+    wire: Wire, ann: Person
+) -> None:
+    since = ann.mark()
+    wire.sandbox.faults.fail("POST", MESSAGES, status=503, is_done_first=True, times=3)
+    with capture_logs() as logs:
+        reply = await wire.say(ann, f"!fill {QUERY}")
+        await wire.seeded(ann, reply)
+        await ann.react(reply, "👍")
+        await wire.until_votes(reply, (ann, 1))
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert [line["event"] for line in logs if line["event"] == "reply.not_sent"] == ["reply.not_sent"]
+    assert len(await by_bot(wire, ann, since=since)) == 1
+
+
+async def test_a_command_that_is_told_of_twice_is_answered_once(wire: Wire, ann: Person) -> None:
+    since = ann.mark()
+    wire.sandbox.faults.duplicate_next_event("INTERACTION_CREATE")
+    with capture_logs() as logs:
+        reply = await wire.slash(ann, "fill", text=QUERY)
+        await wire.seeded(ann, reply)
+        await wire.ask(ann)
+    assert [line for line in logs if line["log_level"] in ("warning", "error")] == []
+    assert len(await by_bot(wire, ann, since=since)) == 2
