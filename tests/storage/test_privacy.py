@@ -1,6 +1,6 @@
 """What is told of one person, and opting out and in."""
 
-from ballots import NOON, QUERY, ask, hash_of, minutes, vote
+from ballots import NOON, QUERY, ask, minutes, vote
 from sqlalchemy import select, text
 
 from storage import privacy
@@ -76,16 +76,6 @@ async def test_a_run_that_was_ended_may_have_read_votes(database: Database) -> N
     await end_open_training(database, "somebody asked to be forgotten", now=minutes(1))
     await open_run(database, "rollback", started_at=NOON, champion="v0001")
     assert [row["status"] for row in await privacy.runs_since(database, NOON)] == ["failed"]
-
-
-async def test_only_queries_with_votes_of_these_channels_are_shown(database: Database) -> None:
-    shown = await ask(database)  # channel 2
-    await ask(database, "Nobody voted on [MASK].")
-    direct = await ask(database, "My [MASK] secret.", guild_id=None)
-    for prediction_id in (shown, direct):
-        await vote(database, prediction_id, "cheap", 1, by=ANN)
-    assert await privacy.hashes_asked_in(database, frozenset({2})) == {hash_of(QUERY)}
-    assert await privacy.hashes_asked_in(database, frozenset({7})) == set()
 
 
 async def test_who_was_counted_before_that_was_written_down_is_so_from_their_oldest_vote(
