@@ -17,6 +17,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from storage.database import Database
 from storage.settings import Settings
 
+pytest_plugins = ("contract.plugin", "pytester")
+
 if TEMPLATE:  # a home that names no database has one on the server
     Settings.url = property(lambda found: found.database_url or url_of_home(found.home))  # type: ignore[method-assign]
 

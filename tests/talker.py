@@ -75,6 +75,7 @@ class Rating(discord.ui.View):
     def __init__(self, heard: Heard) -> None:
         super().__init__(timeout=None)
         self.heard = heard
+        self.fit.required = self.unfit.required = False
         self.add_item(discord.ui.Button(label="Not yet", disabled=True, row=2))
         self.add_item(discord.ui.Button(label="How it works", url="https://example.org/", row=2))
 

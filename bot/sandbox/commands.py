@@ -65,12 +65,14 @@ def _command(world: World, guild_id: int | None, body: Json) -> Json:
         "options": [],
         "default_member_permissions": None,
         "nsfw": False,
-        **body,
+        **{key: value for key, value in body.items() if value is not None},
         "id": known["id"] if known else str(world.mint.mint()),
         "type": kind,
         "application_id": str(world.bot_user_id),
         "version": str(world.mint.mint()),
     }
+    if command["default_member_permissions"] is not None:
+        command["default_member_permissions"] = str(command["default_member_permissions"])
     return command if guild_id is None else {**command, "guild_id": str(guild_id)}
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
+from bot.sandbox.limits import SELECTS
 from bot.sandbox.objects import channel_json, member_json, user_json
 from bot.sandbox.permissions import reader_ids
 from bot.sandbox.state import Attachment, Channel, Event, Json, Message, MessageFlag, Reaction, World
+
+DEFAULTS: dict[int, Json] = {  # what Discord shows of a component though it was not sent
+    11: {"description": None, "spoiler": False},
+    13: {"spoiler": False},
+    14: {"spacing": 1, "divider": True},
+    17: {"accent_color": None, "spoiler": False},
+}
 
 
 def message_json(world: World, message: Message, viewer_id: int, *, with_reference: bool = True) -> Json:
@@ -34,8 +43,8 @@ def message_json(world: World, message: Message, viewer_id: int, *, with_referen
             for one in message.attachments
             if attachment_url(world, one) not in shown_in_embeds
         ],
-        "embeds": list(message.embeds),
-        "components": list(message.components),
+        "embeds": [_filled(one) for one in message.embeds],
+        "components": [component_json(one) for one in message.components],
         "reactions": [reaction_json(one, viewer_id) for one in message.reactions],
         "pinned": False,
         "flags": message.flags,
@@ -58,9 +67,13 @@ def message_json(world: World, message: Message, viewer_id: int, *, with_referen
 
 
 def _referenced_json(world: World, reference: Json, viewer_id: int) -> Json | None:
-    """Return the message that is replied to, or None when it is gone."""
+    """Return the message that is replied to, without its reactions, or None when it is gone."""
     target = world.messages.get(int(reference["channel_id"]), {}).get(int(reference["message_id"]))
-    return None if target is None else message_json(world, target, viewer_id, with_reference=False)
+    if target is None:
+        return None
+    shape = message_json(world, target, viewer_id, with_reference=False)
+    del shape["reactions"]
+    return shape
 
 
 def reaction_json(reaction: Reaction, viewer_id: int) -> Json:
@@ -79,6 +92,31 @@ def reaction_json(reaction: Reaction, viewer_id: int) -> Json:
 def emoji_json(emoji: str) -> Json:
     """Return the partial emoji object of a Unicode emoji."""
     return {"id": None, "name": emoji}
+
+
+def component_json(component: Json) -> Json:
+    """Return a component as Discord shows it in messages: without what is empty, menus with their counts."""
+    shape: Json = _filled(component)
+    if shape["type"] in SELECTS:
+        shape = {"min_values": 1, "max_values": 1, **shape}
+        shape.pop("required", None)  # of no meaning in messages
+    if shape["type"] in DEFAULTS:
+        shape = {**DEFAULTS[shape["type"]], **shape}
+    if "components" in shape:
+        shape["components"] = [component_json(one) for one in shape["components"]]
+    for key in ("accessory", "component"):
+        if key in shape:
+            shape[key] = component_json(shape[key])
+    return shape
+
+
+def _filled(shape: Any) -> Any:
+    """Return JSON without the fields that are null, however deep."""
+    if isinstance(shape, list):
+        return [_filled(one) for one in shape]
+    if isinstance(shape, dict):
+        return {key: _filled(one) for key, one in shape.items() if one is not None}
+    return shape
 
 
 def attachment_url(world: World, attachment: Attachment) -> str:

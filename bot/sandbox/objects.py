@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.sandbox.permissions import Permission, may, permissions_in
+from bot.sandbox.permissions import Permission, guild_permissions, may, permissions_in
 from bot.sandbox.snowflakes import made_at
 from bot.sandbox.state import (
     WITH_POSTS,
@@ -31,7 +31,14 @@ def user_json(user: User) -> Json:
         "bot": user.is_bot,
         "system": False,
         "public_flags": 0,
+        "flags": 0,
+        "primary_guild": None,
     }
+
+
+def self_json(user: User) -> Json:
+    """Return the user object as the user themselves sees it."""
+    return {**user_json(user), "mfa_enabled": False, "locale": "en-US"}
 
 
 def member_json(world: World, member: Member, *, with_user: bool) -> Json:
@@ -40,6 +47,8 @@ def member_json(world: World, member: Member, *, with_user: bool) -> Json:
         "roles": [str(role_id) for role_id in member.role_ids],
         "nick": None,
         "avatar": None,
+        "banner": None,
+        "communication_disabled_until": None,
         "joined_at": member.joined_at.isoformat(),
         "premium_since": None,
         "deaf": False,
@@ -183,11 +192,15 @@ def guild_summary_json(world: World, guild: Guild) -> Json:
         "id": str(guild.id),
         "name": guild.name,
         "icon": None,
+        "home_header": None,
         "splash": None,
         "discovery_splash": None,
         "description": None,
         "banner": None,
         "owner_id": str(guild.owner_id),
+        "region": "deprecated",
+        "widget_enabled": False,
+        "widget_channel_id": None,
         "afk_channel_id": None,
         "afk_timeout": 300,
         "system_channel_id": None,
@@ -199,7 +212,13 @@ def guild_summary_json(world: World, guild: Guild) -> Json:
         "default_message_notifications": 0,
         "explicit_content_filter": 0,
         "mfa_level": 0,
+        "nsfw": False,
         "nsfw_level": 0,
+        "max_presences": None,
+        "max_members": 25_000_000,
+        "max_stage_video_channel_users": 50,
+        "max_video_channel_users": 25,
+        "incidents_data": None,
         "premium_tier": 0,
         "premium_subscription_count": 0,
         "premium_progress_bar_enabled": False,
@@ -212,6 +231,19 @@ def guild_summary_json(world: World, guild: Guild) -> Json:
         "roles": [role_json(one) for one in world.roles_of(guild.id)],
         "approximate_member_count": len(world.members_of(guild.id)),
         "approximate_presence_count": len(world.online_ids),
+    }
+
+
+def own_guild_json(world: World, guild: Guild, user_id: int) -> Json:
+    """Return the short guild object of a member's own list."""
+    return {
+        "id": str(guild.id),
+        "name": guild.name,
+        "icon": None,
+        "banner": None,
+        "owner": guild.owner_id == user_id,
+        "permissions": str(guild_permissions(world, user_id, guild.id)),
+        "features": [],
     }
 
 

@@ -77,11 +77,8 @@ def unseen_permissions_in(world: World, user_id: int, channel: Channel) -> int:
     member = world.members.get((channel.guild_id, user_id))
     if member is None:
         return 0
-    if world.guilds[channel.guild_id].owner_id == user_id:
-        return ALL
-    role_ids = (channel.guild_id, *member.role_ids)
-    bits = _together(world.roles[role_id].permissions for role_id in role_ids)
-    if bits & Permission.ADMINISTRATOR:
+    bits = guild_permissions(world, user_id, channel.guild_id)
+    if bits == ALL:
         return ALL
     overwrites = {one.target_id: one for one in _ruled_by(world, channel).overwrites}
     for targets in ((channel.guild_id,), member.role_ids, (user_id,)):
@@ -92,6 +89,14 @@ def unseen_permissions_in(world: World, user_id: int, channel: Channel) -> int:
     ):
         bits &= ~Permission.VIEW_CHANNEL
     return bits
+
+
+def guild_permissions(world: World, user_id: int, guild_id: int) -> int:
+    """Return the bits that a member's roles hold, all of them for the owner and for administrators."""
+    role_ids = (guild_id, *world.members[guild_id, user_id].role_ids)
+    bits = _together(world.roles[role_id].permissions for role_id in role_ids)
+    is_all = world.guilds[guild_id].owner_id == user_id or bits & Permission.ADMINISTRATOR
+    return ALL if is_all else bits
 
 
 def may(world: World, user_id: int, channel: Channel, permission: Permission) -> bool:

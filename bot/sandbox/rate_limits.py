@@ -205,6 +205,7 @@ def _refusal(scope: str, wait_s: float, headers: dict[str, str]) -> web.Response
     retry_after_s = math.ceil(wait_s * 1000) / 1000
     body: Json = {
         "message": "You are being rate limited.",
+        "code": 0,
         "retry_after": retry_after_s,
         "global": scope == "global",
     }

@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from bot.sandbox import founding
 from bot.sandbox.accounts import Accounts
@@ -57,6 +58,7 @@ class Sandbox:
     bot_user_id = founding.BOT_USER_ID
     application_id = founding.BOT_USER_ID
     owner_id = founding.OWNER_ID
+    middlewares: ClassVar[tuple[Middleware, ...]] = ()  # around all others: tests record here
 
     def __init__(
         self,
@@ -98,6 +100,7 @@ class Sandbox:
         self.rate_limits = RateLimits(limits)
         app = web.Application(
             middlewares=[
+                *self.middlewares,
                 guard_middleware(),
                 self.rate_limits.middleware(),
                 refusals_middleware(),

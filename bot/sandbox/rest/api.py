@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.sandbox.accounts import Accounts
@@ -104,7 +105,7 @@ async def read_body(request: web.Request) -> tuple[Json, dict[int, Upload]]:
         return await read_object(request), {}
     body: Json = {}
     uploads: dict[int, Upload] = {}
-    async for part in await request.multipart():
+    async for part in MultipartReader(request.headers, _stream(request, await request.read())):
         if not isinstance(part, BodyPartReader):
             raise ApiError(Refusal.BAD_REQUEST)
         found = FILE_FIELD.fullmatch(part.name or "")
@@ -113,6 +114,14 @@ async def read_body(request: web.Request) -> tuple[Json, dict[int, Upload]]:
         elif found is not None:
             uploads[int(found[1])] = await _upload(part)
     return body, uploads
+
+
+def _stream(request: web.Request, content: bytes) -> StreamReader:
+    """Return a body that was read whole as a stream: so it can be read again by who looks on."""
+    stream = StreamReader(request.protocol, len(content) + 1, loop=asyncio.get_running_loop())
+    stream.feed_data(content)
+    stream.feed_eof()
+    return stream
 
 
 def _parsed(text: str) -> Json:

@@ -10,7 +10,9 @@ from bot.sandbox.objects import (
     guild_summary_json,
     knows_of,
     member_json,
+    own_guild_json,
     role_json,
+    self_json,
     thread_member_json,
     user_json,
 )
@@ -36,7 +38,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(PREFIX + "/oauth2/applications/@me", read_application)
     app.router.add_get(PREFIX + "/applications/@me", read_application)
     app.router.add_get(PREFIX + "/gateway", read_gateway)
-    app.router.add_get(PREFIX + "/gateway/bot", read_gateway)
+    app.router.add_get(PREFIX + "/gateway/bot", read_gateway_for_bot)
 
 
 async def read_guild(request: web.Request) -> web.Response:
@@ -56,7 +58,8 @@ async def list_threads(request: web.Request) -> web.Response:
     user_id, world, known = _known_channels(request)
     active = [one for one in known if one.is_thread and not one.is_archived]
     joined = [thread_member_json(world, one, user_id) for one in active if user_id in one.member_ids]
-    return answer({"threads": [channel_json(world, one, user_id) for one in active], "members": joined})
+    threads = [channel_json(world, one, user_id) for one in active]
+    return answer({"threads": threads, "members": joined, "has_more": False})
 
 
 def _known_channels(request: web.Request) -> tuple[int, World, list[Channel]]:
@@ -94,7 +97,7 @@ async def read_member(request: web.Request) -> web.Response:
 
 async def read_self(request: web.Request) -> web.Response:
     """Return the caller."""
-    return answer(user_json(request.app[WORLD].users[caller_id(request)]))
+    return answer(self_json(request.app[WORLD].users[caller_id(request)]))
 
 
 async def list_own_guilds(request: web.Request) -> web.Response:
@@ -102,7 +105,7 @@ async def list_own_guilds(request: web.Request) -> web.Response:
     user_id = caller_id(request)
     world = request.app[WORLD]
     own = [one for one in world.guilds.values() if (one.id, user_id) in world.members]
-    return answer([guild_summary_json(world, one) for one in own])
+    return answer([own_guild_json(world, one, user_id) for one in own])
 
 
 async def read_user(request: web.Request) -> web.Response:
@@ -119,19 +122,28 @@ async def read_application(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     if caller_id(request) != world.bot_user_id:
         raise ApiError(Refusal.UNKNOWN_APPLICATION)
+    flags = MESSAGE_CONTENT_LIMITED if request.app[GATEWAY].message_content_allowed else 0
     application: Json = {
         "id": str(world.bot_user_id),
         "name": world.users[world.bot_user_id].name,
         "description": "",
         "icon": None,
-        "summary": "",
+        "type": None,
+        "redirect_uris": [],
+        "interactions_endpoint_url": None,
+        "role_connections_verification_url": None,
+        "explicit_content_filter": 0,
+        "eligible_oauth2_scopes": [],
         "bot_public": False,
         "bot_require_code_grant": False,
         "verify_key": "0" * 64,
-        "flags": MESSAGE_CONTENT_LIMITED if request.app[GATEWAY].message_content_allowed else 0,
+        "flags": flags,
+        "flags_new": str(flags),
         "owner": user_json(world.users[world.owner_id]),
         "team": None,
         "approximate_guild_count": len(world.guilds),
+        "approximate_user_install_count": 0,
+        "approximate_user_authorization_count": 0,
         "integration_types_config": {"0": {}},
     }
     return answer(application)
@@ -139,11 +151,19 @@ async def read_application(request: web.Request) -> web.Response:
 
 async def read_gateway(request: web.Request) -> web.Response:
     """Return where the gateway is."""
-    url = f"{request.app[WORLD].url.replace('http', 'ws', 1)}/gateway"
+    return answer({"url": _gateway_url(request)})
+
+
+async def read_gateway_for_bot(request: web.Request) -> web.Response:
+    """Return where the gateway is, and how many sessions may begin."""
     at_once = request.app[GATEWAY].starts.max_concurrency
     limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": at_once}
     shards = 1 + len(request.app[WORLD].guilds) // GUILDS_A_SHARD
-    return answer({"url": url, "shards": shards, "session_start_limit": limits})
+    return answer({"url": _gateway_url(request), "shards": shards, "session_start_limit": limits})
+
+
+def _gateway_url(request: web.Request) -> str:
+    return f"{request.app[WORLD].url.replace('http', 'ws', 1)}/gateway"
 
 
 def own_guild(request: web.Request) -> tuple[int, Guild]:

@@ -78,12 +78,13 @@ async def call_back(request: web.Request) -> web.Response:
 def _callback_json(world: World, interaction: Interaction, kind: int, message: Message | None) -> Json:
     """Return what an answer has led to."""
     told: Json = {"id": str(interaction.id), "type": interaction.kind}
-    resource: Json = {"type": kind}
+    shape: Json = {"interaction": told}
     if message is not None:
         told |= {
             "response_message_id": str(message.id),
             "response_message_loading": bool(message.flags & MessageFlag.LOADING),
             "response_message_ephemeral": message.ephemeral_for is not None,
         }
-        resource["message"] = message_json(world, message, world.bot_user_id)
-    return {"interaction": told, "resource": resource}
+        if kind in (MESSAGE, UPDATE):
+            shape["resource"] = {"type": kind, "message": message_json(world, message, world.bot_user_id)}
+    return shape

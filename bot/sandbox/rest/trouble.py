@@ -50,6 +50,7 @@ def _rate_limited(fault: RequestFault) -> web.Response:
     """Return 429 with the headers that discord.py asks for."""
     body = {
         "message": "You are being rate limited.",
+        "code": 0,
         "retry_after": fault.retry_after_s,
         "global": fault.is_global,
     }

@@ -13,6 +13,7 @@ from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_text
 from bot.sandbox.message_objects import message_json
 from bot.sandbox.messages import delete_message, edit_message, post_message
+from bot.sandbox.objects import user_json
 from bot.sandbox.permissions import Permission
 from bot.sandbox.rest.api import (
     GATEWAY,
@@ -57,7 +58,7 @@ async def create(request: web.Request) -> web.Response:
             "avatar": None,
             "token": made.token,
             "application_id": None,
-            "user": {"id": str(user_id)},
+            "user": user_json(world.users[user_id]),
         }
     )
 

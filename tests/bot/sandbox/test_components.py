@@ -19,6 +19,7 @@ class Form(discord.ui.Modal, title="A form"):
 class Panel(discord.ui.View):
     def __init__(self):
         super().__init__(timeout=None)
+        self.choose.required = False
 
     @discord.ui.select(
         custom_id="words",

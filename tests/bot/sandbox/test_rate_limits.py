@@ -67,7 +67,7 @@ async def test_the_sixth_message_in_five_seconds_is_refused(server: Server, cloc
     clock[0] += 2
     status, headers, body = await server.post()
     assert status == 429
-    assert body == {"message": "You are being rate limited.", "retry_after": 3.0, "global": False}
+    assert body == {"message": "You are being rate limited.", "code": 0, "retry_after": 3.0, "global": False}
     assert (headers["Retry-After"], headers["X-RateLimit-Scope"]) == ("3", "user")
     assert headers["Via"]
     clock[0] += 3

@@ -78,6 +78,7 @@ def button(custom_id: str) -> dict:
     return {"type": 2, "style": 1, "label": "x", "custom_id": custom_id}
 
 
+@pytest.mark.nonsense
 @pytest.mark.parametrize(
     ("body", "field"),
     [

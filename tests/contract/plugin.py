@@ -1,0 +1,109 @@
+"""Holds every request of a bot and every answer of a sandbox in this process against Discord's description.
+
+What breaks it, and is not in `allowed.yaml`, fails the test that was running. The requests of tests marked
+``nonsense`` are left out, the answers to them are not. Without the description nothing is recorded.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from contract.checking import Checker, Violation, read_allowed
+from contract.recorder import Recorder
+from contract.spec import SPEC_FILE, SpecFile
+
+from bot.sandbox.server import Sandbox
+
+MAX_SHOWN = 20
+
+
+class Contract:
+    """The recorder of this process, and what it has found."""
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+        self._file = SpecFile()
+        self._checker: Checker | None = None
+        self.seen: Counter[str] = Counter()
+
+    def check(self, *, is_nonsense: bool) -> list[Violation]:
+        """Return the violations since the last time."""
+        found: list[Violation] = []
+        for exchange in self.recorder.take():
+            if self._checker is None:
+                self._checker = Checker(self._file.spec, read_allowed())
+            self.seen["requests"] += exchange.is_by_bot and not is_nonsense
+            self.seen["responses"] += 1
+            found += self._checker.violations(exchange, is_request_checked=not is_nonsense)
+        self.seen["violations"] += len(found)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Return what was seen, and how often each exception was made use of."""
+        used = self._checker.used if self._checker is not None else Counter()
+        return {**self.seen, **{f"allowed: {one.reason}": count for one, count in used.items()}}
+
+
+CONTRACT = pytest.StashKey[Contract]()
+TOTAL = pytest.StashKey[Counter[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TOTAL] = Counter()
+    if SPEC_FILE.is_file():
+        config.stash[CONTRACT] = Contract()
+        Sandbox.middlewares = (config.stash[CONTRACT].recorder.middleware(),)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Check what came during the test, its fixtures' ends included: the bot of a module ends here, too."""
+    result = yield
+    contract = item.config.stash.get(CONTRACT, None)
+    if contract is not None:
+        found = contract.check(is_nonsense=item.get_closest_marker("nonsense") is not None)
+        if found:
+            pytest.fail(told(found), pytrace=False)
+    return result
+
+
+def told(found: list[Violation]) -> str:
+    """Say what breaks Discord's description, each thing once."""
+    lines = list(dict.fromkeys(map(str, found)))
+    more = f"\n… and {len(lines) - MAX_SHOWN} more" if len(lines) > MAX_SHOWN else ""
+    return "Discord would not have this:\n" + "\n".join(lines[:MAX_SHOWN]) + more
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    contract = session.config.stash.get(CONTRACT, None)
+    if contract is None:
+        return
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is None:
+        session.config.stash[TOTAL].update(contract.counts())
+    else:
+        output["contract"] = contract.counts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the worker processes of pytest-xdist saw."""
+    node.config.stash[TOTAL].update(getattr(node, "workeroutput", {}).get("contract", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if CONTRACT not in config.stash:
+        terminalreporter.write_line(f"contract: not checked, there is no {SPEC_FILE}")
+        return
+    total = config.stash[TOTAL]
+    if not total["responses"]:
+        return
+    terminalreporter.write_line(
+        f"contract: {total['requests']} requests of the bot and {total['responses']} responses of the "
+        f"sandbox held against Discord's API description, {total['violations']} violations"
+    )
+    if config.get_verbosity() > 0:
+        for name, count in sorted(total.items()):
+            if name.startswith("allowed: "):
+                terminalreporter.write_line(f"  {count} × {name}")
