@@ -3,11 +3,14 @@
 from collections.abc import Callable, Collection
 
 import discord
+import structlog
 from discord.ext import commands
 
 from bot.embeds.replies import escape
 from bot.errors import NotAdminError
+from bot.parsers import UnreadableError, readable_channels, readable_threads, reading
 
+log = structlog.stdlib.get_logger(__name__)
 REMEMBERED = 10_000  # people
 
 
@@ -73,9 +76,12 @@ class Access:
             try:
                 guild = self._client.get_guild(guild_id) or await self._elsewhere(guild_id, with_channels)
                 if guild is not None:
-                    members.append(guild.get_member(user.id) or await guild.fetch_member(user.id))
+                    with reading():
+                        members.append(guild.get_member(user.id) or await guild.fetch_member(user.id))
             except discord.NotFound:
                 continue
+            except UnreadableError as error:
+                log.warning("member.unreadable", guild_id=guild_id, user_id=user.id, error=str(error))
         return members
 
     async def _is_in_one(self, user: discord.abc.User) -> bool:
@@ -101,13 +107,17 @@ class Access:
         if self._is_here(guild_id):
             return None
         try:
-            guild = await self._client.fetch_guild(guild_id, with_counts=False)
+            with reading():
+                guild = await self._client.fetch_guild(guild_id, with_counts=False)
             if with_channels:  # discord.py fills those of its cache only
-                for channel in await guild.fetch_channels():
+                for channel in await readable_channels(guild):
                     guild._add_channel(channel)
-                for thread in await guild.active_threads():
+                for thread in await readable_threads(guild):
                     guild._add_thread(thread)
         except (discord.NotFound, discord.Forbidden):
+            return None
+        except UnreadableError as error:
+            log.warning("server.unreadable", guild_id=guild_id, error=str(error))
             return None
         return guild
 

@@ -1,16 +1,92 @@
-"""discord.py's event parsers, so that one event that they cannot read does not end the connection."""
+"""discord.py's parsers: one event or answer that they cannot read ends neither the connection nor a pass."""
 
+import contextlib
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import discord
 import structlog
+from discord.channel import _guild_channel_factory
+
+if TYPE_CHECKING:
+    from discord.guild import GuildChannel
 
 log = structlog.stdlib.get_logger(__name__)
+T = TypeVar("T")
 Parser = Callable[[Any], None]
 IDS, MAX_ID = ("id", "message_id", "channel_id", "guild_id", "user_id"), 2**63
 VITAL = "READY"  # a connection whose beginning cannot be read is of no use: a supervisor starts anew
+
+
+# What discord.py raises for an answer of a shape that it does not know; HTTP errors are none of these.
+MALFORMED = (discord.ClientException, LookupError, TypeError, ValueError, AttributeError)
+
+
+class UnreadableError(Exception):
+    """discord.py cannot read what Discord answered; says the type of its error, and nothing of the answer."""
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Raise UnreadableError where the block, a request and the parsing of its answer, meets an new shape.
+
+    HTTP errors pass.
+    """
+    try:
+        yield
+    except MALFORMED as error:
+        raise UnreadableError(type(error).__name__) from error
+
+
+async def readable_channels(guild: discord.Guild) -> "list[GuildChannel]":
+    """The channels of a server, by request; those that discord.py cannot read are left out.
+
+    `Guild.fetch_channels` gives up at the first one of a type that is newer than discord.py.
+
+    Raises:
+        UnreadableError: the answer is no list.
+        discord.HTTPException: Discord does not say.
+    """
+
+    def parsed(raw: Any) -> "GuildChannel":
+        factory, _ = _guild_channel_factory(raw["type"])
+        if factory is None:
+            raise ValueError("unknown channel type")
+        channel: GuildChannel = factory(guild=guild, state=guild._state, data=raw)
+        return channel
+
+    with reading():
+        found: list[Any] = list(await guild._state.http.get_all_guild_channels(guild.id))
+    return list(_readable(found, parsed, guild))
+
+
+async def readable_threads(guild: discord.Guild) -> list[discord.Thread]:
+    """The active threads of a server, by request; raises as `readable_channels`."""
+    with reading():
+        found: list[Any] = list((await guild._state.http.get_active_threads(guild.id))["threads"])
+    return list(
+        _readable(found, lambda raw: discord.Thread(guild=guild, state=guild._state, data=raw), guild)
+    )
+
+
+def _readable(found: list[Any], parsed: Callable[[Any], T], guild: discord.Guild) -> Iterator[T]:
+    for raw in found:
+        try:
+            yield parsed(raw)
+        except MALFORMED as error:
+            channel_id = id_of(raw)
+            log.info(
+                "channel.unreadable", guild_id=guild.id, channel_id=channel_id, error=type(error).__name__
+            )
+
+
+def id_of(raw: Any) -> int | None:
+    """The id of an object as Discord sent it; None where it has none."""
+    try:
+        return int(raw["id"])
+    except MALFORMED:
+        return None
 
 
 def skip_malformed_events(client: discord.Client) -> None:

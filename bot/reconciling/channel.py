@@ -1,14 +1,16 @@
 """What Discord says about the replies in a channel: where they are, and which thumbs stand under them."""
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import discord
 from discord.http import HTTPClient
 from discord.utils import time_snowflake
 
+from bot.parsers import MALFORMED, id_of, reading
 from bot.rating.thumbs import thumb_value
 from storage.recent import RecentReply
 
@@ -45,6 +47,7 @@ async def thumbs(message: discord.Message, http: HTTPClient) -> Thumbs:
     """Who gives which thumb under a reply, in requests of a hundred people each.
 
     Raises:
+        UnreadableError: a page of people cannot be read; whose votes to leave alone nobody knows then.
         discord.NotFound: the reply was deleted meanwhile.
         discord.HTTPException: Discord does not say.
     """
@@ -69,61 +72,109 @@ async def _people(reaction: discord.Reaction, http: HTTPClient) -> AsyncIterator
         after = None
         while True:
             try:
-                page = await http.get_reaction_users(
-                    message.channel.id, message.id, str(reaction.emoji), PAGE, after=after, type=kind.value
-                )
+                with reading():
+                    page = await http.get_reaction_users(
+                        message.channel.id,
+                        message.id,
+                        str(reaction.emoji),
+                        PAGE,
+                        after=after,
+                        type=kind.value,
+                    )
+                    people = [(int(person["id"]), bool(person.get("bot"))) for person in page]
             except discord.NotFound as error:
                 if error.code == UNKNOWN_EMOJI:  # cleared meanwhile
                     return
                 raise
-            for person in page:
-                if not person.get("bot"):
-                    yield int(person["id"])
-            if len(page) < PAGE:
+            for person_id, is_bot in people:
+                if not is_bot:
+                    yield person_id
+            if len(people) < PAGE:
                 break
-            after = max(int(person["id"]) for person in page)
+            after = max(person_id for person_id, _ in people)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A hundred messages of a channel at most.
+
+    Attributes:
+        messages: by id, newest first; None for one that cannot be read.
+        is_full: there may be more.
+    """
+
+    messages: Mapping[int, discord.Message | None]
+    is_full: bool
+
+
+async def read_page(
+    channel: discord.PartialMessageable, *, before: int | None = None, after: int | None = None
+) -> Page:
+    """Read messages before or after an id. `channel.history` would end at the first that it cannot read.
+
+    Raises:
+        UnreadableError: the answer is no list, or nothing in it has an id.
+        discord.HTTPException: Discord does not say.
+    """
+    state = channel._state
+    with reading():
+        found: list[Any] = list(await state.http.logs_from(channel.id, PAGE, before=before, after=after))
+        messages: dict[int, discord.Message | None] = {}
+        for raw in found:
+            if (message_id := id_of(raw)) is None:
+                continue
+            try:
+                messages[message_id] = state.create_message(channel=channel, data=raw)
+            except MALFORMED:
+                messages[message_id] = None
+        if found and not messages:
+            raise ValueError("no message has an id")
+    return Page(messages, len(found) == PAGE)
 
 
 async def found_replies(
-    channel: discord.abc.Messageable, known: Iterable[int]
-) -> AsyncIterator[discord.Message | int]:
-    """The messages of these ids as they are now, newest first; the bare id of one that is not there.
+    channel: discord.PartialMessageable, known: Iterable[int]
+) -> AsyncIterator[tuple[int, discord.Message | None, bool]]:
+    """The messages of these ids as they are now, newest first: id, message, whether it is there.
 
-    One request reads a hundred messages; stretches of the channel without a reply are skipped.
+    None is a message that is not there, or cannot be read. One request reads a hundred messages; stretches
+    of the channel without a reply are skipped. Raises as `read_page`.
     """
     left = sorted(known, reverse=True)
     while left:
-        before = discord.Object(left[0] + 1)
-        page = {one.id: one async for one in channel.history(limit=PAGE, before=before)}
-        oldest = min(page) if len(page) == PAGE else 0
+        page = await read_page(channel, before=left[0] + 1)
+        oldest = min(page.messages) if page.is_full else 0
         for message_id in left:
             if message_id >= oldest:
-                yield page.get(message_id, message_id)
+                yield message_id, page.messages.get(message_id), message_id in page.messages
         left = [one for one in left if one < oldest]
 
 
 async def unnoted_replies(
-    channel: discord.abc.Messageable, replies: Sequence[RecentReply], *, bot_user_id: int
+    channel: discord.PartialMessageable, replies: Sequence[RecentReply], *, bot_user_id: int
 ) -> AsyncIterator[tuple[int, discord.Message]]:
     """The messages of predictions whose reply was sent, but not noted: prediction and message.
 
-    The controls under a reply say which prediction it shows.
+    The controls under a reply say which prediction it shows. Raises as `read_page`.
     """
     wanted = {reply.prediction_id for reply in replies}
     after = 0
     for at in sorted(reply.created_at for reply in replies):
         after = max(after, time_snowflake(at - SENT_WITHIN))
         while after < time_snowflake(at + SENT_WITHIN):
-            history = channel.history(limit=PAGE, after=discord.Object(after), oldest_first=True)
-            page = [one async for one in history]
-            for message in page:
-                shown = shown_prediction(message) if message.author.id == bot_user_id else None
+            page = await read_page(channel, after=after)
+            for message_id in sorted(page.messages):
+                message = page.messages[message_id]
+                author = getattr(message, "author", None)  # discord.py does not miss one that is not there
+                if message is None or author is None or author.id != bot_user_id:
+                    continue
+                shown = shown_prediction(message)
                 if shown in wanted and shown is not None:
                     wanted.discard(shown)
                     yield shown, message
-            if len(page) < PAGE:  # the end of the channel
+            if not page.is_full:  # the end of the channel
                 return
-            after = page[-1].id
+            after = max(page.messages)
 
 
 def shown_prediction(message: discord.Message) -> int | None:

@@ -19,6 +19,7 @@ import structlog
 
 from bot.client import FillBot
 from bot.fill.recorder import Recorder
+from bot.parsers import UnreadableError, reading
 from bot.reconciling.channel import counts, found_replies, has_own_thumbs, thumbs, unnoted_replies
 from bot.reconciling.turns import Turns
 from storage.database import Database
@@ -33,6 +34,7 @@ DEBOUNCE_S = 0.5  # gaps come in bursts
 ALWAYS_READ = 50  # of the newest replies, after a gap
 EVERY_S = 600.0  # without a gap: an event may be lost, or come out of order
 AGAIN_S, AGAIN_AT_MOST_S = 2.0, 60.0  # after a pass that failed; twice as long each time
+NO_MESSAGES = (50008, 50024)  # Discord's codes where a channel holds no messages, as after a change of type
 AT_ONCE = 4  # replies that are read at the same time
 TELL_EVERY_S = 5.0
 MAX_LOOK_BACK = timedelta(days=30)  # by the setting's bounds: no fingerprint is needed for longer
@@ -91,7 +93,7 @@ class Reconcile:
         self.turns = Turns()
         self._asked = asyncio.Event()
         self._is_gap = False
-        self._unreadable: set[int] = set()  # channels of which that is said already
+        self._unreadable: set[int] = set()  # channels and messages of which that is said already
         self._unsent: set[int] = set()  # predictions that were looked for, and never sent
 
     def after_gap(self) -> None:
@@ -191,18 +193,34 @@ class Reconcile:
             async for message in self._adopted(channel, unnoted):
                 look.differing.append(message)
                 done.adopted += 1
-            async for found in found_replies(channel, known):
-                if isinstance(found, int):
-                    look.missing.append(found)
+            async for message_id, found, is_there in found_replies(channel, known):
+                if found is None and is_there:
+                    self._tell_unreadable(channel.id, message_id, "its shape is not known")
+                elif found is None:
+                    look.missing.append(message_id)
                 elif found.id in newest or counts(found) != (known[found.id].up, known[found.id].down):
                     look.differing.append(found)
                 elif any(counts(found)):
                     look.others.append(found)
-        except (discord.NotFound, discord.Forbidden) as error:
-            if channel.id not in self._unreadable:
-                self._unreadable.add(channel.id)
-                log.warning("reconcile.channel_not_readable", channel_id=channel.id, reason=error.text)
+        except UnreadableError as error:
+            self._tell_unreadable(channel.id, None, str(error))
+        except discord.HTTPException as error:
+            if error.code not in NO_MESSAGES and not isinstance(error, discord.NotFound | discord.Forbidden):
+                raise
+            self._tell_unreadable(channel.id, None, error.text)
         return look
+
+    def _tell_unreadable(self, channel_id: int, message_id: int | None, reason: str) -> None:
+        """Log once that a channel, or a message in it, is passed over."""
+        if (message_id or channel_id) in self._unreadable:
+            return
+        self._unreadable.add(message_id or channel_id)
+        if message_id is None:
+            log.warning("reconcile.channel_not_readable", channel_id=channel_id, reason=reason)
+        else:
+            log.warning(
+                "reconcile.message_not_readable", channel_id=channel_id, message_id=message_id, reason=reason
+            )
 
     async def _adopted(
         self, channel: discord.PartialMessageable, unnoted: list[RecentReply]
@@ -237,10 +255,17 @@ class Reconcile:
         async with self.turns.reading(message.id):
             try:
                 # As it is now: an emoji that was not there at the look would be taken for one without people.
-                now = await message.channel.fetch_message(message.id)
+                with reading():
+                    now = await message.channel.fetch_message(message.id)
                 found = await thumbs(now, self._bot.http)
             except discord.NotFound:
                 await mark_deleted(self._database, [message.id], datetime.now(UTC))
+                return 0
+            except discord.Forbidden as error:  # a permission was taken away since the look
+                self._tell_unreadable(message.channel.id, message.id, error.text)
+                return 0
+            except UnreadableError as error:
+                self._tell_unreadable(message.channel.id, message.id, str(error))
                 return 0
             change = ReadBack(message.id, found.up, found.down, datetime.now(UTC))
             return await self._recorder.change_thumbs(change)
@@ -248,9 +273,12 @@ class Reconcile:
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:
         """Note that a reply is gone, if it is: a channel whose history may not be read looks empty."""
         try:
-            await channel.fetch_message(message_id)
+            with reading():
+                await channel.fetch_message(message_id)
         except discord.NotFound:
             return await mark_deleted(self._database, [message_id], datetime.now(UTC))
         except discord.Forbidden:
             return 0
+        except UnreadableError as error:  # it is there
+            self._tell_unreadable(channel.id, message_id, str(error))
         return 0
