@@ -19,6 +19,7 @@ FROM_TRAINING_TO_BOT = {
     f"training.{name}"
     for name in (
         "bases",
+        "cards",
         "registry",
         "fill_model",
         "joint",

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from training.registry import SERVED_FILES, Card, Registry
+from training.cards import Card
+from training.registry import SERVED_FILES, Registry
 
 MADE_AT = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 

@@ -9,6 +9,7 @@ TrainingError
 │   ├── NoEarlierVersionError nothing to roll back to
 │   ├── WithdrawnVersionError learnt from votes that are forgotten
 │   ├── RegistryUnwritableError the models folder cannot be written
+│   ├── RegistryUnreadableError the models folder cannot be read at present
 │   └── …                     of versions that machines share: shared_errors.py
 ├── ExtraMissingError         a setting asks for a package that is not installed
 ├── RunInProgressError        another run holds the lock
@@ -124,6 +125,18 @@ class RegistryUnwritableError(RegistryError):
         super().__init__(
             f"The models folder {folder} cannot be written ({reason}). Free some disk space or give this "
             "user the right to write there; the champion is unchanged."
+        )
+
+
+class RegistryUnreadableError(RegistryError):
+    """The models folder, or a file in it, cannot be read at present: what is in it is not known."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Build the sentence from the place and the system's reason."""
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path} cannot be read ({reason}), so nothing was changed. Look at that disk or mount, and let "
+            "this user read there."
         )
 
 

@@ -25,6 +25,7 @@ from training import memory, promotion
 from training.errors import (
     AlreadyRunError,
     NoChampionError,
+    RegistryError,
     RunEndedError,
     RunInProgressError,
     TrainingError,
@@ -102,8 +103,16 @@ def run_domain(
             if made.verdict.is_promotable and can_serve:
                 run.act(lambda: promotion.start_from(registry, made.version))
             run.outcome = _domain_outcome(made, can_serve=can_serve)
-            registry.prune(settings.keep_versions)
+            _prune(registry, settings)
         return run.outcome
+
+
+def _prune(registry: Registry, settings: Settings) -> None:
+    """Delete old versions; where that cannot be done now the next run does, and this one ends as it did."""
+    try:
+        registry.prune(settings.keep_versions)
+    except (RegistryError, OSError) as error:
+        log.warning("models.not_pruned", reason=str(error))
 
 
 def _domain_outcome(made: "Made", *, can_serve: bool) -> Outcome:
@@ -172,7 +181,7 @@ def run_night(
             )
             run.outcome = replace(run.outcome, sentence=sentence)
         outcome = _without_withdrawn(run.outcome, registry, records)
-        registry.prune(settings.keep_versions)
+        _prune(registry, settings)
         return outcome
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable
 
-from training.errors import RegistryError
+from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError, UnknownVersionError
 from training.registry import SERVED_FILES, Registry
 from training.shared_errors import ModelsAwayError, MovedMeanwhileError
 
@@ -22,6 +22,7 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
 
     Raises:
         RegistryUnwritableError: the folder cannot be written.
+        RegistryUnreadableError: what is there is not known at present, so that nothing may be chosen.
         ModelsAwayError: the versions are shared, and where they are cannot be reached.
     """
     if registry.champion() in registry.versions():
@@ -33,7 +34,7 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
             if version in registry.withdrawn() or (is_refused and version != last):
                 continue
             registry.verify(version, only=SERVED_FILES)
-        except ModelsAwayError:
+        except (ModelsAwayError, RegistryUnreadableError):
             raise
         except RegistryError:
             continue
@@ -83,7 +84,7 @@ def _first_whole(registry: Registry, versions: Iterable[str]) -> str | None:
     for version in versions:
         try:
             registry.verify(version)
-        except ModelsAwayError:  # it may be whole
+        except (ModelsAwayError, RegistryUnreadableError):  # it may be whole
             raise
         except RegistryError:
             continue
@@ -94,5 +95,5 @@ def _first_whole(registry: Registry, versions: Iterable[str]) -> str | None:
 def _kind(registry: Registry, version: str) -> str | None:
     try:
         return registry.card(version).kind
-    except RegistryError:
+    except (CorruptVersionError, UnknownVersionError):
         return None

@@ -4,14 +4,24 @@ Each move opens a row, moves the pointer, finishes the row: `repair` settles a c
 """
 
 import asyncio
-import contextlib
 from datetime import datetime
+
+import structlog
 
 from storage import runs
 from storage.database import Database
 from storage.runs import Run
-from training.errors import NoChampionError, RegistryError
+from training.errors import (
+    CorruptVersionError,
+    NoChampionError,
+    RegistryError,
+    RegistryUnreadableError,
+    UnknownVersionError,
+)
 from training.registry import SERVED_FILES, Registry
+
+log = structlog.stdlib.get_logger(__name__)
+DAMAGED = (CorruptVersionError, UnknownVersionError)
 
 
 async def promote(
@@ -86,12 +96,17 @@ async def repair(registry: Registry, database: Database, *, now: datetime) -> li
 
     Raises:
         ModelsAwayError: the versions are shared, and where they are cannot be reached.
+        RegistryUnreadableError: where the pointers are is not known at present.
     """
     await asyncio.to_thread(registry.pull)
     half = await runs.latest(database, "domain", statuses=("open",))
     if half is not None and half.challenger is not None and half.challenger == registry.domain():
-        with contextlib.suppress(RegistryError):  # nights start from it all the same
+        try:
             await asyncio.to_thread(start_from, registry, half.challenger)
+        except RegistryUnreadableError:
+            raise
+        except RegistryError as error:  # nights start from it all the same
+            log.warning("domain.does_not_serve", model_version=half.challenger, reason=str(error))
     return await runs.repair(database, champion=registry.champion(), domain=registry.domain(), now=now)
 
 
@@ -146,7 +161,7 @@ def _has_learnt_from_votes(registry: Registry) -> bool:
         if champion is None or champion in registry.withdrawn():
             return False
         return registry.card(champion).kind == "night"
-    except RegistryError:
+    except DAMAGED:
         return False
 
 
@@ -154,7 +169,7 @@ def _objections(registry: Registry, version: str) -> list[str]:
     """What the gate had against a version; nothing where no gate judged it, or where its card is damaged."""
     try:
         reasons = registry.card(version).verdict.get("reasons", [])
-    except RegistryError:
+    except DAMAGED:
         return []
     return [reason["text"] for reason in reasons if not reason["passed"]]
 
@@ -163,5 +178,5 @@ def _learnt_from(registry: Registry, version: str) -> str | None:
     """The hash of a version's retraining set; None where it has none, or where its card is damaged."""
     try:
         return registry.card(version).retraining_set_hash
-    except RegistryError:
+    except DAMAGED:
         return None

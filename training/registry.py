@@ -13,16 +13,16 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import EllipsisType
-from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from training.durable import delete, fsync, sha256
+from training.cards import Card as Card
+from training.cards import Kind as Kind
+from training.durable import MISSING, delete, fsync, readable, sha256, writable
 from training.errors import (
     CorruptVersionError,
     NoChampionError,
     NoEarlierVersionError,
-    RegistryError,
     RegistryUnwritableError,
     UnknownVersionError,
     WithdrawnVersionError,
@@ -32,30 +32,6 @@ from training.publishing.model_card import model_card
 VERSION = re.compile(r"v[0-9]{4,9}")
 SERVED_FILES = ("model.onnx", "tokenizer.json", "vocabulary.json")
 TRAINING_LOG = "training_log.jsonl"  # of domain models
-Kind = Literal["base", "starter", "domain", "night"]
-
-
-class Card(BaseModel):
-    """What a version was made from and how it did; `card.json` in its folder."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    version: str
-    kind: Kind
-    base: str
-    created_at: AwareDatetime
-    parent: str | None = None  # the version it was fine-tuned from
-    champion: str | None = None  # the champion when it was made: where a rollback leads
-    run_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None  # as the database holds it
-    recipe: str = ""
-    precision: str = "fp32"
-    retraining_set_hash: str | None = None
-    as_of: AwareDatetime | None = None
-    settings: dict[str, Any] = {}
-    libraries: dict[str, str] = {}
-    metrics: dict[str, Any] = {}
-    verdict: dict[str, Any] = {}
-    files: dict[str, str] = {}  # name → sha256
 
 
 class Draft:
@@ -91,10 +67,12 @@ class Registry:
         return self.path(version)
 
     def versions(self) -> list[str]:
-        """Complete versions, oldest first."""
-        if not self.folder.is_dir():
+        """Complete versions, oldest first; none where there is no such folder yet. Raises as `champion`."""
+        try:
+            with readable(self.folder, missing=MISSING):
+                names = [p.name for p in self.folder.iterdir() if VERSION.fullmatch(p.name) and p.is_dir()]
+        except MISSING:
             return []
-        names = [p.name for p in self.folder.iterdir() if VERSION.fullmatch(p.name) and p.is_dir()]
         return sorted(names, key=lambda name: int(name[1:]))
 
     def path(self, version: str) -> Path:
@@ -102,45 +80,58 @@ class Registry:
 
         Raises:
             UnknownVersionError: there is none of that name (anything that is no version name, too).
+            RegistryUnreadableError: nobody can say at present.
         """
-        if not VERSION.fullmatch(version) or not (self.folder / version).is_dir():
-            raise UnknownVersionError(version, self.versions())
-        return self.folder / version
+        path = self.folder / version
+        with readable(path):
+            if not VERSION.fullmatch(version) or not path.is_dir():
+                raise UnknownVersionError(version, self.versions())
+        return path
 
     def card(self, version: str) -> Card:
         """The card of a version.
 
         Raises:
             UnknownVersionError: there is no such version.
-            CorruptVersionError: its card cannot be read, or is another version's.
+            CorruptVersionError: its card is missing, none, or another version's.
+            RegistryUnreadableError: nobody can say at present.
         """
         path = self.path(version) / "card.json"
         try:
-            card = Card.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
+            with readable(path, missing=MISSING):
+                content = path.read_bytes()
+        except MISSING as error:
             raise CorruptVersionError(version, "card.json is missing") from error
-        except (OSError, ValidationError) as error:
+        try:
+            card = Card.model_validate_json(content)
+        except ValidationError as error:
             raise CorruptVersionError(version, "card.json cannot be read") from error
         if card.version != version:  # else a folder that was moved would vouch for itself
             raise CorruptVersionError(version, f"its files are those of {card.version}")
         return card
 
     def champion(self) -> str | None:
-        """The version that serves; None before the first."""
+        """The version that serves; None before the first.
+
+        Raises:
+            RegistryUnreadableError: nobody can say at present, which is not the same as "none".
+        """
         return self._pointer("champion")
 
     def domain(self) -> str | None:
-        """The version every night starts from; None before the first."""
+        """The version every night starts from; None before the first. Raises as `champion`."""
         return self._pointer("domain")
 
     def withdrawn(self) -> frozenset[str]:
-        """Versions that learnt from votes that are forgotten: they never serve again."""
+        """Versions that learnt from forgotten votes: they never serve again. Raises as `champion`."""
+        path = self.folder / "withdrawn"
         try:
-            # Whatever else stands there by now: a version that is named is withdrawn.
-            names = (self.folder / "withdrawn").read_text(encoding="ascii", errors="replace")
-            return frozenset(VERSION.findall(names))
+            with readable(path):
+                # Whatever else stands there by now: a version that is named is withdrawn.
+                names = path.read_text(encoding="ascii", errors="replace")
         except FileNotFoundError:
             return frozenset()
+        return frozenset(VERSION.findall(names))
 
     def withdraw(self, versions: Iterable[str]) -> None:
         """Mark versions as withdrawn, for ever. Atomic and durable; twice is the same as once."""
@@ -159,8 +150,8 @@ class Registry:
     def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
         """Point `champion` at a version. Atomic and durable.
 
-        Where machines share their versions it is refused unless the champion is still `instead_of` (`...`:
-        the one that is seen here); elsewhere the rows of runs see to that.
+        Where machines share their versions it is refused unless the champion is still `instead_of` (`...`: as
+        seen here); elsewhere the rows of runs see to that.
 
         Raises:
             UnknownVersionError: there is no such version.
@@ -189,7 +180,7 @@ class Registry:
         while earlier in withdrawn or earlier == version:
             try:
                 before = self.card(earlier).champion
-            except RegistryError as error:
+            except (UnknownVersionError, CorruptVersionError) as error:
                 raise NoEarlierVersionError(version) from error
             if before is None or before in seen or before not in self.versions():
                 raise NoEarlierVersionError(version)
@@ -205,6 +196,7 @@ class Registry:
         Raises:
             UnknownVersionError: there is no such version.
             CorruptVersionError: a file is missing or changed.
+            RegistryUnreadableError: nobody can say at present.
         """
         folder, card = self.path(version), self.card(version)
         for name in only or {*SERVED_FILES, *card.files}:
@@ -212,8 +204,9 @@ class Registry:
             if expected is None or Path(name).name != name:
                 raise CorruptVersionError(version, f"its card does not list {name}")
             try:
-                actual = sha256(folder / name)
-            except (OSError, ValueError) as error:  # no file can have such a name
+                with readable(folder / name, missing=MISSING):
+                    actual = sha256(folder / name)
+            except (*MISSING, ValueError) as error:  # ValueError: no file can have such a name
                 raise CorruptVersionError(version, f"{name} cannot be read") from error
             if actual != expected:
                 raise CorruptVersionError(version, f"{name} is not what was written")
@@ -223,9 +216,9 @@ class Registry:
         """A new version's private folder; gone again unless `commit` was called on it.
 
         Raises:
-            RegistryUnwritableError: the folder cannot be written.
+            RegistryUnwritableError: the folder cannot be written; other errors of the block pass as they are.
         """
-        try:
+        with writable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for left_over in self.folder.glob("v*.partial"):
                 delete(left_over)
@@ -234,12 +227,9 @@ class Registry:
                 raise RegistryUnwritableError(self.folder, "no number is left for another version")
             folder = self.folder / f"{version}.partial"
             folder.mkdir()
-        except OSError as error:
-            raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
         try:
-            yield Draft(version, folder)
-        except OSError as error:
-            raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
+            with writable(self.folder, what=folder):
+                yield Draft(version, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -253,7 +243,6 @@ class Registry:
         fsync(self.folder)
 
     def _next(self) -> str:
-        """The number of a new version."""
         # The pointers too: a number that once served, and whose folder is gone, is not given to another.
         names = [*self.versions(), *filter(None, (self.champion(), self.domain())), *self.withdrawn()]
         return f"v{max((int(name[1:]) for name in names), default=0) + 1:04d}"
@@ -268,22 +257,33 @@ class Registry:
         fsync(draft.folder)
 
     def prune(self, keep: int) -> list[str]:
-        """Delete all but the newest `keep` versions, the champion, the one before it and the domain model."""
+        """Delete all but the newest `keep` versions, the champion, the one before it and the domain model.
+
+        Nothing is deleted while there is no champion: another file than this one may say what serves.
+
+        Raises:
+            RegistryUnreadableError: what serves is not known at present; nothing was deleted.
+        """
         gone = self._dispensable(keep)
         for version in gone:  # renamed first, so that no half-deleted version can be seen
             delete((self.folder / version).rename(self.folder / f"{version}.partial"))
         return gone
 
     def _dispensable(self, keep: int) -> list[str]:
-        kept = set(self.versions()[-keep:]) | {self.champion(), self.domain()}
+        champion, domain = self.champion(), self.domain()
+        if champion is None:
+            return []
+        kept = {*self.versions()[-keep:], champion, domain}
         with contextlib.suppress(NoChampionError, NoEarlierVersionError):
             kept.add(self.previous())
         return [version for version in self.versions() if version not in kept]
 
     def _pointer(self, name: str) -> str | None:
+        path = self.folder / name
         try:
-            version = (self.folder / name).read_text().strip()
-        except (OSError, UnicodeDecodeError):
+            with readable(path):
+                version = path.read_text(encoding="ascii").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
             return None
         return version if VERSION.fullmatch(version) else None
 

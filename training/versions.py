@@ -11,12 +11,13 @@ import torch
 
 from training import vocabulary
 from training.agreement import Agreement, agreement
+from training.cards import Card, Kind
 from training.export import export
 from training.fill_model import GRAPH, FillModel
 from training.model import MaskedLm, load
 from training.publishing.model_card import is_hub_name
 from training.quantize import Int8, calibrate
-from training.registry import Card, Draft, Kind, Registry
+from training.registry import Draft, Registry
 from training.settings import Precision
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "numpy")

@@ -58,11 +58,11 @@ def _models(settings: Settings) -> Finding:
 
 async def _model(settings: Settings) -> Finding:
     """Load the champion as the bot does: verified, and asked."""
-    registry = open_registry(settings)
-    champion = registry.champion()
-    if champion is None:
-        return moot("model", "none yet: the first start makes one")
     try:
+        registry = open_registry(settings)
+        champion = registry.champion()
+        if champion is None:
+            return moot("model", "none yet: the first start makes one")
         model = await load(registry, champion)
     except RegistryError as error:
         return bad(

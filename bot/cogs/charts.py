@@ -26,8 +26,9 @@ from bot.visibility import open_channel_ids
 from storage import runs, stats
 from storage.database import Database
 from storage.runs import Run
+from training.cards import Card
 from training.errors import NoEarlierVersionError, RegistryError
-from training.registry import Card, Registry
+from training.registry import Registry
 
 ASKS, ASKS_WITHIN_S = 5, 30  # of one person: a picture takes seconds of a processor
 SHOWN_VERSIONS, SHOWN_SENTENCES, SHOWN_HELPERS = 8, 5, 5

@@ -28,8 +28,9 @@ from bot.texts import say
 from storage import runs as run_records
 from storage.database import Database
 from training import promotion
+from training.cards import Card
 from training.errors import RegistryError
-from training.registry import Card, Registry
+from training.registry import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 EDIT_EVERY_S = 1.5  # Discord allows about five edits in five seconds

@@ -24,7 +24,7 @@ from storage.errors import LockHeldError, StorageError
 from storage.locks import POINTER, RUN, Turn, holding_it, is_shared, lock_for
 from storage.runs import Run
 from training import promotion
-from training.errors import TrainingError
+from training.errors import RegistryUnreadableError, TrainingError
 from training.registry import Registry
 from training.shared_errors import ModelsAwayError
 
@@ -155,7 +155,7 @@ class Runs:
             await stack.enter_async_context(self.moving)
             try:
                 found = await promotion.repair(self._registry, self._database, now=datetime.now(UTC))
-            except ModelsAwayError:  # what was promoted is not known
+            except (ModelsAwayError, RegistryUnreadableError):  # what was promoted is not known
                 self._left_open = True
                 return []
         for run in found:

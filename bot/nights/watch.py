@@ -20,7 +20,7 @@ from storage.approval import promoted_at, votes_on_version
 from storage.database import Database
 from storage.errors import StorageError
 from training import promotion
-from training.errors import NoChampionError, NoEarlierVersionError, TrainingError
+from training.errors import NoChampionError, NoEarlierVersionError, RegistryError, TrainingError
 from training.registry import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -111,6 +111,7 @@ class Watch:
 
         Raises:
             StorageError: the database cannot be read.
+            RegistryError: what serves is not known at present.
         """
         champion = self._registry.champion()
         if champion is None or champion in self._registry.withdrawn():
@@ -132,7 +133,7 @@ class Watch:
         """What people think of the champion, for a report; empty when it is not watched."""
         try:
             watched = await self.watched()
-        except StorageError as error:
+        except (StorageError, RegistryError) as error:
             log.warning("watch.failed", reason=str(error))
             return ""
         if watched is None or not watched.comparison.old.votes:

@@ -20,8 +20,8 @@ from storage.consensus import QueryVote
 from storage.menus import Standing
 from storage.runs import Run
 from storage.stats import ContestedWord, Helper, Totals
+from training.cards import Card
 from training.encoder import MASK, completed
-from training.registry import Card
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MARKUP_OF_THE_BOT = {"bold", "time"}

@@ -143,9 +143,9 @@ def _may_be_moved(settings: Settings, challenger: str | None) -> bool:
     try:
         registry = open_registry(settings)
         registry.pull()
+        return challenger in (registry.champion(), registry.domain())
     except RegistryError:
         return True
-    return challenger in (registry.champion(), registry.domain())
 
 
 def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | None:

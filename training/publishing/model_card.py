@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from training.publishing.card_figures import Rows, counts, figure, is_name, plain, rows, table, tables
 
 if TYPE_CHECKING:
-    from training.registry import Card
+    from training.cards import Card
 
 # `owner/name`, or one of the hub's oldest models, which have no owner.
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)

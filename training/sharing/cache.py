@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from training.cards import Card
 from training.durable import fsync, sha256
 from training.errors import CorruptVersionError
-from training.registry import SERVED_FILES, Card
+from training.registry import SERVED_FILES
 from training.sharing.history import Place
 from training.sharing.shown import Shown
 from training.sharing.storage import Storage

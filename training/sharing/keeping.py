@@ -5,17 +5,23 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from training.durable import fsync
+from training.durable import fsync, readable
 from training.sharing.history import State
 
 NAME = ".shared.json"
 
 
 def stored_state(folder: Path, url: str) -> State | None:
-    """What was kept; None where that is nothing, not readable, or of another storage."""
+    """What was kept; None where that is nothing, damaged, or of another storage.
+
+    Raises:
+        RegistryUnreadableError: nobody can say at present.
+    """
+    path = folder / NAME
     try:
-        state = State.model_validate_json((folder / NAME).read_bytes())
-    except (OSError, ValidationError):
+        with readable(path):
+            state = State.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
         return None
     return state if state.url == url else None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from training.durable import sha256
+from training.durable import MISSING, readable, sha256
 from training.errors import CorruptVersionError
 from training.registry import Registry
 from training.shared_errors import ForeignModelsError, ModelsAwayError
@@ -133,7 +133,9 @@ class Publisher:
 
 
 def _card_hash(registry: Registry, version: str) -> str:
+    path = registry.path(version) / "card.json"
     try:
-        return sha256(registry.path(version) / "card.json")
-    except OSError as error:
-        raise CorruptVersionError(version, "card.json cannot be read") from error
+        with readable(path, missing=MISSING):
+            return sha256(path)
+    except MISSING as error:
+        raise CorruptVersionError(version, "card.json is missing") from error

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 import structlog
 from filelock import FileLock
 
+from training.cards import Card
 from training.durable import fsync
 from training.errors import (
     CorruptVersionError,
     NoChampionError,
     NoEarlierVersionError,
     RegistryError,
+    RegistryUnreadableError,
     RegistryUnwritableError,
 )
-from training.registry import SERVED_FILES, Card, Draft, Registry
+from training.registry import SERVED_FILES, Draft, Registry
 from training.shared_errors import ForeignModelsError, ModelsAwayError, UnfitStorageError
 from training.sharing.cache import Cache
 from training.sharing.history import Entry, Place, Pointer, State
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
     from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
+TROUBLES = (
+    ModelsAwayError,
+    UnfitStorageError,
+    ForeignModelsError,
+    RegistryUnreadableError,
+    RegistryUnwritableError,
+)
 AGAIN_S = 60.0  # until what is damaged in the storage is looked at again
 
 
@@ -267,7 +276,7 @@ class SharedRegistry(Registry):
         """`trouble` is why the storage could not be used, until it can."""
         try:
             yield
-        except (ModelsAwayError, UnfitStorageError, ForeignModelsError, RegistryUnwritableError) as error:
+        except TROUBLES as error:
             self.trouble = str(error)
             raise
         self.trouble = None

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from versions import card
 
+from training.cards import Kind
 from training.gate import Reason, Verdict
 from training.publishing.model_card import is_hub_name, model_card
-from training.registry import Kind
 
 NIGHT: dict[str, Any] = {
     "kind": "night",
