@@ -43,6 +43,9 @@ from bot.processes.leftovers import Leftovers
 from bot.processes.sharded import make_bot
 from bot.processes.starting import shard_locks
 from bot.reconciling.reconcile import Reconcile
+from bot.runs.announcements import Announcements
+from bot.runs.delivery import Delivery
+from bot.runs.digests import Digests
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.starting import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
@@ -149,14 +152,18 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         bot = make_bot(settings, background, guild_ids=place.guild_ids)
         verdicts = Verdicts(bot, database)
         pictures = Pictures(settings)
-        reports = Reports(
+        several = is_shared(settings.url)
+        digests = Digests(database, registry, pictures, prefix=settings.prefix)
+        announcements = Announcements(
             bot,
-            database=database,
-            registry=registry,
-            pictures=pictures,
-            prefix=settings.prefix,
-            channel_id=place.report_channel_id,
+            database,
+            delivery=Delivery(bot, verdicts=verdicts, digests=digests, channel_id=place.report_channel_id),
+            runs=runs,
+            background=background,
+            is_shared=several,
         )
+        await announcements.open()
+        reports = Reports(announcements, channel_id=place.report_channel_id)
         watch = Watch(
             database,
             registry,
@@ -171,7 +178,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             file, settings.backups_dir, keep=settings.keep_backups, reports=reports, metrics=metrics
         )
         retention = Retention(database, home=settings.home, days=settings.retention_days)
-        several = is_shared(settings.url)
 
         def due_at() -> datetime:
             return nightly.due_at(datetime.now(UTC))
@@ -197,6 +203,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             background=background,
             runs=runs,
             watch=watch,
+            announcements=announcements,
             forgetting=forgetting,
             nightly=nightly,
             watch_every_s=settings.watch_every_s,
@@ -237,6 +244,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             serving=serving,
             runs=runs,
             verdicts=verdicts,
+            announcements=announcements,
             reports=reports,
             watch=watch,
             nightly=nightly,
@@ -265,12 +273,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         if several:
             leftovers = Leftovers(settings.home, database, predictor)
             background.supervise(leftovers.drop_for_ever, name="leftovers")
+        untold = await announcements.untold(interrupted)
         await leader.open()
         for notice in (
             mended,
             lost_pointer,
             trouble,
-            *(say("run.interrupted", id=run.id, trigger=run.trigger) for run in interrupted),
+            *(say("run.interrupted", id=run.id, trigger=run.trigger) for run in untold),
         ):
             if notice:
                 await reports.post_notice(notice)

@@ -139,6 +139,7 @@ async def answer(
     view: discord.ui.View | None = None,
     file: discord.File | None = None,
     ephemeral: bool = False,
+    nonce: str | None = None,
 ) -> discord.Message:
     """Reply to a command, also when the message that called it is gone by now. Returns the reply.
 
@@ -151,6 +152,7 @@ async def answer(
         view: menus and buttons below that.
         file: attached; an embed can show it as `attachment://NAME`.
         ephemeral: only for who asked, where Discord can do that: after a slash command.
+        nonce: by which Discord knows the same reply for some minutes, where it may be sent again later.
 
     Raises:
         MissingPermissionError: the bot may write there, but not show this.
@@ -165,21 +167,20 @@ async def answer(
             draft = draft.fitting(context.channel, allowed)
     while True:
         try:
-            return await _deliver(context, draft)
+            return await _deliver(context, draft, nonce or secrets.token_hex(12))
         except discord.HTTPException as error:
             smaller = draft.after(error)
             log.info("reply.reduced", channel_id=context.channel.id, code=error.code)
             draft = smaller
 
 
-async def _deliver(context: Context, draft: _Draft) -> discord.Message:
-    """Send a reply, once, however often that has to be tried.
+async def _deliver(context: Context, draft: _Draft, nonce: str) -> discord.Message:
+    """Send a reply, once, however often that has to be tried; Discord knows a message that it has by `nonce`.
 
     Raises:
         LostReplyError: Discord was not heard.
         discord.HTTPException: it refuses.
     """
-    nonce = secrets.token_hex(12)  # by which Discord knows a message that it has
     lost: BaseException | None = None
     for wait_s in (*AGAIN_AFTER_S, None):
         try:

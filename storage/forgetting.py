@@ -44,7 +44,7 @@ from storage.forgotten import note_forgotten
 from storage.postgres import erase_alone, vote_alone
 from storage.privacy import read_about
 from storage.retrying import retried
-from storage.schema import forgettings, people, predictions, runs, votes
+from storage.schema import announcements, forgettings, people, predictions, runs, votes
 from storage.sqlite import BUSY_TIMEOUT_MS
 
 SQLITE_HEADER = b"SQLite format 3\x00"
@@ -192,6 +192,7 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None, is_co
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
     unnamed = connection.execute(update(predictions).where(mine).values(asker_id=None)).rowcount
     _erase_row(connection, user_id)
+    _erase_from_announcements(connection, user_id)
     if is_copy and inspect(connection).has_table("forgettings"):
         connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
     reports = drop_lost_queries(connection, since=since)
@@ -276,6 +277,15 @@ def _erase_row(connection: Connection, user_id: int) -> None:
     there = {column["name"] for column in inspect(connection).get_columns("people")}
     if known := {"reliability": None, "counted_since": None}.keys() & there:
         connection.execute(update(people).where(row).values(dict.fromkeys(known)))
+
+
+def _erase_from_announcements(connection: Connection, user_id: int) -> None:
+    """Forget who asked for a run whose end is still to be told; a direct channel's id says it, too."""
+    if not inspect(connection).has_table("announcements"):
+        return
+    mine = announcements.c.asker_id == user_id
+    connection.execute(delete(announcements).where(mine, announcements.c.guild_id.is_(None)))
+    connection.execute(update(announcements).where(mine).values(asker_id=None, interaction_token=None))
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

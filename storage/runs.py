@@ -153,6 +153,17 @@ async def latest(
 
 
 @retried
+async def first_since(database: Database, trigger: str, since: datetime) -> Run | None:
+    """The oldest row of this trigger that was opened then or later."""
+    statement = (
+        select(runs).where(runs.c.trigger == trigger, runs.c.started_at >= since).order_by(runs.c.id).limit(1)
+    )
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    return None if row is None else Run(**row._mapping)
+
+
+@retried
 async def last_champion(database: Database) -> str | None:
     """Who was champion when the newest run that is over had ended, as its row says; None before the first."""
     run = await latest(database, statuses=("promoted", "rejected", "skipped", "failed", "done"))

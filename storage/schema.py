@@ -147,3 +147,28 @@ runs = Table(
     Column("report", JSON),
     Index(None, "status"),
 )
+
+announcements = Table(  # what is still to be told in Discord; a row goes once Discord has taken it
+    "announcements",
+    metadata,
+    Column(
+        "id", BigInteger, primary_key=True, autoincrement=False
+    ),  # by chance: Discord knows a message by it
+    Column("kind", String(16), nullable=False),
+    Column("run_trigger", String(32)),  # of the run whose end is told; null: of none
+    Column("run_id", BigInteger),  # null: of none, or it has not said its number yet
+    Column("sentence", TEXT),  # null: the run goes on
+    Column("figure", TEXT, nullable=False),  # what people like, of a digest
+    Column("guild_id", BigInteger),  # null: a direct message, or the report channel
+    Column("channel_id", BigInteger),  # null: the report channel
+    Column("message_id", BigInteger),  # shows the run's progress; null: there is none
+    Column("asker_id", BigInteger),  # is told directly where no channel takes it
+    Column("interaction_token", TEXT),  # edits the message for 15 minutes where the bot sees no channel
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),  # of the next attempt
+    Column("claimed_until", UtcDateTime),  # a process tells it, or follows its run; null: none does
+    Column("attempts", Integer, nullable=False),
+    CheckConstraint("kind IN ('verdict', 'digest', 'notice')", name="kind"),
+    Index(None, "asker_id"),
+    Index(None, "due_at"),
+)

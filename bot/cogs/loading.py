@@ -30,6 +30,7 @@ from bot.nights.watch import Watch
 from bot.operations.metrics import Metrics
 from bot.privacy.forgetting import Forgetting
 from bot.reconciling.reconcile import Reconcile
+from bot.runs.announcements import Announcements
 from bot.settings import Settings
 from storage.database import Database
 from training.registry import Registry
@@ -47,6 +48,7 @@ class Parts:
     serving: Serving
     runs: Runs
     verdicts: Verdicts
+    announcements: Announcements
     reports: Reports
     watch: Watch
     nightly: Nightly
@@ -87,7 +89,7 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             database=parts.database,
             serving=parts.serving,
             runs=parts.runs,
-            verdicts=parts.verdicts,
+            announcements=parts.announcements,
             background=parts.background,
             nightly=parts.nightly,
             watch=parts.watch,

@@ -4,10 +4,8 @@ import asyncio
 import time
 from collections import deque
 from datetime import UTC, datetime
-from functools import partial
 from typing import Literal
 
-import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -18,12 +16,14 @@ from bot.children.child import Line
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds import replies
-from bot.embeds.verdicts import Verdicts
+from bot.errors import RunBusyError
 from bot.fill.serving import Serving
 from bot.nights.runs import RunEnd, Runs
 from bot.nights.schedule import Nightly
 from bot.nights.time_left import TimeLeft
 from bot.nights.watch import Watch
+from bot.runs.announcements import Announcements, Expected
+from bot.runs.progress import Progress, Starting
 from bot.texts import say
 from storage import runs as run_records
 from storage.database import Database
@@ -33,7 +33,6 @@ from training.errors import RegistryError
 from training.registry import Registry
 
 log = structlog.stdlib.get_logger(__name__)
-EDIT_EVERY_S = 1.5  # Discord allows about five edits in five seconds
 SHOWN_VERSIONS = 12
 LIKE = {"retrain": ("nightly", "retrain", "forget"), "domain": ("domain",)}  # runs that take as long
 
@@ -49,7 +48,7 @@ class Models(commands.Cog):
         database: Database,
         serving: Serving,
         runs: Runs,
-        verdicts: Verdicts,
+        announcements: Announcements,
         background: Background,
         nightly: Nightly,
         watch: Watch,
@@ -58,7 +57,7 @@ class Models(commands.Cog):
         self._watch = watch
         self._bot, self._registry, self._database = bot, registry, database
         self._serving, self._runs, self._background = serving, runs, background
-        self._verdicts, self._nightly = verdicts, nightly
+        self._announcements, self._nightly = announcements, nightly
 
     @command("retrain", is_for_admins=True, usage="[votes|domain]")
     @app_commands.describe(what=say("commands.retrain_what"))
@@ -67,27 +66,34 @@ class Models(commands.Cog):
         trigger = "retrain" if what == "votes" else "domain"
         latest: deque[Line] = deque(maxlen=1)
         earlier_s = await run_records.durations_s(self._database, *LIKE[trigger])
-        run = self._runs.begin(trigger, on_progress=latest.append)
-        reply = await answer(context, say("run.starting"))
-        # By its id: the answer to a slash command can be edited for fifteen minutes only, a message for ever.
-        message = self._bot.get_partial_messageable(context.channel.id).get_partial_message(reply.id)
+        expected = await self._announcements.expect("verdict", trigger, **_place(context))
+        try:
+            run = self._runs.begin(trigger, on_progress=latest.append, on_opened=expected.opened)
+        except RunBusyError:
+            await expected.withdraw()
+            raise
         left = TimeLeft(time.monotonic(), earlier_s=earlier_s)
-        self._background.start(self._follow(run, latest, message, left), name="retrain")
+        starting = Starting(context, nonce=expected.nonce)
+        await starting.send()
+        self._background.start(self._follow(starting, run, expected, latest, left), name="retrain")
 
     async def _follow(
-        self, run: asyncio.Task[RunEnd], latest: deque[Line], message: discord.PartialMessage, left: TimeLeft
+        self,
+        starting: Starting,
+        run: asyncio.Task[RunEnd],
+        expected: Expected,
+        latest: deque[Line],
+        left: TimeLeft,
     ) -> None:
-        """Edit one message while the run goes on, and put the verdict there at the end."""
-        started = time.monotonic()
-        while not run.done():
-            await asyncio.wait([run], timeout=EDIT_EVERY_S)
-            if latest and not run.done():
-                line, now = latest.pop(), time.monotonic()
-                show = partial(_show_progress, message, line, left, now=now, started=started)
-                await self._background.supervisor.once("retrain", show)
-        await _edit(
-            message, None, embed=await self._verdicts.embed(run.result(), channel_id=message.channel.id)
-        )
+        """Show in one message how far the run is, and put the verdict there at the end."""
+        async with expected:
+            message = await starting.sent_before(run)
+            if message is not None:
+                await expected.place(message_id=message.id)
+                await Progress(
+                    message, left, latest=latest, supervisor=self._background.supervisor
+                ).show_until(run)
+            await expected.conclude(await run)
 
     @command("model")
     async def model(self, context: Context) -> None:
@@ -167,22 +173,10 @@ class Models(commands.Cog):
             return None
 
 
-async def _show_progress(
-    message: discord.PartialMessage, line: Line, left: TimeLeft, *, now: float, started: float
-) -> None:
-    """Say how far a run is, and how long it may take yet."""
-    step, done, total = line["step"], int(line["done"]), int(line["total"])
-    left_s = left.estimate(step, done, total, now)
-    await _edit(message, replies.progress_text(step, done, total, now - started, left_s=left_s))
-
-
-async def _edit(
-    message: discord.PartialMessage, text: str | None, *, embed: discord.Embed | None = None
-) -> None:
-    """Edit; a message that was deleted meanwhile, or cannot be reached, is left alone."""
-    try:
-        await message.edit(content=text, embed=embed)
-    except discord.NotFound:
-        log.info("message.gone", message_id=message.id)
-    except (discord.DiscordException, aiohttp.ClientError, OSError):
-        log.warning("message.not_edited", message_id=message.id, exc_info=True)
+def _place(context: Context) -> dict[str, int | None]:
+    """Where a run was asked for, and by whom."""
+    return {
+        "guild_id": context.guild.id if context.guild else None,
+        "channel_id": context.channel.id,
+        "asker_id": context.author.id,
+    }

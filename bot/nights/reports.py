@@ -1,101 +1,34 @@
 """The report channel, where the morning digest of nightly runs and trouble are told."""
 
-from datetime import UTC, datetime
-
-import aiohttp
-import discord
-import structlog
-
-from bot.children.pictures import Pictures, attach
-from bot.embeds.digest import Fresh, digest
-from bot.embeds.replies import COLOUR, COLOUR_BAD, notice_embed
-from bot.embeds.run_figures import figures_of
-from bot.embeds.run_report import report_title
-from bot.errors import BotError
 from bot.nights.runs import RunEnd
-from bot.nights.version_runs import version_of
-from bot.texts import say
-from storage import runs
-from storage.database import Database
-from storage.errors import StorageError
-from storage.runs import Run
-from storage.stats import totals
-from training.errors import RegistryError
-from training.registry import Registry
-
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # before any vote
-log = structlog.stdlib.get_logger(__name__)
+from bot.runs.announcements import Announcements, Expected
 
 
 class Reports:
     """Posts to one channel, or nowhere when there is none."""
 
-    def __init__(
-        self,
-        client: discord.Client,
-        *,
-        database: Database,
-        registry: Registry,
-        pictures: Pictures,
-        prefix: str,
-        channel_id: int | None,
-    ) -> None:
-        """Take the channel; it is looked up by nobody until something is posted."""
-        self._client, self._channel_id = client, channel_id
-        self._database, self._registry = database, registry
-        self._pictures, self._prefix = pictures, prefix
+    def __init__(self, announcements: Announcements, *, channel_id: int | None) -> None:
+        """Take what tells until Discord has taken it."""
+        self._announcements, self._channel_id = announcements, channel_id
+
+    async def expect_digest(self, *, figure: str) -> Expected | None:
+        """Store, before a night's run begins, that its digest is to be posted; None: nowhere.
+
+        `figure`: what people like.
+
+        Raises:
+            StorageError: it cannot be stored.
+        """
+        if self._channel_id is None:
+            return None
+        return await self._announcements.expect("digest", "nightly", figure=figure)
 
     async def post_digest(self, end: RunEnd, *, figure: str = "") -> None:
         """Tell how a night ended, with a picture where something was learnt; `figure`: what people like."""
-        if self._channel_id is None:
-            return
-        if end.run is None:
-            await self.post_notice(f"{say('run.failed_because', sentence=end.sentence)} {figure}".rstrip())
-            return
-        run, file = end.run, None
-        version = run.challenger or version_of(self._registry, run)
-        embed = discord.Embed(colour=COLOUR_BAD if run.status == "failed" else COLOUR)
-        embed.description = digest(
-            run, await self._fresh(run), version=version, sentence=end.sentence, figure=figure
-        )
-        if run.status in ("promoted", "rejected") and (png := await self._picture(run, version)):
-            file = attach(embed, png, name="night", about=embed.description)
-        notes = [say("run.footer", id=run.id, trigger=run.trigger)]
-        if version:
-            notes.append(say("digest.hint", usage=f"{self._prefix}report {version}"))
-        embed.set_footer(text=" · ".join(notes))
-        await self._post(embed, self._channel_id, file=file)
+        if self._channel_id is not None:
+            await self._announcements.post("digest", end, figure=figure)
 
     async def post_notice(self, sentence: str) -> None:
         """Tell of trouble."""
         if self._channel_id is not None:
-            await self._post(notice_embed(sentence), self._channel_id)
-
-    async def _fresh(self, run: Run) -> Fresh | None:
-        """The votes since the night before; None when the database cannot be read."""
-        try:
-            before = await runs.latest(self._database, "nightly", before_id=run.id)
-            since = before.as_of if before else None
-            return Fresh(await totals(self._database, since=since or BEGINNING, until=run.as_of), since)
-        except StorageError:
-            log.warning("votes.not_counted", exc_info=True)
-            return None
-
-    async def _picture(self, run: Run, version: str | None) -> bytes | None:
-        """What the night made; None where there is nothing to draw, or it could not be drawn."""
-        try:
-            card = self._registry.card(version) if version else None
-            figures = figures_of(card, run, title=report_title(card, run))
-            return await self._pictures.draw("report", **figures) if figures else None
-        except (BotError, RegistryError) as error:
-            log.warning("digest.without_picture", reason=str(error))
-            return None
-
-    async def _post(self, embed: discord.Embed, channel_id: int, *, file: discord.File | None = None) -> None:
-        """Post; that the channel cannot be written is logged, and never raised: what is told did happen."""
-        try:
-            await self._client.get_partial_messageable(channel_id).send(
-                embed=embed, files=[file] if file else []
-            )
-        except (discord.DiscordException, aiohttp.ClientError, OSError):
-            log.warning("report.not_posted", channel_id=channel_id, exc_info=True)
+            await self._announcements.post("notice", RunEnd(None, sentence))

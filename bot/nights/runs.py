@@ -98,6 +98,16 @@ class Runs:
         finally:
             self._halts -= 1
 
+    async def is_under_way(self) -> bool:
+        """Whether a run is in progress, in whichever process."""
+        if self.is_running:
+            return True
+        try:
+            async with holding_it(lock_for(self._settings, RUN)):
+                return False
+        except LockHeldError:
+            return True
+
     async def idle(self) -> None:
         """Wait until no run of this process is in progress."""
         if self._task is not None:
@@ -113,10 +123,12 @@ class Runs:
         trigger: str,
         *,
         on_progress: Callable[[Line], None] | None = None,
+        on_opened: Callable[[int], None] | None = None,
         unless_since: datetime | None = None,
     ) -> "asyncio.Task[RunEnd]":
         """Begin a run. The task ends, without raising, after what was promoted has been reloaded.
 
+        `on_opened` hears the run's id once it has one.
         `unless_since`: it ends at once where another process began such a run since then.
 
         Raises:
@@ -125,7 +137,7 @@ class Runs:
         if self.is_running or self._is_closed or self._halts:
             raise RunBusyError
         self._task = asyncio.create_task(
-            self._run(trigger, on_progress, unless_since), name=f"run ({trigger})"
+            self._run(trigger, on_progress, on_opened, unless_since), name=f"run ({trigger})"
         )
         return self._task
 
@@ -181,14 +193,18 @@ class Runs:
             await asyncio.sleep(REPAIR_OTHERS_EVERY_S)
 
     async def _run(
-        self, trigger: str, on_progress: Callable[[Line], None] | None, unless_since: datetime | None
+        self,
+        trigger: str,
+        on_progress: Callable[[Line], None] | None,
+        on_opened: Callable[[int], None] | None,
+        unless_since: datetime | None,
     ) -> RunEnd:
         started = time.monotonic()
         command = ("domain",) if trigger == "domain" else ("run", "--trigger", trigger)
         if unless_since is not None:
             command = (*command, "--unless-since", unless_since.isoformat())
         try:
-            end = await self._follow_child(command, on_progress)
+            end = await self._follow_child(command, on_progress, on_opened)
         except Exception as error:
             log.exception("run.failed", trigger=trigger)
             self._metrics.run("failed", duration_s=time.monotonic() - started)
@@ -211,7 +227,10 @@ class Runs:
         return end
 
     async def _follow_child(
-        self, command: tuple[str, ...], on_progress: Callable[[Line], None] | None
+        self,
+        command: tuple[str, ...],
+        on_progress: Callable[[Line], None] | None,
+        on_opened: Callable[[int], None] | None,
     ) -> RunEnd:
         run_id: int | None = None
         sentence = ""
@@ -220,6 +239,8 @@ class Runs:
             nonlocal run_id, sentence
             if line.get("event") == "opened":
                 run_id = int(line["run_id"])
+                if on_opened is not None:
+                    on_opened(run_id)
             sentence = str(line.get("sentence", sentence))
             if on_progress is not None and line.get("event") == "progress":
                 on_progress(line)

@@ -14,6 +14,7 @@ from bot.nights.runs import Runs
 from bot.nights.schedule import Nightly
 from bot.nights.watch import Watch
 from bot.privacy.forgetting import Forgetting
+from bot.runs.announcements import Announcements
 from storage import runs as run_records
 from storage.database import Database
 from training.errors import RegistryError
@@ -32,6 +33,7 @@ class Duties:
     background: Background
     runs: Runs
     watch: Watch
+    announcements: Announcements
     forgetting: Forgetting
     nightly: Nightly
     watch_every_s: float
@@ -52,7 +54,9 @@ class Duties:
         watch = self.background.supervise(
             lambda: self.watch.watch(every_s=self.watch_every_s), name="approval watch"
         )
-        return [repair, watch, self.background.supervise(self.forgetting.go_on, name="forgetting")]
+        announcements = self.background.supervise(self.announcements.go_on, name="announcements")
+        forgetting = self.background.supervise(self.forgetting.go_on, name="forgetting")
+        return [repair, watch, announcements, forgetting]
 
     @contextlib.asynccontextmanager
     async def done(self) -> AsyncIterator[None]:

@@ -1,0 +1,1 @@
+"""A run in Discord: its progress, and that its end is told."""

@@ -1,0 +1,291 @@
+"""Tells in Discord how runs ended, and of trouble, until Discord has taken it (see `storage.announcements`).
+
+The verdict of a run takes the place of the message that showed its progress. Where Discord refuses that, it
+is a new message: in the same channel, else in the report channel, else a direct message to who asked.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.background import Background
+from bot.nights.runs import RunEnd, Runs
+from bot.runs.delivery import Delivery, NowhereError
+from bot.texts import say
+from storage import announcements as outbox
+from storage import runs as run_records
+from storage.announcements import Announcement, Kind
+from storage.database import Database
+from storage.errors import StorageError
+from storage.runs import Run
+
+log = structlog.stdlib.get_logger(__name__)
+AWAY = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)  # Discord, for the moment
+ATTEMPT_S = 60.0
+CLAIM = timedelta(seconds=90)  # longer than an attempt; what a dead process had claimed waits for so long
+RENEW_S = 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0  # between attempts while Discord is away
+REFUSED_PAUSE_S = 600.0  # where no channel takes it: somebody may grant a permission
+LOOK_S, LOOK_SHARED_S = 30.0, 5.0  # for what other processes left
+RUN_PAUSE_S = 2.0  # until a run that goes on is looked at again
+NOT_BEGUN_S = 10.0  # a run that has no row by then, and does not hold the lock, never began
+KEPT = timedelta(days=7)  # what nothing takes for so long is given up
+UNSTORED = 0  # id of one that is attempted once, as the database is away
+
+T = TypeVar("T")
+
+
+class Expected:
+    """The end of a run that is to be told; in an `async with` block no other process tells it."""
+
+    def __init__(self, announcements: "Announcements", one: Announcement, background: Background) -> None:
+        """Claim it again and again."""
+        self._announcements, self._one = announcements, one
+        self._opened = asyncio.Event()
+        self._renewal = background.start(self._renew(), name="announcement's claim", is_endless=True)
+
+    @property
+    def nonce(self) -> str:
+        """By which Discord knows the message that shows the progress."""
+        return f"begun-{self._one.id:x}"
+
+    def opened(self, run_id: int) -> None:
+        """The run has an id."""
+        self._one = replace(self._one, run_id=run_id)
+        self._opened.set()
+
+    async def place(self, **columns: Any) -> None:
+        """Write down where it is told."""
+        self._one = replace(self._one, **columns)
+        await self._announcements.note(self._one, **columns)
+
+    async def conclude(self, end: RunEnd) -> None:
+        """The run is over: tell it now, or as soon as Discord takes it."""
+        await self._announcements.conclude(self._one, end)
+
+    async def withdraw(self) -> None:
+        """The run did not begin: there is nothing to tell."""
+        self._renewal.cancel()
+        with contextlib.suppress(StorageError):  # then it is told that it did not
+            await outbox.drop(self._announcements.database, self._one.id)
+
+    async def __aenter__(self) -> Self:
+        """Begin the block."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Claim it no more."""
+        self._renewal.cancel()
+        await asyncio.gather(self._renewal, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        is_noted = False
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_S):
+                    await (asyncio.sleep(RENEW_S) if is_noted else self._opened.wait())
+            columns: dict[str, Any] = {"claimed_until": datetime.now(UTC) + CLAIM}
+            if self._opened.is_set() and not is_noted:
+                is_noted, columns["run_id"] = True, self._one.run_id
+            await self._announcements.note(self._one, **columns)
+
+
+class Announcements:
+    """Stores what is to be told, and tells it."""
+
+    def __init__(
+        self,
+        client: commands.Bot,
+        database: Database,
+        *,
+        delivery: Delivery,
+        runs: Runs,
+        background: Background,
+        is_shared: bool,
+    ) -> None:
+        """Take what tells; `is_shared`: other processes use the database."""
+        self._client, self.database = client, database
+        self._delivery, self._runs, self._background = delivery, runs, background
+        self._is_shared = is_shared
+        self._news = asyncio.Event()
+
+    async def post(self, kind: Kind, end: RunEnd, **about: Any) -> None:
+        """Tell now, or as soon as Discord takes it; `about` as for `storage.announcements.store`."""
+        about |= {"sentence": end.sentence, "run_id": end.run.id if end.run is not None else None}
+        now = datetime.now(UTC)
+        try:
+            one = await outbox.store(self.database, kind, now=now, claimed_until=now + CLAIM, **about)
+        except StorageError as error:
+            log.warning("announcement.not_stored", kind=kind, reason=str(error))
+            one = _unstored(kind, now, **about)
+        await self._attempt(one, end)
+
+    async def expect(self, kind: Kind, trigger: str, **about: Any) -> Expected:
+        """Store, before a run begins, that its end is to be told.
+
+        Raises:
+            StorageError: it cannot be stored.
+        """
+        now = datetime.now(UTC)
+        one = await outbox.store(
+            self.database, kind, now=now, claimed_until=now + CLAIM, run_trigger=trigger, **about
+        )
+        return Expected(self, one, self._background)
+
+    async def note(self, one: Announcement, **columns: Any) -> None:
+        """Write down what is known by now; what cannot be written is not."""
+        try:
+            await whole(outbox.change(self.database, one.id, **columns))
+        except StorageError as error:
+            log.warning("announcement.not_stored", announcement_id=one.id, reason=str(error))
+
+    async def conclude(self, one: Announcement, end: RunEnd) -> None:
+        """Tell how a run ended, now or as soon as Discord takes it."""
+        known: dict[str, Any] = {"sentence": end.sentence, "claimed_until": datetime.now(UTC) + CLAIM}
+        if end.run is not None:
+            known["run_id"] = end.run.id
+        await self.note(one, **known)
+        await self._attempt(replace(one, **known), end)
+
+    async def hurry(self) -> None:
+        """Discord is back: attempt everything now."""
+        try:
+            await whole(outbox.hurry(self.database, datetime.now(UTC)))
+        except StorageError as error:
+            log.warning("announcements.failed", reason=str(error))
+        self._news.set()
+
+    async def open(self) -> None:
+        """Begin, before any run can: where there is one process, what is claimed was so by one that died.
+
+        Raises:
+            StorageError: the database cannot be written.
+        """
+        for event in ("on_ready", "on_resumed"):
+            self._client.add_listener(self.hurry, event)
+        if not self._is_shared:
+            await outbox.release(self.database)
+            for one in await outbox.due(self.database, datetime.now(UTC), limit=outbox.MOST):
+                if one.run_id is None and (run := await self._run_of(one)) is not None:
+                    await self.note(one, run_id=run.id)
+
+    async def untold(self, runs: Sequence[Run]) -> list[Run]:
+        """Those of some runs whose end is not stored to be told."""
+        announced = await outbox.announced_runs(self.database)
+        return [run for run in runs if run.id not in announced]
+
+    async def go_on(self) -> None:
+        """Tell for ever what could not be told at once, here or in a process that died."""
+        await self._client.wait_until_ready()
+        while True:
+            pause_s = LOOK_SHARED_S if self._is_shared else LOOK_S
+            self._news.clear()
+            try:
+                for one in await whole(outbox.due(self.database, datetime.now(UTC))):
+                    now = datetime.now(UTC)
+                    claim = outbox.claim(self.database, one.id, now=now, until=now + CLAIM)
+                    claimed = await whole(claim)
+                    if claimed is not None:
+                        await self._attempt(claimed)
+                if (soonest := await whole(outbox.soonest(self.database))) is not None:
+                    pause_s = min(pause_s, max(0.1, (soonest - datetime.now(UTC)).total_seconds()))
+            except StorageError as error:
+                log.warning("announcements.failed", reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._news.wait()
+
+    async def _attempt(self, one: Announcement, end: RunEnd | None = None) -> None:
+        """Tell one that is claimed; what Discord does not take now is put off."""
+        pause_s, attempts = min(FIRST_PAUSE_S * 2**one.attempts, LONGEST_PAUSE_S), one.attempts + 1
+        about = {"announcement_id": one.id, "kind": one.kind, "run_id": one.run_id}
+        try:
+            end = end or await self._end_of(one)
+            if end is not None:
+                async with asyncio.timeout(ATTEMPT_S):
+                    await self._delivery.tell(one, end)
+                if one.id != UNSTORED:
+                    await whole(outbox.drop(self.database, one.id))
+                log.info("announcement.told", **about)
+                return
+            pause_s, attempts = RUN_PAUSE_S, 0
+        except NowhereError as error:
+            pause_s = max(pause_s, REFUSED_PAUSE_S)
+            if not one.attempts:
+                log.warning("announcement.refused", reason=str(error), **about)
+        except (*AWAY, StorageError) as error:
+            log.warning("announcement.put_off", reason=str(error) or type(error).__name__, **about)
+        except Exception:
+            log.exception("announcement.failed", **about)  # this one alone: the others are told
+        if one.id != UNSTORED:
+            await self._put_off(one, pause_s, attempts=attempts)
+
+    async def _put_off(self, one: Announcement, pause_s: float, *, attempts: int) -> None:
+        now = datetime.now(UTC)
+        try:
+            if attempts and now - one.created_at > KEPT:
+                await outbox.drop(self.database, one.id)
+                log.error("announcement.given_up", announcement_id=one.id, kind=one.kind, run_id=one.run_id)
+                return
+            due_at = now + timedelta(seconds=pause_s)
+            await whole(outbox.put_off(self.database, one.id, due_at, attempts=attempts))
+        except StorageError as error:  # its claim ends by itself
+            log.warning("announcements.failed", reason=str(error))
+        self._news.set()
+
+    async def _end_of(self, one: Announcement) -> RunEnd | None:
+        """How its run ended; None: it goes on."""
+        run = await self._run_of(one)
+        if one.sentence is not None:
+            return RunEnd(run, one.sentence)
+        if run is not None:
+            return None if run.status == "open" else RunEnd(run, _sentence_of(run))
+        waited_s = (datetime.now(UTC) - one.created_at).total_seconds()
+        if waited_s < NOT_BEGUN_S or await self._runs.is_under_way():
+            return None
+        return RunEnd(None, say("run.never_began"))
+
+    async def _run_of(self, one: Announcement) -> Run | None:
+        if one.run_id is not None:
+            return await whole(run_records.get_run(self.database, one.run_id))
+        if one.sentence is not None or one.run_trigger is None:
+            return None
+        # The process ended before it heard the id: runs go one by one, so it is the first since then.
+        return await whole(run_records.first_since(self.database, one.run_trigger, one.created_at))
+
+
+async def whole(work: Coroutine[Any, Any, T]) -> T:
+    """Finish what the database was asked also when cancelled: else its connection would be thrown away."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+def _sentence_of(run: Run) -> str:
+    """How a run ended that ended while the bot was away."""
+    reasons = [reason for reason in (run.verdict or {}).get("reasons", ()) if isinstance(reason, str)]
+    if run.status == "failed" and reasons:
+        text = "; ".join(reasons)
+        return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+    return say("run.ended_meanwhile")
+
+
+def _unstored(kind: Kind, now: datetime, **about: Any) -> Announcement:
+    """One that is told once, as the database is away."""
+    blank = dict.fromkeys(Announcement.__slots__)
+    fields = {**blank, "id": UNSTORED, "kind": kind, "figure": "", "created_at": now, "due_at": now}
+    return Announcement(**{**fields, "attempts": 0, **about})

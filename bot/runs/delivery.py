@@ -1,0 +1,136 @@
+"""Where an announcement is told, and in which words."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import discord
+import structlog
+
+from bot.embeds.replies import notice_embed
+from bot.embeds.verdicts import Verdicts
+from bot.nights.runs import RunEnd
+from bot.runs.digests import Digests
+from bot.runs.sending import Post, in_best_form, is_refused, send
+from storage.announcements import Announcement
+
+log = structlog.stdlib.get_logger(__name__)
+TOKEN_LIVES = timedelta(minutes=14, seconds=30)  # fifteen minutes, less what a request takes
+TOKEN_IS_OVER = 50027
+UNSEEN = (10003, 50001)  # the channel is gone, or the bot cannot see it
+SURELY_UNSENT = timedelta(seconds=90)  # after it was stored, at the first attempt
+
+
+class NowhereError(Exception):
+    """No channel takes it."""
+
+
+class Delivery:
+    """Edits or sends one message."""
+
+    def __init__(
+        self, client: discord.Client, *, verdicts: Verdicts, digests: Digests, channel_id: int | None
+    ) -> None:
+        """Take what makes the messages; `channel_id` is the report channel's."""
+        self._client, self._channel_id = client, channel_id
+        self._verdicts, self._digests = verdicts, digests
+
+    async def tell(self, one: Announcement, end: RunEnd) -> None:
+        """Tell it: in place of the progress, else in a new message in the best place that takes one.
+
+        Raises:
+            NowhereError: no place does.
+            discord.DiscordException, aiohttp.ClientError, OSError: Discord is away.
+        """
+        refused: list[str] = []
+        refusal: discord.HTTPException | None = None
+        if one.message_id is not None:
+            refusal = await self._edit(one, end)
+            if refusal is None:
+                return
+        is_seen = refusal is None or refusal.code not in UNSEEN
+        async for channel, channel_id in self._places(one, is_seen=is_seen, refused=refused):
+            try:
+                await send(
+                    channel,
+                    await self._post(one, end, channel_id),
+                    nonce=f"{one.id:x}",
+                    me=self._client.user.id if self._client.user else 0,
+                    unless_sent_since=one.created_at if _may_be_sent(one) else None,
+                )
+            except discord.HTTPException as error:
+                if not is_refused(error):
+                    raise
+                refused.append(f"{channel_id}: {error.text or error.status}")
+            else:
+                if channel_id == one.channel_id and not isinstance(refusal, discord.NotFound):
+                    await self._edit_again(one, end)
+                return
+        raise NowhereError("; ".join(refused) or "there is no channel for it")
+
+    async def _edit(self, one: Announcement, end: RunEnd) -> discord.HTTPException | None:
+        """Let the verdict take the place of the progress. Returns why that is refused; None: it is there."""
+        assert one.channel_id is not None and one.message_id is not None  # noqa: PT018
+        post = await self._post(one, end, one.channel_id)
+        refusal: discord.HTTPException | None = None
+        for edit in self._edits(one.channel_id, one.message_id, one):
+            try:
+                await in_best_form(post, edit)
+            except discord.HTTPException as error:
+                if not is_refused(error) and error.code != TOKEN_IS_OVER:
+                    raise
+                log.info("message.not_edited", message_id=one.message_id, code=error.code)
+                refusal = error
+            else:
+                return None
+        return refusal
+
+    async def _edit_again(self, one: Announcement, end: RunEnd) -> None:
+        """A new message has brought an archived thread back: the progress in it may be edited now."""
+        if one.message_id is not None:
+            try:
+                await self._edit(one, end)
+            except discord.DiscordException as error:
+                log.info("message.not_edited", message_id=one.message_id, reason=str(error))
+
+    def _edits(
+        self, channel_id: int, message_id: int, one: Announcement
+    ) -> list[Callable[..., Awaitable[Any]]]:
+        """The ways to edit the message, the best first: an interaction's token needs no permission."""
+        channel = self._client.get_partial_messageable(channel_id)
+        edits: list[Callable[..., Awaitable[Any]]] = [channel.get_partial_message(message_id).edit]
+        if one.interaction_token is not None and datetime.now(UTC) - one.created_at < TOKEN_LIVES:
+            application_id = self._client.application_id or 0
+            hook = discord.Webhook.partial(application_id, one.interaction_token, client=self._client)
+            edits.insert(0, partial(hook.edit_message, message_id))
+        return edits
+
+    async def _places(
+        self, one: Announcement, *, is_seen: bool, refused: list[str]
+    ) -> AsyncIterator[tuple[discord.abc.Messageable, int]]:
+        """Where it may be sent, the best place first."""
+        ids = [one.channel_id if is_seen else None, self._channel_id]
+        for channel_id in dict.fromkeys(one_id for one_id in ids if one_id is not None):
+            yield self._client.get_partial_messageable(channel_id), channel_id
+        if one.asker_id is not None:
+            try:
+                direct = await self._client.create_dm(discord.Object(one.asker_id))
+            except discord.HTTPException as error:
+                if not is_refused(error):
+                    raise
+                refused.append(f"direct message: {error.text or error.status}")
+            else:
+                yield direct, direct.id
+
+    async def _post(self, one: Announcement, end: RunEnd, channel_id: int) -> Post:
+        if one.kind == "verdict":
+            return Post.of(await self._verdicts.embed(end, channel_id=channel_id))
+        if one.kind == "digest":
+            return Post.of(*await self._digests.message(end, figure=one.figure))
+        return Post.of(notice_embed(end.sentence))
+
+
+def _may_be_sent(one: Announcement) -> bool:
+    """Whether an earlier attempt may have sent it, unheard."""
+    return one.attempts > 0 or datetime.now(UTC) - one.created_at > SURELY_UNSENT

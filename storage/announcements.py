@@ -1,0 +1,180 @@
+"""What is still to be told in Discord: verdicts of runs, digests of nights, notices of trouble.
+
+A row is stored before anything is sent, that of a run's end when the run begins, and deleted once Discord has
+taken the message; so an outage, a restart or a crash only delays it. Processes that share the database claim
+a row before they send it, and whoever follows a run goes on claiming its row until the run is over.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import delete, func, insert, or_, select, update
+
+from storage.database import Database
+from storage.retrying import retried, retried_if_undone
+from storage.schema import announcements
+
+Kind = Literal["verdict", "digest", "notice"]
+MOST = 500  # rows: the oldest go where more is to be told, as nobody reads 500 old notices
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One row; see the table's comments."""
+
+    id: int
+    kind: Kind
+    run_trigger: str | None
+    run_id: int | None
+    sentence: str | None
+    figure: str
+    guild_id: int | None
+    channel_id: int | None
+    message_id: int | None
+    asker_id: int | None
+    interaction_token: str | None
+    created_at: datetime
+    due_at: datetime
+    claimed_until: datetime | None
+    attempts: int
+
+
+@retried_if_undone
+async def store(
+    database: Database,
+    kind: Kind,
+    *,
+    now: datetime,
+    claimed_until: datetime | None = None,
+    run_trigger: str | None = None,
+    run_id: int | None = None,
+    sentence: str | None = None,
+    figure: str = "",
+    most: int = MOST,
+    **place: Any,
+) -> Announcement:
+    """Store what is to be told; `place`: the columns that say where, and to whom."""
+    async with database.write() as connection:
+        stored = await connection.execute(
+            insert(announcements).returning(announcements),
+            {
+                "id": secrets.randbits(62),
+                "kind": kind,
+                "run_trigger": run_trigger,
+                "run_id": run_id,
+                "sentence": sentence,
+                "figure": figure,
+                "created_at": now,
+                "due_at": now,
+                "claimed_until": claimed_until,
+                "attempts": 0,
+                **place,
+            },
+        )
+        announcement = Announcement(**stored.one()._mapping)
+        newest = select(announcements.c.id).order_by(announcements.c.created_at.desc()).limit(most)
+        await connection.execute(
+            delete(announcements).where(
+                announcements.c.id.not_in(newest), announcements.c.sentence.is_not(None)
+            )
+        )
+    return announcement
+
+
+@retried
+async def change(database: Database, announcement_id: int, /, **columns: Any) -> bool:
+    """Write what is known by now (`run_id`, `sentence`, `message_id`, …). False: the row is gone."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            update(announcements).where(announcements.c.id == announcement_id).values(**columns)
+        )
+    return result.rowcount == 1
+
+
+@retried
+async def due(database: Database, now: datetime, *, limit: int = 20) -> list[Announcement]:
+    """What is to be attempted now and no process has claimed, the oldest first."""
+    statement = (
+        select(announcements)
+        .where(announcements.c.due_at <= now, _is_free(now))
+        .order_by(announcements.c.created_at)
+        .limit(limit)
+    )
+    async with database.read() as connection:
+        return [Announcement(**row._mapping) for row in await connection.execute(statement)]
+
+
+@retried_if_undone
+async def claim(
+    database: Database, announcement_id: int, *, now: datetime, until: datetime
+) -> Announcement | None:
+    """Claim a row, so that no other process tells it until then. None: another has, or it is gone."""
+    statement = (
+        update(announcements)
+        .where(announcements.c.id == announcement_id, _is_free(now))
+        .values(claimed_until=until)
+        .returning(announcements)
+    )
+    async with database.write() as connection:
+        row = (await connection.execute(statement)).first()
+    return None if row is None else Announcement(**row._mapping)
+
+
+@retried
+async def put_off(database: Database, announcement_id: int, due_at: datetime, *, attempts: int) -> None:
+    """Let it be attempted again, then, by any process."""
+    await change(database, announcement_id, due_at=due_at, claimed_until=None, attempts=attempts)
+
+
+@retried
+async def drop(database: Database, announcement_id: int) -> None:
+    """Delete what was told, or is not to be told any more."""
+    async with database.write() as connection:
+        await connection.execute(delete(announcements).where(announcements.c.id == announcement_id))
+
+
+@retried
+async def hurry(database: Database, now: datetime) -> None:
+    """Let everything be attempted now: Discord is back."""
+    async with database.write() as connection:
+        await connection.execute(update(announcements).where(announcements.c.due_at > now).values(due_at=now))
+
+
+@retried
+async def release(database: Database) -> None:
+    """Let go of every claim; call it only where no other process can have one."""
+    async with database.write() as connection:
+        await connection.execute(
+            update(announcements).where(announcements.c.claimed_until.is_not(None)).values(claimed_until=None)
+        )
+
+
+@retried
+async def soonest(database: Database) -> datetime | None:
+    """When the next attempt is due, or the next claim ends; None: there is nothing to tell."""
+    async with database.read() as connection:
+        rows = await connection.execute(select(announcements.c.due_at, announcements.c.claimed_until))
+        return min((max(due_at, until or due_at) for due_at, until in rows), default=None)
+
+
+@retried
+async def announced_runs(database: Database) -> set[int]:
+    """The runs whose end is still to be told."""
+    async with database.read() as connection:
+        found = await connection.execute(
+            select(announcements.c.run_id).where(announcements.c.run_id.is_not(None))
+        )
+        return set(found.scalars())
+
+
+@retried
+async def count(database: Database) -> int:
+    """How much is still to be told."""
+    async with database.read() as connection:
+        return await connection.scalar(select(func.count()).select_from(announcements)) or 0
+
+
+def _is_free(now: datetime) -> Any:
+    return or_(announcements.c.claimed_until.is_(None), announcements.c.claimed_until <= now)

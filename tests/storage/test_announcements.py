@@ -1,0 +1,75 @@
+"""What is still to be told: stored before it is sent, claimed by one process, gone once it is told."""
+
+from datetime import timedelta
+from typing import Any
+
+from ballots import NOON, minutes
+
+from storage import announcements, forgetting
+from storage.announcements import Announcement
+from storage.database import Database
+
+ADA = 1001
+
+
+async def stored(database: Database, *, minute: float = 0, **about: Any) -> Announcement:
+    about = {"sentence": "The disk is full.", **about}
+    return await announcements.store(database, about.pop("kind", "notice"), now=minutes(minute), **about)
+
+
+async def test_what_is_stored_is_due_at_once_the_oldest_first(database: Database) -> None:
+    second, first = await stored(database, minute=2), await stored(database, minute=1)
+    assert await announcements.due(database, minutes(3)) == [first, second]
+
+
+async def test_what_was_told_is_gone(database: Database) -> None:
+    one = await stored(database)
+    await announcements.drop(database, one.id)
+    assert await announcements.due(database, minutes(1)) == []
+    assert not await announcements.change(database, one.id, sentence="late")
+
+
+async def test_a_claim_is_of_one_process_until_it_ends(database: Database) -> None:
+    one = await stored(database)
+    assert await announcements.claim(database, one.id, now=minutes(1), until=minutes(3)) is not None
+    assert await announcements.claim(database, one.id, now=minutes(2), until=minutes(4)) is None
+    assert await announcements.due(database, minutes(2)) == []
+    assert await announcements.soonest(database) == minutes(3)
+    assert await announcements.claim(database, one.id, now=minutes(3), until=minutes(5)) is not None
+
+
+async def test_a_claim_of_a_process_that_died_is_let_go(database: Database) -> None:
+    one = await stored(database, claimed_until=minutes(5))
+    await announcements.release(database)
+    assert [row.id for row in await announcements.due(database, minutes(1))] == [one.id]
+
+
+async def test_what_is_put_off_is_due_later_or_when_discord_is_back(database: Database) -> None:
+    one = await stored(database, claimed_until=minutes(5))
+    await announcements.put_off(database, one.id, minutes(9), attempts=3)
+    assert await announcements.due(database, minutes(8)) == []
+    await announcements.hurry(database, minutes(2))
+    (row,) = await announcements.due(database, minutes(2))
+    assert (row.attempts, row.claimed_until) == (3, None)
+
+
+async def test_the_oldest_go_where_too_much_is_to_be_told_but_no_run_that_goes_on(database: Database) -> None:
+    running = await stored(database, sentence=None, kind="verdict", run_trigger="retrain")
+    kept = [await stored(database, minute=minute, most=2) for minute in (1, 2, 3)]
+    rows = await announcements.due(database, minutes(4))
+    assert [row.id for row in rows] == [running.id, kept[1].id, kept[2].id]
+
+
+async def test_the_runs_whose_end_is_to_be_told_are_known(database: Database) -> None:
+    await stored(database, sentence=None, kind="digest", run_trigger="nightly", run_id=7)
+    await stored(database)
+    assert await announcements.announced_runs(database) == {7}
+
+
+async def test_who_asked_for_a_run_is_forgotten_and_the_verdict_is_not(database: Database) -> None:
+    verdict = {"kind": "verdict", "asker_id": ADA, "guild_id": 1, "channel_id": 2, "interaction_token": "t"}
+    await stored(database, **verdict)
+    await stored(database, **{**verdict, "guild_id": None})  # a direct channel says who asked
+    await forgetting.erase_person(database, ADA, since=None, now=NOON + timedelta(hours=1))
+    (row,) = await announcements.due(database, minutes(1))
+    assert (row.asker_id, row.interaction_token, row.guild_id) == (None, None, 1)
