@@ -33,6 +33,7 @@ FROM_TRAINING_TO_BOT = {
         "errors",
         "shared_errors",
         "vocabulary",
+        "inference.champion_follower",
         "serving.batching",
         "serving.errors",
         "serving.loading",

@@ -11,10 +11,12 @@ import numpy.typing as npt
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
+from training.durable import MISSING, readable
 from training.encoder import Encoded, Encoder
-from training.errors import CorruptVersionError
+from training.errors import CorruptVersionError, RegistryUnreadableError
 
 GRAPH, OUTPUT = "model.onnx", "log_probabilities"
+NO_MEMORY = ("bad_alloc", "Failed to allocate memory")  # in the words of ONNX Runtime
 MAX_BATCH_TOKENS = 256  # padded tokens a forward: more no longer fit the processor's caches
 MAX_BATCH_MASKS = 128  # rows of vocabulary-wide logits a forward: 128 × 30,522 × 4 bytes = 15 MB
 
@@ -45,7 +47,9 @@ class FillModel:
             threads: threads of one forward; 0: one per core.
 
         Raises:
-            CorruptVersionError: a file is missing or cannot be read.
+            CorruptVersionError: a file is missing, or is not what it should be.
+            RegistryUnreadableError: a file cannot be read at present.
+            MemoryError: there is not enough memory.
         """
         self.version = version or folder.name
         options = ort.SessionOptions()
@@ -55,16 +59,23 @@ class FillModel:
         # it: while nothing is asked they would take a core from the bot for ever.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
-            vocabulary = json.loads((folder / "vocabulary.json").read_text())
+            with readable(folder, missing=MISSING):
+                vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+                tokens = (folder / "tokenizer.json").read_text(encoding="utf-8")
+                (folder / graph).open("rb").close()  # what ONNX Runtime raises does not tell why
             self.precision = str(vocabulary["precision"])
             self.agreement: dict[str, Any] | None = vocabulary.get("agreement")  # of int8 with fp32
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            tokenizer = Tokenizer.from_str(tokens)
             self.encoder = Encoder(tokenizer, max_tokens=int(vocabulary["max_tokens"]))
             self.offered = _offered(vocabulary["offered"], self.encoder)  # (offered,) token ids, ascending
             self._session = ort.InferenceSession(
                 str(folder / graph), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:
+        except (MemoryError, RegistryUnreadableError):
+            raise
+        except Exception as error:  # of the libraries, which have many for a file that is damaged
+            if any(sign in str(error) for sign in NO_MEMORY):
+                raise MemoryError(str(error)) from error
             raise CorruptVersionError(self.version, f"it cannot be loaded ({error})") from error
         if [value.name for value in self._session.get_outputs()] != [OUTPUT]:
             raise CorruptVersionError(

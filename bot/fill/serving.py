@@ -3,19 +3,16 @@
 import asyncio
 import contextlib
 
-import structlog
-
 from bot.errors import EX_UNAVAILABLE, StartError
-from bot.fill.predictor import Predictor, load
+from bot.fill.predictor import Predictor
 from bot.operations.metrics import Metrics
 from bot.texts import say
 from training.errors import RegistryError
 from training.fill_model import FillModel
+from training.inference.champion_follower import ChampionFollower, first_model
 from training.registry import Registry
-from training.serving.loading import give_memory_back, in_order
-from training.shared_errors import ModelsAwayError
+from training.serving.errors import NothingServesError
 
-log = structlog.stdlib.get_logger(__name__)
 WATCH_EVERY_S = 2.0  # how soon a promotion from the command line, or another machine, serves
 STOCK_EVERY_S = 60.0
 
@@ -34,42 +31,22 @@ class Serving:
         """Serve what the predictor has; `trouble` says why that is not the champion."""
         self._metrics = metrics or Metrics()
         self._registry, self.predictor = registry, predictor
+        self._follower = ChampionFollower(registry, predictor)
         self.trouble = trouble
-        self._refused = registry.champion() if trouble else None  # damaged: not tried again every two seconds
-        self._reloading = asyncio.Lock()
-        self._is_away = False
 
     async def follow_champion(self, *, again: bool = False) -> bool:
         """Reload when the champion is another version than the one that serves. True: it did.
 
         A version that turned out to be damaged is not tried every time; `again` tries it once more.
         """
-        if self._registry.is_shared:
-            await self._pull()
-        async with self._reloading:
-            champion = self._registry.champion()
-            if champion is None or (champion == self._refused and not again):
-                return False
-            if champion == self.predictor.version:
-                self._refused = self.trouble = None
-                return False
-            try:
-                model = await load(self._registry, champion)
-            except ModelsAwayError:  # told by the registry itself, and tried again
-                return False
-            except RegistryError as error:
-                self._refused = champion
-                self.trouble = say("model.until_then", trouble=error, version=self.predictor.version)
-                self._metrics.reload(is_done=False)
-                log.error("model.not_reloaded", model_version=champion, reason=str(error))  # noqa: TRY400
-                return False
-            left = self.predictor.version
-            await self.predictor.reload(model)
-            await asyncio.to_thread(give_memory_back)
-            self._refused = self.trouble = None
-            self._metrics.reload(is_done=True)
-            log.info("model.reloaded", model_version=champion, left=left)
-            return True
+        failed = self._follower.failed
+        is_done = await self._follower.follow(again=again)
+        if is_done or self._follower.failed > failed:
+            self._metrics.reload(is_done=is_done)
+        self.trouble = None
+        if (trouble := self._follower.trouble) is not None:
+            self.trouble = say("model.until_then", trouble=trouble, version=self.predictor.version)
+        return is_done
 
     async def watch(self) -> None:
         """Follow the champion for ever."""
@@ -80,23 +57,9 @@ class Serving:
     async def stock(self) -> None:
         """Have what other machines made here before it must serve, for ever."""
         while self._registry.is_shared:
-            with contextlib.suppress(RegistryError):  # when it is needed it is looked for again
+            with contextlib.suppress(RegistryError, OSError):  # when it is needed it is looked for again
                 await asyncio.to_thread(self._registry.stock)
             await asyncio.sleep(STOCK_EVERY_S)
-
-    async def _pull(self) -> None:
-        """Bring what other machines did; while that cannot be done, serve what is here."""
-        try:
-            await asyncio.to_thread(self._registry.pull)
-        except RegistryError as error:
-            if not self._is_away:
-                log.error("models.away", reason=str(error))  # noqa: TRY400
-            self._is_away = True
-        else:
-            if self._is_away:
-                log.info("models.back")
-                self._refused = None  # what could not be fetched
-            self._is_away = False
 
 
 async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
@@ -104,18 +67,14 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
 
     Raises:
         StartError: none of them loads.
+        RegistryError: what serves is not known at present.
     """
-    trouble: str | None = None
-    for version in in_order(registry):
-        try:
-            model = await load(registry, version)
-        except RegistryError as error:
-            trouble = trouble or str(error)
-            log.error("model.not_loaded", model_version=version, reason=str(error))  # noqa: TRY400
-            continue
-        return model, say("model.until_then", trouble=trouble, version=version) if trouble else None
-    raise StartError(
-        f"{trouble} No other version can be loaded either. Restore {registry.folder} from a backup, or move "
-        "it away to begin anew; votes are kept in the database.",
-        exit_code=EX_UNAVAILABLE,
-    )
+    try:
+        model, trouble = await asyncio.to_thread(first_model, registry)
+    except NothingServesError as error:
+        raise StartError(
+            f"{error.trouble} No other version can be loaded either. Restore {registry.folder} from a "
+            "backup, or move it away to begin anew; votes are kept in the database.",
+            exit_code=EX_UNAVAILABLE,
+        ) from error
+    return model, say("model.until_then", trouble=trouble, version=model.version) if trouble else None

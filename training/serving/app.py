@@ -9,9 +9,10 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
 
+from training.inference.champion_follower import first_model
 from training.opening import current_registry
 from training.serving.deploying import DEPLOYMENT, Service
-from training.serving.replica import RETRY_AFTER_S, Replica, first_model
+from training.serving.replica import RETRY_AFTER_S, Replica
 from training.settings import Settings
 
 HEALTH_EVERY_S, HEALTH_TIMEOUT_S = 2.0, 15.0
@@ -33,7 +34,7 @@ class Fill:
             Settings(home=self._cache or Path(service.home), models_url=service.models_url)
         )
         self._threads = service.threads
-        self._model = first_model(self._registry, threads=service.threads)
+        self._model, _ = first_model(self._registry, threads=service.threads)
         self._replica: Replica | None = None
 
     async def __call__(self, request: Request) -> Response:

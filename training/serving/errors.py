@@ -30,6 +30,7 @@ class NothingServesError(ServingError):
 
     def __init__(self, trouble: str | None, folder: Path) -> None:
         """Build the sentence from what is wrong with the champion, and where the versions are."""
+        self.trouble = trouble
         why = f"{trouble} No other version can be loaded either." if trouble else "There is no version yet."
         super().__init__(f"{why} Look at {folder}, as the replicas see it.")
 

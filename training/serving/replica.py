@@ -1,19 +1,18 @@
 """A process that answers queries with the champion, and follows it by itself. Knows nothing of Ray."""
 
 import asyncio
-import contextlib
 
 import structlog
 from pydantic import ValidationError
 
-from training.errors import QueryTooLongError, RegistryError
+from training.errors import QueryTooLongError
 from training.fill_model import FillModel
+from training.inference.champion_follower import ChampionFollower
 from training.registry import Registry
-from training.serving.errors import NothingServesError, TooManyWaitingError
-from training.serving.loading import WARM_UP, give_memory_back, in_order, load
+from training.serving.errors import TooManyWaitingError
+from training.serving.loading import WARM_UP
 from training.serving.protocol import MAX_REQUEST_BYTES, Asked, Filled, Reply, Request, TooLong
 from training.serving.session import Session
-from training.shared_errors import ModelsAwayError
 
 log = structlog.stdlib.get_logger(__name__)
 FOLLOW_EVERY_S = 2.0  # how soon a promotion serves
@@ -31,9 +30,9 @@ class Replica:
         self, registry: Registry, model: FillModel, *, threads: int = 1, max_waiting: int = MAX_WAITING
     ) -> None:
         """Serve with `model`, and follow the registry's champion. Needs a running event loop."""
-        self._registry, self._threads, self._max_waiting = registry, threads, max_waiting
+        self._max_waiting = max_waiting
         self._session = Session(model)
-        self._refused: str | None = None  # damaged: not tried again every two seconds
+        self._follower = ChampionFollower(registry, self, threads=threads)
         self._following = asyncio.create_task(self._follow(), name="champion")
 
     @property
@@ -69,27 +68,13 @@ class Replica:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await self._answer(Asked(text=WARM_UP[0]))
 
+    async def reload(self, model: FillModel) -> None:
+        """Serve with another version from the next batch on."""
+        self._session.reload(model)
+
     async def follow_champion(self) -> bool:
         """Reload when the champion is another version than the one that serves. True: it did."""
-        champion = await asyncio.to_thread(self._registry.champion)
-        if champion == self.version:
-            self._refused = None
-        if champion in (None, self.version, self._refused):
-            return False
-        assert champion is not None
-        try:
-            model = await asyncio.to_thread(load, self._registry, champion, threads=self._threads)
-        except RegistryError as error:
-            self._refused = champion
-            log.error("replica.not_reloaded", model_version=champion, reason=str(error))  # noqa: TRY400
-            return False
-        left = self.version
-        self._session.reload(model)
-        del model
-        await asyncio.to_thread(give_memory_back)
-        self._refused = None
-        log.info("replica.reloaded", model_version=champion, left=left)
-        return True
+        return await self._follower.follow()
 
     async def close(self) -> None:
         """Stop serving. Idempotent."""
@@ -111,22 +96,7 @@ class Replica:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(FOLLOW_EVERY_S)
-            with contextlib.suppress(OSError, ModelsAwayError):  # away for a moment: look again
-                await asyncio.to_thread(self._registry.pull)
-                await self.follow_champion()
-
-
-def first_model(registry: Registry, *, threads: int = 1) -> FillModel:
-    """The champion, or else the newest version that may serve and loads. Blocking.
-
-    Raises:
-        NothingServesError: none of them loads.
-    """
-    trouble: str | None = None
-    for version in in_order(registry):
-        try:
-            return load(registry, version, threads=threads)
-        except RegistryError as error:
-            trouble = trouble or str(error)
-            log.error("replica.not_loaded", model_version=version, reason=str(error))  # noqa: TRY400
-    raise NothingServesError(trouble, registry.folder)
+            try:
+                await self._follower.follow()
+            except Exception:
+                log.exception("champion.not_followed")

@@ -1,0 +1,154 @@
+"""How a process follows the champion: which version serves first, what is tried again, what is refused.
+
+A version that is damaged is refused: it is not tried again until the pointer moves, or somebody asks for it,
+since that takes seconds of hashing. Whatever may be otherwise in a moment is tried again at the next look: a
+disk, mount or storage that is away, a version that has not arrived yet, too little memory. Either way the
+version that serves goes on serving, and the reason is logged once.
+"""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+import structlog
+
+from training.errors import CorruptVersionError, RegistryError, UnknownVersionError
+from training.fill_model import FillModel
+from training.registry import Registry
+from training.serving.errors import NothingServesError
+from training.serving.loading import give_memory_back, load
+from training.shared_errors import ModelsAwayError
+
+log = structlog.stdlib.get_logger(__name__)
+REFUSED = (CorruptVersionError,)
+AGAIN = (RegistryError, OSError, MemoryError)  # and TimeoutError, which is an OSError
+
+
+class Serves(Protocol):
+    """What answers with one version at a time."""
+
+    @property
+    def version(self) -> str:
+        """The version that serves."""
+
+    async def reload(self, model: FillModel) -> None:
+        """Serve with another version, loaded and warm."""
+
+
+class ChampionFollower:
+    """Keeps what serves on the champion.
+
+    Attributes:
+        trouble: why the champion does not serve; None: it does, or there is none.
+        failed: how often that was something new.
+    """
+
+    def __init__(self, registry: Registry, serves: Serves, *, threads: int = 0) -> None:
+        """Take both ends; `threads` as `FillModel` has them."""
+        self._registry, self._serves, self._threads = registry, serves, threads
+        self.trouble: str | None = None
+        self.failed = 0
+        self._refused: str | None = None  # damaged
+        self._told: tuple[str, str] | None = None  # version and reason that were logged last
+        self._is_away = False
+        self._following = asyncio.Lock()
+
+    async def follow(self, *, again: bool = False) -> bool:
+        """Reload when the champion is another version than the one that serves. True: it did.
+
+        `again` tries a version that was refused once more. Nothing that keeps it from serving is raised.
+        """
+        if self._registry.is_shared:
+            await self._pull()
+        async with self._following:
+            try:
+                champion = await asyncio.to_thread(self._registry.champion)
+            except AGAIN as error:  # not known at present
+                self._tell("champion", error)
+                return False
+            if champion is None or (champion == self._refused and not again):
+                return False
+            if champion == self._serves.version:
+                self._settle()
+                return False
+            return await self._reload(champion)
+
+    async def _reload(self, champion: str) -> bool:
+        try:
+            model = await asyncio.to_thread(load, self._registry, champion, threads=self._threads)
+        except AGAIN as error:
+            self._refused = champion if isinstance(error, REFUSED) else None
+            if not isinstance(error, ModelsAwayError):  # which the registry tells itself
+                self.trouble = _reason(error)
+                self.failed += self._tell(champion, error)
+            return False
+        left = self._serves.version
+        await self._serves.reload(model)
+        del model
+        await asyncio.to_thread(give_memory_back)
+        self._settle()
+        log.info("model.reloaded", model_version=champion, left=left)
+        return True
+
+    async def _pull(self) -> None:
+        """Bring what other machines did; while that cannot be done, follow what is here."""
+        try:
+            await asyncio.to_thread(self._registry.pull)
+        except (RegistryError, OSError) as error:
+            if not self._is_away:
+                log.error("models.away", reason=_reason(error))  # noqa: TRY400  the reason says it all
+            self._is_away = True
+        else:
+            if self._is_away:
+                log.info("models.back")
+                self._refused = None  # what could not be fetched
+            self._is_away = False
+
+    def _settle(self) -> None:
+        self._refused = self.trouble = self._told = None
+
+    def _tell(self, version: str, error: BaseException) -> bool:
+        """Log a reason once. True: it is a new one."""
+        if self._told == (version, _reason(error)):
+            return False
+        self._told = version, _reason(error)
+        log.error("model.not_reloaded", model_version=version, reason=_reason(error))
+        return True
+
+
+def first_model(registry: Registry, *, threads: int = 0) -> tuple[FillModel, str | None]:
+    """The champion, or else the newest version that may serve and loads, with why it is not it. Blocking.
+
+    Raises:
+        NothingServesError: none of them loads.
+        RegistryError: what serves is not known at present.
+    """
+    trouble: str | None = None
+    for version in in_order(registry):
+        try:
+            return load(registry, version, threads=threads), trouble
+        except AGAIN as error:
+            trouble = trouble or _reason(error)
+            log.error("model.not_loaded", model_version=version, reason=_reason(error))  # noqa: TRY400
+    raise NothingServesError(trouble, registry.folder)
+
+
+def in_order(registry: Registry) -> list[str]:
+    """The champion, the one before it, then what the gate did not refuse, newest first; none withdrawn.
+
+    But for the champion: it is replaced by the run that follows a withdrawal.
+    """
+    champion, withdrawn = registry.champion(), registry.withdrawn()
+    order = [champion] if champion is not None else []
+    with contextlib.suppress(RegistryError):  # its card is damaged too, or it was the first
+        order.append(registry.previous(champion))
+    for version in reversed(registry.versions()):
+        with contextlib.suppress(CorruptVersionError, UnknownVersionError):
+            is_refused = not registry.card(version).verdict.get("is_promotable", True)
+            if not is_refused and version not in (*order, *withdrawn):
+                order.append(version)
+    return order
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
