@@ -6,11 +6,13 @@ import discord
 import structlog
 from discord.ext import commands
 
+from bot.connection import UNREACHABLE
 from bot.embeds.replies import escape
 from bot.errors import NotAdminError
 from bot.parsers import UnreadableError, readable_channels, readable_threads, reading
 
 log = structlog.stdlib.get_logger(__name__)
+REFUSED = (discord.NotFound, discord.Forbidden)
 REMEMBERED = 10_000  # people
 
 
@@ -51,7 +53,7 @@ class Access:
         Raises:
             NotAdminError: names the roles that would do.
         """
-        if await self._client.is_owner(user):  # of the application, or one of the team that owns it
+        if await self._is_owner(user):
             return
         if guild_id is None:
             members = await self.memberships(user)
@@ -59,6 +61,15 @@ class Access:
             members = [user] if self.is_listed(guild_id) and isinstance(user, discord.Member) else []
         if not any(self._is_admin(member) for member in members):
             raise NotAdminError(self._role_names())
+
+    async def _is_owner(self, user: discord.abc.User) -> bool:
+        """Whether the application is theirs, or their team's; not where Discord does not say."""
+        try:
+            with reading():
+                return await self._client.is_owner(user)
+        except (*UNREACHABLE, UnreadableError) as error:
+            log.warning("owner.not_known", reason=f"{type(error).__name__}: {error}")
+            return False
 
     def _is_admin(self, member: discord.Member) -> bool:
         held = {role.id for role in member.roles}
@@ -69,24 +80,35 @@ class Access:
     ) -> list[discord.Member]:
         """The person as a member of each listed server; looked up, since members are not cached.
 
-        A server whose events another process hears is looked up too; its channels where they are wanted.
+        A server whose events another process hears is looked up too; its channels where they are wanted. A
+        server that does not say is skipped.
+
+        Raises:
+            discord.HTTPException, aiohttp.ClientError, OSError: no server says, and one could not be asked.
         """
         members = []
+        failed: Exception | None = None
         for guild_id in self._guild_ids:
             try:
                 guild = self._client.get_guild(guild_id) or await self._elsewhere(guild_id, with_channels)
                 if guild is not None:
                     with reading():
                         members.append(guild.get_member(user.id) or await guild.fetch_member(user.id))
-            except discord.NotFound:
-                continue
+            except REFUSED as error:
+                _log_skipped(guild_id, error)
+            except UNREACHABLE as error:
+                _log_skipped(guild_id, error)
+                failed = error
             except UnreadableError as error:
                 log.warning("member.unreadable", guild_id=guild_id, user_id=user.id, error=str(error))
+        if failed is not None and not members:
+            raise failed
         return members
 
     async def _is_in_one(self, user: discord.abc.User) -> bool:
         """Whether a person is a member of a listed server; the one found last is asked first."""
         last = self._found_in.pop(user.id, None)
+        failed: Exception | None = None
         for guild_id in sorted(self._guild_ids, key=lambda one: (one != last, not self._is_here(one))):
             guild = self._client.get_guild(guild_id)
             if guild is None and self._is_here(guild_id):  # the bot is not in it
@@ -94,12 +116,19 @@ class Access:
             try:
                 if guild is None or guild.get_member(user.id) is None:
                     await self._client.http.get_member(guild_id, user.id)
-            except (discord.NotFound, discord.Forbidden):
+            except REFUSED as error:
+                _log_skipped(guild_id, error)
+                continue
+            except UNREACHABLE as error:
+                _log_skipped(guild_id, error)
+                failed = error
                 continue
             self._found_in[user.id] = guild_id
             if len(self._found_in) > REMEMBERED:
                 del self._found_in[next(iter(self._found_in))]
             return True
+        if failed is not None:
+            raise failed
         return False
 
     async def _elsewhere(self, guild_id: int, with_channels: bool) -> discord.Guild | None:
@@ -114,7 +143,7 @@ class Access:
                     guild._add_channel(channel)
                 for thread in await readable_threads(guild):
                     guild._add_thread(thread)
-        except (discord.NotFound, discord.Forbidden):
+        except REFUSED:
             return None
         except UnreadableError as error:
             log.warning("server.unreadable", guild_id=guild_id, error=str(error))
@@ -124,3 +153,8 @@ class Access:
     def _role_names(self) -> list[str]:
         roles = [guild.get_role(i) for guild in self._client.guilds for i in sorted(self._admin_role_ids)]
         return [escape(role.name) for role in roles if role is not None]
+
+
+def _log_skipped(guild_id: int, error: Exception) -> None:
+    if not isinstance(error, discord.NotFound):  # who is no member is nothing to report
+        log.warning("server.not_asked", guild_id=guild_id, reason=f"{type(error).__name__}: {error}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import difflib
 import secrets
 import sys
 import time
@@ -16,12 +15,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.access import Access
-from bot.connection import Identifies
+from bot.connection import UNREACHABLE, Identifies
 from bot.context import Context, answer
 from bot.errors import NotListedError, NotSentError
 from bot.heard import Heard, Tree
 from bot.parsers import skip_malformed_events
 from bot.processes.shards import WHOLE, Shards
+from bot.suggestions import meant
 from bot.texts import say
 from bot.told import cause_of, is_lost, is_past_answering, log_not_sent, sentence_of
 
@@ -76,6 +76,7 @@ class FillBot(commands.Bot):
         self.shards_here = shards
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids, is_here=shards.has)
         self.prefix, self._syncs_commands = prefix, syncs_commands
+        self._has_admin_roles = bool(admin_role_ids)
         self._pending_cogs: list[commands.Cog] = []
         self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
         self._heard = Heard()  # messages
@@ -98,6 +99,12 @@ class FillBot(commands.Bot):
         """Load the cogs once, and tell Discord the slash commands."""
         for cog in self._pending_cogs:
             await self.add_cog(cog)
+        if (
+            not self._has_admin_roles
+        ):  # else Discord would hide them from admins who may not manage the server
+            for one in self.commands:
+                if one.extras.get("admin") and isinstance(one, commands.HybridCommand) and one.app_command:
+                    one.app_command.default_permissions = discord.Permissions(manage_guild=True)
         if self._syncs_commands:
             await self.sync_commands()
 
@@ -135,7 +142,7 @@ class FillBot(commands.Bot):
     async def on_command_error(self, context: Context, error: commands.CommandError, /) -> None:  # type: ignore[override]
         """Answer every error of a command, in this order.
 
-        1. A slip in the name of a command: what it may have meant.
+        1. A slip in the name of a command: what was meant, if that is nearly certain.
         2. A server that the bot does not work in: it says so, once in a while.
         3. Discord takes no answer, or may have it already: nothing but a line in the log.
         4. Anything else: see `_told`.
@@ -205,11 +212,14 @@ class FillBot(commands.Bot):
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)
 
     async def _may_command(self, context: Context) -> bool:
-        if not await self._may_ask(context):
-            raise NotListedError
         command: Any = context.command
-        if command.extras.get("admin"):
-            await self.access.require_admin(context.author, context.guild.id if context.guild else None)
+        try:
+            if not await self._may_ask(context):
+                raise NotListedError
+            if command.extras.get("admin"):
+                await self.access.require_admin(context.author, context.guild.id if context.guild else None)
+        except UNREACHABLE as error:  # as discord.py wraps what a command raises: a check's is not handled
+            raise commands.CommandInvokeError(error) from error
         return True
 
     def _may_tell_elsewhere(self, context: Context) -> bool:
@@ -225,9 +235,9 @@ class FillBot(commands.Bot):
     async def _suggest(self, context: Context) -> None:
         """Help with a mistyped command where the bot works; stay silent elsewhere."""
         names = [command.qualified_name for command in self.commands]
-        close = difflib.get_close_matches((context.invoked_with or "").lower(), names, n=1, cutoff=0.6)
-        if close and await self._may_ask(context):
-            await self._say(context, say("errors.did_you_mean", usage=f"{self.prefix}{close[0]}"))
+        name = meant(context.invoked_with or "", context.message.content, names=names)
+        if name is not None and await self._may_ask(context):
+            await self._say(context, say("errors.did_you_mean", usage=f"{self.prefix}{name}"))
 
 
 async def _tell(interaction: discord.Interaction, sentence: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 from datetime import UTC, datetime
 
+import aiohttp
 import discord
 import structlog
 from discord.ext import commands
@@ -33,6 +34,7 @@ log = structlog.stdlib.get_logger(__name__)
 FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # of a direct message
 EXPORT_CHUNK_ROWS = 2_000  # read between two looks at what else there is to do
 OFFERS, OFFERS_WITHIN_S = 3, 3600.0  # of one person: each may end a run, and rewrites the database
+CLOSED = (50007, 50278)  # they take no direct messages of the bot, or share no server with it
 EXPORT_NAME = "fillbot-judgements.csv"
 
 
@@ -154,16 +156,20 @@ class Privacy(commands.Cog):
             await edit_or_write(interaction, say("forgetting.later", reason=escape(str(error))))
 
     async def _send(self, context: Context, text: str, *, name: str, content: bytes) -> None:
-        """A file for the asker's eyes: by direct message, or where that is closed in an ephemeral reply."""
+        """A file for the asker's eyes: by direct message, or where that fails in an ephemeral reply."""
         if len(content) > FILE_LIMIT_BYTES:
             raise TooLargeError
         try:
             await context.author.send(text, file=discord.File(io.BytesIO(content), name))
-        except discord.Forbidden:
-            if context.interaction is None:
-                await answer(context, say("privacy.closed"))
-            else:
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            is_closed = isinstance(error, discord.Forbidden) or (
+                isinstance(error, discord.HTTPException) and error.code in CLOSED
+            )
+            log.warning("person.not_told", is_closed=is_closed, reason=str(error) or type(error).__name__)
+            if context.interaction is not None:
                 await answer(context, text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
+            else:
+                await answer(context, say("privacy.closed") if is_closed else say("privacy.not_delivered"))
             return
         if context.guild is not None or context.interaction is not None:
             await answer(context, say("privacy.sent"), ephemeral=True)

@@ -1,6 +1,7 @@
 """A question with two buttons that one person may answer, for a few minutes."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiohttp
 import discord
@@ -8,6 +9,7 @@ import structlog
 
 from bot.embeds.replies import MAX_CONTENT, clipped
 from bot.texts import say
+from bot.told import is_past_answering
 
 log = structlog.stdlib.get_logger(__name__)
 OPEN_S = 300.0  # an ephemeral message can be edited for fifteen minutes
@@ -47,6 +49,13 @@ class Offer(discord.ui.View):
                 await self.message.edit(content=text, view=None)
             except (discord.DiscordException, aiohttp.ClientError, OSError):
                 log.info("message.not_edited", message_id=self.message.id)
+
+    async def on_error(
+        self, interaction: discord.Interaction, error: Exception, item: discord.ui.Item[Any], /
+    ) -> None:
+        """Log a button that could not be answered; what it does goes on all the same."""
+        if not is_past_answering(error):
+            log.error("button.failed", exc_info=error)
 
     async def _yes(self, interaction: discord.Interaction) -> None:
         self.stop()

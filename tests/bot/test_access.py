@@ -5,11 +5,12 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import discord
 import pytest
 import pytest_asyncio
 from discord_reader import read
 from people import Person
-from wire import Wire, wired
+from wire import Wire, eventually, wired
 
 from bot.sandbox.objects import role_json
 from bot.sandbox.permissions import EVERYONE
@@ -70,3 +71,77 @@ async def test_an_admin_of_another_server_is_none_here(wire: Wire, ann: Person) 
     assert (await wire.say(ann, "!resume"))["content"].startswith("Only admins can do that")
     channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
     assert (await wire.say(ann, "!resume", channel_id=channel_id))["content"].startswith("Only admins")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def other(wire: Wire) -> AsyncIterator[int]:
+    """A second server on the list, which is looked at first and does not know anybody."""
+    sandbox, access = wire.sandbox, wire.app.bot.access
+    guild = sandbox.add_guild("Second", member_ids=[sandbox.bot_user_id])
+
+    async def is_known() -> bool:
+        return wire.app.bot.get_guild(guild.id) is not None
+
+    await eventually(is_known)
+    before = access._guild_ids
+    access._guild_ids = (guild.id, *before)  # type: ignore[assignment]  # their order matters here
+    yield guild.id
+    access._guild_ids = before
+    sandbox.faults.clear()
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+async def test_a_server_that_refuses_a_look_up_is_skipped(
+    wire: Wire, ann: Person, other: int, status: int
+) -> None:
+    wire.sandbox.faults.fail("GET", f"/guilds/{other}/members/", status=status, times=None)
+    person = wire.app.bot._connection.store_user(
+        {"id": str(ann.id), "username": "ann", "discriminator": "0", "avatar": None}
+    )
+    assert [one.guild.id for one in await wire.app.bot.access.memberships(person)] == [wire.sandbox.guild_id]
+    assert await wire.app.bot.access.may_ask(person, None)
+
+
+async def test_an_admin_is_one_though_another_server_refuses_a_look_up(
+    wire: Wire, ann: Person, other: int
+) -> None:
+    give_role(wire, ann)
+    wire.sandbox.faults.fail("GET", f"/guilds/{other}/members/", status=403, times=None)
+    channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
+    reply = await wire.say(ann, "!resume", channel_id=channel_id)
+    assert reply["content"] == "Nightly promotion is not paused."
+
+
+async def test_a_member_that_cannot_be_read_is_skipped(
+    wire: Wire, ann: Person, other: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch_member = discord.Guild.fetch_member
+
+    async def fetch(guild: discord.Guild, user_id: int) -> discord.Member:
+        if guild.id == other:
+            raise KeyError("roles")
+        return await fetch_member(guild, user_id)
+
+    monkeypatch.setattr(discord.Guild, "fetch_member", fetch)
+    give_role(wire, ann)
+    channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
+    reply = await wire.say(ann, "!resume", channel_id=channel_id)
+    assert reply["content"] == "Nightly promotion is not paused."
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_an_admin_is_one_though_the_owner_is_not_known(wire: Wire, status: int) -> None:
+    bot = wire.app.bot
+    bot.owner_id, bot.owner_ids = None, set()
+    wire.sandbox.faults.fail("GET", "/oauth2/applications/@me", status=status, times=None)
+    try:
+        async with wire.person("ada") as ada:
+            assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is not paused."
+    finally:
+        wire.sandbox.faults.clear()
+
+
+async def test_every_command_is_shown_where_a_role_makes_admins(wire: Wire) -> None:
+    """Its holders need not have the right to manage the server."""
+    shown_to = [one.get("default_member_permissions") for one in wire.sandbox.world.commands.values()]
+    assert set(shown_to) == {None}

@@ -23,6 +23,36 @@ async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:
     assert (await wire.say(ann, "!retrian"))["content"] == "Did you mean `!retrain`?"
 
 
+@pytest.mark.parametrize("text", ["!play something", "!ban ann", "!mode", "!stat", "!file [x]", "!skip"])
+async def test_commands_of_other_bots_are_not_answered(wire: Wire, ann: Person, text: str) -> None:
+    since = ann.mark()
+    await ann.say(wire.channel_id, text)
+    reply = await wire.ask(ann)
+    by_the_bot = [
+        body["id"]
+        for name, body in ann.events[since:]
+        if name == "MESSAGE_CREATE" and body["author"]["id"] == str(wire.sandbox.bot_user_id)
+    ]
+    assert by_the_bot == [reply["id"]]
+
+
+async def test_admins_commands_are_shown_to_those_who_may_manage_the_server(wire: Wire) -> None:
+    """No setting names a role of admins here."""
+    shown_to = {
+        one["name"]: one.get("default_member_permissions") for one in wire.sandbox.world.commands.values()
+    }
+    admins = {command.name for command in wire.app.bot.commands if command.extras["admin"]}
+    assert {name for name, needed in shown_to.items() if needed is not None} == admins
+    assert {int(shown_to[name]) for name in admins} == {1 << 5}
+
+
+async def test_an_admin_may_use_them_in_a_direct_message(wire: Wire) -> None:
+    async with wire.person("ada") as ada:
+        channel_id = await ada.direct_channel_id(wire.sandbox.bot_user_id)
+        reply = await wire.slash(ada, "resume", channel_id=channel_id)
+    assert reply["content"] == "Nightly promotion is not paused."
+
+
 async def test_help_names_every_command(wire: Wire, ann: Person) -> None:
     fields = (await wire.say(ann, "!help"))["embeds"][0]["fields"]
     named = re.findall(r"^`!(\w+)", "\n".join(field["value"] for field in fields), re.MULTILINE)

@@ -13,6 +13,7 @@ from wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs import privacy as cog
 from bot.privacy import offers
+from bot.sandbox.errors import Refusal
 from bot.sandbox.state import ChannelKind
 from storage import privacy
 
@@ -92,6 +93,31 @@ async def test_closed_direct_messages_are_said_with_what_to_do(wire: Wire, ann: 
     assert json.loads(await attached(ann, reply))["your_id"] == str(ann.id)
     assert reply["flags"] & EPHEMERAL
     wire.sandbox.faults.clear()
+
+
+@pytest.mark.parametrize("path", ["/users/@me/channels", r"/channels/\d+/messages"])
+@pytest.mark.parametrize("way", ["50007", "400", "503", "cut"])
+async def test_a_slash_command_is_answered_whatever_became_of_its_direct_message(
+    wire: Wire, ann: Person, path: str, way: str
+) -> None:
+    # Opened before by the bot, it would not be asked for again.
+    wire.app.bot._connection._private_channels_by_user.clear()
+    if way == "50007":
+        wire.sandbox.faults.refuse("POST", path, Refusal.CANNOT_SEND_TO_USER)
+    elif way == "cut":
+        wire.sandbox.faults.cut("POST", path)
+    else:
+        wire.sandbox.faults.fail("POST", path, status=int(way))
+    reply = await wire.slash(ann, "mydata")
+    assert json.loads(await attached(ann, reply))["your_id"] == str(ann.id)
+    assert reply["flags"] & EPHEMERAL
+    wire.sandbox.faults.clear()
+
+
+async def test_a_direct_message_that_failed_is_told_as_such(wire: Wire, ann: Person) -> None:
+    wire.app.bot._connection._private_channels_by_user.clear()
+    wire.sandbox.faults.fail("POST", "/users/@me/channels", status=503)
+    assert (await wire.say(ann, "!mydata"))["content"].startswith("I could not send you the direct message")
 
 
 async def test_a_large_history_is_packed(wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
