@@ -22,7 +22,7 @@ from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_int, check_list, check_object
 from bot.sandbox.forms import submitted_form
 from bot.sandbox.limits import MAX_FILE_BYTES, SELECTS, STRING_SELECT, walk
-from bot.sandbox.message_objects import message_json, place_json
+from bot.sandbox.message_objects import message_json
 from bot.sandbox.objects import channel_json, interaction_channel_json, member_json, role_json, user_json
 from bot.sandbox.permissions import Permission, may, permissions_in, unseen_permissions_in
 from bot.sandbox.state import WITHOUT_MESSAGES, Channel, Event, Interaction, Json, Message, World
@@ -64,7 +64,7 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
     )
     told = _told(world, interaction, channel) | {"data": shape}
     if source is not None:
-        told["message"] = message_json(world, source, world.bot_user_id) | place_json(channel)
+        told["message"] = message_json(world, source, world.bot_user_id)
     begun = {"id": str(interaction.id), "nonce": interaction.nonce}
     return interaction, [
         Event("INTERACTION_CREATE", told, frozenset({world.bot_user_id})),

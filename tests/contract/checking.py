@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from contract.events import event_problems
 from contract.rules import broken_rules
 from contract.spec import Json, Operation, Problem, Spec
 
@@ -32,7 +33,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A problem that is a request's (``side`` is `request`) or an answer's (`response 200`)."""
+    """A problem that is a request's (``side`` is `request`), an answer's (`response 200`) or an `event`'s."""
 
     method: str
     route: str
@@ -85,6 +86,11 @@ class Checker:
             for one in self._all_violations(exchange, is_request_checked=is_request_checked)
             if not self._is_allowed(one)
         ]
+
+    def event_violations(self, name: str, body: Json) -> list[Violation]:
+        """Return what of a gateway event breaks the rules and is not allowed."""
+        found = (Violation("GATEWAY", name, "event", one) for one in event_problems(self._spec, name, body))
+        return [one for one in found if not self._is_allowed(one)]
 
     def _is_allowed(self, violation: Violation) -> bool:
         for one in self._allowed:

@@ -5,7 +5,8 @@ What breaks it, and is not in `allowed.yaml`, fails the test that was running. T
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from contract.checking import Checker, Violation, read_allowed
 from contract.recorder import Recorder
 from contract.spec import SPEC_FILE, SpecFile
 
+from bot.sandbox.gateway import Gateway
 from bot.sandbox.server import Sandbox
+from bot.sandbox.state import Event
 
 MAX_SHOWN = 20
 
@@ -23,25 +26,29 @@ class Contract:
 
     def __init__(self) -> None:
         self.recorder = Recorder()
-        self._file = SpecFile()
-        self._checker: Checker | None = None
         self.seen: Counter[str] = Counter()
+
+    @cached_property
+    def checker(self) -> Checker:
+        """The description, read when something is first checked."""
+        return Checker(SpecFile().spec, read_allowed())
 
     def check(self, *, is_nonsense: bool) -> list[Violation]:
         """Return the violations since the last time."""
         found: list[Violation] = []
+        for name, body in self.recorder.take_events():
+            self.seen["events"] += 1
+            found += self.checker.event_violations(name, body)
         for exchange in self.recorder.take():
-            if self._checker is None:
-                self._checker = Checker(self._file.spec, read_allowed())
             self.seen["requests"] += exchange.is_by_bot and not is_nonsense
             self.seen["responses"] += 1
-            found += self._checker.violations(exchange, is_request_checked=not is_nonsense)
+            found += self.checker.violations(exchange, is_request_checked=not is_nonsense)
         self.seen["violations"] += len(found)
         return found
 
     def counts(self) -> dict[str, int]:
         """Return what was seen, and how often each exception was made use of."""
-        used = self._checker.used if self._checker is not None else Counter()
+        used = self.checker.used if self.seen else Counter()
         return {**self.seen, **{f"allowed: {one.reason}": count for one, count in used.items()}}
 
 
@@ -53,7 +60,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TOTAL] = Counter()
     if SPEC_FILE.is_file():
         config.stash[CONTRACT] = Contract()
-        Sandbox.middlewares = (config.stash[CONTRACT].recorder.middleware(),)
+        recorder = config.stash[CONTRACT].recorder
+        Sandbox.middlewares = (recorder.middleware(),)
+        _note_events(recorder)
+
+
+def _note_events(recorder: Recorder) -> None:
+    """Note what the sandbox tells the bot; what tests make it say (`faults.send_event`) passes by."""
+    dispatch = Gateway.dispatch
+
+    def note_and_dispatch(gateway: Gateway, events: Iterable[Event]) -> None:
+        told = list(events)
+        recorder.note_events(one for one in told if Sandbox.bot_user_id in one.audience)
+        dispatch(gateway, told)
+
+    Gateway.dispatch = note_and_dispatch  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -100,8 +121,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not total["responses"]:
         return
     terminalreporter.write_line(
-        f"contract: {total['requests']} requests of the bot and {total['responses']} responses of the "
-        f"sandbox held against Discord's API description, {total['violations']} violations"
+        f"contract: {total['requests']} requests of the bot, {total['responses']} responses and "
+        f"{total['events']} events of the sandbox held against Discord's API description, "
+        f"{total['violations']} violations"
     )
     if config.get_verbosity() > 0:
         for name, count in sorted(total.items()):

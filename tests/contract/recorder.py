@@ -4,13 +4,15 @@ import contextlib
 import email.message
 import email.policy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from contract.checking import Exchange
+
+from bot.sandbox.state import Event
 
 PREFIX = "/api/v10"
 BOT_AGENT = "DiscordBot"  # discord.py names itself, except where only a token in the path is needed
@@ -36,6 +38,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._noted: list[Noted] = []
+        self._events: dict[tuple[str, str], None] = {}  # each once, though many hear it
 
     def middleware(self) -> Any:
         """Return the sandbox's outermost middleware, which notes each request once it is answered."""
@@ -67,6 +70,16 @@ class Recorder:
                 is_by_bot=by_token or request.headers.get("User-Agent", "").startswith(BOT_AGENT),
             )
         )
+
+    def note_events(self, events: Iterable[Event]) -> None:
+        """Note what the gateway tells."""
+        for event in events:
+            self._events[event.name, json.dumps(event.data)] = None
+
+    def take_events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the names and bodies of the events since the last time."""
+        events, self._events = self._events, {}
+        return ((name, json.loads(body)) for name, body in events)
 
     def take(self) -> Iterator[Exchange]:
         """Yield what has come since the last time, parsed."""

@@ -163,6 +163,21 @@ def test_an_answer_of_another_shape_is_a_violation(checker: Checker, exchange: E
     assert [one for one in checker.violations(exchange) if one.side == f"response {exchange.status}"]
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("MESSAGE_CREATE", {"id": "1", "channel_id": "2", "content": "hello"}),
+        ("THREAD_CREATE", {"id": "1", "type": 11}),
+        ("CHANNEL_CREATE", {"id": "1", "type": 0, "flags": 0, "guild_id": "2", "name": "talk"}),
+        ("GUILD_CREATE", {"id": "1", "members": [{"user": {"id": "2"}}]}),
+        ("MESSAGE_REACTION_ADD", {"user_id": "1", "channel_id": "2", "message_id": "3"}),
+        ("INTERACTION_CREATE", {"id": "1", "type": 2, "token": "t", "version": 1}),
+    ],
+)
+def test_an_event_of_another_shape_is_a_violation(checker: Checker, name: str, body: dict[str, Any]) -> None:
+    assert checker.event_violations(name, body)
+
+
 def test_people_are_not_the_bot(checker: Checker) -> None:
     bad = Exchange("POST", f"{CHANNEL}/messages", body={"content": "x" * 2001}, status=503, is_by_bot=False)
     assert checker.violations(bad) == []
