@@ -163,7 +163,9 @@ announcements = Table(  # what is still to be told in Discord; a row goes once D
     Column("channel_id", BigInteger),  # null: the report channel
     Column("message_id", BigInteger),  # shows the run's progress; null: there is none
     Column("asker_id", BigInteger),  # is told directly where no channel takes it
-    Column("interaction_token", TEXT),  # edits the message for 15 minutes where the bot sees no channel
+    Column(
+        "interaction_token", TEXT
+    ),  # edits the message for 15 minutes, also in a channel that the bot does not see
     Column("created_at", UtcDateTime, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),  # of the next attempt
     Column("claimed_until", UtcDateTime),  # a process tells it, or follows its run; null: none does

@@ -23,7 +23,7 @@ from bot.nights.schedule import Nightly
 from bot.nights.time_left import TimeLeft
 from bot.nights.watch import Watch
 from bot.runs.announcements import Announcements, Expected
-from bot.runs.progress import Progress, Starting
+from bot.runs.progress import Progress, Starting, ways_to_edit
 from bot.texts import say
 from storage import runs as run_records
 from storage.database import Database
@@ -87,12 +87,17 @@ class Models(commands.Cog):
     ) -> None:
         """Show in one message how far the run is, and put the verdict there at the end."""
         async with expected:
-            message = await starting.sent_before(run)
-            if message is not None:
-                await expected.place(message_id=message.id)
-                await Progress(
-                    message, left, latest=latest, supervisor=self._background.supervisor
-                ).show_until(run)
+            message_id = await starting.sent_before(run)
+            if message_id is not None:
+                await expected.place(message_id=message_id)
+                progress = Progress(
+                    ways_to_edit(starting.context, message_id),
+                    left,
+                    latest=latest,
+                    supervisor=self._background.supervisor,
+                    elsewhere=self._announcements.elsewhere,
+                )
+                await progress.show_until(run)
             await expected.conclude(await run)
 
     @command("model")
@@ -173,10 +178,11 @@ class Models(commands.Cog):
             return None
 
 
-def _place(context: Context) -> dict[str, int | None]:
+def _place(context: Context) -> dict[str, int | str | None]:
     """Where a run was asked for, and by whom."""
     return {
         "guild_id": context.guild.id if context.guild else None,
         "channel_id": context.channel.id,
         "asker_id": context.author.id,
+        "interaction_token": context.interaction.token if context.interaction else None,
     }

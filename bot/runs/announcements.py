@@ -120,6 +120,11 @@ class Announcements:
         self._is_shared = is_shared
         self._news = asyncio.Event()
 
+    @property
+    def elsewhere(self) -> str:
+        """Says where the end of a run is told whose message cannot be edited for so long."""
+        return self._delivery.elsewhere
+
     async def post(self, kind: Kind, end: RunEnd, **about: Any) -> None:
         """Tell now, or as soon as Discord takes it; `about` as for `storage.announcements.store`."""
         about |= {"sentence": end.sentence, "run_id": end.run.id if end.run is not None else None}

@@ -13,6 +13,7 @@ from bot.embeds.verdicts import Verdicts
 from bot.nights.runs import RunEnd
 from bot.runs.digests import Digests
 from bot.runs.sending import Post, in_best_form, is_refused, send
+from bot.texts import say
 from storage.announcements import Announcement
 
 log = structlog.stdlib.get_logger(__name__)
@@ -35,6 +36,13 @@ class Delivery:
         """Take what makes the messages; `channel_id` is the report channel's."""
         self._client, self._channel_id = client, channel_id
         self._verdicts, self._digests = verdicts, digests
+
+    @property
+    def elsewhere(self) -> str:
+        """Where the end of a run is told that outlasts the token by which its message is edited."""
+        if self._channel_id is None:
+            return say("run.told_directly")
+        return say("run.told_in_channel", channel=f"<#{self._channel_id}>")
 
     async def tell(self, one: Announcement, end: RunEnd) -> None:
         """Tell it: in place of the progress, else in a new message in the best place that takes one.
@@ -81,7 +89,7 @@ class Delivery:
                 if not is_refused(error) and error.code != TOKEN_IS_OVER:
                     raise
                 log.info("message.not_edited", message_id=one.message_id, code=error.code)
-                refusal = error
+                refusal = refusal or error
             else:
                 return None
         return refusal
@@ -97,13 +105,13 @@ class Delivery:
     def _edits(
         self, channel_id: int, message_id: int, one: Announcement
     ) -> list[Callable[..., Awaitable[Any]]]:
-        """The ways to edit the message, the best first: an interaction's token needs no permission."""
+        """The ways to edit the message: an interaction's token needs no permission, but is soon over."""
         channel = self._client.get_partial_messageable(channel_id)
         edits: list[Callable[..., Awaitable[Any]]] = [channel.get_partial_message(message_id).edit]
         if one.interaction_token is not None and datetime.now(UTC) - one.created_at < TOKEN_LIVES:
             application_id = self._client.application_id or 0
             hook = discord.Webhook.partial(application_id, one.interaction_token, client=self._client)
-            edits.insert(0, partial(hook.edit_message, message_id))
+            edits.append(partial(hook.edit_message, message_id))
         return edits
 
     async def _places(

@@ -3,7 +3,11 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import aiohttp
 import discord
@@ -27,6 +31,16 @@ PACES = ((60.0, 2.0), (600.0, 10.0))  # (within the first so many seconds, an ed
 SLOW_S = 60.0
 FIRST_PAUSE_S = 2.0  # after the message could not be sent
 AWAY_S = 30.0  # after an edit that Discord did not take
+UNAUTHORIZED = 401  # the token is over
+TOKEN_SERVES = timedelta(minutes=14)  # of its fifteen: the last words must come in time
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to edit a message; `over_at`: from when on it is not used any more."""
+
+    edit: Callable[..., Awaitable[Any]]
+    over_at: datetime | None = None
 
 
 class Starting:
@@ -34,14 +48,14 @@ class Starting:
 
     def __init__(self, context: Context, *, nonce: str) -> None:
         """Reply to a command; by the nonce Discord knows a message whose answer was lost."""
-        self._context, self._nonce = context, nonce
+        self.context, self._nonce = context, nonce
         self._message_id: int | None = None
         self._is_refused = False
 
     async def send(self) -> None:
         """Send it once; what becomes of that is logged."""
         try:
-            reply = await self._sent() or await answer(self._context, say("run.starting"), nonce=self._nonce)
+            reply = await self._sent() or await answer(self.context, say("run.starting"), nonce=self._nonce)
         except (discord.HTTPException, CannotWriteError) as error:
             self._is_refused = isinstance(error, CannotWriteError) or is_refused(error)
             log_not_sent(error)
@@ -52,25 +66,33 @@ class Starting:
 
     async def _sent(self) -> discord.Message | None:
         """The reply to a slash command that Discord has although its answer was lost."""
-        interaction = self._context.interaction
+        interaction = self.context.interaction
         if interaction is None or not interaction.response.is_done():
             return None
         reply = await interaction.original_response()
         return None if reply.flags.loading else reply
 
-    async def sent_before(self, run: "asyncio.Task[RunEnd]") -> discord.PartialMessage | None:
-        """The message, once Discord has it; None: it refuses it, or the run was over first."""
+    async def sent_before(self, run: "asyncio.Task[RunEnd]") -> int | None:
+        """The message's id, once Discord has it; None: it refuses it, or the run was over first."""
         pause_s = FIRST_PAUSE_S
         while self._message_id is None and not self._is_refused and not run.done():
             await asyncio.wait([run], timeout=pause_s)
             pause_s = min(2 * pause_s, SLOW_S)
             await self.send()
-        if self._message_id is None:
-            return None
-        # By its id: the answer to a slash command can be edited for fifteen minutes, a message for ever.
-        bot: discord.Client = self._context.bot
-        channel = bot.get_partial_messageable(self._context.channel.id)
-        return channel.get_partial_message(self._message_id)
+        return self._message_id
+
+
+def ways_to_edit(context: Context, message_id: int) -> list[Way]:
+    """By its id a message can be edited for ever, but only in a channel that the bot sees."""
+    bot: discord.Client = context.bot
+    message = bot.get_partial_messageable(context.channel.id).get_partial_message(message_id)
+    interaction, ways = context.interaction, [Way(message.edit)]
+    if interaction is not None:
+        over_at = interaction.created_at + TOKEN_SERVES
+        ways.append(Way(partial(interaction.followup.edit_message, message_id), over_at))
+        if interaction.guild_id is not None and not interaction.app_permissions.view_channel:
+            del ways[0]
+    return ways
 
 
 class Progress:
@@ -78,42 +100,55 @@ class Progress:
 
     def __init__(
         self,
-        message: discord.PartialMessage,
+        ways: Sequence[Way],
         left: TimeLeft,
         *,
         latest: deque[Line],
         supervisor: Supervisor,
+        elsewhere: str,
     ) -> None:
-        """Show the newest of `latest`; a line that cannot be shown is noted by the supervisor."""
-        self._message, self._left, self._latest = message, left, latest
-        self._supervisor = supervisor
-        self._away_until = 0.0
+        """Show the newest of `latest`; a line that cannot be shown is noted by the supervisor.
+
+        `elsewhere` is shown last where the message cannot be edited for as long as the run may take.
+        """
+        self._ways, self._left, self._latest = deque(ways), left, latest
+        self._supervisor, self._elsewhere = supervisor, elsewhere
         self._began = time.monotonic()
-        self._is_refused = False
+        self._away_until = 0.0
 
     async def show_until(self, run: "asyncio.Task[RunEnd]") -> None:
-        """Edit the message until the run is over."""
-        while not run.done():
-            now = time.monotonic()
-            if self._latest and not self._is_refused and now >= self._away_until:
+        """Edit the message until the run is over, or no way is left to edit it."""
+        while self._ways and not run.done():
+            now, wait_s = time.monotonic(), pace_s(time.monotonic() - self._began)
+            if (over_at := self._ways[0].over_at) is not None:
+                wait_s = min(wait_s, (over_at - datetime.now(UTC)).total_seconds())
+                if wait_s <= 0:
+                    await self._edit(self._elsewhere)
+                    return
+            if self._latest and now >= self._away_until:
                 await self._supervisor.once("retrain", partial(self._show, self._latest.pop()))
-            await asyncio.wait([run], timeout=pace_s(now - self._began))
+            await asyncio.wait([run], timeout=wait_s)
 
     async def _show(self, line: Line) -> None:
-        """Edit once; what Discord does not take is not tried again for a while."""
         step, done, total, now = line["step"], int(line["done"]), int(line["total"]), time.monotonic()
         left_s = self._left.estimate(step, done, total, now)
-        try:
-            await self._message.edit(
-                content=progress_text(step, done, total, now - self._began, left_s=left_s)
-            )
-        except discord.HTTPException as error:
-            self._is_refused = is_refused(error)
-            self._away_until = time.monotonic() + AWAY_S
-            log.info("progress.not_shown", message_id=self._message.id, status=error.status, code=error.code)
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            self._away_until = time.monotonic() + AWAY_S
-            log.info("progress.not_shown", message_id=self._message.id, reason=str(error))
+        await self._edit(progress_text(step, done, total, now - self._began, left_s=left_s))
+
+    async def _edit(self, text: str) -> None:
+        """Edit once; what Discord does not take is not tried again for a while."""
+        while self._ways:
+            try:
+                await self._ways[0].edit(content=text)
+            except discord.HTTPException as error:
+                log.info("progress.not_shown", status=error.status, code=error.code)
+                if is_refused(error) or error.status == UNAUTHORIZED:
+                    self._ways.popleft()
+                    continue
+                self._away_until = time.monotonic() + AWAY_S
+            except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+                log.info("progress.not_shown", reason=str(error))
+                self._away_until = time.monotonic() + AWAY_S
+            return
 
 
 def pace_s(elapsed_s: float) -> float:

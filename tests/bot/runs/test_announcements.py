@@ -11,7 +11,7 @@ from people import Json, Person
 from structlog.testing import capture_logs
 from wire import Pretend, Wire, eventually, settings_for, tells
 
-from bot.runs import announcements
+from bot.runs import announcements, delivery, progress
 from bot.sandbox.server import Sandbox
 from storage import announcements as outbox
 from storage import runs as run_records
@@ -325,3 +325,68 @@ async def test_one_that_cannot_be_put_into_words_does_not_hold_up_the_others(
     await stored(home, kind="notice", sentence="The disk is full.")
     async with hosted(home, sandbox):
         await posted(ada, sandbox.reports_channel_id, "The disk is full.")
+
+
+async def hidden_from_the_bot(sandbox: Sandbox, person: Person) -> int:
+    """A channel of the guild that the bot cannot see."""
+    return int(sandbox.add_channel("hidden", only_for=[person.id]).id)
+
+
+async def test_a_run_in_a_channel_that_the_bot_cannot_see_is_shown_and_told_there(
+    home: Path, sandbox: Sandbox, ada: Person, gate: Gate, pretend: Pretend
+) -> None:
+    failed = tells(event="failed", sentence="No such GPU.")
+    pretend(tells(event="progress", step="training", done=3, total=10), gate.wait, failed, "sys.exit(1)")
+    channel_id = await hidden_from_the_bot(sandbox, ada)
+    async with hosted(home, sandbox) as wire:
+        message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
+        await shows(ada, message, "30%")
+        gate.open()
+        assert (await shows(ada, message, FAILED))["content"] == ""
+        await nothing_left(wire)
+
+
+async def test_a_run_that_outlasts_the_token_says_where_its_end_is_told(
+    home: Path, sandbox: Sandbox, ada: Person, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "TOKEN_SERVES", announcements.CLAIM * 0)
+    monkeypatch.setattr(delivery, "TOKEN_LIVES", announcements.CLAIM * 0)
+    channel_id = await hidden_from_the_bot(sandbox, ada)
+    async with hosted(home, sandbox) as wire:
+        message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
+        await shows(ada, message, f"its end is told in <#{sandbox.reports_channel_id}>")
+        gate.open()
+        await posted(ada, sandbox.reports_channel_id, FAILED)
+
+
+async def test_a_run_that_outlasts_the_token_is_told_directly_without_a_report_channel(
+    home: Path, sandbox: Sandbox, ada: Person, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "TOKEN_SERVES", announcements.CLAIM * 0)
+    monkeypatch.setattr(delivery, "TOKEN_LIVES", announcements.CLAIM * 0)
+    channel_id = await hidden_from_the_bot(sandbox, ada)
+    async with hosted(home, sandbox, report_channel_id=None) as wire:
+        message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
+        await shows(ada, message, "in a direct message")
+        gate.open()
+        await posted(ada, await ada.direct_channel_id(sandbox.bot_user_id), FAILED)
+
+
+async def test_a_restart_keeps_the_token_of_a_channel_that_the_bot_cannot_see(
+    home: Path, sandbox: Sandbox, ada: Person, gate: Gate
+) -> None:
+    channel_id = await hidden_from_the_bot(sandbox, ada)
+    async with hosted(home, sandbox) as wire:
+        message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
+        sandbox.faults.go_down()
+        gate.open()
+        await put_off(wire)
+    sandbox.faults.clear()
+    async with hosted(home, sandbox):
+        await shows(ada, message, FAILED)
+
+
+def test_a_run_is_shown_less_often_the_longer_it_takes() -> None:
+    paces = [progress.pace_s(seconds) for seconds in (0.0, 61.0, 601.0, 7200.0)]
+    assert paces == sorted(paces)
+    assert paces[-1] >= 60.0  # few edits of messages older than an hour are taken
