@@ -5,9 +5,9 @@ from __future__ import annotations
 import hmac
 from dataclasses import replace
 
+from bot.sandbox.command_rules import STRING, check_suggestions
 from bot.sandbox.drafts import Draft
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.fields import check_list
 from bot.sandbox.forms import show_form
 from bot.sandbox.interactions import AUTOCOMPLETE, COMMAND, MODAL_SUBMIT, TOKEN_LIFETIME
 from bot.sandbox.messages import PLAIN, edit_message, post_message
@@ -16,7 +16,6 @@ from bot.sandbox.threads import reopen_to_send
 
 MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9
 COMMAND_REPLY = 20
-MAX_CHOICES = 25
 
 
 def find_interaction(world: World, interaction_id: int, token: str) -> Interaction:
@@ -80,7 +79,8 @@ def answer_interaction(
         if kind == UPDATE:
             message, events = edit_message(world, message, draft)
     elif kind == CHOICES:
-        choices = check_list(body.get("choices"), "data.choices", at_most=MAX_CHOICES)
+        check_suggestions(body, interaction.focused_kind or STRING)
+        choices = body["choices"]
         told = {"nonce": interaction.nonce, "choices": choices}
         events = [Event("APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", told, person)]
     else:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from bot.sandbox.command_rules import (
+    BOOLEAN,
+    CHANNEL,
+    INTEGER,
+    MAX_COMMANDS,
+    MENTIONABLE,
+    NUMBER,
+    ROLE,
+    SLASH,
+    STRING,
+    SUBCOMMAND,
+    SUBCOMMAND_GROUP,
+    USER,
+    check_command,
+    check_counts,
+)
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_int, check_list, check_object, check_text
 from bot.sandbox.permissions import permissions_in
 from bot.sandbox.state import Channel, Json, World
 
-MAX_COMMANDS = 100
-SLASH = 1
-SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER = range(
-    1, 11
-)
-NAME = re.compile(r"[-_'\w]{1,32}")
 IN_GUILD, WITH_BOT = 0, 1
 
 
@@ -27,7 +36,10 @@ def register_commands(world: World, guild_id: int | None, bodies: Any) -> list[J
         ApiError: A name or a description breaks Discord's rules, or two are the same.
     """
     given = [check_object(one, "commands") for one in check_list(bodies, "commands", at_most=MAX_COMMANDS)]
-    keys = [(guild_id, str(one.get("name")), check_int(one.get("type") or SLASH, "type")) for one in given]
+    for at, one in enumerate(given):
+        check_command(one, str(at))
+    check_counts(given)
+    keys = [(guild_id, str(one["name"]), int(one.get("type") or SLASH)) for one in given]
     if len(set(keys)) < len(keys):
         raise InvalidBodyError("name", "APPLICATION_COMMANDS_DUPLICATE_NAME", "Command names must be unique.")
     made = {key: _command(world, guild_id, one) for key, one in zip(keys, given, strict=True)}
@@ -39,6 +51,7 @@ def register_commands(world: World, guild_id: int | None, bodies: Any) -> list[J
 
 def register_command(world: World, guild_id: int | None, body: Json) -> Json:
     """Add one command, or replace the one of the same name and type."""
+    check_command(body, "")
     made = _command(world, guild_id, body)
     world.commands[guild_id, made["name"], made["type"]] = made
     return made
@@ -50,16 +63,9 @@ def commands_of(world: World, guild_id: int | None) -> list[Json]:
 
 
 def _command(world: World, guild_id: int | None, body: Json) -> Json:
-    """Return a checked command object."""
-    kind = check_int(body.get("type") or SLASH, "type")
-    name = body.get("name", "")
-    check_text(name, "name", at_least=1, at_most=32)
-    if kind == SLASH:
-        if not NAME.fullmatch(name) or name != name.lower():
-            raise InvalidBodyError("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
-        check_text(body.get("description", ""), "description", at_least=1, at_most=100)
-    check_list(body.get("options") or [], "options", at_most=25)
-    known = world.commands.get((guild_id, name, kind))
+    """Return the command object of a checked body."""
+    kind: int = body.get("type") or SLASH
+    known = world.commands.get((guild_id, body["name"], kind))
     command: Json = {
         "description": "",
         "options": [],

@@ -55,6 +55,7 @@ class Refusal(Enum):
     UNKNOWN_USER = (404, 10013, "Unknown User")
     UNKNOWN_EMOJI = (400, 10014, "Unknown Emoji")
     UNKNOWN_WEBHOOK = (404, 10015, "Unknown Webhook")
+    UNKNOWN_STICKER = (404, 10060, "Unknown sticker")
     UNKNOWN_INTERACTION = (404, 10062, "Unknown interaction")
     UNKNOWN_COMMAND = (404, 10063, "Unknown application command")
     TOO_MANY_REACTIONS = (403, 30010, "Maximum number of reactions reached (20)")

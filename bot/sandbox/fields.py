@@ -1,12 +1,23 @@
-"""Fields of JSON bodies: what is not of the right type, length or range is refused as Discord refuses it."""
+"""Fields of JSON bodies: what is not of the right type, length or range is refused as Discord refuses it.
+
+The ``check_…`` functions look at a value at once; the others return such checks, for tables of fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.sandbox.errors import InvalidBodyError
 from bot.sandbox.state import Json
+
+Check = Callable[[Any, str], object]
+WEB = ("http", "https")
+MAX_URL_CHARS = 2048
+MAX_DOUBLE = float(1 << 53)
 
 
 def check_text(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int:
@@ -14,7 +25,7 @@ def check_text(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int
     if not isinstance(value, str):
         raise InvalidBodyError(path, "STRING_TYPE_CONVERT", "Could not interpret value as string.")
     if not value.strip() and at_least:
-        raise InvalidBodyError(path, "BASE_TYPE_REQUIRED", "This field is required")
+        raise required_error(path)
     if not at_least <= len(value) <= at_most:
         limits = f"between {at_least} and {at_most}" if at_least else f"{at_most} or fewer"
         code = "BASE_TYPE_BAD_LENGTH" if at_least else "BASE_TYPE_MAX_LENGTH"
@@ -41,6 +52,28 @@ def check_int(value: Any, path: str) -> int:
     return int(text)
 
 
+def check_whole(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int:
+    """Refuse what is not a JSON integer in the range; return it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{str(value)[:100]}" is not int.')
+    check_range(value, path, at_least=at_least, at_most=at_most)
+    return value
+
+
+def check_number(value: Any, path: str, *, at_least: float, at_most: float) -> None:
+    """Refuse what is not a JSON number in the range."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{str(value)[:100]}" is not float.')
+    check_range(value, path, at_least=at_least, at_most=at_most)
+
+
+def check_range(value: float, path: str, *, at_least: float, at_most: float) -> None:
+    """Refuse a number outside the range, both ends of which are inside."""
+    if not at_least <= value <= at_most:
+        code = "NUMBER_TYPE_MIN" if value < at_least else "NUMBER_TYPE_MAX"
+        raise InvalidBodyError(path, code, f"Value should be between {at_least} and {at_most}.")
+
+
 def check_object(value: Any, path: str) -> Json:
     """Refuse what is not a JSON object; return it."""
     if not isinstance(value, dict):
@@ -63,11 +96,106 @@ def check_choice(value: Any, path: str, choices: Collection[int]) -> int:
     return value
 
 
-def check_whole(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int:
-    """Refuse what is not a whole number in the range; return it."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{str(value)[:100]}" is not int.')
-    if not at_least <= value <= at_most:
-        code = "NUMBER_TYPE_MIN" if value < at_least else "NUMBER_TYPE_MAX"
-        raise InvalidBodyError(path, code, f"int value should be between {at_least} and {at_most}.")
-    return value
+def required_error(path: str) -> InvalidBodyError:
+    """Return the refusal of a body in which a field is missing."""
+    return InvalidBodyError(path, "BASE_TYPE_REQUIRED", "This field is required")
+
+
+def text(at_most: int, *, at_least: int = 0) -> Check:
+    """Return a check for a text of so many characters."""
+    return partial(check_text, at_least=at_least, at_most=at_most)
+
+
+def whole(at_least: int, at_most: int) -> Check:
+    """Return a check for a JSON integer in the range."""
+    return partial(check_whole, at_least=at_least, at_most=at_most)
+
+
+def one_of(*choices: int) -> Check:
+    """Return a check for one of Discord's numbered choices."""
+    return partial(check_choice, choices=choices)
+
+
+def word_of(*words: str) -> Check:
+    """Return a check for one of Discord's named choices."""
+
+    def check(value: Any, path: str) -> None:
+        if value not in words:
+            listed = ", ".join(repr(one) for one in words)
+            raise InvalidBodyError(path, "BASE_TYPE_CHOICES", f"Value must be one of ({listed}).")
+
+    return check
+
+
+def list_of(check_one: Check, *, at_most: int, at_least: int = 0, is_set: bool = False) -> Check:
+    """Return a check for a list; one that is a set holds nothing twice."""
+
+    def check(value: Any, path: str) -> None:
+        for at, one in enumerate(check_list(value, path, at_least=at_least, at_most=at_most)):
+            check_one(one, f"{path}.{at}")
+            if is_set and one in value[:at]:
+                raise InvalidBodyError(
+                    path, "SET_TYPE_ALREADY_CONTAINS_VALUE", f'The set already contains the value "{one}"'
+                )
+
+    return check
+
+
+def fields(
+    *,
+    required: Mapping[str, Check] | None = None,
+    optional: Mapping[str, Check] | None = None,
+    then: Check | None = None,
+) -> Check:
+    """Return a check for an object.
+
+    Args:
+        required: What must be there and not null.
+        optional: What may be missing or null.
+        then: A rule for several fields together, asked when each of them fits.
+    """
+
+    def check(value: Any, path: str) -> None:
+        given = check_object(value, path)
+        start = f"{path}." if path else ""
+        for name, check_one in (required or {}).items():
+            if given.get(name) is None:
+                raise required_error(f"{start}{name}")
+            check_one(given[name], f"{start}{name}")
+        for name, check_one in (optional or {}).items():
+            if given.get(name) is not None:
+                check_one(given[name], f"{start}{name}")
+        if then is not None:
+            then(given, path)
+
+    return check
+
+
+def url(*schemes: str, at_most: int = MAX_URL_CHARS) -> Check:
+    """Return a check for an address with one of the schemes."""
+
+    def check(value: Any, path: str) -> None:
+        check_text(value, path, at_least=1, at_most=at_most)
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            parts = None
+        if parts is None or not parts.scheme or not parts.netloc or " " in value:
+            raise InvalidBodyError(path, "URL_TYPE_INVALID_URL", "Not a well formed URL.")
+        if parts.scheme not in schemes:
+            raise InvalidBodyError(
+                path, "URL_TYPE_INVALID_SCHEME", f'Scheme "{parts.scheme}" must be one of {schemes}.'
+            )
+
+    return check
+
+
+def timestamp(value: Any, path: str) -> None:
+    """Refuse what is not a point in time as ISO 8601 writes it."""
+    check_text(value, path, at_least=1, at_most=100)
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise InvalidBodyError(
+            path, "DATE_TIME_TYPE_PARSE", f"Could not parse {value}. Should be ISO8601."
+        ) from None

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from bot.sandbox.components import MAX_MODAL_COMPONENTS, check_form, walk
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_list, check_text
-from bot.sandbox.limits import TEXT_INPUT, walk
+from bot.sandbox.inputs import MAX_INPUT_CHARS, TEXT_INPUT
 from bot.sandbox.state import Event, Interaction, Json, World
 
-MAX_MODAL_COMPONENTS = 5
-MAX_INPUT_CHARS = 4000
 ANSWER_KEYS = ("value", "values")
 
 
@@ -21,9 +20,7 @@ def show_form(world: World, interaction: Interaction, form: Json) -> tuple[Inter
     Raises:
         ApiError: Title, custom id or components are missing or over a limit.
     """
-    check_text(form.get("title", ""), "data.title", at_least=1, at_most=45)
-    check_text(form.get("custom_id", ""), "data.custom_id", at_least=1, at_most=100)
-    check_list(form.get("components"), "data.components", at_least=1, at_most=MAX_MODAL_COMPONENTS)
+    check_form(form)
     shown = replace(interaction, modal=form)
     world.interactions[interaction.id] = shown
     told = {

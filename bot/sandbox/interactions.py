@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from bot.sandbox.command_rules import CHANNEL, ROLE, USER
 from bot.sandbox.commands import (
-    CHANNEL,
     IN_GUILD,
-    ROLE,
-    USER,
     WITH_BOT,
     checked_options,
     find_command,
     full_name,
     leaves,
 )
+from bot.sandbox.components import walk
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_int, check_list, check_object
 from bot.sandbox.forms import submitted_form
-from bot.sandbox.limits import MAX_FILE_BYTES, SELECTS, STRING_SELECT, walk
+from bot.sandbox.inputs import SELECTS, STRING_SELECT
+from bot.sandbox.limits import MAX_FILE_BYTES
 from bot.sandbox.message_objects import message_json
 from bot.sandbox.objects import channel_json, interaction_channel_json, member_json, role_json, user_json
 from bot.sandbox.permissions import Permission, may, permissions_in, unseen_permissions_in
@@ -59,8 +59,16 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
         about = {"triggering_interaction_metadata": opener.metadata}
     else:
         raise InvalidBodyError("type", "BASE_TYPE_CHOICES", "Value must be one of {2, 3, 4, 5}.")
+    focused = next((one["type"] for one in leaves(shape.get("options") or []) if one.get("focused")), None)
     interaction = _opened(
-        world, person_id, channel, kind=kind, about=about, nonce=body.get("nonce"), source=source
+        world,
+        person_id,
+        channel,
+        kind=kind,
+        focused_kind=focused,
+        about=about,
+        nonce=body.get("nonce"),
+        source=source,
     )
     told = _told(world, interaction, channel) | {"data": shape}
     if source is not None:
@@ -154,7 +162,8 @@ def chosen_values(menu: Json, values: Any, path: str) -> list[str]:
     """Return the choices made in a menu, or refuse what it does not offer or allow."""
     chosen = [str(one) for one in check_list(values or [], path, at_most=25)]
     offered = {one["value"] for one in menu.get("options") or []}
-    fits = menu.get("min_values", 1) <= len(chosen) <= menu.get("max_values", 1)
+    least, most = menu.get("min_values"), menu.get("max_values")
+    fits = (1 if least is None else least) <= len(chosen) <= (1 if most is None else most)
     is_offered = menu["type"] != STRING_SELECT or offered.issuperset(chosen)
     if not fits or not is_offered or len(set(chosen)) < len(chosen):
         raise InvalidBodyError(path, "COMPONENT_VALIDATION_FAILED", "Component validation failed")
@@ -191,6 +200,7 @@ def _opened(
     channel: Channel,
     *,
     kind: int,
+    focused_kind: int | None,
     about: Json,
     nonce: str | None,
     source: Message | None,
@@ -216,6 +226,7 @@ def _opened(
         },
         nonce=nonce,
         source_id=None if source is None else source.id,
+        focused_kind=focused_kind,
     )
     world.interactions[interaction_id] = interaction
     return interaction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from bot.sandbox.limits import SELECTS
+from bot.sandbox.inputs import SELECTS
 from bot.sandbox.objects import channel_json, member_json, user_json
 from bot.sandbox.permissions import reader_ids
 from bot.sandbox.state import Attachment, Channel, Event, Json, Message, MessageFlag, Reaction, World

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from bot.sandbox.drafts import Draft, Upload
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.fields import check_int
 from bot.sandbox.message_objects import attachment_url, audience_of, message_events, place_json
 from bot.sandbox.permissions import reader_ids
 from bot.sandbox.snowflakes import made_at
@@ -150,7 +149,14 @@ def _reference(world: World, channel: Channel, draft: Draft) -> tuple[Json | Non
     """Return the reference of a reply and the message it means; it must exist unless the draft lets it go."""
     if draft.reference is None:
         return None, None
-    message_id = check_int(draft.reference.get("message_id", 0), "message_reference.message_id")
+    for key, own_id in (("channel_id", channel.id), ("guild_id", channel.guild_id)):
+        if draft.reference.get(key) is not None and str(draft.reference[key]) != str(own_id):
+            raise InvalidBodyError(
+                "message_reference",
+                "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL",
+                "Cannot reply to a message in a different channel",
+            )
+    message_id = int(draft.reference["message_id"])
     target = world.messages.get(channel.id, {}).get(message_id)
     if target is None:
         if draft.reference.get("fail_if_not_exists", True):

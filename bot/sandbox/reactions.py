@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import replace
 
+from bot.sandbox.emoji import is_emoji
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.message_objects import audience_of, emoji_json, place_json
 from bot.sandbox.objects import member_json
 from bot.sandbox.state import Event, Json, Message, Reaction, World
 
 MAX_DIFFERENT_REACTIONS = 20
-MAX_EMOJI_CHARS = 32
 
 
 def add_reaction(world: World, message: Message, *, emoji: str, user_id: int) -> list[Event]:
@@ -77,10 +76,7 @@ def find_reaction(message: Message, emoji: str) -> Reaction | None:
 
 def check_emoji(emoji: str) -> None:
     """Refuse (10014) what cannot be a Unicode emoji; the sandbox has no custom ones."""
-    has_symbol = any(
-        unicodedata.category(sign) in ("So", "Sk", "Me", "Sm", "Po") for sign in emoji if ord(sign) > 0x7F
-    )
-    if not has_symbol or len(emoji) > MAX_EMOJI_CHARS or any(sign.isalpha() for sign in emoji):
+    if not is_emoji(emoji):
         raise ApiError(Refusal.UNKNOWN_EMOJI)
 
 

@@ -191,7 +191,7 @@ class Interaction:
     """A command, click, choice or form that a person sent to the bot, and how far the bot's answer is.
 
     `source_id` is the message that was clicked, `reply_id` the message that ``@original`` means, `modal` the
-    form that the bot answered with.
+    form that the bot answered with, `focused_kind` the type of the option that is being completed.
     """
 
     id: int
@@ -206,6 +206,7 @@ class Interaction:
     is_answered: bool = False
     reply_id: int | None = None
     modal: Json | None = None
+    focused_kind: int | None = None
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ import asyncio
 
 from aiohttp import web
 
-from bot.sandbox.callbacks import MESSAGE, UPDATE, answer_interaction, find_interaction
+from bot.sandbox.callbacks import DEFERRED_MESSAGE, MESSAGE, UPDATE, answer_interaction, find_interaction
 from bot.sandbox.drafts import Draft, read_draft
-from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.fields import check_int, check_object
+from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.fields import check_object, required_error
 from bot.sandbox.interactions import expire_interaction, open_interaction
 from bot.sandbox.message_objects import message_json
 from bot.sandbox.rest.api import (
@@ -55,17 +55,13 @@ async def call_back(request: web.Request) -> web.Response:
     interaction = find_interaction(world, interaction_id, request.match_info["token"])
     body, uploads = await read_body(request)
     kind = body.get("type")
-    if not isinstance(kind, int):
-        raise InvalidBodyError("type", "BASE_TYPE_REQUIRED", "This field is required")
-    shape = check_object(body.get("data") or {}, "data")
+    if isinstance(kind, bool) or not isinstance(kind, int):
+        raise required_error("type")
+    shape = check_object({} if body.get("data") is None else body["data"], "data")
     source = world.messages.get(interaction.channel_id, {}).get(interaction.source_id or 0)
     flags_before = source.flags if source is not None and kind == UPDATE else 0
-    is_message = kind in (MESSAGE, UPDATE)
-    draft = (
-        read_draft(shape, uploads, flags_before=flags_before)
-        if is_message
-        else Draft(flags=check_int(shape.get("flags") or 0, "data.flags"))
-    )
+    is_message = kind in (MESSAGE, DEFERRED_MESSAGE, UPDATE)
+    draft = read_draft(shape, uploads, flags_before=flags_before) if is_message else Draft()
     # found again: it may have been answered or given up while the body came in
     interaction = find_interaction(world, interaction_id, request.match_info["token"])
     message, events = answer_interaction(world, interaction, kind=kind, body=shape, draft=draft)
