@@ -93,7 +93,8 @@ def told(found: list[Violation]) -> str:
     """Say what breaks Discord's description, each thing once."""
     lines = list(dict.fromkeys(map(str, found)))
     more = f"\n… and {len(lines) - MAX_SHOWN} more" if len(lines) > MAX_SHOWN else ""
-    return "Discord would not have this:\n" + "\n".join(lines[:MAX_SHOWN]) + more
+    hint = "\nA test that sends such requests on purpose is marked `nonsense`."
+    return "Discord would not have this:\n" + "\n".join(lines[:MAX_SHOWN]) + more + hint
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
