@@ -32,9 +32,6 @@ TOLD_ELSEWHERE_EVERY_S = 600.0
 NETWORK = (aiohttp.ClientError, OSError)
 ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
 
-# Nothing is spoken here: no word about missing voice libraries.
-discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-
 
 class FillBot(commands.Bot):
     """A discord.py bot with the allow-list in front of every command."""

@@ -19,6 +19,9 @@ from bot.errors import EX_UNAVAILABLE, StartError
 MAX_WAIT_S = 4.0  # between two tries to come back
 IDENTIFY_EVERY_S = 5.0  # by Discord's rules
 IDENTIFIES, ONE_MORE_AFTER_S = 100, 100.0  # Discord takes a thousand a day, then it resets the token
+# Nothing is spoken here: no word about missing voice libraries, by whichever client comes first.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+AT_REST = discord.Intents(guilds=True)  # no gateway is opened; without this one discord.py warns
 UNREACHABLE = (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound)
 
 
@@ -86,7 +89,7 @@ async def log_in_once(token: str) -> None:
     Raises:
         StartError: Discord cannot be reached, or refuses the token.
     """
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=AT_REST) as client:
         with _told():
             await client.login(token)
 

@@ -22,6 +22,7 @@ FROM_TRAINING_TO_BOT = {
         "cards",
         "registry",
         "fill_model",
+        "handed_on",
         "joint",
         "opening",
         "encoder",

@@ -9,7 +9,7 @@ import aiohttp
 import discord
 
 from bot.checks.finding import Finding, bad, good, moot
-from bot.connection import UNREACHABLE
+from bot.connection import AT_REST, UNREACHABLE
 from bot.errors import EX_UNAVAILABLE
 from bot.settings import Settings
 
@@ -34,7 +34,7 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         yield moot("token", "DISCORD_TOKEN is not set: the sandbox on this machine would be used")
         return
     token = settings.discord_token.get_secret_value().strip()
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=AT_REST) as client:
         try:
             await client.login(token)
         except discord.LoginFailure:

@@ -10,37 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import BusyError
+from training.handed_on import passed_on, spelled_out
 from training.settings import Settings
 
 GRACE_S = 10.0  # between asking it to end and killing it
 LINE_LIMIT = 1 << 20
-NO_LINE = (ValueError, LookupError, TypeError, RecursionError)  # of none of ours: also when it is too long
 MAX_WAITING = 10  # for their turn to ask one
 PROGRAM = (sys.executable, "-m", "training")
-SECRETS = ("DISCORD_TOKEN", "FILLBOT_DISCORD_TOKEN")  # in any case: that is how the settings read them
 
 Line = dict[str, Any]
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The child's environment: this one's, with the settings in force spelled out, and without the token."""
-    values = {
-        "HOME": settings.home.absolute(),
-        "BASE_MODEL": settings.base_model,
-        "DATA_DIR": settings.data_dir or "",
-        "DATABASE_URL": settings.url,
-        "DEVICE": settings.device,
-        "MIN_JUDGEMENTS": settings.needed_judgements,
-        "MIN_VOTERS": settings.needed_voters,
-        "KEEP_VERSIONS": settings.keep_versions,
-        "MODELS_URL": settings.models_url or "",
-        "RAY_ADDRESS": settings.ray_address or "",
-        "RAY_WORKERS": settings.ray_workers,
-        "RAY_WAIT_S": settings.ray_wait_s,
-    }
-    spelled_out = {f"FILLBOT_{name}": str(value) for name, value in values.items()}
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in {*spelled_out, *SECRETS}}
-    return kept | spelled_out
+    """The child's environment: the settings in force, without secrets, and what it needs of this one's."""
+    told = spelled_out(
+        settings,
+        home=str(settings.home.absolute()),
+        database_url=settings.url,
+        min_judgements=settings.needed_judgements,  # the defaults depend on the token
+        min_voters=settings.needed_voters,
+    )
+    return passed_on(os.environ, settings) | told
 
 
 @contextlib.asynccontextmanager
@@ -116,18 +106,29 @@ async def ask(settings: Settings, command: str, *, question: bytes, timeout_s: f
 async def follow(process: asyncio.subprocess.Process, on_line: Callable[[Line], None]) -> int:
     """Hand every JSON line to `on_line` until the child ends; pass over what else it says.
 
+    What `on_line` raises is raised.
+
     Returns:
         Its exit code.
     """
     assert process.stdout is not None
-    raw = b"\n"
-    while raw:
-        with contextlib.suppress(*NO_LINE):
+    while True:
+        try:
             raw = await process.stdout.readline()
-            line = json.loads(raw)
-            if isinstance(line, dict):
-                on_line(line)
-    return await process.wait()
+        except ValueError:  # longer than a line of ours can be
+            continue
+        if not raw:
+            return await process.wait()
+        if (line := _parsed(raw)) is not None:
+            on_line(line)
+
+
+def _parsed(raw: bytes) -> Line | None:
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) else None
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -237,8 +237,8 @@ class Runs:
 
         def on_line(line: Line) -> None:
             nonlocal run_id, sentence
-            if line.get("event") == "opened":
-                run_id = int(line["run_id"])
+            if line.get("event") == "opened" and isinstance(line.get("run_id"), int):
+                run_id = line["run_id"]
                 if on_opened is not None:
                     on_opened(run_id)
             sentence = str(line.get("sentence", sentence))

@@ -1,17 +1,32 @@
 """Logging in to a sandbox that stands for Discord."""
 
 import asyncio
+import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import discord
 import pytest
+from faults.hosted import settings_on
 from structlog.testing import capture_logs
 from wire import untouched_discord
 
+from bot.checks.on_discord import discord_findings
 from bot.client import FillBot
-from bot.connection import MAX_WAIT_S, Identifies, ShortBackoff, connected, point_discord_at
+from bot.connection import (
+    MAX_WAIT_S,
+    Identifies,
+    ShortBackoff,
+    connected,
+    log_in_once,
+    point_discord_at,
+)
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
+from bot.settings import Settings
 
 
 def make_bot() -> FillBot:
@@ -49,6 +64,29 @@ async def test_slash_commands_that_cannot_be_registered_stop_nothing(sandbox: Sa
         async with connected(make_bot(), sandbox.bot_token):
             pass
     assert [line["event"] for line in logs] == ["commands.not_synced", "discord.ready"]
+
+
+@pytest.mark.parametrize("first", ["a first start", "a check"])
+async def test_nothing_is_warned_of_before_the_connection(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, first: str, tmp_path: Path
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="discord"):
+        if first == "a check":
+            settings = Settings(**settings_on(sandbox, home=tmp_path))
+            findings = [one async for one in discord_findings(settings, now=datetime.now(UTC))]
+            assert [one.mark for one in findings if one.name == "token"] == ["✓"]
+        else:
+            await log_in_once(sandbox.bot_token)
+    assert [record.message for record in caplog.records] == []
+
+
+def test_no_client_warns_of_voice_libraries() -> None:
+    """A check imports no more than this of the bot."""
+    script = "import bot.connection, discord; print(discord.VoiceClient.warn_nacl)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "False\n"
 
 
 async def test_a_wrong_token_is_said(sandbox: Sandbox) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from training.handed_on import spelled_out
 from training.settings import ON_THE_CLUSTER, Settings
 
-SECRETS = frozenset({"discord_token"})
 QUIET = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay where relative settings mean something
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
@@ -17,20 +17,17 @@ QUIET = {
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Variables of the job: every setting but the token, as this process has them; paths whole."""
-    settings = settings.model_copy(update={"home": settings.home.absolute()})
-    values = {
-        **settings.model_dump(exclude=set(SECRETS)),
-        "base_model": _whole(settings.base_model),
-        "data_dir": settings.data_dir and settings.data_dir.absolute(),
-        "database_url": without_password(settings.url),
-        "ray_address": ON_THE_CLUSTER,
-        "min_judgements": settings.needed_judgements,  # the defaults depend on the token
-        "min_voters": settings.needed_voters,
-    }
-    return QUIET | {
-        f"FILLBOT_{name.upper()}": "" if value is None else str(value) for name, value in values.items()
-    }
+    """Variables of the job: every setting but secrets, as this process has them; paths whole."""
+    return QUIET | spelled_out(
+        settings,
+        home=str(settings.home.absolute()),
+        base_model=_whole(settings.base_model),
+        data_dir=str(settings.data_dir.absolute()) if settings.data_dir is not None else None,
+        database_url=without_password(settings.model_copy(update={"home": settings.home.absolute()}).url),
+        ray_address=ON_THE_CLUSTER,
+        min_judgements=settings.needed_judgements,  # the defaults depend on the token
+        min_voters=settings.needed_voters,
+    )
 
 
 def without_password(url: str) -> str:

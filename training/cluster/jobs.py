@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -68,7 +68,7 @@ class Job:
         """Hand every line of its log to `on_line`, once, until it has ended.
 
         Args:
-            on_line: called with lines in order.
+            on_line: called with lines in order; what it raises is raised.
             wait_s: for room on the cluster.
             lost_s: of silence after which the cluster is given up.
 
@@ -76,18 +76,24 @@ class Job:
             ClusterLostError: nothing is heard of the cluster.
             ClusterFullError: there was no room.
         """
+        watch = asyncio.create_task(self._watch(wait_s, lost_s))
         tail = asyncio.create_task(self._tail(on_line))
         try:
-            await self._watch(wait_s, lost_s)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(tail, REQUEST_S)
+            await asyncio.wait({watch, tail}, return_when=asyncio.FIRST_COMPLETED)
+            if tail.done():
+                tail.result()  # raises what `on_line` does, at once
+            await watch
+            await asyncio.wait({tail}, timeout=REQUEST_S)
+            if tail.done():
+                tail.result()
         finally:
-            tail.cancel()
-            await asyncio.gather(tail, return_exceptions=True)
+            for task in (watch, tail):
+                task.cancel()
+            await asyncio.gather(watch, tail, return_exceptions=True)
 
     async def stop(self) -> None:
         """End it, and wait until it has ended, or for `STOP_S`. Says nothing where the cluster is gone."""
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(OSError, RuntimeError):  # a TimeoutError is an OSError
             async with asyncio.timeout(STOP_S):
                 await asyncio.to_thread(self._client.stop_job, self.id)
                 while not (await self._status()).is_terminal():  # noqa: ASYNC110  no event says it
@@ -119,7 +125,11 @@ class Job:
             await asyncio.sleep(POLL_S)
 
     async def _tail(self, on_line: Callable[[str], None]) -> None:
-        """Hand on what the log grows by; after a connection broke, from where it was."""
+        async for line in self._lines():
+            on_line(line)
+
+    async def _lines(self) -> AsyncIterator[str]:
+        """What the log grows by; after a connection broke, from where it was."""
         read, rest = 0, ""
         while True:
             passed = 0
@@ -130,9 +140,9 @@ class Job:
                     read = max(read, passed)
                     *lines, rest = (rest + new).split("\n")
                     for line in lines:
-                        on_line(line)
+                        yield line
                 if (await self._status()).is_terminal():
-                    on_line(rest)
+                    yield rest
                     return
             await asyncio.sleep(POLL_S)
 

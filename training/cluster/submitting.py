@@ -121,12 +121,15 @@ class _Told:
         elif line["event"] == "failed":
             self.sentence = str(line.get("sentence", ""))
         else:
-            if line["event"] == "opened":
-                self.run_id = int(line["run_id"])
+            if line["event"] == "opened" and isinstance(line.get("run_id"), int):
+                self.run_id = line["run_id"]
             self._progress.event(**{"name" if key == "event" else key: value for key, value in line.items()})
 
     def _advance(self, line: dict[str, Any]) -> None:
-        name, total, done = str(line.pop("step")), int(line.pop("total")), int(line.pop("done"))
+        try:
+            name, total, done = str(line.pop("step")), int(line.pop("total")), int(line.pop("done"))
+        except (KeyError, TypeError, ValueError):  # as of another release
+            return
         del line["event"]
         if name != self._step or done < self._done:
             self._progress.step(name, total)

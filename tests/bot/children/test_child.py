@@ -19,21 +19,68 @@ def is_alive(process: asyncio.subprocess.Process) -> bool:
     return Path(f"/proc/{process.pid}").exists()
 
 
-def test_the_token_does_not_reach_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DISCORD_TOKEN", "discord_token", "FILLBOT_DISCORD_TOKEN"):
-        monkeypatch.setenv(name, "s3cret")
+@pytest.mark.parametrize("name", ["DISCORD_TOKEN", "discord_token", "FILLBOT_DISCORD_TOKEN", "Discord_Token"])
+def test_the_token_does_not_reach_the_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "s3cret")
     settings = settings_for(tmp_path, discord_token="s3cret", guild_ids=(1,))
     assert "s3cret" not in json.dumps(environment(settings))
 
 
+@pytest.mark.parametrize(
+    "name", ["OPENAI_API_KEY", "PATH_OF_OTHERS", "GITHUB_TOKEN", "MAIL_PASSWORD", "PGHOST"]
+)
+def test_what_the_child_does_not_need_of_our_environment_does_not_reach_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "of others")
+    assert name not in environment(settings_for(tmp_path, database_url=None))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PATH",
+        "LC_ALL",
+        "PYTHONPATH",
+        "CUDA_VISIBLE_DEVICES",
+        "HF_TOKEN",
+        "HF_HOME",
+        "https_proxy",
+        "SSL_CERT_FILE",
+    ],
+)
+def test_what_the_child_needs_of_our_environment_reaches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "ours")
+    assert environment(settings_for(tmp_path))[name] == "ours"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", {"models_url": "s3://bucket/models"}),
+        ("PGPASSFILE", {"database_url": "postgresql+asyncpg://me@host/fillbot"}),
+        ("RAY_ADDRESS", {"ray_address": "http://127.0.0.1:8265"}),
+    ],
+)
+def test_keys_reach_the_child_where_a_setting_asks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: dict[str, str]
+) -> None:
+    monkeypatch.setenv(name, "ours")
+    plain = settings_for(tmp_path, database_url=None)
+    assert name not in environment(plain)
+    assert environment(plain.model_copy(update=told))[name] == "ours"
+
+
 def test_the_settings_in_force_are_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("fillbot_home", "/elsewhere")
-    monkeypatch.setenv("PATH_OF_OTHERS", "kept")
     settings = settings_for(tmp_path, discord_token="t", guild_ids=(1,), device="cpu", base_model="./base")
     told = environment(settings)
     assert told["FILLBOT_HOME"] == str(tmp_path)
     assert "fillbot_home" not in told
-    assert told["PATH_OF_OTHERS"] == "kept"
     assert told["FILLBOT_DEVICE"] == "cpu"
     assert told["FILLBOT_BASE_MODEL"] == "./base"
     assert told["FILLBOT_DATABASE_URL"] == settings.url
@@ -62,12 +109,19 @@ async def test_what_no_line_of_ours_can_be_is_passed_over(tmp_path: Path, preten
     assert lines == [{"a": 1}]
 
 
-async def test_a_line_that_is_not_understood_is_passed_over(tmp_path: Path, pretend: Pretend) -> None:
-    pretend("""print('{"event": "opened"}\\n{"run_id": 3}')""")
-    told: list[int] = []
-    async with spawned(settings_for(tmp_path), "run") as process:
-        assert await follow(process, lambda line: told.append(line["run_id"])) == 0
-    assert told == [3]
+@pytest.mark.parametrize("error", [KeyError("run_id"), ValueError("run_id"), RecursionError()], ids=repr)
+async def test_what_the_caller_raises_for_a_line_is_not_hidden(
+    tmp_path: Path, pretend: Pretend, error: Exception
+) -> None:
+    pretend("""print('{"event": "opened"}')""")
+
+    def fail(_line: child.Line) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        async with spawned(settings_for(tmp_path), "run") as process:
+            await follow(process, fail)
+    assert caught.value is error
 
 
 async def test_the_exit_code_is_returned(tmp_path: Path, pretend: Pretend) -> None:
