@@ -60,3 +60,8 @@ def is_refusal(error: BaseException) -> bool:
     if isinstance(error, discord.Forbidden):
         return True
     return isinstance(error, discord.HTTPException) and error.code in REFUSED
+
+
+def can_see(interaction: discord.Interaction) -> bool:
+    """Whether the bot sees the channel: slash commands work in channels where its own token is refused."""
+    return interaction.guild_id is None or interaction.app_permissions.view_channel

@@ -108,9 +108,9 @@ class Quiz(commands.Cog):
 
             asked = Asked(person.id, channel_id, interaction.guild_id, quiz_at=last.quiz_at)
             if await self._offer(asked, person, send):
-                await self._end(last)
+                await self._end(last, interaction)
                 return
-        await self._end(last)  # after what may fail: it can be pressed again then
+        await self._end(last, interaction)  # after what may fail: it can be pressed again then
         thanks = await self._thanks(person.id, last.quiz_at)
         await interaction.followup.send(thanks if what == "stop" else f"{say('quiz.nothing_left')} {thanks}")
 
@@ -164,14 +164,20 @@ class Quiz(commands.Cog):
         async with self._pending.counting(channel_id):
             return await quiz.latest_item(self._database, person_id)
 
-    async def _end(self, last: QuizItem) -> None:
-        """Take the buttons away from the sentence that was offered last, if it is still there."""
+    async def _end(self, last: QuizItem, interaction: discord.Interaction | None = None) -> None:
+        """Take the buttons away from the sentence that was offered last, if it is still there.
+
+        `interaction`: of one of these buttons; it edits the message also where the bot cannot see it.
+        """
         if last.message_id is None:
             return
         ratable = await menus.ratable(self._database, last.prediction_id)
         view = None if ratable is None else rating_view(ratable.id, ratable.words)
-        channel = self._bot.get_partial_messageable(last.channel_id)
         with contextlib.suppress(discord.HTTPException):
+            if interaction is not None:
+                await interaction.edit_original_response(view=view)
+                return
+            channel = self._bot.get_partial_messageable(last.channel_id)
             await channel.get_partial_message(last.message_id).edit(view=view)
 
     async def _thanks(self, person_id: int, quiz_at: datetime) -> str:

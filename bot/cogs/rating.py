@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import discord
 import structlog
@@ -14,6 +15,7 @@ from bot.errors import DeniedWordError, EmptyFormError, NoRoomError, NotAWordErr
 from bot.fill.pending import Pending
 from bot.fill.predictor import Predictor
 from bot.operations.metrics import Metrics
+from bot.permissions import can_see
 from bot.rating.menus import (
     MAX_OPTIONS,
     MAX_WORD,
@@ -94,8 +96,11 @@ class Rating(commands.Cog):
             )
             self._metrics.vote("suggestion", 1, words=len(words))
             log.info("word.suggested", prediction_id=ratable.id, words=len(words))
+            is_new = interaction.message is not None and not set(words) <= set(ratable.words)
+            if is_new and not can_see(interaction):  # the bot's own token is refused there
+                await self._offer_by_token(interaction, ratable.id)
             await self._confirm(interaction, ratable, standing, is_suggestion=True)
-            if interaction.message is not None and not set(words) <= set(ratable.words):
+            if is_new and can_see(interaction) and interaction.message is not None:
                 self._background.start(self._offer(interaction.message, ratable.id), name="suggested word")
 
     async def _choose(
@@ -132,11 +137,19 @@ class Rating(commands.Cog):
         if is_suggestion:
             text = say("rating.suggested", stands=text)
         text = clipped(text, MAX_CONTENT)
+        is_done = interaction.response.is_done()
+        send: Any = interaction.followup.send if is_done else interaction.response.send_message
         if standing.liked or standing.disliked:
-            view = take_back_view(ratable.id)
-            await interaction.response.send_message(text, view=view, ephemeral=True)
+            await send(text, view=take_back_view(ratable.id), ephemeral=True)
         else:
-            await interaction.response.send_message(text, ephemeral=True)
+            await send(text, ephemeral=True)
+
+    async def _offer_by_token(self, interaction: discord.Interaction, prediction_id: int) -> None:
+        """The same, as the answer to the interaction, in a channel that the bot cannot see."""
+        ratable = await menus.ratable(self._database, prediction_id)
+        if ratable is not None and interaction.message is not None:
+            view = renewed_view(ratable.id, ratable.words, interaction.message)
+            await interaction.response.edit_message(view=view)
 
     async def _offer(self, message: discord.Message, prediction_id: int) -> None:
         """Put a suggested word into the menus, so that others can rate it too."""

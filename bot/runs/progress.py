@@ -20,6 +20,7 @@ from bot.embeds.replies import progress_text
 from bot.errors import CannotWriteError, NotSentError
 from bot.nights.runs import RunEnd
 from bot.nights.time_left import TimeLeft
+from bot.permissions import can_see
 from bot.runs.sending import is_refused
 from bot.texts import say
 from bot.told import log_not_sent
@@ -90,7 +91,7 @@ def ways_to_edit(context: Context, message_id: int) -> list[Way]:
     if interaction is not None:
         over_at = interaction.created_at + TOKEN_SERVES
         ways.append(Way(partial(interaction.followup.edit_message, message_id), over_at))
-        if interaction.guild_id is not None and not interaction.app_permissions.view_channel:
+        if not can_see(interaction):
             del ways[0]
     return ways
 

@@ -277,3 +277,14 @@ async def test_a_press_is_answered_at_once_also_in_a_busy_channel(
         await bob.click(item, buttons(item)["Next"])
         await bob.wait_for_event("INTERACTION_SUCCESS", since=since)
     await until_without_buttons(bob, item)
+
+
+async def test_next_takes_the_buttons_from_the_last_also_where_the_bot_sees_nothing(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    channel_id = wire.sandbox.add_channel("hidden-quiz", only_for=[bob.id]).id
+    for query in ("warm boots are [MASK]", "warm socks are [MASK]"):
+        await wire.ask(ann, query)
+    first = await wire.slash(bob, "quiz", channel_id=channel_id)
+    await press(bob, first, "Next")
+    await until_without_buttons(bob, first)

@@ -383,3 +383,12 @@ async def test_a_choice_that_arrives_twice_is_no_error(wire: Wire, ann: Person, 
 
 async def _found(logs: list[Json], event: str) -> bool:
     return any(line["event"] == event for line in logs)
+
+
+async def test_a_suggested_word_can_be_rated_by_others_also_where_the_bot_sees_nothing(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    channel_id = wire.sandbox.add_channel("hidden-words", only_for=[ann.id, bob.id]).id
+    reply = await wire.slash(ann, "fill", channel_id=channel_id, text="Nike shoes are very [MASK]")
+    assert "cushioned" in (await suggest(bob, reply, "cushioned"))["content"]
+    assert "cushioned" in str((await ann.message(reply))["components"])
