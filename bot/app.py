@@ -34,7 +34,7 @@ from bot.operations.backups import Backups
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
 from bot.operations.probes import watch_parts
-from bot.place import place_for
+from bot.place import place_for, warn_of_unfit
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
 from bot.processes.duties import Duties
@@ -261,6 +261,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         watch_parts(parts, readiness, backups=backups, database_file=file)
         bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(bot, place.token))
+        warn_of_unfit(bot.get_channel(place.report_channel_id or 0))
         stack.push_async_callback(background.close)
         stack.push_async_callback(pending.drained)
         stack.callback(nightly.close)

@@ -39,10 +39,13 @@ def reading() -> Iterator[None]:
         raise UnreadableError(type(error).__name__) from error
 
 
-async def readable_channels(guild: discord.Guild) -> "list[GuildChannel]":
+async def readable_channels(
+    guild: discord.Guild, *, unreadable: "list[int | None] | None" = None
+) -> "list[GuildChannel]":
     """The channels of a server, by request; those that discord.py cannot read are left out.
 
-    `Guild.fetch_channels` gives up at the first one of a type that is newer than discord.py.
+    `Guild.fetch_channels` gives up at the first one of a type that is newer than discord.py. The ids of those
+    left out are added to `unreadable`.
 
     Raises:
         UnreadableError: the answer is no list.
@@ -58,24 +61,32 @@ async def readable_channels(guild: discord.Guild) -> "list[GuildChannel]":
 
     with reading():
         found: list[Any] = list(await guild._state.http.get_all_guild_channels(guild.id))
-    return list(_readable(found, parsed, guild))
+    return list(_readable(found, parsed, guild, unreadable))
 
 
-async def readable_threads(guild: discord.Guild) -> list[discord.Thread]:
+async def readable_threads(
+    guild: discord.Guild, *, unreadable: "list[int | None] | None" = None
+) -> list[discord.Thread]:
     """The active threads of a server, by request; raises as `readable_channels`."""
     with reading():
         found: list[Any] = list((await guild._state.http.get_active_threads(guild.id))["threads"])
-    return list(
-        _readable(found, lambda raw: discord.Thread(guild=guild, state=guild._state, data=raw), guild)
-    )
+
+    def parsed(raw: Any) -> discord.Thread:
+        return discord.Thread(guild=guild, state=guild._state, data=raw)
+
+    return list(_readable(found, parsed, guild, unreadable))
 
 
-def _readable(found: list[Any], parsed: Callable[[Any], T], guild: discord.Guild) -> Iterator[T]:
+def _readable(
+    found: list[Any], parsed: Callable[[Any], T], guild: discord.Guild, unreadable: list[int | None] | None
+) -> Iterator[T]:
     for raw in found:
         try:
             yield parsed(raw)
         except MALFORMED as error:
             channel_id = id_of(raw)
+            if unreadable is not None:
+                unreadable.append(channel_id)
             log.info(
                 "channel.unreadable", guild_id=guild.id, channel_id=channel_id, error=type(error).__name__
             )

@@ -21,6 +21,13 @@ def needed_to_write(channel: object) -> tuple[str, ...]:
     return "view_channel", "send_messages"
 
 
+def kind_without_messages(channel: object) -> str | None:
+    """Return what a channel is that takes no messages itself; None for one that does."""
+    if isinstance(channel, discord.ForumChannel):
+        return "media channel" if channel.is_media() else "forum"
+    return "category" if isinstance(channel, discord.CategoryChannel) else None
+
+
 def known_permissions(channel: object, me: object) -> discord.Permissions | None:
     """Return what the bot may do in a channel of a server, as far as discord.py knows; None: it does not."""
     if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
@@ -31,8 +38,8 @@ def known_permissions(channel: object, me: object) -> discord.Permissions | None
         allowed = channel.permissions_for(me)
     except discord.ClientException:  # a thread whose parent is not known
         return None
-    parent = channel.parent if isinstance(channel, discord.Thread) else None
-    if parent is not None and allowed.send_messages_in_threads and not allowed.send_messages:
+    is_of_threads = isinstance(channel, discord.Thread | discord.ForumChannel)
+    if is_of_threads and allowed.send_messages_in_threads and not allowed.send_messages:
         # discord.py denies embeds and files wherever Send Messages is missing, which threads do not need.
         allowed.update(embed_links=True, attach_files=True)
     return allowed

@@ -3,12 +3,17 @@
 import contextlib
 from dataclasses import dataclass
 
+import structlog
+
 from bot.connection import point_discord_at
 from bot.errors import EX_UNAVAILABLE, StartError
+from bot.permissions import kind_without_messages
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.rate_limits import Limits
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +43,10 @@ async def place_for(settings: Settings, stack: contextlib.AsyncExitStack) -> Pla
         raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
     point_discord_at(sandbox.api_url, sandbox.gateway_url)
     return Place(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)
+
+
+def warn_of_unfit(report_channel: object) -> None:
+    """Log that nothing can be told in the report channel, where that is so."""
+    if kind := kind_without_messages(report_channel):
+        fix = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel, or to a thread."
+        log.error("report_channel.unfit", kind=kind, fix=fix)

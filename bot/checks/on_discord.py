@@ -1,7 +1,9 @@
 """What Discord says of the bot, asked over its REST API: no gateway is opened, and a running bot goes on."""
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,6 +13,8 @@ import discord
 from bot.checks.finding import Finding, bad, good, moot
 from bot.connection import AT_REST, UNREACHABLE
 from bot.errors import EX_UNAVAILABLE
+from bot.parsers import MALFORMED, UnreadableError, readable_channels, readable_threads, reading
+from bot.permissions import kind_without_messages, known_permissions, missing, needed_to_write
 from bot.settings import Settings
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
@@ -24,6 +28,8 @@ NEEDED = (
     "add_reactions",
     "read_message_history",
 )
+SHOWING = ("embed_links", "attach_files", "add_reactions", "read_message_history")
+OTHER_CHANNEL = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel, or to a thread."
 MAX_SKEW_S = 30.0
 Place = discord.abc.GuildChannel | discord.Thread
 
@@ -48,15 +54,17 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
                 exit_code=EX_UNAVAILABLE,
             )
             return
+        except MALFORMED as error:
+            detail = f"answered what cannot be read ({type(error).__name__})"
+            fix = "Check FILLBOT_DISCORD_API_URL, and look for a newer release of fillbot."
+            yield bad("Discord", detail, fix, exit_code=EX_UNAVAILABLE)
+            return
         assert client.user is not None
         yield good("token", f"Discord knows it: {client.user}")
         yield _intents(client)
         yield await _clock(now)
-        try:
-            async for finding in _places(client, settings):
-                yield finding
-        except UNREACHABLE as error:
-            yield bad("Discord", f"stopped answering ({error})", "Try again later.", exit_code=EX_UNAVAILABLE)
+        async for finding in _places(client, settings):
+            yield finding
 
 
 def _shape(token: str) -> str:
@@ -87,7 +95,7 @@ async def _clock(now: datetime) -> Finding:
             session.get(f"{discord.http.Route.BASE}/gateway") as answer,
         ):
             theirs = parsedate_to_datetime(answer.headers["Date"])
-    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
+    except (aiohttp.ClientError, OSError, LookupError, TypeError, ValueError):
         return moot("clock", "Discord did not say its time")
     skew_s = abs((now - theirs).total_seconds())
     if skew_s <= MAX_SKEW_S:
@@ -95,89 +103,180 @@ async def _clock(now: datetime) -> Finding:
     return bad("clock", f"{skew_s:.0f} s from Discord's", "Set it, best by NTP: `timedatectl set-ntp true`.")
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What was found in the listed servers."""
+
+    places: dict[int, tuple[Place, discord.Member]] = field(default_factory=dict)
+    roles: set[int] = field(default_factory=set)
+    unreadable: set[int] = field(default_factory=set)  # channels
+    is_complete: bool = True
+
+
 async def _places(client: discord.Client, settings: Settings) -> AsyncIterator[Finding]:
     """Listed servers, permissions there, the report channel, admin roles."""
-    assert client.user is not None
-    seen: dict[int, tuple[Place, discord.Member]] = {}
-    roles: set[int] = set()
-    is_complete = True
+    seen = _Seen()
     for guild_id in settings.guild_ids:
-        try:
+        async for finding in _server(client, guild_id, seen):
+            yield finding
+    yield await _report_channel(client, settings.report_channel_id, seen)
+    yield _admin_roles(settings.admin_role_ids, seen.roles, is_complete=seen.is_complete)
+
+
+async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIterator[Finding]:
+    """One server, whatever Discord answers."""
+    assert client.user is not None
+    unreadable: list[int | None] = []
+    was_complete, seen.is_complete = seen.is_complete, False
+    try:
+        with reading():
             guild = await client.fetch_guild(guild_id, with_counts=False)
-        except (discord.Forbidden, discord.NotFound):
-            is_complete = False
-            yield bad("server", f"{guild_id}: the bot is not a member", f"Invite it: {_invite(client)}")
-            continue
-        me = await guild.fetch_member(client.user.id)
-        channels: list[Place] = [*await guild.fetch_channels(), *await guild.active_threads()]
-        roles |= {role.id for role in guild.roles}
-        seen |= {channel.id: (channel, me) for channel in channels}
-        texts = [channel for channel in channels if isinstance(channel, discord.TextChannel)]
-        yield _permissions(client, me, texts)
-    yield _report_channel(settings.report_channel_id, seen, is_complete=is_complete)
-    yield _admin_roles(settings.admin_role_ids, roles)
+    except (discord.Forbidden, discord.NotFound):
+        yield bad("server", f"{guild_id}: the bot is not a member", f"Invite it: {_invite(client)}")
+        return
+    except (*UNREACHABLE, UnreadableError) as error:
+        yield _not_told(str(guild_id), error)
+        return
+    seen.roles |= {role.id for role in guild.roles}
+    try:
+        with reading():
+            me = await guild.fetch_member(client.user.id)
+        channels = await readable_channels(guild, unreadable=unreadable)
+        for channel in channels:
+            guild._add_channel(channel)  # a thread asks its parent for permissions
+        threads = await readable_threads(guild, unreadable=unreadable)
+    except (*UNREACHABLE, UnreadableError) as error:
+        yield _not_told(guild.name, error)
+        return
+    seen.is_complete = was_complete
+    places: list[Place] = [*channels, *threads]
+    seen.places |= {place.id: (place, me) for place in places}
+    seen.unreadable |= {one for one in unreadable if one is not None}
+    yield _permissions(client, me, places)
+    if unreadable:
+        ids = ", ".join(str(one or "without an id") for one in unreadable)
+        yield moot("channels", f"{guild.name}: skipped, of a kind that discord.py does not know: {ids}")
 
 
-def _permissions(
-    client: discord.Client, me: discord.Member, channels: Sequence[discord.TextChannel]
-) -> Finding:
+def _not_told(server: str, error: Exception) -> Finding:
+    """What stands in for a server of which Discord does not say how it is."""
+    if isinstance(error, UnreadableError):
+        detail, fix = f"answered what cannot be read ({error})", "Look for a newer release of fillbot."
+    elif isinstance(error, discord.Forbidden):
+        detail, fix = f"does not say ({error})", "Invite the bot again, or look at its role in that server."
+        return bad("server", f"{server}: Discord {detail}", fix)
+    else:
+        detail, fix = f"does not answer ({error or type(error).__name__})", "Try again later."
+    return bad("server", f"{server}: Discord {detail}", fix, exit_code=EX_UNAVAILABLE)
+
+
+def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Place]) -> Finding:
     """Whether there are channels to work in, and nothing is missing where it may write at all."""
     name = "server"
-    usable: list[discord.TextChannel] = []
+    usable: Counter[str] = Counter()
+    total: Counter[str] = Counter()
     lacking: dict[str, list[str]] = {}
-    for channel in channels:
-        allowed = channel.permissions_for(me)
-        missing = _missing(allowed)
-        if not missing:
-            usable.append(channel)
-        elif allowed.view_channel and allowed.send_messages:
-            for permission in missing:
-                lacking.setdefault(permission, []).append(f"#{channel.name}")
+    for place in places:
+        kind = _kind(place)
+        allowed = known_permissions(place, me)
+        if kind is None or allowed is None:
+            continue
+        total[kind] += 1
+        missing_here = missing(allowed, _needed(place))
+        if not missing_here:
+            usable[kind] += 1
+        elif not missing(allowed, _needed_to_write(place)):
+            for permission in missing_here:
+                lacking.setdefault(permission, []).append(f"#{place.name}")
     fix = f"Give the bot's role these permissions, or invite it again: {_invite(client)}"
     if lacking:
         where = "; ".join(f"{permission} in {', '.join(names)}" for permission, names in lacking.items())
         return bad(name, f"{me.guild.name}: missing {where}", fix)
     if not usable:
-        what = ", ".join(_missing(me.guild_permissions)) or "the permission to see a text channel"
+        what = ", ".join(missing(me.guild_permissions, NEEDED)) or "the permission to see a text channel"
         return bad(name, f"{me.guild.name}: no channel to work in; missing {what}", fix)
-    return good(name, f"{me.guild.name}: works in {len(usable)} of {len(channels)} text channels")
+    counts = ", ".join(f"{usable[kind]} of {number} {kind}" for kind, number in total.items())
+    return good(name, f"{me.guild.name}: works in {counts}")
 
 
-def _report_channel(
-    channel_id: int | None, seen: dict[int, tuple[Place, discord.Member]], *, is_complete: bool
-) -> Finding:
+def _kind(place: Place) -> str | None:
+    """What a place with messages is called; None for one without."""
+    if isinstance(place, discord.Thread):
+        return "threads"
+    if isinstance(place, discord.VoiceChannel | discord.StageChannel):
+        return "voice channels"
+    if isinstance(place, discord.ForumChannel):
+        return "forums"
+    return "text channels" if isinstance(place, discord.TextChannel) else None
+
+
+def _needed_to_write(place: Place) -> tuple[str, ...]:
+    """A forum's messages are in its posts, which are threads."""
+    if isinstance(place, discord.ForumChannel):
+        return "view_channel", "send_messages_in_threads"
+    return needed_to_write(place)
+
+
+def _needed(place: Place) -> tuple[str, ...]:
+    if isinstance(place, discord.TextChannel):  # its threads are places, too
+        return NEEDED
+    return (*_needed_to_write(place), *SHOWING)
+
+
+async def _report_channel(client: discord.Client, channel_id: int | None, seen: _Seen) -> Finding:
     name = "report channel"
     if channel_id is None:
         return moot(name, "not set: verdicts are only logged")
-    if channel_id not in seen:
-        detail = f"{channel_id} is in none of the servers" if is_complete else f"{channel_id} was not found"
-        fix = "Copy the channel's id to FILLBOT_REPORT_CHANNEL_ID, and let the bot view that channel."
-        return bad(name, detail, fix)
-    channel, me = seen[channel_id]
-    allowed = channel.permissions_for(me)
-    writes = "send_messages_in_threads" if isinstance(channel, discord.Thread) else "send_messages"
-    wanted = ("view_channel", writes, "embed_links", "attach_files")
-    if missing := _missing(allowed, wanted):
-        return bad(name, f"#{channel.name}: missing {', '.join(missing)}", "Give the bot's role these there.")
+    if channel_id not in seen.places:
+        return await _unseen_report_channel(client, channel_id, seen)
+    channel, me = seen.places[channel_id]
+    if kind := kind_without_messages(channel):
+        return bad(name, f"#{channel.name} is a {kind}: it takes no messages itself", OTHER_CHANNEL)
+    if (
+        isinstance(channel, discord.Thread)
+        and channel.locked
+        and not channel.permissions_for(me).manage_threads
+    ):
+        return bad(name, f"#{channel.name} is a locked thread", f"Unlock it. Or: {OTHER_CHANNEL}")
+    allowed = known_permissions(channel, me)
+    if allowed is None:
+        return bad(name, f"#{channel.name}: its permissions are not known", OTHER_CHANNEL)
+    wanted = (*needed_to_write(channel), "embed_links", "attach_files", "read_message_history")
+    if lacking := missing(allowed, wanted):
+        return bad(name, f"#{channel.name}: missing {', '.join(lacking)}", "Give the bot's role these there.")
     return good(name, f"#{channel.name} in {channel.guild.name}")
 
 
-def _admin_roles(wanted: Sequence[int], roles: set[int]) -> Finding:
+async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: _Seen) -> Finding:
+    """One that is no open channel of the servers that were read."""
+    name = "report channel"
+    if channel_id in seen.unreadable:
+        return bad(name, f"{channel_id} is of a kind that discord.py does not know", OTHER_CHANNEL)
+    try:
+        with reading():
+            found = await client.fetch_channel(channel_id)
+    except (*UNREACHABLE, UnreadableError):
+        found = None
+    if isinstance(found, discord.Thread) and found.archived:
+        return bad(name, f"#{found.name} is an archived thread", f"Open it again. Or: {OTHER_CHANNEL}")
+    where = "is in none of the servers" if seen.is_complete else "was not found"
+    fix = "Copy the channel's id to FILLBOT_REPORT_CHANNEL_ID, and let the bot view that channel."
+    return bad(name, f"{channel_id} {where}", fix)
+
+
+def _admin_roles(wanted: Sequence[int], roles: set[int], *, is_complete: bool) -> Finding:
     name = "admin roles"
     if not wanted:
         return moot(name, "not set: admins are those who may manage the server")
     if unknown := [str(role_id) for role_id in wanted if role_id not in roles]:
+        if not roles and not is_complete:
+            return moot(name, f"not looked for: {', '.join(unknown)}")
         return bad(
             name,
             f"{', '.join(unknown)}: no such role in the listed servers",
             "Copy the role's id to FILLBOT_ADMIN_ROLE_IDS (Server settings → Roles → ⋯ → Copy role ID).",
         )
     return good(name, f"{len(wanted)} of {len(wanted)} exist")
-
-
-def _missing(allowed: discord.Permissions, wanted: Sequence[str] = NEEDED) -> list[str]:
-    """Names as Discord's settings show them."""
-    return [name.replace("_", " ").title() for name in wanted if not getattr(allowed, name)]
 
 
 def _invite(client: discord.Client) -> str:

@@ -14,6 +14,7 @@ from wire import Pretend, Wire, eventually, settings_for, tells, untouched_disco
 from bot.app import open_app, run_app
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
+from bot.sandbox.state import ChannelKind
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
@@ -273,3 +274,20 @@ async def test_stopping_during_a_run_ends_it_and_says_so(home: Path, pretend: Pr
         last = await ada.wait_for_message(lambda body: bool(body["embeds"]))
         assert last["embeds"][0]["title"] == "The run failed"
         assert last["embeds"][0]["description"] == "The run was ended because the bot was stopped."
+
+
+async def test_a_report_channel_that_takes_no_messages_is_said_at_the_start(home: Path) -> None:
+    async with Sandbox() as sandbox:
+        forum = sandbox.add_channel("verdicts", kind=ChannelKind.FORUM)
+        settings = settings_for(
+            home,
+            discord_token=sandbox.bot_token,
+            guild_ids=(sandbox.guild_id,),
+            report_channel_id=forum.id,
+            discord_api_url=sandbox.api_url,
+            discord_gateway_url=sandbox.gateway_url,
+        )
+        with capture_logs() as logs, untouched_discord():
+            async with open_app(settings):
+                pass
+    assert [line["kind"] for line in logs if line["event"] == "report_channel.unfit"] == ["forum"]

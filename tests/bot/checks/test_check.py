@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 from app import Ended, environment, spawn
 from databases import TEMPLATE, of_sqlite
@@ -19,7 +20,7 @@ from bot.checks.finding import bad, exit_code_of, good, moot
 from bot.checks.run import check
 from bot.sandbox.permissions import EVERYONE, Permission
 from bot.sandbox.server import Sandbox
-from bot.sandbox.state import Overwrite
+from bot.sandbox.state import ChannelKind, Overwrite
 from storage.backups import back_up_today
 from storage.database import Database
 
@@ -169,6 +170,131 @@ async def test_a_channel_that_the_bot_may_only_read_is_no_fault(home: Path) -> N
         code, found = await against(sandbox, home, report_channel_id=channel.id)
         assert code == 78
         assert found["report channel"].startswith("✗ #announcements: missing Send Messages")
+
+
+@pytest.mark.parametrize("kind", [ChannelKind.FORUM, ChannelKind.MEDIA, ChannelKind.CATEGORY])
+async def test_a_report_channel_that_takes_no_messages(home: Path, kind: ChannelKind) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        channel = sandbox.add_channel("verdicts", kind=kind)
+        code, found = await against(sandbox, home, report_channel_id=channel.id)
+    assert code == 78
+    assert found["report channel"].startswith("✗ #verdicts is a ")
+    assert "→ Set FILLBOT_REPORT_CHANNEL_ID to a text channel" in found["report channel"]
+
+
+@pytest.mark.parametrize("kind", [ChannelKind.ANNOUNCEMENT, ChannelKind.VOICE, ChannelKind.STAGE])
+async def test_a_report_channel_of_another_kind_with_messages(home: Path, kind: ChannelKind) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        channel = sandbox.add_channel("verdicts", kind=kind)
+        code, found = await against(sandbox, home, report_channel_id=channel.id)
+        assert (code, found["report channel"]) == (0, "✓ #verdicts in Sportswear team")
+        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
+        code, found = await against(sandbox, home, report_channel_id=channel.id)
+    assert code == 78
+    assert "missing Read Message History" in found["report channel"]
+
+
+@pytest.mark.parametrize("parent", [ChannelKind.TEXT, ChannelKind.FORUM])
+async def test_a_thread_as_report_channel(home: Path, parent: ChannelKind) -> None:
+    """It may be written in although its parent takes no messages."""
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        channel = sandbox.add_channel("verdicts", kind=parent)
+        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.SEND_MESSAGES)
+        thread = sandbox.add_thread("nights", parent_id=channel.id)
+        code, found = await against(sandbox, home, report_channel_id=thread.id)
+        assert (code, found["report channel"]) == (0, "✓ #nights in Sportswear team")
+        sandbox.archive_thread(thread.id)
+        code, found = await against(sandbox, home, report_channel_id=thread.id)
+        assert code == 78
+        assert "archived thread" in found["report channel"]
+        sandbox.reopen_thread(thread.id)
+        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.SEND_MESSAGES_IN_THREADS)
+        code, found = await against(sandbox, home, report_channel_id=thread.id)
+    assert code == 78
+    assert "missing Send Messages In Threads" in found["report channel"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "permission", "name"),
+    [
+        (ChannelKind.VOICE, Permission.EMBED_LINKS, "Embed Links in #talk"),
+        (ChannelKind.STAGE, Permission.ADD_REACTIONS, "Add Reactions in #talk"),
+        (ChannelKind.ANNOUNCEMENT, Permission.READ_MESSAGE_HISTORY, "Read Message History in #talk"),
+        (ChannelKind.FORUM, Permission.ATTACH_FILES, "Attach Files in #talk"),
+    ],
+)
+async def test_every_kind_of_channel_is_looked_at(
+    home: Path, kind: ChannelKind, permission: Permission, name: str
+) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        channel = sandbox.add_channel("talk", kind=kind)
+        sandbox.deny(channel.id, sandbox.bot_user_id, permission)
+        code, found = await against(sandbox, home)
+    assert code == 78
+    assert f"missing {name}" in found["server"]
+
+
+async def test_a_voice_channel_that_the_bot_may_not_join_is_no_fault(home: Path) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        channel = sandbox.add_channel("talk", kind=ChannelKind.VOICE)
+        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.CONNECT)
+        sandbox.add_channel("all of it", kind=ChannelKind.CATEGORY)
+        code, found = await against(sandbox, home)
+    assert code == 0
+    assert found["server"] == "✓ Sportswear team: works in 2 of 2 text channels, 0 of 1 voice channels"
+
+
+async def test_a_channel_that_cannot_be_read_is_skipped(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of a type that is newer than discord.py, or without a field that it counts on."""
+    get = discord.http.HTTPClient.get_all_guild_channels
+
+    async def with_odd_ones(http: discord.http.HTTPClient, guild_id: int) -> Any:
+        return [{"id": "1", "type": 99, "name": "new"}, {"id": "2", "type": 0}, *await get(http, guild_id)]
+
+    monkeypatch.setattr(discord.http.HTTPClient, "get_all_guild_channels", with_odd_ones)
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        code, found = await against(sandbox, home)
+        assert code == 0
+        assert found["server"] == "✓ Sportswear team: works in 2 of 2 text channels"
+        assert found["channels"].startswith("– Sportswear team: skipped")
+        assert found["channels"].endswith(": 1, 2")
+        code, found = await against(sandbox, home, report_channel_id=1)
+    assert code == 78
+    assert "of a kind that discord.py does not know" in found["report channel"]
+
+
+@pytest.mark.parametrize(
+    "method", ["get_guild", "get_member", "get_all_guild_channels", "get_active_threads"]
+)
+@pytest.mark.parametrize("answer", [{}, [], None, {"id": None}, "nonsense"])
+async def test_an_answer_that_cannot_be_read_is_a_finding(
+    home: Path, monkeypatch: pytest.MonkeyPatch, method: str, answer: Any
+) -> None:
+    async def odd(*_: object, **__: object) -> Any:
+        return answer
+
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        monkeypatch.setattr(discord.http.HTTPClient, method, odd)
+        code, found = await against(sandbox, home)
+    assert code in (69, 78)
+    assert found["server"].startswith("✗") or found["channels"].startswith("–")
+
+
+@pytest.mark.parametrize(
+    "path", ["/guilds/[0-9]+$", "/members/", "/guilds/[0-9]+/channels", "/threads/active"]
+)
+@pytest.mark.parametrize(("status", "expected"), [(403, 78), (503, 69), ("cut", 69)])
+async def test_a_server_that_does_not_say_is_a_finding(
+    home: Path, path: str, status: Any, expected: int
+) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        if status == "cut":
+            sandbox.faults.cut("GET", path, times=None)
+        else:
+            sandbox.faults.fail("GET", path, status=status, times=None)
+        code, found = await against(sandbox, home, report_channel_id=None, admin_role_ids=())
+    assert code == expected
+    assert found["server"].startswith("✗")
 
 
 async def test_ids_that_name_nothing(home: Path) -> None:
