@@ -138,14 +138,18 @@ class Person:
         """Delete a message."""
         await self.request("DELETE", _message_path(message))
 
-    async def react(self, message: Json, emoji: str) -> None:
+    async def react(self, message: Json, emoji: str, *, is_super: bool = False) -> None:
         """Give a reaction."""
-        await self.request("PUT", f"{_message_path(message)}/reactions/{quote(emoji)}/@me")
+        path = f"{_message_path(message)}/reactions/{quote(emoji)}/@me"
+        await self.request("PUT", path, params={"type": int(is_super)})
 
-    async def unreact(self, message: Json, emoji: str, *, user_id: int | None = None) -> None:
+    async def unreact(
+        self, message: Json, emoji: str, *, user_id: int | None = None, is_super: bool = False
+    ) -> None:
         """Take a reaction away, one's own or another's."""
         whose = "@me" if user_id is None else str(user_id)
-        await self.request("DELETE", f"{_message_path(message)}/reactions/{quote(emoji)}/{whose}")
+        path = f"{_message_path(message)}/reactions/{quote(emoji)}/{whose}"
+        await self.request("DELETE", path, params={"type": int(is_super)})
 
     async def clear_reactions(self, message: Json, emoji: str | None = None) -> None:
         """Take one emoji or all of them away from a message."""

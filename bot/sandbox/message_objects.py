@@ -16,6 +16,7 @@ DEFAULTS: dict[int, Json] = {  # what Discord shows of a component though it was
     14: {"spacing": 1, "divider": True},
     17: {"accent_color": None, "spoiler": False},
 }
+SUPER_COLORS = ("#ffb02e", "#fcd53f")  # Discord takes them from the emoji's picture
 
 
 def message_json(world: World, message: Message, viewer_id: int, *, with_reference: bool = True) -> Json:
@@ -78,14 +79,14 @@ def _referenced_json(world: World, reference: Json, viewer_id: int) -> Json | No
 
 def reaction_json(reaction: Reaction, viewer_id: int) -> Json:
     """Return the reaction object of a message."""
-    is_mine = viewer_id in reaction.user_ids
+    normal, burst = len(reaction.user_ids), len(reaction.super_ids)
     return {
         "emoji": emoji_json(reaction.emoji),
-        "count": len(reaction.user_ids),
-        "count_details": {"burst": 0, "normal": len(reaction.user_ids)},
-        "me": is_mine,
-        "me_burst": False,
-        "burst_colors": [],
+        "count": normal + burst,
+        "count_details": {"burst": burst, "normal": normal},
+        "me": viewer_id in reaction.user_ids,
+        "me_burst": viewer_id in reaction.super_ids,
+        "burst_colors": list(SUPER_COLORS) if burst else [],
     }
 
 

@@ -144,10 +144,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """One emoji under a message and who gave it, in order."""
+    """One emoji under a message and who gave it, in order; `super_ids` gave it as a super reaction."""
 
     emoji: str
-    user_ids: tuple[int, ...]
+    user_ids: tuple[int, ...] = ()
+    super_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

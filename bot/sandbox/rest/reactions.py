@@ -29,6 +29,8 @@ def add_routes(app: web.Application) -> None:
     app.router.add_delete(reactions + "/{emoji}", clear_one)
     app.router.add_put(reactions + "/{emoji}/@me", add)
     app.router.add_delete(reactions + "/{emoji}/@me", remove)
+    app.router.add_delete(reactions + "/{emoji}/{type:[01]}/@me", remove)
+    app.router.add_delete(reactions + "/{emoji}/{type:[01]}/{user_id}", remove_of)
     app.router.add_delete(reactions + "/{emoji}/{user_id}", remove_of)
 
 
@@ -37,11 +39,16 @@ async def add(request: web.Request) -> web.Response:
     user_id, channel, message = seen_message(request)
     world, emoji = request.app[WORLD], request.match_info["emoji"]
     check_not_archived(channel)
+    is_super = _is_super(request)
+    if is_super and world.users[user_id].is_bot:
+        raise ApiError(Refusal.MISSING_PERMISSIONS)  # only people give them
     is_new = find_reaction(message, emoji) is None
     needed = Permission.READ_MESSAGE_HISTORY | (Permission.ADD_REACTIONS if is_new else 0)
     if not may(world, user_id, channel, needed):
         raise ApiError(Refusal.MISSING_PERMISSIONS)
-    request.app[GATEWAY].dispatch(add_reaction(world, message, emoji=emoji, user_id=user_id))
+    request.app[GATEWAY].dispatch(
+        add_reaction(world, message, emoji=emoji, user_id=user_id, is_super=is_super)
+    )
     return nothing()
 
 
@@ -59,7 +66,8 @@ async def remove_of(request: web.Request) -> web.Response:
 
 
 def _remove(request: web.Request, message: Message, user_id: int) -> web.Response:
-    events = remove_reaction(request.app[WORLD], message, emoji=request.match_info["emoji"], user_id=user_id)
+    world, emoji = request.app[WORLD], request.match_info["emoji"]
+    events = remove_reaction(world, message, emoji=emoji, user_id=user_id, is_super=_is_super(request))
     request.app[GATEWAY].dispatch(events)
     return nothing()
 
@@ -79,16 +87,18 @@ async def clear_all(request: web.Request) -> web.Response:
 
 
 async def list_users(request: web.Request) -> web.Response:
-    """Return who gave an emoji, by id, up to 100 after an id; super reactions do not exist here."""
+    """Return who gave an emoji, as a super reaction or not, by id, up to 100 after an id."""
     _, _, message = seen_message(request)
     world, emoji = request.app[WORLD], request.match_info["emoji"]
     check_emoji(emoji)
     limit = query_int(request, "limit", 25, at_most=100)
     after = query_int(request, "after", 0, at_most=(1 << 64) - 1, at_least=0)
     reaction = find_reaction(message, emoji)
-    if reaction is None or request.query.get("type") == "1":
+    is_super = _is_super(request)
+    if reaction is None:
         return answer([])
-    page = [user_id for user_id in sorted(reaction.user_ids) if user_id > after][:limit]
+    givers = reaction.super_ids if is_super else reaction.user_ids
+    page = [user_id for user_id in sorted(givers) if user_id > after][:limit]
     return answer([user_json(world.users[user_id]) for user_id in page])
 
 
@@ -104,3 +114,10 @@ def _manager_of(request: web.Request, *, unless_own: bool = False) -> tuple[int,
     if not may(request.app[WORLD], caller, channel, Permission.MANAGE_MESSAGES):
         raise ApiError(Refusal.MISSING_PERMISSIONS)
     return target, message
+
+
+def _is_super(request: web.Request) -> bool:
+    """Say whether path or query mean super reactions, which are of type 1."""
+    if "type" in request.match_info:
+        return request.match_info["type"] == "1"
+    return query_int(request, "type", 0, at_least=0, at_most=1) == 1

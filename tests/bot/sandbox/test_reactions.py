@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import discord
 import pytest
 from people import Person, RefusedError
 
@@ -104,3 +105,74 @@ async def test_twenty_different_reactions_are_the_most(sandbox, ben):
     with pytest.raises(RefusedError, match="30010"):
         await ben.react(message, UP)
     await ben.react(message, chr(0x1F600))
+
+
+async def test_a_super_reaction_counts_beside_the_normal_ones(sandbox, make_bot, start, ada, ben):
+    bot = make_bot()
+    await start(bot)
+    message = await ben.say(sandbox.channel_id, "rate me")
+    await ada.react(message, UP)
+    await ben.react(message, UP)
+    await ben.react(message, UP, is_super=True)
+    added = await bot.until("raw_reaction_add", times=3)
+    assert (added.burst, added.type) == (True, discord.ReactionType.burst)
+    told = await ben.wait_for_event("MESSAGE_REACTION_ADD", predicate=lambda body: body["burst"])
+    assert told["burst_colors"]
+    shown = (await ben.message(message))["reactions"][0]
+    assert (shown["count"], shown["count_details"]) == (3, {"burst": 1, "normal": 2})
+    assert (shown["me"], shown["me_burst"]) == (True, True)
+    reaction = (await bot.get_channel(sandbox.channel_id).fetch_message(int(message["id"]))).reactions[0]
+    givers = [one.id async for one in reaction.users(type=discord.ReactionType.burst)]
+    assert givers == [ben.id]
+
+
+async def test_a_super_reaction_is_taken_back_alone(sandbox, make_bot, start, ben):
+    bot = make_bot()
+    await start(bot)
+    message = await ben.say(sandbox.channel_id, "rate me")
+    await ben.react(message, UP)
+    await ben.react(message, UP, is_super=True)
+    await ben.unreact(message, UP, is_super=True)
+    removed = await bot.until("raw_reaction_remove")
+    assert (removed.burst, removed.type) == (True, discord.ReactionType.burst)
+    shown = (await ben.message(message))["reactions"][0]
+    assert (shown["count"], shown["me"], shown["me_burst"]) == (1, True, False)
+    assert shown["burst_colors"] == []
+
+
+@pytest.mark.nonsense
+async def test_bots_give_no_super_reactions(sandbox, make_bot, start, ben):
+    bot = make_bot()
+    await start(bot)
+    message = await ben.say(sandbox.channel_id, "rate me")
+    path = f"/channels/{sandbox.channel_id}/messages/{message['id']}/reactions/%F0%9F%91%8D/@me?type=1"
+    with pytest.raises(discord.Forbidden, match="50013"):
+        await bot.http.request(discord.http.Route("PUT", path))
+
+
+async def test_a_reaction_of_no_known_type_is_refused(sandbox, ben):
+    message = await ben.say(sandbox.channel_id, "rate me")
+    path = f"/channels/{sandbox.channel_id}/messages/{message['id']}/reactions/{UP}"
+    with pytest.raises(RefusedError, match="50035"):
+        await ben.request("GET", f"{path}?type=2")
+
+
+async def test_an_emoji_of_another_skin_tone_is_another_one(sandbox, make_bot, start, ada, ben):
+    bot = make_bot()
+    await start(bot)
+    message = await ben.say(sandbox.channel_id, "rate me")
+    given = (UP, "👍🏻", "👍🏽", "👍🏿")
+    for emoji in given:
+        await ben.react(message, emoji)
+    await ada.react(message, "👍🏽")
+    await bot.until("raw_reaction_add", times=5)
+    heard = [str(args[0].emoji) for name, args in bot.heard if name == "raw_reaction_add"]
+    assert heard == [*given, "👍🏽"]
+    fetched = await bot.get_channel(sandbox.channel_id).fetch_message(int(message["id"]))
+    assert [(str(one.emoji), one.count) for one in fetched.reactions] == list(
+        zip(given, (1, 1, 2, 1), strict=True)
+    )
+    await ben.unreact(message, "👍🏽")
+    assert str((await bot.until("raw_reaction_remove")).emoji) == "👍🏽"
+    givers = [one.id async for one in fetched.reactions[2].users()]
+    assert givers == [ada.id]
