@@ -51,7 +51,10 @@ class NewPrediction:
 
 @dataclass(frozen=True, slots=True)
 class StoredVote:
-    """One person's current vote on one word of one prediction."""
+    """One person's current vote on one word of one prediction.
+
+    `thumbs`: of a reaction the thumbs that stand, as `storage.thumbs` writes them.
+    """
 
     prediction_id: int
     mask_index: int
@@ -60,6 +63,7 @@ class StoredVote:
     via: Via
     value: Value
     cast_at: datetime
+    thumbs: str | None = None
 
 
 @retried
@@ -228,7 +232,7 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
     statement = dialect.insert(votes)
     statement = statement.on_conflict_do_update(
         index_elements=list(votes.primary_key.columns),
-        set_={"value": statement.excluded.value, "cast_at": statement.excluded.cast_at},
+        set_={name: statement.excluded[name] for name in ("value", "cast_at", "thumbs")},
     )
     await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_place)])
 

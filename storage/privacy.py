@@ -97,6 +97,7 @@ async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, 
             votes.c.word,
             votes.c.value,
             votes.c.via,
+            votes.c.thumbs,
             votes.c.cast_at,
             predictions.c.model_version,
         )

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from storage.database import Database
 from storage.retrying import retried
 from storage.schema import predictions, votes
+from storage.thumbs import SIGNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class RecentReply:
         channel_id: where it is.
         message_id: None where the bot was stopped between sending it and noting that.
         created_at: when the prediction was made, moments before it was sent.
-        up: how many people's 👍 is stored.
-        down: how many people's 👎 is.
+        up: how many 👍 are stored, of any skin tone: a person may give several.
+        down: how many 👎 are.
     """
 
     prediction_id: int
@@ -54,7 +55,11 @@ async def recent_replies(
     )
     # One row a person: a thumb under a reply with several masks is a vote on each.
     thumbs = (
-        select(votes.c.prediction_id, votes.c.voter_id, func.max(votes.c.value).label("value"))
+        select(
+            votes.c.prediction_id,
+            votes.c.voter_id,
+            *(func.max(_number_of(emoji)).label(name) for name, emoji in (("up", "👍"), ("down", "👎"))),
+        )
         .where(votes.c.prediction_id.in_(select(newest.c.id)), votes.c.via == "reaction")
         .group_by(votes.c.prediction_id, votes.c.voter_id)
         .subquery()
@@ -62,8 +67,8 @@ async def recent_replies(
     counted = (
         select(
             thumbs.c.prediction_id,
-            func.sum(case((thumbs.c.value > 0, 1), else_=0)).label("up"),
-            func.sum(case((thumbs.c.value < 0, 1), else_=0)).label("down"),
+            func.sum(thumbs.c.up).label("up"),
+            func.sum(thumbs.c.down).label("down"),
         )
         .group_by(thumbs.c.prediction_id)
         .subquery()
@@ -75,3 +80,10 @@ async def recent_replies(
     )
     async with database.read() as connection:
         return [RecentReply(*row) for row in await connection.execute(statement)]
+
+
+def _number_of(emoji: str) -> ColumnElement[int]:
+    """How many thumbs behind a vote are this one, in any skin tone; by its value where none are known."""
+    known = func.length(votes.c.thumbs) - func.length(func.replace(votes.c.thumbs, emoji, ""))
+    by_value = case((votes.c.value == SIGNS[emoji], 1), else_=0)
+    return func.coalesce(known, by_value)

@@ -101,6 +101,7 @@ votes = Table(
     Column("via", String(16), primary_key=True),
     Column("value", Integer, nullable=False),
     Column("cast_at", UtcDateTime, nullable=False),
+    Column("thumbs", TEXT),  # of a reaction: the thumbs that stand, see `storage.thumbs`; null: not known
     CheckConstraint("value IN (-1, 1)", name="value"),
     CheckConstraint("via IN ('reaction', 'menu', 'suggestion')", name="via"),
     Index(None, "cast_at"),

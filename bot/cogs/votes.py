@@ -13,11 +13,11 @@ from bot.client import FillBot
 from bot.fill.pending import Pending
 from bot.fill.recorder import Recorder
 from bot.operations.metrics import Metrics
-from bot.rating.thumbs import thumb_value
+from bot.rating.thumbs import thumb
 from bot.reconciling.reconcile import Reconcile
 from storage.database import Database
-from storage.feedback import Value, mark_deleted
-from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn
+from storage.feedback import mark_deleted
+from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, sign
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -68,10 +68,11 @@ class Votes(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """A thumb was given: cast or change the vote."""
-        value = self._vote_value(payload)
-        if value is None or (payload.member is not None and payload.member.bot):
+        given = self._thumb(payload)
+        if given is None or (payload.member is not None and payload.member.bot):
             return
-        change = Cast(payload.message_id, payload.user_id, value, datetime.now(UTC))
+        value = sign(given)
+        change = Cast(payload.message_id, payload.user_id, value, datetime.now(UTC), given)
         words = await self._count(payload.channel_id, change)
         if words:
             self._metrics.vote("reaction", value, words=words)
@@ -79,11 +80,12 @@ class Votes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
-        """A thumb was taken back: withdraw the vote, if it is the one that stands."""
-        value = self._vote_value(payload)
-        if value is None:
+        """A thumb was taken back: the vote goes, or follows another thumb of this person that stands."""
+        taken = self._thumb(payload)
+        if taken is None:
             return
-        change = Withdrawn(payload.message_id, payload.user_id, value)
+        value = sign(taken)
+        change = Withdrawn(payload.message_id, payload.user_id, value, taken, datetime.now(UTC))
         words = await self._count(payload.channel_id, change)
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
@@ -98,10 +100,12 @@ class Votes(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
         """One emoji was cleared: withdraw those thumbs."""
-        value = thumb_value(payload.emoji)
-        if value is None:
+        cleared = thumb(payload.emoji)
+        if cleared is None:
             return
-        words = await self._count(payload.channel_id, Cleared(payload.message_id, value))
+        value = sign(cleared)
+        change = Cleared(payload.message_id, value, cleared, datetime.now(UTC))
+        words = await self._count(payload.channel_id, change)
         if words:
             log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)
 
@@ -123,10 +127,10 @@ class Votes(commands.Cog):
             await self._reconcile.turns.passed(change.message_id)
             return await self._recorder.change_thumbs(change)
 
-    def _vote_value(self, payload: discord.RawReactionActionEvent) -> Value | None:
-        """What the reaction votes; None for the bot's own, other emoji, and servers that are not listed."""
+    def _thumb(self, payload: discord.RawReactionActionEvent) -> str | None:
+        """Which thumb was given; None for the bot's own, other emoji, and servers that are not listed."""
         if self._bot.user is None or payload.user_id == self._bot.user.id:
             return None
         if payload.guild_id is not None and not self._bot.access.is_listed(payload.guild_id):
             return None
-        return thumb_value(payload.emoji)
+        return thumb(payload.emoji, is_super=payload.burst or payload.type is discord.ReactionType.burst)

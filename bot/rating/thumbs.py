@@ -1,13 +1,28 @@
 """Which emoji are thumbs, and what each votes."""
 
+import re
+
 import discord
 
 from storage.feedback import Value
+from storage.thumbs import SUPER, sign
 
-VALUES: dict[str, Value] = {"👍": 1, "👎": -1}
+VARIATION = "\ufe0f"  # asks for the coloured picture; some clients send it along
+THUMB = re.compile("[👍👎][🏻🏼🏽🏾🏿]?")
+
+AnyEmoji = discord.PartialEmoji | discord.Emoji | str
 
 
-def thumb_value(emoji: discord.PartialEmoji | discord.Emoji | str) -> Value | None:
-    """+1, −1, or None; thumbs of any skin tone count, emoji of a server that are called like one do not."""
+def thumb(emoji: AnyEmoji, *, is_super: bool = False) -> str | None:
+    """A thumb as it is stored, in its skin tone; None for any other emoji, a server's own included."""
     name = emoji if isinstance(emoji, str) else emoji.name if emoji.id is None else ""
-    return VALUES.get(name[0]) if isinstance(name, str) and name else None
+    plain = name.replace(VARIATION, "") if isinstance(name, str) else ""
+    if THUMB.fullmatch(plain) is None:
+        return None
+    return plain + SUPER if is_super else plain
+
+
+def thumb_value(emoji: AnyEmoji) -> Value | None:
+    """+1, −1, or None; thumbs of any skin tone count."""
+    found = thumb(emoji)
+    return None if found is None else sign(found)

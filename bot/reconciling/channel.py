@@ -1,6 +1,7 @@
 """What Discord says about the replies in a channel: where they are, and which thumbs stand under them."""
 
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,21 +12,13 @@ from discord.http import HTTPClient
 from discord.utils import time_snowflake
 
 from bot.parsers import MALFORMED, id_of, reading
-from bot.rating.thumbs import thumb_value
+from bot.rating.thumbs import thumb, thumb_value
 from storage.recent import RecentReply
 
 PAGE = 100  # messages, or people, of one request
 UNKNOWN_EMOJI = 10014
 CONTROLS = re.compile(r"words:(?:fit|unfit):([0-9]{1,18})")  # of `bot.rating.menus`
 SENT_WITHIN = timedelta(minutes=2)  # of the prediction; clocks differ
-
-
-@dataclass(frozen=True, slots=True)
-class Thumbs:
-    """The people who give each thumb under a reply, without bots."""
-
-    up: frozenset[int]
-    down: frozenset[int]
 
 
 def counts(message: discord.Message) -> tuple[int, int]:
@@ -43,55 +36,54 @@ def has_own_thumbs(message: discord.Message) -> bool:
     return own >= {1, -1}
 
 
-async def thumbs(message: discord.Message, http: HTTPClient) -> Thumbs:
-    """Who gives which thumb under a reply, in requests of a hundred people each.
+async def thumbs(message: discord.Message, http: HTTPClient) -> dict[int, frozenset[str]]:
+    """Who gives which thumbs under a reply, without bots; in requests of a hundred people each.
 
     Raises:
         UnreadableError: a page of people cannot be read; whose votes to leave alone nobody knows then.
         discord.NotFound: the reply was deleted meanwhile.
         discord.HTTPException: Discord does not say.
     """
-    found: dict[int, set[int]] = {1: set(), -1: set()}
+    found: defaultdict[int, set[str]] = defaultdict(set)
     for reaction in message.reactions:
-        value = thumb_value(reaction.emoji)
-        if value and reaction.count > reaction.me + reaction.me_burst:
-            found[value].update([one async for one in _people(reaction, http)])
-    return Thumbs(frozenset(found[1]), frozenset(found[-1]))
+        if reaction.count <= reaction.me + reaction.me_burst:
+            continue
+        kinds = [discord.ReactionType.normal]
+        if reaction.burst_count:
+            kinds.append(discord.ReactionType.burst)
+        for kind in kinds:
+            given = thumb(reaction.emoji, is_super=kind is discord.ReactionType.burst)
+            if given is not None:
+                async for person_id in _people(reaction, kind, http):
+                    found[person_id].add(given)
+    return {person_id: frozenset(given) for person_id, given in found.items()}
 
 
-async def _people(reaction: discord.Reaction, http: HTTPClient) -> AsyncIterator[int]:
+async def _people(
+    reaction: discord.Reaction, kind: discord.ReactionType, http: HTTPClient
+) -> AsyncIterator[int]:
     """Everybody who reacted so, also since the reaction was counted; no bots.
 
     `Reaction.users` asks for one page more than there is, or stops at the number that was counted before.
     """
-    message = reaction.message
-    kinds = [discord.ReactionType.normal]
-    if reaction.burst_count:
-        kinds.append(discord.ReactionType.burst)
-    for kind in kinds:
-        after = None
-        while True:
-            try:
-                with reading():
-                    page = await http.get_reaction_users(
-                        message.channel.id,
-                        message.id,
-                        str(reaction.emoji),
-                        PAGE,
-                        after=after,
-                        type=kind.value,
-                    )
-                    people = [(int(person["id"]), bool(person.get("bot"))) for person in page]
-            except discord.NotFound as error:
-                if error.code == UNKNOWN_EMOJI:  # cleared meanwhile
-                    return
-                raise
-            for person_id, is_bot in people:
-                if not is_bot:
-                    yield person_id
-            if len(people) < PAGE:
-                break
-            after = max(person_id for person_id, _ in people)
+    message, after = reaction.message, None
+    while True:
+        try:
+            with reading():
+                page = await http.get_reaction_users(
+                    message.channel.id, message.id, str(reaction.emoji), PAGE, after=after, type=kind.value
+                )
+                people = [(int(person["id"]), bool(person.get("bot"))) for person in page]
+        except discord.NotFound as error:
+            if error.code == UNKNOWN_EMOJI:  # cleared meanwhile
+                return
+            raise
+        for person_id, is_bot in people:
+            if not is_bot:
+                yield person_id
+        if len(people) < PAGE:
+            return
+        after = max(person_id for person_id, _ in people)
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,7 +267,7 @@ class Reconcile:
             except UnreadableError as error:
                 self._tell_unreadable(message.channel.id, message.id, str(error))
                 return 0
-            change = ReadBack(message.id, found.up, found.down, datetime.now(UTC))
+            change = ReadBack(message.id, found, datetime.now(UTC))
             return await self._recorder.change_thumbs(change)
 
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:

@@ -50,7 +50,9 @@ def fill(path: Path, votes: int, *, seed: int = 0) -> None:
             "INSERT INTO candidates VALUES (?, 0, ?, ?, ?, ?)", _candidates(predictions, chance)
         )
         connection.executemany(
-            "INSERT INTO votes VALUES (?, 0, ?, ?, ?, ?, ?)", _votes(votes, predictions, chance)
+            "INSERT INTO votes (prediction_id, mask_index, word, voter_id, via, value, cast_at) "
+            "VALUES (?, 0, ?, ?, ?, ?, ?)",
+            _votes(votes, predictions, chance),
         )
     connection.close()
 

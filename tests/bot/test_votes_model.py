@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from storage.schema import predictions, votes
 
 STORIES, STEPS = int(os.environ.get("VOTES_STORIES", "1")), 14
 NAMES = ("ann", "bob", "cat")
-THUMBS = {1: "👍", -1: "👎"}
+THUMBS = {"👍": 1, "👍🏽": 1, "👎": -1, "👎🏿": -1}
 GAPS = ("restart", "drop", "invalidate", "reconnect")
 Vote = tuple[int, str, str, str]  # reply, person, via, word
 
@@ -46,26 +47,38 @@ class Reference:
     """What the votes table must hold. A reply is its message's id; `shown` is what stands on Discord."""
 
     votes: dict[Vote, int] = field(default_factory=dict)
-    shown: set[tuple[int, str, int]] = field(default_factory=set)
+    shown: set[tuple[int, str, str]] = field(default_factory=set)
+    heard: dict[tuple[int, str], list[str]] = field(default_factory=dict)  # thumbs, oldest first
     forgotten: set[tuple[int, str]] = field(default_factory=set)
 
-    def thumb(self, reply: int, who: str) -> Vote:
-        return reply, who, "reaction", "top"
+    def given(self, reply: int, who: str) -> list[str]:
+        return [thumb for thumb in THUMBS if (reply, who, thumb) in self.shown]
 
-    def give(self, reply: int, who: str, value: int, *, is_heard: bool = True) -> None:
-        self.shown.add((reply, who, value))
+    def is_heard(self, reply: int) -> bool:
+        return all(set(self.given(reply, who)) == set(self.heard.get((reply, who), [])) for who in NAMES)
+
+    def hear(self, reply: int, who: str, thumbs: list[str]) -> None:
+        """The last thumb votes; without one there is no vote."""
+        self.heard[reply, who] = thumbs
+        if thumbs:
+            self.votes[reply, who, "reaction", "top"] = THUMBS[thumbs[-1]]
+        else:
+            self.votes.pop((reply, who, "reaction", "top"), None)
+
+    def give(self, reply: int, who: str, thumb: str, *, is_heard: bool = True) -> None:
+        self.shown.add((reply, who, thumb))
         if is_heard:
-            self.votes[self.thumb(reply, who)] = value
+            self.hear(reply, who, [one for one in self.heard.get((reply, who), []) if one != thumb] + [thumb])
 
-    def take(self, reply: int, who: str, value: int, *, is_heard: bool = True) -> None:
-        self.shown.discard((reply, who, value))
-        if is_heard and self.votes.get(self.thumb(reply, who)) == value:
-            del self.votes[self.thumb(reply, who)]
+    def take(self, reply: int, who: str, thumb: str, *, is_heard: bool = True) -> None:
+        self.shown.discard((reply, who, thumb))
+        if is_heard:
+            self.hear(reply, who, [one for one in self.heard.get((reply, who), []) if one != thumb])
 
-    def clear(self, reply: int, values: tuple[int, ...], *, is_heard: bool = True) -> None:
+    def clear(self, reply: int, thumbs: Iterable[str], *, is_heard: bool = True) -> None:
         for who in NAMES:
-            for value in values:
-                self.take(reply, who, value, is_heard=is_heard)
+            for thumb in thumbs:
+                self.take(reply, who, thumb, is_heard=is_heard)
 
     def choose(self, reply: int, who: str, value: int, words: list[str]) -> None:
         for vote in [
@@ -79,15 +92,18 @@ class Reference:
 
     def read_back(self, reply: int) -> None:
         for who in NAMES:
-            given = [value for value in THUMBS if (reply, who, value) in self.shown]
-            vote = self.thumb(reply, who)
-            if not given:
-                self.votes.pop(vote, None)
-            elif len(given) == 1 and (vote in self.votes or (reply, who) not in self.forgotten):
-                self.votes[vote] = given[0]
+            given, heard = self.given(reply, who), self.heard.get((reply, who), [])
+            value = THUMBS[heard[-1]] if heard else 0
+            signs = {THUMBS[thumb] for thumb in given}
+            if value not in signs and (len(signs) > 1 or (not heard and (reply, who) in self.forgotten)):
+                continue
+            known = [thumb for thumb in heard if thumb in given]
+            new = sorted(thumb for thumb in given if thumb not in known)
+            self.hear(reply, who, sorted(new + known, key=lambda thumb: THUMBS[thumb] == value))
 
     def forget(self, who: str, *, asked: set[int], others: set[int]) -> None:
         self.votes = {v: value for v, value in self.votes.items() if v[1] != who and v[0] not in asked}
+        self.heard = {one: thumbs for one, thumbs in self.heard.items() if one[1] != who}
         self.forgotten |= {(reply, who) for reply in others}
 
 
@@ -182,7 +198,7 @@ class Stories(RuleBasedStateMachine):
             st.sampled_from(("give", "give", "give", "take", "take", "clear", "clear all", "delete")),
             person,
             number,
-            value,
+            st.sampled_from(sorted(THUMBS)),
         ),
         max_size=5,
     )
@@ -206,35 +222,35 @@ class Stories(RuleBasedStateMachine):
 
     @has_replies
     @rule(acts=acts)
-    def people_act(self, acts: list[tuple[str, str, int, int]]) -> None:
+    def people_act(self, acts: list[tuple[str, str, int, str]]) -> None:
         for act in acts:
             self.do(self.acted(*act, is_heard=True))
 
-    async def acted(self, what: str, who: str, number: int, value: int, *, is_heard: bool) -> None:
+    async def acted(self, what: str, who: str, number: int, thumb: str, *, is_heard: bool) -> None:
         """Somebody gives, takes, clears or deletes."""
         reply, model = self.pick(number), self.model
-        given = sorted(one for one in model.shown if one[0] in self.replies)
-        if what == "take" and given:  # anybody's thumb: by chance one that stands is seldom met
-            reply, who, value = given[number % len(given)]
+        shown = sorted(one for one in model.shown if one[0] in self.replies)
+        if what == "take" and shown:  # anybody's thumb: by chance one that stands is seldom met
+            reply, who, thumb = shown[number % len(shown)]
         person = self.people[who]
-        shown = {(one, sign) for one, by, sign in model.shown if by == who}
-        if what == "give" and (reply, value) not in shown:
-            # A lost event may be told again or read back: what would differ by that is not done in a gap.
-            is_clear = (reply, -value) not in shown and (reply, who) not in model.forgotten
+        given = model.given(reply, who)
+        # A lost event may be told again or read back: what would differ by that is not done in a gap.
+        is_clear = all(THUMBS[one] == THUMBS[thumb] for one in given)
+        if what == "give" and thumb not in given:
+            if is_heard or (is_clear and (reply, who) not in model.forgotten):
+                await person.react(self.replies[reply], thumb)
+                model.give(reply, who, thumb, is_heard=is_heard)
+        elif what == "take" and thumb in given:
             if is_heard or is_clear:
-                await person.react(self.replies[reply], THUMBS[value])
-                model.give(reply, who, value, is_heard=is_heard)
-        elif what == "take" and (reply, value) in shown:
-            if is_heard or (reply, -value) not in shown:
-                await person.unreact(self.replies[reply], THUMBS[value])
-                model.take(reply, who, value, is_heard=is_heard)
+                await person.unreact(self.replies[reply], thumb)
+                model.take(reply, who, thumb, is_heard=is_heard)
         elif what == "clear" and is_heard:
-            await self.owner.clear_reactions(self.replies[reply], THUMBS[value])
-            model.clear(reply, (value,), is_heard=is_heard)
+            await self.owner.clear_reactions(self.replies[reply], thumb)
+            model.clear(reply, (thumb,), is_heard=is_heard)
         elif what == "clear all":
             await self.owner.clear_reactions(self.replies[reply])
-            model.clear(reply, (1, -1), is_heard=is_heard)
-        elif what == "delete" and len(self.replies) > 1:
+            model.clear(reply, THUMBS, is_heard=is_heard)
+        elif what == "delete" and len(self.replies) > 1 and (is_heard or model.is_heard(reply)):
             await self.owner.delete(self.replies.pop(reply))
 
     @has_replies
@@ -268,7 +284,7 @@ class Stories(RuleBasedStateMachine):
 
     @has_replies
     @rule(how=st.sampled_from(GAPS), acts=acts)
-    def gap(self, how: str, acts: list[tuple[str, str, int, int]]) -> None:
+    def gap(self, how: str, acts: list[tuple[str, str, int, str]]) -> None:
         async def happens() -> None:
             faults, passes = self.sandbox.faults, self.passes()
             if how == "restart":

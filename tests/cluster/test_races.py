@@ -79,11 +79,9 @@ async def test_thumbs_under_one_reply_from_two_processes(two: tuple[Database, Da
         )
     )
     assert len(await votes_on_message(other, 5)) == 80
-    up = frozenset(range(20))
-    await asyncio.gather(
-        *(thumbs.apply_thumbs(d, [thumbs.ReadBack(5, up, frozenset(), minutes(2))]) for d in two)
-    )
-    assert {v.voter_id for v in await votes_on_message(other, 5)} == up
+    up = {voter: frozenset({"👍"}) for voter in range(20)}
+    await asyncio.gather(*(thumbs.apply_thumbs(d, [thumbs.ReadBack(5, up, minutes(2))]) for d in two))
+    assert {v.voter_id for v in await votes_on_message(other, 5)} == up.keys()
 
 
 async def test_two_who_shared_a_query_are_forgotten_at_once(two: tuple[Database, Database]) -> None:

@@ -12,10 +12,10 @@ from people import Json, Person
 from sqlalchemy import select
 from wire import THUMBS, Wire, eventually
 
-from bot.rating.thumbs import VALUES
 from bot.sandbox.server import Sandbox
 from storage.database import Database
 from storage.schema import predictions, votes
+from storage.thumbs import SIGNS as VALUES
 
 PEOPLE = 4
 QUERIES = (

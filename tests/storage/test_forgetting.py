@@ -41,7 +41,14 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
         if isinstance(column.type, BigInteger | Text | JSON) and not column.name.endswith("prediction_id")
     }
     assert held == {
-        *("candidates.word", "forgettings.user_id", "people.user_id", "votes.voter_id", "votes.word"),
+        *(
+            "candidates.word",
+            "forgettings.user_id",
+            "people.user_id",
+            "votes.voter_id",
+            "votes.word",
+            "votes.thumbs",
+        ),
         *(f"predictions.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
         *("predictions.query", "runs.id", "runs.report", "runs.verdict"),
     }

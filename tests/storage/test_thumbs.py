@@ -1,6 +1,8 @@
 """Changes of thumbs, however they are batched, end where one after the other would."""
 
 import random
+from collections import defaultdict
+from datetime import timedelta
 
 import pytest
 from ballots import NOON, ask, minutes, vote
@@ -11,10 +13,12 @@ from storage import feedback
 from storage.consensus import votes_on_query
 from storage.database import Database
 from storage.feedback import Value
-from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, apply_thumbs
+from storage.recent import recent_replies
+from storage.thumbs import Cast, Cleared, ReadBack, ThumbChange, Withdrawn, apply_thumbs, sign
 
 MESSAGES = (1_400_000_000_000_000_001, 1_400_000_000_000_000_002, 7)  # the last is nobody's reply
 VOTERS = (11, 12, 13)
+THUMBS = ("👍", "👍🏽", "👍🏽*", "👎", "👎🏿")
 
 
 def drawn(chance: random.Random, number: int) -> list[ThumbChange]:
@@ -22,29 +26,37 @@ def drawn(chance: random.Random, number: int) -> list[ThumbChange]:
     changes: list[ThumbChange] = []
     for nth in range(number):
         message, voter = chance.choice(MESSAGES), chance.choice(VOTERS)
-        value: Value = chance.choice((1, -1))
+        thumb = chance.choice(THUMBS)
+        emoji, value = thumb.removesuffix("*"), sign(thumb)
         kind = chance.random()
         if kind < 0.6:
-            changes.append(Cast(message, voter, value, minutes(nth)))
+            changes.append(Cast(message, voter, value, minutes(nth), thumb))
         elif kind < 0.9:
-            changes.append(Withdrawn(message, voter, value))
+            changes.append(Withdrawn(message, voter, value, thumb))
         else:
-            changes.append(Cleared(message, chance.choice((None, value))))
+            changes.append(chance.choice((Cleared(message), Cleared(message, value, emoji))))
     return changes
 
 
 def expected(changes: list[ThumbChange]) -> dict[tuple[int, int], Value]:
-    """Message and voter → the thumb that stands, from the definition alone."""
-    standing: dict[tuple[int, int], Value] = {}
-    for change in changes:
-        if isinstance(change, Cast):
-            standing[change.message_id, change.voter_id] = change.value
-            continue
-        for message, voter in list(standing):
-            its = message == change.message_id and change.value in (None, standing[message, voter])
-            if its and (isinstance(change, Cleared) or change.voter_id == voter):
-                del standing[message, voter]
-    return {owner: value for owner, value in standing.items() if owner[0] != MESSAGES[-1]}
+    """Message and voter → the vote that stands, from the definition alone."""
+    given: defaultdict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # thumb → when
+    for nth, change in enumerate(changes):
+        if isinstance(change, Cast) and change.thumb:
+            given[change.message_id, change.voter_id][change.thumb] = nth
+        elif isinstance(change, Withdrawn) and change.thumb:
+            given[change.message_id, change.voter_id].pop(change.thumb, None)
+        elif isinstance(change, Cleared):
+            for (message, _), thumbs in given.items():
+                if message == change.message_id:
+                    gone = {one for one in thumbs if change.emoji in (None, one.removesuffix("*"))}
+                    for thumb in gone:
+                        del thumbs[thumb]
+    return {
+        owner: sign(max(thumbs, key=lambda thumb: thumbs[thumb]))
+        for owner, thumbs in given.items()
+        if thumbs and owner[0] != MESSAGES[-1]
+    }
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -89,6 +101,58 @@ async def test_counts_say_what_each_change_touched(database: Database) -> None:
 
 async def test_nothing_to_apply(database: Database) -> None:
     assert await apply_thumbs(database, []) == []
+
+
+async def standing(database: Database) -> dict[int, tuple[int, str | None]]:
+    """Voter → what their thumbs vote, and which they are."""
+    stored = await feedback.votes_on_message(database, MESSAGES[0])
+    return {vote.voter_id: (vote.value, vote.thumbs) for vote in stored if vote.via == "reaction"}
+
+
+async def test_reading_back_keeps_the_vote_of_a_person_who_gives_both_thumbs(database: Database) -> None:
+    await ask(database, message_id=MESSAGES[0])
+    await apply_thumbs(database, [Cast(MESSAGES[0], 11, 1, NOON), Cast(MESSAGES[0], 12, -1, NOON)])
+    both = frozenset({"👍", "👎🏿"})
+    await apply_thumbs(database, [ReadBack(MESSAGES[0], {11: both, 12: both, 13: both}, minutes(1))])
+    assert await standing(database) == {11: (1, "👎🏿,👍"), 12: (-1, "👍,👎🏿")}
+
+
+async def test_thumbs_that_were_read_back_can_be_taken_back_one_by_one(database: Database) -> None:
+    await ask(database, message_id=MESSAGES[0])
+    await apply_thumbs(database, [ReadBack(MESSAGES[0], {11: frozenset({"👍", "👍🏽*"})}, NOON)])
+    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍🏽")])  # that one is a super reaction
+    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1)])
+    assert await standing(database) == {11: (1, "👍🏽*")}
+    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍🏽*")])
+    assert await standing(database) == {}
+
+
+async def test_taking_one_of_two_tones_back_leaves_the_time_of_the_vote(database: Database) -> None:
+    """Else it would count as later than what the person voted on the same query in between."""
+    first = await ask(database, message_id=MESSAGES[0])
+    await apply_thumbs(database, [Cast(MESSAGES[0], 11, 1, NOON), Cast(MESSAGES[0], 11, 1, NOON, "👍🏽")])
+    await vote(database, first, "cheap", -1, by=11, at=minutes(5), via="menu")
+    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍", minutes(9))])
+    thumb, menu = await feedback.votes_on_message(database, MESSAGES[0])
+    assert (thumb.cast_at, thumb.thumbs, menu.cast_at) == (NOON, "👍🏽", minutes(5))
+
+
+async def test_a_vote_of_before_thumbs_were_kept_goes_with_its_thumb(database: Database) -> None:
+    prediction = await ask(database, message_id=MESSAGES[0])
+    await vote(database, prediction, "cheap", 1, by=11)
+    assert await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, -1)]) == [0]
+    assert await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍🏽")]) == [1]
+    assert await standing(database) == {}
+
+
+async def test_as_many_thumbs_are_stored_as_a_person_gives(database: Database) -> None:
+    """Discord counts each; replies whose numbers differ are read again and again."""
+    asked = await ask(database, message_id=MESSAGES[0], masks=2)
+    given = [(11, "👍"), (11, "👍🏽"), (11, "👍🏽*"), (11, "👎"), (12, "👎🏿")]
+    await apply_thumbs(database, [Cast(MESSAGES[0], who, sign(thumb), NOON, thumb) for who, thumb in given])
+    await vote(database, asked, "cheap", 1, by=13)
+    (reply,) = await recent_replies(database, NOON - timedelta(days=9), limit=10)
+    assert (reply.up, reply.down) == (4, 2)
 
 
 @of_sqlite

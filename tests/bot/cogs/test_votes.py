@@ -76,6 +76,86 @@ async def test_taking_back_the_overridden_thumb_changes_nothing(
     await wire.until_votes(reply, (ann, 1), (bob, -1))
 
 
+async def test_taking_back_the_last_of_both_thumbs_lets_the_other_count(
+    wire: Wire, bob: Person, reply: Json
+) -> None:
+    await bob.react(reply, "👍")
+    await bob.react(reply, "👎")
+    await wire.until_votes(reply, (bob, -1))
+    await bob.unreact(reply, "👎")
+    await wire.until_votes(reply, (bob, 1))
+    await bob.unreact(reply, "👍")
+    await wire.until_votes(reply)
+
+
+async def test_taking_back_one_of_two_skin_tones_keeps_the_vote(
+    wire: Wire, ann: Person, bob: Person, reply: Json
+) -> None:
+    await bob.react(reply, "👍")
+    await bob.react(reply, "👍🏽")
+    await bob.unreact(reply, "👍🏽")
+    await ann.react(reply, "👎")  # events are counted in order: the three before it are in
+    await wire.until_votes(reply, (ann, -1), (bob, 1))
+    await bob.unreact(reply, "👍")
+    await wire.until_votes(reply, (ann, -1))
+
+
+async def test_clearing_one_skin_tone_keeps_the_votes_that_another_stands_for(
+    wire: Wire, ada: Person, ann: Person, bob: Person, reply: Json
+) -> None:
+    await ann.react(reply, "👍🏽")
+    await bob.react(reply, "👍🏽")
+    await bob.react(reply, "👍")
+    await wire.until_votes(reply, (ann, 1), (bob, 1))
+    await ada.clear_reactions(reply, "👍🏽")
+    await wire.until_votes(reply, (bob, 1))
+
+
+def reaction(wire: Wire, person: Person, reply: Json, emoji: str, *, is_super: bool = False) -> Json:
+    """What Discord tells of a reaction in the server."""
+    return {
+        "channel_id": reply["channel_id"],
+        "message_id": reply["id"],
+        "guild_id": str(wire.sandbox.guild_id),
+        "user_id": str(person.id),
+        "emoji": {"id": None, "name": emoji},
+        "type": int(is_super),
+        "burst": is_super,
+    }
+
+
+async def test_taking_back_the_thumb_beside_a_super_reaction_keeps_the_vote(
+    wire: Wire, bob: Person, reply: Json
+) -> None:
+    tell = wire.sandbox.faults.send_event
+    thumb, burst = (reaction(wire, bob, reply, "👍", is_super=one) for one in (False, True))
+    tell("MESSAGE_REACTION_ADD", thumb)
+    tell("MESSAGE_REACTION_ADD", burst)
+    tell("MESSAGE_REACTION_ADD", reaction(wire, bob, reply, "👎"))
+    tell("MESSAGE_REACTION_REMOVE", thumb)
+    tell("MESSAGE_REACTION_REMOVE", reaction(wire, bob, reply, "👎"))
+    await wire.until_votes(reply, (bob, 1))
+    tell("MESSAGE_REACTION_REMOVE", burst)
+    await wire.until_votes(reply)
+
+
+async def test_a_thumb_with_a_variation_selector_is_the_thumb(wire: Wire, bob: Person, reply: Json) -> None:
+    tell = wire.sandbox.faults.send_event
+    tell("MESSAGE_REACTION_ADD", reaction(wire, bob, reply, "👍\ufe0f"))
+    await wire.until_votes(reply, (bob, 1))
+    tell("MESSAGE_REACTION_REMOVE", reaction(wire, bob, reply, "👍"))
+    await wire.until_votes(reply)
+
+
+@pytest.mark.parametrize("emoji", ["👍\u200d👎", "👎👍", "👍🏽🏽", "👍s"])
+async def test_what_only_begins_like_a_thumb_is_no_vote(
+    wire: Wire, ann: Person, bob: Person, reply: Json, emoji: str
+) -> None:
+    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", reaction(wire, bob, reply, emoji))
+    await ann.react(reply, "👍")
+    await wire.until_votes(reply, (ann, 1))
+
+
 async def test_changing_ones_mind_quickly_ends_at_the_last_word(wire: Wire, bob: Person, reply: Json) -> None:
     for _ in range(10):
         await bob.react(reply, "👍")

@@ -91,6 +91,24 @@ async def test_who_gives_both_thumbs_keeps_the_vote_that_is_stored(
         await wire.until_votes(reply, (bob, -1))
 
 
+async def test_a_second_skin_tone_given_while_the_bot_was_away_keeps_the_vote(
+    home: Path, sandbox: Sandbox, ann: Person, bob: Person
+) -> None:
+    async with hosted(home, sandbox) as wire:
+        reply = await wire.ask(ann)
+        await bob.react(reply, "👍")
+        await wire.until_votes(reply, (bob, 1))
+    await bob.react(reply, "👍🏿")
+    async with hosted(home, sandbox) as wire:
+        assert (await wire.app.reconcile.reconcile(is_gap=True)).votes == 0
+        assert (await wire.app.reconcile.reconcile(is_gap=False)).read == 0  # the numbers agree now
+        await bob.unreact(reply, "👍")
+        await ann.react(reply, "👎")
+        await wire.until_votes(reply, (ann, -1), (bob, 1))
+        await bob.unreact(reply, "👍🏿")
+        await wire.until_votes(reply, (ann, -1))
+
+
 async def test_one_thumb_for_another_is_seen_though_the_numbers_agree(
     home: Path, sandbox: Sandbox, ann: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
