@@ -45,7 +45,21 @@ class Access:
         """In a listed server, or in a direct message by a member of one."""
         if guild_id is not None:
             return self.is_listed(guild_id)
-        return await self._is_in_one(user)
+        return await self._is_in_one(user.id)
+
+    async def may_vote(self, user_id: int, guild_id: int | None) -> bool:
+        """Whether a thumb counts: in a listed server, or in a direct message by a member of one.
+
+        Discord does not tell who leaves, so a person is looked up each time. A vote that cannot be decided on
+        counts: it would be lost otherwise.
+        """
+        if guild_id is not None:
+            return self.is_listed(guild_id)
+        try:
+            return await self._is_in_one(user_id)
+        except UNREACHABLE as error:
+            log.warning("voter.not_looked_up", reason=str(error))
+            return True
 
     async def require_admin(self, user: discord.abc.User, guild_id: int | None) -> None:
         """Refuse who is no admin.
@@ -105,17 +119,17 @@ class Access:
             raise failed
         return members
 
-    async def _is_in_one(self, user: discord.abc.User) -> bool:
+    async def _is_in_one(self, user_id: int) -> bool:
         """Whether a person is a member of a listed server; the one found last is asked first."""
-        last = self._found_in.pop(user.id, None)
+        last = self._found_in.pop(user_id, None)
         failed: Exception | None = None
         for guild_id in sorted(self._guild_ids, key=lambda one: (one != last, not self._is_here(one))):
             guild = self._client.get_guild(guild_id)
             if guild is None and self._is_here(guild_id):  # the bot is not in it
                 continue
             try:
-                if guild is None or guild.get_member(user.id) is None:
-                    await self._client.http.get_member(guild_id, user.id)
+                if guild is None or guild.get_member(user_id) is None:
+                    await self._client.http.get_member(guild_id, user_id)
             except REFUSED as error:
                 _log_skipped(guild_id, error)
                 continue
@@ -123,7 +137,7 @@ class Access:
                 _log_skipped(guild_id, error)
                 failed = error
                 continue
-            self._found_in[user.id] = guild_id
+            self._found_in[user_id] = guild_id
             if len(self._found_in) > REMEMBERED:
                 del self._found_in[next(iter(self._found_in))]
             return True

@@ -70,11 +70,15 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """All thumbs that stand under a reply, as Discord says at `read_at`: who gives which."""
+    """All thumbs that stand under a reply, as Discord says at `read_at`: who gives which.
+
+    `strangers`: people who may not vote any more: their thumbs count as far as they are stored.
+    """
 
     message_id: int
     given: Mapping[int, frozenset[str]]
     read_at: datetime
+    strangers: frozenset[int] = frozenset()
 
 
 ThumbChange = Cast | Withdrawn | Cleared | ReadBack
@@ -182,9 +186,12 @@ def _read_back(
     Who gives both thumbs keeps the vote that is stored, if any. Who was forgotten after the reply, and has
     given no thumb since then that was seen, stays forgotten.
     """
-    gone = [owner for owner in standing if owner[0] == reply.prediction_id and not change.given.get(owner[1])]
+    counted = dict(change.given)
+    for voter in change.strangers & counted.keys():
+        counted[voter] = _known(counted[voter], standing.get((reply.prediction_id, voter)))
+    gone = [owner for owner in standing if owner[0] == reply.prediction_id and not counted.get(owner[1])]
     count = sum(len(standing.pop(owner)) for owner in gone)
-    for voter, given in sorted(change.given.items()):
+    for voter, given in sorted(counted.items()):
         owner = reply.prediction_id, voter
         stored = standing.get(owner)
         signs = {sign(thumb) for thumb in given}
@@ -196,6 +203,14 @@ def _read_back(
             continue
         count += _stand(standing, reply, voter, _in_order(given, stored), change.read_at)
     return count
+
+
+def _known(given: frozenset[str], stored: list[StoredVote] | None) -> frozenset[str]:
+    """Those of some thumbs that are stored."""
+    thumbs = _thumbs(stored)
+    if thumbs is not None:
+        return given & frozenset(thumbs)
+    return frozenset(one for one in given if stored and sign(one) == stored[0].value)
 
 
 def _in_order(given: Collection[str], stored: list[StoredVote] | None) -> list[str]:

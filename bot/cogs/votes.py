@@ -16,7 +16,7 @@ from bot.operations.metrics import Metrics
 from bot.rating.thumbs import thumb
 from bot.reconciling.reconcile import Reconcile
 from storage.database import Database
-from storage.feedback import mark_deleted
+from storage.feedback import mark_deleted, prediction_of_message
 from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, sign
 
 log = structlog.stdlib.get_logger(__name__)
@@ -73,7 +73,7 @@ class Votes(commands.Cog):
             return
         value = sign(given)
         change = Cast(payload.message_id, payload.user_id, value, datetime.now(UTC), given)
-        words = await self._count(payload.channel_id, change)
+        words = await self._count(payload.channel_id, change, is_direct=payload.guild_id is None)
         if words:
             self._metrics.vote("reaction", value, words=words)
             log.info("vote.cast", message_id=payload.message_id, via="reaction", value=value, words=words)
@@ -121,11 +121,25 @@ class Votes(commands.Cog):
         async with self._pending.counting(payload.channel_id):
             await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
-    async def _count(self, channel_id: int, change: ThumbChange) -> int:
-        """Store a change, in the order of the events. Returns how many votes it touched."""
+    async def _count(self, channel_id: int, change: ThumbChange, *, is_direct: bool = False) -> int:
+        """Store a change, in the order of the events. Returns how many votes it touched.
+
+        In a direct message a thumb waits until its giver was looked up, and what comes after it waits too.
+        """
         async with self._pending.counting(channel_id):
+            if isinstance(change, Cast) and is_direct:
+                async with self._reconcile.turns.reading(change.message_id):
+                    if not await self._may_vote(change):
+                        return 0
+                    return await self._recorder.change_thumbs(change)
             await self._reconcile.turns.passed(change.message_id)
             return await self._recorder.change_thumbs(change)
+
+    async def _may_vote(self, change: Cast) -> bool:
+        """Whether a thumb in a direct message is under a reply, and by a member of a listed server."""
+        if await prediction_of_message(self._database, change.message_id) is None:
+            return False
+        return await self._bot.access.may_vote(change.voter_id, None)
 
     def _thumb(self, payload: discord.RawReactionActionEvent) -> str | None:
         """Which thumb was given; None for the bot's own, other emoji, and servers that are not listed."""

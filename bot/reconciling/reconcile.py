@@ -50,6 +50,7 @@ class Pass:
     votes: int = 0
     adopted: int = 0
     deleted: int = 0
+    may_vote: dict[int, bool] = field(default_factory=dict)  # of people who gave thumbs in direct messages
     told_at: float = field(default_factory=time.monotonic)
 
 
@@ -242,7 +243,7 @@ class Reconcile:
             if not is_urgent and self._asked.is_set():
                 return
             some = messages[start : start + AT_ONCE]
-            done.votes += sum(await asyncio.gather(*(self._read_one(message) for message in some)))
+            done.votes += sum(await asyncio.gather(*(self._read_one(message, done) for message in some)))
             done.read += len(some)
             if time.monotonic() - done.told_at > TELL_EVERY_S:
                 done.told_at = time.monotonic()
@@ -250,7 +251,7 @@ class Reconcile:
                     "reconcile.progress", read=done.read, of_at_most=done.replies, votes_changed=done.votes
                 )
 
-    async def _read_one(self, message: discord.Message) -> int:
+    async def _read_one(self, message: discord.Message, done: Pass) -> int:
         """Let the votes on a reply be the thumbs under it. Returns how many changed."""
         async with self.turns.reading(message.id):
             try:
@@ -267,8 +268,18 @@ class Reconcile:
             except UnreadableError as error:
                 self._tell_unreadable(message.channel.id, message.id, str(error))
                 return 0
-            change = ReadBack(message.id, found, datetime.now(UTC))
+            strangers = await self._strangers(now, found, done)
+            change = ReadBack(message.id, found, datetime.now(UTC), strangers)
             return await self._recorder.change_thumbs(change)
+
+    async def _strangers(self, message: discord.Message, people: Iterable[int], done: Pass) -> frozenset[int]:
+        """Who of these may not vote by direct message any more, as they left."""
+        if getattr(message.channel, "guild_id", None) is not None:
+            return frozenset()
+        for person in people:
+            if person not in done.may_vote:
+                done.may_vote[person] = await self._bot.access.may_vote(person, None)
+        return frozenset(person for person in people if not done.may_vote[person])
 
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:
         """Note that a reply is gone, if it is: a channel whose history may not be read looks empty."""

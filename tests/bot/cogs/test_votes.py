@@ -314,6 +314,48 @@ async def test_a_vote_in_a_direct_message_counts_and_can_be_taken_back(wire: Wir
     await wire.until_votes(reply)
 
 
+async def test_a_thumb_in_a_direct_message_of_somebody_who_left_is_no_vote(wire: Wire, ann: Person) -> None:
+    replies = [
+        await wire.ask(ann, channel_id=await ann.direct_channel_id(wire.sandbox.bot_user_id))
+        for _ in range(2)
+    ]
+    members, key = wire.sandbox.world.members, (wire.sandbox.guild_id, ann.id)
+    await ann.react(replies[0], "👍")
+    await wire.until_votes(replies[0], (ann, 1))
+    member = members.pop(key)
+    await ann.react(replies[1], "👍")
+    await ann.react(replies[0], "👎")
+    await ann.unreact(replies[0], "👍")  # that goes in any case, and comes after the two
+    await wire.until_votes(replies[0])
+    await wire.until_votes(replies[1])
+    members[key] = member
+    await ann.unreact(replies[1], "👍")
+    await ann.react(replies[1], "👍")
+    await wire.until_votes(replies[1], (ann, 1))
+
+
+async def test_a_thumb_in_a_direct_message_is_kept_when_discord_does_not_say_who_is_a_member(
+    wire: Wire, ann: Person
+) -> None:
+    reply = await wire.ask(ann, channel_id=await ann.direct_channel_id(wire.sandbox.bot_user_id))
+    wire.sandbox.faults.fail("GET", f"/members/{ann.id}", status=501)
+    await ann.react(reply, "👍")
+    await wire.until_votes(reply, (ann, 1))
+
+
+async def test_changing_ones_mind_while_one_is_looked_up_ends_at_the_last_word(
+    wire: Wire, ann: Person
+) -> None:
+    reply = await wire.ask(ann, channel_id=await ann.direct_channel_id(wire.sandbox.bot_user_id))
+    wire.sandbox.faults.delay("GET", f"/members/{ann.id}", delay_s=0.3)
+    await ann.react(reply, "👍")
+    await ann.react(reply, "👎")
+    await ann.unreact(reply, "👎")
+    await ann.unreact(reply, "👍")
+    await ann.react(reply, "👎")
+    await wire.until_votes(reply, (ann, -1))
+
+
 async def test_a_vote_on_the_reply_to_a_slash_command_counts(wire: Wire, ann: Person, bob: Person) -> None:
     reply = await wire.slash(ann, "fill", text="shoes are [MASK]")
     await bob.react(reply, "👍")

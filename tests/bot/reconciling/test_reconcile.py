@@ -276,6 +276,31 @@ async def test_thumbs_in_a_direct_message_are_read_back(home: Path, sandbox: San
         await wire.until_votes(reply, (ann, -1))
 
 
+async def test_thumbs_of_who_left_count_no_more_in_a_direct_message_than_before(
+    home: Path, sandbox: Sandbox, ann: Person
+) -> None:
+    async with hosted(home, sandbox) as wire:
+        channel_id = await ann.direct_channel_id(sandbox.bot_user_id)
+        voted, changed, new = [await wire.ask(ann, channel_id=channel_id) for _ in range(3)]
+        for reply in (voted, changed):
+            await ann.react(reply, "👍")
+            await wire.until_votes(reply, (ann, 1))
+    key = sandbox.guild_id, ann.id
+    member = sandbox.world.members.pop(key)
+    await ann.react(new, "👍")
+    await ann.unreact(changed, "👍")
+    await ann.react(changed, "👎")
+    async with hosted(home, sandbox) as wire:
+        await wire.app.reconcile.reconcile(is_gap=True)
+        await wire.until_votes(voted, (ann, 1))
+        await wire.until_votes(changed)
+        await wire.until_votes(new)
+        sandbox.world.members[key] = member
+        await wire.app.reconcile.reconcile(is_gap=True)
+        await wire.until_votes(changed, (ann, -1))
+        await wire.until_votes(new, (ann, 1))
+
+
 async def test_who_was_forgotten_stays_forgotten(
     home: Path, sandbox: Sandbox, ann: Person, bob: Person
 ) -> None:
