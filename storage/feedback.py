@@ -53,7 +53,9 @@ class NewPrediction:
 class StoredVote:
     """One person's current vote on one word of one prediction.
 
-    `thumbs`: of a reaction the thumbs that stand, as `storage.thumbs` writes them.
+    Attributes:
+        thumbs: of a reaction those that stand, as `storage.thumbs` writes them.
+        drawn_at: of a choice in a menu when the message had been edited last, by Discord's clock.
     """
 
     prediction_id: int
@@ -64,6 +66,7 @@ class StoredVote:
     value: Value
     cast_at: datetime
     thumbs: str | None = None
+    drawn_at: datetime | None = None
 
 
 @retried
@@ -232,7 +235,7 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
     statement = dialect.insert(votes)
     statement = statement.on_conflict_do_update(
         index_elements=list(votes.primary_key.columns),
-        set_={name: statement.excluded[name] for name in ("value", "cast_at", "thumbs")},
+        set_={name: statement.excluded[name] for name in ("value", "cast_at", "thumbs", "drawn_at")},
     )
     await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_place)])
 

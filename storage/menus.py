@@ -5,7 +5,7 @@ Every function is one transaction, and doing it twice is the same as doing it on
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,7 @@ from storage.postgres import vote_beside_others
 from storage.retrying import retried
 from storage.schema import candidates, people, predictions, votes
 
+SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than until one comes back
 MaskWord = tuple[int, str]  # mask index and word
 
 
@@ -84,19 +85,33 @@ async def choose_words(
     value: Value,
     words: Collection[MaskWord],
     cast_at: datetime,
+    drawn_at: datetime | None = None,
 ) -> Standing:
-    """Let these be the words that a person chose in one menu; what they chose in it before is withdrawn."""
+    """Add the words that a person chose in one menu, and withdraw those they saw chosen and left out.
+
+    Discord shows what was chosen until the message is edited, or until the person looks at another channel,
+    of which it does not tell. So what was chosen before an edit, or longer ago than `SEEN_FOR`, stays: it is
+    withdrawn in the other menu, or all at once with `take_back`. A menu that is emptied was seen.
+
+    Args:
+        drawn_at: when the message with the menu was edited last; None: never.
+    """
+    seen = [
+        votes.c.prediction_id == prediction_id,
+        votes.c.voter_id == voter_id,
+        votes.c.via == "menu",
+        votes.c.value == value,
+        votes.c.drawn_at == drawn_at,
+    ]
+    if words:
+        seen.append(votes.c.cast_at >= cast_at - SEEN_FOR)
     async with database.write() as connection:
         await vote_beside_others(connection, [(prediction_id, voter_id)])
-        await connection.execute(
-            delete(votes).where(
-                votes.c.prediction_id == prediction_id,
-                votes.c.voter_id == voter_id,
-                votes.c.via == "menu",
-                votes.c.value == value,
-            )
-        )
-        new = [StoredVote(prediction_id, m, word, voter_id, "menu", value, cast_at) for m, word in words]
+        await connection.execute(delete(votes).where(*seen))
+        new = [
+            StoredVote(prediction_id, mask, word, voter_id, "menu", value, cast_at, drawn_at=drawn_at)
+            for mask, word in words
+        ]
         await upsert_votes(connection, new)
         return await _standing(connection, prediction_id, voter_id)
 

@@ -107,10 +107,12 @@ class Rating(commands.Cog):
         self, interaction: discord.Interaction, ratable: Ratable, value: int, chosen: Sequence[str]
     ) -> None:
         offered = {option(mask, word): (mask, word) for mask, word in ratable.words}
-        words = [offered[one] for one in chosen if one in offered]
-        if len(words) < len(chosen):  # a suggested word was taken back, and nobody's vote is on it any more
-            if interaction.message is not None:
-                self._background.start(self._offer(interaction.message, ratable.id), name="menus renewed")
+        words = [offered[one] for one in dict.fromkeys(chosen) if one in offered]
+        message = interaction.message
+        if len(words) < len(set(chosen)):
+            # A suggested word was taken back, and nobody's vote is on it any more.
+            if message is not None:
+                self._background.start(self._offer(message, ratable.id), name="menus renewed")
             if not words:
                 raise StaleMenuError
         standing = await menus.choose_words(
@@ -120,6 +122,7 @@ class Rating(commands.Cog):
             value=1 if value > 0 else -1,
             words=words,
             cast_at=datetime.now(UTC),
+            drawn_at=message.edited_at if message is not None else None,
         )
         self._metrics.vote("menu", value, words=len(words))
         log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(words), via="menu")

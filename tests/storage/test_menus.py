@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from storage.database import Database
 from storage.feedback import NewPrediction, StoredCandidate, attach_messages, record_prediction
-from storage.menus import Standing, choose_words, ratable, suggest_words, take_back
+from storage.menus import SEEN_FOR, Standing, choose_words, ratable, suggest_words, take_back
 from storage.schema import people
 from storage.thumbs import Cast, apply_thumbs
 
@@ -52,6 +52,39 @@ async def test_a_choice_replaces_the_one_before_of_that_person_and_sign(
     standing = await choose(BEN, 1, (0, "light"))
     assert standing == Standing(liked=((0, "light"),), disliked=((1, "soft"),))
     assert await choose(CLEO, -1) == Standing(liked=((0, "light"),))
+
+
+async def chosen(
+    database: Database, prediction: int, *words: tuple[int, str], at: datetime, drawn_at: datetime | None
+) -> tuple[tuple[int, str], ...]:
+    """What Ben wants once he chose these words."""
+    standing = await choose_words(
+        database, prediction, voter_id=BEN, value=1, words=words, cast_at=at, drawn_at=drawn_at
+    )
+    return standing.liked
+
+
+async def test_what_was_chosen_before_the_menu_was_drawn_anew_stays(
+    database: Database, prediction: int
+) -> None:
+    await chosen(database, prediction, (0, "light"), at=T0, drawn_at=None)
+    now, edited_at = T0 + timedelta(seconds=9), T0 - timedelta(hours=1)  # clocks differ
+    both = ((0, "light"), (1, "good"))
+    assert await chosen(database, prediction, (1, "good"), at=now, drawn_at=edited_at) == both
+    both = ((0, "light"), (0, "soft"))
+    assert await chosen(database, prediction, (0, "soft"), at=now, drawn_at=edited_at) == both
+    assert await chosen(database, prediction, at=now, drawn_at=edited_at) == ((0, "light"),)
+    assert await chosen(database, prediction, at=now, drawn_at=None) == ()
+
+
+async def test_what_was_chosen_long_ago_stays_unless_the_menu_is_emptied(
+    database: Database, prediction: int
+) -> None:
+    await chosen(database, prediction, (0, "light"), at=T0, drawn_at=None)
+    later = T0 + SEEN_FOR + timedelta(seconds=1)
+    both = ((0, "light"), (1, "good"))
+    assert await chosen(database, prediction, (1, "good"), at=later, drawn_at=None) == both
+    assert await chosen(database, prediction, at=later, drawn_at=None) == ()
 
 
 async def test_a_menu_says_more_than_a_thumb_and_the_last_word_counts(

@@ -92,7 +92,8 @@ async def test_who_was_counted_before_that_was_written_down_is_so_from_their_old
         for table in ("forgettings", "forgotten"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE people DROP COLUMN counted_since"))
-        await connection.execute(text("ALTER TABLE votes DROP COLUMN thumbs"))
+        for column in ("thumbs", "drawn_at"):
+            await connection.execute(text(f"ALTER TABLE votes DROP COLUMN {column}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     await database.close()
     database = await Database.open(database_url)

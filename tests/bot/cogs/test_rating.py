@@ -99,6 +99,24 @@ async def test_choosing_again_replaces_what_was_chosen_there(wire: Wire, bob: Pe
     )
 
 
+async def test_choosing_in_a_menu_that_was_drawn_anew_withdraws_nothing_unseen(
+    wire: Wire, ann: Person, bob: Person, reply: Json
+) -> None:
+    first, second, third = words(reply)[:3]
+    await choose(wire, bob, reply, "fit", first)
+    since = ann.mark()
+    await suggest(ann, reply, "airy")
+    await ann.wait_for_event("MESSAGE_UPDATE", predicate=lambda m: m["id"] == reply["id"], since=since)
+    line = await choose(wire, bob, reply, "fit", second)
+    assert first in line["content"]
+    assert second in line["content"]
+    await choose(wire, bob, reply, "fit", third)  # now the second is seen, and left out
+    line = await choose(wire, bob, reply, "unfit", first)
+    assert line["content"] == f"Your votes on this reply: 👍 {third} · 👎 {first}. Thank you!"
+    line = await choose(wire, bob, reply, "fit")
+    assert line["content"] == f"Your votes on this reply: 👎 {first}. Thank you!"
+
+
 async def test_a_word_in_both_menus_is_as_chosen_last(wire: Wire, bob: Person, reply: Json) -> None:
     word = words(reply)[0]
     await choose(wire, bob, reply, "fit", word)
