@@ -12,11 +12,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import select
+
 from storage.database import Database
 from storage.feedback import StoredVote, Value, upsert_votes
 from storage.forgotten import forgotten_people, is_forgotten
 from storage.postgres import vote_beside_others
 from storage.retrying import retried
+from storage.schema import predictions, votes
 from storage.thumb_rows import Owner, Reply, delete_thumbs, note_thumbs, replies_of, standing_thumbs
 
 SIGNS: dict[str, Value] = {"👍": 1, "👎": -1}
@@ -108,6 +111,30 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
         await upsert_votes(connection, cast)
         await note_thumbs(connection, {owner: changed[owner][0].thumbs for owner in noted})
     return counts
+
+
+@retried
+async def has_unknown_thumbs(database: Database, message_id: int, voter_id: int) -> bool:
+    """Whether a person may give thumbs under a reply of which none is stored.
+
+    So it is with who gave both thumbs while nobody listened.
+    """
+    async with database.read() as connection:
+        prediction_id = await connection.scalar(
+            select(predictions.c.id).where(predictions.c.message_id == message_id)
+        )
+        if prediction_id is None:
+            return False
+        stored = await connection.scalar(
+            select(votes.c.word)
+            .where(
+                votes.c.prediction_id == prediction_id,
+                votes.c.voter_id == voter_id,
+                votes.c.via == "reaction",
+            )
+            .limit(1)
+        )
+        return stored is None
 
 
 def sign(thumb: str) -> Value:

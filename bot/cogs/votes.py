@@ -17,7 +17,7 @@ from bot.rating.thumbs import thumb
 from bot.reconciling.reconcile import Reconcile
 from storage.database import Database
 from storage.feedback import mark_deleted, prediction_of_message
-from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, sign
+from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, has_unknown_thumbs, sign
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -89,6 +89,8 @@ class Votes(commands.Cog):
         words = await self._count(payload.channel_id, change)
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
+        elif await has_unknown_thumbs(self._database, payload.message_id, payload.user_id):
+            await self._reconcile.read_again(payload.channel_id, payload.guild_id, payload.message_id)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:

@@ -21,6 +21,7 @@ from bot.client import FillBot
 from bot.fill.recorder import Recorder
 from bot.parsers import UnreadableError, reading
 from bot.reconciling.channel import counts, found_replies, has_own_thumbs, thumbs, unnoted_replies
+from bot.reconciling.strangers import strangers
 from bot.reconciling.turns import Turns
 from storage.database import Database
 from storage.errors import StorageError
@@ -167,6 +168,14 @@ class Reconcile:
             )
         return done
 
+    async def read_again(self, channel_id: int, guild_id: int | None, message_id: int) -> None:
+        """Read the thumbs of one reply now; what cannot be read is left to the next pass."""
+        channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
+        try:
+            await self._read_one(channel.get_partial_message(message_id), Pass())
+        except FAILURES as error:
+            log.warning("reconcile.reply_not_readable", message_id=message_id, reason=str(error))
+
     def _by_channel(
         self, replies: Iterable[RecentReply]
     ) -> list[tuple[discord.PartialMessageable, list[RecentReply]]]:
@@ -251,7 +260,7 @@ class Reconcile:
                     "reconcile.progress", read=done.read, of_at_most=done.replies, votes_changed=done.votes
                 )
 
-    async def _read_one(self, message: discord.Message, done: Pass) -> int:
+    async def _read_one(self, message: discord.Message | discord.PartialMessage, done: Pass) -> int:
         """Let the votes on a reply be the thumbs under it. Returns how many changed."""
         async with self.turns.reading(message.id):
             try:
@@ -268,18 +277,9 @@ class Reconcile:
             except UnreadableError as error:
                 self._tell_unreadable(message.channel.id, message.id, str(error))
                 return 0
-            strangers = await self._strangers(now, found, done)
-            change = ReadBack(message.id, found, datetime.now(UTC), strangers)
+            gone = await strangers(now, found, self._bot.access, done.may_vote)
+            change = ReadBack(message.id, found, datetime.now(UTC), gone)
             return await self._recorder.change_thumbs(change)
-
-    async def _strangers(self, message: discord.Message, people: Iterable[int], done: Pass) -> frozenset[int]:
-        """Who of these may not vote by direct message any more, as they left."""
-        if getattr(message.channel, "guild_id", None) is not None:
-            return frozenset()
-        for person in people:
-            if person not in done.may_vote:
-                done.may_vote[person] = await self._bot.access.may_vote(person, None)
-        return frozenset(person for person in people if not done.may_vote[person])
 
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:
         """Note that a reply is gone, if it is: a channel whose history may not be read looks empty."""

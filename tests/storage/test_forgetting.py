@@ -50,6 +50,8 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
             "votes.thumbs",
         ),
         *(f"predictions.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
+        *(f"announcements.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
+        *(f"announcements.{name}" for name in ("run_id", "sentence", "figure", "interaction_token")),
         *("predictions.query", "runs.id", "runs.report", "runs.verdict"),
     }
 

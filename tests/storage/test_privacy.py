@@ -89,7 +89,7 @@ async def test_who_was_counted_before_that_was_written_down_is_so_from_their_old
     await database.close()
     database = await Database.open(database_url)
     async with database.write() as connection:  # as revision 0003 left it
-        for table in ("forgettings", "forgotten"):
+        for table in ("announcements", "forgettings", "forgotten"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE people DROP COLUMN counted_since"))
         for column in ("thumbs", "drawn_at"):

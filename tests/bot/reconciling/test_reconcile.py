@@ -91,6 +91,18 @@ async def test_who_gives_both_thumbs_keeps_the_vote_that_is_stored(
         await wire.until_votes(reply, (bob, -1))
 
 
+async def test_who_gave_both_thumbs_unheard_counts_as_soon_as_one_is_taken_back(
+    home: Path, sandbox: Sandbox, ann: Person, bob: Person
+) -> None:
+    (reply,) = await asked(home, sandbox, ann)
+    await bob.react(reply, "👍")
+    await bob.react(reply, "👎")
+    async with hosted(home, sandbox) as wire:
+        assert (await wire.app.reconcile.reconcile(is_gap=True)).votes == 0
+        await bob.unreact(reply, "👍")
+        await wire.until_votes(reply, (bob, -1))
+
+
 async def test_a_second_skin_tone_given_while_the_bot_was_away_keeps_the_vote(
     home: Path, sandbox: Sandbox, ann: Person, bob: Person
 ) -> None:
