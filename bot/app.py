@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from bot.answering.thumb_seeding import ThumbSeeding
 from bot.background import Background, Supervisor
 from bot.children.pictures import Pictures
 from bot.client import FillBot
@@ -19,7 +20,6 @@ from bot.connection import connected
 from bot.embeds.verdicts import Verdicts
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.fill.answering import Answering
-from bot.fill.crowd import Crowd
 from bot.fill.pending import Pending
 from bot.fill.predictor import Predictor
 from bot.fill.recorder import Recorder
@@ -149,7 +149,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         runs = Runs(settings, database, registry, serving, metrics=metrics, supervisor=supervisor)
         interrupted = await runs.repair()
         place = await place_for(settings, stack)
-        bot = make_bot(settings, background, guild_ids=place.guild_ids)
+        bot = make_bot(settings, background, guild_ids=place.guild_ids, metrics=metrics)
         verdicts = Verdicts(bot, database)
         pictures = Pictures(settings)
         several = is_shared(settings.url)
@@ -218,7 +218,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             predictor,
             database,
             recorder,
-            background,
+            ThumbSeeding(background, bot.shedding.pacing),
             pending,
             prefix=settings.prefix,
             max_chars=settings.max_query_chars,
@@ -252,7 +252,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             reconcile=reconcile,
             background=background,
             pending=pending,
-            crowd=Crowd(background),
+            shedding=bot.shedding,
             metrics=metrics,
             forgetting=forgetting,
             pictures=pictures,

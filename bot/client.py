@@ -15,10 +15,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.access import Access
+from bot.answering.load_shedding import LoadShedding
+from bot.background import Background
 from bot.connection import UNREACHABLE, Identifies
 from bot.context import Context, answer
 from bot.errors import NotListedError, NotSentError
 from bot.heard import Heard, Tree
+from bot.pacing import Pacing
 from bot.parsers import skip_malformed_events
 from bot.processes.shards import WHOLE, Shards
 from bot.suggestions import meant
@@ -44,9 +47,11 @@ class FillBot(commands.Bot):
         admin_role_ids: tuple[int, ...],
         syncs_commands: bool = True,
         shards: Shards = WHOLE,
+        shedding: LoadShedding | None = None,
         **sharding: Any,
     ) -> None:
         """Build it; `add_cogs` and `start` come after. Who leads other processes syncs for them."""
+        self.shedding = shedding or LoadShedding(Background(), Pacing())
         super().__init__(
             command_prefix=prefix,
             intents=discord.Intents(
@@ -67,9 +72,11 @@ class FillBot(commands.Bot):
             case_insensitive=True,
             strip_after_prefix=True,
             guild_ready_timeout=READY_AFTER_S,
+            http_trace=self.shedding.pacing.trace(),
             **sharding,
         )
         skip_malformed_events(self)
+        self.shedding.pacing.attach(self.http)
         self.shards_here = shards
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids, is_here=shards.has)
         self.prefix, self._syncs_commands = prefix, syncs_commands
@@ -123,6 +130,15 @@ class FillBot(commands.Bot):
         """
         if message.webhook_id is None and self._heard.is_new(message.id):
             await self.process_commands(message)
+
+    async def invoke(self, context: Context, /) -> None:  # type: ignore[override]
+        """Carry out a command that was typed, unless its reply would come too late."""
+        channel, shedding = context.channel, self.shedding
+        if shedding.has_room(channel.id):
+            with shedding.admitted(channel.id):
+                await super().invoke(context)
+        elif context.command is not None:
+            shedding.turn_away(channel, channel.id, is_query=context.command.name == "fill")
 
     async def on_ready(self) -> None:
         """Say so; it can fire again after a reconnect."""

@@ -16,6 +16,7 @@ from bot.embeds.replies import MAX_CONTENT, clipped
 from bot.errors import CannotWriteError, LostReplyError, MissingPermissionError
 from bot.permissions import (
     MISSING_PERMISSIONS,
+    can_react,
     known_permissions,
     missing,
     needed_to_write,
@@ -66,6 +67,19 @@ class Context(commands.Context[Any]):
         else:
             async with self.typing():
                 await asyncio.sleep(MAX_SHOWN_S)
+
+
+def may_react(context: Context) -> bool:
+    """Return whether the bot may add reactions where this command was given, as far as is known.
+
+    A slash command may come from a channel that the bot cannot see.
+    """
+    if context.guild is None:
+        return True
+    if context.interaction is not None:
+        return can_react(context.interaction.app_permissions)
+    allowed = known_permissions(context.channel, context.me)
+    return allowed is None or can_react(allowed)
 
 
 @dataclass(frozen=True, slots=True)

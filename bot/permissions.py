@@ -50,6 +50,11 @@ def missing(allowed: discord.Permissions, wanted: Sequence[str]) -> list[str]:
     return [permission_name(one) for one in wanted if not getattr(allowed, one)]
 
 
+def can_react(allowed: discord.Permissions) -> bool:
+    """Return whether that is enough to add a reaction to a message of one's own."""
+    return allowed.view_channel and allowed.read_message_history and allowed.add_reactions
+
+
 def permission_name(permission: str) -> str:
     """Return a permission's name as Discord's settings show it."""
     return permission.replace("_", " ").title()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
+from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
 from bot.children.pictures import Pictures
 from bot.client import FillBot
@@ -18,7 +19,6 @@ from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.embeds.verdicts import Verdicts
 from bot.fill.answering import Answering
-from bot.fill.crowd import Crowd
 from bot.fill.pending import Pending
 from bot.fill.predictor import Predictor
 from bot.fill.recorder import Recorder
@@ -56,7 +56,7 @@ class Parts:
     reconcile: Reconcile
     background: Background
     pending: Pending
-    crowd: Crowd
+    shedding: LoadShedding
     metrics: Metrics
     forgetting: Forgetting
     pictures: Pictures
@@ -66,7 +66,7 @@ class Parts:
 def all_cogs(parts: Parts) -> list[commands.Cog]:
     """One of each."""
     return [
-        Fill(parts.answering, parts.pending, parts.crowd, metrics=parts.metrics),
+        Fill(parts.answering, parts.pending, parts.shedding, metrics=parts.metrics),
         Rating(
             parts.bot,
             parts.database,
@@ -108,7 +108,7 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             parts.database,
             parts.answering,
             parts.pending,
-            parts.crowd,
+            parts.shedding,
             settings=parts.settings,
         ),
         Insight(

@@ -11,13 +11,14 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.answering.load_shedding import LoadShedding
 from bot.client import FillBot, command
-from bot.context import Context, answer
+from bot.context import Context, answer, may_react
 from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOnError
 from bot.fill.answering import Answering, Asked
-from bot.fill.crowd import Crowd
 from bot.fill.pending import Pending
 from bot.fill.queries import Query
+from bot.permissions import can_react
 from bot.rating.menus import rating_view
 from bot.rating.quiz import Item, edge_cases, ranked
 from bot.rating.quiz_buttons import QuizButton, What
@@ -41,13 +42,13 @@ class Quiz(commands.Cog):
         database: Database,
         answering: Answering,
         pending: Pending,
-        crowd: Crowd,
+        shedding: LoadShedding,
         *,
         settings: Settings,
     ) -> None:
         """Take what asking needs."""
         self._bot, self._database, self._answering = bot, database, answering
-        self._pending, self._crowd, self._settings = pending, crowd, settings
+        self._pending, self._shedding, self._settings = pending, shedding, settings
         self._pressing: set[int] = set()  # messages whose button is being answered
 
     async def cog_load(self) -> None:
@@ -72,7 +73,13 @@ class Quiz(commands.Cog):
             return await answer(context, text, embed=embed, view=view)
 
         guild_id = context.guild.id if context.guild else None
-        asked = Asked(person_id, context.channel.id, guild_id, quiz_at=datetime.now(UTC))
+        asked = Asked(
+            person_id,
+            context.channel.id,
+            guild_id,
+            quiz_at=datetime.now(UTC),
+            may_react=may_react(context),
+        )
         if not await self._offer(asked, context.author, send, is_first=True):
             await answer(context, say("quiz.nothing_left"))
         elif last is not None:
@@ -106,7 +113,13 @@ class Quiz(commands.Cog):
             async def send(text: str, embed: discord.Embed, view: discord.ui.View) -> discord.Message:
                 return await interaction.followup.send(text, embed=embed, view=view, wait=True)
 
-            asked = Asked(person.id, channel_id, interaction.guild_id, quiz_at=last.quiz_at)
+            asked = Asked(
+                person.id,
+                channel_id,
+                interaction.guild_id,
+                quiz_at=last.quiz_at,
+                may_react=interaction.guild_id is None or can_react(interaction.app_permissions),
+            )
             if await self._offer(asked, person, send):
                 await self._end(last, interaction)
                 return
@@ -126,11 +139,13 @@ class Quiz(commands.Cog):
         if is_first and await quiz.is_opted_out(self._database, person.id):
             text = f"{text}\n{say('quiz.opted_out')}"
 
-        async def send_item(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
-            view.add_item(QuizButton("next", person.id)).add_item(QuizButton("stop", person.id))
-            return await send(text, embed, view)
+        with self._shedding.answering() as give_back:
 
-        with self._crowd.answering():
+            async def send_item(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+                give_back()
+                view.add_item(QuizButton("next", person.id)).add_item(QuizButton("stop", person.id))
+                return await send(text, embed, view)
+
             async with self._pending.handling():
                 await self._answering.reply(query, asked, send_item)
         log.info("quiz.asked", because=item.because, worth=round(item.worth, 2))

@@ -42,8 +42,13 @@ def notice_embed(sentence: str) -> discord.Embed:
     return discord.Embed(description=clipped(escape(sentence), MAX_DESCRIPTION), colour=COLOUR_BAD)
 
 
-def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: int) -> discord.Embed:
-    """The reply to a query: the completed sentence, the top words bold, and the best words for each mask."""
+def prediction_embed(
+    text: str, prediction: ShownPrediction, *, prediction_id: int, has_thumbs: bool = True
+) -> discord.Embed:
+    """The reply to a query: the completed sentence, the top words bold, and the best words for each mask.
+
+    Without thumbs its footer says that the menus rate.
+    """
     best = [mask[0].word for mask in prediction.masks]
     embed = discord.Embed(description=clipped(_completed(text, best), MAX_DESCRIPTION), colour=COLOUR)
     several = len(prediction.masks) > 1
@@ -64,8 +69,15 @@ def prediction_embed(text: str, prediction: ShownPrediction, *, prediction_id: i
     notes = [say("prediction.model", version=prediction.model_version), f"#{prediction_id}"]
     if prediction.is_adjusted:
         notes.append(say("prediction.adjusted", n=prediction.votes))
-    embed.set_footer(text=" · ".join([*notes, say("prediction.hint", n=len(prediction.masks))]))
+    hint = say("prediction.hint", n=len(prediction.masks)) if has_thumbs else say("prediction.menus_hint")
+    embed.set_footer(text=" · ".join([*notes, hint]))
     return embed
+
+
+def promises_thumbs(reply: discord.Message) -> bool:
+    """Return whether a reply says that its thumbs rate."""
+    footers = [embed.footer.text or "" for embed in reply.embeds]
+    return not any(say("prediction.menus_hint") in footer for footer in footers)
 
 
 def model_embed(

@@ -9,8 +9,8 @@ from typing import TypedDict
 import discord
 import structlog
 
-from bot.background import Background
-from bot.embeds.replies import prediction_embed
+from bot.answering.thumb_seeding import ThumbSeeding
+from bot.embeds.replies import prediction_embed, promises_thumbs
 from bot.fill.overlay import ShownPrediction, overlay, rejected
 from bot.fill.pending import Pending
 from bot.fill.predictor import Predictor
@@ -22,7 +22,6 @@ from storage.database import Database
 from storage.feedback import NewPrediction, StoredCandidate
 
 log = structlog.stdlib.get_logger(__name__)
-THUMBS = ("👍", "👎")
 Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
 
 
@@ -31,12 +30,14 @@ class Asked:
     """Who asked, and where; `guild_id` is None in a direct message.
 
     `quiz_at` is when the quiz began that asks in this person's name; None: the person typed it.
+    `may_react` is whether the bot may add reactions there.
     """
 
     asker_id: int
     channel_id: int
     guild_id: int | None
     quiz_at: datetime | None = None
+    may_react: bool = True
 
 
 class _Rules(TypedDict):
@@ -55,7 +56,7 @@ class Answering:
         predictor: Predictor,
         database: Database,
         recorder: Recorder,
-        background: Background,
+        thumbs: ThumbSeeding,
         pending: Pending,
         *,
         prefix: str,
@@ -66,7 +67,7 @@ class Answering:
     ) -> None:
         """Take what answering needs."""
         self._predictor, self._database, self._recorder = predictor, database, recorder
-        self._background, self._pending = background, pending
+        self._thumbs, self._pending = thumbs, pending
         self._prefix, self._max_chars, self._max_masks = prefix, max_chars, max_masks
         self._min_voters, self._half_life_days = min_voters, half_life_days
 
@@ -106,11 +107,17 @@ class Answering:
         shown, latency_ms = await self.shown(query)
         row = _row(query, asked, shown, latency_ms=latency_ms)
         prediction_id = await self._recorder.record(row)
-        embed = prediction_embed(query.text, shown, prediction_id=prediction_id)
+        has_thumbs = asked.may_react and self._thumbs.reserve(asked.channel_id)
+        embed = prediction_embed(query.text, shown, prediction_id=prediction_id, has_thumbs=has_thumbs)
         words = [(mask, one.word) for mask, ranked in enumerate(shown.masks) for one in ranked]
-        with self._pending.sending(asked.channel_id):
-            reply = await send(embed, rating_view(prediction_id, words))
-            await self._recorder.attach(prediction_id, reply.id)
+        try:
+            with self._pending.sending(asked.channel_id):
+                reply = await send(embed, rating_view(prediction_id, words))
+                await self._recorder.attach(prediction_id, reply.id)
+        except BaseException:
+            if has_thumbs:
+                self._thumbs.release(asked.channel_id)
+            raise
         log.info(
             "fill.answered",
             prediction_id=prediction_id,
@@ -118,13 +125,15 @@ class Answering:
             latency_ms=round(latency_ms, 1),
             adjusted_by=shown.votes,
         )
-        self.offer_thumbs(reply)
+        if has_thumbs:
+            self._thumbs.seed(reply, asked.channel_id)
         return reply
 
     def offer_thumbs(self, reply: discord.Message) -> None:
-        """Put both thumbs under a reply, in the background."""
-        # A reaction may be added about every 250 ms: the answer does not wait for that.
-        self._background.start(_seed(reply), name="thumbs")
+        """Put both thumbs under a reply that has none, in the background, if it says that they rate."""
+        channel_id = reply.channel.id
+        if promises_thumbs(reply) and self._thumbs.reserve(channel_id):
+            self._thumbs.seed(reply, channel_id)
 
     async def _votes_on(self, query: Query) -> list[QueryVote]:
         """The votes on this very sentence."""
@@ -149,17 +158,3 @@ def _row(query: Query, asked: Asked, shown: ShownPrediction, *, latency_ms: floa
         ),
         quiz_at=asked.quiz_at,
     )
-
-
-async def _seed(reply: discord.Message) -> None:
-    for thumb in THUMBS:
-        try:
-            await reply.add_reaction(thumb)
-        except discord.NotFound:  # deleted meanwhile
-            return
-        except discord.Forbidden:
-            log.warning("thumbs.forbidden", channel_id=reply.channel.id)
-            return
-        except discord.DiscordServerError as error:  # people can still give a thumb of their own
-            log.warning("thumbs.not_offered", message_id=reply.id, status=error.status)
-            return

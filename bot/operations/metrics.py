@@ -96,6 +96,10 @@ class Metrics:
         self._queries.labels("answered").inc()
         self._answers.observe(time.perf_counter() - started)
 
+    def turned_away(self) -> None:
+        """Count a query whose answer would come too late."""
+        self._queries.labels("turned_away").inc()
+
     def answered(self, *, by: Literal["service", "fallback"]) -> None:
         """Count a query that was not in the cache, where there is a service."""
         self._answered.labels(by).inc()

@@ -7,8 +7,11 @@ from typing import Any
 import discord
 import structlog
 
+from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
 from bot.client import FillBot
+from bot.operations.metrics import Metrics
+from bot.pacing import Pacing
 from bot.processes.identify import IdentifyTurns
 from bot.processes.shards import Shards
 from bot.settings import Settings
@@ -52,13 +55,16 @@ class ShardedBot(FillBot, discord.AutoShardedClient):
         log.info("shard.ready", shard=shard_id, guilds=sum(one.shard_id == shard_id for one in self.guilds))
 
 
-def make_bot(settings: Settings, background: Background, *, guild_ids: tuple[int, ...]) -> FillBot:
+def make_bot(
+    settings: Settings, background: Background, *, guild_ids: tuple[int, ...], metrics: Metrics
+) -> FillBot:
     """The bot on as many connections as the settings want."""
     options: dict[str, Any] = {
         "prefix": settings.prefix,
         "guild_ids": guild_ids,
         "admin_role_ids": settings.admin_role_ids,
         "syncs_commands": not is_shared(settings.url),
+        "shedding": LoadShedding(background, Pacing(share=settings.shards.share), metrics=metrics),
     }
     if settings.shard_count == 1:
         return FillBot(**options)

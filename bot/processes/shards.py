@@ -17,6 +17,11 @@ class Shards:
         return len(self.ids) == self.count
 
     @property
+    def share(self) -> float:
+        """The share of the bot's shards that run here, in (0, 1]."""
+        return len(self.ids) / self.count
+
+    @property
     def names(self) -> Iterator[str]:
         """Of the locks that keep others from running the same."""
         return (f"shard {one} of {self.count}" for one in self.ids)
