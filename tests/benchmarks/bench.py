@@ -24,6 +24,7 @@ from measure import Row, table  # noqa: E402  the path comes first
 
 def parts() -> dict[str, Callable[[], list[Row]]]:
     """By name, in order."""
+    import channel_load
     import checking
     import cluster_ray
     import cluster_votes
@@ -40,6 +41,7 @@ def parts() -> dict[str, Callable[[], list[Row]]]:
         "wire": wire_load.wire,
         "busy": wire_load.busy,
         "reload": wire_load.reload,
+        "channels": channel_load.run,
         "start": starting.run,
         "votes": storing.run,
         "postgres": cluster_votes.run,
