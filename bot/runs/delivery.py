@@ -1,6 +1,7 @@
 """Where an announcement is told, and in which words."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from bot.embeds.replies import notice_embed
 from bot.embeds.verdicts import Verdicts
 from bot.nights.runs import RunEnd
 from bot.runs.digests import Digests
-from bot.runs.sending import Post, in_best_form, is_refused, send
+from bot.runs.sending import HISTORY, Post, in_best_form, is_refused, send
 from bot.texts import say
 from storage.announcements import Announcement
 
@@ -20,6 +21,7 @@ log = structlog.stdlib.get_logger(__name__)
 TOKEN_LIVES = timedelta(minutes=14, seconds=30)  # fifteen minutes, less what a request takes
 TOKEN_IS_OVER = 50027
 UNSEEN = (10003, 50001)  # the channel is gone, or the bot cannot see it
+CLOCKS_DIFFER = timedelta(seconds=10)  # this machine's and Discord's
 SURELY_UNSENT = timedelta(seconds=90)  # after it was stored, at the first attempt
 
 
@@ -51,6 +53,8 @@ class Delivery:
             NowhereError: no place does.
             discord.DiscordException, aiohttp.ClientError, OSError: Discord is away.
         """
+        if one.kind == "verdict" and one.message_id is None and (found := await self._begun(one)) is not None:
+            one = replace(one, message_id=found)
         refused: list[str] = []
         refusal: discord.HTTPException | None = None
         if one.message_id is not None:
@@ -65,7 +69,7 @@ class Delivery:
                     await self._post(one, end, channel_id),
                     nonce=f"{one.id:x}",
                     me=self._client.user.id if self._client.user else 0,
-                    unless_sent_since=one.created_at if _may_be_sent(one) else None,
+                    unless_sent_since=one.created_at - CLOCKS_DIFFER if _may_be_sent(one) else None,
                 )
             except discord.HTTPException as error:
                 if not is_refused(error):
@@ -76,6 +80,21 @@ class Delivery:
                     await self._edit_again(one, end)
                 return
         raise NowhereError("; ".join(refused) or "there is no channel for it")
+
+    async def _begun(self, one: Announcement) -> int | None:
+        """The message that shows the progress, where the process ended before it could write down its id."""
+        if one.channel_id is None:
+            return None
+        channel, me = self._client.get_partial_messageable(one.channel_id), self._client.user
+        try:
+            since = one.created_at - CLOCKS_DIFFER
+            async for message in channel.history(limit=HISTORY, after=since, oldest_first=False):
+                if message.author == me and message.content == say("run.starting"):
+                    return message.id
+        except discord.HTTPException as error:
+            if not is_refused(error):
+                raise
+        return None
 
     async def _edit(self, one: Announcement, end: RunEnd) -> discord.HTTPException | None:
         """Let the verdict take the place of the progress. Returns why that is refused; None: it is there."""

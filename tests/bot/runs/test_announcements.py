@@ -158,6 +158,21 @@ async def test_a_run_that_a_killed_process_left_open_is_told_in_its_message(
         assert await ada.messages(sandbox.reports_channel_id) == []  # it is told once
 
 
+async def test_a_process_that_was_killed_as_it_acknowledged_a_run_leaves_no_message_behind(
+    home: Path, sandbox: Sandbox, ada: Person, gate: Gate
+) -> None:
+    now = datetime.now(UTC)
+    async with hosted(home, sandbox) as wire:
+        sandbox.faults.fail("PATCH", "/messages", status=403, times=None)
+        message = await wire.say(ada, "!retrain")
+        gate.open()
+        await nothing_left(wire)
+    sandbox.faults.clear()
+    await stored(home, kind="verdict", run_trigger="domain", now=now, channel_id=sandbox.channel_id)
+    async with hosted(home, sandbox):
+        await shows(ada, message, "The bot was stopped before the run began.")
+
+
 async def test_a_run_that_was_asked_for_and_never_began_is_told(
     home: Path, sandbox: Sandbox, ada: Person
 ) -> None:
