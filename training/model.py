@@ -3,6 +3,7 @@
 DistilBERT and BERT are the same encoder under other names: both become one `MaskedLm`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 
 from training.encoder import MASK
 from training.errors import BaseModelError, DeviceError
+from training.memory import is_out_of_memory
 
+OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # as Rust writes them
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
 
 
@@ -158,10 +161,11 @@ class MaskedLm(nn.Module):
         """
         try:
             self._save(folder)
-        except OSError:
-            raise
-        except Exception as error:  # safetensors and tokenizers have errors of their own for a full disk
-            raise OSError(str(error)) from error
+        except Exception as error:
+            # safetensors and tokenizers have errors of their own for a full disk: "… (os error 28)".
+            if isinstance(error, OSError) or (number := OS_ERROR.search(str(error))) is None:
+                raise
+            raise OSError(int(number[1]), str(error), str(folder)) from error
 
     def _save(self, folder: Path) -> None:
         self.model.save_pretrained(folder, safe_serialization=True)
@@ -257,7 +261,9 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
             output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:
+    except Exception as error:  # transformers raises whatever the files lead to
+        if is_out_of_memory(error):
+            raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise BaseModelError(base, reason[0]) from error
     if missing := sorted(loading["missing_keys"]):  # transformers would go on with random ones

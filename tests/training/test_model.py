@@ -208,3 +208,31 @@ def test_a_vocabulary_with_spare_rows_grows_only_when_it_must() -> None:
     assert masked_lm.model.config.vocab_size == tokenizer.get_vocab_size() + 1
     masked_lm.add_words(["unheard"])
     assert masked_lm.model.config.vocab_size == tokenizer.get_vocab_size() + 2
+
+
+def test_a_base_is_not_blamed_for_too_little_memory(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("transformers.AutoModelForMaskedLM.from_pretrained", fail)
+    with pytest.raises(MemoryError):
+        model.load(base)
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [(RuntimeError("No space left on device (os error 28)"), 28), (KeyError("cls.predictions"), None)],
+    ids=["a full disk", "a mistake"],
+)
+def test_only_what_the_system_says_is_said_of_the_folder(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, number: int | None
+) -> None:
+    loaded = model.load(base)
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(loaded.model, "save_pretrained", fail)
+    with pytest.raises(OSError if number else KeyError) as caught:
+        loaded.save(tmp_path / "saved")
+    assert getattr(caught.value, "errno", None) == number

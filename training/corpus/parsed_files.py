@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,9 +52,14 @@ def parsed_file(file: CsvFile, source: Source, cache_dir: Path, *, max_sentences
             _parse(file, source, Path(scratch), max_sentences=max_sentences)
             if _load(entry) is None:
                 shutil.rmtree(entry, ignore_errors=True)  # a damaged one
-            with suppress(OSError):  # another process was faster, and its entry is as good
+            try:
                 (Path(scratch) / "entry").replace(entry)
+            except OSError:
+                if not entry.is_dir():  # else another process was faster, and its entry is as good
+                    raise
     except OSError as error:
+        if error.filename is not None and not Path(error.filename).is_relative_to(cache_dir):
+            raise  # of the file that is read
         raise CacheError(cache_dir, error.strerror or str(error)) from error
     parsed = _load(entry)
     if parsed is None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from training.memory import is_out_of_memory
+
 
 class Checkpoint:
     """The state of one training; another training's, told apart by `key`, is not touched by mistake."""
@@ -16,10 +18,19 @@ class Checkpoint:
         self._path, self._key = path, key
 
     def load(self) -> dict[str, Any] | None:
-        """What was saved last under this key; None where there is nothing, or nothing that can be read."""
+        """What was saved last under this key; None where there is nothing, or it is damaged.
+
+        Raises:
+            OSError: it cannot be read at present; beginning anew would write over it.
+            MemoryError: there is too little memory for it.
+        """
         try:
             content = torch.load(self._path, map_location="cpu", weights_only=True)
-        except Exception:  # noqa: BLE001 — half a file, another version's file: both mean to begin anew
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # half a file, another version's file: both mean to begin anew
+            if isinstance(error, OSError) or is_out_of_memory(error):
+                raise
             return None
         return content["state"] if isinstance(content, dict) and content.get("key") == self._key else None
 
@@ -38,6 +49,8 @@ class Checkpoint:
                 os.fsync(file.fileno())
         except (OSError, RuntimeError) as error:  # RuntimeError: torch's own for a full disk
             partial.unlink(missing_ok=True)  # half a gigabyte that nobody would look for
+            if isinstance(error, OSError) or is_out_of_memory(error):
+                raise
             raise OSError(str(error)) from error
         partial.replace(self._path)
 

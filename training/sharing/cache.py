@@ -47,8 +47,11 @@ class Cache:
                 if not name.endswith(LARGE):
                     self._fetch(version, place, name, expected, beside)
             fsync(beside)
-            with contextlib.suppress(OSError):  # another process was first
+            try:
                 beside.rename(self._folder / version)
+            except OSError:
+                if not (self._folder / version).is_dir():  # else another process was first
+                    raise
             fsync(self._folder)
         finally:
             shutil.rmtree(beside, ignore_errors=True)

@@ -32,6 +32,28 @@ def test_half_a_file_means_to_begin_anew(tmp_path: Path, content: bytes) -> None
     assert Checkpoint(tmp_path / "x", "a").load() is None
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        OSError(5, "Input/output error"),
+    ],
+    ids=["Python", "torch", "disk"],
+)
+def test_what_cannot_be_read_at_present_is_not_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    Checkpoint(tmp_path / "x", "a").save({"step": 7})
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(type(error)):
+        Checkpoint(tmp_path / "x", "a").load()
+
+
 def test_a_full_disk_leaves_the_last_one(
     tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
 ) -> None:
