@@ -103,6 +103,23 @@ async def test_who_gave_both_thumbs_unheard_counts_as_soon_as_one_is_taken_back(
         await wire.until_votes(reply, (bob, -1))
 
 
+async def test_super_reactions_given_while_the_bot_was_away_count_by_themselves(
+    home: Path, sandbox: Sandbox, ann: Person, bob: Person
+) -> None:
+    (reply,) = await asked(home, sandbox, ann)
+    await ann.react(reply, "👍🏽", is_super=True)
+    await bob.react(reply, "👎")
+    await bob.react(reply, "👎", is_super=True)
+    async with hosted(home, sandbox) as wire:
+        await wire.until_votes(reply, (ann, 1), (bob, -1))
+        assert (await wire.app.reconcile.reconcile(is_gap=False)).read == 0  # the numbers agree
+        await bob.unreact(reply, "👎")
+        await ann.unreact(reply, "👍🏽", is_super=True)
+        await wire.until_votes(reply, (bob, -1))
+        await bob.unreact(reply, "👎", is_super=True)
+        await wire.until_votes(reply)
+
+
 async def test_a_second_skin_tone_given_while_the_bot_was_away_keeps_the_vote(
     home: Path, sandbox: Sandbox, ann: Person, bob: Person
 ) -> None:
