@@ -116,7 +116,7 @@ class FillBot(commands.Bot):
         """Tell Discord the slash commands, all at once."""
         try:
             await self.tree.sync()
-        except discord.HTTPException:
+        except UNREACHABLE:
             log.warning("commands.not_synced", exc_info=True)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:

@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.answering.load_shedding import LoadShedding
 from bot.client import FillBot, command
+from bot.connection import UNREACHABLE
 from bot.context import Context, answer, may_react
 from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOnError
 from bot.fill.answering import Answering, Asked
@@ -188,7 +189,7 @@ class Quiz(commands.Cog):
             return
         ratable = await menus.ratable(self._database, last.prediction_id)
         view = None if ratable is None else rating_view(ratable.id, ratable.words)
-        with contextlib.suppress(discord.HTTPException):
+        with contextlib.suppress(*UNREACHABLE):
             if interaction is not None:
                 await interaction.edit_original_response(view=view)
                 return

@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from bot.background import Background
 from bot.client import FillBot
+from bot.connection import UNREACHABLE
 from bot.embeds.replies import MAX_CONTENT, clipped
 from bot.errors import DeniedWordError, EmptyFormError, NoRoomError, NotAWordError, StaleMenuError
 from bot.fill.pending import Pending
@@ -160,8 +161,10 @@ class Rating(commands.Cog):
         if ratable is not None:
             try:
                 await message.edit(view=renewed_view(ratable.id, ratable.words, message))
-            except discord.HTTPException:
-                log.warning("menus.not_edited", message_id=message.id, exc_info=True)
+            except UNREACHABLE as error:
+                log.warning(
+                    "menus.not_edited", message_id=message.id, reason=str(error) or type(error).__name__
+                )
 
     async def _ratable(
         self, interaction: discord.Interaction, prediction_id: int, *, is_on_reply: bool = True

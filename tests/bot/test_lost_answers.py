@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from people import Json, Person
 from structlog.testing import capture_logs
-from wire import LOADING, QUERY, Wire
+from wire import EPHEMERAL, LOADING, QUERY, Wire
 
 from bot import context
 
@@ -110,6 +110,19 @@ async def test_a_reply_that_is_never_confirmed_is_no_error_and_gets_its_thumbs_l
     assert [line for line in logs if line["log_level"] == "error"] == []
     assert [line["event"] for line in logs if line["event"] == "reply.not_sent"] == ["reply.not_sent"]
     assert len(await by_bot(wire, ann, since=since)) == 1
+
+
+async def test_a_menu_whose_confirmation_was_lost_is_no_error(wire: Wire, ann: Person) -> None:
+    reply = await wire.ask(ann)
+    word = (await wire.row(reply))["candidates"][1]["word"]
+    wire.sandbox.faults.cut("POST", CALLBACK, is_done_first=True)
+    with capture_logs() as logs:
+        since = ann.mark()
+        await ann.select(reply, reply["components"][0]["components"][0]["custom_id"], [f"0:{word}"])
+        await ann.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
+        await wire.ask(ann)
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert await wire.votes(reply) == [(0, word, ann.id, 1)]
 
 
 async def test_a_command_that_is_told_of_twice_is_answered_once(wire: Wire, ann: Person) -> None:
