@@ -217,6 +217,8 @@ class Pacing:
             self._budget.is_unlimited = False
         elif turn is not None and params.response.status < 300:
             self._budget.is_unlimited = True
+        if params.response.status == TOO_MANY and headers.get("X-RateLimit-Scope") == "global":
+            self._budget.pause(float(headers.get("Retry-After", 1)))  # discord.py stops only new requests
         if turn is not None and MESSAGE.fullmatch(path):
             if not turn.is_answered:
                 turn.is_answered = True

@@ -67,6 +67,7 @@ class RequestBudget:
     def is_unlimited(self, is_so: bool) -> None:
         self._is_unlimited = is_so
         if is_so:
+            self._left = max(0.0, self._left)
             self._let_go()
 
     async def spend(self, urgency: Urgency) -> None:
@@ -77,12 +78,17 @@ class RequestBudget:
         self._let_go()
         await turn
 
+    def pause(self, seconds: float) -> None:
+        """Let nothing go for so long, and have nothing saved up then."""
+        self._let_go()
+        self._left = min(self._left, -seconds * self._rate)
+
     def _let_go(self) -> None:
         now = self._clock()
         self._left = min(self._most, self._left + (now - self._counted_at) * self._rate)
         self._counted_at = now
         while (self._left >= 1 or self._is_unlimited) and self._waiting.let_next():
-            self._left = max(0.0, self._left - 1)
+            self._left -= 1
         if len(self._waiting) and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.001, (1 - self._left) / self._rate), self._look_again)
