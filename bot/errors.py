@@ -59,9 +59,12 @@ class QueryError(BotError):
 class NoMaskError(QueryError):
     """There is nothing to fill."""
 
-    def __init__(self, prefix: str) -> None:
-        """Build the reply."""
-        super().__init__(say("errors.no_mask", prefix=prefix, example=say("example")))
+    def __init__(self, prefix: str, *, guess: str = "") -> None:
+        """Build the reply; `guess`: the person's own sentence with a blank in it."""
+        if guess:
+            super().__init__(say("errors.no_mask_guess", prefix=prefix, example=guess))
+        else:
+            super().__init__(say("errors.no_mask", prefix=prefix, example=say("example")))
 
 
 class TooManyMasksError(QueryError):

@@ -8,7 +8,7 @@
 
 None of them shows what was asked in direct messages. `quiz` and `export` also leave out replies that were
 deleted and what people asked who opted out (`storage.shown_queries`), and queries that personal data was
-taken out of (`bot.fill.queries.had_personal_data`).
+taken out of (`bot.fill.queries.has_placeholder`).
 """
 
 from collections.abc import Iterable

@@ -14,7 +14,7 @@ from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.replies import escape
 from bot.errors import TooLargeError
-from bot.fill.queries import had_personal_data
+from storage.people.personal_data import has_placeholder
 from bot.privacy.export import Ballots, to_csv
 from bot.privacy.forgetting import Forgetting, Forgotten
 from bot.privacy.mydata import bundle
@@ -77,7 +77,7 @@ class Privacy(commands.Cog):
         """Send an admin what the votes add up to, of queries that a quiz could show them."""
         members = await self._bot.access.memberships(context.author, with_channels=True)
         found = await shown_queries.voted_on(self._database, readable_channel_ids(members))
-        queries = {name: query for name, query in found.items() if not had_personal_data(query)}
+        queries = {name: query for name, query in found.items() if not has_placeholder(query)}
         ballots, now = Ballots(queries), datetime.now(UTC)
         async for chunk in votes_until(self._database, now, chunk_rows=EXPORT_CHUNK_ROWS):
             ballots.add(chunk)

@@ -43,11 +43,17 @@ def notice_embed(sentence: str) -> discord.Embed:
 
 
 def prediction_embed(
-    text: str, prediction: ShownPrediction, *, prediction_id: int, has_thumbs: bool = True
+    text: str,
+    prediction: ShownPrediction,
+    *,
+    prediction_id: int,
+    has_thumbs: bool = True,
+    is_private: bool = False,
 ) -> discord.Embed:
     """The reply to a query: the completed sentence, the top words bold, and the best words for each mask.
 
-    Without thumbs its footer says that the menus rate.
+    Without thumbs its footer says that the menus rate; of a private query, whose personal data is not stored,
+    that no vote on it counts.
     """
     best = [mask[0].word for mask in prediction.masks]
     embed = discord.Embed(description=clipped(_completed(text, best), MAX_DESCRIPTION), colour=COLOUR)
@@ -69,7 +75,12 @@ def prediction_embed(
     notes = [say("prediction.model", version=prediction.model_version), f"#{prediction_id}"]
     if prediction.is_adjusted:
         notes.append(say("prediction.adjusted", n=prediction.votes))
-    hint = say("prediction.hint", n=len(prediction.masks)) if has_thumbs else say("prediction.menus_hint")
+    if is_private:
+        hint = say("prediction.private")
+    elif has_thumbs:
+        hint = say("prediction.hint", n=len(prediction.masks))
+    else:
+        hint = say("prediction.menus_hint")
     embed.set_footer(text=" · ".join([*notes, hint]))
     return embed
 

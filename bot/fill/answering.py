@@ -108,7 +108,13 @@ class Answering:
         row = _row(query, asked, shown, latency_ms=latency_ms)
         prediction_id = await self._recorder.record(row)
         has_thumbs = asked.may_react and self._thumbs.reserve(asked.channel_id)
-        embed = prediction_embed(query.text, shown, prediction_id=prediction_id, has_thumbs=has_thumbs)
+        embed = prediction_embed(
+            query.text,
+            shown,
+            prediction_id=prediction_id,
+            has_thumbs=has_thumbs,
+            is_private=query.text != query.stored,
+        )
         words = [(mask, one.word) for mask, ranked in enumerate(shown.masks) for one in ranked]
         try:
             with self._pending.sending(asked.channel_id):

@@ -1,25 +1,17 @@
 """Text → `Query`: find the masks, normalise, check. Pure.
 
-What is stored differs from what the model sees: e-mail addresses, phone numbers, long numbers and mentions
-are replaced before anything reaches the database.
+What is stored differs from what the model sees: personal data is masked before anything reaches the database.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
+from bot.answering.chat_text import plain_sentence
 from bot.errors import NoMaskError, OnlyMasksError, QueryTooLongForChatError, TooManyMasksError
-from training.encoder import MASK, MASK_PATTERN, finished, query_hash
+from storage.people.personal_data import mask_personal_data
+from training.encoder import MASK, finished, query_hash
 
-INVISIBLE = re.compile(  # with the letters and the Braille pattern that people send for an empty message
-    r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\u115f\u1160\u180e\u2800\u3164\uffa0]"
-)
-PRIVATE = (
-    (re.compile(r"<(?:@[!&]?|#)\d+>|@(?:everyone|here)(?![^\W\d_])"), "[mention]"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
-    (re.compile(r"(?<!\w)\+?\(?\d(?:[\s().\-/]{0,2}\d){6,}(?!\w)"), "[phone]"),
-    (re.compile(r"\d{5,}"), "[number]"),
-)
+END = re.compile(r"[ ,]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +37,24 @@ def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!")
     Raises:
         QueryError: it cannot be answered; the text says what to change.
     """
-    text = " ".join(MASK_PATTERN.sub(MASK, visible(text)).split())
+    text = plain_sentence(text)
     if len(text) > max_chars:
         raise QueryTooLongForChatError(len(text), max_chars)
     masks = text.count(MASK)
     if masks == 0:
-        raise NoMaskError(prefix)
+        raise NoMaskError(prefix, guess=with_blank(text))
     if masks > max_masks:
         raise TooManyMasksError(masks, max_masks)
     if not any(c.isalnum() for c in text.replace(MASK, "")):
         raise OnlyMasksError
     text = finished(text)
-    stored = without_personal_data(text)
+    stored = mask_personal_data(text)
     return Query(text, stored, query_hash(stored), masks)
 
 
-def visible(text: str) -> str:
-    """The text as people see it: no invisible characters, single spaces."""
-    text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
-    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
-    return " ".join(text.split())
-
-
-def had_personal_data(stored: str) -> bool:
-    """Whether something was replaced in a query before it was stored: the rest is not worth asking again."""
-    return any(name in stored for _, name in PRIVATE)
-
-
-def without_personal_data(text: str) -> str:
-    """The text with mentions, e-mail addresses, phone numbers and long numbers replaced."""
-    for pattern, name in PRIVATE:
-        text = pattern.sub(name, text)
-    return text
+def with_blank(text: str) -> str:
+    """Return the sentence with a blank at its end; an empty text where there is no word in it."""
+    core = text.rstrip(" .!?;:,\"')")
+    if not any(c.isalnum() for c in core):
+        return ""
+    return f"{core} {MASK}{END.sub('', text[len(core) :])}"

@@ -12,7 +12,7 @@ import discord
 from discord import ui
 
 from bot.embeds.replies import clipped, escape
-from bot.fill.queries import visible
+from bot.answering.chat_text import visible
 from bot.texts import say
 from storage.menus import MaskWord, Standing
 

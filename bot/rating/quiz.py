@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.fill.overlay import WordVotes, added_up
-from bot.fill.queries import had_personal_data
+from storage.people.personal_data import has_placeholder
 from storage.quiz import OpenSentence
 from training.judgements import PRIOR
 
@@ -65,7 +65,7 @@ def ranked(
     """
     items = []
     for sentence in sentences:
-        if had_personal_data(sentence.query):
+        if has_placeholder(sentence.query):
             continue
         votes = added_up(sentence.votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
         items.append(_item(sentence, votes, is_edge=sentence.query_hash in edge_cases, min_voters=min_voters))

@@ -14,10 +14,11 @@ from bot.embeds import digest, insights, replies, run_report, team_stats
 from bot.embeds.insights import Reasons
 from bot.errors import QueryError
 from bot.fill.overlay import ShownCandidate, ShownPrediction, ShownSentence, WordVotes, standing
-from bot.fill.queries import parse_query, without_personal_data
+from bot.fill.queries import parse_query
 from bot.rating.menus import rating_view, standing_text, take_back_view
 from storage.consensus import QueryVote
 from storage.menus import Standing
+from storage.people.personal_data import mask_personal_data
 from storage.runs import Run
 from storage.stats import ContestedWord, Helper, Totals
 from training.cards import Card
@@ -55,7 +56,7 @@ def parsed(text: str, max_chars: int, max_masks: int) -> None:
     assert "\0" not in query.text
     assert "\n" not in query.text
     assert query.stored.count(MASK) == query.masks
-    assert without_personal_data(query.stored) == query.stored
+    assert mask_personal_data(query.stored) == query.stored
     again = parse_query(query.text, max_chars=max_chars + 1, max_masks=max_masks)
     assert again == query, "parsing twice is another query"
 

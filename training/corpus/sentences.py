@@ -2,6 +2,8 @@
 
 import re
 
+from storage.people.personal_data import find_personal_data
+
 MIN_WORDS = 2
 MAX_WORDS = 80
 MAX_CHARS = 600
@@ -43,11 +45,7 @@ _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _INITIAL = re.compile(r"[A-Z]\.")
 _WORD = re.compile(r"\w*[^\W\d_]\w*(?:['’-]\w+)*")
 _LETTER = re.compile(r"[^\W\d_]")
-_PRIVATE = re.compile(
-    r"https?://|\bwww\.|[\w.+-]+@[\w-]|(?<!\w)@\w{2,}"
-    r"|(?<!\w)\+?\(?\d(?:[\s().\-]{0,2}\d){6,}(?!\w)"  # phone numbers
-    r"|\d{5,}+(?<!000)"  # order and account numbers; "20000 steps" are neither
-)
+_LINK = re.compile(r"https?://|\bwww\.")
 
 
 def split(text: str) -> list[str]:
@@ -75,7 +73,7 @@ def fault(sentence: str) -> str | None:
         return NO_LETTERS
     if len(sentence) > MAX_CHARS:
         return LONG
-    if _PRIVATE.search(sentence):
+    if _LINK.search(sentence) or find_personal_data(sentence):
         return PRIVATE
     words = len(_WORD.findall(sentence))
     if words < MIN_WORDS:

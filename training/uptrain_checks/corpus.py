@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from storage.people.personal_data import find_personal_data
 from training.corpus.cleaning import duplicate_key
 from training.uptrain_checks.corpus_report import PRIVATE, EdgeCases, read_edge_cases
 from training.uptrain_checks.framework import (
@@ -29,10 +30,8 @@ from training.uptrain_checks.speech import affirmed, listen, load_words
 
 TEXTS: dict[str, Any] = {"row": pl.Int64, "text": pl.Utf8}
 ROWS = "rows"  # the check, and so the name of its file
-PRIVATE_TEXT = (
-    r"(?i)https?://|\bwww\.|\w\.(?:com|net|org)\b|\S@\w|(?:^|\s)@\w"
-    r"|(?:\d[ ().\-]{0,2}){7,}"  # phone and order numbers
-)
+LINK = r"(?i)https?://|\bwww\.|\w\.(?:com|net|org)\b"
+MAY_BE_PRIVATE = r"@|(?:\d\D*){3}|(?i)[\[({]at[\])}]"  # the few texts that are worth a closer look
 HTML = r"</?[A-Za-z][^<>]*>|&(?:[A-Za-z]{2,8}|#\d+);"
 UNREADABLE = r"[\x{FFFD}\x00-\x08\x0E-\x1F]|â€|Ã[\x{80}-\x{BF}]"
 USUAL_WORDS = (
@@ -55,6 +54,13 @@ DROPPED_BECAUSE = {
 }
 
 
+def _is_private(text: pl.Expr) -> pl.Expr:
+    """Whether there is a link or personal data in each text."""
+    looked_at = pl.when(text.str.contains(MAY_BE_PRIVATE)).then(text)
+    has_data = looked_at.map_elements(lambda one: bool(find_personal_data(one)), return_dtype=pl.Boolean)
+    return text.str.contains(LINK) | has_data.fill_null(value=False)
+
+
 @register_op
 class TextFlags(Ready, ColumnOp):
     """The first failed quality rule of each text in `flag`, empty where it is clean; and `flagged`."""
@@ -68,7 +74,7 @@ class TextFlags(Ready, ColumnOp):
         words = text.str.count_matches(r"\p{L}[\p{L}\p{M}'’-]*")
         letters, latin = text.str.count_matches(r"\p{L}"), text.str.count_matches("[A-Za-z]")
         rules = [
-            (PRIVATE, text.str.contains(PRIVATE_TEXT)),  # first: such a text is never shown as an example
+            (PRIVATE, _is_private(text)),  # first: such a text is never shown as an example
             ("HTML left over", text.str.contains(HTML)),
             ("unreadable characters", text.str.contains(UNREADABLE)),
             ("too short", words < self.min_words),

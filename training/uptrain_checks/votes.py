@@ -14,6 +14,7 @@ import polars as pl
 
 from storage.database import Database
 from storage.feedback import count_votes, votes_until
+from storage.people.personal_data import PLACEHOLDER
 from training.judgements import HALF_LIFE_DAYS, Consensus, judge_parts
 from training.progress import Progress, Silent
 from training.uptrain_checks.approval import Approval
@@ -85,7 +86,7 @@ class QualityFlags(Ready, ColumnOp):
             ("only masks", rest < 1),
             ("too long", text.str.len_chars() > self.max_chars),
             ("link or mention", text.str.contains(r"https?://|<[@#]")),
-            ("personal data", text.str.contains(r"\[(?:email|phone|number|mention)\]")),
+            ("personal data", text.str.contains(PLACEHOLDER.pattern)),
             ("not a word", ~word.str.contains(r"^[\p{L}]+(?:[-'’][\p{L}]+)*$")),
             ("denied word", word.str.to_lowercase().is_in(pl.Series(self.denied, dtype=pl.Utf8))),
             ("bad score", pl.col("score").is_not_null() & ~pl.col("score").is_between(0.0, 1.0)),

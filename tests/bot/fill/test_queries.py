@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import NoMaskError, OnlyMasksError, QueryError, QueryTooLongForChatError, TooManyMasksError
-from bot.fill.queries import Query, parse_query, without_personal_data
+from bot.fill.queries import Query, parse_query
 
 
 def parse(text: str, *, max_chars: int = 400, max_masks: int = 3) -> Query:
@@ -41,6 +41,7 @@ def test_text_is_normalised_and_ends_in_punctuation(typed: str, text: str) -> No
         ("a b", NoMaskError),
         ("a MASK", NoMaskError),
         ("a [MASC]", NoMaskError),
+        ("🔥", NoMaskError),
         ("[MASK]", OnlyMasksError),
         ("[MASK] … [MASK]", OnlyMasksError),
         ("a [MASK] [MASK] [MASK] [MASK]", TooManyMasksError),
@@ -60,28 +61,6 @@ def test_the_limits_themselves_are_allowed() -> None:
 def test_the_prefix_in_use_stands_in_the_advice() -> None:
     with pytest.raises(NoMaskError, match=r"`\?fill "):
         parse_query("a", max_chars=400, max_masks=3, prefix="?")
-
-
-@pytest.mark.parametrize(
-    ("text", "stored"),
-    [
-        ("write jo@example.com", "write [email]"),
-        ("write first.last+tag@mail.example.co.uk now", "write [email] now"),
-        ("call +49 170 1234567", "call [phone]"),
-        ("call (030) 123-45-67", "call [phone]"),
-        ("call 0170/1234567", "call [phone]"),
-        ("order 12345", "order [number]"),
-        ("order AB12345", "order AB[number]"),
-        ("size 42 for 1234", "size 42 for 1234"),
-        ("hi <@123> <@!456> <@&789> <#12>", "hi [mention] [mention] [mention] [mention]"),
-        ("hi @everyone and @here", "hi [mention] and [mention]"),
-        ("hi @everyone12345 @hereford", "hi [mention][number] @hereford"),
-        ("order ١٢٣٤٥", "order [number]"),
-        ("card 4111 1111 1111 1111", "card [phone]"),
-    ],
-)
-def test_personal_data_is_masked(text: str, stored: str) -> None:
-    assert without_personal_data(text) == stored
 
 
 def test_the_model_sees_what_is_not_stored() -> None:
@@ -107,12 +86,6 @@ def test_any_text_is_parsed_or_refused_with_one_sentence(text: str) -> None:
     else:
         assert query.text.count("[MASK]") == query.masks > 0
         assert parse(query.text) == query
-
-
-@given(st.text(alphabet="0123456789 +-().@a", max_size=80))
-def test_no_run_of_five_digits_is_ever_stored(text: str) -> None:
-    stored = without_personal_data(text)
-    assert not any(stored[i : i + 5].isdigit() for i in range(len(stored) - 4))
 
 
 def test_half_a_character_is_left_out() -> None:
