@@ -24,6 +24,15 @@ from training import vocabulary
         "дешёвый",
         "東京",
         "ok",
+        "अच्छा",
+        "ดีมาก",
+        "நல்ல",
+        "كِتَاب",
+        "שָׁלוֹם",
+        "cafe\u0301",
+        "東",
+        "は",
+        "좋",
     ],
 )
 def test_a_word(token: str) -> None:
@@ -49,7 +58,8 @@ def test_a_word(token: str) -> None:
         "h2o",
         "b",
         "é",
-        "東",
+        "\u094d",
+        "\u0301a",
         "good-",
         "-good",
         "good--looking",
@@ -102,3 +112,21 @@ def test_a_rare_word_is_found_only_when_it_is_named() -> None:
 
 def test_a_word_with_an_apostrophe_stays_in_pieces() -> None:
     assert vocabulary.new_words(tiny_tokenizer(), ["don't don’t"], min_count=1) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["también", "muy", "pero", "y", "o", "b"], ["también", "muy", "pero", "y", "o"]),
+        (["tambien", "muy", "pero", "y"], ["tambien", "muy", "pero", "y"]),
+        (["perché", "della", "anche", "è", "y"], ["perché", "della", "anche", "è"]),
+        (["это", "не", "и", "ф"], ["это", "не", "и"]),
+        (["the", "and", "y", "o", "a"], ["the", "and", "a"]),
+        (["好", "很", "##好", "。"], ["好", "很"]),
+    ],
+)
+def test_words_of_one_letter_are_offered_where_the_vocabulary_speaks_the_language(
+    words: list[str], offered: list[str]
+) -> None:
+    ids = vocabulary.offered({word: number for number, word in enumerate(words)})
+    assert [words[number] for number in ids] == offered

@@ -80,14 +80,14 @@ class QualityFlags(Ready, ColumnOp):
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Flag."""
         text, word = pl.col("query"), pl.col("word")
-        rest = text.str.replace_all(r"\[MASK\]", "").str.count_matches(r"[\p{L}]{2,}")
+        rest = text.str.replace_all(r"\[MASK\]", "").str.count_matches(r"[\p{L}\p{M}]{2,}|\p{Han}")
         rules = [
             ("no mask", ~text.str.contains(r"\[MASK\]")),
             ("only masks", rest < 1),
             ("too long", text.str.len_chars() > self.max_chars),
             ("link or mention", text.str.contains(r"https?://|<[@#]")),
             ("personal data", text.str.contains(PLACEHOLDER.pattern)),
-            ("not a word", ~word.str.contains(r"^[\p{L}]+(?:[-'’][\p{L}]+)*$")),
+            ("not a word", ~word.str.contains(r"^(?:\p{L}\p{M}*)+(?:[-'’](?:\p{L}\p{M}*)+)*$")),
             ("denied word", word.str.to_lowercase().is_in(pl.Series(self.denied, dtype=pl.Utf8))),
             ("bad score", pl.col("score").is_not_null() & ~pl.col("score").is_between(0.0, 1.0)),
         ]
