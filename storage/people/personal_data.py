@@ -1,7 +1,7 @@
 """What personal data looks like in a text, and the placeholders that stand for it. Pure.
 
-E-mail addresses and handles have a shape of their own. Digits do not: a price, a year or a size is no personal
-data, a phone, order or account number is. So digits are decided in this order:
+E-mail addresses and handles have a shape of their own. Digits do not: a price, a year or a size is no
+personal data, a phone, order or account number is. So digits are decided in this order:
 
 1. after a word that names an identifier ("order", "Kundennummer"), or in the shape of one (IBAN): masked;
 2. in the shape of a date, a range of years, an amount, a measure or a list of sizes: kept;

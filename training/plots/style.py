@@ -18,7 +18,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
 from training.errors import PlotUnwritableError
@@ -28,12 +28,19 @@ WIDTH_IN = 10.0  # 1,500 pixels; a text of 10 points is still 8 pixels high in D
 CARD, BORDER, INK, FAINT = "#f7f8fa", "#c4c9d2", "#1f2328", "#dfe3e9"
 BLUE, VERMILION, GREEN, PURPLE, BROWN, GREY = "#0069a6", "#c44f00", "#00805e", "#a8457f", "#8a6100", "#59636e"
 FONT = "DejaVu Sans"  # comes with matplotlib, so that a plot is the same on every machine
-MISSING = "□"
-_WITHOUT_WIDTH = {"Mn", "Me", "Cf", "Cc", "Sk"}  # marks, joiners, the skin tones of emoji
+# Scripts that it lacks are drawn where one of these is installed (Debian: fonts-noto-core, fonts-noto-cjk).
+OTHER_FONTS = (
+    *(f"Noto Sans CJK {region}" for region in ("SC", "JP", "KR")),
+    *(
+        f"Noto Sans {script}"
+        for script in ("Devanagari", "Bengali", "Tamil", "Telugu", "Thai", "Hebrew", "Arabic")
+    ),
+)
+UNKNOWN = "?"
+_LEFT_OUT = {"So", "Sk", "Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn"}  # emoji, their skin tones, marks, joiners
 TITLE_PT, TEXT_PT, LABEL_PT = 12.0, 10.0, 9.0
 
 _STYLE = {
-    "font.family": [FONT],
     "font.size": TEXT_PT,
     "text.parse_math": False,  # a `$` in a query is a dollar
     "text.color": INK,
@@ -60,7 +67,7 @@ def in_style() -> AbstractContextManager[None]:
 
     Within a process it may be entered by one thread at a time: the settings are global.
     """
-    return matplotlib.style.context(_STYLE, after_reset=True)
+    return matplotlib.style.context({**_STYLE, "font.family": _fonts()}, after_reset=True)
 
 
 def blank_card(height_in: float) -> Figure:
@@ -123,10 +130,10 @@ def say_instead(axes: Axes, sentence: str) -> None:
 
 
 def drawable(text: str) -> str:
-    """The text with a box for every character that the font lacks, such as emoji; joiners go."""
+    """Return the text without emoji; letters that no font has become question marks, never boxes."""
     there = _characters()
     return "".join(
-        char if ord(char) in there else "" if unicodedata.category(char) in _WITHOUT_WIDTH else MISSING
+        char if ord(char) in there else "" if unicodedata.category(char) in _LEFT_OUT else UNKNOWN
         for char in text
     )
 
@@ -134,12 +141,11 @@ def drawable(text: str) -> str:
 def wrapped(text: str, *, size: float, width_in: float) -> str:
     """Break a text into lines no wider than `width_in` at a font size in points.
 
-    A word that is wider is broken too, after a hyphen where it has one. Characters that the font lacks are
-    boxes.
+    A word that is wider is broken too, after a hyphen where it has one. See `drawable` for what is left out.
     """
     lines: list[str] = []
     line = ""
-    for word in map(drawable, text.split()):
+    for word in drawable(text).split():
         if _width_in(f"{line} {word}".strip(), size) <= width_in:
             line = f"{line} {word}".strip()
             continue
@@ -159,8 +165,15 @@ def height_of(text: str, *, size: float) -> float:
 
 
 @cache
+def _fonts() -> tuple[str, ...]:
+    installed = {font.name for font in fontManager.ttflist}
+    return (FONT, *(name for name in OTHER_FONTS if name in installed))
+
+
+@cache
 def _characters() -> frozenset[int]:
-    return frozenset(get_font(findfont(FontProperties(family=FONT))).get_charmap())
+    files = (findfont(FontProperties(family=name)) for name in _fonts())
+    return frozenset().union(*(get_font(file).get_charmap() for file in files))
 
 
 def _fitting(word: str, size: float, width_in: float) -> int:
@@ -175,6 +188,6 @@ def _fitting(word: str, size: float, width_in: float) -> int:
 
 def _width_in(text: str, size: float) -> float:
     width, _, _ = text_to_path.get_text_width_height_descent(
-        text, FontProperties(family=FONT, size=size), False
+        text, FontProperties(family=list(_fonts()), size=size), False
     )
     return width / 72
