@@ -1,8 +1,8 @@
 """What a person typed on Discord → the plain sentence that its readers see. Pure.
 
 Discord wraps sentences in markup, and writes mentions, emoji and times as codes with ids. None of that is
-part of the question: `**[MASK]**` is `[MASK]`, an emoji is decoration, a mention is somebody. Typographic quotes
-and dashes become the plain ones, so that a phone's keyboard and a computer's ask the same question.
+part of the question: `**[MASK]**` is `[MASK]`. Typographic quotes and dashes become plain ones, so that a
+phone's keyboard and a computer's ask the same question.
 """
 
 import re

@@ -145,7 +145,7 @@ async def test_the_stored_row_says_where_by_whom_and_by_which_model(wire: Wire, 
 async def test_personal_data_is_answered_but_not_stored(wire: Wire, ann: Person) -> None:
     query = "mail me at jo.doe+x@example.co.uk or +49 (170) 1234567, order 12345678, <@99> [MASK]"
     row = await wire.row(await wire.ask(ann, query))
-    assert row["query"] == "mail me at [email] or [phone], order [phone], [mention] [MASK]."
+    assert row["query"] == "mail me at [email] or [phone], order [number], someone [MASK]."
 
 
 async def test_the_same_question_has_the_same_hash(wire: Wire, ann: Person) -> None:
@@ -170,14 +170,16 @@ async def test_no_word_piece_punctuation_or_unused_entry_is_offered(
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("Nike shoes are very nice", "Put `[MASK]` where the word should stand"),
+        (
+            "Nike shoes are very nice",
+            "Put `[MASK]` there, for example `!fill Nike shoes are very nice [MASK]`",
+        ),
         ("[MASK]", "Please write some words around the blank"),
         ("[MASK] [MASK]!", "Please write some words around the blank"),
         ("🙂🙂 [MASK] 🎉", "Please write some words around the blank"),
         ("\u200b\u200d [MASK] \u2060", "Please write some words around the blank"),
         ("[MASK] a [MASK] b [MASK] c [MASK]", "That has 4 blanks; please use at most 3 `[MASK]`"),
         ("very " * 100 + "[MASK]", "That is 506 characters; please keep it to 400"),
-        ("🙂" * 400 + " [MASK]", "That is 407 characters; please keep it to 400"),
         ("nice " * 60 + "[MASK]", "word pieces; the model reads at most 48. Please shorten it."),
         ("", "Something is missing. Try `!fill Nike shoes are very [MASK]`."),
     ],
@@ -193,30 +195,34 @@ async def test_what_cannot_be_answered_is_told_what_to_change(
 
 async def test_a_slash_command_that_cannot_be_answered_is_told_so_privately(wire: Wire, ann: Person) -> None:
     reply = await wire.slash(ann, "fill", text="no blank here")
-    assert reply["content"].startswith("Put `[MASK]`")
+    assert "`!fill no blank here [MASK]`" in reply["content"]
     assert reply["flags"] & EPHEMERAL
 
 
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("so 🙂🙂🙂 these are [MASK]", "so 🙂🙂🙂 these are"),
+        ("so 🙂🙂🙂 these are [MASK]", "so these are"),
         ("הנעליים מאוד [MASK]", "הנעליים מאוד"),
         ("\u202eabc\u202c is [MASK]", "abc is"),
         ("very\u200bvery\u200d nice [MASK]", "veryvery nice"),
         ("it is [SEP] [PAD] [CLS] [MASK]", r"it is \[SEP\] \[PAD\] \[CLS\]"),
-        ("@everyone @here <@&5> is [MASK]", r"\@everyone \@here \<\@&5\> is"),
-        ("**bold** _it_ ~~no~~ ||spoil|| [MASK]", r"\*\*bold\*\* \_it\_ \~\~no\~\~ \|\|spoil\|\|"),
-        ("[click](https://evil.example) is [MASK]", r"\[click\]\(https\://evil.example\) is"),
-        ("`code` ```block``` is [MASK]", r"\`code\` \`\`\`block\`\`\` is"),
-        (r"a \ b \\ is [MASK]", r"a \\ b \\\\ is"),
-        ("# head is [MASK]", r"\# head is"),
-        ("> quote is [MASK]", r"\> quote is"),
-        ("- item is [MASK]", r"\- item is"),
+        ("@everyone @here <@&5> is [MASK]", "everyone everyone everyone is"),
+        ("@everyone12 is [MASK]", r"\@everyone12 is"),
+        ("**bold** _it_ ~~no~~ ||spoil|| [MASK]", "bold it no spoil"),
+        ("**bold _it ~~no ||spoil [MASK]", r"\*\*bold \_it \~\~no \|\|spoil"),
+        ("[click](https://evil.example) is [MASK]", "click is"),
+        ("[click](evil.example) is [MASK]", r"\[click\]\(evil.example\) is"),
+        ("`code` ```block``` is [MASK]", "code block is"),
+        (r"a \ b \\ is [MASK]", r"a \\ b \\ is"),
+        ("# head is [MASK]", "head is"),
+        ("so # head is [MASK]", r"so \# head is"),
+        ("> quote is [MASK]", "quote is"),
+        ("- item is [MASK]", "item is"),
         ("1. item is [MASK]", r"1\. item is"),
         ("line\none is\n[MASK]", "line one is"),
         ("tab\tand \x07 bell [MASK]", "tab and bell"),
-        ("<t:0:R> <:x:1> is [MASK]", r"\<t:0:R\> \<:x:1\> is"),
+        ("<t:0:R> <:x:1> is [MASK]", "1970-01-01 is"),
     ],
 )
 async def test_odd_text_is_answered_and_shown_as_it_is(
@@ -401,3 +407,12 @@ async def test_thumbs_that_discord_cannot_take_are_no_failure(wire: Wire, ann: P
 
 async def _logged(logs: list[MutableMapping[str, Any]], event: str) -> bool:
     return any(line["event"] == event for line in logs)
+
+
+async def test_a_sentence_with_personal_data_says_that_its_votes_do_not_count(
+    wire: Wire, ann: Person
+) -> None:
+    private = await wire.ask(ann, "order 12345678 is [MASK]")
+    plain = await wire.ask(ann, "12995 rupees is [MASK]")
+    assert "votes on it are not counted" in private["embeds"][0]["footer"]["text"]
+    assert "not counted" not in plain["embeds"][0]["footer"]["text"]
