@@ -15,6 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.access import Access
+from bot.answering.edited_questions import EditedQuestions
 from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
 from bot.connection import UNREACHABLE, Identifies
@@ -85,6 +86,7 @@ class FillBot(commands.Bot):
         self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
         self._heard = Heard()  # messages
         self._identifies = Identifies()
+        self.questions = EditedQuestions()
         self.check(self._may_command)
         self.before_invoke(self._show_work)
         self.after_invoke(Context.settle)
@@ -129,7 +131,8 @@ class FillBot(commands.Bot):
         A message that is told of twice is one.
         """
         if message.webhook_id is None and self._heard.is_new(message.id):
-            await self.process_commands(message)
+            async with self.questions.turn(message.id):
+                await self.process_commands(message)
 
     async def invoke(self, context: Context, /) -> None:  # type: ignore[override]
         """Carry out a command that was typed, unless its reply would come too late."""

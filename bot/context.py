@@ -37,6 +37,7 @@ MAX_SHOWN_S = 600.0
 class Context(commands.Context[Any]):
     """A command, with the sign that it is being worked on: typing, or “is thinking” of a slash command."""
 
+    replaced: discord.Message | None = None  # an earlier reply, to be edited instead of sending another one
     _sign: "asyncio.Task[None] | None" = None
     _is_shown = False
 
@@ -56,7 +57,21 @@ class Context(commands.Context[Any]):
     async def send(self, *args: Any, **options: Any) -> discord.Message:
         """Reply; the sign of work ends."""
         await self.settle()
-        return await super().send(*args, **options)
+        if self.replaced is not None:
+            try:
+                reply = await self.replaced.edit(
+                    content=args[0] if args else options.get("content"),
+                    embeds=options.get("embeds", []),
+                    view=options.get("view"),
+                )
+            except discord.HTTPException:  # it is gone, or the bot may not edit there any more
+                reply = await super().send(*args, **options)
+            self.replaced = None
+        else:
+            reply = await super().send(*args, **options)
+        if self.interaction is None and (self.command is None or self.command.name == "fill"):
+            self.bot.questions.note(self.message, reply)
+        return reply
 
     async def _show(self, is_ephemeral: bool) -> None:
         await asyncio.sleep(SHOW_AFTER_S)

@@ -101,11 +101,34 @@ async def attach_messages(database: Database, messages: Mapping[int, int]) -> No
     async with database.write() as connection:
         await connection.execute(
             update(predictions)
-            .where(predictions.c.id == bindparam("prediction"))
+            # One that was released while its reply was being looked for stays so.
+            .where(predictions.c.id == bindparam("prediction"), predictions.c.deleted_at.is_(None))
             .values(message_id=bindparam("message")),
             # In order, as `upsert_votes`: two that wait for each other's rows would wait for ever.
             [{"prediction": prediction, "message": messages[prediction]} for prediction in sorted(messages)],
         )
+
+
+@retried
+async def release_message(database: Database, message_id: int, *, now: datetime) -> bool:
+    """Part a reply from its prediction, so that it can show another one.
+
+    The prediction counts as deleted: nobody sees it any more, and its reply is not looked for.
+
+    Returns:
+        False, with nothing changed, where somebody has voted on the prediction.
+    """
+    async with database.write() as connection:
+        await vote_beside_others(connection)
+        of_message = votes.c.prediction_id.in_(_ids_of_message(message_id))
+        if await connection.scalar(select(exists().where(of_message))):
+            return False
+        await connection.execute(
+            update(predictions)
+            .where(predictions.c.message_id == message_id)
+            .values(message_id=None, deleted_at=now)
+        )
+    return True
 
 
 @retried

@@ -134,6 +134,11 @@ class Person:
         now: Json = await self.request("GET", _message_path(message))
         return now
 
+    async def edit(self, message: Json, text: str) -> Json:
+        """Edit one's own message."""
+        edited: Json = await self.request("PATCH", _message_path(message), {"content": text})
+        return edited
+
     async def delete(self, message: Json) -> None:
         """Delete a message."""
         await self.request("DELETE", _message_path(message))

@@ -9,6 +9,7 @@ from bot.background import Background
 from bot.children.pictures import Pictures
 from bot.client import FillBot
 from bot.cogs.charts import Charts
+from bot.cogs.edits import Edits
 from bot.cogs.fill import Fill
 from bot.cogs.help import Help
 from bot.cogs.insight import Insight
@@ -67,6 +68,7 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
     """One of each."""
     return [
         Fill(parts.answering, parts.pending, parts.shedding, metrics=parts.metrics),
+        Edits(parts.bot, parts.database),
         Rating(
             parts.bot,
             parts.database,

@@ -1,0 +1,65 @@
+"""Questions of the last minutes and their replies, so that an edited one is answered again.
+
+Kept in memory alone. A question from before the start is not answered again.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
+
+import discord
+
+EDITABLE_FOR = timedelta(minutes=10)
+REMEMBERED = 2000  # questions
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a question said, and the reply to it."""
+
+    content: str
+    reply: discord.Message
+    at: float
+
+
+class EditedQuestions:
+    """Remembers which reply belongs to which question."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with none; `clock` in seconds."""
+        self._clock = clock
+        self._started_at = datetime.now(UTC)
+        self._answered: OrderedDict[int, Answered] = OrderedDict()
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, question_id: int) -> asyncio.Lock:
+        """Return the lock of a question: it is answered before its edit is looked at."""
+        lock = self._locks.get(question_id)
+        if lock is None:
+            lock = self._locks[question_id] = asyncio.Lock()
+        return lock
+
+    def note(self, question: discord.Message, reply: discord.Message) -> None:
+        """Remember the newest reply to a question."""
+        self._answered[question.id] = Answered(question.content, reply, self._clock())
+        self._answered.move_to_end(question.id)
+        while len(self._answered) > REMEMBERED:
+            self._answered.popitem(last=False)
+
+    def answered(self, question_id: int) -> Answered | None:
+        """Return what is known of a question; None if it was never answered, or too long ago."""
+        known = self._answered.get(question_id)
+        return known if known and self._clock() - known.at <= EDITABLE_FOR.total_seconds() else None
+
+    def is_recent(self, question: discord.Message) -> bool:
+        """Whether a question that was not answered so far may be, once it is mended."""
+        asked_at = question.created_at
+        return asked_at >= self._started_at and datetime.now(UTC) - asked_at <= EDITABLE_FOR
+
+    def forget(self, question_id: int) -> None:
+        """Drop a question that is gone."""
+        self._answered.pop(question_id, None)

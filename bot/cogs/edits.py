@@ -1,0 +1,61 @@
+"""Keeps answers in step with questions that are edited or deleted."""
+
+from datetime import UTC, datetime
+
+import discord
+import structlog
+from discord.ext import commands
+
+from bot.client import FillBot
+from bot.context import Context
+from storage.database import Database
+from storage.feedback import release_message
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Edits(commands.Cog):
+    """Listens; has no commands."""
+
+    def __init__(self, bot: FillBot, database: Database) -> None:
+        """`database` knows which replies were voted on."""
+        self._bot, self._database = bot, database
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Answer an edited question: in the same reply while nobody has voted on it, else in a new one."""
+        message = payload.message
+        if message.author.bot or message.webhook_id is not None or message.edited_at is None:
+            return
+        questions = self._bot.questions
+        async with questions.turn(message.id):
+            before = questions.answered(message.id)
+            if before is None and not questions.is_recent(message):
+                return
+            if before is not None and before.content == message.content:
+                return  # Discord has added the preview of a link
+            context: Context = await self._bot.get_context(message)
+            if context.command is None or context.command.name != "fill":
+                return
+            if before is not None and await self._may_replace(before.reply):
+                context.replaced = before.reply
+            log.info("question.edited", message_id=message.id, in_place=context.replaced is not None)
+            await self._bot.invoke(context)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Delete the reply to a question that is deleted soon after; one that was voted on stays."""
+        questions = self._bot.questions
+        async with questions.turn(payload.message_id):
+            answered = questions.answered(payload.message_id)
+            questions.forget(payload.message_id)
+            if answered is None or not await self._may_replace(answered.reply):
+                return
+            try:
+                await answered.reply.delete()
+            except discord.HTTPException as error:
+                log.warning("reply.not_deleted", message_id=answered.reply.id, status=error.status)
+
+    async def _may_replace(self, reply: discord.Message) -> bool:
+        """Whether nobody voted under a reply; if so, no vote under it will count for what it showed."""
+        return await release_message(self._database, reply.id, now=datetime.now(UTC))
