@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 import discord
 from discord import ui
 
-from bot.embeds.replies import clipped, escape
 from bot.answering.chat_text import visible
+from bot.embeds.replies import clipped, escape
 from bot.texts import say
 from storage.menus import MaskWord, Standing
 

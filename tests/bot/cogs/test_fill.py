@@ -259,13 +259,6 @@ async def test_a_question_in_a_thread_is_answered_there(wire: Wire, ann: Person)
     assert (await wire.row(reply))["channel_id"] == int(thread["id"])
 
 
-async def test_an_edited_message_is_not_answered(wire: Wire, ann: Person) -> None:
-    message = await ann.say(wire.channel_id, "nothing to see")
-    path = f"/channels/{wire.channel_id}/messages/{message['id']}"
-    await ann.request("PATCH", path, {"content": "!fill shoes are [MASK]"})
-    await assert_only_this_is_answered(wire, ann)
-
-
 async def test_webhooks_are_not_answered(wire: Wire, ann: Person) -> None:
     async with wire.person("ada") as ada:
         hook = await ada.request("POST", f"/channels/{wire.channel_id}/webhooks", {"name": "feed"})
