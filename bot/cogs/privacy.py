@@ -14,7 +14,6 @@ from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.replies import escape
 from bot.errors import TooLargeError
-from storage.people.personal_data import has_placeholder
 from bot.privacy.export import Ballots, to_csv
 from bot.privacy.forgetting import Forgetting, Forgotten
 from bot.privacy.mydata import bundle
@@ -28,6 +27,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.feedback import votes_until
 from storage.forgetting import Erased
+from storage.people.personal_data import has_placeholder
 from training.errors import TrainingError
 
 log = structlog.stdlib.get_logger(__name__)
