@@ -39,8 +39,8 @@ format: $(STAMP)  ## Put the code in shape
 coverage: $(STAMP)  ## Run the tests with branch coverage
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
 
-faults: $(STAMP)  ## Break everything on purpose; SEED=7 ONLY=wire,process TIMES=3 pick and repeat
-	$(BIN)/python tests/faults/run.py --seed $(or $(SEED),7) --only "$(ONLY)" $(if $(TIMES),--times $(TIMES))
+faults: $(STAMP)  ## Break everything on purpose; SEED=7 ONLY=wire,process, TIMES=3 or SHARE=0.33 of the tries
+	$(BIN)/python tests/faults/run.py --seed $(or $(SEED),7) --only "$(ONLY)" $(if $(TIMES),--times $(TIMES)) $(if $(SHARE),--share $(SHARE))
 
 soak: $(STAMP)  ## An hour of asking, voting, reloads and trouble; MINUTES=60 SEED=7 RATE=20
 	$(BIN)/python tests/soak/run.py --minutes $(or $(MINUTES),60) --seed $(or $(SEED),7) --rate $(or $(RATE),20)

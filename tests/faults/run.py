@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", default="", help="groups or faults, separated by commas; all when empty")
     parser.add_argument("--times", type=int, help="tries of each fault, instead of its own number")
+    parser.add_argument("--share", type=float, default=1.0, help="of the tries of each fault, at least one")
     parser.add_argument("--try", type=int, dest="number", help="this try alone")
     parser.add_argument("--log", type=Path, default=Path("faults.log"), help="where the bots' own lines go")
     options = parser.parse_args()
@@ -42,7 +43,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="faults-") as name, options.log.open("a") as log, made_quiet(log):
         models = write_versions(Path(name) / "models")
         for one in chosen:
-            numbers = [options.number] if options.number is not None else range(options.times or one.times)
+            numbers = (
+                [options.number]
+                if options.number is not None
+                else range(options.times or max(1, round(one.times * options.share)))
+            )
             rows.append(tried(one, list(numbers), seed=options.seed, models=models, folder=Path(name)))
     print(table(rows))  # noqa: T201
     return 0 if all(row.is_good for row in rows) else 1
