@@ -8,12 +8,14 @@ generated sentences, so that an answer does not depend on who else is in the bat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Self
 
 import numpy as np
+import onnxruntime as ort
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from torch import nn
 
 from training.background import Background
@@ -79,6 +81,32 @@ def ranges_of(model: MaskedLm, queries: Sequence[Encoded]) -> dict[str, Range]:
     return ranges
 
 
+@cache
+def largest_weight() -> int:
+    """Return the largest integer that a weight may become: 127, or 64 where products saturate.
+
+    x86 without VNNI adds two products of 8 bits in 16 bits: 2 · 255 · 64 is the most that fits (`reduce_range` in
+    ONNX Runtime's quantization guide). Whether this processor does is tried with one product.
+    """
+    inner = 64
+    inputs = [
+        helper.make_tensor("values", TensorProto.UINT8, (1, inner), [255] * inner),
+        helper.make_tensor("weights", TensorProto.INT8, (inner, 1), [127] * inner),
+    ]
+    node = helper.make_node("MatMulInteger", ["values", "weights"], ["product"])
+    product = helper.make_tensor_value_info("product", TensorProto.INT32, (1, 1))
+    model = helper.make_model(
+        helper.make_graph([node], "probe", [], [product], inputs),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=10,
+    )
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # else it is folded away
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {})
+    return 127 if int(found[0, 0]) == 255 * 127 * inner else 64
+
+
 class Int8:
     """Products in int8; see the module."""
 
@@ -127,7 +155,7 @@ class Int8:
         step = max(high - low, 1e-6) / 255
         scale = graph.constant(f"{name}.step", np.float32(step))
         zero = graph.constant(f"{name}.zero", np.uint8(round(-low / step)))
-        steps = np.maximum(np.abs(weight).max(axis=0) / 127, 1e-12).astype(np.float32)  # (out,)
+        steps = np.maximum(np.abs(weight).max(axis=0) / largest_weight(), 1e-12).astype(np.float32)  # (out,)
         integers = np.rint(weight / steps).astype(np.int8)
         inputs = [
             graph.node("QuantizeLinear", [value, scale, zero], f"{name}.integers"),
