@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import aiohttp
 import discord
 import structlog
 
@@ -105,7 +106,7 @@ class LoadShedding:
             number = self._turned_away.pop(channel_id)  # also those of the time that the turn took
             self._told_at[channel_id] = time.monotonic()
             log.warning("fill.turned_away", queries=number)
-            with contextlib.suppress(discord.HTTPException):
+            with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError):
                 await channel.send(say("busy_crowd", n=number))
 
     def _notice_due_s(self, channel_id: int) -> float:

@@ -4,6 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
+import aiohttp
 import discord
 import structlog
 
@@ -12,6 +13,7 @@ from bot.pacing import Pacing
 
 log = structlog.stdlib.get_logger(__name__)
 THUMBS = ("👍", "👎")
+UNREACHED = (discord.DiscordException, aiohttp.ClientError, OSError)
 MAX_WAITING = 3  # replies of a channel, which takes a reaction in 250 ms
 MAX_WAITING_IN_ALL = 30
 
@@ -56,8 +58,8 @@ class ThumbSeeding:
                 except discord.Forbidden:
                     log.warning("thumbs.forbidden", channel_id=channel_id)
                     return
-                except discord.HTTPException as error:  # people can still give a thumb of their own
-                    log.warning("thumbs.not_offered", message_id=reply.id, status=error.status)
+                except UNREACHED as error:  # people can still give a thumb of their own
+                    log.warning("thumbs.not_offered", message_id=reply.id, reason=str(error))
                     return
 
     @contextlib.contextmanager

@@ -232,8 +232,13 @@ async def test_a_killed_bot_takes_its_run_with_it_and_loses_no_vote(
         assert "interrupted" in verdict
         assert stored_votes(app.home) == votes
         assert Registry(app.home / "models").champion() == "v0001"
-        (notice, *_) = await ada.messages(Sandbox.reports_channel_id)
-        assert "was interrupted" in notice["embeds"][0]["description"]
+
+        async def is_told() -> bool:
+            messages = await ada.messages(Sandbox.channel_id) + await ada.messages(Sandbox.reports_channel_id)
+            embeds = [embed for message in messages for embed in message["embeds"]]
+            return any("was interrupted" in embed.get("description", "") for embed in embeds)
+
+        await eventually(is_told)
 
 
 async def test_a_gpu_that_is_not_there_is_said_in_chat(home: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from app import ended_app, environment, spawn
 from databases import TEMPLATE
 from people import Person
-from wire import LOADING, leads
+from wire import LOADING, eventually, leads
 
 from bot.sandbox.server import Sandbox
 
@@ -101,6 +101,13 @@ async def use(sandbox: Sandbox, home: Path, health_url: str) -> list[str]:
         await ben.say(channel_id, "!model")
         await ben.wait_for_event("MESSAGE_CREATE", predicate=lambda body: "damaged" in body["content"])
         (home / "card.json").rename(home / "models" / "v0001" / "card.json")
+        (home / "models" / "champion").write_text("v0099\n")  # which is not there: an error in the log
+
+        async def is_logged() -> bool:
+            return b'"level": "error"' in (home / "bot.log").read_bytes()
+
+        await eventually(is_logged)
+        (home / "models" / "champion").write_text("v0001\n")
         since = ada.mark()
         await ada.say(channel_id, "!retrain")
         await ada.wait_for_event(

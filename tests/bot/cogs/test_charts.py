@@ -136,7 +136,7 @@ async def test_a_child_that_hangs_is_ended(
 async def test_too_many_pictures_are_turned_away(
     wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire.app.reports._pictures, "_turns", Turns(0, max_waiting=0))
+    monkeypatch.setattr(wire.app.bot.get_cog("Charts")._pictures, "_turns", Turns(0, max_waiting=0))
     reply = await wire.say(ann, "!scores shoes are [MASK]")
     assert reply["content"].startswith("I am busy")
 

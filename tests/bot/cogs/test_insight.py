@@ -102,7 +102,7 @@ async def test_compare_without_a_version_before_says_so(wire: Wire, ann: Person)
 
 @pytest.mark.parametrize("command", ["!why cheap in no blank here", "!compare no blank here"])
 async def test_a_sentence_without_a_blank_is_refused(wire: Wire, ann: Person, command: str) -> None:
-    assert (await wire.say(ann, command))["content"].startswith("Put `[MASK]` where the word should stand")
+    assert (await wire.say(ann, command))["content"].startswith("Which word is missing? Put `[MASK]` there")
 
 
 async def test_what_is_missing_is_named(wire: Wire, ann: Person) -> None:

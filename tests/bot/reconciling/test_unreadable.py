@@ -18,6 +18,7 @@ import bot.sandbox.rest.reactions
 from bot.sandbox.server import Sandbox
 from storage.schema import predictions
 
+pytestmark = pytest.mark.spoilt_answers
 Spoil = Callable[[Json], object]
 
 
