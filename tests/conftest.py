@@ -14,6 +14,7 @@ from hypothesis import settings
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import training  # noqa: F401  before onnxruntime, which would report from every test
 from storage.database import Database
 from storage.settings import Settings
 

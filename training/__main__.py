@@ -51,7 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
     if getattr(options, "end_with_parent", False):
         _end_with_parent()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the bot
     try:

@@ -9,8 +9,10 @@ from sqlalchemy.engine import make_url
 
 from training.handed_on import spelled_out
 from training.settings import ON_THE_CLUSTER, Settings
+from training.telemetry import OFF
 
 QUIET = {
+    **OFF,
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay where relative settings mean something
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
 }

@@ -18,7 +18,10 @@ import polars as pl
 from loguru import logger
 from pydantic import PrivateAttr
 
+from training.telemetry import OFF
+
 logger.disable("uptrain")
+HARMLESS = ("PATH", "HOME", "TMPDIR", "LANG", *OFF)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -85,7 +88,7 @@ def _at_home() -> Iterator[None]:
     """What UpTrain runs in: no environment, as it reads names such as SEED and writes API keys to a file."""
     kept = dict(os.environ)
     os.environ.clear()
-    os.environ.update({name: kept[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in kept})
+    os.environ.update({name: kept[name] for name in HARMLESS if name in kept})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
