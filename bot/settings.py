@@ -1,19 +1,22 @@
 """Every setting of the app, those of `training.settings` included. The source of `.env.example`."""
 
+import difflib
 import re
 from datetime import time
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 from yarl import URL
 
 import training.settings
 from bot.errors import StartError
 from bot.processes.shards import Shards
+from storage.errors import SettingsError
 from storage.locks import is_shared
+from storage.settings import load
 
 Ids = Annotated[tuple[int, ...], NoDecode]
 
@@ -109,9 +112,46 @@ class Settings(training.settings.Settings):
         if not isinstance(value, str):
             return value
         parts = [part for part in re.split(r"[,\s]+", value) if part]
-        if any(not part.isdigit() for part in parts):
+        if not all(map(_is_id, parts)):
             raise ValueError("expected ids (numbers) separated by commas")
         return tuple(int(part) for part in parts)
+
+    @field_validator("report_channel_id", mode="before")
+    @classmethod
+    def _one_id(cls, value: Any) -> Any:
+        if isinstance(value, str) and not _is_id(value):
+            raise ValueError("expected an id (a number of up to 20 digits); copy it from Discord")
+        return value
+
+    @field_validator("nightly_at", mode="before")
+    @classmethod
+    def _hours_and_minutes(cls, value: Any) -> Any:
+        """Nothing else is a time here: 3 would be 3 s past midnight, and a zone would be ignored."""
+        if not isinstance(value, str):
+            return value
+        found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::00)?", value, re.ASCII)
+        if found is None:
+            raise ValueError(
+                "expected hours and minutes such as 03:00 or 15:30; FILLBOT_TIMEZONE is the zone"
+            )
+        return time(int(found[1]), int(found[2]))
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("health_host")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        try:
+            return str(ip_address(value.removeprefix("[").removesuffix("]")))
+        except ValueError as error:
+            if re.fullmatch(r"(?=.*[A-Za-z])[\w.-]+", value, re.ASCII):
+                return value
+            raise ValueError(
+                "expected an address of this machine such as 127.0.0.1; the port is FILLBOT_HEALTH_PORT"
+            ) from error
 
     @field_validator("discord_token")
     @classmethod
@@ -128,7 +168,9 @@ class Settings(training.settings.Settings):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError("not a time zone; expected a name such as Europe/Berlin")
+            near = difflib.get_close_matches(value.title(), sorted(available_timezones()), n=1)
+            meant = f"; did you mean {near[0]}" if near else ""
+            raise ValueError(f"not a time zone; expected a name such as Europe/Berlin{meant}")
         return value
 
     @model_validator(mode="after")
@@ -211,14 +253,13 @@ def load_settings(**values: Any) -> Settings:
         StartError: a setting cannot be used; names it.
     """
     try:
-        return Settings(**values)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        setting = name if name == "DISCORD_TOKEN" else f"FILLBOT_{name.upper()}"
-        reason = str(first["msg"]).removeprefix("Value error, ")
-        where = f"{setting}: " if name else ""
-        raise StartError(f"The settings cannot be used: {where}{reason}. See .env.example.") from error
+        return load(Settings, **values)
+    except SettingsError as error:
+        raise StartError(str(error)) from error
+
+
+def _is_id(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,20}", text, re.ASCII) is not None and int(text) < 2**63
 
 
 def _is_loopback(host: str) -> bool:

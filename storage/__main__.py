@@ -11,18 +11,17 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from storage import variables
 from storage.backups import NO_DATABASE, all_files, back_up, back_up_today, database_file, examine
 from storage.copying import Copied, copy
 from storage.database import Database
-from storage.errors import BackupError, CopyError, DatabaseUrlError, InUseError, StorageError
+from storage.database_urls import usable_url
+from storage.errors import BackupError, CopyError, DatabaseUrlError, InUseError, SettingsError, StorageError
 from storage.locks import is_shared
 from storage.looking import look
 from storage.restoring import alone_in, restore
-from storage.settings import Settings
+from storage.settings import EX_CONFIG, Settings, load
 
-EX_CONFIG = 78
 ON_A_SERVER = "FILLBOT_DATABASE_URL names no file"
 SAID_EVERY_S = 2.0
 FINAL = "Set FILLBOT_DATABASE_URL to it and start the bot; keep this file until you trust the move."
@@ -36,11 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
     options = command_line().parse_args(arguments)
     try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0]).upper() if first["loc"] else ""
-        _say(f"The settings cannot be used: FILLBOT_{name}: {first['msg']}. See .env.example.", is_error=True)
+        settings = load(Settings)
+    except SettingsError as error:
+        _say(str(error), is_error=True)
         return EX_CONFIG
     try:
         database = database_file(settings.url)
@@ -99,7 +96,11 @@ async def _check_server(settings: Settings) -> int:
 
 
 def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
-    if not is_shared(options.to):
+    try:
+        to = usable_url(variables.cleaned(options.to))
+    except ValueError as error:
+        raise DatabaseUrlError(str(error)) from error
+    if not is_shared(to):
         raise DatabaseUrlError("a copy goes to a server")
     if not source.is_file():
         raise CopyError(f"{NO_DATABASE} at {source}")
@@ -109,7 +110,7 @@ def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
             stack.enter_context(alone_in(settings.home))
         except InUseError:
             is_final = False  # it is read as it is at this moment
-        copied = asyncio.run(_copy_to(source, options.to, is_final=is_final))
+        copied = asyncio.run(_copy_to(source, to, is_final=is_final))
     for one in copied:
         sign = "✓" if one.source == one.target else "✗"
         _say(

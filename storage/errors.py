@@ -1,6 +1,7 @@
 """Errors of the storage package.
 
 StorageError
+├── SettingsError              a setting must be changed
 ├── DatabaseUrlError           the setting names no database that can be used
 │   └── DatabaseDriverError    the driver of PostgreSQL is not installed
 ├── DatabaseUnavailableError   the file cannot be opened, read or written
@@ -22,6 +23,14 @@ from pathlib import Path
 
 class StorageError(Exception):
     """Anything the database cannot do; the text says what to do about it."""
+
+
+class SettingsError(StorageError):
+    """A setting cannot be used as it is written; a start with it ends with exit code 78."""
+
+    def __init__(self, reason: str) -> None:
+        """Build the sentence from the reason, which names the setting, and shows no secret."""
+        super().__init__(f"The settings cannot be used: {reason.rstrip('.')}. See .env.example.")
 
 
 class DatabaseUrlError(StorageError):

@@ -1,6 +1,7 @@
 """`python -m training`: runs, questions to the model, and the registry, from the command line.
 
-Exit codes: 0 done (a rejected or skipped run is done too), 1 could not be done, 2 wrong usage.
+Exit codes: 0 done (a rejected or skipped run is done too), 1 could not be done, 2 wrong usage,
+78 a setting must be changed.
 """
 
 import argparse
@@ -11,9 +12,9 @@ import sys
 import threading
 
 import structlog
-from pydantic import ValidationError
 
-from storage.errors import StorageError
+from storage.errors import SettingsError, StorageError
+from storage.settings import EX_CONFIG, load
 from training.commands import (
     comparisons,
     draw,
@@ -54,9 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the bot
     try:
-        settings = Settings()
-    except ValidationError as error:
-        return fail(options, _sentence(error))
+        settings = load(Settings)
+    except SettingsError as error:
+        fail(options, str(error))
+        return EX_CONFIG
     try:
         code: int = options.command(options, settings)
     except (TrainingError, StorageError) as error:
@@ -70,13 +72,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return fail(options, "Stopped. The champion is unchanged.")
     return code
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first setting that cannot be used, by its name in the environment."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    return f"The settings cannot be used: FILLBOT_{name.upper()}: {first['msg']}. See .env.example."
 
 
 def _set_up_logging() -> None:

@@ -3,9 +3,8 @@
 `Settings` adds what training needs to those of the database; `bot.settings` adds the bot's own to it.
 """
 
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,6 +18,8 @@ from pydantic import (
 )
 
 import storage.settings
+from storage.paths import whole_folder
+from training import places
 
 Precision = Literal["auto", "fp32"]
 DEFAULT_BASE_MODEL = "distilbert-base-uncased"
@@ -105,6 +106,31 @@ class Settings(storage.settings.Settings):
         default=1, ge=1, le=64, description="Processors of a replica: threads that its model computes in."
     )
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _folder_that_is_there(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        folder = whole_folder(value)
+        if not folder.is_dir():
+            raise ValueError(f"there is no folder {folder}")
+        return folder
+
+    @field_validator("base_model")
+    @classmethod
+    def _folder_or_name(cls, value: str) -> str:
+        return places.base_model(value)
+
+    @field_validator("device", "precision", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("models_url")
+    @classmethod
+    def _folder_or_bucket(cls, value: str | None) -> str | None:
+        return value if value is None else places.shared(value)
+
     @field_validator("ray_address")
     @classmethod
     def _reaches_what_a_run_needs(cls, address: str | None, info: ValidationInfo) -> str | None:
@@ -112,9 +138,11 @@ class Settings(storage.settings.Settings):
         if address is None or address == ON_THE_CLUSTER:
             return address
         parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not places.has_port(parts):
             raise ValueError("expected an address such as http://head:8265, or auto")
-        if _is_loopback(parts.hostname):
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("expected an address without a name, a password, ? or #")
+        if places.is_loopback(parts.hostname):
             return address
         if not (info.data.get("database_url") or "").startswith("postgresql"):
             raise ValueError(
@@ -162,13 +190,6 @@ class Settings(storage.settings.Settings):
     def models_dir(self) -> Path:
         """Folder of the registry."""
         return self.home / "models"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _Frozen(BaseModel):

@@ -60,6 +60,36 @@ def test_blanks_around_the_token_are_no_part_of_it(monkeypatch: pytest.MonkeyPat
     assert token.get_secret_value() == "s3cret"
 
 
+@pytest.mark.parametrize(
+    ("name", "written", "value"),
+    [
+        ("NIGHTLY_AT", "3:05", time(3, 5)),
+        ("NIGHTLY_AT", " 23:59 ", time(23, 59)),
+        ("NIGHTLY_AT", "03:00:00", time(3)),
+        ("LOG_LEVEL", "debug", "DEBUG"),
+        ("DEVICE", "CPU", "cpu"),
+        ("PREFIX", "#", "#"),
+        ("GUILD_IDS", '"1, 2"', (1, 2)),
+        ("RUN_TIMEOUT_S", " 60 ", 60),
+        ("REPORT_CHANNEL_ID", "'5'", 5),
+        ("HEALTH_HOST", "[::1]", "::1"),
+        ("BASE_MODEL", "distilbert/distilbert-base-uncased", "distilbert/distilbert-base-uncased"),
+        ("BASE_MODEL", "~/bert", "FOLDER/bert"),
+        ("DATA_DIR", "$HOME/bert", Path("FOLDER/bert")),
+        ("MODELS_URL", "~/models", "FOLDER/models"),
+        ("MODELS_URL", "file:///srv/my%20models", "/srv/my models"),
+        ("MODELS_URL", "S3://bucket/models", "s3://bucket/models"),
+    ],
+)
+def test_a_value_is_taken_as_it_is_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, written: str, value: object
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "bert").mkdir()
+    meant = type(value)(str(value).replace("FOLDER", str(tmp_path))) if "FOLDER" in str(value) else value
+    assert getattr(with_env(monkeypatch, **{name: written}), name.lower()) == meant
+
+
 def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in repr(with_env(monkeypatch, DISCORD_TOKEN="s3cret", GUILD_IDS="1"))
 

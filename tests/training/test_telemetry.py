@@ -20,11 +20,6 @@ DEPLOYED = (
     "RAY_USAGE_STATS_ENABLED=0",
     "DO_NOT_TRACK=1",
 )
-    "ORT_DISABLE_TELEMETRY=1",
-    "HF_HUB_DISABLE_TELEMETRY=1",
-    "RAY_USAGE_STATS_ENABLED=0",
-    "DO_NOT_TRACK=1",
-)
 PHONES_HOME = ("onnxruntime", "huggingface_hub", "transformers", "datasets", "ray", "uptrain", "litellm")
 WATCHED = f"""
 import importlib.abc, os, sys
