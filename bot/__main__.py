@@ -17,6 +17,7 @@ from bot.app import run_app
 from bot.checks.run import check
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.logs import set_up_logging
+from bot.proxies import secrets_of_proxies
 from bot.settings import load_settings
 from storage.errors import StorageError
 from training.errors import TrainingError
@@ -28,8 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings()
         token = settings.discord_token.get_secret_value() if settings.discord_token else ""
+        secrets = (*((token,) if token else ()), *secrets_of_proxies())
         is_check = options.command == "check"
-        set_up_logging("ERROR" if is_check else settings.log_level, secrets=(token,) if token else ())
+        set_up_logging("ERROR" if is_check else settings.log_level, secrets=secrets)
         if is_check:
             return asyncio.run(check(settings, _say))
         gc.freeze()  # what was imported stays: a full collection need not go through it, 50 ms each time

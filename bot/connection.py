@@ -15,6 +15,7 @@ import yarl
 from discord.backoff import ExponentialBackoff
 
 from bot.errors import EX_UNAVAILABLE, StartError
+from bot.proxies import go_by_proxy, without_secrets
 
 MAX_WAIT_S = 4.0  # between two tries to come back
 IDENTIFY_EVERY_S = 5.0  # by Discord's rules
@@ -73,6 +74,7 @@ async def connected(client: discord.Client, token: str) -> AsyncIterator["asynci
     """
     discord.client.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]  # there is no option
     discord.shard.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]
+    go_by_proxy(client)
     connection = asyncio.create_task(client.start(token), name="discord")
     try:
         await _until_ready(client, connection)
@@ -90,6 +92,7 @@ async def log_in_once(token: str) -> None:
         StartError: Discord cannot be reached, or refuses the token.
     """
     async with discord.Client(intents=AT_REST) as client:
+        go_by_proxy(client)
         with _told():
             await client.login(token)
 
@@ -127,7 +130,8 @@ def _told() -> Iterator[None]:
             f"Discord closed the connection (code {error.code}).", exit_code=EX_UNAVAILABLE
         ) from error
     except UNREACHABLE as error:
+        reason = without_secrets(str(error))
         raise StartError(
-            f"Discord cannot be reached ({error}). Check the network of this machine, then start again.",
+            f"Discord cannot be reached ({reason}). Check the network of this machine, then start again.",
             exit_code=EX_UNAVAILABLE,
         ) from error

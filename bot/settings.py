@@ -17,6 +17,7 @@ from bot.processes.shards import Shards
 from storage.errors import SettingsError
 from storage.locks import is_shared
 from storage.settings import load
+from training.places import is_loopback
 
 Ids = Annotated[tuple[int, ...], NoDecode]
 
@@ -218,7 +219,7 @@ class Settings(training.settings.Settings):
             raise ValueError(f"expected an address that begins with {secure}://")
         if url.user is not None or url.password is not None:
             raise ValueError("expected an address without a name or password")
-        if url.scheme == plain and not _is_loopback(url.host):
+        if url.scheme == plain and not is_loopback(url.host):
             raise ValueError(f"{url} would carry the token in clear text; use {secure}://")
         return str(url)
 
@@ -260,12 +261,3 @@ def load_settings(**values: Any) -> Settings:
 
 def _is_id(text: str) -> bool:
     return re.fullmatch(r"[0-9]{1,20}", text, re.ASCII) is not None and int(text) < 2**63
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -31,6 +31,7 @@ FROM_TRAINING_TO_BOT = {
         "promotion",
         "run_files",
         "settings",
+        "places",
         "errors",
         "shared_errors",
         "vocabulary",

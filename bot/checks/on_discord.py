@@ -15,6 +15,7 @@ from bot.connection import AT_REST, UNREACHABLE
 from bot.errors import EX_UNAVAILABLE
 from bot.parsers import MALFORMED, UnreadableError, readable_channels, readable_threads, reading
 from bot.permissions import kind_without_messages, known_permissions, missing, needed_to_write
+from bot.proxies import go_by_proxy, proxy_for
 from bot.settings import Settings
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
@@ -41,6 +42,7 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         return
     token = settings.discord_token.get_secret_value().strip()
     async with discord.Client(intents=AT_REST) as client:
+        go_by_proxy(client)
         try:
             await client.login(token)
         except discord.LoginFailure:
@@ -89,10 +91,11 @@ def _intents(client: discord.Client) -> Finding:
 
 async def _clock(now: datetime) -> Finding:
     """This machine's clock against the one of Discord's answers."""
+    url = f"{discord.http.Route.BASE}/gateway"
     try:
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{discord.http.Route.BASE}/gateway") as answer,
+            session.get(url, proxy=proxy_for(url)) as answer,
         ):
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, OSError, LookupError, TypeError, ValueError):
