@@ -7,12 +7,15 @@ to parse it. Only the columns asked for leave this module.
 import codecs
 import csv
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from storage.text_files import encoding_of
+from training.corpus.csv_encodings import encoding_of_file
 from training.corpus.csv_errors import (
     BrokenRowError,
     EmptyCsvError,
@@ -20,21 +23,15 @@ from training.corpus.csv_errors import (
     UnknownEncodingError,
     UnopenableFileError,
 )
+from training.corpus.csv_headers import Header, IsHeader, find_header, fitted
+from training.corpus.sources import is_known_header
 
 CHUNK_BYTES = 1 << 20
 SAMPLE_BYTES = 1 << 12
 MAX_LINE_CHARS = 1 << 20
 MAX_ROW_CHARS = 4 << 20  # quoted fields may hold line ends; csv itself stops a field at 131,072 characters
-UTF_16_NUL_SHARE = 0.3  # of every second byte; Western text in UTF-16 has nearly 1
-DELIMITERS = ",;\t|"
-RAGGED, NUL = "ragged rows", "rows with NUL bytes"
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+HEAD_LINES, HEAD_CHARS = 60, 1 << 18  # enough for titles, the header and some rows
+RAGGED, NUL, BROKEN = "ragged rows", "rows with NUL bytes", "rows that cannot be told apart"
 BINARY = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -59,16 +56,20 @@ class CsvFile:
     Attributes:
         sha256: Of the bytes.
         encoding: As Python names it; "latin-1" is read as Windows-1252.
-        columns: The header, stripped.
+        header: Where rows begin, and what they look like.
         notes: What a person should know of how the file was read.
     """
 
     path: Path
     sha256: str
     encoding: str
-    delimiter: str
-    columns: tuple[str, ...]
+    header: Header
     notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.header.columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +81,17 @@ class Row:
     fault: str | None = None
 
 
-def columns_of(path: Path) -> tuple[str, ...]:
+def columns_of(path: Path, is_header: IsHeader = is_known_header) -> tuple[str, ...]:
     """Read the header alone.
 
     Raises:
         CsvError: It has none or cannot be read.
     """
     encoding = _encoding_by_first_bytes(path)
-    return _header(path, "latin-1" if encoding == "utf-8" else encoding)[1]
+    return _header(path, "latin-1" if encoding == "utf-8" else encoding, is_header).columns
 
 
-def inspect(path: Path) -> CsvFile:
+def inspect(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
     """Read the whole file once, in chunks: its hash, its encoding, its header.
 
     Raises:
@@ -115,14 +116,17 @@ def inspect(path: Path) -> CsvFile:
     if bad_byte is not None:
         if not encoding.startswith("utf-8"):
             raise UnknownEncodingError(path, encoding=encoding, byte=bad_byte)
-        encoding = "latin-1"
-        notes.append(f"not UTF-8 at byte {bad_byte:,} (line {lines:,}): read as Windows-1252")
+        encoding = encoding_of_file(path)
+        named = "Windows-1252" if encoding == "latin-1" else encoding.upper()
+        notes.append(f"not UTF-8 at byte {bad_byte:,} (line {lines:,}): read as {named}")
     elif not encoding.startswith("utf-8"):
         notes.append(f"read as {encoding.upper()}")
-    delimiter, columns = _header(path, encoding)
-    if delimiter != ",":
-        notes.append(f"fields are separated by {'tabs' if delimiter == chr(9) else delimiter}")
-    return CsvFile(path, digest.hexdigest(), encoding, delimiter, columns, tuple(notes))
+    header = _header(path, encoding, is_header)
+    if header.delimiter != ",":
+        notes.append(f"fields are separated by {'tabs' if header.delimiter == chr(9) else header.delimiter}")
+    if header.above:
+        notes.append(f"rows above the header: {header.above}")
+    return CsvFile(path, digest.hexdigest(), encoding, header, tuple(notes))
 
 
 def rows(file: CsvFile, columns: Sequence[str]) -> Iterator[Row]:
@@ -134,23 +138,39 @@ def rows(file: CsvFile, columns: Sequence[str]) -> Iterator[Row]:
     wanted = [file.columns.index(column) for column in columns]
     windows = file.encoding == "latin-1"
     number, fitting, first_ragged = 0, 0, (0, 0)
+    first_broken: BrokenRowError | None = None
     with _opened(file.path, lambda: _open_text(file.path, file.encoding)) as stream:
         lines = _Lines(stream, file.path)
-        _next_row(csv.reader(lines, delimiter=file.delimiter), lines)  # the header
-        reader = csv.reader(lines, delimiter=file.delimiter)
-        while (cells := _next_row(reader, lines)) is not None:
+        above = csv.reader(lines, delimiter=file.header.delimiter)
+        for _ in range(file.header.above + 1):
+            _next_row(above, lines)
+        reader = csv.reader(lines, delimiter=file.header.delimiter)
+        while True:
+            try:
+                cells = _next_row(reader, lines)
+            except BrokenRowError as error:
+                number += 1
+                first_broken = first_broken or error
+                yield Row(number, (), BROKEN)
+                lines.go_on_below()  # from the next line: what an open quote swallowed is read again
+                reader = csv.reader(lines, delimiter=file.header.delimiter)
+                continue
+            if cells is None:
+                break
             number += 1
             if lines.has_nul:
                 yield Row(number, (), NUL)
-            elif len(cells) != len(file.columns):
+            elif (fit := fitted(cells, file.header, wanted[0] + 1 if first_broken is None else 0)) is None:
                 first_ragged = first_ragged if first_ragged[0] else (lines.row_line, len(cells))
                 yield Row(number, (), RAGGED)
             else:
                 fitting += 1
-                chosen = tuple(cells[index] for index in wanted)
+                chosen = tuple(fit[index] for index in wanted)
                 yield Row(number, tuple(c.translate(WINDOWS) for c in chosen) if windows else chosen)
     if number == 0:
         raise EmptyCsvError(file.path, has_header=True)
+    if not fitting and first_broken is not None:
+        raise first_broken
     if not fitting and first_ragged[0]:
         reason = f"no row has the {len(file.columns)} fields of the header; this one has {first_ragged[1]}"
         raise BrokenRowError(file.path, line=first_ragged[0], reason=reason)
@@ -162,13 +182,24 @@ class _Lines:
     def __init__(self, stream: TextIO, path: Path) -> None:
         self._stream, self._path = stream, path
         self._line = self._chars = 0
+        self._of_row: list[str] = []
+        self._again: deque[str] = deque()
         self.row_line = 1
         self.has_nul = self.ended_inside = False
 
     def begin_row(self) -> None:
         self.row_line = self._line + 1
         self._chars = 0
-        self.has_nul = False
+        self._of_row = []
+        self.has_nul = self.ended_inside = False
+
+    def go_on_below(self) -> None:
+        """Read the lines of this row again, but the first."""
+        self._again.extendleft(reversed(self._of_row[1:]))
+        self._line = self.row_line
+        if self._of_row and self._of_row[0][-1] not in "\r\n":  # the rest of one that is too long
+            while (line := self._stream.readline(MAX_LINE_CHARS)) and line[-1] not in "\r\n":
+                pass
 
     def spans(self) -> int:
         """How many lines the row has so far."""
@@ -178,12 +209,13 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._stream.readline(MAX_LINE_CHARS)
+        line = self._again.popleft() if self._again else self._stream.readline(MAX_LINE_CHARS)
         if not line:
             self.ended_inside = self.spans() > 0  # the reader wants more: a quote is open
             raise StopIteration
         self._line += 1
         self._chars += len(line)
+        self._of_row.append(line)
         if len(line) == MAX_LINE_CHARS and line[-1] not in "\r\n":
             reason = f"the line is longer than {MAX_LINE_CHARS:,} characters"
             raise BrokenRowError(self._path, line=self._line, reason=reason)
@@ -216,33 +248,18 @@ def _next_row(reader: Iterator[list[str]], lines: _Lines) -> list[str] | None:
             return cells
 
 
-def _header(path: Path, encoding: str) -> tuple[str, tuple[str, ...]]:
-    """Delimiter and columns."""
+def _header(path: Path, encoding: str, is_header: IsHeader) -> Header:
     with _opened(path, lambda: _open_text(path, encoding)) as stream:
-        lines = _Lines(stream, path)
-        first = ""
-        with suppress(StopIteration):
-            while not first.strip():
-                first = next(lines)
-        if not first.strip():
+        head = "".join(islice(iter(lambda: stream.readline(HEAD_CHARS), ""), HEAD_LINES))[:HEAD_CHARS]
+        if not head.strip("\ufeff \t\r\n"):
             raise EmptyCsvError(path, has_header=False)
-        delimiter = max(DELIMITERS, key=lambda mark: _fields(first, mark))
-        stream.seek(0)
-        lines = _Lines(stream, path)
-        cells = _next_row(csv.reader(lines, delimiter=delimiter), lines)
-    if cells is None:  # delimiters and quotes, and nothing between them
-        raise EmptyCsvError(path, has_header=False)
-    columns = (cell.translate(WINDOWS) if encoding == "latin-1" else cell for cell in cells)
-    # A file with a byte order mark and a byte that is not UTF-8 is read as Windows-1252, mark included.
-    return delimiter, tuple(column.removeprefix("ï»¿").strip(' "\t\ufeff') for column in columns)
-
-
-def _fields(line: str, delimiter: str) -> int:
-    """How many fields a line has; 0 where they cannot be told apart, which is said when the row is read."""
-    try:
-        return len(next(csv.reader([line], delimiter=delimiter)))
-    except csv.Error:
-        return 0
+        header = find_header(head.translate(WINDOWS) if encoding == "latin-1" else head, is_header)
+        if header is None:
+            stream.seek(0)
+            lines = _Lines(stream, path)
+            _next_row(csv.reader(lines), lines)  # raises where the first row is broken
+            raise EmptyCsvError(path, has_header=False)  # delimiters and quotes, and nothing between them
+    return header
 
 
 def _encoding_by_first_bytes(path: Path) -> str:
@@ -254,14 +271,9 @@ def _encoding_by_first_bytes(path: Path) -> str:
     for mark, looks_like in BINARY:
         if sample.startswith(mark):
             raise NotACsvError(path, looks_like)
-    for mark, encoding in MARKS:
-        if sample.startswith(mark):
-            return encoding
-    half = max(1, len(sample) // 2)
-    even, odd = (sample[start::2].count(0) / half > UTF_16_NUL_SHARE for start in (0, 1))
-    if even and odd:
+    if sample.count(0) > len(sample) // 2 + 1 and encoding_of(sample) == "utf-8":
         raise NotACsvError(path, "filled with NUL bytes")
-    return "utf-16-le" if odd else "utf-16-be" if even else "utf-8"
+    return encoding_of(sample)
 
 
 def _first_bad_byte(

@@ -13,7 +13,7 @@ import datasets  # type: ignore[import-untyped]
 from datasets import Dataset, Features, Value
 from datasets.exceptions import DatasetGenerationError  # type: ignore[import-untyped]
 
-from training.corpus import cleaning, csv_files, parsing, sentences, sources
+from training.corpus import cleaning, csv_encodings, csv_files, csv_headers, parsing, sentences, sources
 from training.corpus.csv_errors import CacheError, CsvError
 from training.corpus.csv_files import CsvFile
 from training.corpus.parsing import Parsing
@@ -30,17 +30,19 @@ class ParsedFile:
 
     rows: int
     dropped: dict[str, int]
-    dataset: Dataset = field(repr=False)
+    dataset: Dataset | None = field(repr=False)
 
     def sentences(self) -> Iterator[tuple[str, int, int]]:
         """Text, row and group of each sentence, in the file's order."""
+        if self.dataset is None:
+            return
         for batch in self.dataset.iter(batch_size=_BATCH):
             yield from zip(batch["text"], batch["row"], batch["group"], strict=True)
 
 
 def parsed_file(file: CsvFile, source: Source, cache_dir: Path, *, max_sentences: int) -> ParsedFile:
     """What the cache holds of a file; parsed and put there first if it does not, or not whole."""
-    facts = [_version(), file.sha256, file.encoding, file.delimiter, source.read, max_sentences]
+    facts = [_version(), file.sha256, file.encoding, file.header.delimiter, source.read, max_sentences]
     key = hashlib.sha256(json.dumps([*facts, source.is_title_prose]).encode()).hexdigest()[:32]
     entry = cache_dir / key
     cached = _load(entry)
@@ -71,7 +73,8 @@ def _load(entry: Path) -> ParsedFile | None:
     """An entry of the cache; None if there is none, or a damaged one."""
     try:
         report = json.loads((entry / _REPORT).read_text(encoding="utf-8"))
-        return ParsedFile(report["rows"], report["dropped"], Dataset.load_from_disk(str(entry)))
+        dataset = Dataset.load_from_disk(str(entry)) if report["sentences"] else None
+        return ParsedFile(report["rows"], report["dropped"], dataset)
     except (OSError, ValueError, KeyError):
         return None
 
@@ -87,20 +90,24 @@ def _parse(file: CsvFile, source: Source, scratch: Path, *, max_sentences: int) 
                 cache_dir=str(scratch / "work"),
                 fingerprint=file.sha256[:16],
             )
+            assert isinstance(dataset, Dataset)
+            dataset.save_to_disk(str(scratch / "entry"))
         except DatasetGenerationError as error:
             if isinstance(error.__cause__, CsvError | OSError):
                 raise error.__cause__ from None
             raise
-        assert isinstance(dataset, Dataset)
-        dataset.save_to_disk(str(scratch / "entry"))
-    report = {"rows": reading.rows, "dropped": reading.dropped}
+        except ValueError:
+            if reading.kept:
+                raise
+            (scratch / "entry").mkdir()  # there is no dataset without rows
+    report = {"rows": reading.rows, "dropped": reading.dropped, "sentences": reading.kept}
     (scratch / "entry" / _REPORT).write_text(json.dumps(report), encoding="utf-8")
 
 
 def _version() -> str:
     """Changes with the code that decides what is read, so that no cache outlives it."""
     digest = hashlib.sha256()
-    for module in (cleaning, csv_files, parsing, sentences, sources):
+    for module in (cleaning, csv_encodings, csv_files, csv_headers, parsing, sentences, sources):
         assert module.__file__ is not None
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()

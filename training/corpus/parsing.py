@@ -36,10 +36,10 @@ class Sentence(TypedDict):
 
 
 class Parsing:
-    """One pass over a file; `sentences` runs once, then `rows` and `dropped` are complete."""
+    """One pass over a file; `sentences` runs once, then `rows`, `kept` and `dropped` are complete."""
 
     def __init__(self, file: CsvFile, source: Source, *, max_sentences: int) -> None:
-        self.rows = 0
+        self.rows = self.kept = 0
         self.dropped: Counter[str] = Counter()
         self._file, self._source, self._left = file, source, max_sentences
         # Fingerprints only, and not without end: a file of any size takes a bounded part of memory.
@@ -105,6 +105,7 @@ class Parsing:
                     self.dropped[reason] += 1
                     continue
                 self._left -= 1
+                self.kept += 1
                 yield with_period(sentence) if block.is_prose else sentence
 
 

@@ -6,13 +6,14 @@ Reviewer names are in no column that is read. What was left out is counted by re
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from training.corpus import csv_files, sources
 from training.corpus.cleaning import duplicate_key
-from training.corpus.csv_errors import CsvError, UnopenableFileError, listed
+from training.corpus.csv_errors import CacheError, CsvError, UnopenableFileError, listed
 from training.corpus.csv_files import CsvFile
 from training.corpus.parsed_files import ParsedFile, parsed_file
 from training.corpus.sources import KNOWN, Source
@@ -79,20 +80,32 @@ def read_folder(
         cache_dir: Where parsed files are kept; None parses anew.
         max_sentences: Kept of one file at most; the rows after them are counted, not read.
 
+    A file that cannot be read is passed over, and its report says why.
+
     Raises:
-        CsvError: A known or named file cannot be read, or the cache cannot be written.
+        CsvError: None of the known and named files can be read, or the cache cannot be written.
     """
     found, passed_over = find(folder, extra=extra, text_column=text_column)
     texts: list[Text] = []
     reports: list[SourceReport] = []
+    broken: list[CsvError] = []
     seen: set[str] = set()
     with TemporaryDirectory() as scratch:
         for file, source in found:
-            parsed = parsed_file(file, source, cache_dir or Path(scratch), max_sentences=max_sentences)
+            try:
+                parsed = parsed_file(file, source, cache_dir or Path(scratch), max_sentences=max_sentences)
+            except CacheError:
+                raise
+            except CsvError as error:
+                broken.append(error)
+                passed_over.append(_passed_over(file.path, error))
+                continue
             kept, report = _unseen(file, source, parsed, seen)
             texts += kept
             reports.append(report)
             seen |= {duplicate_key(text.text) for text in kept}
+    if broken and not reports:
+        raise broken[0]
     return texts, [*reports, *passed_over]
 
 
@@ -117,9 +130,13 @@ def _unseen(
         kept_rows=len(kept_rows),
         sentences=len(texts),
         dropped=dict(sorted(dropped.items())),
-        notes=file.notes,
+        notes=file.notes if texts else (*file.notes, f"no usable sentence in {listed(source.read)}"),
     )
     return texts, report
+
+
+def _passed_over(path: Path, error: CsvError) -> SourceReport:
+    return SourceReport(path.stem, str(path), 0, 0, 0, {}, (f"passed over: {error}",), is_read=False)
 
 
 def find(
@@ -131,31 +148,43 @@ def find(
         Files with what they are, and a report on each file that is passed over.
 
     Raises:
-        CsvError: A known or named file cannot be read.
+        CsvError: None of the known and named files can be read.
     """
     leave_out = {path.resolve() for path in extra}
     found: list[tuple[CsvFile, Source]] = []
     passed_over: list[SourceReport] = []
+    broken: list[CsvError] = []
     for path in _csv_paths(folder):
         if path.resolve() in leave_out:
             continue
-        nothing_read = SourceReport(path.stem, str(path), 0, 0, 0, {}, is_read=False)
         try:
             columns = csv_files.columns_of(path)
         except CsvError as error:
-            passed_over.append(replace(nothing_read, notes=(f"passed over: {error}",)))
+            passed_over.append(_passed_over(path, error))
             continue
-        source = sources.recognise(path, columns)
-        if source is None:
-            note = f"passed over: no known file has its columns ({listed(columns)}); name it to read it"
-            passed_over.append(replace(nothing_read, notes=(note,)))
-        else:
-            found.append((csv_files.inspect(path), source))
+        try:
+            source = sources.recognise(path, columns)
+            if source is not None:
+                found.append((csv_files.inspect(path), source))
+                continue
+        except CsvError as error:
+            broken.append(error)
+            passed_over.append(_passed_over(path, error))
+            continue
+        note = f"passed over: no known file has its columns ({listed(columns)}); name it to read it"
+        passed_over.append(SourceReport(path.stem, str(path), 0, 0, 0, {}, (note,), is_read=False))
     order = {source.name: place for place, source in enumerate(KNOWN)}
     found.sort(key=lambda each: (order[each[1].name], each[0].sha256))
+    is_header = partial(sources.is_known_header, text_column=text_column)
     for path in dict.fromkeys(extra):
-        file = csv_files.inspect(path)
-        found.append((file, sources.named(path, file.columns, text_column=text_column)))
+        try:
+            file = csv_files.inspect(path, is_header)
+            found.append((file, sources.named(path, file.columns, text_column=text_column)))
+        except CsvError as error:
+            broken.append(error)
+            passed_over.append(_passed_over(path, error))
+    if broken and not found:
+        raise broken[0]
     return found, passed_over
 
 

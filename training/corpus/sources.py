@@ -95,6 +95,15 @@ def recognise(path: Path, columns: Sequence[str]) -> Source | None:
     return None
 
 
+def is_known_header(cells: Sequence[str], *, text_column: str | None = None) -> bool:
+    """Whether cells name columns: those of a known kind, a usual one for text, or the one asked for."""
+    there = {cell.casefold() for cell in cells}
+    if text_column is not None:
+        return text_column.casefold() in there
+    is_kind = any(all(name.casefold() in there for name in source.read) for source in KNOWN)
+    return is_kind or bool(there & {*TEXT_COLUMNS})
+
+
 def named(path: Path, columns: Sequence[str], *, text_column: str | None) -> Source:
     """Say what to read of a file that a person named.
 

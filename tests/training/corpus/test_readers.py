@@ -309,7 +309,7 @@ def test_an_entry_that_another_process_wrote_meanwhile_is_taken(
 
 def test_a_file_that_breaks_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
-    path.write_text('text\nThey fit.\n"open\n')
+    path.write_text('text\n"open\n')
     for _ in range(2):
         with pytest.raises(BrokenRowError):
             read_folder(None, extra=[path], cache_dir=tmp_path / "cache")
@@ -437,10 +437,22 @@ def test_a_file_of_ragged_rows_alone_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows_after", [0, 3, 20_000], ids=["at the end", "a few rows", "the field limit"])
-def test_a_quote_that_is_not_closed_is_an_error_that_names_its_line(rows_after: int, tmp_path: Path) -> None:
-    rows = ["id,text", '1,"Two\nlines."', '2,"They fit.', *(f"{n},I run." for n in range(rows_after))]
+def test_a_quote_that_is_not_closed_costs_its_row_alone(rows_after: int, tmp_path: Path) -> None:
+    rows = [
+        "id,text",
+        '1,"Two\nlines."',
+        '2,"They fit.',
+        *(f"{n},I run {n} miles." for n in range(rows_after)),
+    ]
     (tmp_path / "x.csv").write_text("\n".join(rows))
-    with pytest.raises(BrokenRowError, match=r"x\.csv, line 4: a quote is opened and not closed"):
+    texts, report = read_extra(tmp_path / "x.csv")
+    assert texts == ["Two lines.", "I run."][: 1 + bool(rows_after)]
+    assert (report.rows, report.dropped[csv_files.BROKEN]) == (rows_after + 2, 1)
+
+
+def test_a_file_of_one_broken_row_is_an_error_that_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text('id,text\n\n2,"They fit.\n')
+    with pytest.raises(BrokenRowError, match=r"x\.csv, line 3: a quote is opened and not closed"):
         read_extra(tmp_path / "x.csv")
 
 
@@ -482,6 +494,107 @@ def test_one_endless_row_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = write(tmp_path / "x.csv", ("text", *columns), ["lines\n" * 20] * 21)
     with pytest.raises(BrokenRowError, match="line 2: the row is longer than 1,000 characters"):
         read_extra(path)
+
+
+# What spreadsheets and exports make of them
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sep=;\nid;text\n1;They fit, too.\n",
+        "\ufeffsep=;\r\nid;text\r\n1;They fit, too.\r\n",
+        '"sep=;"\nid;text\n1;They fit, too.\n',
+        "SEP=|\nid|text\n1|They fit, too.\n",
+        "sep=\t\nid\ttext\n1\tThey fit, too.\n",
+        "id;text;;\n1;They fit, too.;;\n",
+        "id;text;;\n1;They fit, too.\n",
+        "id;text\n1;They fit, too.;;\n",
+        "id;text;stars\n1;They fit, too.\n",
+        'id,text,stars\n1,"They fit, too."\n',
+        '"id";"price, EUR";"text"\n"1";"59,90";"They fit, too."\n',
+        "Price, EUR;text\n59,90;They fit, too.\n",
+        'id,text\n1,"=""They fit, too."""\n',
+        'id;text\n="001";="They fit, too."\n',
+        ',text\n0,"They fit, too."\n',
+        '"text","stars"\n"1","They fit, too.",5\n"2","Wow",1\n',
+        'Reviews of May\n\nid,text\n1,"They fit, too."\n',
+        'Reviews of May,,\nExported on,2026-05-31,\nid,stars,text\n1,5,"They fit, too."\n',
+        "Reviews of May;;\n;;\nid;stars;text\n1;5;They fit, too.\n",
+        '\n\n , \nid,text\n1,"They fit, too."\n',
+        'text,text\n"They fit, too.",x\n',
+        '“id”,“text”\n1,"They fit, too."\n',
+        '" id "," Text "\n1,"They fit, too."\n',
+        '"id","Review\nText"\n1,"They fit, too."\n',
+        "id\ttext\n1\tThey fit, too.\n",
+        'id,text\r1,"They fit, too."\r',
+        'id,text\n1,"They fit,\ntoo."\n2,\n3\n,,\n',
+    ],
+)
+def test_what_spreadsheets_write_is_read(content: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(content, encoding="utf-8", newline="")
+    assert read_extra(tmp_path / "x.csv")[0] == ["They fit, too."]
+
+
+FOREIGN = {
+    "cp1251": "Очень удобные кроссовки для бега.",
+    "koi8-r": "Мне понравилась обувь и доставка.",
+    "cp866": "Очень удобные кроссовки для бега.",
+    "cp1253": "Τα παπούτσια είναι πολύ άνετα.",
+    "shift_jis": "この靴はとても履きやすいです。",
+    "gb18030": "这双鞋非常舒服，跑步很好。",
+    "gbk": "质量很好，物流也很快，下次还会再来。",
+    "big5": "這雙鞋非常舒服，跑步很好。",
+    "euc_kr": "이 신발은 매우 편안합니다.",
+    "mac_roman": "Ces chaussures sont très agréables, légères et “parfaites”.",
+    "cp850": "Ces chaussures sont très agréables et légères.",
+    "cp1252": "Ces chaussures sont très agréables – “parfaites”, l’été.",
+    "cp1250": "Buty są bardzo wygodne i świetnie leżą na każdej stopie.",
+}
+
+
+@pytest.mark.parametrize("english", [0, 300])
+@pytest.mark.parametrize("encoding", FOREIGN)
+def test_files_of_other_regions_are_read(encoding: str, english: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = (("Nike shoes are very comfortable.", "5") for _ in range(english))
+    write(path, ("text", "stars"), (FOREIGN[encoding], "5"), *rows, encoding=encoding)
+    file = csv_files.inspect(path)
+    (cell,) = next(csv_files.rows(file, ["text"])).cells
+    assert cell == FOREIGN[encoding]
+
+
+def test_a_file_without_a_usable_sentence_costs_no_other(tmp_path: Path) -> None:
+    numbers = write(tmp_path / "numbers.csv", ("text",), ("12",), ("",), ("7",))
+    good = write(tmp_path / "good.csv", ("text",), ("They fit.",))
+    texts, reports = read_folder(None, extra=[numbers, good], cache_dir=tmp_path / "cache")
+    assert sentences_of(texts) == ["They fit."]
+    assert [(report.sentences, report.is_read) for report in reports] == [(0, True), (1, True)]
+    assert reports[0].notes == ("no usable sentence in 'text'",)
+    assert read_folder(None, extra=[numbers, good], cache_dir=tmp_path / "cache") == (texts, reports)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04rest", b"id,text\n", b"id,words\n1,x\n", b'text\n"open\n', b"\0" * 9000]
+)
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_bad_file_costs_no_other(content: bytes, is_named: bool, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_bytes(content)
+    good = write_reviews(tmp_path / "good.csv", "They fit.")
+    extra = [tmp_path / "bad.csv", good] if is_named else []
+    texts, reports = read_folder(tmp_path, extra=extra)
+    assert sentences_of(texts) == ["They fit."]
+    assert [(Path(report.path).name, report.is_read) for report in reports] == [
+        ("good.csv", True),
+        ("bad.csv", False),
+    ]
+    assert reports[1].notes[0].startswith("passed over: ")
+
+
+def test_a_known_file_without_its_column_costs_no_other(tmp_path: Path) -> None:
+    write(tmp_path / "web_scraped.csv", ["Title", "Text"], ["x", "y"])
+    write_reviews(tmp_path / "good.csv", "They fit.")
+    assert sentences_of(read_folder(tmp_path)[0]) == ["They fit."]
 
 
 # Size

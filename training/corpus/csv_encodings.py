@@ -1,0 +1,108 @@
+"""Which encoding a file has that is not Unicode: what spreadsheets of all regions write without a mark.
+
+Text of another script than Latin is told by charset-normalizer, from the words with foreign bytes alone:
+English around them would drown it. It confuses the encodings of Western languages, where few letters differ;
+there the one wins whose letters stand where letters stand.
+"""
+
+import re
+import unicodedata
+from pathlib import Path
+
+MAX_SAMPLE_BYTES = 32_768
+MAX_LINE_BYTES = 1 << 16
+FOREIGN_SHARE = 0.5  # of the bytes of words with any; French has 0.2 at most, Cyrillic and Chinese over 0.6
+VALID_SHARE = 0.7  # of the sequences of bytes, in a file of UTF-8 with some foreign bytes
+OTHER_SCRIPTS = [
+    "cp1251",
+    "koi8_r",
+    "cp866",
+    "cp1253",
+    "cp1255",
+    "cp1256",
+    "cp874",
+    "cp932",
+    "euc_jp",
+    "gb18030",
+    "big5",
+    "cp949",
+]
+WESTERN = ("cp1252", "mac_roman", "cp850", "cp1250")  # the likeliest first
+CHINESE_PUNCTUATION = "，。、！？；：“”‘’（）《》"
+_FOREIGN = re.compile(rb"[\x80-\xff]+")
+_WORD = re.compile(rb"[^\s,;|\t\"]*[\x80-\xff][^\s,;|\t\"]*")
+_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+
+
+def encoding_of_file(path: Path) -> str:
+    """The likeliest encoding of a file that is not UTF-8; "latin-1" stands for Windows-1252."""
+    return guessed(_sample(path))
+
+
+def guessed(sample: bytes) -> str:
+    """The same, of lines that have foreign bytes."""
+    words = _WORD.findall(sample)
+    foreign = sum(len(part) for word in words for part in _FOREIGN.findall(word))
+    valid = sum(map(len, _UTF_8.findall(sample)))
+    if not foreign or valid >= VALID_SHARE * foreign:  # UTF-8 with some bytes of another file
+        return "latin-1"
+    if foreign < FOREIGN_SHARE * sum(map(len, words)):
+        best = min(WESTERN, key=lambda encoding: _misplaced(sample, encoding))
+        return "latin-1" if best == "cp1252" else best
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(b" ".join(words), cp_isolation=OTHER_SCRIPTS, preemptive_behaviour=False)
+    likely = found.best()
+    if likely is not None and likely.coherence > 0:  # it knows the language
+        return likely.encoding
+    names = [match.encoding for match in found]
+    return min(names, key=lambda encoding: _oddity(sample, encoding), default="latin-1")
+
+
+def _sample(path: Path) -> bytes:
+    """Lines with foreign bytes, from the whole file until there are enough."""
+    lines: list[bytes] = []
+    size = 0
+    with path.open("rb") as file:
+        while size < MAX_SAMPLE_BYTES and (line := file.readline(MAX_LINE_BYTES)):
+            if not line.isascii():
+                lines.append(line)
+                size += len(line)
+    return b"".join(lines)
+
+
+def _oddity(sample: bytes, encoding: str) -> float:
+    """How unlike text of one script it is: the share of characters that no text in use has so often."""
+    text = [char for char in sample.decode(encoding, errors="replace") if not char.isascii()]
+    return sum(_is_odd(char) for char in text) / max(1, len(text))
+
+
+def _is_odd(char: str) -> bool:
+    """Neither a letter in daily use nor punctuation: half-width kana, rare ideographs, box drawings."""
+    if char in CHINESE_PUNCTUATION:
+        return False
+    point = ord(char)
+    if "\uff61" <= char <= "\uff9f" or char == "\ufffd" or 0xE000 <= point < 0xF900 or point > 0xFFFF:
+        return True
+    return unicodedata.category(char)[0] in "SCN"
+
+
+def _misplaced(sample: bytes, encoding: str) -> int:
+    """Characters that do not stand where they are: a capital or a symbol within a word, an undefined byte."""
+    text = sample.decode(encoding, errors="replace")
+    around = zip(f" {text}", text, f"{text[1:]} ", strict=False)
+    return text.count("\ufffd") + sum(_is_misplaced(*three) for three in around if not three[1].isascii())
+
+
+def _is_misplaced(before: str, char: str, after: str) -> bool:
+    category = unicodedata.category(char)
+    if category[0] == "L" and "LATIN" not in unicodedata.name(
+        char, ""
+    ):  # Mac has π and Ω where others have ą
+        return True
+    if category[0] in "CN" or (category == "So" and before.isalpha()):
+        return True
+    if not before.islower():
+        return False
+    is_mark = category[0] in "SP" and char not in "’‘–—‐…"
+    return category == "Lu" or (is_mark and after.islower())
