@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     def _usable_url(cls, value: str | None) -> str | None:
         return value if value is None else usable_url(value)
 
+    def missing(self) -> str | None:
+        """What settings point to and is not there, in a few words; None where all is."""
+        return None
+
     @property
     def url(self) -> str:
         """The database's URL."""
@@ -100,9 +104,12 @@ def load(kind: type[_S], *, warn: Callable[[str], None] | None = None, **values:
     """
     _refuse_misspelt({**variables.of_file(Path(FILE)), **variables.of_environment()}, warn or _to_stderr)
     try:
-        return kind(**values)
+        settings = kind(**values)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from error
+    if (missing := settings.missing()) is not None:
+        raise SettingsError(missing)
+    return settings
 
 
 def variable_of(name: str, field: FieldInfo) -> str:

@@ -5,23 +5,34 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote
 
-from storage.paths import whole_folder
+from storage.paths import whole_folder, whole_path
 
 HUB_NAME = r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?"
 
 
 def base_model(written: str) -> str:
-    """A name on the hub, or a folder that is there, by its whole path.
+    """A name on the hub as it is, a folder with `~` and variables filled in.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it can be neither.
     """
-    if re.fullmatch(HUB_NAME, written, re.ASCII) and not Path(written).exists():
+    if _is_name(written):
         return written
-    folder = whole_folder(written)
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}, and a model on the hub is named OWNER/NAME")
-    return str(folder)
+    return str(whole_path(written)) if re.search(r"[~$%]|://", written) else written
+
+
+def missing_base(base: str) -> str | None:
+    """Why there is no such base, where that can be told without the hub."""
+    folder = Path(base)
+    if folder.is_dir() or (_is_name(base) and not folder.exists()):
+        return None
+    if folder.exists():
+        return f"FILLBOT_BASE_MODEL: {folder} is a file; expected a folder, or a name on the hub"
+    return f"FILLBOT_BASE_MODEL: there is no folder {folder}, and a model on the hub is named OWNER/NAME"
+
+
+def _is_name(written: str) -> bool:
+    return re.fullmatch(HUB_NAME, written, re.ASCII) is not None
 
 
 def shared(written: str) -> str:

@@ -108,13 +108,8 @@ class Settings(storage.settings.Settings):
 
     @field_validator("data_dir", mode="before")
     @classmethod
-    def _folder_that_is_there(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        folder = whole_folder(value)
-        if not folder.is_dir():
-            raise ValueError(f"there is no folder {folder}")
-        return folder
+    def _whole_data_dir(cls, value: Any) -> Any:
+        return whole_folder(value) if isinstance(value, str) else value
 
     @field_validator("base_model")
     @classmethod
@@ -154,6 +149,12 @@ class Settings(storage.settings.Settings):
                 "a run on another machine needs FILLBOT_MODELS_URL: it brings the new version there"
             )
         return address
+
+    def missing(self) -> str | None:
+        """Folders that are to be read must be there."""
+        if self.data_dir is not None and not self.data_dir.is_dir():
+            return f"FILLBOT_DATA_DIR: there is no folder {self.data_dir}"
+        return places.missing_base(self.base_model)
 
     @property
     def submits_runs(self) -> bool:
