@@ -1,5 +1,6 @@
 # Two commands: `make run` and `make test`. Both set up .venv first, once.
-PYTHON ?= python3.11
+PYTHON ?=
+PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -64,12 +65,14 @@ bench-learning: $(STAMP)  ## Our loss against the alternatives; needs FILLBOT_BA
 
 install: $(STAMP)  ## Set up .venv alone
 
-# Found by name, else any python3 that is new enough: the error says what to do where there is none.
+# The first of PYTHONS that is new enough and can make an environment; where none is, uv gets one.
 $(STAMP): pyproject.toml constraints.txt
-	@PY=$$(command -v $(PYTHON) || command -v python3) || { echo "Python 3.11 is needed; set PYTHON=/path/to/python3.11"; exit 1; }; \
-	 $$PY -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
-	  || { echo "Python 3.11 or 3.12 is needed, and $$PY is $$($$PY -V); set PYTHON=/path/to/python3.11"; exit 1; }; \
-	 $$PY -m venv $(VENV)
+	@for name in $(or $(PYTHON),$(PYTHONS)); do \
+	   PY=$$(command -v $$name) && $$PY -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \
+	     && exec $$PY -m venv $(VENV); \
+	 done; \
+	 if [ -z "$(PYTHON)" ] && command -v uv >/dev/null; then exec uv venv --quiet --seed --python 3.11 $(VENV); fi; \
+	 echo "Python 3.11 to 3.14 with venv is needed: install one or uv, or set PYTHON=/path/to/python"; exit 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
 
