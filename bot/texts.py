@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from storage.text_files import read_text
+
 try:
     from yaml import CSafeLoader as Loader  # eight times as fast, at every start
 except ImportError:
@@ -30,5 +32,5 @@ def say(key: str, /, **values: object) -> str:
 
 @cache
 def _texts() -> dict[str, Any]:
-    texts: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=Loader)
+    texts: dict[str, Any] = yaml.load(read_text(FILE), Loader=Loader)
     return texts

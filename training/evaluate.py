@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from storage.text_files import read_text
 from training.encoder import MASK_PATTERN
 from training.errors import SuiteError
 from training.fill_model import FillModel, Floats
@@ -168,14 +169,14 @@ def _tokens(model: FillModel, words: Sequence[str]) -> Tokens:
 
 def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(path, f"it cannot be read ({error})") from error
     for number, line in enumerate(content.split("\n"), start=1):  # not splitlines: a text may hold U+2028
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_once)
             json.dumps(row, ensure_ascii=False).encode()  # "\\ud800", half a character, is no text
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", error)
@@ -183,6 +184,14 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             raise SuiteError(path, "this is no JSON object", line=number)
         yield number, row
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; none of a name that stands there twice, of which one would be ignored."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
 
 
 def _are_words(value: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from storage.text_files import read_text
 from training.corpus import csv_files, sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.readers import find
@@ -144,5 +145,5 @@ def _sentiment(texts: Sequence[str], *, seed: int) -> Sentiment:
 
 @functools.cache
 def _stop_words() -> frozenset[str]:
-    lines = STOP_WORDS.read_text(encoding="utf-8").splitlines()
+    lines = read_text(STOP_WORDS).splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
