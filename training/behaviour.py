@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from training.corpus.lexicon import read_yaml
+from training.corpus.yaml_files import read_yaml
 from training.encoder import MASK_PATTERN
 from training.errors import BehaviourError, QueryTooLongError
 from training.fill_model import FillModel, Floats

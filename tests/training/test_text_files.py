@@ -7,7 +7,7 @@ import yaml
 
 from bot import texts
 from training.behaviour import read_behaviour
-from training.corpus.lexicon import read_yaml
+from training.corpus.yaml_files import read_yaml
 from training.errors import BehaviourError, SuiteError
 from training.evaluate import read_suite, read_texts
 

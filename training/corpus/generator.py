@@ -14,8 +14,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
-from training.corpus.lexicon import CorpusError, load_lexicon, read_yaml
+from training.corpus.lexicon import CorpusError, load_lexicon
 from training.corpus.templates import Template, TemplateCompiler
+from training.corpus.yaml_files import read_yaml
 
 PATTERNS_DIR = Path(__file__).parent / "patterns"
 MASK = "[MASK]"

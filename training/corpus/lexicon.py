@@ -16,17 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-
-from storage.text_files import read_text
+from training.corpus.yaml_files import read_yaml
 
 WORDS_DIR = Path(__file__).parent / "words"
 RANK_OFFSET = 1.0  # place i (from 0) has weight 1 / (i + 1): the first of 25 words is drawn 26 % of the time
 MAX_REDRAWS = 12  # attempts to find a word that the sentence does not hold yet
-# What PyYAML raises, beside its own errors, for a date that is none, say, or brackets without end.
-NOT_READ_BY_YAML = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 Pole = Literal["+", "-"]
 Form = Literal["singular", "plural", "mass"]
@@ -161,44 +157,6 @@ def _led(words: Sequence[str]) -> WordList:
 
 def _even(words: Sequence[str]) -> WordList:
     return WordList(tuple(words), tuple(float(place + 1) for place in range(len(words))))
-
-
-def read_yaml(path: Path) -> Any:
-    """Parse one of the data files, in C where libyaml is present (about ten times as fast).
-
-    Raises:
-        OSError: it cannot be opened.
-        UnicodeDecodeError: it is no text.
-        YAMLError: it is no YAML, or has a key twice, of which one would be ignored.
-    """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(read_text(path))
-    try:
-        node = loader.get_single_node()
-        _refuse_repeated_keys(node, set())
-        return None if node is None else loader.construct_document(node)
-    except NOT_READ_BY_YAML as error:
-        raise yaml.YAMLError(str(error)) from error
-    finally:
-        loader.dispose()
-
-
-def _refuse_repeated_keys(node: yaml.Node | None, seen: set[int]) -> None:
-    if id(node) in seen:  # an alias may lead back to where it stands
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _refuse_repeated_keys(value, seen)
-    if isinstance(node, yaml.MappingNode):
-        lines: dict[tuple[str, str], int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in lines:
-                    first = lines[key.tag, key.value]
-                    raise yaml.YAMLError(f"{key.value} stands there twice, in lines {first} and {line}")
-                lines[key.tag, key.value] = line
-            _refuse_repeated_keys(value, seen)
 
 
 def _read_aspects(path: Path) -> dict[str, Aspect]:
