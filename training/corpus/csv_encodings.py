@@ -7,6 +7,7 @@ there the one wins whose letters stand where letters stand.
 
 import re
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 MAX_SAMPLE_BYTES = 32_768
@@ -52,11 +53,10 @@ def guessed(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     found = from_bytes(b" ".join(words), cp_isolation=OTHER_SCRIPTS, preemptive_behaviour=False)
-    likely = found.best()
-    if likely is not None and likely.coherence > 0:  # it knows the language
-        return likely.encoding
-    names = [match.encoding for match in found]
-    return min(names, key=lambda encoding: _oddity(sample, encoding), default="latin-1")
+    # Where it knows the language it is right, but for letters whose capitals the other encoding swaps.
+    likely = {match.encoding: match.coherence - _oddity(sample, match.encoding) for match in found}
+    ordered = sorted(likely, key="cp874".__eq__)  # any Cyrillic could be Thai without vowels
+    return max(ordered, key=lambda encoding: likely[encoding], default="latin-1")
 
 
 def _sample(path: Path) -> bytes:
@@ -72,9 +72,11 @@ def _sample(path: Path) -> bytes:
 
 
 def _oddity(sample: bytes, encoding: str) -> float:
-    """How unlike text of one script it is: the share of characters that no text in use has so often."""
-    text = [char for char in sample.decode(encoding, errors="replace") if not char.isascii()]
-    return sum(_is_odd(char) for char in text) / max(1, len(text))
+    """The share of characters that no text in use has so often, and of capitals behind small letters."""
+    decoded = sample.decode(encoding, errors="replace")
+    text = [char for char in decoded if not char.isascii()]
+    swapped = sum(one.islower() and other.isupper() for one, other in pairwise(decoded))
+    return (sum(map(_is_odd, text)) + swapped) / max(1, len(text))
 
 
 def _is_odd(char: str) -> bool:
