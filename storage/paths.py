@@ -36,5 +36,5 @@ def whole_folder(written: str) -> Path:
     folder = whole_path(written)
     taken = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)
     if taken is not None:
-        raise ValueError(f"{taken} is a file; expected a folder")
+        raise ValueError(f"{taken} is a file, so no folder of that name can be; the folder cannot be written")
     return folder

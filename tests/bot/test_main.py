@@ -150,8 +150,8 @@ async def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> Non
 
 async def test_a_base_model_that_cannot_be_loaded_is_said(tmp_path: Path) -> None:
     ended = await ended_app(tmp_path, BASE_MODEL="./no-such-folder")
-    assert ended.code == 69
-    assert "The base model './no-such-folder' cannot be loaded: there is no such folder." in ended.error
+    assert ended.code == 78
+    assert "FILLBOT_BASE_MODEL: there is no folder no-such-folder" in ended.error
     assert "Traceback" not in ended.error
 
 
