@@ -85,8 +85,8 @@ def ranges_of(model: MaskedLm, queries: Sequence[Encoded]) -> dict[str, Range]:
 def largest_weight() -> int:
     """Return the largest integer that a weight may become: 127, or 64 where products saturate.
 
-    x86 without VNNI adds two products of 8 bits in 16 bits: 2 · 255 · 64 is the most that fits (`reduce_range` in
-    ONNX Runtime's quantization guide). Whether this processor does is tried with one product.
+    x86 without VNNI adds two products of 8 bits in 16 bits: 2 · 255 · 64 is the most that fits. ONNX
+    Runtime's guide calls that `reduce_range`. Whether this processor does so is tried with one product.
     """
     inner = 64
     inputs = [

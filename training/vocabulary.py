@@ -13,6 +13,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from storage.text_files import read_text
+
 # Combining marks up to U+AAFF, with the letters between them; `re` has no name for them.
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u0610-\u061a"
@@ -52,7 +54,7 @@ DENIED_WORDS = Path(__file__).with_name("denied.txt")
 
 def denied_words() -> list[str]:
     """Words that are never offered and that no vote can teach."""
-    lines = DENIED_WORDS.read_text().splitlines()
+    lines = read_text(DENIED_WORDS).splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
