@@ -47,7 +47,8 @@ def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!")
         raise TooManyMasksError(masks, max_masks)
     if not any(c.isalnum() for c in text.replace(MASK, "")):
         raise OnlyMasksError
-    text = finished(text)
+    while (whole := finished(plain_sentence(text))) != text:  # its period may follow a backslash
+        text = whole
     stored = mask_personal_data(text)
     return Query(text, stored, query_hash(stored), masks)
 

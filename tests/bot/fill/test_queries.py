@@ -88,6 +88,11 @@ def test_any_text_is_parsed_or_refused_with_one_sentence(text: str) -> None:
         assert parse(query.text) == query
 
 
+@pytest.mark.parametrize("typed", ["a [MASK]\\", "a [MASK] 5\\", "a [MASK] *b\\"])
+def test_a_query_is_parsed_once_and_for_all(typed: str) -> None:
+    assert parse(parse(typed).text) == parse(typed)
+
+
 def test_half_a_character_is_left_out() -> None:
     query = parse_query("half \ud83d shoes are [MASK]", max_chars=100, max_masks=3)
     assert query.text == "half shoes are [MASK]."
