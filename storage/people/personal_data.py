@@ -193,11 +193,13 @@ def find_personal_data(text: str) -> list[Span]:
 
 def mask_personal_data(text: str) -> str:
     """Return the text with a placeholder for each piece of personal data. Idempotent."""
-    parts, end = [], 0
-    for span in find_personal_data(text):
-        parts += [text[end : span.start], PLACEHOLDERS[span.kind]]
-        end = span.stop
-    return "".join([*parts, text[end:]])
+    while found := find_personal_data(text):  # a placeholder may end what hid the beginning of another piece
+        parts, end = [], 0
+        for span in found:
+            parts += [text[end : span.start], PLACEHOLDERS[span.kind]]
+            end = span.stop
+        text = "".join([*parts, text[end:]])
+    return text
 
 
 def has_placeholder(text: str) -> bool:
