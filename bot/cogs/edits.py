@@ -23,7 +23,7 @@ class Edits(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Answer an edited question: in the same reply while nobody has voted on it, else in a new one."""
+        """Answer an edited question: in the same reply as long as it has no votes, else in a new one."""
         message = payload.message
         if message.author.bot or message.webhook_id is not None or message.edited_at is None:
             return
@@ -57,5 +57,5 @@ class Edits(commands.Cog):
                 log.warning("reply.not_deleted", message_id=answered.reply.id, status=error.status)
 
     async def _may_replace(self, reply: discord.Message) -> bool:
-        """Whether nobody voted under a reply; if so, no vote under it will count for what it showed."""
+        """Whether a reply has no votes; if so, no later vote under it counts for what it showed."""
         return await release_message(self._database, reply.id, now=datetime.now(UTC))
