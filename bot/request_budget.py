@@ -44,7 +44,7 @@ class Waiting:
 
 
 class RequestBudget:
-    """So many requests a second, and some saved up. While `is_unlimited` all go on at once."""
+    """A token bucket for requests. While `is_unlimited` is set, no request waits."""
 
     def __init__(self, *, a_second: float, saved_up: float, clock: Callable[[], float]) -> None:
         self._rate, self._most, self._clock = a_second, saved_up, clock

@@ -1,6 +1,6 @@
 """More people than can be answered: turn them away early, by channel, with one notice for all of them.
 
-A channel takes about one message a second, so whoever would be answered too late is turned away at once. They
+A channel takes about one message a second, so people whose answer would be late are turned away at once. They
 are told together: a notice costs as much as an answer, and goes ahead of all answers that wait.
 """
 
@@ -23,7 +23,7 @@ from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
 MAX_ANSWERING = 128  # two full batches of the model
-MANY_ANSWERING, MAX_AGE_S = 16, 4.0  # where so many wait and the first of them so long, the machine is slow
+MANY_ANSWERING, MAX_AGE_S = 16, 4.0  # queries in flight and age of the oldest
 MAX_WAIT_S = 6.5  # people should know within ten seconds, also where the model is busy
 COLLECTED_FOR_S = 1.0
 NOTICE_EVERY_S = 4.0  # in one channel under rate limits: at most one in a window of five seconds

@@ -111,7 +111,7 @@ class Rating(commands.Cog):
         words = [offered[one] for one in dict.fromkeys(chosen) if one in offered]
         message = interaction.message
         if len(words) < len(set(chosen)):
-            # A suggested word was taken back, and nobody's vote is on it any more.
+            # A suggested word was taken back and has no votes left.
             if message is not None:
                 self._background.start(self._offer(message, ratable.id), name="menus renewed")
             if not words:

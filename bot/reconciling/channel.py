@@ -40,7 +40,7 @@ async def thumbs(message: discord.Message, http: HTTPClient) -> dict[int, frozen
     """Who gives which thumbs under a reply, without bots; in requests of a hundred people each.
 
     Raises:
-        UnreadableError: a page of people cannot be read; whose votes to leave alone nobody knows then.
+        UnreadableError: a page of people cannot be read, so no vote may be changed.
         discord.NotFound: the reply was deleted meanwhile.
         discord.HTTPException: Discord does not say.
     """

@@ -191,7 +191,7 @@ class Announcements:
         return [run for run in runs if run.id not in announced]
 
     async def go_on(self) -> None:
-        """Tell for ever what could not be told at once, here or in a process that died."""
+        """Retry pending announcements, those of dead processes included, until cancelled."""
         await self._client.wait_until_ready()
         while True:
             pause_s = LOOK_SHARED_S if self._is_shared else LOOK_S
