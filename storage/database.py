@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from storage import postgres, sqlite
 from storage.errors import (
@@ -32,6 +33,8 @@ from storage.errors import (
 )
 from storage.retrying import patiently
 from storage.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, CHECKPOINT_TIMEOUT_MS, is_damage
+
+CLOSE_TIMEOUT_S, CLOSE_POLL_S = 5.0, 0.005
 
 
 @dataclass(slots=True)
@@ -164,7 +167,15 @@ class Database:
         return not busy
 
     async def close(self) -> None:
-        """Close every connection. Idempotent."""
+        """Close every connection, after those in use come back, or after `CLOSE_TIMEOUT_S`. Idempotent."""
+        # Disposing of the pool closes idle connections alone: one that a cancelled task still rolls back would
+        # come back to a pool that is gone, and its file would stay open.
+        pool = self._engine.pool
+        if isinstance(pool, AsyncAdaptedQueuePool):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    while pool.checkedout():
+                        await asyncio.sleep(CLOSE_POLL_S)
         await self._engine.dispose()
 
     @contextlib.asynccontextmanager

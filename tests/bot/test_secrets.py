@@ -153,8 +153,11 @@ async def test_no_secret_in_anything_a_whole_run_leaves_behind_or_says(home: Pat
                 await leads(sandbox)  # the commands are there
                 heard = await use(sandbox, home, url)
                 sandbox.faults.send_event("INTERACTION_CREATE", {"id": "x", "type": 2})
-                sandbox.faults.drop_gateway(4004)  # lost for good
-                out = ready + await process.stdout.read()
+                rest = asyncio.create_task(process.stdout.read())
+                while not rest.done():
+                    sandbox.faults.drop_gateway(4004)  # for good; nothing happens while it reconnects
+                    await asyncio.wait({rest}, timeout=0.5)
+                out = ready + rest.result()
                 assert await process.wait() == 69
         finally:
             if process.returncode is None:

@@ -1,6 +1,7 @@
 """Opening, migrating, transactions, and what happens where the disk does not play along."""
 
 import asyncio
+import gc
 import os
 import sqlite3
 import sys
@@ -299,3 +300,18 @@ async def test_whoever_is_cancelled_at_any_moment_is_in_nobodys_way(database: Da
         await asyncio.gather(task, return_exceptions=True)
         await opt_out(database, 2 * number + 1)
     assert await count(database) >= 60
+
+
+@of_sqlite
+async def test_closing_waits_for_the_connections_of_cancelled_tasks(tmp_path: Path) -> None:
+    for number in range(40):
+        database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'fillbot.db'}")
+        tasks = [asyncio.create_task(opt_out(database, user_id)) for user_id in (1, 2)]
+        await asyncio.sleep(number / 20_000)  # up to 2 ms: longer than a connection takes to open
+        for task in tasks:
+            task.cancel()
+        await database.close()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        del database, tasks, task, results
+        await asyncio.sleep(0.002)  # a connection would come back now
+        gc.collect()  # one that was left open warns, and warnings are errors
