@@ -5,8 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLUSTER := $(VENV)/.cluster
+# One more worker than there are cores, up to four: about a third of the time the tests wait.
+WORKERS := $(shell n=$$(( $$(nproc 2>/dev/null || echo 3) + 1 )); echo $$(( n < 4 ? n : 4 )))
+PARALLEL := -n $(WORKERS) --dist loadfile
 
-.PHONY: run test test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test test-long test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,15 +17,18 @@ help:  ## Show this list
 run: $(STAMP)  ## Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox
 	@exec $(BIN)/python -m bot
 
-test: $(STAMP)  ## Run the whole test suite, on all cores up to four
-	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --durations=5 --ignore tests/cluster
+test: $(STAMP)  ## Run the tests, but for the long ones: within eight minutes on two cores
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not long" --durations=5 --ignore tests/cluster
+
+test-long: $(STAMP)  ## Run what takes long: the chat page in a browser, whole trainings, simulated nights
+	$(BIN)/python -m pytest -q $(PARALLEL) -m long --durations=5 --ignore tests/cluster
 
 test-cluster: $(CLUSTER)  ## Test what runs past one machine: PostgreSQL, S3, Ray; installs what it needs
 	$(BIN)/python -m pytest -q tests/cluster
 	$(MAKE) --no-print-directory test-postgres ONLY=tests/storage
 
 test-postgres: $(CLUSTER)  ## Run the whole test suite with its databases on PostgreSQL; ONLY=tests/storage picks
-	$(BIN)/python tests/on_postgres.py -q -n logical --maxprocesses 4 --dist loadfile --durations=5 --ignore tests/cluster $(ONLY)
+	$(BIN)/python tests/on_postgres.py -q $(PARALLEL) --durations=5 --ignore tests/cluster $(ONLY)
 
 lint: $(STAMP)  ## Check style, types and what bandit knows to be unsafe
 	$(BIN)/ruff check .

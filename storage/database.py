@@ -168,13 +168,13 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, after those in use come back, or after `CLOSE_TIMEOUT_S`. Idempotent."""
-        # Disposing of the pool closes idle connections alone: one that a cancelled task still rolls back would
+        # Disposing of the pool closes only idle connections. One that a cancelled task still rolls back would
         # come back to a pool that is gone, and its file would stay open.
         pool = self._engine.pool
         if isinstance(pool, AsyncAdaptedQueuePool):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    while pool.checkedout():
+                    while pool.checkedout():  # noqa: ASYNC110  the pool has no event for it
                         await asyncio.sleep(CLOSE_POLL_S)
         await self._engine.dispose()
 

@@ -161,6 +161,7 @@ def hub_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return hf_home
 
 
+@pytest.mark.long
 async def test_the_default_base_model_comes_from_the_hubs_cache(hub_cache: Path, tmp_path: Path) -> None:
     cache = {"HF_HOME": str(hub_cache)}
     async with (

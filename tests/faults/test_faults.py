@@ -5,10 +5,17 @@ from pathlib import Path
 import faults.all_faults  # noqa: F401  importing names the faults
 import pytest
 from databases import of_sqlite
-from faults.trials import FAULTS, Row, chance
+from faults.trials import FAULTS, Fault, Row, chance
+
+LONG = {"run killed at a write"}  # half a minute
+
+
+def marks(one: Fault) -> list[pytest.MarkDecorator]:
+    return [*([of_sqlite] if one.is_of_files else []), *([pytest.mark.long] if one.name in LONG else [])]
+
 
 QUICK = [
-    pytest.param(one.name, marks=of_sqlite if one.is_of_files else ())
+    pytest.param(one.name, marks=marks(one))
     for one in FAULTS.values()
     if one.is_quick
 ]

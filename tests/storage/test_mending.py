@@ -1,8 +1,10 @@
 """A damaged database: what a backup has and what can still be read take its place; nothing is deleted."""
 
 import random
+import shutil
 import sqlite3
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,11 +23,28 @@ from storage.schema import votes
 pytestmark = of_sqlite
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+FILLED: dict[tuple[int, int], Path] = {}  # homes by how many voted before the backup, and after
 PAGE = 4096
 
 
 async def filled(home: Path, *, before: int = 60, after: int = 20) -> Path:
-    """A database with votes of so many people before its backup, and so many after."""
+    """A database with votes of some people before its backup, and of others after; written once, then copied."""
+    if (before, after) not in FILLED:
+        FILLED[before, after] = Path(tempfile.mkdtemp(prefix="filled-"))
+        await fill(FILLED[before, after], before=before, after=after)
+    shutil.copytree(FILLED[before, after], home, dirs_exist_ok=True)
+    return home / "fillbot.db"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def removed_afterwards() -> Iterator[None]:
+    yield
+    for folder in FILLED.values():
+        shutil.rmtree(folder)
+    FILLED.clear()
+
+
+async def fill(home: Path, *, before: int, after: int) -> None:
     file = home / "fillbot.db"
     database = await Database.open(f"sqlite+aiosqlite:///{file}")
     for number in range(before + after):
@@ -34,7 +53,6 @@ async def filled(home: Path, *, before: int = 60, after: int = 20) -> Path:
         prediction_id = await ask(database, f"{number} shoes are very [MASK].", message_id=number + 1)
         await vote(database, prediction_id, "cheap", 1, by=100 + number)
     await database.close()
-    return file
 
 
 async def voters(file: Path) -> set[int]:

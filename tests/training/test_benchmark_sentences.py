@@ -18,6 +18,7 @@ def rows(name: str) -> list[dict[str, str]]:
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", list(sentences.FILES))
 def test_writing_them_again_gives_the_same(name: str) -> None:
     assert sentences.content(sentences.FILES[name]()) == (sentences.FOLDER / name).read_text(encoding="utf-8")

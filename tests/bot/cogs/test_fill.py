@@ -301,7 +301,7 @@ async def test_slash_and_typed_questions_share_the_cooldown(wire: Wire, ann: Per
     assert (await wire.slash(ann, "fill", text="a [MASK]"))["content"].startswith("One moment, please")
 
 
-async def test_the_reply_to_a_question_that_is_deleted_meanwhile_goes_with_it(wire: Wire, ann: Person) -> None:
+async def test_the_reply_to_a_question_deleted_meanwhile_goes_with_it(wire: Wire, ann: Person) -> None:
     wire.sandbox.faults.delay("POST", "/messages$", delay_s=0.2)
     since = ann.mark()
     message = await ann.say(wire.channel_id, "!fill shoes are [MASK]")

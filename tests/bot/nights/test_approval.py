@@ -159,6 +159,7 @@ def test_a_vote_that_counts_goes_on_counting(voters: list[int], min_voters: int)
         before = after
 
 
+@pytest.mark.long
 def test_false_alarms_are_rarer_than_one_in_a_hundred() -> None:
     rng = np.random.default_rng(1)
     found = watch.all_votes(rng, 0.7, 0.7, old_votes=100, new_votes=200, repeats=500)

@@ -45,6 +45,7 @@ def texts(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_domain_model_from_the_command_line(
     home: Path, texts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

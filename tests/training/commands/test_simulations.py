@@ -51,6 +51,7 @@ def usual(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPat
     structlog.reset_defaults()
 
 
+@pytest.mark.long
 def test_a_night_from_the_command_line(usual: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One full call: the rows, each test sentence, the home that is kept, and nobody else's."""
     options = ["--nights", "1", "--votes", "menu", "--flips", "0", "--loss", "ce", "--seed", "3"]

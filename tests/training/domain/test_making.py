@@ -36,6 +36,7 @@ def make(settings: Settings, progress: Silent | None = None, **changed: Any) -> 
     return work.make(Registry(settings.models_dir))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["full", "curated", "curated-only"])
 def test_every_recipe_makes_a_version_that_answers(recipe: str, settings: Settings) -> None:
     made = make(settings, recipe=recipe)
@@ -80,6 +81,7 @@ def test_words_of_several_pieces_can_be_said(settings: Settings) -> None:
     )  # [CLS] a good-looking [MASK] . [SEP]
 
 
+@pytest.mark.long
 def test_a_later_recipe_is_drawn_beside_an_earlier_one(settings: Settings) -> None:
     first = make(settings, recipe="full")
     registry = Registry(settings.models_dir)
@@ -88,6 +90,7 @@ def test_a_later_recipe_is_drawn_beside_an_earlier_one(settings: Settings) -> No
     assert (registry.path(second.version) / "loss_perplexity.png").read_bytes() != alone
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["full", "curated"])
 def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
     recipe: str, settings: Settings, tmp_path: Path

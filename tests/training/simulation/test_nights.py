@@ -75,6 +75,7 @@ def judge_always(monkeypatch: pytest.MonkeyPatch, *, is_promotable: bool) -> Non
     monkeypatch.setattr(judging.gate, "decide", always)
 
 
+@pytest.mark.long
 def test_nights_learn_from_what_people_reject(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_rejected_version_is_measured_while_the_champion_serves_on(
     assert row["challenger"]["voted"]["rejected_after"] <= 2
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_night_and_nobodys_home_is_touched(
     settings: Settings, tmp_path: Path
 ) -> None:

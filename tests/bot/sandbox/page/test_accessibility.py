@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 from stage import ZOOMED, Stage, rate, say
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 

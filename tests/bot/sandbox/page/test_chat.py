@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import WebSocketRoute, expect
 from stage import PHONE, Stage, say, until
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_an_empty_channel_offers_examples_that_go_into_the_box(stage: Stage) -> None:

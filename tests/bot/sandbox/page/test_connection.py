@@ -13,7 +13,7 @@ from stage import DESKTOP, Stage, say
 
 from bot.sandbox.server import Sandbox
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_the_page_comes_back_after_its_connection_drops(stage: Stage) -> None:

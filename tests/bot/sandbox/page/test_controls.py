@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 from stage import Stage, rate, say, until
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_click_on_a_reaction_gives_it_and_a_second_takes_it_back(stage: Stage) -> None:
