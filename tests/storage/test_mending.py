@@ -28,7 +28,7 @@ PAGE = 4096
 
 
 async def filled(home: Path, *, before: int = 60, after: int = 20) -> Path:
-    """A database with votes of some people before its backup, and of others after; written once, then copied."""
+    """A database, written once and copied: some people voted before its backup, others after."""
     if (before, after) not in FILLED:
         FILLED[before, after] = Path(tempfile.mkdtemp(prefix="filled-"))
         await fill(FILLED[before, after], before=before, after=after)
