@@ -14,11 +14,7 @@ def marks(one: Fault) -> list[pytest.MarkDecorator]:
     return [*([of_sqlite] if one.is_of_files else []), *([pytest.mark.long] if one.name in LONG else [])]
 
 
-QUICK = [
-    pytest.param(one.name, marks=marks(one))
-    for one in FAULTS.values()
-    if one.is_quick
-]
+QUICK = [pytest.param(one.name, marks=marks(one)) for one in FAULTS.values() if one.is_quick]
 
 
 @pytest.mark.parametrize("name", QUICK)
