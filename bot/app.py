@@ -50,9 +50,9 @@ from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.starting import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
 from bot.texts import say
-from storage.backups import database_file
+from storage.backends.locks import is_shared
 from storage.database import Database
-from storage.locks import is_shared
+from storage.maintenance.backups import database_file
 from training.opening import current_registry
 from training.registry import Registry
 

@@ -14,8 +14,8 @@ from yarl import URL
 import training.settings
 from bot.errors import StartError
 from bot.processes.shards import Shards
+from storage.backends.locks import is_shared
 from storage.errors import SettingsError
-from storage.locks import is_shared
 from storage.settings import load
 from training.places import is_loopback
 

@@ -13,11 +13,11 @@ from bot.errors import EX_UNAVAILABLE, StartError
 from bot.settings import Settings
 from bot.texts import say
 from storage import runs
-from storage.backups import database_file
+from storage.backends.locks import BOT, RUN, FileLocks
 from storage.database import Database
 from storage.errors import LockHeldError
-from storage.locks import BOT, RUN, FileLocks
-from storage.mending import mend
+from storage.maintenance.backups import database_file
+from storage.maintenance.recovery import mend
 from training.pointers import mend_champion
 from training.registry import Registry
 

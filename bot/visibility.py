@@ -7,8 +7,8 @@
 | the asker | `mydata` | their own |
 
 None of them shows what was asked in direct messages. `quiz` and `export` also leave out replies that were
-deleted and what people asked who opted out (`storage.shown_queries`), and queries that personal data was
-taken out of (`storage.people.personal_data`).
+deleted and what people asked who opted out (`storage.votes.shown_queries`), and queries that personal data
+was taken out of (`storage.people.personal_data`).
 """
 
 from collections.abc import Iterable

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storage import variables
-from storage.backups import NO_DATABASE, all_files, back_up, back_up_today, database_file, examine
-from storage.copying import Copied, copy
+from storage.backends.locks import is_shared
+from storage.backends.urls import usable_url
 from storage.database import Database
-from storage.database_urls import usable_url
 from storage.errors import BackupError, CopyError, DatabaseUrlError, InUseError, SettingsError, StorageError
-from storage.locks import is_shared
-from storage.looking import look
-from storage.restoring import alone_in, restore
+from storage.maintenance.backups import NO_DATABASE, all_files, back_up, back_up_today, database_file, examine
+from storage.maintenance.copy_to_postgres import Copied, copy
+from storage.maintenance.restore import alone_in, restore
+from storage.maintenance.server_info import look
 from storage.settings import EX_CONFIG, Settings, load
 
 ON_A_SERVER = "FILLBOT_DATABASE_URL names no file"

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
+from storage.backends.retries import retried, retried_if_undone
 from storage.database import Database
-from storage.retrying import retried, retried_if_undone
 from storage.schema import announcements
 
 Kind = Literal["verdict", "digest", "notice"]

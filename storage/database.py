@@ -1,8 +1,8 @@
 """Open the database, migrate it, hand out transactions, close it.
 
 SQLite has one write lock, so writers of this process queue here, in order, and wait on other processes
-(the training run) for up to `BUSY_TIMEOUT_MS`; readers never wait: the file is in WAL mode. On PostgreSQL
-writers go side by side (see `storage.postgres`); whoever finds the server away waits for it for some seconds.
+(the training run) for up to `BUSY_TIMEOUT_MS`. Readers never wait: the file is in WAL mode. On PostgreSQL
+writers work in parallel (see `storage.backends.postgres`), and a lost connection is retried for some seconds.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from storage import postgres, sqlite
+from storage.backends import postgres, sqlite
+from storage.backends.retries import patiently
+from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, CHECKPOINT_TIMEOUT_MS, is_damage
 from storage.errors import (
     DatabaseDamagedError,
     DatabaseDriverError,
@@ -31,8 +33,6 @@ from storage.errors import (
     DatabaseUnavailableError,
     DatabaseUrlError,
 )
-from storage.retrying import patiently
-from storage.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, CHECKPOINT_TIMEOUT_MS, is_damage
 
 CLOSE_TIMEOUT_S, CLOSE_POLL_S = 5.0, 0.005
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
+from storage.backends.retries import retried, retried_if_undone
 from storage.database import Database
 from storage.errors import DatabaseLostError
-from storage.retrying import retried, retried_if_undone
 from storage.schema import runs
 
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]

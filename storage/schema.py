@@ -101,7 +101,7 @@ votes = Table(
     Column("via", String(16), primary_key=True),
     Column("value", Integer, nullable=False),
     Column("cast_at", UtcDateTime, nullable=False),
-    Column("thumbs", TEXT),  # of a reaction: the thumbs that stand, see `storage.thumbs`; null: not known
+    Column("thumbs", TEXT),  # of a reaction: which thumbs stand (`storage.votes.reactions`); null: unknown
     Column("drawn_at", UtcDateTime),  # of a menu: when its message had been edited last; null: never
     CheckConstraint("value IN (-1, 1)", name="value"),
     CheckConstraint("via IN ('reaction', 'menu', 'suggestion')", name="via"),

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from storage import variables
-from storage.database_urls import file_url, usable_url
+from storage.backends.urls import file_url, usable_url
 from storage.errors import SettingsError
 from storage.paths import whole_folder
 from storage.setting_names import NAMES

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from storage.database import Database
-from storage.feedback import (
+from storage.votes.predictions import (
     NewPrediction,
     StoredCandidate,
     StoredVote,

@@ -16,8 +16,8 @@ from sqlalchemy import select
 from bot.app import App, open_app
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
-from storage.feedback import votes_on_message
 from storage.schema import candidates, predictions
+from storage.votes.predictions import votes_on_message
 
 T = TypeVar("T")
 QUERY = "Nike shoes are very [MASK]"

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
-from storage.locks import is_shared
+from storage.backends.locks import is_shared
 from training.settings import Settings
 
 # What the parent's environment holds beside the settings is passed by these names alone.

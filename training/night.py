@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from storage import runs
-from storage.consensus import note_reliabilities
-from storage.feedback import count_votes
+from storage.votes.consensus import note_reliabilities
+from storage.votes.predictions import count_votes
 from training import gate, model, retraining_set
 from training.background import Background
 from training.errors import RegistryError, RunEndedError

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from storage import runs
+from storage.backends.locks import RUN, Lock, holding, lock_for
 from storage.errors import LockHeldError, StorageError
-from storage.locks import RUN, Lock, holding, lock_for
 from storage.runs import Status
 from training import memory, promotion
 from training.errors import (

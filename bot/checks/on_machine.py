@@ -12,11 +12,11 @@ from bot.errors import EX_UNAVAILABLE
 from bot.fill.predictor import load
 from bot.nights.schedule import Daily
 from bot.settings import Settings
-from storage.backups import database_file, examine, last_made_at, opened
+from storage.backends.locks import is_shared
 from storage.database import Database
 from storage.errors import StorageError
-from storage.locks import is_shared
-from storage.looking import look
+from storage.maintenance.backups import database_file, examine, last_made_at, opened
+from storage.maintenance.server_info import look
 from training.bases import where_is_base
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.opening import open_registry, probe

@@ -23,9 +23,10 @@ from bot.nights.version_runs import version_of
 from bot.settings import Settings
 from bot.texts import say
 from bot.visibility import open_channel_ids
-from storage import runs, stats
+from storage import runs
 from storage.database import Database
 from storage.runs import Run
+from storage.votes import statistics
 from training.cards import Card
 from training.errors import NoEarlierVersionError, RegistryError
 from training.registry import Registry
@@ -117,11 +118,11 @@ class Charts(commands.Cog):
         database, channels = self._database, open_channel_ids(self._bot, channel_id)
         return TeamStats(
             *await asyncio.gather(
-                stats.totals(database, since=since),
-                stats.votes_by_hour(database, since=since),
-                stats.votes_by_version(database, since=since, most=SHOWN_VERSIONS),
-                stats.contested_words(database, since=since, channel_ids=channels, most=SHOWN_SENTENCES),
-                stats.helpers(database, since=since, most=SHOWN_HELPERS),
+                statistics.totals(database, since=since),
+                statistics.votes_by_hour(database, since=since),
+                statistics.votes_by_version(database, since=since, most=SHOWN_VERSIONS),
+                statistics.contested_words(database, since=since, channel_ids=channels, most=SHOWN_SENTENCES),
+                statistics.helpers(database, since=since, most=SHOWN_HELPERS),
             )
         )
 

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.client import FillBot
 from bot.context import Context
 from storage.database import Database
-from storage.feedback import release_message
+from storage.votes.predictions import release_message
 
 log = structlog.stdlib.get_logger(__name__)
 

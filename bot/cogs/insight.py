@@ -19,9 +19,9 @@ from bot.fill.queries import Query
 from bot.settings import Settings
 from bot.texts import say
 from storage import runs
-from storage.consensus import votes_on_query
 from storage.database import Database
 from storage.runs import Run
+from storage.votes.consensus import votes_on_query
 from training.errors import RegistryError
 from training.registry import Registry
 

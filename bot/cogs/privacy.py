@@ -21,13 +21,14 @@ from bot.privacy.offers import Offer, edit_or_write
 from bot.settings import Settings
 from bot.texts import say
 from bot.visibility import readable_channel_ids
-from storage import forgetting as forgetting_records
-from storage import privacy, shown_queries
 from storage.database import Database
 from storage.errors import StorageError
-from storage.feedback import votes_until
-from storage.forgetting import Erased
+from storage.people import forgetting as forgetting_records
+from storage.people import privacy
+from storage.people.forgetting import Erased
 from storage.people.personal_data import has_placeholder
+from storage.votes import shown_queries
+from storage.votes.predictions import votes_until
 from training.errors import TrainingError
 
 log = structlog.stdlib.get_logger(__name__)

@@ -26,9 +26,9 @@ from bot.rating.quiz_buttons import QuizButton, What
 from bot.settings import Settings
 from bot.texts import say
 from bot.visibility import open_channel_ids, readable_channel_ids
-from storage import menus, quiz
 from storage.database import Database
-from storage.quiz import QuizItem
+from storage.votes import menu_votes, quiz
+from storage.votes.quiz import QuizItem
 
 log = structlog.stdlib.get_logger(__name__)
 SendItem = Callable[[str, discord.Embed, discord.ui.View], Awaitable[discord.Message]]
@@ -187,7 +187,7 @@ class Quiz(commands.Cog):
         """
         if last.message_id is None:
             return
-        ratable = await menus.ratable(self._database, last.prediction_id)
+        ratable = await menu_votes.ratable(self._database, last.prediction_id)
         view = None if ratable is None else rating_view(ratable.id, ratable.words)
         with contextlib.suppress(*UNREACHABLE):
             if interaction is not None:

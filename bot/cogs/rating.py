@@ -29,9 +29,9 @@ from bot.rating.menus import (
     take_back_view,
 )
 from bot.texts import say
-from storage import menus
 from storage.database import Database
-from storage.menus import Ratable, Standing
+from storage.votes import menu_votes
+from storage.votes.menu_votes import Ratable, Standing
 from training.vocabulary import denied_words, is_word
 
 log = structlog.stdlib.get_logger(__name__)
@@ -70,7 +70,9 @@ class Rating(commands.Cog):
             if what == "suggest":
                 await interaction.response.send_modal(SuggestForm(ratable.id, masks=_masks(ratable)))
             elif what == "back":
-                standing = await menus.take_back(self._database, ratable.id, voter_id=interaction.user.id)
+                standing = await menu_votes.take_back(
+                    self._database, ratable.id, voter_id=interaction.user.id
+                )
                 log.info("votes.taken_back", prediction_id=ratable.id)
                 text = standing_text(standing, masks=_masks(ratable))
                 await interaction.response.edit_message(content=text, view=None)
@@ -88,7 +90,7 @@ class Rating(commands.Cog):
             words = [(mask, self._checked(word)) for mask, word in typed.items()]
             if len({*ratable.words, *words}) > MAX_OPTIONS:
                 raise NoRoomError
-            standing = await menus.suggest_words(
+            standing = await menu_votes.suggest_words(
                 self._database,
                 ratable.id,
                 voter_id=interaction.user.id,
@@ -116,7 +118,7 @@ class Rating(commands.Cog):
                 self._background.start(self._offer(message, ratable.id), name="menus renewed")
             if not words:
                 raise StaleMenuError
-        standing = await menus.choose_words(
+        standing = await menu_votes.choose_words(
             self._database,
             ratable.id,
             voter_id=interaction.user.id,
@@ -150,14 +152,14 @@ class Rating(commands.Cog):
 
     async def _offer_by_token(self, interaction: discord.Interaction, prediction_id: int) -> None:
         """The same, as the answer to the interaction, in a channel that the bot cannot see."""
-        ratable = await menus.ratable(self._database, prediction_id)
+        ratable = await menu_votes.ratable(self._database, prediction_id)
         if ratable is not None and interaction.message is not None:
             view = renewed_view(ratable.id, ratable.words, interaction.message)
             await interaction.response.edit_message(view=view)
 
     async def _offer(self, message: discord.Message, prediction_id: int) -> None:
         """Put a suggested word into the menus, so that others can rate it too."""
-        ratable = await menus.ratable(self._database, prediction_id)
+        ratable = await menu_votes.ratable(self._database, prediction_id)
         if ratable is not None:
             try:
                 await message.edit(view=renewed_view(ratable.id, ratable.words, message))
@@ -177,12 +179,12 @@ class Rating(commands.Cog):
         if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
             raise StaleMenuError
         channel_id = interaction.channel_id or 0
-        ratable = await menus.ratable(self._database, prediction_id)
+        ratable = await menu_votes.ratable(self._database, prediction_id)
         if ratable is not None and ratable.message_id is None:
             # Else nothing is waited for: Discord wants an answer within three seconds, and in a busy channel
             # replies wait longer for their turn.
             async with self._pending.counting(channel_id):
-                ratable = await menus.ratable(self._database, prediction_id)
+                ratable = await menu_votes.ratable(self._database, prediction_id)
         message_id = interaction.message.id if interaction.message is not None else None
         if ratable is None or ratable.channel_id != channel_id:
             raise StaleMenuError

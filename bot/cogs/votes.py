@@ -16,8 +16,8 @@ from bot.operations.metrics import Metrics
 from bot.rating.thumbs import thumb
 from bot.reconciling.reconcile import Reconcile
 from storage.database import Database
-from storage.feedback import mark_deleted, prediction_of_message
-from storage.thumbs import Cast, Cleared, ThumbChange, Withdrawn, has_unknown_thumbs, sign
+from storage.votes.predictions import mark_deleted, prediction_of_message
+from storage.votes.reactions import Cast, Cleared, ThumbChange, Withdrawn, has_unknown_thumbs, sign
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from bot.embeds.replies import MAX_DESCRIPTION, clipped, escape
 from bot.embeds.run_figures import moved_words, plain_reason, reasons_of
 from bot.texts import say
 from storage.runs import Run
-from storage.stats import Totals
+from storage.votes.statistics import Totals
 
 A_NIGHT = timedelta(hours=36)  # since the night before: "yesterday"; longer ago, the day is named
 

@@ -11,8 +11,8 @@ from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, esca
 from bot.fill.overlay import ShownPrediction, WordVotes, standing
 from bot.fill.predictor import CANDIDATES
 from bot.texts import say
-from storage.consensus import QueryVote
 from storage.runs import Run
+from storage.votes.consensus import QueryVote
 from training.encoder import MASK
 
 MAX_TITLE = 256

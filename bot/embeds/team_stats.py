@@ -11,7 +11,7 @@ import discord
 
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
 from bot.texts import say
-from storage.stats import ContestedWord, Helper, HourVotes, Totals, VersionVotes
+from storage.votes.statistics import ContestedWord, Helper, HourVotes, Totals, VersionVotes
 from training.encoder import MASK
 
 DAYS = 30

@@ -17,9 +17,9 @@ from bot.fill.predictor import Predictor
 from bot.fill.queries import Query, parse_query
 from bot.fill.recorder import Recorder
 from bot.rating.menus import rating_view
-from storage.consensus import QueryVote, votes_on_query
 from storage.database import Database
-from storage.feedback import NewPrediction, StoredCandidate
+from storage.votes.consensus import QueryVote, votes_on_query
+from storage.votes.predictions import NewPrediction, StoredCandidate
 
 log = structlog.stdlib.get_logger(__name__)
 Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]

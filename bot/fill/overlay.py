@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 
 from bot.fill.predictor import Prediction
-from storage.consensus import QueryVote
+from storage.votes.consensus import QueryVote
 from training.fill_model import Candidate
 from training.joint import JointFilling, Unsaid
 from training.judgements import PRIOR, weigh, weights_by_age

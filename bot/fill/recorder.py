@@ -8,8 +8,8 @@ import structlog
 
 from storage.database import Database
 from storage.errors import StorageError
-from storage.feedback import NewPrediction, attach_messages, record_predictions
-from storage.thumbs import ThumbChange, apply_thumbs
+from storage.votes.predictions import NewPrediction, attach_messages, record_predictions
+from storage.votes.reactions import ThumbChange, apply_thumbs
 from training.serving.batching import Batcher
 
 MAX_BATCH = 512

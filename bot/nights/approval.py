@@ -27,7 +27,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from storage.approval import CountedVote
+from storage.votes.approval import CountedVote
 from training.judgements import MAX_VOTER_SHARE
 
 ALPHA = 0.01

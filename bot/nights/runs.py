@@ -19,9 +19,9 @@ from bot.operations.metrics import Metrics
 from bot.settings import Settings
 from bot.texts import say
 from storage import runs
+from storage.backends.locks import POINTER, RUN, Turn, holding_it, is_shared, lock_for
 from storage.database import Database
 from storage.errors import LockHeldError, StorageError
-from storage.locks import POINTER, RUN, Turn, holding_it, is_shared, lock_for
 from storage.runs import Run
 from training import promotion
 from training.errors import RegistryUnreadableError, TrainingError

@@ -16,9 +16,9 @@ from bot.nights.reports import Reports
 from bot.nights.runs import Runs
 from bot.texts import say
 from storage import runs as run_records
-from storage.approval import promoted_at, votes_on_version
 from storage.database import Database
 from storage.errors import StorageError
+from storage.votes.approval import promoted_at, votes_on_version
 from training import promotion
 from training.errors import NoChampionError, NoEarlierVersionError, RegistryError, TrainingError
 from training.registry import Registry

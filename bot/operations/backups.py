@@ -9,8 +9,8 @@ import structlog
 from bot.nights.reports import Reports
 from bot.operations.metrics import Metrics
 from bot.texts import say
-from storage.backups import back_up_today, last_made_at
 from storage.errors import BackupError
+from storage.maintenance.backups import back_up_today, last_made_at
 
 log = structlog.stdlib.get_logger(__name__)
 

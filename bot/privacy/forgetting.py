@@ -21,12 +21,12 @@ from bot.nights.runs import Runs
 from bot.operations.backups import Backups
 from bot.settings import Settings
 from bot.texts import say
-from storage import forgetting
+from storage.backends.locks import FORGETTING, Turn
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.forgetting import Erased, Request
-from storage.locks import FORGETTING, Turn
-from storage.privacy import runs_since
+from storage.people import forgetting
+from storage.people.forgetting import Erased, Request
+from storage.people.privacy import runs_since
 from training import promotion, run_files
 from training.errors import RegistryError, TrainingError
 from training.registry import Registry

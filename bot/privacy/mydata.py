@@ -11,8 +11,8 @@ from typing import Any
 
 from bot.errors import TooLargeError
 from bot.texts import say
-from storage import privacy
 from storage.database import Database
+from storage.people import privacy
 
 MAX_BYTES = 60_000_000  # unpacked: what is more is left out
 NAME = "fillbot-my-data.json"

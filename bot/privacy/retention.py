@@ -8,8 +8,8 @@ import structlog
 
 from storage.database import Database
 from storage.errors import StorageError
-from storage.forgetting import lost_queries
-from storage.retention import expire
+from storage.people.forgetting import lost_queries
+from storage.people.retention import expire
 from training import run_files
 
 log = structlog.stdlib.get_logger(__name__)

@@ -8,8 +8,8 @@ import structlog
 from bot.background import Background
 from bot.connection import IDENTIFY_EVERY_S
 from bot.settings import Settings
+from storage.backends.locks import Lock, is_shared, let_go, lock_for, take
 from storage.errors import LockHeldError, StorageError
-from storage.locks import Lock, is_shared, let_go, lock_for, take
 
 log = structlog.stdlib.get_logger(__name__)
 AGAIN_S = 0.5

@@ -13,9 +13,9 @@ import structlog
 from bot.background import Background
 from bot.processes.duties import Duties
 from bot.settings import Settings
-from storage.advisory import AdvisoryLock, here
+from storage.backends.advisory_locks import AdvisoryLock, here
+from storage.backends.locks import LEADER, is_shared, let_go, lock_for, take
 from storage.errors import LockHeldError, StorageError
-from storage.locks import LEADER, is_shared, let_go, lock_for, take
 
 log = structlog.stdlib.get_logger(__name__)
 ELECT_EVERY_S = 2.0

@@ -14,8 +14,8 @@ import structlog
 from bot.fill.predictor import Predictor
 from storage.database import Database
 from storage.errors import StorageError
-from storage.forgetting import lost_queries
-from storage.forgotten import last_forgotten_at
+from storage.people.forgetting import lost_queries
+from storage.people.tombstones import last_forgotten_at
 from training import run_files
 
 log = structlog.stdlib.get_logger(__name__)

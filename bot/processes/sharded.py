@@ -15,7 +15,7 @@ from bot.pacing import Pacing
 from bot.processes.identify import IdentifyTurns
 from bot.processes.shards import Shards
 from bot.settings import Settings
-from storage.locks import is_shared
+from storage.backends.locks import is_shared
 
 log = structlog.stdlib.get_logger(__name__)
 

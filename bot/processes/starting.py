@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.settings import Settings
-from storage.advisory import AdvisoryLock
+from storage.backends.advisory_locks import AdvisoryLock
+from storage.backends.locks import is_shared, let_go, lock_for, take
 from storage.errors import LockHeldError
-from storage.locks import is_shared, let_go, lock_for, take
 
 
 @contextlib.asynccontextmanager

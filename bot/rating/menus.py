@@ -14,7 +14,7 @@ from discord import ui
 from bot.answering.chat_text import visible
 from bot.embeds.replies import clipped, escape
 from bot.texts import say
-from storage.menus import MaskWord, Standing
+from storage.votes.menu_votes import MaskWord, Standing
 
 if TYPE_CHECKING:
     from bot.cogs.rating import Rating

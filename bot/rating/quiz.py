@@ -28,7 +28,7 @@ from typing import Literal
 
 from bot.fill.overlay import WordVotes, added_up
 from storage.people.personal_data import has_placeholder
-from storage.quiz import OpenSentence
+from storage.votes.quiz import OpenSentence
 from training.judgements import PRIOR
 
 EDGE_WORTH = 2.0

@@ -4,8 +4,8 @@ import re
 
 import discord
 
-from storage.feedback import Value
-from storage.thumbs import SUPER, sign
+from storage.votes.predictions import Value
+from storage.votes.reactions import SUPER, sign
 
 VARIATION = "\ufe0f"  # asks for the coloured picture; some clients send it along
 THUMB = re.compile("[👍👎][🏻🏼🏽🏾🏿]?")

@@ -13,7 +13,7 @@ from discord.utils import time_snowflake
 
 from bot.parsers import MALFORMED, id_of, reading
 from bot.rating.thumbs import thumb, thumb_value
-from storage.recent import RecentReply
+from storage.votes.recent_replies import RecentReply
 
 PAGE = 100  # messages, or people, of one request
 UNKNOWN_EMOJI = 10014

@@ -25,10 +25,10 @@ from bot.reconciling.strangers import strangers
 from bot.reconciling.turns import Turns
 from storage.database import Database
 from storage.errors import StorageError
-from storage.feedback import mark_deleted
-from storage.forgotten import drop_fingerprints
-from storage.recent import RecentReply, recent_replies
-from storage.thumbs import ReadBack
+from storage.people.tombstones import drop_fingerprints
+from storage.votes.predictions import mark_deleted
+from storage.votes.reactions import ReadBack
+from storage.votes.recent_replies import RecentReply, recent_replies
 
 log = structlog.stdlib.get_logger(__name__)
 DEBOUNCE_S = 0.5  # gaps come in bursts

@@ -18,7 +18,7 @@ from storage import runs
 from storage.database import Database
 from storage.errors import StorageError
 from storage.runs import Run
-from storage.stats import totals
+from storage.votes.statistics import totals
 from training.errors import RegistryError
 from training.registry import Registry
 

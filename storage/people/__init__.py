@@ -1,1 +1,1 @@
-"""People in the database: what identifies them in a text."""
+"""What is stored about people: personal data in texts, opting out, forgetting, retention."""

@@ -24,8 +24,8 @@ from measure import Row, table  # noqa: E402  the path comes first
 
 from bot.fill.recorder import Recorder  # noqa: E402
 from storage.database import Database  # noqa: E402
-from storage.feedback import NewPrediction, StoredCandidate  # noqa: E402
-from storage.thumbs import Cast  # noqa: E402
+from storage.votes.predictions import NewPrediction, StoredCandidate  # noqa: E402
+from storage.votes.reactions import Cast  # noqa: E402
 
 REPLIES, VOTERS, PROCESSES, SECONDS = 200, (1, 8, 32), (2, 4), 5.0
 STARTING_S = 4.0  # for the processes to import what they need

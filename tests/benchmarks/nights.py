@@ -14,7 +14,13 @@ from measure import PROJECT, Row
 from sized import registry_of, sentences
 
 from storage.database import Database
-from storage.feedback import NewPrediction, StoredCandidate, StoredVote, cast_votes, record_predictions
+from storage.votes.predictions import (
+    NewPrediction,
+    StoredCandidate,
+    StoredVote,
+    cast_votes,
+    record_predictions,
+)
 from training.encoder import query_hash
 from training.fill_model import FillModel
 

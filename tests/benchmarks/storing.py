@@ -12,8 +12,8 @@ from measure import Row
 
 from bot.fill.recorder import Recorder
 from storage.database import Database
-from storage.feedback import NewPrediction, StoredCandidate, votes_until
-from storage.thumbs import Cast, apply_thumbs
+from storage.votes.predictions import NewPrediction, StoredCandidate, votes_until
+from storage.votes.reactions import Cast, apply_thumbs
 
 REPLIES, VOTES, ONE_BY_ONE = 200, 10_000, 300
 STORED = (10_000, 100_000, 1_000_000)

@@ -18,7 +18,7 @@ from bot.sandbox.state import ChannelKind
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
-from storage.feedback import votes_on_message
+from storage.votes.predictions import votes_on_message
 from training.registry import Registry
 
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from wire import EPHEMERAL, Wire
 
 from bot.texts import FILE
-from storage import sqlite
+from storage.backends import sqlite
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

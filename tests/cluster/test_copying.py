@@ -16,13 +16,15 @@ from ballots import NOON, ask, minutes, vote
 from filelock import FileLock
 from sqlalchemy import func, select, text
 
-from storage import copying, forgetting, runs
-from storage.copying import Copied, copy
+from storage import runs
 from storage.database import Database
 from storage.errors import CopyError, HalfCopiedError
-from storage.feedback import count_votes
+from storage.maintenance import copy_to_postgres
+from storage.maintenance.copy_to_postgres import Copied, copy
+from storage.people import forgetting
 from storage.schema import metadata, people
-from storage.thumbs import Cast, apply_thumbs
+from storage.votes.predictions import count_votes
+from storage.votes.reactions import Cast, apply_thumbs
 
 PROJECT = Path(__file__).parents[2]
 
@@ -87,7 +89,7 @@ async def test_everything_comes_over_as_it_is_and_work_goes_on(home: Path, datab
 async def test_a_second_pass_brings_what_changed_and_takes_what_went(
     home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "ROWS", 10)
+    monkeypatch.setattr(copy_to_postgres, "ROWS", 10)
     source = await filled(home)
     for number in range(40):
         await ask(source, f"shoes {number} [MASK]", message_id=number, asker_id=100 + number)

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from bot.processes.leftovers import Leftovers
-from storage import forgetting
 from storage.database import Database
-from storage.forgotten import last_forgotten_at
+from storage.people import forgetting
+from storage.people.tombstones import last_forgotten_at
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -14,13 +14,13 @@ import pytest
 from cluster.postgres import Postgres, postgres_server
 from cluster.sessions import end_sessions
 
-from storage.advisory import AdvisoryLock, here
+from storage.backends.advisory_locks import AdvisoryLock, here
+from storage.backends.locks import RUN, Turn, holding, lock_for
 from storage.errors import DatabaseUnavailableError, LockHeldError, LockLostError
-from storage.locks import RUN, Turn, holding, lock_for
 from storage.settings import Settings
 
 HOLD = (
-    "import structlog, sys; from storage.advisory import AdvisoryLock\n"
+    "import structlog, sys; from storage.backends.advisory_locks import AdvisoryLock\n"
     "structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))\n"
     "lock = AdvisoryLock(sys.argv[1], *sys.argv[3:], lease_s=float(sys.argv[2])); lock.acquire()\n"
     "print(lock.is_held, flush=True); sys.stdin.readline(); print(lock.is_held, flush=True)"

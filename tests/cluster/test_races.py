@@ -9,11 +9,13 @@ import pytest
 from ballots import NOON, ask, minutes, vote
 from sqlalchemy import func, select, text
 
-from storage import forgetting, menus, privacy, retention, runs, thumbs
+from storage import runs
+from storage.backends.postgres import vote_beside_others
 from storage.database import Database
-from storage.feedback import StoredVote, count_votes, upsert_votes, votes_on_message
-from storage.postgres import vote_beside_others
+from storage.people import forgetting, privacy, retention
 from storage.schema import forgettings, people, predictions
+from storage.votes import menu_votes, reactions
+from storage.votes.predictions import StoredVote, count_votes, upsert_votes, votes_on_message
 
 ANN, BOB = 7, 8
 LATER = NOON + timedelta(days=400)
@@ -57,7 +59,7 @@ async def test_a_menu_chosen_twice_at_once_holds_one_choice(two: tuple[Database,
     for n in range(20):
         standings = await asyncio.gather(
             *(
-                menus.choose_words(
+                menu_votes.choose_words(
                     database, asked, voter_id=ANN, value=1, words=[(0, f"w{k}")], cast_at=minutes(n)
                 )
                 for database, k in ((one, n % 10), (other, (n + 1) % 10), (one, (n + 2) % 10))
@@ -70,17 +72,17 @@ async def test_a_menu_chosen_twice_at_once_holds_one_choice(two: tuple[Database,
 async def test_thumbs_under_one_reply_from_two_processes(two: tuple[Database, Database]) -> None:
     one, other = two
     await ask(one, message_id=5, masks=2)
-    values: tuple[thumbs.Value, thumbs.Value] = (1, -1)
+    values: tuple[reactions.Value, reactions.Value] = (1, -1)
     await asyncio.gather(
         *(
-            thumbs.apply_thumbs(database, [thumbs.Cast(5, voter, values[voter % 2], minutes(1))])
+            reactions.apply_thumbs(database, [reactions.Cast(5, voter, values[voter % 2], minutes(1))])
             for voter in range(40)
             for database in two
         )
     )
     assert len(await votes_on_message(other, 5)) == 80
     up = {voter: frozenset({"👍"}) for voter in range(20)}
-    await asyncio.gather(*(thumbs.apply_thumbs(d, [thumbs.ReadBack(5, up, minutes(2))]) for d in two))
+    await asyncio.gather(*(reactions.apply_thumbs(d, [reactions.ReadBack(5, up, minutes(2))]) for d in two))
     assert {v.voter_id for v in await votes_on_message(other, 5)} == up.keys()
 
 
@@ -107,8 +109,8 @@ async def test_a_vote_on_what_is_being_erased_waits_and_finds_no_reply(
     async with one.write() as connection:
         await forgetting._begin_erasing(connection)
         await connection.run_sync(forgetting.erase, ANN, since=None)
-        changes = [thumbs.Cast(message, BOB, 1, minutes(1)) for message in (5, 6)]
-        casting = asyncio.create_task(thumbs.apply_thumbs(other, changes))
+        changes = [reactions.Cast(message, BOB, 1, minutes(1)) for message in (5, 6)]
+        casting = asyncio.create_task(reactions.apply_thumbs(other, changes))
         await waits(one, casting)
     assert await casting == [0, 1]
 

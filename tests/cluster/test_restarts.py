@@ -9,13 +9,13 @@ from ballots import ask, minutes
 from cluster.postgres import Postgres, postgres_server
 from sqlalchemy import insert, text
 
-from storage import postgres as server_side
-from storage import retrying
+from storage.backends import postgres as server_side
+from storage.backends import retries
 from storage.database import Database
 from storage.errors import DatabaseDriverError, DatabaseLostError, DatabaseServerError, DatabaseUrlError
-from storage.feedback import count_votes
 from storage.schema import people
-from storage.thumbs import Cast, apply_thumbs
+from storage.votes.predictions import count_votes
+from storage.votes.reactions import Cast, apply_thumbs
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ async def test_no_vote_is_refused_or_lost_when_the_server_restarts(own: Postgres
 async def test_a_server_that_stays_away_is_said_without_the_password(
     own: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(retries, "PATIENCE_S", 0.3)
     url = own.url("nowhere").replace("postgres@", "ada:secret@").replace(str(own.port), "1")
     with pytest.raises(DatabaseLostError, match=r"127\.0\.0\.1:1/nowhere cannot be reached") as caught:
         await Database.open(url)
@@ -112,7 +112,7 @@ async def test_two_that_wait_for_each_other_are_sorted_out(own: Postgres) -> Non
     both = asyncio.Barrier(2)
     tries = 0
 
-    @retrying.retried
+    @retries.retried
     async def touch(first: int, second: int) -> None:
         nonlocal tries
         tries += 1

@@ -23,8 +23,8 @@ from bot.fill.overlay import standing
 from bot.fill.queries import parse_query
 from bot.nights.schedule import Nightly
 from bot.sandbox.server import Sandbox
-from storage.consensus import votes_on_query
-from storage.feedback import votes_until
+from storage.votes.consensus import votes_on_query
+from storage.votes.predictions import votes_until
 
 SCHEDULING = (apscheduler.schedulers.base, apscheduler.triggers.date, bot.nights.schedule)
 STEP = timedelta(minutes=7)

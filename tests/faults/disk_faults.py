@@ -23,8 +23,8 @@ from wire import QUERY, Wire
 
 from bot.errors import StartError
 from bot.sandbox.server import Sandbox
-from storage.backups import back_up_today, daily, examine
 from storage.errors import BackupError
+from storage.maintenance.backups import back_up_today, daily, examine
 from training.errors import RegistryError
 from training.registry import Registry
 

@@ -25,9 +25,9 @@ from sqlalchemy import select
 from bot.fill.serving import load_champion
 from storage import runs
 from storage.database import Database
-from storage.feedback import StoredVote, cast_votes
 from storage.runs import Run
 from storage.schema import votes
+from storage.votes.predictions import StoredVote, cast_votes
 from training import promotion
 from training.fill_model import FillModel
 from training.registry import Registry

@@ -15,7 +15,7 @@ from wire import THUMBS, Wire, eventually
 from bot.sandbox.server import Sandbox
 from storage.database import Database
 from storage.schema import predictions, votes
-from storage.thumbs import SIGNS as VALUES
+from storage.votes.reactions import SIGNS as VALUES
 
 PEOPLE = 4
 QUERIES = (

@@ -16,8 +16,8 @@ from bot.children.child import LINE_LIMIT, follow
 from bot.privacy.export import to_csv
 from bot.rating.quiz import edge_cases
 from storage.database import Database
-from storage.feedback import NewPrediction, StoredCandidate, record_predictions
-from storage.menus import ratable
+from storage.votes.menu_votes import ratable
+from storage.votes.predictions import NewPrediction, StoredCandidate, record_predictions
 from training.encoder import MASK
 from training.vocabulary import is_word
 

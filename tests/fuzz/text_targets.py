@@ -16,11 +16,11 @@ from bot.errors import QueryError
 from bot.fill.overlay import ShownCandidate, ShownPrediction, ShownSentence, WordVotes, standing
 from bot.fill.queries import parse_query
 from bot.rating.menus import rating_view, standing_text, take_back_view
-from storage.consensus import QueryVote
-from storage.menus import Standing
 from storage.people.personal_data import mask_personal_data
 from storage.runs import Run
-from storage.stats import ContestedWord, Helper, Totals
+from storage.votes.consensus import QueryVote
+from storage.votes.menu_votes import Standing
+from storage.votes.statistics import ContestedWord, Helper, Totals
 from training.cards import Card
 from training.encoder import MASK, completed
 

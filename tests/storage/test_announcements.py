@@ -5,9 +5,10 @@ from typing import Any
 
 from ballots import NOON, minutes
 
-from storage import announcements, forgetting
+from storage import announcements
 from storage.announcements import Announcement
 from storage.database import Database
+from storage.people import forgetting
 
 ADA = 1001
 

@@ -178,7 +178,7 @@ def test_a_virtual_environment_of_that_name_is_none_of_ours() -> None:
 @pytest.mark.skipif(bool(TEMPLATE), reason="of a database in a file")
 @pytest.mark.parametrize("home", ["what?", "a#b", "100%20", "my votes"])
 def test_a_home_of_any_name_has_its_database(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.backups import database_file
+    from storage.maintenance.backups import database_file
 
     monkeypatch.setenv("FILLBOT_HOME", home)
     assert database_file(load(Settings).url) == Path(home) / "fillbot.db"

@@ -14,8 +14,8 @@ from sqlalchemy import delete
 from versions import write as write_small
 
 from storage import runs
+from storage.backends.locks import RUN, holding, lock_for
 from storage.database import Database
-from storage.locks import RUN, holding, lock_for
 from storage.runs import Run
 from storage.schema import votes
 from training import evaluate, gate, judging, night, pipeline

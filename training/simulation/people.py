@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from storage.database import Database
-from storage.feedback import (
+from storage.votes.predictions import (
     NewPrediction,
     StoredCandidate,
     StoredVote,

@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from storage.database import Database
-from storage.feedback import count_votes, votes_until
 from storage.people.personal_data import PLACEHOLDER
+from storage.votes.predictions import count_votes, votes_until
 from training.judgements import HALF_LIFE_DAYS, Consensus, judge_parts
 from training.progress import Progress, Silent
 from training.uptrain_checks.approval import Approval

@@ -21,8 +21,8 @@ from bot.checks.run import check
 from bot.sandbox.permissions import EVERYONE, Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.state import ChannelKind, Overwrite
-from storage.backups import back_up_today
 from storage.database import Database
+from storage.maintenance.backups import back_up_today
 
 TOKEN = "MTEwMDAwMDAwMDAwMDAwMDMwMQ.GxYz12.right-t0ken-right-t0ken-right"
 Checked = tuple[int, dict[str, str]]

@@ -15,8 +15,8 @@ from people import Json, Person
 from sqlalchemy import insert
 from wire import Wire, wired
 
-from storage.consensus import note_reliabilities
 from storage.schema import people
+from storage.votes.consensus import note_reliabilities
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

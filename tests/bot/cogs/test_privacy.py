@@ -15,7 +15,7 @@ from bot.cogs import privacy as cog
 from bot.privacy import offers
 from bot.sandbox.errors import Refusal
 from bot.sandbox.state import ChannelKind
-from storage import privacy
+from storage.people import privacy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUERY = "My {name} shoes are very [MASK]"

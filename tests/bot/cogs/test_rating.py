@@ -13,9 +13,9 @@ from wire import EPHEMERAL, Wire, eventually, wired
 from bot.cogs.rating import Rating
 from bot.rating.menus import SuggestForm
 from bot.texts import say
-from storage import menus
-from storage.feedback import StoredVote, cast_votes, votes_on_message
 from storage.schema import people, predictions, votes
+from storage.votes import menu_votes
+from storage.votes.predictions import StoredVote, cast_votes, votes_on_message
 from training.vocabulary import denied_words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -268,7 +268,7 @@ async def test_a_denied_word_is_refused(wire: Wire, bob: Person, reply: Json) ->
 async def test_a_reply_takes_no_more_words_than_its_menus_hold(wire: Wire, bob: Person, reply: Json) -> None:
     row = await wire.row(reply)
     taken = ["a" * n for n in range(2, 22)]
-    await menus.suggest_words(
+    await menu_votes.suggest_words(
         wire.app.database, row["id"], voter_id=9, words=[(0, one) for one in taken], cast_at=datetime.now(UTC)
     )
     assert (await suggest(bob, reply, "cushioned"))["content"].startswith("The menus of that reply are full.")
@@ -323,7 +323,7 @@ async def test_a_fault_in_a_menu_is_told_with_a_reference(
     async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("storage.menus.choose_words", broken)
+    monkeypatch.setattr("storage.votes.menu_votes.choose_words", broken)
     line = await choose(wire, bob, reply, "fit", words(reply)[0])
     assert "(reference " in line["content"]
 

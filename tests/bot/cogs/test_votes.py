@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from wire import Wire, eventually
 
 from storage.database import Database
-from storage.feedback import attach_messages, count_votes
+from storage.votes.predictions import attach_messages, count_votes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ import pytest
 from bot.embeds.digest import Fresh, digest
 from bot.embeds.run_figures import TESTS, plain_reason
 from storage.runs import Run
-from storage.stats import Totals
+from storage.votes.statistics import Totals
 
 NIGHT = datetime(2026, 3, 2, 3, tzinfo=UTC)
 FRESH = Fresh(Totals(43, 30, 9), NIGHT - timedelta(days=1))

@@ -10,8 +10,8 @@ import pytest
 from bot.children.looking import Look, MaskLook, Place
 from bot.embeds.insights import Reasons, compare_embed, why_embed
 from bot.fill.overlay import ShownCandidate, ShownPrediction, added_up
-from storage.consensus import QueryVote
 from storage.runs import Run
+from storage.votes.consensus import QueryVote
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXT = "Nike shoes are very [MASK]."

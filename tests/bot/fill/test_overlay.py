@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bot.fill.overlay import SHOWN, ShownPrediction, overlay
 from bot.fill.predictor import Prediction
-from storage.consensus import QueryVote
-from storage.feedback import Value, Via
+from storage.votes.consensus import QueryVote
+from storage.votes.predictions import Value, Via
 from training.fill_model import Candidate
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

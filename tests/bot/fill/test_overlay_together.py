@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bot.fill.overlay import SHOWN, SHOWN_SENTENCES, ShownPrediction, overlay, rejected
 from bot.fill.predictor import Prediction
-from storage.consensus import QueryVote
-from storage.feedback import Value
+from storage.votes.consensus import QueryVote
+from storage.votes.predictions import Value
 from training.fill_model import Candidate
 from training.joint import JointFilling
 

@@ -13,8 +13,8 @@ from bot.fill import recorder as recorder_module
 from bot.fill.recorder import Recorder
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
-from storage.feedback import NewPrediction, StoredCandidate, prediction_of_message, votes_on_message
-from storage.thumbs import Cast, Withdrawn, apply_thumbs
+from storage.votes.predictions import NewPrediction, StoredCandidate, prediction_of_message, votes_on_message
+from storage.votes.reactions import Cast, Withdrawn, apply_thumbs
 
 
 @pytest.fixture

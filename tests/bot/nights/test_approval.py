@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.nights.approval import Tally, compare, p_value, paired_p_value, within_share
-from storage.approval import CountedVote
+from storage.votes.approval import CountedVote
 
 
 def cast(*values: int, sentences: Iterable[object] = (), voters: Iterable[int] = ()) -> list[CountedVote]:

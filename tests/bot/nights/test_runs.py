@@ -14,8 +14,8 @@ from bot.fill.predictor import Predictor, load
 from bot.fill.serving import Serving
 from bot.nights.runs import Runs
 from storage import runs as run_records
+from storage.backends.locks import RUN, holding_it, let_go, lock_for, take
 from storage.database import Database
-from storage.locks import RUN, holding_it, let_go, lock_for, take
 from training.registry import Registry
 
 FOREVER = "import time; time.sleep(60)"

@@ -19,8 +19,8 @@ from bot.nights.watch import Watch
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
-from storage.feedback import StoredVote, Value, cast_votes
 from storage.schema import candidates, predictions
+from storage.votes.predictions import StoredVote, Value, cast_votes
 from training import promotion
 from training.errors import CorruptVersionError
 from training.registry import Registry

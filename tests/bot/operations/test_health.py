@@ -20,9 +20,9 @@ from bot.operations.backups import Backups
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
 from storage import runs as run_records
-from storage.advisory import here
-from storage.backups import daily, examine
+from storage.backends.advisory_locks import here
 from storage.database import Database
+from storage.maintenance.backups import daily, examine
 
 
 async def get(url: str | None, path: str, **headers: str) -> tuple[int, Any]:

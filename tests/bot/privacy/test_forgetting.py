@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 from wire import Pretend, Wire, eventually, tells, wired
 
 from bot.privacy import forgetting
-from storage import forgetting as forgetting_records
-from storage import privacy
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
+from storage.people import forgetting as forgetting_records
+from storage.people import privacy
 from training.registry import Registry
 
 SECRET = "The xylophone of my aunt is [MASK]"

@@ -10,9 +10,9 @@ import pytest
 
 from bot.fill.overlay import WordVotes
 from bot.rating.quiz import Item, edge_cases, information, ranked
-from storage.consensus import QueryVote
-from storage.feedback import StoredCandidate
-from storage.quiz import OpenSentence
+from storage.votes.consensus import QueryVote
+from storage.votes.predictions import StoredCandidate
+from storage.votes.quiz import OpenSentence
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SURE = (0.8, 0.002, 0.001)

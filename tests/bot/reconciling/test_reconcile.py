@@ -15,9 +15,9 @@ from wire import eventually
 
 from bot.sandbox.reactions import add_reaction
 from bot.sandbox.server import Sandbox
-from storage.feedback import count_votes
-from storage.forgetting import erase_person
+from storage.people.forgetting import erase_person
 from storage.schema import predictions, votes
+from storage.votes.predictions import count_votes
 
 
 @pytest.fixture

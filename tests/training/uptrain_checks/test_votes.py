@@ -13,8 +13,8 @@ from ballots import NOON, QUERY, ask, hash_of, minutes, vote
 from sqlalchemy import insert, update
 
 from storage.database import Database
-from storage.feedback import Value
 from storage.schema import candidates, people
+from storage.votes.predictions import Value
 from training.judgements import Judgement
 from training.uptrain_checks.report import ChecksReport
 from training.uptrain_checks.votes import run_checks

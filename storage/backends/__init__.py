@@ -1,0 +1,1 @@
+"""What is particular to SQLite and to PostgreSQL: connections, locks, retries."""

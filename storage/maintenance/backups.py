@@ -1,0 +1,174 @@
+"""Backups of the database: ordinary SQLite files, whole and checked, one a day.
+
+A copy is made with `VACUUM INTO`: one read snapshot, however much is written meanwhile, and nothing in it of
+what was deleted. It appears under its name only when it is complete, verified and on the disk. Everything
+here blocks: call it in a thread. Days are UTC.
+"""
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS
+from storage.errors import BackupError
+
+NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")
+SET_ASIDE = ".before-restore-"
+NO_DATABASE = "there is no database yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look into a database file found; `problem` is None when it is well."""
+
+    problem: str | None
+    revision: str | None = None
+    rows: tuple[tuple[str, int], ...] = ()  # of each table
+
+
+def database_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for a database in memory or on a server, which is backed up there."""
+    parsed = make_url(url)
+    path = parsed.database or ""
+    if not parsed.drivername.startswith("sqlite") or not path or path.startswith((":", "file:")):
+        return None
+    return Path(path)
+
+
+def back_up(database: Path, to: Path) -> None:
+    """Write a copy to `to`, replacing what is there; readable by this user alone.
+
+    Raises:
+        BackupError: there is no database, it is damaged, or the copy cannot be written.
+    """
+    if not database.is_file():
+        raise BackupError(f"{NO_DATABASE} at {database}", "The bot makes it at its first start.")
+    beside = to.with_name(f".{to.name}.{os.getpid()}")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside.unlink(missing_ok=True)
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with opened(database) as connection:
+            connection.execute("VACUUM INTO ?", (str(beside),))
+        if (problem := examine(beside).problem) is not None:
+            raise BackupError(f"the copy is not well ({problem})", "Check the disk, then restore a backup.")
+        fsync(beside)
+        beside.replace(to)
+        fsync(to.parent)
+    except sqlite3.Error as error:
+        raise BackupError(
+            f"{database}: {error}",
+            "Free some disk space; where the database is damaged, restore a backup (docs/operations.md).",
+        ) from error
+    except OSError as error:
+        raise BackupError(
+            f"{error.filename or to}: {error.strerror or error}",
+            "Free some disk space, and let this user write there.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def back_up_today(database: Path, folder: Path, *, keep: int, today: date) -> Path:
+    """Write today's backup, anew where there is one, and delete all but the newest `keep`. Returns it.
+
+    Raises:
+        BackupError: it cannot be made; then none is deleted either.
+    """
+    path = folder / f"fillbot-{today.isoformat()}.db"
+    for left_over in folder.glob(".fillbot-*"):  # of a backup that was killed
+        left_over.unlink(missing_ok=True)
+    back_up(database, path)
+    for old in daily(folder)[:-keep]:
+        with contextlib.suppress(OSError):  # the next night tries again
+            old.unlink()
+    return path
+
+
+def daily(folder: Path) -> list[Path]:
+    """The daily backups, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
+
+
+def all_files(folder: Path, database: Path | None = None) -> list[Path]:
+    """Every other file that holds what people said: the daily backups, and what restoring put aside.
+
+    Args:
+        folder: of the backups, in the home.
+        database: None: the one in the home.
+    """
+    database = database or folder.parent / "fillbot.db"
+    aside = sorted(database.parent.glob(f"{database.name}{SET_ASIDE}*"))
+    return daily(folder) + [path for path in aside if not path.name.endswith(("-wal", "-shm"))]
+
+
+def last_made_at(folder: Path) -> datetime | None:
+    """When the newest daily backup was made; None: there is none.
+
+    A file that was written to later, to forget somebody, counts from the end of its day.
+    """
+    files = daily(folder)
+    if not files:
+        return None
+    day = date.fromisoformat(files[-1].stem.removeprefix("fillbot-"))
+    end = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
+    with contextlib.suppress(OSError):
+        return min(end, datetime.fromtimestamp(files[-1].stat().st_mtime, UTC))
+    return None
+
+
+def examine(path: Path) -> Found:
+    """Whether a file is a database of ours, and whole. Reads all of it."""
+    if not path.is_file():
+        return Found("there is no such file")
+    try:
+        with opened(path) as connection:
+            (first, *_) = connection.execute("PRAGMA integrity_check").fetchall()
+            if first[0] != "ok":
+                return Found(f"damaged: {first[0]}")
+            tables = {
+                row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            }
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+            if application_id != APPLICATION_ID or "alembic_version" not in tables:
+                return Found("it is no database of fillbot's")
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            names = sorted(tables - {"alembic_version"})
+            rows = tuple((name, _count(connection, name)) for name in names)
+    except sqlite3.Error as error:
+        return Found(str(error))
+    return Found(None, revision[0] if revision else None, rows)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection outside any transaction, which waits for writers as the bot's own do; closed after."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def fsync(path: Path) -> None:
+    """Have a file, or a folder's entries, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    quoted = table.replace('"', '""')
+    return int(connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()[0])  # noqa: S608  quoted

@@ -1,0 +1,207 @@
+"""Copy a live SQLite database to PostgreSQL, again and again until nothing differs.
+
+Each pass reads one snapshot, in ranges of keys. A range whose rows and checksum are the same on both sides is
+left; any other is made the same in one transaction: rows go that the source has no more, rows come that are
+new or changed. So a pass that was killed is soon where it was when begun anew, and a second pass brings what
+changed since the first. A table `copying` in the target says from where it is filled; as long as it is there
+no bot opens the database, unless the last pass was made while no bot could write to the source.
+"""
+
+import contextlib
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table
+
+from storage.errors import CopyError
+from storage.maintenance.checksums import Digest, columns_of, digest, digest_in_postgres, values_for
+from storage.schema import metadata
+
+ROWS = 20_000  # of a range, more or less: a range holds all rows of its keys
+CLOSE_TIMEOUT_S = 5.0
+KEY = 0x66_69_6C_05  # an advisory lock's first number
+ORDER = [table.name for table in metadata.sorted_tables]  # a row after those that it refers to
+Progress = Callable[[str, int, int], None]  # table, rows seen, rows in all
+MARKER = (
+    "CREATE TABLE IF NOT EXISTS copying "
+    "(source bigint NOT NULL, is_complete boolean NOT NULL, is_final boolean NOT NULL)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """One table after a pass: what the source has, what the target has, and how many ranges were written."""
+
+    table: str
+    source: Digest
+    target: Digest
+    written: int
+
+
+async def copy(source: Path, url: str, *, is_final: bool, progress: Progress) -> list[Copied]:
+    """Make the target what the source is now. The target must have been migrated.
+
+    Args:
+        source: the file; a bot may go on writing to it.
+        url: of asyncpg, as `FILLBOT_DATABASE_URL`.
+        is_final: nobody writes to the source, and nobody will.
+        progress: told after each range.
+
+    Raises:
+        CopyError: the source is no database of this version, or the target holds something else.
+    """
+    import asyncpg
+
+    try:
+        target = await asyncpg.connect(url.replace("+asyncpg", "", 1), server_settings={"timezone": "UTC"})
+    except (OSError, asyncpg.PostgresError) as error:
+        raise CopyError(str(error)) from error
+    try:
+        with _snapshot(source) as connection:
+            await _claim(target, connection)
+            copied = []
+            for name in ORDER:
+                rows = await _table(connection, target, metadata.tables[name], progress=progress)
+                copied.append(rows)
+            await _set_sequences(target)
+            is_same = all(one.source == one.target for one in copied)
+            await target.execute(
+                "UPDATE copying SET is_complete = $1, is_final = $2", is_same, is_same and is_final
+            )
+    except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise CopyError(str(error).splitlines()[0]) from error
+    finally:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await target.close(timeout=CLOSE_TIMEOUT_S)
+    return copied
+
+
+@contextlib.contextmanager
+def _snapshot(source: Path) -> Iterator[sqlite3.Connection]:
+    """One moment of the source for the whole pass."""
+    connection = sqlite3.connect(source, isolation_level=None, timeout=15, check_same_thread=False)
+    try:
+        if not connection.execute("PRAGMA user_version").fetchone()[0]:  # by this it is known again
+            connection.execute(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM alembic_version").fetchone()
+        yield connection
+    finally:
+        connection.close()
+
+
+async def _claim(target: Any, source: sqlite3.Connection) -> None:
+    if not await target.fetchval("SELECT pg_try_advisory_lock($1, 0)", KEY):
+        raise CopyError("another copy to it is under way")
+    (theirs,) = source.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
+    ours = await target.fetchval("SELECT version_num FROM alembic_version")
+    if theirs != ours:
+        raise CopyError("the source is of another version: start this version's bot on it once, then stop it")
+    (identity,) = source.execute("PRAGMA user_version").fetchone()
+    async with target.transaction():
+        if await target.fetchval("SELECT to_regclass('copying')") is not None:
+            if await target.fetchval("SELECT source FROM copying") != identity:
+                raise CopyError("it is being filled from another database")
+            await target.execute("UPDATE copying SET is_complete = false, is_final = false")
+            return
+        for name in ORDER:
+            if await target.fetchval(f'SELECT EXISTS (SELECT FROM "{name}")'):  # noqa: S608  of our schema
+                raise CopyError("it holds something already, and is no unfinished copy of this database")
+        await target.execute(MARKER)
+        await target.execute("INSERT INTO copying VALUES ($1, false, false)", identity)
+
+
+async def _table(source: sqlite3.Connection, target: Any, table: Table, *, progress: Progress) -> Copied:
+    columns, name = columns_of(table), table.name
+    await target.execute(f'CREATE TEMP TABLE "new_{name}" (LIKE "{name}")')
+    listed = ", ".join(f'"{column.name}"' for column in columns)
+    (total,) = source.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608  of our schema
+    whole, written = Digest(0, 0), 0
+    for low, high in _ranges(source, table):
+        where, arguments = _within(columns[0].name, low, high, "?")
+        found = source.execute(f'SELECT {listed} FROM "{name}" WHERE {where}', arguments)  # noqa: S608
+        rows = [values_for(columns, row) for row in found]
+        ours = digest(columns, rows)
+        if await _digest_there(target, table, low, high) != ours:
+            await _write(target, table, rows, (low, high))
+            written += 1
+        whole += ours
+        progress(name, whole.rows, total)
+    await target.execute(f'DROP TABLE "new_{name}"')
+    await target.execute(f'ANALYZE "{name}"')
+    return Copied(name, whole, await _digest_there(target, table, None, None), written)
+
+
+def _ranges(source: sqlite3.Connection, table: Table) -> Iterator[tuple[Any, Any]]:
+    """(after, up to) of the first column of the key; None: without end. Together they are everything."""
+    key = columns_of(table)[0].name
+    low = None
+    while True:
+        where, arguments = _within(key, low, None, "?")
+        found = source.execute(
+            f'SELECT "{key}" FROM "{table.name}" WHERE {where} ORDER BY "{key}" LIMIT 1 OFFSET {ROWS}',  # noqa: S608
+            arguments,
+        ).fetchone()
+        high = found[0] if found else None
+        yield low, high
+        if high is None:
+            return
+        low = high
+
+
+def _within(key: str, low: Any, high: Any, mark: str, collation: str = "") -> tuple[str, list[Any]]:
+    bounds = [(sign, value) for sign, value in ((">", low), ("<=", high)) if value is not None]
+    marks = [mark if mark == "?" else f"${place + 1}" for place in range(len(bounds))]
+    terms = [f'"{key}"{collation} {sign} {m}' for (sign, _), m in zip(bounds, marks, strict=True)]
+    return " AND ".join(terms) or "true", [value for _, value in bounds]
+
+
+def _there(table: Table, low: Any, high: Any) -> tuple[str, list[Any]]:
+    key = columns_of(table)[0]
+    return _within(key.name, low, high, "$", ' COLLATE "C"' if key.kind == "text" else "")
+
+
+async def _digest_there(target: Any, table: Table, low: Any, high: Any) -> Digest:
+    where, arguments = _there(table, low, high)
+    statement = digest_in_postgres(columns_of(table))
+    row = await target.fetchrow(f'SELECT {statement} FROM "{table.name}" WHERE {where}', *arguments)  # noqa: S608
+    return Digest(int(row[0]), int(row[1]))
+
+
+async def _write(target: Any, table: Table, rows: list[tuple[Any, ...]], bounds: tuple[Any, Any]) -> None:
+    """Make a range the same, in one transaction."""
+    name, columns = table.name, columns_of(table)
+    names = [column.name for column in columns]
+    where, arguments = _there(table, *bounds)
+    key = [f'"{column.name}"' for column in table.primary_key.columns]
+    same = " AND ".join(f"new.{one} = old.{one}" for one in key)
+    rest = [f'"{one}" = excluded."{one}"' for one in names if f'"{one}"' not in key]
+    change = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
+    async with target.transaction():
+        await target.execute(f'TRUNCATE "new_{name}"')
+        await target.copy_records_to_table(f"new_{name}", records=rows, columns=names)
+        await target.execute(
+            f'DELETE FROM "{name}" AS old WHERE {where} AND NOT EXISTS '  # noqa: S608  of our schema
+            f'(SELECT FROM "new_{name}" AS new WHERE {same})',
+            *arguments,
+        )
+        listed = ", ".join(f'"{one}"' for one in names)
+        await target.execute(
+            f'INSERT INTO "{name}" ({listed}) SELECT {listed} FROM "new_{name}" '  # noqa: S608
+            f"ON CONFLICT ({', '.join(key)}) DO {change}"
+        )
+
+
+async def _set_sequences(target: Any) -> None:
+    for table in metadata.sorted_tables:
+        for column in table.primary_key.columns:
+            sequence = await target.fetchval("SELECT pg_get_serial_sequence($1, $2)", table.name, column.name)
+            if sequence is not None:
+                await target.execute(
+                    f"SELECT setval('{sequence}', coalesce(max(\"{column.name}\"), 1), "  # noqa: S608
+                    f'max("{column.name}") IS NOT NULL) FROM "{table.name}"'
+                )

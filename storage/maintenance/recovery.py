@@ -1,0 +1,162 @@
+"""A damaged database at the start: the newest whole backup takes its place, with all that can still be read.
+
+A table that is whole is taken over as it is; of one that is not, every row up to the damage, from either end,
+goes over what the backup has. The damaged file is kept beside, as `fillbot.db.damaged-…`: nothing is deleted.
+"""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from storage.backends.sqlite import is_damage
+from storage.database import Database
+from storage.errors import BackupError
+from storage.maintenance.backups import back_up, daily, examine, fsync, opened
+from storage.maintenance.restore import companions, swap
+
+SET_ASIDE = ".damaged-"
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "INTEGER": int,
+    "BIGINT": int,
+    "BOOLEAN": int,
+    "FLOAT": (int, float),
+}  # else text
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What was wrong, what took the database's place, and where that is kept.
+
+    Attributes:
+        problem: in SQLite's words.
+        backup: None where there was no whole one.
+        is_whole: whether every row could still be read, so that nothing is lost.
+        kept: the damaged file.
+    """
+
+    problem: str
+    backup: Path | None
+    is_whole: bool
+    kept: Path | None
+
+
+async def mend(database: Path, backups: Path, *, now: datetime) -> Mended | None:
+    """Look at a database that nobody has open, all of it, and mend it where it is damaged.
+
+    Returns:
+        None: it is well; or there is neither a backup nor anything that can be read, and nothing was changed.
+
+    Raises:
+        BackupError: the disk is full.
+        StorageError: the place cannot be written.
+    """
+    if (problem := await asyncio.to_thread(damage, database)) is None:
+        return None
+    fresh = database.with_name(f".{database.name}.mending")
+    try:
+        _remove(fresh)
+        backup = next((file for file in reversed(daily(backups)) if examine(file).problem is None), None)
+        if backup is not None:
+            back_up(backup, fresh)
+        await (await Database.open(f"sqlite+aiosqlite:///{fresh}")).close()
+        rows, is_whole = await asyncio.to_thread(salvage, database, fresh)
+        if backup is None and not rows:
+            return None
+        if (left := examine(fresh).problem) is not None:
+            raise BackupError(f"what was mended is not well ({left})", "Check the disk.")
+        fsync(fresh)
+        return Mended(problem, backup, is_whole, swap(fresh, database, now=now, aside=SET_ASIDE))
+    finally:
+        _remove(fresh)
+
+
+def damage(database: Path) -> str | None:
+    """What is wrong with a file; None: nothing is, there is none, or it cannot be looked at now."""
+    if not database.is_file():
+        return None
+    if database.stat().st_size == 0:
+        return "the file is empty"
+    try:
+        with opened(database) as connection:
+            (first, *_) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    except sqlite3.Error as error:
+        return str(error) if is_damage(error) else None
+    return None if first[0] == "ok" else str(first[0]).splitlines()[-1]
+
+
+def salvage(damaged: Path, fresh: Path) -> tuple[int, bool]:
+    """Copy what can be read into a whole database. Returns how many rows, and whether those are all."""
+    count, is_whole = 0, True
+    with opened(fresh) as to, contextlib.ExitStack() as stack:
+        try:
+            source = stack.enter_context(opened(damaged))
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error:
+            return 0, False
+        to.execute("PRAGMA foreign_keys = OFF")
+        to.execute("BEGIN IMMEDIATE")
+        for (table,) in to.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'"
+        ).fetchall():
+            read, is_all = _copied(source, to, table)
+            count, is_whole = count + read, is_whole and is_all
+        orphans = [(table, rowid) for table, rowid, *_ in to.execute("PRAGMA foreign_key_check").fetchall()]
+        for table, rowid in orphans:
+            to.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (rowid,))  # noqa: S608  of our own schema
+        to.execute("COMMIT")
+    return count, is_whole and not orphans
+
+
+def _copied(source: sqlite3.Connection, to: sqlite3.Connection, table: str) -> tuple[int, bool]:
+    """Copy one table's rows. Returns how many, and whether those are all."""
+    is_well, there = False, set()
+    with contextlib.suppress(sqlite3.Error):
+        there = {row[1] for row in source.execute(f'PRAGMA table_info("{table}")')}
+        is_well = source.execute(f'PRAGMA integrity_check("{table}")').fetchall() == [("ok",)]
+    declared = {row[1]: row[2] for row in to.execute(f'PRAGMA table_info("{table}")') if row[1] in there}
+    if not declared:  # of a schema before this one
+        return 0, is_well
+    if is_well:
+        to.execute(f'DELETE FROM "{table}"')  # noqa: S608  of our own schema, as all here
+    names = [f'"{name}"' for name in declared]
+    listed, changed = ", ".join(names), ", ".join(f"{name} = excluded.{name}" for name in names)
+    marks = ", ".join("?" * len(names))
+    statement = f'INSERT INTO "{table}" ({listed}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {changed}'  # noqa: S608
+    copied = 0
+    for order in ("ASC",) if is_well else ("ASC", "DESC"):  # up to the damage, from either end
+        with contextlib.suppress(sqlite3.Error):
+            for row in source.execute(f'SELECT {listed} FROM "{table}" NOT INDEXED ORDER BY rowid {order}'):  # noqa: S608
+                if not _fits(row, list(declared.values())):
+                    is_well = False
+                    continue
+                with contextlib.suppress(sqlite3.IntegrityError):  # what no row of ours is like
+                    to.execute(statement, row)
+                    copied += 1
+    return copied, is_well
+
+
+def _fits(row: Sequence[object], declared: Sequence[str]) -> bool:
+    """Whether the values are what the columns are for: damage can make anything of them."""
+    for value, kind in zip(row, declared, strict=True):
+        if value is None:
+            continue
+        if not isinstance(value, TYPES.get(kind, str)):
+            return False
+        try:
+            if kind == "DATETIME":
+                datetime.fromisoformat(str(value))
+            elif kind == "JSON":
+                json.loads(str(value))
+        except ValueError:
+            return False
+    return True
+
+
+def _remove(fresh: Path) -> None:
+    for path in (fresh, *companions(fresh)):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""Put a backup in the place of the database, while nobody has it open."""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from storage.backends.locks import BOT, RUN, FileLocks, holding
+from storage.database import Database
+from storage.errors import BackupError, InUseError, LockHeldError, RestoreError
+from storage.maintenance.backups import SET_ASIDE, back_up, examine, fsync, opened
+
+LOCKS = ((BOT, "The bot"), (RUN, "A run"))
+
+
+@contextlib.contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Hold the locks of the bot and of runs.
+
+    Raises:
+        InUseError: one of them is held.
+    """
+    with contextlib.ExitStack() as stack:
+        for name, who in LOCKS:
+            home.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(holding(FileLocks(home, name)))
+            except LockHeldError as error:
+                raise InUseError(home, who) from error
+        yield
+
+
+async def restore(file: Path, database: Path, *, now: datetime) -> Path | None:
+    """Let a copy of `file`, checked and migrated, take the place of `database`. Call it inside `alone_in`.
+
+    Returns:
+        Where the database went that was there: beside, as `fillbot.db.before-restore-…`; None for none.
+
+    Raises:
+        RestoreError: the backup is damaged, or no database of ours; nothing was changed.
+        DatabaseTooNewError: it was written by a newer fillbot; nothing was changed.
+        DatabaseUnavailableError: the place cannot be written; nothing was changed.
+    """
+    if (problem := examine(file).problem) is not None:
+        raise RestoreError(file, problem)
+    fresh = database.with_name(f".{database.name}.restoring")
+    try:
+        try:
+            back_up(file, fresh)
+            await (await Database.open(f"sqlite+aiosqlite:///{fresh}")).close()
+        except BackupError as error:
+            raise RestoreError(file, error.reason) from error
+        fsync(fresh)
+        try:
+            return swap(fresh, database, now=now)
+        except OSError as error:
+            raise RestoreError(file, f"{error.filename or database}: {error.strerror}") from error
+    finally:
+        for path in (fresh, *companions(fresh)):
+            path.unlink(missing_ok=True)
+
+
+def swap(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) -> Path | None:
+    """Replace in one rename, after the present file has a second name."""
+    kept = None
+    if database.exists():
+        with contextlib.suppress(sqlite3.Error), opened(database) as connection:  # it may well be damaged
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        kept = database.with_name(f"{database.name}{aside}{now:%Y-%m-%dT%H%M%S}")
+        try:
+            kept.hardlink_to(database)
+        except OSError:  # a file system without links
+            shutil.copy2(database, kept)
+        # What is left of its log must not meet the new file.
+        for mine, its in zip(companions(database), companions(kept), strict=True):
+            if mine.exists():
+                mine.replace(its)
+    fresh.replace(database)
+    fsync(database.parent)
+    return kept
+
+
+def companions(path: Path) -> tuple[Path, Path]:
+    """The write-ahead log and its index."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")

@@ -1,0 +1,299 @@
+"""Forget a person: in the database, and in every copy of it on this machine.
+
+What goes: their votes; their row in `people`, but for an opt-out; the queries that nobody else asked on a
+server, with their candidates and whatever others voted on those replies, in a quiz too: a vote means nothing
+without its text. A query that others asked too stays, without this asker's name, so that the votes of others
+go on counting. What stays is a fingerprint (see `forgotten`), for as long as thumbs are read back.
+
+A request is a row in `forgettings` until all is done: what a crash interrupts is done again, to no harm.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    NullPool,
+    Select,
+    and_,
+    create_engine,
+    delete,
+    event,
+    exists,
+    false,
+    func,
+    inspect,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.backends.postgres import erase_alone, vote_alone
+from storage.backends.retries import retried
+from storage.backends.sqlite import BUSY_TIMEOUT_MS
+from storage.database import Database
+from storage.errors import DatabaseUnavailableError
+from storage.people.privacy import read_about
+from storage.people.tombstones import note_forgotten
+from storage.schema import announcements, forgettings, people, predictions, runs, votes
+
+SQLITE_HEADER = b"SQLite format 3\x00"
+MAX_NAMES = 30_000  # in a statement: SQLite takes 32,766
+CHANGED: dict[str, Any] = {"changes": [], "moved_words": None}  # of a report: what votes did to words
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody who asked to be forgotten.
+
+    `counted_since`: versions of that time or later learnt from their votes; None: none did.
+    """
+
+    user_id: int
+    asked_at: datetime
+    counted_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What went from one database.
+
+    Attributes:
+        votes: of the person.
+        queries: that only they asked.
+        unnamed: queries that others asked too: theirs no more.
+        others_votes: of others, on replies to queries that went.
+        reports: of runs, in which such a query stood.
+    """
+
+    votes: int = 0
+    queries: int = 0
+    unnamed: int = 0
+    others_votes: int = 0
+    reports: int = 0
+
+
+@retried
+async def request(database: Database, user_id: int, *, now: datetime) -> Request:
+    """Write down that a person is to be forgotten. Returns the request; an open one stays as it is."""
+    async with database.write() as connection:
+        since = (await read_about(connection, user_id)).counted_since
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        await connection.execute(
+            dialect.insert(forgettings)
+            .values(user_id=user_id, asked_at=now, counted_since=since)
+            .on_conflict_do_nothing(index_elements=[forgettings.c.user_id])
+        )
+        mine = select(forgettings).where(forgettings.c.user_id == user_id)
+        return Request(**(await connection.execute(mine)).one()._mapping)
+
+
+@retried
+async def requests(database: Database) -> list[Request]:
+    """Who is still to be forgotten, in the order they asked."""
+    statement = select(forgettings).order_by(forgettings.c.asked_at, forgettings.c.user_id)
+    async with database.read() as connection:
+        return [Request(**row._mapping) for row in await connection.execute(statement)]
+
+
+@retried
+async def close_request(database: Database, user_id: int) -> None:
+    """All is done: the request itself is forgotten."""
+    async with database.write() as connection:
+        await connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
+
+
+@retried
+async def preview(database: Database, user_id: int) -> Erased:
+    """What `erase_person` would do, in numbers; nothing changes."""
+    async with database.write() as connection:
+        await _begin_erasing(connection)
+        found = await connection.run_sync(erase, user_id, since=None)
+        await connection.rollback()
+    return found
+
+
+@retried
+async def erase_person(database: Database, user_id: int, *, since: datetime | None, now: datetime) -> Erased:
+    """Delete what is stored about a person, in one transaction; twice is the same as once."""
+    async with database.write() as connection:
+        await _begin_erasing(connection)
+        erased = await connection.run_sync(erase, user_id, since=since)
+        await connection.run_sync(note_forgotten, user_id, now)
+    return erased
+
+
+async def _begin_erasing(connection: AsyncConnection) -> None:
+    """One person after the other, or each of two would leave a query to the other; and no vote between."""
+    await erase_alone(connection)
+    await vote_alone(connection)
+
+
+def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: datetime) -> Erased | None:
+    """The same in a copy of the database, which is then rewritten, so that no free page holds anything.
+
+    Blocking. A copy of an older schema will do.
+
+    Returns:
+        What went; None for a file that is no database of ours.
+
+    Raises:
+        DatabaseUnavailableError: it is damaged, or cannot be read or written.
+    """
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with path.open("rb") as file:
+            if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
+                return None
+        with engine.begin() as connection:
+            if not {"predictions", "votes"} <= set(inspect(connection).get_table_names()):
+                return None
+            erased = erase(connection, user_id, since=since, is_copy=True)
+            note_forgotten(connection, user_id, now)
+        with contextlib.closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("VACUUM")
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except (DBAPIError, sqlite3.Error, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error)
+        raise DatabaseUnavailableError(str(path), reason) from error
+    finally:
+        engine.dispose()
+    return erased
+
+
+def erase(connection: Connection, user_id: int, *, since: datetime | None, is_copy: bool = False) -> Erased:
+    """Delete inside a transaction.
+
+    Args:
+        connection: to this database, or to a copy of it.
+        user_id: whose.
+        since: the reports of runs from then on name no words that grew: those may be the person's.
+        is_copy: the request goes too.
+    """
+    own_votes = connection.execute(delete(votes).where(votes.c.voter_id == user_id)).rowcount
+    gone = list(connection.execute(_lost(user_id, has_quiz=_has_quiz(connection))).scalars())
+    mine = predictions.c.asker_id == user_id
+    asked = connection.execute(select(func.count()).where(mine)).scalar_one()
+    others_votes = 0
+    for ids in _batches(gone):
+        others_votes += connection.execute(delete(votes).where(votes.c.prediction_id.in_(ids))).rowcount
+        connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
+    unnamed = connection.execute(update(predictions).where(mine).values(asker_id=None)).rowcount
+    _erase_row(connection, user_id)
+    _erase_from_announcements(connection, user_id)
+    if is_copy and inspect(connection).has_table("forgettings"):
+        connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
+    reports = drop_lost_queries(connection, since=since)
+    return Erased(own_votes, asked - unnamed, unnamed, others_votes, reports)
+
+
+def drop_lost_queries(connection: Connection, *, since: datetime | None = None) -> int:
+    """Leave no query in the reports of runs that no prediction holds. Returns how many reports changed.
+
+    From `since` on the words that grew, and what the run changed, go as well.
+    """
+    rows = connection.execute(select(runs.c.id, runs.c.as_of, runs.c.report)).all()
+    reports = [(run_id, as_of, report) for run_id, as_of, report in rows if isinstance(report, dict)]
+    # All at once: that is one look at every prediction, as no index holds their texts.
+    lost = lost_of(
+        connection, {change["query"] for *_, report in reports for change in report.get("changes", [])}
+    )
+    changed = 0
+    for run_id, as_of, report in reports:
+        kept = dict(report)
+        if "changes" in report:
+            kept["changes"] = [change for change in report["changes"] if change["query"] not in lost]
+        if since is not None and as_of >= since:
+            kept |= {name: empty for name, empty in CHANGED.items() if name in report}
+            if "drift" in report:
+                kept["drift"] = {**report["drift"], "grew": []}
+        if kept != report:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(report=kept))
+            changed += 1
+    return changed
+
+
+@retried
+async def lost_queries(database: Database, queries: Collection[str]) -> set[str]:
+    """Those of some queries that no prediction holds any more."""
+    async with database.read() as connection:
+        return await connection.run_sync(lost_of, queries)
+
+
+def lost_of(connection: Connection, queries: Collection[str]) -> set[str]:
+    """The same inside a transaction."""
+    lost = set(queries)
+    for texts in _batches(sorted(lost)):
+        found = connection.execute(select(predictions.c.query).where(predictions.c.query.in_(texts)))
+        lost.difference_update(found.scalars())
+    return lost
+
+
+def _lost(user_id: int, *, has_quiz: bool = True) -> Select[Any]:
+    """Ids of the predictions that go: of queries that nobody else who is known asked on a server.
+
+    Who was quizzed on a query did not ask it: what it was then answered goes too. `has_quiz` is False for a
+    copy from before there was one.
+    """
+    other, own = predictions.alias(), predictions.alias()
+    shared = exists().where(
+        other.c.query_hash == predictions.c.query_hash,
+        other.c.asker_id != user_id,
+        other.c.guild_id.is_not(None),
+        other.c.quiz_at.is_(None) if has_quiz else true(),
+    )
+    asked = predictions.c.query_hash.in_(select(own.c.query_hash).where(own.c.asker_id == user_id))
+    return select(predictions.c.id).where(
+        or_(
+            # Where it was direct, the channel says who asked.
+            and_(predictions.c.asker_id == user_id, or_(predictions.c.guild_id.is_(None), ~shared)),
+            # Of somebody who was forgotten before: then this person was the last who was known to ask it.
+            and_(predictions.c.asker_id.is_(None), asked, ~shared),
+            and_(predictions.c.quiz_at.is_not(None), asked, ~shared) if has_quiz else false(),
+        )
+    )
+
+
+def _has_quiz(connection: Connection) -> bool:
+    return "quiz_at" in {column["name"] for column in inspect(connection).get_columns("predictions")}
+
+
+def _erase_row(connection: Connection, user_id: int) -> None:
+    """Forget all of a row in `people` but the opt-out; of older schemas too."""
+    row = people.c.user_id == user_id
+    connection.execute(delete(people).where(row, people.c.opted_out_at.is_(None)))
+    there = {column["name"] for column in inspect(connection).get_columns("people")}
+    if known := {"reliability": None, "counted_since": None}.keys() & there:
+        connection.execute(update(people).where(row).values(dict.fromkeys(known)))
+
+
+def _erase_from_announcements(connection: Connection, user_id: int) -> None:
+    """Forget who asked for a run whose end is still to be told; a direct channel's id says it, too."""
+    if not inspect(connection).has_table("announcements"):
+        return
+    mine = announcements.c.asker_id == user_id
+    connection.execute(delete(announcements).where(mine, announcements.c.guild_id.is_(None)))
+    connection.execute(update(announcements).where(mine).values(asker_id=None, interaction_token=None))
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), MAX_NAMES):
+        yield items[start : start + MAX_NAMES]
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", "foreign_keys = ON", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,145 @@
+"""What is stored about one person, and whether their votes count."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.runs import POINTER_MOVES
+from storage.schema import people, predictions, runs, votes
+
+CHUNK_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """One person in numbers.
+
+    Attributes:
+        votes: how many stand.
+        queries: how many they asked.
+        opted_out_at: since when their votes do not count; None: they do.
+        reliability: as the last run judged it, in [0, 1]; None: not known.
+        counted_since: the `as_of` from which on runs counted their votes; None: none has.
+    """
+
+    votes: int
+    queries: int
+    opted_out_at: datetime | None
+    reliability: float | None
+    counted_since: datetime | None
+
+
+@retried
+async def about(database: Database, user_id: int) -> About:
+    """What is known of a person."""
+    async with database.read() as connection:
+        return await read_about(connection, user_id)
+
+
+async def read_about(connection: AsyncConnection, user_id: int) -> About:
+    """The same inside a transaction."""
+    of_votes = select(func.count(), func.min(votes.c.cast_at)).where(votes.c.voter_id == user_id)
+    of_queries = select(func.count()).where(predictions.c.asker_id == user_id)
+    standing, first_at = (await connection.execute(of_votes)).one()
+    asked = (await connection.execute(of_queries)).scalar_one()
+    row = (await connection.execute(select(people).where(people.c.user_id == user_id))).first()
+    out = row.opted_out_at if row else None
+    counted = row.counted_since if row else None
+    # Runs write down whom they count. What stands is looked at too, as the row may be of a restored backup;
+    # not where they had opted out before: nothing has counted those votes.
+    cast = None if first_at is None or (out is not None and out <= first_at) else first_at
+    since = min((time for time in (counted, cast) if time is not None), default=None)
+    return About(standing, asked, out, row.reliability if row else None, since)
+
+
+@retried
+async def opt_out(database: Database, user_id: int, *, now: datetime) -> bool:
+    """Let a person's votes count no more. False: they did not before."""
+    async with database.write() as connection:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        result = await connection.execute(
+            dialect.insert(people)
+            .values(user_id=user_id, opted_out_at=now)
+            .on_conflict_do_update(
+                index_elements=[people.c.user_id],
+                set_={"opted_out_at": now},
+                where=people.c.opted_out_at.is_(None),
+            )
+        )
+    return result.rowcount > 0
+
+
+@retried
+async def opt_in(database: Database, user_id: int) -> bool:
+    """Let them count again, those cast meanwhile too. False: they did."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            update(people)
+            .where(people.c.user_id == user_id, people.c.opted_out_at.is_not(None))
+            .values(opted_out_at=None)
+        )
+    return result.rowcount > 0
+
+
+async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
+    """A person's votes with their queries, newest first."""
+    statement = (
+        select(
+            predictions.c.query,
+            votes.c.mask_index,
+            votes.c.word,
+            votes.c.value,
+            votes.c.via,
+            votes.c.thumbs,
+            votes.c.cast_at,
+            predictions.c.model_version,
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .where(votes.c.voter_id == user_id)
+        .order_by(votes.c.cast_at.desc(), votes.c.prediction_id.desc(), votes.c.mask_index, votes.c.word)
+    )
+    async for row in _rows(database, statement):
+        yield row
+
+
+async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
+    """What a person asked, newest first."""
+    statement = (
+        select(
+            predictions.c.query,
+            predictions.c.created_at,
+            predictions.c.model_version,
+            predictions.c.guild_id,
+            predictions.c.channel_id,
+            predictions.c.message_id,
+        )
+        .where(predictions.c.asker_id == user_id)
+        .order_by(predictions.c.id.desc())
+    )
+    async for row in _rows(database, statement):
+        yield row
+
+
+@retried
+async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]]:
+    """The runs that read votes at this time or later, oldest first; those that were ended early, too."""
+    statement = (
+        select(runs.c.id, runs.c.as_of, runs.c.status, runs.c.challenger)
+        .where(runs.c.as_of >= since, runs.c.trigger.not_in((*POINTER_MOVES, "resume", "domain")))
+        .order_by(runs.c.id)
+    )
+    return [row async for row in _rows(database, statement)]
+
+
+async def _rows(database: Database, statement: Select[Any]) -> AsyncIterator[dict[str, Any]]:
+    async with database.read() as connection:
+        result = await connection.stream(statement.execution_options(yield_per=CHUNK_ROWS))
+        async for row in result.mappings():
+            yield dict(row)

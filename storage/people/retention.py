@@ -1,0 +1,77 @@
+"""Delete what is older than people want it kept."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select
+
+from storage.backends.postgres import erase_alone, vote_alone
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.people.forgetting import drop_lost_queries
+from storage.schema import predictions, votes
+
+BATCH = 500  # rows a transaction: a thumb that is given meanwhile waits for milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """How much was too old."""
+
+    votes: int
+    predictions: int
+    reports: int
+
+
+@retried
+async def expire(database: Database, before: datetime, *, batch: int = BATCH) -> Expired:
+    """Delete votes cast before a time, then predictions made before it that nobody's vote is on.
+
+    Queries that are stored nowhere else go from the reports of runs too. In small transactions.
+    """
+    key = select(*votes.primary_key.columns).where(votes.c.cast_at < before).order_by(votes.c.cast_at)
+    gone_votes = 0
+    while True:
+        async with database.write() as connection:
+            await vote_alone(connection)
+            rows = (await connection.execute(key.limit(batch))).all()
+            for row in rows:
+                same = [votes.c[name] == value for name, value in row._mapping.items()]
+                await connection.execute(delete(votes).where(*same))
+        gone_votes += len(rows)
+        if len(rows) < batch:
+            break
+        await asyncio.sleep(0)
+    gone_predictions = await _expire_predictions(database, before, batch=batch)
+    reports = 0
+    if gone_predictions:
+        async with database.write() as connection:
+            await erase_alone(connection)
+            reports = await connection.run_sync(drop_lost_queries)
+    return Expired(gone_votes, gone_predictions, reports)
+
+
+@retried
+async def _expire_predictions(database: Database, before: datetime, *, batch: int) -> int:
+    gone = last = 0
+    while True:
+        unvoted = (
+            select(predictions.c.id)
+            .where(
+                predictions.c.id > last,
+                predictions.c.created_at < before,
+                ~exists().where(votes.c.prediction_id == predictions.c.id),
+            )
+            .order_by(predictions.c.id)
+            .limit(batch)
+        )
+        async with database.write() as connection:
+            await vote_alone(connection)  # or a vote that is being cast would go with its prediction
+            ids = list((await connection.execute(unvoted)).scalars())
+            await connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
+        gone += len(ids)
+        if len(ids) < batch:
+            return gone
+        last = ids[-1]
+        await asyncio.sleep(0)

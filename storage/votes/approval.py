@@ -1,0 +1,102 @@
+"""The votes that say how well people like what a version answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, select
+
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.runs import POINTER_MOVES
+from storage.schema import candidates, people, predictions, runs, votes
+from storage.votes.predictions import Value
+
+
+@dataclass(frozen=True, slots=True)
+class CountedVote:
+    """What one person thinks of one word that a version offered for one mask."""
+
+    query_hash: str
+    mask_index: int
+    voter_id: int
+    value: Value
+    cast_at: datetime
+
+
+@retried
+async def votes_on_version(
+    database: Database,
+    version: str,
+    *,
+    limit: int,
+    newest: bool = False,
+    until: datetime | None = None,
+) -> list[CountedVote]:
+    """The votes on a version's own words, oldest first, one a voter and (query, mask, word).
+
+    Of several, a vote in a menu goes before a reaction, and then the latest. Left out: people who opted out,
+    words that were suggested and not offered, and replies that other votes had adjusted.
+
+    Args:
+        database: where they are.
+        version: whose words.
+        limit: so many at most.
+        newest: where there are more, the newest rather than the oldest.
+        until: only votes cast up to then.
+    """
+    of_reply = candidates.c.prediction_id == votes.c.prediction_id
+    of_mask = candidates.c.mask_index == votes.c.mask_index
+    ranking = func.row_number().over(
+        partition_by=(predictions.c.query_hash, votes.c.mask_index, votes.c.word, votes.c.voter_id),
+        order_by=((votes.c.via == "reaction"), votes.c.cast_at.desc(), votes.c.prediction_id.desc()),
+    )
+    own = (
+        select(
+            predictions.c.query_hash,
+            votes.c.mask_index,
+            votes.c.voter_id,
+            votes.c.value,
+            votes.c.cast_at,
+            votes.c.prediction_id,
+            votes.c.word,
+            ranking.label("place"),
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .outerjoin(people, people.c.user_id == votes.c.voter_id)
+        .where(
+            predictions.c.model_version == version,
+            people.c.opted_out_at.is_(None),
+            exists().where(of_reply, of_mask, candidates.c.word == votes.c.word),
+            ~exists().where(of_reply, candidates.c.adjusted),
+        )
+    )
+    if until is not None:
+        own = own.where(votes.c.cast_at <= until)
+    counted = own.subquery()
+    order = [counted.c[name] for name in ("cast_at", "prediction_id", "mask_index", "word", "voter_id")]
+    statement = (
+        select(*(counted.c[name] for name in CountedVote.__slots__))
+        .where(counted.c.place == 1)
+        .order_by(*([column.desc() for column in order] if newest else order))
+        .limit(limit)
+    )
+    async with database.read() as connection:
+        found = [CountedVote(**row._mapping) for row in await connection.execute(statement)]
+    return found[::-1] if newest else found
+
+
+@retried
+async def promoted_at(database: Database, version: str) -> datetime | None:
+    """When a run made this version champion.
+
+    None when no run did, or when a person pointed the champion at it later: a promotion or rollback by hand.
+    """
+    statement = (
+        select(runs.c.trigger, runs.c.finished_at)
+        .where(runs.c.challenger == version, runs.c.status.in_(("promoted", "done")))
+        .order_by(runs.c.id.desc())
+        .limit(1)
+    )
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    return None if row is None or row.trigger in POINTER_MOVES else row.finished_at

@@ -1,0 +1,92 @@
+"""What people say of one query, and how far the last run trusts them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.schema import people, predictions, votes
+from storage.votes.predictions import Value, Via
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVote:
+    """One vote on a query, whichever of its replies it was cast on.
+
+    `reliability` is the voter's, in [0, 1]; None where the last run knew nothing of the voter.
+    """
+
+    mask_index: int
+    word: str
+    voter_id: int
+    via: Via
+    value: Value
+    cast_at: datetime
+    reliability: float | None
+
+
+def counted_votes() -> Select[Any]:
+    """Votes by people who did not opt out, oldest first: query_hash, then the columns of `QueryVote`."""
+    return (
+        select(
+            predictions.c.query_hash,
+            votes.c.mask_index,
+            votes.c.word,
+            votes.c.voter_id,
+            votes.c.via,
+            votes.c.value,
+            votes.c.cast_at,
+            people.c.reliability,
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .outerjoin(people, people.c.user_id == votes.c.voter_id)
+        .where(people.c.opted_out_at.is_(None))
+        .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+    )
+
+
+@retried
+async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
+    """Every vote on a query by people who did not opt out, oldest first."""
+    statement = counted_votes().where(predictions.c.query_hash == query_hash)
+    async with database.read() as connection:
+        return [QueryVote(*row[1:]) for row in await connection.execute(statement)]
+
+
+@retried
+async def note_reliabilities(
+    database: Database, reliability: Mapping[int, float], *, as_of: datetime | None = None
+) -> None:
+    """Keep each voter's reliability, in [0, 1], until the next run; of everybody else nothing is known.
+
+    Args:
+        database: where.
+        reliability: voter → reliability, of everybody whose votes the run counts.
+        as_of: of the run; of the first that counts a voter it is kept, as later versions learnt from them.
+    """
+    async with database.write() as connection:
+        await connection.execute(
+            update(people).where(people.c.reliability.is_not(None)).values(reliability=None)
+        )
+        if not reliability:
+            return
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(people)
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[people.c.user_id],
+                set_={
+                    "reliability": statement.excluded.reliability,
+                    "counted_since": func.coalesce(people.c.counted_since, statement.excluded.counted_since),
+                },
+            ),
+            [
+                {"user_id": voter_id, "reliability": value, "counted_since": as_of}
+                for voter_id, value in sorted(reliability.items())
+            ],
+        )

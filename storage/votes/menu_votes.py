@@ -1,0 +1,163 @@
+"""Words chosen in the menus under a reply, or suggested there → votes.
+
+Every function is one transaction, and doing it twice is the same as doing it once.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.backends.postgres import vote_beside_others
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.schema import candidates, people, predictions, votes
+from storage.votes.predictions import StoredVote, Value, upsert_votes
+
+SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than until one comes back
+MaskWord = tuple[int, str]  # mask index and word
+
+
+@dataclass(frozen=True, slots=True)
+class Ratable:
+    """A prediction whose words can be rated.
+
+    Attributes:
+        channel_id: where it was replied.
+        message_id: the reply; None while it is being sent.
+        words: those offered, best first within each mask, then those suggested that somebody's vote is on.
+    """
+
+    id: int
+    channel_id: int
+    message_id: int | None
+    words: tuple[MaskWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one person's votes on a prediction say: a menu or a suggestion beats a thumb.
+
+    `is_counted` is False for somebody who opted out.
+    """
+
+    liked: tuple[MaskWord, ...] = ()
+    disliked: tuple[MaskWord, ...] = ()
+    is_counted: bool = True
+
+
+@retried
+async def ratable(database: Database, prediction_id: int) -> Ratable | None:
+    """What can be rated; None for a prediction that there is not."""
+    async with database.read() as connection:
+        row = (
+            await connection.execute(
+                select(predictions.c.channel_id, predictions.c.message_id).where(
+                    predictions.c.id == prediction_id
+                )
+            )
+        ).first()
+        if row is None:
+            return None
+        offered = await connection.execute(
+            select(candidates.c.mask_index, candidates.c.word)
+            .where(candidates.c.prediction_id == prediction_id)
+            .order_by(candidates.c.mask_index, candidates.c.rank)
+        )
+        # Of others too: a word stays for who rated it when the one who suggested it takes it back.
+        suggested = await connection.execute(
+            select(votes.c.mask_index, votes.c.word)
+            .where(votes.c.prediction_id == prediction_id, votes.c.via != "reaction")
+            .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.word)
+        )
+        words = dict.fromkeys([*map(tuple, offered), *map(tuple, suggested)])
+    return Ratable(prediction_id, row.channel_id, row.message_id, tuple(words))
+
+
+@retried
+async def choose_words(
+    database: Database,
+    prediction_id: int,
+    *,
+    voter_id: int,
+    value: Value,
+    words: Collection[MaskWord],
+    cast_at: datetime,
+    drawn_at: datetime | None = None,
+) -> Standing:
+    """Add the words that a person chose in one menu, and withdraw those they saw chosen and left out.
+
+    Discord shows what was chosen until the message is edited, or until the person looks at another channel,
+    of which it does not tell. So what was chosen before an edit, or longer ago than `SEEN_FOR`, stays: it is
+    withdrawn in the other menu, or all at once with `take_back`. A menu that is emptied was seen.
+
+    Args:
+        drawn_at: when the message with the menu was edited last; None: never.
+    """
+    seen = [
+        votes.c.prediction_id == prediction_id,
+        votes.c.voter_id == voter_id,
+        votes.c.via == "menu",
+        votes.c.value == value,
+        votes.c.drawn_at == drawn_at,
+    ]
+    if words:
+        seen.append(votes.c.cast_at >= cast_at - SEEN_FOR)
+    async with database.write() as connection:
+        await vote_beside_others(connection, [(prediction_id, voter_id)])
+        await connection.execute(delete(votes).where(*seen))
+        new = [
+            StoredVote(prediction_id, mask, word, voter_id, "menu", value, cast_at, drawn_at=drawn_at)
+            for mask, word in words
+        ]
+        await upsert_votes(connection, new)
+        return await _standing(connection, prediction_id, voter_id)
+
+
+@retried
+async def suggest_words(
+    database: Database,
+    prediction_id: int,
+    *,
+    voter_id: int,
+    words: Collection[MaskWord],
+    cast_at: datetime,
+) -> Standing:
+    """Store suggested words, each a vote for it."""
+    async with database.write() as connection:
+        await vote_beside_others(connection, [(prediction_id, voter_id)])
+        new = [StoredVote(prediction_id, m, word, voter_id, "suggestion", 1, cast_at) for m, word in words]
+        await upsert_votes(connection, new)
+        return await _standing(connection, prediction_id, voter_id)
+
+
+@retried
+async def take_back(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
+    """Withdraw everything that a person chose or suggested; a thumb stays, which is taken back by itself."""
+    async with database.write() as connection:
+        await vote_beside_others(connection, [(prediction_id, voter_id)])
+        await connection.execute(
+            delete(votes).where(
+                votes.c.prediction_id == prediction_id,
+                votes.c.voter_id == voter_id,
+                votes.c.via != "reaction",
+            )
+        )
+        return await _standing(connection, prediction_id, voter_id)
+
+
+async def _standing(connection: AsyncConnection, prediction_id: int, voter_id: int) -> Standing:
+    rows = await connection.execute(
+        select(votes.c.mask_index, votes.c.word, votes.c.value)
+        .where(votes.c.prediction_id == prediction_id, votes.c.voter_id == voter_id)
+        .order_by(votes.c.via != "reaction", votes.c.cast_at, votes.c.mask_index, votes.c.word)
+    )
+    values: dict[MaskWord, int] = {(mask, word): value for mask, word, value in rows}  # the last one counts
+    opted_out = await connection.scalar(select(people.c.opted_out_at).where(people.c.user_id == voter_id))
+    return Standing(
+        tuple(sorted(one for one, value in values.items() if value > 0)),
+        tuple(sorted(one for one, value in values.items() if value < 0)),
+        is_counted=opted_out is None,
+    )

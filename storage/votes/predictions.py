@@ -1,0 +1,298 @@
+"""Predictions and the votes on them.
+
+Every function is one transaction, and doing it twice is the same as doing it once. Thumbs are in `thumbs`.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Select, bindparam, exists, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.backends.postgres import vote_beside_others
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.schema import candidates, people, predictions, votes
+
+Via = Literal["reaction", "menu", "suggestion"]
+Value = Literal[-1, 1]
+TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCandidate:
+    """One word shown for one mask. `score` is the bare model's probability, in [0, 1]."""
+
+    mask_index: int
+    rank: int
+    word: str
+    score: float
+    adjusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrediction:
+    """What is about to be replied. `guild_id` is None in a direct message, `quiz_at` outside a quiz."""
+
+    guild_id: int | None
+    channel_id: int
+    asker_id: int
+    query: str
+    query_hash: str
+    model_version: str
+    latency_ms: float
+    created_at: datetime
+    candidates: tuple[StoredCandidate, ...]
+    quiz_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVote:
+    """One person's current vote on one word of one prediction.
+
+    Attributes:
+        thumbs: of a reaction those that stand, as `storage.votes.reactions` writes them.
+        drawn_at: of a choice in a menu when the message had been edited last, by Discord's clock.
+    """
+
+    prediction_id: int
+    mask_index: int
+    word: str
+    voter_id: int
+    via: Via
+    value: Value
+    cast_at: datetime
+    thumbs: str | None = None
+    drawn_at: datetime | None = None
+
+
+@retried
+async def record_prediction(database: Database, new: NewPrediction) -> int:
+    """Store a prediction with its candidates, before its reply is sent. Returns its id."""
+    (prediction_id,) = await record_predictions(database, [new])
+    return prediction_id
+
+
+@retried
+async def record_predictions(database: Database, new: Sequence[NewPrediction]) -> list[int]:
+    """Store predictions with their candidates, in one transaction. Returns their ids, in order."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            insert(predictions).returning(predictions.c.id, sort_by_parameter_order=True),
+            [_without_candidates(one) for one in new],
+        )
+        ids = list(result.scalars())
+        rows = [
+            {"prediction_id": prediction_id, **asdict(candidate)}
+            for prediction_id, one in zip(ids, new, strict=True)
+            for candidate in one.candidates
+        ]
+        if rows:
+            await connection.execute(insert(candidates), rows)
+    return ids
+
+
+@retried
+async def attach_messages(database: Database, messages: Mapping[int, int]) -> None:
+    """Note under which message each prediction was replied: prediction → message."""
+    async with database.write() as connection:
+        await connection.execute(
+            update(predictions)
+            # One that was released while its reply was being looked for stays so.
+            .where(predictions.c.id == bindparam("prediction"), predictions.c.deleted_at.is_(None))
+            .values(message_id=bindparam("message")),
+            # In order, as `upsert_votes`: two that wait for each other's rows would wait for ever.
+            [{"prediction": prediction, "message": messages[prediction]} for prediction in sorted(messages)],
+        )
+
+
+@retried
+async def release_message(database: Database, message_id: int, *, now: datetime) -> bool:
+    """Part a reply from its prediction, so that it can show another one.
+
+    The prediction counts as deleted: nobody sees it any more, and its reply is not looked for.
+
+    Returns:
+        False, with nothing changed, where somebody has voted on the prediction.
+    """
+    async with database.write() as connection:
+        await vote_beside_others(connection)
+        of_message = votes.c.prediction_id.in_(_ids_of_message(message_id))
+        if await connection.scalar(select(exists().where(of_message))):
+            return False
+        await connection.execute(
+            update(predictions)
+            .where(predictions.c.message_id == message_id)
+            .values(message_id=None, deleted_at=now)
+        )
+    return True
+
+
+@retried
+async def prediction_of_message(database: Database, message_id: int) -> int | None:
+    """The id of the prediction that this reply shows; None for any other message."""
+    async with database.read() as connection:
+        found: int | None = (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
+        return found
+
+
+@retried
+async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
+    """Cast or change votes; the latest on (prediction, mask, word, voter, via) replaces the one before."""
+    async with database.write() as connection:
+        await vote_beside_others(connection)
+        await upsert_votes(connection, new)
+
+
+@retried
+async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_at: datetime) -> int:
+    """Note that replies are gone from the channel; predictions and votes stay. Returns how many were ours."""
+    async with database.write() as connection:
+        result = await connection.execute(
+            update(predictions)
+            .where(predictions.c.message_id.in_(list(message_ids)), predictions.c.deleted_at.is_(None))
+            .values(deleted_at=deleted_at)
+        )
+    return result.rowcount
+
+
+@retried
+async def votes_on_message(database: Database, message_id: int) -> list[StoredVote]:
+    """Every vote that stands on a reply, oldest first."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(votes)
+            .where(votes.c.prediction_id.in_(_ids_of_message(message_id)))
+            .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.voter_id)
+        )
+        return [StoredVote(**row._mapping) for row in rows]
+
+
+async def votes_until(
+    database: Database,
+    as_of: datetime,
+    *,
+    hashes: tuple[str | None, str | None] = (None, None),
+    chunk_rows: int = 50_000,
+) -> AsyncIterator[dict[str, tuple[Any, ...]]]:
+    """Every vote cast up to `as_of` by people who did not opt out, with its query, oldest first, by column.
+
+    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score,
+    adjusted and model_version. `score` is None for a word that was suggested and not offered; `adjusted`
+    says whether votes had changed anything in the reply. `hashes` says from which query hash on, and up to
+    which but without it; None: from the first, to the last.
+
+    Yields:
+        Chunks of at most `chunk_rows` votes, so that a million of them need no million rows in memory.
+    """
+    of_prediction = candidates.c.prediction_id == votes.c.prediction_id
+    # Not joined: a word that was offered twice would count twice, and grouping a million votes is slow.
+    score = select(func.max(candidates.c.score)).where(
+        of_prediction, candidates.c.mask_index == votes.c.mask_index, candidates.c.word == votes.c.word
+    )
+    statement: Select[Any] = (
+        select(
+            votes.c.prediction_id,
+            predictions.c.query,
+            predictions.c.query_hash,
+            votes.c.mask_index,
+            votes.c.word,
+            votes.c.voter_id,
+            votes.c.via,
+            votes.c.value,
+            votes.c.cast_at,
+            score.scalar_subquery().label("score"),
+            exists().where(of_prediction, candidates.c.adjusted).label("adjusted"),
+            predictions.c.model_version,
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .outerjoin(people, people.c.user_id == votes.c.voter_id)
+        .where(votes.c.cast_at <= as_of, people.c.opted_out_at.is_(None))
+        .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+    )
+    first, beyond = hashes
+    if first is not None:
+        statement = statement.where(predictions.c.query_hash >= first)
+    if beyond is not None:
+        statement = statement.where(predictions.c.query_hash < beyond)
+    async with database.read() as connection:
+        result = await connection.stream(statement)
+        async for rows in result.partitions(chunk_rows):
+            yield dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
+
+
+@retried
+async def count_votes(database: Database, *, since: datetime | None = None) -> int:
+    """How many votes of people who did not opt out stand, or how many of them were cast after `since`."""
+    statement = (
+        select(func.count())
+        .select_from(votes)
+        .outerjoin(people, people.c.user_id == votes.c.voter_id)
+        .where(people.c.opted_out_at.is_(None))
+    )
+    if since is not None:
+        statement = statement.where(votes.c.cast_at > since)
+    async with database.read() as connection:
+        return int((await connection.execute(statement)).scalar_one())
+
+
+def _without_candidates(new: NewPrediction) -> dict[str, Any]:
+    row = asdict(new)
+    del row["candidates"]
+    return row
+
+
+def _ids_of_message(message_id: int) -> Select[Any]:
+    return select(predictions.c.id).where(predictions.c.message_id == message_id)
+
+
+async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -> None:
+    """Cast or change votes inside a transaction that has its turn."""
+    if not new:
+        return
+    new = await _after_earlier_ones(connection, new)
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(votes)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(votes.primary_key.columns),
+        set_={name: statement.excluded[name] for name in ("value", "cast_at", "thumbs", "drawn_at")},
+    )
+    await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_place)])
+
+
+def _place(vote: StoredVote) -> tuple[object, ...]:
+    return vote.prediction_id, vote.mask_index, vote.word, vote.voter_id, vote.via
+
+
+async def _after_earlier_ones(connection: AsyncConnection, new: Sequence[StoredVote]) -> list[StoredVote]:
+    """The votes, none dated before its voter's last word on the same word of the same query.
+
+    The clock may have been set back since that was said; what comes later counts.
+    """
+    newest: datetime | None = await connection.scalar(select(func.max(votes.c.cast_at)))
+    if newest is None or newest <= min(vote.cast_at for vote in new):
+        return list(new)
+    other = predictions.alias()
+    rows = await connection.execute(
+        select(
+            predictions.c.id, votes.c.mask_index, votes.c.word, votes.c.voter_id, func.max(votes.c.cast_at)
+        )
+        .join(other, other.c.query_hash == predictions.c.query_hash)
+        .join(votes, votes.c.prediction_id == other.c.id)
+        .where(
+            predictions.c.id.in_({vote.prediction_id for vote in new}),
+            votes.c.voter_id.in_({vote.voter_id for vote in new}),
+        )
+        .group_by(predictions.c.id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+    )
+    last: dict[tuple[int, int, str, int], datetime] = {
+        (row[0], row[1], row[2], row[3]): row[4] for row in rows
+    }
+    dated = []
+    for vote in new:
+        said = last.get((vote.prediction_id, vote.mask_index, vote.word, vote.voter_id))
+        dated.append(replace(vote, cast_at=said + TICK) if said and vote.cast_at < said else vote)
+    return dated

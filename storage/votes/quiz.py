@@ -1,0 +1,163 @@
+"""What a person may be quizzed on, and how far they came. All of it follows from predictions and votes."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Subquery, distinct, func, select, union
+
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.schema import candidates, people, predictions, votes
+from storage.votes.consensus import QueryVote, counted_votes
+from storage.votes.predictions import StoredCandidate
+from storage.votes.shown_queries import is_shown_in
+
+WINDOW = 20_000  # newest predictions that are looked through: what was asked long ago is asked no more
+SENTENCES = 500  # of those, to choose from
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSentence:
+    """A query that somebody else asked, and that one person has neither asked, skipped nor rated.
+
+    Attributes:
+        query: as it was asked last where the person may read it.
+        query_hash: the same for all who asked it.
+        asked: how often, where the person may read it.
+        candidates: those of the newest reply, best first within each mask.
+        votes: all that count, oldest first.
+    """
+
+    query: str
+    query_hash: str
+    asked: int
+    candidates: tuple[StoredCandidate, ...]
+    votes: tuple[QueryVote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuizItem:
+    """The sentence that a quiz offered last; `message_id` is None while its reply is being sent."""
+
+    prediction_id: int
+    channel_id: int
+    message_id: int | None
+    quiz_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many words of how many sentences somebody rated."""
+
+    words: int
+    sentences: int
+
+
+@retried
+async def open_sentences(
+    database: Database, person_id: int, *, channel_ids: Collection[int]
+) -> list[OpenSentence]:
+    """What this person could rate, of what was asked in these channels of servers; the newest first.
+
+    Left out: direct messages, replies that were deleted, and what people asked who opted out.
+    """
+    chosen = _chosen(person_id, channel_ids).subquery()
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(predictions.c.id, predictions.c.query, chosen.c.query_hash, chosen.c.asked)
+            .join(chosen, chosen.c.newest == predictions.c.id)
+            .order_by(predictions.c.id.desc())
+        )
+        sentences = list(rows)
+        offered: dict[int, list[StoredCandidate]] = defaultdict(list)
+        for prediction_id, *columns in await connection.execute(_candidates_of(chosen)):
+            offered[prediction_id].append(StoredCandidate(*columns))
+        cast: dict[str, list[QueryVote]] = defaultdict(list)
+        for query_hash, *columns in await connection.execute(_votes_on(chosen)):
+            cast[query_hash].append(QueryVote(*columns))
+    return [
+        OpenSentence(query, query_hash, asked, tuple(offered[prediction_id]), tuple(cast[query_hash]))
+        for prediction_id, query, query_hash, asked in sentences
+    ]
+
+
+@retried
+async def latest_item(database: Database, person_id: int) -> QuizItem | None:
+    """What a person was offered last in a quiz; None before their first."""
+    statement = (
+        select(predictions.c.id, predictions.c.channel_id, predictions.c.message_id, predictions.c.quiz_at)
+        .where(predictions.c.asker_id == person_id, predictions.c.quiz_at.is_not(None))
+        .order_by(predictions.c.id.desc())
+        .limit(1)
+    )
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    return None if row is None else QuizItem(*row)
+
+
+@retried
+async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tally:
+    """What a person rated in the quiz that they began then."""
+    rated = (
+        select(votes.c.prediction_id, votes.c.mask_index, votes.c.word)
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .where(
+            votes.c.voter_id == person_id,
+            predictions.c.asker_id == person_id,
+            predictions.c.quiz_at == quiz_at,
+        )
+        .distinct()
+        .subquery()
+    )
+    async with database.read() as connection:
+        counts = await connection.execute(
+            select(func.count(), func.count(distinct(rated.c.prediction_id))).select_from(rated)
+        )
+        return Tally(*counts.one())
+
+
+@retried
+async def is_opted_out(database: Database, person_id: int) -> bool:
+    """Whether a person does not want their votes to count."""
+    async with database.read() as connection:
+        found = await connection.scalar(select(people.c.opted_out_at).where(people.c.user_id == person_id))
+    return found is not None
+
+
+def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
+    """Query hash, id of its newest reply in these channels, and how often it was asked there."""
+    known = union(
+        select(predictions.c.query_hash).where(predictions.c.asker_id == person_id),
+        select(predictions.c.query_hash)
+        .join(votes, votes.c.prediction_id == predictions.c.id)
+        .where(votes.c.voter_id == person_id),
+    )
+    newest = func.max(predictions.c.id)
+    return (
+        select(predictions.c.query_hash, newest.label("newest"), func.count().label("asked"))
+        .outerjoin(people, people.c.user_id == predictions.c.asker_id)
+        .where(
+            predictions.c.id > select(func.max(predictions.c.id) - WINDOW).scalar_subquery(),
+            is_shown_in(channel_ids),
+            predictions.c.query_hash.not_in(known),
+        )
+        .group_by(predictions.c.query_hash)
+        .order_by(newest.desc())
+        .limit(SENTENCES)
+    )
+
+
+def _candidates_of(chosen: Subquery) -> Select[Any]:
+    return (
+        select(candidates)
+        .join(chosen, chosen.c.newest == candidates.c.prediction_id)
+        .order_by(candidates.c.prediction_id, candidates.c.mask_index, candidates.c.rank)
+    )
+
+
+def _votes_on(chosen: Subquery) -> Select[Any]:
+    """On these queries, wherever they were asked: it is the query that is judged."""
+    return counted_votes().where(predictions.c.query_hash.in_(select(chosen.c.query_hash)))

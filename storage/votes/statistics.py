@@ -1,0 +1,179 @@
+"""How a team votes: by hour, version, word and person. Aggregated where the votes are.
+
+People who opted out are in none of it. Every query reads the votes of a time alone, by the index on it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, case, cast, exists, func, select
+
+from storage.backends.retries import retried
+from storage.database import Database
+from storage.schema import candidates, people, predictions, votes
+
+UP: ColumnElement[int] = func.sum((votes.c.value > 0).cast(votes.c.value.type))
+DOWN: ColumnElement[int] = func.sum((votes.c.value < 0).cast(votes.c.value.type))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """So many votes, of which so many 👍, by so many people."""
+
+    votes: int
+    liked: int
+    voters: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourVotes:
+    """The votes cast within one hour, which begins at `hour_at`."""
+
+    hour_at: datetime
+    up: int
+    down: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionVotes:
+    """The votes on the words that a model version offered."""
+
+    version: str
+    liked: int
+    votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContestedWord:
+    """A word for one mask of one query that people disagree on."""
+
+    query: str
+    mask_index: int
+    word: str
+    up: int
+    down: int
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """Somebody who votes; `agreed`: votes that those of others on the same word bear out."""
+
+    user_id: int
+    votes: int
+    agreed: int
+
+
+@retried
+async def totals(database: Database, *, since: datetime, until: datetime | None = None) -> Totals:
+    """The votes cast after `since`, up to `until`."""
+    statement = _counted(since, func.count(), UP, func.count(votes.c.voter_id.distinct()))
+    if until is not None:
+        statement = statement.where(votes.c.cast_at <= until)
+    async with database.read() as connection:
+        count, liked, voters = (await connection.execute(statement)).one()
+    return Totals(count, liked or 0, voters)
+
+
+@retried
+async def votes_by_hour(database: Database, *, since: datetime) -> list[HourVotes]:
+    """Every hour with votes, oldest first."""
+    hour = func.substr(cast(votes.c.cast_at, String), 1, 13)  # 2026-03-01 12, on PostgreSQL in UTC sessions
+    statement = _counted(since, hour, UP, DOWN).group_by(hour).order_by(hour)
+    async with database.read() as connection:
+        rows = await connection.execute(statement)
+        return [HourVotes(datetime.fromisoformat(at).replace(tzinfo=UTC), up, down) for at, up, down in rows]
+
+
+@retried
+async def votes_by_version(database: Database, *, since: datetime, most: int) -> list[VersionVotes]:
+    """The newest versions that were voted on.
+
+    Left out, as in `approval`: words that people suggested themselves, and replies that votes had adjusted.
+    """
+    adjusted = exists().where(candidates.c.prediction_id == votes.c.prediction_id, candidates.c.adjusted)
+    statement = (
+        _counted(since, predictions.c.model_version, UP, func.count())
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .where(votes.c.via != "suggestion", ~adjusted)
+        .group_by(predictions.c.model_version)
+        .order_by(func.max(predictions.c.id).desc())
+        .limit(most)
+    )
+    async with database.read() as connection:
+        return [VersionVotes(*row) for row in await connection.execute(statement)]
+
+
+@retried
+async def contested_words(
+    database: Database, *, since: datetime, channel_ids: Collection[int], most: int
+) -> list[ContestedWord]:
+    """One word a query, of queries asked in these channels: where the smaller side has most votes."""
+    statement = (
+        _counted(
+            since,
+            func.min(predictions.c.query),
+            votes.c.mask_index,
+            votes.c.word,
+            UP,
+            DOWN,
+            predictions.c.query_hash,
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        # Not a bare column: SQLite would begin with all replies of a channel, not with the votes of the time.
+        .where(predictions.c.guild_id.is_not(None), (predictions.c.channel_id + 0).in_(channel_ids))
+        .group_by(predictions.c.query_hash, votes.c.mask_index, votes.c.word)
+        .having((UP > 0) & (DOWN > 0))
+    )
+    words = statement.subquery()
+    up, down = words.c[3], words.c[4]
+    contest = case((up < down, up), else_=down)
+    place = func.row_number().over(
+        partition_by=words.c.query_hash, order_by=(contest.desc(), (up + down).desc(), words.c.word)
+    )
+    ranked = select(*words.c, contest.label("contest"), place.label("place")).subquery()
+    best = (
+        select(*list(ranked.c)[:5])
+        .where(ranked.c.place == 1)
+        .order_by(ranked.c.contest.desc(), (ranked.c[3] + ranked.c[4]).desc(), ranked.c.query_hash)
+        .limit(most)
+    )
+    async with database.read() as connection:
+        return [ContestedWord(*row) for row in await connection.execute(best)]
+
+
+@retried
+async def helpers(database: Database, *, since: datetime, most: int) -> list[Helper]:
+    """Who voted so that most others agree, and who voted most."""
+    key = (predictions.c.query_hash, votes.c.mask_index, votes.c.word)
+    said = (
+        _counted(
+            since,
+            *key,
+            votes.c.voter_id,
+            func.count().label("votes"),
+            func.sum(votes.c.value).label("said"),
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .group_by(*key, votes.c.voter_id)
+        .subquery()
+    )
+    others = func.sum(said.c.said).over(partition_by=list(said.c)[:3]) - said.c.said
+    against = select(said.c.voter_id, said.c.votes, said.c.said, others.label("others")).subquery()
+    agreed = func.sum((against.c.said * against.c.others > 0).cast(votes.c.value.type) * against.c.votes)
+    cast_votes = func.sum(against.c.votes)
+    statement = (
+        select(against.c.voter_id, cast_votes, agreed)
+        .group_by(against.c.voter_id)
+        .order_by(agreed.desc(), cast_votes.desc(), against.c.voter_id)
+        .limit(most)
+    )
+    async with database.read() as connection:
+        return [Helper(*map(int, row)) for row in await connection.execute(statement)]
+
+
+def _counted(since: datetime, *columns: Any) -> Select[Any]:
+    """These columns of the votes since then, without those of people who opted out."""
+    gone = select(people.c.user_id).where(people.c.opted_out_at.is_not(None))
+    return select(*columns).select_from(votes).where(votes.c.cast_at > since, votes.c.voter_id.not_in(gone))

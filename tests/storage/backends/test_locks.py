@@ -1,0 +1,86 @@
+"""Locks on files: held by one, refused to others, let go whatever happens."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from databases import of_sqlite
+
+from storage.backends.locks import RUN, FileLocks, Turn, holding, holding_it, is_shared, lock_for
+from storage.errors import LockHeldError
+from storage.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(_env_file=None, home=tmp_path)  # type: ignore[call-arg]
+
+
+@of_sqlite
+def test_a_database_on_this_machine_is_guarded_by_a_file(settings: Settings) -> None:
+    with holding(lock_for(settings, RUN)) as lock:
+        assert isinstance(lock, FileLocks)
+        assert lock.is_held
+        lock.require()
+        assert (settings.home / "run.lock").is_file()
+    assert not lock.is_held
+
+
+def test_the_second_one_is_refused(settings: Settings) -> None:
+    with holding(lock_for(settings, RUN)), pytest.raises(LockHeldError, match="“run” is held"):
+        lock_for(settings, RUN).acquire()
+    with holding(lock_for(settings, RUN)):
+        pass
+
+
+def test_all_names_or_none(settings: Settings) -> None:
+    with holding(FileLocks(settings.home, "b")):
+        with pytest.raises(LockHeldError, match="“b”"):
+            FileLocks(settings.home, "a", "b").acquire()
+        with holding(FileLocks(settings.home, "a")):
+            pass
+
+
+def test_a_process_that_dies_lets_go(settings: Settings) -> None:
+    script = (
+        "import os, sys, pathlib; from storage.backends.locks import FileLocks\n"
+        "FileLocks(pathlib.Path(sys.argv[1]), 'run').acquire(); os._exit(9)"
+    )
+    died = subprocess.run([sys.executable, "-c", script, str(settings.home)], check=False)
+    assert died.returncode == 9
+    with holding(lock_for(settings, RUN)):
+        pass
+
+
+async def test_in_an_event_loop_too(settings: Settings) -> None:
+    async with holding_it(lock_for(settings, RUN)):
+        with pytest.raises(LockHeldError):
+            lock_for(settings, RUN).acquire()
+
+
+async def test_a_turn_is_waited_for(settings: Settings) -> None:
+    turn, order = Turn(settings, "pointer"), []
+
+    async def one(name: str) -> None:
+        async with turn:
+            order.append(name)
+            await asyncio.sleep(0)
+            order.append(name)
+
+    await asyncio.gather(one("a"), one("b"))
+    assert order == ["a", "a", "b", "b"]
+    assert not turn.locked()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite+aiosqlite:///a.db", False),
+        ("postgresql+asyncpg://a:b@host/db", True),
+        ("nonsense", False),
+    ],
+)
+def test_who_shares_a_database(url: str, expected: bool) -> None:
+    assert is_shared(url) is expected

@@ -1,0 +1,315 @@
+"""Backups: whole, private, one a day, and everything is there after a restore."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from alembic.command import upgrade
+from alembic.config import Config
+from ballots import NOON, QUERY, ask
+from databases import of_sqlite
+from filelock import FileLock
+from sqlalchemy import create_engine, delete, func, insert, select
+
+from storage import __main__ as command
+from storage.backends.sqlite import APPLICATION_ID
+from storage.database import Database
+from storage.errors import BackupError, InUseError, RestoreError
+from storage.maintenance.backups import (
+    all_files,
+    back_up,
+    back_up_today,
+    daily,
+    database_file,
+    examine,
+    last_made_at,
+)
+from storage.maintenance.restore import alone_in, restore
+from storage.schema import people, predictions, votes
+from storage.votes.predictions import StoredVote, cast_votes
+
+pytestmark = of_sqlite
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+TODAY = NOW.date()
+
+
+@pytest.fixture
+def file(tmp_path: Path, database: Database) -> Path:
+    """The database's file."""
+    return tmp_path / "fillbot.db"
+
+
+async def with_votes(database: Database, *voters: int) -> None:
+    prediction_id = await ask(database)
+    ballots = [StoredVote(prediction_id, 0, "cheap", voter, "reaction", 1, NOON) for voter in voters]
+    await cast_votes(database, ballots)
+
+
+async def stored(path: Path) -> tuple[list[str], list[int]]:
+    """Queries and voters in a database file, read as the bot does."""
+    database = await Database.open(f"sqlite+aiosqlite:///{path}")
+    async with database.read() as connection:
+        queries = list((await connection.execute(select(predictions.c.query))).scalars())
+        voters = list((await connection.execute(select(votes.c.voter_id).order_by("voter_id"))).scalars())
+    await database.close()
+    return queries, voters
+
+
+async def test_a_backup_holds_what_was_committed_before(
+    tmp_path: Path, database: Database, file: Path
+) -> None:
+    await with_votes(database, 7, 8)
+    back_up(file, tmp_path / "copy.db")
+    await with_votes(database, 9)
+    assert await stored(tmp_path / "copy.db") == ([QUERY], [7, 8])
+
+
+async def test_only_this_user_may_read_a_backup(tmp_path: Path, file: Path) -> None:
+    back_up(file, tmp_path / "backups" / "copy.db")
+    assert stat.S_IMODE((tmp_path / "backups" / "copy.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "backups").stat().st_mode) == 0o700
+    assert os.listdir(tmp_path / "backups") == ["copy.db"]  # noqa: PTH208  no log, nothing half-written
+
+
+async def test_nothing_that_was_deleted_is_in_a_backup(
+    tmp_path: Path, database: Database, file: Path
+) -> None:
+    await ask(database, "Ada's secret is [MASK].")
+    async with database.write() as connection:
+        await connection.execute(delete(predictions))
+    back_up(file, tmp_path / "copy.db")
+    assert b"secret" not in (tmp_path / "copy.db").read_bytes()
+
+
+async def test_a_backup_made_while_writes_go_on_is_consistent(
+    tmp_path: Path, database: Database, file: Path
+) -> None:
+    """Every transaction writes two people; a copy in the middle holds both or none of each."""
+    is_over = asyncio.Event()
+
+    async def write() -> None:
+        number = 0
+        while not is_over.is_set():
+            number += 2
+            async with database.write() as connection:
+                await connection.execute(insert(people), {"user_id": number})
+                await connection.execute(insert(people), {"user_id": number + 1})
+
+    writer = asyncio.create_task(write())
+    counts = []
+    for copy in range(5):
+        await asyncio.sleep(0.02)
+        path = tmp_path / f"{copy}.db"
+        await asyncio.to_thread(back_up, file, path)
+        counts.append(dict(examine(path).rows)["people"])
+    is_over.set()
+    await writer
+    assert all(count % 2 == 0 for count in counts)
+    assert counts == sorted(counts)
+    assert counts[-1] > 0
+
+
+async def test_one_backup_a_day_and_the_newest_are_kept(
+    tmp_path: Path, database: Database, file: Path
+) -> None:
+    folder = tmp_path / "backups"
+    days = [date(2026, 2, day) for day in (26, 27, 28)] + [date(2026, 3, 1), date(2026, 3, 1)]
+    await with_votes(database, 7)
+    (tmp_path / "backups").mkdir()
+    (folder / ".fillbot-2026-02-25.db.123").write_text("half of one")
+    (folder / "my-own.db").write_text("not ours to delete")
+    for day in days:
+        back_up_today(file, folder, keep=3, today=day)
+    assert [path.name for path in daily(folder)] == [
+        "fillbot-2026-02-27.db",
+        "fillbot-2026-02-28.db",
+        "fillbot-2026-03-01.db",
+    ]
+    assert sorted(path.name for path in folder.iterdir() if path not in daily(folder)) == ["my-own.db"]
+
+
+async def test_a_backup_that_fails_deletes_none(tmp_path: Path, database: Database, file: Path) -> None:
+    folder = tmp_path / "backups"
+    back_up_today(file, folder, keep=1, today=date(2026, 3, 1))
+    await database.close()
+    spoil(file)
+    with pytest.raises(BackupError, match=r"could not be backed up: .*fillbot\.db: file is not a database"):
+        back_up_today(file, folder, keep=1, today=TODAY)
+    assert [path.name for path in folder.iterdir()] == ["fillbot-2026-03-01.db"]
+
+
+async def test_a_damaged_database_is_not_backed_up(tmp_path: Path, database: Database, file: Path) -> None:
+    await with_votes(database, *range(200))
+    await database.close()
+    damage(file)
+    with pytest.raises(BackupError):
+        back_up(file, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "full").write_text("")
+    with pytest.raises(BackupError, match=r"(Not a directory|File exists)"):
+        back_up(file, tmp_path / "full" / "copy.db")
+
+
+async def test_the_age_of_a_backup_is_not_that_of_a_later_change(tmp_path: Path, file: Path) -> None:
+    assert last_made_at(tmp_path / "backups") is None
+    path = back_up_today(file, tmp_path / "backups", keep=1, today=TODAY)
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    assert last_made_at(path.parent) == NOW
+    os.utime(path, None)  # somebody was forgotten in it, long after
+    assert last_made_at(path.parent) == datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def spoil(path: Path) -> None:
+    """Let it be no database any more."""
+    path.write_bytes(b"rubbish " * 1000)
+
+
+def damage(path: Path) -> None:
+    """Overwrite pages in the middle."""
+    with path.open("r+b") as file:
+        file.seek(3 * 4096)
+        file.write(b"\xff" * (path.stat().st_size - 4 * 4096))
+
+
+async def test_everything_is_there_after_a_restore(tmp_path: Path, database: Database, file: Path) -> None:
+    await with_votes(database, 7, 8)
+    backup = back_up_today(file, tmp_path / "backups", keep=1, today=TODAY)
+    await database.close()
+    spoil(file)
+    kept = await restore(backup, file, now=NOW)
+    assert await stored(file) == ([QUERY], [7, 8])
+    assert kept == tmp_path / "fillbot.db.before-restore-2026-03-02T093000"
+    assert kept.read_bytes().startswith(b"rubbish")
+    assert await stored(backup) == ([QUERY], [7, 8])
+
+
+async def test_what_was_there_before_a_restore_is_kept_with_its_log(
+    tmp_path: Path, database: Database, file: Path
+) -> None:
+    backup = back_up_today(file, tmp_path / "backups", keep=1, today=TODAY)
+    await with_votes(database, 9)
+    left_open = sqlite3.connect(file)  # a crash would leave the log behind like this
+    left_open.execute("SELECT * FROM votes").fetchall()
+    await database.close()
+    kept = await restore(backup, file, now=NOW)
+    left_open.close()
+    assert kept is not None
+    assert await stored(file) == ([], [])
+    assert await stored(kept) == ([QUERY], [9])
+    assert all_files(tmp_path / "backups") == [backup, kept]
+
+
+async def test_a_restore_where_nothing_was_before(tmp_path: Path, database: Database, file: Path) -> None:
+    await with_votes(database, 7)
+    assert await restore(file, tmp_path / "new.db", now=NOW) is None
+    assert await stored(tmp_path / "new.db") == ([QUERY], [7])
+
+
+@pytest.mark.parametrize("kind", ["missing", "rubbish", "damaged", "foreign"])
+async def test_what_is_no_good_backup_is_refused(
+    tmp_path: Path, database: Database, file: Path, *, kind: str
+) -> None:
+    await with_votes(database, *range(200))
+    bad = tmp_path / "bad.db"
+    if kind == "rubbish":
+        bad.write_bytes(b"rubbish " * 1000)
+    elif kind == "damaged":
+        back_up(file, bad)
+        damage(bad)
+    elif kind == "foreign":
+        with sqlite3.connect(bad) as other:
+            other.execute("CREATE TABLE notes (text)")
+        other.close()
+    with pytest.raises(RestoreError, match="The database is as it was"):
+        await restore(bad, file, now=NOW)
+    async with database.read() as connection:
+        assert (await connection.execute(select(func.count()).select_from(votes))).scalar_one() == 200
+    assert all_files(tmp_path / "backups") == []
+
+
+async def test_nothing_is_restored_while_the_bot_runs(tmp_path: Path) -> None:
+    refused = pytest.raises(InUseError, match=r"The bot works in .* Stop it first")
+    with FileLock(tmp_path / "bot.lock"), refused, alone_in(tmp_path):
+        pass
+    with alone_in(tmp_path), pytest.raises(InUseError), alone_in(tmp_path):
+        pass
+
+
+async def test_an_older_backup_is_migrated(tmp_path: Path, database: Database, file: Path) -> None:
+    old = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{old}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        config = Config()
+        config.set_main_option("script_location", "storage:migrations")
+        config.attributes["connection"] = connection
+        upgrade(config, "0001")
+    engine.dispose()
+    await restore(old, tmp_path / "new.db", now=NOW)
+    assert examine(tmp_path / "new.db").revision == examine(file).revision
+    assert examine(old).revision == "0001"
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home that the command line sees."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FILLBOT_HOME", str(tmp_path))
+    return tmp_path
+
+
+async def test_the_commands_back_up_check_and_restore(
+    at_home: Path, database: Database, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await with_votes(database, 7)
+    assert command.main(["backup"]) == 0
+    assert command.main(["backup", "mine.db"]) == 0
+    assert command.main(["backup", "mine.db"]) == 1
+    assert "is there already" in capsys.readouterr().err
+    await database.close()
+    assert command.main(["check"]) == 0
+    assert "1 votes" in capsys.readouterr().out
+    spoil(file)
+    assert command.main(["check"]) == 1
+    assert await asyncio.to_thread(command.main, ["restore", "mine.db"]) == 0
+    assert "You can start the bot" in capsys.readouterr().out
+    assert await stored(file) == ([QUERY], [7])
+
+
+async def test_the_commands_say_what_is_wrong(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["backup"]) == 1
+    assert "there is no database yet" in capsys.readouterr().err
+    assert await asyncio.to_thread(command.main, ["restore", "none.db"]) == 1
+    assert "none.db cannot be restored (there is no such file)" in capsys.readouterr().err
+    monkeypatch.setenv("FILLBOT_DATABASE_URL", "postgresql+asyncpg://somebody:secret@there/fillbot")
+    assert command.main(["backup"]) == 1
+    said = capsys.readouterr().err
+    assert "names no file" in said
+    assert "secret" not in said
+    monkeypatch.setenv("FILLBOT_KEEP_BACKUPS", "many")
+    assert command.main(["backup"]) == 78
+    assert "FILLBOT_KEEP_BACKUPS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite+aiosqlite:////folder/fillbot.db", "/folder/fillbot.db"),
+        ("sqlite+aiosqlite:///here.db", "here.db"),
+        ("sqlite+aiosqlite://", None),
+        ("sqlite+aiosqlite:///:memory:", None),
+        ("postgresql+asyncpg://there/fillbot", None),
+    ],
+)
+def test_only_a_file_is_backed_up(url: str, name: str | None) -> None:
+    assert database_file(url) == (Path(name) if name else None)

@@ -1,0 +1,271 @@
+"""Forgetting a person: just which rows go, from the database and from its copies."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ballots import NOON, QUERY, ask, minutes, vote
+from databases import of_sqlite
+from sqlalchemy import JSON, BigInteger, Text, insert, select
+
+from storage.database import Database
+from storage.errors import DatabaseUnavailableError
+from storage.people import forgetting, privacy
+from storage.people.forgetting import Erased, Request
+from storage.runs import finish_run, get_run, open_run
+from storage.schema import candidates, metadata, people, predictions, votes
+from storage.votes.consensus import note_reliabilities
+
+NOW = minutes(60)
+ANN, BOB, CLEO = 2**62 + 1, 2**62 + 2, 2**62 + 3
+SECRET = "The xylophone of my aunt is [MASK]."
+
+
+async def rows(database: Database, *columns: Any) -> set[Any]:
+    async with database.read() as connection:
+        return {tuple(row) for row in await connection.execute(select(*columns))}
+
+
+async def forget(database: Database, user_id: int = ANN) -> Erased:
+    return await forgetting.erase_person(database, user_id, since=None, now=NOW)
+
+
+def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
+    """A new one must be forgotten too: by `storage.people.forgetting.erase`, or with the row it belongs to."""
+    held = {
+        f"{table.name}.{column.name}"
+        for table in metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, BigInteger | Text | JSON) and not column.name.endswith("prediction_id")
+    }
+    assert held == {
+        *(
+            "candidates.word",
+            "forgettings.user_id",
+            "people.user_id",
+            "votes.voter_id",
+            "votes.word",
+            "votes.thumbs",
+        ),
+        *(f"predictions.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
+        *(f"announcements.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
+        *(f"announcements.{name}" for name in ("run_id", "sentence", "figure", "interaction_token")),
+        *("predictions.query", "runs.id", "runs.report", "runs.verdict"),
+    }
+
+
+async def test_a_persons_votes_go_and_others_stay(database: Database) -> None:
+    prediction_id = await ask(database, asker_id=BOB)
+    for voter in (ANN, BOB):
+        await vote(database, prediction_id, "cheap", 1, by=voter)
+    assert await forget(database) == Erased(votes=1)
+    assert await rows(database, votes.c.voter_id) == {(BOB,)}
+    assert await rows(database, predictions.c.query, predictions.c.asker_id) == {(QUERY, BOB)}
+
+
+async def test_a_query_only_they_asked_goes_with_its_words_and_what_others_voted(database: Database) -> None:
+    prediction_id = await ask(database, SECRET, asker_id=ANN)
+    for voter in (ANN, BOB, CLEO):
+        await vote(database, prediction_id, "cheap", 1, by=voter)
+    assert await forget(database) == Erased(votes=1, queries=1, others_votes=2)
+    assert await rows(database, predictions.c.id) == await rows(database, candidates.c.word) == set()
+    assert await rows(database, votes.c.voter_id) == set()
+
+
+async def test_a_query_that_others_asked_too_stays_without_the_name(database: Database) -> None:
+    mine, theirs = await ask(database, asker_id=ANN), await ask(database, asker_id=BOB)
+    await vote(database, mine, "cheap", -1, by=BOB)
+    assert await forget(database) == Erased(unnamed=1)
+    assert await rows(database, predictions.c.id, predictions.c.asker_id) == {(mine, None), (theirs, BOB)}
+    assert await rows(database, votes.c.prediction_id, votes.c.voter_id) == {(mine, BOB)}
+
+
+async def test_the_last_who_is_known_to_have_asked_takes_the_text_along(database: Database) -> None:
+    for person in (ANN, BOB):
+        await ask(database, SECRET, asker_id=person)
+    await forget(database, ANN)
+    await forget(database, BOB)
+    assert await rows(database, predictions.c.id) == set()
+
+
+async def test_a_direct_message_goes_always_as_its_channel_says_whose_it_is(database: Database) -> None:
+    await ask(database, asker_id=ANN, guild_id=None)
+    theirs = await ask(database, asker_id=BOB)
+    assert await forget(database) == Erased(queries=1)
+    assert await rows(database, predictions.c.id) == {(theirs,)}
+
+
+async def test_what_somebody_else_asked_directly_is_no_reason_to_keep_it_on_a_server(
+    database: Database,
+) -> None:
+    await ask(database, SECRET, asker_id=ANN)
+    theirs = await ask(database, SECRET, asker_id=BOB, guild_id=None)
+    await forget(database)
+    assert await rows(database, predictions.c.id) == {(theirs,)}
+
+
+async def test_who_was_quizzed_on_it_did_not_ask_it(database: Database) -> None:
+    await ask(database, SECRET, asker_id=ANN)
+    quizzed = await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
+    await vote(database, quizzed, "cheap", 1, by=BOB)
+    assert await forget(database, ANN) == Erased(queries=1, others_votes=1)
+    assert await rows(database, predictions.c.id) == set()
+
+
+async def test_who_was_quizzed_takes_nothing_along_of_who_asked(database: Database) -> None:
+    asked = await ask(database, SECRET, asker_id=ANN)
+    quizzed = await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
+    assert await forget(database, BOB) == Erased(unnamed=1)
+    assert await rows(database, predictions.c.id, predictions.c.asker_id) == {(asked, ANN), (quizzed, None)}
+
+
+async def test_of_their_row_only_an_opt_out_is_left(database: Database) -> None:
+    await note_reliabilities(database, {ANN: 0.9, BOB: 0.8, CLEO: 0.7}, as_of=NOON)
+    await privacy.opt_out(database, CLEO, now=NOON)
+    await forget(database, ANN)
+    await forget(database, CLEO)
+    assert await rows(database, people) == {(BOB, None, 0.8, NOON), (CLEO, NOON, None, None)}
+
+
+async def test_queries_that_are_gone_go_from_the_reports_of_runs(database: Database) -> None:
+    await ask(database, SECRET, asker_id=ANN)
+    await ask(database, asker_id=BOB)
+    report = {
+        "votes": 3,
+        "changes": [{"query": SECRET, "before": []}, {"query": QUERY, "before": []}],
+        "moved_words": {"came": {}, "went": {"cheap": 1}},
+        "drift": {"since": 2, "grew": [{"word": "xylophone"}]},
+    }
+    for number in (0, 5):
+        run_id = await open_run(database, "nightly", started_at=minutes(number), champion="v0001")
+        await finish_run(database, run_id, "promoted", finished_at=minutes(number), report=report)
+    erased = await forgetting.erase_person(database, ANN, since=minutes(3), now=NOW)
+    assert erased.reports == 2
+    earlier, later = [await get_run(database, run_id) for run_id in (1, 2)]
+    assert earlier is not None
+    assert later is not None
+    changes = [{"query": QUERY, "before": []}]
+    assert earlier.report == {**report, "changes": changes}
+    assert later.report == {**report, "changes": [], "moved_words": None, "drift": {"since": 2, "grew": []}}
+
+
+async def test_twice_is_the_same_as_once(database: Database) -> None:
+    await vote(database, await ask(database, asker_id=ANN), "cheap", 1, by=ANN)
+    await forget(database)
+    assert await forget(database) == Erased()
+
+
+async def test_a_preview_says_the_same_and_changes_nothing(database: Database) -> None:
+    prediction_id = await ask(database, SECRET, asker_id=ANN)
+    for voter in (ANN, BOB):
+        await vote(database, prediction_id, "cheap", 1, by=voter)
+    preview = await forgetting.preview(database, ANN)
+    assert await rows(database, votes.c.voter_id) == {(ANN,), (BOB,)}
+    assert preview == await forget(database) == Erased(votes=1, queries=1, others_votes=1)
+
+
+async def test_a_request_stays_until_it_is_closed(database: Database) -> None:
+    await vote(database, await ask(database), "cheap", 1, by=ANN, at=minutes(1))
+    wanted = Request(ANN, minutes(2), minutes(1))
+    assert await forgetting.request(database, ANN, now=minutes(2)) == wanted
+    await forget(database)
+    assert await forgetting.request(database, ANN, now=minutes(9)) == wanted
+    assert await forgetting.requests(database) == [wanted]
+    await forgetting.close_request(database, ANN)
+    assert await forgetting.requests(database) == []
+
+
+@pytest.fixture
+async def copy(database: Database, tmp_path: Path) -> Path:
+    """A copy that knows Ann and her question, in free pages too."""
+    prediction_id = await ask(database, SECRET, asker_id=ANN)
+    for voter in (ANN, BOB):
+        await vote(database, prediction_id, "cheap", 1, by=voter)
+    await vote(database, await ask(database, asker_id=BOB), "ugly", 1, by=BOB)
+    await note_reliabilities(database, {ANN: 0.9})
+    await forgetting.request(database, ANN, now=NOON)
+    await database.compact()
+    path = tmp_path / "copy.db"
+    shutil.copy(tmp_path / "fillbot.db", path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE loose (text)")
+        connection.executemany("INSERT INTO loose VALUES (?)", [(SECRET,)] * 200)
+        connection.execute("DROP TABLE loose")
+    connection.close()
+    assert b"xylophone" in path.read_bytes()
+    return path
+
+
+def holding(path: Path, *needles: bytes) -> list[str]:
+    """The files of a database that hold any of these bytes."""
+    return [f.name for f in path.parent.glob(f"{path.name}*") if any(n in f.read_bytes() for n in needles)]
+
+
+@of_sqlite
+async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
+    erased = forgetting.erase_in_file(copy, ANN, since=None, now=NOW)
+    assert erased == Erased(votes=1, queries=1, others_votes=1)
+    assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT voter_id FROM votes").fetchall() == [(BOB,)]
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT * FROM forgettings").fetchall() == []
+    connection.close()
+    assert forgetting.erase_in_file(copy, ANN, since=None, now=NOW) == Erased()
+
+
+@of_sqlite
+async def test_a_copy_of_the_first_schema_will_do(copy: Path) -> None:
+    with sqlite3.connect(copy) as connection:
+        connection.execute("DROP TABLE forgettings")
+        for column in ("counted_since", "reliability"):
+            connection.execute(f"ALTER TABLE people DROP COLUMN {column}")
+    connection.close()
+    assert forgetting.erase_in_file(copy, ANN, since=NOON, now=NOW) == Erased(
+        votes=1, queries=1, others_votes=1
+    )
+    assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
+
+
+@of_sqlite
+def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("remember the milk")
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE milk (litres)")
+    connection.close()
+    before = (tmp_path / "other.db").read_bytes()
+    for name in ("notes", "other.db"):
+        assert forgetting.erase_in_file(tmp_path / name, ANN, since=None, now=NOW) is None
+    assert (tmp_path / "other.db").read_bytes() == before
+
+
+@of_sqlite
+def test_a_damaged_copy_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "torn.db"
+    path.write_bytes(forgetting.SQLITE_HEADER + b"rubbish" * 500)
+    with pytest.raises(DatabaseUnavailableError, match=r"torn\.db cannot be used"):
+        forgetting.erase_in_file(path, ANN, since=None, now=NOW)
+
+
+@of_sqlite
+async def test_nothing_is_left_in_the_database_and_its_log(database: Database, tmp_path: Path) -> None:
+    prediction_id = await ask(database, SECRET, asker_id=ANN)
+    await vote(database, prediction_id, "cheap", 1, by=ANN)
+    path, needles = tmp_path / "fillbot.db", (b"xylophone", ANN.to_bytes(8, "big"))
+    assert holding(path, *needles) != []
+    await forget(database)
+    assert await database.compact()
+    assert holding(path, *needles) == []
+    await ask(database)  # it can still be written
+
+
+@of_sqlite
+async def test_a_reader_keeps_the_log_from_being_emptied(database: Database) -> None:
+    async with database.read() as connection:
+        await connection.execute(select(people))
+        async with database.write() as other:
+            await other.execute(insert(people), {"user_id": 1})
+        assert not await database.compact(rewrite=False)
+    assert await database.compact(rewrite=False)

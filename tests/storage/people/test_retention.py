@@ -1,0 +1,48 @@
+"""What is older than it is to be kept goes, in small transactions."""
+
+from ballots import NOON, QUERY, ask, minutes, vote
+from sqlalchemy import select
+
+from storage.database import Database
+from storage.people.retention import Expired, expire
+from storage.runs import finish_run, get_run, open_run
+from storage.schema import predictions, votes
+
+
+async def ids(database: Database, column: object = predictions.c.id) -> list[int]:
+    async with database.read() as connection:
+        return sorted((await connection.execute(select(column))).scalars())
+
+
+async def test_old_votes_and_predictions_without_votes_go(database: Database) -> None:
+    old = await ask(database, "Old [MASK].")
+    voted = await ask(database, "Old but voted on [MASK].")
+    new = await ask(database, created_at=minutes(10))
+    await vote(database, old, "cheap", 1, by=1, at=minutes(1))
+    await vote(database, voted, "cheap", 1, by=1, at=minutes(1))
+    await vote(database, voted, "ugly", 1, by=2, at=minutes(11))
+    assert await expire(database, minutes(10)) == Expired(votes=2, predictions=1, reports=0)
+    assert await ids(database) == [voted, new]
+    assert await ids(database, votes.c.voter_id) == [2]
+    assert await expire(database, minutes(10)) == Expired(0, 0, 0)
+
+
+async def test_many_go_batch_by_batch(database: Database) -> None:
+    for number in range(7):
+        prediction_id = await ask(database, f"Old [MASK] {number}.")
+        await vote(database, prediction_id, "cheap", 1, by=number)
+    kept = await ask(database, created_at=minutes(10))
+    assert await expire(database, minutes(10), batch=3) == Expired(votes=7, predictions=7, reports=0)
+    assert await ids(database) == [kept]
+
+
+async def test_reports_name_no_query_that_is_gone(database: Database) -> None:
+    await ask(database)
+    await ask(database, "New [MASK].", created_at=minutes(10))
+    run_id = await open_run(database, "nightly", started_at=NOON, champion="v0001")
+    report = {"changes": [{"query": QUERY}, {"query": "New [MASK]."}]}
+    await finish_run(database, run_id, "promoted", finished_at=NOON, report=report)
+    assert (await expire(database, minutes(10))).reports == 1
+    run = await get_run(database, run_id)
+    assert run is not None
+    assert run.report == {"changes": [{"query": "New [MASK]."}]}
