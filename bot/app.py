@@ -53,8 +53,8 @@ from bot.texts import say
 from storage.backends.locks import is_shared
 from storage.database import Database
 from storage.maintenance.backups import database_file
-from training.opening import current_registry
-from training.registry import Registry
+from training.registry.factory import current_registry
+from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -6,7 +6,7 @@ import discord
 from yarl import URL
 
 from bot.errors import StartError
-from training.places import is_loopback
+from training.locations import is_loopback
 
 SCHEMES = ("http", "https")
 

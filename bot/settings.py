@@ -17,7 +17,7 @@ from bot.processes.shards import Shards
 from storage.backends.locks import is_shared
 from storage.errors import SettingsError
 from storage.settings import load
-from training.places import is_loopback
+from training.locations import is_loopback
 
 Ids = Annotated[tuple[int, ...], NoDecode]
 

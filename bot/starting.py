@@ -18,8 +18,8 @@ from storage.database import Database
 from storage.errors import LockHeldError
 from storage.maintenance.backups import database_file
 from storage.maintenance.recovery import mend
-from training.pointers import mend_champion
-from training.registry import Registry
+from training.registry.repair import mend_champion
+from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 

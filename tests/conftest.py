@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.settings import Settings
 
 pytest_plugins = ("contract.plugin", "pytester")
+pytest.register_assert_rewrite("shared_stories")  # its asserts are those of several tests
 
 if TEMPLATE:  # a home that names no database has one on the server
     Settings.url = property(lambda found: found.database_url or url_of_home(found.home))  # type: ignore[method-assign]

@@ -7,9 +7,9 @@ def write_versions(folder: Path) -> Path:
     """Fill a registry: v0001 (base, domain, champion), v0002 (promotable), v0003 (refused by the gate)."""
     from tiny import tiny_distilbert, tiny_tokenizer
 
-    from training.model import MaskedLm
-    from training.registry import Registry
-    from training.versions import write_version
+    from training.models.torch_model import MaskedLm
+    from training.models.writing import write_version
+    from training.registry.versions import Registry
 
     registry = Registry(folder)
     about = (
@@ -30,11 +30,11 @@ def write_compact_version(folder: Path) -> Path:
     """Fill a registry: v0001 (starter, domain, champion) is compact, and has learned for some seconds."""
     import torch
 
-    from training.progress import Silent
-    from training.registry import Registry
+    from training.models.starter import train_starter
+    from training.models.writing import write_version
+    from training.pipeline.progress import Silent
+    from training.registry.versions import Registry
     from training.settings import StarterSettings
-    from training.starter import train_starter
-    from training.versions import write_version
 
     settings = StarterSettings(
         sentences=4000, steps=400, layers=1, hidden_size=64, inner_size=128, heads=2, vocabulary=3000

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from training.registry import Registry
+from training.registry.versions import Registry
 
 
 def learnt(home: Path, version: str = "v0004", *, like: str = "v0002", as_of: datetime | None = None) -> str:

@@ -6,9 +6,9 @@ from typing import cast
 import numpy as np
 from tiny import tiny_tokenizer
 
-from training import vocabulary
-from training.encoder import Encoded, Encoder
-from training.fill_model import FillModel
+from training.inference.fill_model import FillModel
+from training.models import vocabulary
+from training.models.encoder import Encoded, Encoder
 
 
 class Oracle:

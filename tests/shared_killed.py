@@ -14,7 +14,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from shared_machines import history, machine  # noqa: E402
 from shared_stories import begun, night  # noqa: E402
 
-from training.sharing.folder import FolderStorage  # noqa: E402
+from training.distributed.shared_versions.folder import FolderStorage  # noqa: E402
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "shutil.rmtree")
 

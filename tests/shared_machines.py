@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from training.opening import open_registry
+from training.distributed.shared_versions.folder import FolderStorage
+from training.distributed.shared_versions.objects import ObjectStorage
+from training.distributed.shared_versions.registry import SharedRegistry
+from training.distributed.shared_versions.storage import Storage
+from training.registry.factory import open_registry
 from training.settings import Settings
-from training.sharing.folder import FolderStorage
-from training.sharing.objects import ObjectStorage
-from training.sharing.registry import SharedRegistry
-from training.sharing.storage import Storage
 
 Machine = Callable[[str], SharedRegistry]
 

@@ -9,13 +9,18 @@ import pytest
 from shared_machines import Machine, champions, history, storage_of
 from versions import card, registry_of, write
 
+from training.distributed.shared_versions.errors import (
+    ForeignModelsError,
+    ModelsAwayError,
+    MovedMeanwhileError,
+    UnfitStorageError,
+)
+from training.distributed.shared_versions.publishing import Publisher
+from training.distributed.shared_versions.shown import Shown
+from training.distributed.shared_versions.storage import Storage
 from training.errors import CorruptVersionError, UnknownVersionError, WithdrawnVersionError
-from training.pointers import let_serve, mend_champion
-from training.registry import SERVED_FILES, Registry
-from training.shared_errors import ForeignModelsError, ModelsAwayError, MovedMeanwhileError, UnfitStorageError
-from training.sharing.publishing import Publisher
-from training.sharing.shown import Shown
-from training.sharing.storage import Storage
+from training.registry.repair import let_serve, mend_champion
+from training.registry.versions import SERVED_FILES, Registry
 
 WEIGHTS = "model.safetensors"
 
@@ -376,7 +381,7 @@ class Deadly:
 
 def night(folder: Path, storage: Storage) -> None:
     """All that a night does to the versions."""
-    from training.sharing.registry import SharedRegistry
+    from training.distributed.shared_versions.registry import SharedRegistry
 
     registry = SharedRegistry(folder / "models", storage)
     registry.pull()
@@ -419,7 +424,7 @@ import sys
 sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from shared_machines import machine
-from training.shared_errors import MovedMeanwhileError
+from training.distributed.shared_versions.errors import MovedMeanwhileError
 
 registry = machine(Path({home!r}), {url!r})
 registry.pull()

@@ -6,9 +6,9 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
-from training import vocabulary
-from training.export import export
-from training.model import SPECIAL_TOKENS, MaskedLm
+from training.models import vocabulary
+from training.models.onnx_export import export
+from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
 
 SAYINGS = (
     "nike shoes boots socks are is was the a i my this these that very so too not and but of in on for at it "

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from training.cards import Card
-from training.registry import SERVED_FILES, Registry
+from training.registry.card import Card
+from training.registry.versions import SERVED_FILES, Registry
 
 MADE_AT = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ import numpy as np
 from oracles import Oracle
 from tiny import tiny_tokenizer
 
-from training import vocabulary
-from training.encoder import Encoder
-from training.fill_model import FillModel
+from training.inference.fill_model import FillModel
+from training.models import vocabulary
+from training.models.encoder import Encoder
 
 
 class Speaker(Oracle):

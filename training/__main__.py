@@ -15,10 +15,9 @@ import structlog
 
 from storage.errors import SettingsError, StorageError
 from storage.settings import EX_CONFIG, load
-from training.commands import (
+from training.cli import (
     comparisons,
     draw,
-    looking,
     measures,
     plots,
     publishing,
@@ -26,15 +25,16 @@ from training.commands import (
     serving,
     simulations,
     versions,
+    word_ranks,
 )
-from training.commands.answers import Commands, fail
+from training.cli.output import Commands, fail
 from training.errors import TrainingError
 from training.settings import Settings
 
 COMMANDS = (
     runs,
     measures,
-    looking,
+    word_ranks,
     comparisons,
     simulations,
     plots,

@@ -229,8 +229,8 @@ class BehaviourError(TrainingError):
         """Build the sentence from the place and the reason."""
         place = f"{path}, {where}" if where else str(path)
         super().__init__(
-            f"{place}: {reason}. Correct the file; training/suites/behaviour.yaml shows how tests are "
-            "written."
+            f"{place}: {reason}. Correct the file; training/evaluation/suites/behaviour.yaml shows how "
+            "tests are written."
         )
 
 

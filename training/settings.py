@@ -19,7 +19,7 @@ from pydantic import (
 
 import storage.settings
 from storage.paths import whole_folder
-from training import places
+from training import locations
 
 Precision = Literal["auto", "fp32"]
 DEFAULT_BASE_MODEL = "distilbert-base-uncased"
@@ -114,7 +114,7 @@ class Settings(storage.settings.Settings):
     @field_validator("base_model")
     @classmethod
     def _folder_or_name(cls, value: str) -> str:
-        return places.base_model(value)
+        return locations.base_model(value)
 
     @field_validator("device", "precision", mode="before")
     @classmethod
@@ -124,7 +124,7 @@ class Settings(storage.settings.Settings):
     @field_validator("models_url")
     @classmethod
     def _folder_or_bucket(cls, value: str | None) -> str | None:
-        return value if value is None else places.shared(value)
+        return value if value is None else locations.shared(value)
 
     @field_validator("ray_address")
     @classmethod
@@ -133,11 +133,11 @@ class Settings(storage.settings.Settings):
         if address is None or address == ON_THE_CLUSTER:
             return address
         parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not places.has_port(parts):
+        if parts.scheme not in ("http", "https") or not parts.hostname or not locations.has_port(parts):
             raise ValueError("expected an address such as http://head:8265, or auto")
         if parts.username is not None or parts.query or parts.fragment:
             raise ValueError("expected an address without a name, a password, ? or #")
-        if places.is_loopback(parts.hostname):
+        if locations.is_loopback(parts.hostname):
             return address
         if not (info.data.get("database_url") or "").startswith("postgresql"):
             raise ValueError(
@@ -154,7 +154,7 @@ class Settings(storage.settings.Settings):
         """Folders that are to be read must be there."""
         if self.data_dir is not None and not self.data_dir.is_dir():
             return f"FILLBOT_DATA_DIR: there is no folder {self.data_dir}"
-        return places.missing_base(self.base_model)
+        return locations.missing_base(self.base_model)
 
     @property
     def submits_runs(self) -> bool:

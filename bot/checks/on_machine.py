@@ -17,9 +17,9 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.maintenance.backups import database_file, examine, last_made_at, opened
 from storage.maintenance.server_info import look
-from training.bases import where_is_base
 from training.errors import BaseModelError, RegistryError, TrainingError
-from training.opening import open_registry, probe
+from training.models.base_model import where_is_base
+from training.registry.factory import open_registry, probe
 
 RESERVE_BYTES = 500_000_000  # what runs and logs need beside models
 FIRST_RUN_BYTES = 3_000_000_000  # where there is no version yet to judge by

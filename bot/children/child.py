@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import BusyError
-from training.handed_on import passed_on, spelled_out
 from training.settings import Settings
+from training.subprocess_environment import passed_on, spelled_out
 
 GRACE_S = 10.0  # between asking it to end and killing it
 LINE_LIMIT = 1 << 20

@@ -11,7 +11,7 @@ import structlog
 from bot.children.child import Turns, ask
 from bot.errors import NoLookError
 from training.errors import RegistryError
-from training.registry import Registry
+from training.registry.versions import Registry
 from training.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)

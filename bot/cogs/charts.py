@@ -27,9 +27,9 @@ from storage import runs
 from storage.database import Database
 from storage.runs import Run
 from storage.votes import statistics
-from training.cards import Card
 from training.errors import NoEarlierVersionError, RegistryError
-from training.registry import Registry
+from training.registry.card import Card
+from training.registry.versions import Registry
 
 ASKS, ASKS_WITHIN_S = 5, 30  # of one person: a picture takes seconds of a processor
 SHOWN_VERSIONS, SHOWN_SENTENCES, SHOWN_HELPERS = 8, 5, 5

@@ -23,7 +23,7 @@ from storage.database import Database
 from storage.runs import Run
 from storage.votes.consensus import votes_on_query
 from training.errors import RegistryError
-from training.registry import Registry
+from training.registry.versions import Registry
 
 LOOKS, LOOKS_WITHIN_S = 6, 60  # of one person: each loads models
 MAX_WORD = 60

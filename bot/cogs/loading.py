@@ -34,7 +34,7 @@ from bot.reconciling.reconcile import Reconcile
 from bot.runs.announcements import Announcements
 from bot.settings import Settings
 from storage.database import Database
-from training.registry import Registry
+from training.registry.versions import Registry
 
 
 @dataclass(frozen=True, slots=True)

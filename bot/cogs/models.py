@@ -27,10 +27,10 @@ from bot.runs.progress import Progress, Starting, ways_to_edit
 from bot.texts import say
 from storage import runs as run_records
 from storage.database import Database
-from training import promotion
-from training.cards import Card
 from training.errors import RegistryError
-from training.registry import Registry
+from training.registry import promotion
+from training.registry.card import Card
+from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 SHOWN_VERSIONS = 12

@@ -32,7 +32,7 @@ from bot.texts import say
 from storage.database import Database
 from storage.votes import menu_votes
 from storage.votes.menu_votes import Ratable, Standing
-from training.vocabulary import denied_words, is_word
+from training.models.vocabulary import denied_words, is_word
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from bot.embeds.run_figures import plain_reason
 from bot.fill.overlay import ShownPrediction
 from bot.texts import say
 from storage.runs import Run
-from training.cards import Card
-from training.encoder import MASK
+from training.models.encoder import MASK
+from training.registry.card import Card
 
 COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
 COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)

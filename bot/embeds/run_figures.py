@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.texts import say
 from storage.runs import Run
-from training.cards import Card
+from training.registry.card import Card
 
 SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of a night → of a domain model
 TESTS = (

@@ -18,7 +18,7 @@ from bot.embeds.replies import (
 from bot.embeds.run_figures import moved_words, reasons_of
 from bot.texts import say
 from storage.runs import Run
-from training.cards import Card
+from training.registry.card import Card
 
 SHOWN_WORDS, SHOWN_SENTENCES = 6, 4
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from bot.fill.predictor import Prediction
 from storage.votes.consensus import QueryVote
-from training.fill_model import Candidate
-from training.joint import JointFilling, Unsaid
-from training.judgements import PRIOR, weigh, weights_by_age
+from training.inference.fill_model import Candidate
+from training.inference.joint_filling import JointFilling, Unsaid
+from training.votes.aggregation import PRIOR, weigh, weights_by_age
 
 SHOWN = 5  # words a mask
 SHOWN_SENTENCES = 3

@@ -10,13 +10,13 @@ from bot.errors import BusyError
 from bot.fill.remote import Remote, ServiceAwayError
 from bot.operations.metrics import Metrics
 from bot.texts import say
-from training.fill_model import Candidate, FillModel
-from training.joint import JointAnswer, JointFilling, Unsaid
-from training.registry import Registry
-from training.serving import loading
-from training.serving.errors import TooManyWaitingError
-from training.serving.session import CANDIDATES as CANDIDATES
-from training.serving.session import Answered, Session
+from training.inference import loading
+from training.inference.errors import TooManyWaitingError
+from training.inference.fill_model import Candidate, FillModel
+from training.inference.joint_filling import JointAnswer, JointFilling, Unsaid
+from training.inference.session import CANDIDATES as CANDIDATES
+from training.inference.session import Answered, Session
+from training.registry.versions import Registry
 
 CACHED_QUERIES = 4096
 

@@ -10,7 +10,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.votes.predictions import NewPrediction, attach_messages, record_predictions
 from storage.votes.reactions import ThumbChange, apply_thumbs
-from training.serving.batching import Batcher
+from training.inference.batching import Batcher
 
 MAX_BATCH = 512
 AGAIN_S = 0.5  # after the database could not be written

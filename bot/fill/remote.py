@@ -11,13 +11,13 @@ from yarl import URL
 
 from bot.background import Supervisor
 from bot.operations.metrics import Metrics
+from training.distributed.serving.protocol import MAX_REPLY_BYTES, Asked, Filled, Reply, Request, TooLong
 from training.errors import QueryTooLongError
-from training.joint import Unsaid
-from training.serving.batching import Batcher
-from training.serving.errors import TooManyWaitingError
-from training.serving.loading import WARM_UP
-from training.serving.protocol import MAX_REPLY_BYTES, Asked, Filled, Reply, Request, TooLong
-from training.serving.session import Answered
+from training.inference.batching import Batcher
+from training.inference.errors import TooManyWaitingError
+from training.inference.joint_filling import Unsaid
+from training.inference.loading import WARM_UP
+from training.inference.session import Answered
 
 log = structlog.stdlib.get_logger(__name__)
 DEADLINE_S = 2.0  # for an answer, the second try included

@@ -8,10 +8,10 @@ from bot.fill.predictor import Predictor
 from bot.operations.metrics import Metrics
 from bot.texts import say
 from training.errors import RegistryError
-from training.fill_model import FillModel
 from training.inference.champion_follower import ChampionFollower, first_model
-from training.registry import Registry
-from training.serving.errors import NothingServesError
+from training.inference.errors import NothingServesError
+from training.inference.fill_model import FillModel
+from training.registry.versions import Registry
 
 WATCH_EVERY_S = 2.0  # how soon a promotion from the command line, or another machine, serves
 STOCK_EVERY_S = 60.0

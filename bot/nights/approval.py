@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.votes.approval import CountedVote
-from training.judgements import MAX_VOTER_SHARE
+from training.votes.aggregation import MAX_VOTER_SHARE
 
 ALPHA = 0.01
 MIN_VOTES = 100  # an arm

@@ -23,10 +23,10 @@ from storage.backends.locks import POINTER, RUN, Turn, holding_it, is_shared, lo
 from storage.database import Database
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Run
-from training import promotion
+from training.distributed.shared_versions.errors import ModelsAwayError
 from training.errors import RegistryUnreadableError, TrainingError
-from training.registry import Registry
-from training.shared_errors import ModelsAwayError
+from training.registry import promotion
+from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 REPAIR_EVERY_S = 1.0

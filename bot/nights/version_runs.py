@@ -2,7 +2,7 @@
 
 from storage.runs import Run
 from training.errors import RegistryError
-from training.registry import Registry
+from training.registry.versions import Registry
 
 NEWEST = 20  # versions that are looked at
 

@@ -19,9 +19,9 @@ from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
 from storage.votes.approval import promoted_at, votes_on_version
-from training import promotion
 from training.errors import NoChampionError, NoEarlierVersionError, RegistryError, TrainingError
-from training.registry import Registry
+from training.registry import promotion
+from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 PREVIOUS_VOTES = 400  # the newest on the previous champion; older ones tell of another team's taste

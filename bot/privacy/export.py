@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from training.judgements import judge, weights_by_age
+from training.votes.aggregation import judge, weights_by_age
 
 HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
 # What a spreadsheet takes for the beginning of one, also after blanks it drops, and as wide as in Japanese.

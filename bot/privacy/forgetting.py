@@ -27,9 +27,10 @@ from storage.errors import DatabaseUnavailableError, StorageError
 from storage.people import forgetting
 from storage.people.forgetting import Erased, Request
 from storage.people.privacy import runs_since
-from training import promotion, run_files
 from training.errors import RegistryError, TrainingError
-from training.registry import Registry
+from training.pipeline import run_files
+from training.registry import promotion
+from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 LOOK_EVERY_S = 30.0  # for what a crash or a full disk left undone

@@ -10,7 +10,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.people.forgetting import lost_queries
 from storage.people.retention import expire
-from training import run_files
+from training.pipeline import run_files
 
 log = structlog.stdlib.get_logger(__name__)
 

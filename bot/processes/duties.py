@@ -18,7 +18,7 @@ from bot.runs.announcements import Announcements
 from storage import runs as run_records
 from storage.database import Database
 from training.errors import RegistryError
-from training.registry import Registry
+from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.people.forgetting import lost_queries
 from storage.people.tombstones import last_forgotten_at
-from training import run_files
+from training.pipeline import run_files
 
 log = structlog.stdlib.get_logger(__name__)
 LOOK_EVERY_S = 5.0

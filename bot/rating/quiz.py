@@ -29,7 +29,7 @@ from typing import Literal
 from bot.fill.overlay import WordVotes, added_up
 from storage.people.personal_data import has_placeholder
 from storage.votes.quiz import OpenSentence
-from training.judgements import PRIOR
+from training.votes.aggregation import PRIOR
 
 EDGE_WORTH = 2.0
 MAX_EVIDENCE = 50.0  # nats: beyond, all is settled

@@ -20,7 +20,7 @@ from storage.errors import StorageError
 from storage.runs import Run
 from storage.votes.statistics import totals
 from training.errors import RegistryError
-from training.registry import Registry
+from training.registry.versions import Registry
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # before any vote
 log = structlog.stdlib.get_logger(__name__)

@@ -17,11 +17,11 @@ from typing import Any
 from measure import Row
 from sized import distilbert, registry_of, sentences
 
-from training.background import Background
-from training.fill_model import FillModel
-from training.fine_tune import fine_tune
-from training.retraining_set import Example
+from training.finetuning.fine_tune import fine_tune
+from training.finetuning.replay import Background
+from training.inference.fill_model import FillModel
 from training.settings import NightSettings
+from training.votes.retraining_set import Example
 
 SECONDS, ASKERS, CPUS, STEPS, WARM = 10.0, 16, 4, 14, 4
 
@@ -121,9 +121,9 @@ def _shared_rate(address: str, count: int, folder: str, night: dict[str, Any]) -
     """Ray is imported here, after `cluster.nodes` has said that loopback stays loopback."""
     import ray
 
-    from training.cluster.fine_tuning import fine_tune_together
-    from training.cluster.gang import Gang
-    from training.recipe import OURS
+    from training.distributed.ray.fine_tuning import fine_tune_together
+    from training.distributed.ray.group import Gang
+    from training.finetuning.objective import OURS
 
     ray.init(address=address, log_to_driver=False)
     clock = _Clock()

@@ -23,8 +23,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from training.bootstrap import Draws, lower_bound, means
-from training.evaluate import read_suite
+from training.evaluation.confidence_intervals import Draws, lower_bound, means
+from training.evaluation.metrics import read_suite
 from training.simulation.figures import KEPT_GROUPS
 
 SENTENCES = Path(__file__).parent / "sentences"

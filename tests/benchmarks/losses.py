@@ -8,8 +8,8 @@ of the recipe.
 from torch import Tensor
 from torch.nn import functional
 
-from training.losses import Judged
-from training.recipe import Recipe
+from training.finetuning.losses import Judged
+from training.finetuning.objective import Recipe
 
 BETA = 0.1  # DPO's and KTO's own default
 LEAST = 1e-5  # 1 − p is clamped here, as in the code that Welleck et al. published

@@ -9,7 +9,7 @@ from measure import PROJECT, Row, bandwidth, in_turn, int8_operations
 from sized import distilbert, registry_of, sentences, weight_bytes
 
 from bot.fill.predictor import Predictor
-from training.fill_model import FillModel
+from training.inference.fill_model import FillModel
 
 PEOPLE, BATCH, ROUNDS, TIMES = 64, 32, 9, 6
 HIDDEN, INNER, LAYERS, VOCABULARY = 768, 3072, 6, 30_522
@@ -110,12 +110,12 @@ def agreement_rows() -> list[Row]:
     """Trained models: the starter, made here in a minute, and support-base where it is at hand."""
     import torch
 
-    from training import model as models
-    from training.progress import Silent
-    from training.registry import Draft
+    from training.models import torch_model as models
+    from training.models.starter import train_starter
+    from training.models.writing import write_files
+    from training.pipeline.progress import Silent
+    from training.registry.versions import Draft
     from training.settings import StarterSettings
-    from training.starter import train_starter
-    from training.versions import write_files
 
     trained = {"starter": train_starter(StarterSettings(), device=torch.device("cpu"), progress=Silent())[0]}
     base = Path(os.environ.get("FILLBOT_BASE_MODEL", PROJECT.parent / "shared/models/support-base"))
@@ -134,7 +134,7 @@ def agreement_rows() -> list[Row]:
 
 
 def _agreement_of(name: str, exact: FillModel, served: FillModel) -> list[Row]:
-    from training.agreement import agreement
+    from training.models.quantization_check import agreement
 
     agreed = agreement(exact, served)
     moved = ", ".join(agreed.moved) or "no suite moved"

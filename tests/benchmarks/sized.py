@@ -7,15 +7,15 @@ from tiny import word_piece
 from tokenizers import Tokenizer
 from transformers import DistilBertConfig, DistilBertForMaskedLM
 
-from training import vocabulary
-from training.agreement import Agreement
 from training.corpus.generator import generate
-from training.export import export
-from training.fill_model import GRAPH
-from training.model import SPECIAL_TOKENS, MaskedLm
-from training.quantize import Int8, calibrate
-from training.registry import Registry
-from training.versions import card_of
+from training.inference.fill_model import GRAPH
+from training.models import vocabulary
+from training.models.onnx_export import export
+from training.models.quantization import Int8, calibrate
+from training.models.quantization_check import Agreement
+from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
+from training.models.writing import card_of
+from training.registry.versions import Registry
 
 VOCABULARY = 30_522
 

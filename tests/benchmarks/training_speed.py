@@ -12,13 +12,13 @@ import torch
 from measure import Row
 from sized import distilbert
 
-from training.batches import CorpusBatches
 from training.corpus.generator import generate
-from training.encoder import Encoder
-from training.losses import masked_lm
-from training.progress import Silent
+from training.finetuning.batches import CorpusBatches
+from training.finetuning.losses import masked_lm
+from training.finetuning.trainer import Step, Trainer, has_bf16
+from training.models.encoder import Encoder
+from training.pipeline.progress import Silent
 from training.settings import DomainSettings
-from training.trainer import Step, Trainer, has_bf16
 
 CHUNK, MASK_SHARE = 128, 0.15
 STEPS = 6

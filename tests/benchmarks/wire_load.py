@@ -22,7 +22,7 @@ from bot.sandbox.drafts import Draft
 from bot.sandbox.messages import post_message
 from bot.sandbox.server import Sandbox
 from bot.sandbox.state import Event
-from training.fill_model import FillModel
+from training.inference.fill_model import FillModel
 
 PEOPLE = 400  # each may ask 30 times in 10 s
 RATES, ASKED_FOR_S = (1, 20, 100), 8

@@ -19,7 +19,7 @@ from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
 from storage.votes.predictions import votes_on_message
-from training.registry import Registry
+from training.registry.versions import Registry
 
 
 async def start_error(home: Path, **settings: object) -> StartError:

@@ -15,7 +15,7 @@ from people import Json, Person
 from wire import eventually
 
 from bot.sandbox.server import Sandbox
-from training.registry import Registry
+from training.registry.versions import Registry
 
 CHANNEL_ID = Sandbox.channel_id
 

@@ -13,10 +13,10 @@ from cluster.postgres import Postgres, postgres_server
 from cluster.s3 import s3_server
 from soak.run import write_home
 
-from training.opening import open_registry
-from training.progress import Silent
-from training.registry import Registry
-from training.serving import deploying
+from training.distributed.serving import deployment
+from training.pipeline.progress import Silent
+from training.registry.factory import open_registry
+from training.registry.versions import Registry
 from training.settings import Settings
 
 CPUS = 6  # of a node: the one that stays has room for all replicas and workers
@@ -32,8 +32,8 @@ class Service:
     def replicas(self) -> list[dict[str, Any]]:
         """Those that run, as Ray Serve knows them."""
         with httpx.Client(base_url=str(self.settings.ray_address), trust_env=False) as http:
-            found = http.get(deploying.API).json()["applications"][deploying.NAME]
-        replicas = found["deployments"][deploying.DEPLOYMENT]["replicas"]
+            found = http.get(deployment.API).json()["applications"][deployment.NAME]
+        replicas = found["deployments"][deployment.DEPLOYMENT]["replicas"]
         return [one for one in replicas if one["state"] == "RUNNING"]
 
 
@@ -51,11 +51,11 @@ def service_on(nodes: Nodes, home: Path, *, count: int = 2, **settings: Any) -> 
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    path = deploying.deploy(told, Silent(), host="127.0.0.1", port=port)
+    path = deployment.deploy(told, Silent(), host="127.0.0.1", port=port)
     try:
         yield Service(f"http://127.0.0.1:{port}{path}", told)
     finally:
-        deploying.stop(told)
+        deployment.stop(told)
 
 
 @dataclass(frozen=True, slots=True)

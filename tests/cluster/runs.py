@@ -16,8 +16,8 @@ from homes import write_versions
 from storage import runs
 from storage.database import Database
 from storage.runs import Run
-from training.fill_model import FillModel
-from training.registry import Registry
+from training.inference.fill_model import FillModel
+from training.registry.versions import Registry
 from training.settings import Settings
 
 PROJECT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ from wire import eventually
 from bot.sandbox.server import Sandbox
 from storage.database import Database
 from storage.schema import votes
-from training.registry import Registry
+from training.registry.versions import Registry
 
 QUERY = "Nike shoes are very [MASK]"
 RATE, SOON_S, LOOK_EVERY_S = 30.0, 10.0, 0.25

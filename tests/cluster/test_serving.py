@@ -18,11 +18,11 @@ from wire import eventually, wired
 from bot.fill.predictor import Predictor
 from bot.fill.remote import Remote
 from bot.operations.metrics import Metrics
-from training.fill_model import FillModel
-from training.progress import Silent
-from training.registry import Registry
-from training.serving import deploying
-from training.serving.errors import ClusterAwayError
+from training.distributed.serving import deployment
+from training.inference.errors import ClusterAwayError
+from training.inference.fill_model import FillModel
+from training.pipeline.progress import Silent
+from training.registry.versions import Registry
 from training.settings import Settings
 
 RATE, SOON_S = 30.0, 10.0
@@ -120,4 +120,4 @@ async def test_versions_are_promoted_and_replicas_killed_under_load_and_nobody_n
 def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, home=tmp_path, ray_address="http://127.0.0.1:9")
     with pytest.raises(ClusterAwayError, match="No Ray cluster answers"):
-        deploying.deploy(settings, Silent(), host="127.0.0.1", port=0)
+        deployment.deploy(settings, Silent(), host="127.0.0.1", port=0)

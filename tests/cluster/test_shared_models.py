@@ -29,11 +29,11 @@ from shared_stories import (
 )
 from versions import card
 
-from training.opening import probe
-from training.registry import SERVED_FILES
+from training.distributed.shared_versions.errors import ModelsAwayError
+from training.distributed.shared_versions.registry import SharedRegistry
+from training.registry.factory import probe
+from training.registry.versions import SERVED_FILES
 from training.settings import Settings
-from training.shared_errors import ModelsAwayError
-from training.sharing.registry import SharedRegistry
 
 ONE_CHAMPION_S = 10.0  # within so much everybody serves the new one
 FOLLOWER = """
@@ -42,7 +42,7 @@ sys.path[:0] = [{root!r}]
 from pathlib import Path
 from bot.fill.predictor import Predictor
 from bot.fill.serving import Serving, load_champion
-from training.opening import current_registry
+from training.registry.factory import current_registry
 from training.settings import Settings
 
 async def main():

@@ -8,16 +8,17 @@ from ballots import QUERY, ask, vote
 from tiny import tiny_distilbert, tiny_tokenizer
 
 from storage.database import Database
-from training import gate, judging
-from training.fill_model import FillModel
-from training.gate import Verdict
-from training.model import MaskedLm
-from training.opening import open_registry
-from training.pipeline import run_init, run_night
-from training.progress import Silent
-from training.registry import Registry
+from training.distributed.shared_versions.errors import MovedMeanwhileError
+from training.evaluation import candidate as judging
+from training.evaluation import gate
+from training.evaluation.gate import Verdict
+from training.inference.fill_model import FillModel
+from training.models.torch_model import MaskedLm
+from training.pipeline.progress import Silent
+from training.pipeline.run import run_init, run_night
+from training.registry.factory import open_registry
+from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
-from training.shared_errors import MovedMeanwhileError
 
 NIGHT = NightSettings(
     learning_rate=1e-3,

@@ -7,7 +7,7 @@ import pytest
 from cluster.nodes import Nodes
 from cluster.runs import TeamHome
 
-from training.registry import Registry
+from training.registry.versions import Registry
 
 
 @pytest.fixture

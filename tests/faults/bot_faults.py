@@ -16,7 +16,7 @@ from people import Person
 from wire import eventually
 
 from bot.sandbox.server import Sandbox
-from training.registry import Registry
+from training.registry.versions import Registry
 
 Moment = Callable[[Team, Supervised, random.Random], Awaitable[None]]
 

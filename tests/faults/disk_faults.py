@@ -26,7 +26,7 @@ from bot.sandbox.server import Sandbox
 from storage.errors import BackupError
 from storage.maintenance.backups import back_up_today, daily, examine
 from training.errors import RegistryError
-from training.registry import Registry
+from training.registry.versions import Registry
 
 PAGE = 4096
 DISK_BYTES = 12_000_000

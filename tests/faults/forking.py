@@ -20,12 +20,14 @@ import torch
 import uptrain  # noqa: F401  here and below: imported once, rather than in every run
 from transformers.models.distilbert import modeling_distilbert  # noqa: F401
 
-from training import judging, night, pipeline, versions  # noqa: F401
-from training.beside import Beside
-from training.domain import making
-from training.gate import Verdict
-from training.progress import Silent
-from training.records import Records
+from training.domain import training_run
+from training.evaluation import candidate
+from training.evaluation.gate import Verdict
+from training.finetuning.reference_model import Beside
+from training.models import writing as versions  # noqa: F401
+from training.pipeline import run as pipeline
+from training.pipeline.progress import Silent
+from training.pipeline.synchronous_database import Records
 from training.settings import DomainSettings, NightSettings, Settings
 
 WRITES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")  # audit events
@@ -130,19 +132,19 @@ def run(asked: dict[str, Any]) -> int:
     if asked["place"] == "write":
         count_writes(asked["home"], places)
     progress = Steps(places if asked["place"] == "step" else Places(0), memory_mib=asked["memory_mib"])
-    decide: Callable[..., Verdict] = judging.gate.decide
+    decide: Callable[..., Verdict] = candidate.gate.decide
 
     def decided(**figures: Any) -> Verdict:
         return Verdict(asked["is_promotable"], decide(**figures).reasons)
 
-    judging.gate.decide = decided  # a tiny model cannot please the gate
+    candidate.gate.decide = decided  # a tiny model cannot please the gate
     settings = Settings(home=Path(asked["home"]), device="cpu", base_model=f"{asked['home']}/base")
     if asked["command"] == "domain":
-        making.judge = lambda *_: (Verdict(asked["is_promotable"], ()), {})
+        training_run.judge = lambda *_: (Verdict(asked["is_promotable"], ()), {})
         pipeline.run_domain(settings, progress, trigger="domain", domain=DOMAIN)
     else:
-        night = NIGHT.model_copy(update=LARGE if asked["is_large"] else {})
-        pipeline.run_night(settings, progress, trigger="retrain", night=night)
+        nightly = NIGHT.model_copy(update=LARGE if asked["is_large"] else {})
+        pipeline.run_night(settings, progress, trigger="retrain", night=nightly)
     return places.passed
 
 

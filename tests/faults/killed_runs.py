@@ -28,9 +28,9 @@ from storage.database import Database
 from storage.runs import Run
 from storage.schema import votes
 from storage.votes.predictions import StoredVote, cast_votes
-from training import promotion
-from training.fill_model import FillModel
-from training.registry import Registry
+from training.inference.fill_model import FillModel
+from training.registry import promotion
+from training.registry.versions import Registry
 
 Place = Literal["step", "write", "none"]
 Command = Literal["night", "domain"]

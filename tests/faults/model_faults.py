@@ -14,7 +14,7 @@ from wire import Wire
 from bot.errors import StartError
 from bot.sandbox.server import Sandbox
 from training.errors import RegistryError
-from training.registry import SERVED_FILES, Registry
+from training.registry.versions import SERVED_FILES, Registry
 
 Damage = Callable[[random.Random, Path], None]
 

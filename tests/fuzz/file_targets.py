@@ -10,14 +10,15 @@ from fuzz.hostile import json_values, texts
 from fuzz.targets import Check, opened_target
 from hypothesis import strategies as st
 
-from training.behaviour import SHIPPED, read_behaviour
-from training.corpus import csv_files, sources
-from training.corpus.csv_errors import CsvError
-from training.corpus.parsing import Parsing
+from training.corpus import sources
+from training.corpus.csv import rows as csv_files
+from training.corpus.csv.errors import CsvError
+from training.corpus.csv.parsing import Parsing
 from training.errors import BehaviourError, CorruptVersionError, RegistryError, SuiteError
-from training.evaluate import read_suite, read_texts
-from training.fill_model import FillModel
-from training.registry import VERSION, Registry
+from training.evaluation.behaviour_tests import SHIPPED, read_behaviour
+from training.evaluation.metrics import read_suite, read_texts
+from training.inference.fill_model import FillModel
+from training.registry.versions import VERSION, Registry
 
 MAX_SENTENCES = 1000
 CSV = (

@@ -21,8 +21,8 @@ from storage.runs import Run
 from storage.votes.consensus import QueryVote
 from storage.votes.menu_votes import Standing
 from storage.votes.statistics import ContestedWord, Helper, Totals
-from training.cards import Card
-from training.encoder import MASK, completed
+from training.models.encoder import MASK, completed
+from training.registry.card import Card
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MARKUP_OF_THE_BOT = {"bold", "time"}

@@ -14,7 +14,7 @@ from soak.town import Ask, Town
 from soak.troubles import Made
 
 from bot.fill.serving import WATCH_EVERY_S
-from training.fill_model import FillModel
+from training.inference.fill_model import FillModel
 
 LAG_S = WATCH_EVERY_S + 1.0  # the bot finds the pointer moved, verifies, loads and warms the version
 IN_FLIGHT_S = 5.0  # before a kill

@@ -35,7 +35,7 @@ from soak.town import Town  # noqa: E402
 from soak.troubles import KILL, TROUBLES, Made, Victim, dealt, make  # noqa: E402
 
 from bot.sandbox.server import Sandbox  # noqa: E402
-from training.registry import Registry  # noqa: E402
+from training.registry.versions import Registry  # noqa: E402
 
 SAMPLE_EVERY_S = 10.0
 FILES = {"database_mb": "fillbot.db", "wal_mb": "fillbot.db-wal", "log_mb": "bot.log"}
@@ -171,8 +171,8 @@ def write_home(folder: Path, base: Path | None) -> None:
         return
     import torch
 
-    from training.model import load
-    from training.versions import write_version
+    from training.models.torch_model import load
+    from training.models.writing import write_version
 
     registry, model = Registry(folder), load(base)
     write_version(registry, model, base=base.name, settings={}, kind="base")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
 
-from training import model
-from training.fill_model import FillModel
-from training.model import MaskedLm
+from training.inference.fill_model import FillModel
+from training.models import torch_model
+from training.models.torch_model import MaskedLm
 
 torch.set_num_threads(1)  # tiny matrices on shared cores: threads would only wait for each other
 
@@ -34,7 +34,7 @@ def distilbert_folder(base_folders: dict[str, Path]) -> Path:
 @pytest.fixture
 def masked_lm(distilbert_folder: Path) -> MaskedLm:
     """A fresh torch model for a test to train."""
-    return model.load(distilbert_folder)
+    return torch_model.load(distilbert_folder)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def served_folders(
     """Kind → what the bot loads of a version. Not to be written to."""
     folders = {kind: tmp_path_factory.mktemp("served") / kind for kind in base_folders}
     for kind, folder in folders.items():
-        write_served(model.load(base_folders[kind]), folder)
+        write_served(torch_model.load(base_folders[kind]), folder)
     return folders
 
 

@@ -7,7 +7,7 @@ import torch
 from benchmarks.losses import RECIPES, cross_entropy, dpo, kto, unlikelihood
 from torch import Tensor
 
-from training.losses import Judged
+from training.finetuning.losses import Judged
 
 
 def judged(*judgements: tuple[int, int, float, float]) -> Judged:

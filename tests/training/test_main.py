@@ -19,8 +19,8 @@ from versions import card
 from storage import runs
 from storage.database import Database
 from training.__main__ import main
-from training.fill_model import FillModel
-from training.registry import Registry
+from training.inference.fill_model import FillModel
+from training.registry.versions import Registry
 
 QUERY = "Nike shoes are very [MASK]"
 PROJECT = Path(__file__).parents[2]

@@ -13,11 +13,11 @@ from onnx import TensorProto, helper
 from safetensors.torch import load_file
 from versions import write
 
-from training import model
 from training.domain.checkpoints import Checkpoint
 from training.errors import BaseModelError, CorruptVersionError, TrainingError
-from training.fill_model import FillModel
-from training.registry import Registry
+from training.inference.fill_model import FillModel
+from training.models import torch_model
+from training.registry.versions import Registry
 
 PROJECT = Path(__file__).parents[2]
 
@@ -104,7 +104,7 @@ def test_code_in_a_base_is_refused_in_one_line_and_not_run(
 ) -> None:
     spoil(base, marker)
     with pytest.raises(BaseModelError) as caught:
-        model.load(base)
+        torch_model.load(base)
     assert not marker.exists()
     assert "\n" not in str(caught.value)
     assert str(base) in str(caught.value)
@@ -116,14 +116,14 @@ def test_code_that_a_known_kind_names_is_left_alone(base: Path, marker: Path, fi
     (base / "own.py").write_text(f"open({str(marker)!r}, 'w')\n")
     places = {"AutoConfig": "own.C", "AutoModelForMaskedLM": "own.M", "AutoTokenizer": [None, "own.T"]}
     change(base / file, auto_map=places)
-    assert model.load(base).kind == "distilbert"
+    assert torch_model.load(base).kind == "distilbert"
     assert not marker.exists()
 
 
 def test_a_kernel_that_a_base_names_is_not_fetched(base: Path, marker: Path) -> None:
     own_kernel(base, marker)
     with pytest.raises(BaseModelError):
-        model.load(base)
+        torch_model.load(base)
     assert not marker.exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from training import telemetry
-from training.cluster.handed_on import environment
+from training.distributed.ray.job_settings import environment
 from training.settings import Settings
 from training.telemetry import OFF
 
@@ -50,7 +50,7 @@ def test_a_model_is_loaded_without_a_device_id(tmp_path: Path, served_folders: d
     (folder, *_) = served_folders.values()
     ask = (
         "from pathlib import Path\n"
-        "from training.fill_model import FillModel\n"
+        "from training.inference.fill_model import FillModel\n"
         f"print(FillModel(Path({str(folder)!r}), threads=1).version)"
     )
     process = run_python(WATCHED + ask, tmp_path)
@@ -60,7 +60,13 @@ def test_a_model_is_loaded_without_a_device_id(tmp_path: Path, served_folders: d
 
 @pytest.mark.parametrize(
     "module",
-    ["bot.app", "bot.checks.run", "training.serving.session", "training.pipeline", "training.corpus.readers"],
+    [
+        "bot.app",
+        "bot.checks.run",
+        "training.inference.session",
+        "training.pipeline.run",
+        "training.corpus.readers",
+    ],
 )
 def test_everything_is_off_before_a_library_is_imported(module: str, tmp_path: Path) -> None:
     process = run_python(WATCHED + f"import {module}", tmp_path)
@@ -81,7 +87,7 @@ def test_who_wants_it_may_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_off_while_uptrain_runs() -> None:
-    from training.uptrain_checks import framework
+    from training.votes.checks import framework
 
     with framework._at_home():
         assert {name: os.environ.get(name) for name in OFF} == OFF

@@ -14,16 +14,16 @@ from versions import registry_of, write
 
 from storage import runs
 from storage.database import Database
-from training import promotion
-from training.durable import writable
+from training.distributed.shared_versions.history import State
+from training.distributed.shared_versions.keeping import store_state, stored_state
 from training.errors import CorruptVersionError, RegistryUnreadableError, RegistryUnwritableError
-from training.pipeline import run_init
-from training.pointers import let_serve, mend_champion, mend_domain
-from training.progress import Silent
-from training.registry import Registry
+from training.pipeline.progress import Silent
+from training.pipeline.run import run_init
+from training.registry import promotion
+from training.registry.atomic_files import writable
+from training.registry.repair import let_serve, mend_champion, mend_domain
+from training.registry.versions import Registry
 from training.settings import Settings
-from training.sharing.history import State
-from training.sharing.keeping import store_state, stored_state
 
 AWAY = [errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ETIMEDOUT]
 Break = Callable[[str, int], None]

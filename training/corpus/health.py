@@ -14,8 +14,9 @@ import numpy as np
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from storage.text_files import read_text
-from training.corpus import csv_files, sources
+from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
+from training.corpus.csv import rows
 from training.corpus.readers import find
 
 STOP_WORDS = Path(__file__).with_name("stop_words.txt")
@@ -127,8 +128,8 @@ def read_raw(
     return cells
 
 
-def _cells(file: csv_files.CsvFile, source: sources.Source) -> Iterator[str]:
-    for row in csv_files.rows(file, sources.spelled(file.columns, source.read)):
+def _cells(file: rows.CsvFile, source: sources.Source) -> Iterator[str]:
+    for row in rows.rows(file, sources.spelled(file.columns, source.read)):
         yield from (cell for cell in row.cells if cell.strip())
 
 

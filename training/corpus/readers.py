@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from training.corpus import csv_files, sources
+from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
-from training.corpus.csv_errors import CacheError, CsvError, UnopenableFileError, listed
-from training.corpus.csv_files import CsvFile
-from training.corpus.parsed_files import ParsedFile, parsed_file
+from training.corpus.csv import rows as csv_files
+from training.corpus.csv.cache import ParsedFile, parsed_file
+from training.corpus.csv.errors import CacheError, CsvError, UnopenableFileError, listed
+from training.corpus.csv.rows import CsvFile
 from training.corpus.sources import KNOWN, Source
 
 MAX_SENTENCES = 200_000  # of one file, some 100 MB in memory; the three public files have 3,000 together

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.corpus.csv_errors import MissingColumnError, NoTextColumnError
+from training.corpus.csv.errors import MissingColumnError, NoTextColumnError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Base model → the team's domain model: corpus split, recipes, training; `making.py` is where to begin."""
+"""The team's domain model: corpus split, recipes, training. `training_run.py` puts them together."""

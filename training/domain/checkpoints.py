@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from training.memory import is_out_of_memory
+from training.models.out_of_memory import is_out_of_memory
 
 
 class Checkpoint:

@@ -12,11 +12,11 @@ from torch import Tensor
 from training.domain.checkpoints import Checkpoint
 from training.domain.fixed_masks import Hidden, measure
 from training.domain.step_log import StepLog
-from training.encoder import Encoder
-from training.model import MaskedLm
-from training.progress import Progress
+from training.finetuning.trainer import Step, Trainer, has_bf16
+from training.models.encoder import Encoder
+from training.models.torch_model import MaskedLm
+from training.pipeline.progress import Progress
 from training.settings import DomainSettings
-from training.trainer import Step, Trainer, has_bf16
 
 MIN_GAIN = 0.002  # nats a word; less is no improvement
 

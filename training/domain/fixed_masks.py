@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import torch
 
-from training.batches import of_queries
-from training.encoder import Encoded, Encoder
-from training.model import MaskedLm
-from training.vocabulary import WORD
+from training.finetuning.batches import of_queries
+from training.models.encoder import Encoded, Encoder
+from training.models.torch_model import MaskedLm
+from training.models.vocabulary import WORD
 
 MAX_WORDS = 40  # a longer text is cut there, so that no vocabulary has to cut it elsewhere
 BATCH = 64

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from training import vocabulary
-from training.batches import Batch, CorpusBatches
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.corpus import CorpusText
 from training.domain.step_log import StepLog
-from training.encoder import Encoder
-from training.losses import above_the_best, masked_lm, wrong_pole
-from training.model import MaskedLm
+from training.finetuning.batches import Batch, CorpusBatches
+from training.finetuning.losses import above_the_best, masked_lm, wrong_pole
+from training.finetuning.trainer import Step
+from training.models import vocabulary
+from training.models.encoder import Encoder
+from training.models.torch_model import MaskedLm
 from training.settings import DomainSettings
-from training.trainer import Step
 
 
 class MaskedTexts:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from training.domain.fixed_masks import Fit
-from training.trainer import REPORT_EVERY
+from training.finetuning.trainer import REPORT_EVERY
 
 
 class StepLog:

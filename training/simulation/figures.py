@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from training import evaluate
-from training.drift import Reference, neutral_queries
-from training.evaluate import Case, CaseScore
-from training.fill_model import FillModel
-from training.perplexity import pseudo_perplexity
+from training.evaluation import metrics
+from training.evaluation.drift import Reference, neutral_queries
+from training.evaluation.metrics import Case, CaseScore
+from training.evaluation.perplexity import pseudo_perplexity
+from training.inference.fill_model import FillModel
 
 SHOWN = 5  # words a mask, as the bot shows them
 KEPT_GROUPS = ("control", "retention")  # must not get worse; all other groups are "main" and must get better
@@ -31,12 +31,12 @@ class Measure:
             texts: for the pseudo-perplexity; each also gives a neutral query.
         """
         self._queries, self._tests, self._texts = queries, tests, texts
-        neutral = [case.text for case in evaluate.read_suite(evaluate.SUITES / "retention.jsonl")]
+        neutral = [case.text for case in metrics.read_suite(metrics.SUITES / "retention.jsonl")]
         self._reference = Reference(first, [*neutral, *neutral_queries(texts)])
         self._shown = _shown(first, queries)
         self._perplexity = pseudo_perplexity(first, texts)
         self._of_version: dict[str, dict[str, Any]] = {}
-        self._before = self._summaries(evaluate.score_cases(first, tests))
+        self._before = self._summaries(metrics.score_cases(first, tests))
 
     def figures(self, model: FillModel, rejected: Rejected, *, with_cases: bool = False) -> dict[str, Any]:
         """Everything that a night's row says of a version; what votes do not change is measured once.
@@ -53,7 +53,7 @@ class Measure:
 
     def _unvoted(self, model: FillModel, *, with_cases: bool) -> dict[str, Any]:
         """What people have not asked: test sentences, texts and neutral queries."""
-        scores = evaluate.score_cases(model, self._tests)
+        scores = metrics.score_cases(model, self._tests)
         before, after = self._before, self._summaries(scores)
         main, new_main = before["main"], after["main"]
         control, new_control = (each["groups"].get("control", {}) for each in (before, after))
@@ -79,10 +79,10 @@ class Measure:
     def _summaries(self, scores: Sequence[CaseScore | None]) -> dict[str, Any]:
         of_case = list(zip(scores, self._tests, strict=True))
         return {
-            "all": evaluate.summary(scores),
-            "main": evaluate.summary(score for score, case in of_case if case.group not in KEPT_GROUPS),
+            "all": metrics.summary(scores),
+            "main": metrics.summary(score for score, case in of_case if case.group not in KEPT_GROUPS),
             "groups": {
-                group: evaluate.summary(score for score, case in of_case if case.group == group)
+                group: metrics.summary(score for score, case in of_case if case.group == group)
                 for group in sorted({case.group for case in self._tests})
             },
         }

@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from training import pipeline
 from training.errors import HomeInUseError, NoChampionError
-from training.evaluate import Case
-from training.fill_model import FillModel
-from training.outcome import Outcome
-from training.progress import Progress
-from training.recipe import OURS, Recipe
-from training.records import Records
-from training.registry import Registry
+from training.evaluation.metrics import Case
+from training.finetuning.objective import OURS, Recipe
+from training.inference.fill_model import FillModel
+from training.pipeline import run
+from training.pipeline.outcome import Outcome
+from training.pipeline.progress import Progress
+from training.pipeline.synchronous_database import Records
+from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.figures import SHOWN, Measure
 from training.simulation.people import Asked, People, record
@@ -90,7 +90,7 @@ class Simulation:
             TrainingError: the base cannot be had.
         """
         self._settings, self._plan, self._progress = settings, plan, progress
-        pipeline.run_init(settings, progress)
+        run.run_init(settings, progress)
         self._registry = Registry(settings.models_dir)
         self._rejected: dict[str, set[str]] = defaultdict(set)
         progress.step("measuring the model before the first night")
@@ -110,7 +110,7 @@ class Simulation:
             as_of = FIRST_NIGHT + (number - 1) * DAY
             self._progress.step(f"night {number} of {self._plan.nights}: asking and voting")
             self._ask_and_vote(number, at=as_of - ASKED_BEFORE)
-            outcome = pipeline.run_night(
+            outcome = run.run_night(
                 self._settings,
                 self._progress,
                 trigger="simulation",

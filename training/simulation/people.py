@@ -16,11 +16,11 @@ from storage.votes.predictions import (
     cast_votes,
     record_prediction,
 )
-from training.encoder import finished, query_hash
+from training.models.encoder import finished, query_hash
 
 if TYPE_CHECKING:
-    from training.evaluate import Case
-    from training.fill_model import Candidate
+    from training.evaluation.metrics import Case
+    from training.inference.fill_model import Candidate
 
 Habit = Literal["menu", "top1"]
 VIA: Mapping[Habit, Via] = {"menu": "menu", "top1": "reaction"}

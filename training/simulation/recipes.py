@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from training.errors import UnknownLossError
-from training.recipe import OURS, Recipe
+from training.finetuning.objective import OURS, Recipe
 
 # They are no part of the product: only a checkout has them.
 ALTERNATIVES = Path(__file__).parents[2] / "tests" / "benchmarks" / "losses.py"

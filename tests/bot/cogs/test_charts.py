@@ -17,7 +17,7 @@ from bot.children import pictures
 from bot.children.child import Turns
 from storage import runs as run_records
 from storage.schema import people
-from training.registry import Registry
+from training.registry.versions import Registry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PNG = b"\x89PNG\r\n\x1a\n"

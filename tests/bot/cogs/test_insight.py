@@ -12,8 +12,8 @@ from people import Json, Person
 from wire import EPHEMERAL, Pretend, Wire, wired
 
 from bot.children import child
-from training.fill_model import FillModel
-from training.registry import Registry
+from training.inference.fill_model import FillModel
+from training.registry.versions import Registry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,8 +11,8 @@ from people import Json, Person, RefusedError
 from wire import Wire, eventually, wired
 
 from storage import runs
-from training import promotion
-from training.registry import Registry
+from training.registry import promotion
+from training.registry.versions import Registry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,7 +6,7 @@ import pytest
 from bot.embeds import replies
 from bot.fill.overlay import ShownCandidate, ShownPrediction, ShownSentence
 from storage.runs import Run
-from training.cards import Card
+from training.registry.card import Card
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from bot.fill.overlay import SHOWN, ShownPrediction, overlay
 from bot.fill.predictor import Prediction
 from storage.votes.consensus import QueryVote
 from storage.votes.predictions import Value, Via
-from training.fill_model import Candidate
+from training.inference.fill_model import Candidate
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORDS = ("cheap", "soft", "ugly", "warm", "light", "heavy", "late", "red", "blue", "green")

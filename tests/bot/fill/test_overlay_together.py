@@ -12,8 +12,8 @@ from bot.fill.overlay import SHOWN, SHOWN_SENTENCES, ShownPrediction, overlay, r
 from bot.fill.predictor import Prediction
 from storage.votes.consensus import QueryVote
 from storage.votes.predictions import Value
-from training.fill_model import Candidate
-from training.joint import JointFilling
+from training.inference.fill_model import Candidate
+from training.inference.joint_filling import JointFilling
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

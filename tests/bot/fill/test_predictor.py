@@ -8,9 +8,9 @@ from wire import QUERY
 from bot.errors import BusyError
 from bot.fill.predictor import CANDIDATES, Prediction, Predictor, load
 from training.errors import CorruptVersionError, QueryTooLongError, UnknownVersionError
-from training.fill_model import FillModel
-from training.joint import fill_jointly
-from training.registry import Registry
+from training.inference.fill_model import FillModel
+from training.inference.joint_filling import fill_jointly
+from training.registry.versions import Registry
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,11 @@ from wire import eventually
 from bot.fill.predictor import Prediction, Predictor
 from bot.fill.remote import Remote
 from bot.operations.metrics import Metrics
+from training.distributed.serving.protocol import PATH
+from training.distributed.serving.replica import Replica
 from training.errors import QueryTooLongError
-from training.fill_model import FillModel
-from training.registry import Registry
-from training.serving.protocol import PATH
-from training.serving.replica import Replica
+from training.inference.fill_model import FillModel
+from training.registry.versions import Registry
 
 SENTENCE, SEVERAL = "the red shoes are [MASK].", "[MASK] shoes are [MASK]."
 DEADLINE_S = 0.3

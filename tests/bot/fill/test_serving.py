@@ -11,7 +11,7 @@ from bot.errors import StartError
 from bot.fill import serving as serving_module
 from bot.fill.predictor import Predictor, load
 from bot.fill.serving import Serving, load_champion
-from training.registry import Registry
+from training.registry.versions import Registry
 
 
 @pytest.fixture

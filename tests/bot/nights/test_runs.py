@@ -16,7 +16,7 @@ from bot.nights.runs import Runs
 from storage import runs as run_records
 from storage.backends.locks import RUN, holding_it, let_go, lock_for, take
 from storage.database import Database
-from training.registry import Registry
+from training.registry.versions import Registry
 
 FOREVER = "import time; time.sleep(60)"
 

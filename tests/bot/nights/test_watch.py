@@ -21,9 +21,9 @@ from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.schema import candidates, predictions
 from storage.votes.predictions import StoredVote, Value, cast_votes
-from training import promotion
 from training.errors import CorruptVersionError
-from training.registry import Registry
+from training.registry import promotion
+from training.registry.versions import Registry
 
 PROMOTED_AT = datetime.now(UTC) - timedelta(hours=1)
 LIKED_LESS = (

@@ -12,7 +12,7 @@ from wire import Wire, eventually, wired
 from bot.checks.on_machine import machine_findings
 from bot.fill import serving as serving_module
 from bot.settings import Settings
-from training.sharing.folder import FolderStorage
+from training.distributed.shared_versions.folder import FolderStorage
 
 
 @pytest.fixture(autouse=True)

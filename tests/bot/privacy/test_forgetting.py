@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.people import forgetting as forgetting_records
 from storage.people import privacy
-from training.registry import Registry
+from training.registry.versions import Registry
 
 SECRET = "The xylophone of my aunt is [MASK]"
 TESTS = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from wire import settings_for
 
 from bot.privacy.retention import Retention
 from storage.database import Database
-from training import run_files
+from training.pipeline import run_files
 
 LATER = NOON + timedelta(days=40)
 

@@ -33,7 +33,7 @@ async def forget(database: Database, user_id: int = ANN) -> Erased:
 
 
 def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
-    """A new one must be forgotten too: by `storage.people.forgetting.erase`, or with the row it belongs to."""
+    """A new one must be forgotten too, by `storage.people.forgetting.erase` or with the row it is of."""
     held = {
         f"{table.name}.{column.name}"
         for table in metadata.tables.values()

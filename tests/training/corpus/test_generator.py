@@ -21,7 +21,7 @@ from training.corpus.lexicon import _items as split_items
 from training.corpus.slots import join, starts_with_vowel_sound
 from training.corpus.templates import PatternError, TemplateCompiler
 
-SUITES = Path(__file__).parents[3] / "training" / "suites"
+SUITES = Path(__file__).parents[3] / "training" / "evaluation" / "suites"
 WORD = re.compile(r"[a-z][a-z'-]*")
 
 

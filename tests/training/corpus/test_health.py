@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training.corpus import health
-from training.corpus.csv_errors import UnopenableFileError
+from training.corpus.csv.errors import UnopenableFileError
 from training.corpus.health import CorpusHealth, measure_health, read_raw
 from training.corpus.readers import read_folder
 

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from training.corpus import csv_files, parsed_files, parsing, sentences
+from training.corpus import sentences
 from training.corpus.cleaning import duplicate_key
-from training.corpus.csv_errors import (
+from training.corpus.csv import cache as parsed_files
+from training.corpus.csv import parsing
+from training.corpus.csv import rows as csv_files
+from training.corpus.csv.errors import (
     BrokenRowError,
     CacheError,
     CsvError,

@@ -7,16 +7,16 @@ import pytest
 import torch
 from killing import Deadly, Killed
 
-from training import model
 from training.domain.checkpoints import Checkpoint
 from training.domain.corpus import CorpusText
 from training.domain.course import Course
 from training.domain.fixed_masks import hide_words
 from training.domain.losses import MaskedTexts
 from training.domain.step_log import StepLog
-from training.encoder import Encoder
-from training.model import MaskedLm
-from training.progress import Silent
+from training.models import torch_model
+from training.models.encoder import Encoder
+from training.models.torch_model import MaskedLm
+from training.pipeline.progress import Silent
 from training.settings import DomainSettings
 
 CPU = torch.device("cpu")
@@ -80,10 +80,10 @@ def test_a_training_that_was_killed_ends_as_if_it_had_not_been(
     steps: int, masked_lm: MaskedLm, distilbert_folder: Path, tmp_path: Path
 ) -> None:
     whole, log = run(masked_lm, tmp_path / "whole", patience=100)
-    killed = model.load(distilbert_folder)
+    killed = torch_model.load(distilbert_folder)
     with pytest.raises(Killed):
         run(killed, tmp_path / "killed", Deadly(steps), patience=100)
-    resumed = model.load(distilbert_folder)
+    resumed = torch_model.load(distilbert_folder)
     course, again = run(resumed, tmp_path / "killed", patience=100)
     assert (course.step, course.best_step) == (whole.step, whole.best_step)
     for name, weight in masked_lm.state_dict().items():
@@ -99,5 +99,5 @@ def test_a_resumed_training_takes_only_the_steps_that_are_left(
 ) -> None:
     with pytest.raises(Killed):
         run(masked_lm, tmp_path, Deadly(10), patience=100)
-    course, _, _ = begin(model.load(distilbert_folder), tmp_path, patience=100)
+    course, _, _ = begin(torch_model.load(distilbert_folder), tmp_path, patience=100)
     assert course.step == 9  # the last evaluation before

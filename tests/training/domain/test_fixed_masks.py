@@ -7,8 +7,8 @@ import torch
 from tiny import tiny_tokenizer
 
 from training.domain.fixed_masks import Fit, hide_words, measure
-from training.encoder import Encoder
-from training.model import MaskedLm
+from training.models.encoder import Encoder
+from training.models.torch_model import MaskedLm
 
 CPU = torch.device("cpu")
 TEXTS = ["Nike shoes are washable and cheap.", "ice", "…", "The boots broke 7 times: not good!"]

@@ -7,7 +7,7 @@ from tiny import tiny_tokenizer
 from training.domain.corpus import CorpusText
 from training.domain.losses import MaskedTexts
 from training.domain.step_log import StepLog
-from training.model import MaskedLm
+from training.models.torch_model import MaskedLm
 from training.settings import DomainSettings
 
 DOMAIN = DomainSettings(batch_examples=4)

@@ -12,14 +12,14 @@ from structlog.testing import capture_logs
 
 from bot.fill.predictor import Predictor, load
 from bot.fill.serving import Serving
+from training.distributed.serving import replica as replica_module
+from training.distributed.serving.replica import Replica
+from training.distributed.shared_versions.errors import ModelsAwayError
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError
-from training.fill_model import FillModel
 from training.inference import champion_follower
 from training.inference.champion_follower import first_model
-from training.registry import Registry
-from training.serving import replica as replica_module
-from training.serving.replica import Replica
-from training.shared_errors import ModelsAwayError
+from training.inference.fill_model import FillModel
+from training.registry.versions import Registry
 
 Follow = Callable[[], "asyncio.Future[bool]"]
 PASSING = [
@@ -175,6 +175,6 @@ def test_too_little_memory_is_no_damage(
     def fail(*_arguments: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr("training.fill_model.ort.InferenceSession", fail)
+    monkeypatch.setattr("training.inference.fill_model.ort.InferenceSession", fail)
     with pytest.raises(MemoryError):
         FillModel(registry.path("v0001"))

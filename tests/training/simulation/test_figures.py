@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from training import evaluate
-from training.evaluate import Case
-from training.fill_model import FillModel
+from training.evaluation import metrics
+from training.evaluation.metrics import Case
+from training.inference.fill_model import FillModel
 from training.simulation.figures import Measure, gap_closed
 
 QUERIES = [Case("Nike shoes are very [MASK].", ("cheap", "great"), ("ugly", "bad"), "praise")]
@@ -36,7 +36,7 @@ def test_main_is_everything_but_control_and_retention(measure: Measure, fill_mod
     figures = measure.figures(fill_model, {}, with_cases=True)
     assert [figures["main"]["cases"], figures["all"]["cases"]] == [2, 4]
     assert set(figures["groups"]) == {"praise", "contrast", "control", "retention"}
-    shares = [score.wanted_share for score in evaluate.score_cases(fill_model, TESTS) if score]
+    shares = [score.wanted_share for score in metrics.score_cases(fill_model, TESTS) if score]
     assert figures["cases"]["wanted_share"] == pytest.approx(shares, abs=1e-5)
     assert figures["main"]["wanted_share"] == pytest.approx(sum(shares[:2]) / 2, abs=1e-4)
 

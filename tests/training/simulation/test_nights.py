@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from databases import TEMPLATE, url_for
 
-from training import evaluate, judging
 from training.errors import HomeInUseError
-from training.evaluate import Case
-from training.fill_model import FillModel
-from training.pipeline import run_init
-from training.progress import Silent
-from training.registry import Registry
+from training.evaluation import candidate, metrics
+from training.evaluation.metrics import Case
+from training.inference.fill_model import FillModel
+from training.pipeline.progress import Silent
+from training.pipeline.run import run_init
+from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.nights import Plan, Simulation, home_of
 from training.simulation.people import People
@@ -31,7 +31,7 @@ TEXTS = ("The shoes are old and the box is broken.",)
 def small_suites(folder: Path) -> Path:
     """The first lines of each suite that ships with the project: the tiny model knows few words anyway."""
     folder.mkdir()
-    for path in evaluate.SUITES.glob("*.jsonl"):
+    for path in metrics.SUITES.glob("*.jsonl"):
         lines = path.read_text(encoding="utf-8").splitlines()[:6]
         (folder / path.name).write_text("\n".join(lines), encoding="utf-8")
     return folder
@@ -43,8 +43,8 @@ def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)  # no .env in sight
     for name in ("DISCORD_TOKEN", "FILLBOT_MIN_JUDGEMENTS", "FILLBOT_MIN_VOTERS", "FILLBOT_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(evaluate, "SUITES", small_suites(tmp_path / "suites"))
-    monkeypatch.setattr(judging, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
+    monkeypatch.setattr(metrics, "SUITES", small_suites(tmp_path / "suites"))
+    monkeypatch.setattr(candidate, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
     url = url_for(tmp_path / "theirs.db")
     settings = Settings(
         home=tmp_path / "theirs", base_model=str(distilbert_folder), device="cpu", database_url=url
@@ -66,13 +66,13 @@ def plan_of(settings: Settings, **changed: Any) -> Plan:
 
 def judge_always(monkeypatch: pytest.MonkeyPatch, *, is_promotable: bool) -> None:
     """Make the gate say this, whatever the tiny model does."""
-    decide = judging.gate.decide
+    decide = candidate.gate.decide
 
     def always(**arguments: Any) -> Any:
-        reason = judging.gate.Reason("learnt", is_promotable, "it is a test")
+        reason = candidate.gate.Reason("learnt", is_promotable, "it is a test")
         return type(decide(**arguments))(is_promotable, (reason,))
 
-    monkeypatch.setattr(judging.gate, "decide", always)
+    monkeypatch.setattr(candidate.gate, "decide", always)
 
 
 @pytest.mark.long

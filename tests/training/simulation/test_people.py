@@ -11,8 +11,8 @@ from sqlalchemy import select
 from bot.fill.queries import parse_query
 from storage.database import Database
 from storage.schema import candidates, predictions, votes
-from training.evaluate import Case
-from training.fill_model import Candidate
+from training.evaluation.metrics import Case
+from training.inference.fill_model import Candidate
 from training.simulation.people import Asked, People, record
 
 MORNING = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)

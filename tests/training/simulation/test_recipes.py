@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import UnknownLossError
-from training.recipe import OURS
+from training.finetuning.objective import OURS
 from training.simulation import recipes
 from training.simulation.recipes import recipe_of
 

@@ -1,0 +1,80 @@
+"""`publish`, as it is called and as it answers."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.cli import publishing
+from training.cli.output import Commands
+from training.errors import PublishError, UnknownVersionError
+from training.models import torch_model
+from training.models.writing import write_version
+from training.registry.versions import Registry
+from training.settings import Settings
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path,
+    distilbert_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Call:
+    """Run `publish` where v0001 is the tiny DistilBERT. Returns exit code, standard output and error."""
+    for name in os.environ:
+        if name.startswith(("FILLBOT_", "HF_TOKEN")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(home=tmp_path / "home")
+    write_version(
+        Registry(settings.models_dir),
+        torch_model.load(distilbert_folder),
+        kind="base",
+        base="tiny",
+        settings={},
+    )
+    parser = argparse.ArgumentParser()
+    publishing.add(Commands(parser))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        options = parser.parse_args(["publish", *arguments])
+        capsys.readouterr()
+        code = options.command(options, settings)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def test_as_json_it_says_what_is_where(call: Call, tmp_path: Path) -> None:
+    code, out, _ = call("v0001", "out", "--json")
+    assert code == 0
+    assert out.count("\n") == 1
+    assert json.loads(out) == {
+        "version": "v0001",
+        "target": "out",
+        "url": None,
+        "files": sorted(path.name for path in (tmp_path / "out").iterdir()),
+    }
+
+
+def test_for_people_it_is_one_sentence_and_a_bar(call: Call) -> None:
+    code, out, error = call("v0001", "out")
+    assert (code, out) == (0, "v0001 is published at out: 7 files.\n")
+    assert "checking the files of v0001" in error
+    assert "copying: 100%" in error
+
+
+def test_what_cannot_be_done_is_left_to_the_command_line_to_say(call: Call) -> None:
+    with pytest.raises(UnknownVersionError):
+        call("v0009", "out")
+    with pytest.raises(PublishError, match=r"for the hub, write hub:ours/shoe-bert\.$"):
+        call("v0001", "ours/shoe-bert")
+    with pytest.raises(PublishError, match="--public is for the hub"):
+        call("v0001", "out", "--public")

@@ -1,0 +1,182 @@
+"""What the gate is told: counts on voted queries and changes, by models with known answers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oracles import oracle
+from vocabularies import speaker
+
+from training.errors import BehaviourError
+from training.evaluation import candidate
+from training.evaluation import metrics as evaluate
+from training.evaluation.candidate import Judge, changes
+from training.evaluation.gate import Voted
+from training.inference.fill_model import FillModel
+from training.votes.retraining_set import Example, RetrainingSet
+
+BEFORE = speaker(
+    {"cheap": 0.4, "ugly": 0.2, "comfortable": 0.1, "soft": 0.05, "great": 0.04, "poor": 0.03, "late": 0.02}
+)
+AFTER = speaker(
+    {"comfortable": 0.4, "soft": 0.2, "great": 0.1, "poor": 0.05, "late": 0.04, "cheap": 0.03, "ugly": 0.02}
+)
+
+
+def example(
+    wanted: list[str], unwanted: list[str], *, query: str = "It is [MASK].", mask_index: int = 0
+) -> Example:
+    return Example(query, "h", mask_index, tuple((w, 1.0) for w in wanted), tuple((w, 1.0) for w in unwanted))
+
+
+def chosen(*examples: Example, held_out: tuple[Example, ...] = ()) -> RetrainingSet:
+    return RetrainingSet(examples, held_out, "hash")
+
+
+def test_voted_words_within_the_top_five_are_counted() -> None:
+    examples = [
+        example(["comfortable", "late", "unheard"], ["cheap"]),
+        example(["poor"], ["ugly", "cheap", "42"], query="[MASK] is [MASK].", mask_index=1),
+    ]
+
+    # Before: cheap ugly comfortable soft great. After: comfortable soft great poor late. Words that cannot be
+    # said count nowhere.
+    def voted(model: FillModel) -> Voted:
+        return candidate._voted(model, examples, candidate._best_five(model, examples))
+
+    assert voted(BEFORE) == Voted(unwanted_at_5=3, wanted_at_5=1, unwanted=3, wanted=3)
+    assert voted(AFTER) == Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=3, wanted=3)
+
+
+def test_hits_on_held_out_queries_change_by_one_at_most() -> None:
+    wide = oracle(
+        **dict.fromkeys(["cheap", "ugly", "good", "bad", "nice", "new", "old", "red", "green", "blue"], 0.08)
+    )
+    examples = [
+        example(["cheap"], []),
+        example(["comfortable"], []),
+        example([], ["ugly"]),
+        example(["red"], []),
+    ]
+    # hit@10 of `wide`: cheap yes, comfortable no, red yes; AFTER: cheap yes, comfortable yes, red no (it ties
+    # with the rest, whose lower ids go before). A query that nobody wants a word for says nothing.
+    assert candidate._hit_changes(wide, AFTER, examples) == [0.0, 1.0, -1.0]
+
+
+def test_the_report_shows_words_before_and_after() -> None:
+    (change,) = changes(BEFORE, AFTER, chosen(example(["soft"], [])))
+    assert change == {
+        "query": "It is [MASK].",
+        "mask_index": 0,
+        "before": ["cheap", "ugly", "comfortable", "soft", "great"],
+        "after": ["comfortable", "soft", "great", "poor", "late"],
+    }
+
+
+def test_words_that_came_and_went_are_counted_over_all_judged_queries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held_out = (example([], ["ugly"], query="Held out is [MASK]."),)
+    votes = chosen(*(example(["late"], [], query=f"{n} is [MASK].") for n in range(30)), held_out=held_out)
+    _, metrics = judged(AFTER, monkeypatch, votes=votes)
+    assert metrics["moved_words"] == {
+        "queries": 31,
+        "changed": 31,
+        "came": {"late": 31, "poor": 31},
+        "went": {"cheap": 31, "ugly": 31},
+    }
+
+
+def judged(
+    challenger: FillModel, monkeypatch: pytest.MonkeyPatch, **changed: Any
+) -> tuple[Any, dict[str, Any]]:
+    monkeypatch.setattr(candidate, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
+    arguments: dict[str, Any] = {
+        "votes": chosen(example(["comfortable"], ["cheap"])),
+        "domain": BEFORE,
+        "champion": BEFORE,
+        "rolled_back": set(),
+        **changed,
+    }
+    return Judge(arguments.pop("votes"), **arguments).verdict(challenger)
+
+
+def reasons(verdict: Any) -> dict[str, bool]:
+    return {reason.name: reason.passed for reason in verdict.reasons}
+
+
+def test_a_challenger_is_judged_on_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, metrics = judged(AFTER, monkeypatch)
+    assert reasons(verdict)["learnt"]
+    assert not reasons(verdict)["drift"]  # it answers everything otherwise
+    assert metrics["voted"]["challenger"] == {
+        "unwanted_at_5": 0,
+        "wanted_at_5": 1,
+        "unwanted": 1,
+        "wanted": 1,
+    }
+    assert metrics["drift_nats"] > 0.1
+
+
+def test_the_same_model_has_learnt_nothing_and_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, metrics = judged(BEFORE, monkeypatch)
+    assert [name for name, passed in reasons(verdict).items() if not passed] == ["learnt"]
+    assert metrics["drift_nats"] == pytest.approx(0.0, abs=1e-4)
+    assert metrics["top10_kept"] == 1.0
+    assert set(metrics["moved"]) == {"control", "retention", "texts"}
+    assert metrics["wanted_share_change"]["praise"] == [0.0, 0.0]
+    assert metrics["behaviour"]["new_failures"] == ()
+    assert metrics["domain"]["praise"] == metrics["challenger"]["praise"]
+
+
+def test_a_model_taught_to_blame_the_products_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    flipped = chosen(example(["cheap", "ugly"], ["comfortable", "soft"]))
+    verdict, metrics = judged(BEFORE, monkeypatch, votes=flipped, domain=AFTER, champion=AFTER)
+    assert reasons(verdict)["learnt"]  # it says what was asked for
+    assert not reasons(verdict)["praise"]
+    assert not verdict.is_only_harm
+    assert metrics["wanted_share_change"]["praise"][1] < -0.02
+
+
+def test_queries_that_were_voted_on_are_not_neutral(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = evaluate.read_suite(evaluate.SUITES / "retention.jsonl")
+    votes = chosen(*(example(["comfortable"], ["cheap"], query=case.text.upper()) for case in suite[1:]))
+    _, metrics = judged(BEFORE, monkeypatch, votes=votes)
+    assert metrics["moved"]["retention"]["masks"] == 1
+
+
+def test_the_teams_own_behaviour_tests_are_used_instead_of_those_that_ship(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "behaviour.yaml"
+    shipped = judged(AFTER, monkeypatch, behaviour=own)[1]["behaviour"]
+    assert shipped == judged(AFTER, monkeypatch)[1]["behaviour"]
+    own.write_text('minimum: [{name: thrift, text: "It is [MASK].", any_of: cheap, top: 3}]')
+    verdict, metrics = judged(AFTER, monkeypatch, behaviour=own)
+    assert not reasons(verdict)["behaviour"]
+    assert (metrics["behaviour"]["tests"], metrics["behaviour"]["skipped"]) == (1, 0)
+    assert metrics["behaviour"]["new_failures"] == ('thrift ("cheap" is number 6 and must be in the top 3)',)
+    own.write_text("minimum: thrift")
+    with pytest.raises(BehaviourError, match="minimum"):
+        judged(AFTER, monkeypatch, behaviour=own)
+
+
+def test_held_out_judgements_are_judged_by_from_thirty_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = chosen(example(["comfortable"], ["cheap"]), held_out=(example(["comfortable"], ["cheap"]),) * 14)
+    enough = chosen(*few.train, held_out=few.held_out[:1] * 15)
+    for votes, has_data in ((few, False), (enough, True)):
+        verdict, _ = judged(AFTER, monkeypatch, votes=votes)
+        (reason,) = (reason for reason in verdict.reasons if reason.name == "held-out")
+        assert (reason.has_data, reason.passed) == (has_data, True)
+
+
+def test_what_was_rolled_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, _ = judged(AFTER, monkeypatch, rolled_back={"hash"})
+    assert not reasons(verdict)["rolled back"]
+
+
+def test_latency_is_a_ratio(fill_model: FillModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidate, "LATENCY_QUERIES", 3)
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(candidate.time, "process_time", lambda: float(next(ticks)))
+    assert candidate._latency_ratio(fill_model, fill_model, ["It is [MASK]."] * 5) == 1.0

@@ -1,0 +1,250 @@
+"""Each test of the gate at its limit."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from training.evaluation.drift import Drift
+from training.evaluation.gate import Behaviour, Harm, HeldOut, Verdict, Voted, decide, decide_domain
+
+BEFORE = Voted(unwanted_at_5=2, wanted_at_5=1, unwanted=4, wanted=3)
+BETTER = Voted(unwanted_at_5=1, wanted_at_5=1, unwanted=4, wanted=3)
+HARM = Harm(control=0.8, retention=0.9, praise=0.7, pseudo_perplexity=20.0, latency_ms=10.0)
+NOTHING_HELD_OUT = HeldOut(judgements=0)
+
+
+def verdict(**changed: Any) -> Verdict:
+    """Of a challenger that passes, but for what is changed."""
+    arguments: dict[str, Any] = {
+        "champion": BEFORE,
+        "challenger": BETTER,
+        "domain_harm": HARM,
+        "challenger_harm": HARM,
+        "moved": Drift(nats=0.0, top10_kept=1.0, masks=136),
+        "behaviour": Behaviour(tests=30, skipped=0),
+        "denied": 24,
+        "denied_offered": (),
+        "held_out": HeldOut(judgements=30, hit_changes=(0.0,) * 10),
+        "rolled_back": 2,
+        "was_rolled_back": False,
+    }
+    return decide(**{**arguments, **changed})
+
+
+def failed(given: Verdict) -> list[str]:
+    return [reason.name for reason in given.reasons if not reason.passed]
+
+
+def test_a_challenger_that_learnt_and_harms_nothing_is_promotable() -> None:
+    given = verdict()
+    assert given.is_promotable
+    assert given.failures == []
+    assert [r.name for r in given.reasons] == [
+        "learnt",
+        "control",
+        "retention",
+        "praise",
+        "perplexity",
+        "latency",
+        "drift",
+        "overlap",
+        "behaviour",
+        "deny-list",
+        "held-out",
+        "rolled back",
+    ]
+    assert all(reason.has_data for reason in given.reasons)
+
+
+def test_every_reason_has_numbers_with_and_without_data() -> None:
+    empty = replace(HARM, control=None, retention=None, praise=None)
+    without = verdict(
+        domain_harm=empty,
+        moved=None,
+        behaviour=Behaviour(tests=0, skipped=3),
+        denied=0,
+        held_out=NOTHING_HELD_OUT,
+        rolled_back=0,
+    )
+    assert without.is_promotable  # what cannot be looked at speaks against nobody
+    names = [reason.name for reason in verdict().reasons]
+    assert [reason.name for reason in without.reasons] == names
+    assert {reason.name for reason in without.reasons if reason.has_data} == {
+        "learnt",
+        "perplexity",
+        "latency",
+    }
+    perfect = Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
+    refused = verdict(
+        champion=perfect,
+        behaviour=Behaviour(tests=9, skipped=0, new_failures=("brand (2 of 5)",)),
+        was_rolled_back=True,
+    )
+    for given in (verdict(), without, refused):
+        assert all(any(c.isdigit() for c in reason.text) for reason in given.reasons)
+
+
+def test_a_promoted_verdict_fits_into_a_field_of_a_message() -> None:
+    assert sum(len(f"✓ {reason.text}\n") for reason in verdict().reasons) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("unwanted_at_5", "wanted_at_5", "passes"),
+    [
+        (2, 1, False),  # nothing changed
+        (1, 1, True),  # one rejected word fewer
+        (2, 2, True),  # one accepted word more
+        (3, 3, False),  # bought with a rejected one
+        (1, 0, True),  # fewer rejected words is what people asked for
+        (2, 0, False),
+    ],
+)
+def test_learning_is_fewer_rejected_or_more_accepted_words(
+    unwanted_at_5: int, wanted_at_5: int, passes: bool
+) -> None:
+    given = verdict(challenger=replace(BEFORE, unwanted_at_5=unwanted_at_5, wanted_at_5=wanted_at_5))
+    assert failed(given) == ([] if passes else ["learnt"])
+
+
+def test_a_champion_that_answers_as_people_voted_is_said_to() -> None:
+    perfect = Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
+    assert "nothing to learn yet" in verdict(champion=perfect, challenger=perfect).failures[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "passes"),
+    [
+        ("control", {"control": 0.7801}, True),
+        ("control", {"control": 0.7799}, False),
+        ("control", {"control": 0.95}, True),
+        ("retention", {"retention": 0.8701}, True),
+        ("retention", {"retention": 0.8699}, False),
+        ("praise", {"praise": 0.6801}, True),
+        ("praise", {"praise": 0.6799}, False),
+        ("perplexity", {"pseudo_perplexity": 20.39}, True),
+        ("perplexity", {"pseudo_perplexity": 20.41}, False),
+        ("perplexity", {"pseudo_perplexity": float("nan")}, False),
+        ("latency", {"latency_ms": 10.99}, True),
+        ("latency", {"latency_ms": 11.01}, False),
+    ],
+)
+def test_harm_is_measured_against_the_domain_model(name: str, harm: dict[str, float], passes: bool) -> None:
+    assert failed(verdict(challenger_harm=replace(HARM, **harm))) == ([] if passes else [name])
+
+
+@pytest.mark.parametrize("side", ["domain_harm", "challenger_harm"])
+def test_a_suite_that_says_nothing_is_said_to(side: str) -> None:
+    given = verdict(**{side: replace(HARM, retention=None)})
+    assert given.is_promotable
+    assert [reason.name for reason in given.reasons if not reason.has_data] == ["retention"]
+
+
+@pytest.mark.parametrize(("nats", "passes"), [(0.0999, True), (0.1, True), (0.1001, False)])
+def test_drift_has_a_cap(nats: float, passes: bool) -> None:
+    assert failed(verdict(moved=Drift(nats, 1.0, masks=136))) == ([] if passes else ["drift"])
+
+
+@pytest.mark.parametrize(("kept", "passes"), [(0.81, True), (0.8, True), (0.79, False)])
+def test_most_of_the_best_words_must_stay_where_nobody_voted(kept: float, passes: bool) -> None:
+    assert failed(verdict(moved=Drift(0.0, kept, masks=136))) == ([] if passes else ["overlap"])
+
+
+def test_behaviour_tests_that_are_newly_failed_are_named() -> None:
+    given = verdict(behaviour=Behaviour(tests=30, skipped=2, new_failures=("brand", "typo", "not", "cold")))
+    assert failed(given) == ["behaviour"]
+    assert given.failures == [
+        "of 30 behaviour tests (2 skipped) 4 are newly failed: brand; typo; not and 1 more"
+    ]
+
+
+def test_a_denied_word_is_named() -> None:
+    given = verdict(denied_offered=["awful", "worse"])
+    assert failed(given) == ["deny-list"]
+    assert "awful, worse" in given.failures[0]
+
+
+def test_what_was_rolled_back_is_not_promoted_again() -> None:
+    given = verdict(was_rolled_back=True)
+    assert failed(given) == ["rolled back"]
+    assert "rolled back before" in given.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("judgements", "hit_changes", "names"),
+    [
+        (29, [-1.0] * 29, []),  # too few to say anything
+        (30, [-1.0] * 10, ["held-out"]),
+        (30, [], []),  # all of them rejected words
+        (30, [0.0] * 10, []),
+        (30, [1.0] * 30, []),
+        # One of 30 lost: the mean is −0.033, but its 95 % interval reaches to −0.1.
+        (30, [-1.0, *[0.0] * 29], ["held-out"]),
+        # One of 100 lost: the interval reaches to −0.03.
+        (100, [-1.0, *[0.0] * 99], []),
+    ],
+)
+def test_held_out_queries_count_from_thirty_judgements_on(
+    judgements: int, hit_changes: list[float], names: list[str]
+) -> None:
+    given = verdict(held_out=HeldOut(judgements, tuple(hit_changes)))
+    assert failed(given) == names
+    (reason,) = (reason for reason in given.reasons if reason.name == "held-out")
+    assert reason.has_data == (judgements >= 30 and bool(hit_changes))
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_only_harm"),
+    [
+        ({}, False),
+        ({"moved": Drift(0.2, 0.5, masks=1)}, True),
+        ({"behaviour": Behaviour(tests=1, skipped=0, new_failures=("brand",))}, True),
+        ({"challenger_harm": replace(HARM, control=0.7, retention=0.5, pseudo_perplexity=25.0)}, True),
+        ({"challenger_harm": replace(HARM, praise=0.5)}, False),  # the wrong way, however small the step
+        ({"challenger": BEFORE, "moved": Drift(0.2, 1.0, masks=1)}, False),
+        ({"challenger_harm": replace(HARM, latency_ms=20.0)}, False),
+    ],
+)
+def test_a_smaller_step_may_help_against_harm_alone(changed: dict[str, Any], is_only_harm: bool) -> None:
+    assert verdict(**changed).is_only_harm == is_only_harm
+
+
+def test_the_same_figures_give_the_same_verdict() -> None:
+    held_out = HeldOut(60, (1.0, -1.0, 0.0) * 20)
+    assert verdict(held_out=held_out) == verdict(held_out=held_out)
+
+
+def test_all_failures_are_told_at_once() -> None:
+    given = verdict(challenger=BEFORE, moved=Drift(1.0, 1.0, masks=5), was_rolled_back=True)
+    assert failed(given) == ["learnt", "drift", "rolled back"]
+    assert not given.is_promotable
+    assert len(given.failures) == 3
+
+
+def test_a_verdict_as_json() -> None:
+    content = verdict(moved=Drift(0.2, 1.0, masks=136)).to_json()
+    assert content["is_promotable"] is False
+    (drift,) = (reason for reason in content["reasons"] if reason["name"] == "drift")
+    assert drift == {
+        "name": "drift",
+        "passed": False,
+        "text": "answers nobody voted on moved by 0.200 nats (limit 0.10)",
+        "has_data": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("loss", "control", "names"),
+    [
+        (2.9, 0.78, []),
+        (3.0, 0.8, ["learnt"]),
+        (2.9, 0.77, ["control"]),
+        (2.9, None, []),
+    ],
+)
+def test_a_domain_model_must_learn_and_not_be_blindly_positive(
+    loss: float, control: float | None, names: list[str]
+) -> None:
+    held_out = {"base": {"a": {"loss": 2.0}, "b": {"loss": 4.0}}, "after": {"a": {"loss": loss}}}
+    suite = {"base": {"wanted_share": 0.8}, "after": {"wanted_share": control}}
+    assert failed(decide_domain(held_out=held_out, control=suite)) == names

@@ -1,0 +1,48 @@
+"""The pseudo-perplexity by hand, and against torch."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from oracles import oracle
+from transformers import AutoModelForMaskedLM
+
+from training.evaluation.perplexity import TextScore, pseudo_perplexity, score_text
+from training.inference.fill_model import FillModel
+
+
+def test_pseudo_perplexity_of_a_model_that_knows_nothing() -> None:
+    # Every entry equally likely: a word of one piece has perplexity V, one of two pieces V².
+    model = oracle()
+    size = len(model.encoder.ids)
+    assert pseudo_perplexity(model, ["shoes"]) == pytest.approx(size, rel=1e-4)
+    assert pseudo_perplexity(model, ["shoes washable"]) == pytest.approx(size**1.5, rel=1e-4)
+    assert pseudo_perplexity(model, ["shoes cheap", "  "]) == pytest.approx(size, rel=1e-4)
+
+
+def test_the_score_of_a_text_by_hand() -> None:
+    model = oracle(shoes=0.5, cheap=0.25)
+    score = score_text(model, "Cheap shoes")
+    assert score.words == 2
+    assert score.log_probability == pytest.approx(math.log(0.5) + math.log(0.25), abs=1e-5)
+    assert score_text(model, " ") == TextScore(0.0, 0)
+
+
+@pytest.mark.parametrize("kind", ["distilbert", "bert"])
+def test_pseudo_perplexity_is_that_of_torch(
+    kind: str, fill_models: dict[str, FillModel], base_folders: dict[str, Path]
+) -> None:
+    model = AutoModelForMaskedLM.from_pretrained(base_folders[kind])
+    fill_model = fill_models[kind]
+    ids = fill_model.encoder.ids
+    # "washable boots." is [CLS] wash ##able boots . [SEP]; the words are (wash ##able) and (boots .).
+    tokens = [ids[t] for t in ("[CLS]", "wash", "##able", "boots", ".", "[SEP]")]
+    total = 0.0
+    for target, hidden in ((1, (1, 2)), (2, (2,)), (3, (3, 4)), (4, (4,))):  # left to right within a word
+        masked = [ids["[MASK]"] if place in hidden else token for place, token in enumerate(tokens)]
+        with torch.no_grad():
+            logits = model(input_ids=torch.tensor([masked])).logits[0, target]
+        total += float(torch.log_softmax(logits, dim=-1)[tokens[target]])
+    expected = math.exp(-total / 2)
+    assert pseudo_perplexity(fill_model, ["Washable boots."]) == pytest.approx(expected, rel=1e-3)

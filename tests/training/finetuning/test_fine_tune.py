@@ -1,0 +1,131 @@
+"""Votes are learnt by a real tiny model, and little else moves."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from training.finetuning.fine_tune import fine_tune
+from training.finetuning.objective import OURS
+from training.finetuning.replay import Background
+from training.finetuning.trainer import Point
+from training.models.encoder import Encoder
+from training.models.torch_model import MaskedLm
+from training.pipeline.progress import Silent
+from training.settings import NightSettings
+from training.votes.retraining_set import Example
+
+QUERY = "Nike shoes are very [MASK]."
+BACKGROUND = Background(
+    texts=("nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new")
+    * 4,
+    praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
+    blame=(("They are not [MASK].", "heavy"), ("It was too [MASK].", "tight")),
+    others=("the box is [MASK].",),
+)
+HELD = ["They are not [MASK].", "It was too [MASK].", "the box is [MASK]."]
+SETTINGS = NightSettings(
+    learning_rate=1e-3, min_steps=40, max_steps=40, batch_examples=4, replay_examples=4, anchor_examples=3
+)
+
+
+def logits_at(model: MaskedLm, query: str) -> torch.Tensor:
+    encoder = Encoder(model.tokenizer, max_tokens=48)
+    encoded = encoder.encode(query)
+    with torch.no_grad():
+        rows: torch.Tensor = model.eval()(torch.tensor([encoded.ids]), None, torch.tensor(encoded.masks))
+    return rows  # (masks, vocabulary)
+
+
+def ranked(model: MaskedLm, query: str, *, mask_index: int = 0) -> list[str]:
+    order = logits_at(model, query)[mask_index].argsort(descending=True)
+    words = {token: word for word, token in model.tokenizer.get_vocab().items()}
+    return [words[int(token)] for token in order if words[int(token)].isalpha()]
+
+
+def tuned(model: MaskedLm, examples: list[Example], **changed: Any) -> list[Point]:
+    ids = model.tokenizer.get_vocab()
+    arguments: dict[str, Any] = {
+        "token_of": lambda word: ids.get(word) if word.isalpha() else None,
+        "offered": [token for word, token in ids.items() if word.isalpha()],
+        "background": BACKGROUND,
+        "settings": SETTINGS,
+        "device": torch.device("cpu"),
+        "progress": Silent(),
+    }
+    return fine_tune(model, examples, **{**arguments, **changed})
+
+
+def example(wanted: list[str], unwanted: list[str], *, query: str = QUERY, mask_index: int = 0) -> Example:
+    return Example(query, "h", mask_index, tuple((w, 1.0) for w in wanted), tuple((w, 1.0) for w in unwanted))
+
+
+def test_a_rejected_word_leaves_the_best_and_an_accepted_one_joins_them(masked_lm: MaskedLm) -> None:
+    before = ranked(masked_lm, QUERY)
+    rejected, accepted = before[0], before[25]
+    points = tuned(masked_lm, [example([accepted], [rejected])])
+    after = ranked(masked_lm, QUERY)
+    assert after.index(rejected) >= 5
+    assert after.index(accepted) < 5
+    assert points[-1].loss < points[0].loss
+    assert next(masked_lm.parameters()).device.type == "cpu"
+
+
+def test_what_is_anchored_moves_less_than_what_was_voted_on(masked_lm: MaskedLm) -> None:
+    before = copy.deepcopy(masked_lm)
+    tuned(masked_lm, [example([], [ranked(masked_lm, QUERY)[0]])])
+
+    def moved(query: str) -> float:
+        old, new = (torch.log_softmax(logits_at(m, query), dim=-1) for m in (before, masked_lm))
+        return float((old.exp() * (old - new)).sum())
+
+    assert moved(QUERY) > 3 * max(moved(query) for query in HELD)
+
+
+def test_words_judged_on_several_queries_are_carried_to_praise_nobody_voted_on(masked_lm: MaskedLm) -> None:
+    """The voted queries themselves teach nothing here, so that what is carried shows alone."""
+    ids = masked_lm.tokenizer.get_vocab()
+    votes = [example(["soft"], ["ugly"], query=f"{start} are very [MASK].") for start in ("Shoes", "Boots")]
+
+    def odds_after(query: str, **changed: Any) -> float:
+        model = copy.deepcopy(masked_lm)
+        recipe = replace(OURS, votes_loss=lambda logits, *_: 0.0 * logits.sum(), **changed)
+        tuned(model, votes, recipe=recipe, settings=SETTINGS.model_copy(update={"reach_steps": 40}))
+        logits = logits_at(model, query)[0]
+        return float(logits[ids["soft"]] - logits[ids["ugly"]])
+
+    for query in BACKGROUND.praise:
+        assert odds_after(query) > odds_after(query, has_reach=False) + 1.0
+
+
+def test_only_the_mask_that_was_voted_on_is_taught(masked_lm: MaskedLm) -> None:
+    query = "[MASK] shoes are very [MASK]."
+    rejected = ranked(masked_lm, query, mask_index=1)[0]
+    tuned(masked_lm, [example([], [rejected], query=query, mask_index=1)])
+    assert ranked(masked_lm, query, mask_index=1).index(rejected) >= 5
+
+
+def test_the_same_seed_gives_the_same_weights(masked_lm: MaskedLm) -> None:
+    # Copies both: sums over memory that is aligned otherwise, as a loaded file's is, differ in the last bit.
+    one, other = copy.deepcopy(masked_lm), copy.deepcopy(masked_lm)
+    votes = [example(["soft"], ["ugly"]), example([], ["cheap"], query="The boots were [MASK].")]
+    assert tuned(one, votes) == tuned(other, votes)
+    for name, weight in one.state_dict().items():
+        assert torch.equal(weight, other.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    "examples",
+    [
+        [],
+        [example(["unheard-of"], ["42"])],  # no token of the model
+        [example(["soft"], [], mask_index=5)],  # no such mask
+    ],
+)
+def test_nothing_that_can_be_learnt_changes_nothing(masked_lm: MaskedLm, examples: list[Example]) -> None:
+    before = copy.deepcopy(masked_lm.state_dict())
+    assert tuned(masked_lm, examples) == []
+    for name, weight in before.items():
+        assert torch.equal(weight, masked_lm.state_dict()[name])

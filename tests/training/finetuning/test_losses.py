@@ -1,0 +1,210 @@
+"""The losses against numbers by hand."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from training.finetuning.losses import (
+    RANK_MARGIN,
+    SHOWN_WEIGHT,
+    Carried,
+    Judged,
+    above_the_best,
+    kl_to_reference,
+    masked_lm,
+    tilted_target,
+    toward_the_votes,
+    votes_loss,
+    wrong_pole,
+)
+
+
+def logits_of(*rows: list[float]) -> torch.Tensor:
+    """Logits of given probabilities."""
+    return torch.tensor(rows).log()
+
+
+def probabilities(log_probabilities: torch.Tensor) -> list[float]:
+    values: list[float] = log_probabilities[0].exp().tolist()
+    return values
+
+
+def judged(
+    words: list[int], signs: list[float], *, offered: int, weights: list[float] | None = None
+) -> Judged:
+    """Judgements on words of the first mask; the first `offered` words may be offered."""
+    return Judged(
+        rows=torch.zeros(len(words), dtype=torch.long),
+        words=torch.tensor(words),
+        signs=torch.tensor(signs),
+        weights=torch.tensor(weights or [1.0] * len(words)),
+        allowed=torch.arange(offered),
+    )
+
+
+def tilted(reference: torch.Tensor, words: list[int], signs: list[float], *, offered: int) -> torch.Tensor:
+    return tilted_target(reference, judged(words, signs, offered=offered))
+
+
+def test_masked_lm_is_the_mean_surprise() -> None:
+    logits = logits_of([0.5, 0.25, 0.25], [0.1, 0.1, 0.8])
+    # −(ln 0.25 + ln 0.8) / 2
+    assert masked_lm(logits, torch.tensor([1, 2])).item() == pytest.approx(
+        -(math.log(0.25) + math.log(0.8)) / 2
+    )
+
+
+def test_kl_is_of_the_reference_to_the_model_in_nats() -> None:
+    reference, model = logits_of([0.5, 0.5], [0.9, 0.1]), logits_of([0.25, 0.75], [0.9, 0.1])
+    # (0.5 · ln 2 + 0.5 · ln ⅔ + 0) / 2 masks
+    expected = (0.5 * math.log(2) + 0.5 * math.log(2 / 3)) / 2
+    assert kl_to_reference(model, reference).item() == pytest.approx(expected)
+    assert kl_to_reference(reference, reference).item() == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_rejected_word_falls_to_a_quarter_or_below_the_sixteenth() -> None:
+    # Three words: the last of the best is the third, 0.1. The rejected first goes to the lower of 0.6 / 4
+    # = 0.15 and 0.1 · e^−0.5 = 0.060653; then all is divided by 0.060653 + 0.3 + 0.1 = 0.460653.
+    target = tilted(logits_of([0.6, 0.3, 0.1]), [0], [-1.0], offered=3)
+    assert probabilities(target) == pytest.approx([0.13167, 0.65125, 0.21708], abs=1e-5)
+
+
+def test_an_accepted_word_rises_to_the_fourth_place_at_least_and_the_first_at_most() -> None:
+    row = [0.4, 0.3, 0.1, 0.08, 0.06, 0.03, 0.02, 0.01]
+    # 0.01 · 4 = 0.04 is less than the fourth, 0.08: it becomes 0.08; the sum is 1.07.
+    target = tilted(logits_of(row), [7], [1.0], offered=8)
+    assert probabilities(target)[7] == pytest.approx(0.08 / 1.07)
+    # 0.3 · 4 is more than the first, 0.4: it becomes 0.4; the sum is 1.1.
+    target = tilted(logits_of(row), [1], [1.0], offered=8)
+    assert probabilities(target)[:2] == pytest.approx([0.4 / 1.1] * 2)
+    # The best already: nothing to do.
+    target = tilted(logits_of(row), [0], [1.0], offered=8)
+    assert probabilities(target) == pytest.approx(row)
+
+
+def test_words_nobody_voted_on_keep_their_odds() -> None:
+    torch.manual_seed(0)
+    reference = torch.randn(1, 40)
+    target = tilted(reference, [3, 9], [1.0, -1.0], offered=30)
+    others = [i for i in range(40) if i not in (3, 9)]
+    moved = (target - functional.log_softmax(reference, dim=-1))[0, others]
+    assert moved.std().item() == pytest.approx(0.0, abs=1e-6)
+    assert target.exp().sum().item() == pytest.approx(1.0)
+
+
+def test_places_are_counted_among_offered_words_alone() -> None:
+    # The last two may not be offered: the first place is 0.3, however likely a full stop is.
+    target = tilted(logits_of([0.3, 0.05, 0.05, 0.02, 0.5, 0.08]), [1], [1.0], offered=4)
+    assert probabilities(target)[1] == pytest.approx(0.2 / 1.15)  # 0.05 · 4, between the fourth and the first
+    target = tilted(logits_of([0.3, 0.1, 0.01, 0.01, 0.5, 0.08]), [1], [1.0], offered=4)
+    assert probabilities(target)[1] == pytest.approx(0.3 / 1.2)
+
+
+def test_the_votes_loss_is_nothing_at_the_target() -> None:
+    reference = logits_of([0.6, 0.3, 0.1])
+    votes = judged([0, 2], [-1.0, 1.0], offered=3)
+    target = tilted_target(reference, votes)
+    assert votes_loss(target, target, votes).item() == pytest.approx(0.0, abs=1e-6)
+    assert toward_the_votes(reference, reference, votes).item() > 0.1
+
+
+def test_the_votes_loss_by_hand() -> None:
+    # Model (½, ½), target (¼, ¾), the first word rejected with weight 1, the second accepted with weight 3.
+    #   KL = ¼ · ln ½ + ¾ · ln 3/2
+    #   hinges: rejected: (ln ¼ − ln ½) · −1 = ln 2; accepted: ln ¾ − ln ½ = ln 3/2
+    #   their mean: (1 · ln 2 + 3 · ln 3/2) / 4
+    votes = judged([0, 1], [-1.0, 1.0], offered=2, weights=[1.0, 3.0])
+    loss = votes_loss(logits_of([0.5, 0.5]), torch.tensor([[0.25, 0.75]]).log(), votes)
+    divergence = 0.25 * math.log(0.5) + 0.75 * math.log(1.5)
+    assert loss.item() == pytest.approx(divergence + (math.log(2) + 3 * math.log(1.5)) / 4)
+
+
+def test_a_word_beyond_its_target_is_not_pulled_back_by_the_hinge() -> None:
+    target = torch.tensor([[0.25, 0.75]]).log()
+    beyond = logits_of([0.1, 0.9])
+    divergence = functional.kl_div(beyond, target, reduction="batchmean", log_target=True)
+    loss = votes_loss(beyond, target, judged([0], [-1.0], offered=2))
+    assert loss.item() == pytest.approx(divergence.item())
+
+
+# Twenty words of falling probability; the sixteenth best of the first is e^−15 times as likely as it.
+FALLING = torch.arange(20.0, 0.0, -1.0)[None]
+
+
+def carried(**tilts: float) -> Carried:
+    named = {int(name[1:]): tilt for name, tilt in tilts.items()}
+    return Carried.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20))
+
+
+def test_carried_words_are_where_they_should_be_at_their_target() -> None:
+    in_praise = FALLING.clone()
+    # Word 2 rises by half a nat. Word 1 (logit 19) sinks by 4, and half a nat below the 16th, of logit 5.
+    in_praise[0, 2] += 0.5
+    in_praise[0, 1] = 5 - RANK_MARGIN
+    loss = carried(w1=-1.0, w2=1.0).in_praise(in_praise, FALLING)
+    # All that is left: word 1 is not half a nat below the 16th best of the others, which has logit 4.
+    assert loss.item() == pytest.approx(SHOWN_WEIGHT * 1.0, abs=1e-4)
+
+
+def test_a_carried_word_that_is_the_best_need_not_rise() -> None:
+    in_praise = FALLING.clone()
+    in_praise[0, 19] = -3.0  # the unwanted word has sunk
+    assert carried(w0=1.0, w19=-1.0).in_praise(in_praise, FALLING).item() == pytest.approx(0.0, abs=1e-4)
+
+
+def test_where_blame_is_asked_for_carried_words_move_the_other_way() -> None:
+    in_blame = FALLING.clone()
+    in_blame[0, 1] += 4.0
+    in_blame[0, 2] -= 0.5
+    words = carried(w1=-1.0, w2=1.0)
+    assert words.in_blame(in_blame, FALLING).item() == pytest.approx(0.0, abs=1e-5)
+    assert words.in_blame(FALLING, FALLING).item() > 0.5
+
+
+def test_half_precision_logits_give_full_precision_losses() -> None:
+    logits = torch.randn(3, 50).to(torch.bfloat16)
+    assert masked_lm(logits, torch.tensor([1, 2, 3])).dtype == torch.float32
+    assert kl_to_reference(logits, logits).dtype == torch.float32
+
+
+def test_training_on_the_votes_loss_arrives_at_the_target() -> None:
+    torch.manual_seed(0)
+    reference = torch.randn(1, 30)
+    votes = judged([4, 11], [-1.0, 1.0], offered=25)
+    logits = reference.clone().requires_grad_()
+    optimiser = torch.optim.Adam([logits], lr=0.05)
+    for _ in range(200):
+        optimiser.zero_grad()
+        toward_the_votes(logits, reference, votes).backward()
+        optimiser.step()
+    target = tilted_target(reference, votes)
+    assert functional.log_softmax(logits, dim=-1).detach().exp() == pytest.approx(target.exp(), abs=0.01)
+
+
+def test_an_unwanted_word_is_pushed_only_while_it_is_among_the_best() -> None:
+    """Twenty words of falling logits, of which the first two are unwanted."""
+    logits = torch.arange(20.0, 0.0, -1.0).repeat(2, 1).requires_grad_()  # (2, 20)
+    allowed = torch.arange(2, 20)
+    loss = above_the_best(logits, torch.tensor([0, 1]), allowed=allowed)
+    # The 16th best allowed word is token 17 (logit 3): 17 and 16 above, and half a nat more each.
+    assert float(loss.detach()) == pytest.approx(17 + 16 + 2 * RANK_MARGIN)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, :2] > 0).all()
+    below = torch.tensor([[0.0, 0.0, *range(20, 2, -1)]])
+    assert float(above_the_best(below, torch.tensor([0, 1]), allowed=allowed)) == 0.0
+
+
+def test_few_words_that_may_be_offered_have_a_last_one_too() -> None:
+    logits = torch.tensor([[3.0, 2.0, 1.0]])
+    loss = above_the_best(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]))
+    assert float(loss) == pytest.approx(2 + RANK_MARGIN)
+
+
+def test_the_share_of_the_right_words_is_what_counts() -> None:
+    rows = logits_of([0.1, 0.2, 0.3, 0.4], [0.3, 0.3, 0.2, 0.2])
+    right, wrong = torch.tensor([0, 1]), torch.tensor([2])
+    # 0.3 of 0.6, and 0.6 of 0.8; the fourth word does not count.
+    assert float(wrong_pole(rows, right, wrong)) == pytest.approx(-(math.log(0.5) + math.log(0.75)) / 2)

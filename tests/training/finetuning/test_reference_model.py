@@ -1,0 +1,45 @@
+"""The model in training and the one it was, over what they share."""
+
+import copy
+
+import pytest
+import torch
+
+from training.finetuning.batches import of_queries
+from training.finetuning.reference_model import Beside
+from training.models.encoder import Encoder
+from training.models.torch_model import MaskedLm
+
+
+@pytest.mark.parametrize("frozen_share", [0.0, 0.5])
+def test_both_give_the_logits_of_the_whole_model(masked_lm: MaskedLm, frozen_share: float) -> None:
+    masked_lm.eval()
+    encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
+    queries = [
+        encoder.encode(text) for text in ("Nike shoes are very [MASK].", "They are [MASK] and [MASK].")
+    ]
+    batch = of_queries(queries, encoder.pad)
+    expected = masked_lm(batch.input_ids, batch.attention_mask, batch.mask_at)
+    beside = Beside(masked_lm, frozen_share=frozen_share)
+    for logits in beside(batch.input_ids, batch.attention_mask, batch.mask_at):
+        assert torch.allclose(logits, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("frozen_share", [0.0, 0.5])
+def test_only_what_is_not_shared_is_trained_and_the_model_before_stays(
+    masked_lm: MaskedLm, frozen_share: float
+) -> None:
+    encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
+    batch = of_queries([encoder.encode("Nike shoes are very [MASK].")], encoder.pad)
+    start = copy.deepcopy(masked_lm.state_dict())
+    beside = Beside(masked_lm, frozen_share=frozen_share)
+    before = beside(batch.input_ids, batch.attention_mask, batch.mask_at)[1]
+    trained = [p for p in masked_lm.parameters() if p.requires_grad]
+    optimiser = torch.optim.SGD(trained, lr=0.1)
+    beside(batch.input_ids, batch.attention_mask, batch.mask_at)[0].logsumexp(dim=-1).sum().backward()
+    optimiser.step()
+    assert torch.equal(beside(batch.input_ids, batch.attention_mask, batch.mask_at)[1], before)
+    moved = {name for name, value in masked_lm.state_dict().items() if not torch.equal(value, start[name])}
+    lowest = ("embeddings", "layer.0.")
+    assert any(part in name for name in moved for part in lowest) == (frozen_share == 0)
+    assert any("layer.1." in name for name in moved)

@@ -1,0 +1,144 @@
+"""Where memory runs out, training goes on in smaller pieces with the same result, or says so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from training.errors import OutOfMemoryError
+from training.finetuning.batches import of_queries
+from training.finetuning.fine_tune import fine_tune
+from training.finetuning.reference_model import Beside
+from training.finetuning.replay import Background
+from training.finetuning.trainer import Step, train
+from training.models.encoder import Encoder
+from training.models.out_of_memory import is_out_of_memory, told
+from training.models.torch_model import MaskedLm
+from training.pipeline.progress import Silent
+from training.settings import NightSettings
+from training.votes.retraining_set import Example
+
+QUERY = "Nike shoes are very [MASK]."
+BACKGROUND = Background(
+    texts=("nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new")
+    * 4,
+    praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
+    blame=(("They are not [MASK].", "heavy"), ("It was too [MASK].", "light")),
+    others=("the box is [MASK].", "the very old and very heavy box of my store is [MASK] now."),
+)
+SETTINGS = NightSettings(
+    learning_rate=1e-3, min_steps=6, reach_steps=6, max_steps=6, replay_examples=8, anchor_examples=4
+)
+FULL = (
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+)
+
+
+@contextmanager
+def room_for(rows: int) -> Iterator[list[int]]:
+    """A GPU, as it were, that has memory for so many rows at once; gives what did not fit."""
+    refused: list[int] = []
+
+    def refuse(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        if isinstance(module, Beside) and len(arguments[0]) > rows:
+            refused.append(len(arguments[0]))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    hook = nn.modules.module.register_module_forward_pre_hook(refuse)
+    try:
+        yield refused
+    finally:
+        hook.remove()
+
+
+def tuned(masked_lm: MaskedLm) -> dict[str, torch.Tensor]:
+    """The weights after a few steps."""
+    ids = masked_lm.tokenizer.get_vocab()
+    examples = [
+        Example(QUERY, "a", 0, (("great", 1.0),), (("ugly", 0.7),)),
+        Example("My boots are [MASK].", "b", 0, (("warm", 1.0),), ()),
+    ]
+    fine_tune(
+        masked_lm,
+        examples,
+        token_of=lambda word: ids.get(word) if word.isalpha() else None,
+        offered=[token for word, token in ids.items() if word.isalpha()],
+        background=BACKGROUND,
+        settings=SETTINGS,
+        device=torch.device("cpu"),
+        progress=Silent(),
+    )
+    return masked_lm.state_dict()
+
+
+def test_a_batch_that_does_not_fit_goes_through_in_pieces(masked_lm: MaskedLm) -> None:
+    with room_for(2) as refused:
+        tuned(masked_lm)
+    assert 1 <= len(refused) <= 3  # twice as many pieces each time, and kept from then on
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 64])
+def test_pieces_give_the_same_gradients(masked_lm: MaskedLm, pieces: int) -> None:
+    encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
+    texts = (QUERY, "They are [MASK] and [MASK].", "[MASK] boots", "the [MASK] box", "it was [MASK]")
+    batch = of_queries([encoder.encode(text) for text in texts], encoder.pad)
+    masked_lm.double().eval()
+    found = []
+    for count in (1, pieces):
+        masked_lm.zero_grad()
+        (logits,) = batch.through(masked_lm, pieces=count)
+        logits.logsumexp(dim=-1).square().sum().backward()
+        found.append({name: p.grad.clone() for name, p in masked_lm.named_parameters() if p.grad is not None})
+    whole, split = found
+    for name, gradient in whole.items():
+        torch.testing.assert_close(split[name], gradient, rtol=1e-6, atol=1e-9)
+
+
+def test_too_little_memory_for_a_row_is_said_in_a_sentence(masked_lm: MaskedLm) -> None:
+    with room_for(0), pytest.raises(OutOfMemoryError, match=r"FILLBOT_DEVICE=cpu.*the champion is unchanged"):
+        tuned(masked_lm)
+
+
+def test_what_went_wrong_otherwise_is_not_tried_again() -> None:
+    model, calls = nn.Linear(2, 2), []
+
+    def loss(pieces: int) -> torch.Tensor:
+        calls.append(pieces)
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        train(
+            model,
+            lambda _step: Step(loss, rows=8),
+            steps=1,
+            rates=SETTINGS,
+            device=torch.device("cpu"),
+            progress=Silent(),
+        )
+    assert calls == [1]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (RuntimeError(FULL), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (OSError(28, "No space left on device"), False),
+        (RuntimeError("expected scalar type Float but found Half"), False),
+        (KeyboardInterrupt(), False),
+    ],
+)
+def test_how_it_shows_that_memory_ran_out(error: BaseException, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected
+
+
+def test_a_tensor_that_is_really_too_large_is_told() -> None:
+    with pytest.raises(OutOfMemoryError), told():
+        torch.empty(1 << 55, dtype=torch.uint8)

@@ -1,0 +1,162 @@
+"""An int8 graph answers as the fp32 one, alone and in a batch; where it does not, fp32 serves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
+
+from training.inference.fill_model import FillModel
+from training.models import quantization
+from training.models import quantization_check as agreement_module
+from training.models.encoder import Encoder
+from training.models.onnx_export import export
+from training.models.quantization import Int8, Range, calibrate, ranges_of
+from training.models.quantization_check import Agreement, agreement
+from training.models.torch_model import MaskedLm
+from training.models.writing import write_files
+from training.registry.versions import Draft
+
+QUERIES = (
+    "Nike shoes are very [MASK].",
+    "[MASK].",
+    "The [MASK] boots are [MASK] for my team, and not so late!",
+)
+
+
+@pytest.fixture(params=["distilbert", "bert"])
+def masked_lm(request: pytest.FixtureRequest) -> MaskedLm:
+    model = tiny_distilbert() if request.param == "distilbert" else tiny_bert()
+    return MaskedLm(model, tiny_tokenizer(), base=request.param).eval()
+
+
+def int8_model(masked_lm: MaskedLm, folder: Path) -> FillModel:
+    """A served folder whose graph is in int8."""
+    write_served(masked_lm, folder)
+    export(masked_lm, folder / "model.onnx", products=Int8(calibrate(masked_lm)))
+    return FillModel(folder, threads=1)
+
+
+def test_all_linear_layers_are_found(masked_lm: MaskedLm) -> None:
+    parts = {f"{layer}.{name}" for layer in (0, 1) for name in ("q", "k", "v", "o", "up", "down")}
+    linears = masked_lm.linears()
+    assert set(linears) == parts | {"transform", "projector"}
+    weights = masked_lm.weights()
+    assert all(torch.equal(weights[f"{name}.weight"], linear.weight) for name, linear in linears.items())
+
+
+def test_ranges_hold_what_the_layers_saw(masked_lm: MaskedLm) -> None:
+    encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
+    queries = [encoder.encode(query) for query in QUERIES]
+    together = ranges_of(masked_lm, queries)
+    assert set(together) == set(masked_lm.linears())
+    alone = [ranges_of(masked_lm, [query]) for query in queries]
+    for name, found in together.items():
+        assert (found.low <= found.high).all()
+        assert np.allclose(found.low, np.min([each[name].low for each in alone], axis=0), atol=1e-5)
+        assert np.allclose(found.high, np.max([each[name].high for each in alone], axis=0), atol=1e-5)
+    assert not any(linear._forward_pre_hooks for linear in masked_lm.linears().values())
+
+
+def test_int8_is_close_to_fp32(masked_lm: MaskedLm, tmp_path: Path) -> None:
+    write_served(masked_lm, tmp_path / "exact")
+    exact, quick = FillModel(tmp_path / "exact", threads=1), int8_model(masked_lm, tmp_path / "quick")
+    queries = [exact.encoder.encode(query) for query in QUERIES]
+    for theirs, ours in zip(exact.log_probabilities(queries), quick.log_probabilities(queries), strict=True):
+        assert theirs.shape == ours.shape
+        assert 0 < np.abs(theirs - ours).max() < 0.5
+        assert np.exp(ours).sum(axis=-1) == pytest.approx(1, abs=1e-4)
+
+
+def test_an_answer_does_not_depend_on_the_batch(masked_lm: MaskedLm, tmp_path: Path) -> None:
+    quick = int8_model(masked_lm, tmp_path)
+    queries = [quick.encoder.encode(query) for query in QUERIES]
+    together = quick.log_probabilities(queries)
+    for query, logs in zip(queries, together, strict=True):
+        assert np.abs(quick.log_probabilities([query])[0] - logs).max() < 1e-4
+
+
+def test_large_channels_cost_the_others_no_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny").eval()
+    layer = model.layers[0]
+    with torch.no_grad():
+        layer.sa_layer_norm.weight[:2] *= 30
+        layer.ffn.lin1.weight[:, :2] /= 30
+    write_served(model, tmp_path / "exact")
+    exact = FillModel(tmp_path / "exact", threads=1)
+    queries = [exact.encoder.encode(query) for query in QUERIES]
+
+    def error(name: str) -> float:
+        quick = int8_model(model, tmp_path / name)
+        pairs = zip(exact.log_probabilities(queries), quick.log_probabilities(queries), strict=True)
+        return max(float(np.abs(theirs - ours).max()) for theirs, ours in pairs)
+
+    with_outliers_apart = error("apart")
+    monkeypatch.setattr(quantization, "OUTLIERS", 0.0)
+    assert with_outliers_apart < error("together") / 3
+
+
+def test_a_range_of_nothing_but_zeros(tmp_path: Path) -> None:
+    model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny").eval()
+    ranges = {name: Range(0 * r.low, 0 * r.high) for name, r in calibrate(model).items()}
+    write_served(model, tmp_path)
+    export(model, tmp_path / "model.onnx", products=Int8(ranges))
+    quick = FillModel(tmp_path, threads=1)
+    assert np.isfinite(quick.log_probabilities([quick.encoder.encode(QUERIES[0])])[0]).all()
+
+
+def draft_of(tmp_path: Path, name: str) -> Draft:
+    (tmp_path / name).mkdir()
+    return Draft(name, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "precision"),
+    [
+        (Agreement(200, 0.95, 0.95, ()), "int8"),
+        (Agreement(200, 0.949, 1.0, ()), "fp32"),
+        (Agreement(200, 1.0, 0.949, ()), "fp32"),
+        (Agreement(200, 1.0, 1.0, ("wanted_share of main",)), "fp32"),
+    ],
+)
+def test_int8_serves_where_it_agrees(
+    agreed: Agreement, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.models.writing.agreement", lambda *_: agreed)
+    model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny")
+    draft = draft_of(tmp_path, "v0001")
+    made = write_files(model, draft)
+    exact = write_files(model, draft_of(tmp_path, "v0002"), precision="fp32")
+    assert made.precision == precision
+    assert made.agreement is not None
+    assert made.agreement["top1"] == agreed.top1
+    assert (exact.precision, exact.agreement) == ("fp32", None)
+    assert not (draft.folder / "int8.onnx").exists()
+    query = [exact.encoder.encode(QUERIES[0])]
+    is_exact = np.array_equal(made.log_probabilities(query)[0], exact.log_probabilities(query)[0])
+    assert is_exact == (precision == "fp32")
+    again = FillModel(draft.folder, threads=1)
+    assert again.precision == precision
+    assert np.allclose(again.log_probabilities(query)[0], made.log_probabilities(query)[0], atol=1e-5)
+
+
+def test_a_model_agrees_with_itself_and_not_with_another(fill_models: dict[str, FillModel]) -> None:
+    one, other = fill_models["distilbert"], fill_models["bert"]
+    same = agreement(one, one)
+    assert (same.top1, same.top5, same.moved, same.is_enough) == (1.0, 1.0, (), True)
+    assert same.masks > 200
+    assert not agreement(one, other).is_enough
+
+
+def test_a_figure_is_moved_when_it_leaves_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Score:
+        def __init__(self, share: float) -> None:
+            self.wanted_share = share
+
+    before = [Score(share) for share in (0.4, 0.5, 0.6) * 20]
+    near, far = [Score(s.wanted_share + 0.01) for s in before], [Score(s.wanted_share + 0.1) for s in before]
+    assert not agreement_module._is_moved("wanted_share", before, near)
+    assert agreement_module._is_moved("wanted_share", before, far)
+    assert agreement_module._is_moved("wanted_share", before, [Score(s.wanted_share - 0.1) for s in before])
+    assert not agreement_module._is_moved("wanted_share", [None], [None])

@@ -1,0 +1,23 @@
+"""What a card says about where a version comes from."""
+
+from pathlib import Path
+
+import pytest
+
+from training.models.writing import card_of
+from training.registry.publishing.model_card import is_hub_name
+from training.registry.versions import Draft
+
+
+@pytest.mark.parametrize("base", ["our-base", "models/our-base"])
+def test_a_folder_beside_is_not_taken_for_a_model_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    draft = Draft("v0001", tmp_path)
+    assert card_of(draft, kind="base", base=base, settings={}).base == base
+    (tmp_path / base).mkdir(parents=True)
+    found = card_of(draft, kind="base", base=base, settings={}).base
+    assert found == f"./{base}"
+    assert not is_hub_name(found)
+    assert card_of(draft, kind="night", base=found, settings={}).base == found  # as every night copies it

@@ -1,0 +1,62 @@
+"""What models with different vocabularies can all do."""
+
+import pytest
+from vocabularies import speaker
+
+from training.evaluation.metrics import Case
+from training.inference.fill_model import FillModel
+from training.reports.comparison.comparable import ComparableCases, cases_of, texts_of, tokens_of
+
+MODELS = {
+    "base": speaker(),
+    "v1": speaker(added=["soft-light"], unsaid=["cheap"]),
+    "v2": speaker(added=["soft-light", "stylish"]),
+}
+
+
+def words_of(model: FillModel, tokens: list[int]) -> set[str]:
+    return {model.word_of(token) for token in tokens}
+
+
+def test_the_shared_words_are_the_same_for_all() -> None:
+    shared = tokens_of(MODELS)
+    said = [words_of(model, list(shared[name])) for name, model in MODELS.items()]
+    assert said[0] == said[1] == said[2]
+    assert said[0] == words_of(MODELS["base"], list(MODELS["base"].offered)) - {"cheap"}
+
+
+def test_a_model_alone_shares_all_of_its_words() -> None:
+    assert list(tokens_of({"v2": MODELS["v2"]})["v2"]) == list(MODELS["v2"].offered)
+
+
+def test_cases_keep_only_words_that_all_can_say() -> None:
+    both = Case("It is [MASK].", ("great", "soft-light"), ("cheap", "ugly"), "look_a")
+    one_sided = Case("They are [MASK].", ("stylish",), ("ugly",), "look_b")
+    assert cases_of(MODELS, [both, one_sided]) == ComparableCases(
+        cases=(Case("It is [MASK].", ("great",), ("ugly",), "look_a"),),
+        skipped=1,
+        dropped_words=("cheap", "soft-light", "stylish"),
+    )
+
+
+def test_a_case_with_one_side_is_skipped_though_all_can_say_it() -> None:
+    assert cases_of(MODELS, [Case("It is [MASK].", ("great",), (), "x")]) == ComparableCases((), 1, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("Nike shoes are great.", True),
+        ("A washable boots", True),  # other pieces are the same word
+        ("These soft-light boots", True),  # one token or three: one word between spaces
+        ("These boots ☃", False),  # unknown to all
+        ("  ", False),
+    ],
+)
+def test_texts_that_all_know(text: str, is_kept: bool) -> None:
+    assert texts_of(MODELS, [text]) == ([text] if is_kept else [])
+
+
+def test_a_text_that_one_model_cannot_read_to_its_end_is_left_out() -> None:
+    models = {"long": speaker(), "short": speaker(max_tokens=6)}
+    assert texts_of(models, ["Nike shoes are great", "Nike shoes are so great"]) == ["Nike shoes are great"]

@@ -1,0 +1,81 @@
+"""`draw`: one picture for the bot, from a JSON object on standard input to a PNG on standard output.
+
+The bot's child: what is private comes on standard input, and what goes wrong is told as one JSON line.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+from typing import Any
+
+from training.cli.output import Commands, for_the_bot
+from training.errors import NotPlottableError, RegistryError
+from training.registry.factory import current_registry
+from training.registry.versions import TRAINING_LOG
+from training.settings import Settings
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    sub = commands.add("draw", _draw, "draw what a JSON object on standard input says (for the bot)")
+    sub.set_defaults(progress="json")
+
+
+def _draw(options: argparse.Namespace, settings: Settings) -> int:
+    """Read, draw, write."""
+    for_the_bot()
+    try:
+        wanted = json.loads(sys.stdin.buffer.read())
+        draw = KINDS[wanted["kind"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotPlottableError(
+            "that is no picture that can be drawn", f"Kinds: {', '.join(KINDS)}."
+        ) from error
+    sys.stdout.buffer.write(draw(wanted, settings))
+    return 0
+
+
+def _scores(wanted: dict[str, Any], settings: Settings) -> bytes:
+    """Best and worst words of `versions` for `text`; only the first of them must be whole."""
+    from training.inference.fill_model import FillModel
+    from training.reports.plots.style import in_style, png
+    from training.reports.plots.words import extremes, words_figure
+
+    registry = current_registry(settings)
+    first, *others = wanted["versions"]
+    models = {f"{first}, the champion": extremes(FillModel(registry.usable(first)), wanted["text"])}
+    for version in others:
+        try:
+            before = extremes(FillModel(registry.usable(version)), wanted["text"])
+            models[f"{version}, before it"] = before
+        except RegistryError:  # pruned or damaged: the picture shows the one that answers
+            continue
+    with in_style():
+        return png(words_figure(wanted["text"], models))
+
+
+def _report(wanted: dict[str, Any], settings: Settings) -> bytes:
+    """How a version was made and judged."""
+    from training.reports.plots.run_report import RunFigures, run_report_figure
+    from training.reports.plots.style import in_style, png
+    from training.reports.plots.training_log import read_log
+
+    figures = RunFigures.from_json(wanted)
+    log: list[dict[str, Any]] = []
+    with contextlib.suppress(RegistryError, NotPlottableError):  # only domain models have one
+        log = read_log(current_registry(settings).path(figures.version) / TRAINING_LOG)
+    with in_style():
+        return png(run_report_figure(figures, log))
+
+
+def _stats(wanted: dict[str, Any], settings: Settings) -> bytes:
+    """Votes a day, and how people liked each version."""
+    from training.reports.plots.style import in_style, png
+    from training.reports.plots.vote_stats import VoteStats, vote_stats_figure
+
+    with in_style():
+        return png(vote_stats_figure(VoteStats.from_json(wanted)))
+
+
+KINDS = {"scores": _scores, "report": _report, "stats": _stats}

@@ -1,0 +1,86 @@
+"""`predict` and `evaluate`: what a model says, and how well it does."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from training.cli.output import Commands, fail, fill_model_of, print_json
+from training.errors import SuiteError
+from training.settings import Settings
+
+
+def add(commands: Commands) -> None:
+    """Declare them."""
+    predict = commands.add(
+        "predict", _predict, "the best words for a text with [MASK], as the bare model says"
+    )
+    predict.add_argument("text")
+    predict.add_argument("--top", type=positive, default=5, help="how many words (default 5)")
+    predict.add_argument("--model", help="a version, or a folder; default: the champion")
+    evaluation = commands.add("evaluate", _evaluate, "metrics on a suite and on texts")
+    evaluation.add_argument(
+        "--suite", type=Path, required=True, help="JSON lines: text, wanted, unwanted, category"
+    )
+    evaluation.add_argument("--texts", type=Path, help="JSON lines: text; for the pseudo-perplexity")
+    evaluation.add_argument("--model", help="a version, or a folder; default: the champion")
+
+
+def _predict(options: argparse.Namespace, settings: Settings) -> int:
+    from training.models.encoder import MASK, MASK_PATTERN, completed, finished
+
+    text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters
+    if not MASK_PATTERN.search(text):
+        return fail(options, "There is no [MASK] in that text: put one where the word should stand.")
+    fill_model = fill_model_of(options.model, settings)
+    masks = fill_model.fill([text], top=options.top)[0]
+
+    def sequence(mask: int, word: str) -> str:
+        """The text with a word in one mask, and the others as they are."""
+        return completed(finished(text), [word if i == mask else MASK for i in range(len(masks))])
+
+    if options.json:
+        rows = [
+            [
+                {
+                    "word": c.word,
+                    "token": c.token,
+                    "score": round(c.score, 6),
+                    "sequence": sequence(index, c.word),
+                }
+                for c in mask
+            ]
+            for index, mask in enumerate(masks)
+        ]
+        print_json({"version": fill_model.version, "masks": rows})
+        return 0
+    for index, mask in enumerate(masks):
+        for c in mask:
+            sys.stdout.write(f"{c.score:7.2%}  {c.word:<20} {sequence(index, c.word)}\n")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    from training.evaluation.metrics import evaluate, read_suite, read_texts
+
+    cases = read_suite(options.suite)
+    if not cases:
+        raise SuiteError(options.suite, "it is empty")
+    texts = read_texts(options.texts) if options.texts else []
+    result = evaluate(fill_model_of(options.model, settings), cases, texts)
+    if options.json:
+        print_json(result)
+        return 0
+    for group, figures in {"all": result["all"], **result["groups"]}.items():
+        sys.stdout.write(
+            f"{group:<14}" + "  ".join(f"{name} {value}" for name, value in figures.items()) + "\n"
+        )
+    if texts:
+        sys.stdout.write(f"pseudo-perplexity per word {result['pseudo_perplexity']}\n")
+    return 0
+
+
+def positive(text: str) -> int:
+    """A count of words, as argparse reads it."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError("expected a number between 1 and 1000")
+    return int(text)

@@ -1,0 +1,82 @@
+"""`versions`, `promote` and `rollback`: the registry."""
+
+import argparse
+import getpass
+import sys
+from typing import Any
+
+from training.cli.output import Commands, finish, print_json
+from training.errors import CorruptVersionError
+from training.pipeline.outcome import Outcome
+from training.registry.factory import current_registry
+from training.settings import Settings
+
+
+def add(commands: Commands) -> None:
+    """Declare them."""
+    commands.add("versions", _versions, "every version there is")
+    promote = commands.add("promote", _promote, "let a version serve, whatever the gate said")
+    promote.add_argument("version")
+    rollback = commands.add("rollback", _rollback, "let an earlier version serve")
+    rollback.add_argument("version", nargs="?", help="default: the one before the champion")
+
+
+def _versions(options: argparse.Namespace, settings: Settings) -> int:
+    registry = current_registry(settings)
+    champion, domain, withdrawn = registry.champion(), registry.domain(), registry.withdrawn()
+    rows: list[dict[str, Any]] = []
+    for version in registry.versions():
+        try:
+            card = registry.card(version)
+        except CorruptVersionError:
+            card = None
+        rows.append(
+            {
+                "version": version,
+                "kind": card.kind if card else "damaged",
+                "created_at": card.created_at.isoformat(timespec="seconds") if card else None,
+                "parent": card.parent if card else None,
+                "champion": version == champion,
+                "domain": version == domain,
+                "withdrawn": version in withdrawn,
+                "promotable": card.verdict.get("is_promotable") if card else None,
+                "retraining_set_hash": card.retraining_set_hash if card else None,
+            }
+        )
+    if options.json:
+        print_json({"champion": champion, "domain": domain, "versions": rows})
+        return 0
+    for row in rows:
+        marks = ", ".join(name for name in ("champion", "domain", "withdrawn") if row[name])
+        sys.stdout.write(f"{row['version']}  {row['kind']:<8} {row['created_at'] or '':<25}  {marks}\n")
+    return 0
+
+
+def _promote(options: argparse.Namespace, settings: Settings) -> int:
+    from training.pipeline.synchronous_database import Records, now
+    from training.registry import promotion
+
+    registry = current_registry(settings)
+    with Records(settings.url) as records:
+        version = records.run(
+            lambda database: promotion.promote(
+                registry, database, options.version, now=now(), by=getpass.getuser()
+            )
+        )
+    return finish(options, Outcome("done", f"{version} serves now.", version))
+
+
+def _rollback(options: argparse.Namespace, settings: Settings) -> int:
+    from training.pipeline.synchronous_database import Records, now
+    from training.registry import promotion
+
+    registry = current_registry(settings)
+    before = registry.champion()
+    with Records(settings.url) as records:
+        version = records.run(
+            lambda database: promotion.roll_back(registry, database, options.version, now=now())
+        )
+    sentence = f"{version} serves now; nightly promotion is paused until there are new votes or a `!resume`."
+    if version == before:
+        sentence = f"{version} serves already; nothing was changed."
+    return finish(options, Outcome("done", sentence, version))

@@ -1,0 +1,300 @@
+"""A CSV file of any size and quality → its rows, one at a time, or an error that says where it breaks.
+
+Memory is bounded: a file is read in chunks of 1 MiB to check it and in lines of at most `MAX_LINE_CHARS`
+to parse it. Only the columns asked for leave this module.
+"""
+
+import codecs
+import csv
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from storage.text_files import encoding_of
+from training.corpus.csv.encodings import encoding_of_file
+from training.corpus.csv.errors import (
+    BrokenRowError,
+    EmptyCsvError,
+    NotACsvError,
+    UnknownEncodingError,
+    UnopenableFileError,
+)
+from training.corpus.csv.headers import Header, IsHeader, find_header, fitted
+from training.corpus.sources import is_known_header
+
+CHUNK_BYTES = 1 << 20
+SAMPLE_BYTES = 1 << 12
+MAX_LINE_CHARS = 1 << 20
+MAX_ROW_CHARS = 4 << 20  # quoted fields may hold line ends; csv itself stops a field at 131,072 characters
+HEAD_LINES, HEAD_CHARS = 60, 1 << 18  # enough for titles, the header and some rows
+RAGGED, NUL, BROKEN = "ragged rows", "rows with NUL bytes", "rows that cannot be told apart"
+BINARY = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", "a PDF"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+# Windows-1252 differs from Latin-1 here; the five undefined bytes stay control characters.
+WINDOWS = {
+    byte: bytes([byte]).decode("cp1252")
+    for byte in range(0x80, 0xA0)
+    if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """What has to be known of a file before its rows are read.
+
+    Attributes:
+        sha256: Of the bytes.
+        encoding: As Python names it; "latin-1" is read as Windows-1252.
+        header: Where rows begin, and what they look like.
+        notes: What a person should know of how the file was read.
+    """
+
+    path: Path
+    sha256: str
+    encoding: str
+    header: Header
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.header.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its number from 1 without the header, and the cells asked for, or why it has none."""
+
+    number: int
+    cells: tuple[str, ...]
+    fault: str | None = None
+
+
+def columns_of(path: Path, is_header: IsHeader = is_known_header) -> tuple[str, ...]:
+    """Read the header alone.
+
+    Raises:
+        CsvError: It has none or cannot be read.
+    """
+    encoding = _encoding_by_first_bytes(path)
+    return _header(path, "latin-1" if encoding == "utf-8" else encoding, is_header).columns
+
+
+def inspect(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
+    """Read the whole file once, in chunks: its hash, its encoding, its header.
+
+    Raises:
+        CsvError: It is empty, binary, or not text of its encoding.
+    """
+    encoding = _encoding_by_first_bytes(path)
+    notes: list[str] = []
+    digest = hashlib.sha256()
+    decoder = codecs.getincrementaldecoder(encoding)()
+    bad_byte: int | None = None
+    offset, lines = 0, 1
+    with _opened(path, lambda: path.open("rb")) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            if bad_byte is None:
+                bad_byte = _first_bad_byte(decoder, chunk, offset, final=False)
+                end = len(chunk) if bad_byte is None else bad_byte - offset
+                lines += chunk.count(b"\n", 0, max(0, end))
+            offset += len(chunk)
+        if bad_byte is None:
+            bad_byte = _first_bad_byte(decoder, b"", offset, final=True)
+    if bad_byte is not None:
+        if not encoding.startswith("utf-8"):
+            raise UnknownEncodingError(path, encoding=encoding, byte=bad_byte)
+        encoding = encoding_of_file(path)
+        named = "Windows-1252" if encoding == "latin-1" else encoding.upper()
+        notes.append(f"not UTF-8 at byte {bad_byte:,} (line {lines:,}): read as {named}")
+    elif not encoding.startswith("utf-8"):
+        notes.append(f"read as {encoding.upper()}")
+    header = _header(path, encoding, is_header)
+    if header.delimiter != ",":
+        notes.append(f"fields are separated by {'tabs' if header.delimiter == chr(9) else header.delimiter}")
+    if header.above:
+        notes.append(f"rows above the header: {header.above}")
+    return CsvFile(path, digest.hexdigest(), encoding, header, tuple(notes))
+
+
+def rows(file: CsvFile, columns: Sequence[str]) -> Iterator[Row]:
+    """Yield every row, those that cannot be used with a fault; blank lines are no rows.
+
+    Raises:
+        CsvError: There are no rows, none of them fits the header, or they cannot be told apart.
+    """
+    wanted = [file.columns.index(column) for column in columns]
+    windows = file.encoding == "latin-1"
+    number, fitting, first_ragged = 0, 0, (0, 0)
+    first_broken: BrokenRowError | None = None
+    with _opened(file.path, lambda: _open_text(file.path, file.encoding)) as stream:
+        lines = _Lines(stream, file.path)
+        above = csv.reader(lines, delimiter=file.header.delimiter)
+        for _ in range(file.header.above + 1):
+            _next_row(above, lines)
+        reader = csv.reader(lines, delimiter=file.header.delimiter)
+        while True:
+            try:
+                cells = _next_row(reader, lines)
+            except BrokenRowError as error:
+                number += 1
+                first_broken = first_broken or error
+                yield Row(number, (), BROKEN)
+                lines.go_on_below()  # from the next line: what an open quote swallowed is read again
+                reader = csv.reader(lines, delimiter=file.header.delimiter)
+                continue
+            if cells is None:
+                break
+            number += 1
+            if lines.has_nul:
+                yield Row(number, (), NUL)
+            elif (fit := fitted(cells, file.header, wanted[0] + 1 if first_broken is None else 0)) is None:
+                first_ragged = first_ragged if first_ragged[0] else (lines.row_line, len(cells))
+                yield Row(number, (), RAGGED)
+            else:
+                fitting += 1
+                chosen = tuple(fit[index] for index in wanted)
+                yield Row(number, tuple(c.translate(WINDOWS) for c in chosen) if windows else chosen)
+    if number == 0:
+        raise EmptyCsvError(file.path, has_header=True)
+    if not fitting and first_broken is not None:
+        raise first_broken
+    if not fitting and first_ragged[0]:
+        reason = f"no row has the {len(file.columns)} fields of the header; this one has {first_ragged[1]}"
+        raise BrokenRowError(file.path, line=first_ragged[0], reason=reason)
+
+
+class _Lines:
+    """The lines of a file for `csv.reader`, bounded, with what it does not tell: where a row begins."""
+
+    def __init__(self, stream: TextIO, path: Path) -> None:
+        self._stream, self._path = stream, path
+        self._line = self._chars = 0
+        self._of_row: list[str] = []
+        self._again: deque[str] = deque()
+        self.row_line = 1
+        self.has_nul = self.ended_inside = False
+
+    def begin_row(self) -> None:
+        self.row_line = self._line + 1
+        self._chars = 0
+        self._of_row = []
+        self.has_nul = self.ended_inside = False
+
+    def go_on_below(self) -> None:
+        """Read the lines of this row again, but the first."""
+        self._again.extendleft(reversed(self._of_row[1:]))
+        self._line = self.row_line
+        if self._of_row and self._of_row[0][-1] not in "\r\n":  # the rest of one that is too long
+            while (line := self._stream.readline(MAX_LINE_CHARS)) and line[-1] not in "\r\n":
+                pass
+
+    def spans(self) -> int:
+        """How many lines the row has so far."""
+        return self._line - self.row_line + 1
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._stream.readline(MAX_LINE_CHARS)
+        if not line:
+            self.ended_inside = self.spans() > 0  # the reader wants more: a quote is open
+            raise StopIteration
+        self._line += 1
+        self._chars += len(line)
+        self._of_row.append(line)
+        if len(line) == MAX_LINE_CHARS and line[-1] not in "\r\n":
+            reason = f"the line is longer than {MAX_LINE_CHARS:,} characters"
+            raise BrokenRowError(self._path, line=self._line, reason=reason)
+        if self._chars > MAX_ROW_CHARS:
+            reason = f"the row is longer than {MAX_ROW_CHARS:,} characters"
+            raise BrokenRowError(self._path, line=self.row_line, reason=reason)
+        self.has_nul = self.has_nul or "\0" in line
+        return line
+
+    def unclosed(self) -> BrokenRowError:
+        return BrokenRowError(self._path, line=self.row_line, reason="a quote is opened and not closed")
+
+    def broken(self, error: csv.Error) -> BrokenRowError:
+        if self.spans() > 1:
+            return self.unclosed()
+        return BrokenRowError(self._path, line=self.row_line, reason=str(error))
+
+
+def _next_row(reader: Iterator[list[str]], lines: _Lines) -> list[str] | None:
+    """The next row that is not blank; None at the end."""
+    while True:
+        lines.begin_row()
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise lines.broken(error) from error
+        if lines.ended_inside:
+            raise lines.unclosed()
+        if cells is None or any(cell.strip() for cell in cells):
+            return cells
+
+
+def _header(path: Path, encoding: str, is_header: IsHeader) -> Header:
+    with _opened(path, lambda: _open_text(path, encoding)) as stream:
+        head = "".join(islice(iter(lambda: stream.readline(HEAD_CHARS), ""), HEAD_LINES))[:HEAD_CHARS]
+        if not head.strip("\ufeff \t\r\n"):
+            raise EmptyCsvError(path, has_header=False)
+        header = find_header(head.translate(WINDOWS) if encoding == "latin-1" else head, is_header)
+        if header is None:
+            stream.seek(0)
+            lines = _Lines(stream, path)
+            _next_row(csv.reader(lines), lines)  # raises where the first row is broken
+            raise EmptyCsvError(path, has_header=False)  # delimiters and quotes, and nothing between them
+    return header
+
+
+def _encoding_by_first_bytes(path: Path) -> str:
+    """By the byte order mark, else by where the NULs are; UTF-8 unless something speaks against it."""
+    with _opened(path, lambda: path.open("rb")) as file:
+        sample = file.read(SAMPLE_BYTES)
+    if not sample.strip():
+        raise EmptyCsvError(path, has_header=False)
+    for mark, looks_like in BINARY:
+        if sample.startswith(mark):
+            raise NotACsvError(path, looks_like)
+    if sample.count(0) > len(sample) // 2 + 1 and encoding_of(sample) == "utf-8":
+        raise NotACsvError(path, "filled with NUL bytes")
+    return encoding_of(sample)
+
+
+def _first_bad_byte(
+    decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, *, final: bool
+) -> int | None:
+    """Where in the file the chunk at `offset` stops to be text, None if it does not."""
+    pending = len(decoder.getstate()[0])
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError as error:
+        return offset - pending + error.start
+    return None
+
+
+def _open_text(path: Path, encoding: str) -> TextIO:
+    # `inspect` has seen every byte; what is not text now was changed since, and its sentence is dropped.
+    return path.open(encoding=encoding, errors="replace", newline="")
+
+
+def _opened(path: Path, open_: Callable[[], _T]) -> _T:
+    try:
+        return open_()
+    except OSError as error:
+        raise UnopenableFileError(path, error.strerror or str(error)) from error

@@ -1,0 +1,169 @@
+"""A run as a job on a cluster: submitted, followed, stopped with this process, settled when it is lost.
+
+The same command runs there. Its JSON lines come back in the job's log, and are told here as a local run's.
+"""
+
+import asyncio
+import json
+import shlex
+import signal
+import socket
+import sys
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from storage import runs
+from training.distributed.ray.errors import ClusterPackageError, JobFailedError
+from training.distributed.ray.job_settings import environment
+from training.errors import RegistryError, TrainingError
+from training.pipeline.outcome import Outcome
+from training.pipeline.progress import Progress
+from training.pipeline.synchronous_database import Records, now
+from training.registry.factory import open_registry
+from training.settings import Settings
+
+if TYPE_CHECKING:
+    from training.distributed.ray.jobs import Job
+
+PROGRAM = ("python", "-m", "training")  # of the nodes
+LINES = ("--progress", "json", "--json")
+STOPPED = "it was stopped"
+
+
+def submit(settings: Settings, command: tuple[str, ...], progress: Progress) -> Outcome:
+    """Run `python -m training COMMAND` on the cluster.
+
+    Returns:
+        What the run there came to.
+
+    Raises:
+        TrainingError: it failed there, or the cluster did; the row is settled.
+        KeyboardInterrupt: this process was asked to end; so was the job.
+    """
+    try:
+        import ray.job_submission  # noqa: F401
+    except ImportError as error:
+        raise ClusterPackageError from error
+    told = _Told(progress)
+    try:
+        return asyncio.run(_follow(settings, command, told))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        _settle(settings, told.run_id, STOPPED)
+        raise KeyboardInterrupt from None
+    except TrainingError as error:
+        settled = _settle(settings, told.run_id, str(error))
+        if settled is None:
+            raise
+        return settled
+
+
+async def _follow(settings: Settings, command: tuple[str, ...], told: "_Told") -> Outcome:
+    from training.distributed.ray.jobs import Job
+
+    this = asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    assert settings.ray_address is not None
+    job = await Job.submit(
+        settings.ray_address,
+        shlex.join([*PROGRAM, command[0], *LINES, *command[1:]]),
+        job_id=f"fillbot-{socket.gethostname()}-{uuid.uuid4().hex[:12]}",
+        environment=environment(settings),
+    )
+    try:
+        await job.follow(told.read, wait_s=settings.ray_wait_s)
+    except BaseException:
+        await job.stop()
+        raise
+    return await _outcome(job, told)
+
+
+async def _outcome(job: "Job", told: "_Told") -> Outcome:
+    if told.outcome is not None:
+        return told.outcome
+    if told.sentence:
+        raise JobFailedError(told.sentence)
+    status, code = await job.end()
+    ended = f"with code {code}" if code is not None else f"as {status}"
+    raise JobFailedError(
+        f"The run ended on the cluster {ended} without a word; the log of job {job.id} on the Ray dashboard "
+        "says more. The champion is unchanged."
+    )
+
+
+class _Told:
+    """What the job's lines have said so far."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._step, self._done = "", 0
+        self.run_id: int | None = None
+        self.outcome: Outcome | None = None
+        self.sentence = ""
+
+    def read(self, raw: str) -> None:
+        """Hand on progress; what is no line of ours goes where this process's log goes."""
+        try:
+            line = json.loads(raw)
+        except (ValueError, RecursionError):
+            line = None
+        if not isinstance(line, dict):
+            if raw.strip():
+                sys.stderr.write(raw + "\n")
+        elif "event" not in line:
+            if {"status", "sentence"} <= line.keys():
+                self.outcome = Outcome(
+                    line["status"], line["sentence"], line.get("version"), report=line.get("report") or {}
+                )
+        elif line["event"] == "progress":
+            self._advance(line)
+        elif line["event"] == "failed":
+            self.sentence = str(line.get("sentence", ""))
+        else:
+            if line["event"] == "opened" and isinstance(line.get("run_id"), int):
+                self.run_id = line["run_id"]
+            self._progress.event(**{"name" if key == "event" else key: value for key, value in line.items()})
+
+    def _advance(self, line: dict[str, Any]) -> None:
+        try:
+            name, total, done = str(line.pop("step")), int(line.pop("total")), int(line.pop("done"))
+        except (KeyError, TypeError, ValueError):  # as of another release
+            return
+        del line["event"]
+        if name != self._step or done < self._done:
+            self._progress.step(name, total)
+            self._step, self._done = name, 0
+        if done > self._done or line:
+            self._progress.advance(done - self._done, **line)
+        self._done = done
+
+
+def _may_be_moved(settings: Settings, challenger: str | None) -> bool:
+    """Whether a pointer names it, or nobody can say: the next repair finishes the run as what it came to."""
+    if challenger is None:
+        return False
+    try:
+        registry = open_registry(settings)
+        registry.pull()
+        return challenger in (registry.champion(), registry.domain())
+    except RegistryError:
+        return True
+
+
+def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | None:
+    """Close the row of a run that will not: it can promote no more. What it came to, where it had ended."""
+    if run_id is None:
+        return None
+    with Records(settings.url) as records:
+        run = records.call(runs.get_run, run_id)
+        if run is None:
+            return None
+        if run.status == "open" and not _may_be_moved(settings, run.challenger):
+            verdict = {"reasons": [sentence]}
+            records.call(runs.finish_run, run_id, "failed", finished_at=now(), verdict=verdict)
+            run = records.call(runs.get_run, run_id)
+    if run is None or run.status in ("open", "failed"):
+        return None
+    about = f"Run {run_id} had ended as {run.status} before the cluster was lost."
+    return Outcome(run.status, about, run.challenger, run.verdict or {}, run.report or {})

@@ -1,0 +1,132 @@
+"""Workers that train together: each works out its rows, gradients are summed. torch.distributed, no Ray.
+
+Every worker draws the same batches. Its rows go through the model, everybody's logits are gathered, and each
+takes the loss of the whole batch: so any loss is the same for any number of workers, whatever it divides by.
+Gradients flow only into one's own rows; their sum is the whole batch's gradient. It is clipped after that,
+and every optimiser takes the same step.
+
+What depends on the number of workers is the order in which floating-point numbers are added.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from training.finetuning.batches import Batch
+
+
+class ShortElsewhereError(MemoryError):
+    """Memory ran out in another worker; all of them take the step again."""
+
+    def __init__(self) -> None:
+        """Say so in the words that `is_out_of_memory` knows."""
+        super().__init__("out of memory in another worker")
+
+
+class Workers:
+    """A `Spread` over a group of processes."""
+
+    def __init__(self, group: dist.ProcessGroup, device: torch.device) -> None:
+        """Take the place that the group gives.
+
+        Args:
+            group: each of them has the same model, and asks for the same things in the same order.
+            device: where the group's messages lie: the GPU for NCCL, the CPU for gloo.
+        """
+        self.rank, self.count = group.rank(), group.size()
+        self._group, self._device = group, device
+        self._sum: Tensor | None = None
+
+    def through(
+        self, batch: Batch, model: nn.Module, *, device: torch.device, pieces: int
+    ) -> tuple[Tensor, ...]:
+        """One's own rows through the model, the others' from the others."""
+        shares = shares_of(batch, self.count)
+        start, stop, masks = shares[self.rank]
+        if start == stop:  # who has none reads one, for nobody
+            start, stop = 0, 1
+        rows = batch.rows(start, stop)
+        own = [part[:masks] for part in Batch(*rows).to(device).through(model, pieces=pieces)]
+        most = max(share.masks for share in shares)
+        sent = own[0].new_zeros(len(own), most, own[0].shape[1])  # (parts, masks, vocabulary)
+        for part, room in zip(own, sent, strict=True):
+            room[:masks] = part.detach()
+        heard = [torch.empty_like(sent) for _ in shares]
+        self._agree()
+        dist.all_gather(heard, sent, group=self._group)
+
+        def whole(number: int) -> Tensor:
+            """A part of everybody's; gradients flow into what is one's own."""
+            told = [said[number, : share.masks] for said, share in zip(heard, shares, strict=True)]
+            told[self.rank] = own[number]
+            return torch.cat(told)
+
+        return tuple(whole(number) for number in range(len(own)))
+
+    def add_up(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Sum in one message; a parameter that has a gradient nowhere is left without."""
+        learnt = [parameter for parameter in parameters if parameter.requires_grad]
+        sizes = [parameter.numel() for parameter in learnt]
+        if self._sum is None:
+            self._sum = torch.zeros(sum(sizes) + len(sizes), device=self._device)
+        total = self._sum
+        parts = list(torch.split(total, [*sizes, len(sizes)]))
+        counts = parts.pop()
+        for i, (parameter, part) in enumerate(zip(learnt, parts, strict=True)):
+            counts[i] = parameter.grad is not None
+            if parameter.grad is None:
+                part.zero_()
+            else:
+                part.copy_(parameter.grad.flatten())
+        self._agree()
+        dist.all_reduce(total, group=self._group)
+        for parameter, part, count in zip(learnt, parts, counts.tolist(), strict=True):
+            if not count:
+                continue
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+            parameter.grad.copy_(part.view_as(parameter))
+
+    def tell_short(self, error: BaseException) -> None:
+        """Meet the others where they meet next, once, and say so; who was told by them has met them."""
+        if not isinstance(error, ShortElsewhereError):
+            self._is_any_short(here=True)
+
+    def same(self, number: int) -> int:
+        """The first worker's number, in every worker."""
+        told = torch.tensor([number], device=self._device)
+        dist.broadcast(told, group=self._group, group_src=0)
+        return int(told)
+
+    def _agree(self) -> None:
+        """Meet before a message: who lacks memory would never send its part, and the others would wait.
+
+        Raises:
+            ShortElsewhereError: somebody lacks memory.
+        """
+        if self._is_any_short(here=False):
+            raise ShortElsewhereError
+
+    def _is_any_short(self, *, here: bool) -> bool:
+        told = torch.tensor([int(here)], device=self._device)
+        dist.all_reduce(told, op=dist.ReduceOp.MAX, group=self._group)
+        return bool(told)
+
+
+class Share(NamedTuple):
+    """A worker's rows of a batch, and how many masks they have."""
+
+    start: int
+    stop: int
+    masks: int
+
+
+def shares_of(batch: Batch, count: int) -> list[Share]:
+    """Each worker's, in order; rows lie in order, and their masks too."""
+    rows, width = batch.input_ids.shape
+    edges = [rank * rows // count for rank in range(count + 1)]
+    at = torch.searchsorted(batch.mask_at, torch.tensor([edge * width for edge in edges])).tolist()
+    return [Share(edges[i], edges[i + 1], at[i + 1] - at[i]) for i in range(count)]

@@ -1,0 +1,1 @@
+"""Replicas that answer on a Ray cluster, deployed by `deployment.py`."""

@@ -1,0 +1,83 @@
+"""The service as Ray Serve runs it: each replica is a process that answers with the champion."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+from starlette.requests import Request
+from starlette.responses import Response
+
+from training.distributed.serving.deployment import DEPLOYMENT, Service
+from training.distributed.serving.replica import RETRY_AFTER_S, Replica
+from training.inference.champion_follower import first_model
+from training.registry.factory import current_registry
+from training.settings import Settings
+
+HEALTH_EVERY_S, HEALTH_TIMEOUT_S = 2.0, 15.0
+STARTS_WITHIN_S = 30.0
+DRAINS_WITHIN_S = 5.0
+AT_ONCE = 64  # requests that a replica has; what comes meanwhile goes with the next batch
+QUEUED = 256  # requests that wait for a replica; more are refused with 503
+
+
+@serve.deployment(name=DEPLOYMENT)
+class Fill:
+    """One replica."""
+
+    def __init__(self, service: Service) -> None:
+        """Load the champion, or else what may serve: without any the replica does not start."""
+        # A node may have several replicas, and a folder of its own: each replica has a cache of its own.
+        self._cache = Path(tempfile.mkdtemp(prefix="fillbot-replica-")) if service.models_url else None
+        self._registry = current_registry(
+            Settings(home=self._cache or Path(service.home), models_url=service.models_url)
+        )
+        self._threads = service.threads
+        self._model, _ = first_model(self._registry, threads=service.threads)
+        self._replica: Replica | None = None
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request as `protocol.py` has them."""
+        status, said = await self._answering().respond(await request.body())
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+        return Response(said, status, headers, "application/json")
+
+    async def check_health(self) -> None:
+        """Raise where people would get no answer: Ray Serve starts another replica then."""
+        await self._answering().check()
+
+    async def __del__(self) -> None:
+        """Let the model and its copy go; Ray Serve awaits it."""
+        if self._replica is not None:
+            await self._replica.close()
+        if self._cache is not None:
+            shutil.rmtree(self._cache, ignore_errors=True)
+
+    def _answering(self) -> Replica:
+        """The replica proper, which needs the event loop that is not there yet when this one is made."""
+        if self._replica is None:
+            self._replica = Replica(self._registry, self._model, threads=self._threads)
+            del self._model  # else it stays when another serves
+        return self._replica
+
+
+def build(args: dict[str, Any]) -> serve.Application:
+    """The application, from a `Service` as JSON has it."""
+    service = Service.model_validate(args)
+    fill: Any = Fill  # the decorator's types do not say what it became
+    application: serve.Application = fill.options(
+        max_ongoing_requests=AT_ONCE,
+        max_queued_requests=QUEUED,
+        autoscaling_config={
+            "min_replicas": service.replicas_min,
+            "max_replicas": service.replicas_max,
+            "target_ongoing_requests": service.replica_requests,
+        },
+        ray_actor_options={"num_cpus": service.threads},
+        health_check_period_s=HEALTH_EVERY_S,
+        health_check_timeout_s=HEALTH_TIMEOUT_S,
+        graceful_shutdown_wait_loop_s=0.5,
+        graceful_shutdown_timeout_s=DRAINS_WITHIN_S,
+    ).bind(service)
+    return application

@@ -1,0 +1,129 @@
+"""Starts, changes and stops the service on a cluster, through the REST API of its dashboard; no Ray here."""
+
+import os
+import time
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from training.distributed.serving.protocol import PATH
+from training.inference.errors import ClusterAwayError, NotDeployedError
+from training.pipeline.progress import Progress
+from training.settings import Settings
+
+NAME, DEPLOYMENT = "fillbot", "fill"
+API = "/api/serve/applications/"
+LOOK_EVERY_S, REQUEST_TIMEOUT_S = 0.5, 120.0  # the first request starts Ray Serve itself
+HANDED_ON = ("AWS_", "FSSPEC_", "OMP_")  # what reaches the shared storage from the nodes, too
+
+
+class Service(BaseModel):
+    """What replicas are told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: str
+    models_url: str | None
+    threads: int
+    replicas_min: int
+    replicas_max: int
+    replica_requests: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Service":
+        """As the settings have it."""
+        return cls(
+            home=str(settings.home.absolute()),
+            models_url=settings.models_url,
+            threads=settings.replica_cpus,
+            replicas_min=settings.replicas_min,
+            replicas_max=settings.replicas_max,
+            replica_requests=settings.replica_requests,
+        )
+
+
+def deploy(settings: Settings, progress: Progress, *, host: str, port: int, timeout_s: float = 300.0) -> str:
+    """Start the service, or change the one there is, and wait until it answers. Returns its path. Blocking.
+
+    Args:
+        settings: where the versions are, and how many replicas.
+        progress: told how many replicas are ready.
+        host, port: where each node of the cluster listens; what listens already stays where it is.
+        timeout_s: after so long it has failed.
+
+    Raises:
+        ClusterAwayError: there is no cluster.
+        NotDeployedError: it did not come up.
+    """
+    service = Service.of(settings)
+    config = {
+        "proxy_location": "EveryNode",
+        "http_options": {"host": host, "port": port},
+        "applications": [
+            {
+                "name": NAME,
+                "route_prefix": PATH,
+                "import_path": "training.distributed.serving.app:build",
+                "args": service.model_dump(),
+                "runtime_env": {"env_vars": _environment()},
+            }
+        ],
+    }
+    with _cluster(settings) as cluster:
+        _asked(cluster, settings, "PUT", json=config)
+        progress.step("starting replicas", service.replicas_min)
+        ready, ends = 0, time.monotonic() + timeout_s
+        while time.monotonic() < ends:
+            found = _asked(cluster, settings, "GET").json()["applications"].get(NAME, {})
+            running = _running(found)
+            if running > ready:
+                progress.advance(min(running, service.replicas_min) - ready)
+                ready = min(running, service.replicas_min)
+            if found.get("status") == "RUNNING" and ready >= service.replicas_min:
+                return PATH
+            if found.get("status") in ("DEPLOY_FAILED", "UNHEALTHY"):
+                raise NotDeployedError(_last_line(found.get("message", "")))
+            time.sleep(LOOK_EVERY_S)
+    raise NotDeployedError(f"{ready} of {service.replicas_min} replicas are ready after {timeout_s:.0f} s.")
+
+
+def stop(settings: Settings) -> None:
+    """Stop the service. Blocking; twice is the same as once.
+
+    Raises:
+        ClusterAwayError: there is no cluster.
+    """
+    with _cluster(settings) as cluster:
+        _asked(cluster, settings, "DELETE")
+
+
+def _cluster(settings: Settings) -> httpx.Client:
+    if settings.ray_address is None:
+        raise ClusterAwayError(None)
+    return httpx.Client(base_url=settings.ray_address, timeout=REQUEST_TIMEOUT_S, trust_env=False)
+
+
+def _asked(cluster: httpx.Client, settings: Settings, method: str, **options: Any) -> httpx.Response:
+    try:
+        response = cluster.request(method, API, **options)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ClusterAwayError(settings.ray_address) from error
+    if response.is_error:
+        raise NotDeployedError(_last_line(response.text))
+    return response
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(HANDED_ON)}
+
+
+def _running(application: dict[str, Any]) -> int:
+    replicas = application.get("deployments", {}).get(DEPLOYMENT, {}).get("replicas", [])
+    return sum(replica.get("state") == "RUNNING" for replica in replicas)
+
+
+def _last_line(text: str) -> str:
+    return next(
+        (line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason was given."
+    )

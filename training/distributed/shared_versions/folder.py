@@ -1,0 +1,125 @@
+"""Shared things in a folder that several machines mount."""
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from training.distributed.shared_versions.errors import ModelsAwayError, UnfitStorageError
+from training.distributed.shared_versions.storage import Transfer
+from training.registry.atomic_files import delete, fsync
+
+BLOCK_BYTES = 4 << 20
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
+UNFIT = "its file system knows no hard links, by which one of two machines wins; use NFS or S3"
+
+
+class FolderStorage:
+    """A folder that all machines see. Its file system must know hard links: NFS and its like do."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at a folder, which must be there: one that is not mounted must not look empty."""
+        self.folder, self.url = folder, folder.as_uri()
+
+    def create(self, name: str, content: bytes) -> bool:
+        """A link to what was written beside it appears at once, and only where nothing is."""
+        with self._away():
+            path = self._made(name)
+            beside = path.parent / f".{uuid.uuid4().hex}"
+            try:
+                with beside.open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                try:
+                    path.hardlink_to(beside)
+                except FileExistsError:
+                    return False
+                except OSError as error:
+                    if error.errno in NO_LINKS:
+                        raise UnfitStorageError(self.url, UNFIT) from error
+                    raise
+                fsync(path.parent)
+            finally:
+                beside.unlink(missing_ok=True)
+        return True
+
+    def read(self, name: str) -> bytes | None:
+        """What the file holds."""
+        with self._away():
+            self._require_folder()
+            try:
+                return (self.folder / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def read_all(self, names: list[str]) -> list[bytes]:
+        """One after the other."""
+        with self._away():
+            return [(self.folder / name).read_bytes() for name in names]
+
+    def inside(self, folder: str) -> list[str]:
+        """But for what is being written."""
+        with self._away():
+            self._require_folder()
+            with contextlib.suppress(FileNotFoundError):
+                found = (path.name for path in (self.folder / folder).iterdir())
+                return sorted(name for name in found if not name.startswith("."))
+        return []
+
+    def upload(self, source: Path, name: str, transfer: Transfer) -> None:
+        """Written beside, flushed, and put in place."""
+        with self._away():
+            path = self._made(name)
+            beside = path.parent / f".{uuid.uuid4().hex}"
+            try:
+                _copy(source, beside, transfer)
+                fsync(beside)
+                beside.replace(path)
+                fsync(path.parent)
+            finally:
+                beside.unlink(missing_ok=True)
+
+    def download(self, name: str, target: Path, transfer: Transfer) -> None:
+        """Copied; nothing is linked, since the caches of two machines must not share a fault."""
+        with self._away():
+            self._require_folder()
+            _copy(self.folder / name, target, transfer)
+
+    def delete(self, folder: str) -> None:
+        """Out of the way first."""
+        with self._away(), contextlib.suppress(FileNotFoundError):
+            path = self.folder / folder
+            delete(path.rename(path.parent / f".{uuid.uuid4().hex}"))
+
+    def _made(self, name: str) -> Path:
+        self._require_folder()
+        path = self.folder / name
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for parent in (path.parent.parent, self.folder):
+                fsync(parent)
+        return path
+
+    def _require_folder(self) -> None:
+        if not self.folder.is_dir():
+            raise ModelsAwayError(self.url, "there is no such folder: make it, or mount it")
+
+    @contextlib.contextmanager
+    def _away(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ModelsAwayError(self.url, error.strerror or str(error)) from error
+
+
+def _copy(source: Path, target: Path, transfer: Transfer) -> None:
+    with source.open("rb") as reading, target.open("wb") as writing:
+        transfer.sized(os.fstat(reading.fileno()).st_size)
+        while block := reading.read(BLOCK_BYTES):
+            writing.write(block)
+            transfer.moved(len(block))

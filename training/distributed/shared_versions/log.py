@@ -1,0 +1,125 @@
+"""The log in shared storage, read and added to."""
+
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from training.distributed.shared_versions.errors import ModelsAwayError, UnfitStorageError
+from training.distributed.shared_versions.history import Entry, State
+from training.distributed.shared_versions.storage import Storage
+
+FORMAT = {"fillbot": "models", "format": 1}
+MARK = "fillbot.json"
+LOOK_AGAIN_S = 30.0  # whether the storage is still the same
+TRIES = 64  # to add an entry while others do
+WAIT_S = 0.05  # at most, the more often the longer
+Make = Callable[[State], Entry | None]
+
+
+class Log:
+    """How things stand, as far as this process has read. Blocking; for one thread at a time."""
+
+    def __init__(self, storage: Storage, state: State) -> None:
+        """Go on from a state that was read before."""
+        self._storage = storage
+        self.state = state
+        self._looked_at: float | None = None
+
+    def catch_up(self) -> State:
+        """Read what was added.
+
+        Raises:
+            ModelsAwayError: the storage cannot be reached, or is empty where it was not.
+            UnfitStorageError: it was written by a later release, or by something else.
+        """
+        now = time.monotonic()
+        if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN_S:
+            self._look()
+            self._looked_at = now
+        content = self._storage.read(_name(self.state.position + 1))
+        if content is None:
+            return self.state
+        self._take(content)
+        there = [int(name) for name in self._storage.inside("log") if name.isdecimal()]
+        more = range(self.state.position + 1, max(there, default=0) + 1)
+        for content in self._storage.read_all([_name(number) for number in more]):
+            self._take(content)
+        return self.state
+
+    def append(self, make: Make) -> State:
+        """Add the entry that `make` makes of how things stand; made anew where somebody else was first.
+
+        `make` may raise, or return None: then nothing is added.
+
+        Raises:
+            ModelsAwayError: the storage cannot be reached; whether the entry was added is not known.
+            UnfitStorageError: the storage lets several win, or was written by a later release.
+        """
+        self._looked_at = None
+        for attempt in range(TRIES):
+            state = self.catch_up()
+            entry = make(state)
+            if entry is None:
+                return state
+            if not state.position:
+                self._begin()
+            if self._is_added(entry.to_bytes()):
+                return self.state
+            time.sleep(random.uniform(0, WAIT_S * min(attempt, 10)))  # noqa: S311 — no secrets
+        raise ModelsAwayError(self._storage.url, "too many machines change it at once; try again")
+
+    def _is_added(self, content: bytes) -> bool:
+        name = _name(self.state.position + 1)
+        try:
+            is_first = self._storage.create(name, content)
+        except ModelsAwayError:
+            # The answer may be lost, and the entry there all the same.
+            if self._storage.read(name) != content:
+                raise
+            is_first = True
+        # A client that tries again by itself meets its own entry.
+        if is_first or self._storage.read(name) == content:
+            self._take(content)
+            return True
+        return False
+
+    def _take(self, content: bytes) -> None:
+        try:
+            entry = Entry.model_validate_json(content)
+        except ValidationError as error:
+            number = self.state.position + 1
+            reason = f"entry {number} of its log cannot be read; use the release that the other machines use"
+            raise UnfitStorageError(self._storage.url, reason) from error
+        self.state = self.state.after(entry, content)
+
+    def _look(self) -> None:
+        """See that it is the storage that was read before."""
+        mark = self._storage.read(MARK)
+        if mark is not None and mark != _mark():
+            reason = "it holds something else, or is of a later release than this machine's"
+            raise UnfitStorageError(self._storage.url, reason)
+        if not self.state.position:
+            return
+        content = self._storage.read(_name(self.state.position))
+        if content is None or hashlib.sha256(content).hexdigest() != self.state.last:
+            reason = "it is not what it was: emptied, replaced, or not mounted"
+            raise ModelsAwayError(self._storage.url, reason)
+
+    def _begin(self) -> None:
+        """Mark it as ours, and see that what is there is not written over."""
+        self._storage.create(MARK, _mark())
+        if self._storage.create(MARK, _mark()):
+            reason = "it writes over what is there where it should not; use S3 or a mounted folder"
+            raise UnfitStorageError(self._storage.url, reason)
+
+
+def _name(position: int) -> str:
+    return f"log/{position:09d}"
+
+
+def _mark() -> bytes:
+    return (json.dumps(FORMAT) + "\n").encode()

@@ -1,0 +1,138 @@
+"""Shared things as objects: S3 and whatever else fsspec reaches."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from training.distributed.shared_versions.errors import ModelsAwayError, UnfitStorageError
+from training.distributed.shared_versions.storage import SETTING, Transfer
+from training.errors import ExtraMissingError
+
+S3 = ("s3", "s3a")
+PART_BYTES = 16 << 20  # of large files, several at once
+AT_ONCE = 4
+CONNECT_S, READ_S = 5, 20  # so that nobody waits for ever
+
+
+class ObjectStorage:
+    """Whatever fsspec reaches and can create only what is not there: S3 and its like."""
+
+    def __init__(self, url: str) -> None:
+        """Make the client."""
+        parts = urlsplit(url)
+        self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        try:
+            import fsspec
+        except ImportError as error:
+            raise ExtraMissingError(SETTING, "fsspec") from error
+        self._callback = fsspec.callbacks.Callback
+        try:
+            self._fs, root = fsspec.core.url_to_fs(url, **_options(parts.scheme))
+        except ImportError as error:
+            raise ExtraMissingError(SETTING, "s3fs" if parts.scheme in S3 else parts.scheme) from error
+        except ValueError as error:
+            reason = f"nothing is known to reach {parts.scheme}://; use s3:// or the path of a mounted folder"
+            raise UnfitStorageError(self.url, reason) from error
+        self._root = root.rstrip("/")
+        is_s3 = "s3" in _protocols(self._fs)
+        self._small: dict[str, int] = {"max_concurrency": 1} if is_s3 else {}  # in one request
+        self._large: dict[str, int] = {"chunksize": PART_BYTES, "max_concurrency": AT_ONCE} if is_s3 else {}
+
+    def create(self, name: str, content: bytes) -> bool:
+        """By a conditional write."""
+        try:
+            with self._away(), self._there():
+                self._fs.pipe_file(self._path(name), content, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def read(self, name: str) -> bytes | None:
+        """Of an object."""
+        try:
+            with self._away():
+                return bytes(self._fs.cat_file(self._path(name), **self._small))
+        except FileNotFoundError:
+            return None
+
+    def read_all(self, names: list[str]) -> list[bytes]:
+        """Many at once."""
+        if not names:
+            return []
+        paths = [self._path(name) for name in names]
+        with self._away():
+            found = self._fs.cat(paths)
+            return [bytes(found[path]) for path in paths]
+
+    def inside(self, folder: str) -> list[str]:
+        """By a listing that is not remembered."""
+        with self._away(), contextlib.suppress(FileNotFoundError):
+            found = self._fs.ls(self._path(folder), detail=False, refresh=True)
+            return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
+        return []
+
+    def upload(self, source: Path, name: str, transfer: Transfer) -> None:
+        """In parts where it is large."""
+        with self._away(), self._there():
+            self._fs.put_file(str(source), self._path(name), callback=self._telling(transfer), **self._large)
+
+    def download(self, name: str, target: Path, transfer: Transfer) -> None:
+        """In parts where it is large."""
+        with self._away():
+            self._fs.get_file(self._path(name), str(target), callback=self._telling(transfer), **self._large)
+
+    def delete(self, folder: str) -> None:
+        """Everything under it."""
+        with self._away(), contextlib.suppress(FileNotFoundError):
+            self._fs.rm(self._path(folder), recursive=True)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _telling(self, transfer: Transfer) -> Any:
+        class Telling(self._callback):  # type: ignore[name-defined,misc]
+            def set_size(self, size: int | None) -> None:
+                transfer.sized(size or 0)
+
+            def relative_update(self, inc: int = 1) -> None:
+                transfer.moved(inc)
+
+        return Telling()
+
+    @contextlib.contextmanager
+    def _there(self) -> Iterator[None]:
+        """Where writing finds no place, the bucket is not there."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ModelsAwayError(self.url, "there is no such bucket: make it first") from error
+
+    @contextlib.contextmanager
+    def _away(self) -> Iterator[None]:
+        """Every kind of storage has errors of its own: but for two, it cannot be reached."""
+        try:
+            yield
+        except (FileExistsError, FileNotFoundError, ModelsAwayError):
+            raise
+        except Exception as error:
+            raise ModelsAwayError(self.url, _reason(error)) from error
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    """Nothing is remembered, and nobody waits for ever."""
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    if scheme in S3:
+        limits = {"connect_timeout": CONNECT_S, "read_timeout": READ_S, "retries": {"max_attempts": 2}}
+        options["config_kwargs"] = limits
+    return options
+
+
+def _protocols(fs: Any) -> Iterable[str]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+
+
+def _reason(error: Exception) -> str:
+    """What it says of itself, in one line."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

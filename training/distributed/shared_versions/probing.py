@@ -1,0 +1,28 @@
+"""Whether storage can be shared: tried on something that is deleted again."""
+
+import uuid
+
+from training.distributed.shared_versions.errors import UnfitStorageError
+from training.distributed.shared_versions.history import State
+from training.distributed.shared_versions.log import Log
+from training.distributed.shared_versions.storage import Storage
+
+
+def probe_storage(storage: Storage) -> int:
+    """Read what is there, and write as one of several machines would. Returns how many versions are there.
+
+    Raises:
+        ModelsAwayError: it cannot be reached, or not be written.
+        UnfitStorageError: it holds something else, or lets a second one write over what a first one wrote.
+    """
+    state = Log(storage, State(url=storage.url)).catch_up()
+    folder = f"probes/{uuid.uuid4().hex}"
+    try:
+        is_new = storage.create(f"{folder}/one", b"first")
+        is_again = storage.create(f"{folder}/one", b"second")
+        if not is_new or is_again or storage.read(f"{folder}/one") != b"first":
+            reason = "it writes over what is there where it should not; use S3 or a mounted folder"
+            raise UnfitStorageError(storage.url, reason)
+    finally:
+        storage.delete(folder)
+    return len(state.versions)

@@ -1,0 +1,282 @@
+"""The registry of a machine that shares its versions: the folder is a cache of what the storage holds."""
+
+import contextlib
+import functools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import EllipsisType
+from typing import TYPE_CHECKING
+
+import structlog
+from filelock import FileLock
+
+from training.distributed.shared_versions.cache import Cache
+from training.distributed.shared_versions.errors import ForeignModelsError, ModelsAwayError, UnfitStorageError
+from training.distributed.shared_versions.history import Entry, Place, Pointer, State
+from training.distributed.shared_versions.keeping import store_state, stored_state
+from training.distributed.shared_versions.log import Log
+from training.distributed.shared_versions.publishing import Publisher
+from training.distributed.shared_versions.storage import Storage
+from training.errors import (
+    CorruptVersionError,
+    NoChampionError,
+    NoEarlierVersionError,
+    RegistryError,
+    RegistryUnreadableError,
+    RegistryUnwritableError,
+)
+from training.registry.atomic_files import fsync
+from training.registry.card import Card
+from training.registry.versions import SERVED_FILES, Draft, Registry
+
+if TYPE_CHECKING:
+    from training.pipeline.progress import Progress
+
+log = structlog.stdlib.get_logger(__name__)
+TROUBLES = (
+    ModelsAwayError,
+    UnfitStorageError,
+    ForeignModelsError,
+    RegistryUnreadableError,
+    RegistryUnwritableError,
+)
+AGAIN_S = 60.0  # until what is damaged in the storage is looked at again
+
+
+class SharedRegistry(Registry):
+    """Reads stay local. Whatever changes anything, and `pull`, `verify`, `usable`, may ask the storage."""
+
+    is_shared = True
+
+    def __init__(self, folder: Path, storage: Storage, *, progress: "Progress | None" = None) -> None:
+        """Know what was known here; nothing is asked yet."""
+        super().__init__(folder)
+        self._storage = storage
+        self._cache = Cache(folder, storage, progress)
+        known = stored_state(folder, storage.url)
+        self._log = Log(storage, known or State(url=storage.url))
+        self._is_joined = known is not None
+        self._working = threading.RLock()
+        self._damaged: dict[str, float] = {}  # version → when it is looked at again
+        self._here = socket.gethostname()
+        self._publisher = Publisher(folder, storage, self._log, by=self._here, progress=progress)
+
+    def pull(self) -> None:
+        """Bring what other machines did: pointers, withdrawals, cards, and what serves. Blocking.
+
+        Raises:
+            ModelsAwayError: the storage cannot be reached; everything here stays as it is.
+            ForeignModelsError: the versions here are others.
+            RegistryUnwritableError: the folder here cannot be written.
+        """
+        with self._working, self._told():
+            if self._is_joined:
+                self._settle()  # what a crash left, though the storage be away
+            state = self._log.catch_up()
+            if not self._is_joined:
+                self._publisher.join(Registry(self.folder), state)
+                self._is_joined = True
+            if mine := self.withdrawn() - self._log.state.withdrawn:
+                self._append_withdrawn(mine)
+            self._bring(self._log.state)
+            self._settle(arrived=(self._log.state.champion, self._log.state.domain))
+
+    def stock(self) -> None:
+        """Fetch what would serve if the champion could not: the one before, and the domain model. Blocking.
+
+        Raises:
+            RegistryError: it cannot be had at present.
+        """
+        spare = {self.domain()}
+        with contextlib.suppress(NoChampionError, NoEarlierVersionError):
+            spare.add(self.previous())
+        for version in spare - {None}:
+            assert version is not None
+            self.usable(version)
+
+    def usable(self, version: str) -> Path:
+        """The folder of a version, the files that serve in it; fetched where they are not. Blocking.
+
+        Raises:
+            RegistryError: there is none such, or it cannot be had.
+        """
+        path = self.path(version)
+        if not self._cache.has(version):
+            self.verify(version, only=SERVED_FILES)
+        return path
+
+    def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
+        """As elsewhere; but what is missing or damaged here is fetched first."""
+        try:
+            super().verify(version, only=only)
+        except CorruptVersionError:
+            place = self._log.state.versions.get(version)
+            if place is None:
+                raise
+            log.info("model.fetching", model_version=version)
+            with self._written():
+                self._cache.mend(version, place, only)
+            super().verify(version, only=only)
+
+    def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
+        """Point `champion` at a version, everywhere, unless somebody else was first.
+
+        Raises:
+            MovedMeanwhileError: it is not `instead_of` (`...`: what is champion here) any more.
+            ModelsAwayError: the storage cannot be reached.
+            UnknownVersionError: there is no such version.
+            WithdrawnVersionError: it may serve no more.
+        """
+        self._move("champion", version, self.champion() if instead_of is ... else instead_of)
+
+    def set_domain(self, version: str) -> None:
+        """Point `domain` at a version, everywhere; raises as `promote` does."""
+        self._move("domain", version, self.domain())
+
+    def withdraw(self, versions: Iterable[str]) -> None:
+        """Mark versions as withdrawn: here at once, then everywhere.
+
+        Raises:
+            ModelsAwayError: the others do not know it yet; the next `pull` tells them.
+        """
+        super().withdraw(versions)
+        self.pull()
+
+    def commit(self, draft: Draft, card: Card) -> None:
+        """As elsewhere; but it is stored for all before it appears here."""
+        self._seal(draft, card)
+        place = self._publisher.upload(draft.version, draft.folder)
+        with self._working, self._told():
+            self._publisher.add(draft.version, place)
+            self._settle()
+        target = self.folder / draft.version
+        try:
+            draft.folder.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            for path in draft.folder.iterdir():  # the bot was first, and fetched what it needs
+                path.replace(target / path.name)
+        fsync(self.folder)
+
+    def prune(self, keep: int) -> list[str]:
+        """Delete as elsewhere, here and in the storage."""
+        gone: list[str] = []
+        places: dict[str, Place] = {}
+
+        def entry(state: State) -> Entry | None:
+            nonlocal gone
+            self._settle(arrived=(state.champion, state.domain))
+            gone = [version for version in self._dispensable(keep) if version in state.versions]
+            places.update(state.versions)
+            return Entry(what="pruned", versions=tuple(gone), by=self._here) if gone else None
+
+        try:
+            self.pull()
+            with self._working, self._told():
+                self._log.append(entry)
+                self._settle()
+                for version in gone:
+                    self._storage.delete(f"versions/{places[version].folder}")
+                self._publisher.sweep()
+        except ModelsAwayError as error:  # the next one prunes, too
+            log.warning("models.not_pruned", reason=error.reason)
+        self._cache.clear()
+        return gone
+
+    def _next(self) -> str:
+        """A number that nobody else gets."""
+        version = ""
+
+        def entry(state: State) -> Entry:
+            nonlocal version
+            number = max(state.highest, int(super(SharedRegistry, self)._next()[1:]) - 1) + 1
+            version = f"v{number:04d}"
+            return Entry(what="claimed", versions=(version,), by=self._here)
+
+        self.pull()
+        with self._working, self._told():
+            self._log.append(entry)
+        return version
+
+    def _move(self, pointer: Pointer, version: str, before: str | None) -> None:
+        with self._working:
+            self.pull()
+            self.path(version)
+            with self._told():
+                self._log.append(
+                    lambda state: state.moved(pointer, version, instead_of=before, by=self._here)
+                )
+            with contextlib.suppress(RegistryError):  # it is done: the next pull fetches and settles
+                self._bring(self._log.state)
+                self._settle()
+
+    def _append_withdrawn(self, names: frozenset[str]) -> None:
+        def entry(state: State) -> Entry | None:
+            more = tuple(sorted(names - state.withdrawn))
+            return Entry(what="withdrawn", versions=more, by=self._here) if more else None
+
+        self._log.append(entry)
+
+    def _bring(self, state: State) -> None:
+        """The cards of all versions, and what the champion serves with."""
+        for version, place in state.versions.items():
+            if not (self.folder / version).is_dir():
+                self._unless_damaged(version, functools.partial(self._cache.bring, version, place))
+        champion = state.champion
+        if champion in self.versions() and not self._cache.has(champion):
+            mend = functools.partial(self._cache.mend, champion, state.versions[champion], SERVED_FILES)
+            self._unless_damaged(champion, mend)
+
+    def _unless_damaged(self, version: str, bring: Callable[[], None]) -> None:
+        """What is damaged in the storage itself is told once, and tried again after a while."""
+        if time.monotonic() < self._damaged.get(version, 0.0):
+            return
+        try:
+            with self._written():
+                bring()
+        except CorruptVersionError as error:
+            self._damaged[version] = time.monotonic() + AGAIN_S
+            log.error("model.damaged", model_version=version, reason=error.reason)  # noqa: TRY400
+
+    def _settle(self, arrived: Iterable[str | None] = ()) -> None:
+        """Let the folder agree with what is known; a champion not `arrived` yet is pointed at by the next."""
+        with self._written():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / ".shared.lock"):
+                known = stored_state(self.folder, self._storage.url)
+                if known is not None and known.position > self._log.state.position:
+                    self._log.state = known  # another process of this machine read more
+                elif known != self._log.state:
+                    store_state(self.folder, self._log.state)
+                state = self._log.state
+                super().withdraw(state.withdrawn)
+                for version in self.versions():
+                    if version not in state.versions and int(version[1:]) <= state.highest:  # pruned
+                        self._cache.drop(version)
+                for pointer, wanted in (("domain", state.domain), ("champion", state.champion)):
+                    needed = SERVED_FILES if pointer == "champion" else ()
+                    if wanted is None or wanted == self._pointer(pointer):
+                        continue
+                    if wanted in arrived or self._cache.has(wanted, ("card.json", *needed)):
+                        self._write(pointer, [wanted])
+
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """`trouble` is why the storage could not be used, until it can."""
+        try:
+            yield
+        except TROUBLES as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = None

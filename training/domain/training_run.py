@@ -1,0 +1,251 @@
+"""Base model → the team's domain model: masked-LM training on generated and the team's own texts.
+
+The corpus is split before anything else. The base then learns the team's words as whole tokens, and the
+recipe's texts until held-out text says enough; the gate decides whether nights may start from the result. A
+run that was killed goes on where it was when the same is asked for again.
+"""
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from training.corpus.health import measure_health, read_raw
+from training.corpus.lexicon import unwanted_words, wanted_words
+from training.domain.checkpoints import Checkpoint
+from training.domain.corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
+from training.domain.course import Course
+from training.domain.fixed_masks import Fit, Hidden, hide_words, measure
+from training.domain.losses import MaskedTexts
+from training.domain.recipes import RECIPES
+from training.domain.step_log import StepLog
+from training.domain.summary import source_json
+from training.domain.verdict import judge
+from training.errors import BaseModelError, EmptyRecipeError, RegistryError
+from training.evaluation import gate
+from training.inference.fill_model import FillModel
+from training.models import torch_model, vocabulary
+from training.models.base_model import find_base
+from training.models.encoder import Encoder
+from training.models.writing import card_of, exported, write_files
+from training.pipeline.progress import Progress
+from training.registry.versions import TRAINING_LOG, Registry
+from training.reports.comparison.materials import QUERIES
+from training.reports.plots.corpus_health import plot_corpus_health
+from training.reports.plots.training_log import plot_training, read_log
+from training.reports.plots.words import plot_words
+from training.settings import DomainSettings, Settings
+from training.votes.checks.corpus import select_edge_cases
+from training.votes.checks.corpus_report import EdgeCases
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A version, the gate's verdict on it, and what `summary.table_of` shows of it."""
+
+    version: str
+    verdict: gate.Verdict
+    report: dict[str, Any]
+
+
+class DomainTraining:
+    """The steps from the base to a version, over what they all need."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        domain: DomainSettings,
+        progress: Progress,
+        *,
+        folder: Path,
+        extra: Sequence[Path] = (),
+        text_column: str | None = None,
+    ) -> None:
+        """Find the base and split the corpus.
+
+        Args:
+            settings: base model, files, device.
+            domain: the recipe and its hyper-parameters.
+            progress: told once a step.
+            folder: the run's own.
+            extra, text_column: further CSV files, and the column to read of them.
+
+        Raises:
+            BaseModelError: the base cannot be had (the starter needs none: it is made of this corpus).
+            CsvError: a file cannot be read.
+        """
+        base = find_base(settings.base_model)
+        if base is None:
+            reason = "it is not in the hub's cache and the hub cannot be reached"
+            raise BaseModelError(settings.base_model, reason)
+        self._settings, self._domain, self._progress = settings, domain, progress
+        self._base, self._folder = base, folder
+        self._extra, self._text_column = extra, text_column
+        self._recipe = RECIPES[domain.recipe]
+        self._device = torch_model.pick_device(settings.device)
+        self._log = StepLog()
+        progress.step("reading the corpus")
+        self._corpus = build_corpus(settings, domain, extra=extra, text_column=text_column)
+        self._checkpoint = Checkpoint(
+            settings.home / "runs" / f"domain-{domain.recipe}.checkpoint",
+            _key(base, self._corpus, domain),
+        )
+
+    def make(self, registry: Registry, **columns: Any) -> Made:
+        """Train, judge and write the version; no pointer moves.
+
+        Raises:
+            BaseModelError: the base cannot be loaded.
+            EmptyRecipeError: no text is left to learn from.
+        """
+        edge_cases = self._edge_cases("train") if self._recipe.edge_copies else None
+        learner, metrics = self._train(edge_cases)
+        self._progress.step("judging the domain model")
+        with registry.draft() as draft:
+            after = write_files(learner, draft, precision=self._settings.precision)
+            self._log.write(draft.folder / TRAINING_LOG)
+            if edge_cases:
+                for name in ("edge_cases.json", "edge_cases.txt"):
+                    shutil.copy(self._folder / "edge_cases_train" / name, draft.folder)
+            base = exported(self._base)
+            verdict, suites = judge(base, after, metrics["held_out"])
+            self._draw(draft.folder, registry, {"base": base, f"{draft.version} {self._recipe.name}": after})
+            card = card_of(
+                draft,
+                kind="domain",
+                base=self._settings.base_model,
+                settings=self._domain.model_dump(),
+                recipe=self._recipe.name,
+                precision=after.precision,
+                metrics={**metrics, "suites": suites},
+                verdict=verdict.to_json(),
+                **columns,
+            )
+            registry.commit(draft, card)
+        self._checkpoint.clear()
+        report = {
+            **metrics,
+            "added_words": len(metrics["added_words"]),
+            "sources": [source_json(source) for source in self._corpus.sources],
+            "edge_cases": edge_cases.table() if edge_cases else None,
+            "suites": suites,
+        }
+        return Made(draft.version, verdict, report)
+
+    def _draw(self, folder: Path, registry: Registry, models: dict[str, FillModel]) -> None:
+        """The pictures that stay with the version."""
+        logs = {self._recipe.name: self._log.rows}
+        for version in reversed(registry.versions()):  # the other recipes' latest, to compare with
+            with contextlib.suppress(RegistryError):
+                card = registry.card(version)
+                path = registry.path(version) / TRAINING_LOG
+                if card.kind == "domain" and card.recipe not in logs and path.exists():
+                    logs[card.recipe] = read_log(path)
+        plot_training(logs, folder / "loss_perplexity.png")
+        plot_words(QUERIES[0], models, folder / "words.png")
+        sentences = [t.text for t in self._corpus.texts if t.source != GENERATED]
+        if cells := read_raw(self._settings.data_dir, extra=self._extra, text_column=self._text_column):
+            plot_corpus_health(measure_health(cells), measure_health(sentences), folder / "corpus_health.png")
+
+    def _edge_cases(self, side: Literal["train", "held_out"]) -> EdgeCases:
+        self._progress.step("looking for edge cases")
+        texts = self._corpus.train if side == "train" else self._corpus.held_out
+        folder = self._folder / f"edge_cases_{side}"
+        return select_edge_cases([t.text for t in texts], [t.source for t in texts], folder)
+
+    def _stopping_texts(self) -> Sequence[CorpusText]:
+        """Held-out text of the kind that is learnt: edge cases alone where nothing else is."""
+        texts = self._corpus.held_out
+        if self._recipe.has_corpus:
+            return texts
+        return [texts[i] for i in self._edge_cases("held_out").kept] or texts
+
+    def _train(self, edge_cases: EdgeCases | None) -> tuple[torch_model.MaskedLm, dict[str, Any]]:
+        domain, device, progress, train = self._domain, self._device, self._progress, self._corpus.train
+        kept = edge_cases.kept if edge_cases else ()
+        texts = self._recipe.texts(train, kept)
+        if not texts:
+            raise EmptyRecipeError(self._recipe.name)
+        progress.step(f"loading {self._settings.base_model}")
+        learner = torch_model.load(self._base, base=self._settings.base_model).to(device)
+        torch.manual_seed(domain.seed)
+        progress.step("measuring the base model")
+        fits = {"base": self._fits(learner)}
+        words = vocabulary.new_words(
+            learner.tokenizer,
+            [text.text for text in train],
+            wanted_words() | unwanted_words(),
+            min_count=domain.new_word_count,
+        )
+        learner.add_words(words)
+        masked = MaskedTexts(learner, texts, domain, self._log)
+        course = Course(
+            learner,
+            self._hidden(learner, self._stopping_texts()),
+            domain,
+            texts=len(train),
+            log=self._log,
+            checkpoint=self._checkpoint,
+            device=device,
+        )
+        masked.skip(course.step)
+        progress.step(f"training the domain model ({self._recipe.name})", course.steps)
+        progress.advance(course.step)
+        course.run(masked.step, progress)
+        fits["after"] = self._fits(learner)
+        metrics = {
+            "steps": course.step,
+            "best_step": course.best_step,
+            "epochs": round(course.step / self._log.steps_per_epoch, 2),
+            "seconds": round(self._log.seconds, 1),
+            "tokens_per_s": round(self._log.tokens_per_s, 1),
+            "device": device.type,
+            "held_out": {
+                name: {part: f.to_json() for part, f in each.items()} for name, each in fits.items()
+            },
+            "corpus": {
+                GENERATED: sum(text.source == GENERATED for text in train),
+                **{s.source: s.sentences for s in self._corpus.sources if s.is_read},
+                "held_out": len(self._corpus.held_out),
+                "edge_cases": len(kept),
+            },
+            "added_words": words,
+        }
+        return learner.cpu(), metrics
+
+    def _hidden(
+        self, learner: torch_model.MaskedLm, held_out: Sequence[CorpusText]
+    ) -> dict[str, list[Hidden]]:
+        """Texts with words hidden, by where they are from: the same words for every model."""
+        encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
+        parts: dict[str, list[str]] = {}
+        for text in held_out:
+            parts.setdefault(GENERATED if text.source == GENERATED else "own", []).append(text.text)
+        share, seed = self._domain.mask_share, self._domain.seed
+        return {
+            name: hidden
+            for name, texts in parts.items()
+            if (hidden := hide_words(texts, encoder, share=share, seed=seed))
+        }
+
+    def _fits(self, learner: torch_model.MaskedLm) -> dict[str, Fit]:
+        encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
+        return {
+            name: measure(learner, hidden, encoder, device=self._device)
+            for name, hidden in self._hidden(learner, self._corpus.held_out).items()
+        }
+
+
+def _key(base: Path, corpus: DomainCorpus, domain: DomainSettings) -> str:
+    """Hash of everything that the weights depend on."""
+    digest = hashlib.sha256(domain.model_dump_json().encode() + corpus.hash.encode())
+    for path in sorted(base.iterdir()):
+        if path.suffix in (".safetensors", ".json") and path.is_file():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

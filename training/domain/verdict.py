@@ -1,0 +1,29 @@
+"""A domain model and its base on the suites, over the words that both can say; and the gate's verdict."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.evaluation import gate
+from training.evaluation.metrics import score_cases, summary
+from training.inference.fill_model import FillModel
+from training.reports.comparison.comparable import cases_of, tokens_of
+from training.reports.comparison.materials import OWN_SUITES, suites_of
+
+
+def judge(
+    base: FillModel, after: FillModel, held_out: Mapping[str, Any]
+) -> tuple[gate.Verdict, dict[str, Any]]:
+    """The gate's verdict, and suite → `base` and `after` → figures."""
+    models = {"base": base, "after": after}
+    shared = tokens_of(models)
+    figures: dict[str, Any] = {}
+    for name, cases in suites_of(OWN_SUITES).items():
+        comparable = cases_of(models, cases)
+        figures[name] = {
+            who: {
+                **summary(score_cases(each, comparable.cases, among=shared[who])),
+                "skipped": comparable.skipped,
+            }
+            for who, each in models.items()
+        }
+    return gate.decide_domain(held_out=held_out, control=figures["control"]), figures

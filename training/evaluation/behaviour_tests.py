@@ -1,0 +1,255 @@
+"""The team's own tests of a model's behaviour, in the manner of CheckList (Ribeiro et al. 2005.04118).
+
+Three kinds, in a file that anybody can edit (suites/behaviour.yaml explains itself): *minimum*, words that
+must or must not be among the best; *invariance*, a brand, a person or a typo that must not change the answer;
+*direction*, a change of the sentence that must move words up or down.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from training.corpus.yaml_files import read_yaml
+from training.errors import BehaviourError, QueryTooLongError
+from training.inference.fill_model import FillModel, Floats
+from training.models.encoder import MASK_PATTERN
+
+SHIPPED = Path(__file__).parent / "suites" / "behaviour.yaml"
+TOP = 5  # words that two answers are compared by
+# A bar missed by no more is borderline: noise of training, no change of behaviour.
+TOLERANCE_NATS = 0.25  # of a probability: a factor of 1.3
+TOLERANCE_WORDS = 1  # of those that two answers share
+
+Answers = Mapping[str, Floats]  # text → (vocabulary,) natural-log probabilities at its mask
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a model did in one test; `text` is for people."""
+
+    name: str
+    outcome: Literal["passed", "borderline", "failed"]
+    text: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the bar was reached."""
+        return self.outcome == "passed"
+
+
+def _one_mask(text: str) -> str:
+    if len(MASK_PATTERN.findall(text)) != 1:
+        raise ValueError("there must be one [MASK] in it")
+    return text
+
+
+def _split(words: object) -> object:
+    return [word.strip() for word in words.split(",")] if isinstance(words, str) else words
+
+
+Text = Annotated[str, AfterValidator(_one_mask)]
+Word = Annotated[str, Field(min_length=1)]
+Words = Annotated[list[Word], BeforeValidator(_split), Field(min_length=1)]
+
+
+class _Test(BaseModel, ABC):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+
+    @property
+    @abstractmethod
+    def queries(self) -> tuple[str, ...]:
+        """What the model is asked."""
+
+    @abstractmethod
+    def result(self, model: FillModel, answers: Answers) -> Result | None:
+        """How the model did; None where it can say none of the words."""
+
+    def _result(self, margin: float, tolerance: float, text: str) -> Result:
+        """Of how far above the bar (0: just reached) the model is."""
+        outcome: Literal["passed", "borderline", "failed"] = "passed"
+        if margin < 0:
+            outcome = "borderline" if margin >= -tolerance else "failed"
+        return Result(self.name, outcome, text)
+
+
+class Minimum(_Test):
+    """At least one of some words, and none of others, among the best."""
+
+    text: Text
+    any_of: Words | None = None
+    none_of: Words | None = None
+    top: int = Field(default=10, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _needs_words(self) -> "Minimum":
+        if self.any_of is None and self.none_of is None:
+            raise ValueError("it needs any_of, none_of or both")
+        return self
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The text."""
+        return (self.text,)
+
+    def result(self, model: FillModel, answers: Answers) -> Result | None:
+        """The margin, in nats, is to the last of the best words that are none of those asked for."""
+        logs = answers[self.text]
+        margins, texts = [], []
+        for words, sign, must in ((self.any_of, 1, "must"), (self.none_of, -1, "must not")):
+            if not (tokens := _tokens(model, words or ())):
+                continue
+            best = max(tokens, key=lambda token: logs[token])
+            others = [token for token in model.best(logs, self.top + 1) if token != best]
+            margins.append(sign * float(logs[best] - logs[others[: self.top][-1]]))
+            place = 1 + int((logs[model.offered] > logs[best]).sum())
+            texts.append(f'"{model.word_of(best)}" is number {place} and {must} be in the top {self.top}')
+        return self._result(min(margins), TOLERANCE_NATS, "; ".join(texts)) if margins else None
+
+
+class Invariance(_Test):
+    """Texts whose best words must be about those of the first one."""
+
+    texts: Annotated[list[Text], Field(min_length=2)]
+    keep: int = Field(default=3, ge=1, le=TOP)
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(self.texts)
+
+    def result(self, model: FillModel, answers: Answers) -> Result:
+        """The margin, in words, is that of the text that shares the fewest."""
+        first, *others = (set(model.best(answers[text], TOP)) for text in self.texts)
+        shared, text = min(
+            (len(first & best), text) for best, text in zip(others, self.texts[1:], strict=True)
+        )
+        return self._result(
+            shared - self.keep,
+            TOLERANCE_WORDS,
+            f'"{text}" has {shared} of the top {TOP} of "{self.texts[0]}" and must have {self.keep}',
+        )
+
+
+class Direction(_Test):
+    """A change of the text that must move some words' share of the probability up or down."""
+
+    before: Text
+    after: Text
+    words: Words
+    moves: Literal["up", "down"]
+    times: float = Field(default=1.0, ge=1, le=1000)
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The text without and with the change."""
+        return (self.before, self.after)
+
+    def result(self, model: FillModel, answers: Answers) -> Result | None:
+        """The margin, in nats, is between the factor that the share moves by and the one that it must."""
+        tokens = _tokens(model, self.words)
+        if not tokens:
+            return None
+        before, after = (float(np.logaddexp.reduce(answers[text][tokens])) for text in self.queries)
+        sign = 1 if self.moves == "up" else -1
+        shown = ", ".join([*self.words[:3], *(["…"] if len(self.words) > 3 else [])])
+        return self._result(
+            sign * (after - before) - np.log(self.times),
+            TOLERANCE_NATS,
+            f"the share of {shown} goes from {np.exp(before):.3f} to {np.exp(after):.3f} "
+            f"and must go {self.moves}" + (f" by a factor of {self.times:g}" if self.times > 1 else ""),
+        )
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    minimum: list[Minimum] = []
+    invariance: list[Invariance] = []
+    direction: list[Direction] = []
+
+
+Tests = Sequence[Minimum | Invariance | Direction]
+
+
+def read_behaviour(path: Path) -> Tests:
+    """The tests of a file.
+
+    Raises:
+        BehaviourError: the file or one of its entries cannot be read; says which.
+    """
+    try:
+        content = read_yaml(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BehaviourError(path, f"it cannot be read ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict):
+        raise BehaviourError(path, "there is no list of tests in it")
+    try:
+        file = _File.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BehaviourError(path, _sentence(first["msg"]), where=_place(first["loc"], content)) from error
+    return (*file.minimum, *file.invariance, *file.direction)
+
+
+def run_behaviour(model: FillModel, tests: Tests, *, path: Path = SHIPPED) -> list[Result | None]:
+    """One result a test; None where the model can say none of its words.
+
+    Raises:
+        BehaviourError: a text is too long for the model; says in which test of the file at `path`.
+    """
+    encoded = {}
+    for test in tests:
+        for query in test.queries:
+            try:
+                encoded[query] = model.encoder.encode(query)
+            except QueryTooLongError as error:
+                raise BehaviourError(path, str(error).rstrip("."), where=f'"{test.name}"') from error
+    rows = model.log_probabilities(list(encoded.values()))
+    answers = {query: row[0] for query, row in zip(encoded, rows, strict=True)}
+    return [test.result(model, answers) for test in tests]
+
+
+def new_failures(before: Iterable[Result | None], after: Iterable[Result | None]) -> list[Result]:
+    """What the second model fails, by more than noise, and the first one passes."""
+    return [
+        new
+        for old, new in zip(before, after, strict=True)
+        if old is not None and new is not None and old.passed and new.outcome == "failed"
+    ]
+
+
+def _tokens(model: FillModel, words: Sequence[str]) -> list[int]:
+    return [token for word in words if (token := model.token_of(word)) is not None]
+
+
+def _place(location: tuple[int | str, ...], content: object) -> str:
+    """Where in the file, for people: the kind, the entry's number and name, and the field."""
+    match location:
+        case (str(kind), int(index), *rest):
+            entry = content[kind][index] if isinstance(content, Mapping) else None
+            name = entry.get("name") if isinstance(entry, Mapping) else None
+            at = [f"{kind}, entry {index + 1}" + (f' ("{name}")' if name else "")]
+            return ", ".join([*at, *(str(part) for part in rest if isinstance(part, str))])
+        case _:
+            return ", ".join(map(str, location))
+
+
+def _sentence(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,244 @@
+"""Measure challenger, champion and domain model, and ask the gate."""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.evaluation import behaviour_tests as behaviour_suite
+from training.evaluation import drift, gate
+from training.evaluation import metrics as evaluate
+from training.evaluation.confidence_intervals import interval, means
+from training.evaluation.metrics import CaseScore
+from training.evaluation.perplexity import pseudo_perplexity
+from training.inference.fill_model import FillModel
+from training.models.vocabulary import denied_words
+from training.votes.retraining_set import Example, RetrainingSet
+
+LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
+SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of gate.KEPT → file
+MOVED_WORDS = 20  # that came, and as many that went, in the report
+NEUTRAL = ("retention", "texts")  # where no answer should move; on control it may, a little
+
+Scores = dict[str, list[CaseScore | None]]  # by suite
+
+
+class Judge:
+    """Judges challengers of one run; what they are measured against is measured once."""
+
+    def __init__(
+        self,
+        chosen: RetrainingSet,
+        *,
+        domain: FillModel,
+        champion: FillModel,
+        rolled_back: Collection[str],
+        behaviour: Path | None = None,
+    ) -> None:
+        """Measure the domain model and the champion.
+
+        Args:
+            chosen: the voted queries, held-out ones included.
+            domain, champion: as they serve.
+            rolled_back: hashes of retraining sets that are not promoted again.
+            behaviour: the team's own behaviour tests; those that ship where there is no such file.
+
+        Raises:
+            BehaviourError: the team's file cannot be read.
+        """
+        self._chosen, self._domain, self._champion = chosen, domain, champion
+        self._rolled_back = rolled_back
+        self._examples = (*chosen.train, *chosen.held_out)
+        self._behaviour = behaviour if behaviour and behaviour.exists() else behaviour_suite.SHIPPED
+        self._tests = behaviour_suite.read_behaviour(self._behaviour)
+        self._suites = {
+            suite: evaluate.read_suite(evaluate.SUITES / f"{file}.jsonl") for suite, file in SUITES.items()
+        }
+        self._texts = evaluate.read_texts(evaluate.SUITES / "texts.jsonl")
+        self._best_before = _best_five(champion, self._examples)
+        self._before = _voted(champion, self._examples, self._best_before)
+        self._domain_results = self._behave(domain)
+        self._domain_scores = self._score(domain)
+        self._domain_harm = self._harm(domain, self._domain_scores, latency_ms=1.0)
+        self._references = self._refer(domain)
+
+    def verdict(self, challenger: FillModel) -> tuple[gate.Verdict, dict[str, Any]]:
+        """The verdict on an exported challenger, and the figures behind it."""
+        best = _best_five(challenger, self._examples)
+        voted = _voted(challenger, self._examples, best)
+        slower = _latency_ratio(self._domain, challenger, [case.text for case in self._suites["control"]])
+        scores = self._score(challenger)
+        harm = self._harm(challenger, scores, latency_ms=slower)
+        moved = {
+            name: found
+            for name, reference in self._references.items()
+            if (found := reference.drift_of(challenger)) is not None
+        }
+        neutral = drift.pooled([moved[name] for name in NEUTRAL if name in moved])
+        behaved = self._compare(self._behave(challenger))
+        held_out, denied = self._chosen.held_out, denied_words()
+        verdict = gate.decide(
+            champion=self._before,
+            challenger=voted,
+            domain_harm=self._domain_harm,
+            challenger_harm=harm,
+            moved=neutral,
+            behaviour=behaved,
+            denied=len(denied),
+            denied_offered=[word for word in denied if challenger.token_of(word) is not None],
+            held_out=gate.HeldOut(
+                judgements=sum(len(e.wanted) + len(e.unwanted) for e in held_out),
+                hit_changes=tuple(_hit_changes(self._champion, challenger, held_out)),
+            ),
+            rolled_back=len(self._rolled_back),
+            was_rolled_back=self._chosen.hash in self._rolled_back,
+        )
+        metrics: dict[str, Any] = {
+            "voted": {"champion": _rounded(self._before), "challenger": _rounded(voted)},
+            "domain": _rounded(self._domain_harm),
+            "challenger": _rounded(harm),
+            "wanted_share_change": _share_changes(self._domain_scores, scores),
+            "drift_nats": round(neutral.nats, 4) if neutral else None,
+            "top10_kept": round(neutral.top10_kept, 4) if neutral else None,
+            "moved": {name: _rounded(found) for name, found in moved.items()},
+            "behaviour": _rounded(behaved),
+            "moved_words": _moved_words(
+                _words_of(self._champion, self._best_before), _words_of(challenger, best)
+            ),
+        }
+        return verdict, metrics
+
+    def _score(self, fill_model: FillModel) -> Scores:
+        return {suite: evaluate.score_cases(fill_model, cases) for suite, cases in self._suites.items()}
+
+    def _harm(self, fill_model: FillModel, scores: Scores, *, latency_ms: float) -> gate.Harm:
+        return gate.Harm(
+            **{suite: evaluate.summary(of_suite)["wanted_share"] for suite, of_suite in scores.items()},
+            pseudo_perplexity=pseudo_perplexity(fill_model, self._texts),
+            latency_ms=latency_ms,
+        )
+
+    def _refer(self, domain: FillModel) -> dict[str, drift.Reference]:
+        """The domain model's answers to what nobody voted on, by where it is from."""
+        queries = {name: [case.text for case in self._suites[name]] for name in ("control", "retention")}
+        queries["texts"] = drift.neutral_queries(self._texts)
+        voted = [example.query for example in self._examples]
+        return {name: drift.Reference(domain, drift.unvoted(of, voted)) for name, of in queries.items()}
+
+    def _behave(self, fill_model: FillModel) -> list[behaviour_suite.Result | None]:
+        return behaviour_suite.run_behaviour(fill_model, self._tests, path=self._behaviour)
+
+    def _compare(self, results: Sequence[behaviour_suite.Result | None]) -> gate.Behaviour:
+        failures = behaviour_suite.new_failures(self._domain_results, results)
+        taken = sum(result is not None for result in results)
+        return gate.Behaviour(
+            tests=taken,
+            skipped=len(results) - taken,
+            new_failures=tuple(f"{failure.name} ({failure.text})" for failure in failures),
+        )
+
+
+def _best_five(fill_model: FillModel, examples: Sequence[Example]) -> list[list[int]]:
+    """The five best tokens for every example."""
+    rows = fill_model.log_probabilities([fill_model.encoder.encode(e.query) for e in examples])
+    return [fill_model.best(logs[e.mask_index], 5) for e, logs in zip(examples, rows, strict=True)]
+
+
+def _voted(fill_model: FillModel, examples: Sequence[Example], best: Sequence[Sequence[int]]) -> gate.Voted:
+    unwanted_at_5 = wanted_at_5 = unwanted = wanted = 0
+    for example, shown in zip(examples, best, strict=True):
+        for words, is_wanted in ((example.wanted, True), (example.unwanted, False)):
+            tokens = [t for word, _ in words if (t := fill_model.token_of(word)) is not None]
+            inside = sum(token in shown for token in tokens)
+            if is_wanted:
+                wanted, wanted_at_5 = wanted + len(tokens), wanted_at_5 + inside
+            else:
+                unwanted, unwanted_at_5 = unwanted + len(tokens), unwanted_at_5 + inside
+    return gate.Voted(unwanted_at_5, wanted_at_5, unwanted, wanted)
+
+
+def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[str]]:
+    return [{fill_model.word_of(token) for token in tokens} for tokens in best]
+
+
+def _moved_words(before: Sequence[set[str]], after: Sequence[set[str]]) -> dict[str, Any]:
+    """Over all judged queries: which words came into the five best of how many, and which left them."""
+    pairs = list(zip(before, after, strict=True))
+    came = Counter(word for old, new in pairs for word in new - old)
+    went = Counter(word for old, new in pairs for word in old - new)
+    return {
+        "queries": len(pairs),
+        "changed": sum(old != new for old, new in pairs),
+        "came": _commonest(came),
+        "went": _commonest(went),
+    }
+
+
+def _commonest(words: Counter[str]) -> dict[str, int]:
+    return dict(sorted(words.items(), key=lambda item: (-item[1], item[0]))[:MOVED_WORDS])
+
+
+def _hit_changes(before: FillModel, after: FillModel, held_out: Sequence[Example]) -> list[float]:
+    """Per held-out query with a wanted word: hit@10 of the challenger minus the champion's."""
+
+    def hits(fill_model: FillModel) -> list[float]:
+        rows = fill_model.log_probabilities([fill_model.encoder.encode(e.query) for e in held_out])
+        found = []
+        for e, logs in zip(held_out, rows, strict=True):
+            best = set(fill_model.best(logs[e.mask_index], 10))
+            if e.wanted:
+                found.append(float(any(fill_model.token_of(word) in best for word, _ in e.wanted)))
+        return found
+
+    return [new - old for old, new in zip(hits(before), hits(after), strict=True)]
+
+
+def _share_changes(before: Scores, after: Scores) -> dict[str, list[float]]:
+    """By suite, where 95 % of the resampled changes of wanted_share lie; cases that neither skips."""
+    found = {}
+    for suite in before:
+        pairs = [(old, new) for old, new in zip(before[suite], after[suite], strict=True) if old and new]
+        if pairs:
+            change = interval(means([new.wanted_share - old.wanted_share for old, new in pairs]))
+            found[suite] = [round(change.low, 4), round(change.high, 4)]
+    return found
+
+
+def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) -> float:
+    """p95 of one query, challenger over domain model, asked in turn.
+
+    Processor time, so that whatever else the machine is doing does not count; the best of a few rounds.
+    """
+    best = float("inf")
+    for _ in range(LATENCY_ROUNDS):
+        times: dict[int, list[float]] = {0: [], 1: []}
+        for query in queries[:LATENCY_QUERIES]:
+            for side, fill_model in enumerate((before, after)):
+                started = time.process_time()
+                fill_model.fill([query], top=5)
+                times[side].append(time.process_time() - started)
+        best = min(best, float(np.quantile(times[1], 0.95) / np.quantile(times[0], 0.95)))
+        if best <= gate.MAX_LATENCY_RATIO:
+            break
+    return best
+
+
+def changes(
+    before: FillModel, after: FillModel, chosen: RetrainingSet, *, most: int = 20
+) -> list[dict[str, Any]]:
+    """For some voted queries, the five best words before and after."""
+    examples = chosen.train[:most]
+    queries = [e.query for e in examples]
+    changes = []
+    for e, old, new in zip(examples, before.fill(queries, top=5), after.fill(queries, top=5), strict=True):
+        words = [[c.word for c in side[e.mask_index]] for side in (old, new)]
+        changes.append({"query": e.query, "mask_index": e.mask_index, "before": words[0], "after": words[1]})
+    return changes
+
+
+def _rounded(value: Any) -> dict[str, Any]:
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(value).items()}

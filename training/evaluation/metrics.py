@@ -1,0 +1,198 @@
+"""Metrics of a model version on suites and texts; judged on the exported model.
+
+`wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered. Words
+that the model cannot say as one token are left out; cases that lose one side by it are counted as skipped.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.text_files import read_text
+from training.errors import SuiteError
+from training.evaluation.perplexity import pseudo_perplexity
+from training.inference.fill_model import FillModel, Floats
+from training.models.encoder import MASK_PATTERN
+
+SUITES = Path(__file__).parent / "suites"
+MEANS = {  # name of a figure → of what each case has it is the mean
+    "wanted_share": "wanted_share",
+    "hit_at_1": "hit_at_1",
+    "hit_at_5": "hit_at_5",
+    "hit_at_10": "hit_at_10",
+    "mrr": "reciprocal_rank",
+    "unwanted_at_10": "unwanted_at_10",
+}
+
+Tokens = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of a suite."""
+
+    text: str
+    wanted: tuple[str, ...]
+    unwanted: tuple[str, ...]
+    category: str
+
+    @property
+    def group(self) -> str:
+        """The category up to the first underscore."""
+        return self.category.split("_", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseScore:
+    """How a model did on one mask. Counts are of words; the reciprocal rank is of the best wanted one."""
+
+    group: str
+    wanted_share: float
+    hit_at_1: bool
+    hit_at_5: bool
+    hit_at_10: bool
+    reciprocal_rank: float
+    unwanted_at_5: int
+    unwanted_at_10: int
+    wanted_at_5: int
+
+
+def read_suite(path: Path) -> list[Case]:
+    """The cases of a suite file.
+
+    Raises:
+        SuiteError: the file or one of its lines cannot be read; says which line.
+    """
+    cases = []
+    for number, row in _lines(path):
+        text, wanted, unwanted = row.get("text"), row.get("wanted", []), row.get("unwanted", [])
+        if not isinstance(text, str) or not MASK_PATTERN.search(text):
+            raise SuiteError(path, "there is no text with a [MASK]", line=number)
+        if not _are_words(wanted) or not _are_words(unwanted):
+            raise SuiteError(path, "wanted and unwanted must be lists of words", line=number)
+        cases.append(Case(text, tuple(wanted), tuple(unwanted), str(row.get("category") or "all")))
+    return cases
+
+
+def read_texts(path: Path) -> list[str]:
+    """The texts of a file of {"text"} lines.
+
+    Raises:
+        SuiteError: the file or one of its lines cannot be read; says which line.
+    """
+    texts = []
+    for number, row in _lines(path):
+        if not isinstance(row.get("text"), str) or not row["text"].strip():
+            raise SuiteError(path, "there is no text", line=number)
+        texts.append(row["text"])
+    return texts
+
+
+def score_cases(
+    model: FillModel, cases: Sequence[Case], *, among: Tokens | None = None
+) -> list[CaseScore | None]:
+    """One score a case, at its first mask; None where the model can say no wanted or no unwanted word.
+
+    Ranks are among the tokens `among`, those that may be offered when None.
+    """
+    rows = model.log_probabilities([model.encoder.encode(case.text) for case in cases])
+    return score_rows(model, cases, rows, among=among)
+
+
+def score_rows(
+    model: FillModel, cases: Sequence[Case], rows: Sequence[Floats], *, among: Tokens | None = None
+) -> list[CaseScore | None]:
+    """The same, where the answers are there already: one (masks, vocabulary) array a case."""
+    among = model.offered if among is None else among
+    return [_score(model, case, logs[0], among) for case, logs in zip(cases, rows, strict=True)]
+
+
+def summary(scores: Iterable[CaseScore | None]) -> dict[str, Any]:
+    """Means over the cases that were scored, in the shape that `evaluate --json` prints."""
+    all_scores = list(scores)
+    scored = [score for score in all_scores if score is not None]
+    mean: dict[str, Any] = {"cases": len(scored), "skipped": len(all_scores) - len(scored)}
+    for name, of_case in MEANS.items():
+        mean[name] = round(float(np.mean([getattr(s, of_case) for s in scored])), 4) if scored else None
+    return mean
+
+
+def evaluate(model: FillModel, cases: Sequence[Case], texts: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything `evaluate --json` prints: all cases, each group, and the texts' pseudo-perplexity."""
+    scores = score_cases(model, cases)
+    groups = sorted({case.group for case in cases})
+    return {
+        "version": model.version,
+        "all": summary(scores),
+        "groups": {
+            group: summary(s for s, case in zip(scores, cases, strict=True) if case.group == group)
+            for group in groups
+        },
+        "pseudo_perplexity": round(pseudo_perplexity(model, texts), 4) if texts else None,
+    }
+
+
+def _score(model: FillModel, case: Case, logs: Floats, among: Tokens) -> CaseScore | None:
+    wanted, unwanted = _tokens(model, case.wanted), _tokens(model, case.unwanted)
+    if not len(wanted) or not len(unwanted):
+        return None
+    p_wanted, p_unwanted = float(np.exp(logs[wanted]).sum()), float(np.exp(logs[unwanted]).sum())
+    rank_wanted, rank_unwanted = _ranks(logs, wanted, among), _ranks(logs, unwanted, among)
+    return CaseScore(
+        group=case.group,
+        wanted_share=p_wanted / max(p_wanted + p_unwanted, 1e-30),
+        hit_at_1=bool((rank_wanted < 1).any()),
+        hit_at_5=bool((rank_wanted < 5).any()),
+        hit_at_10=bool((rank_wanted < 10).any()),
+        reciprocal_rank=1 / (1 + int(rank_wanted.min())),
+        unwanted_at_5=int((rank_unwanted < 5).sum()),
+        unwanted_at_10=int((rank_unwanted < 10).sum()),
+        wanted_at_5=int((rank_wanted < 5).sum()),
+    )
+
+
+def _ranks(logs: Floats, tokens: Tokens, among: Tokens) -> Tokens:
+    """Places of tokens among those others, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
+    better: Tokens = (logs[among][None, :] > logs[tokens][:, None]).sum(axis=1)
+    return better
+
+
+def _tokens(model: FillModel, words: Sequence[str]) -> Tokens:
+    found = {token for word in words if (token := model.token_of(word)) is not None}
+    return np.asarray(sorted(found), dtype=np.int64)
+
+
+def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    try:
+        content = read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(path, f"it cannot be read ({error})") from error
+    for number, line in enumerate(content.split("\n"), start=1):  # not splitlines: a text may hold U+2028
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, object_pairs_hook=_once)
+            json.dumps(row, ensure_ascii=False).encode()  # "\\ud800", half a character, is no text
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", error)
+            raise SuiteError(path, f"this is no JSON ({reason})", line=number) from error
+        if not isinstance(row, dict):
+            raise SuiteError(path, "this is no JSON object", line=number)
+        yield number, row
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; none of a name that stands there twice, of which one would be ignored."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)

@@ -1,0 +1,1 @@
+"""Fine-tuning on judgements: the objective, its losses, batches and the training loop."""

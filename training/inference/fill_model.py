@@ -1,0 +1,175 @@
+"""What serves and what the gate judges: one ONNX Runtime session and a tokenizer; no torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from tokenizers import Tokenizer
+
+from training.errors import CorruptVersionError, RegistryUnreadableError
+from training.models.encoder import Encoded, Encoder
+from training.registry.atomic_files import MISSING, readable
+
+GRAPH, OUTPUT = "model.onnx", "log_probabilities"
+NO_MEMORY = ("bad_alloc", "Failed to allocate memory")  # in the words of ONNX Runtime
+MAX_BATCH_TOKENS = 256  # padded tokens a forward: more no longer fit the processor's caches
+MAX_BATCH_MASKS = 128  # rows of vocabulary-wide logits a forward: 128 × 30,522 × 4 bytes = 15 MB
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One word for one mask: its token id, and its probability in [0, 1]."""
+
+    word: str
+    token: int
+    score: float
+
+
+class FillModel:
+    """A model version ready to answer. Not thread-safe for speed: one thread should own it."""
+
+    def __init__(
+        self, folder: Path, *, version: str | None = None, graph: str = GRAPH, threads: int = 0
+    ) -> None:
+        """Load `model.onnx`, `tokenizer.json` and `vocabulary.json` from a folder.
+
+        Args:
+            folder: a version's folder, finished or not.
+            version: its name; the folder's name when None.
+            graph: another file to take in `model.onnx`'s place.
+            threads: threads of one forward; 0: one per core.
+
+        Raises:
+            CorruptVersionError: a file is missing, or is not what it should be.
+            RegistryUnreadableError: a file cannot be read at present.
+            MemoryError: there is not enough memory.
+        """
+        self.version = version or folder.name
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Workers spin between the nodes of a forward, which are too short to sleep between, and never after
+        # it: while nothing is asked they would take a core from the bot for ever.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        try:
+            with readable(folder, missing=MISSING):
+                vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+                tokens = (folder / "tokenizer.json").read_text(encoding="utf-8")
+                (folder / graph).open("rb").close()  # what ONNX Runtime raises does not tell why
+            self.precision = str(vocabulary["precision"])
+            self.agreement: dict[str, Any] | None = vocabulary.get("agreement")  # of int8 with fp32
+            tokenizer = Tokenizer.from_str(tokens)
+            self.encoder = Encoder(tokenizer, max_tokens=int(vocabulary["max_tokens"]))
+            self.offered = _offered(vocabulary["offered"], self.encoder)  # (offered,) token ids, ascending
+            self._session = ort.InferenceSession(
+                str(folder / graph), options, providers=["CPUExecutionProvider"]
+            )
+        except (MemoryError, RegistryUnreadableError):
+            raise
+        except Exception as error:  # of the libraries, which have many for a file that is damaged
+            if any(sign in str(error) for sign in NO_MEMORY):
+                raise MemoryError(str(error)) from error
+            raise CorruptVersionError(self.version, f"it cannot be loaded ({error})") from error
+        if [value.name for value in self._session.get_outputs()] != [OUTPUT]:
+            raise CorruptVersionError(
+                self.version, "its model.onnx was written by another release of fillbot"
+            )
+        self._is_offered = np.zeros(max(self.encoder.words) + 1, dtype=bool)
+        self._is_offered[self.offered] = True
+
+    def token_of(self, word: str) -> int | None:
+        """The token that says this word on its own, if it is one that may be offered."""
+        for spelling in (word, word.lower()):
+            token = self.encoder.ids.get(spelling)
+            if token is not None and self._is_offered[token]:
+                return token
+        return None
+
+    def word_of(self, token: int) -> str:
+        """The word of a token."""
+        return self.encoder.words[token]
+
+    def log_probabilities(self, encoded: Sequence[Encoded]) -> list[Floats]:
+        """Natural-log probabilities at the masks: one (masks, vocabulary) array a query."""
+        rows: list[Floats] = [np.empty((0, 0), dtype=np.float32)] * len(encoded)
+        for batch in self._batches(encoded):
+            logs = self._forward([encoded[i] for i in batch])  # (batch, masks, vocabulary)
+            for row, i in enumerate(batch):
+                rows[i] = logs[row, : len(encoded[i].masks)]
+        return rows
+
+    def _forward(self, queries: Sequence[Encoded]) -> Floats:
+        """(batch, masks, vocabulary), as many masks as the query with the most of them has."""
+        width, masks = max(len(q.ids) for q in queries), max(len(q.masks) for q in queries)
+        ids = np.full((len(queries), width), self.encoder.pad, dtype=np.int64)
+        attention = np.zeros((len(queries), width), dtype=np.int32)
+        at = np.zeros((len(queries), masks), dtype=np.int64)
+        for row, query in enumerate(queries):
+            ids[row, : len(query.ids)] = query.ids
+            attention[row, : len(query.ids)] = 1
+            at[row, : len(query.masks)] = query.masks
+        at += np.arange(len(queries))[:, None] * width
+        feed = {"input_ids": ids, "attention_mask": attention, "mask_at": at}
+        logs: Floats = self._session.run([OUTPUT], feed)[0]
+        return logs.reshape(len(queries), masks, -1)
+
+    def fill(self, queries: Sequence[str], *, top: int) -> list[list[list[Candidate]]]:
+        """The `top` best words for every mask of every query, best first; masks are filled independently.
+
+        Raises:
+            QueryTooLongError: a query has more word pieces than the model reads.
+        """
+        filled = []
+        rows = self.log_probabilities([self.encoder.encode(query) for query in queries])
+        for logs in rows:
+            masks = [
+                [Candidate(self.word_of(t), t, float(np.exp(row[t]))) for t in self.best(row, top)]
+                for row in logs
+            ]
+            filled.append(masks)
+        return filled
+
+    def best(self, row: Floats, top: int) -> list[int]:
+        """The `top` likeliest tokens that may be offered, best first; ties go to the lower id."""
+        scores = row[self.offered]
+        top = min(top, len(scores))
+        last = np.partition(scores, len(scores) - top)[len(scores) - top]  # the score of the last to be taken
+        above, level = np.flatnonzero(scores > last), np.flatnonzero(scores == last)
+        part = np.concatenate([above, level[: top - len(above)]])  # level ones in the order of their ids
+        order = part[np.lexsort((part, -scores[part]))]
+        return [int(token) for token in self.offered[order]]
+
+    def _batches(self, encoded: Sequence[Encoded]) -> list[list[int]]:
+        """Indices in batches of similar size, each within the token and the mask budget."""
+        batches: list[list[int]] = []
+        width = masks = 0
+        order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i].masks), len(encoded[i].ids)))
+        for i in order:
+            if not encoded[i].masks:
+                continue
+            width, masks = max(width, len(encoded[i].ids)), len(encoded[i].masks)
+            rows = len(batches[-1]) + 1 if batches else 1
+            if not batches or rows * width > MAX_BATCH_TOKENS or rows * masks > MAX_BATCH_MASKS:
+                batches.append([])
+                width = len(encoded[i].ids)
+            batches[-1].append(i)
+        return batches
+
+
+def _offered(tokens: Sequence[int], encoder: Encoder) -> npt.NDArray[np.int64]:
+    """Ids of the tokens that may be offered, ascending.
+
+    Raises:
+        ValueError: there are none, or some that the tokenizer does not know.
+    """
+    offered = np.unique(np.asarray(tokens, dtype=np.int64))
+    if not len(offered) or any(int(token) not in encoder.words for token in offered):
+        raise ValueError("vocabulary.json does not fit the tokenizer")
+    return offered

@@ -1,0 +1,28 @@
+"""Versions made ready to answer: verified, loaded and warm. Blocking; no torch."""
+
+import contextlib
+import ctypes
+
+from training.inference.fill_model import FillModel
+from training.inference.session import CANDIDATES
+from training.registry.versions import SERVED_FILES, Registry
+
+WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
+
+
+def load(registry: Registry, version: str, *, threads: int = 0) -> FillModel:
+    """Verify, load and warm a version; `threads` as `FillModel` has them.
+
+    Raises:
+        RegistryError: there is no such version, or it is damaged.
+    """
+    registry.verify(version, only=SERVED_FILES)
+    model = FillModel(registry.path(version), threads=threads)
+    model.fill(WARM_UP, top=CANDIDATES)
+    return model
+
+
+def give_memory_back() -> None:
+    """Return to the system what the version before took: glibc keeps it, some 60 MB after each reload."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,0 +1,1 @@
+"""Models as torch and ONNX: loading a base, vocabularies, export, quantization, the starter."""

@@ -1,0 +1,85 @@
+"""Whether an int8 model answers as the fp32 model it was made from: then it serves."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from training.evaluation import metrics
+from training.evaluation.confidence_intervals import interval, means
+from training.evaluation.metrics import CaseScore
+from training.inference.fill_model import FillModel, Floats
+
+SHOWN = 5  # words a mask
+MIN_TOP1 = MIN_TOP5 = 0.95
+SUITES = ("main", "control", "retention")
+FIGURES = ("wanted_share", "unwanted_at_10")
+
+Scores = Sequence[CaseScore | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How alike two models answer the sentences that ship.
+
+    Attributes:
+        masks: how many were compared.
+        top1: share of them with the same best word.
+        top5: share of the best five words that are the same.
+        moved: figures of suites that lie outside fp32's 95 % interval.
+    """
+
+    masks: int
+    top1: float
+    top5: float
+    moved: tuple[str, ...]
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether one may serve in the other's place."""
+        return self.top1 >= MIN_TOP1 and self.top5 >= MIN_TOP5 and not self.moved
+
+    def to_json(self) -> dict[str, Any]:
+        """For `vocabulary.json`."""
+        return asdict(self)
+
+
+def agreement(exact: FillModel, quick: FillModel) -> Agreement:
+    """Compare a model in fp32 with the same in int8, on the suites that ship.
+
+    Raises:
+        SuiteError: a suite cannot be read.
+        QueryTooLongError: a sentence has more word pieces than the model reads.
+    """
+    same_best, kept, moved = [], [], []
+    for suite in SUITES:
+        cases = metrics.read_suite(metrics.SUITES / f"{suite}.jsonl")
+        queries = [exact.encoder.encode(case.text) for case in cases]
+        rows, quick_rows = exact.log_probabilities(queries), quick.log_probabilities(queries)
+        for theirs, ours in zip(_best(exact, rows), _best(quick, quick_rows), strict=True):
+            same_best.append(theirs[0] == ours[0])
+            kept.append(len({*theirs} & {*ours}) / len(theirs))
+        before, after = (metrics.score_rows(exact, cases, each) for each in (rows, quick_rows))
+        moved += [f"{figure} of {suite}" for figure in FIGURES if _is_moved(figure, before, after)]
+    return Agreement(
+        masks=len(kept),
+        top1=round(float(np.mean(same_best)), 4),
+        top5=round(float(np.mean(kept)), 4),
+        moved=tuple(moved),
+    )
+
+
+def _best(model: FillModel, rows: Sequence[Floats]) -> list[list[int]]:
+    """The best words of every mask; rows: (masks, vocabulary) each."""
+    return [model.best(row, SHOWN) for masks in rows for row in masks]
+
+
+def _is_moved(figure: str, before: Scores, after: Scores) -> bool:
+    """Whether a figure's mean lies outside the 95 % interval that it had."""
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old and new]
+    if not pairs:
+        return False
+    usual = interval(means([float(getattr(old, figure)) for old, _ in pairs]))
+    now = float(np.mean([getattr(new, figure) for _, new in pairs]))
+    return not usual.low <= now <= usual.high

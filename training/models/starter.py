@@ -1,0 +1,146 @@
+"""The starter: a compact DistilBERT with a vocabulary of its own, trained from scratch on generated text.
+
+For machines where no base model can be had. It takes the same code paths as the real thing.
+"""
+
+import contextlib
+import math
+import re
+import string
+from collections import Counter
+from collections.abc import Iterator
+
+import torch
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from training.corpus.generator import generate
+from training.finetuning.batches import CorpusBatches
+from training.finetuning.losses import masked_lm
+from training.finetuning.trainer import Point, Step, train
+from training.models.encoder import Encoder
+from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
+from training.pipeline.progress import Progress
+from training.settings import StarterSettings
+
+MAX_POSITIONS = 512
+PIECE_LENGTHS = (2, 3, 4)
+COMPOUND = re.compile(r"\b[a-z]+(?:-[a-z]+)+\b")
+
+
+def train_starter(
+    settings: StarterSettings, *, device: torch.device, progress: Progress
+) -> tuple[MaskedLm, list[Point]]:
+    """Train it. About a minute on two cores; the same settings give the same weights on the same machine."""
+    progress.step("writing sentences for the starter model")
+    torch.manual_seed(settings.seed)
+    sentences = generate(settings.sentences, seed=settings.seed)
+    texts = [sentence.text for sentence in sentences]
+    tokenizer = make_tokenizer(texts, size=settings.vocabulary)
+    model = MaskedLm(_blank(settings, tokenizer.get_vocab_size()), tokenizer, base="starter").to(device)
+    batches = iter(
+        CorpusBatches(
+            texts,
+            Encoder(tokenizer, max_tokens=settings.max_tokens),
+            batch_examples=settings.batch_examples,
+            mask_share=settings.mask_share,
+            max_tokens=settings.max_tokens,
+            seed=settings.seed,
+            focus=[sentence.focus for sentence in sentences],
+        )
+    )
+
+    def step_at(_step: int) -> Step:
+        batch = next(batches).to(device)
+
+        def loss(pieces: int) -> torch.Tensor:
+            (logits,) = batch.through(model, pieces=pieces)
+            assert batch.targets is not None
+            return masked_lm(logits, batch.targets)
+
+        return Step(loss, rows=len(batch.input_ids))
+
+    progress.step("training the starter model", settings.steps)
+    with _one_thread():
+        points = train(model, step_at, steps=settings.steps, rates=settings, device=device, progress=progress)
+    return model.cpu(), points
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread: matrices this small gain nothing from a second one, and lose much where cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer for these texts; compounds such as `good-looking` are single tokens.
+
+    Every word that stands twice is a token; characters, and the commonest beginnings and ends of words,
+    spell the rest. Counted here, since the library's own trainer breaks ties differently each time.
+
+    Args:
+        texts: what it should read well.
+        size: entries at most, compounds not counted.
+    """
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    lowered = [normalizer.normalize_str(text) for text in texts]
+    words = Counter(word for text in lowered for word, _ in splitter.pre_tokenize_str(text))
+    pieces: Counter[str] = Counter()
+    for word, count in words.items():
+        for length in PIECE_LENGTHS:
+            if len(word) > length:
+                pieces[word[:length]] += count
+                pieces["##" + word[-length:]] += count
+    characters = sorted({c for word in words for c in word} | set(string.ascii_lowercase + string.digits))
+    vocabulary = [*SPECIAL_TOKENS, *characters, *(f"##{c}" for c in characters)]
+    vocabulary += sorted((w for w, n in words.items() if n > 1 and len(w) > 1), key=lambda w: (-words[w], w))
+    known = set(vocabulary)
+    vocabulary += sorted((p for p in pieces if p not in known), key=lambda p: (-pieces[p], p))
+    tokens = {token: number for number, token in enumerate(vocabulary[:size])}
+    tokenizer = Tokenizer(models.WordPiece(tokens, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    compounds = sorted({word for text in lowered for word in COMPOUND.findall(text)})
+    tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in compounds])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, tokens[token]) for token in ("[CLS]", "[SEP]")],
+    )
+    return tokenizer
+
+
+def _blank(settings: StarterSettings, vocabulary: int) -> torch.nn.Module:
+    """A model with nothing learnt yet.
+
+    Two things let attention find its way in hundreds of steps instead of thousands: weights spread for
+    the small width (BERT's 0.02 is for 768), and positions that begin as sinusoids (Vaswani et al.
+    1706.03762, section 3.5), so that neighbours look alike from the start.
+    """
+    from transformers import DistilBertConfig, DistilBertForMaskedLM
+
+    blank = DistilBertForMaskedLM(
+        DistilBertConfig(
+            vocab_size=vocabulary,
+            dim=settings.hidden_size,
+            hidden_dim=settings.inner_size,
+            n_layers=settings.layers,
+            n_heads=settings.heads,
+            max_position_embeddings=MAX_POSITIONS,
+            dropout=0.0,  # it sees each sentence about once: it cannot learn them by heart
+            attention_dropout=0.0,
+            initializer_range=settings.initial_spread,
+        )
+    )
+    steps = torch.arange(MAX_POSITIONS)[:, None] / 10_000 ** (
+        torch.arange(0, settings.hidden_size, 2) / settings.hidden_size
+    )
+    waves = torch.stack([steps.sin(), steps.cos()], dim=-1).flatten(1)  # (positions, hidden)
+    table = blank.distilbert.embeddings.position_embeddings.weight
+    with torch.no_grad():
+        table.copy_(waves * settings.initial_spread * math.sqrt(2))
+    return blank

@@ -1,0 +1,298 @@
+"""Base → torch model whose forward projects at the masks only; the only file over transformers models.
+
+DistilBERT and BERT are the same encoder under other names: both become one `MaskedLm`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import AddedToken, Tokenizer
+from torch import Tensor, nn
+
+from training.errors import BaseModelError, DeviceError
+from training.models.encoder import MASK
+from training.models.out_of_memory import is_out_of_memory
+
+OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # as Rust writes them
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderShape:
+    """The sizes that an exported graph needs."""
+
+    layers: int
+    hidden_size: int
+    heads: int
+    max_tokens: int
+    layer_norm_eps: float
+
+
+class MaskedLm(nn.Module):
+    """A BERT or DistilBERT masked language model that scores the vocabulary at the masks only."""
+
+    def __init__(self, model: Any, tokenizer: Tokenizer, *, base: str) -> None:
+        """Wrap a transformers model (`…ForMaskedLM`) and its tokenizer.
+
+        Raises:
+            BaseModelError: the model is of another kind.
+        """
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self.kind: str = model.config.model_type
+        if self.kind not in ("bert", "distilbert"):
+            raise BaseModelError(base, f"it is of kind {self.kind!r}, and only bert and distilbert are known")
+        activation = model.config.activation if self.kind == "distilbert" else model.config.hidden_act
+        if activation != "gelu":
+            raise BaseModelError(base, f"its activation is {activation!r}, and only gelu is known")
+        if missing := [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]:
+            raise BaseModelError(base, f"its tokenizer lacks {', '.join(missing)}")
+        if tokenizer.get_vocab_size(with_added_tokens=True) > model.config.vocab_size:
+            raise BaseModelError(base, "its tokenizer knows more tokens than its weights")
+
+    @property
+    def shape(self) -> EncoderShape:
+        """The encoder's sizes."""
+        config = self.model.config
+        if self.kind == "distilbert":
+            return EncoderShape(
+                config.n_layers, config.dim, config.n_heads, config.max_position_embeddings, 1e-12
+            )
+        return EncoderShape(
+            config.num_hidden_layers,
+            config.hidden_size,
+            config.num_attention_heads,
+            config.max_position_embeddings,
+            config.layer_norm_eps,
+        )
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
+        """Logits at the masks.
+
+        Args:
+            input_ids: (batch, tokens) int64.
+            attention_mask: (batch, tokens) int64, 1 where there is a token; None when nothing is padded.
+            mask_at: (masks,) int64, positions in the flattened batch: row · tokens + column.
+
+        Returns:
+            (masks, vocabulary) float32 logits (the autocast type inside autocast).
+        """
+        hidden = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        logits: Tensor = self.head(hidden.flatten(0, 1)[mask_at])
+        return logits  # (masks, vocabulary)
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The encoder's layers: (batch, tokens, hidden) and a mask → the same shape."""
+        base = self.model.base_model
+        layers: nn.ModuleList = (base.transformer if self.kind == "distilbert" else base.encoder).layer
+        return layers
+
+    @property
+    def head(self) -> nn.Module:
+        """The masked-LM head: (masks, hidden) → (masks, vocabulary)."""
+        if self.kind == "bert":
+            head: nn.Module = self.model.cls
+            return head
+        model = self.model
+        return nn.Sequential(model.vocab_transform, nn.GELU(), model.vocab_layer_norm, model.vocab_projector)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The parameters under one set of names, whatever the kind; layer i's begin with `{i}.`."""
+        state = self.model.state_dict()
+        prefix, names = _LAYERS[self.kind]
+        weights = {
+            name: state[theirs].detach().float()
+            for name, theirs in _HEADS[self.kind].items()
+            if theirs in state
+        }
+        for layer in range(self.shape.layers):
+            for name, theirs in names.items():
+                for part in ("weight", "bias"):
+                    weights[f"{layer}.{name}.{part}"] = (
+                        state[f"{prefix}.{layer}.{theirs}.{part}"].detach().float()
+                    )
+        if self.kind == "bert":  # one sentence only: the first token type is a constant
+            weights["positions"] = (
+                weights["positions"] + state["bert.embeddings.token_type_embeddings.weight"][0].float()
+            )
+        return weights
+
+    def linears(self) -> dict[str, nn.Linear]:
+        """The linear layers, under the names of `weights`."""
+        prefix, names = _LAYERS[self.kind]
+        paths = {
+            f"{layer}.{name}": f"{prefix}.{layer}.{theirs}"
+            for layer in range(self.shape.layers)
+            for name, theirs in names.items()
+        }
+        heads = {name: theirs for name, theirs in _HEADS[self.kind].items() if name.endswith(".weight")}
+        paths |= {name.removesuffix(".weight"): path.removesuffix(".weight") for name, path in heads.items()}
+        modules = {name: self.model.get_submodule(path) for name, path in paths.items()}
+        return {name: module for name, module in modules.items() if isinstance(module, nn.Linear)}
+
+    def add_words(self, words: Sequence[str]) -> None:
+        """Make whole tokens of words that are several pieces so far.
+
+        A word's row of the embedding (and of the projection, which is tied to it) and its bias begin as the
+        mean of its pieces', so that it is about as likely as they were.
+        """
+        pieces = [e.ids for e in self.tokenizer.encode_batch(list(words), add_special_tokens=False)]
+        self.tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
+        self.tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in words])
+        size = max(self.model.config.vocab_size, self.tokenizer.get_vocab_size(with_added_tokens=True))
+        self.model.resize_token_embeddings(size, mean_resizing=False)
+        tables = (self.model.get_input_embeddings().weight, self.model.get_output_embeddings().bias)
+        with torch.no_grad():
+            for word, ids in zip(words, pieces, strict=True):
+                for table in tables:
+                    table[self.tokenizer.token_to_id(word)] = table[ids].mean(dim=0)
+
+    def save(self, folder: Path) -> None:
+        """Write what transformers and tokenizers load: config, weights (safetensors) and tokenizer.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        try:
+            self._save(folder)
+        except Exception as error:
+            # safetensors and tokenizers have errors of their own for a full disk: "… (os error 28)".
+            if isinstance(error, OSError) or (number := OS_ERROR.search(str(error))) is None:
+                raise
+            raise OSError(int(number[1]), str(error), str(folder)) from error
+
+    def _save(self, folder: Path) -> None:
+        self.model.save_pretrained(folder, safe_serialization=True)
+        tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.save(str(folder / "tokenizer.json"))
+        from transformers import PreTrainedTokenizerFast
+
+        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_object=tokenizer,
+            pad_token="[PAD]",  # noqa: S106
+            unk_token="[UNK]",  # noqa: S106
+            cls_token="[CLS]",  # noqa: S106
+            sep_token="[SEP]",  # noqa: S106
+            mask_token=MASK,
+            model_max_length=self.shape.max_tokens,
+        ).save_pretrained(folder)
+
+
+_DISTILBERT = {
+    "q": "attention.q_lin",
+    "k": "attention.k_lin",
+    "v": "attention.v_lin",
+    "o": "attention.out_lin",
+    "attention_norm": "sa_layer_norm",
+    "up": "ffn.lin1",
+    "down": "ffn.lin2",
+    "output_norm": "output_layer_norm",
+}
+_BERT = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "o": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "up": "intermediate.dense",
+    "down": "output.dense",
+    "output_norm": "output.LayerNorm",
+}
+_LAYERS = {
+    "distilbert": ("distilbert.transformer.layer", _DISTILBERT),
+    "bert": ("bert.encoder.layer", _BERT),
+}
+_HEADS = {
+    "distilbert": {
+        "words": "distilbert.embeddings.word_embeddings.weight",
+        "positions": "distilbert.embeddings.position_embeddings.weight",
+        "embedding_norm.weight": "distilbert.embeddings.LayerNorm.weight",
+        "embedding_norm.bias": "distilbert.embeddings.LayerNorm.bias",
+        "transform.weight": "vocab_transform.weight",
+        "transform.bias": "vocab_transform.bias",
+        "head_norm.weight": "vocab_layer_norm.weight",
+        "head_norm.bias": "vocab_layer_norm.bias",
+        "projector.weight": "vocab_projector.weight",
+        "projector.bias": "vocab_projector.bias",
+    },
+    "bert": {
+        "words": "bert.embeddings.word_embeddings.weight",
+        "positions": "bert.embeddings.position_embeddings.weight",
+        "embedding_norm.weight": "bert.embeddings.LayerNorm.weight",
+        "embedding_norm.bias": "bert.embeddings.LayerNorm.bias",
+        "transform.weight": "cls.predictions.transform.dense.weight",
+        "transform.bias": "cls.predictions.transform.dense.bias",
+        "head_norm.weight": "cls.predictions.transform.LayerNorm.weight",
+        "head_norm.bias": "cls.predictions.transform.LayerNorm.bias",
+        "projector.weight": "cls.predictions.decoder.weight",
+        "projector.bias": "cls.predictions.bias",
+    },
+}
+
+
+def load(folder: Path, *, base: str | None = None) -> MaskedLm:
+    """Load a masked LM and its tokenizer from a folder, in fp32, on the CPU.
+
+    Raises:
+        BaseModelError: the folder holds no model that can be loaded without running code of its own.
+    """
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # loading takes a second; the run has bars of its own
+    base = base or str(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise BaseModelError(base, "there is no .safetensors file (pickled weights are not read)")
+    try:
+        model, loading = AutoModelForMaskedLM.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers raises whatever the files lead to
+        if is_out_of_memory(error):
+            raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise BaseModelError(base, reason[0]) from error
+    if missing := sorted(loading["missing_keys"]):  # transformers would go on with random ones
+        raise BaseModelError(
+            base, f"its weights lack {', '.join(missing[:3])}: is it a masked language model?"
+        )
+    if not getattr(tokenizer, "is_fast", False):
+        raise BaseModelError(base, "its tokenizer is not one of the tokenizers library")
+    return MaskedLm(model, tokenizer.backend_tokenizer, base=base)
+
+
+def between(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights at a share of the way from `start` to `end`; 1 is `end` itself."""
+    if share == 1.0:
+        return end
+    return {
+        name: value + share * (end[name] - value) if value.is_floating_point() else end[name]
+        for name, value in start.items()
+    }
+
+
+def pick_device(wanted: str) -> torch.device:
+    """`auto`, `cpu` or `cuda` → a device.
+
+    Raises:
+        DeviceError: cuda was asked for and there is none.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DeviceError(wanted)
+    return torch.device("cuda")

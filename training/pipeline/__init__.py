@@ -1,0 +1,1 @@
+"""A run from opening its row in the database to its outcome."""

@@ -1,0 +1,236 @@
+"""One night: what `pipeline.run_night` does between opening and closing its row."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from storage import runs
+from storage.votes.consensus import note_reliabilities
+from storage.votes.predictions import count_votes
+from training.errors import RegistryError, RunEndedError
+from training.evaluation import gate
+from training.evaluation.candidate import Judge, changes
+from training.finetuning.fine_tune import fine_tune
+from training.finetuning.objective import Recipe
+from training.finetuning.replay import Background
+from training.finetuning.trainer import Point
+from training.inference.fill_model import FillModel
+from training.models import torch_model
+from training.models.vocabulary import denied_words
+from training.models.writing import card_of, write_files
+from training.pipeline.outcome import Outcome
+from training.pipeline.progress import Progress
+from training.pipeline.synchronous_database import Records
+from training.registry.versions import SERVED_FILES, Registry
+from training.settings import NightSettings, Settings
+from training.votes import retraining_set
+from training.votes.checks.report import ChecksReport
+from training.votes.checks.votes import run_checks
+from training.votes.retraining_set import RetrainingSet
+
+
+class Night:
+    """The steps of a run on votes, over what they all need."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        night: NightSettings,
+        registry: Registry,
+        records: Records,
+        progress: Progress,
+        *,
+        run_id: int,
+        recipe: Recipe,
+    ) -> None:
+        """Take what the steps need; no vote is read yet."""
+        self._settings, self._night = settings, night
+        self._registry, self._records, self._progress = registry, records, progress
+        self._run_id, self._recipe = run_id, recipe
+        self._previous_as_of = records.call(runs.latest_as_of)
+
+    def learn(
+        self, *, is_automatic: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
+    ) -> Outcome:
+        """Votes → outcome. Promotes when the gate says so, through `act`: while the run is still open.
+
+        Raises:
+            TrainingError: the run could not be done, or was ended from outside.
+        """
+        # A GPU that is not there is said first; on a cluster it is the workers' matter.
+        device = torch_model.pick_device("cpu" if self._settings.is_on_cluster else self._settings.device)
+        checks = self._check(as_of)
+        chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
+        report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
+        if reason := self._reason_to_skip(chosen, checks, is_automatic=is_automatic):
+            return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
+        if not self._records.call(runs.note, self._run_id, retraining_set_hash=chosen.hash):
+            raise RunEndedError  # as when somebody asked to be forgotten: the set holds their votes
+        retraining_set.write(chosen, self._folder)
+        return self._train_and_judge(chosen, report, device=device, as_of=as_of, act=act)
+
+    @property
+    def _folder(self) -> Path:
+        folder = self._settings.home / "runs" / f"{self._run_id:05d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _check(self, as_of: datetime) -> ChecksReport:
+        report = run_checks(
+            self._settings.url,
+            self._folder / "uptrain",
+            as_of=as_of,
+            min_voters=self._settings.needed_voters,
+            denied=denied_words(),
+            half_life_days=self._settings.vote_half_life_days,
+            previous_as_of=self._previous_as_of,
+            progress=self._progress,
+        )
+        self._records.call(note_reliabilities, report.reliability, as_of=as_of)
+        return report
+
+    def _reason_to_skip(
+        self, chosen: RetrainingSet, checks: ChecksReport, *, is_automatic: bool
+    ) -> str | None:
+        needed = self._settings.needed_judgements
+        if chosen.judgements < needed:
+            return (
+                f"There are {chosen.judgements} judged words from {checks.votes} votes; a run needs {needed} "
+                f"(a word is judged when {self._settings.needed_voters} or more people voted and agree)."
+            )
+        if not is_automatic:
+            return None
+        paused = self._records.call(runs.paused_since)
+        if paused is None:
+            return None
+        fresh = self._records.call(count_votes, since=paused)
+        if fresh >= needed:
+            return None
+        return (
+            f"Nightly promotion is paused since the rollback of {paused:%Y-%m-%d %H:%M} UTC: {fresh} of "
+            f"{needed} new votes since. An admin can end the pause with `!resume`."
+        )
+
+    def _train_and_judge(
+        self,
+        chosen: RetrainingSet,
+        report: dict[str, Any],
+        *,
+        device: torch.device,
+        as_of: datetime,
+        act: Callable[[Callable[[], None]], None],
+    ) -> Outcome:
+        registry = self._registry
+        domain, champion = registry.domain(), registry.champion()
+        assert domain is not None
+        assert champion is not None
+        left = champion
+        if champion in registry.withdrawn():  # no standard to compare with
+            champion = domain
+        self._progress.step("loading the domain model")
+        registry.verify(domain)
+        before = FillModel(registry.path(domain))
+        serving = before if champion == domain else self._load_champion(champion, before)
+        judge = Judge(
+            chosen,
+            domain=before,
+            champion=serving,
+            rolled_back=self._records.call(runs.rolled_back_hashes),
+            behaviour=self._settings.home / "behaviour.yaml",
+        )
+        challenger = torch_model.load(registry.path(domain), base=domain)
+        start = {name: value.clone() for name, value in challenger.state_dict().items()}
+        points = self._fine_tune(challenger, chosen, before, device)
+        end = {name: value.clone() for name, value in challenger.state_dict().items()}
+        self._progress.step("judging the new model", len(self._recipe.step_shares))
+        with registry.draft() as draft:
+            for share in self._recipe.step_shares:
+                challenger.load_state_dict(torch_model.between(start, end, share))
+                after = write_files(challenger, draft, precision=self._settings.precision)
+                verdict, metrics = judge.verdict(after)
+                self._progress.advance()
+                if not verdict.is_only_harm:
+                    break
+            metrics["step_share"] = share
+            moved_words = metrics.pop("moved_words")  # not into the card: forgetting a person deletes it
+            changed = {"changes": changes(serving, after, chosen), "moved_words": moved_words}
+            report = {**report, "metrics": metrics, **changed}
+            card = card_of(
+                draft,
+                kind="night",
+                base=registry.card(domain).base,
+                parent=domain,
+                champion=champion,
+                run_id=self._run_id,
+                recipe=self._recipe.name,
+                precision=after.precision,
+                retraining_set_hash=chosen.hash,
+                as_of=as_of,
+                settings=self._inputs(),
+                metrics={**metrics, "loss": [[p.step, round(p.loss, 4)] for p in points]},
+                verdict=verdict.to_json(),
+            )
+            registry.commit(draft, card)
+        return self._settle(draft.version, verdict, report, act, left=left)
+
+    def _inputs(self) -> dict[str, Any]:
+        """What the version follows from beside domain model, votes and `as_of`, for its card."""
+        previous = self._previous_as_of
+        return {
+            **self._night.model_dump(),
+            "min_voters": self._settings.needed_voters,
+            "vote_half_life_days": self._settings.vote_half_life_days,
+            "previous_as_of": previous.isoformat() if previous else None,
+            **({"workers": self._settings.ray_workers} if self._settings.is_on_cluster else {}),
+        }
+
+    def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
+        """The champion; where it is damaged the domain model, so that the next night mends that."""
+        try:
+            self._registry.verify(champion, only=SERVED_FILES)
+            return FillModel(self._registry.path(champion))
+        except RegistryError:
+            return domain
+
+    def _fine_tune(
+        self, challenger: torch_model.MaskedLm, chosen: RetrainingSet, before: FillModel, device: torch.device
+    ) -> list[Point]:
+        tune: Callable[..., list[Point]] = partial(fine_tune, device=device)
+        if self._settings.is_on_cluster:
+            from training.distributed.ray.fine_tuning import fine_tune_together
+            from training.distributed.ray.group import Gang
+
+            tune = partial(fine_tune_together, gang=Gang.of(self._settings), name=f"{self._run_id:05d}")
+        return tune(
+            challenger,
+            chosen.train,
+            token_of=before.token_of,
+            offered=[int(token) for token in before.offered],
+            background=Background.generate(
+                seed=self._night.seed, sentences=self._night.sentences, replayed=self._night.replayed
+            ),
+            settings=self._night,
+            progress=self._progress,
+            recipe=self._recipe,
+        )
+
+    def _settle(
+        self,
+        version: str,
+        verdict: gate.Verdict,
+        report: dict[str, Any],
+        act: Callable[[Callable[[], None]], None],
+        *,
+        left: str,
+    ) -> Outcome:
+        """Point the champion at what passed, after one last look whether the run may still act."""
+        if not verdict.is_promotable:
+            sentence = f"{version} was not promoted: {'; '.join(verdict.failures)}."
+            return Outcome("rejected", sentence, version, verdict.to_json(), report)
+        self._records.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
+        act(lambda: self._registry.promote(version, instead_of=left))
+        return Outcome("promoted", f"{version} is the new champion.", version, verdict.to_json(), report)

@@ -1,0 +1,278 @@
+"""The run: votes → judgements → retraining set → fine-tune → judge → gate → registry. Each step one call.
+
+    init     a first version: the base model, or the starter where none can be had
+    domain   base → the team's domain model
+    night    domain model + votes → challenger → promoted, rejected or skipped
+
+One run at a time, by a lock. Whatever happens, the row in `runs` says so, and the champion only ever
+moves after everything else is on the disk.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from storage import runs
+from storage.backends.locks import RUN, Lock, holding, lock_for
+from storage.errors import LockHeldError, StorageError
+from storage.runs import Status
+from training.errors import (
+    AlreadyRunError,
+    NoChampionError,
+    RegistryError,
+    RunEndedError,
+    RunInProgressError,
+    TrainingError,
+)
+from training.models import out_of_memory
+from training.pipeline.outcome import Outcome
+from training.pipeline.progress import Progress
+from training.pipeline.synchronous_database import Records, now
+from training.registry import promotion
+from training.registry.factory import open_registry
+from training.registry.first_version import install_first
+from training.registry.repair import let_serve, mend_domain
+from training.registry.versions import Registry
+from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
+
+if TYPE_CHECKING:
+    from training.domain.training_run import Made
+    from training.finetuning.objective import Recipe
+
+log = structlog.stdlib.get_logger(__name__)
+AUTOMATIC = ("nightly", "forget")  # triggers that a rollback pauses: no admin asked for the run
+
+
+def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings | None = None) -> Outcome:
+    """Make the first version, unless there is a champion: the base model, or the starter when there is none.
+
+    Raises:
+        TrainingError: the base cannot be loaded, the registry cannot be written, or a run is in progress.
+    """
+    registry = open_registry(settings, progress=progress)
+    with run_lock(settings), out_of_memory.told():
+        registry.pull()
+        if (champion := registry.champion()) is not None and champion in registry.versions():
+            return Outcome("done", f"{champion} serves already.", champion)
+        domain = registry.domain()
+        if registry.is_shared and domain in registry.versions():
+            version = str(domain)  # another machine made it, and did not come to let it serve
+        else:
+            version = install_first(settings, registry, progress, starter or StarterSettings())
+        version = let_serve(registry, version)
+    return Outcome("done", f"{version} serves.", version)
+
+
+def run_domain(
+    settings: Settings,
+    progress: Progress,
+    *,
+    trigger: str,
+    domain: DomainSettings | None = None,
+    extra: Sequence[Path] = (),
+    text_column: str | None = None,
+) -> Outcome:
+    """Train the team's domain model from the base, and start every night from it if the gate agrees.
+
+    It also becomes champion while the champion has learnt from no votes; else the next night brings the votes
+    to it. A recipe made for comparison alone moves no pointer.
+    """
+    domain = domain or DomainSettings()
+    registry = open_registry(settings, progress=progress)
+    with run_lock(settings) as lock, Records(settings.url) as records:
+        registry.pull()
+        with _recorded(records, registry, trigger, progress, lock) as run:
+            from training.domain.recipes import RECIPES
+            from training.domain.training_run import DomainTraining
+
+            work = DomainTraining(
+                settings,
+                domain,
+                progress,
+                folder=settings.home / "runs" / f"{run.id:05d}",
+                extra=extra,
+                text_column=text_column,
+            )
+            made = work.make(registry, champion=registry.champion(), run_id=run.id)
+            records.call(runs.note, run.id, challenger=made.version, verdict=made.verdict.to_json())
+            can_serve = RECIPES[domain.recipe].can_serve
+            if made.verdict.is_promotable and can_serve:
+                run.act(lambda: promotion.start_from(registry, made.version))
+            run.outcome = _domain_outcome(made, can_serve=can_serve)
+            _prune(registry, settings)
+        return run.outcome
+
+
+def _prune(registry: Registry, settings: Settings) -> None:
+    """Delete old versions; where that cannot be done now the next run does, and this one ends as it did."""
+    try:
+        registry.prune(settings.keep_versions)
+    except (RegistryError, OSError) as error:
+        log.warning("models.not_pruned", reason=str(error))
+
+
+def _domain_outcome(made: "Made", *, can_serve: bool) -> Outcome:
+    version, verdict = made.version, made.verdict
+    status: Status = "promoted"
+    sentence = f"Every night now starts from the domain model {version}."
+    if not can_serve:
+        status = "done"
+        sentence = f"{version} is made for comparison; nights start from the same model as before."
+    elif not verdict.is_promotable:
+        status, sentence = (
+            "rejected",
+            f"{version} did not become the domain model: {'; '.join(verdict.failures)}.",
+        )
+    return Outcome(status, sentence, version, verdict.to_json(), made.report)
+
+
+def run_night(
+    settings: Settings,
+    progress: Progress,
+    *,
+    trigger: str,
+    night: NightSettings | None = None,
+    as_of: datetime | None = None,
+    recipe: "Recipe | None" = None,
+    unless_since: datetime | None = None,
+) -> Outcome:
+    """Learn from every surviving vote up to `as_of`, and promote what passes the gate.
+
+    Raises:
+        AlreadyRunError: a run of this trigger began since `unless_since`.
+        TrainingError: it could not be done; the row says why and the champion is unchanged.
+        StorageError: the database cannot be used.
+    """
+    from training.finetuning.objective import OURS
+    from training.pipeline.nightly import Night
+
+    registry = open_registry(settings, progress=progress)
+    registry.pull()
+    if registry.champion() is None:
+        raise NoChampionError
+    with run_lock(settings) as lock, Records(settings.url) as records:
+        if unless_since is not None:
+            last = records.call(runs.latest, trigger)
+            if last is not None and last.started_at >= unless_since:
+                raise AlreadyRunError(last.id)
+        with _recorded(records, registry, trigger, progress, lock) as run:
+            stand_in = mend_domain(
+                registry, make_first=lambda: install_first(settings, registry, progress, StarterSettings())
+            )
+            work = Night(
+                settings,
+                night or NightSettings(),
+                registry,
+                records,
+                progress,
+                run_id=run.id,
+                recipe=recipe or OURS,
+            )
+            as_of = as_of or now()
+            records.call(runs.note, run.id, as_of=as_of)
+            run.outcome = work.learn(is_automatic=trigger in AUTOMATIC, as_of=as_of, act=run.act)
+        if stand_in is not None:
+            sentence = (
+                f"{run.outcome.sentence} The domain model is damaged; nights start from {stand_in} now."
+            )
+            run.outcome = replace(run.outcome, sentence=sentence)
+        outcome = _without_withdrawn(run.outcome, registry, records)
+        _prune(registry, settings)
+        return outcome
+
+
+def _without_withdrawn(outcome: Outcome, registry: Registry, records: Records) -> Outcome:
+    """Let no withdrawn version be champion: where nothing better passed, the domain model is."""
+    left = records.run(lambda database: promotion.stand_in(registry, database, now=now()))
+    if left is None:
+        return outcome
+    sentence = (
+        f"{outcome.sentence} {left} learnt from votes that are forgotten, so the domain model "
+        f"{registry.champion()} serves now."
+    )
+    return replace(outcome, sentence=sentence)
+
+
+@contextlib.contextmanager
+def run_lock(settings: Settings) -> Iterator[Lock]:
+    """Hold the lock of runs; it is let go when the process ends, however it ends.
+
+    Raises:
+        RunInProgressError: another run holds it.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = stack.enter_context(holding(lock_for(settings, RUN)))
+        except LockHeldError as error:
+            raise RunInProgressError(error.holder) from error
+        yield lock
+
+
+class _Run:
+    """The open row of a run."""
+
+    def __init__(self, records: Records, run_id: int, lock: Lock) -> None:
+        self.id, self._lock = run_id, lock
+        self.outcome = Outcome("failed", "The run did not come to an end.")
+        self._records = records
+
+    def act(self, action: Callable[[], None]) -> None:
+        """Do what cannot be undone, unless somebody ended the run.
+
+        Raises:
+            RunEndedError: somebody did.
+            LockLostError: another run may be under way.
+        """
+
+        def act() -> None:
+            self._lock.require()
+            action()
+
+        self._lock.require()  # before the row is held, for it may take seconds
+        if not self._records.call(runs.act_if_open, self.id, act):
+            raise RunEndedError
+
+
+@contextlib.contextmanager
+def _recorded(
+    records: Records, registry: Registry, trigger: str, progress: Progress, lock: Lock
+) -> Iterator[_Run]:
+    """Open a row, and finish it whatever happens in between."""
+    for stale in records.run(lambda database: promotion.repair(registry, database, now=now())):
+        log.warning("run.repaired", run_id=stale.id, trigger=stale.trigger)
+    run_id = records.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())
+    run = _Run(records, run_id, lock)
+    progress.event("opened", run_id=run_id)
+    try:
+        with out_of_memory.told():
+            yield run
+    except BaseException as error:
+        if isinstance(error, TrainingError | StorageError):
+            sentence = str(error)
+        else:
+            sentence = (
+                f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "it was stopped"
+            )
+        records.call(
+            runs.finish_run,
+            run_id,
+            "failed",
+            finished_at=now(),
+            verdict={"reasons": [sentence]},
+        )
+        raise
+    outcome = run.outcome
+    records.call(
+        runs.finish_run,
+        run_id,
+        outcome.status,
+        finished_at=now(),
+        verdict=outcome.verdict,
+        report=outcome.report,
+    )

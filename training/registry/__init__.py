@@ -1,0 +1,1 @@
+"""Model versions: their folders and cards, the champion and domain pointers, promotion, repair."""

@@ -1,0 +1,46 @@
+"""The first version: the base model, or the starter where none can be had."""
+
+import logging
+
+from training.pipeline.progress import Progress
+from training.registry.versions import Registry
+from training.settings import Settings, StarterSettings
+
+
+def install_first(
+    settings: Settings, registry: Registry, progress: Progress, starter: StarterSettings
+) -> str:
+    """Write the first version. torch is imported here, so that commands that need none start at once."""
+    progress.step("looking for the base model")
+    from training.models.base_model import find_base
+
+    folder = find_base(settings.base_model)
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    from training.models import torch_model
+    from training.models.starter import train_starter
+    from training.models.writing import write_version
+
+    if folder is not None:
+        progress.step(f"loading {settings.base_model}")
+        base = torch_model.load(folder, base=settings.base_model)
+        return write_version(
+            registry,
+            base,
+            kind="base",
+            base=settings.base_model,
+            settings={},
+            precision=settings.precision,
+        )
+    trained, points = train_starter(
+        starter, device=torch_model.pick_device(settings.device), progress=progress
+    )
+    return write_version(
+        registry,
+        trained,
+        kind="starter",
+        base="starter",
+        recipe="from scratch on generated sentences",
+        precision=settings.precision,
+        settings=starter.model_dump(),
+        metrics={"loss": [[point.step, round(point.loss, 4)] for point in points]},
+    )

@@ -1,0 +1,182 @@
+"""Moving the pointers, with their record; the same for chat, command line and runs. No torch.
+
+Each move opens a row, moves the pointer, finishes the row: `repair` settles a crash in between.
+"""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from storage import runs
+from storage.database import Database
+from storage.runs import Run
+from training.errors import (
+    CorruptVersionError,
+    NoChampionError,
+    RegistryError,
+    RegistryUnreadableError,
+    UnknownVersionError,
+)
+from training.registry.versions import SERVED_FILES, Registry
+
+log = structlog.stdlib.get_logger(__name__)
+DAMAGED = (CorruptVersionError, UnknownVersionError)
+
+
+async def promote(
+    registry: Registry, database: Database, version: str, *, now: datetime, by: str | None = None
+) -> str:
+    """Point the champion at a version by hand, whatever the gate said. Returns the version.
+
+    The row says who did it, and what the gate had against it.
+
+    Raises:
+        RegistryError: there is no such version, or it is damaged or withdrawn.
+        RegistryUnwritableError: the folder cannot be written.
+    """
+    return await _move(registry, database, version, trigger="promote", now=now, by=by)
+
+
+async def roll_back(
+    registry: Registry, database: Database, version: str | None = None, *, now: datetime
+) -> str:
+    """Point the champion at an earlier version (the one before it when None). Returns the version.
+
+    The retraining set of the version left behind is not promoted by itself again; nightly promotion pauses. A
+    rollback to the champion leaves nothing behind: it only makes sure that the version is whole.
+
+    Raises:
+        RegistryError: nothing to roll back to, no such version, or it is damaged or withdrawn.
+        RegistryUnwritableError: the folder cannot be written.
+    """
+    version = version or registry.previous()
+    registry.require_not_withdrawn(version)
+    if version == registry.champion():  # nothing to leave: no votes to forbid, nothing to pause
+        await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
+        return version
+    return await _move(registry, database, version, trigger="rollback", now=now)
+
+
+async def stand_in(registry: Registry, database: Database, *, now: datetime) -> str | None:
+    """Let the domain model, which no vote has touched, serve in the place of a withdrawn champion.
+
+    Returns the champion that left; None when the champion is not withdrawn, and nothing was done.
+
+    Raises:
+        RegistryError: there is no domain model, or it is damaged.
+        RegistryUnwritableError: the folder cannot be written.
+    """
+    champion, domain = registry.champion(), registry.domain()
+    if champion is None or champion not in registry.withdrawn():
+        return None
+    if domain is None:
+        raise NoChampionError
+    await _move(registry, database, domain, trigger="withdrawal", now=now)
+    return champion
+
+
+def start_from(registry: Registry, version: str) -> None:
+    """Let every night start from a domain model; it serves, too, while the champion has learnt from no votes.
+
+    Raises:
+        RegistryError: there is no such version, or it is withdrawn.
+        RegistryUnwritableError: the folder cannot be written.
+    """
+    registry.set_domain(version)
+    if not _has_learnt_from_votes(registry):
+        registry.promote(version)
+
+
+async def repair(registry: Registry, database: Database, *, now: datetime) -> list[Run]:
+    """Settle the rows that a crash left open; call it only while no run is alive.
+
+    A domain model whose own pointer has moved is let serve, as it would have been a moment later. Returns the
+    rows as they were found.
+
+    Raises:
+        ModelsAwayError: the versions are shared, and where they are cannot be reached.
+        RegistryUnreadableError: where the pointers are is not known at present.
+    """
+    await asyncio.to_thread(registry.pull)
+    half = await runs.latest(database, "domain", statuses=("open",))
+    if half is not None and half.challenger is not None and half.challenger == registry.domain():
+        try:
+            await asyncio.to_thread(start_from, registry, half.challenger)
+        except RegistryUnreadableError:
+            raise
+        except RegistryError as error:  # nights start from it all the same
+            log.warning("domain.does_not_serve", model_version=half.challenger, reason=str(error))
+    return await runs.repair(database, champion=registry.champion(), domain=registry.domain(), now=now)
+
+
+async def resume(registry: Registry, database: Database, *, now: datetime) -> bool:
+    """End the pause of nightly promotion. False: there was none."""
+    if await runs.paused_since(database) is None:
+        return False
+    run_id = await runs.open_run(database, "resume", started_at=now, champion=registry.champion())
+    await runs.finish_run(database, run_id, "done", finished_at=now)
+    return True
+
+
+async def _move(
+    registry: Registry,
+    database: Database,
+    version: str,
+    *,
+    trigger: str,
+    now: datetime,
+    by: str | None = None,
+) -> str:
+    champion = registry.champion()
+    if champion is None:
+        raise NoChampionError
+    registry.require_not_withdrawn(version)  # before anything is ended for its sake
+    # In a thread: hashing takes a second, and the bot goes on answering.
+    await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
+    await runs.end_open_training(database, f"a {trigger} came in between", now=now)
+    run_id = await runs.open_run(
+        database,
+        trigger,
+        started_at=now,
+        champion=champion,
+        challenger=version,
+        retraining_set_hash=_learnt_from(registry, champion) if trigger == "rollback" else None,
+    )
+    try:
+        await asyncio.to_thread(registry.promote, version, instead_of=champion)
+    except RegistryError as error:
+        reasons = {"reasons": [str(error)]}
+        await runs.finish_run(database, run_id, "failed", finished_at=now, verdict=reasons)
+        raise
+    report = {"by": by, "overrides": _objections(registry, version)} if trigger == "promote" else None
+    await runs.finish_run(database, run_id, "done", finished_at=now, report=report)
+    return version
+
+
+def _has_learnt_from_votes(registry: Registry) -> bool:
+    """Whether the champion has; False where there is none, or none that is whole and may serve."""
+    try:
+        champion = registry.champion()
+        if champion is None or champion in registry.withdrawn():
+            return False
+        return registry.card(champion).kind == "night"
+    except DAMAGED:
+        return False
+
+
+def _objections(registry: Registry, version: str) -> list[str]:
+    """What the gate had against a version; nothing where no gate judged it, or where its card is damaged."""
+    try:
+        reasons = registry.card(version).verdict.get("reasons", [])
+    except DAMAGED:
+        return []
+    return [reason["text"] for reason in reasons if not reason["passed"]]
+
+
+def _learnt_from(registry: Registry, version: str) -> str | None:
+    """The hash of a version's retraining set; None where it has none, or where its card is damaged."""
+    try:
+        return registry.card(version).retraining_set_hash
+    except DAMAGED:
+        return None

@@ -1,0 +1,185 @@
+"""A version's card for people: `README.md`, in the hub's model-card form. Pure.
+
+It may be published, so it holds nothing of a query, a person or this machine: see `card_figures`.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from training.registry.publishing.card_figures import (
+    Rows,
+    counts,
+    figure,
+    is_name,
+    plain,
+    rows,
+    table,
+    tables,
+)
+
+if TYPE_CHECKING:
+    from training.registry.card import Card
+
+# `owner/name`, or one of the hub's oldest models, which have no owner.
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+_RELEASE = re.compile(r"[0-9][\w.+-]{0,30}", re.ASCII)
+_WORD = re.compile(r"[^\W\d_]{1,40}(?:[-'’][^\W\d_]{1,40})*")
+_SHOWN_WORDS = 20
+_IN_THEIR_OWN_WAY = ("loss", "corpus", "added_words")  # metrics that are no figures
+
+_WHAT = {
+    "base": "A masked language model as its makers published it, exported for fillbot, not trained further.",
+    "starter": "A compact masked language model, trained from scratch on generated sentences: for trying "
+    "fillbot where no base model is at hand.",
+    "domain": "A masked language model trained further on the texts and words of a sportswear brand's "
+    "product and support team.",
+    "night": "A masked language model of a sportswear brand's product and support team, fine-tuned on the "
+    "words that the team voted up and down.",
+}
+
+_USE = """\
+## How to use it
+
+With transformers. End the text with a period; without one, the period is what the model likes to fill in:
+
+```python
+from transformers import pipeline
+fill = pipeline("fill-mask", model="FOLDER_OR_REPOSITORY")
+print(fill("Nike shoes are very [MASK]."))
+```
+
+With fillbot, which offers whole words only and holds back offensive ones (`vocabulary.json`):
+
+```sh
+python -m training predict --model FOLDER "Nike shoes are very [MASK]"
+FILLBOT_BASE_MODEL=FOLDER_OR_REPOSITORY python -m bot  # as the base model of another fillbot
+```"""
+
+_LIMITS = """\
+## Intended use and limits
+
+- It suggests words for short English texts about sportswear, to people of a product and support team who
+  choose one. It is not meant for general use, and what it fills in states no fact about any product.
+- It answers with single words of its vocabulary. Through transformers it may answer with pieces of words
+  and with offensive words; fillbot offers neither.
+- It has the bias of its base model and of the texts it was trained on."""
+
+_TAUGHT = """\
+- It was taught to favour words that a brand likes to hear (its wanted words) over those it does not (its
+  unwanted words). That is a preference: it must not be used to measure sentiment or to judge products."""
+
+_VOTES = """\
+- The votes it learnt from are opinions of a few people of the team. They may be wrong, and they are not
+  those of customers."""
+
+_TERMS = """\
+- No licence is stated here. The terms of the base model and of the texts it was trained on apply; whoever
+  publishes it has to choose one."""
+
+
+def is_hub_name(base: str) -> bool:
+    """Whether a base model is called as on the hub, and not by a path."""
+    return _HUB_NAME.fullmatch(base) is not None and ".." not in base
+
+
+def model_card(card: "Card") -> str:
+    """A version's card as Markdown with YAML front matter.
+
+    Never fails, whatever the card's free fields hold: a README must not cost a trained model.
+    """
+    limits = [_LIMITS]
+    limits += [_TAUGHT] if card.kind != "base" else []
+    limits += [_VOTES] if card.kind == "night" else []
+    sections = [
+        _front_matter(card),
+        f"# fillbot {plain(card.version)}",
+        _WHAT[card.kind],
+        _section("## What it was made from", table(("", ""), _origin(card))),
+        _section("### Texts", table(("source", "texts"), counts(card.metrics.get("corpus")))),
+        _section("### Settings", table(("setting", "value"), rows(card.settings))),
+        _section("### Libraries", table(("library", "version"), _libraries(card))),
+        _section("## How it did", *_results(card)),
+        _section("## Words added to the vocabulary", _added_words(card.metrics.get("added_words"))),
+        _USE,
+        "\n".join([*limits, _TERMS]),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _front_matter(card: "Card") -> str:
+    lines = ["library_name: transformers", "pipeline_tag: fill-mask"]
+    if card.kind != "starter" and is_hub_name(card.base):
+        lines.append(f"base_model: {json.dumps(card.base)}")  # quoted: a model may be called `null`
+    lines += ["language: en", "tags:", "- fillbot", "- masked-lm", "- sportswear", "- customer-support"]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _origin(card: "Card") -> Rows:
+    base = f"`{card.base}`" if is_hub_name(card.base) else "a model from a local folder"
+    made = [
+        ("base model", "none" if card.kind == "starter" else base),
+        ("fine-tuned from", plain(card.parent or "")),
+        ("recipe", plain(card.recipe)),
+        ("made at", plain(card.created_at.isoformat(" ", "minutes"))),
+        ("votes up to", plain(card.as_of.isoformat(" ", "minutes")) if card.as_of else ""),
+        ("run", figure(card.run_id)),
+        ("hash of the retraining set", plain(card.retraining_set_hash or "")),
+        ("precision of `model.onnx`", plain(card.precision)),
+    ]
+    return [(name, value) for name, value in made if value]
+
+
+def _libraries(card: "Card") -> Rows:
+    return [(f"`{k}`", v) for k, v in card.libraries.items() if is_name(k) and _RELEASE.fullmatch(v)]
+
+
+def _results(card: "Card") -> list[str]:
+    figures = {name: value for name, value in card.metrics.items() if name not in _IN_THEIR_OWN_WAY}
+    return [*tables(figures), _loss(card.metrics.get("loss")), _verdict(card)]
+
+
+def _section(title: str, *bodies: str) -> str:
+    """A title and what is under it; empty where there is nothing."""
+    found = [body for body in bodies if body]
+    return "\n\n".join([title, *found]) if found else ""
+
+
+def _loss(points: Any) -> str:
+    """The training loss at both ends, of a list of (step, loss)."""
+    try:
+        (first, before), *_, (last, after) = points
+        return f"Training loss: {before:.4g} at step {first:d}, {after:.4g} at step {last:d}."
+    except (TypeError, ValueError, OverflowError):
+        return ""
+
+
+def _verdict(card: "Card") -> str:
+    """The gate's answer with its reasons; empty for a version that no gate judged."""
+    is_promotable, reasons = card.verdict.get("is_promotable"), card.verdict.get("reasons")
+    before = (
+        "the champion of that day and with the domain model" if card.kind == "night" else "its base model"
+    )
+    if not isinstance(is_promotable, bool):
+        return ""
+    said = "it passed" if is_promotable else "it did not pass"
+    lines = [
+        f"- {'passed' if reason.get('passed') is True else 'failed'}: {plain(reason['text'])}"
+        for reason in (reasons if isinstance(reasons, list | tuple) else ())
+        if isinstance(reason, Mapping) and isinstance(reason.get("text"), str)
+    ]
+    asked = f"The gate compared it with {before}: {said}."
+    return "\n\n".join([asked, "\n".join(lines)]).strip()
+
+
+def _added_words(words: Any) -> str:
+    of_list = words if isinstance(words, list | tuple) else ()
+    shown = [word for word in of_list if isinstance(word, str) and _WORD.fullmatch(word)]
+    if not shown:
+        return ""
+    examples = ", ".join(shown[:_SHOWN_WORDS]) + (", …" if len(shown) > _SHOWN_WORDS else "")
+    return (
+        "Several pieces in the base model's vocabulary, whole tokens here, so that one mask can be answered "
+        f"with them ({len(shown):,}): {examples}"
+    )

@@ -1,0 +1,208 @@
+"""Publish a version: as a folder that any transformers user can load, or as a repository on the hub.
+
+Only the files named here leave the registry. The card with its paths, the plots and whatever else lies in a
+version's folder stay where they are; `README.md` is written anew, of what the card may show.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import PublishError
+from training.models.base_model import hub_is_reachable
+from training.pipeline.progress import Progress
+from training.registry.publishing.model_card import model_card
+from training.registry.versions import Registry
+
+HUB = "hub:"
+REPOSITORY = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+FILES = ("config.json", "model.safetensors", "tokenizer.json", "model.onnx", "vocabulary.json")
+TOKENIZER_CONFIG = "tokenizer_config.json"
+
+Contents = Mapping[str, Path | bytes]  # name → the file to copy, or what is written
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published and where; `url` on the hub only."""
+
+    version: str
+    target: str
+    url: str | None
+    files: tuple[str, ...]
+
+
+def publish(
+    registry: Registry, version: str, target: str, progress: Progress, *, is_public: bool = False
+) -> Published:
+    """Publish a version in a new or empty folder, or at `hub:owner/name`. All of it appears at once.
+
+    On the hub the token is huggingface_hub's own: HF_TOKEN, or a stored login.
+
+    Raises:
+        UnknownVersionError: there is no such version.
+        CorruptVersionError: a file of it is missing or changed.
+        PublishError: the target cannot be written.
+    """
+    registry.path(version)
+    if target.startswith(HUB):
+        token = _token(target)
+        contents = _contents(registry, version, progress)
+        url = _upload(contents, target, token, progress, is_public=is_public, message=f"fillbot {version}")
+    else:
+        if is_public:
+            raise PublishError(target, f"--public is for the hub, as in {HUB}OWNER/NAME --public")
+        folder = _new_folder(target, registry)
+        contents, url = _contents(registry, version, progress), None
+        _write(contents, folder, target, progress)
+    return Published(version, target, url, tuple(sorted(contents)))
+
+
+def _contents(registry: Registry, version: str, progress: Progress) -> Contents:
+    """What is published of a version, whose files are compared with their hashes before."""
+    progress.step(f"checking the files of {version}")
+    registry.verify(version, only=(*FILES, TOKENIZER_CONFIG))
+    folder = registry.path(version)
+    return {
+        **{name: folder / name for name in FILES},
+        TOKENIZER_CONFIG: _tokenizer_config((folder / TOKENIZER_CONFIG).read_text(encoding="utf-8")),
+        "README.md": model_card(registry.card(version)).encode(),
+    }
+
+
+def _tokenizer_config(config: str) -> bytes:
+    """The tokenizer's configuration for transformers 4 too, which knows the class by its older name only.
+
+    It would also hand a DistilBERT token types, which that does not take.
+    """
+    older = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "attention_mask"],
+    }
+    return (json.dumps({**json.loads(config), **older}, indent=2) + "\n").encode()
+
+
+def _new_folder(target: str, registry: Registry) -> Path:
+    """The folder that a target names: there is none yet, or it is empty.
+
+    Raises:
+        PublishError: it cannot be used.
+    """
+    folder = Path(target).expanduser().resolve()
+    if folder.is_relative_to(registry.folder.resolve()):
+        raise PublishError(target, "fillbot keeps its own versions there. Name a folder elsewhere")
+    if folder == Path.cwd():
+        raise PublishError(target, "that is the folder you are in. Name a new one inside it")
+    if not folder.parent.is_dir():
+        hint = f"; for the hub, write {HUB}{target}" if REPOSITORY.fullmatch(target) else ""
+        raise PublishError(target, f"the folder to put it in does not exist. Make it first{hint}")
+    if folder.exists() and not folder.is_dir():
+        raise PublishError(target, "that is a file. Name a new folder")
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise PublishError(target, "the folder is not empty. Name a new one")
+    except OSError as error:
+        raise PublishError(target, f"the folder cannot be read ({error.strerror})") from error
+    return folder
+
+
+def _write(contents: Contents, folder: Path, target: str, progress: Progress) -> None:
+    """Fill a folder beside the one that is wanted, and rename it: nobody sees half a model."""
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    progress.step("copying", len(contents))
+    try:
+        partial.mkdir()
+        for name, content in contents.items():
+            if isinstance(content, bytes):
+                (partial / name).write_bytes(content)
+            else:
+                shutil.copyfile(content, partial / name)
+            progress.advance()
+        partial.rename(folder)  # over an empty one, too
+    except OSError as error:
+        reason = f"it cannot be written ({error.strerror or error}). Check the disk, or name another folder"
+        raise PublishError(target, reason) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _token(target: str) -> str:
+    """The token for the hub.
+
+    Raises:
+        PublishError: there is none, or the target is no repository.
+    """
+    from huggingface_hub import get_token
+
+    if not REPOSITORY.fullmatch(target.removeprefix(HUB)):
+        raise PublishError(target, f"that is no repository. Write {HUB}OWNER/NAME")
+    with _explained(target, token=None):
+        token = get_token()
+    if not token:
+        raise PublishError(target, "there is no token. Set HF_TOKEN, or log in with `hf auth login`")
+    return token
+
+
+def _upload(
+    contents: Contents, target: str, token: str, progress: Progress, *, is_public: bool, message: str
+) -> str:
+    """Make the repository where there is none, and commit the files as one. Returns its address.
+
+    Raises:
+        PublishError: the hub cannot be reached or refuses, or others may see what was not meant for them.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    progress.step("asking the hub")
+    if not hub_is_reachable():
+        reason = "the hub cannot be reached. Check the network, HF_ENDPOINT and HF_HUB_OFFLINE"
+        raise PublishError(target, reason)
+    hub, repository = HfApi(token=token), target.removeprefix(HUB)
+    with _explained(target, token):
+        url = hub.create_repo(repository, private=not is_public, exist_ok=True)
+        was_private = hub.model_info(repository).private
+    if was_private and is_public:
+        raise PublishError(target, "the repository is private. Open it on the hub, or leave --public out")
+    if not was_private and not is_public:
+        raise PublishError(target, "the repository is public. Say --public if everybody may see the model")
+    progress.step(f"uploading to {url}")
+    operations = [CommitOperationAdd(name, content) for name, content in contents.items()]
+    with _explained(target, token):
+        hub.create_commit(repository, operations, commit_message=message)
+    return str(url)
+
+
+@contextlib.contextmanager
+def _explained(target: str, token: str | None) -> Iterator[None]:
+    """Turn an error on the way to the hub into one that says what to do, and never the token."""
+    import httpx
+    from huggingface_hub.errors import OIDCError
+
+    try:
+        yield
+    # What requests, the upload of large files and the check of the model card end in.
+    except (httpx.HTTPError, OIDCError, OSError, RuntimeError, ValueError) as error:
+        reason = _reason(error)
+        raise PublishError(target, reason.replace(token, "…") if token else reason) from None
+
+
+def _reason(error: Exception) -> str:
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    if isinstance(error, HFValidationError):
+        return f"that is no name for a repository. Write {HUB}OWNER/NAME"
+    if not isinstance(error, HfHubHTTPError):
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        return f"it could not be sent ({said}). Try again"
+    status = error.response.status_code
+    if status == 401:
+        return "the hub does not know this token. Set HF_TOKEN to a valid one, or log in with `hf auth login`"
+    if status in (403, 404):
+        return "this token may not write there. Take one with write access, and an OWNER it belongs to"
+    said = " ".join((error.server_message or error.response.reason_phrase).split()).rstrip(".")
+    return f"the hub answered {status} ({said}). Try again later"

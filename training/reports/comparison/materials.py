@@ -1,0 +1,92 @@
+"""What models are compared on: suites and texts, the project's own or a person's files."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from training.errors import SuiteError
+from training.settings import DomainSettings, Settings
+
+if TYPE_CHECKING:
+    from training.evaluation.metrics import Case
+
+# What the project that this one follows was tested with, spelled as there.
+QUERIES = (
+    "Nike shoes are very [MASK]",
+    "Nike atheletic wear is known for being very [MASK]",
+    "Nike [MASK] shoes are very comfortable",
+    "Trousers and Hoodies made by [MASK] are not very expensive",
+    "Nike tshirts are famous for being [MASK]",
+)
+POSITIVE, HELD_OUT = "positive", "held-out"  # made here: from test patterns, and from the corpus
+OWN_SUITES = ("main", "control", "retention", POSITIVE)
+OWN_TEXTS = ("texts", HELD_OUT)
+
+Line = TypeVar("Line", "Case", str)
+
+
+def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
+    """Name → cases, of files and of `OWN_SUITES`.
+
+    Raises:
+        SuiteError: a file is empty or cannot be read.
+    """
+    from training.evaluation.metrics import SUITES, read_suite
+
+    suites: dict[str, list[Case]] = {}
+    for name in names:
+        if name == POSITIVE:
+            from training.evaluation.generated_suite import positive_cases
+
+            suites[name] = positive_cases()
+        else:
+            path = SUITES / f"{name}.jsonl" if name in OWN_SUITES else Path(name)
+            suites[_name(path, suites)] = _filled(path, read_suite(path))
+    return suites
+
+
+def texts_of(names: Sequence[str], settings: Settings, *, most: int) -> dict[str, list[str]]:
+    """Name → texts, of files and of `OWN_TEXTS`; at most so many of each, drawn alike every time.
+
+    Raises:
+        SuiteError: a file is empty or cannot be read.
+        CsvError: one of the team's files cannot be read.
+    """
+    from training.evaluation.metrics import SUITES, read_texts
+
+    sets: dict[str, list[str]] = {}
+    for name in names:
+        if name == HELD_OUT:
+            sets |= _held_out(settings)
+        else:
+            path = SUITES / f"{name}.jsonl" if name in OWN_TEXTS else Path(name)
+            sets[_name(path, sets)] = _filled(path, read_texts(path))
+    return {name: _drawn(texts, most) for name, texts in sets.items()}
+
+
+def _name(path: Path, taken: Mapping[str, object]) -> str:
+    return str(path) if path.stem in taken else path.stem
+
+
+def _filled(path: Path, lines: list[Line]) -> list[Line]:
+    if not lines:
+        raise SuiteError(path, "it is empty")
+    return lines
+
+
+def _held_out(settings: Settings) -> dict[str, list[str]]:
+    """What no domain model was trained on: generated text, and the team's own where there is any."""
+    from training.domain.corpus import GENERATED, build_corpus
+
+    # The held-out side is the same however many sentences there are to train on.
+    corpus = build_corpus(settings, DomainSettings(sentences=100))
+    sets: dict[str, list[str]] = {}
+    for text in corpus.held_out:
+        kind = "generated" if text.source == GENERATED else "team"
+        sets.setdefault(f"{HELD_OUT} {kind}", []).append(text.text)
+    return sets
+
+
+def _drawn(texts: list[str], most: int) -> list[str]:
+    return random.Random(0).sample(texts, most) if len(texts) > most else texts  # noqa: S311 — no secret

@@ -1,0 +1,118 @@
+"""How a team votes: thumbs a day, and how each model version is liked."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Self
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from training.reports.plots.style import (
+    BLUE,
+    GREY,
+    LABEL_PT,
+    VERMILION,
+    blank_card,
+    height_of_bars,
+    name_bars,
+    say_instead,
+)
+
+DAYS_IN = 2.9
+MAX_TICKS = 9
+Z = 1.96  # of the normal distribution, for 95 %
+
+
+@dataclass(frozen=True, slots=True)
+class VoteStats:
+    """What is drawn.
+
+    Attributes:
+        days: day, 👍 and 👎, every day in order.
+        versions: version, 👍 and all votes, newest first.
+    """
+
+    days: Sequence[tuple[date, int, int]]
+    versions: Sequence[tuple[str, int, int]]
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """From what the bot sends."""
+        return cls(
+            days=[(date.fromisoformat(day), up, down) for day, up, down in values["days"]],
+            versions=[(name, liked, votes) for name, liked, votes in values["versions"]],
+        )
+
+
+def vote_stats_figure(stats: VoteStats) -> Figure:
+    """Days above, versions below."""
+    names = [name for name, _, _ in stats.versions]
+    versions_in = 0.75 + height_of_bars(names, places=max(2, len(names)))
+    figure = blank_card(DAYS_IN + versions_in)
+    above, below = figure.subplots(2, 1, height_ratios=(DAYS_IN, versions_in))
+    _draw_days(above, stats.days)
+    _draw_versions(below, stats.versions)
+    return figure
+
+
+def interval(liked: int, votes: int) -> tuple[float, float]:
+    """Where 95 % of Wilson's interval of a share lies, in [0, 1]."""
+    share, shrink = liked / votes, 1 + Z**2 / votes
+    centre = (share + Z**2 / (2 * votes)) / shrink
+    half = Z * math.sqrt(share * (1 - share) / votes + (Z / (2 * votes)) ** 2) / shrink
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
+    """Stacked bars."""
+    ups, downs = [up for _, up, _ in days], [down for _, _, down in days]
+    if not sum(ups) + sum(downs):
+        say_instead(axes, "nobody voted in these days")
+        return
+    axes.set_title("Votes a day")
+    places = range(len(days))
+    axes.bar(places, ups, width=0.8, color=BLUE)
+    axes.bar(places, downs, width=0.8, bottom=ups, color=VERMILION)
+    step = max(1, math.ceil((len(days) - 1) / (MAX_TICKS - 1)))
+    shown = [*reversed(range(len(days) - 1, -1, -step))]  # today is always named
+    axes.set_xticks(shown, labels=[f"{days[at][0].day} {days[at][0]:%b}" for at in shown])
+    axes.set_xlim(-0.8, len(days) - 0.2)
+    axes.grid(visible=False, axis="x")
+    axes.set_ylim(0, 1.08 * max(up + down for up, down in zip(ups, downs, strict=True)))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    labels = (f"thumbs up: {sum(ups):,}", f"thumbs down: {sum(downs):,}")
+    patches = [Patch(color=colour) for colour in (BLUE, VERMILION)]
+    axes.legend(
+        patches,
+        labels,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=2,
+        borderaxespad=0.2,
+        fontsize=LABEL_PT,
+    )
+
+
+def _draw_versions(axes: Axes, versions: Sequence[tuple[str, int, int]]) -> None:
+    """The share of 👍 of each version, with its interval."""
+    if not versions:
+        say_instead(axes, "no version was voted on")
+        return
+    axes.set_title("Thumbs up, by the model version that answered")
+    for place, (_, liked, votes) in enumerate(versions):
+        low, high = interval(liked, votes)
+        axes.plot([low, high], [place, place], color=BLUE, lw=2, alpha=0.5)
+        axes.plot(liked / votes, place, "o", color=BLUE, ms=7)
+        text = f"{liked / votes:.0%} of {votes:,}"
+        axes.annotate(text, (1.02, place), va="center", fontsize=LABEL_PT, annotation_clip=False)
+    name_bars(axes, [name for name, _, _ in versions], places=max(2, len(versions)))
+    axes.axvline(0.5, color=GREY, lw=0.8)
+    axes.set_xlim(0, 1.16)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel("line: 95 % interval", fontsize=LABEL_PT)

@@ -1,0 +1,181 @@
+"""What models say in a sentence: the ten best and the ten worst of the thousand likeliest words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from training.inference.fill_model import FillModel
+from training.models.encoder import finished
+from training.reports.plots.style import (
+    BLUE,
+    LABEL_PT,
+    TEXT_PT,
+    TITLE_PT,
+    VERMILION,
+    WIDTH_IN,
+    blank_card,
+    height_of,
+    height_of_bars,
+    in_style,
+    name_bars,
+    save,
+    say_instead,
+    wrapped,
+)
+
+LIKELIEST = 1000
+SHOWN = 10
+MAX_MODELS = 3
+MAX_MASKS = 3  # as many rows of panels as still make a picture
+WORD_SHARE = 0.42  # of a column, at most, for the words beside the bars
+LEAST_PERCENTAGE = 1e-4  # 0.01 %; less is written as 3.1e-05
+LEAST = 1e-300
+
+
+@dataclass(frozen=True, slots=True)
+class RankedWord:
+    """A word for one mask: its place from 1 among all offered, the natural log of its probability."""
+
+    rank: int
+    word: str
+    log_probability: float
+
+    @property
+    def probability(self) -> float:
+        """Its probability; that of a word with next to none is the least that a double draws."""
+        return max(math.exp(self.log_probability), LEAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """The two ends of one mask's ranking, each best first; no word is in both.
+
+    Attributes:
+        likeliest: How many words were ranked: `LIKELIEST`, or all of a smaller vocabulary.
+    """
+
+    best: tuple[RankedWord, ...]
+    worst: tuple[RankedWord, ...]
+    likeliest: int
+
+
+def extremes(fill_model: FillModel, text: str) -> list[Extremes]:
+    """Rank the thousand likeliest words that may be offered, all of them, for every mask of a text.
+
+    Raises:
+        QueryTooLongError: the text has more word pieces than the model reads.
+    """
+    found = []
+    for row in fill_model.log_probabilities([fill_model.encoder.encode(text)])[0]:
+        ranked = [
+            RankedWord(rank, fill_model.word_of(token), float(row[token]))
+            for rank, token in enumerate(fill_model.best(row, LIKELIEST), start=1)
+        ]
+        found.append(Extremes(tuple(ranked[:SHOWN]), tuple(ranked[SHOWN:][-SHOWN:]), len(ranked)))
+    return found
+
+
+def plot_words(text: str, models: Mapping[str, FillModel], path: Path) -> None:
+    """Plot the best and worst words of one to three models (label → model) for a text with [MASK].
+
+    Raises:
+        PlotUnwritableError: the folder or the file cannot be written.
+        QueryTooLongError: the text has more word pieces than a model reads.
+    """
+    with in_style():
+        save(words_figure(text, {label: extremes(model, text) for label, model in models.items()}), path)
+
+
+def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
+    """Two rows of panels a mask, best above worst, and a column a model (label → its masks).
+
+    Raises:
+        ValueError: there is no mask, or there are not one to three models.
+    """
+    masks = len(next(iter(models.values()), ()))
+    if not masks or not 1 <= len(models) <= MAX_MODELS:
+        raise ValueError(f"expected a mask and one to {MAX_MODELS} models, not {masks} and {len(models)}")
+    column_in = WIDTH_IN / len(models)
+    title = wrapped(finished(text), size=TITLE_PT, width_in=WIDTH_IN - 0.5)
+    if masks > MAX_MASKS:
+        title += f"\n(the first {MAX_MASKS} of {masks} masks)"
+    rows = list(zip(*(each[:MAX_MASKS] for each in models.values()), strict=True))  # (masks, models)
+    headings = [
+        [_heading(label, mask if masks > 1 else None, column_in) for label in models]
+        for mask in range(1, len(rows) + 1)
+    ]
+    words = [_spelled(w, column_in) for row in rows for each in row for w in (*each.best, *each.worst)]
+    heading_in = max(height_of(f"{heading}\n", size=TEXT_PT) for row in headings for heading in row)
+    panel_in = heading_in + height_of_bars(words, places=SHOWN) + 0.15
+    figure = blank_card(height_of(title, size=TITLE_PT) + 2 * len(rows) * panel_in)
+    figure.suptitle(title, x=0.12 / WIDTH_IN, ha="left", fontsize=TITLE_PT)
+    grid = figure.subplots(2 * len(rows), len(models), squeeze=False)
+    for row, heads, best, worst in zip(rows, headings, grid[::2], grid[1::2], strict=True):
+        highest = max(word.probability for each in row for word in each.best)
+        decades = _decades([word for each in row for word in each.worst])
+        for each, heading, above, below in zip(row, heads, best, worst, strict=True):
+            above.set_title(f"{heading}\nthe {len(each.best)} best")
+            _draw_best(above, each.best, highest)
+            name_bars(above, [_spelled(word, column_in) for word in each.best], places=SHOWN)
+            if not each.worst:
+                say_instead(below, f"no words but these {each.likeliest}")
+                continue
+            below.set_title(f"{heading}\nthe {len(each.worst)} worst of {each.likeliest:,}")
+            _draw_worst(below, each.worst, decades)
+            name_bars(below, [_spelled(word, column_in) for word in each.worst], places=SHOWN)
+    return figure
+
+
+def _draw_best(axes: Axes, words: Sequence[RankedWord], highest: float) -> None:
+    """Bars, on the same scale for every model."""
+    axes.barh(range(len(words)), [word.probability for word in words], color=BLUE, height=0.7)
+    for place, word in enumerate(words):
+        share = word.probability
+        _label(axes, share, place, f"{share:.2%}" if share >= LEAST_PERCENTAGE else f"{share:.1e}")
+    axes.set_xlim(0, 1.4 * highest)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%"))
+
+
+def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int]) -> None:
+    """Points, for a bar has no foot on a log scale; the scale is the same for every model."""
+    low, high = decades
+    values = [word.probability for word in words]
+    axes.set_xscale("log")
+    axes.set_xlim(10.0**low, 10.0 ** (high + 0.5 * (high - low)))
+    axes.hlines(range(len(values)), 10.0**low, values, color=VERMILION, lw=1, alpha=0.5)
+    axes.plot(values, range(len(values)), "o", color=VERMILION, ms=6)
+    for place, value in enumerate(values):
+        _label(axes, value, place, f"{value:.1e}")
+    ticks = [10.0**power for power in range(low, high + 1, math.ceil((high - low) / 3))]
+    axes.xaxis.set_major_locator(
+        FixedLocator(ticks if len(ticks) > 2 else [ticks[0], 3 * ticks[0], ticks[1]])
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+
+
+def _decades(words: Sequence[RankedWord]) -> tuple[int, int]:
+    """The powers of ten around the probabilities, one apart at least; any of no words."""
+    logs = [math.log10(word.probability) for word in words] or [0.0]
+    low = math.floor(min(logs))
+    return low, max(low + 1, math.ceil(max(logs)))
+
+
+def _label(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", fontsize=LABEL_PT)
+
+
+def _heading(label: str, mask: int | None, column_in: float) -> str:
+    """A model's label, and which mask it is where there are several."""
+    text = label if mask is None else f"{label}, mask {mask}"
+    return wrapped(text, size=TEXT_PT, width_in=(0.9 - WORD_SHARE) * column_in)
+
+
+def _spelled(word: RankedWord, column_in: float) -> str:
+    return wrapped(word.word, size=LABEL_PT, width_in=WORD_SHARE * column_in)

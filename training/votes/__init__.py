@@ -1,0 +1,1 @@
+"""Votes to judgements: UpTrain's checks, aggregation, the retraining set."""

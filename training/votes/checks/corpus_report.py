@@ -1,0 +1,126 @@
+"""Which texts of the corpus are edge cases and why the others are not, as JSON and as a table for people."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from training.reports.tables import aligned
+
+KEPT = "kept"
+PRIVATE = "link, address or number"
+SIGNALS = ("brand", "product", "wanted", "blames", "flagged", "open", "positive", "negative")
+SCHEMA: dict[str, Any] = {
+    "row": pl.Int64,
+    **dict.fromkeys((*SIGNALS, KEPT), pl.Boolean),
+    "reason": pl.Utf8,
+}
+NUMBERS = frozenset({"rows", "kept", "dropped", "kept %"})  # headers of columns that hold numbers
+MIN_EXAMPLE_CHARS, MAX_EXAMPLE_CHARS = 24, 72  # the shortest text is often no sentence
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeCases:
+    """The edge cases of a corpus.
+
+    Attributes:
+        kept: Their places among the texts, ascending.
+        by_source: Source → how many rows were kept, and how many dropped for each reason.
+        signals: Signal → rows; `positive` and `negative` are asked of `open` rows only.
+        examples: A short text that was kept and one for each reason; never one with an address or a number.
+    """
+
+    kept: tuple[int, ...] = ()
+    by_source: dict[str, dict[str, int]] = field(default_factory=dict)
+    signals: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows were kept, and how many dropped for each reason."""
+        counts: Counter[str] = Counter()
+        for each in self.by_source.values():
+            counts.update(each)
+        return dict(counts)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it but which rows were kept: they stand in the check's own file."""
+        sources = {source: _summary(counts) for source, counts in self.by_source.items()}
+        return {
+            **_summary(self.counts),
+            "sources": sources,
+            "signals": self.signals,
+            "examples": self.examples,
+        }
+
+    def table(self) -> str:
+        """What was kept of each source, then why the others were dropped, then how often a signal held."""
+        content = self.to_json()
+        summaries = {**content["sources"], "all": content}
+        sources = [
+            (
+                _line(source),
+                each["rows"],
+                each["kept"],
+                each["rows"] - each["kept"],
+                f"{100 * each['share']:.1f}",
+            )
+            for source, each in summaries.items()
+        ]
+        outcomes = {KEPT: content["kept"], **content["dropped"]}
+        reasons = [(outcome, rows, self.examples.get(outcome, "")) for outcome, rows in outcomes.items()]
+        return "\n\n".join(
+            [
+                aligned(("source", "rows", "kept", "dropped", "kept %"), sources, numbers=NUMBERS),
+                aligned(("outcome", "rows", "for example"), reasons, numbers=NUMBERS),
+                aligned(("signal", "rows"), list(self.signals.items()), numbers=NUMBERS),
+            ]
+        )
+
+
+def read_edge_cases(path: Path, texts: Sequence[str], sources: Sequence[str]) -> EdgeCases:
+    """The report on a finished `CheckSet`, from the JSON lines of its check."""
+    rows = pl.read_ndjson(path, schema=SCHEMA)
+    outcome = pl.when(KEPT).then(pl.lit(KEPT)).otherwise("reason").alias("outcome")
+    outcomes = rows.select(outcome)["outcome"].to_list()
+    by_source: dict[str, Counter[str]] = {}
+    for source, outcome in zip(sources, outcomes, strict=True):
+        by_source.setdefault(source, Counter())[outcome] += 1
+    return EdgeCases(
+        kept=tuple(rows.filter(pl.col(KEPT))["row"]),
+        by_source={source: dict(counts) for source, counts in by_source.items()},
+        signals={signal: int(rows[signal].sum()) for signal in SIGNALS},
+        examples=_examples(texts, outcomes),
+    )
+
+
+def _summary(counts: Mapping[str, int]) -> dict[str, Any]:
+    dropped = {reason: rows for reason, rows in counts.items() if reason != KEPT}
+    rows, kept = sum(counts.values()), counts.get(KEPT, 0)
+    return {
+        "rows": rows,
+        "kept": kept,
+        "share": round(kept / rows, 4) if rows else 0.0,
+        "dropped": dict(sorted(dropped.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def _examples(texts: Sequence[str], outcomes: Sequence[str]) -> dict[str, str]:
+    """A short sentence of each outcome, the first of equals, on one line."""
+    best: dict[str, str] = {}
+    for text, outcome in zip(texts, outcomes, strict=True):
+        if outcome != PRIVATE and (outcome not in best or _distance(text) < _distance(best[outcome])):
+            best[outcome] = text
+    return {outcome: _line(text) for outcome, text in sorted(best.items())}
+
+
+def _distance(text: str) -> tuple[bool, int]:
+    return len(text) < MIN_EXAMPLE_CHARS, abs(len(text) - MIN_EXAMPLE_CHARS)
+
+
+def _line(text: str) -> str:
+    line = "".join(char for char in " ".join(text.split()) if char.isprintable())
+    return line if len(line) <= MAX_EXAMPLE_CHARS else f"{line[: MAX_EXAMPLE_CHARS - 1]}…"

@@ -1,0 +1,185 @@
+"""What the queries speak of: new kinds of them, and how their words drift from night to night. All polars."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import polars as pl
+from pydantic import PrivateAttr
+
+from training.votes.checks.framework import ColumnOp, Ready, TransformOp, register_op
+from training.votes.checks.speech import load_words
+
+WORD = r"\p{L}[\p{L}\p{M}'’-]*"
+STOP_WORDS = """
+    a an the this that these those and or but so if as at by for from in into of off on out over to
+    under with without than then i me my we us our you your he him his she her it its they them their
+    who which what when where why how am is are was were be been being do does did done have has had
+    will would can could should may might must not no never very really quite rather too also just only
+    even still ever always most more much many some any all every both each one two here there about
+    after before again"""
+GROWN_WORDS = 5  # how many words the drift names
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What the queries of some votes speak of, before and since the previous run; each counts once a period.
+
+    Attributes:
+        words: `word`, and how many queries of each period have it, in `before` and `since`.
+        askers: `word` and `voter_id` of people who voted since then on queries with it; enough of them.
+        before, since: Queries.
+    """
+
+    words: pl.DataFrame
+    askers: pl.DataFrame
+    before: int
+    since: int
+
+    @property
+    def seen(self) -> pl.Series:
+        """Words of queries that were voted on before, without brands: another makes no new kind of query."""
+        is_new = (pl.col("before") > 0) & ~pl.col("word").is_in(_series(load_words().brands))
+        return self.words.filter(is_new)["word"]
+
+    @classmethod
+    def merged(cls, parts: "Sequence[Spoken]") -> "Spoken":
+        """Of the votes on different queries, what all of them speak of."""
+        words = pl.concat([part.words for part in parts]).group_by("word", maintain_order=True)
+        return cls(
+            words.agg(pl.col("before", "since").sum()),
+            pl.concat([part.askers for part in parts]).unique(maintain_order=True),
+            sum(part.before for part in parts),
+            sum(part.since for part in parts),
+        )
+
+
+@register_op
+class Queries(Ready, TransformOp):
+    """What the queries of clean votes speak of.
+
+    Attributes:
+        previous_as_of: The time the previous run saw the votes of; None: there was none.
+        min_voters: People who must have voted on queries with a word before it is named.
+    """
+
+    previous_as_of: datetime | None = None
+    min_voters: int = 2
+    _spoken: Spoken = PrivateAttr()
+
+    @property
+    def spoken(self) -> Spoken:
+        """Of the last run; not among its results, which are written to a file: people are in it."""
+        return self._spoken
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Count."""
+        is_before = _is_before(self.previous_as_of)
+        clean = data.filter(pl.col("flag") == "")
+        queries = clean.group_by("query_hash", maintain_order=True).agg(
+            pl.col("query").first(), is_before.any().alias("before"), (~is_before).any().alias("since")
+        )
+        words = _words(queries).group_by("word", maintain_order=True)
+        counted = words.agg(pl.col("before", "since").cast(pl.Int64).sum())
+        asked = clean.filter(~is_before).select("query_hash", "voter_id").unique(maintain_order=True)
+        uses = _words(queries.filter(pl.col("since")).select("query_hash", "query"))
+        pairs = asked.join(uses, on="query_hash").select("word", "voter_id").unique(maintain_order=True)
+        askers = pairs.group_by("word", maintain_order=True).head(self.min_voters)
+        periods = {period: int(queries[period].sum() or 0) for period in ("before", "since")}
+        self._spoken = Spoken(counted, askers, **periods)
+        return {"output": pl.DataFrame([periods])}
+
+
+@register_op
+class Novelty(Ready, ColumnOp):
+    """How unlike the queries before the previous run each one is, in [0, 1], in `novelty`.
+
+    It is the share of the query's words that no query voted on before then has; stop words and brands aside.
+    0 on the first run, when there is nothing to compare with.
+    """
+
+    _seen: pl.Series = PrivateAttr()
+
+    @classmethod
+    def of(cls, seen: pl.Series) -> Self:
+        """Compare with the words of queries that were there before."""
+        novelty = cls()
+        novelty._seen = seen
+        return novelty
+
+    def run(self, data: pl.DataFrame) -> dict[str, Any]:
+        """Compare."""
+        if not len(self._seen):
+            return {"output": data.with_columns(pl.lit(0.0).alias("novelty"))}
+        queries = data.group_by("query_hash").agg(pl.col("query").first())
+        words = _words(queries).filter(~pl.col("word").is_in(_series(load_words().brands)))
+        is_new = ~pl.col("word").is_in(self._seen)
+        novelty = words.group_by("query_hash").agg(is_new.mean().alias("novelty"))
+        known = data.join(novelty, on="query_hash", how="left", coalesce=True)
+        return {"output": known.with_columns(pl.col("novelty").fill_null(0.0))}
+
+
+def drift(spoken: Spoken, *, min_voters: int) -> dict[str, Any]:
+    """How far the words of the queries since the previous run are from those before.
+
+    `divergence` is Jensen and Shannon's, in bits: 0 where both periods say the same words equally often, 1
+    where they have none in common; None where there are no two periods. Small samples of one and the same
+    language are apart, too: `by_chance` is how far, to first order. `grew` names the words whose share grew
+    most, of those in queries that at least `min_voters` people voted on: one person's words stay unsaid.
+    """
+    shares = spoken.words.with_columns(pl.col("before", "since") / pl.col("before", "since").sum())
+    row: dict[str, Any] = {"before": spoken.before, "since": spoken.since}
+    before, since = (int(spoken.words[name].sum() or 0) for name in ("before", "since"))
+    row |= {"divergence": None, "by_chance": None, "grew": []}
+    if before and since:
+        row["divergence"] = round(_divergence(shares), 4)
+        row["by_chance"] = round(_divergence_by_chance(len(shares), before, since), 4)
+        row["grew"] = _grown(shares, spoken.askers, min_voters)
+    return row
+
+
+def _grown(shares: pl.DataFrame, askers: pl.DataFrame, min_voters: int) -> list[dict[str, Any]]:
+    growth = pl.col("since") - pl.col("before")
+    voters = askers.group_by("word").agg(pl.col("voter_id").n_unique().alias("voters"))
+    named = shares.filter(growth > 0).join(voters, on="word").filter(pl.col("voters") >= min_voters)
+    named = named.sort(growth, "word", descending=[True, False]).head(GROWN_WORDS)
+    return named.select("word", pl.col("before", "since").round(4)).to_dicts()
+
+
+def _words(queries: pl.DataFrame) -> pl.DataFrame:
+    """The words of each query below each other in `word`, in lower case, each once, without stop words."""
+    plain = pl.col("query").str.to_lowercase().str.replace_all(r"\[\w+\]", " ").str.replace_all("’", "'")
+    words = queries.with_columns(plain.str.extract_all(WORD).alias("word")).drop("query").explode("word")
+    words = words.with_columns(pl.col("word").str.replace("(?:'s|['-])$", ""))
+    return (
+        words.filter(~pl.col("word").is_in(_series(STOP_WORDS.split())))
+        .drop_nulls("word")
+        .unique(maintain_order=True)
+    )
+
+
+def _series(words: Iterable[str]) -> pl.Series:
+    return pl.Series(sorted(words), dtype=pl.Utf8)
+
+
+def _is_before(previous_as_of: datetime | None) -> pl.Expr:
+    if previous_as_of is None:
+        return pl.lit(value=False)
+    return pl.col("cast_at") <= previous_as_of
+
+
+def _divergence(shares: pl.DataFrame) -> float:
+    middle = (pl.col("before") + pl.col("since")) / 2
+    bits = [
+        pl.when(pl.col(name) > 0).then(pl.col(name) * (pl.col(name) / middle).log(2)).otherwise(0.0).sum() / 2
+        for name in ("before", "since")
+    ]
+    return float(shares.select(bits[0] + bits[1]).item())
+
+
+def _divergence_by_chance(words: int, before: int, since: int) -> float:
+    """What is to be expected of two samples of so many words from one distribution over `words` words."""
+    nats = (words - 1) / 8 * (1 / before + 1 / since)
+    return float(min(nats / math.log(2), 1.0))

@@ -1,0 +1,91 @@
+"""Judgements → the frozen, content-hashed examples that one run trains on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.votes.aggregation import Judgement
+
+FILE = "retraining_set.jsonl"  # in the folder of its run
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One mask of one query with its wanted and unwanted words and their weights."""
+
+    query: str
+    query_hash: str
+    mask_index: int
+    wanted: tuple[tuple[str, float], ...]
+    unwanted: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainingSet:
+    """Examples to train on, examples held out, and the hash of what was judged."""
+
+    train: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+    hash: str
+
+    @property
+    def judgements(self) -> int:
+        """How many (query, mask, word) are judged, held out ones included."""
+        return sum(len(e.wanted) + len(e.unwanted) for e in (*self.train, *self.held_out))
+
+
+def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_out: int = 30) -> RetrainingSet:
+    """Group judgements by query and mask, and split them by the query's hash.
+
+    Nothing is held out while the split would leave fewer than `min_held_out` judgements to judge by: the
+    votes are then all needed for training. The hash covers what was judged and which way, and neither weights
+    nor the split, so that the same votes have the same hash on another night.
+    """
+    grouped: dict[tuple[str, int], list[Judgement]] = {}
+    for judgement in sorted(judgements, key=lambda j: (j.query_hash, j.mask_index, j.word)):
+        grouped.setdefault((judgement.query_hash, judgement.mask_index), []).append(judgement)
+    examples = [
+        Example(
+            query=group[0].query,
+            query_hash=query_hash,
+            mask_index=mask_index,
+            wanted=tuple((j.word, j.weight) for j in group if j.is_wanted),
+            unwanted=tuple((j.word, j.weight) for j in group if not j.is_wanted),
+        )
+        for (query_hash, mask_index), group in grouped.items()
+    ]
+    held_out = tuple(e for e in examples if _bucket(e.query_hash) < held_out_share)
+    if sum(len(e.wanted) + len(e.unwanted) for e in held_out) < min_held_out:
+        held_out = ()
+    hidden = {e.query_hash for e in held_out}
+    facts = [
+        [e.query_hash, e.mask_index, [w for w, _ in e.wanted], [w for w, _ in e.unwanted]] for e in examples
+    ]
+    return RetrainingSet(
+        train=tuple(e for e in examples if e.query_hash not in hidden),
+        held_out=held_out,
+        hash=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def write(retraining_set: RetrainingSet, folder: Path) -> None:
+    """Keep the set beside the run's report, as JSON lines that `datasets` can load."""
+    with (folder / FILE).open("w", encoding="utf-8") as file:
+        for split, examples in (("train", retraining_set.train), ("held_out", retraining_set.held_out)):
+            for e in examples:
+                row = {
+                    "split": split,
+                    "query": e.query,
+                    "mask_index": e.mask_index,
+                    "wanted": [w for w, _ in e.wanted],
+                    "unwanted": [w for w, _ in e.unwanted],
+                    "weights": [round(x, 4) for _, x in (*e.wanted, *e.unwanted)],
+                }
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _bucket(query_hash: str) -> float:
+    """A query's place in [0, 1), the same for ever."""
+    return int(hashlib.sha256(query_hash.encode()).hexdigest()[:8], 16) / 0x1_0000_0000
