@@ -14,10 +14,10 @@ from collections.abc import Coroutine
 from typing import Any
 
 from bot.app import run_app
-from bot.checks.run import check
+from bot.connection.proxies import secrets_of_proxies
 from bot.errors import EX_UNAVAILABLE, StartError
-from bot.logs import set_up_logging
-from bot.proxies import secrets_of_proxies
+from bot.operations.checks.run import check
+from bot.operations.logs import set_up_logging
 from bot.settings import load_settings
 from storage.errors import StorageError
 from training.errors import TrainingError

@@ -6,10 +6,10 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.connection import UNREACHABLE
+from bot.connection.session import UNREACHABLE
+from bot.connection.tolerant_parsers import UnreadableError, readable_channels, readable_threads, reading
 from bot.embeds.replies import escape
 from bot.errors import NotAdminError
-from bot.parsers import UnreadableError, readable_channels, readable_threads, reading
 
 log = structlog.stdlib.get_logger(__name__)
 REFUSED = (discord.NotFound, discord.Forbidden)

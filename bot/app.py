@@ -11,45 +11,45 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from bot.answering.answers import Answering
+from bot.answering.champion import Serving, load_champion
+from bot.answering.in_flight import Pending
+from bot.answering.predictor import Predictor
 from bot.answering.thumb_seeding import ThumbSeeding
+from bot.answering.write_queue import Recorder
 from bot.background import Background, Supervisor
-from bot.children.pictures import Pictures
 from bot.client import FillBot
-from bot.cogs.loading import Parts, all_cogs
-from bot.connection import connected
-from bot.embeds.verdicts import Verdicts
+from bot.cogs.all_cogs import Parts, all_cogs
+from bot.connection.endpoint import place_for, warn_of_unfit
+from bot.connection.session import connected
+from bot.distributed.forget_propagation import Leftovers
+from bot.distributed.leader_election import Leader
+from bot.distributed.leader_tasks import Duties
+from bot.distributed.remote_predictor import Remote
+from bot.distributed.sharded_client import make_bot
+from bot.distributed.startup import shard_locks
 from bot.errors import EX_UNAVAILABLE, StartError
-from bot.fill.answering import Answering
-from bot.fill.pending import Pending
-from bot.fill.predictor import Predictor
-from bot.fill.recorder import Recorder
-from bot.fill.remote import Remote
-from bot.fill.serving import Serving, load_champion
-from bot.nights.night import Night
-from bot.nights.reports import Reports
-from bot.nights.runs import Runs
-from bot.nights.schedule import Nightly
-from bot.nights.watch import Watch
 from bot.operations.backups import Backups
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
 from bot.operations.probes import watch_parts
-from bot.place import place_for, warn_of_unfit
+from bot.operations.startup import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
-from bot.processes.duties import Duties
-from bot.processes.leader import Leader
-from bot.processes.leftovers import Leftovers
-from bot.processes.sharded import make_bot
-from bot.processes.starting import shard_locks
-from bot.reconciling.reconcile import Reconcile
 from bot.runs.announcements import Announcements
+from bot.runs.automatic_rollback import Watch
 from bot.runs.delivery import Delivery
 from bot.runs.digests import Digests
+from bot.runs.nightly import Night
+from bot.runs.report_channel import Reports
+from bot.runs.schedule import Nightly
+from bot.runs.training_runs import Runs
+from bot.runs.verdicts import Verdicts
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
-from bot.starting import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
+from bot.subprocesses.charts import Pictures
 from bot.texts import say
+from bot.voting.reconcile import Reconcile
 from storage.backends.locks import is_shared
 from storage.database import Database
 from storage.maintenance.backups import database_file

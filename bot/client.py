@@ -18,16 +18,16 @@ from bot.access import Access
 from bot.answering.edited_questions import EditedQuestions
 from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
-from bot.connection import UNREACHABLE, Identifies
+from bot.connection.duplicates import Heard, Tree
+from bot.connection.pacing import Pacing
+from bot.connection.session import UNREACHABLE, Identifies
+from bot.connection.tolerant_parsers import skip_malformed_events
 from bot.context import Context, answer
+from bot.distributed.shards import WHOLE, Shards
+from bot.error_replies import cause_of, is_lost, is_past_answering, log_not_sent, sentence_of
 from bot.errors import NotListedError, NotSentError
-from bot.heard import Heard, Tree
-from bot.pacing import Pacing
-from bot.parsers import skip_malformed_events
-from bot.processes.shards import WHOLE, Shards
 from bot.suggestions import meant
 from bot.texts import say
-from bot.told import cause_of, is_lost, is_past_answering, log_not_sent, sentence_of
 
 log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")

@@ -12,8 +12,8 @@ from pydantic_settings import NoDecode
 from yarl import URL
 
 import training.settings
+from bot.distributed.shards import Shards
 from bot.errors import StartError
-from bot.processes.shards import Shards
 from storage.backends.locks import is_shared
 from storage.errors import SettingsError
 from storage.settings import load

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bot.sandbox.gateway.sharding import Shard
 from bot.sandbox.server import Sandbox
-from bot.sandbox.sharding import Shard
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import storage.__main__
-from bot.checks.on_discord import NEEDED
+from bot.operations.checks.discord_checks import NEEDED
 from bot.settings import Settings
 from bot.texts import FILE
 from training.__main__ import command_line

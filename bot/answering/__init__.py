@@ -1,1 +1,1 @@
-"""From a question to its reply, within what Discord lets a bot send."""
+"""From a question to its reply."""

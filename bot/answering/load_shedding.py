@@ -15,10 +15,10 @@ import discord
 import structlog
 
 from bot.background import Background
+from bot.connection.pacing import Pacing
+from bot.connection.request_budget import Urgency
 from bot.errors import BusyError
 from bot.operations.metrics import Metrics
-from bot.pacing import Pacing
-from bot.request_budget import Urgency
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)

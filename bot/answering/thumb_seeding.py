@@ -9,7 +9,7 @@ import discord
 import structlog
 
 from bot.background import Background
-from bot.pacing import Pacing
+from bot.connection.pacing import Pacing
 
 log = structlog.stdlib.get_logger(__name__)
 THUMBS = ("👍", "👎")

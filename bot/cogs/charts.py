@@ -8,19 +8,19 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.children.pictures import Pictures, attach
+from bot.answering.champion import Serving
+from bot.answering.queries import parse_query
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
 from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_embed, report_title
 from bot.embeds.team_stats import TeamStats, first_day, stats_embed, stats_figures
-from bot.embeds.verdicts import Verdicts
 from bot.errors import PictureError
-from bot.fill.queries import parse_query
-from bot.fill.serving import Serving
-from bot.nights.version_runs import version_of
+from bot.runs.verdicts import Verdicts
+from bot.runs.version_runs import version_of
 from bot.settings import Settings
+from bot.subprocesses.charts import Pictures, attach
 from bot.texts import say
 from bot.visibility import open_channel_ids
 from storage import runs

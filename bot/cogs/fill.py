@@ -4,12 +4,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.answering.answers import Answering, Asked
+from bot.answering.in_flight import Pending
 from bot.answering.load_shedding import LoadShedding
 from bot.client import command
 from bot.context import Context, answer, may_react
 from bot.errors import BusyError
-from bot.fill.answering import Answering, Asked
-from bot.fill.pending import Pending
 from bot.operations.metrics import Metrics
 from bot.texts import say
 

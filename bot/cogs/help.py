@@ -9,9 +9,9 @@ from discord.ext import commands
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
+from bot.error_replies import usage
 from bot.errors import UnknownCommandError
 from bot.texts import say
-from bot.told import usage
 
 MAX_CHOICES = 25  # that Discord takes
 

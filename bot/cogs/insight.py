@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from discord import app_commands
 from discord.ext import commands
 
-from bot.children.looking import Look, Looker, earlier_versions
+from bot.answering.answers import Answering
+from bot.answering.predictor import CANDIDATES, Predictor
+from bot.answering.queries import Query
+from bot.answering.vote_adjustment import SHOWN, added_up, overlay
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.insights import Reasons, compare_embed, why_embed
 from bot.embeds.replies import clipped
-from bot.fill.answering import Answering
-from bot.fill.overlay import SHOWN, added_up, overlay
-from bot.fill.predictor import CANDIDATES, Predictor
-from bot.fill.queries import Query
 from bot.settings import Settings
+from bot.subprocesses.word_ranks import Look, Looker, earlier_versions
 from bot.texts import say
 from storage import runs
 from storage.database import Database

@@ -11,19 +11,19 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.answering.champion import Serving
 from bot.background import Background
-from bot.children.child import Line
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds import replies
 from bot.errors import RunBusyError
-from bot.fill.serving import Serving
-from bot.nights.runs import RunEnd, Runs
-from bot.nights.schedule import Nightly
-from bot.nights.time_left import TimeLeft
-from bot.nights.watch import Watch
 from bot.runs.announcements import Announcements, Expected
+from bot.runs.automatic_rollback import Watch
 from bot.runs.progress import Progress, Starting, ways_to_edit
+from bot.runs.remaining_time import TimeLeft
+from bot.runs.schedule import Nightly
+from bot.runs.training_runs import RunEnd, Runs
+from bot.subprocesses.training_process import Line
 from bot.texts import say
 from storage import runs as run_records
 from storage.database import Database

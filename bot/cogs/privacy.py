@@ -14,10 +14,10 @@ from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.replies import escape
 from bot.errors import TooLargeError
+from bot.privacy.confirmation import Offer, edit_or_write
 from bot.privacy.export import Ballots, to_csv
 from bot.privacy.forgetting import Forgetting, Forgotten
 from bot.privacy.mydata import bundle
-from bot.privacy.offers import Offer, edit_or_write
 from bot.settings import Settings
 from bot.texts import say
 from bot.visibility import readable_channel_ids

@@ -11,21 +11,21 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.answering.answers import Answering, Asked
+from bot.answering.in_flight import Pending
 from bot.answering.load_shedding import LoadShedding
+from bot.answering.queries import Query
 from bot.client import FillBot, command
-from bot.connection import UNREACHABLE
+from bot.connection.session import UNREACHABLE
 from bot.context import Context, answer, may_react
 from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOnError
-from bot.fill.answering import Answering, Asked
-from bot.fill.pending import Pending
-from bot.fill.queries import Query
 from bot.permissions import can_react
-from bot.rating.menus import rating_view
-from bot.rating.quiz import Item, edge_cases, ranked
-from bot.rating.quiz_buttons import QuizButton, What
 from bot.settings import Settings
 from bot.texts import say
 from bot.visibility import open_channel_ids, readable_channel_ids
+from bot.voting.menus import rating_view
+from bot.voting.quiz import Item, edge_cases, ranked
+from bot.voting.quiz_buttons import QuizButton, What
 from storage.database import Database
 from storage.votes import menu_votes, quiz
 from storage.votes.quiz import QuizItem

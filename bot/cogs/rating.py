@@ -8,16 +8,17 @@ import discord
 import structlog
 from discord.ext import commands
 
+from bot.answering.in_flight import Pending
+from bot.answering.predictor import Predictor
 from bot.background import Background
 from bot.client import FillBot
-from bot.connection import UNREACHABLE
+from bot.connection.session import UNREACHABLE
 from bot.embeds.replies import MAX_CONTENT, clipped
 from bot.errors import DeniedWordError, EmptyFormError, NoRoomError, NotAWordError, StaleMenuError
-from bot.fill.pending import Pending
-from bot.fill.predictor import Predictor
 from bot.operations.metrics import Metrics
 from bot.permissions import can_see
-from bot.rating.menus import (
+from bot.texts import say
+from bot.voting.menus import (
     MAX_OPTIONS,
     MAX_WORD,
     Control,
@@ -28,7 +29,6 @@ from bot.rating.menus import (
     standing_text,
     take_back_view,
 )
-from bot.texts import say
 from storage.database import Database
 from storage.votes import menu_votes
 from storage.votes.menu_votes import Ratable, Standing

@@ -1,6 +1,6 @@
 """Reactions on replies → votes. Raw events only: nothing depends on the cache, no message is fetched.
 
-What happened while the bot could not hear is read back afterwards, by `bot.reconciling`.
+What happened while the bot could not hear is read back afterwards, by `bot.voting`.
 """
 
 from datetime import UTC, datetime
@@ -9,12 +9,12 @@ import discord
 import structlog
 from discord.ext import commands
 
+from bot.answering.in_flight import Pending
+from bot.answering.write_queue import Recorder
 from bot.client import FillBot
-from bot.fill.pending import Pending
-from bot.fill.recorder import Recorder
 from bot.operations.metrics import Metrics
-from bot.rating.thumbs import thumb
-from bot.reconciling.reconcile import Reconcile
+from bot.voting.reconcile import Reconcile
+from bot.voting.thumbs import thumb
 from storage.database import Database
 from storage.votes.predictions import mark_deleted, prediction_of_message
 from storage.votes.reactions import Cast, Cleared, ThumbChange, Withdrawn, has_unknown_thumbs, sign

@@ -1,1 +1,1 @@
-"""What people see: embeds, built from values. Pure but for `verdicts`."""
+"""Values to embeds. Pure."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import discord
 
-from bot.children.looking import Look, Place
+from bot.answering.predictor import CANDIDATES
+from bot.answering.vote_adjustment import ShownPrediction, WordVotes, standing
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, percent
-from bot.fill.overlay import ShownPrediction, WordVotes, standing
-from bot.fill.predictor import CANDIDATES
+from bot.subprocesses.word_ranks import Look, Place
 from bot.texts import say
 from storage.runs import Run
 from storage.votes.consensus import QueryVote

@@ -7,8 +7,8 @@ from typing import Any
 
 import discord
 
+from bot.answering.vote_adjustment import ShownPrediction
 from bot.embeds.run_figures import plain_reason
-from bot.fill.overlay import ShownPrediction
 from bot.texts import say
 from storage.runs import Run
 from training.models.encoder import MASK

@@ -1,1 +1,1 @@
-"""Health, metrics and backups, for the one who runs it."""
+"""For the engineer: startup, checks, health, metrics, backups, logs."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bot.cogs.loading import Parts
+from bot.cogs.all_cogs import Parts
 from bot.operations.backups import Backups
 from bot.operations.health import Readiness
 from bot.operations.metrics import size_of

@@ -13,12 +13,12 @@ from pathlib import Path
 import structlog
 from sqlalchemy import make_url
 
+from bot.answering.champion import Serving
+from bot.answering.predictor import Predictor
 from bot.errors import RunBusyError
-from bot.fill.predictor import Predictor
-from bot.fill.serving import Serving
-from bot.nights.reports import Reports
-from bot.nights.runs import Runs
 from bot.operations.backups import Backups
+from bot.runs.report_channel import Reports
+from bot.runs.training_runs import Runs
 from bot.settings import Settings
 from bot.texts import say
 from storage.backends.locks import FORGETTING, Turn

@@ -1,1 +1,1 @@
-"""A run in Discord: its progress, and that its end is told."""
+"""Runs: when they start, how they are followed, and what is announced of them."""

@@ -18,8 +18,8 @@ import structlog
 from discord.ext import commands
 
 from bot.background import Background
-from bot.nights.runs import RunEnd, Runs
 from bot.runs.delivery import Delivery, NowhereError
+from bot.runs.training_runs import RunEnd, Runs
 from bot.texts import say
 from storage import announcements as outbox
 from storage import runs as run_records

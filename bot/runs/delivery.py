@@ -10,10 +10,10 @@ import discord
 import structlog
 
 from bot.embeds.replies import notice_embed
-from bot.embeds.verdicts import Verdicts
-from bot.nights.runs import RunEnd
 from bot.runs.digests import Digests
 from bot.runs.sending import HISTORY, Post, in_best_form, is_refused, send
+from bot.runs.training_runs import RunEnd
+from bot.runs.verdicts import Verdicts
 from bot.texts import say
 from storage.announcements import Announcement
 

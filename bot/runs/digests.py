@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import discord
 import structlog
 
-from bot.children.pictures import Pictures, attach
 from bot.embeds.digest import Fresh, digest
 from bot.embeds.replies import COLOUR, COLOUR_BAD, notice_embed
 from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_title
 from bot.errors import BotError
-from bot.nights.runs import RunEnd
-from bot.nights.version_runs import version_of
+from bot.runs.training_runs import RunEnd
+from bot.runs.version_runs import version_of
+from bot.subprocesses.charts import Pictures, attach
 from bot.texts import say
 from storage import runs
 from storage.database import Database

@@ -14,16 +14,16 @@ import discord
 import structlog
 
 from bot.background import Supervisor
-from bot.children.child import Line
 from bot.context import Context, answer
 from bot.embeds.replies import progress_text
+from bot.error_replies import log_not_sent
 from bot.errors import CannotWriteError, NotSentError
-from bot.nights.runs import RunEnd
-from bot.nights.time_left import TimeLeft
 from bot.permissions import can_see
+from bot.runs.remaining_time import TimeLeft
 from bot.runs.sending import is_refused
+from bot.runs.training_runs import RunEnd
+from bot.subprocesses.training_process import Line
 from bot.texts import say
-from bot.told import log_not_sent
 
 log = structlog.stdlib.get_logger(__name__)
 # A channel takes about five messages and edits in five seconds, of which people want most. Of messages older

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.sandbox.errors import Refusal
-from bot.sandbox.state import Json
+from bot.sandbox.world.state import Json
 
 
 class Wire(Protocol):

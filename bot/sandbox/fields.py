@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.sandbox.errors import InvalidBodyError
-from bot.sandbox.state import Json
+from bot.sandbox.world.state import Json
 
 Check = Callable[[Any, str], object]
 WEB = ("http", "https")

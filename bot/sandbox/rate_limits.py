@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, answer
-from bot.sandbox.state import Json
+from bot.sandbox.world.state import Json
 
 CALLBACK = re.compile(r"/interactions/")
 WEBHOOK = re.compile(r"/webhooks/(\d+/[^/]+)")

@@ -12,14 +12,12 @@ from typing import ClassVar, Self
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from bot.sandbox import founding
-from bot.sandbox.accounts import Accounts
-from bot.sandbox.channels import change_overwrite, created, delete_channel
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.faults import Faults
-from bot.sandbox.gateway import Gateway
+from bot.sandbox.gateway.server import Gateway
+from bot.sandbox.gateway.sharding import Starts
 from bot.sandbox.guard import guard_middleware
-from bot.sandbox.objects import guild_json
+from bot.sandbox.messages.threads import change_members, change_thread, open_thread
 from bot.sandbox.rate_limits import Limits, RateLimits
 from bot.sandbox.rest import (
     channels,
@@ -34,9 +32,11 @@ from bot.sandbox.rest import (
 )
 from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, refusals_middleware
 from bot.sandbox.rest.trouble import trouble_middleware
-from bot.sandbox.sharding import Starts
-from bot.sandbox.state import Channel, ChannelKind, Event, Guild, User, World
-from bot.sandbox.threads import change_members, change_thread, open_thread
+from bot.sandbox.world import seed
+from bot.sandbox.world.accounts import Accounts
+from bot.sandbox.world.channels import change_overwrite, created, delete_channel
+from bot.sandbox.world.objects import guild_json
+from bot.sandbox.world.state import Channel, ChannelKind, Event, Guild, User, World
 
 LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -51,13 +51,13 @@ def utc_now() -> datetime:
 class Sandbox:
     """An async context manager; while it is open, the server runs. It can be entered once."""
 
-    guild_id = founding.GUILD_ID
-    channel_id = founding.SUPPORT_CHANNEL_ID
-    reports_channel_id = founding.REPORTS_CHANNEL_ID
-    admin_role_id = founding.ADMIN_ROLE_ID
-    bot_user_id = founding.BOT_USER_ID
-    application_id = founding.BOT_USER_ID
-    owner_id = founding.OWNER_ID
+    guild_id = seed.GUILD_ID
+    channel_id = seed.SUPPORT_CHANNEL_ID
+    reports_channel_id = seed.REPORTS_CHANNEL_ID
+    admin_role_id = seed.ADMIN_ROLE_ID
+    bot_user_id = seed.BOT_USER_ID
+    application_id = seed.BOT_USER_ID
+    owner_id = seed.OWNER_ID
     middlewares: ClassVar[tuple[Middleware, ...]] = ()  # around all others: tests record here
 
     def __init__(
@@ -88,7 +88,7 @@ class Sandbox:
         """
         self._port = port
         self.bot_token = bot_token or secrets.token_urlsafe(32)
-        self.world: World = founding.found_world(now, max_messages=MAX_MESSAGES)
+        self.world: World = seed.found_world(now, max_messages=MAX_MESSAGES)
         accounts = Accounts(self.world, self.bot_token)
         self._gateway = Gateway(
             self.world,
@@ -151,9 +151,9 @@ class Sandbox:
 
     def add_person(self, name: str, *, guild_id: int | None = None, is_bot: bool = False) -> User:
         """Add someone, as a member of a guild or of none; nobody is told."""
-        user = founding.add_person(self.world, name, is_bot=is_bot)
+        user = seed.add_person(self.world, name, is_bot=is_bot)
         if guild_id is not None:
-            founding.join(self.world, guild_id, user.id)
+            seed.join(self.world, guild_id, user.id)
         return user
 
     def add_guild(self, name: str, *, member_ids: Iterable[int], guild_id: int | None = None) -> Guild:
@@ -162,11 +162,9 @@ class Sandbox:
         `guild_id` chooses its shard.
         """
         ids = tuple(member_ids)
-        guild = founding.found_guild(
-            self.world, guild_id or self.world.mint.mint(), name=name, owner_id=ids[0]
-        )
+        guild = seed.found_guild(self.world, guild_id or self.world.mint.mint(), name=name, owner_id=ids[0])
         for user_id in ids:
-            founding.join(self.world, guild.id, user_id)
+            seed.join(self.world, guild.id, user_id)
         for user_id in ids:
             told = guild_json(self.world, guild, user_id)
             del told["unavailable"]  # without it the guild is a new one, with it an old one that is back
@@ -177,12 +175,12 @@ class Sandbox:
         self,
         name: str,
         *,
-        guild_id: int = founding.GUILD_ID,
+        guild_id: int = seed.GUILD_ID,
         kind: ChannelKind = ChannelKind.TEXT,
         only_for: Iterable[int] | None = None,
     ) -> Channel:
         """Add a channel for a whole guild, or only for some members, and tell those who know of it."""
-        channel = founding.add_channel(self.world, guild_id, name, kind=kind, only_for=only_for)
+        channel = seed.add_channel(self.world, guild_id, name, kind=kind, only_for=only_for)
         self._gateway.dispatch(created(self.world, channel))
         return channel
 
@@ -204,7 +202,7 @@ class Sandbox:
         self,
         name: str,
         *,
-        parent_id: int = founding.SUPPORT_CHANNEL_ID,
+        parent_id: int = seed.SUPPORT_CHANNEL_ID,
         kind: ChannelKind | None = None,
         member_ids: Iterable[int] = (),
     ) -> Channel:

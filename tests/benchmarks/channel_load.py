@@ -23,12 +23,12 @@ from homes import write_versions  # noqa: E402
 from measure import Row, percentile  # noqa: E402
 from sized import sentences  # noqa: E402
 
-from bot.sandbox.drafts import Draft  # noqa: E402
-from bot.sandbox.interactions import open_interaction  # noqa: E402
-from bot.sandbox.messages import post_message  # noqa: E402
+from bot.sandbox.interactions.requests import open_interaction  # noqa: E402
+from bot.sandbox.messages.payloads import Draft  # noqa: E402
+from bot.sandbox.messages.posting import post_message  # noqa: E402
 from bot.sandbox.rate_limits import Limits  # noqa: E402
 from bot.sandbox.server import Sandbox  # noqa: E402
-from bot.sandbox.state import Channel, Event  # noqa: E402
+from bot.sandbox.world.state import Channel, Event  # noqa: E402
 
 PEOPLE = 400  # each may ask 30 times in 10 s
 ASKED_FOR_S = 20

@@ -53,8 +53,8 @@ def replicas() -> list[Row]:
 
 async def _answers(version: Path, url: str | None, seconds: float = SECONDS) -> float:
     """So many a second, with as many on their way as there are askers; no sentence twice."""
-    from bot.fill.predictor import Predictor
-    from bot.fill.remote import Remote
+    from bot.answering.predictor import Predictor
+    from bot.distributed.remote_predictor import Remote
     from bot.operations.metrics import Metrics
 
     metrics = Metrics()

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 from measure import Row, table  # noqa: E402  the path comes first
 
-from bot.fill.recorder import Recorder  # noqa: E402
+from bot.answering.write_queue import Recorder  # noqa: E402
 from storage.database import Database  # noqa: E402
 from storage.votes.predictions import NewPrediction, StoredCandidate  # noqa: E402
 from storage.votes.reactions import Cast  # noqa: E402

@@ -8,7 +8,7 @@ from pathlib import Path
 from measure import PROJECT, Row, bandwidth, in_turn, int8_operations
 from sized import distilbert, registry_of, sentences, weight_bytes
 
-from bot.fill.predictor import Predictor
+from bot.answering.predictor import Predictor
 from training.inference.fill_model import FillModel
 
 PEOPLE, BATCH, ROUNDS, TIMES = 64, 32, 9, 6

@@ -10,7 +10,7 @@ import numpy as np
 import votes as votes_file
 from measure import Row
 
-from bot.fill.recorder import Recorder
+from bot.answering.write_queue import Recorder
 from storage.database import Database
 from storage.votes.predictions import NewPrediction, StoredCandidate, votes_until
 from storage.votes.reactions import Cast, apply_thumbs

@@ -18,10 +18,10 @@ from app import environment
 from measure import Row, percentile, resident_mb
 from sized import registry_of, sentences
 
-from bot.sandbox.drafts import Draft
-from bot.sandbox.messages import post_message
+from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.posting import post_message
 from bot.sandbox.server import Sandbox
-from bot.sandbox.state import Event
+from bot.sandbox.world.state import Event
 from training.inference.fill_model import FillModel
 
 PEOPLE = 400  # each may ask 30 times in 10 s

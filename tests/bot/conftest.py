@@ -12,7 +12,7 @@ import structlog
 from people import Person
 from wire import Pretend, Wire, wired
 
-from bot.children import child
+from bot.subprocesses import training_process
 
 # Read when torch is imported: with tiny models one thread is as fast, and weights are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -55,6 +55,6 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
 
     def become(*lines: str) -> None:
         code = "import json, os, signal, sys, time\n" + "\n".join(lines)
-        monkeypatch.setattr(child, "PROGRAM", (sys.executable, "-S", "-u", "-c", code))
+        monkeypatch.setattr(training_process, "PROGRAM", (sys.executable, "-S", "-u", "-c", code))
 
     return become

@@ -12,9 +12,9 @@ from discord_reader import read
 from people import Person
 from wire import Wire, eventually, wired
 
-from bot.sandbox.objects import role_json
-from bot.sandbox.permissions import EVERYONE
-from bot.sandbox.state import Role
+from bot.sandbox.world.objects import role_json
+from bot.sandbox.world.permissions import EVERYONE
+from bot.sandbox.world.state import Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROLE_ID = 1100000000000000777

@@ -14,7 +14,7 @@ from wire import Pretend, Wire, eventually, settings_for, tells, untouched_disco
 from bot.app import open_app, run_app
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
-from bot.sandbox.state import ChannelKind
+from bot.sandbox.world.state import ChannelKind
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError

@@ -10,12 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 from wire import eventually, wired
 
+from bot.answering.champion import Serving
 from bot.background import Background, Supervisor
-from bot.fill.serving import Serving
-from bot.nights.watch import Watch
 from bot.operations.metrics import Metrics
 from bot.privacy.forgetting import Forgetting
-from bot.reconciling.reconcile import Reconcile
+from bot.runs.automatic_rollback import Watch
+from bot.voting.reconcile import Reconcile
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 

@@ -124,7 +124,7 @@ async def test_a_fault_is_told_with_a_reference_that_is_in_the_log(
     async def broken(*_: object) -> int:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("bot.fill.recorder.record_predictions", broken)
+    monkeypatch.setattr("bot.answering.write_queue.record_predictions", broken)
     with capture_logs() as logs:
         reply = await wire.say(ann, "!fill shoes are [MASK]")
     reference = re.search(r"\(reference ([0-9A-F]{6})\)", reply["content"])[1]
@@ -140,7 +140,7 @@ async def test_a_fault_in_a_slash_command_is_told_the_same_way(
     async def broken(*_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("bot.fill.recorder.record_predictions", broken)
+    monkeypatch.setattr("bot.answering.write_queue.record_predictions", broken)
     reply = await wire.slash(ann, "fill", text="shoes are [MASK]")
     assert "(reference " in reply["content"]
 
@@ -153,7 +153,7 @@ async def test_a_fault_in_counting_a_vote_does_not_stop_the_bot(
 
     reply = await wire.ask(ann)
     with capture_logs() as logs, monkeypatch.context() as patch:
-        patch.setattr("bot.fill.recorder.apply_thumbs", broken)
+        patch.setattr("bot.answering.write_queue.apply_thumbs", broken)
         await ann.react(reply, "👍")
         await wire.ask(ann)
     assert [line["handler"] for line in logs if line["event"] == "event.failed"] == ["on_raw_reaction_add"]

@@ -7,7 +7,7 @@ import pytest
 from people import Person
 from wire import EPHEMERAL, LOADING, Wire
 
-from bot.fill.answering import Answering
+from bot.answering.answers import Answering
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

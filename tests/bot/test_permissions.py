@@ -8,10 +8,10 @@ from structlog.testing import capture_logs
 from wire import QUERY, Wire, eventually
 
 from bot.permissions import known_permissions
-from bot.sandbox.channels import change_overwrite
 from bot.sandbox.errors import Refusal
-from bot.sandbox.permissions import Permission
-from bot.sandbox.state import ChannelKind
+from bot.sandbox.world.channels import change_overwrite
+from bot.sandbox.world.permissions import Permission
+from bot.sandbox.world.state import ChannelKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _numbers = itertools.count(1)

@@ -10,9 +10,9 @@ from people import Person
 from teams import Team, found_teams
 from wire import Wire, eventually
 
-from bot.processes.sharded import ShardedBot
-from bot.reconciling.reconcile import DEBOUNCE_S
+from bot.distributed.sharded_client import ShardedBot
 from bot.sandbox.server import Sandbox
+from bot.voting.reconcile import DEBOUNCE_S
 
 
 @pytest.fixture

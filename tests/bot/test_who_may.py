@@ -16,10 +16,10 @@ import pytest_asyncio
 from people import Json, Person
 from wire import EPHEMERAL, Wire, wired
 
-from bot.children import child
-from bot.sandbox.objects import role_json
-from bot.sandbox.permissions import EVERYONE
-from bot.sandbox.state import Role
+from bot.sandbox.world.objects import role_json
+from bot.sandbox.world.permissions import EVERYONE
+from bot.sandbox.world.state import Role
+from bot.subprocesses import training_process
 from bot.texts import say
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -71,7 +71,7 @@ async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) ->
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(models_folder, home / "models")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(child, "PROGRAM", (sys.executable, "-S", "-c", "raise SystemExit(1)"))
+        patch.setattr(training_process, "PROGRAM", (sys.executable, "-S", "-c", "raise SystemExit(1)"))
         async with wired(home, admin_role_ids=(ROLE_ID,)) as running:
             world, guild_id = running.sandbox.world, running.sandbox.guild_id
             role = world.roles[ROLE_ID] = Role(ROLE_ID, guild_id, "Trainers", int(EVERYONE), position=3)

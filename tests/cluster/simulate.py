@@ -27,12 +27,12 @@ from cluster.postgres import Postgres, postgres_server
 from sqlalchemy import select
 from teams import Team, found_teams
 
-from bot.sandbox.drafts import Draft
-from bot.sandbox.founding import join
-from bot.sandbox.messages import post_message
-from bot.sandbox.reactions import add_reaction, remove_reaction
+from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.posting import post_message
+from bot.sandbox.messages.reactions import add_reaction, remove_reaction
 from bot.sandbox.server import Sandbox
-from bot.sandbox.state import Event, User
+from bot.sandbox.world.seed import join
+from bot.sandbox.world.state import Event, User
 from storage.database import Database
 from storage.schema import predictions, votes
 

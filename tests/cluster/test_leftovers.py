@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from bot.processes.leftovers import Leftovers
+from bot.distributed.forget_propagation import Leftovers
 from storage.database import Database
 from storage.people import forgetting
 from storage.people.tombstones import last_forgotten_at

@@ -15,8 +15,8 @@ from cluster.everything import Service, service_on
 from cluster.nodes import Nodes
 from wire import eventually, wired
 
-from bot.fill.predictor import Predictor
-from bot.fill.remote import Remote
+from bot.answering.predictor import Predictor
+from bot.distributed.remote_predictor import Remote
 from bot.operations.metrics import Metrics
 from training.distributed.serving import deployment
 from training.inference.errors import ClusterAwayError

@@ -40,8 +40,8 @@ FOLLOWER = """
 import asyncio, sys, time
 sys.path[:0] = [{root!r}]
 from pathlib import Path
-from bot.fill.predictor import Predictor
-from bot.fill.serving import Serving, load_champion
+from bot.answering.predictor import Predictor
+from bot.answering.champion import Serving, load_champion
 from training.registry.factory import current_registry
 from training.settings import Settings
 

@@ -15,9 +15,9 @@ from contract.checking import Checker, Violation, read_allowed
 from contract.recorder import Recorder
 from contract.spec import SPEC_FILE, SpecFile
 
-from bot.sandbox.gateway import Gateway
+from bot.sandbox.gateway.server import Gateway
 from bot.sandbox.server import Sandbox
-from bot.sandbox.state import Event
+from bot.sandbox.world.state import Event
 
 MAX_SHOWN = 20
 

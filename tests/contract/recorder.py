@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from contract.checking import Exchange
 
-from bot.sandbox.state import Event
+from bot.sandbox.world.state import Event
 
 PREFIX = "/api/v10"
 BOT_AGENT = "DiscordBot"  # discord.py names itself, except where only a token in the path is needed

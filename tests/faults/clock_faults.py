@@ -18,15 +18,15 @@ from faults.trials import Found, fault
 from wire import QUERY
 
 import bot.cogs.votes
-import bot.nights.schedule
-from bot.fill.overlay import standing
-from bot.fill.queries import parse_query
-from bot.nights.schedule import Nightly
+import bot.runs.schedule
+from bot.answering.queries import parse_query
+from bot.answering.vote_adjustment import standing
+from bot.runs.schedule import Nightly
 from bot.sandbox.server import Sandbox
 from storage.votes.consensus import votes_on_query
 from storage.votes.predictions import votes_until
 
-SCHEDULING = (apscheduler.schedulers.base, apscheduler.triggers.date, bot.nights.schedule)
+SCHEDULING = (apscheduler.schedulers.base, apscheduler.triggers.date, bot.runs.schedule)
 STEP = timedelta(minutes=7)
 ZONES = (
     "Europe/Berlin",

@@ -22,7 +22,7 @@ from ballots import QUERY, ask
 from faults.trials import Found
 from sqlalchemy import select
 
-from bot.fill.serving import load_champion
+from bot.answering.champion import load_champion
 from storage import runs
 from storage.database import Database
 from storage.runs import Run

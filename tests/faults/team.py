@@ -13,7 +13,7 @@ from people import Json, Person
 from wire import EPHEMERAL, THUMBS, eventually
 
 from bot.sandbox.server import Sandbox
-from bot.sandbox.state import Message
+from bot.sandbox.world.state import Message
 
 NAMES = ("ada", "ben", "cleo")
 VALUES = {"👍": 1, "👎": -1}

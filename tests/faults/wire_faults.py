@@ -131,7 +131,7 @@ async def gone_silent(chance: random.Random, home: Path, silence: Callable[[Sand
 @fault("events twice, late, or out of order", group="wire", times=40)
 async def events_in_disorder(chance: random.Random, home: Path) -> Found:
     """What came out of order is set right by the next look at the numbers, every second here."""
-    with patch("bot.reconciling.reconcile.EVERY_S", 1.0):
+    with patch("bot.voting.reconcile.EVERY_S", 1.0):
         async with prepared(chance, home) as (people, wire):
             faults = people.sandbox.faults
             for _ in range(4):
@@ -153,7 +153,7 @@ async def events_in_disorder(chance: random.Random, home: Path) -> Found:
 @fault("events lost", group="wire", times=15, is_quick=False)
 async def events_lost(chance: random.Random, home: Path) -> Found:
     """Without any sign of it; the next look at the numbers finds them, every second here."""
-    with patch("bot.reconciling.reconcile.EVERY_S", 1.0):
+    with patch("bot.voting.reconcile.EVERY_S", 1.0):
         async with prepared(chance, home) as (people, wire):
             people.sandbox.faults.lose_next_event("REACTION", times=chance.randint(1, 5))
             await people.act_often(10)

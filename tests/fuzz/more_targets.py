@@ -12,9 +12,9 @@ from fuzz.hostile import ids, json_values, texts, words
 from fuzz.targets import Check, opened_target, target
 from hypothesis import strategies as st
 
-from bot.children.child import LINE_LIMIT, follow
 from bot.privacy.export import to_csv
-from bot.rating.quiz import edge_cases
+from bot.subprocesses.training_process import LINE_LIMIT, follow
+from bot.voting.quiz import edge_cases
 from storage.database import Database
 from storage.votes.menu_votes import ratable
 from storage.votes.predictions import NewPrediction, StoredCandidate, record_predictions

@@ -9,13 +9,13 @@ from fuzz.hostile import ids, long_texts, shares, texts, words
 from fuzz.targets import target
 from hypothesis import strategies as st
 
-from bot.children.looking import Look, MaskLook, Place
+from bot.answering.queries import parse_query
+from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence, WordVotes, standing
 from bot.embeds import digest, insights, replies, run_report, team_stats
 from bot.embeds.insights import Reasons
 from bot.errors import QueryError
-from bot.fill.overlay import ShownCandidate, ShownPrediction, ShownSentence, WordVotes, standing
-from bot.fill.queries import parse_query
-from bot.rating.menus import rating_view, standing_text, take_back_view
+from bot.subprocesses.word_ranks import Look, MaskLook, Place
+from bot.voting.menus import rating_view, standing_text, take_back_view
 from storage.people.personal_data import mask_personal_data
 from storage.runs import Run
 from storage.votes.consensus import QueryVote

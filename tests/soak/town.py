@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from soak.ledger import Attempt, Ledger, Owner
 
-from bot.sandbox.drafts import Draft
-from bot.sandbox.interactions import expire_interaction, open_interaction
-from bot.sandbox.messages import post_message
-from bot.sandbox.reactions import add_reaction, remove_reaction
+from bot.sandbox.interactions.requests import expire_interaction, open_interaction
+from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.posting import post_message
+from bot.sandbox.messages.reactions import add_reaction, remove_reaction
 from bot.sandbox.server import Sandbox
-from bot.sandbox.state import Event, Json, Message
+from bot.sandbox.world.state import Event, Json, Message
 from bot.texts import say
 from training.corpus.generator import generate
 

@@ -304,10 +304,10 @@ async def test_whoever_is_cancelled_at_any_moment_is_in_nobodys_way(database: Da
 
 @of_sqlite
 async def test_closing_waits_for_the_connections_of_cancelled_tasks(tmp_path: Path) -> None:
-    for number in range(40):
+    for number in range(12):
         database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'fillbot.db'}")
         tasks = [asyncio.create_task(opt_out(database, user_id)) for user_id in (1, 2)]
-        await asyncio.sleep(number / 20_000)  # up to 2 ms: longer than a connection takes to open
+        await asyncio.sleep(number / 6_000)  # up to 2 ms: longer than a connection takes to open
         for task in tasks:
             task.cancel()
         await database.close()

@@ -62,7 +62,7 @@ def test_a_model_is_loaded_without_a_device_id(tmp_path: Path, served_folders: d
     "module",
     [
         "bot.app",
-        "bot.checks.run",
+        "bot.operations.checks.run",
         "training.inference.session",
         "training.pipeline.run",
         "training.corpus.readers",

@@ -10,13 +10,13 @@ from typing import Any
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.typedefs import Handler, Middleware
 
-from bot.sandbox.accounts import Accounts
-from bot.sandbox.drafts import Upload
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.gateway import Gateway
-from bot.sandbox.limits import MAX_FILE_BYTES
-from bot.sandbox.permissions import Permission, may, permissions_in
-from bot.sandbox.state import Channel, Json, World
+from bot.sandbox.gateway.server import Gateway
+from bot.sandbox.messages.file_limits import MAX_FILE_BYTES
+from bot.sandbox.messages.payloads import Upload
+from bot.sandbox.world.accounts import Accounts
+from bot.sandbox.world.permissions import Permission, may, permissions_in
+from bot.sandbox.world.state import Channel, Json, World
 
 PREFIX = "/api/v10"
 WORLD = web.AppKey("world", World)

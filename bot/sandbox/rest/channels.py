@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.sandbox.channels import open_direct_channel
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_int
-from bot.sandbox.message_objects import place_json
-from bot.sandbox.objects import channel_json, member_json
-from bot.sandbox.permissions import may, needed_to_read, needed_to_send, reader_ids
+from bot.sandbox.messages.message_objects import place_json
 from bot.sandbox.rest.api import (
     GATEWAY,
     PREFIX,
@@ -20,7 +17,10 @@ from bot.sandbox.rest.api import (
     read_object,
     seen_channel,
 )
-from bot.sandbox.state import WITHOUT_MESSAGES, ChannelKind, Event, Json
+from bot.sandbox.world.channels import open_direct_channel
+from bot.sandbox.world.objects import channel_json, member_json
+from bot.sandbox.world.permissions import may, needed_to_read, needed_to_send, reader_ids
+from bot.sandbox.world.state import WITHOUT_MESSAGES, ChannelKind, Event, Json
 
 
 def add_routes(app: web.Application) -> None:

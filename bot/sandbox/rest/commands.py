@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.sandbox.commands import commands_of, register_command, register_commands
 from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.interactions.commands import commands_of, register_command, register_commands
 from bot.sandbox.rest.api import PREFIX, WORLD, answer, caller_id, nothing, path_id, read_json, read_object
 
 

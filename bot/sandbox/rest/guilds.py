@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.objects import (
+from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, caller_id, path_id, query_int
+from bot.sandbox.world.objects import (
     channel_json,
     guild_summary_json,
     knows_of,
@@ -16,8 +17,7 @@ from bot.sandbox.objects import (
     thread_member_json,
     user_json,
 )
-from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, caller_id, path_id, query_int
-from bot.sandbox.state import Channel, Guild, Json, World
+from bot.sandbox.world.state import Channel, Guild, Json, World
 
 GUILDS_A_SHARD = 1000  # as Discord recommends; it takes no more than 2,500
 MESSAGE_CONTENT_LIMITED = 1 << 19  # the application's flag: the intent is on, as for any bot in few servers

@@ -6,12 +6,18 @@ import asyncio
 
 from aiohttp import web
 
-from bot.sandbox.callbacks import DEFERRED_MESSAGE, MESSAGE, UPDATE, answer_interaction, find_interaction
-from bot.sandbox.drafts import Draft, read_draft
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_object, required_error
-from bot.sandbox.interactions import expire_interaction, open_interaction
-from bot.sandbox.message_objects import message_json
+from bot.sandbox.interactions.requests import expire_interaction, open_interaction
+from bot.sandbox.interactions.responses import (
+    DEFERRED_MESSAGE,
+    MESSAGE,
+    UPDATE,
+    answer_interaction,
+    find_interaction,
+)
+from bot.sandbox.messages.message_objects import message_json
+from bot.sandbox.messages.payloads import Draft, read_draft
 from bot.sandbox.rest.api import (
     GATEWAY,
     PREFIX,
@@ -23,7 +29,7 @@ from bot.sandbox.rest.api import (
     read_body,
     read_object,
 )
-from bot.sandbox.state import Interaction, Json, Message, MessageFlag, World
+from bot.sandbox.world.state import Interaction, Json, Message, MessageFlag, World
 
 TIMEOUT_S = web.AppKey("interaction_timeout_s", float)
 

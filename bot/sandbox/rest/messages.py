@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.sandbox.drafts import Draft, read_draft
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_int, check_list
-from bot.sandbox.message_objects import message_json
-from bot.sandbox.messages import delete_message, delete_messages, edit_message, post_message
-from bot.sandbox.permissions import Permission, may, needed_to_read, needed_to_send
+from bot.sandbox.messages.message_objects import message_json
+from bot.sandbox.messages.payloads import Draft, read_draft
+from bot.sandbox.messages.posting import delete_message, delete_messages, edit_message, post_message
+from bot.sandbox.messages.threads import check_not_archived, reopen_to_send
 from bot.sandbox.rest.api import (
     GATEWAY,
     PREFIX,
@@ -22,8 +22,8 @@ from bot.sandbox.rest.api import (
     read_object,
     seen_channel,
 )
-from bot.sandbox.state import WITHOUT_MESSAGES, Channel, Message, World
-from bot.sandbox.threads import check_not_archived, reopen_to_send
+from bot.sandbox.world.permissions import Permission, may, needed_to_read, needed_to_send
+from bot.sandbox.world.state import WITHOUT_MESSAGES, Channel, Message, World
 
 MAX_PAGE = 100
 

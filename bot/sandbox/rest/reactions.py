@@ -5,9 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.objects import user_json
-from bot.sandbox.permissions import Permission, may
-from bot.sandbox.reactions import (
+from bot.sandbox.messages.reactions import (
     add_reaction,
     check_emoji,
     clear_emoji,
@@ -15,10 +13,12 @@ from bot.sandbox.reactions import (
     find_reaction,
     remove_reaction,
 )
+from bot.sandbox.messages.threads import check_not_archived
 from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, nothing, path_id, query_int
 from bot.sandbox.rest.messages import seen_message
-from bot.sandbox.state import Message
-from bot.sandbox.threads import check_not_archived
+from bot.sandbox.world.objects import user_json
+from bot.sandbox.world.permissions import Permission, may
+from bot.sandbox.world.state import Message
 
 
 def add_routes(app: web.Application) -> None:

@@ -6,13 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.drafts import Upload, read_draft
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_bool, check_choice, check_object, check_text, check_whole
-from bot.sandbox.message_objects import message_json
-from bot.sandbox.messages import post_message
-from bot.sandbox.objects import channel_json, thread_member_json
-from bot.sandbox.permissions import Permission, may
+from bot.sandbox.messages.message_objects import message_json
+from bot.sandbox.messages.payloads import Upload, read_draft
+from bot.sandbox.messages.posting import post_message
+from bot.sandbox.messages.threads import change_members, change_thread, check_not_archived, open_thread
 from bot.sandbox.rest.api import (
     GATEWAY,
     PREFIX,
@@ -25,8 +24,9 @@ from bot.sandbox.rest.api import (
     seen_channel,
 )
 from bot.sandbox.rest.messages import check_may_send, seen_message
-from bot.sandbox.state import THREADS, WITH_POSTS, Channel, ChannelKind, Json, World
-from bot.sandbox.threads import change_members, change_thread, check_not_archived, open_thread
+from bot.sandbox.world.objects import channel_json, thread_member_json
+from bot.sandbox.world.permissions import Permission, may
+from bot.sandbox.world.state import THREADS, WITH_POSTS, Channel, ChannelKind, Json, World
 
 ARCHIVED_AFTER_MINUTES = (60, 1440, 4320, 10080)
 MAX_SLOW_MODE_S = 21_600

@@ -7,14 +7,13 @@ import secrets
 
 from aiohttp import web
 
-from bot.sandbox.callbacks import find_by_token, find_reply, follow_up
-from bot.sandbox.drafts import read_draft
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_text
-from bot.sandbox.message_objects import message_json
-from bot.sandbox.messages import delete_message, edit_message, post_message
-from bot.sandbox.objects import user_json
-from bot.sandbox.permissions import Permission
+from bot.sandbox.interactions.responses import find_by_token, find_reply, follow_up
+from bot.sandbox.messages.message_objects import message_json
+from bot.sandbox.messages.payloads import read_draft
+from bot.sandbox.messages.posting import delete_message, edit_message, post_message
+from bot.sandbox.messages.threads import check_not_archived
 from bot.sandbox.rest.api import (
     GATEWAY,
     PREFIX,
@@ -26,8 +25,9 @@ from bot.sandbox.rest.api import (
     read_object,
     seen_channel,
 )
-from bot.sandbox.state import Interaction, Message, User, Webhook
-from bot.sandbox.threads import check_not_archived
+from bot.sandbox.world.objects import user_json
+from bot.sandbox.world.permissions import Permission
+from bot.sandbox.world.state import Interaction, Message, User, Webhook
 
 
 def add_routes(app: web.Application) -> None:

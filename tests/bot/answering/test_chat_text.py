@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answering.chat_text import plain_sentence
-from bot.fill.queries import parse_query
+from bot.answering.queries import parse_query
 
 PLAIN = "Nike shoes are very [MASK]"
 

@@ -11,11 +11,11 @@ from people import Json, Person
 from wire import Wire, eventually, wired
 
 from bot.answering.load_shedding import LoadShedding
+from bot.answering.predictor import Prediction, Predictor
 from bot.answering.thumb_seeding import MAX_WAITING
 from bot.background import Background
+from bot.connection.pacing import Pacing
 from bot.errors import BusyError
-from bot.fill.predictor import Prediction, Predictor
-from bot.pacing import Pacing
 from bot.texts import say
 
 IN_TIME_S = 10.0

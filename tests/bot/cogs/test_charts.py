@@ -13,8 +13,8 @@ from people import Json, Person
 from sqlalchemy import insert
 from wire import EPHEMERAL, Pretend, Wire, wired
 
-from bot.children import pictures
-from bot.children.child import Turns
+from bot.subprocesses import charts
+from bot.subprocesses.training_process import Turns
 from storage import runs as run_records
 from storage.schema import people
 from training.registry.versions import Registry
@@ -129,7 +129,7 @@ async def test_a_child_that_hangs_is_ended(
     wire: Wire, ann: Person, pretend: Pretend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend("time.sleep(60)")
-    monkeypatch.setattr(pictures, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(charts, "TIMEOUT_S", 0.2)
     assert "took longer than" in (await wire.say(ann, "!scores shoes are [MASK]"))["content"]
 
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from people import Json, Person
 from wire import EPHEMERAL, Pretend, Wire, wired
 
-from bot.children import child
+from bot.subprocesses import training_process
 from training.inference.fill_model import FillModel
 from training.registry.versions import Registry
 
@@ -127,7 +127,7 @@ open({str(note)!r}, "w").write(json.dumps(seen))
 sys.exit(1)
 """
     monkeypatch.setenv("DISCORD_TOKEN", "s3cret")
-    monkeypatch.setattr(child, "PROGRAM", (sys.executable, "-S", "-c", code))
+    monkeypatch.setattr(training_process, "PROGRAM", (sys.executable, "-S", "-c", code))
     await wire.say(ann, "!compare the secret boots are [MASK]")
     arguments, question, is_token_there = json.loads(note.read_text())
     assert (arguments, is_token_there) == (["look"], False)

@@ -12,9 +12,9 @@ from people import Json, Person
 from wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs import privacy as cog
-from bot.privacy import offers
+from bot.privacy import confirmation
 from bot.sandbox.errors import Refusal
-from bot.sandbox.state import ChannelKind
+from bot.sandbox.world.state import ChannelKind
 from storage.people import privacy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -182,7 +182,7 @@ async def test_only_the_asker_may_press(wire: Wire, ann: Person, bob: Person) ->
 
 async def test_an_offer_ends(wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     await voted(wire, ann, QUERY.format(name="late"))
-    monkeypatch.setattr(offers, "OPEN_S", 0.1)
+    monkeypatch.setattr(confirmation, "OPEN_S", 0.1)
     offer = await wire.say(ann, "!forgetme")
     assert (await edited(ann, offer, "this offer ended after"))["components"] == []
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert
 from wire import EPHEMERAL, Wire
 
 from bot.cogs.quiz import Quiz
-from bot.rating.quiz_buttons import QuizButton
+from bot.voting.quiz_buttons import QuizButton
 from storage.schema import people, predictions, votes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

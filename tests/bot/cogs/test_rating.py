@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from wire import EPHEMERAL, Wire, eventually, wired
 
 from bot.cogs.rating import Rating
-from bot.rating.menus import SuggestForm
 from bot.texts import say
+from bot.voting.menus import SuggestForm
 from storage.schema import people, predictions, votes
 from storage.votes import menu_votes
 from storage.votes.predictions import StoredVote, cast_votes, votes_on_message

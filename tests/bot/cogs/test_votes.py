@@ -371,7 +371,7 @@ async def test_a_thumb_given_before_the_replys_id_is_stored_counts(
         await asyncio.sleep(0.2)
         await attach_messages(database, messages)
 
-    monkeypatch.setattr("bot.fill.recorder.attach_messages", slowly)
+    monkeypatch.setattr("bot.answering.write_queue.attach_messages", slowly)
     reply = await wire.say(ann, "!fill shoes are [MASK]")
     await bob.react(reply, "👍")
     await bob.unreact(reply, "👍")

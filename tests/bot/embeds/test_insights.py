@@ -7,9 +7,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.children.looking import Look, MaskLook, Place
+from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, added_up
 from bot.embeds.insights import Reasons, compare_embed, why_embed
-from bot.fill.overlay import ShownCandidate, ShownPrediction, added_up
+from bot.subprocesses.word_ranks import Look, MaskLook, Place
 from storage.runs import Run
 from storage.votes.consensus import QueryVote
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import discord
 import pytest
 
+from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence
 from bot.embeds import replies
-from bot.fill.overlay import ShownCandidate, ShownPrediction, ShownSentence
 from storage.runs import Run
 from training.registry.card import Card
 

@@ -9,8 +9,8 @@ import pytest
 from shared_machines import champions, machine
 from wire import Wire, eventually, wired
 
-from bot.checks.on_machine import machine_findings
-from bot.fill import serving as serving_module
+from bot.answering import champion as serving_module
+from bot.operations.checks.machine_checks import machine_findings
 from bot.settings import Settings
 from training.distributed.shared_versions.folder import FolderStorage
 

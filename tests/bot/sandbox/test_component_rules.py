@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.components import check_components, check_form
 from bot.sandbox.errors import InvalidBodyError
+from bot.sandbox.interactions.components import check_components, check_form
 
 SNOWFLAKE = "100000000000000001"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from people import RefusedError
 
-from bot.sandbox.drafts import read_draft
 from bot.sandbox.errors import ApiError, InvalidBodyError
+from bot.sandbox.messages.payloads import read_draft
 
 COMPONENTS_V2 = 1 << 15
 SNOWFLAKE = "100000000000000001"

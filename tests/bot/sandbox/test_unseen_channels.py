@@ -8,7 +8,7 @@ import discord
 import pytest
 from people import Person, RefusedError
 
-from bot.sandbox.permissions import Permission
+from bot.sandbox.world.permissions import Permission
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.fill.predictor import Predictor, load
-from bot.fill.serving import Serving
+from bot.answering.champion import Serving
+from bot.answering.predictor import Predictor, load
 from training.distributed.serving import replica as replica_module
 from training.distributed.serving.replica import Replica
 from training.distributed.shared_versions.errors import ModelsAwayError

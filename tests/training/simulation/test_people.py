@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.fill.queries import parse_query
+from bot.answering.queries import parse_query
 from storage.database import Database
 from storage.schema import candidates, predictions, votes
 from training.evaluation.metrics import Case

@@ -1,1 +1,0 @@
-"""Child processes that train, draw and look; torch and matplotlib live there alone."""

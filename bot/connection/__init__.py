@@ -1,0 +1,1 @@
+"""The connection to Discord: gateway and REST, within Discord's rate limits."""

@@ -1,0 +1,1 @@
+"""Several bot processes: shards, leader election, remote answering."""

@@ -1,0 +1,48 @@
+"""New sessions one after the other, among all processes that share a database, as Discord's rules want it."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from bot.background import Background
+from bot.connection.session import IDENTIFY_EVERY_S
+from bot.settings import Settings
+from storage.backends.locks import Lock, is_shared, let_go, lock_for, take
+from storage.errors import LockHeldError, StorageError
+
+log = structlog.stdlib.get_logger(__name__)
+AGAIN_S = 0.5
+
+
+class IdentifyTurns:
+    """One turn of each bucket of shards in five seconds."""
+
+    def __init__(self, settings: Settings, background: Background) -> None:
+        """Take the settings of the database; a turn is given back in the background."""
+        self._settings, self._background = settings, background
+
+    async def wait(self, bucket: int) -> None:
+        """Return when it is this process's turn. Without the database nothing is waited for."""
+        if not is_shared(self._settings.url):
+            return
+        lock = lock_for(self._settings, f"identify {bucket}", comes_back=False)
+        while True:
+            try:
+                await take(lock)
+            except LockHeldError:
+                await asyncio.sleep(AGAIN_S)
+            except StorageError as error:
+                log.warning("identify.without_turn", reason=str(error))
+                return
+            else:
+                self._background.start(_give_back_later(lock), name="identify", is_endless=True)
+                return
+
+
+async def _give_back_later(lock: Lock) -> None:
+    with contextlib.suppress(StorageError):
+        try:
+            await asyncio.sleep(IDENTIFY_EVERY_S)
+        finally:
+            await let_go(lock)

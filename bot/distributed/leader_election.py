@@ -1,0 +1,91 @@
+"""One of the processes that share a database leads: it alone does what must be done once.
+
+Who holds the lock leads, and begins its duties then; when it stops, dies, freezes or loses its connection to
+the database, another takes over within seconds. A leader that lost the lock knows that before anybody else
+can have it. Where the database is this machine's own, the only process leads at once, and nothing is asked.
+"""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from bot.background import Background
+from bot.distributed.leader_tasks import Duties
+from bot.settings import Settings
+from storage.backends.advisory_locks import AdvisoryLock, here
+from storage.backends.locks import LEADER, is_shared, let_go, lock_for, take
+from storage.errors import LockHeldError, StorageError
+
+log = structlog.stdlib.get_logger(__name__)
+ELECT_EVERY_S = 2.0
+LOOK_EVERY_S = 0.5
+
+
+class Leader:
+    """Whether this process leads, or which does."""
+
+    def __init__(self, settings: Settings, background: Background, duties: Duties) -> None:
+        """Take what whoever leads does."""
+        self._settings, self._background, self._duties = settings, background, duties
+        self.is_here = False
+        self.elsewhere: str | None = None  # HOST:PID
+
+    @property
+    def where(self) -> str | None:
+        """HOST:PID of the process that leads; None while it is not known."""
+        return here() if self.is_here else self.elsewhere
+
+    async def open(self) -> None:
+        """Begin: the duties at once where there is nobody else, else by election, in the background.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        if is_shared(self._settings.url):
+            self._duties.nightly.follow()
+            self._background.supervise(self._elect, name="election")
+        else:
+            self.is_here = True
+            await self._duties.begin()
+
+    async def _elect(self) -> None:
+        while True:
+            lock = lock_for(self._settings, LEADER, comes_back=False)
+            assert isinstance(lock, AdvisoryLock)
+            try:
+                await take(lock)
+            except LockHeldError as held:
+                self.elsewhere = held.holder
+                await asyncio.sleep(ELECT_EVERY_S)
+                continue
+            except StorageError as error:
+                log.warning("leader.not_elected", reason=str(error))
+                await asyncio.sleep(ELECT_EVERY_S)
+                continue
+            try:
+                await self._lead(lock)
+            except StorageError as error:
+                log.warning("leader.stepped_down", reason=str(error))
+                await asyncio.sleep(ELECT_EVERY_S)
+            finally:
+                self.is_here = False
+                await let_go(lock)
+
+    async def _lead(self, lock: AdvisoryLock) -> None:
+        """Do the duties for as long as the lock is held."""
+        self.is_here, self.elsewhere = True, None
+        log.info("leader.elected")
+        lost, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(lost.set)
+
+        lock.on_lost(tell)
+        async with self._duties.done():
+            while lock.is_held:  # also where the event was before anybody listened, or this process slept
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await lost.wait()
+            self.is_here = False
+        log.warning("leader.lost")

@@ -1,0 +1,88 @@
+"""What is done once, by the process that leads: the schedule, and what goes on for ever."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.background import Background
+from bot.client import FillBot
+from bot.privacy.forgetting import Forgetting
+from bot.runs.announcements import Announcements
+from bot.runs.automatic_rollback import Watch
+from bot.runs.schedule import Nightly
+from bot.runs.training_runs import Runs
+from storage import runs as run_records
+from storage.database import Database
+from training.errors import RegistryError
+from training.registry.versions import Registry
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """The parts that they are of; `is_shared`: other processes may lead instead."""
+
+    bot: FillBot
+    database: Database
+    registry: Registry
+    background: Background
+    runs: Runs
+    watch: Watch
+    announcements: Announcements
+    forgetting: Forgetting
+    nightly: Nightly
+    watch_every_s: float
+    is_shared: bool
+
+    async def begin(self) -> list[asyncio.Task[None]]:
+        """Begin them, in the background. Returns what goes on for ever.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        await self._open_nightly()
+        if self.is_shared:
+            self.background.start(self.bot.sync_commands(), name="slash commands")
+            repair = self.background.supervise(self.runs.repair_for_ever, name="repair")
+        else:
+            repair = self.background.supervise(self.runs.repair_later, name="repair", may_end=True)
+        watch = self.background.supervise(
+            lambda: self.watch.watch(every_s=self.watch_every_s), name="approval watch"
+        )
+        announcements = self.background.supervise(self.announcements.go_on, name="announcements")
+        forgetting = self.background.supervise(self.forgetting.go_on, name="forgetting")
+        return [repair, watch, announcements, forgetting]
+
+    @contextlib.asynccontextmanager
+    async def done(self) -> AsyncIterator[None]:
+        """They are done for as long as the block lasts; raises as `begin`."""
+        tasks = await self.begin()
+        try:
+            yield
+        finally:
+            self.nightly.rest()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _open_nightly(self) -> None:
+        """Begin the schedule; a night that was missed is caught up at once."""
+        last = await run_records.latest(self.database, "nightly")
+        since = last.started_at if last else _first_made_at(self.registry)
+        if self.nightly.open(last_started_at=since, now=datetime.now(UTC)):
+            log.info("nightly.catching_up", since=str(since))
+
+
+def _first_made_at(registry: Registry) -> datetime | None:
+    """Since when there is something to learn from; None when the domain model's card is damaged."""
+    domain = registry.domain()
+    try:
+        return registry.card(domain).created_at if domain else None
+    except RegistryError:
+        log.warning("domain.damaged", model_version=domain, exc_info=True)
+        return None

@@ -1,1 +1,0 @@
-"""Runs: when they start, how they are followed, watched and told."""

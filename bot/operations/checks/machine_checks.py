@@ -1,0 +1,215 @@
+"""What this machine has: a model that answers, room, a GPU or none, the database, its backups."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.answering.predictor import load
+from bot.errors import EX_UNAVAILABLE
+from bot.operations.checks.result import Finding, bad, good, moot
+from bot.runs.schedule import Daily
+from bot.settings import Settings
+from storage.backends.locks import is_shared
+from storage.database import Database
+from storage.errors import StorageError
+from storage.maintenance.backups import database_file, examine, last_made_at, opened
+from storage.maintenance.server_info import look
+from training.errors import BaseModelError, RegistryError, TrainingError
+from training.models.base_model import where_is_base
+from training.registry.factory import open_registry, probe
+
+RESERVE_BYTES = 500_000_000  # what runs and logs need beside models
+FIRST_RUN_BYTES = 3_000_000_000  # where there is no version yet to judge by
+OLD_BACKUP = timedelta(hours=50)  # two nights
+SMI = ("--query-gpu=name,memory.total", "--format=csv,noheader")
+SMI_TIMEOUT_S = 15.0
+
+
+async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
+    """Everything that takes no token."""
+    if settings.models_url is not None:
+        yield await asyncio.to_thread(_models, settings)
+    yield await _model(settings)
+    yield await asyncio.to_thread(_base, settings)
+    yield await _gpu(settings)
+    yield await asyncio.to_thread(_disk, settings)
+    if is_shared(settings.url):
+        yield await _server(settings)
+    else:
+        yield await asyncio.to_thread(_database, settings)
+    yield _backup(settings, now)
+    yield _nightly(settings, now)
+
+
+def _models(settings: Settings) -> Finding:
+    """Whether versions can be shared where they should be: read, and written as one of several machines."""
+    name = "shared models"
+    try:
+        versions = probe(settings)
+    except TrainingError as error:
+        fix = "Set FILLBOT_MODELS_URL to storage that this machine may read and write."
+        return bad(name, str(error), fix, exit_code=EX_UNAVAILABLE)
+    count = f"{versions} version{'' if versions == 1 else 's'}"
+    return good(name, f"the storage can be read and written, {count} there")
+
+
+async def _model(settings: Settings) -> Finding:
+    """Load the champion as the bot does: verified, and asked."""
+    try:
+        registry = open_registry(settings)
+        champion = registry.champion()
+        if champion is None:
+            return moot("model", "none yet: the first start makes one")
+        model = await load(registry, champion)
+    except RegistryError as error:
+        return bad(
+            "model",
+            str(error),
+            "Roll back with `python -m training rollback`, or restore that folder from a copy.",
+            exit_code=EX_UNAVAILABLE,
+        )
+    return good("model", f"{model.version} answers ({model.precision})")
+
+
+def _base(settings: Settings) -> Finding:
+    try:
+        where = where_is_base(settings.base_model)
+    except BaseModelError as error:
+        fix = "Set FILLBOT_BASE_MODEL to a folder with the model, or let this machine reach the hub."
+        return bad("base model", str(error), fix, exit_code=EX_UNAVAILABLE)
+    if where is None:
+        return moot("base model", f"{settings.base_model} cannot be had here: the starter is trained instead")
+    return good("base model", f"{settings.base_model}: {where}")
+
+
+async def _gpu(settings: Settings) -> Finding:
+    """As the driver tells; torch is not asked."""
+    if settings.device == "cpu":
+        return moot("GPU", "FILLBOT_DEVICE=cpu: runs train on the CPU")
+    found = await _smi()
+    if found:
+        return good("GPU", found)
+    if settings.device == "cuda":
+        fix = "Install the NVIDIA driver (nvidia-smi must work), or set FILLBOT_DEVICE=auto."
+        return bad("GPU", "none, and FILLBOT_DEVICE=cuda asks for one", fix)
+    return moot("GPU", "none: runs train on the CPU")
+
+
+async def _smi() -> str:
+    """The GPUs' names and memory; empty where there are none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    process = await asyncio.create_subprocess_exec(
+        program, *SMI, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(SMI_TIMEOUT_S):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return ""
+    return "; ".join(out.decode(errors="replace").strip().splitlines()) if process.returncode == 0 else ""
+
+
+def _disk(settings: Settings) -> Finding:
+    """Free space against what a run writes: the version it makes, its draft, the export of both, a backup."""
+    folder = _existing(settings.home)
+    versions = [path for path in settings.models_dir.glob("v*") if path.is_dir()]
+    largest = max((_bytes_in(path) for path in versions), default=0)
+    file = database_file(settings.url)
+    database = file.stat().st_size if file is not None and file.is_file() else 0
+    needed = (3 * largest or FIRST_RUN_BYTES) + database + RESERVE_BYTES
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1e9:.1f} GB free, a run may need {needed / 1e9:.1f} GB"
+    if free >= needed:
+        return good("disk", detail)
+    fix = f"Free some space where {folder} is, lower FILLBOT_KEEP_VERSIONS, or move FILLBOT_HOME elsewhere."
+    return bad("disk", detail, fix, exit_code=EX_UNAVAILABLE)
+
+
+async def _server(settings: Settings) -> Finding:
+    try:
+        database = Database.named(settings.url)
+        try:
+            return good("database", await look(database))
+        finally:
+            await database.close()
+    except StorageError as error:
+        fix = "Start the server, and look at FILLBOT_DATABASE_URL."
+        return bad("database", str(error), fix, exit_code=EX_UNAVAILABLE)
+
+
+def _database(settings: Settings) -> Finding:
+    file = database_file(settings.url)
+    if file is None:
+        return moot("database", "in memory")
+    if not file.is_file():
+        return _writable_home(settings)
+    found = examine(file)
+    if found.problem is None:
+        try:
+            with opened(file) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            fix = f"Let this user write to {file} and its folder."
+            return bad("database", f"cannot be written ({error})", fix)
+        votes = dict(found.rows).get("votes", 0)
+        return good("database", f"whole and writable, {votes} vote{'' if votes == 1 else 's'}")
+    fix = "Stop the bot and restore a backup: `python -m storage restore FILE`."
+    return bad("database", found.problem, fix, exit_code=EX_UNAVAILABLE)
+
+
+def _writable_home(settings: Settings) -> Finding:
+    """Whether the first start could make the database."""
+    folder = _existing(settings.home)
+    probe = folder / ".fillbot-check"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        fix = "Give this user the right to write there, or set FILLBOT_HOME to another folder."
+        return bad("database", f"{folder} cannot be written ({error.strerror})", fix)
+    return moot("database", "none yet: the first start makes it")
+
+
+def _backup(settings: Settings, now: datetime) -> Finding:
+    if is_shared(settings.url):
+        return moot("backup", "none here: who runs the server backs it up (pg_dump)")
+    file = database_file(settings.url)
+    if file is None or not file.is_file() or not settings.keep_backups:
+        return moot("backup", "switched off" if not settings.keep_backups else "nothing to back up here")
+    made_at = last_made_at(settings.backups_dir)
+    if made_at is None:
+        return moot("backup", "none yet: the next night makes one, `python -m storage backup` one now")
+    age = now - made_at
+    detail = f"the newest is {age / timedelta(hours=1):.0f} h old"
+    if age <= OLD_BACKUP:
+        return good("backup", detail)
+    fix = "See `backup.failed` in the log, and make one now: `python -m storage backup`."
+    return bad("backup", detail, fix, exit_code=EX_UNAVAILABLE)
+
+
+def _nightly(settings: Settings, now: datetime) -> Finding:
+    """The zone itself is known to be one: the settings see to that."""
+    next_at = Daily(settings.nightly_at, settings.zone).get_next_fire_time(None, now)
+    here = now.astimezone(settings.zone)
+    return good(
+        "nightly run", f"next {next_at:%a %d %b %H:%M} {settings.timezone}, where it is {here:%H:%M} now"
+    )
+
+
+def _existing(folder: Path) -> Path:
+    folder = folder.absolute()
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -1,0 +1,101 @@
+"""What comes before the parts of the app: one bot a home, and a first version to serve."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.connection.session import log_in_once, point_discord_at
+from bot.errors import EX_UNAVAILABLE, StartError
+from bot.settings import Settings
+from bot.subprocesses.training_process import follow, spawned
+from bot.texts import say
+from storage import runs
+from storage.backends.locks import BOT, RUN, FileLocks
+from storage.database import Database
+from storage.errors import LockHeldError
+from storage.maintenance.backups import database_file
+from storage.maintenance.recovery import mend
+from training.registry.repair import mend_champion
+from training.registry.versions import Registry
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@contextlib.contextmanager
+def home_lock(settings: Settings) -> Iterator[None]:
+    """Hold `bot.lock`: one bot a home."""
+    lock = FileLocks(settings.home, BOT)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except LockHeldError as error:
+        sentence = (
+            f"Another fillbot is running in {settings.home}. Stop it, or set FILLBOT_HOME to another folder."
+        )
+        raise StartError(sentence, exit_code=EX_UNAVAILABLE) from error
+    except OSError as error:
+        raise StartError(
+            f"The folder {settings.home} cannot be written ({error.strerror}). Give this user the right to "
+            "write there, free some disk space, or set FILLBOT_HOME to another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+async def mend_database(settings: Settings) -> str | None:
+    """Where the database is damaged, mend it; call it before it is opened. Returns the notice that says so.
+
+    Raises:
+        StorageError: a run has it open, or the disk is full.
+    """
+    database = database_file(settings.url)
+    if database is None or not database.is_file():
+        return None
+    lock = FileLocks(settings.home, RUN)
+    try:
+        lock.acquire()
+    except LockHeldError:
+        return None  # a run has it open: it would have ended had it met damage
+    try:
+        mended = await mend(database, settings.backups_dir, now=datetime.now(UTC))
+    finally:
+        lock.release()
+    if mended is None:
+        return None
+    backup, kept = mended.backup and mended.backup.name, mended.kept and mended.kept.name
+    log.critical("database.mended", reason=mended.problem, backup=backup, kept=kept, is_whole=mended.is_whole)
+    source = "read" if mended.is_whole else "backup" if backup else "rest"
+    return say(f"database.mended.{source}", reason=mended.problem, backup=backup, kept=kept)
+
+
+async def mend_pointer(registry: Registry, database: Database) -> str | None:
+    """Where the champion pointer cannot be read, write it anew. Returns the notice that says so."""
+    last = await runs.last_champion(database)
+    version = await asyncio.to_thread(mend_champion, registry, last=last)
+    if version is None:
+        return None
+    log.error("champion.mended", model_version=version)
+    return say("model.pointer_mended", version=version)
+
+
+async def log_in_first(settings: Settings) -> None:
+    """A wrong token is told before a first version is made, which takes minutes."""
+    if settings.discord_token is not None:
+        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
+        await log_in_once(settings.discord_token.get_secret_value())
+
+
+async def make_first_version(settings: Settings) -> None:
+    """Let the training process make it, with its progress on this terminal."""
+    log.info("model.first_version")
+    told: list[str] = []
+    async with spawned(settings, "init") as process:
+        code = await follow(process, lambda line: told.append(str(line.get("sentence", ""))))
+    if code:
+        reason = "".join(told[-1:]) or f"The training process ended unexpectedly (code {code})."
+        raise StartError(f"There is no model to serve yet. {reason}", exit_code=EX_UNAVAILABLE)

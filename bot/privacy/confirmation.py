@@ -1,0 +1,81 @@
+"""A question with two buttons that one person may answer, for a few minutes."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import discord
+import structlog
+
+from bot.embeds.replies import MAX_CONTENT, clipped
+from bot.error_replies import is_past_answering
+from bot.texts import say
+
+log = structlog.stdlib.get_logger(__name__)
+OPEN_S = 300.0  # an ephemeral message can be edited for fifteen minutes
+
+
+class Offer(discord.ui.View):
+    """The red button and the one that keeps all; `message` is what they stand under, once it is sent."""
+
+    def __init__(
+        self, user_id: int, *, on_yes: Callable[[discord.Interaction], Awaitable[None]], prefix: str
+    ) -> None:
+        """Ask one person; `on_yes` answers the interaction of who pressed the red button."""
+        super().__init__(timeout=OPEN_S)
+        self._user_id, self._on_yes, self._prefix = user_id, on_yes, prefix
+        self.message: discord.Message | None = None
+        buttons = (
+            (say("forgetting.button"), discord.ButtonStyle.danger, self._yes),
+            (say("forgetting.keep"), discord.ButtonStyle.secondary, self._no),
+        )
+        for label, style, pressed in buttons:
+            button: discord.ui.Button[Offer] = discord.ui.Button(label=label, style=style)
+            button.callback = pressed  # type: ignore[method-assign]
+            self.add_item(button)
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        """Refuse everybody else."""
+        if interaction.user.id == self._user_id:
+            return True
+        await interaction.response.send_message(say("forgetting.not_yours"), ephemeral=True)
+        return False
+
+    async def on_timeout(self) -> None:
+        """Say that it is too late."""
+        if self.message is not None:
+            text = say("forgetting.too_late", minutes=round(OPEN_S / 60), prefix=self._prefix)
+            try:
+                await self.message.edit(content=text, view=None)
+            except (discord.DiscordException, aiohttp.ClientError, OSError):
+                log.info("message.not_edited", message_id=self.message.id)
+
+    async def on_error(
+        self, interaction: discord.Interaction, error: Exception, item: discord.ui.Item[Any], /
+    ) -> None:
+        """Log a button that could not be answered; what it does goes on all the same."""
+        if not is_past_answering(error):
+            log.error("button.failed", exc_info=error)
+
+    async def _yes(self, interaction: discord.Interaction) -> None:
+        self.stop()
+        await self._on_yes(interaction)
+
+    async def _no(self, interaction: discord.Interaction) -> None:
+        self.stop()
+        await interaction.response.edit_message(content=say("forgetting.kept"), view=None)
+
+
+async def edit_or_write(interaction: discord.Interaction, text: str) -> None:
+    """Edit the message whose button was pressed; where that cannot be done any more, write to the person.
+
+    The answer to an interaction can be edited for fifteen minutes, and a run may take longer.
+    """
+    text = clipped(text, MAX_CONTENT)
+    try:
+        await interaction.edit_original_response(content=text)
+    except (discord.DiscordException, aiohttp.ClientError, OSError):
+        try:
+            await interaction.user.send(text)
+        except (discord.DiscordException, aiohttp.ClientError, OSError):
+            log.info("person.not_told")

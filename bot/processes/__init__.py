@@ -1,1 +1,0 @@
-"""Several bot processes: shards, who leads, what each does for itself."""

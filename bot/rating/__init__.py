@@ -1,1 +1,0 @@
-"""What stands under a reply, and the quiz."""

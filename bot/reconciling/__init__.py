@@ -1,1 +1,0 @@
-"""After any gap, thumbs are read back from Discord, so that the votes are those that people see."""

@@ -1,0 +1,176 @@
+"""After a promotion: does the new champion please people as much as the one before? Rolls back if not.
+
+Nothing is remembered between two looks: the votes in the database say it all, also after a restart. A
+champion that a person chose, by a promotion or a rollback, is not watched.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.answering.champion import Serving
+from bot.runs.report_channel import Reports
+from bot.runs.sequential_test import Comparison, Tally, compare, within_share
+from bot.runs.training_runs import Runs
+from bot.texts import say
+from storage import runs as run_records
+from storage.database import Database
+from storage.errors import StorageError
+from storage.votes.approval import promoted_at, votes_on_version
+from training.errors import NoChampionError, NoEarlierVersionError, RegistryError, TrainingError
+from training.registry import promotion
+from training.registry.versions import Registry
+
+log = structlog.stdlib.get_logger(__name__)
+PREVIOUS_VOTES = 400  # the newest on the previous champion; older ones tell of another team's taste
+WATCHED_VOTES = 2000  # the first on the champion; after these its watch is over
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A champion that a run promoted, the version before it, and how the votes on both compare."""
+
+    champion: str
+    previous: str
+    comparison: Comparison
+
+
+class Watch:
+    """Compares live approval, and rolls back on a clear loss."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        *,
+        serving: Serving,
+        runs: Runs,
+        reports: Reports,
+        min_voters: int,
+        prefix: str,
+    ) -> None:
+        """Take what it looks at, and what a rollback touches."""
+        self._database, self._registry = database, registry
+        self._serving, self._runs, self._reports = serving, runs, reports
+        self._min_voters, self._prefix = min_voters, prefix
+        self._told: set[str] = set()  # champions whose rollback failed, told once
+
+    async def watch(self, *, every_s: float) -> None:
+        """Look for ever; what cannot be read now is looked at the next time."""
+        while True:
+            try:
+                await self.look()
+            except (StorageError, TrainingError) as error:
+                log.warning("watch.failed", reason=str(error))
+            await asyncio.sleep(every_s)
+
+    async def look(self) -> bool:
+        """Look once. True: the champion was rolled back, and the version before it serves.
+
+        Raises:
+            StorageError: the database cannot be used.
+            TrainingError: the version before cannot serve; told in the report channel, once.
+        """
+        watched = await self.watched()
+        if watched is None or not watched.comparison.is_loss:
+            return False
+        champion, previous = watched.champion, watched.previous
+        try:
+            if not await self._roll_back(champion, previous):
+                return False
+        except TrainingError as error:
+            if champion not in self._told:
+                self._told.add(champion)
+                await self._reports.post_notice(
+                    say("watch.stuck", figure=_sentence(watched), champion=champion, error=error)
+                )
+            raise
+        await self._serving.follow_champion(again=True)
+        log.warning(
+            "model.rolled_back",
+            model_version=previous,
+            left=champion,
+            fall=round(watched.comparison.fall, 4),
+            p_value=watched.comparison.p_value,
+        )
+        await self._reports.post_notice(
+            say(
+                "watch.rolled_back",
+                champion=champion,
+                previous=previous,
+                figure=_sentence(watched),
+                prefix=self._prefix,
+            )
+        )
+        return True
+
+    async def watched(self) -> Watched | None:
+        """The champion and how it compares; None when it is not watched, or nobody voted on it yet.
+
+        Raises:
+            StorageError: the database cannot be read.
+            RegistryError: what serves is not known at present.
+        """
+        champion = self._registry.champion()
+        if champion is None or champion in self._registry.withdrawn():
+            return None
+        if (since := await promoted_at(self._database, champion)) is None:
+            return None
+        try:
+            previous = self._registry.previous(champion)
+        except (NoChampionError, NoEarlierVersionError):
+            return None
+        new = await votes_on_version(self._database, champion, limit=WATCHED_VOTES)
+        if not new:
+            return None
+        old = await votes_on_version(self._database, previous, limit=PREVIOUS_VOTES, newest=True, until=since)
+        sides = (within_share(arm, min_voters=self._min_voters) for arm in (old, new))
+        return Watched(champion, previous, compare(*sides))
+
+    async def figure(self) -> str:
+        """What people think of the champion, for a report; empty when it is not watched."""
+        try:
+            watched = await self.watched()
+        except (StorageError, RegistryError) as error:
+            log.warning("watch.failed", reason=str(error))
+            return ""
+        if watched is None or not watched.comparison.old.votes:
+            return ""
+        is_small = watched.comparison.is_shown and not watched.comparison.is_loss
+        return say("watch.small_fall", figure=_sentence(watched)) if is_small else _sentence(watched)
+
+    async def _roll_back(self, champion: str, previous: str) -> bool:
+        """Move the pointer. False: somebody else moved it meanwhile, and there is nothing to roll back."""
+        now = datetime.now(UTC)
+        async with self._runs.moving:
+            if self._registry.champion() != champion:
+                return False
+            # First of all: a run that is about to promote sees so, and cannot move the pointer in between.
+            await run_records.end_open_training(
+                self._database, f"{champion}, its champion, was rolled back meanwhile", now=now
+            )
+            if self._registry.champion() != champion:
+                return False
+            await promotion.roll_back(self._registry, self._database, previous, now=now)
+        return True
+
+
+def _sentence(watched: Watched) -> str:
+    """What people like, in numbers."""
+    old, new = watched.comparison.old, watched.comparison.new
+    kind = "paired" if watched.comparison.is_paired else "all"
+    return say(
+        f"watch.figures.{kind}",
+        champion=watched.champion,
+        previous=watched.previous,
+        new=_percent(new),
+        old=_percent(old),
+        new_votes=new.votes,
+        old_votes=old.votes,
+    )
+
+
+def _percent(tally: Tally) -> str:
+    return f"{tally.share:.0%}".replace("%", " %")

@@ -1,0 +1,72 @@
+"""What happens every night, in order: old data goes, a backup is made, a run learns, people are told."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.errors import RunBusyError
+from bot.operations.backups import Backups
+from bot.privacy.retention import Retention
+from bot.runs.announcements import Expected
+from bot.runs.automatic_rollback import Watch
+from bot.runs.report_channel import Reports
+from bot.runs.training_runs import Runs
+from storage.errors import StorageError
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The parts of a night; `due_at` says when it was to begin, where other processes may have had it."""
+
+    runs: Runs
+    reports: Reports
+    watch: Watch
+    retention: Retention
+    backups: Backups
+    due_at: Callable[[], datetime] | None = None
+
+    async def run(self) -> None:
+        """Have one; it is skipped while a run is in progress."""
+        due_at = self.due_at() if self.due_at is not None else None
+        if due_at is not None and await self.runs.has_begun("nightly", since=due_at):
+            log.info("nightly.skipped", reason="another process had it")
+            return
+        await self.retention.apply(now=datetime.now(UTC))
+        await self.backups.make()
+        figure = await self.watch.figure()  # of the champion that the run meets
+        expected = await self._expected(figure)
+        async with expected or contextlib.nullcontext():
+            try:
+                run = self.runs.begin(
+                    "nightly", unless_since=due_at, on_opened=expected.opened if expected else None
+                )
+            except RunBusyError:
+                await _withdraw(expected, "a run is in progress")
+                return
+            end = await run
+            if end.run is None and due_at is not None and await self.runs.has_begun("nightly", since=due_at):
+                await _withdraw(expected, "another process was first")
+                return
+            if expected is not None:
+                await expected.conclude(end)
+            else:
+                await self.reports.post_digest(end, figure=figure)
+
+    async def _expected(self, figure: str) -> Expected | None:
+        """The digest to come; None where it is posted nowhere, or cannot be stored now."""
+        try:
+            return await self.reports.expect_digest(figure=figure)
+        except StorageError as error:
+            log.warning("digest.not_expected", reason=str(error))
+            return None
+
+
+async def _withdraw(expected: Expected | None, reason: str) -> None:
+    log.info("nightly.skipped", reason=reason)
+    if expected is not None:
+        await expected.withdraw()

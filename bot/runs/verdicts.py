@@ -1,0 +1,53 @@
+"""The end of a run as people in one channel may see it: no query from a channel that they cannot read."""
+
+from collections.abc import Collection
+
+import discord
+import structlog
+from sqlalchemy import select
+
+from bot.embeds.replies import notice_embed, verdict_embed
+from bot.runs.training_runs import RunEnd
+from bot.texts import say
+from bot.visibility import open_channel_ids
+from storage.database import Database
+from storage.errors import StorageError
+from storage.runs import Run
+from storage.schema import predictions
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Verdicts:
+    """Makes the embeds that end a run."""
+
+    def __init__(self, client: discord.Client, database: Database) -> None:
+        """Take who knows the channels, and where the queries came from."""
+        self._client, self._database = client, database
+
+    async def embed(self, end: RunEnd, *, channel_id: int) -> discord.Embed:
+        """The verdict for one channel; without any query when the database cannot be read."""
+        if end.run is None:
+            return notice_embed(say("run.failed_because", sentence=end.sentence))
+        return verdict_embed(
+            end.run, end.sentence, shown=await self.showable_changes(end.run, channel_id=channel_id)
+        )
+
+    async def showable_changes(self, run: Run, *, channel_id: int) -> set[str]:
+        """The queries of a run's changes that this channel may see."""
+        queries = {change["query"] for change in (run.report or {}).get("changes", ())}
+        try:
+            return await self._showable(queries, channel_id) if queries else set()
+        except StorageError:
+            log.warning("queries.not_shown", exc_info=True)
+            return set()
+
+    async def _showable(self, queries: Collection[str], channel_id: int) -> set[str]:
+        """Those that were asked where everybody in this channel may read; never in direct messages alone."""
+        statement = select(predictions.c.query).where(
+            predictions.c.query.in_(queries),
+            predictions.c.guild_id.is_not(None),
+            predictions.c.channel_id.in_(open_channel_ids(self._client, channel_id)),
+        )
+        async with self._database.read() as connection:
+            return set((await connection.execute(statement.distinct())).scalars())

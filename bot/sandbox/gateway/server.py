@@ -1,0 +1,260 @@
+"""The gateway: sockets in, sessions, heartbeats, resuming, and who hears which event."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+
+from aiohttp import WSMsgType, web
+
+from bot.sandbox.faults import Faults
+from bot.sandbox.gateway.intents import Intent
+from bot.sandbox.gateway.ready_event import greet, send_members
+from bot.sandbox.gateway.sessions import Connection, Session, frame
+from bot.sandbox.gateway.sharding import WHOLE, Starts, read_shard
+from bot.sandbox.world.accounts import Accounts
+from bot.sandbox.world.objects import presence_json
+from bot.sandbox.world.state import Event, Json, World
+
+ACK_AFTER_S = 0.02
+HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT = 1, 2, 3, 4, 6, 7
+REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
+UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, WRONG_TOKEN = 4001, 4002, 4003, 4004
+ALREADY_AUTHENTICATED, SESSION_TIMED_OUT, INVALID_SHARD = 4005, 4009, 4010
+DISALLOWED_INTENTS, GOING_AWAY = 4014, 1001
+LEFT_FOR_GOOD = (1000, 1001)  # close codes of a client that will not resume
+RESUME_WINDOW = timedelta(minutes=10)
+BUFFER_SIZE = 1000
+LEAST_PATIENCE_S = 5.0  # however often heartbeats are asked for: a busy machine sends them late
+
+
+class Gateway:
+    """Every session there is. :meth:`dispatch` never waits for a socket."""
+
+    def __init__(
+        self,
+        world: World,
+        accounts: Accounts,
+        *,
+        message_content_allowed: bool,
+        heartbeat_interval_ms: int,
+        starts: Starts,
+    ) -> None:
+        """Serve `world` to those whom `accounts` knows."""
+        self.faults = Faults(self)
+        self._world = world
+        self._accounts = accounts
+        self.message_content_allowed = message_content_allowed
+        self.starts = starts
+        self._heartbeat_interval_ms = heartbeat_interval_ms
+        self._sessions: dict[str, Session] = {}
+        self._connections: set[Connection] = set()
+
+    def dispatch(self, events: Iterable[Event]) -> None:
+        """Send events to the sessions of their audience."""
+        for event in events:
+            sessions = [one for one in self._sessions.values() if one.user_id in event.audience]
+            for session in sessions:
+                if session.user_id != self._world.bot_user_id:
+                    session.push(event.name, event.data)
+            if any(session.user_id == self._world.bot_user_id for session in sessions):
+                for delay_s, name, body in self.faults.for_event(event.name, event.data):
+                    if delay_s:
+                        asyncio.get_running_loop().call_later(delay_s, self.send_to_bot, name, body)
+                    else:
+                        self.send_to_bot(name, body)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Talk to one client until its socket closes; its session outlives that."""
+        socket = web.WebSocketResponse(timeout=2.0, max_msg_size=1 << 20)
+        await socket.prepare(request)
+        transport = request.transport
+        connection = Connection(socket, transport if isinstance(transport, asyncio.Transport) else None)
+        self._connections.add(connection)
+        writer = asyncio.create_task(connection.write())
+        connection.send(frame(HELLO, {"heartbeat_interval": self._heartbeat_interval_ms}))
+        session: Session | None = None
+        try:
+            while (packet := await self._receive(socket, connection)) is not None:
+                session = self._hear(connection, session, packet)
+        finally:
+            self._connections.discard(connection)
+            if session is not None and session.detach(connection, self._world.now()):
+                if socket.close_code in LEFT_FOR_GOOD:
+                    self._sessions.pop(session.id, None)
+                self._tell_presence()
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+        return socket
+
+    async def close(self) -> None:
+        """Close every socket."""
+        for connection in tuple(self._connections):
+            connection.close(GOING_AWAY)
+        for _ in range(100):
+            if not self._connections:
+                return
+            await asyncio.sleep(0.01)
+
+    async def _receive(self, socket: web.WebSocketResponse, connection: Connection) -> Json | None:
+        """Return the next packet, or None when the client is gone, silent for too long or talks nonsense."""
+        patience_s = max(2 * self._heartbeat_interval_ms / 1000, LEAST_PATIENCE_S)
+        try:
+            message = await socket.receive(timeout=patience_s)
+        except TimeoutError:
+            await socket.close(code=SESSION_TIMED_OUT)
+            return None
+        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return None
+        try:
+            packet = json.loads(message.data)
+        except ValueError:
+            packet = None
+        if not isinstance(packet, dict) or not isinstance(packet.get("op"), int):
+            await socket.close(code=DECODE_ERROR)
+            return None
+        return packet
+
+    def _hear(self, connection: Connection, session: Session | None, packet: Json) -> Session | None:
+        """Act on one packet; return the connection's session afterwards."""
+        op, body = packet["op"], packet.get("d")
+        if op == HEARTBEAT:
+            is_bot = session is not None and session.user_id == self._world.bot_user_id
+            if self.faults.acknowledges_heartbeats or not is_bot:
+                # A moment later, as over a network: discord.py notes when it has sent only after sending.
+                asyncio.get_running_loop().call_later(ACK_AFTER_S, connection.send, frame(HEARTBEAT_ACK))
+        elif op in (IDENTIFY, RESUME):
+            if session is not None:
+                connection.close(ALREADY_AUTHENTICATED)
+            elif not isinstance(body, dict) or not isinstance(body.get("intents", 0), int):
+                connection.close(DECODE_ERROR)
+            else:
+                return self._identify(connection, body) if op == IDENTIFY else self._resume(connection, body)
+        elif session is None:
+            connection.close(NOT_AUTHENTICATED)
+        elif op == REQUEST_MEMBERS and isinstance(body, dict):
+            send_members(self._world, session, body)
+        elif op not in (PRESENCE, VOICE):
+            connection.close(UNKNOWN_OPCODE)
+        return session
+
+    def _identify(self, connection: Connection, body: Json) -> Session | None:
+        """Start a session, or say why not."""
+        user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
+        is_bot = user_id == self._world.bot_user_id
+        intents: int = body.get("intents", 0)
+        if user_id is None:
+            connection.close(WRONG_TOKEN)
+            return None
+        if is_bot and intents & Intent.MESSAGE_CONTENT and not self.message_content_allowed:
+            connection.close(DISALLOWED_INTENTS)
+            return None
+        shard = read_shard(body) if is_bot else WHOLE
+        if shard is None:
+            connection.close(INVALID_SHARD)
+            return None
+        if is_bot and not self.starts.may_begin(shard, time.monotonic()):
+            connection.send(frame(INVALID_SESSION, body=False))
+            return None
+        session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE, shard=shard)
+        session.connection = connection
+        self._forget_old_sessions()
+        greet(self._world, session)
+        self._sessions[session.id] = session
+        self._tell_presence()
+        return session
+
+    def _resume(self, connection: Connection, body: Json) -> Session | None:
+        """Go on with a session: what was missed, then RESUMED; or say that it is no longer valid."""
+        self._forget_old_sessions()
+        session = self._sessions.get(str(body.get("session_id")))
+        user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
+        seq = body.get("seq")
+        missed = session.missed_since(seq) if session is not None and isinstance(seq, int) else None
+        if session is None or missed is None or user_id != session.user_id:
+            if session is not None and user_id == session.user_id:
+                del self._sessions[session.id]
+            connection.send(frame(INVALID_SESSION, body=False))
+            return None
+        if session.connection is not None:
+            session.connection.close(4000)
+        for text in missed:
+            connection.send(text)
+        session.connection = connection
+        session.push("RESUMED", {})
+        self._tell_presence()
+        return session
+
+    def _forget_old_sessions(self) -> None:
+        """Drop the sessions that nobody has resumed in time."""
+        too_old = self._world.now() - RESUME_WINDOW
+        for session in tuple(self._sessions.values()):
+            if (
+                session.connection is None
+                and session.detached_at is not None
+                and session.detached_at < too_old
+            ):
+                del self._sessions[session.id]
+
+    def _tell_presence(self) -> None:
+        """Tell people when the bot has come or gone."""
+        bot_user_id = self._world.bot_user_id
+        is_online = any(one.connection is not None for one in self._bot_sessions())
+        if is_online == (bot_user_id in self._world.online_ids):
+            return
+        (self._world.online_ids.add if is_online else self._world.online_ids.discard)(bot_user_id)
+        for guild_id, member_id in self._world.members:
+            if member_id == bot_user_id:
+                people = frozenset(one.user_id for one in self._world.members_of(guild_id))
+                told = presence_json(bot_user_id, guild_id, is_online=is_online)
+                self.dispatch([Event("PRESENCE_UPDATE", told, people - {bot_user_id})])
+
+    def _bot_sessions(self) -> list[Session]:
+        return [one for one in self._sessions.values() if one.user_id == self._world.bot_user_id]
+
+    def drop_bot(self, code: int) -> None:
+        """Close the bot's sockets; its sessions go on collecting events."""
+        for session in self._bot_sessions():
+            if session.connection is not None:
+                session.connection.close(code)
+                session.detach(session.connection, self._world.now())
+        self._tell_presence()
+
+    def invalidate_bot(self, shard_id: int | None = None) -> None:
+        """Forget the bot's sessions, or those of one shard, and say so on its sockets."""
+        for session in self._bot_sessions():
+            if shard_id not in (None, session.shard.id):
+                continue
+            del self._sessions[session.id]
+            if session.connection is not None:
+                session.connection.send(frame(INVALID_SESSION, body=False))
+        self._tell_presence()
+
+    def forget_bot(self) -> None:
+        """Forget the bot's sessions, without a word."""
+        for session in self._bot_sessions():
+            del self._sessions[session.id]
+        self._tell_presence()
+
+    def ask_bot_to_reconnect(self) -> None:
+        """Send RECONNECT."""
+        for session in self._bot_sessions():
+            if session.connection is not None:
+                session.connection.send(frame(RECONNECT))
+
+    def silence_bot(self) -> None:
+        """Send nothing more on the bot's present sockets, without closing them."""
+        for session in self._bot_sessions():
+            if session.connection is not None:
+                session.connection.is_silent = True
+
+    def send_to_bot(self, event: str, body: Json) -> None:
+        """Push an event to the bot's sessions that it concerns, whatever is in it."""
+        for session in self._bot_sessions():
+            if session.shard.hears(event, body):
+                session.push(event, body)

@@ -1,0 +1,103 @@
+"""Gateway sessions: numbered events with a bounded buffer for resuming, and the sockets they go out on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections import deque
+from datetime import datetime
+
+from aiohttp import web
+
+from bot.sandbox.gateway.intents import Intent, is_heard, without_content
+from bot.sandbox.gateway.sharding import WHOLE, Shard
+from bot.sandbox.world.state import Json
+
+DISPATCH = 0
+MAX_WAITING_FRAMES = 2000
+
+
+def frame(op: int, body: object = None) -> str:
+    """Return a gateway frame without a sequence number."""
+    return json.dumps({"op": op, "d": body, "s": None, "t": None})
+
+
+class Connection:
+    """One socket and the frames that wait for it; a slow one is cut off rather than waited for."""
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+        """Wrap a prepared socket; :meth:`write` must run beside its reader."""
+        self._socket = socket
+        self._transport = transport
+        self._waiting: asyncio.Queue[str | int] = asyncio.Queue(MAX_WAITING_FRAMES)
+        self.is_silent = False
+
+    def send(self, text: str) -> None:
+        """Queue a frame; never waits. Says nothing on a silent connection (see the faults)."""
+        if not self.is_silent:
+            self._put(text)
+
+    def close(self, code: int) -> None:
+        """Close with a code after the frames that wait already."""
+        self._put(code)
+
+    def _put(self, item: str | int) -> None:
+        try:
+            self._waiting.put_nowait(item)
+        except asyncio.QueueFull:
+            if self._transport is not None:
+                self._transport.abort()
+
+    async def write(self) -> None:
+        """Send what is queued until the socket closes."""
+        while True:
+            item = await self._waiting.get()
+            if isinstance(item, int):
+                await self._socket.close(code=item)
+                return
+            with contextlib.suppress(ConnectionError):
+                await self._socket.send_str(item)
+
+
+class Session:
+    """What one login hears, from IDENTIFY on and over any number of resumed sockets."""
+
+    def __init__(self, user_id: int, *, intents: int | None, buffer_size: int, shard: Shard = WHOLE) -> None:
+        """Start a session; `intents` is None for people, who hear everything."""
+        self.id = secrets.token_hex(16)
+        self.user_id, self.shard = user_id, shard
+        self.connection: Connection | None = None
+        self.detached_at: datetime | None = None
+        self._intents = intents
+        self._seq = 0
+        self._buffer: deque[tuple[int, str]] = deque(maxlen=buffer_size)
+
+    def push(self, event: str, body: Json) -> None:
+        """Number an event, keep it for resuming, and send it when a socket is attached."""
+        if self._intents is not None:
+            if not is_heard(event, body, self._intents):
+                return
+            if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE") and not self._intents & Intent.MESSAGE_CONTENT:
+                body = without_content(body, self.user_id)
+        self._seq += 1
+        text = json.dumps({"op": DISPATCH, "t": event, "s": self._seq, "d": body})
+        self._buffer.append((self._seq, text))
+        if self.connection is not None:
+            self.connection.send(text)
+
+    def missed_since(self, seq: int) -> list[str] | None:
+        """Return the frames after `seq`, or None when some of them are no longer there."""
+        oldest = self._buffer[0][0] if self._buffer else self._seq + 1
+        if not oldest - 1 <= seq <= self._seq:
+            return None
+        return [text for at, text in self._buffer if at > seq]
+
+    def detach(self, connection: Connection, at: datetime) -> bool:
+        """Let go of `connection`; return False when another one is attached by now."""
+        if self.connection is not connection:
+            return False
+        self.connection = None
+        self.detached_at = at
+        return True

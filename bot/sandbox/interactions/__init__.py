@@ -1,0 +1,1 @@
+"""Interactions: commands, components and modals, and the bot's responses."""

@@ -1,0 +1,198 @@
+"""Application commands: what the bot has registered, and whether a person's options fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.fields import check_int, check_list, check_object, check_text
+from bot.sandbox.interactions.command_rules import (
+    BOOLEAN,
+    CHANNEL,
+    INTEGER,
+    MAX_COMMANDS,
+    MENTIONABLE,
+    NUMBER,
+    ROLE,
+    SLASH,
+    STRING,
+    SUBCOMMAND,
+    SUBCOMMAND_GROUP,
+    USER,
+    check_command,
+    check_counts,
+)
+from bot.sandbox.world.permissions import permissions_in
+from bot.sandbox.world.state import Channel, Json, World
+
+IN_GUILD, WITH_BOT = 0, 1
+
+
+def register_commands(world: World, guild_id: int | None, bodies: Any) -> list[Json]:
+    """Replace the commands of a guild, or the global ones for None; a command keeps its id by name and type.
+
+    Raises:
+        ApiError: A name or a description breaks Discord's rules, or two are the same.
+    """
+    given = [check_object(one, "commands") for one in check_list(bodies, "commands", at_most=MAX_COMMANDS)]
+    for at, one in enumerate(given):
+        check_command(one, str(at))
+    check_counts(given)
+    keys = [(guild_id, str(one["name"]), int(one.get("type") or SLASH)) for one in given]
+    if len(set(keys)) < len(keys):
+        raise InvalidBodyError("name", "APPLICATION_COMMANDS_DUPLICATE_NAME", "Command names must be unique.")
+    made = {key: _command(world, guild_id, one) for key, one in zip(keys, given, strict=True)}
+    for key in [key for key in world.commands if key[0] == guild_id]:
+        del world.commands[key]
+    world.commands |= made
+    return list(made.values())
+
+
+def register_command(world: World, guild_id: int | None, body: Json) -> Json:
+    """Add one command, or replace the one of the same name and type."""
+    check_command(body, "")
+    made = _command(world, guild_id, body)
+    world.commands[guild_id, made["name"], made["type"]] = made
+    return made
+
+
+def commands_of(world: World, guild_id: int | None) -> list[Json]:
+    """Return the commands registered for a guild, or the global ones for None."""
+    return [one for key, one in world.commands.items() if key[0] == guild_id]
+
+
+def _command(world: World, guild_id: int | None, body: Json) -> Json:
+    """Return the command object of a checked body."""
+    kind: int = body.get("type") or SLASH
+    known = world.commands.get((guild_id, body["name"], kind))
+    command: Json = {
+        "description": "",
+        "options": [],
+        "default_member_permissions": None,
+        "nsfw": False,
+        **{key: value for key, value in body.items() if value is not None},
+        "id": known["id"] if known else str(world.mint.mint()),
+        "type": kind,
+        "application_id": str(world.bot_user_id),
+        "version": str(world.mint.mint()),
+    }
+    if command["default_member_permissions"] is not None:
+        command["default_member_permissions"] = str(command["default_member_permissions"])
+    return command if guild_id is None else {**command, "guild_id": str(guild_id)}
+
+
+def find_command(world: World, person_id: int, channel: Channel, called: Json) -> Json:
+    """Return the command that a person calls by ``id`` or ``name``; the guild's go before the global ones.
+
+    Raises:
+        ApiError: There is none in this place, or the person lacks the permissions it asks for.
+    """
+    kind = check_int(called.get("type") or SLASH, "data.type")
+    scopes = [None] if channel.guild_id is None else [channel.guild_id, None]
+    found = next(
+        (
+            one
+            for scope in scopes
+            for one in commands_of(world, scope)
+            if one["type"] == kind
+            and called.get("id", one["id"]) == one["id"]
+            and called.get("name") == one["name"]
+        ),
+        None,
+    )
+    if found is None or not _is_offered(found, channel):
+        raise ApiError(Refusal.UNKNOWN_COMMAND)
+    needed = check_int(found["default_member_permissions"] or 0, "default_member_permissions")
+    if channel.guild_id is not None and permissions_in(world, person_id, channel) & needed != needed:
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    return found
+
+
+def _is_offered(command: Json, channel: Channel) -> bool:
+    """Say whether a command exists in guilds or in direct messages, whichever `channel` is."""
+    place = WITH_BOT if channel.guild_id is None else IN_GUILD
+    contexts = command.get("contexts")
+    if contexts is not None:
+        return place in contexts
+    return place == IN_GUILD or command.get("dm_permission") is not False
+
+
+def checked_options(
+    defined: Sequence[Json], given: Any, *, is_final: bool, path: str = "data.options"
+) -> list[Json]:
+    """Return a person's options with their types, in the person's order.
+
+    Args:
+        defined: The command's options.
+        given: What the person sent: ``{"name", "value"}`` each, or ``{"name", "options"}`` for a subcommand.
+        is_final: Whether all required ones must be there and choices count; not so while autocompleting.
+        path: Where in the body they are.
+
+    Raises:
+        ApiError: One is unknown, missing or does not fit.
+    """
+    by_name = {one["name"]: one for one in defined}
+    checked = []
+    for at, one in enumerate(check_list(given or [], path, at_most=25)):
+        option = by_name.get(check_object(one, f"{path}.{at}").get("name", ""))
+        here = f"{path}.{at}"
+        if option is None:
+            raise InvalidBodyError(f"{here}.name", "APPLICATION_COMMAND_OPTION_UNKNOWN", "No such option.")
+        if option["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
+            inner = checked_options(
+                option.get("options") or [], one.get("options"), is_final=is_final, path=f"{here}.options"
+            )
+            checked.append({"name": option["name"], "type": option["type"], "options": inner})
+            continue
+        if is_final:
+            _check_value(option, one.get("value"), f"{here}.value")
+        focus = {"focused": True} if one.get("focused") else {}
+        checked.append({"name": option["name"], "type": option["type"], "value": one.get("value"), **focus})
+    named = {one["name"] for one in checked}
+    missing = [one["name"] for one in defined if one.get("required") and one["name"] not in named]
+    if missing and is_final:
+        raise InvalidBodyError(
+            path, "APPLICATION_COMMAND_OPTIONS_REQUIRED_MISSING", f"Required options are missing: {missing}"
+        )
+    return checked
+
+
+def _check_value(option: Json, value: Any, path: str) -> None:
+    """Refuse a value of the wrong type, out of range, or outside the choices."""
+    kind = option["type"]
+    if kind in (STRING, USER, CHANNEL, ROLE, MENTIONABLE):
+        check_text(
+            value, path, at_least=option.get("min_length") or 0, at_most=option.get("max_length") or 6000
+        )
+    elif kind == BOOLEAN and not isinstance(value, bool):
+        raise InvalidBodyError(path, "BOOLEAN_TYPE_CONVERT", "Must be either true or false.")
+    elif kind in (INTEGER, NUMBER):
+        wanted = int if kind == INTEGER else (int, float)
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{value}" is not a number.')
+        least, most = option.get("min_value"), option.get("max_value")
+        if (least is not None and value < least) or (most is not None and value > most):
+            raise InvalidBodyError(path, "NUMBER_TYPE_RANGE", f"Must be between {least} and {most}.")
+    choices = [one["value"] for one in option.get("choices") or []]
+    if choices and value not in choices:
+        raise InvalidBodyError(
+            path, "APPLICATION_COMMAND_OPTION_CHOICE_INVALID", "Must be one of the choices."
+        )
+
+
+def full_name(command: Json, options: Sequence[Json]) -> str:
+    """Return the command's name with its subcommands, such as ``model list``."""
+    names = [command["name"]]
+    while options and options[0]["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
+        names.append(options[0]["name"])
+        options = options[0]["options"]
+    return " ".join(names)
+
+
+def leaves(options: Sequence[Json]) -> list[Json]:
+    """Return the options that carry values, out of their subcommands."""
+    found = []
+    for one in options:
+        found += leaves(one["options"]) if "options" in one else [one]
+    return found

@@ -1,0 +1,267 @@
+"""Interactions: what a person sends to the bot, checked and shaped into INTERACTION_CREATE."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.fields import check_int, check_list, check_object
+from bot.sandbox.interactions.command_rules import CHANNEL, ROLE, USER
+from bot.sandbox.interactions.commands import (
+    IN_GUILD,
+    WITH_BOT,
+    checked_options,
+    find_command,
+    full_name,
+    leaves,
+)
+from bot.sandbox.interactions.components import walk
+from bot.sandbox.interactions.inputs import SELECTS, STRING_SELECT
+from bot.sandbox.interactions.modals import submitted_form
+from bot.sandbox.messages.file_limits import MAX_FILE_BYTES
+from bot.sandbox.messages.message_objects import message_json
+from bot.sandbox.world.objects import (
+    channel_json,
+    interaction_channel_json,
+    member_json,
+    role_json,
+    user_json,
+)
+from bot.sandbox.world.permissions import Permission, may, permissions_in, unseen_permissions_in
+from bot.sandbox.world.state import WITHOUT_MESSAGES, Channel, Event, Interaction, Json, Message, World
+
+COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
+# menus of users, roles, users or roles, channels → the type of option with the same meaning
+RESOLVED_AS = {5: USER, 6: ROLE, 7: USER, 8: CHANNEL}
+TOKEN_LIFETIME = timedelta(minutes=15)
+
+
+def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interaction, list[Event]]:
+    """Take what a person did and tell the bot of it.
+
+    Args:
+        world: Changed in place.
+        person_id: Who did it.
+        body: As Discord's client sends it: ``type``, ``channel_id``, ``data``; for a click ``message_id``.
+
+    Raises:
+        ApiError: The place, the command, the component or a value does not exist or does not fit.
+    """
+    kind = body.get("type")
+    channel = _place(world, person_id, body)
+    called = check_object(body.get("data"), "data")
+    source: Message | None = None
+    if kind in (COMMAND, AUTOCOMPLETE):
+        shape, about = _command_data(world, person_id, channel, called, is_final=kind == COMMAND)
+    elif kind == COMPONENT:
+        source = _clicked(world, person_id, channel, body)
+        shape, about = _component_data(world, channel, source, called)
+    elif kind == MODAL_SUBMIT:
+        opener, shape = submitted_form(world, person_id, called)
+        source = world.messages.get(channel.id, {}).get(opener.source_id or 0)
+        about = {"triggering_interaction_metadata": opener.metadata}
+    else:
+        raise InvalidBodyError("type", "BASE_TYPE_CHOICES", "Value must be one of {2, 3, 4, 5}.")
+    focused = next((one["type"] for one in leaves(shape.get("options") or []) if one.get("focused")), None)
+    interaction = _opened(
+        world,
+        person_id,
+        channel,
+        kind=kind,
+        focused_kind=focused,
+        about=about,
+        nonce=body.get("nonce"),
+        source=source,
+    )
+    told = _told(world, interaction, channel) | {"data": shape}
+    if source is not None:
+        told["message"] = message_json(world, source, world.bot_user_id)
+    begun = {"id": str(interaction.id), "nonce": interaction.nonce}
+    return interaction, [
+        Event("INTERACTION_CREATE", told, frozenset({world.bot_user_id})),
+        Event("INTERACTION_CREATE", begun, frozenset({person_id})),
+    ]
+
+
+def expire_interaction(world: World, interaction_id: int) -> list[Event]:
+    """Give up on an interaction that the bot has not answered; later answers find it unknown."""
+    interaction = world.interactions.get(interaction_id)
+    if interaction is None or interaction.is_answered:
+        return []
+    del world.interactions[interaction_id]
+    failed = {"id": str(interaction_id), "nonce": interaction.nonce, "reason_code": 2}
+    return [Event("INTERACTION_FAILURE", failed, frozenset({interaction.person_id}))]
+
+
+def _place(world: World, person_id: int, body: Json) -> Channel:
+    """Return the channel, when the person sees it and the bot is in its guild or conversation.
+
+    The bot need not see the channel: commands, buttons and forms work where its token does not.
+    """
+    channel = world.find_channel(check_int(body.get("channel_id"), "channel_id"))
+    if not permissions_in(world, person_id, channel):
+        raise ApiError(Refusal.MISSING_ACCESS)
+    if channel.kind in WITHOUT_MESSAGES:
+        raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
+    if not _has_bot(world, channel):
+        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+    if body.get("application_id", str(world.bot_user_id)) != str(world.bot_user_id):
+        raise ApiError(Refusal.UNKNOWN_APPLICATION)
+    return channel
+
+
+def _has_bot(world: World, channel: Channel) -> bool:
+    """Say whether the bot is in the guild or the conversation."""
+    if channel.guild_id is None:
+        return world.bot_user_id in channel.recipient_ids
+    return (channel.guild_id, world.bot_user_id) in world.members
+
+
+def _command_data(
+    world: World, person_id: int, channel: Channel, called: Json, *, is_final: bool
+) -> tuple[Json, Json]:
+    """Return the data of a command and what its metadata says."""
+    if not may(world, person_id, channel, Permission.USE_APPLICATION_COMMANDS):
+        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    command = find_command(world, person_id, channel, called)
+    options = checked_options(command["options"] or [], called.get("options"), is_final=is_final)
+    shape: Json = {"id": command["id"], "name": command["name"], "type": command["type"], "options": options}
+    if "guild_id" in command:
+        shape["guild_id"] = command["guild_id"]
+    values = [(one["type"], one["value"]) for one in leaves(options)]
+    resolved = _resolved(world, channel, values) if is_final else {}
+    if resolved:
+        shape["resolved"] = resolved
+    return shape, {"name": full_name(command, options), "command_type": command["type"]}
+
+
+def _clicked(world: World, person_id: int, channel: Channel, body: Json) -> Message:
+    """Return the message whose component is used."""
+    message = world.find_message(channel.id, check_int(body.get("message_id"), "message_id"))
+    if message.ephemeral_for not in (None, person_id):
+        raise ApiError(Refusal.UNKNOWN_MESSAGE)
+    return message
+
+
+def _component_data(world: World, channel: Channel, source: Message, called: Json) -> tuple[Json, Json]:
+    """Return the data of a click or choice and what its metadata says; refuse what is not on offer."""
+    custom_id = called.get("custom_id")
+    component = next(
+        (one for _, one in walk(source.components, "") if one.get("custom_id") == custom_id), None
+    )
+    if component is None or component.get("disabled") or source.author.id != world.bot_user_id:
+        raise InvalidBodyError("data", "COMPONENT_VALIDATION_FAILED", "Component validation failed")
+    shape: Json = {"custom_id": custom_id, "component_type": component["type"], "id": component["id"]}
+    if component["type"] in SELECTS:
+        shape["values"] = chosen_values(component, called.get("values"), "data.values")
+        if component["type"] != STRING_SELECT:
+            shape["resolved"] = _resolved(
+                world, channel, [(RESOLVED_AS[component["type"]], one) for one in shape["values"]]
+            )
+    return shape, {"interacted_message_id": str(source.id)}
+
+
+def chosen_values(menu: Json, values: Any, path: str) -> list[str]:
+    """Return the choices made in a menu, or refuse what it does not offer or allow."""
+    chosen = [str(one) for one in check_list(values or [], path, at_most=25)]
+    offered = {one["value"] for one in menu.get("options") or []}
+    least, most = menu.get("min_values"), menu.get("max_values")
+    fits = (1 if least is None else least) <= len(chosen) <= (1 if most is None else most)
+    is_offered = menu["type"] != STRING_SELECT or offered.issuperset(chosen)
+    if not fits or not is_offered or len(set(chosen)) < len(chosen):
+        raise InvalidBodyError(path, "COMPONENT_VALIDATION_FAILED", "Component validation failed")
+    return chosen
+
+
+def _resolved(world: World, channel: Channel, values: Iterable[tuple[int, Any]]) -> Json:
+    """Return the users, members, channels and roles that (option type, id) pairs mean."""
+    found: dict[str, Json] = {}
+    for kind, value in values:
+        key = int(value) if str(value).isascii() and str(value).isdigit() else 0
+        if kind == USER and key in world.users:
+            found.setdefault("users", {})[str(key)] = user_json(world.users[key])
+            member = world.members.get((channel.guild_id or 0, key))
+            if member is not None:
+                bits = str(permissions_in(world, key, channel))
+                shape = member_json(world, member, with_user=False) | {"permissions": bits}
+                found.setdefault("members", {})[str(key)] = shape
+        elif kind == ROLE and key in world.roles:
+            found.setdefault("roles", {})[str(key)] = role_json(world.roles[key])
+        elif kind == CHANNEL and key in world.channels:
+            shape = channel_json(world, world.channels[key], world.bot_user_id) | {"permissions": "0"}
+            found.setdefault("channels", {})[str(key)] = shape
+        elif kind in (USER, ROLE, CHANNEL):
+            raise InvalidBodyError(
+                "data.options", "NUMBER_TYPE_COERCE", f'Value "{value}" is not known here.'
+            )
+    return dict(found)
+
+
+def _opened(
+    world: World,
+    person_id: int,
+    channel: Channel,
+    *,
+    kind: int,
+    focused_kind: int | None,
+    about: Json,
+    nonce: str | None,
+    source: Message | None,
+) -> Interaction:
+    """Store a new interaction, and forget those whose tokens have run out."""
+    oldest = world.now() - TOKEN_LIFETIME
+    for old in [one for one in world.interactions.values() if one.opened_at < oldest]:
+        del world.interactions[old.id]
+    interaction_id = world.mint.mint()
+    interaction = Interaction(
+        id=interaction_id,
+        token=secrets.token_urlsafe(48),
+        kind=kind,
+        person_id=person_id,
+        channel_id=channel.id,
+        opened_at=world.now(),
+        metadata={
+            "id": str(interaction_id),
+            "type": kind,
+            "user": user_json(world.users[person_id]),
+            "authorizing_integration_owners": {"0": str(channel.guild_id or 0)},
+            **about,
+        },
+        nonce=nonce,
+        source_id=None if source is None else source.id,
+        focused_kind=focused_kind,
+    )
+    world.interactions[interaction_id] = interaction
+    return interaction
+
+
+def _told(world: World, interaction: Interaction, channel: Channel) -> Json:
+    """Return what the bot hears of every interaction: who, where, and with which token to answer."""
+    told: Json = {
+        "id": str(interaction.id),
+        "application_id": str(world.bot_user_id),
+        "type": interaction.kind,
+        "token": interaction.token,
+        "version": 1,
+        "channel_id": str(channel.id),
+        "channel": interaction_channel_json(world, channel, interaction.person_id),
+        "app_permissions": str(unseen_permissions_in(world, world.bot_user_id, channel)),
+        "locale": "en-US",
+        "entitlements": [],
+        "authorizing_integration_owners": {"0": str(channel.guild_id or 0)},
+        "context": WITH_BOT if channel.guild_id is None else IN_GUILD,
+        "attachment_size_limit": MAX_FILE_BYTES,
+    }
+    if channel.guild_id is None:
+        return told | {"user": user_json(world.users[interaction.person_id])}
+    member = world.members[channel.guild_id, interaction.person_id]
+    bits = str(permissions_in(world, interaction.person_id, channel))
+    return told | {
+        "guild_id": str(channel.guild_id),
+        "guild": {"id": str(channel.guild_id), "locale": "en-US", "features": []},
+        "guild_locale": "en-US",
+        "member": member_json(world, member, with_user=True) | {"permissions": bits},
+    }

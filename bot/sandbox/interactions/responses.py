@@ -1,0 +1,146 @@
+"""The bot's answers to interactions: the first one, and what it does with the token afterwards."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+
+from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.interactions.command_rules import STRING, check_suggestions
+from bot.sandbox.interactions.modals import show_form
+from bot.sandbox.interactions.requests import AUTOCOMPLETE, COMMAND, MODAL_SUBMIT, TOKEN_LIFETIME
+from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.posting import PLAIN, edit_message, post_message
+from bot.sandbox.messages.threads import reopen_to_send
+from bot.sandbox.world.state import Event, Interaction, Json, Message, MessageFlag, World
+
+MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9
+COMMAND_REPLY = 20
+
+
+def find_interaction(world: World, interaction_id: int, token: str) -> Interaction:
+    """Return an interaction by id and token, or refuse with 10062."""
+    interaction = world.interactions.get(interaction_id)
+    if interaction is None or not hmac.compare_digest(interaction.token.encode(), token.encode()):
+        raise ApiError(Refusal.UNKNOWN_INTERACTION)
+    return interaction
+
+
+def find_by_token(world: World, token: str) -> Interaction:
+    """Return an answered interaction by its token.
+
+    Raises:
+        ApiError: 50027 for a wrong or outdated token, 10015 while the interaction is not answered.
+    """
+    for interaction in world.interactions.values():
+        if hmac.compare_digest(interaction.token.encode(), token.encode()):
+            if world.now() - interaction.opened_at > TOKEN_LIFETIME:
+                break
+            if not interaction.is_answered:
+                raise ApiError(Refusal.UNKNOWN_WEBHOOK)
+            return interaction
+    raise ApiError(Refusal.INVALID_WEBHOOK_TOKEN)
+
+
+def answer_interaction(
+    world: World, interaction: Interaction, *, kind: int, body: Json, draft: Draft
+) -> tuple[Message | None, list[Event]]:
+    """Answer an interaction for the first time.
+
+    Args:
+        world: Changed in place.
+        interaction: What is answered.
+        kind: Discord's callback type.
+        body: The callback's ``data``.
+        draft: The same as a draft of a message.
+
+    Returns:
+        The message that was made or changed, if any, and the events.
+
+    Raises:
+        ApiError: It is answered already, or the kind of answer does not fit the interaction.
+    """
+    if interaction.is_answered:
+        raise ApiError(Refusal.ALREADY_ACKNOWLEDGED)
+    if kind not in _fitting(interaction):
+        raise InvalidBodyError("type", "INTERACTION_CALLBACK_TYPE_INVALID", f"Type {kind} does not fit here.")
+    person = frozenset({interaction.person_id})
+    answered = replace(interaction, is_answered=True)
+    message: Message | None = None
+    events: list[Event] = []
+    if kind in (MESSAGE, DEFERRED_MESSAGE):
+        if kind == DEFERRED_MESSAGE:
+            draft = Draft(flags=draft.flags & MessageFlag.EPHEMERAL | MessageFlag.LOADING)
+        message, events = _post(world, answered, draft, is_first=True)
+        answered = replace(answered, reply_id=message.id)
+    elif kind in (DEFERRED_UPDATE, UPDATE):
+        answered = replace(answered, reply_id=interaction.source_id)
+        message = world.find_message(interaction.channel_id, interaction.source_id or 0)
+        if kind == UPDATE:
+            message, events = edit_message(world, message, draft)
+    elif kind == CHOICES:
+        check_suggestions(body, interaction.focused_kind or STRING)
+        choices = body["choices"]
+        told = {"nonce": interaction.nonce, "choices": choices}
+        events = [Event("APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", told, person)]
+    else:
+        answered, events = show_form(world, answered, body)
+    world.interactions[interaction.id] = answered
+    succeeded = {"id": str(interaction.id), "nonce": interaction.nonce}
+    return message, [*events, Event("INTERACTION_SUCCESS", succeeded, person)]
+
+
+def _fitting(interaction: Interaction) -> frozenset[int]:
+    """Return the callback types that fit an interaction."""
+    if interaction.kind == AUTOCOMPLETE:
+        return frozenset({CHOICES})
+    fitting = {MESSAGE, DEFERRED_MESSAGE}
+    if interaction.kind != MODAL_SUBMIT:
+        fitting.add(MODAL)
+    if interaction.source_id is not None:
+        fitting |= {DEFERRED_UPDATE, UPDATE}
+    return frozenset(fitting)
+
+
+def follow_up(world: World, interaction: Interaction, draft: Draft) -> tuple[Message, list[Event]]:
+    """Post another message; the first one after a deferral takes the place of its waiting message."""
+    first = world.messages.get(interaction.channel_id, {}).get(interaction.reply_id or 0)
+    if first is not None and first.flags & MessageFlag.LOADING:
+        return edit_message(world, first, draft)
+    return _post(world, interaction, draft, is_first=False)
+
+
+def find_reply(world: World, interaction: Interaction, name: str) -> Message:
+    """Return a message of this interaction: ``@original`` or an id; refuse others with 10008."""
+    wanted = interaction.reply_id if name == "@original" else int(name) if name.isdecimal() else 0
+    message = world.find_message(interaction.channel_id, wanted or 0)
+    metadata = (message.interaction or {}).get("interaction_metadata", {})
+    if message.id != interaction.reply_id and metadata.get("id") != str(interaction.id):
+        raise ApiError(Refusal.UNKNOWN_MESSAGE)
+    return message
+
+
+def _post(
+    world: World, interaction: Interaction, draft: Draft, *, is_first: bool
+) -> tuple[Message, list[Event]]:
+    """Post the bot's message with the metadata that says which interaction it answers."""
+    is_ephemeral = bool(draft.flags & MessageFlag.EPHEMERAL)
+    metadata = dict(interaction.metadata)
+    about: Json = {"interaction_metadata": metadata}
+    if not is_first and interaction.reply_id is not None:
+        metadata["original_response_message_id"] = str(interaction.reply_id)
+    if interaction.kind == COMMAND and is_first:
+        about["interaction"] = {key: metadata[key] for key in ("id", "type", "name", "user")}
+    channel = world.channels[interaction.channel_id]
+    reopened = reopen_to_send(world, channel, interaction.person_id)
+    message, events = post_message(
+        world,
+        channel,
+        author=world.users[world.bot_user_id],
+        draft=draft,
+        kind=COMMAND_REPLY if interaction.kind == COMMAND and is_first else PLAIN,
+        webhook_id=world.bot_user_id,
+        interaction=about,
+        ephemeral_for=interaction.person_id if is_ephemeral else None,
+    )
+    return message, [*reopened, *events]

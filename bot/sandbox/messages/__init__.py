@@ -1,0 +1,1 @@
+"""Messages: payloads, embeds, reactions, threads."""

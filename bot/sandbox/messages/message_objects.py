@@ -1,0 +1,167 @@
+"""Messages in the JSON shapes of Discord's API, and the events that tell of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from bot.sandbox.interactions.inputs import SELECTS
+from bot.sandbox.world.objects import channel_json, member_json, user_json
+from bot.sandbox.world.permissions import reader_ids
+from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, Reaction, World
+
+DEFAULTS: dict[int, Json] = {  # what Discord shows of a component though it was not sent
+    11: {"description": None, "spoiler": False},
+    13: {"spoiler": False},
+    14: {"spacing": 1, "divider": True},
+    17: {"accent_color": None, "spoiler": False},
+}
+SUPER_COLORS = ("#ffb02e", "#fcd53f")  # Discord takes them from the emoji's picture
+
+
+def message_json(world: World, message: Message, viewer_id: int, *, with_reference: bool = True) -> Json:
+    """Return the message object as `viewer_id` sees it (``me`` in its reactions)."""
+    shown_in_embeds = {
+        embed[place]["url"]
+        for embed in message.embeds
+        for place in ("image", "thumbnail")
+        if embed.get(place)
+    }
+    shape: Json = {
+        "id": str(message.id),
+        "channel_id": str(message.channel_id),
+        "type": message.kind,
+        "author": user_json(message.author),
+        "content": message.content,
+        "timestamp": message.created_at.isoformat(),
+        "edited_timestamp": message.edited_at.isoformat() if message.edited_at else None,
+        "tts": message.is_tts,
+        "mention_everyone": message.mentions_everyone,
+        "mentions": [user_json(world.users[user_id]) for user_id in message.mention_ids],
+        "mention_roles": [],
+        "attachments": [
+            attachment_json(world, one)
+            for one in message.attachments
+            if attachment_url(world, one) not in shown_in_embeds
+        ],
+        "embeds": [_filled(one) for one in message.embeds],
+        "components": [component_json(one) for one in message.components],
+        "reactions": [reaction_json(one, viewer_id) for one in message.reactions],
+        "pinned": False,
+        "flags": message.flags,
+    }
+    if message.nonce is not None:
+        shape["nonce"] = message.nonce
+    if message.webhook_id is not None:
+        shape["webhook_id"] = str(message.webhook_id)
+        if message.webhook_id == world.bot_user_id:
+            shape["application_id"] = str(world.bot_user_id)
+    if message.interaction is not None:
+        shape |= message.interaction
+    if message.flags & MessageFlag.HAS_THREAD:
+        shape["thread"] = channel_json(world, world.channels[message.id], viewer_id)
+    if message.reference is not None:
+        shape["message_reference"] = message.reference
+        if with_reference:
+            shape["referenced_message"] = _referenced_json(world, message.reference, viewer_id)
+    return shape
+
+
+def _referenced_json(world: World, reference: Json, viewer_id: int) -> Json | None:
+    """Return the message that is replied to, without its reactions, or None when it is gone."""
+    target = world.messages.get(int(reference["channel_id"]), {}).get(int(reference["message_id"]))
+    if target is None:
+        return None
+    shape = message_json(world, target, viewer_id, with_reference=False)
+    del shape["reactions"]
+    return shape
+
+
+def reaction_json(reaction: Reaction, viewer_id: int) -> Json:
+    """Return the reaction object of a message."""
+    normal, burst = len(reaction.user_ids), len(reaction.super_ids)
+    return {
+        "emoji": emoji_json(reaction.emoji),
+        "count": normal + burst,
+        "count_details": {"burst": burst, "normal": normal},
+        "me": viewer_id in reaction.user_ids,
+        "me_burst": viewer_id in reaction.super_ids,
+        "burst_colors": list(SUPER_COLORS) if burst else [],
+    }
+
+
+def emoji_json(emoji: str) -> Json:
+    """Return the partial emoji object of a Unicode emoji."""
+    return {"id": None, "name": emoji}
+
+
+def component_json(component: Json) -> Json:
+    """Return a component as Discord shows it in messages: without what is empty, menus with their counts."""
+    shape: Json = _filled(component)
+    if shape["type"] in SELECTS:
+        shape = {"min_values": 1, "max_values": 1, **shape}
+        shape.pop("required", None)  # of no meaning in messages
+    if shape["type"] in DEFAULTS:
+        shape = {**DEFAULTS[shape["type"]], **shape}
+    if "components" in shape:
+        shape["components"] = [component_json(one) for one in shape["components"]]
+    for key in ("accessory", "component"):
+        if key in shape:
+            shape[key] = component_json(shape[key])
+    return shape
+
+
+def _filled(shape: Any) -> Any:
+    """Return JSON without the fields that are null, however deep."""
+    if isinstance(shape, list):
+        return [_filled(one) for one in shape]
+    if isinstance(shape, dict):
+        return {key: _filled(one) for key, one in shape.items() if one is not None}
+    return shape
+
+
+def attachment_url(world: World, attachment: Attachment) -> str:
+    """Return where the attachment is served."""
+    return f"{world.url}/attachments/{attachment.channel_id}/{attachment.id}/{quote(attachment.filename)}"
+
+
+def attachment_json(world: World, attachment: Attachment) -> Json:
+    """Return the attachment object."""
+    url = attachment_url(world, attachment)
+    shape: Json = {
+        "id": str(attachment.id),
+        "filename": attachment.filename,
+        "size": len(attachment.content),
+        "url": url,
+        "proxy_url": url,
+        "content_type": attachment.content_type,
+    }
+    if attachment.description is not None:
+        shape["description"] = attachment.description
+    if attachment.width is not None:
+        shape |= {"width": attachment.width, "height": attachment.height}
+    return shape
+
+
+def audience_of(world: World, message: Message) -> frozenset[int]:
+    """Return who may see the message: all who read its channel, or the one person it is ephemeral for."""
+    if message.ephemeral_for is not None:
+        return frozenset({message.ephemeral_for})
+    return reader_ids(world, world.channels[message.channel_id])
+
+
+def message_events(world: World, name: str, message: Message) -> list[Event]:
+    """Return one event for each viewer, since ``me`` in reactions differs."""
+    extra = place_json(world.channels[message.channel_id])
+    author = world.members.get((world.channels[message.channel_id].guild_id or 0, message.author.id))
+    if author is not None and message.webhook_id is None:
+        extra["member"] = member_json(world, author, with_user=False)
+    return [
+        Event(name, message_json(world, message, viewer_id) | extra, frozenset({viewer_id}))
+        for viewer_id in sorted(audience_of(world, message))
+    ]
+
+
+def place_json(channel: Channel) -> Json:
+    """Return ``guild_id``, left out in direct messages: a null there ends discord.py."""
+    return {} if channel.guild_id is None else {"guild_id": str(channel.guild_id)}

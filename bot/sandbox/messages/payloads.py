@@ -1,0 +1,239 @@
+"""A request's body as a checked draft of a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.fields import (
+    WEB,
+    Check,
+    check_bool,
+    check_int,
+    check_number,
+    check_text,
+    fields,
+    list_of,
+    one_of,
+    text,
+    url,
+    whole,
+    word_of,
+)
+from bot.sandbox.interactions.components import check_components
+from bot.sandbox.messages.embeds import check_embeds
+from bot.sandbox.messages.file_limits import MAX_FILES, check_files
+from bot.sandbox.world.state import Json, MessageFlag
+
+USER_MENTION = re.compile(r"<@!?(\d{15,20})>")
+SETTABLE_FLAGS = (
+    MessageFlag.SUPPRESS_EMBEDS | MessageFlag.EPHEMERAL | MessageFlag.COMPONENTS_V2 | 1 << 12  # silent
+)
+KNOWN_FLAGS = (1 << 16) - 1 & ~(1 << 9 | 1 << 10 | 1 << 11)  # those between are not documented
+MAX_CONTENT_CHARS = 2000
+MAX_MENTIONED = 100
+MAX_STICKERS = 3
+MAX_NONCE_CHARS = 25
+MAX_INT64 = (1 << 63) - 1
+
+
+def _nonce(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        check_text(value, path, at_most=MAX_NONCE_CHARS)
+    else:
+        whole(-MAX_INT64 - 1, MAX_INT64)(value, path)
+
+
+def _flags(value: Any, path: str) -> None:
+    whole(0, MAX_INT64)(value, path)
+    if value & ~KNOWN_FLAGS:
+        raise InvalidBodyError(path, "BITFIELD_TYPE_INVALID", "There is no such flag.")
+
+
+def _mentions_together(mentions: Json, path: str) -> None:
+    for kind in ("users", "roles"):
+        if kind in (mentions.get("parse") or ()) and mentions.get(kind):
+            raise InvalidBodyError(
+                path,
+                "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
+                f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.',
+            )
+
+
+_ids = list_of(check_int, at_most=MAX_MENTIONED, is_set=True)
+_poll_media = fields(
+    required={"text": text(300, at_least=1)},
+    optional={"emoji": fields(optional={"id": check_int, "name": text(32), "animated": check_bool})},
+)
+_message: dict[str, Check] = {
+    "content": text(MAX_CONTENT_CHARS),
+    "tts": check_bool,
+    "nonce": _nonce,
+    "enforce_nonce": check_bool,
+    "flags": _flags,
+    "allowed_mentions": fields(
+        optional={
+            "parse": list_of(word_of("roles", "users", "everyone"), at_most=3, is_set=True),
+            "users": _ids,
+            "roles": _ids,
+            "replied_user": check_bool,
+        },
+        then=_mentions_together,
+    ),
+    "message_reference": fields(
+        required={"message_id": check_int},
+        optional={
+            "type": one_of(0, 1),
+            "channel_id": check_int,
+            "guild_id": check_int,
+            "fail_if_not_exists": check_bool,
+        },
+    ),
+    "sticker_ids": list_of(check_int, at_most=MAX_STICKERS),
+    "attachments": list_of(
+        fields(
+            required={"id": check_int},
+            optional={
+                "filename": text(1024, at_least=1),
+                "description": text(1024),
+                "title": text(1024),
+                "duration_secs": partial(check_number, at_least=0, at_most=(1 << 31) - 1),
+                "waveform": text(400),
+                "is_spoiler": check_bool,
+                "is_remix": check_bool,
+            },
+        ),
+        at_most=MAX_FILES,
+    ),
+    "poll": fields(
+        required={
+            "question": _poll_media,
+            "answers": list_of(fields(required={"poll_media": _poll_media}), at_least=1, at_most=10),
+        },
+        optional={
+            "duration": whole(1, 768),
+            "allow_multiselect": check_bool,
+            "layout_type": one_of(1),
+        },
+    ),
+    "username": text(80, at_least=1),
+    "avatar_url": url(*WEB),
+}
+_check_message = fields(optional=_message)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it came in a multipart body."""
+
+    filename: str
+    content_type: str
+    content: bytes
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a body says about a message; None where it says nothing."""
+
+    content: str | None = None
+    embeds: tuple[Json, ...] | None = None
+    components: tuple[Json, ...] | None = None
+    uploads: tuple[Upload, ...] = ()
+    kept_attachment_ids: frozenset[int] | None = None
+    flags: int = 0
+    allowed_mentions: Json | None = None
+    reference: Json | None = None
+    nonce: str | int | None = None
+    is_nonce_enforced: bool = False
+    is_tts: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether a message of this alone would show nothing."""
+        return not ((self.content or "").strip() or self.embeds or self.components or self.uploads)
+
+    def mention_ids(self, content: str) -> tuple[int, ...]:
+        """Return the users whom `content` mentions and ``allowed_mentions`` lets it mention, in order."""
+        named = tuple(dict.fromkeys(int(found) for found in USER_MENTION.findall(content)))
+        if self.allowed_mentions is None or "users" in (self.allowed_mentions.get("parse") or []):
+            return named
+        allowed = {int(one) for one in self.allowed_mentions.get("users") or []}
+        return tuple(user_id for user_id in named if user_id in allowed)
+
+    @property
+    def may_mention_everyone(self) -> bool:
+        """Say whether ``allowed_mentions`` lets @everyone through."""
+        return self.allowed_mentions is None or "everyone" in (self.allowed_mentions.get("parse") or [])
+
+    @property
+    def mentions_replied_user(self) -> bool:
+        """Say whether the author of the message replied to is mentioned."""
+        return self.allowed_mentions is None or bool(self.allowed_mentions.get("replied_user"))
+
+
+def read_draft(body: Json, uploads: Mapping[int, Upload], *, flags_before: int = 0) -> Draft:
+    """Check a body against Discord's limits.
+
+    Args:
+        body: The JSON body, or the ``payload_json`` part.
+        uploads: The files by their index in the multipart body.
+        flags_before: The flags of the message that is edited; 0 for a new one.
+
+    Raises:
+        ApiError: Something in it is over a limit.
+    """
+    _check_message(body, "")
+    if body.get("sticker_ids"):
+        raise ApiError(Refusal.UNKNOWN_STICKER)  # there are none
+    flags = (body.get("flags") or 0) & SETTABLE_FLAGS
+    is_v2 = bool((flags | flags_before) & MessageFlag.COMPONENTS_V2)
+    content = body.get("content") if body.get("content") is not None else ("" if "content" in body else None)
+    embeds = check_embeds(_or_empty(body["embeds"])) if "embeds" in body else None
+    if is_v2 and (content or embeds or body.get("poll")):
+        raise InvalidBodyError(
+            "flags",
+            "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
+            "Components V2 go without content and embeds.",
+        )
+    components = (
+        check_components(_or_empty(body["components"]), is_v2=is_v2) if "components" in body else None
+    )
+    check_files([len(one.content) for one in uploads.values()])
+    listed: list[Json] | None = body.get("attachments")
+    entries = listed or []
+    return Draft(
+        content=content,
+        embeds=embeds,
+        components=components,
+        uploads=_described(uploads, entries),
+        kept_attachment_ids=None if listed is None else frozenset(int(one["id"]) for one in listed),
+        flags=flags,
+        allowed_mentions=body.get("allowed_mentions"),
+        reference=body.get("message_reference"),
+        nonce=body.get("nonce"),
+        is_nonce_enforced=bool(body.get("enforce_nonce")),
+        is_tts=bool(body.get("tts")),
+    )
+
+
+def _or_empty(given: Any) -> Any:
+    return [] if given is None else given
+
+
+def _described(uploads: Mapping[int, Upload], entries: Sequence[Json]) -> tuple[Upload, ...]:
+    """Return the files in order, with names and descriptions from the list of attachments."""
+    about = {int(one["id"]): one for one in entries}
+    return tuple(
+        Upload(
+            filename=str(about.get(index, {}).get("filename") or one.filename),
+            content_type=one.content_type,
+            content=one.content,
+            description=about.get(index, {}).get("description"),
+        )
+        for index, one in sorted(uploads.items())
+    )

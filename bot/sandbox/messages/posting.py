@@ -1,0 +1,212 @@
+"""Posting, editing and deleting messages: changes to the world and the events that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
+from bot.sandbox.messages.message_objects import attachment_url, audience_of, message_events, place_json
+from bot.sandbox.messages.payloads import Draft, Upload
+from bot.sandbox.world.permissions import reader_ids
+from bot.sandbox.world.snowflakes import made_at
+from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, User, World
+
+PLAIN, REPLY = 0, 19
+MAX_BULK_DELETE_AGE = timedelta(days=14)
+NONCE_LOOK_BACK = 50
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def post_message(
+    world: World,
+    channel: Channel,
+    *,
+    author: User,
+    draft: Draft,
+    kind: int = PLAIN,
+    webhook_id: int | None = None,
+    interaction: Json | None = None,
+    ephemeral_for: int | None = None,
+) -> tuple[Message, list[Event]]:
+    """Add a message to a channel.
+
+    A draft with an enforced nonce that the author has just used returns the message from then and no event.
+
+    Args:
+        world: Changed in place.
+        channel: Where to; the caller has checked permissions.
+        author: Whose name stands on it.
+        draft: What it says.
+        kind: Discord's message type; replies get their own.
+        webhook_id: Set when it comes through a webhook or an interaction.
+        interaction: The ``interaction_metadata`` fields to show with it.
+        ephemeral_for: The only person to see it, or None for the whole channel.
+
+    Raises:
+        ApiError: The message is empty, or replies to one that does not exist.
+    """
+    if draft.is_empty and not draft.flags & MessageFlag.LOADING:
+        raise ApiError(Refusal.EMPTY_MESSAGE)
+    repeated = _posted_before(world, channel, author, draft)
+    if repeated is not None:
+        return repeated, []
+    reference, replied_to = _reference(world, channel, draft)
+    content = draft.content or ""
+    message_id = world.mint.mint()
+    mention_ids = draft.mention_ids(content)
+    if replied_to is not None and draft.mentions_replied_user and replied_to.author.id in world.users:
+        mention_ids = tuple(dict.fromkeys((*mention_ids, replied_to.author.id)))
+    attachments = _attachments(world, channel.id, draft.uploads)
+    message = Message(
+        id=message_id,
+        channel_id=channel.id,
+        author=author,
+        content=content,
+        created_at=made_at(message_id),
+        kind=REPLY if reference is not None and kind == PLAIN else kind,
+        flags=draft.flags & ~MessageFlag.EPHEMERAL
+        | (MessageFlag.EPHEMERAL if ephemeral_for is not None else 0),
+        embeds=_with_urls(world, draft.embeds or (), attachments),
+        components=draft.components or (),
+        attachments=attachments,
+        mention_ids=tuple(user_id for user_id in mention_ids if user_id in world.users),
+        mentions_everyone="@everyone" in content and draft.may_mention_everyone,
+        reference=reference,
+        nonce=draft.nonce,
+        is_tts=draft.is_tts,
+        webhook_id=webhook_id,
+        interaction=interaction,
+        ephemeral_for=ephemeral_for,
+    )
+    world.store(message)
+    return message, message_events(world, "MESSAGE_CREATE", message)
+
+
+def edit_message(world: World, message: Message, draft: Draft) -> tuple[Message, list[Event]]:
+    """Replace what the draft names and leave the rest; an edit answers a deferral too.
+
+    Raises:
+        ApiError: Nothing would be left to show.
+    """
+    kept = message.attachments
+    if draft.kept_attachment_ids is not None:
+        kept = tuple(one for one in kept if one.id in draft.kept_attachment_ids)
+    attachments = kept + _attachments(world, message.channel_id, draft.uploads)
+    content = message.content if draft.content is None else draft.content
+    embeds = message.embeds if draft.embeds is None else draft.embeds
+    mention_ids = message.mention_ids if draft.content is None else draft.mention_ids(content)
+    edited = replace(
+        message,
+        content=content,
+        embeds=_with_urls(world, embeds, attachments),
+        components=message.components if draft.components is None else draft.components,
+        attachments=attachments,
+        flags=(message.flags | draft.flags & ~MessageFlag.EPHEMERAL) & ~MessageFlag.LOADING,
+        mention_ids=tuple(user_id for user_id in mention_ids if user_id in world.users),
+        edited_at=world.now(),
+    )
+    if not (edited.content.strip() or edited.embeds or edited.components or edited.attachments):
+        raise ApiError(Refusal.EMPTY_MESSAGE)
+    world.store(edited)
+    return edited, message_events(world, "MESSAGE_UPDATE", edited)
+
+
+def delete_message(world: World, message: Message) -> list[Event]:
+    """Remove a message."""
+    del world.messages[message.channel_id][message.id]
+    channel = world.channels[message.channel_id]
+    gone = {"id": str(message.id), "channel_id": str(channel.id), **place_json(channel)}
+    return [Event("MESSAGE_DELETE", gone, audience_of(world, message))]
+
+
+def delete_messages(world: World, channel: Channel, message_ids: Sequence[int]) -> list[Event]:
+    """Remove 2 to 100 messages at once; ids that do not exist are passed over.
+
+    Raises:
+        ApiError: Too few, too many, or one older than two weeks.
+    """
+    if not 2 <= len(message_ids) <= 100:
+        raise ApiError(Refusal.BULK_DELETE_COUNT)
+    if any(world.now() - made_at(message_id) > MAX_BULK_DELETE_AGE for message_id in message_ids):
+        raise ApiError(Refusal.TOO_OLD_TO_BULK_DELETE)
+    history = world.messages.get(channel.id, {})
+    gone_ids = [message_id for message_id in message_ids if history.pop(message_id, None) is not None]
+    gone = {"ids": [str(one) for one in gone_ids], "channel_id": str(channel.id), **place_json(channel)}
+    return [Event("MESSAGE_DELETE_BULK", gone, reader_ids(world, channel))] if gone_ids else []
+
+
+def _posted_before(world: World, channel: Channel, author: User, draft: Draft) -> Message | None:
+    """Return the message that the same author has just sent with the same enforced nonce."""
+    if not draft.is_nonce_enforced or draft.nonce is None:
+        return None
+    recent = list(world.messages.get(channel.id, {}).values())[-NONCE_LOOK_BACK:]
+    return next((one for one in recent if one.author.id == author.id and one.nonce == draft.nonce), None)
+
+
+def _reference(world: World, channel: Channel, draft: Draft) -> tuple[Json | None, Message | None]:
+    """Return the reference of a reply and the message it means; it must exist unless the draft lets it go."""
+    if draft.reference is None:
+        return None, None
+    for key, own_id in (("channel_id", channel.id), ("guild_id", channel.guild_id)):
+        if draft.reference.get(key) is not None and str(draft.reference[key]) != str(own_id):
+            raise InvalidBodyError(
+                "message_reference",
+                "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL",
+                "Cannot reply to a message in a different channel",
+            )
+    message_id = int(draft.reference["message_id"])
+    target = world.messages.get(channel.id, {}).get(message_id)
+    if target is None:
+        if draft.reference.get("fail_if_not_exists", True):
+            raise InvalidBodyError("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
+        return None, None
+    return {
+        "type": 0,
+        "message_id": str(message_id),
+        "channel_id": str(channel.id),
+        **place_json(channel),
+    }, target
+
+
+def _attachments(world: World, channel_id: int, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
+    """Return the uploaded files as attachments with ids, and with sizes when they are PNG images."""
+    made = []
+    for one in uploads:
+        is_png = one.content.startswith(PNG_SIGNATURE) and len(one.content) >= 24
+        made.append(
+            Attachment(
+                id=world.mint.mint(),
+                channel_id=channel_id,
+                filename=one.filename,
+                content_type=one.content_type,
+                content=one.content,
+                description=one.description,
+                width=int.from_bytes(one.content[16:20]) if is_png else None,
+                height=int.from_bytes(one.content[20:24]) if is_png else None,
+            )
+        )
+    return tuple(made)
+
+
+def _with_urls(world: World, embeds: Sequence[Json], attachments: Sequence[Attachment]) -> tuple[Json, ...]:
+    """Return the embeds with ``attachment://name`` replaced by the attachment's address and size."""
+    by_reference = {f"attachment://{one.filename}": one for one in attachments}
+
+    def resolved(picture: Json) -> Json:
+        attachment = by_reference.get(picture.get("url", ""))
+        if attachment is None:
+            return picture
+        url = attachment_url(world, attachment)
+        return {
+            "url": url,
+            "proxy_url": url,
+            "width": attachment.width or 0,
+            "height": attachment.height or 0,
+        }
+
+    return tuple(
+        {**embed, **{place: resolved(embed[place]) for place in ("image", "thumbnail") if embed.get(place)}}
+        for embed in embeds
+    )

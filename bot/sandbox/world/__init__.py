@@ -1,0 +1,1 @@
+"""The sandbox's world: servers, channels, roles and people, held in memory."""

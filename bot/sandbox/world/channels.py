@@ -1,0 +1,90 @@
+"""Channels that come, change and go, and direct-message channels, which people open themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.world.objects import channel_json, knows_of
+from bot.sandbox.world.state import Channel, ChannelKind, Event, Overwrite, World
+
+
+def created(world: World, channel: Channel) -> list[Event]:
+    """Tell of a new channel."""
+    return _events(world, "CHANNEL_CREATE", channel, _told_ids(world, channel))
+
+
+def change_overwrite(
+    world: World, channel: Channel, target_id: int, *, allow: int = 0, deny: int = 0
+) -> list[Event]:
+    """Allow or deny a role or a member some permissions, on top of what the channel says already.
+
+    Whoever loses sight of the channel is told that it is gone, whoever gains it that it is new.
+    """
+    before = _told_ids(world, channel)
+    old = next((one for one in channel.overwrites if one.target_id == target_id), None)
+    new = Overwrite(
+        target_id,
+        is_member=target_id not in world.roles,
+        allow=(old.allow if old else 0) & ~deny | allow,
+        deny=(old.deny if old else 0) & ~allow | deny,
+    )
+    others = tuple(one for one in channel.overwrites if one is not old)
+    changed = replace(channel, overwrites=(*others, new))
+    world.channels[channel.id] = changed
+    after = _told_ids(world, changed)
+    return [
+        *_events(world, "CHANNEL_DELETE", channel, before - after),
+        *_events(world, "CHANNEL_UPDATE", changed, before & after),
+        *_events(world, "CHANNEL_CREATE", changed, after - before),
+    ]
+
+
+def delete_channel(world: World, channel: Channel) -> list[Event]:
+    """Remove a channel with its threads and messages, or a thread."""
+    below = [one for one in world.channels.values() if one.is_thread and one.parent_id == channel.id]
+    events = [event for one in below for event in delete_channel(world, one)]
+    told_ids = _told_ids(world, channel)
+    del world.channels[channel.id]
+    world.messages.pop(channel.id, None)
+    if not channel.is_thread:
+        return [*events, *_events(world, "CHANNEL_DELETE", channel, told_ids)]
+    gone = {
+        "id": str(channel.id),
+        "guild_id": str(channel.guild_id),
+        "parent_id": str(channel.parent_id),
+        "type": int(channel.kind),
+    }
+    return [Event("THREAD_DELETE", gone, told_ids)]
+
+
+def open_direct_channel(world: World, user_id: int, other_id: int) -> tuple[Channel, list[Event]]:
+    """Return the direct-message channel of two users, opening it when there is none yet.
+
+    Raises:
+        ApiError: There is no such other user, it is the user itself, or the two share no guild.
+    """
+    if other_id not in world.users or other_id == user_id:
+        raise ApiError(Refusal.UNKNOWN_USER)
+    shares_guild = any(
+        (guild_id, user_id) in world.members for guild_id, one in world.members if one == other_id
+    )
+    if not shares_guild:
+        raise ApiError(Refusal.CANNOT_SEND_TO_USER)
+    pair = tuple(sorted((user_id, other_id)))
+    for one in world.channels.values():
+        if one.kind is ChannelKind.DIRECT and one.recipient_ids == pair:
+            return one, []
+    channel = Channel(world.mint.mint(), ChannelKind.DIRECT, name="", guild_id=None, recipient_ids=pair)
+    world.channels[channel.id] = channel
+    people = frozenset(one for one in pair if not world.users[one].is_bot)  # bots are not told, as on Discord
+    return channel, _events(world, "CHANNEL_CREATE", channel, people)
+
+
+def _told_ids(world: World, channel: Channel) -> frozenset[int]:
+    members = {user_id for guild_id, user_id in world.members if guild_id == channel.guild_id}
+    return frozenset(one for one in members if knows_of(world, one, channel))
+
+
+def _events(world: World, name: str, channel: Channel, told_ids: frozenset[int]) -> list[Event]:
+    return [Event(name, channel_json(world, channel, one), frozenset({one})) for one in sorted(told_ids)]

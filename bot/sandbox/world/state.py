@@ -1,0 +1,275 @@
+"""The sandbox's world: who and what is there, held in memory.
+
+The things in it are frozen values, replaced when they change; only :class:`World` itself changes.
+The functions that change it (in ``messages``, ``reactions``, ``threads``, ``interactions``, ``callbacks``)
+return the events to send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.world.snowflakes import SnowflakeMint
+
+Json = dict[str, Any]
+
+
+class ChannelKind(IntEnum):
+    """Discord's channel types that exist here."""
+
+    TEXT = 0
+    DIRECT = 1
+    VOICE = 2
+    CATEGORY = 4
+    ANNOUNCEMENT = 5
+    ANNOUNCEMENT_THREAD = 10
+    PUBLIC_THREAD = 11
+    PRIVATE_THREAD = 12
+    STAGE = 13
+    FORUM = 15
+    MEDIA = 16
+
+
+THREADS = frozenset({ChannelKind.ANNOUNCEMENT_THREAD, ChannelKind.PUBLIC_THREAD, ChannelKind.PRIVATE_THREAD})
+WITH_VOICE = frozenset({ChannelKind.VOICE, ChannelKind.STAGE})
+WITH_POSTS = frozenset({ChannelKind.FORUM, ChannelKind.MEDIA})
+WITHOUT_MESSAGES = frozenset({ChannelKind.CATEGORY, *WITH_POSTS})
+
+
+class MessageFlag(IntEnum):
+    """Discord's message flags that matter here."""
+
+    SUPPRESS_EMBEDS = 1 << 2
+    HAS_THREAD = 1 << 5
+    EPHEMERAL = 1 << 6
+    LOADING = 1 << 7
+    COMPONENTS_V2 = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account: a person, a bot or a webhook."""
+
+    id: int
+    name: str
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of a guild; the one with the guild's id is @everyone."""
+
+    id: int
+    guild_id: int
+    name: str
+    permissions: int
+    position: int
+    is_managed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user in a guild."""
+
+    user_id: int
+    guild_id: int
+    role_ids: tuple[int, ...]
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overwrite:
+    """What a channel allows or denies one role or one member."""
+
+    target_id: int
+    is_member: bool
+    allow: int
+    deny: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel of a guild, a thread or a direct-message channel; `guild_id` is None for the latter.
+
+    The last three fields are those of threads. `member_ids` are the people who have joined the thread; only
+    they, and those who manage threads, see a private one.
+    """
+
+    id: int
+    kind: ChannelKind
+    name: str
+    guild_id: int | None
+    position: int = 0
+    recipient_ids: tuple[int, ...] = ()
+    overwrites: tuple[Overwrite, ...] = ()
+    parent_id: int | None = None
+    owner_id: int | None = None
+    member_ids: tuple[int, ...] = ()
+    is_archived: bool = False
+    is_locked: bool = False
+
+    @property
+    def is_thread(self) -> bool:
+        """Whether it hangs below another channel, whose overwrites it shares."""
+        return self.kind in THREADS
+
+
+@dataclass(frozen=True, slots=True)
+class Guild:
+    """A guild; its roles, members and channels stand in the world's tables."""
+
+    id: int
+    name: str
+    owner_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of a message; `width` and `height` in pixels when it is an image that could be measured."""
+
+    id: int
+    channel_id: int
+    filename: str
+    content_type: str
+    content: bytes
+    description: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """One emoji under a message and who gave it, in order; `super_ids` gave it as a super reaction."""
+
+    emoji: str
+    user_ids: tuple[int, ...] = ()
+    super_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message; `ephemeral_for` is the only person who sees it, or None when the channel does."""
+
+    id: int
+    channel_id: int
+    author: User
+    content: str
+    created_at: datetime
+    edited_at: datetime | None = None
+    kind: int = 0
+    flags: int = 0
+    embeds: tuple[Json, ...] = ()
+    components: tuple[Json, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    mention_ids: tuple[int, ...] = ()
+    mentions_everyone: bool = False
+    reference: Json | None = None
+    nonce: str | int | None = None
+    is_tts: bool = False
+    webhook_id: int | None = None
+    interaction: Json | None = None
+    ephemeral_for: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook of a channel; whoever knows the token may post through it."""
+
+    id: int
+    channel_id: int
+    name: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """A command, click, choice or form that a person sent to the bot, and how far the bot's answer is.
+
+    `source_id` is the message that was clicked, `reply_id` the message that ``@original`` means, `modal` the
+    form that the bot answered with, `focused_kind` the type of the option that is being completed.
+    """
+
+    id: int
+    token: str
+    kind: int
+    person_id: int
+    channel_id: int
+    opened_at: datetime
+    metadata: Json
+    nonce: str | None = None
+    source_id: int | None = None
+    is_answered: bool = False
+    reply_id: int | None = None
+    modal: Json | None = None
+    focused_kind: int | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that exists, by id. `messages` holds at most `max_messages` per channel, oldest first."""
+
+    now: Callable[[], datetime]
+    mint: SnowflakeMint
+    bot_user_id: int
+    owner_id: int
+    max_messages: int = 5000
+    url: str = ""
+    users: dict[int, User] = field(default_factory=dict)
+    guilds: dict[int, Guild] = field(default_factory=dict)
+    roles: dict[int, Role] = field(default_factory=dict)
+    members: dict[tuple[int, int], Member] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    messages: dict[int, dict[int, Message]] = field(default_factory=dict)
+    webhooks: dict[int, Webhook] = field(default_factory=dict)
+    commands: dict[tuple[int | None, str, int], Json] = field(default_factory=dict)
+    interactions: dict[int, Interaction] = field(default_factory=dict)
+    online_ids: set[int] = field(default_factory=set)
+
+    def find_channel(self, channel_id: int) -> Channel:
+        """Return the channel, or refuse with 10003."""
+        if channel_id not in self.channels:
+            raise ApiError(Refusal.UNKNOWN_CHANNEL)
+        return self.channels[channel_id]
+
+    def find_message(self, channel_id: int, message_id: int) -> Message:
+        """Return the message, or refuse with 10008."""
+        message = self.messages.get(channel_id, {}).get(message_id)
+        if message is None:
+            raise ApiError(Refusal.UNKNOWN_MESSAGE)
+        return message
+
+    def store(self, message: Message) -> None:
+        """Add or replace a message, and forget the channel's oldest one when there are too many."""
+        history = self.messages.setdefault(message.channel_id, {})
+        history[message.id] = message
+        if len(history) > self.max_messages:
+            del history[next(iter(history))]
+
+    def roles_of(self, guild_id: int) -> list[Role]:
+        """Return the guild's roles, lowest first."""
+        return sorted(
+            (one for one in self.roles.values() if one.guild_id == guild_id), key=lambda role: role.position
+        )
+
+    def members_of(self, guild_id: int) -> list[Member]:
+        """Return the guild's members in order of their ids."""
+        return [self.members[key] for key in sorted(one for one in self.members if one[0] == guild_id)]
+
+    def channels_of(self, guild_id: int) -> list[Channel]:
+        """Return the guild's channels, threads included."""
+        return [one for one in self.channels.values() if one.guild_id == guild_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to tell people through the gateway, and whom."""
+
+    name: str
+    data: Json
+    audience: frozenset[int]

@@ -1,0 +1,1 @@
+"""Processes of their own for training, charts and word ranks: torch and matplotlib live there alone."""

@@ -1,0 +1,65 @@
+"""Pictures, drawn by a child process that ends when it is done: matplotlib is never in this one."""
+
+import io
+import json
+from typing import Any
+
+import discord
+import structlog
+
+from bot.embeds.replies import escape
+from bot.errors import PictureError
+from bot.settings import Settings
+from bot.subprocesses.training_process import Turns, ask
+from bot.texts import say
+
+log = structlog.stdlib.get_logger(__name__)
+AT_ONCE = 2
+TIMEOUT_S = 60.0
+
+
+class Pictures:
+    """Draws a few at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take what the child needs to know."""
+        self._settings = settings
+        self._turns = Turns(AT_ONCE)
+
+    async def draw(self, kind: str, **what: Any) -> bytes:
+        """A PNG of what is described; `what` goes to the child on standard input, where nobody else reads it.
+
+        Raises:
+            PictureError: it could not be drawn; says why.
+            BusyError: too many wait already.
+        """
+        async with self._turns.one():
+            code, told = await self._ask(json.dumps({"kind": kind, **what}).encode())
+        if code:
+            log.warning("picture.failed", kind=kind, code=code)
+            raise PictureError(_sentence(told))
+        return told
+
+    async def _ask(self, body: bytes) -> tuple[int, bytes]:
+        """The child's exit code and what it wrote."""
+        try:
+            return await ask(self._settings, "draw", question=body, timeout_s=TIMEOUT_S)
+        except TimeoutError as error:
+            raise PictureError(say("pictures.too_slow", seconds=round(TIMEOUT_S))) from error
+        except OSError as error:
+            raise PictureError(say("pictures.failed")) from error
+
+
+def attach(embed: discord.Embed, png: bytes, *, name: str, about: str) -> discord.File:
+    """Show the picture in the embed. Returns the file to send with it; `about` is read to who cannot see."""
+    filename = f"{name}.png"
+    embed.set_image(url=f"attachment://{filename}")
+    return discord.File(io.BytesIO(png), filename, description=about[:1024])
+
+
+def _sentence(told: bytes) -> str:
+    """What the child says of its failure; a general sentence when it said nothing, as when it was killed."""
+    try:
+        return escape(str(json.loads(told)["sentence"]))
+    except (ValueError, KeyError, TypeError):
+        return say("pictures.failed")

@@ -1,0 +1,1 @@
+"""From thumbs and menus to votes, and the quiz."""

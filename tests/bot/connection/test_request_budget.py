@@ -1,0 +1,49 @@
+"""The budget of all requests: the most urgent go first, and a refusal stops all."""
+
+import asyncio
+import time
+
+from bot.connection.request_budget import RequestBudget, Urgency
+
+
+def limited(*, a_second: float) -> RequestBudget:
+    budget = RequestBudget(a_second=a_second, saved_up=1.0, clock=time.monotonic)
+    budget.is_unlimited = False
+    return budget
+
+
+async def test_the_most_urgent_goes_first() -> None:
+    budget, went = limited(a_second=100), []
+    await budget.spend(Urgency.OTHER)
+
+    async def spend(urgency: Urgency) -> None:
+        await budget.spend(urgency)
+        went.append(urgency)
+
+    order = [Urgency.REACTION, Urgency.OTHER, Urgency.MESSAGE, Urgency.NOTICE]
+    await asyncio.gather(*(spend(one) for one in order))
+    assert went == sorted(order)
+
+
+async def test_nothing_goes_during_a_pause() -> None:
+    budget, began = limited(a_second=100), time.monotonic()
+    budget.pause(0.1)
+    await budget.spend(Urgency.NOTICE)
+    assert time.monotonic() - began >= 0.1
+
+
+async def test_without_limits_nothing_waits() -> None:
+    budget = RequestBudget(a_second=0.001, saved_up=1.0, clock=time.monotonic)
+    async with asyncio.timeout(5):
+        for _ in range(100):
+            await budget.spend(Urgency.OTHER)
+
+
+async def test_those_who_wait_go_on_when_there_are_no_limits() -> None:
+    budget = limited(a_second=0.001)
+    await budget.spend(Urgency.OTHER)
+    waiting = asyncio.create_task(budget.spend(Urgency.OTHER))
+    await asyncio.sleep(0)
+    budget.is_unlimited = True
+    async with asyncio.timeout(5):
+        await waiting

@@ -1,0 +1,165 @@
+"""Logging in to a sandbox that stands for Discord."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import discord
+import pytest
+from faults.hosted import settings_on
+from structlog.testing import capture_logs
+from wire import untouched_discord
+
+from bot.client import FillBot
+from bot.connection.session import (
+    MAX_WAIT_S,
+    Identifies,
+    ShortBackoff,
+    connected,
+    log_in_once,
+    point_discord_at,
+)
+from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
+from bot.operations.checks.discord_checks import discord_findings
+from bot.sandbox.server import Sandbox
+from bot.settings import Settings
+
+
+def make_bot() -> FillBot:
+    return FillBot(prefix="!", guild_ids=(Sandbox.guild_id,), admin_role_ids=())
+
+
+async def refused(token: str) -> StartError:
+    with pytest.raises(StartError) as caught:
+        async with connected(make_bot(), token):
+            pass
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        with untouched_discord():
+            point_discord_at(running.api_url, running.gateway_url)
+            yield running
+
+
+async def test_the_block_begins_when_the_bot_is_ready_and_ends_disconnected(sandbox: Sandbox) -> None:
+    bot = make_bot()
+    async with connected(bot, sandbox.bot_token) as connection:
+        assert bot.is_ready()
+        assert bot.get_guild(sandbox.guild_id) is not None
+    assert bot.is_closed()
+    assert connection.done()
+
+
+async def test_slash_commands_that_cannot_be_registered_stop_nothing(sandbox: Sandbox) -> None:
+    sandbox.faults.fail("PUT", "/commands$", status=403)
+    with capture_logs() as logs:
+        async with connected(make_bot(), sandbox.bot_token):
+            pass
+    assert [line["event"] for line in logs] == ["commands.not_synced", "discord.ready"]
+
+
+@pytest.mark.parametrize("first", ["a first start", "a check"])
+async def test_nothing_is_warned_of_before_the_connection(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, first: str, tmp_path: Path
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="discord"):
+        if first == "a check":
+            settings = Settings(**settings_on(sandbox, home=tmp_path))
+            findings = [one async for one in discord_findings(settings, now=datetime.now(UTC))]
+            assert [one.mark for one in findings if one.name == "token"] == ["✓"]
+        else:
+            await log_in_once(sandbox.bot_token)
+    assert [record.message for record in caplog.records] == []
+
+
+def test_no_client_warns_of_voice_libraries() -> None:
+    """A check imports no more than this of the bot."""
+    script = "import bot.connection.session, discord; print(discord.VoiceClient.warn_nacl)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "False\n"
+
+
+async def test_a_wrong_token_is_said(sandbox: Sandbox) -> None:
+    error = await refused("wrong")
+    assert str(error).startswith("Discord refused the token.")
+    assert "DISCORD_TOKEN" in str(error)
+    assert error.exit_code == EX_CONFIG
+
+
+async def test_a_missing_intent_is_said() -> None:
+    async with Sandbox(message_content_allowed=False) as sandbox:
+        with untouched_discord():
+            point_discord_at(sandbox.api_url, sandbox.gateway_url)
+            error = await refused(sandbox.bot_token)
+    assert "Message Content Intent" in str(error)
+    assert error.exit_code == EX_CONFIG
+
+
+async def test_nobody_answering_is_said(sandbox: Sandbox, unused_tcp_port: int) -> None:
+    discord.http.Route.BASE = f"http://127.0.0.1:{unused_tcp_port}/api/v10"
+    error = await refused(sandbox.bot_token)
+    assert str(error).startswith("Discord cannot be reached (")
+    assert error.exit_code == EX_UNAVAILABLE
+
+
+async def test_a_connection_cut_while_logging_in_is_said(sandbox: Sandbox) -> None:
+    sandbox.faults.cut("GET", "/users/@me", times=None)
+    error = await refused(sandbox.bot_token)
+    assert str(error).startswith("Discord cannot be reached (")
+
+
+async def test_a_gateway_that_closes_for_good_is_said(sandbox: Sandbox) -> None:
+    async def drop_soon() -> None:
+        while not sandbox.world.online_ids:  # noqa: ASYNC110  before the bot itself knows that it is ready
+            await asyncio.sleep(0)
+        sandbox.faults.drop_gateway(4004)
+
+    dropping = asyncio.create_task(drop_soon())
+    error = await refused(sandbox.bot_token)
+    await dropping
+    assert str(error) == "Discord closed the connection (code 4004)."
+    assert error.exit_code == EX_UNAVAILABLE
+
+
+async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: Sandbox) -> None:
+    sandbox.faults.delay("GET", "/users/@me", delay_s=30)
+    bot = make_bot()
+
+    async def run() -> None:
+        async with connected(bot, sandbox.bot_token):
+            raise AssertionError
+
+    task = asyncio.create_task(run())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert bot.is_closed()
+
+
+def test_a_new_session_waits_for_its_turn() -> None:
+    identifies = Identifies()
+    assert [identifies.wait_s(at) for at in (1000.0, 1001.0, 1002.0, 1030.0)] == [0.0, 4.0, 8.0, 0.0]
+
+
+def test_new_sessions_stay_within_what_discord_takes_in_a_day() -> None:
+    identifies, at, count = Identifies(), 1000.0, 0
+    while at < 1000.0 + 86_400:
+        at += identifies.wait_s(at)
+        count += 1
+    assert 900 < count < 1000
+
+
+def test_after_a_long_time_away_the_next_try_is_seconds_later() -> None:
+    backoff = ShortBackoff()
+    assert max(backoff.delay() for _ in range(200)) == MAX_WAIT_S
