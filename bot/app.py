@@ -11,6 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from bot.announcements.announcer import Announcements
+from bot.announcements.delivery import Delivery
+from bot.announcements.digests import Digests
+from bot.announcements.report_channel import Reports
+from bot.announcements.verdicts import Verdicts
 from bot.answering.answers import Answering
 from bot.answering.champion import Serving, load_champion
 from bot.answering.in_flight import Pending
@@ -36,15 +41,10 @@ from bot.operations.probes import watch_parts
 from bot.operations.startup import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
-from bot.runs.announcements import Announcements
 from bot.runs.automatic_rollback import Watch
-from bot.runs.delivery import Delivery
-from bot.runs.digests import Digests
 from bot.runs.nightly import Night
-from bot.runs.report_channel import Reports
 from bot.runs.schedule import Nightly
 from bot.runs.training_runs import Runs
-from bot.runs.verdicts import Verdicts
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.subprocesses.charts import Pictures

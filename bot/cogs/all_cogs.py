@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
+from bot.announcements.announcer import Announcements
+from bot.announcements.report_channel import Reports
+from bot.announcements.verdicts import Verdicts
 from bot.answering.answers import Answering
 from bot.answering.champion import Serving
 from bot.answering.in_flight import Pending
@@ -24,12 +27,9 @@ from bot.cogs.rating import Rating
 from bot.cogs.votes import Votes
 from bot.operations.metrics import Metrics
 from bot.privacy.forgetting import Forgetting
-from bot.runs.announcements import Announcements
 from bot.runs.automatic_rollback import Watch
-from bot.runs.report_channel import Reports
 from bot.runs.schedule import Nightly
 from bot.runs.training_runs import Runs
-from bot.runs.verdicts import Verdicts
 from bot.settings import Settings
 from bot.subprocesses.charts import Pictures
 from bot.voting.reconcile import Reconcile

@@ -8,6 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.announcements.verdicts import Verdicts
 from bot.answering.champion import Serving
 from bot.answering.queries import parse_query
 from bot.client import FillBot, command
@@ -17,7 +18,6 @@ from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_embed, report_title
 from bot.embeds.team_stats import TeamStats, first_day, stats_embed, stats_figures
 from bot.errors import PictureError
-from bot.runs.verdicts import Verdicts
 from bot.runs.version_runs import version_of
 from bot.settings import Settings
 from bot.subprocesses.charts import Pictures, attach

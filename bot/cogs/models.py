@@ -11,13 +11,13 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.announcements.announcer import Announcements, Expected
 from bot.answering.champion import Serving
 from bot.background import Background
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds import replies
 from bot.errors import RunBusyError
-from bot.runs.announcements import Announcements, Expected
 from bot.runs.automatic_rollback import Watch
 from bot.runs.progress import Progress, Starting, ways_to_edit
 from bot.runs.remaining_time import TimeLeft

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import structlog
 
+from bot.announcements.announcer import Announcements
 from bot.background import Background
 from bot.client import FillBot
 from bot.privacy.forgetting import Forgetting
-from bot.runs.announcements import Announcements
 from bot.runs.automatic_rollback import Watch
 from bot.runs.schedule import Nightly
 from bot.runs.training_runs import Runs

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import structlog
 
+from bot.announcements.report_channel import Reports
 from bot.operations.metrics import Metrics
-from bot.runs.report_channel import Reports
 from bot.texts import say
 from storage.errors import BackupError
 from storage.maintenance.backups import back_up_today, last_made_at

@@ -13,11 +13,11 @@ from pathlib import Path
 import structlog
 from sqlalchemy import make_url
 
+from bot.announcements.report_channel import Reports
 from bot.answering.champion import Serving
 from bot.answering.predictor import Predictor
 from bot.errors import RunBusyError
 from bot.operations.backups import Backups
-from bot.runs.report_channel import Reports
 from bot.runs.training_runs import Runs
 from bot.settings import Settings
 from bot.texts import say

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import structlog
 
+from bot.announcements.report_channel import Reports
 from bot.answering.champion import Serving
-from bot.runs.report_channel import Reports
 from bot.runs.sequential_test import Comparison, Tally, compare, within_share
 from bot.runs.training_runs import Runs
 from bot.texts import say

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import structlog
 
+from bot.announcements.announcer import Expected
+from bot.announcements.report_channel import Reports
 from bot.errors import RunBusyError
 from bot.operations.backups import Backups
 from bot.privacy.retention import Retention
-from bot.runs.announcements import Expected
 from bot.runs.automatic_rollback import Watch
-from bot.runs.report_channel import Reports
 from bot.runs.training_runs import Runs
 from storage.errors import StorageError
 

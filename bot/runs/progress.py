@@ -13,6 +13,7 @@ import aiohttp
 import discord
 import structlog
 
+from bot.announcements.sending import is_refused
 from bot.background import Supervisor
 from bot.context import Context, answer
 from bot.embeds.replies import progress_text
@@ -20,7 +21,6 @@ from bot.error_replies import log_not_sent
 from bot.errors import CannotWriteError, NotSentError
 from bot.permissions import can_see
 from bot.runs.remaining_time import TimeLeft
-from bot.runs.sending import is_refused
 from bot.runs.training_runs import RunEnd
 from bot.subprocesses.training_process import Line
 from bot.texts import say

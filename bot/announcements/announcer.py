@@ -17,8 +17,8 @@ import discord
 import structlog
 from discord.ext import commands
 
+from bot.announcements.delivery import Delivery, NowhereError
 from bot.background import Background
-from bot.runs.delivery import Delivery, NowhereError
 from bot.runs.training_runs import RunEnd, Runs
 from bot.texts import say
 from storage import announcements as outbox

@@ -11,7 +11,8 @@ from people import Json, Person
 from structlog.testing import capture_logs
 from wire import Pretend, Wire, eventually, settings_for, tells
 
-from bot.runs import announcements, delivery, progress
+from bot.announcements import announcer, delivery
+from bot.runs import progress
 from bot.sandbox.server import Sandbox
 from storage import announcements as outbox
 from storage import runs as run_records
@@ -36,10 +37,10 @@ async def ada(sandbox: Sandbox) -> AsyncIterator[Person]:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Discord did not take is attempted again within the second."""
-    monkeypatch.setattr(announcements, "FIRST_PAUSE_S", 0.1)
-    monkeypatch.setattr(announcements, "LONGEST_PAUSE_S", 0.3)
-    monkeypatch.setattr(announcements, "REFUSED_PAUSE_S", 0.3)
-    monkeypatch.setattr(announcements, "NOT_BEGUN_S", 0.0)
+    monkeypatch.setattr(announcer, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(announcer, "LONGEST_PAUSE_S", 0.3)
+    monkeypatch.setattr(announcer, "REFUSED_PAUSE_S", 0.3)
+    monkeypatch.setattr(announcer, "NOT_BEGUN_S", 0.0)
 
 
 class Gate:
@@ -149,7 +150,7 @@ async def test_a_run_that_a_killed_process_left_open_is_told_in_its_message(
     database = await Database.open(settings_for(home).url)
     run_id = await run_records.open_run(database, "retrain", started_at=now, champion="v0001")
     await database.close()
-    claimed = {"claimed_until": now + announcements.CLAIM, "message_id": int(message["id"])}
+    claimed = {"claimed_until": now + announcer.CLAIM, "message_id": int(message["id"])}
     await stored(home, kind="verdict", run_trigger="retrain", now=now, **where, **claimed)
     async with hosted(home, sandbox) as wire:
         last = await shows(ada, message, "It was interrupted")
@@ -256,7 +257,7 @@ async def test_what_nothing_takes_is_tried_again_with_one_line_of_warning(
 async def test_what_nothing_takes_for_a_week_is_given_up(
     home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(announcements, "KEPT", announcements.CLAIM * 0)
+    monkeypatch.setattr(announcer, "KEPT", announcer.CLAIM * 0)
     async with hosted(home, sandbox, report_channel_id=12345) as wire:
         with capture_logs() as lines:
             await wire.app.reports.post_notice("The disk is full.")
@@ -280,10 +281,10 @@ async def test_a_notice_that_a_killed_process_had_sent_is_posted_once(
     async with hosted(home, sandbox) as wire:
         since = datetime.now(UTC)
         await wire.app.reports.post_notice("The disk is full.")
-    about = {"now": since, "claimed_until": since + announcements.CLAIM}
+    about = {"now": since, "claimed_until": since + announcer.CLAIM}
     await stored(home, kind="notice", sentence="The disk is full.", **about)
     database = await Database.open(settings_for(home).url)
-    (row,) = await outbox.due(database, since + announcements.CLAIM)
+    (row,) = await outbox.due(database, since + announcer.CLAIM)
     await outbox.put_off(database, row.id, since, attempts=1)
     await database.close()
     async with hosted(home, sandbox) as wire:
@@ -364,8 +365,8 @@ async def test_a_run_in_a_channel_that_the_bot_cannot_see_is_shown_and_told_ther
 async def test_a_run_that_outlasts_the_token_says_where_its_end_is_told(
     home: Path, sandbox: Sandbox, ada: Person, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "TOKEN_SERVES", announcements.CLAIM * 0)
-    monkeypatch.setattr(delivery, "TOKEN_LIVES", announcements.CLAIM * 0)
+    monkeypatch.setattr(progress, "TOKEN_SERVES", announcer.CLAIM * 0)
+    monkeypatch.setattr(delivery, "TOKEN_LIVES", announcer.CLAIM * 0)
     channel_id = await hidden_from_the_bot(sandbox, ada)
     async with hosted(home, sandbox) as wire:
         message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
@@ -377,8 +378,8 @@ async def test_a_run_that_outlasts_the_token_says_where_its_end_is_told(
 async def test_a_run_that_outlasts_the_token_is_told_directly_without_a_report_channel(
     home: Path, sandbox: Sandbox, ada: Person, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "TOKEN_SERVES", announcements.CLAIM * 0)
-    monkeypatch.setattr(delivery, "TOKEN_LIVES", announcements.CLAIM * 0)
+    monkeypatch.setattr(progress, "TOKEN_SERVES", announcer.CLAIM * 0)
+    monkeypatch.setattr(delivery, "TOKEN_LIVES", announcer.CLAIM * 0)
     channel_id = await hidden_from_the_bot(sandbox, ada)
     async with hosted(home, sandbox, report_channel_id=None) as wire:
         message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)

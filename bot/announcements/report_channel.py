@@ -1,6 +1,6 @@
 """The report channel, where the morning digest of nightly runs and trouble are told."""
 
-from bot.runs.announcements import Announcements, Expected
+from bot.announcements.announcer import Announcements, Expected
 from bot.runs.training_runs import RunEnd
 
 

@@ -8,8 +8,8 @@ import pytest
 from people import Json, Person
 from wire import Wire
 
+from bot.announcements.verdicts import Verdicts
 from bot.runs.training_runs import RunEnd
-from bot.runs.verdicts import Verdicts
 from storage.errors import DatabaseUnavailableError
 from storage.runs import Run
 

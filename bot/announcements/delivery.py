@@ -9,11 +9,11 @@ from typing import Any
 import discord
 import structlog
 
+from bot.announcements.digests import Digests
+from bot.announcements.sending import HISTORY, Post, in_best_form, is_refused, send
+from bot.announcements.verdicts import Verdicts
 from bot.embeds.replies import notice_embed
-from bot.runs.digests import Digests
-from bot.runs.sending import HISTORY, Post, in_best_form, is_refused, send
 from bot.runs.training_runs import RunEnd
-from bot.runs.verdicts import Verdicts
 from bot.texts import say
 from storage.announcements import Announcement
 
