@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from databases import TEMPLATE, dropped_after, url_for, url_of_home
-from homes import write_compact_version, write_versions
 from hypothesis import settings
+from support.databases import TEMPLATE, dropped_after, url_for, url_of_home
+from support.homes import write_compact_version, write_versions
 
 # Both are read when the libraries are imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -19,7 +19,7 @@ from storage.database import Database
 from storage.settings import Settings
 
 pytest_plugins = ("contract.plugin", "pytester")
-pytest.register_assert_rewrite("shared_stories")  # its asserts are those of several tests
+pytest.register_assert_rewrite("support.shared_stories")  # its asserts are those of several tests
 
 if TEMPLATE:  # a home that names no database has one on the server
     Settings.url = property(lambda found: found.database_url or url_of_home(found.home))  # type: ignore[method-assign]

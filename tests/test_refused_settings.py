@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from wire import untouched_discord
+from support.wire import untouched_discord
 
 from bot import __main__ as bot
 from storage import __main__ as storage

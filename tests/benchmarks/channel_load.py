@@ -18,10 +18,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
-from app import environment  # noqa: E402  the path comes first
-from homes import write_versions  # noqa: E402
 from measure import Row, percentile  # noqa: E402
 from sized import sentences  # noqa: E402
+from support.app import environment  # noqa: E402  the path comes first
+from support.homes import write_versions  # noqa: E402
 
 from bot.sandbox.interactions.requests import open_interaction  # noqa: E402
 from bot.sandbox.messages.payloads import Draft  # noqa: E402

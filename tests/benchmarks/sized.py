@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from tiny import word_piece
+from support.tiny import word_piece
 from tokenizers import Tokenizer
 from transformers import DistilBertConfig, DistilBertForMaskedLM
 

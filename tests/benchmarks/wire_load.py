@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app import environment
 from measure import Row, percentile, resident_mb
 from sized import registry_of, sentences
+from support.app import environment
 
 from bot.sandbox.messages.payloads import Draft
 from bot.sandbox.messages.posting import post_message

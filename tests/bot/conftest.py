@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import structlog
-from people import Person
-from wire import Pretend, Wire, wired
+from support.people import Person
+from support.wire import Pretend, Wire, wired
 
 from bot.subprocesses import training_process
 

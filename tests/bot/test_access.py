@@ -8,9 +8,9 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-from discord_reader import read
-from people import Person
-from wire import Wire, eventually, wired
+from support.discord_reader import read
+from support.people import Person
+from support.wire import Wire, eventually, wired
 
 from bot.sandbox.world.objects import role_json
 from bot.sandbox.world.permissions import EVERYONE

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from databases import of_sqlite
-from people import Json, Person
 from structlog.testing import capture_logs
-from wire import Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
+from support.databases import of_sqlite
+from support.people import Json, Person
+from support.wire import Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
 
 from bot.app import open_app, run_app
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError

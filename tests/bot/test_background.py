@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
-from wire import eventually, wired
+from support.wire import eventually, wired
 
 from bot.answering.champion import Serving
 from bot.background import Background, Supervisor

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from structlog.testing import capture_logs
-from wire import Pretend, Wire, eventually, tells, wired
+from support.wire import Pretend, Wire, eventually, tells, wired
 
 from storage import runs as run_records
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 import yaml
-from databases import of_sqlite
-from people import Person
 from structlog.testing import capture_logs
-from wire import EPHEMERAL, Wire
+from support.databases import of_sqlite
+from support.people import Person
+from support.wire import EPHEMERAL, Wire
 
 from bot.texts import FILE
 from storage.backends import sqlite

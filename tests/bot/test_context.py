@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from people import Person
-from wire import EPHEMERAL, LOADING, Wire
+from support.people import Person
+from support.wire import EPHEMERAL, LOADING, Wire
 
 from bot.answering.answers import Answering
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from databases import of_sqlite
-from wire import untouched_discord
+from support.databases import of_sqlite
+from support.wire import untouched_discord
 
 from bot import __main__ as program
 

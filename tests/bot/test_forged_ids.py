@@ -3,9 +3,9 @@
 import pytest
 import pytest_asyncio
 from discord import ButtonStyle, SelectOption, ui
-from people import Json, Person
 from sqlalchemy import func, select
-from wire import EPHEMERAL, Wire
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Wire
 
 from bot.texts import say
 from storage.schema import votes

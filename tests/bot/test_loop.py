@@ -10,9 +10,9 @@ import string
 from pathlib import Path
 
 import pytest
-from app import App, running_app, train
-from people import Json, Person
-from wire import eventually
+from support.app import App, running_app, train
+from support.people import Json, Person
+from support.wire import eventually
 
 from bot.sandbox.server import Sandbox
 

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from people import Json, Person
 from structlog.testing import capture_logs
-from wire import EPHEMERAL, LOADING, QUERY, Wire
+from support.people import Json, Person
+from support.wire import EPHEMERAL, LOADING, QUERY, Wire
 
 from bot import context
 

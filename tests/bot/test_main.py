@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from app import App, Ended, ended_app, environment, running_app, spawn
-from databases import of_sqlite, rows
-from people import Json, Person
-from wire import eventually
+from support.app import App, Ended, ended_app, environment, running_app, spawn
+from support.databases import of_sqlite, rows
+from support.people import Json, Person
+from support.wire import eventually
 
 from bot.sandbox.server import Sandbox
 from training.registry.versions import Registry

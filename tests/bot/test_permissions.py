@@ -3,9 +3,9 @@
 import itertools
 
 import pytest
-from people import Json, Person
 from structlog.testing import capture_logs
-from wire import QUERY, Wire, eventually
+from support.people import Json, Person
+from support.wire import QUERY, Wire, eventually
 
 from bot.permissions import known_permissions
 from bot.sandbox.errors import Refusal

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from app import ended_app, environment, spawn
-from databases import TEMPLATE
-from people import Person
-from wire import LOADING, eventually, leads
+from support.app import ended_app, environment, spawn
+from support.databases import TEMPLATE
+from support.people import Person
+from support.wire import LOADING, eventually, leads
 
 from bot.sandbox.server import Sandbox
 

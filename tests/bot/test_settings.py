@@ -2,7 +2,7 @@ from datetime import time
 from pathlib import Path
 
 import pytest
-from databases import of_sqlite
+from support.databases import of_sqlite
 
 from bot.errors import EX_CONFIG, StartError
 from bot.settings import Settings, load_settings

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from faults.hosted import hosted
-from people import Person
-from teams import Team, found_teams
-from wire import Wire, eventually
+from support.people import Person
+from support.teams import Team, found_teams
+from support.wire import Wire, eventually
 
 from bot.distributed.sharded_client import ShardedBot
 from bot.sandbox.server import Sandbox

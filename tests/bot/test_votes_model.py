@@ -17,7 +17,6 @@ from typing import Any
 import hypothesis
 import structlog
 from faults.hosted import hosted
-from homes import write_versions
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,10 +26,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from people import Json, Person
 from sqlalchemy import select
 from structlog.testing import LogCapture
-from wire import Wire, eventually
+from support.homes import write_versions
+from support.people import Json, Person
+from support.wire import Wire, eventually
 
 from bot.sandbox.server import Sandbox
 from storage.schema import predictions, votes

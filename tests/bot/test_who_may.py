@@ -13,8 +13,8 @@ from typing import Literal
 
 import pytest
 import pytest_asyncio
-from people import Json, Person
-from wire import EPHEMERAL, Wire, wired
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Wire, wired
 
 from bot.sandbox.world.objects import role_json
 from bot.sandbox.world.permissions import EVERYONE

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-from app import environment, spawn
-from people import Json
-from teams import Team
+from support.app import environment, spawn
+from support.people import Json
+from support.teams import Team
 
 from bot.sandbox.server import Sandbox
 

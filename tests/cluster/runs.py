@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ballots import QUERY, ask, vote
-from homes import write_versions
+from support.ballots import QUERY, ask, vote
+from support.homes import write_versions
 
 from storage import runs
 from storage.database import Database

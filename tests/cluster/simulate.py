@@ -25,7 +25,7 @@ from pathlib import Path
 from cluster.bots import Bot, bots
 from cluster.postgres import Postgres, postgres_server
 from sqlalchemy import select
-from teams import Team, found_teams
+from support.teams import Team, found_teams
 
 from bot.sandbox.messages.payloads import Draft
 from bot.sandbox.messages.posting import post_message
@@ -240,7 +240,7 @@ def write_models(folder: Path, *, is_sized: bool) -> Path:
         from sized import registry_of
 
         return registry_of(folder, precision="int8").folder
-    from homes import write_versions
+    from support.homes import write_versions
 
     return write_versions(folder / "models")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app import environment
-from ballots import NOON, ask, minutes, vote
 from filelock import FileLock
 from sqlalchemy import func, select, text
+from support.app import environment
+from support.ballots import NOON, ask, minutes, vote
 
 from storage import runs
 from storage.database import Database

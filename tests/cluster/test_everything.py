@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from cluster.bots import Bots, bots
 from cluster.everything import Everything, everything
-from people import Json, Person
 from soak import judging
 from soak.ledger import Reign, StoredRow
 from soak.supervisor import Life
 from soak.town import Town
 from sqlalchemy import select
-from teams import Team, found_teams
-from wire import eventually
+from support.people import Json, Person
+from support.teams import Team, found_teams
+from support.wire import eventually
 
 from bot.sandbox.server import Sandbox
 from storage.database import Database

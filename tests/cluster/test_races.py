@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ballots import NOON, ask, minutes, vote
 from sqlalchemy import func, select, text
+from support.ballots import NOON, ask, minutes, vote
 
 from storage import runs
 from storage.backends.postgres import vote_beside_others

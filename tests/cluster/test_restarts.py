@@ -5,9 +5,9 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from ballots import ask, minutes
 from cluster.postgres import Postgres, postgres_server
 from sqlalchemy import insert, text
+from support.ballots import ask, minutes
 
 from storage.backends import postgres as server_side
 from storage.backends import retries

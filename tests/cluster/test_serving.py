@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cluster.everything import Service, service_on
 from cluster.nodes import Nodes
-from wire import eventually, wired
+from support.wire import eventually, wired
 
 from bot.answering.predictor import Predictor
 from bot.distributed.remote_predictor import Remote

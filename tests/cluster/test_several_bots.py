@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from cluster.bots import Bot, Bots, bots
 from cluster.sessions import end_sessions
-from people import Json, Person
 from sqlalchemy import func, select
-from teams import Team, found_teams
-from wire import QUERY, THUMBS, eventually
+from support.people import Json, Person
+from support.teams import Team, found_teams
+from support.wire import QUERY, THUMBS, eventually
 
 from bot.sandbox.server import Sandbox
 from storage.database import Database

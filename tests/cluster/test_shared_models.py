@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from cluster.s3 import S3, s3_server
-from shared_machines import Machine, machine
-from shared_stories import (
+from support.shared_machines import Machine, machine
+from support.shared_stories import (
     begun,
     test_a_copy_of_the_same_versions_joins,  # noqa: F401  and the others: they run here, too
     test_a_crash_at_any_call_leaves_no_half_version,  # noqa: F401
@@ -27,7 +27,7 @@ from shared_stories import (
     test_what_one_machine_promotes_serves_on_the_other,  # noqa: F401
     write_whole,
 )
-from versions import card
+from support.versions import card
 
 from training.distributed.shared_versions.errors import ModelsAwayError
 from training.distributed.shared_versions.registry import SharedRegistry

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from ballots import QUERY, ask, vote
-from tiny import tiny_distilbert, tiny_tokenizer
+from support.ballots import QUERY, ask, vote
+from support.tiny import tiny_distilbert, tiny_tokenizer
 
 from storage.database import Database
 from training.distributed.shared_versions.errors import MovedMeanwhileError

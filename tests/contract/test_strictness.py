@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from contract.test_contract import BAD, CALLBACK, CHANNEL, WEBHOOK
-from people import Person
+from support.people import Person
 
 from bot.sandbox.server import Sandbox
 

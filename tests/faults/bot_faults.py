@@ -12,8 +12,8 @@ from pathlib import Path
 from faults.supervised import Supervised, supervised
 from faults.team import Team, team
 from faults.trials import STARTS_AGAIN_S, Found, fault
-from people import Person
-from wire import eventually
+from support.people import Person
+from support.wire import eventually
 
 from bot.sandbox.server import Sandbox
 from training.registry.versions import Registry

@@ -15,7 +15,7 @@ import apscheduler.schedulers.base
 import apscheduler.triggers.date
 from faults.hosted import hosted
 from faults.trials import Found, fault
-from wire import QUERY
+from support.wire import QUERY
 
 import bot.cogs.votes
 import bot.runs.schedule

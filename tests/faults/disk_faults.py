@@ -16,10 +16,10 @@ from typing import Any
 
 from faults.hosted import hosted
 from faults.trials import Found, fault
-from people import Person
 from sqlalchemy import event
-from versions import card
-from wire import QUERY, Wire
+from support.people import Person
+from support.versions import card
+from support.wire import QUERY, Wire
 
 from bot.errors import StartError
 from bot.sandbox.server import Sandbox

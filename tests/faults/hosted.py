@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from wire import Wire, settings_for, untouched_discord
+from support.wire import Wire, settings_for, untouched_discord
 
 from bot.app import open_app
 from bot.sandbox.server import Sandbox

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from app import environment
-from ballots import QUERY, ask
 from faults.trials import Found
 from sqlalchemy import select
+from support.app import environment
+from support.ballots import QUERY, ask
 
 from bot.answering.champion import load_champion
 from storage import runs

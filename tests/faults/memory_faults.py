@@ -9,7 +9,7 @@ from faults.killed_runs import begun, fork, found_after_kill
 from faults.supervised import supervised
 from faults.team import team
 from faults.trials import Found, fault
-from people import Person
+from support.people import Person
 
 from bot.sandbox.server import Sandbox
 from storage import runs

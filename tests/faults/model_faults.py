@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faults.hosted import hosted
 from faults.trials import Found, fault
-from wire import Wire
+from support.wire import Wire
 
 from bot.errors import StartError
 from bot.sandbox.server import Sandbox

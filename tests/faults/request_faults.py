@@ -10,8 +10,8 @@ from faults.hosted import hosted
 from faults.scene import Scene, scene
 from faults.trials import Found, fault
 from faults.wire_faults import prepared
-from people import Person
-from wire import THUMBS
+from support.people import Person
+from support.wire import THUMBS
 
 from bot.sandbox.server import Sandbox
 

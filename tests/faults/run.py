@@ -20,8 +20,8 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import faults.all_faults  # noqa: E402, F401  the path comes first; importing names them
 from faults.trials import FAULTS, Fault, Row, chance, table  # noqa: E402
-from homes import write_versions  # noqa: E402
-from quiet import made_quiet  # noqa: E402
+from support.homes import write_versions  # noqa: E402
+from support.quiet import made_quiet  # noqa: E402
 
 
 def main() -> int:

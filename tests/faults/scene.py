@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from faults.trials import Found
-from people import Json, Person
 from sqlalchemy import select
-from wire import THUMBS, Wire, eventually
+from support.people import Json, Person
+from support.wire import THUMBS, Wire, eventually
 
 from bot.sandbox.server import Sandbox
 from storage.database import Database

@@ -6,8 +6,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from app import environment, spawn
 from faults.hosted import settings_on
+from support.app import environment, spawn
 
 from bot.sandbox.server import Sandbox
 

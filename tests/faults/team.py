@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from people import Json, Person
-from wire import EPHEMERAL, THUMBS, eventually
+from support.people import Json, Person
+from support.wire import EPHEMERAL, THUMBS, eventually
 
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.state import Message

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import faults.all_faults  # noqa: F401  importing names the faults
 import pytest
-from databases import of_sqlite
 from faults.trials import FAULTS, Fault, Row, chance
+from support.databases import of_sqlite
 
 LONG = {"run killed at a write"}  # half a minute
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from faults.hosted import hosted
 from faults.scene import Scene, scene
 from faults.trials import Found, fault
-from wire import Wire
+from support.wire import Wire
 
 from bot.sandbox.server import Sandbox
 

@@ -19,8 +19,8 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import fuzz.all_targets  # noqa: E402  the path comes first; importing names them
 from fuzz.targets import TARGETS, Target, fuzz  # noqa: E402
-from homes import write_versions  # noqa: E402
-from quiet import made_quiet  # noqa: E402
+from support.homes import write_versions  # noqa: E402
+from support.quiet import made_quiet  # noqa: E402
 
 HEAD = ("target", "inputs", "failed", "seconds", "checked")
 

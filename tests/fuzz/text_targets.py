@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import discord
-from discord_reader import MAX_CONTENT, check_components, check_embed, kinds_in, read
 from fuzz.hostile import ids, long_texts, shares, texts, words
 from fuzz.targets import target
 from hypothesis import strategies as st
+from support.discord_reader import MAX_CONTENT, check_components, check_embed, kinds_in, read
 
 from bot.answering.queries import parse_query
 from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence, WordVotes, standing

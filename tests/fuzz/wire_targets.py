@@ -15,8 +15,8 @@ from faults.hosted import hosted
 from fuzz.hostile import BOUNDARIES, json_values, spelled
 from fuzz.targets import Check, opened_target
 from hypothesis import strategies as st
-from people import Json, Person
-from wire import EPHEMERAL, Wire, eventually
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Wire, eventually
 
 from bot.sandbox.server import Sandbox
 

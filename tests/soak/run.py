@@ -27,12 +27,12 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
-from app import environment  # noqa: E402  the path comes first
 from soak import judging, report  # noqa: E402
 from soak.ledger import Reign  # noqa: E402
 from soak.supervisor import READY_S, Supervised, taken_by  # noqa: E402
 from soak.town import Town  # noqa: E402
 from soak.troubles import KILL, TROUBLES, Made, Victim, dealt, make  # noqa: E402
+from support.app import environment  # noqa: E402  the path comes first
 
 from bot.sandbox.server import Sandbox  # noqa: E402
 from training.registry.versions import Registry  # noqa: E402
@@ -165,7 +165,7 @@ def main() -> int:
 def write_home(folder: Path, base: Path | None) -> None:
     """Two versions or more: tiny ones, or a base and one that differs a little."""
     if base is None:
-        from homes import write_versions
+        from support.homes import write_versions
 
         write_versions(folder)
         return

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from app import spawn
+from support.app import spawn
 
 READY_S, STOP_S, PAUSE_S = 60.0, 20.0, 0.5
 TICKS_A_S = os.sysconf("SC_CLK_TCK")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from ballots import NOON, minutes
+from support.ballots import NOON, minutes
 
 from storage import announcements
 from storage.announcements import Announcement

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ballots import ask
-from databases import of_sqlite, url_for
 from sqlalchemy import func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
+from support.ballots import ask
+from support.databases import of_sqlite, url_for
 
 from storage.database import Database
 from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from ballots import NOON, minutes
+from support.ballots import NOON, minutes
 
 from storage import runs
 from storage.database import Database

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from databases import TEMPLATE
+from support.databases import TEMPLATE
 
 import bot.settings
 from storage.errors import SettingsError

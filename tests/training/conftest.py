@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
+from support.tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
 
 from training.inference.fill_model import FillModel
 from training.models import torch_model

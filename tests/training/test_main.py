@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import structlog
-from databases import url_of_home
-from versions import card
+from support.databases import url_of_home
+from support.versions import card
 
 from storage import runs
 from storage.database import Database

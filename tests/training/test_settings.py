@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from databases import TEMPLATE
 from pydantic import ValidationError
+from support.databases import TEMPLATE
 
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 from safetensors.torch import load_file
-from versions import write
+from support.versions import write
 
 from training.domain.checkpoints import Checkpoint
 from training.errors import BaseModelError, CorruptVersionError, TrainingError

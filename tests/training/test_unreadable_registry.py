@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ballots import NOON
-from versions import registry_of, write
+from support.ballots import NOON
+from support.versions import registry_of, write
 
 from storage import runs
 from storage.database import Database

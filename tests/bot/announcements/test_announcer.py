@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from faults.hosted import hosted
-from people import Json, Person
 from structlog.testing import capture_logs
-from wire import Pretend, Wire, eventually, settings_for, tells
+from support.people import Json, Person
+from support.wire import Pretend, Wire, eventually, settings_for, tells
 
 from bot.announcements import announcer, delivery
 from bot.runs import progress

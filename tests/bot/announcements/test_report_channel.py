@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from people import Json, Person
-from wire import Pretend, Wire, wired
+from support.people import Json, Person
+from support.wire import Pretend, Wire, wired
 
 from bot.runs.training_runs import RunEnd
 from storage import runs as run_records

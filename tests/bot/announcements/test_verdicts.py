@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from people import Json, Person
-from wire import Wire
+from support.people import Json, Person
+from support.wire import Wire
 
 from bot.announcements.verdicts import Verdicts
 from bot.runs.training_runs import RunEnd

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from wire import eventually
+from support.wire import eventually
 
 from bot.answering import champion as serving_module
 from bot.answering.champion import Serving, load_champion

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from discord.utils import snowflake_time
-from people import Json, Person
-from wire import Wire, eventually, wired
+from support.people import Json, Person
+from support.wire import Wire, eventually, wired
 
 from bot.answering.load_shedding import LoadShedding
 from bot.answering.predictor import Prediction, Predictor

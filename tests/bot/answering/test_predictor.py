@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from wire import QUERY
+from support.wire import QUERY
 
 from bot.answering.predictor import CANDIDATES, Prediction, Predictor, load
 from bot.errors import BusyError

@@ -1,8 +1,8 @@
 """Thumbs only where they are promised: none in channels that the bot cannot see, or where many wait."""
 
 import pytest
-from people import Person
-from wire import Wire
+from support.people import Person
+from support.wire import Wire
 
 from bot.texts import say
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from ballots import NOON, QUERY, hash_of
-from databases import url_for
 from structlog.testing import capture_logs
+from support.ballots import NOON, QUERY, hash_of
+from support.databases import url_for
 
 from bot.answering import write_queue as recorder_module
 from bot.answering.write_queue import Recorder

@@ -9,9 +9,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from people import Json, Person
 from sqlalchemy import insert
-from wire import EPHEMERAL, Pretend, Wire, wired
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Pretend, Wire, wired
 
 from bot.subprocesses import charts
 from bot.subprocesses.training_process import Turns

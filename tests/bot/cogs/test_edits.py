@@ -1,8 +1,8 @@
 """Edited and deleted questions over the wire."""
 
 import pytest
-from people import Json, Person
-from wire import QUERY, Wire
+from support.people import Json, Person
+from support.wire import QUERY, Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER = "Nike boots are really [MASK]"

@@ -7,10 +7,10 @@ from typing import Any
 
 import discord
 import pytest
-from people import Person
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
-from wire import EPHEMERAL, Wire, eventually
+from support.people import Person
+from support.wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs.fill import ASKS
 from storage.schema import predictions

@@ -11,9 +11,9 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-from people import Json, Person
 from sqlalchemy import insert
-from wire import Wire, wired
+from support.people import Json, Person
+from support.wire import Wire, wired
 
 from storage.schema import people
 from storage.votes.consensus import note_reliabilities

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from people import Json, Person
-from wire import EPHEMERAL, Pretend, Wire, wired
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Pretend, Wire, wired
 
 from bot.subprocesses import training_process
 from training.inference.fill_model import FillModel

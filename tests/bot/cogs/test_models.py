@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from people import Json, Person, RefusedError
-from wire import Wire, eventually, wired
+from support.people import Json, Person, RefusedError
+from support.wire import Wire, eventually, wired
 
 from storage import runs
 from training.registry import promotion

@@ -8,8 +8,8 @@ from typing import Any
 
 import discord
 import pytest
-from people import Json, Person
-from wire import EPHEMERAL, Wire, eventually
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs import privacy as cog
 from bot.privacy import confirmation

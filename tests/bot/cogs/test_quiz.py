@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from people import Json, Person
 from sqlalchemy import delete, insert
-from wire import EPHEMERAL, Wire
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Wire
 
 from bot.cogs.quiz import Quiz
 from bot.voting.quiz_buttons import QuizButton

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from people import Json, Person
 from sqlalchemy import update
 from structlog.testing import capture_logs
-from wire import EPHEMERAL, Wire, eventually, wired
+from support.people import Json, Person
+from support.wire import EPHEMERAL, Wire, eventually, wired
 
 from bot.cogs.rating import Rating
 from bot.texts import say

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from people import Json, Person
-from wire import Pretend, Wire, eventually, tells
+from support.people import Json, Person
+from support.wire import Pretend, Wire, eventually, tells
 
 from storage import runs as run_records
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from people import Json, Person
 from structlog.testing import capture_logs
-from wire import Wire, eventually
+from support.people import Json, Person
+from support.wire import Wire, eventually
 
 from storage.database import Database
 from storage.votes.predictions import attach_messages, count_votes

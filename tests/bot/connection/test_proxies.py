@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from proxies import proxy_to
-from wire import untouched_discord
+from support.proxies import proxy_to
+from support.wire import untouched_discord
 
 from bot.client import FillBot
 from bot.connection.proxies import proxy_for, without_secrets

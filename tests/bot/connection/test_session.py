@@ -12,7 +12,7 @@ import discord
 import pytest
 from faults.hosted import settings_on
 from structlog.testing import capture_logs
-from wire import untouched_discord
+from support.wire import untouched_discord
 
 from bot.client import FillBot
 from bot.connection.session import (

@@ -1,9 +1,9 @@
 """Events that discord.py cannot read, over the wire."""
 
 import pytest
-from people import Person
 from structlog.testing import capture_logs
-from wire import Wire
+from support.people import Person
+from support.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from wire import eventually
+from support.wire import eventually
 
 from bot.answering.predictor import Prediction, Predictor
 from bot.distributed.remote_predictor import Remote

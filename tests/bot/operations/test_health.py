@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from databases import TEMPLATE, of_sqlite
-from people import Person
 from structlog.testing import capture_logs
-from wire import Pretend, Wire, eventually, settings_for, tells, wired
+from support.databases import TEMPLATE, of_sqlite
+from support.people import Person
+from support.wire import Pretend, Wire, eventually, settings_for, tells, wired
 
 from bot.app import open_app
 from bot.errors import EX_UNAVAILABLE, StartError

@@ -6,8 +6,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from shared_machines import champions, machine
-from wire import Wire, eventually, wired
+from support.shared_machines import champions, machine
+from support.wire import Wire, eventually, wired
 
 from bot.answering import champion as serving_module
 from bot.operations.checks.machine_checks import machine_findings

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from databases import of_sqlite
-from leaving import as_stored, copy_database, learnt, leave_run, traces
-from people import Json, Person
 from structlog.testing import capture_logs
-from wire import Pretend, Wire, eventually, tells, wired
+from support.databases import of_sqlite
+from support.leaving import as_stored, copy_database, learnt, leave_run, traces
+from support.people import Json, Person
+from support.wire import Pretend, Wire, eventually, tells, wired
 
 from bot.privacy import forgetting
 from storage import runs as run_records
@@ -242,7 +242,7 @@ async def test_a_damaged_backup_is_told_and_does_not_stop_the_rest(home: Path) -
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from wire import settings_for, wired
+from support.wire import settings_for, wired
 from storage import forgetting
 
 home, user_id, step = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]

@@ -2,7 +2,7 @@
 
 import json
 
-from ballots import ask, minutes, vote
+from support.ballots import ask, minutes, vote
 
 from bot.privacy.mydata import bundle
 from storage.database import Database

@@ -4,12 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ballots import NOON, QUERY, ask, vote
-from databases import url_for
-from leaving import leave_run
 from pydantic import ValidationError
 from structlog.testing import capture_logs
-from wire import settings_for
+from support.ballots import NOON, QUERY, ask, vote
+from support.databases import url_for
+from support.leaving import leave_run
+from support.wire import settings_for
 
 from bot.privacy.retention import Retention
 from storage.database import Database

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ballots import ask, hash_of
-from people import Json, Person
 from sqlalchemy import insert
 from structlog.testing import capture_logs
-from wire import Wire, eventually, settings_for, wired
+from support.ballots import ask, hash_of
+from support.people import Json, Person
+from support.wire import Wire, eventually, settings_for, wired
 
 from bot.answering.champion import Serving
 from bot.answering.predictor import Predictor, load

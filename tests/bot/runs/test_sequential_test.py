@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from ballots import NOON
 from benchmarks import watch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.ballots import NOON
 
 from bot.runs.sequential_test import Tally, compare, p_value, paired_p_value, within_share
 from storage.votes.approval import CountedVote

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from wire import Pretend, eventually, settings_for, tells
+from support.wire import Pretend, eventually, settings_for, tells
 
 from bot.answering.champion import Serving
 from bot.answering.predictor import Predictor, load

@@ -11,7 +11,7 @@ import discord
 import pytest
 import yarl
 from discord.ext import commands
-from people import Person
+from support.people import Person
 
 from bot.sandbox.server import Sandbox
 

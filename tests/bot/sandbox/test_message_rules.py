@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from people import RefusedError
+from support.people import RefusedError
 
 from bot.sandbox.errors import ApiError, InvalidBodyError
 from bot.sandbox.messages.payloads import read_draft

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import discord
 import pytest
-from people import Person
+from support.people import Person
 
 from bot.sandbox.rate_limits import Limit, Limits
 from bot.sandbox.server import Sandbox

@@ -6,7 +6,7 @@ import asyncio
 
 import discord
 import pytest
-from people import Person, RefusedError
+from support.people import Person, RefusedError
 
 from bot.sandbox.world.permissions import Permission
 

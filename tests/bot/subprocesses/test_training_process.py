@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from wire import Pretend, eventually, settings_for
+from support.wire import Pretend, eventually, settings_for
 
 from bot.errors import BusyError
 from bot.subprocesses import training_process

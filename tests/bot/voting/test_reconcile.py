@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from faults.hosted import hosted
-from people import Json, Person
 from sqlalchemy import update
-from wire import eventually
+from support.people import Json, Person
+from support.wire import eventually
 
 from bot.sandbox.messages.reactions import add_reaction
 from bot.sandbox.server import Sandbox

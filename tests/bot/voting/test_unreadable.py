@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from faults.hosted import hosted
-from people import Json, Person
 from sqlalchemy import update
 from structlog.testing import capture_logs
+from support.people import Json, Person
 
 import bot.sandbox.rest.channels
 import bot.sandbox.rest.guilds

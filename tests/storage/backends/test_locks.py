@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from databases import of_sqlite
+from support.databases import of_sqlite
 
 from storage.backends.locks import RUN, FileLocks, Turn, holding, holding_it, is_shared, lock_for
 from storage.errors import LockHeldError

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from alembic.command import upgrade
 from alembic.config import Config
-from ballots import NOON, QUERY, ask
-from databases import of_sqlite
 from filelock import FileLock
 from sqlalchemy import create_engine, delete, func, insert, select
+from support.ballots import NOON, QUERY, ask
+from support.databases import of_sqlite
 
 from storage import __main__ as command
 from storage.backends.sqlite import APPLICATION_ID

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ballots import ask, vote
-from databases import of_sqlite
 from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
+from support.ballots import ask, vote
+from support.databases import of_sqlite
 
 from storage.database import Database
 from storage.errors import DatabaseDamagedError

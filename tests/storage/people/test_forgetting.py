@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ballots import NOON, QUERY, ask, minutes, vote
-from databases import of_sqlite
 from sqlalchemy import JSON, BigInteger, Text, insert, select
+from support.ballots import NOON, QUERY, ask, minutes, vote
+from support.databases import of_sqlite
 
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
@@ -44,7 +44,7 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
         *(
             "candidates.word",
             "forgettings.user_id",
-            "people.user_id",
+            "support.people.user_id",
             "votes.voter_id",
             "votes.word",
             "votes.thumbs",

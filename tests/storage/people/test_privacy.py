@@ -1,7 +1,7 @@
 """What is told of one person, and opting out and in."""
 
-from ballots import NOON, QUERY, ask, minutes, vote
 from sqlalchemy import select, text
+from support.ballots import NOON, QUERY, ask, minutes, vote
 
 from storage.database import Database
 from storage.people import privacy

@@ -1,7 +1,7 @@
 """What is older than it is to be kept goes, in small transactions."""
 
-from ballots import NOON, QUERY, ask, minutes, vote
 from sqlalchemy import select
+from support.ballots import NOON, QUERY, ask, minutes, vote
 
 from storage.database import Database
 from storage.people.retention import Expired, expire

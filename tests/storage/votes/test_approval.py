@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ballots import NOON, ask, hash_of, minutes, vote
 from sqlalchemy import insert, update
+from support.ballots import NOON, ask, hash_of, minutes, vote
 
 from storage import runs as run_records
 from storage.database import Database

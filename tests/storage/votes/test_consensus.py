@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from ballots import NOON, QUERY, ask, hash_of, minutes, vote
-from databases import of_sqlite, url_for
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
+from support.databases import of_sqlite, url_for
 
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ballots import NOON, QUERY, ask, hash_of, minutes, vote
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, StatementError
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
 
 from storage.database import Database
 from storage.schema import candidates, people, predictions, votes

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ballots import NOON, QUERY, ask, hash_of, minutes, vote
 from sqlalchemy import insert
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
 
 from storage.database import Database
 from storage.schema import people

@@ -5,9 +5,9 @@ from collections import defaultdict
 from datetime import timedelta
 
 import pytest
-from ballots import NOON, ask, minutes, vote
-from databases import of_sqlite
 from sqlalchemy import event
+from support.ballots import NOON, ask, minutes, vote
+from support.databases import of_sqlite
 
 from storage.database import Database
 from storage.votes import predictions

@@ -1,7 +1,7 @@
 """Queries are shown again only of channels that may be read, and as they were asked there."""
 
-from ballots import NOON, QUERY, ask, hash_of, vote
 from sqlalchemy import update
+from support.ballots import NOON, QUERY, ask, hash_of, vote
 
 from storage.database import Database
 from storage.people import privacy

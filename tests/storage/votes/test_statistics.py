@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ballots import NOON, ask, minutes, vote
-from databases import of_sqlite
 from sqlalchemy import event, insert, update
+from support.ballots import NOON, ask, minutes, vote
+from support.databases import of_sqlite
 
 from storage.database import Database
 from storage.schema import candidates, people

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from versions import card
+from support.versions import card
 
 from training.cli import comparisons
 from training.cli.output import Commands

@@ -9,7 +9,7 @@ from typing import Any
 
 import matplotlib.image
 import pytest
-from versions import write
+from support.versions import write
 
 from training.__main__ import main
 from training.cli import draw

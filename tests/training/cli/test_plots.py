@@ -10,7 +10,7 @@ from typing import Any
 
 import matplotlib.image
 import pytest
-from versions import card
+from support.versions import card
 
 from training.cli import plots
 from training.cli.output import Commands

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from databases import TEMPLATE
-from tiny import WORDS
+from support.databases import TEMPLATE
+from support.tiny import WORDS
 
 from training.__main__ import main
 

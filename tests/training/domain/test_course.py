@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from killing import Deadly, Killed
+from support.killing import Deadly, Killed
 
 from training.domain.checkpoints import Checkpoint
 from training.domain.corpus import CorpusText

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tiny import tiny_tokenizer
+from support.tiny import tiny_tokenizer
 
 from training.domain.fixed_masks import Fit, hide_words, measure
 from training.models.encoder import Encoder

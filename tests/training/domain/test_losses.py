@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import tiny_tokenizer
+from support.tiny import tiny_tokenizer
 
 from training.domain.corpus import CorpusText
 from training.domain.losses import MaskedTexts

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from killing import Deadly, Killed
+from support.killing import Deadly, Killed
 
 from training.domain import training_run, verdict
 from training.domain.training_run import DomainTraining, Made

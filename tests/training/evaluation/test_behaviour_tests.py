@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from oracles import Oracle
+from support.oracles import Oracle
 
 from training.errors import BehaviourError
 from training.evaluation.behaviour_tests import (
@@ -23,7 +23,7 @@ from training.inference.fill_model import FillModel
 from training.models.encoder import Encoded
 from training.models.writing import exported
 
-BASE = (Path(__file__).parents[3] / "shared/models/support-base").resolve()
+BASE = (Path(__file__).parents[4] / "shared/models/support-base").resolve()
 
 
 class Moody(Oracle):

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oracles import oracle
-from vocabularies import speaker
+from support.oracles import oracle
+from support.vocabularies import speaker
 
 from training.errors import BehaviourError
 from training.evaluation import candidate

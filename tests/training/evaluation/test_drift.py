@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from oracles import Oracle, oracle
+from support.oracles import Oracle, oracle
 
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.evaluation import metrics

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from oracles import Oracle, oracle
+from support.oracles import Oracle, oracle
 
 from training.errors import SuiteError
 from training.evaluation import metrics

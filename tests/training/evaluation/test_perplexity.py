@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from oracles import oracle
+from support.oracles import oracle
 from transformers import AutoModelForMaskedLM
 
 from training.evaluation.perplexity import TextScore, pseudo_perplexity, score_text

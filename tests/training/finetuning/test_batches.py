@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_tokenizer
+from support.tiny import tiny_tokenizer
 
 from training.finetuning.batches import Batch, CorpusBatches, of_queries, padded, shuffled
 from training.models.encoder import Encoder

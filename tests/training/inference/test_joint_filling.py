@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from tiny import tiny_tokenizer
+from support.tiny import tiny_tokenizer
 
 from training.errors import QueryTooLongError
 from training.inference import joint_filling

@@ -18,7 +18,7 @@ from training.models.base_model import find_base, where_is_base
 from training.settings import DEFAULT_BASE_MODEL
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 
 def put_in_cache(hub: Path, name: str, base: Path, *, without: tuple[str, ...] = ()) -> Path:

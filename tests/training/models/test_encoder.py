@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import tiny_tokenizer
+from support.tiny import tiny_tokenizer
 
 from training.errors import QueryTooLongError
 from training.models.encoder import MASK, Encoder, completed, finished

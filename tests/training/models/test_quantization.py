@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
+from support.tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
 
 from training.inference.fill_model import FillModel
 from training.models import quantization

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import tiny_bert, tiny_distilbert, tiny_tokenizer
+from support.tiny import tiny_bert, tiny_distilbert, tiny_tokenizer
 from tokenizers import Tokenizer
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import tiny_tokenizer
+from support.tiny import tiny_tokenizer
 
 from training.models import vocabulary
 

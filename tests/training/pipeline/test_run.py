@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ballots import NOON, QUERY, ask, minutes, vote
-from databases import rows
 from sqlalchemy import delete
-from versions import write as write_small
+from support.ballots import NOON, QUERY, ask, minutes, vote
+from support.databases import rows
+from support.versions import write as write_small
 
 from storage import runs
 from storage.backends.locks import RUN, holding, lock_for

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ballots import NOON
+from support.ballots import NOON
 
 from storage import runs
 from storage.errors import DatabaseUnavailableError

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from ballots import NOON, minutes
-from versions import registry_of, write
+from support.ballots import NOON, minutes
+from support.versions import registry_of, write
 
 from storage import runs
 from storage.database import Database

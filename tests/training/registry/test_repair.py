@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from versions import registry_of, write
+from support.versions import registry_of, write
 
 from training.errors import CorruptVersionError
 from training.registry.repair import mend_champion, mend_domain

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from versions import card, registry_of, write
+from support.versions import card, registry_of, write
 
 from training.errors import (
     CorruptVersionError,
@@ -312,7 +312,7 @@ from pathlib import Path
 sys.path[:0] = [{tests!r}]
 from training import registry as module
 from training.registry.versions import Registry
-from versions import write
+from support.versions import write
 
 def kill(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -358,7 +358,7 @@ def test_kill_9_at_any_point_leaves_a_registry_in_order(
     tmp_path: Path, point: str, calls: int, versions: list[str], champion: str
 ) -> None:
     registry = registry_of(tmp_path / "models", 1)
-    tests = Path(__file__).parents[1]
+    tests = Path(__file__).parents[2]
     process = subprocess.run(
         [sys.executable, "-c", KILLED.format(tests=str(tests)), str(registry.folder), point, str(calls)],
         cwd=tests.parent,

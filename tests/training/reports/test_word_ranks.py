@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from versions import card
+from support.versions import card
 
 from training.__main__ import main
 from training.cli import word_ranks

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import TEMPLATE, url_for
+from support.databases import TEMPLATE, url_for
 
 from training.errors import HomeInUseError
 from training.evaluation import candidate, metrics

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ballots import hash_of
 from hypothesis import given
 from hypothesis import strategies as st
+from support.ballots import hash_of
 
 from training.votes import retraining_set
 from training.votes.aggregation import Judgement

@@ -10,9 +10,9 @@ from typing import Any
 
 import discord
 import pytest
-from app import Ended, environment, spawn
-from databases import TEMPLATE, of_sqlite
-from wire import settings_for, untouched_discord, wired
+from support.app import Ended, environment, spawn
+from support.databases import TEMPLATE, of_sqlite
+from support.wire import settings_for, untouched_discord, wired
 
 from bot.__main__ import main
 from bot.operations.checks import machine_checks

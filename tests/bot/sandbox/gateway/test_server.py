@@ -8,7 +8,7 @@ import logging
 import aiohttp
 import discord
 import pytest
-from people import Person
+from support.people import Person
 
 from bot.sandbox.server import Sandbox
 

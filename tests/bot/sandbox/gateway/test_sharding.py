@@ -5,8 +5,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from people import Person
-from teams import Team, found_teams
+from support.people import Person
+from support.teams import Team, found_teams
 
 from bot.sandbox.gateway.intents import Intent
 from bot.sandbox.server import Sandbox

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from people import RefusedError
+from support.people import RefusedError
 
 from bot.sandbox.errors import InvalidBodyError
 from bot.sandbox.interactions.command_rules import (

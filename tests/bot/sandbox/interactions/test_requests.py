@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 from discord import app_commands
-from people import RefusedError
+from support.people import RefusedError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import io
 import aiohttp
 import discord
 import pytest
-from people import RefusedError
+from support.people import RefusedError
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452") + (3).to_bytes(4) + (2).to_bytes(4) + b"rest"
 

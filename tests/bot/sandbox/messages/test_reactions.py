@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import discord
 import pytest
-from people import Person, RefusedError
+from support.people import Person, RefusedError
 
 UP, DOWN = "👍", "👎"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import discord
 import pytest
-from people import RefusedError
+from support.people import RefusedError
 
 from bot.sandbox.world.permissions import Permission
 from bot.sandbox.world.state import ChannelKind

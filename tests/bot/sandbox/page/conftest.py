@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 import yarl
 from playwright.async_api import Browser, async_playwright
-from stage import Stage
-from talker import Talker
+from support.stage import Stage
+from support.talker import Talker
 
 from bot.sandbox.server import Sandbox
 

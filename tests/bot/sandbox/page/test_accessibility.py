@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
-from stage import ZOOMED, Stage, rate, say
+from support.stage import ZOOMED, Stage, rate, say
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 

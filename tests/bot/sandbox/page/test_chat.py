@@ -8,7 +8,7 @@ import re
 import discord
 import pytest
 from playwright.async_api import WebSocketRoute, expect
-from stage import PHONE, Stage, say, until
+from support.stage import PHONE, Stage, say, until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 

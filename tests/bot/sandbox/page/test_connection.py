@@ -9,7 +9,7 @@ import discord
 import pytest
 import yarl
 from playwright.async_api import Browser, WebSocketRoute, expect
-from stage import DESKTOP, Stage, say
+from support.stage import DESKTOP, Stage, say
 
 from bot.sandbox.server import Sandbox
 

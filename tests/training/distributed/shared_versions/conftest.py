@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from shared_machines import Machine, machine
+from support.shared_machines import Machine, machine
 
 
 @pytest.fixture

@@ -1,3 +1,3 @@
 """Versions shared in a folder that machines mount."""
 
-from shared_stories import *  # noqa: F403
+from support.shared_stories import *  # noqa: F403

@@ -8,7 +8,7 @@ STEP = 13  # 1 kills at every change of the disk
 
 
 def test_kill_9_at_any_change_leaves_nothing_half_done(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "shared_killed.py"
+    script = Path(__file__).parents[3] / "support" / "shared_killed.py"
     process = subprocess.run(
         [sys.executable, str(script), str(tmp_path), str(STEP)],
         cwd=script.parents[1],

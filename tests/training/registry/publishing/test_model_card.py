@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
-from versions import card
+from support.versions import card
 
 from training.evaluation.gate import Reason, Verdict
 from training.registry.card import Kind

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiohttp import web
-from hub import Hub, Repository
 from huggingface_hub import constants
 from huggingface_hub.utils import close_session
 from huggingface_hub.utils._xet import abort_xet_session
-from tiny import tiny_bert, tiny_distilbert, tiny_tokenizer
+from support.hub import Hub, Repository
+from support.tiny import tiny_bert, tiny_distilbert, tiny_tokenizer
+from support.versions import write
 from tokenizers import AddedToken
 from transformers import AutoModelForMaskedLM, AutoTokenizer, pipeline
-from versions import write
 
 from training.errors import CorruptVersionError, PublishError, UnknownVersionError
 from training.inference.fill_model import FillModel

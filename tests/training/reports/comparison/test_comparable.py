@@ -1,7 +1,7 @@
 """What models with different vocabularies can all do."""
 
 import pytest
-from vocabularies import speaker
+from support.vocabularies import speaker
 
 from training.evaluation.metrics import Case
 from training.inference.fill_model import FillModel

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from vocabularies import speaker
+from support.vocabularies import speaker
 
 from training.errors import QueryTooLongError
 from training.evaluation.confidence_intervals import Interval

@@ -6,7 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from pictures import covering, cut, said
+from support.pictures import covering, cut, said
 
 from training.corpus.health import measure_health
 from training.reports.plots.corpus_health import corpus_health_figure, plot_corpus_health

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from pictures import covering, cut, said
+from support.pictures import covering, cut, said
 
 from training.reports.plots.run_report import RunFigures, run_report_figure
 from training.reports.plots.style import in_style

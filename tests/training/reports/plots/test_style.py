@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import text
 from matplotlib.colors import to_rgb
-from pictures import cut, said
+from support.pictures import cut, said
 
 from training.errors import PlotUnwritableError
 from training.reports.plots import style, training_log

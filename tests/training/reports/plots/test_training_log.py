@@ -9,7 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from pictures import covering, cut, said
+from support.pictures import covering, cut, said
 
 from training.errors import NotPlottableError
 from training.reports.plots.style import in_style

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 from matplotlib.figure import Figure
-from pictures import covering, cut, said
+from support.pictures import covering, cut, said
 
 from training.reports.plots.style import in_style
 from training.reports.plots.vote_stats import VoteStats, interval, vote_stats_figure

@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 from matplotlib.figure import Figure
-from pictures import covering, cut, said
-from tiny import tiny_distilbert, tiny_tokenizer, write_served
+from support.pictures import covering, cut, said
+from support.tiny import tiny_distilbert, tiny_tokenizer, write_served
 from tokenizers import Tokenizer
 
 from training.errors import QueryTooLongError

@@ -15,7 +15,7 @@ from training.votes.checks.corpus import EDGE_CASE, select_edge_cases
 from training.votes.checks.corpus_report import KEPT, PRIVATE, EdgeCases
 from training.votes.checks.speech import load_words
 
-DATA = (Path(__file__).parents[4] / "shared/data").resolve()
+DATA = (Path(__file__).parents[5] / "shared/data").resolve()
 GOOD = "Nike shoes are comfortable."
 BADLY = "speaks badly, denies or doubts"
 NEITHER = "neither positive nor wanted"

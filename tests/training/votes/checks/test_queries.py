@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from ballots import hash_of, minutes
+from support.ballots import hash_of, minutes
 
 from training.votes.checks import queries
 from training.votes.checks.queries import Novelty, Queries, Spoken

@@ -9,8 +9,8 @@ from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ballots import NOON, QUERY, ask, hash_of, minutes, vote
 from sqlalchemy import insert, update
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
 
 from storage.database import Database
 from storage.schema import candidates, people

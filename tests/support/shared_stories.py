@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from shared_machines import Machine, champions, history, storage_of
-from versions import card, registry_of, write
+from support.shared_machines import Machine, champions, history, storage_of
+from support.versions import card, registry_of, write
 
 from training.distributed.shared_versions.errors import (
     ForeignModelsError,
@@ -423,7 +423,7 @@ PROMOTER = """
 import sys
 sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
-from shared_machines import machine
+from support.shared_machines import machine
 from training.distributed.shared_versions.errors import MovedMeanwhileError
 
 registry = machine(Path({home!r}), {url!r})
@@ -448,7 +448,7 @@ def test_processes_that_promote_at_once_win_one_after_the_other(
     """Each process promotes a version of its own, again and again: every champion has one successor."""
     here, racers, rounds = machine_of("here"), 4, 6
     begun(here, racers)
-    tests = Path(__file__).parent
+    tests = Path(__file__).parents[1]
     processes = [
         subprocess.Popen(
             [

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
-from oracles import Oracle
-from tiny import tiny_tokenizer
+from support.oracles import Oracle
+from support.tiny import tiny_tokenizer
 
 from training.inference.fill_model import FillModel
 from training.models import vocabulary

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
-from tiny import tiny_tokenizer
+from support.tiny import tiny_tokenizer
 
 from training.inference.fill_model import FillModel
 from training.models import vocabulary

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from databases import database_of
-from people import Person
+from support.databases import database_of
+from support.people import Person
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)

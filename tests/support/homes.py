@@ -5,7 +5,7 @@ from pathlib import Path
 
 def write_versions(folder: Path) -> Path:
     """Fill a registry: v0001 (base, domain, champion), v0002 (promotable), v0003 (refused by the gate)."""
-    from tiny import tiny_distilbert, tiny_tokenizer
+    from support.tiny import tiny_distilbert, tiny_tokenizer
 
     from training.models.torch_model import MaskedLm
     from training.models.writing import write_version

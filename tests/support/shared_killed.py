@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from shared_machines import history, machine  # noqa: E402
-from shared_stories import begun, night  # noqa: E402
+from support.shared_machines import history, machine  # noqa: E402
+from support.shared_stories import begun, night  # noqa: E402
 
 from training.distributed.shared_versions.folder import FolderStorage  # noqa: E402
 

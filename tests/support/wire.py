@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import discord
-from databases import TEMPLATE, url_of_home
-from people import Json, Person
 from sqlalchemy import select
+from support.databases import TEMPLATE, url_of_home
+from support.people import Json, Person
 
 from bot.app import App, open_app
 from bot.sandbox.server import Sandbox

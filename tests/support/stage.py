@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
-from talker import Talker
+from support.talker import Talker
 
 from bot.sandbox.server import Sandbox
 
