@@ -379,7 +379,7 @@ def test_as_a_process_of_its_own_it_ends_when_its_parent_does(home: Path) -> Non
     # A run that would take a minute, in a process whose standard input is held by this one.
     script = (
         "import time\n"
-        "from training import pipeline\n"
+        "from training.pipeline import run as pipeline\n"
         "pipeline.run_init = lambda *a, **k: (print('running', flush=True), time.sleep(60))\n"
         "from training.__main__ import main\n"
         "main(['init', '--end-with-parent'])\n"

@@ -243,7 +243,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from support.wire import settings_for, wired
-from storage import forgetting
+from storage.people import forgetting
 
 home, user_id, step = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 

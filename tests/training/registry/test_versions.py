@@ -310,7 +310,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
-from training import registry as module
+from training.registry import versions as module
 from training.registry.versions import Registry
 from support.versions import write
 
