@@ -25,7 +25,7 @@ from bot.answering.write_queue import Recorder
 from bot.background import Background, Supervisor
 from bot.client import FillBot
 from bot.cogs.all_cogs import Parts, all_cogs
-from bot.connection.endpoint import place_for, warn_of_unfit
+from bot.connection.endpoint import Endpoint, endpoint_for, warn_of_unfit
 from bot.connection.session import connected
 from bot.distributed.forget_propagation import Leftovers
 from bot.distributed.leader_election import Leader
@@ -45,7 +45,6 @@ from bot.runs.automatic_rollback import Watch
 from bot.runs.nightly import Night
 from bot.runs.schedule import Nightly
 from bot.runs.training_runs import Runs
-from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.subprocesses.charts import Pictures
 from bot.texts import say
@@ -61,7 +60,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The parts of a running bot; `sandbox` is None on Discord."""
+    """The parts of a running bot."""
 
     database: Database
     registry: Registry
@@ -72,14 +71,16 @@ class App:
     night: Night
     reconcile: Reconcile
     connection: "asyncio.Task[None]"
-    sandbox: Sandbox | None
+    endpoint: Endpoint
     health_url: str | None = None
     taken: "asyncio.Task[None] | None" = None  # ends when another process runs a shard of this one
 
     @property
     def greeting(self) -> str:
         """One sentence that says people can ask, and where."""
-        where = f"open {self.sandbox.url}" if self.sandbox else "the bot is online on Discord"
+        where = (
+            f"open {sandbox.url}" if (sandbox := self.endpoint.sandbox) else "the bot is online on Discord"
+        )
         return f"fillbot is ready ({self.serving.predictor.version}): {where}"
 
     async def until_lost(self) -> None:
@@ -148,8 +149,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         serving = Serving(registry, predictor, trouble=trouble, metrics=metrics)
         runs = Runs(settings, database, registry, serving, metrics=metrics, supervisor=supervisor)
         interrupted = await runs.repair()
-        place = await place_for(settings, stack)
-        bot = make_bot(settings, background, guild_ids=place.guild_ids, metrics=metrics)
+        endpoint = await endpoint_for(settings, stack)
+        bot = make_bot(settings, background, guild_ids=endpoint.guild_ids, metrics=metrics)
         verdicts = Verdicts(bot, database)
         pictures = Pictures(settings)
         several = is_shared(settings.url)
@@ -157,13 +158,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         announcements = Announcements(
             bot,
             database,
-            delivery=Delivery(bot, verdicts=verdicts, digests=digests, channel_id=place.report_channel_id),
+            delivery=Delivery(bot, verdicts=verdicts, digests=digests, channel_id=endpoint.report_channel_id),
             runs=runs,
             background=background,
             is_shared=several,
         )
         await announcements.open()
-        reports = Reports(announcements, channel_id=place.report_channel_id)
+        reports = Reports(announcements, channel_id=endpoint.report_channel_id)
         watch = Watch(
             database,
             registry,
@@ -233,7 +234,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             offer_thumbs=answering.offer_thumbs,
             look_back=timedelta(days=settings.look_back_days),
             max_replies=settings.look_back_replies,
-            since=datetime.now(UTC) if place.sandbox else None,  # it begins empty
+            since=datetime.now(UTC) if endpoint.sandbox else None,  # it begins empty
         )
         parts = Parts(
             settings=settings,
@@ -260,8 +261,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         watch_parts(parts, readiness, backups=backups, database_file=file)
         bot.add_cogs(*all_cogs(parts))
-        connection = await stack.enter_async_context(connected(bot, place.token))
-        warn_of_unfit(bot.get_channel(place.report_channel_id or 0))
+        connection = await stack.enter_async_context(connected(bot, endpoint.token))
+        warn_of_unfit(bot.get_channel(endpoint.report_channel_id or 0))
         stack.push_async_callback(background.close)
         stack.push_async_callback(pending.drained)
         stack.callback(nightly.close)
@@ -294,7 +295,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             night,
             reconcile,
             connection,
-            place.sandbox,
+            endpoint,
             health_url,
             taken,
         )

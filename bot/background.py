@@ -12,6 +12,7 @@ from bot.operations.metrics import Metrics
 log = structlog.stdlib.get_logger(__name__)
 GRACE_S = 3.0  # for what only has to say its last word
 FIRST_S, AT_MOST_S = 1.0, 60.0  # until a failed loop is restarted; twice as long each time
+CANCEL_AGAIN_S, CANCEL_TRIES = 0.5, 20
 STEADY_S = 60.0  # a loop that ran for so long is well again
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -22,6 +23,22 @@ class EndedError(Exception):
 
     def __init__(self) -> None:
         super().__init__("an endless task returned")
+
+
+async def cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they end: what they await may swallow a cancellation and raise another error.
+
+    aiohttp does when the connection that it waits for is closed at the same moment. Gives up after
+    `CANCEL_TRIES`.
+    """
+    left = tasks
+    for _ in range(CANCEL_TRIES):
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    log.error("task.not_cancelled", tasks=sorted(task.get_name() for task in left))
 
 
 class Supervisor:
@@ -94,7 +111,10 @@ class Supervisor:
             if task is None or task.cancelling():
                 raise
             return error  # something that it waited for was cancelled, and not the loop
-        except Exception as error:  # noqa: BLE001  whatever it is: an endless task goes on
+        except Exception as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
             return error
         return None if may_end else EndedError()
 
@@ -127,9 +147,7 @@ class Background:
             task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=grace_s)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._endless, return_exceptions=True)
+        await cancel({*self._tasks, *self._endless})
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -3,7 +3,9 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,19 +25,19 @@ FROM_TRAINING_TO_BOT = {
         "locations",
         "subprocess_environment",
         "distributed.serving.protocol",
-        "distributed.shared_versions.errors",
         "inference.batching",
+        "inference.encoder",
         "inference.champion_follower",
         "inference.errors",
         "inference.fill_model",
         "inference.joint_filling",
         "inference.loading",
         "inference.session",
+        "inference.vocabulary",
         "models.base_model",
-        "models.encoder",
-        "models.vocabulary",
         "pipeline.run_files",
         "registry.card",
+        "registry.errors",
         "registry.factory",
         "registry.promotion",
         "registry.repair",
@@ -43,6 +45,26 @@ FROM_TRAINING_TO_BOT = {
         "votes.aggregation",
     )
 }
+# From the lowest: a package of `training` imports only those above it in this list, and none in its own row.
+LAYERS = (
+    ("corpus", "registry"),
+    ("votes", "inference"),
+    ("evaluation",),
+    ("models", "reports"),
+    ("finetuning",),
+    ("domain",),
+    ("pipeline",),
+    ("simulation",),
+    ("cli", "distributed"),
+)
+# Where a setting decides whether scale-out comes in: one place a seam, which imports it when it is called.
+SEAMS = {
+    ("training.registry.factory", "training.distributed"),
+    ("training.pipeline.nightly", "training.distributed"),
+    ("training.cli.runs", "training.distributed"),
+    ("training.cli.serving", "training.distributed"),
+}
+MAX_MODULES = 14  # a folder
 HEAVY = {"torch", "transformers", "datasets"}
 LIGHT_IN_TRAINING = {
     "training",
@@ -118,7 +140,57 @@ def ours(names: frozenset[str], package: str) -> set[str]:
 def test_there_is_something_to_look_at() -> None:
     assert all(len(of_package(package)) >= 5 for package in PACKAGES)
     assert "torch" in imports("training.models.torch_model")
-    assert "torch" in reached_from("training.models.starter")
+    assert "torch" in reached_from("training.domain.starter")
+
+
+def package_of(module: str) -> str:
+    """`training.votes.checks.report` → `votes`; of a module that lies in `training` itself, an empty name."""
+    parts = module.split(".")
+    is_package = len(parts) > 2 or (len(parts) == 2 and MODULES[module].name == "__init__.py")
+    return parts[1] if is_package else ""
+
+
+@pytest.mark.parametrize("module", of_package("training"))
+def test_a_package_of_training_imports_only_lower_ones(module: str) -> None:
+    if not (package := package_of(module)):
+        return  # the command line, or something that every package may use
+    row = next(number for number, names in enumerate(LAYERS) if package in names)
+    lower = {"", package}.union(*LAYERS[:row])
+    for name in ours(imports(module), "training") & set(MODULES):
+        is_seam = (module, f"training.{package_of(name)}") in SEAMS
+        assert package_of(name) in lower or is_seam, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("bot.sandbox")])
+def test_the_sandbox_knows_nothing_of_the_bot(module: str) -> None:
+    assert all(name.startswith("bot.sandbox") for name in ours(imports(module), "bot"))
+    assert not ours(imports(module), "training") | ours(imports(module), "storage")
+
+
+def test_the_sandbox_is_imported_in_one_place() -> None:
+    outside = [name for name in of_package("bot") if not name.startswith("bot.sandbox")]
+    users = [m for m in outside if any(name.startswith("bot.sandbox") for name in imports(m))]
+    assert users == ["bot.connection.endpoint"]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("bot.embeds")])
+def test_embeds_are_made_without_the_database(module: str) -> None:
+    assert not any(name.startswith(("sqlalchemy", "storage.database")) for name in imports(module))
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions and for type checkers count: they hide a cycle, and do not remove it."""
+    graph = {module: sorted(imports(module) & set(MODULES) - {module}) for module in MODULES}
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_no_folder_is_a_heap() -> None:
+    folders = Counter(path.parent for path in MODULES.values() if path.name != "__init__.py")
+    assert {str(folder): many for folder, many in folders.items() if many > MAX_MODULES} == {}
 
 
 @pytest.mark.parametrize("module", of_package("storage"))

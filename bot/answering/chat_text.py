@@ -10,7 +10,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from bot.texts import say
-from training.models.encoder import MASK
+from training.inference.encoder import MASK
 
 INVISIBLE = re.compile(  # with the letters and the Braille pattern that people send for an empty message
     r"[\u00ad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u2800\u3164\ufe00-\ufe0f"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.answering.chat_text import plain_sentence
 from bot.errors import NoMaskError, OnlyMasksError, QueryTooLongForChatError, TooManyMasksError
 from storage.people.personal_data import mask_personal_data
-from training.models.encoder import MASK, finished, query_hash
+from training.inference.encoder import MASK, finished, query_hash
 
 END = re.compile(r"[ ,]+")
 

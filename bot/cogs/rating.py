@@ -1,6 +1,6 @@
 """The menus and the form under replies → votes, each confirmed in a line that only the voter sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ from bot.voting.menus import (
 from storage.database import Database
 from storage.votes import menu_votes
 from storage.votes.menu_votes import Ratable, Standing
-from training.models.vocabulary import denied_words, is_word
+from training.inference.vocabulary import denied_words, is_word
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class Rating(commands.Cog):
                 await self._choose(interaction, ratable, 1 if what == "fit" else -1, chosen)
 
     async def suggest(
-        self, interaction: discord.Interaction, prediction_id: int, typed: Mapping[int, str]
+        self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
     ) -> None:
         """The form was sent: mask → word, where one was typed."""
         async with self._bot.telling_errors(interaction), self._pending.handling():

@@ -8,16 +8,14 @@ import structlog
 from bot.connection.session import point_discord_at
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.permissions import kind_without_messages
-from bot.sandbox.errors import PortInUseError
-from bot.sandbox.rate_limits import Limits
-from bot.sandbox.server import Sandbox
+from bot.sandbox import Limits, PortInUseError, Sandbox
 from bot.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """Where the bot talks: Discord, or the sandbox on this machine."""
 
     token: str
@@ -26,7 +24,7 @@ class Place:
     sandbox: Sandbox | None = None
 
 
-async def place_for(settings: Settings, stack: contextlib.AsyncExitStack) -> Place:
+async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> Endpoint:
     """Discord, or a sandbox that is started here and closed by `stack`; never both.
 
     Raises:
@@ -35,14 +33,14 @@ async def place_for(settings: Settings, stack: contextlib.AsyncExitStack) -> Pla
     if settings.discord_token is not None:
         point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
         token = settings.discord_token.get_secret_value()
-        return Place(token, settings.guild_ids, settings.report_channel_id)
+        return Endpoint(token, settings.guild_ids, settings.report_channel_id)
     try:
         limits = Limits() if settings.sandbox_rate_limits else None
         sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port, limits=limits))
     except PortInUseError as error:
         raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
     point_discord_at(sandbox.api_url, sandbox.gateway_url)
-    return Place(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)
+    return Endpoint(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)
 
 
 def warn_of_unfit(report_channel: object) -> None:

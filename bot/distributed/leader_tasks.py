@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.announcements.announcer import Announcements
-from bot.background import Background
+from bot.background import Background, cancel
 from bot.client import FillBot
 from bot.privacy.forgetting import Forgetting
 from bot.runs.automatic_rollback import Watch
@@ -66,9 +66,7 @@ class Duties:
             yield
         finally:
             self.nightly.rest()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(set(tasks))
 
     async def _open_nightly(self) -> None:
         """Begin the schedule; a night that was missed is caught up at once."""

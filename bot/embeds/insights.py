@@ -13,7 +13,7 @@ from bot.subprocesses.word_ranks import Look, Place
 from bot.texts import say
 from storage.runs import Run
 from storage.votes.consensus import QueryVote
-from training.models.encoder import MASK
+from training.inference.encoder import MASK
 
 MAX_TITLE = 256
 ROOM = 5000  # of an embed's 6,000 characters, for its fields

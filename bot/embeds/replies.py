@@ -11,7 +11,7 @@ from bot.answering.vote_adjustment import ShownPrediction
 from bot.embeds.run_figures import plain_reason
 from bot.texts import say
 from storage.runs import Run
-from training.models.encoder import MASK
+from training.inference.encoder import MASK
 from training.registry.card import Card
 
 COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)

@@ -12,7 +12,7 @@ import discord
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
 from bot.texts import say
 from storage.votes.statistics import ContestedWord, Helper, HourVotes, Totals, VersionVotes
-from training.models.encoder import MASK
+from training.inference.encoder import MASK
 
 DAYS = 30
 MAX_SENTENCE = 120  # characters, so that five stand in a field

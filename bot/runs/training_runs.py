@@ -23,9 +23,9 @@ from storage.backends.locks import POINTER, RUN, Turn, holding_it, is_shared, lo
 from storage.database import Database
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Run
-from training.distributed.shared_versions.errors import ModelsAwayError
 from training.errors import RegistryUnreadableError, TrainingError
 from training.registry import promotion
+from training.registry.errors import ModelsAwayError
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)

@@ -6,7 +6,7 @@ and for what, is decided by the cog `Rating` from the database.
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import Any, Literal, Protocol, Self, cast
 
 import discord
 from discord import ui
@@ -16,14 +16,25 @@ from bot.embeds.replies import clipped, escape
 from bot.texts import say
 from storage.votes.menu_votes import MaskWord, Standing
 
-if TYPE_CHECKING:
-    from bot.cogs.rating import Rating
-
 What = Literal["fit", "unfit", "suggest", "back"]
 MAX_OPTIONS = 25  # of a menu, by Discord
 MAX_LABEL = 100
 MAX_WORD = 40
 FORM_OPEN_S = 3600.0  # Discord does not say when somebody closes one
+
+
+class ReplyControls(Protocol):
+    """What the controls call: the cog `Rating`."""
+
+    async def use(
+        self, interaction: discord.Interaction, what: What, prediction_id: int, chosen: Sequence[str]
+    ) -> None:
+        """Carry out what a person chose."""
+
+    async def suggest(
+        self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
+    ) -> None:
+        """Count the words that a person typed, by mask."""
 
 
 class Control(
@@ -145,5 +156,5 @@ def _button(what: What, prediction_id: int, *, emoji: str | None = None) -> Cont
     return Control(button, what, prediction_id)
 
 
-def _cog(interaction: discord.Interaction) -> "Rating":
-    return cast("Rating", cast(Any, interaction.client).get_cog("Rating"))
+def _cog(interaction: discord.Interaction) -> ReplyControls:
+    return cast(ReplyControls, cast(Any, interaction.client).get_cog("Rating"))

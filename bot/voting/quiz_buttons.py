@@ -1,18 +1,22 @@
 """“Next” and “Stop” under the sentence of a quiz. They carry whose quiz it is, and work after a restart."""
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import Any, Literal, Protocol, Self, cast
 
 import discord
 from discord import ui
 
 from bot.texts import say
 
-if TYPE_CHECKING:
-    from bot.cogs.quiz import Quiz
-
 What = Literal["next", "stop"]
 EMOJI = {"next": "▶️", "stop": "⏹️"}
+
+
+class QuizControls(Protocol):
+    """What the buttons call: the cog `Quiz`."""
+
+    async def press(self, interaction: discord.Interaction, what: What, person_id: int) -> None:
+        """Show the next sentence, or end the quiz."""
 
 
 class QuizButton(ui.DynamicItem[ui.Button[Any]], template=r"quiz:(?P<what>next|stop):(?P<id>[0-9]{1,20})"):
@@ -34,5 +38,5 @@ class QuizButton(ui.DynamicItem[ui.Button[Any]], template=r"quiz:(?P<what>next|s
 
     async def callback(self, interaction: discord.Interaction) -> None:
         """Hand it on to the cog."""
-        cog = cast("Quiz", cast(Any, interaction.client).get_cog("Quiz"))
+        cog = cast(QuizControls, cast(Any, interaction.client).get_cog("Quiz"))
         await cog.press(interaction, self.what, self.person_id)

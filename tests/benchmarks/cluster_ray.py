@@ -17,8 +17,8 @@ from typing import Any
 from measure import Row
 from sized import distilbert, registry_of, sentences
 
+from training.corpus.replay_sentences import Background
 from training.finetuning.fine_tune import fine_tune
-from training.finetuning.replay import Background
 from training.inference.fill_model import FillModel
 from training.settings import NightSettings
 from training.votes.retraining_set import Example

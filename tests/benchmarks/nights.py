@@ -21,8 +21,8 @@ from storage.votes.predictions import (
     cast_votes,
     record_predictions,
 )
+from training.inference.encoder import query_hash
 from training.inference.fill_model import FillModel
-from training.models.encoder import query_hash
 
 QUERIES, JUDGED_A_QUERY, REJECTED, VOTERS = 200, 5, 2, 3
 

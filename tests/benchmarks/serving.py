@@ -110,10 +110,10 @@ def agreement_rows() -> list[Row]:
     """Trained models: the starter, made here in a minute, and support-base where it is at hand."""
     import torch
 
+    from training.domain.starter import train_starter
     from training.models import torch_model as models
-    from training.models.starter import train_starter
     from training.models.writing import write_files
-    from training.pipeline.progress import Silent
+    from training.progress import Silent
     from training.registry.versions import Draft
     from training.settings import StarterSettings
 

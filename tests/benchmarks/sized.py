@@ -8,8 +8,8 @@ from tokenizers import Tokenizer
 from transformers import DistilBertConfig, DistilBertForMaskedLM
 
 from training.corpus.generator import generate
+from training.inference import vocabulary
 from training.inference.fill_model import GRAPH
-from training.models import vocabulary
 from training.models.onnx_export import export
 from training.models.quantization import Int8, calibrate
 from training.models.quantization_check import Agreement

@@ -16,8 +16,8 @@ from training.corpus.generator import generate
 from training.finetuning.batches import CorpusBatches
 from training.finetuning.losses import masked_lm
 from training.finetuning.trainer import Step, Trainer, has_bf16
-from training.models.encoder import Encoder
-from training.pipeline.progress import Silent
+from training.inference.encoder import Encoder
+from training.progress import Silent
 from training.settings import DomainSettings
 
 CHUNK, MASK_SHARE = 128, 0.15

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from storage.database import Database
 from training.corpus.generator import generate
-from training.models.encoder import query_hash
+from training.inference.encoder import query_hash
 from training.votes.checks.votes import read_votes, run_checks
 
 PEOPLE, VOTES_A_PREDICTION, DAYS = 200, 5, 200

@@ -161,7 +161,7 @@ async def test_beside_a_token_no_sandbox_is_started(home: Path) -> None:
         }
         with untouched_discord():
             async with open_app(settings_for(home, **elsewhere)) as app, Person(sandbox.url, "ben") as ben:
-                assert app.sandbox is None
+                assert app.endpoint.sandbox is None
                 assert app.greeting == "fillbot is ready (v0001): the bot is online on Discord"
                 since = ben.mark()
                 await ben.say(sandbox.channel_id, "!fill shoes are [MASK]")

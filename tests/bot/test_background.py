@@ -157,6 +157,32 @@ async def test_closing_lets_work_finish_and_cancels_what_is_endless() -> None:
     assert watching.cancelled()
 
 
+async def test_closing_ends_a_loop_that_swallowed_its_cancellation() -> None:
+    """As aiohttp does: the first cancellation comes out as another error, and the loop would be restarted."""
+    swallowed, restarts = 0, 0
+
+    async def loop() -> None:
+        nonlocal swallowed, restarts
+        restarts += 1
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if swallowed == 2:
+                    raise
+                swallowed += 1
+                if swallowed == 2:
+                    raise OSError("Connector is closed.") from None
+
+    background = Background(Supervisor(first_s=3600))
+    task = background.supervise(loop, name="loop")
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await background.close()
+    assert task.cancelled()
+    assert (swallowed, restarts) == (2, 1)
+
+
 async def test_closing_cancels_what_outlasts_the_grace() -> None:
     background = Background()
     task = background.start(asyncio.Event().wait(), name="slow")

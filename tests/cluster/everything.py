@@ -14,7 +14,7 @@ from cluster.s3 import s3_server
 from soak.run import write_home
 
 from training.distributed.serving import deployment
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.registry.factory import open_registry
 from training.registry.versions import Registry
 from training.settings import Settings

@@ -21,7 +21,7 @@ from bot.operations.metrics import Metrics
 from training.distributed.serving import deployment
 from training.inference.errors import ClusterAwayError
 from training.inference.fill_model import FillModel
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.registry.versions import Registry
 from training.settings import Settings
 

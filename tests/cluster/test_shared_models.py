@@ -29,8 +29,8 @@ from support.shared_stories import (
 )
 from support.versions import card
 
-from training.distributed.shared_versions.errors import ModelsAwayError
 from training.distributed.shared_versions.registry import SharedRegistry
+from training.registry.errors import ModelsAwayError
 from training.registry.factory import probe
 from training.registry.versions import SERVED_FILES
 from training.settings import Settings

@@ -8,14 +8,14 @@ from support.ballots import QUERY, ask, vote
 from support.tiny import tiny_distilbert, tiny_tokenizer
 
 from storage.database import Database
-from training.distributed.shared_versions.errors import MovedMeanwhileError
 from training.evaluation import candidate as judging
 from training.evaluation import gate
 from training.evaluation.gate import Verdict
 from training.inference.fill_model import FillModel
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Silent
 from training.pipeline.run import run_init, run_night
+from training.progress import Silent
+from training.registry.errors import MovedMeanwhileError
 from training.registry.factory import open_registry
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings

@@ -26,8 +26,8 @@ from training.evaluation.gate import Verdict
 from training.finetuning.reference_model import Beside
 from training.models import writing as versions  # noqa: F401
 from training.pipeline import run as pipeline
-from training.pipeline.progress import Silent
 from training.pipeline.synchronous_database import Records
+from training.progress import Silent
 from training.settings import DomainSettings, NightSettings, Settings
 
 WRITES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")  # audit events

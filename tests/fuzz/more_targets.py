@@ -18,8 +18,8 @@ from bot.voting.quiz import edge_cases
 from storage.database import Database
 from storage.votes.menu_votes import ratable
 from storage.votes.predictions import NewPrediction, StoredCandidate, record_predictions
-from training.models.encoder import MASK
-from training.models.vocabulary import is_word
+from training.inference.encoder import MASK
+from training.inference.vocabulary import is_word
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

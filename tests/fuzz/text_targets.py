@@ -21,7 +21,7 @@ from storage.runs import Run
 from storage.votes.consensus import QueryVote
 from storage.votes.menu_votes import Standing
 from storage.votes.statistics import ContestedWord, Helper, Totals
-from training.models.encoder import MASK, completed
+from training.inference.encoder import MASK, completed
 from training.registry.card import Card
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -30,9 +30,9 @@ def write_compact_version(folder: Path) -> Path:
     """Fill a registry: v0001 (starter, domain, champion) is compact, and has learned for some seconds."""
     import torch
 
-    from training.models.starter import train_starter
+    from training.domain.starter import train_starter
     from training.models.writing import write_version
-    from training.pipeline.progress import Silent
+    from training.progress import Silent
     from training.registry.versions import Registry
     from training.settings import StarterSettings
 

@@ -1,6 +1,6 @@
 """The end of a process, at a step of its training."""
 
-from training.pipeline.progress import Silent
+from training.progress import Silent
 
 
 class Killed(BaseException):

@@ -6,9 +6,9 @@ from typing import cast
 import numpy as np
 from support.tiny import tiny_tokenizer
 
+from training.inference import vocabulary
+from training.inference.encoder import Encoded, Encoder
 from training.inference.fill_model import FillModel
-from training.models import vocabulary
-from training.models.encoder import Encoded, Encoder
 
 
 class Oracle:

@@ -9,16 +9,16 @@ import pytest
 from support.shared_machines import Machine, champions, history, storage_of
 from support.versions import card, registry_of, write
 
-from training.distributed.shared_versions.errors import (
+from training.distributed.shared_versions.publishing import Publisher
+from training.distributed.shared_versions.shown import Shown
+from training.distributed.shared_versions.storage import Storage
+from training.errors import CorruptVersionError, UnknownVersionError, WithdrawnVersionError
+from training.registry.errors import (
     ForeignModelsError,
     ModelsAwayError,
     MovedMeanwhileError,
     UnfitStorageError,
 )
-from training.distributed.shared_versions.publishing import Publisher
-from training.distributed.shared_versions.shown import Shown
-from training.distributed.shared_versions.storage import Storage
-from training.errors import CorruptVersionError, UnknownVersionError, WithdrawnVersionError
 from training.registry.repair import let_serve, mend_champion
 from training.registry.versions import SERVED_FILES, Registry
 
@@ -424,7 +424,7 @@ import sys
 sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from support.shared_machines import machine
-from training.distributed.shared_versions.errors import MovedMeanwhileError
+from training.registry.errors import MovedMeanwhileError
 
 registry = machine(Path({home!r}), {url!r})
 registry.pull()

@@ -6,7 +6,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
-from training.models import vocabulary
+from training.inference import vocabulary
 from training.models.onnx_export import export
 from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
 

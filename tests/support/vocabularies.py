@@ -7,9 +7,9 @@ import numpy as np
 from support.oracles import Oracle
 from support.tiny import tiny_tokenizer
 
+from training.inference import vocabulary
+from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
-from training.models import vocabulary
-from training.models.encoder import Encoder
 
 
 class Speaker(Oracle):

@@ -33,7 +33,7 @@ class Wire:
 
     def __init__(self, app: App, sandbox: Sandbox | None = None) -> None:
         """`sandbox` where the bot takes one that is not its own for Discord."""
-        sandbox = sandbox or app.sandbox
+        sandbox = sandbox or app.endpoint.sandbox
         assert sandbox is not None
         self.app, self.sandbox = app, sandbox
         self.channel_id = self.sandbox.channel_id
@@ -138,8 +138,8 @@ async def wired(home: Path, **settings: Any) -> AsyncIterator[Wire]:
     """The app on this home."""
     with untouched_discord():
         async with open_app(settings_for(home, **settings)) as app:
-            if TEMPLATE and app.sandbox is not None:
-                await leads(app.sandbox)
+            if TEMPLATE and app.endpoint.sandbox is not None:
+                await leads(app.endpoint.sandbox)
             yield Wire(app)
 
 

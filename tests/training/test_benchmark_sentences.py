@@ -7,7 +7,7 @@ from benchmarks import sentences
 
 from training.corpus.generator import load_patterns
 from training.evaluation.metrics import read_suite
-from training.models.encoder import MASK, finished
+from training.inference.encoder import MASK, finished
 from training.simulation.figures import KEPT_GROUPS
 
 SPLITS = {pattern.id: pattern.split for pattern in load_patterns()}

@@ -17,8 +17,8 @@ from storage.database import Database
 from training.distributed.shared_versions.history import State
 from training.distributed.shared_versions.keeping import store_state, stored_state
 from training.errors import CorruptVersionError, RegistryUnreadableError, RegistryUnwritableError
-from training.pipeline.progress import Silent
 from training.pipeline.run import run_init
+from training.progress import Silent
 from training.registry import promotion
 from training.registry.atomic_files import writable
 from training.registry.repair import let_serve, mend_champion, mend_domain

@@ -8,12 +8,12 @@ from pathlib import Path
 from training.cli.measures import positive
 from training.cli.output import Commands, fill_model_of, print_json
 from training.errors import BaseModelError, NotComparableError, RegistryError
+from training.evaluation.materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
+from training.inference.encoder import MASK_PATTERN
 from training.models.base_model import find_base
-from training.models.encoder import MASK_PATTERN
-from training.pipeline.progress import TerminalProgress
+from training.progress import TerminalProgress
 from training.registry.factory import current_registry
 from training.registry.versions import Registry
-from training.reports.comparison.materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
 from training.settings import Settings
 
 STARTER = "starter"  # the base of what was trained from scratch here, and is nowhere else to be found

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 
 def _predict(options: argparse.Namespace, settings: Settings) -> int:
-    from training.models.encoder import MASK, MASK_PATTERN, completed, finished
+    from training.inference.encoder import MASK, MASK_PATTERN, completed, finished
 
     text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters
     if not MASK_PATTERN.search(text):

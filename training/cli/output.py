@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.errors import NoChampionError
 from training.pipeline.outcome import Outcome
-from training.pipeline.progress import JsonProgress, Progress, TerminalProgress
+from training.progress import JsonProgress, Progress, TerminalProgress
 from training.registry.factory import current_registry
 from training.settings import Settings
 

@@ -85,7 +85,7 @@ def _draw_training(options: argparse.Namespace, settings: Settings, path: Path) 
 
 
 def _draw_words(options: argparse.Namespace, settings: Settings, path: Path) -> None:
-    from training.models.encoder import MASK_PATTERN
+    from training.inference.encoder import MASK_PATTERN
     from training.reports.plots.words import MAX_MODELS, plot_words
 
     text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters

@@ -5,7 +5,7 @@ import contextlib
 import sys
 
 from training.cli.output import Commands, print_json
-from training.pipeline.progress import TerminalProgress
+from training.progress import TerminalProgress
 from training.registry.factory import current_registry
 from training.settings import Settings
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from training.cli.output import Commands
-from training.pipeline.progress import TerminalProgress
+from training.progress import TerminalProgress
 from training.settings import Settings
 
 

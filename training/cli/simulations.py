@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from training.cli.measures import positive
 from training.cli.output import Commands, print_json
 from training.errors import SuiteError
-from training.pipeline.progress import TerminalProgress
+from training.progress import TerminalProgress
 from training.settings import NightSettings, Settings
 
 if TYPE_CHECKING:

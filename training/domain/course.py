@@ -13,9 +13,9 @@ from training.domain.checkpoints import Checkpoint
 from training.domain.fixed_masks import Hidden, measure
 from training.domain.step_log import StepLog
 from training.finetuning.trainer import Step, Trainer, has_bf16
-from training.models.encoder import Encoder
+from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Progress
+from training.progress import Progress
 from training.settings import DomainSettings
 
 MIN_GAIN = 0.002  # nats a word; less is no improvement

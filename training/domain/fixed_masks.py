@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from training.finetuning.batches import of_queries
-from training.models.encoder import Encoded, Encoder
+from training.inference.encoder import Encoded, Encoder
+from training.inference.vocabulary import WORD
 from training.models.torch_model import MaskedLm
-from training.models.vocabulary import WORD
 
 MAX_WORDS = 40  # a longer text is cut there, so that no vocabulary has to cut it elsewhere
 BATCH = 64

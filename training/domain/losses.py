@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from training.corpus.domain_corpus import CorpusText
 from training.corpus.lexicon import unwanted_words, wanted_words
-from training.domain.corpus import CorpusText
 from training.domain.step_log import StepLog
 from training.finetuning.batches import Batch, CorpusBatches
 from training.finetuning.losses import above_the_best, masked_lm, wrong_pole
 from training.finetuning.trainer import Step
-from training.models import vocabulary
-from training.models.encoder import Encoder
+from training.inference import vocabulary
+from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 from training.settings import DomainSettings
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from training.corpus.domain_corpus import GENERATED, CorpusText
 from training.corpus.lexicon import unwanted_words, wanted_words
-from training.domain.corpus import GENERATED, CorpusText
-from training.models.vocabulary import WORD
+from training.inference.vocabulary import WORD
 
 OWN_COPIES = 3  # the team's own texts are few beside the generated ones
 # Beside five copies of every edge case complaints would be too few to answer, plain English to remember.

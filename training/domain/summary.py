@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.corpus.readers import SourceReport
-from training.reports.tables import aligned
+from training.tables import aligned
 
 FIGURES, WHO = ("wanted_share", "unwanted_at_10"), ("base", "after")
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import torch
 
+from training.corpus.domain_corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
 from training.corpus.health import measure_health, read_raw
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.checkpoints import Checkpoint
-from training.domain.corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
 from training.domain.course import Course
 from training.domain.fixed_masks import Fit, Hidden, hide_words, measure
 from training.domain.losses import MaskedTexts
@@ -28,14 +28,15 @@ from training.domain.summary import source_json
 from training.domain.verdict import judge
 from training.errors import BaseModelError, EmptyRecipeError, RegistryError
 from training.evaluation import gate
+from training.evaluation.materials import QUERIES
+from training.inference import vocabulary
+from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
-from training.models import torch_model, vocabulary
+from training.models import torch_model
 from training.models.base_model import find_base
-from training.models.encoder import Encoder
 from training.models.writing import card_of, exported, write_files
-from training.pipeline.progress import Progress
+from training.progress import Progress
 from training.registry.versions import TRAINING_LOG, Registry
-from training.reports.comparison.materials import QUERIES
 from training.reports.plots.corpus_health import plot_corpus_health
 from training.reports.plots.training_log import plot_training, read_log
 from training.reports.plots.words import plot_words

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.evaluation import gate
+from training.evaluation.comparable import cases_of, tokens_of
+from training.evaluation.materials import OWN_SUITES, suites_of
 from training.evaluation.metrics import score_cases, summary
 from training.inference.fill_model import FillModel
-from training.reports.comparison.comparable import cases_of, tokens_of
-from training.reports.comparison.materials import OWN_SUITES, suites_of
 
 
 def judge(

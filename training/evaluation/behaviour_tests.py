@@ -25,8 +25,8 @@ from pydantic import (
 
 from training.corpus.yaml_files import read_yaml
 from training.errors import BehaviourError, QueryTooLongError
+from training.inference.encoder import MASK_PATTERN
 from training.inference.fill_model import FillModel, Floats
-from training.models.encoder import MASK_PATTERN
 
 SHIPPED = Path(__file__).parent / "suites" / "behaviour.yaml"
 TOP = 5  # words that two answers are compared by

@@ -16,7 +16,7 @@ from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.metrics import CaseScore
 from training.evaluation.perplexity import pseudo_perplexity
 from training.inference.fill_model import FillModel
-from training.models.vocabulary import denied_words
+from training.inference.vocabulary import denied_words
 from training.votes.retraining_set import Example, RetrainingSet
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.corpus.lexicon import unwanted_words, wanted_words
+from training.inference.encoder import MASK, finished
 from training.inference.fill_model import FillModel
-from training.models.encoder import MASK, finished
-from training.models.vocabulary import WORD
+from training.inference.vocabulary import WORD
 
 TOP = 10
 

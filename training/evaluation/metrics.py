@@ -16,8 +16,8 @@ import numpy.typing as npt
 from storage.text_files import read_text
 from training.errors import SuiteError
 from training.evaluation.perplexity import pseudo_perplexity
+from training.inference.encoder import MASK_PATTERN
 from training.inference.fill_model import FillModel, Floats
-from training.models.encoder import MASK_PATTERN
 
 SUITES = Path(__file__).parent / "suites"
 MEANS = {  # name of a figure → of what each case has it is the mean

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.inference.encoder import Encoded
 from training.inference.fill_model import FillModel
-from training.models.encoder import Encoded
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from training.models.encoder import Encoded, Encoder
+from training.inference.encoder import Encoded, Encoder
 
 FOCUS_SHARE = 0.7  # how often the word that a query would ask for is hidden
 

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.corpus.replay_sentences import Background
 from training.finetuning.batches import Batch, CorpusBatches, of_queries, shuffled
 from training.finetuning.data_parallelism import ALONE, Spread
 from training.finetuning.generalization import word_tilts
 from training.finetuning.losses import Carried, Judged, kl_to_reference, masked_lm
 from training.finetuning.objective import OURS, Recipe
 from training.finetuning.reference_model import Beside
-from training.finetuning.replay import Background
 from training.finetuning.trainer import Keeper, Point, Step, train
-from training.models.encoder import Encoded, Encoder
+from training.inference.encoder import Encoded, Encoder
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Progress
+from training.progress import Progress
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from training.errors import OutOfMemoryError
 from training.finetuning.data_parallelism import ALONE, Spread
 from training.models.out_of_memory import is_out_of_memory
-from training.pipeline.progress import Progress
+from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
 REPORT_EVERY = 10  # steps between figures: reading a loss waits for the GPU

@@ -12,11 +12,11 @@ from typing import Protocol
 
 import structlog
 
-from training.distributed.shared_versions.errors import ModelsAwayError
 from training.errors import CorruptVersionError, RegistryError, UnknownVersionError
 from training.inference.errors import NothingServesError
 from training.inference.fill_model import FillModel
 from training.inference.loading import give_memory_back, load
+from training.registry.errors import ModelsAwayError
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)

@@ -12,7 +12,7 @@ import onnxruntime as ort
 from tokenizers import Tokenizer
 
 from training.errors import CorruptVersionError, RegistryUnreadableError
-from training.models.encoder import Encoded, Encoder
+from training.inference.encoder import Encoded, Encoder
 from training.registry.atomic_files import MISSING, readable
 
 GRAPH, OUTPUT = "model.onnx", "log_probabilities"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from training.inference.encoder import Encoded
 from training.inference.fill_model import Candidate, FillModel, Floats
-from training.models.encoder import Encoded
 
 # The model reads a query 1 + BEAMS × (masks − 1) + masks times. With twice the beams, and eight branches, the
 # best filling was another one in 1 of 16 sentences, and no better.

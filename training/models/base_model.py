@@ -1,16 +1,14 @@
 """Where the base model comes from: a folder, the hub's cache, the hub. Finding out takes 5 s at most."""
 
-import contextlib
-import threading
 from pathlib import Path
 
 import structlog
 
 from training.errors import BaseModelError
+from training.hub import hub_is_reachable
 from training.settings import DEFAULT_BASE_MODEL
 
 log = structlog.stdlib.get_logger(__name__)
-REACH_TIMEOUT_S = 4.0
 UNREACHABLE = "it is not in the hub's cache and the hub cannot be reached"
 FILES = [
     "config.json",
@@ -59,29 +57,6 @@ def where_is_base(name: str) -> str | None:
     if name == DEFAULT_BASE_MODEL:
         return None
     raise BaseModelError(name, UNREACHABLE)
-
-
-def hub_is_reachable() -> bool:
-    """Whether the hub answers within `REACH_TIMEOUT_S`, a slow name server or a proxy included."""
-    import httpx
-    from huggingface_hub import constants, get_session
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    answered = threading.Event()
-
-    def ask() -> None:
-        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, OSError):
-            get_session().head(
-                constants.ENDPOINT, timeout=REACH_TIMEOUT_S
-            )  # by the proxy, where there is one
-            answered.set()
-
-    # In a thread of its own: the name server's own time-out is longer than anybody waits.
-    prober = threading.Thread(target=ask, daemon=True)
-    prober.start()
-    prober.join(REACH_TIMEOUT_S)
-    return answered.is_set()
 
 
 def _on_this_machine(name: str) -> Path | None:

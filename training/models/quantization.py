@@ -18,8 +18,8 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from training.finetuning.replay import Background
-from training.models.encoder import Encoded, Encoder
+from training.corpus.replay_sentences import Background
+from training.inference.encoder import Encoded, Encoder
 from training.models.onnx_export import FUSED, Floats, Graph
 from training.models.torch_model import MaskedLm
 

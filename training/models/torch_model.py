@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Tokenizer
 from torch import Tensor, nn
 
 from training.errors import BaseModelError, DeviceError
-from training.models.encoder import MASK
+from training.inference.encoder import MASK
 from training.models.out_of_memory import is_out_of_memory
 
 OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # as Rust writes them

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from training.inference import vocabulary
 from training.inference.fill_model import GRAPH, FillModel
-from training.models import vocabulary
 from training.models.onnx_export import export
 from training.models.quantization import Int8, calibrate
 from training.models.quantization_check import Agreement, agreement

@@ -11,20 +11,20 @@ import torch
 from storage import runs
 from storage.votes.consensus import note_reliabilities
 from storage.votes.predictions import count_votes
+from training.corpus.replay_sentences import Background
 from training.errors import RegistryError, RunEndedError
 from training.evaluation import gate
 from training.evaluation.candidate import Judge, changes
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import Recipe
-from training.finetuning.replay import Background
 from training.finetuning.trainer import Point
 from training.inference.fill_model import FillModel
+from training.inference.vocabulary import denied_words
 from training.models import torch_model
-from training.models.vocabulary import denied_words
 from training.models.writing import card_of, write_files
 from training.pipeline.outcome import Outcome
-from training.pipeline.progress import Progress
 from training.pipeline.synchronous_database import Records
+from training.progress import Progress
 from training.registry.versions import SERVED_FILES, Registry
 from training.settings import NightSettings, Settings
 from training.votes import retraining_set

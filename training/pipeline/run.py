@@ -30,12 +30,12 @@ from training.errors import (
     TrainingError,
 )
 from training.models import out_of_memory
+from training.pipeline.first_version import install_first
 from training.pipeline.outcome import Outcome
-from training.pipeline.progress import Progress
 from training.pipeline.synchronous_database import Records, now
+from training.progress import Progress
 from training.registry import promotion
 from training.registry.factory import open_registry
-from training.registry.first_version import install_first
 from training.registry.repair import let_serve, mend_domain
 from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings

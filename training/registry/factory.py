@@ -6,13 +6,13 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from training.distributed.shared_versions.errors import ModelsAwayError
+from training.registry.errors import ModelsAwayError
 from training.registry.versions import Registry
 from training.settings import Settings
 
 if TYPE_CHECKING:
     from training.distributed.shared_versions.storage import Storage
-    from training.pipeline.progress import Progress
+    from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
 

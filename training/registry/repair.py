@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import Callable, Iterable
 
-from training.distributed.shared_versions.errors import ModelsAwayError, MovedMeanwhileError
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError, UnknownVersionError
+from training.registry.errors import ModelsAwayError, MovedMeanwhileError
 from training.registry.versions import SERVED_FILES, Registry
 
 BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from

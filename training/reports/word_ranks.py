@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from training.errors import TrainingError
+from training.inference.encoder import MASK_PATTERN, query_hash
 from training.inference.fill_model import FillModel, Floats
-from training.models.encoder import MASK_PATTERN, query_hash
 from training.registry.versions import Registry
 from training.votes.retraining_set import FILE
 

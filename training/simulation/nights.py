@@ -17,8 +17,8 @@ from training.finetuning.objective import OURS, Recipe
 from training.inference.fill_model import FillModel
 from training.pipeline import run
 from training.pipeline.outcome import Outcome
-from training.pipeline.progress import Progress
 from training.pipeline.synchronous_database import Records
+from training.progress import Progress
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.figures import SHOWN, Measure

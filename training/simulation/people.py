@@ -16,7 +16,7 @@ from storage.votes.predictions import (
     cast_votes,
     record_prediction,
 )
-from training.models.encoder import finished, query_hash
+from training.inference.encoder import finished, query_hash
 
 if TYPE_CHECKING:
     from training.evaluation.metrics import Case

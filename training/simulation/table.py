@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from training.reports.tables import aligned
+from training.tables import aligned
 
 FIGURES = {  # heading → (figure, how it is written)
     "gap closed": ("gap_closed", "{:+.1%}"),

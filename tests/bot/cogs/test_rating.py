@@ -16,7 +16,7 @@ from bot.voting.menus import SuggestForm
 from storage.schema import people, predictions, votes
 from storage.votes import menu_votes
 from storage.votes.predictions import StoredVote, cast_votes, votes_on_message
-from training.models.vocabulary import denied_words
+from training.inference.vocabulary import denied_words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

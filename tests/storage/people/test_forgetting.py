@@ -44,7 +44,7 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
         *(
             "candidates.word",
             "forgettings.user_id",
-            "support.people.user_id",
+            "people.user_id",
             "votes.voter_id",
             "votes.word",
             "votes.thumbs",

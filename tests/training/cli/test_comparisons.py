@@ -13,8 +13,8 @@ from support.versions import card
 from training.cli import comparisons
 from training.cli.output import Commands
 from training.errors import BaseModelError, CorruptVersionError, NotComparableError, QueryTooLongError
+from training.evaluation.materials import QUERIES
 from training.registry.versions import Registry
-from training.reports.comparison.materials import QUERIES
 from training.settings import Settings
 
 QUERY = "Nike shoes are very [MASK]"

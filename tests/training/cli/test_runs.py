@@ -28,7 +28,7 @@ def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FILLBOT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FILLBOT_BASE_MODEL", str(distilbert_folder))
     monkeypatch.setenv("FILLBOT_DEVICE", "cpu")
-    monkeypatch.setattr("training.domain.corpus.HELD_OUT_SENTENCES", 40)
+    monkeypatch.setattr("training.corpus.domain_corpus.HELD_OUT_SENTENCES", 40)
     suites = {name: cases[:4] for name, cases in verdict.suites_of(("main", "control")).items()}
     monkeypatch.setattr(verdict, "suites_of", lambda _names: suites)
     level = logging.getLogger("transformers").level

@@ -7,16 +7,16 @@ import pytest
 import torch
 from support.killing import Deadly, Killed
 
+from training.corpus.domain_corpus import CorpusText
 from training.domain.checkpoints import Checkpoint
-from training.domain.corpus import CorpusText
 from training.domain.course import Course
 from training.domain.fixed_masks import hide_words
 from training.domain.losses import MaskedTexts
 from training.domain.step_log import StepLog
+from training.inference.encoder import Encoder
 from training.models import torch_model
-from training.models.encoder import Encoder
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.settings import DomainSettings
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ import torch
 from support.tiny import tiny_tokenizer
 
 from training.domain.fixed_masks import Fit, hide_words, measure
-from training.models.encoder import Encoder
+from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 
 CPU = torch.device("cpu")

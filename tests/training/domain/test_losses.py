@@ -4,7 +4,7 @@ import pytest
 import torch
 from support.tiny import tiny_tokenizer
 
-from training.domain.corpus import CorpusText
+from training.corpus.domain_corpus import CorpusText
 from training.domain.losses import MaskedTexts
 from training.domain.step_log import StepLog
 from training.models.torch_model import MaskedLm

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.domain.corpus import GENERATED, CorpusText
+from training.corpus.domain_corpus import GENERATED, CorpusText
 from training.domain.recipes import RECIPES
 
 CORPUS = [

@@ -12,7 +12,7 @@ from training.domain import training_run, verdict
 from training.domain.training_run import DomainTraining, Made
 from training.errors import BaseModelError, EmptyRecipeError
 from training.inference.fill_model import FillModel
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.registry.versions import TRAINING_LOG, Registry
 from training.settings import DomainSettings, Settings
 from training.votes.checks.corpus import select_edge_cases
@@ -24,7 +24,7 @@ DOMAIN = DomainSettings(sentences=150, batch_examples=16, epochs=1.0, learning_r
 @pytest.fixture
 def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("training.domain.corpus.HELD_OUT_SENTENCES", 40)
+    monkeypatch.setattr("training.corpus.domain_corpus.HELD_OUT_SENTENCES", 40)
     suites = {name: cases[:4] for name, cases in verdict.suites_of(("main", "control")).items()}
     monkeypatch.setattr(verdict, "suites_of", lambda _names: suites)
     return Settings(home=tmp_path / "home", base_model=str(distilbert_folder), device="cpu")

@@ -19,8 +19,8 @@ from training.evaluation.behaviour_tests import (
     read_behaviour,
     run_behaviour,
 )
+from training.inference.encoder import Encoded
 from training.inference.fill_model import FillModel
-from training.models.encoder import Encoded
 from training.models.writing import exported
 
 BASE = (Path(__file__).parents[4] / "shared/models/support-base").resolve()

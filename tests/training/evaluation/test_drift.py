@@ -11,8 +11,8 @@ from support.oracles import Oracle, oracle
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.evaluation import metrics
 from training.evaluation.drift import Drift, Reference, neutral_queries, pooled, unvoted
+from training.inference.encoder import Encoded
 from training.inference.fill_model import FillModel
-from training.models.encoder import Encoded
 
 
 def drift(model: FillModel, reference: FillModel, queries: Sequence[str]) -> Drift:

@@ -3,7 +3,7 @@
 from training.corpus.generator import generate
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.evaluation.generated_suite import positive_cases
-from training.models.encoder import MASK
+from training.inference.encoder import MASK
 
 
 def test_the_cases_are_praise_out_of_test_patterns_alone() -> None:

@@ -8,7 +8,7 @@ import torch
 from support.tiny import tiny_tokenizer
 
 from training.finetuning.batches import Batch, CorpusBatches, of_queries, padded, shuffled
-from training.models.encoder import Encoder
+from training.inference.encoder import Encoder
 
 TEXTS = [
     "nike shoes are very comfortable",

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
+from training.corpus.replay_sentences import Background
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import OURS
-from training.finetuning.replay import Background
 from training.finetuning.trainer import Point
-from training.models.encoder import Encoder
+from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 

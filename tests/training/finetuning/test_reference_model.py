@@ -7,7 +7,7 @@ import torch
 
 from training.finetuning.batches import of_queries
 from training.finetuning.reference_model import Beside
-from training.models.encoder import Encoder
+from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 
 

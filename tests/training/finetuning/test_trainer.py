@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.finetuning.trainer import Point, Step, Trainer, train
-from training.pipeline.progress import Silent
+from training.progress import Silent
 
 CPU = torch.device("cpu")
 

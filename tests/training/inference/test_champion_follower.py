@@ -14,11 +14,11 @@ from bot.answering.champion import Serving
 from bot.answering.predictor import Predictor, load
 from training.distributed.serving import replica as replica_module
 from training.distributed.serving.replica import Replica
-from training.distributed.shared_versions.errors import ModelsAwayError
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError
 from training.inference import champion_follower
 from training.inference.champion_follower import first_model
 from training.inference.fill_model import FillModel
+from training.registry.errors import ModelsAwayError
 from training.registry.versions import Registry
 
 Follow = Callable[[], "asyncio.Future[bool]"]

@@ -9,11 +9,10 @@ import pytest
 from support.tiny import tiny_tokenizer
 
 from training.errors import QueryTooLongError
-from training.inference import joint_filling
+from training.inference import joint_filling, vocabulary
+from training.inference.encoder import Encoded, Encoder
 from training.inference.fill_model import FillModel
 from training.inference.joint_filling import JointAnswer, fill_jointly
-from training.models import vocabulary
-from training.models.encoder import Encoded, Encoder
 
 # What is said of the masks once those before "/" are filled; "-" is one that is open.
 Table = dict[str, list[dict[str, float]]]

@@ -13,6 +13,7 @@ import pytest
 from huggingface_hub import constants
 
 from training.errors import BaseModelError
+from training.hub import hub_is_reachable
 from training.models import base_model
 from training.models.base_model import find_base, where_is_base
 from training.settings import DEFAULT_BASE_MODEL
@@ -122,7 +123,7 @@ def test_what_is_neither_a_folder_nor_a_name(hub: Path, name: str) -> None:
 
 def test_a_hub_that_refuses_connections(hub: Path, online: Callable[[str], None], closed_port: str) -> None:
     online(closed_port)
-    assert not base_model.hub_is_reachable()
+    assert not hub_is_reachable()
     assert find_base(DEFAULT_BASE_MODEL) is None
     with pytest.raises(BaseModelError, match="the hub cannot be reached"):
         find_base("ours/shoe-bert")
@@ -131,7 +132,7 @@ def test_a_hub_that_refuses_connections(hub: Path, online: Callable[[str], None]
 def test_a_hub_that_accepts_and_never_answers(
     hub: Path, online: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base_model, "REACH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("training.hub.REACH_TIMEOUT_S", 0.2)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -148,10 +149,10 @@ def test_a_name_server_that_hangs(
         released.wait(10)
         raise socket.gaierror("no answer")
 
-    monkeypatch.setattr(base_model, "REACH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("training.hub.REACH_TIMEOUT_S", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     online("http://hub.invalid")
-    assert not base_model.hub_is_reachable()
+    assert not hub_is_reachable()
     released.set()
 
 

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import nn
 
+from training.corpus.replay_sentences import Background
 from training.errors import OutOfMemoryError
 from training.finetuning.batches import of_queries
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.reference_model import Beside
-from training.finetuning.replay import Background
 from training.finetuning.trainer import Step, train
-from training.models.encoder import Encoder
+from training.inference.encoder import Encoder
 from training.models.out_of_memory import is_out_of_memory, told
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 

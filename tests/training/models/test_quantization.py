@@ -7,10 +7,10 @@ import pytest
 import torch
 from support.tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_served
 
+from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
 from training.models import quantization
 from training.models import quantization_check as agreement_module
-from training.models.encoder import Encoder
 from training.models.onnx_export import export
 from training.models.quantization import Int8, Range, calibrate, ranges_of
 from training.models.quantization_check import Agreement, agreement

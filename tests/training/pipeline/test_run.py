@@ -31,8 +31,8 @@ from training.inference.fill_model import FillModel
 from training.pipeline import nightly
 from training.pipeline import run as pipeline
 from training.pipeline.outcome import Outcome
-from training.pipeline.progress import Silent
 from training.pipeline.run import run_domain, run_init, run_night
+from training.progress import Silent
 from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
 
@@ -155,8 +155,8 @@ def test_without_a_base_the_starter_is_trained(home: Home, monkeypatch: pytest.M
 
 
 def test_the_starter_is_the_same_every_time(home: Home) -> None:
+    from training.domain.starter import train_starter
     from training.models import torch_model
-    from training.models.starter import train_starter
 
     first, second = (
         train_starter(STARTER, device=torch_model.pick_device("cpu"), progress=Silent()) for _ in range(2)

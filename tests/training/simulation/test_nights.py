@@ -10,8 +10,8 @@ from training.errors import HomeInUseError
 from training.evaluation import candidate, metrics
 from training.evaluation.metrics import Case
 from training.inference.fill_model import FillModel
-from training.pipeline.progress import Silent
 from training.pipeline.run import run_init
+from training.progress import Silent
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.nights import Plan, Simulation, home_of

@@ -8,13 +8,13 @@ import numpy.typing as npt
 import torch
 
 from training.corpus.lexicon import unwanted_words, wanted_words
+from training.corpus.replay_sentences import Background
 from training.distributed.ray.group import Gang, Place, share
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import Recipe
-from training.finetuning.replay import Background
 from training.finetuning.trainer import Point
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Progress
+from training.progress import Progress
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 

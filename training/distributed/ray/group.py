@@ -26,7 +26,7 @@ from training.distributed.ray.errors import WorkersFailedError, WorkersSilentErr
 from training.distributed.ray.progress import Telling, hear
 from training.distributed.ray.workers import Workers
 from training.errors import TrainingError
-from training.pipeline.progress import Progress, Silent
+from training.progress import Progress, Silent
 from training.settings import Settings
 
 MAX_FAILURES = 3

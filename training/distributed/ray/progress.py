@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from training.pipeline.progress import REPORT_EVERY_S, Progress
+from training.progress import REPORT_EVERY_S, Progress
 
 Word = tuple[str, tuple[Any, ...], dict[str, Any]]  # a method of Progress, and what it is called with
 

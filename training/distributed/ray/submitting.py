@@ -17,8 +17,8 @@ from training.distributed.ray.errors import ClusterPackageError, JobFailedError
 from training.distributed.ray.job_settings import environment
 from training.errors import RegistryError, TrainingError
 from training.pipeline.outcome import Outcome
-from training.pipeline.progress import Progress
 from training.pipeline.synchronous_database import Records, now
+from training.progress import Progress
 from training.registry.factory import open_registry
 from training.settings import Settings
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from training.distributed.serving.protocol import PATH
 from training.inference.errors import ClusterAwayError, NotDeployedError
-from training.pipeline.progress import Progress
+from training.progress import Progress
 from training.settings import Settings
 
 NAME, DEPLOYMENT = "fillbot", "fill"

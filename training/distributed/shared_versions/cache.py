@@ -18,7 +18,7 @@ from training.registry.card import Card
 from training.registry.versions import SERVED_FILES
 
 if TYPE_CHECKING:
-    from training.pipeline.progress import Progress
+    from training.progress import Progress
 
 LARGE = (".onnx", ".safetensors")  # fetched where they are needed
 LEFT_OVER_S = 86_400.0  # after which what was being fetched is a crash's

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.distributed.shared_versions.errors import ModelsAwayError, UnfitStorageError
 from training.distributed.shared_versions.storage import Transfer
 from training.registry.atomic_files import delete, fsync
+from training.registry.errors import ModelsAwayError, UnfitStorageError
 
 BLOCK_BYTES = 4 << 20
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)

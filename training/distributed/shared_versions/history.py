@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from training.distributed.shared_versions.errors import MovedMeanwhileError
 from training.errors import UnknownVersionError, WithdrawnVersionError
+from training.registry.errors import MovedMeanwhileError
 
 What = Literal["claimed", "added", "champion", "domain", "withdrawn", "pruned"]
 Pointer = Literal["champion", "domain"]

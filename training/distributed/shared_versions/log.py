@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from training.distributed.shared_versions.errors import ModelsAwayError, UnfitStorageError
 from training.distributed.shared_versions.history import Entry, State
 from training.distributed.shared_versions.storage import Storage
+from training.registry.errors import ModelsAwayError, UnfitStorageError
 
 FORMAT = {"fillbot": "models", "format": 1}
 MARK = "fillbot.json"

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from training.distributed.shared_versions.errors import ModelsAwayError, UnfitStorageError
 from training.distributed.shared_versions.storage import SETTING, Transfer
 from training.errors import ExtraMissingError
+from training.registry.errors import ModelsAwayError, UnfitStorageError
 
 S3 = ("s3", "s3a")
 PART_BYTES = 16 << 20  # of large files, several at once

@@ -2,10 +2,10 @@
 
 import uuid
 
-from training.distributed.shared_versions.errors import UnfitStorageError
 from training.distributed.shared_versions.history import State
 from training.distributed.shared_versions.log import Log
 from training.distributed.shared_versions.storage import Storage
+from training.registry.errors import UnfitStorageError
 
 
 def probe_storage(storage: Storage) -> int:

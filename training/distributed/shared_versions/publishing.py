@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from training.distributed.shared_versions.errors import ForeignModelsError, ModelsAwayError
 from training.distributed.shared_versions.history import Entry, Place, Pointer, State
 from training.distributed.shared_versions.log import Log
 from training.distributed.shared_versions.shown import Shown
 from training.distributed.shared_versions.storage import Storage
 from training.errors import CorruptVersionError
 from training.registry.atomic_files import MISSING, readable, sha256
+from training.registry.errors import ForeignModelsError, ModelsAwayError
 from training.registry.versions import Registry
 
 if TYPE_CHECKING:
-    from training.pipeline.progress import Progress
+    from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
 UPLOAD = re.compile(r"v[0-9]+-([0-9]{14})-[0-9a-f]{8}")

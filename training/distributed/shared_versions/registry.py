@@ -14,7 +14,6 @@ import structlog
 from filelock import FileLock
 
 from training.distributed.shared_versions.cache import Cache
-from training.distributed.shared_versions.errors import ForeignModelsError, ModelsAwayError, UnfitStorageError
 from training.distributed.shared_versions.history import Entry, Place, Pointer, State
 from training.distributed.shared_versions.keeping import store_state, stored_state
 from training.distributed.shared_versions.log import Log
@@ -30,10 +29,11 @@ from training.errors import (
 )
 from training.registry.atomic_files import fsync
 from training.registry.card import Card
+from training.registry.errors import ForeignModelsError, ModelsAwayError, UnfitStorageError
 from training.registry.versions import SERVED_FILES, Draft, Registry
 
 if TYPE_CHECKING:
-    from training.pipeline.progress import Progress
+    from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
 TROUBLES = (

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.pipeline.progress import Progress
+    from training.progress import Progress
 
 SHOWN_BYTES = 32 << 20  # from this size on
 MEGABYTE = 1_000_000

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import PublishError
-from training.models.base_model import hub_is_reachable
-from training.pipeline.progress import Progress
+from training.hub import hub_is_reachable
+from training.progress import Progress
 from training.registry.publishing.model_card import model_card
 from training.registry.versions import Registry
 

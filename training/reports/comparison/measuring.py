@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from training.evaluation.comparable import Models, cases_of, texts_of, tokens_of
 from training.evaluation.confidence_intervals import Interval, means
 from training.evaluation.metrics import Case, CaseScore, Tokens, score_cases, summary
 from training.evaluation.perplexity import score_text
 from training.inference.fill_model import Candidate, FillModel
-from training.pipeline.progress import Progress
-from training.reports.comparison.comparable import Models, cases_of, texts_of, tokens_of
+from training.progress import Progress
 from training.reports.comparison.figures import ALL, PERPLEXITY, Figure, Pair, conclude, figure
 
 METRICS = ("wanted_share", "hit_at_1", "hit_at_5", "unwanted_at_10")  # of a suite

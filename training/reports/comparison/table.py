@@ -7,7 +7,7 @@ from training.evaluation.confidence_intervals import DRAWS, Interval
 from training.inference.fill_model import Candidate
 from training.reports.comparison.figures import ALL, LESS_IS_BETTER, MIN_CASES, PERPLEXITY, Figure
 from training.reports.comparison.measuring import METRICS, Comparison, Material
-from training.reports.tables import GAP, MAX_WIDTH, aligned
+from training.tables import GAP, MAX_WIDTH, aligned
 
 LEVEL = 1e-4  # figures nearer than this are one: some are rounded to it
 MAX_NAMED = 8  # words that were left out, by name

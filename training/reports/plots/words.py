@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from training.inference.encoder import finished
 from training.inference.fill_model import FillModel
-from training.models.encoder import finished
 from training.reports.plots.style import (
     BLUE,
     LABEL_PT,

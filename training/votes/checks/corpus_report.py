@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from training.reports.tables import aligned
+from training.tables import aligned
 
 KEPT = "kept"
 PRIVATE = "link, address or number"

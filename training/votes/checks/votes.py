@@ -15,7 +15,7 @@ import polars as pl
 from storage.database import Database
 from storage.people.personal_data import PLACEHOLDER
 from storage.votes.predictions import count_votes, votes_until
-from training.pipeline.progress import Progress, Silent
+from training.progress import Progress, Silent
 from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, judge_parts
 from training.votes.checks.approval import Approval
 from training.votes.checks.ballots import ITEM, Cast, Spool

@@ -33,7 +33,7 @@ async def test_without_the_content_intent_only_own_business_is_readable(sandbox,
     await ben.say(sandbox.channel_id, f"<@{sandbox.bot_user_id}> hello")
     await ben.say(await ben.direct_channel_id(sandbox.bot_user_id), "direct")
     await bot.until("message", times=3)
-    texts = [args[0].content for name, args in bot.connection.duplicates if name == "message"]
+    texts = [args[0].content for name, args in bot.heard if name == "message"]
     assert texts == ["", f"<@{sandbox.bot_user_id}> hello", "direct"]
     await ben.react((await ben.messages(sandbox.channel_id))[0], "👍")
     await asyncio.sleep(0.05)
@@ -51,7 +51,7 @@ async def test_what_happens_during_a_drop_is_replayed_once(sandbox, make_bot, st
     await bot.until("resumed")
     await ben.say(sandbox.channel_id, "after")
     await bot.until("message", times=5)
-    texts = [args[0].content for name, args in bot.connection.duplicates if name == "message"]
+    texts = [args[0].content for name, args in bot.heard if name == "message"]
     assert texts == ["before", "0", "1", "2", "after"]
     assert bot.count("ready") == 1
 
@@ -130,7 +130,7 @@ async def test_events_are_duplicated_lost_swapped_and_delayed(sandbox, make_bot,
     await ben.say(sandbox.channel_id, "fifth")
     await ben.say(sandbox.channel_id, "fourth")
     await bot.until("message", times=6)
-    texts = [args[0].content for name, args in bot.connection.duplicates if name == "message"]
+    texts = [args[0].content for name, args in bot.heard if name == "message"]
     assert texts == ["twice", "twice", "second", "third", "fourth", "fifth"]
 
 

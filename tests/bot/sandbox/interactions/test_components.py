@@ -161,7 +161,7 @@ async def test_an_interaction_without_an_answer_fails(sandbox, bot, ben, panel):
     begun = await ben.wait_for_event("INTERACTION_CREATE")
     failed = await ben.wait_for_event("INTERACTION_FAILURE")
     assert failed["id"] == begun["id"]
-    late = [args[0] for name, args in bot.connection.duplicates if name == "interaction"][-1]
+    late = [args[0] for name, args in bot.heard if name == "interaction"][-1]
     with pytest.raises(discord.NotFound) as unknown:
         await late.response.send_message("too late")
     assert unknown.value.code == 10062

@@ -35,7 +35,7 @@ async def test_the_bot_knows_who_is_admin(sandbox, make_bot, start, ada, ben):
     await ada.say(sandbox.channel_id, "from ada")
     await ben.say(sandbox.channel_id, "from ben")
     await bot.until("message", times=2)
-    authors = [args[0].author for name, args in bot.connection.duplicates if name == "message"]
+    authors = [args[0].author for name, args in bot.heard if name == "message"]
     assert [author.guild_permissions.manage_guild for author in authors] == [True, False]
     assert [author.get_role(sandbox.admin_role_id) is not None for author in authors] == [True, False]
     assert (await bot.application_info()).owner.id == sandbox.owner_id

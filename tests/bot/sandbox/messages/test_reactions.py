@@ -166,7 +166,7 @@ async def test_an_emoji_of_another_skin_tone_is_another_one(sandbox, make_bot, s
         await ben.react(message, emoji)
     await ada.react(message, "👍🏽")
     await bot.until("raw_reaction_add", times=5)
-    heard = [str(args[0].emoji) for name, args in bot.connection.duplicates if name == "raw_reaction_add"]
+    heard = [str(args[0].emoji) for name, args in bot.heard if name == "raw_reaction_add"]
     assert heard == [*given, "👍🏽"]
     fetched = await bot.get_channel(sandbox.channel_id).fetch_message(int(message["id"]))
     assert [(str(one.emoji), one.count) for one in fetched.reactions] == list(

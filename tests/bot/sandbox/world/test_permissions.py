@@ -103,7 +103,7 @@ async def test_the_text_of_a_voice_channel_needs_connect(sandbox, bot, ben, kind
     await ben.say(voice.id, "not for the bot")
     await ben.say(sandbox.channel_id, "for the bot")
     await bot.until("message", times=2)
-    assert [args[0].content for name, args in bot.connection.duplicates if name == "message"] == [
+    assert [args[0].content for name, args in bot.heard if name == "message"] == [
         "one",
         "for the bot",
     ]

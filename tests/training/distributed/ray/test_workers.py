@@ -15,13 +15,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from training.corpus.replay_sentences import Background
 from training.distributed.ray.workers import Workers
 from training.finetuning.data_parallelism import Alone, Spread
 from training.finetuning.fine_tune import fine_tune
-from training.finetuning.replay import Background
 from training.finetuning.trainer import Point
 from training.models.torch_model import MaskedLm
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 

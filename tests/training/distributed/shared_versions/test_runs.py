@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from training.distributed.shared_versions.errors import ModelsAwayError
 from training.pipeline import run
-from training.pipeline.progress import Silent
 from training.pipeline.run import run_init, run_night
+from training.progress import Silent
+from training.registry.errors import ModelsAwayError
 from training.registry.versions import Registry
 from training.settings import Settings
 

@@ -28,7 +28,7 @@ from training.models import torch_model
 from training.models.base_model import find_base
 from training.models.torch_model import MaskedLm
 from training.models.writing import exported, write_version
-from training.pipeline.progress import Silent
+from training.progress import Silent
 from training.registry.publishing.publish import publish
 from training.registry.versions import SERVED_FILES, Registry
 

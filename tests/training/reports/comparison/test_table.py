@@ -9,7 +9,7 @@ from training.inference.fill_model import Candidate
 from training.reports.comparison.figures import Difference, Figure, Finding
 from training.reports.comparison.measuring import METRICS, Comparison, Material
 from training.reports.comparison.table import table_of
-from training.reports.tables import MAX_WIDTH
+from training.tables import MAX_WIDTH
 
 MODELS = ("v0001", "v0002", "v0003")
 PAIRS = (("v0003", "v0002"), ("v0002", "v0001"), ("v0003", "v0001"))

@@ -1,6 +1,6 @@
 """Tables as people read them."""
 
-from training.reports.tables import aligned
+from training.tables import aligned
 
 
 def test_numbers_stand_to_the_right_with_commas() -> None:

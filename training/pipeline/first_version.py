@@ -2,7 +2,7 @@
 
 import logging
 
-from training.pipeline.progress import Progress
+from training.progress import Progress
 from training.registry.versions import Registry
 from training.settings import Settings, StarterSettings
 
@@ -16,8 +16,8 @@ def install_first(
 
     folder = find_base(settings.base_model)
     logging.getLogger("transformers").setLevel(logging.ERROR)
+    from training.domain.starter import train_starter
     from training.models import torch_model
-    from training.models.starter import train_starter
     from training.models.writing import write_version
 
     if folder is not None:

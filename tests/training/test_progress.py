@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from training.pipeline import progress as module
-from training.pipeline.progress import JsonProgress, Silent, TerminalProgress
+from training import progress as module
+from training.progress import JsonProgress, Silent, TerminalProgress
 
 
 class Clock:

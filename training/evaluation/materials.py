@@ -77,7 +77,7 @@ def _filled(path: Path, lines: list[Line]) -> list[Line]:
 
 def _held_out(settings: Settings) -> dict[str, list[str]]:
     """What no domain model was trained on: generated text, and the team's own where there is any."""
-    from training.domain.corpus import GENERATED, build_corpus
+    from training.corpus.domain_corpus import GENERATED, build_corpus
 
     # The held-out side is the same however many sentences there are to train on.
     corpus = build_corpus(settings, DomainSettings(sentences=100))

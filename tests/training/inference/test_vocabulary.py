@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.tiny import tiny_tokenizer
 
-from training.models import vocabulary
+from training.inference import vocabulary
 
 
 @pytest.mark.parametrize(

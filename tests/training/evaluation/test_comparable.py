@@ -3,9 +3,9 @@
 import pytest
 from support.vocabularies import speaker
 
+from training.evaluation.comparable import ComparableCases, cases_of, texts_of, tokens_of
 from training.evaluation.metrics import Case
 from training.inference.fill_model import FillModel
-from training.reports.comparison.comparable import ComparableCases, cases_of, texts_of, tokens_of
 
 MODELS = {
     "base": speaker(),

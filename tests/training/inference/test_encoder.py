@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.tiny import tiny_tokenizer
 
 from training.errors import QueryTooLongError
-from training.models.encoder import MASK, Encoder, completed, finished
+from training.inference.encoder import MASK, Encoder, completed, finished
 
 
 @pytest.fixture(scope="module")

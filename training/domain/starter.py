@@ -17,9 +17,9 @@ from training.corpus.generator import generate
 from training.finetuning.batches import CorpusBatches
 from training.finetuning.losses import masked_lm
 from training.finetuning.trainer import Point, Step, train
-from training.models.encoder import Encoder
+from training.inference.encoder import Encoder
 from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
-from training.pipeline.progress import Progress
+from training.progress import Progress
 from training.settings import StarterSettings
 
 MAX_POSITIONS = 512

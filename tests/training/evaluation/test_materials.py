@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from training.domain.corpus import build_corpus
+from training.corpus.domain_corpus import build_corpus
 from training.errors import SuiteError
+from training.evaluation.materials import QUERIES, suites_of, texts_of
 from training.evaluation.metrics import SUITES, read_suite
-from training.models.encoder import MASK_PATTERN
-from training.reports.comparison.materials import QUERIES, suites_of, texts_of
+from training.inference.encoder import MASK_PATTERN
 from training.settings import DomainSettings, Settings
 
 CASE = {"text": "It [MASK].", "wanted": ["great"], "unwanted": ["poor"], "category": "x"}

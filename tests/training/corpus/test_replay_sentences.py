@@ -2,7 +2,7 @@
 
 from training.corpus.generator import generate
 from training.corpus.lexicon import unwanted_words, wanted_words
-from training.finetuning.replay import Background
+from training.corpus.replay_sentences import Background
 
 
 def test_sentences_are_sorted_by_what_they_ask_for() -> None:

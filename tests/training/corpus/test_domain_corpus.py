@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from training.corpus.domain_corpus import GENERATED, build_corpus
 from training.corpus.generator import select_patterns
 from training.corpus.readers import read_folder
-from training.domain.corpus import GENERATED, build_corpus
 from training.settings import DomainSettings, Settings
 
 DOMAIN = DomainSettings(sentences=300)
