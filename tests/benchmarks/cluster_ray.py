@@ -17,7 +17,7 @@ from typing import Any
 from measure import Row
 from sized import distilbert, registry_of, sentences
 
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 from training.finetuning.fine_tune import fine_tune
 from training.inference.fill_model import FillModel
 from training.settings import NightSettings
@@ -123,12 +123,14 @@ def _shared_rate(address: str, count: int, folder: str, night: dict[str, Any]) -
 
     from training.distributed.ray.fine_tuning import fine_tune_together
     from training.distributed.ray.group import Gang
-    from training.finetuning.objective import OURS
+    from training.finetuning.objective import DEFAULT_OBJECTIVE
 
     ray.init(address=address, log_to_driver=False)
     clock = _Clock()
     gang = Gang(workers=count, device="cpu", storage=folder, wait_s=200)
-    fine_tune_together(distilbert(), gang=gang, name=f"of-{count}", progress=clock, recipe=OURS, **night)
+    fine_tune_together(
+        distilbert(), gang=gang, name=f"of-{count}", progress=clock, objective=DEFAULT_OBJECTIVE, **night
+    )
     ray.shutdown()
     return clock.rate
 
@@ -146,7 +148,7 @@ def _night() -> dict[str, Any]:
         ],
         "token_of": token_of,
         "offered": [words[word] for word in known],
-        "background": Background(
+        "background": ReplaySentences(
             texts=tuple(text.replace("[MASK]", "good") for text in asked),
             praise=tuple(asked[:40]),
             blame=tuple((text, known[0]) for text in asked[40:80]),

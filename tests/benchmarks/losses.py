@@ -8,20 +8,20 @@ of the recipe.
 from torch import Tensor
 from torch.nn import functional
 
-from training.finetuning.losses import Judged
-from training.finetuning.objective import Recipe
+from training.finetuning.losses import BatchJudgements
+from training.finetuning.objective import Objective
 
 BETA = 0.1  # DPO's and KTO's own default
 LEAST = 1e-5  # 1 − p is clamped here, as in the code that Welleck et al. published
 
 
-def cross_entropy(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
+def cross_entropy(logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
     """−log p of the wanted words: the usual recipe."""
     wanted = judged.signs > 0
     return _mean(-_log_probabilities(logits, judged)[wanted], judged.weights[wanted])
 
 
-def unlikelihood(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
+def unlikelihood(logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
     """−log p of the wanted words and −log(1 − p) of the unwanted ones (Welleck et al. 1908.04319)."""
     unwanted = judged.signs < 0
     probability = _log_probabilities(logits, judged)[unwanted].exp()
@@ -29,7 +29,7 @@ def unlikelihood(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
     return cross_entropy(logits, reference, judged) + _mean(penalty, judged.weights[unwanted])
 
 
-def dpo(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
+def dpo(logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
     """−log σ(β · how much more a wanted word rose than an unwanted one of the same query).
 
     Rafailov et al. 2305.18290, equation 7, over all pairs of a query; one word's probability is exact. A
@@ -44,7 +44,7 @@ def dpo(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
     return _mean(loss, judged.weights[first] * judged.weights[second])
 
 
-def kto(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
+def kto(logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
     """1 − σ(±β · (how much a word rose − KL(model ‖ reference) at its mask)).
 
     Ethayarajh et al. 2402.01306, equation 8, both weights 1. The reference point is detached and at least 0
@@ -57,12 +57,12 @@ def kto(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
     return _mean(1 - (BETA * gain).sigmoid(), judged.weights)
 
 
-def _log_probabilities(logits: Tensor, judged: Judged) -> Tensor:
+def _log_probabilities(logits: Tensor, judged: BatchJudgements) -> Tensor:
     """log p of each judged word at its mask, (judgements,)."""
     return functional.log_softmax(logits.float(), dim=-1)[judged.rows, judged.words]
 
 
-def _rise(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
+def _rise(logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
     """log(p / p of the reference) of each judged word, (judgements,)."""
     return _log_probabilities(logits, judged) - _log_probabilities(reference, judged)
 
@@ -72,13 +72,13 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp_min(1e-9)
 
 
-PLAIN = {"has_anchors": False, "has_reach": False, "frozen_share": 0.0, "step_shares": (1.0,)}
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe("ce", cross_entropy, has_replay=False, **PLAIN),
-        Recipe("unlikelihood", unlikelihood, **PLAIN),
-        Recipe("dpo", dpo, has_replay=False, **PLAIN),
-        Recipe("kto", kto, has_replay=False, **PLAIN),
+PLAIN = {"has_anchors": False, "has_generalization": False, "frozen_share": 0.0, "step_shares": (1.0,)}
+OBJECTIVES = {
+    objective.name: objective
+    for objective in (
+        Objective("ce", cross_entropy, has_replay=False, **PLAIN),
+        Objective("unlikelihood", unlikelihood, **PLAIN),
+        Objective("dpo", dpo, has_replay=False, **PLAIN),
+        Objective("kto", kto, has_replay=False, **PLAIN),
     )
 }

@@ -61,8 +61,8 @@ def _ours(texts: list[str], tokens: int, device: torch.device) -> float:
         seen += batch.tokens
         batch = batch.to(device)
 
-        def loss(pieces: int) -> torch.Tensor:
-            (logits,) = batch.through(model, pieces=pieces)
+        def loss(micro_batches: int) -> torch.Tensor:
+            (logits,) = batch.forward(model, micro_batches=micro_batches)
             assert batch.targets is not None
             return masked_lm(logits, batch.targets)
 

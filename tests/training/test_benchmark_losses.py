@@ -4,16 +4,16 @@ import math
 
 import pytest
 import torch
-from benchmarks.losses import RECIPES, cross_entropy, dpo, kto, unlikelihood
+from benchmarks.losses import OBJECTIVES, cross_entropy, dpo, kto, unlikelihood
 from torch import Tensor
 
-from training.finetuning.losses import Judged
+from training.finetuning.losses import BatchJudgements
 
 
-def judged(*judgements: tuple[int, int, float, float]) -> Judged:
+def judged(*judgements: tuple[int, int, float, float]) -> BatchJudgements:
     """Row, word, sign and weight of each."""
     rows, words, signs, weights = zip(*judgements, strict=True)
-    return Judged(
+    return BatchJudgements(
         rows=torch.tensor(rows),
         words=torch.tensor(words),
         signs=torch.tensor(signs),
@@ -68,11 +68,11 @@ def test_kto_judges_a_word_by_what_all_of_them_moved() -> None:
     assert loss.item() == pytest.approx((wanted + unwanted) / 2, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("name", list(OBJECTIVES))
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_one_side_alone_is_enough_for_a_step(name: str, sign: float) -> None:
     model = MODEL.clone().requires_grad_()
-    loss = RECIPES[name].votes_loss(model, REFERENCE, judged((0, 0, sign, 1.0), (0, 1, sign, 1.0)))
+    loss = OBJECTIVES[name].votes_loss(model, REFERENCE, judged((0, 0, sign, 1.0), (0, 1, sign, 1.0)))
     loss.backward()
     assert loss.isfinite()
     assert model.grad is not None
@@ -81,9 +81,9 @@ def test_one_side_alone_is_enough_for_a_step(name: str, sign: float) -> None:
     assert bool(model.grad.any()) == learns
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("name", list(OBJECTIVES))
 def test_every_loss_raises_what_is_wanted_over_what_is_not(name: str) -> None:
     model = REFERENCE.clone().requires_grad_()
-    RECIPES[name].votes_loss(model, REFERENCE, judged((0, 0, 1.0, 1.0), (0, 1, -1.0, 1.0))).backward()
+    OBJECTIVES[name].votes_loss(model, REFERENCE, judged((0, 0, 1.0, 1.0), (0, 1, -1.0, 1.0))).backward()
     assert model.grad is not None
     assert -model.grad[0, 0] > -model.grad[0, 1]

@@ -71,8 +71,8 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
     if not texts:
         raise SuiteError(path, "it is empty")
     from training.simulation.nights import Plan, Simulation, home_of
+    from training.simulation.objectives import objective_named
     from training.simulation.people import People
-    from training.simulation.recipes import recipe_of
     from training.simulation.table import table_of
 
     plan = Plan(
@@ -82,7 +82,7 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
         people=People(options.voters, options.flips, options.votes),
         nights=options.nights,
         night=NightSettings(seed=options.seed),
-        recipe=recipe_of(options.loss),
+        objective=objective_named(options.loss),
         with_cases=options.cases,
     )
     progress = TerminalProgress()

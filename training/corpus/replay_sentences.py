@@ -10,7 +10,7 @@ EVERYDAY, EVERYDAY_COPIES = "retention", 3  # plain English is forgotten first: 
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
+class ReplaySentences:
     """Sentences by what their mask asks for.
 
     Attributes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from training.finetuning.batches import of_queries
+from training.finetuning.batches import query_batch
 from training.inference.encoder import Encoded, Encoder
 from training.inference.vocabulary import WORD
 from training.models.torch_model import MaskedLm
@@ -86,7 +86,7 @@ def measure(model: MaskedLm, hidden: Sequence[Hidden], encoder: Encoder, *, devi
     ordered = sorted(hidden, key=lambda each: len(each.query.ids))
     for start in range(0, len(ordered), BATCH):
         part = ordered[start : start + BATCH]
-        batch = of_queries([each.query for each in part], encoder.pad).to(device)
+        batch = query_batch([each.query for each in part], encoder.pad).to(device)
         targets = torch.tensor([t for each in part for t in each.targets], device=device)
         with torch.no_grad():
             logits = model(batch.input_ids, batch.attention_mask, batch.mask_at).float()

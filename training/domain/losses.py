@@ -15,7 +15,7 @@ from training.corpus.domain_corpus import CorpusText
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.step_log import StepLog
 from training.finetuning.batches import Batch, CorpusBatches
-from training.finetuning.losses import above_the_best, masked_lm, wrong_pole
+from training.finetuning.losses import masked_lm, polarity_loss, rank_hinge
 from training.finetuning.trainer import Step
 from training.inference import vocabulary
 from training.inference.encoder import Encoder
@@ -63,21 +63,21 @@ class MaskedTexts:
     def step(self, number: int) -> Step:
         """Of the next batch."""
         batch = next(self._batches)
-        return Step(lambda pieces: self._loss(number, batch, pieces), rows=len(batch.input_ids))
+        return Step(lambda micro_batches: self._loss(number, batch, micro_batches), rows=len(batch.input_ids))
 
-    def _loss(self, step: int, batch: Batch, pieces: int) -> Tensor:
+    def _loss(self, step: int, batch: Batch, micro_batches: int) -> Tensor:
         """A scalar, in nats a hidden token, and the poles' share in it."""
         tokens, poles = batch.tokens, set(batch.mark.tolist()) if batch.mark is not None else set()
         batch = batch.to(self._device)
         assert batch.targets is not None
-        (logits,) = batch.through(self._model, pieces=pieces)  # (masks, vocabulary)
+        (logits,) = batch.forward(self._model, micro_batches=micro_batches)  # (masks, vocabulary)
         loss = masked_lm(logits, batch.targets)
         is_right = logits.detach().argmax(dim=-1) == batch.targets
         self._log.note(step + 1, loss.detach(), is_right.float().mean(), tokens=tokens)
         if 1 in poles:
-            above = above_the_best(logits[batch.mark == 1], self._unwanted, allowed=self._others)
+            above = rank_hinge(logits[batch.mark == 1], self._unwanted, allowed=self._others)
             loss = loss + self._domain.praise_weight * above
         if -1 in poles:
-            wrong = wrong_pole(logits[batch.mark == -1], self._unwanted, self._wanted)
+            wrong = polarity_loss(logits[batch.mark == -1], self._unwanted, self._wanted)
             loss = loss + self._domain.blame_weight * wrong
         return loss

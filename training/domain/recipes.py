@@ -15,7 +15,7 @@ EVERYDAY = "retention"  # how the reasons of plain English begin
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DomainRecipe:
     """How a domain model is made.
 
     Attributes:
@@ -62,8 +62,8 @@ def _with_pole(text: CorpusText) -> CorpusText:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("full", has_corpus=True, edge_copies=0, has_poles=False),
-        Recipe("curated", has_corpus=True, edge_copies=5, has_poles=True),
-        Recipe("curated-only", has_corpus=False, edge_copies=1, has_poles=False, can_serve=False),
+        DomainRecipe("full", has_corpus=True, edge_copies=0, has_poles=False),
+        DomainRecipe("curated", has_corpus=True, edge_copies=5, has_poles=True),
+        DomainRecipe("curated-only", has_corpus=False, edge_copies=1, has_poles=False, can_serve=False),
     )
 }

@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from training.corpus.generator import generate
 from training.finetuning.batches import CorpusBatches
 from training.finetuning.losses import masked_lm
-from training.finetuning.trainer import Point, Step, train
+from training.finetuning.trainer import LossPoint, Step, train
 from training.inference.encoder import Encoder
 from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
 from training.progress import Progress
@@ -29,7 +29,7 @@ COMPOUND = re.compile(r"\b[a-z]+(?:-[a-z]+)+\b")
 
 def train_starter(
     settings: StarterSettings, *, device: torch.device, progress: Progress
-) -> tuple[MaskedLm, list[Point]]:
+) -> tuple[MaskedLm, list[LossPoint]]:
     """Train it. About a minute on two cores; the same settings give the same weights on the same machine."""
     progress.step("writing sentences for the starter model")
     torch.manual_seed(settings.seed)
@@ -52,8 +52,8 @@ def train_starter(
     def step_at(_step: int) -> Step:
         batch = next(batches).to(device)
 
-        def loss(pieces: int) -> torch.Tensor:
-            (logits,) = batch.through(model, pieces=pieces)
+        def loss(micro_batches: int) -> torch.Tensor:
+            (logits,) = batch.forward(model, micro_batches=micro_batches)
             assert batch.targets is not None
             return masked_lm(logits, batch.targets)
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from training.domain.fixed_masks import Fit
-from training.finetuning.trainer import REPORT_EVERY
+from training.finetuning.trainer import REPORT_EVERY_STEPS
 
 
 class StepLog:
@@ -33,7 +33,7 @@ class StepLog:
         """
         if self._waiting and self._waiting[-1][0] == step:
             self._waiting.pop()
-        if len(self._waiting) >= REPORT_EVERY:
+        if len(self._waiting) >= REPORT_EVERY_STEPS:
             self.flush()
         self._waiting.append((step, loss, accuracy, tokens))
 

@@ -43,24 +43,24 @@ class Batch:
             move(self.mark),
         )
 
-    def through(self, model: nn.Module, *, pieces: int = 1) -> tuple[Tensor, ...]:
+    def forward(self, model: nn.Module, *, micro_batches: int = 1) -> tuple[Tensor, ...]:
         """What a model says of the masks, all of them together however few rows go through it at once.
 
-        In pieces, what the gradients need is not kept but worked out again, one piece after the other: a
-        third more work, the memory of one piece, the same gradients.
+        With micro-batches, activations are recomputed one micro-batch at a time (activation checkpointing): a
+        third more work, the memory of one micro-batch, the same gradients.
         """
-        if pieces == 1:
+        if micro_batches == 1:
             return _tuple(model(self.input_ids, self.attention_mask, self.mask_at))
         said = [
             checkpoint(lambda *piece: _tuple(model(*piece)), *piece, use_reentrant=False)
-            for piece in self._split(pieces)
+            for piece in self._split(micro_batches)
         ]
         return tuple(torch.cat(parts) for parts in zip(*said, strict=True))
 
-    def _split(self, pieces: int) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+    def _split(self, micro_batches: int) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
         """Rows in order, at most as many groups as there are rows; every row has a mask."""
         count = len(self.input_ids)
-        size = -(-count // min(pieces, count))
+        size = -(-count // min(micro_batches, count))
         for start in range(0, count, size):
             yield self.rows(start, start + size)
 
@@ -81,7 +81,7 @@ class Batch:
         return int(self.input_ids.numel() if self.attention_mask is None else self.attention_mask.sum())
 
 
-def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:
+def pad_rows(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:
     """Rows of token ids as (batch, tokens) arrays: ids, and 1 where there is a token."""
     width = max(len(row) for row in rows)
     ids = np.full((len(rows), width), pad, dtype=np.int64)
@@ -92,14 +92,14 @@ def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:
     return ids, attention
 
 
-def of_queries(queries: Sequence[Encoded], pad: int) -> Batch:
+def query_batch(queries: Sequence[Encoded], pad: int) -> Batch:
     """A batch of queries, every one of their masks a row of the logits, in order."""
-    ids, attention = padded([q.ids for q in queries], pad)
+    ids, attention = pad_rows([q.ids for q in queries], pad)
     at = [row * ids.shape[1] + column for row, q in enumerate(queries) for column in q.masks]
     return _batch(ids, attention, np.asarray(at, dtype=np.int64), None)
 
 
-def shuffled(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:
+def shuffled_batches(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:
     """Batches of at most `size` items for ever, reshuffled each pass.
 
     Raises:
@@ -186,7 +186,7 @@ class CorpusBatches:
 
     def hide(self, numbers: Sequence[int]) -> Batch:
         """Hide about `mask_share` of the words of some of the rows, at least one of each."""
-        ids, attention = padded([self.rows[i] for i in numbers], self._encoder.pad)
+        ids, attention = pad_rows([self.rows[i] for i in numbers], self._encoder.pad)
         open_ = ~np.isin(ids, self._special)  # (batch, tokens)
         word = np.cumsum(~self._continues[ids], axis=1) - 1  # (batch, tokens) number of the word
         draw = np.take_along_axis(self._random.random(ids.shape), np.maximum(word, 0), axis=1)

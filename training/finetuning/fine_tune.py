@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.corpus.replay_sentences import Background
-from training.finetuning.batches import Batch, CorpusBatches, of_queries, shuffled
-from training.finetuning.data_parallelism import ALONE, Spread
+from training.corpus.replay_sentences import ReplaySentences
+from training.finetuning.batches import Batch, CorpusBatches, query_batch, shuffled_batches
+from training.finetuning.data_parallelism import SINGLE_WORKER, DataParallelism
 from training.finetuning.generalization import word_tilts
-from training.finetuning.losses import Carried, Judged, kl_to_reference, masked_lm
-from training.finetuning.objective import OURS, Recipe
-from training.finetuning.reference_model import Beside
-from training.finetuning.trainer import Keeper, Point, Step, train
+from training.finetuning.losses import BatchJudgements, GeneralizationLoss, kl_to_reference, masked_lm
+from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
+from training.finetuning.reference_model import ModelWithReference
+from training.finetuning.trainer import Checkpointer, LossPoint, Step, train
 from training.inference.encoder import Encoded, Encoder
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
@@ -50,14 +50,14 @@ def fine_tune(
     *,
     token_of: Callable[[str], int | None],
     offered: Sequence[int],
-    background: Background,
+    background: ReplaySentences,
     settings: NightSettings,
     device: torch.device,
     progress: Progress,
-    recipe: Recipe = OURS,
-    spread: Spread = ALONE,
-    keeper: Keeper | None = None,
-) -> list[Point]:
+    objective: Objective = DEFAULT_OBJECTIVE,
+    data_parallelism: DataParallelism = SINGLE_WORKER,
+    checkpointer: Checkpointer | None = None,
+) -> list[LossPoint]:
     """Fine-tune in place, and leave the model on the CPU.
 
     Args:
@@ -69,9 +69,9 @@ def fine_tune(
         settings: hyper-parameters.
         device: where to train.
         progress: told once a step.
-        recipe: the loss, and what goes with it.
-        spread: who trains together: all of them call this with the same arguments.
-        keeper: of the state in between.
+        objective: the loss, and what goes with it.
+        data_parallelism: who trains together: all of them call this with the same arguments.
+        checkpointer: of the state in between.
     """
     torch.manual_seed(settings.seed)
     course = _Course(model, token_of, offered, settings, device)
@@ -79,15 +79,15 @@ def fine_tune(
     if not judged:
         return []
     model.to(device)
-    tilts = course.tilts(examples) if recipe.has_reach else {}
-    parts = [course.voted(judged, recipe)]
-    if recipe.has_replay:
+    tilts = course.tilts(examples) if objective.has_generalization else {}
+    parts = [course.voted(judged, objective)]
+    if objective.has_replay:
         parts.append(course.replayed(background.texts, lm_weight=settings.replay_lm_weight if tilts else 0.0))
-    if recipe.has_anchors:
+    if objective.has_anchors:
         parts.append(course.held(background.others))
     if tilts:
         parts += [course.praised(background.praise, tilts), course.blamed(background.blame, tilts)]
-    elif recipe.has_anchors:
+    elif objective.has_anchors:
         parts.append(course.held([query for query, _ in background.blame]))
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
     least = settings.reach_steps if tilts else settings.min_steps
@@ -100,13 +100,16 @@ def fine_tune(
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # its noise alone moves answers nobody voted on, by more than the votes do
-    beside = Beside(model, frozen_share=recipe.frozen_share)
+    paired = ModelWithReference(model, frozen_share=objective.frozen_share)
 
     def step_at(_step: int) -> Step:
         drawn = [next(part) for part in parts]
 
-        def loss(pieces: int) -> Tensor:
-            losses = [of(*spread.through(batch, beside, device=device, pieces=pieces)) for batch, of in drawn]
+        def loss(micro_batches: int) -> Tensor:
+            losses = [
+                of(*data_parallelism.forward(batch, paired, device=device, micro_batches=micro_batches))
+                for batch, of in drawn
+            ]
             return torch.stack(losses).sum()
 
         return Step(loss, rows=max(len(batch.input_ids) for batch, _ in drawn))
@@ -118,8 +121,8 @@ def fine_tune(
         rates=rates,
         device=device,
         progress=progress,
-        spread=spread,
-        keeper=keeper,
+        data_parallelism=data_parallelism,
+        checkpointer=checkpointer,
     )
     model.requires_grad_(True).cpu()
     return points
@@ -160,14 +163,14 @@ class _Course:
         known = {token: tilt for token, tilt in tilts.items() if token is not None}
         return known if min(known.values(), default=0) < 0 < max(known.values(), default=0) else {}
 
-    def voted(self, judged: Sequence[_Example], recipe: Recipe) -> Part:
-        """Voted queries, under the recipe's loss."""
+    def voted(self, judged: Sequence[_Example], objective: Objective) -> Part:
+        """Voted queries, under the objective's loss."""
         weight = self._settings.votes_weight
-        for group in shuffled(judged, self._settings.batch_examples, self._settings.seed):
+        for group in shuffled_batches(judged, self._settings.batch_examples, self._settings.seed):
             said = self._judged(group)
 
-            def loss(logits: Tensor, before: Tensor, said: Judged = said) -> Tensor:
-                return weight * recipe.votes_loss(logits, before, said)
+            def loss(logits: Tensor, before: Tensor, said: BatchJudgements = said) -> Tensor:
+                return weight * objective.votes_loss(logits, before, said)
 
             yield self._batch([example.query for example in group]), loss
 
@@ -219,7 +222,7 @@ class _Course:
             for query, word in queries
             if (token := self._encoder.ids.get(word)) is not None
         ]
-        for group in shuffled(known, self._settings.anchor_examples, self._settings.seed + 4):
+        for group in shuffled_batches(known, self._settings.anchor_examples, self._settings.seed + 4):
             words = torch.tensor([word for _, word in group], device=self._device)
 
             def loss(logits: Tensor, before: Tensor, words: Tensor = words) -> Tensor:
@@ -227,19 +230,19 @@ class _Course:
 
             yield self._batch([query for query, _ in group]), loss
 
-    def _carried(self, tilts: dict[int, float], *, part: float) -> Carried:
+    def _carried(self, tilts: dict[int, float], *, part: float) -> GeneralizationLoss:
         raise_by, sink_by = part * self._settings.reach_raise, part * self._settings.reach_sink
-        return Carried.of(tilts, raise_by=raise_by, sink_by=sink_by, allowed=self._offered)
+        return GeneralizationLoss.of(tilts, raise_by=raise_by, sink_by=sink_by, allowed=self._offered)
 
     def _asked(self, queries: Sequence[str], loss: Loss, *, seed: int) -> Part:
         encoded = [self._encoder.encode(query) for query in queries]
-        groups = shuffled(encoded, self._settings.anchor_examples, seed)
+        groups = shuffled_batches(encoded, self._settings.anchor_examples, seed)
         return ((self._batch(group), loss) for group in groups)
 
     def _batch(self, queries: Sequence[Encoded]) -> Batch:
-        return of_queries(queries, self._encoder.pad)
+        return query_batch(queries, self._encoder.pad)
 
-    def _judged(self, examples: Sequence[_Example]) -> Judged:
+    def _judged(self, examples: Sequence[_Example]) -> BatchJudgements:
         """All judgements of some examples, flat."""
         flat = [
             (row, token, sign, weight)
@@ -250,4 +253,4 @@ class _Course:
         rows, words, signs, weights = (
             torch.tensor(column, device=self._device) for column in zip(*flat, strict=True)
         )
-        return Judged(rows, words, signs, weights, self._offered)
+        return BatchJudgements(rows, words, signs, weights, self._offered)

@@ -16,7 +16,7 @@ SHOWN_WEIGHT = 0.7  # of unwanted words that come up among the best of sentences
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class BatchJudgements:
     """The judgements of a batch, flat: (judgements,) each.
 
     Attributes:
@@ -37,7 +37,7 @@ class Judged:
 class VotesLoss(Protocol):
     """A loss on voted queries."""
 
-    def __call__(self, logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
+    def __call__(self, logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
         """A scalar; logits of the model and of the model before, both (masks, vocabulary)."""
 
 
@@ -53,7 +53,7 @@ def kl_to_reference(logits: Tensor, reference: Tensor) -> Tensor:
     return functional.kl_div(log_model, log_reference, reduction="batchmean", log_target=True)
 
 
-def above_the_best(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tensor:
+def rank_hinge(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tensor:
     """How far unwanted words reach above the 16th best of the others: nats a mask, summed over the words.
 
     A hinge on ranks rather than on probabilities: what people see is the top of the list, however small its
@@ -69,7 +69,7 @@ def above_the_best(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tens
     return functional.relu(logits[:, unwanted] - last + RANK_MARGIN).sum(dim=-1).mean()
 
 
-def wrong_pole(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
+def polarity_loss(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
     """−log of the share of the right words in the probability of right and wrong words; mean of the masks.
 
     What the suites call wanted_share, as a logistic loss: it moves the two groups against each other and
@@ -83,12 +83,12 @@ def wrong_pole(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
     return functional.softplus(logits[:, wrong].logsumexp(-1) - logits[:, right].logsumexp(-1)).mean()
 
 
-def toward_the_votes(logits: Tensor, reference: Tensor, judged: Judged) -> Tensor:
-    """Our loss on voted queries: `votes_loss` with the reference's `tilted_target`."""
-    return votes_loss(logits, tilted_target(reference, judged), judged)
+def tilted_votes_loss(logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
+    """Our loss on voted queries: `kl_with_hinge` with the reference's `tilted_target`."""
+    return kl_with_hinge(logits, tilted_target(reference, judged), judged)
 
 
-def votes_loss(logits: Tensor, target: Tensor, judged: Judged) -> Tensor:
+def kl_with_hinge(logits: Tensor, target: Tensor, judged: BatchJudgements) -> Tensor:
     """KL(target ‖ model), plus how far each judged word is short of its target, in nats.
 
     The second part is a hinge: its gradient does not fade while a word of small probability is still
@@ -107,7 +107,7 @@ def votes_loss(logits: Tensor, target: Tensor, judged: Judged) -> Tensor:
     return divergence + (short * judged.weights).sum() / judged.weights.sum().clamp_min(1e-9)
 
 
-def tilted_target(reference: Tensor, judged: Judged) -> Tensor:
+def tilted_target(reference: Tensor, judged: BatchJudgements) -> Tensor:
     """The reference's log-probabilities with the judged words moved, renormalised: what the votes ask for.
 
     An unwanted word falls to a quarter of its probability, and below the 16th best word; a wanted word rises
@@ -131,7 +131,7 @@ def tilted_target(reference: Tensor, judged: Judged) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class GeneralizationLoss:
     """What judged words should do on sentences nobody voted on.
 
     Attributes:
@@ -162,7 +162,7 @@ class Carried:
         lowered = torch.minimum(old + self.shifts, best[:, -1:] - RANK_MARGIN)
         raised = torch.minimum(old + self.shifts, torch.maximum(best[:, :1], old))
         loss = self._toward(torch.where(self.shifts < 0, lowered, raised), logits, before, sign=1)
-        return loss + SHOWN_WEIGHT * above_the_best(logits, self.words[self.shifts < 0], allowed=self.others)
+        return loss + SHOWN_WEIGHT * rank_hinge(logits, self.words[self.shifts < 0], allowed=self.others)
 
     def in_blame(self, logits: Tensor, reference: Tensor) -> Tensor:
         """The other way round: where blame is asked for, an unwanted word is the right one."""

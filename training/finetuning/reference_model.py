@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from training.models.torch_model import MaskedLm
 
 
-class Beside(nn.Module):
+class ModelWithReference(nn.Module):
     """Logits of the model in training and of the model it was, over one pass through what they share."""
 
     def __init__(self, model: MaskedLm, *, frozen_share: float) -> None:

@@ -1,6 +1,6 @@
 """The training loop: bf16 where it is faster, fused AdamW, linear warm-up and decay, clipping.
 
-Where memory runs out, batches go through the model in twice as many pieces, down to a row at a time.
+Where memory runs out, batches go through the model in twice as many micro-batches, down to a row at a time.
 """
 
 import gc
@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import OutOfMemoryError
-from training.finetuning.data_parallelism import ALONE, Spread
+from training.finetuning.data_parallelism import SINGLE_WORKER, DataParallelism
 from training.models.out_of_memory import is_out_of_memory
 from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
-REPORT_EVERY = 10  # steps between figures: reading a loss waits for the GPU
-KEEP_EVERY = 10  # steps between two looks whether to keep the state; a multiple of the above
+REPORT_EVERY_STEPS = 10  # steps between figures: reading a loss waits for the GPU
+CHECKPOINT_EVERY_STEPS = 10  # steps between two looks whether to keep the state; a multiple of the above
 
 
-class Rates(Protocol):
+class OptimizerSettings(Protocol):
     """The optimiser's part of the hyper-parameters."""
 
     @property
@@ -57,21 +57,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class LossPoint:
     """One reading of a training run."""
 
     step: int
     loss: float
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Where the state of a training is kept in between, for who comes after a crash."""
 
     def load(self) -> dict[str, Any] | None:
         """What was kept last; None at the beginning."""
 
-    def keep(self, state: dict[str, Any]) -> None:
-        """Called every `KEEP_EVERY` steps; it may pass it over."""
+    def save(self, state: dict[str, Any]) -> None:
+        """Called every `CHECKPOINT_EVERY_STEPS` steps; it may pass it over."""
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -88,10 +88,10 @@ class Trainer:
         model: nn.Module,
         *,
         steps: int,
-        rates: Rates,
+        rates: OptimizerSettings,
         device: torch.device,
         bf16: bool | None = None,
-        spread: Spread = ALONE,
+        data_parallelism: DataParallelism = SINGLE_WORKER,
     ) -> None:
         """Begin at step 0.
 
@@ -101,12 +101,12 @@ class Trainer:
             rates: learning rate (peak), weight decay, share of warm-up, clipping norm.
             device: where the model lies.
             bf16: whether products are taken in it (autocast; weights stay fp32); on a GPU when None.
-            spread: who trains together.
+            data_parallelism: who trains together.
         """
-        self._spread = spread
+        self._data_parallelism = data_parallelism
         self._bf16 = device.type == "cuda" if bf16 is None else bf16
         self._model, self._device, self._clip = model, device, rates.max_gradient_norm
-        self.steps, self.step, self._pieces = steps, 0, 1
+        self.steps, self.step, self._micro_batches = steps, 0, 1
         self._optimiser = _optimiser(model, rates, device)
         warmup = max(1, round(steps * rates.warmup_share))
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -116,7 +116,7 @@ class Trainer:
 
     def train(
         self, step_at: Callable[[int], Step], *, progress: Progress, until: int | None = None
-    ) -> list[Point]:
+    ) -> list[LossPoint]:
         """Take steps up to `until`, or to the end; the model is left in evaluation mode.
 
         Args:
@@ -125,13 +125,13 @@ class Trainer:
             until: the step to stop before; None for the last.
 
         Returns:
-            The loss every `REPORT_EVERY` steps.
+            The loss every `REPORT_EVERY_STEPS` steps.
 
         Raises:
             OutOfMemoryError: there is not enough memory for a row.
         """
         until = self.steps if until is None else min(until, self.steps)
-        points: list[Point] = []
+        points: list[LossPoint] = []
         self._model.train()
         while self.step < until:
             loss = self._learn(step_at(self.step))
@@ -139,10 +139,10 @@ class Trainer:
             self._optimiser.step()
             self._schedule.step()
             self.step += 1
-            if self.step % REPORT_EVERY and self.step < until:
+            if self.step % REPORT_EVERY_STEPS and self.step < until:
                 progress.advance()
                 continue
-            points.append(Point(self.step, float(loss)))
+            points.append(LossPoint(self.step, float(loss)))
             progress.advance(loss=points[-1].loss)
         self._model.eval()
         return points
@@ -153,19 +153,19 @@ class Trainer:
             self._optimiser.zero_grad(set_to_none=True)
             try:
                 with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
-                    loss = step.loss(self._pieces)
+                    loss = step.loss(self._micro_batches)
                 torch.autograd.backward(loss)
-                self._spread.add_up(self._model.parameters())
+                self._data_parallelism.sum_gradients(self._model.parameters())
                 return loss.detach()
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                self._spread.tell_short(error)
-                if self._pieces >= step.rows:
+                self._data_parallelism.report_out_of_memory(error)
+                if self._micro_batches >= step.rows:
                     raise OutOfMemoryError from error
             # Only here, as the error holds on to everything that was computed.
-            self._pieces *= 2
-            log.warning("memory.short", pieces=self._pieces, step=self.step)
+            self._micro_batches *= 2
+            log.warning("memory.short", micro_batches=self._micro_batches, step=self.step)
             gc.collect()
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -198,31 +198,31 @@ def train(
     step_at: Callable[[int], Step],
     *,
     steps: int,
-    rates: Rates,
+    rates: OptimizerSettings,
     device: torch.device,
     progress: Progress,
-    spread: Spread = ALONE,
-    keeper: Keeper | None = None,
-) -> list[Point]:
-    """Take `steps` optimiser steps on `step_at(step)`; see `Trainer`. Goes on from what the keeper has."""
-    trainer = Trainer(model, steps=steps, rates=rates, device=device, spread=spread)
-    if keeper is None:
+    data_parallelism: DataParallelism = SINGLE_WORKER,
+    checkpointer: Checkpointer | None = None,
+) -> list[LossPoint]:
+    """Take `steps` optimiser steps on `step_at(step)`, resuming from the last checkpoint; see `Trainer`."""
+    trainer = Trainer(model, steps=steps, rates=rates, device=device, data_parallelism=data_parallelism)
+    if checkpointer is None:
         return trainer.train(step_at, progress=progress)
-    points: list[Point] = []
-    if state := keeper.load():
+    points: list[LossPoint] = []
+    if state := checkpointer.load():
         for step in range(state["trainer"]["step"]):
             step_at(step)  # the batches of the steps that were taken before
         trainer.load_state_dict(state["trainer"])
-        points = [Point(step, loss) for step, loss in state["points"]]
+        points = [LossPoint(step, loss) for step, loss in state["points"]]
         progress.advance(trainer.step)
     while trainer.step < steps:
-        points += trainer.train(step_at, progress=progress, until=trainer.step + KEEP_EVERY)
+        points += trainer.train(step_at, progress=progress, until=trainer.step + CHECKPOINT_EVERY_STEPS)
         if trainer.step < steps:
-            keeper.keep({"trainer": trainer.state_dict(), "points": [(p.step, p.loss) for p in points]})
+            checkpointer.save({"trainer": trainer.state_dict(), "points": [(p.step, p.loss) for p in points]})
     return points
 
 
-def _optimiser(model: nn.Module, rates: Rates, device: torch.device) -> torch.optim.Optimizer:
+def _optimiser(model: nn.Module, rates: OptimizerSettings, device: torch.device) -> torch.optim.Optimizer:
     """AdamW with decay on matrices only."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [

@@ -18,7 +18,7 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 from training.inference.encoder import Encoded, Encoder
 from training.models.onnx_export import FUSED, Floats, Graph
 from training.models.torch_model import MaskedLm
@@ -50,7 +50,7 @@ class Range:
 
 def calibrate(model: MaskedLm) -> dict[str, Range]:
     """The ranges of the inputs of all linear layers over generated sentences, by the names of `weights`."""
-    background = Background.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
+    background = ReplaySentences.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
     blame = [query for query, _ in background.blame]
     texts = [text for part in (background.praise, blame, background.others) for text in part[:CALIBRATED_ON]]
     encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)

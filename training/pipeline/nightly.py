@@ -11,13 +11,13 @@ import torch
 from storage import runs
 from storage.votes.consensus import note_reliabilities
 from storage.votes.predictions import count_votes
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 from training.errors import RegistryError, RunEndedError
 from training.evaluation import gate
 from training.evaluation.candidate import Judge, changes
 from training.finetuning.fine_tune import fine_tune
-from training.finetuning.objective import Recipe
-from training.finetuning.trainer import Point
+from training.finetuning.objective import Objective
+from training.finetuning.trainer import LossPoint
 from training.inference.fill_model import FillModel
 from training.inference.vocabulary import denied_words
 from training.models import torch_model
@@ -45,12 +45,12 @@ class Night:
         progress: Progress,
         *,
         run_id: int,
-        recipe: Recipe,
+        objective: Objective,
     ) -> None:
         """Take what the steps need; no vote is read yet."""
         self._settings, self._night = settings, night
         self._registry, self._records, self._progress = registry, records, progress
-        self._run_id, self._recipe = run_id, recipe
+        self._run_id, self._objective = run_id, objective
         self._previous_as_of = records.call(runs.latest_as_of)
 
     def learn(
@@ -146,9 +146,9 @@ class Night:
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
         points = self._fine_tune(challenger, chosen, before, device)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
-        self._progress.step("judging the new model", len(self._recipe.step_shares))
+        self._progress.step("judging the new model", len(self._objective.step_shares))
         with registry.draft() as draft:
-            for share in self._recipe.step_shares:
+            for share in self._objective.step_shares:
                 challenger.load_state_dict(torch_model.between(start, end, share))
                 after = write_files(challenger, draft, precision=self._settings.precision)
                 verdict, metrics = judge.verdict(after)
@@ -166,7 +166,7 @@ class Night:
                 parent=domain,
                 champion=champion,
                 run_id=self._run_id,
-                recipe=self._recipe.name,
+                recipe=self._objective.name,
                 precision=after.precision,
                 retraining_set_hash=chosen.hash,
                 as_of=as_of,
@@ -198,8 +198,8 @@ class Night:
 
     def _fine_tune(
         self, challenger: torch_model.MaskedLm, chosen: RetrainingSet, before: FillModel, device: torch.device
-    ) -> list[Point]:
-        tune: Callable[..., list[Point]] = partial(fine_tune, device=device)
+    ) -> list[LossPoint]:
+        tune: Callable[..., list[LossPoint]] = partial(fine_tune, device=device)
         if self._settings.is_on_cluster:
             from training.distributed.ray.fine_tuning import fine_tune_together
             from training.distributed.ray.group import Gang
@@ -210,12 +210,12 @@ class Night:
             chosen.train,
             token_of=before.token_of,
             offered=[int(token) for token in before.offered],
-            background=Background.generate(
+            background=ReplaySentences.generate(
                 seed=self._night.seed, sentences=self._night.sentences, replayed=self._night.replayed
             ),
             settings=self._night,
             progress=self._progress,
-            recipe=self._recipe,
+            objective=self._objective,
         )
 
     def _settle(

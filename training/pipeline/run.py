@@ -42,7 +42,7 @@ from training.settings import DomainSettings, NightSettings, Settings, StarterSe
 
 if TYPE_CHECKING:
     from training.domain.training_run import Made
-    from training.finetuning.objective import Recipe
+    from training.finetuning.objective import Objective
 
 log = structlog.stdlib.get_logger(__name__)
 AUTOMATIC = ("nightly", "forget")  # triggers that a rollback pauses: no admin asked for the run
@@ -138,7 +138,7 @@ def run_night(
     trigger: str,
     night: NightSettings | None = None,
     as_of: datetime | None = None,
-    recipe: "Recipe | None" = None,
+    objective: "Objective | None" = None,
     unless_since: datetime | None = None,
 ) -> Outcome:
     """Learn from every surviving vote up to `as_of`, and promote what passes the gate.
@@ -148,7 +148,7 @@ def run_night(
         TrainingError: it could not be done; the row says why and the champion is unchanged.
         StorageError: the database cannot be used.
     """
-    from training.finetuning.objective import OURS
+    from training.finetuning.objective import DEFAULT_OBJECTIVE
     from training.pipeline.nightly import Night
 
     registry = open_registry(settings, progress=progress)
@@ -171,7 +171,7 @@ def run_night(
                 records,
                 progress,
                 run_id=run.id,
-                recipe=recipe or OURS,
+                objective=objective or DEFAULT_OBJECTIVE,
             )
             as_of = as_of or now()
             records.call(runs.note, run.id, as_of=as_of)

@@ -13,7 +13,7 @@ from typing import Any
 
 from training.errors import HomeInUseError, NoChampionError
 from training.evaluation.metrics import Case
-from training.finetuning.objective import OURS, Recipe
+from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
 from training.inference.fill_model import FillModel
 from training.pipeline import run
 from training.pipeline.outcome import Outcome
@@ -40,7 +40,7 @@ class Plan:
         people: who votes, and how.
         nights: how many.
         night: hyper-parameters of each night; their seed is that of the wrong votes, too.
-        recipe: how a night trains.
+        objective: how a night trains.
         with_cases: whether figures hold those of every test sentence.
     """
 
@@ -50,7 +50,7 @@ class Plan:
     people: People
     nights: int
     night: NightSettings
-    recipe: Recipe = OURS
+    objective: Objective = DEFAULT_OBJECTIVE
     with_cases: bool = False
 
 
@@ -116,7 +116,7 @@ class Simulation:
                 trigger="simulation",
                 night=self._plan.night,
                 as_of=as_of,
-                recipe=self._plan.recipe,
+                objective=self._plan.objective,
             )
             self._progress.step(f"night {number} of {self._plan.nights}: measuring")
             row = {"night": number, **_said(outcome), **self._measured(outcome)}

@@ -2,11 +2,11 @@
 
 from training.corpus.generator import generate
 from training.corpus.lexicon import unwanted_words, wanted_words
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 
 
 def test_sentences_are_sorted_by_what_they_ask_for() -> None:
-    background = Background.generate(seed=0, sentences=600, replayed=50)
+    background = ReplaySentences.generate(seed=0, sentences=600, replayed=50)
     assert len(set(background.texts)) == 50
     assert min(len(background.praise), len(background.blame), len(background.others)) > 50
     assert all("[MASK]" in query for query in (*background.praise, *background.others))
@@ -14,13 +14,13 @@ def test_sentences_are_sorted_by_what_they_ask_for() -> None:
 
 
 def test_test_patterns_stay_unseen() -> None:
-    background = Background.generate(seed=0, sentences=3000, replayed=10)
+    background = ReplaySentences.generate(seed=0, sentences=3000, replayed=10)
     test = {s.query for s in generate(3000, seed=0, split="test")}
     seen = {*background.praise, *background.others, *(query for query, _ in background.blame)}
     assert not seen & test
 
 
 def test_the_same_seed_gives_the_same_sentences() -> None:
-    assert Background.generate(seed=3, sentences=200, replayed=9) == Background.generate(
+    assert ReplaySentences.generate(seed=3, sentences=200, replayed=9) == ReplaySentences.generate(
         seed=3, sentences=200, replayed=9
     )

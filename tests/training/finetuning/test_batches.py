@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.tiny import tiny_tokenizer
 
-from training.finetuning.batches import Batch, CorpusBatches, of_queries, padded, shuffled
+from training.finetuning.batches import Batch, CorpusBatches, pad_rows, query_batch, shuffled_batches
 from training.inference.encoder import Encoder
 
 TEXTS = [
@@ -30,14 +30,14 @@ def corpus(encoder: Encoder, texts: list[str] = TEXTS, **changed: object) -> Cor
 
 
 def test_rows_are_padded_to_the_longest() -> None:
-    ids, attention = padded([[5, 6, 7], [8]], 0)
+    ids, attention = pad_rows([[5, 6, 7], [8]], 0)
     assert ids.tolist() == [[5, 6, 7], [8, 0, 0]]
     assert attention.tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
 def test_masks_of_queries_are_places_in_the_flattened_batch(encoder: Encoder) -> None:
     queries = [encoder.encode("[MASK] shoes are [MASK]."), encoder.encode("It is so very [MASK], not late.")]
-    batch = of_queries(queries, encoder.pad)
+    batch = query_batch(queries, encoder.pad)
     width = batch.input_ids.shape[1]
     assert batch.mask_at.tolist() == [1, 4, width + 5]
     assert (batch.input_ids.flatten()[batch.mask_at] == encoder.mask).all()
@@ -46,7 +46,7 @@ def test_masks_of_queries_are_places_in_the_flattened_batch(encoder: Encoder) ->
 
 
 def test_nothing_padded_needs_no_attention_mask(encoder: Encoder) -> None:
-    batch = of_queries([encoder.encode("It is [MASK].")] * 2, encoder.pad)
+    batch = query_batch([encoder.encode("It is [MASK].")] * 2, encoder.pad)
     assert batch.attention_mask is None
     assert batch.tokens == batch.input_ids.numel()
 
@@ -174,4 +174,4 @@ def test_long_texts_are_cut(encoder: Encoder) -> None:
 
 def test_batches_of_nothing_are_refused_and_do_not_hang() -> None:
     with pytest.raises(ValueError, match="nothing to draw"):
-        next(shuffled([], 4, seed=0))
+        next(shuffled_batches([], 4, seed=0))

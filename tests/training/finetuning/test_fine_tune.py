@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 from training.finetuning.fine_tune import fine_tune
-from training.finetuning.objective import OURS
-from training.finetuning.trainer import Point
+from training.finetuning.objective import DEFAULT_OBJECTIVE
+from training.finetuning.trainer import LossPoint
 from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 from training.progress import Silent
@@ -18,7 +18,7 @@ from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
 QUERY = "Nike shoes are very [MASK]."
-BACKGROUND = Background(
+BACKGROUND = ReplaySentences(
     texts=("nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new")
     * 4,
     praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
@@ -45,7 +45,7 @@ def ranked(model: MaskedLm, query: str, *, mask_index: int = 0) -> list[str]:
     return [words[int(token)] for token in order if words[int(token)].isalpha()]
 
 
-def tuned(model: MaskedLm, examples: list[Example], **changed: Any) -> list[Point]:
+def tuned(model: MaskedLm, examples: list[Example], **changed: Any) -> list[LossPoint]:
     ids = model.tokenizer.get_vocab()
     arguments: dict[str, Any] = {
         "token_of": lambda word: ids.get(word) if word.isalpha() else None,
@@ -91,13 +91,13 @@ def test_words_judged_on_several_queries_are_carried_to_praise_nobody_voted_on(m
 
     def odds_after(query: str, **changed: Any) -> float:
         model = copy.deepcopy(masked_lm)
-        recipe = replace(OURS, votes_loss=lambda logits, *_: 0.0 * logits.sum(), **changed)
-        tuned(model, votes, recipe=recipe, settings=SETTINGS.model_copy(update={"reach_steps": 40}))
+        objective = replace(DEFAULT_OBJECTIVE, votes_loss=lambda logits, *_: 0.0 * logits.sum(), **changed)
+        tuned(model, votes, objective=objective, settings=SETTINGS.model_copy(update={"reach_steps": 40}))
         logits = logits_at(model, query)[0]
         return float(logits[ids["soft"]] - logits[ids["ugly"]])
 
     for query in BACKGROUND.praise:
-        assert odds_after(query) > odds_after(query, has_reach=False) + 1.0
+        assert odds_after(query) > odds_after(query, has_generalization=False) + 1.0
 
 
 def test_only_the_mask_that_was_voted_on_is_taught(masked_lm: MaskedLm) -> None:

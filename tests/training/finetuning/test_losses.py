@@ -9,15 +9,15 @@ from torch.nn import functional
 from training.finetuning.losses import (
     RANK_MARGIN,
     SHOWN_WEIGHT,
-    Carried,
-    Judged,
-    above_the_best,
+    BatchJudgements,
+    GeneralizationLoss,
     kl_to_reference,
+    kl_with_hinge,
     masked_lm,
+    polarity_loss,
+    rank_hinge,
     tilted_target,
-    toward_the_votes,
-    votes_loss,
-    wrong_pole,
+    tilted_votes_loss,
 )
 
 
@@ -33,9 +33,9 @@ def probabilities(log_probabilities: torch.Tensor) -> list[float]:
 
 def judged(
     words: list[int], signs: list[float], *, offered: int, weights: list[float] | None = None
-) -> Judged:
+) -> BatchJudgements:
     """Judgements on words of the first mask; the first `offered` words may be offered."""
-    return Judged(
+    return BatchJudgements(
         rows=torch.zeros(len(words), dtype=torch.long),
         words=torch.tensor(words),
         signs=torch.tensor(signs),
@@ -106,8 +106,8 @@ def test_the_votes_loss_is_nothing_at_the_target() -> None:
     reference = logits_of([0.6, 0.3, 0.1])
     votes = judged([0, 2], [-1.0, 1.0], offered=3)
     target = tilted_target(reference, votes)
-    assert votes_loss(target, target, votes).item() == pytest.approx(0.0, abs=1e-6)
-    assert toward_the_votes(reference, reference, votes).item() > 0.1
+    assert kl_with_hinge(target, target, votes).item() == pytest.approx(0.0, abs=1e-6)
+    assert tilted_votes_loss(reference, reference, votes).item() > 0.1
 
 
 def test_the_votes_loss_by_hand() -> None:
@@ -116,7 +116,7 @@ def test_the_votes_loss_by_hand() -> None:
     #   hinges: rejected: (ln ¼ − ln ½) · −1 = ln 2; accepted: ln ¾ − ln ½ = ln 3/2
     #   their mean: (1 · ln 2 + 3 · ln 3/2) / 4
     votes = judged([0, 1], [-1.0, 1.0], offered=2, weights=[1.0, 3.0])
-    loss = votes_loss(logits_of([0.5, 0.5]), torch.tensor([[0.25, 0.75]]).log(), votes)
+    loss = kl_with_hinge(logits_of([0.5, 0.5]), torch.tensor([[0.25, 0.75]]).log(), votes)
     divergence = 0.25 * math.log(0.5) + 0.75 * math.log(1.5)
     assert loss.item() == pytest.approx(divergence + (math.log(2) + 3 * math.log(1.5)) / 4)
 
@@ -125,7 +125,7 @@ def test_a_word_beyond_its_target_is_not_pulled_back_by_the_hinge() -> None:
     target = torch.tensor([[0.25, 0.75]]).log()
     beyond = logits_of([0.1, 0.9])
     divergence = functional.kl_div(beyond, target, reduction="batchmean", log_target=True)
-    loss = votes_loss(beyond, target, judged([0], [-1.0], offered=2))
+    loss = kl_with_hinge(beyond, target, judged([0], [-1.0], offered=2))
     assert loss.item() == pytest.approx(divergence.item())
 
 
@@ -133,9 +133,9 @@ def test_a_word_beyond_its_target_is_not_pulled_back_by_the_hinge() -> None:
 FALLING = torch.arange(20.0, 0.0, -1.0)[None]
 
 
-def carried(**tilts: float) -> Carried:
+def carried(**tilts: float) -> GeneralizationLoss:
     named = {int(name[1:]): tilt for name, tilt in tilts.items()}
-    return Carried.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20))
+    return GeneralizationLoss.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20))
 
 
 def test_carried_words_are_where_they_should_be_at_their_target() -> None:
@@ -177,7 +177,7 @@ def test_training_on_the_votes_loss_arrives_at_the_target() -> None:
     optimiser = torch.optim.Adam([logits], lr=0.05)
     for _ in range(200):
         optimiser.zero_grad()
-        toward_the_votes(logits, reference, votes).backward()
+        tilted_votes_loss(logits, reference, votes).backward()
         optimiser.step()
     target = tilted_target(reference, votes)
     assert functional.log_softmax(logits, dim=-1).detach().exp() == pytest.approx(target.exp(), abs=0.01)
@@ -187,19 +187,19 @@ def test_an_unwanted_word_is_pushed_only_while_it_is_among_the_best() -> None:
     """Twenty words of falling logits, of which the first two are unwanted."""
     logits = torch.arange(20.0, 0.0, -1.0).repeat(2, 1).requires_grad_()  # (2, 20)
     allowed = torch.arange(2, 20)
-    loss = above_the_best(logits, torch.tensor([0, 1]), allowed=allowed)
+    loss = rank_hinge(logits, torch.tensor([0, 1]), allowed=allowed)
     # The 16th best allowed word is token 17 (logit 3): 17 and 16 above, and half a nat more each.
     assert float(loss.detach()) == pytest.approx(17 + 16 + 2 * RANK_MARGIN)
     loss.backward()
     assert logits.grad is not None
     assert (logits.grad[:, :2] > 0).all()
     below = torch.tensor([[0.0, 0.0, *range(20, 2, -1)]])
-    assert float(above_the_best(below, torch.tensor([0, 1]), allowed=allowed)) == 0.0
+    assert float(rank_hinge(below, torch.tensor([0, 1]), allowed=allowed)) == 0.0
 
 
 def test_few_words_that_may_be_offered_have_a_last_one_too() -> None:
     logits = torch.tensor([[3.0, 2.0, 1.0]])
-    loss = above_the_best(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]))
+    loss = rank_hinge(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]))
     assert float(loss) == pytest.approx(2 + RANK_MARGIN)
 
 
@@ -207,4 +207,4 @@ def test_the_share_of_the_right_words_is_what_counts() -> None:
     rows = logits_of([0.1, 0.2, 0.3, 0.4], [0.3, 0.3, 0.2, 0.2])
     right, wrong = torch.tensor([0, 1]), torch.tensor([2])
     # 0.3 of 0.6, and 0.6 of 0.8; the fourth word does not count.
-    assert float(wrong_pole(rows, right, wrong)) == pytest.approx(-(math.log(0.5) + math.log(0.75)) / 2)
+    assert float(polarity_loss(rows, right, wrong)) == pytest.approx(-(math.log(0.5) + math.log(0.75)) / 2)

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from training.finetuning.batches import of_queries
-from training.finetuning.reference_model import Beside
+from training.finetuning.batches import query_batch
+from training.finetuning.reference_model import ModelWithReference
 from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 
@@ -18,10 +18,10 @@ def test_both_give_the_logits_of_the_whole_model(masked_lm: MaskedLm, frozen_sha
     queries = [
         encoder.encode(text) for text in ("Nike shoes are very [MASK].", "They are [MASK] and [MASK].")
     ]
-    batch = of_queries(queries, encoder.pad)
+    batch = query_batch(queries, encoder.pad)
     expected = masked_lm(batch.input_ids, batch.attention_mask, batch.mask_at)
-    beside = Beside(masked_lm, frozen_share=frozen_share)
-    for logits in beside(batch.input_ids, batch.attention_mask, batch.mask_at):
+    paired = ModelWithReference(masked_lm, frozen_share=frozen_share)
+    for logits in paired(batch.input_ids, batch.attention_mask, batch.mask_at):
         assert torch.allclose(logits, expected, atol=1e-5)
 
 
@@ -30,15 +30,15 @@ def test_only_what_is_not_shared_is_trained_and_the_model_before_stays(
     masked_lm: MaskedLm, frozen_share: float
 ) -> None:
     encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
-    batch = of_queries([encoder.encode("Nike shoes are very [MASK].")], encoder.pad)
+    batch = query_batch([encoder.encode("Nike shoes are very [MASK].")], encoder.pad)
     start = copy.deepcopy(masked_lm.state_dict())
-    beside = Beside(masked_lm, frozen_share=frozen_share)
-    before = beside(batch.input_ids, batch.attention_mask, batch.mask_at)[1]
+    paired = ModelWithReference(masked_lm, frozen_share=frozen_share)
+    before = paired(batch.input_ids, batch.attention_mask, batch.mask_at)[1]
     trained = [p for p in masked_lm.parameters() if p.requires_grad]
     optimiser = torch.optim.SGD(trained, lr=0.1)
-    beside(batch.input_ids, batch.attention_mask, batch.mask_at)[0].logsumexp(dim=-1).sum().backward()
+    paired(batch.input_ids, batch.attention_mask, batch.mask_at)[0].logsumexp(dim=-1).sum().backward()
     optimiser.step()
-    assert torch.equal(beside(batch.input_ids, batch.attention_mask, batch.mask_at)[1], before)
+    assert torch.equal(paired(batch.input_ids, batch.attention_mask, batch.mask_at)[1], before)
     moved = {name for name, value in masked_lm.state_dict().items() if not torch.equal(value, start[name])}
     lowest = ("embeddings", "layer.0.")
     assert any(part in name for name in moved for part in lowest) == (frozen_share == 0)

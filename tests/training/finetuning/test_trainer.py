@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from training.finetuning.trainer import Point, Step, Trainer, train
+from training.finetuning.trainer import LossPoint, Step, Trainer, train
 from training.progress import Silent
 
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Rates:
+class OptimizerSettings:
     learning_rate: float = 0.05
     weight_decay: float = 0.0
     warmup_share: float = 0.1
@@ -42,13 +42,13 @@ def toy(seed: int = 0) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     return model, inputs, inputs @ torch.randn(4, 2)
 
 
-def learn(steps: int = 200, **changed: object) -> tuple[list[Point], nn.Module]:
+def learn(steps: int = 200, **changed: object) -> tuple[list[LossPoint], nn.Module]:
     model, inputs, targets = toy()
     points = train(
         model,
-        lambda _step: Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets)),
+        lambda _step: Step(lambda _micro_batches: nn.functional.mse_loss(model(inputs), targets)),
         steps=steps,
-        rates=Rates(),
+        rates=OptimizerSettings(),
         device=CPU,
         **{"progress": Silent(), **changed},  # type: ignore[arg-type]
     )
@@ -78,8 +78,8 @@ def test_it_goes_on_where_it_was_saved_as_if_it_had_never_stopped() -> None:
 
     def begin() -> tuple[Trainer, Callable[[int], Step], nn.Module]:
         model, inputs, targets = toy()
-        trainer = Trainer(model, steps=30, rates=Rates(), device=CPU)
-        step = Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets))
+        trainer = Trainer(model, steps=30, rates=OptimizerSettings(), device=CPU)
+        step = Step(lambda _micro_batches: nn.functional.mse_loss(model(inputs), targets))
         return trainer, lambda _step: step, model
 
     whole, step_at, expected = begin()
@@ -111,9 +111,9 @@ def test_steps_come_in_order() -> None:
 
     def step_at(step: int) -> Step:
         seen.append(step)
-        return Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets))
+        return Step(lambda _micro_batches: nn.functional.mse_loss(model(inputs), targets))
 
-    train(model, step_at, steps=12, rates=Rates(), device=CPU, progress=Silent())
+    train(model, step_at, steps=12, rates=OptimizerSettings(), device=CPU, progress=Silent())
     assert seen == list(range(12))
 
 
@@ -125,9 +125,9 @@ def test_only_matrices_decay() -> None:
     # A loss without a gradient: what moves, moves by decay alone.
     train(
         model,
-        lambda _step: Step(lambda _pieces: 0.0 * (model.weight.sum() + model.bias.sum())),
+        lambda _step: Step(lambda _micro_batches: 0.0 * (model.weight.sum() + model.bias.sum())),
         steps=1,
-        rates=Rates(learning_rate=0.1, weight_decay=0.5, warmup_share=0.0),
+        rates=OptimizerSettings(learning_rate=0.1, weight_decay=0.5, warmup_share=0.0),
         device=CPU,
         progress=Silent(),
     )
@@ -143,9 +143,9 @@ def test_frozen_weights_stay() -> None:
     before = model[0].weight.clone()
     train(
         model,
-        lambda _step: Step(lambda _pieces: nn.functional.mse_loss(model(inputs), targets)),
+        lambda _step: Step(lambda _micro_batches: nn.functional.mse_loss(model(inputs), targets)),
         steps=5,
-        rates=Rates(weight_decay=0.5),
+        rates=OptimizerSettings(weight_decay=0.5),
         device=CPU,
         progress=Silent(),
     )
@@ -160,9 +160,9 @@ def test_it_learns_in_bf16_on_a_gpu() -> None:
     model, inputs, targets = model.to(device), inputs.to(device), targets.to(device)
     points = train(
         model,
-        lambda _step: Step(lambda _pieces: nn.functional.mse_loss(model(inputs).float(), targets)),
+        lambda _step: Step(lambda _micro_batches: nn.functional.mse_loss(model(inputs).float(), targets)),
         steps=200,
-        rates=Rates(),
+        rates=OptimizerSettings(),
         device=device,
         progress=Silent(),
     )

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 from training.errors import OutOfMemoryError
-from training.finetuning.batches import of_queries
+from training.finetuning.batches import query_batch
 from training.finetuning.fine_tune import fine_tune
-from training.finetuning.reference_model import Beside
+from training.finetuning.reference_model import ModelWithReference
 from training.finetuning.trainer import Step, train
 from training.inference.encoder import Encoder
 from training.models.out_of_memory import is_out_of_memory, told
@@ -22,7 +22,7 @@ from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
 QUERY = "Nike shoes are very [MASK]."
-BACKGROUND = Background(
+BACKGROUND = ReplaySentences(
     texts=("nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new")
     * 4,
     praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
@@ -43,7 +43,7 @@ def room_for(rows: int) -> Iterator[list[int]]:
     refused: list[int] = []
 
     def refuse(module: nn.Module, arguments: tuple[Any, ...]) -> None:
-        if isinstance(module, Beside) and len(arguments[0]) > rows:
+        if isinstance(module, ModelWithReference) and len(arguments[0]) > rows:
             refused.append(len(arguments[0]))
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -80,16 +80,16 @@ def test_a_batch_that_does_not_fit_goes_through_in_pieces(masked_lm: MaskedLm) -
     assert 1 <= len(refused) <= 3  # twice as many pieces each time, and kept from then on
 
 
-@pytest.mark.parametrize("pieces", [2, 3, 64])
-def test_pieces_give_the_same_gradients(masked_lm: MaskedLm, pieces: int) -> None:
+@pytest.mark.parametrize("micro_batches", [2, 3, 64])
+def test_micro_batches_give_the_same_gradients(masked_lm: MaskedLm, micro_batches: int) -> None:
     encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
     texts = (QUERY, "They are [MASK] and [MASK].", "[MASK] boots", "the [MASK] box", "it was [MASK]")
-    batch = of_queries([encoder.encode(text) for text in texts], encoder.pad)
+    batch = query_batch([encoder.encode(text) for text in texts], encoder.pad)
     masked_lm.double().eval()
     found = []
-    for count in (1, pieces):
+    for count in (1, micro_batches):
         masked_lm.zero_grad()
-        (logits,) = batch.through(masked_lm, pieces=count)
+        (logits,) = batch.forward(masked_lm, micro_batches=count)
         logits.logsumexp(dim=-1).square().sum().backward()
         found.append({name: p.grad.clone() for name, p in masked_lm.named_parameters() if p.grad is not None})
     whole, split = found
@@ -105,8 +105,8 @@ def test_too_little_memory_for_a_row_is_said_in_a_sentence(masked_lm: MaskedLm) 
 def test_what_went_wrong_otherwise_is_not_tried_again() -> None:
     model, calls = nn.Linear(2, 2), []
 
-    def loss(pieces: int) -> torch.Tensor:
-        calls.append(pieces)
+    def loss(micro_batches: int) -> torch.Tensor:
+        calls.append(micro_batches)
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="shapes"):

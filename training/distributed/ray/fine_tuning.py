@@ -8,11 +8,11 @@ import numpy.typing as npt
 import torch
 
 from training.corpus.lexicon import unwanted_words, wanted_words
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 from training.distributed.ray.group import Gang, Place, share
 from training.finetuning.fine_tune import fine_tune
-from training.finetuning.objective import Recipe
-from training.finetuning.trainer import Point
+from training.finetuning.objective import Objective
+from training.finetuning.trainer import LossPoint
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import NightSettings
@@ -27,9 +27,9 @@ class _Night:
     examples: Sequence[Example]
     tokens: dict[str, int]
     offered: list[int]
-    background: Background
+    background: ReplaySentences
     settings: NightSettings
-    recipe: Recipe
+    objective: Objective
 
 
 def fine_tune_together(
@@ -40,22 +40,22 @@ def fine_tune_together(
     name: str,
     token_of: Callable[[str], int | None],
     offered: Sequence[int],
-    background: Background,
+    background: ReplaySentences,
     settings: NightSettings,
     progress: Progress,
-    recipe: Recipe,
-) -> list[Point]:
+    objective: Objective,
+) -> list[LossPoint]:
     """As `fine_tune`, by the workers of a gang; `name` is that of what it keeps in between."""
     judged = {word for example in examples for word, _ in (*example.wanted, *example.unwanted)}
     words = judged | wanted_words() | unwanted_words()
     tokens = {word: token for word in words if (token := token_of(word)) is not None}
-    night = _Night(model, examples, tokens, list(offered), background, settings, recipe)
+    night = _Night(model, examples, tokens, list(offered), background, settings, objective)
     weights, points = share(gang, _work, night, name=name, progress=progress)
     model.load_state_dict({weight: torch.tensor(values) for weight, values in weights.items()})
     return points
 
 
-def _work(place: Place, night: _Night) -> tuple[dict[str, npt.NDArray[Any]], list[Point]]:
+def _work(place: Place, night: _Night) -> tuple[dict[str, npt.NDArray[Any]], list[LossPoint]]:
     points = fine_tune(
         night.model,
         night.examples,
@@ -65,9 +65,9 @@ def _work(place: Place, night: _Night) -> tuple[dict[str, npt.NDArray[Any]], lis
         settings=night.settings,
         device=place.device,
         progress=place.progress,
-        recipe=night.recipe,
-        spread=place.spread,
-        keeper=place.keeper,
+        objective=night.objective,
+        data_parallelism=place.spread,
+        checkpointer=place.checkpointer,
     )
     # Ray hands no tensors on.
     return {name: weight.numpy() for name, weight in night.model.state_dict().items()}, points

@@ -72,7 +72,7 @@ class Place:
 
     spread: Workers
     device: torch.device
-    keeper: "Keeping"
+    checkpointer: "RayCheckpointer"
     progress: Progress
 
 
@@ -156,9 +156,9 @@ def _work(config: dict[str, Any]) -> Any:
     assert dist.group.WORLD is not None
     spread = Workers(dist.group.WORLD, device)
     progress = Telling(config["words"]) if spread.rank == 0 else Silent()
-    keeper = Keeping(spread, every_s=config["keep_every_s"])
+    checkpointer = RayCheckpointer(spread, every_s=config["keep_every_s"])
     try:
-        found = config["work"](Place(spread, device, keeper, progress), ray.get(config["subject"]))
+        found = config["work"](Place(spread, device, checkpointer, progress), ray.get(config["subject"]))
     except TrainingError as error:
         return error
     if isinstance(progress, Telling):
@@ -166,8 +166,8 @@ def _work(config: dict[str, Any]) -> Any:
     return found if spread.rank == 0 else None
 
 
-class Keeping:
-    """A `Keeper` of what all workers have alike: the first one's state, on the storage that all reach."""
+class RayCheckpointer:
+    """A `Checkpointer` that stores the first worker's state, which all share, on the shared storage."""
 
     def __init__(self, spread: Workers, *, every_s: float) -> None:
         """Count from now."""
@@ -183,7 +183,7 @@ class Keeping:
             state: dict[str, Any] = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
         return state
 
-    def keep(self, state: dict[str, Any]) -> None:
+    def save(self, state: dict[str, Any]) -> None:
         """Keep it where the last time is long ago by the first worker's clock; all wait until it is kept."""
         if not self._spread.same(int(time.monotonic() - self._last >= self._every_s)):
             return

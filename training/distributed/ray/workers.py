@@ -27,7 +27,7 @@ class ShortElsewhereError(MemoryError):
 
 
 class Workers:
-    """A `Spread` over a group of processes."""
+    """A `DataParallelism` over a group of processes."""
 
     def __init__(self, group: dist.ProcessGroup, device: torch.device) -> None:
         """Take the place that the group gives.
@@ -40,8 +40,8 @@ class Workers:
         self._group, self._device = group, device
         self._sum: Tensor | None = None
 
-    def through(
-        self, batch: Batch, model: nn.Module, *, device: torch.device, pieces: int
+    def forward(
+        self, batch: Batch, model: nn.Module, *, device: torch.device, micro_batches: int
     ) -> tuple[Tensor, ...]:
         """One's own rows through the model, the others' from the others."""
         shares = shares_of(batch, self.count)
@@ -49,7 +49,7 @@ class Workers:
         if start == stop:  # who has none reads one, for nobody
             start, stop = 0, 1
         rows = batch.rows(start, stop)
-        own = [part[:masks] for part in Batch(*rows).to(device).through(model, pieces=pieces)]
+        own = [part[:masks] for part in Batch(*rows).to(device).forward(model, micro_batches=micro_batches)]
         most = max(share.masks for share in shares)
         sent = own[0].new_zeros(len(own), most, own[0].shape[1])  # (parts, masks, vocabulary)
         for part, room in zip(own, sent, strict=True):
@@ -66,7 +66,7 @@ class Workers:
 
         return tuple(whole(number) for number in range(len(own)))
 
-    def add_up(self, parameters: Iterable[nn.Parameter]) -> None:
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Sum in one message; a parameter that has a gradient nowhere is left without."""
         learnt = [parameter for parameter in parameters if parameter.requires_grad]
         sizes = [parameter.numel() for parameter in learnt]
@@ -90,7 +90,7 @@ class Workers:
                 parameter.grad = torch.empty_like(parameter)
             parameter.grad.copy_(part.view_as(parameter))
 
-    def tell_short(self, error: BaseException) -> None:
+    def report_out_of_memory(self, error: BaseException) -> None:
         """Meet the others where they meet next, once, and say so; who was told by them has met them."""
         if not isinstance(error, ShortElsewhereError):
             self._is_any_short(here=True)

@@ -15,11 +15,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from training.corpus.replay_sentences import Background
+from training.corpus.replay_sentences import ReplaySentences
 from training.distributed.ray.workers import Workers
-from training.finetuning.data_parallelism import Alone, Spread
+from training.finetuning.data_parallelism import DataParallelism, SingleWorker
 from training.finetuning.fine_tune import fine_tune
-from training.finetuning.trainer import Point
+from training.finetuning.trainer import LossPoint
 from training.models.torch_model import MaskedLm
 from training.progress import Silent
 from training.settings import NightSettings
@@ -27,7 +27,7 @@ from training.votes.retraining_set import Example
 
 CPU = torch.device("cpu")
 STEPS = 20
-BACKGROUND = Background(
+BACKGROUND = ReplaySentences(
     texts=("nike shoes are very good", "the boots are soft and warm", "it was late") * 4,
     praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
     blame=(("They are not [MASK].", "heavy"), ("It was too [MASK].", "ugly")),
@@ -57,34 +57,34 @@ class Learnt:
     """What one worker has in the end."""
 
     model: MaskedLm
-    points: list[Point]
+    points: list[LossPoint]
     gradients: list[Tensor | None]  # of the first step, before they are clipped
-    pieces: int
+    micro_batches: int
 
 
 class Noting:
     """Another spread, whose gradients and pieces are noted."""
 
-    def __init__(self, inner: Spread) -> None:
+    def __init__(self, inner: DataParallelism) -> None:
         self._inner = inner
         self.gradients: list[Tensor | None] | None = None
-        self.pieces = 1
+        self.micro_batches = 1
 
-    def through(self, *arguments: Any, pieces: int, **others: Any) -> tuple[Tensor, ...]:
-        self.pieces = max(self.pieces, pieces)
-        return self._inner.through(*arguments, pieces=pieces, **others)
+    def forward(self, *arguments: Any, micro_batches: int, **others: Any) -> tuple[Tensor, ...]:
+        self.micro_batches = max(self.micro_batches, micro_batches)
+        return self._inner.forward(*arguments, micro_batches=micro_batches, **others)
 
-    def add_up(self, parameters: Iterable[nn.Parameter]) -> None:
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         learnt = list(parameters)
-        self._inner.add_up(learnt)
+        self._inner.sum_gradients(learnt)
         if self.gradients is None:
             self.gradients = [copy.deepcopy(parameter.grad) for parameter in learnt]
 
-    def tell_short(self, error: BaseException) -> None:
-        self._inner.tell_short(error)
+    def report_out_of_memory(self, error: BaseException) -> None:
+        self._inner.report_out_of_memory(error)
 
 
-def learn(model: MaskedLm, spread: Spread, settings: NightSettings = SETTINGS) -> Learnt:
+def learn(model: MaskedLm, spread: DataParallelism, settings: NightSettings = SETTINGS) -> Learnt:
     ids = model.tokenizer.get_vocab()
     noting = Noting(spread)
     points = fine_tune(
@@ -96,9 +96,9 @@ def learn(model: MaskedLm, spread: Spread, settings: NightSettings = SETTINGS) -
         settings=settings,
         device=CPU,
         progress=Silent(),
-        spread=noting,
+        data_parallelism=noting,
     )
-    return Learnt(model, points, noting.gradients or [], noting.pieces)
+    return Learnt(model, points, noting.gradients or [], noting.micro_batches)
 
 
 def together(count: int, work: Callable[[Workers], Any], kind: type[Workers] = Workers) -> list[Any]:
@@ -119,7 +119,7 @@ def learn_together(model: MaskedLm, count: int, kind: type[Workers] = Workers) -
 
 @pytest.fixture
 def alone(masked_lm: MaskedLm) -> Learnt:
-    return learn(copy.deepcopy(masked_lm), Alone())
+    return learn(copy.deepcopy(masked_lm), SingleWorker())
 
 
 def answers(model: MaskedLm) -> Tensor:

@@ -5,32 +5,32 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from training.errors import UnknownLossError
-from training.finetuning.objective import OURS, Recipe
+from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
 
 # They are no part of the product: only a checkout has them.
 ALTERNATIVES = Path(__file__).parents[2] / "tests" / "benchmarks" / "losses.py"
 
 
-def recipe_of(name: str) -> Recipe:
-    """The recipe of that name.
+def objective_named(name: str) -> Objective:
+    """The objective of that name.
 
     Raises:
         UnknownLossError: there is none.
     """
-    if name == OURS.name:
-        return OURS
+    if name == DEFAULT_OBJECTIVE.name:
+        return DEFAULT_OBJECTIVE
     there = _alternatives()
     if name not in there:
-        raise UnknownLossError(name, [OURS.name, *there], None if there else ALTERNATIVES)
+        raise UnknownLossError(name, [DEFAULT_OBJECTIVE.name, *there], None if there else ALTERNATIVES)
     return there[name]
 
 
-def _alternatives() -> Mapping[str, Recipe]:
+def _alternatives() -> Mapping[str, Objective]:
     """Those of a checkout; none in an installation."""
     spec = importlib.util.spec_from_file_location("alternative_losses", ALTERNATIVES)
     if spec is None or spec.loader is None or not ALTERNATIVES.exists():
         return {}
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    recipes: dict[str, Recipe] = module.RECIPES
-    return recipes
+    objectives: dict[str, Objective] = module.OBJECTIVES
+    return objectives
