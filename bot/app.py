@@ -224,6 +224,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             prefix=settings.prefix,
             max_chars=settings.max_query_chars,
             max_masks=settings.max_masks,
+            shown_words=settings.shown_words,
             min_voters=settings.needed_voters,
             half_life_days=settings.vote_half_life_days,
         )

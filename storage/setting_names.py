@@ -43,6 +43,7 @@ NAMES = frozenset(
         "FILLBOT_SERVING_URL",
         "FILLBOT_SHARD_COUNT",
         "FILLBOT_SHARD_IDS",
+        "FILLBOT_SHOWN_WORDS",
         "FILLBOT_TIMEZONE",
         "FILLBOT_VOTE_HALF_LIFE_DAYS",
         "FILLBOT_WATCH_EVERY_S",

@@ -61,6 +61,14 @@ class Settings(storage.settings.Settings):
         le=100,
         description="Voters a word needs before it counts. Empty: 1 in the sandbox, 2 on Discord.",
     )
+    shown_words: int = Field(
+        default=5,
+        ge=3,
+        le=10,
+        description="Words shown for each mask, 3 to 10; nightly runs are judged by them. A menu in Discord "
+        "has at most 25 options for all masks together, so a reply shows at most 8 words for each of three "
+        "masks, 6 for each of four and 5 for each of five. A suggested word needs a free option.",
+    )
     vote_half_life_days: float = Field(
         default=90.0, ge=1, le=36_500, description="Days after which a vote counts half."
     )

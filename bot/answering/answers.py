@@ -16,7 +16,7 @@ from bot.answering.thumb_seeding import ThumbSeeding
 from bot.answering.vote_adjustment import ShownPrediction, overlay, rejected
 from bot.answering.write_queue import Recorder
 from bot.embeds.replies import prediction_embed, promises_thumbs
-from bot.voting.menus import rating_view
+from bot.voting.menus import rating_view, words_for_each
 from storage.database import Database
 from storage.votes.consensus import QueryVote, votes_on_query
 from storage.votes.predictions import NewPrediction, StoredCandidate
@@ -62,6 +62,7 @@ class Answering:
         prefix: str,
         max_chars: int,
         max_masks: int,
+        shown_words: int,
         min_voters: int,
         half_life_days: float,
     ) -> None:
@@ -69,6 +70,7 @@ class Answering:
         self._predictor, self._database, self._recorder = predictor, database, recorder
         self._thumbs, self._pending = thumbs, pending
         self._prefix, self._max_chars, self._max_masks = prefix, max_chars, max_masks
+        self._shown_words = shown_words
         self._min_voters, self._half_life_days = min_voters, half_life_days
 
     def parse(self, text: str) -> Query:
@@ -90,12 +92,13 @@ class Answering:
         rules = _Rules(
             min_voters=self._min_voters, half_life_days=self._half_life_days, now=datetime.now(UTC)
         )
-        shown = overlay(prediction, votes, **rules)
+        most = words_for_each(len(prediction.masks), shown_words=self._shown_words)
+        shown = overlay(prediction, votes, shown=most, **rules)
         if not prediction.sentences or shown.sentences:
             return shown, prediction.latency_ms
         # Every sentence that was found has a rejected word: look for others, as a 👎 rejects a word a mask.
         others = await self._predictor.predict(query.text, unsaid=rejected(votes, **rules))
-        shown = replace(overlay(others, votes, **rules), votes=shown.votes)
+        shown = replace(overlay(others, votes, shown=most, **rules), votes=shown.votes)
         return shown, prediction.latency_ms + others.latency_ms
 
     async def reply(self, query: Query, asked: Asked, send: Send) -> discord.Message:

@@ -19,7 +19,6 @@ from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling, Unsaid
 from training.votes.aggregation import PRIOR, weigh, weights_by_age
 
-SHOWN = 5  # words a mask
 SHOWN_SENTENCES = 3
 MAX_TILT = 20.0
 # A word whose odds the votes cut by three tenths or more is left out: one 👎 of an average voter halves them,
@@ -102,7 +101,7 @@ def overlay(
     min_voters: int,
     half_life_days: float,
     now: datetime,
-    shown: int = SHOWN,
+    shown: int,
 ) -> ShownPrediction:
     """The best words of each mask, with the votes on this query; without any, just the model's.
 

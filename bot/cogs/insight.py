@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.answering.answers import Answering
 from bot.answering.predictor import CANDIDATES, Predictor
 from bot.answering.queries import Query
-from bot.answering.vote_adjustment import SHOWN, added_up, overlay
+from bot.answering.vote_adjustment import added_up, overlay
 from bot.client import FillBot, command
 from bot.context import Context, answer
 from bot.embeds.insights import Reasons, compare_embed, why_embed
@@ -18,6 +18,7 @@ from bot.embeds.replies import clipped
 from bot.settings import Settings
 from bot.subprocesses.word_ranks import Look, Looker, earlier_versions
 from bot.texts import say
+from bot.voting.menus import words_for_each
 from storage import runs
 from storage.database import Database
 from storage.runs import Run
@@ -71,8 +72,9 @@ class Insight(commands.Cog):
         """Show what the model says now, beside what the one before it said."""
         query = self._answering.parse(text)
         prediction = await self._predictor.predict(query.text)
-        before = await self._look_before(query, prediction.model_version)
-        now = [[(c.word, c.score) for c in mask[:SHOWN]] for mask in prediction.masks]
+        shown = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
+        before = await self._look_before(query, prediction.model_version, shown=shown)
+        now = [[(c.word, c.score) for c in mask[:shown]] for mask in prediction.masks]
         embed = compare_embed(
             now,
             None if before is None else [mask.best for mask in before.masks],
@@ -106,14 +108,14 @@ class Insight(commands.Cog):
             is_private=is_private,
         )
 
-    async def _look_before(self, query: Query, version: str) -> Look | None:
+    async def _look_before(self, query: Query, version: str, *, shown: int) -> Look | None:
         """What the version before says; None where there is none."""
         before = None
         with suppress(RegistryError):
             before = await asyncio.to_thread(self._registry.previous, version)
         if before is None:
             return None
-        (look,) = await self._looker.look(query.text, [before], top=SHOWN)
+        (look,) = await self._looker.look(query.text, [before], top=shown)
         return look if look.masks else None
 
     async def _runs(self, looks: list[Look]) -> dict[int, Run]:

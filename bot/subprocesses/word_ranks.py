@@ -70,9 +70,15 @@ class Looker:
         self._turns = Turns(1)
 
     async def look(
-        self, text: str, versions: Sequence[str], *, words: Sequence[str] = (), top: int = 5
+        self, text: str, versions: Sequence[str], *, words: Sequence[str] = (), top: int = 1
     ) -> list[Look]:
         """What each version says of a query's text, in the order of `versions`.
+
+        Args:
+            text: the query's.
+            versions: those to ask.
+            words: to look up at every mask.
+            top: how many of the best words of every mask to list.
 
         Raises:
             NoLookError: the child could not be asked, or took too long.

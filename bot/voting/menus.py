@@ -87,6 +87,11 @@ class SuggestForm(ui.Modal):
         await _cog(interaction).suggest(interaction, self.prediction_id, typed)
 
 
+def words_for_each(masks: int, *, shown_words: int) -> int:
+    """How many words a reply shows for each of its masks: no more than its menus can hold."""
+    return min(shown_words, MAX_OPTIONS // max(masks, 1))
+
+
 def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
     """Both menus and the button, for the words of a prediction."""
     view = ui.View(timeout=None)

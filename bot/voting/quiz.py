@@ -11,7 +11,7 @@ The worth of a sentence is
 - part: how much of a judgement the vote brings. Of two voters that a word needs the first brings half, the
   second all of it; beyond those it is one voice among ever more, and what many disagree on stays so.
 - share: the model's probability of the word over that of its best word. Where the model is sure, one word is
-  in play; where it is unsure, all five are.
+  in play; where it is unsure, all that are shown are.
 - asked: how often; its logarithm, as what is asked ten times as often is not ten times as new.
 - edge: 2 where UpTrain's edge cases say that model and people were far apart, or that nobody asked so before.
 """

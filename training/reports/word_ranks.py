@@ -29,7 +29,7 @@ class Request(BaseModel):
     text: str = Field(max_length=4000)
     versions: tuple[str, ...] = Field(min_length=1, max_length=MAX_VERSIONS)
     words: tuple[str, ...] = Field(default=(), max_length=MAX_WORDS)
-    top: int = Field(default=5, ge=1, le=100)
+    top: int = Field(default=1, ge=1, le=100)
 
     @property
     def masks(self) -> int:

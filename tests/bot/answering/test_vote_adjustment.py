@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answering.predictor import Prediction
-from bot.answering.vote_adjustment import SHOWN, ShownPrediction, overlay
+from bot.answering.vote_adjustment import ShownPrediction, overlay
 from storage.votes.consensus import QueryVote
 from storage.votes.predictions import Value, Via
 from training.inference.fill_model import Candidate
@@ -45,9 +45,15 @@ def both(word: str, value: Value, *, mask: int = 0) -> list[QueryVote]:
 
 
 def adjusted(
-    votes: Sequence[QueryVote], prediction: Prediction | None = None, *, min_voters: int = 2
+    votes: Sequence[QueryVote],
+    prediction: Prediction | None = None,
+    *,
+    min_voters: int = 2,
+    shown: int = 5,
 ) -> ShownPrediction:
-    return overlay(prediction or predicted(), votes, min_voters=min_voters, half_life_days=90, now=NOON)
+    return overlay(
+        prediction or predicted(), votes, min_voters=min_voters, half_life_days=90, now=NOON, shown=shown
+    )
 
 
 def words(shown: ShownPrediction, mask: int = 0) -> list[str]:
@@ -232,7 +238,7 @@ def test_whatever_is_voted_the_reply_can_be_shown(votes: list[QueryVote], min_vo
     shown = adjusted(votes, predicted(mask_of(), mask_of()), min_voters=min_voters)
     for mask in shown.masks:
         listed = [c.share for c in mask]
-        assert 1 <= len(mask) <= SHOWN
+        assert 1 <= len(mask) <= 5
         assert listed == sorted(listed, reverse=True)
         assert 0 <= sum(listed) <= 1 + 1e-9
         assert len({c.word for c in mask}) == len(mask)

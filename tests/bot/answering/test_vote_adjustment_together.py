@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answering.predictor import Prediction
-from bot.answering.vote_adjustment import SHOWN, SHOWN_SENTENCES, ShownPrediction, overlay, rejected
+from bot.answering.vote_adjustment import SHOWN_SENTENCES, ShownPrediction, overlay, rejected
 from storage.votes.consensus import QueryVote
 from storage.votes.predictions import Value
 from training.inference.fill_model import Candidate
@@ -45,7 +45,7 @@ def both(word: str, value: Value, *, mask: int) -> list[QueryVote]:
 
 
 def adjusted(*votes: list[QueryVote], prediction: Prediction = TOGETHER) -> ShownPrediction:
-    return overlay(prediction, [*chain(*votes)], min_voters=2, half_life_days=90, now=NOON)
+    return overlay(prediction, [*chain(*votes)], min_voters=2, half_life_days=90, now=NOON, shown=5)
 
 
 def sentences(shown: ShownPrediction) -> list[tuple[str, float]]:
@@ -146,7 +146,7 @@ def test_the_rejected_words_are_told() -> None:
     )
 )
 def test_whatever_is_voted_lists_and_sentences_agree(votes: list[QueryVote]) -> None:
-    shown = overlay(TOGETHER, votes, min_voters=1, half_life_days=90, now=NOON)
+    shown = overlay(TOGETHER, votes, min_voters=1, half_life_days=90, now=NOON, shown=5)
     left_out = rejected(votes, min_voters=1, half_life_days=90, now=NOON)
     for sentence in shown.sentences:
         assert not set(enumerate(sentence.words)) & left_out
@@ -154,6 +154,6 @@ def test_whatever_is_voted_lists_and_sentences_agree(votes: list[QueryVote]) -> 
         assert shown.sentences[0].words == tuple(mask[0].word for mask in shown.masks)
     assert len(shown.sentences) <= SHOWN_SENTENCES
     assert sum(sentence.share for sentence in shown.sentences) <= 1 + 1e-9
-    assert all(1 <= len(mask) <= SHOWN and len({c.word for c in mask}) == len(mask) for mask in shown.masks)
+    assert all(1 <= len(mask) <= 5 and len({c.word for c in mask}) == len(mask) for mask in shown.masks)
     if not shown.is_adjusted:
         assert shown == adjusted()

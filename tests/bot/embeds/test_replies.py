@@ -5,6 +5,7 @@ import pytest
 
 from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence
 from bot.embeds import replies
+from bot.voting.menus import MAX_WORD, words_for_each
 from storage.runs import Run
 from training.registry.card import Card
 
@@ -263,3 +264,15 @@ def test_the_longest_name_of_a_base_model_fits() -> None:
     card = Card(version="v0001", kind="base", base="*" * 4000, created_at=NOON)
     embed = replies.model_embed(card, serving="v0001", domain=None, numbers="int8", notes=[])
     assert len(embed.description or "") == replies.MAX_SENTENCE
+
+
+@pytest.mark.parametrize("masks", [1, 2, 3, 4, 5])
+def test_the_longest_words_fit_where_ten_are_shown(masks: int) -> None:
+    shown = words_for_each(masks, shown_words=10)
+    words = [("w" * MAX_WORD, 0.01)] * shown
+    embed = replies.prediction_embed(
+        " ".join(["[MASK]"] * masks), prediction(*[words] * masks), prediction_id=2**40
+    )
+    assert [len(value.split("\n")) for value in values(embed).values()] == [shown] * masks
+    assert all(len(value) < replies.MAX_FIELD for value in values(embed).values())
+    assert len(embed) <= 6000
