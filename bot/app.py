@@ -5,54 +5,41 @@ It talks to Discord when there is a token, else to a sandbox that it starts.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from bot.announcements.announcer import Announcements
-from bot.announcements.delivery import Delivery
-from bot.announcements.digests import Digests
 from bot.announcements.report_channel import Reports
-from bot.announcements.verdicts import Verdicts
-from bot.answering.answers import Answering
-from bot.answering.champion import Serving, load_champion
-from bot.answering.in_flight import Pending
-from bot.answering.predictor import Predictor
-from bot.answering.thumb_seeding import ThumbSeeding
-from bot.answering.write_queue import Recorder
-from bot.background import Background, Supervisor
+from bot.answering.champion import Serving
 from bot.client import FillBot
-from bot.cogs.all_cogs import Parts, all_cogs
-from bot.connection.endpoint import Endpoint, endpoint_for, warn_of_unfit
+from bot.cogs.all_cogs import all_cogs
+from bot.connection.endpoint import Endpoint, warn_of_unfit
 from bot.connection.session import connected
 from bot.distributed.forget_propagation import Leftovers
-from bot.distributed.leader_election import Leader
-from bot.distributed.leader_tasks import Duties
-from bot.distributed.remote_predictor import Remote
-from bot.distributed.sharded_client import make_bot
 from bot.distributed.startup import shard_locks
 from bot.errors import EX_UNAVAILABLE, StartError
-from bot.operations.backups import Backups
-from bot.operations.health import Readiness, health_server
-from bot.operations.metrics import Metrics
 from bot.operations.probes import watch_parts
-from bot.operations.startup import home_lock, log_in_first, make_first_version, mend_database, mend_pointer
-from bot.privacy.forgetting import Forgetting
-from bot.privacy.retention import Retention
-from bot.runs.automatic_rollback import Watch
+from bot.operations.startup import home_lock
 from bot.runs.nightly import Night
-from bot.runs.schedule import Nightly
 from bot.runs.training_runs import Runs
 from bot.settings import Settings
-from bot.subprocesses.charts import Pictures
 from bot.texts import say
 from bot.voting.reconcile import Reconcile
+from bot.wiring import (
+    Parts,
+    build_runs,
+    build_scheduled,
+    open_announcing,
+    open_discord,
+    open_inference,
+    open_operations,
+    open_storage,
+    open_voting,
+)
 from storage.backends.locks import is_shared
 from storage.database import Database
-from storage.maintenance.backups import database_file
-from training.registry.factory import current_registry
+from storage.runs import Run
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -120,183 +107,69 @@ async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
 
 @contextlib.asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """Start everything, and close it in the other order; raises as `run_app` does."""
+    """Start everything, and close it in reverse order; raises as `run_app` does."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(home_lock(settings))
         taken = await stack.enter_async_context(shard_locks(settings))
-        metrics, readiness = Metrics(), Readiness()
-        background, pending = Background(Supervisor(metrics)), Pending()
-        supervisor = background.supervisor
-        health_url = await stack.enter_async_context(
-            health_server(readiness, metrics, host=settings.health_host, port=settings.health_port)
-        )
-        mended = await mend_database(settings)
-        database = await Database.open(settings.url)
-        stack.push_async_callback(database.close)
-        registry = await asyncio.to_thread(current_registry, settings)
-        if not registry.versions():
-            await log_in_first(settings)
-            await make_first_version(settings)
-        lost_pointer = await mend_pointer(registry, database)
-        model, trouble = await load_champion(registry)
-        remote = (
-            Remote(settings.serving_url, metrics=metrics, supervisor=supervisor)
-            if settings.serving_url
-            else None
-        )
-        predictor = Predictor(model, metrics=metrics, remote=remote)
-        stack.push_async_callback(predictor.close)
-        serving = Serving(registry, predictor, trouble=trouble, metrics=metrics)
-        runs = Runs(settings, database, registry, serving, metrics=metrics, supervisor=supervisor)
+        operations = await open_operations(settings, stack)
+        storage = await open_storage(settings, stack)
+        inference = await open_inference(settings, storage, operations, stack)
+        runs = build_runs(settings, storage, inference, operations)
         interrupted = await runs.repair()
-        endpoint = await endpoint_for(settings, stack)
-        bot = make_bot(settings, background, guild_ids=endpoint.guild_ids, metrics=metrics)
-        verdicts = Verdicts(bot, database)
-        pictures = Pictures(settings)
-        several = is_shared(settings.url)
-        digests = Digests(database, registry, pictures, prefix=settings.prefix)
-        announcements = Announcements(
-            bot,
-            database,
-            delivery=Delivery(bot, verdicts=verdicts, digests=digests, channel_id=endpoint.report_channel_id),
-            runs=runs,
-            background=background,
-            is_shared=several,
-        )
-        await announcements.open()
-        reports = Reports(announcements, channel_id=endpoint.report_channel_id)
-        watch = Watch(
-            database,
-            registry,
-            serving=serving,
-            runs=runs,
-            reports=reports,
-            min_voters=settings.needed_voters,
-            prefix=settings.prefix,
-        )
-        file = database_file(settings.url)
-        backups = Backups(
-            file, settings.backups_dir, keep=settings.keep_backups, reports=reports, metrics=metrics
-        )
-        retention = Retention(database, home=settings.home, days=settings.retention_days)
-
-        def due_at() -> datetime:
-            return nightly.due_at(datetime.now(UTC))
-
-        night = Night(runs, reports, watch, retention, backups, due_at if several else None)
-        nightly = Nightly(
-            lambda: supervisor.once("night", night.run), at=settings.nightly_at, zone=settings.zone
-        )
-        forgetting = Forgetting(
-            settings,
-            database,
-            registry,
-            predictor=predictor,
-            serving=serving,
-            runs=runs,
-            reports=reports,
-            backups=backups,
-        )
-        duties = Duties(
-            bot=bot,
-            database=database,
-            registry=registry,
-            background=background,
-            runs=runs,
-            watch=watch,
-            announcements=announcements,
-            forgetting=forgetting,
-            nightly=nightly,
-            watch_every_s=settings.watch_every_s,
-            is_shared=several,
-        )
-        leader = Leader(settings, background, duties)
-        if several:
-            readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
-        recorder = Recorder(database)
-        stack.push_async_callback(recorder.close)
-        answering = Answering(
-            predictor,
-            database,
-            recorder,
-            ThumbSeeding(background, bot.shedding.pacing),
-            pending,
-            prefix=settings.prefix,
-            max_chars=settings.max_query_chars,
-            max_masks=settings.max_masks,
-            shown_words=settings.shown_words,
-            min_voters=settings.needed_voters,
-            half_life_days=settings.vote_half_life_days,
-        )
-        reconcile = Reconcile(
-            bot,
-            database,
-            recorder,
-            offer_thumbs=answering.offer_thumbs,
-            look_back=timedelta(days=settings.look_back_days),
-            max_replies=settings.look_back_replies,
-            since=datetime.now(UTC) if endpoint.sandbox else None,  # it begins empty
-        )
-        parts = Parts(
-            settings=settings,
-            bot=bot,
-            database=database,
-            registry=registry,
-            predictor=predictor,
-            serving=serving,
-            runs=runs,
-            verdicts=verdicts,
-            announcements=announcements,
-            reports=reports,
-            watch=watch,
-            nightly=nightly,
-            recorder=recorder,
-            reconcile=reconcile,
-            background=background,
-            pending=pending,
-            shedding=bot.shedding,
-            metrics=metrics,
-            forgetting=forgetting,
-            pictures=pictures,
-            answering=answering,
-        )
-        watch_parts(parts, readiness, backups=backups, database_file=file)
-        bot.add_cogs(*all_cogs(parts))
-        connection = await stack.enter_async_context(connected(bot, endpoint.token))
-        warn_of_unfit(bot.get_channel(endpoint.report_channel_id or 0))
-        stack.push_async_callback(background.close)
-        stack.push_async_callback(pending.drained)
-        stack.callback(nightly.close)
-        stack.push_async_callback(runs.close)  # before all of those, so that its verdict can still be told
-        stack.callback(readiness.stop)
-        background.supervise(serving.watch, name="champion watch")
-        if registry.is_shared:
-            background.supervise(serving.stock, name="model stock")
-        background.supervise(reconcile.run, name="reconcile")
-        if several:
-            leftovers = Leftovers(settings.home, database, predictor)
-            background.supervise(leftovers.drop_for_ever, name="leftovers")
-        untold = await announcements.untold(interrupted)
-        await leader.open()
-        for notice in (
-            mended,
-            lost_pointer,
-            trouble,
-            *(say("run.interrupted", id=run.id, trigger=run.trigger) for run in untold),
-        ):
-            if notice:
-                await reports.post_notice(notice)
+        discord = await open_discord(settings, operations, stack)
+        announcing = await open_announcing(settings, storage, runs, discord, operations)
+        scheduled = build_scheduled(settings, storage, inference, runs, discord, announcing, operations)
+        voting = open_voting(settings, storage, inference, discord, operations, stack)
+        parts = Parts(settings, operations, storage, inference, runs, discord, announcing, scheduled, voting)
+        watch_parts(parts)
+        discord.bot.add_cogs(*all_cogs(parts))
+        connection = await stack.enter_async_context(connected(discord.bot, discord.endpoint.token))
+        warn_of_unfit(discord.bot.get_channel(discord.endpoint.report_channel_id or 0))
+        _close_before_disconnecting(parts, stack)
+        _supervise_loops(parts)
+        unannounced = await announcing.announcements.untold(interrupted)
+        await scheduled.leader.open()
+        await _post_notices(parts, unannounced)
         yield App(
-            database,
-            registry,
-            serving,
-            runs,
-            reports,
-            bot,
-            night,
-            reconcile,
-            connection,
-            endpoint,
-            health_url,
-            taken,
+            database=storage.database,
+            registry=storage.registry,
+            serving=inference.serving,
+            runs=runs,
+            reports=announcing.reports,
+            bot=discord.bot,
+            night=scheduled.night,
+            reconcile=voting.reconcile,
+            connection=connection,
+            endpoint=discord.endpoint,
+            health_url=operations.health_url,
+            taken=taken,
         )
+
+
+def _close_before_disconnecting(parts: Parts, stack: contextlib.AsyncExitStack) -> None:
+    """Register everything that must end while messages can still be sent; the last one ends first."""
+    stack.push_async_callback(parts.operations.background.close)
+    stack.push_async_callback(parts.voting.pending.drained)
+    stack.callback(parts.scheduled.nightly.close)
+    stack.push_async_callback(parts.runs.close)  # before those above: its verdict is still to be posted
+    stack.callback(parts.operations.readiness.stop)
+
+
+def _supervise_loops(parts: Parts) -> None:
+    """Start the loops that every process runs, the leader or not."""
+    background, serving = parts.operations.background, parts.inference.serving
+    background.supervise(serving.watch, name="champion watch")
+    if parts.storage.registry.is_shared:
+        background.supervise(serving.stock, name="model stock")
+    background.supervise(parts.voting.reconcile.run, name="reconcile")
+    if is_shared(parts.settings.url):
+        leftovers = Leftovers(parts.settings.home, parts.storage.database, parts.inference.predictor)
+        background.supervise(leftovers.drop_for_ever, name="leftovers")
+
+
+async def _post_notices(parts: Parts, interrupted: Sequence[Run]) -> None:
+    """Post what was repaired during the start, and the runs that a crash interrupted."""
+    notices = [*parts.storage.notices, *([parts.inference.notice] if parts.inference.notice else [])]
+    notices += [say("run.interrupted", id=run.id, trigger=run.trigger) for run in interrupted]
+    for notice in notices:
+        await parts.announcing.reports.post_notice(notice)

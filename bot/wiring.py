@@ -1,0 +1,337 @@
+"""The parts of a running bot in groups, and the functions that build each group.
+
+`bot.app` calls these functions in order. A function that registers something on the exit stack is named
+`open_…`, because the order of such calls decides the order of closing.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.announcements.announcer import Announcements
+from bot.announcements.delivery import Delivery
+from bot.announcements.digests import Digests
+from bot.announcements.report_channel import Reports
+from bot.announcements.verdicts import Verdicts
+from bot.answering.answers import Answering
+from bot.answering.champion import Serving, load_champion
+from bot.answering.in_flight import Pending
+from bot.answering.predictor import Predictor
+from bot.answering.thumb_seeding import ThumbSeeding
+from bot.answering.write_queue import Recorder
+from bot.background import Background, Supervisor
+from bot.client import FillBot
+from bot.connection.endpoint import Endpoint, endpoint_for
+from bot.distributed.leader_election import Leader
+from bot.distributed.leader_tasks import Duties
+from bot.distributed.remote_predictor import Remote
+from bot.distributed.sharded_client import make_bot
+from bot.operations.backups import Backups
+from bot.operations.health import Readiness, health_server
+from bot.operations.metrics import Metrics
+from bot.operations.startup import log_in_first, make_first_version, mend_database, mend_pointer
+from bot.privacy.forgetting import Forgetting
+from bot.privacy.retention import Retention
+from bot.runs.automatic_rollback import Watch
+from bot.runs.nightly import Night
+from bot.runs.schedule import Nightly
+from bot.runs.training_runs import Runs
+from bot.settings import Settings
+from bot.subprocesses.charts import Pictures
+from bot.voting.reconcile import Reconcile
+from storage.backends.locks import is_shared
+from storage.database import Database
+from storage.maintenance.backups import database_file
+from training.registry.factory import current_registry
+from training.registry.versions import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """Metrics, health and background tasks."""
+
+    metrics: Metrics
+    readiness: Readiness
+    background: Background
+    health_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The database and the model registry, and one notice for each that had to be repaired."""
+
+    database: Database
+    database_file: Path | None
+    registry: Registry
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """The model that answers; `notice` says why it is not the champion."""
+
+    predictor: Predictor
+    serving: Serving
+    notice: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discord:
+    """The client, and the server it connects to."""
+
+    bot: FillBot
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Announcing:
+    """Messages about runs and problems."""
+
+    announcements: Announcements
+    reports: Reports
+    verdicts: Verdicts
+    pictures: Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """The nightly run and the tasks that go on without a command."""
+
+    night: Night
+    nightly: Nightly
+    watch: Watch
+    backups: Backups
+    forgetting: Forgetting
+    leader: Leader
+
+
+@dataclass(frozen=True, slots=True)
+class Voting:
+    """From a query to the votes on its reply."""
+
+    answering: Answering
+    recorder: Recorder
+    reconcile: Reconcile
+    pending: Pending
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All groups of a running bot."""
+
+    settings: Settings
+    operations: Operations
+    storage: Storage
+    inference: Inference
+    runs: Runs
+    discord: Discord
+    announcing: Announcing
+    scheduled: Scheduled
+    voting: Voting
+
+
+async def open_operations(settings: Settings, stack: contextlib.AsyncExitStack) -> Operations:
+    """Start the health server first, so that a probe sees a slow start as starting.
+
+    Raises:
+        StartError: the port is in use.
+    """
+    metrics, readiness = Metrics(), Readiness()
+    health_url = await stack.enter_async_context(
+        health_server(readiness, metrics, host=settings.health_host, port=settings.health_port)
+    )
+    return Operations(metrics, readiness, Background(Supervisor(metrics)), health_url)
+
+
+async def open_storage(settings: Settings, stack: contextlib.AsyncExitStack) -> Storage:
+    """Open the database and the registry; repair both, and train a first version where there is none yet.
+
+    Raises:
+        StartError: Discord refuses the token, or the first version cannot be trained.
+        StorageError: the database cannot be opened.
+        TrainingError: the model versions cannot be read.
+    """
+    mended = await mend_database(settings)
+    database = await Database.open(settings.url)
+    stack.push_async_callback(database.close)
+    registry = await asyncio.to_thread(current_registry, settings)
+    if not registry.versions():
+        await log_in_first(settings)
+        await make_first_version(settings)
+    lost_pointer = await mend_pointer(registry, database)
+    notices = tuple(notice for notice in (mended, lost_pointer) if notice)
+    return Storage(database, database_file(settings.url), registry, notices)
+
+
+async def open_inference(
+    settings: Settings, storage: Storage, operations: Operations, stack: contextlib.AsyncExitStack
+) -> Inference:
+    """Load the champion, and connect to the inference service where one is configured.
+
+    Raises:
+        StartError: no version can be loaded.
+        RegistryError: the champion cannot be determined.
+    """
+    metrics, supervisor = operations.metrics, operations.background.supervisor
+    model, notice = await load_champion(storage.registry)
+    url = settings.serving_url
+    remote = Remote(url, metrics=metrics, supervisor=supervisor) if url else None
+    predictor = Predictor(model, metrics=metrics, remote=remote)
+    stack.push_async_callback(predictor.close)
+    serving = Serving(storage.registry, predictor, trouble=notice, metrics=metrics)
+    return Inference(predictor, serving, notice)
+
+
+def build_runs(settings: Settings, storage: Storage, inference: Inference, operations: Operations) -> Runs:
+    """Build what starts training runs."""
+    return Runs(
+        settings,
+        storage.database,
+        storage.registry,
+        inference.serving,
+        metrics=operations.metrics,
+        supervisor=operations.background.supervisor,
+    )
+
+
+async def open_discord(
+    settings: Settings, operations: Operations, stack: contextlib.AsyncExitStack
+) -> Discord:
+    """Build the client without connecting it; without a token, start the sandbox.
+
+    Raises:
+        StartError: the sandbox's port is in use.
+    """
+    endpoint = await endpoint_for(settings, stack)
+    bot = make_bot(settings, operations.background, guild_ids=endpoint.guild_ids, metrics=operations.metrics)
+    return Discord(bot, endpoint)
+
+
+async def open_announcing(
+    settings: Settings, storage: Storage, runs: Runs, discord: Discord, operations: Operations
+) -> Announcing:
+    """Build the announcements and release those that a crash left claimed.
+
+    Raises:
+        StorageError: the database cannot be written.
+    """
+    channel_id = discord.endpoint.report_channel_id
+    verdicts, pictures = Verdicts(discord.bot, storage.database), Pictures(settings)
+    digests = Digests(storage.database, storage.registry, pictures, prefix=settings.prefix)
+    announcements = Announcements(
+        discord.bot,
+        storage.database,
+        delivery=Delivery(discord.bot, verdicts=verdicts, digests=digests, channel_id=channel_id),
+        runs=runs,
+        background=operations.background,
+        is_shared=is_shared(settings.url),
+    )
+    await announcements.open()
+    reports = Reports(announcements, channel_id=channel_id)
+    return Announcing(announcements, reports, verdicts, pictures)
+
+
+def build_scheduled(
+    settings: Settings,
+    storage: Storage,
+    inference: Inference,
+    runs: Runs,
+    discord: Discord,
+    announcing: Announcing,
+    operations: Operations,
+) -> Scheduled:
+    """Build the nightly run, its schedule and the tasks of the leader; none of them starts here."""
+    several, reports = is_shared(settings.url), announcing.reports
+    watch = Watch(
+        storage.database,
+        storage.registry,
+        serving=inference.serving,
+        runs=runs,
+        reports=reports,
+        min_voters=settings.needed_voters,
+        prefix=settings.prefix,
+    )
+    backups = Backups(
+        storage.database_file,
+        settings.backups_dir,
+        keep=settings.keep_backups,
+        reports=reports,
+        metrics=operations.metrics,
+    )
+    retention = Retention(storage.database, home=settings.home, days=settings.retention_days)
+
+    def due_at() -> datetime:
+        return nightly.due_at(datetime.now(UTC))
+
+    night = Night(runs, reports, watch, retention, backups, due_at if several else None)
+    nightly = Nightly(
+        lambda: operations.background.supervisor.once("night", night.run),
+        at=settings.nightly_at,
+        zone=settings.zone,
+    )
+    forgetting = Forgetting(
+        settings,
+        storage.database,
+        storage.registry,
+        predictor=inference.predictor,
+        serving=inference.serving,
+        runs=runs,
+        reports=reports,
+        backups=backups,
+    )
+    duties = Duties(
+        bot=discord.bot,
+        database=storage.database,
+        registry=storage.registry,
+        background=operations.background,
+        runs=runs,
+        watch=watch,
+        announcements=announcing.announcements,
+        forgetting=forgetting,
+        nightly=nightly,
+        watch_every_s=settings.watch_every_s,
+        is_shared=several,
+    )
+    leader = Leader(settings, operations.background, duties)
+    if several:
+        operations.readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
+    return Scheduled(night, nightly, watch, backups, forgetting, leader)
+
+
+def open_voting(
+    settings: Settings,
+    storage: Storage,
+    inference: Inference,
+    discord: Discord,
+    operations: Operations,
+    stack: contextlib.AsyncExitStack,
+) -> Voting:
+    """Build what answers queries and records votes."""
+    recorder, pending = Recorder(storage.database), Pending()
+    stack.push_async_callback(recorder.close)
+    answering = Answering(
+        inference.predictor,
+        storage.database,
+        recorder,
+        ThumbSeeding(operations.background, discord.bot.shedding.pacing),
+        pending,
+        prefix=settings.prefix,
+        max_chars=settings.max_query_chars,
+        max_masks=settings.max_masks,
+        shown_words=settings.shown_words,
+        min_voters=settings.needed_voters,
+        half_life_days=settings.vote_half_life_days,
+    )
+    reconcile = Reconcile(
+        discord.bot,
+        storage.database,
+        recorder,
+        offer_thumbs=answering.offer_thumbs,
+        look_back=timedelta(days=settings.look_back_days),
+        max_replies=settings.look_back_replies,
+        # A sandbox starts empty: no message from before its start exists.
+        since=datetime.now(UTC) if discord.endpoint.sandbox else None,
+    )
+    return Voting(answering, recorder, reconcile, pending)
