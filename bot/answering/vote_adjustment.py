@@ -15,6 +15,7 @@ import numpy as np
 
 from bot.answering.predictor import Prediction
 from storage.votes.consensus import QueryVote
+from storage.votes.standing import standing_votes
 from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling, Unsaid
 from training.votes.aggregation import PRIOR, weigh, weights_by_age
@@ -133,7 +134,7 @@ def added_up(
     """(mask, word) → what the votes on it add up to; arguments as of `overlay`."""
     if not votes:
         return {}
-    chosen = standing(votes)
+    chosen = standing_votes(votes)
     items = sorted({(vote.mask_index, vote.word) for vote in chosen})
     reliability = {vote.voter_id: PRIOR if vote.reliability is None else vote.reliability for vote in chosen}
     item_numbers = {item: number for number, item in enumerate(items)}
@@ -153,12 +154,6 @@ def added_up(
         item: WordVotes(float(up), float(down), int(voters), bool(judged))
         for item, up, down, voters, judged in zip(items, *columns, strict=True)
     }
-
-
-def standing(votes: Sequence[QueryVote]) -> list[QueryVote]:
-    """One vote a voter and word: one from a menu beats a reaction, then the latest counts."""
-    by_weight = sorted(votes, key=lambda vote: vote.via != "reaction")  # stable: within each, oldest first
-    return list({(vote.mask_index, vote.word, vote.voter_id): vote for vote in by_weight}.values())
 
 
 def rejected(votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime) -> Unsaid:

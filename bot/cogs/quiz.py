@@ -27,6 +27,7 @@ from bot.voting.menus import rating_view
 from bot.voting.quiz import Item, edge_cases, ranked
 from bot.voting.quiz_buttons import QuizButton, What
 from storage.database import Database
+from storage.people.privacy import is_opted_out
 from storage.votes import menu_votes, quiz
 from storage.votes.quiz import QuizItem
 
@@ -137,7 +138,7 @@ class Quiz(commands.Cog):
             return False
         item, query = found
         text = say("quiz.item", because=say(f"quiz.because.{item.because}"))
-        if is_first and await quiz.is_opted_out(self._database, person.id):
+        if is_first and await is_opted_out(self._database, person.id):
             text = f"{text}\n{say('quiz.opted_out')}"
 
         with self._shedding.answering() as give_back:

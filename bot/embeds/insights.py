@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import discord
 
 from bot.answering.predictor import CANDIDATES
-from bot.answering.vote_adjustment import ShownPrediction, WordVotes, standing
+from bot.answering.vote_adjustment import ShownPrediction, WordVotes
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, percent
 from bot.subprocesses.word_ranks import Look, Place
 from bot.texts import say
 from storage.runs import Run
 from storage.votes.consensus import QueryVote
+from storage.votes.standing import standing_votes
 from training.inference.encoder import MASK
 
 MAX_TITLE = 256
@@ -91,7 +92,7 @@ def _votes_lines(
     if not reasons.votes:
         return [say("why.nobody", prefix=prefix)]
     is_ours = {vote.word for vote in reasons.votes if vote.word.lower() == word.lower()}
-    votes = [v for v in standing(reasons.votes) if v.mask_index == mask and v.word in is_ours]
+    votes = [v for v in standing_votes(reasons.votes) if v.mask_index == mask and v.word in is_ours]
     if not votes:
         return [say("why.nobody_this")]
     up = sum(vote.value > 0 for vote in votes)

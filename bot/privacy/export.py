@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from storage.votes.standing import Precedence, precedence
 from training.votes.aggregation import judge, weights_by_age
 
 HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
@@ -22,26 +23,25 @@ Item = tuple[str, int, str]  # query hash, mask, word
 
 @dataclass(slots=True)
 class Ballots:
-    """Votes, read chunk by chunk: one a voter and word, a menu before a reaction, then the latest.
+    """The standing votes, read chunk by chunk.
 
     Attributes:
         queries: those that may be shown, by their hash; votes on others are left out.
     """
 
     queries: Mapping[str, str]
-    _standing: dict[Item, dict[int, tuple[bool, int, datetime]]] = field(default_factory=dict)
+    _standing: dict[Item, dict[int, tuple[Precedence, int]]] = field(default_factory=dict)
 
     def add(self, chunk: Mapping[str, Iterable[Any]]) -> None:
-        """Take the next votes, oldest first, by column."""
-        names = ("query_hash", "mask_index", "word", "voter_id", "via", "value", "cast_at")
+        """Add votes, given by column, in any order."""
+        names = ("prediction_id", "query_hash", "mask_index", "word", "voter_id", "via", "value", "cast_at")
         rows = zip(*(chunk[name] for name in names), strict=True)
-        for query_hash, mask, word, voter, via, value, cast_at in rows:
+        for prediction_id, query_hash, mask, word, voter, via, value, cast_at in rows:
             if query_hash not in self.queries:
                 continue
             votes = self._standing.setdefault((query_hash, mask, word), {})
-            is_menu = via != "reaction"
-            if voter not in votes or is_menu >= votes[voter][0]:
-                votes[voter] = is_menu, value, cast_at
+            vote = precedence(via, cast_at, prediction_id), value
+            votes[voter] = max(vote, votes.get(voter, vote))
 
     def judged(self, *, now: datetime, min_voters: int, half_life_days: float) -> list[tuple[Any, ...]]:
         """The rows of the table, by query, mask and word; judged as a run judges. Takes a while for many."""
@@ -50,7 +50,7 @@ class Ballots:
         rows = [
             (item, numbers.setdefault(voter, len(numbers)), value, cast_at)
             for item, key in enumerate(items)
-            for voter, (_, value, cast_at) in self._standing[key].items()
+            for voter, ((_, cast_at, *_), value) in self._standing[key].items()
         ]
         ages = np.array([(now - cast_at).total_seconds() / DAY_S for *_, cast_at in rows])
         consensus = judge(
@@ -68,7 +68,7 @@ class Ballots:
                 round(float(consensus.up[i]), 3),
                 round(float(consensus.down[i]), 3),
                 int(consensus.voters[i]),
-                max(cast_at for *_, cast_at in self._standing[items[i]].values()),
+                max(cast_at for (_, cast_at, *_), _ in self._standing[items[i]].values()),
             )
             for i in np.flatnonzero(consensus.judged)
         ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import BigInteger, Select, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,7 @@ from storage.backends.retries import retried
 from storage.database import Database
 from storage.runs import POINTER_MOVES
 from storage.schema import people, predictions, runs, votes
+from storage.votes.standing import is_opted_in
 
 CHUNK_ROWS = 2_000
 
@@ -86,6 +87,13 @@ async def opt_in(database: Database, user_id: int) -> bool:
             .values(opted_out_at=None)
         )
     return result.rowcount > 0
+
+
+@retried
+async def is_opted_out(database: Database, user_id: int) -> bool:
+    """Whether a person's votes do not count."""
+    async with database.read() as connection:
+        return not await connection.scalar(select(is_opted_in(literal(user_id, BigInteger))))
 
 
 async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:

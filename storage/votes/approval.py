@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.runs import POINTER_MOVES
-from storage.schema import candidates, people, predictions, runs, votes
+from storage.schema import candidates, predictions, runs, votes
 from storage.votes.predictions import Value
+from storage.votes.standing import is_opted_in, standing_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +33,19 @@ async def votes_on_version(
     newest: bool = False,
     until: datetime | None = None,
 ) -> list[CountedVote]:
-    """The votes on a version's own words, oldest first, one a voter and (query, mask, word).
+    """Return the standing votes on a version's own words, oldest first.
 
-    Of several, a vote in a menu goes before a reaction, and then the latest. Left out: people who opted out,
-    words that were suggested and not offered, and replies that other votes had adjusted.
+    Suggested words that the version did not offer are left out, and so are replies that votes had adjusted.
 
     Args:
-        database: where they are.
-        version: whose words.
-        limit: so many at most.
-        newest: where there are more, the newest rather than the oldest.
-        until: only votes cast up to then.
+        database: The database to read.
+        version: The model version.
+        limit: The maximum number of votes.
+        newest: Whether to return the newest `limit` votes instead of the oldest.
+        until: Only count votes cast up to then.
     """
     of_reply = candidates.c.prediction_id == votes.c.prediction_id
     of_mask = candidates.c.mask_index == votes.c.mask_index
-    ranking = func.row_number().over(
-        partition_by=(predictions.c.query_hash, votes.c.mask_index, votes.c.word, votes.c.voter_id),
-        order_by=((votes.c.via == "reaction"), votes.c.cast_at.desc(), votes.c.prediction_id.desc()),
-    )
     own = (
         select(
             predictions.c.query_hash,
@@ -59,13 +55,12 @@ async def votes_on_version(
             votes.c.cast_at,
             votes.c.prediction_id,
             votes.c.word,
-            ranking.label("place"),
+            standing_rank(predictions.c.query_hash).label("rank"),
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
-        .outerjoin(people, people.c.user_id == votes.c.voter_id)
         .where(
             predictions.c.model_version == version,
-            people.c.opted_out_at.is_(None),
+            is_opted_in(votes.c.voter_id),
             exists().where(of_reply, of_mask, candidates.c.word == votes.c.word),
             ~exists().where(of_reply, candidates.c.adjusted),
         )
@@ -76,7 +71,7 @@ async def votes_on_version(
     order = [counted.c[name] for name in ("cast_at", "prediction_id", "mask_index", "word", "voter_id")]
     statement = (
         select(*(counted.c[name] for name in CountedVote.__slots__))
-        .where(counted.c.place == 1)
+        .where(counted.c.rank == 1)
         .order_by(*([column.desc() for column in order] if newest else order))
         .limit(limit)
     )

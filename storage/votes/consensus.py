@@ -12,6 +12,7 @@ from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import people, predictions, votes
 from storage.votes.predictions import Value, Via
+from storage.votes.standing import OLDEST_FIRST, is_opted_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class QueryVote:
     `reliability` is the voter's, in [0, 1]; None where the last run knew nothing of the voter.
     """
 
+    prediction_id: int
     mask_index: int
     word: str
     voter_id: int
@@ -31,10 +33,11 @@ class QueryVote:
 
 
 def counted_votes() -> Select[Any]:
-    """Votes by people who did not opt out, oldest first: query_hash, then the columns of `QueryVote`."""
+    """Select the votes that count, oldest first: query_hash, then the columns of `QueryVote`."""
     return (
         select(
             predictions.c.query_hash,
+            votes.c.prediction_id,
             votes.c.mask_index,
             votes.c.word,
             votes.c.voter_id,
@@ -45,8 +48,8 @@ def counted_votes() -> Select[Any]:
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
         .outerjoin(people, people.c.user_id == votes.c.voter_id)
-        .where(people.c.opted_out_at.is_(None))
-        .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+        .where(is_opted_in(votes.c.voter_id))
+        .order_by(*OLDEST_FIRST)
     )
 
 

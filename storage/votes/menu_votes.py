@@ -7,14 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, delete, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.backends.postgres import vote_beside_others
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.schema import candidates, people, predictions, votes
+from storage.schema import candidates, predictions, votes
 from storage.votes.predictions import StoredVote, Value, upsert_votes
+from storage.votes.standing import is_opted_in, standing_votes
 
 SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than until one comes back
 MaskWord = tuple[int, str]  # mask index and word
@@ -150,14 +151,11 @@ async def take_back(database: Database, prediction_id: int, *, voter_id: int) ->
 
 async def _standing(connection: AsyncConnection, prediction_id: int, voter_id: int) -> Standing:
     rows = await connection.execute(
-        select(votes.c.mask_index, votes.c.word, votes.c.value)
-        .where(votes.c.prediction_id == prediction_id, votes.c.voter_id == voter_id)
-        .order_by(votes.c.via != "reaction", votes.c.cast_at, votes.c.mask_index, votes.c.word)
+        select(votes).where(votes.c.prediction_id == prediction_id, votes.c.voter_id == voter_id)
     )
-    values: dict[MaskWord, int] = {(mask, word): value for mask, word, value in rows}  # the last one counts
-    opted_out = await connection.scalar(select(people.c.opted_out_at).where(people.c.user_id == voter_id))
+    standing = standing_votes(StoredVote(**row._mapping) for row in rows)
     return Standing(
-        tuple(sorted(one for one, value in values.items() if value > 0)),
-        tuple(sorted(one for one, value in values.items() if value < 0)),
-        is_counted=opted_out is None,
+        tuple(sorted((vote.mask_index, vote.word) for vote in standing if vote.value > 0)),
+        tuple(sorted((vote.mask_index, vote.word) for vote in standing if vote.value < 0)),
+        is_counted=bool(await connection.scalar(select(is_opted_in(literal(voter_id, BigInteger))))),
     )

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.backends.postgres import vote_beside_others
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.schema import candidates, people, predictions, votes
+from storage.schema import candidates, predictions, votes
+from storage.votes.standing import OLDEST_FIRST, is_opted_in
 
 Via = Literal["reaction", "menu", "suggestion"]
 Value = Literal[-1, 1]
@@ -209,9 +210,8 @@ async def votes_until(
             predictions.c.model_version,
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
-        .outerjoin(people, people.c.user_id == votes.c.voter_id)
-        .where(votes.c.cast_at <= as_of, people.c.opted_out_at.is_(None))
-        .order_by(votes.c.cast_at, votes.c.prediction_id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
+        .where(votes.c.cast_at <= as_of, is_opted_in(votes.c.voter_id))
+        .order_by(*OLDEST_FIRST)
     )
     first, beyond = hashes
     if first is not None:
@@ -227,12 +227,7 @@ async def votes_until(
 @retried
 async def count_votes(database: Database, *, since: datetime | None = None) -> int:
     """How many votes of people who did not opt out stand, or how many of them were cast after `since`."""
-    statement = (
-        select(func.count())
-        .select_from(votes)
-        .outerjoin(people, people.c.user_id == votes.c.voter_id)
-        .where(people.c.opted_out_at.is_(None))
-    )
+    statement = select(func.count()).select_from(votes).where(is_opted_in(votes.c.voter_id))
     if since is not None:
         statement = statement.where(votes.c.cast_at > since)
     async with database.read() as connection:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, Subquery, distinct, func, select, union
 
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.schema import candidates, people, predictions, votes
+from storage.schema import candidates, predictions, votes
 from storage.votes.consensus import QueryVote, counted_votes
 from storage.votes.predictions import StoredCandidate
 from storage.votes.shown_queries import is_shown_in
@@ -119,14 +119,6 @@ async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tal
         return Tally(*counts.one())
 
 
-@retried
-async def is_opted_out(database: Database, person_id: int) -> bool:
-    """Whether a person does not want their votes to count."""
-    async with database.read() as connection:
-        found = await connection.scalar(select(people.c.opted_out_at).where(people.c.user_id == person_id))
-    return found is not None
-
-
 def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
     """Query hash, id of its newest reply in these channels, and how often it was asked there."""
     known = union(
@@ -138,7 +130,6 @@ def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
     newest = func.max(predictions.c.id)
     return (
         select(predictions.c.query_hash, newest.label("newest"), func.count().label("asked"))
-        .outerjoin(people, people.c.user_id == predictions.c.asker_id)
         .where(
             predictions.c.id > select(func.max(predictions.c.id) - WINDOW).scalar_subquery(),
             is_shown_in(channel_ids),

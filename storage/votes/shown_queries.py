@@ -6,14 +6,15 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.schema import people, predictions, votes
+from storage.schema import predictions, votes
+from storage.votes.standing import is_opted_in
 
 
 def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
     """Whether a prediction may be shown to people who may read these channels of servers.
 
     Left out: direct messages, replies that were deleted or never sent, what a quiz asked again, and what
-    people asked who opted out. The statement joins `people` by the asker.
+    people asked who opted out.
     """
     return and_(
         predictions.c.guild_id.is_not(None),
@@ -21,7 +22,7 @@ def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
         predictions.c.message_id.is_not(None),
         predictions.c.deleted_at.is_(None),
         predictions.c.quiz_at.is_(None),
-        people.c.opted_out_at.is_(None),
+        is_opted_in(predictions.c.asker_id),
     )
 
 
@@ -31,7 +32,6 @@ async def voted_on(database: Database, channel_ids: Collection[int]) -> dict[str
     other = predictions.alias()
     newest = (
         select(func.max(predictions.c.id))
-        .outerjoin(people, people.c.user_id == predictions.c.asker_id)
         .where(
             is_shown_in(channel_ids),
             exists().where(

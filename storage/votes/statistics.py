@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, String, case, cast, exists, func, 
 
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.schema import candidates, people, predictions, votes
+from storage.schema import candidates, predictions, votes
+from storage.votes.standing import is_opted_in
 
 UP: ColumnElement[int] = func.sum((votes.c.value > 0).cast(votes.c.value.type))
 DOWN: ColumnElement[int] = func.sum((votes.c.value < 0).cast(votes.c.value.type))
@@ -175,5 +176,4 @@ async def helpers(database: Database, *, since: datetime, most: int) -> list[Hel
 
 def _counted(since: datetime, *columns: Any) -> Select[Any]:
     """These columns of the votes since then, without those of people who opted out."""
-    gone = select(people.c.user_id).where(people.c.opted_out_at.is_not(None))
-    return select(*columns).select_from(votes).where(votes.c.cast_at > since, votes.c.voter_id.not_in(gone))
+    return select(*columns).select_from(votes).where(votes.c.cast_at > since, is_opted_in(votes.c.voter_id))

@@ -20,11 +20,11 @@ from support.wire import QUERY
 import bot.cogs.votes
 import bot.runs.schedule
 from bot.answering.queries import parse_query
-from bot.answering.vote_adjustment import standing
 from bot.runs.schedule import Nightly
 from bot.sandbox.server import Sandbox
 from storage.votes.consensus import votes_on_query
 from storage.votes.predictions import votes_until
+from storage.votes.standing import standing_votes
 
 SCHEDULING = (apscheduler.schedulers.base, apscheduler.triggers.date, bot.runs.schedule)
 STEP = timedelta(minutes=7)
@@ -199,7 +199,7 @@ async def votes_back(chance: random.Random, home: Path) -> Found:
             await ben.react(second, "👍")
             await wire.until_votes(second, (ann, -said), (ben, 1))
         query = parse_query(QUERY, max_chars=500, max_masks=3, prefix="!")
-        counted = standing(await votes_on_query(wire.app.database, query.hash))
+        counted = standing_votes(await votes_on_query(wire.app.database, query.hash))
         values = {vote.voter_id: vote.value for vote in counted}
         later = datetime.now(UTC) + timedelta(days=1)
         in_run = sum([len(chunk["value"]) async for chunk in votes_until(wire.app.database, later)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.discord_reader import MAX_CONTENT, check_components, check_embed, kinds_in, read
 
 from bot.answering.queries import parse_query
-from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence, WordVotes, standing
+from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence, WordVotes
 from bot.embeds import digest, insights, replies, run_report, team_stats
 from bot.embeds.insights import Reasons
 from bot.errors import QueryError
@@ -20,6 +20,7 @@ from storage.people.personal_data import mask_personal_data
 from storage.runs import Run
 from storage.votes.consensus import QueryVote
 from storage.votes.menu_votes import Standing
+from storage.votes.standing import standing_votes
 from storage.votes.statistics import ContestedWord, Helper, Totals
 from training.inference.encoder import MASK, completed
 from training.registry.card import Card
@@ -251,6 +252,7 @@ def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
     looks = [look(f"v{number:04}") for number in range(7, 7 - draw(st.integers(1, 5)), -1)]
     vote = st.builds(
         QueryVote,
+        prediction_id=st.integers(1, 2),
         mask_index=st.integers(0, len(prediction.masks) - 1),
         word=st.sampled_from((word, word.swapcase(), "good")),
         voter_id=st.integers(1, 4),
@@ -261,7 +263,7 @@ def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
     )
     votes = draw(st.lists(vote, max_size=6))
     sums = st.builds(WordVotes, st.floats(0, 9), st.floats(0, 9), st.integers(0, 9), is_judged=st.booleans())
-    added_up = {(one.mask_index, one.word): draw(sums) for one in standing(votes)}
+    added_up = {(one.mask_index, one.word): draw(sums) for one in standing_votes(votes)}
     known = {3: draw(runs)} if draw(st.booleans()) else {}
     return text, word, Reasons(looks, prediction, votes, added_up, known, draw(st.booleans()))
 

@@ -36,7 +36,7 @@ def vote(
     reliability: float | None = None,
     days_ago: float = 0,
 ) -> QueryVote:
-    return QueryVote(mask, word, by, via, value, NOON - timedelta(days=days_ago), reliability)
+    return QueryVote(1, mask, word, by, via, value, NOON - timedelta(days=days_ago), reliability)
 
 
 def both(word: str, value: Value, *, mask: int = 0) -> list[QueryVote]:

@@ -41,7 +41,7 @@ TOTAL = 0.54 + 0.315 + 0.03 + 0.0175
 
 def both(word: str, value: Value, *, mask: int) -> list[QueryVote]:
     """Two people of one mind: their 👍 treble the odds of a word, their 👎 leave it out."""
-    return [QueryVote(mask, word, by, "reaction", value, NOON, None) for by in (1, 2)]
+    return [QueryVote(1, mask, word, by, "reaction", value, NOON, None) for by in (1, 2)]
 
 
 def adjusted(*votes: list[QueryVote], prediction: Prediction = TOGETHER) -> ShownPrediction:
@@ -101,7 +101,7 @@ def test_a_word_of_the_best_sentence_that_is_no_candidate_is_put_first_all_the_s
 
 
 def test_a_wanted_word_that_no_sentence_has_gets_one() -> None:
-    crowd = [QueryVote(1, "soft", by, "menu", 1, NOON, None) for by in range(12)]
+    crowd = [QueryVote(1, 1, "soft", by, "menu", 1, NOON, None) for by in range(12)]
     shown = adjusted(crowd)
     # Thirteen times the odds: .54 × .08 / .7 × 13 = .8023 for "ice soft"
     wanted = 0.54 * 0.08 / 0.7 * 13

@@ -48,7 +48,7 @@ def look(version: str, rank: int | None, score: float = 0.1, masks: int = 1, **c
 
 
 def vote(voter_id: int, value: int, word: str = "cheap", mask: int = 0) -> QueryVote:
-    return QueryVote(mask, word, voter_id, "menu", 1 if value > 0 else -1, NOON, None)
+    return QueryVote(1, mask, word, voter_id, "menu", 1 if value > 0 else -1, NOON, None)
 
 
 def said(

@@ -13,6 +13,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def chunk(*votes: tuple[str, str, int, str, int]) -> dict[str, list[Any]]:
     """(query, word, voter, via, value), a minute apart."""
     return {
+        "prediction_id": [1] * len(votes),
         "query_hash": [vote[0].lower() for vote in votes],
         "mask_index": [0] * len(votes),
         "word": [vote[1] for vote in votes],

@@ -28,7 +28,9 @@ def sentence(
         StoredCandidate(0, rank, w, s) for rank, (w, s) in enumerate(zip(WORDS, scores, strict=True))
     )
     cast_at = NOON - timedelta(days=age_days)
-    cast = [QueryVote(0, w, n, "menu", 1 if v > 0 else -1, cast_at, None) for n, (w, v) in enumerate(votes)]
+    cast = [
+        QueryVote(1, 0, w, n, "menu", 1 if v > 0 else -1, cast_at, None) for n, (w, v) in enumerate(votes)
+    ]
     return OpenSentence(name, name, asked, offered, tuple(cast))
 
 

@@ -39,8 +39,8 @@ async def test_votes_on_all_replies_to_a_query_are_read_oldest_first(database: D
     await vote(database, second, "ugly", -1, by=8, mask_index=1, via="menu", at=minutes(2))
     await vote(database, first, "cheap", 1, by=7, at=minutes(1))
     assert await votes_on_query(database, hash_of(QUERY)) == [
-        QueryVote(0, "cheap", 7, "reaction", 1, minutes(1), None),
-        QueryVote(1, "ugly", 8, "menu", -1, minutes(2), None),
+        QueryVote(first, 0, "cheap", 7, "reaction", 1, minutes(1), None),
+        QueryVote(second, 1, "ugly", 8, "menu", -1, minutes(2), None),
     ]
 
 

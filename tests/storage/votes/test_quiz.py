@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
 
 from storage.database import Database
+from storage.people.privacy import is_opted_out
 from storage.schema import people
 from storage.votes import quiz
 from storage.votes.predictions import mark_deleted
@@ -106,8 +107,8 @@ async def test_what_somebody_asked_who_opted_out_is_not_offered(database: Databa
     await opt_out(database, BEN)
     await asked(database, "cleo's", by=CLEO)
     assert await offered(database) == ["cleo's"]
-    assert await quiz.is_opted_out(database, BEN)
-    assert not await quiz.is_opted_out(database, CLEO)
+    assert await is_opted_out(database, BEN)
+    assert not await is_opted_out(database, CLEO)
 
 
 async def test_a_database_without_predictions_offers_nothing(database: Database) -> None:

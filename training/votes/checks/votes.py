@@ -54,20 +54,22 @@ PART = "part"  # the folder, in that of the results, of the part that is being c
 
 @register_op
 class LatestVote(Ready, TransformOp):
-    """One vote a voter on (query, mask, word): a menu beats a reaction, then the latest counts.
+    """Keep the standing vote of each voter on a (query, mask, word), as `storage.votes.standing` defines it.
+
+    The rule has a polars form here, as a run needs the votes that do not stand as well: the quality flags
+    count every vote, and approval is computed for each model version.
 
     Attributes:
-        per_version: Whether votes on the words of different model versions stand beside each other.
+        per_version: Whether to keep a vote per model version.
     """
 
     per_version: bool = False
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Keep that vote."""
+        """Sort the votes by precedence and keep the last of each voter."""
         subset = [*ITEM, "voter_id", *(["model_version"] if self.per_version else [])]
-        # The votes come oldest first, and the sort keeps that order among equals.
-        chosen = data.sort(pl.col("via") != "reaction", maintain_order=True)
-        return {"output": chosen.unique(subset=subset, keep="last", maintain_order=True)}
+        ordered = data.sort(pl.col("via") != "reaction", "cast_at", "prediction_id", "via")
+        return {"output": ordered.unique(subset=subset, keep="last", maintain_order=True)}
 
 
 @register_op
