@@ -14,6 +14,7 @@ from bot.operations.checks.discord_checks import NEEDED
 from bot.settings import Settings
 from bot.texts import FILE
 from training.__main__ import command_line
+from training.evaluation.gate import CRITERIA
 
 PROJECT = Path(__file__).parents[1]
 DOCS = {
@@ -95,6 +96,12 @@ def test_every_command_of_the_chat_is_in_the_readme() -> None:
 def test_the_invitation_asks_for_what_the_check_looks_at() -> None:
     (asked,) = re.findall(r"permissions=(\d+)", said("README.md"))
     assert int(asked) == discord.Permissions(**dict.fromkeys(NEEDED, True)).value
+
+
+def test_the_docs_list_the_criteria_of_the_gate() -> None:
+    section = said("docs/learning.md").split("| test | measured | limit |")[1].split("\n\n")[0]
+    rows = [tuple(cell.strip() for cell in line.split("|")[1:4]) for line in section.splitlines()[2:]]
+    assert rows == [(each.name, each.description, f"{each.limit:g}") for each in CRITERIA]
 
 
 def test_there_is_something_to_look_at() -> None:

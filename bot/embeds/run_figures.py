@@ -7,13 +7,9 @@ from typing import Any
 
 from bot.texts import say
 from storage.runs import Run
+from training.evaluation.gate import GUARDED_SUITES
 from training.registry.card import Card
 
-SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of a night → of a domain model
-TESTS = (
-    *("learnt", "control", "retention", "praise", "perplexity", "latency", "drift", "overlap"),
-    *("behaviour", "deny-list", "held-out", "rolled back"),
-)
 Figures = dict[str, Any]
 
 
@@ -45,16 +41,16 @@ def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
 
 
 def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
-    """A test of the gate as a clause that nobody needs a dictionary for."""
+    """A criterion's outcome in plain words; the gate's own sentence where `texts.yaml` has none for it."""
     name = str(reason.get("name"))
-    if name not in TESTS:
-        return str(reason["text"])
+    outcome = "passed" if reason["passed"] else "failed"
     if reason["passed"] and not reason.get("has_data", True):
-        key = name if name in ("held-out", "rolled back") else "other tests"
-        return say(f"report.unknown.{key}", test=name)
-    if name == "learnt" and is_domain:
-        return say("report.passed.domain") if reason["passed"] else say("report.failed.domain")
-    return say(f"report.passed.{name}") if reason["passed"] else say(f"report.failed.{name}")
+        outcome = "unknown"
+    of_test = "domain" if is_domain and name == "learnt" else name
+    try:
+        return say(f"report.tests.{of_test}.{outcome}")
+    except KeyError:
+        return say("report.too_little", test=name) if outcome == "unknown" else str(reason["text"])
 
 
 def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | None:
@@ -89,7 +85,7 @@ def _kept_of_night(metrics: Mapping[str, Any]) -> list[Figures]:
     before, after = metrics["domain"], metrics["challenger"]
     changes = metrics.get("wanted_share_change", {})
     kept = []
-    for suite in SUITES:
+    for suite in GUARDED_SUITES:
         if before.get(suite) is not None and after.get(suite) is not None:
             low, high = changes.get(suite, (None, None))
             ends = {"before": before[suite], "after": after[suite], "low": low, "high": high}
@@ -99,8 +95,10 @@ def _kept_of_night(metrics: Mapping[str, Any]) -> list[Figures]:
 
 def _kept_of_domain(suites: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Figures]:
     kept = []
-    for suite, file in SUITES.items():
-        before, after = (suites.get(file, {}).get(who, {}).get("wanted_share") for who in ("base", "after"))
+    for suite, of_suite in GUARDED_SUITES.items():
+        before, after = (
+            suites.get(of_suite.file, {}).get(who, {}).get("wanted_share") for who in ("base", "after")
+        )
         if before is not None and after is not None:
             kept.append({"suite": suite, "before": before, "after": after, "is_limited": suite == "control"})
     return kept

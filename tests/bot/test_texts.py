@@ -3,6 +3,7 @@
 import ast
 import string
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,7 @@ def wanted(said: str) -> set[str]:
 
 def meant(pattern: str) -> list[str]:
     """The keys that a use may mean."""
-    start, star, end = pattern.partition("*")
-    if not star:
-        return [pattern] if pattern in TEXTS else []
-    return [key for key in TEXTS if key.startswith(start) and key.endswith(end)]
+    return [key for key in TEXTS if fnmatchcase(key, pattern)]
 
 
 @pytest.mark.parametrize(("pattern", "given"), USES)

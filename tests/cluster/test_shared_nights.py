@@ -42,7 +42,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(
         judging.gate,
         "decide",
-        lambda **figures: Verdict(is_promotable=True, reasons=decide(**figures).reasons),
+        lambda measured: Verdict(is_promotable=True, reasons=decide(measured).reasons),
     )
     return str(folder)
 

@@ -134,8 +134,8 @@ def run(asked: dict[str, Any]) -> int:
     progress = Steps(places if asked["place"] == "step" else Places(0), memory_mib=asked["memory_mib"])
     decide: Callable[..., Verdict] = candidate.gate.decide
 
-    def decided(**figures: Any) -> Verdict:
-        return Verdict(asked["is_promotable"], decide(**figures).reasons)
+    def decided(measured: Any) -> Verdict:
+        return Verdict(asked["is_promotable"], decide(measured).reasons)
 
     candidate.gate.decide = decided  # a tiny model cannot please the gate
     settings = Settings(home=Path(asked["home"]), device="cpu", base_model=f"{asked['home']}/base")

@@ -26,4 +26,4 @@ def judge(
             }
             for who, each in models.items()
         }
-    return gate.decide_domain(held_out=held_out, control=figures["control"]), figures
+    return gate.decide_domain(gate.DomainMeasurements(held_out, figures["control"])), figures

@@ -1,4 +1,4 @@
-"""Measure challenger, champion and domain model, and ask the gate."""
+"""Measure a challenger, the champion and the domain model on the same material, and ask the gate."""
 
 import time
 from collections import Counter
@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation import behaviour_tests as behaviour_suite
-from training.evaluation import drift, gate
-from training.evaluation import metrics as evaluate
+from training.evaluation import behaviour_tests, drift, gate, metrics
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.metrics import CaseScore
 from training.evaluation.perplexity import pseudo_perplexity
@@ -20,15 +18,16 @@ from training.inference.vocabulary import denied_words
 from training.votes.retraining_set import Example, RetrainingSet
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
-SUITES = {"control": "control", "retention": "retention", "praise": "main"}  # of gate.KEPT → file
-MOVED_WORDS = 20  # that came, and as many that went, in the report
-NEUTRAL = ("retention", "texts")  # where no answer should move; on control it may, a little
+REPORTED_WORDS = 20  # that entered the five best candidates, and as many that left them
+# Suites and texts on which no answer should move. On the control suite answers may move a little: what the
+# votes teach about praise also shifts how complaints are answered.
+NEUTRAL = ("retention", "texts")
 
 Scores = dict[str, list[CaseScore | None]]  # by suite
 
 
-class Judge:
-    """Judges challengers of one run; what they are measured against is measured once."""
+class CandidateEvaluation:
+    """Evaluates the challengers of one run; the models they are compared with are measured once."""
 
     def __init__(
         self,
@@ -42,10 +41,10 @@ class Judge:
         """Measure the domain model and the champion.
 
         Args:
-            chosen: the voted queries, held-out ones included.
-            domain, champion: as they serve.
-            rolled_back: hashes of retraining sets that are not promoted again.
-            behaviour: the team's own behaviour tests; those that ship where there is no such file.
+            chosen: the voted queries, including the held-out ones.
+            domain, champion: the exported models, as they serve.
+            rolled_back: hashes of retraining sets that must not be promoted again.
+            behaviour: the team's own behaviour tests; the shipped ones where the file does not exist.
 
         Raises:
             BehaviourError: the team's file cannot be read.
@@ -53,87 +52,92 @@ class Judge:
         self._chosen, self._domain, self._champion = chosen, domain, champion
         self._rolled_back = rolled_back
         self._examples = (*chosen.train, *chosen.held_out)
-        self._behaviour = behaviour if behaviour and behaviour.exists() else behaviour_suite.SHIPPED
-        self._tests = behaviour_suite.read_behaviour(self._behaviour)
+        self._behaviour = behaviour if behaviour and behaviour.exists() else behaviour_tests.SHIPPED
+        self._tests = behaviour_tests.read_behaviour(self._behaviour)
         self._suites = {
-            suite: evaluate.read_suite(evaluate.SUITES / f"{file}.jsonl") for suite, file in SUITES.items()
+            name: metrics.read_suite(metrics.SUITES / f"{suite.file}.jsonl")
+            for name, suite in gate.GUARDED_SUITES.items()
         }
-        self._texts = evaluate.read_texts(evaluate.SUITES / "texts.jsonl")
-        self._best_before = _best_five(champion, self._examples)
-        self._before = _voted(champion, self._examples, self._best_before)
-        self._domain_results = self._behave(domain)
+        self._texts = metrics.read_texts(metrics.SUITES / "texts.jsonl")
+        self._champion_best = _best_five(champion, self._examples)
+        self._champion_voted = _voted_words(champion, self._examples, self._champion_best)
+        self._domain_results = self._run_behaviour(domain)
         self._domain_scores = self._score(domain)
-        self._domain_harm = self._harm(domain, self._domain_scores, latency_ms=1.0)
-        self._references = self._refer(domain)
+        self._domain_skills = self._skills(domain, self._domain_scores, latency_ratio=1.0)
+        self._references = self._reference_answers(domain)
 
     def verdict(self, challenger: FillModel) -> tuple[gate.Verdict, dict[str, Any]]:
         """The verdict on an exported challenger, and the figures behind it."""
         best = _best_five(challenger, self._examples)
-        voted = _voted(challenger, self._examples, best)
+        voted = _voted_words(challenger, self._examples, best)
         slower = _latency_ratio(self._domain, challenger, [case.text for case in self._suites["control"]])
         scores = self._score(challenger)
-        harm = self._harm(challenger, scores, latency_ms=slower)
+        skills = self._skills(challenger, scores, latency_ratio=slower)
         moved = {
             name: found
             for name, reference in self._references.items()
             if (found := reference.drift_of(challenger)) is not None
         }
         neutral = drift.pooled([moved[name] for name in NEUTRAL if name in moved])
-        behaved = self._compare(self._behave(challenger))
+        behaviour = self._compare_behaviour(self._run_behaviour(challenger))
         held_out, denied = self._chosen.held_out, denied_words()
         verdict = gate.decide(
-            champion=self._before,
-            challenger=voted,
-            domain_harm=self._domain_harm,
-            challenger_harm=harm,
-            moved=neutral,
-            behaviour=behaved,
-            denied=len(denied),
-            denied_offered=[word for word in denied if challenger.token_of(word) is not None],
-            held_out=gate.HeldOut(
-                judgements=sum(len(e.wanted) + len(e.unwanted) for e in held_out),
-                hit_changes=tuple(_hit_changes(self._champion, challenger, held_out)),
-            ),
-            rolled_back=len(self._rolled_back),
-            was_rolled_back=self._chosen.hash in self._rolled_back,
+            gate.Measurements(
+                champion=self._champion_voted,
+                challenger=voted,
+                domain_skills=self._domain_skills,
+                challenger_skills=skills,
+                drift=neutral,
+                behaviour=behaviour,
+                denied=len(denied),
+                denied_offered=[word for word in denied if challenger.token_of(word) is not None],
+                held_out=gate.HeldOut(
+                    judgements=sum(len(e.wanted) + len(e.unwanted) for e in held_out),
+                    hit_changes=tuple(_hit_changes(self._champion, challenger, held_out)),
+                ),
+                rolled_back=len(self._rolled_back),
+                was_rolled_back=self._chosen.hash in self._rolled_back,
+            )
         )
-        metrics: dict[str, Any] = {
-            "voted": {"champion": _rounded(self._before), "challenger": _rounded(voted)},
-            "domain": _rounded(self._domain_harm),
-            "challenger": _rounded(harm),
+        figures: dict[str, Any] = {
+            "voted": {"champion": _rounded(self._champion_voted), "challenger": _rounded(voted)},
+            "domain": _skill_figures(self._domain_skills),
+            "challenger": _skill_figures(skills),
             "wanted_share_change": _share_changes(self._domain_scores, scores),
             "drift_nats": round(neutral.nats, 4) if neutral else None,
             "top10_kept": round(neutral.top10_kept, 4) if neutral else None,
             "moved": {name: _rounded(found) for name, found in moved.items()},
-            "behaviour": _rounded(behaved),
+            "behaviour": _rounded(behaviour),
             "moved_words": _moved_words(
-                _words_of(self._champion, self._best_before), _words_of(challenger, best)
+                _words_of(self._champion, self._champion_best), _words_of(challenger, best)
             ),
         }
-        return verdict, metrics
+        return verdict, figures
 
     def _score(self, fill_model: FillModel) -> Scores:
-        return {suite: evaluate.score_cases(fill_model, cases) for suite, cases in self._suites.items()}
+        return {suite: metrics.score_cases(fill_model, cases) for suite, cases in self._suites.items()}
 
-    def _harm(self, fill_model: FillModel, scores: Scores, *, latency_ms: float) -> gate.Harm:
-        return gate.Harm(
-            **{suite: evaluate.summary(of_suite)["wanted_share"] for suite, of_suite in scores.items()},
+    def _skills(self, fill_model: FillModel, scores: Scores, *, latency_ratio: float) -> gate.Skills:
+        return gate.Skills(
+            wanted_shares={
+                suite: metrics.summary(of_suite)["wanted_share"] for suite, of_suite in scores.items()
+            },
             pseudo_perplexity=pseudo_perplexity(fill_model, self._texts),
-            latency_ms=latency_ms,
+            latency_ratio=latency_ratio,
         )
 
-    def _refer(self, domain: FillModel) -> dict[str, drift.Reference]:
-        """The domain model's answers to what nobody voted on, by where it is from."""
+    def _reference_answers(self, domain: FillModel) -> dict[str, drift.Reference]:
+        """The domain model's answers to queries without votes, by suite or texts."""
         queries = {name: [case.text for case in self._suites[name]] for name in ("control", "retention")}
         queries["texts"] = drift.neutral_queries(self._texts)
         voted = [example.query for example in self._examples]
         return {name: drift.Reference(domain, drift.unvoted(of, voted)) for name, of in queries.items()}
 
-    def _behave(self, fill_model: FillModel) -> list[behaviour_suite.Result | None]:
-        return behaviour_suite.run_behaviour(fill_model, self._tests, path=self._behaviour)
+    def _run_behaviour(self, fill_model: FillModel) -> list[behaviour_tests.Result | None]:
+        return behaviour_tests.run_behaviour(fill_model, self._tests, path=self._behaviour)
 
-    def _compare(self, results: Sequence[behaviour_suite.Result | None]) -> gate.Behaviour:
-        failures = behaviour_suite.new_failures(self._domain_results, results)
+    def _compare_behaviour(self, results: Sequence[behaviour_tests.Result | None]) -> gate.Behaviour:
+        failures = behaviour_tests.new_failures(self._domain_results, results)
         taken = sum(result is not None for result in results)
         return gate.Behaviour(
             tests=taken,
@@ -143,12 +147,14 @@ class Judge:
 
 
 def _best_five(fill_model: FillModel, examples: Sequence[Example]) -> list[list[int]]:
-    """The five best tokens for every example."""
+    """The ids of the five best tokens for each example."""
     rows = fill_model.log_probabilities([fill_model.encoder.encode(e.query) for e in examples])
     return [fill_model.best(logs[e.mask_index], 5) for e, logs in zip(examples, rows, strict=True)]
 
 
-def _voted(fill_model: FillModel, examples: Sequence[Example], best: Sequence[Sequence[int]]) -> gate.Voted:
+def _voted_words(
+    fill_model: FillModel, examples: Sequence[Example], best: Sequence[Sequence[int]]
+) -> gate.VotedWords:
     unwanted_at_5 = wanted_at_5 = unwanted = wanted = 0
     for example, shown in zip(examples, best, strict=True):
         for words, is_wanted in ((example.wanted, True), (example.unwanted, False)):
@@ -158,7 +164,7 @@ def _voted(fill_model: FillModel, examples: Sequence[Example], best: Sequence[Se
                 wanted, wanted_at_5 = wanted + len(tokens), wanted_at_5 + inside
             else:
                 unwanted, unwanted_at_5 = unwanted + len(tokens), unwanted_at_5 + inside
-    return gate.Voted(unwanted_at_5, wanted_at_5, unwanted, wanted)
+    return gate.VotedWords(unwanted_at_5, wanted_at_5, unwanted, wanted)
 
 
 def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[str]]:
@@ -166,7 +172,7 @@ def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[
 
 
 def _moved_words(before: Sequence[set[str]], after: Sequence[set[str]]) -> dict[str, Any]:
-    """Over all judged queries: which words came into the five best of how many, and which left them."""
+    """How many judged queries each word entered or left the five best candidates of."""
     pairs = list(zip(before, after, strict=True))
     came = Counter(word for old, new in pairs for word in new - old)
     went = Counter(word for old, new in pairs for word in old - new)
@@ -179,7 +185,7 @@ def _moved_words(before: Sequence[set[str]], after: Sequence[set[str]]) -> dict[
 
 
 def _commonest(words: Counter[str]) -> dict[str, int]:
-    return dict(sorted(words.items(), key=lambda item: (-item[1], item[0]))[:MOVED_WORDS])
+    return dict(sorted(words.items(), key=lambda item: (-item[1], item[0]))[:REPORTED_WORDS])
 
 
 def _hit_changes(before: FillModel, after: FillModel, held_out: Sequence[Example]) -> list[float]:
@@ -198,7 +204,7 @@ def _hit_changes(before: FillModel, after: FillModel, held_out: Sequence[Example
 
 
 def _share_changes(before: Scores, after: Scores) -> dict[str, list[float]]:
-    """By suite, where 95 % of the resampled changes of wanted_share lie; cases that neither skips."""
+    """By suite, the 95 % interval of the change of `wanted_share`, over cases that both models can take."""
     found = {}
     for suite in before:
         pairs = [(old, new) for old, new in zip(before[suite], after[suite], strict=True) if old and new]
@@ -209,9 +215,10 @@ def _share_changes(before: Scores, after: Scores) -> dict[str, list[float]]:
 
 
 def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) -> float:
-    """p95 of one query, challenger over domain model, asked in turn.
+    """p95 of one query, challenger over domain model, measured alternately.
 
-    Processor time, so that whatever else the machine is doing does not count; the best of a few rounds.
+    Processor time, so that other load on the machine does not count. The smallest ratio of `LATENCY_ROUNDS`
+    rounds: noise only ever makes one side look slower.
     """
     best = float("inf")
     for _ in range(LATENCY_ROUNDS):
@@ -222,7 +229,7 @@ def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) 
                 fill_model.fill([query], top=5)
                 times[side].append(time.process_time() - started)
         best = min(best, float(np.quantile(times[1], 0.95) / np.quantile(times[0], 0.95)))
-        if best <= gate.MAX_LATENCY_RATIO:
+        if best <= gate.limit_of("latency"):  # more rounds cannot change the verdict
             break
     return best
 
@@ -230,7 +237,7 @@ def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) 
 def changes(
     before: FillModel, after: FillModel, chosen: RetrainingSet, *, most: int = 20
 ) -> list[dict[str, Any]]:
-    """For some voted queries, the five best words before and after."""
+    """The five best words before and after, for the first `most` voted queries."""
     examples = chosen.train[:most]
     queries = [e.query for e in examples]
     changes = []
@@ -238,6 +245,12 @@ def changes(
         words = [[c.word for c in side[e.mask_index]] for side in (old, new)]
         changes.append({"query": e.query, "mask_index": e.mask_index, "before": words[0], "after": words[1]})
     return changes
+
+
+def _skill_figures(skills: gate.Skills) -> dict[str, Any]:
+    """Flat, as cards and reports hold them; `latency_ms` is a ratio, named before it became one."""
+    figures = {**skills.wanted_shares, "pseudo_perplexity": round(skills.pseudo_perplexity, 4)}
+    return {**figures, "latency_ms": round(skills.latency_ratio, 4)}
 
 
 def _rounded(value: Any) -> dict[str, Any]:

@@ -1,39 +1,33 @@
-"""Metrics of champion, challenger and domain model → `Verdict`. Pure.
+"""The promotion gate: one table of criteria, applied to measurements of the models. Pure.
 
-A challenger is promoted when it learnt what the votes ask for, measured against the champion on the voted
-queries, and harms nothing, measured against the domain model: limits against the last champion would add up
-night by night.
+A challenger is promoted when it learnt what the votes ask for, compared with the champion on the voted
+queries, and lost nothing elsewhere, compared with the domain model. No limit is against the last champion:
+the losses it allows would add up night after night.
+
+To add a criterion, add a row to `CRITERIA`: the verdict, the model card and `!report` follow from the table.
+`report.tests.NAME` in `bot/texts.yaml` puts it into plain words; without an entry, the report shows the
+criterion's own sentence. The table in `docs/learning.md` is tested against this one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.drift import Drift
 
-KEPT = {  # suite → what it is about, and what its wanted_share may lose
-    "control": ("complaints and negations", 0.02),
-    "retention": ("general English", 0.03),
-    # Votes of people who teach the opposite are "learnt" as well as any others: this is what gives them away.
-    "praise": ("praise of the products", 0.02),
-}
-MAX_PERPLEXITY_RATIO = 1.02
-MAX_DRIFT_NATS = 0.10  # mean KL(domain ‖ challenger) on neutral masks
-MIN_OVERLAP = 0.80  # mean share of the domain model's ten best words kept on neutral masks
-MAX_LATENCY_RATIO = 1.10  # p95 of one query
-MIN_HELD_OUT = 30  # judgements, for the test on held-out queries to say anything
-MIN_HIT_CHANGE = -0.05  # lower 95 % bound of the change of hit@10 on held-out queries
-# Not among them: praise. What lost it went the wrong way, and a smaller step would go there too.
-HARMS = {"control", "retention", "perplexity", "drift", "overlap", "behaviour", "held-out"}
-SHOWN_FAILURES = 3  # of the behaviour tests, in the verdict
+MIN_HELD_OUT = 30  # judgements; below, one lost hit moves the mean by more than the limit allows
+SHOWN_FAILURES = 3  # failed behaviour tests that the verdict quotes
+
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True, slots=True)
-class Voted:
-    """The voted queries as a model answers them: counts over all judgements, within the top five."""
+class VotedWords:
+    """Judged words that a model can say, and how many of them are among its five best candidates."""
 
     unwanted_at_5: int
     wanted_at_5: int
@@ -42,22 +36,23 @@ class Voted:
 
 
 @dataclass(frozen=True, slots=True)
-class Harm:
-    """What must not get worse, of one model.
+class Skills:
+    """What a model must not lose.
 
-    Shares in [0, 1], None where it can say no word of the suite; latency in ms.
+    Attributes:
+        wanted_shares: by suite, in [0, 1]; None where the model can say no word of the suite.
+        pseudo_perplexity: per word, on ordinary texts.
+        latency_ratio: p95 of one query, as a multiple of the domain model's.
     """
 
-    control: float | None
-    retention: float | None
-    praise: float | None
+    wanted_shares: Mapping[str, float | None]
     pseudo_perplexity: float
-    latency_ms: float
+    latency_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """The behaviour suite: tests both models could take, and those that only the challenger fails."""
+    """Behaviour tests that both models could take, and those that only the challenger fails."""
 
     tests: int
     skipped: int
@@ -69,7 +64,7 @@ class HeldOut:
     """Judged queries that were not trained on.
 
     Attributes:
-        judgements: how many words of them are judged.
+        judgements: judged words in these queries.
         hit_changes: per query, the change of hit@10 from champion to challenger (−1, 0, 1).
     """
 
@@ -78,8 +73,79 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurements:
+    """Everything that the gate compares for a night's challenger.
+
+    Attributes:
+        champion, challenger: their answers to the voted queries.
+        domain_skills, challenger_skills: suites, texts and speed.
+        drift: from the domain model's answers on neutral masks; None without neutral masks.
+        behaviour: the team's behaviour tests.
+        denied: words on the deny-list.
+        denied_offered: denied words that the challenger may offer.
+        held_out: judged queries that were not trained on.
+        rolled_back: retraining sets whose versions were rolled back.
+        was_rolled_back: this challenger's retraining set is one of them.
+    """
+
+    champion: VotedWords
+    challenger: VotedWords
+    domain_skills: Skills
+    challenger_skills: Skills
+    drift: Drift | None
+    behaviour: Behaviour
+    denied: int
+    denied_offered: Sequence[str]
+    held_out: HeldOut
+    rolled_back: int
+    was_rolled_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DomainMeasurements:
+    """What the gate compares for a new domain model: figures of the `base` and of the model `after` training.
+
+    Attributes:
+        held_out: `base` and `after` → part of the held-out text → its figures (`Fit.to_json`).
+        control: `base` and `after` → figures on the control suite.
+    """
+
+    held_out: Mapping[str, Any]
+    control: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one criterion came out. A criterion without data passes, and its text says so."""
+
+    passed: bool
+    text: str
+    has_data: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion(Generic[Measured]):
+    """One row of the gate's table.
+
+    Attributes:
+        name: in verdicts, cards and the `runs` table, and of its texts.
+        limit: the last value that passes.
+        measure: compares the measurements with the limit.
+        description: what the limit is about, for the documentation.
+        is_helped_by_smaller_step: a challenger that fails only such criteria moved in the right direction but
+            too far, so a smaller step is worth trying.
+    """
+
+    name: str
+    limit: float
+    measure: Callable[[Measured, float], Finding]
+    description: str
+    is_helped_by_smaller_step: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
-    """One test of the gate; `text` is for people. A test without data passes and says so."""
+    """A criterion's finding, under its name."""
 
     name: str
     passed: bool
@@ -89,7 +155,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's answer."""
+    """The gate's decision, with a reason for every criterion."""
 
     is_promotable: bool
     reasons: tuple[Reason, ...]
@@ -99,78 +165,42 @@ class Verdict:
         return asdict(self)
 
     @property
-    def is_only_harm(self) -> bool:
-        """Whether all that speaks against promotion is that it moved too far: a smaller step may pass."""
+    def is_helped_by_smaller_step(self) -> bool:
+        """Whether it fails, and only criteria that a smaller step helps against."""
+        helped = {criterion.name for criterion in CRITERIA if criterion.is_helped_by_smaller_step}
         failed = {reason.name for reason in self.reasons if not reason.passed}
-        return bool(failed) and failed <= HARMS
+        return bool(failed) and failed <= helped
 
     @property
     def failures(self) -> list[str]:
-        """What spoke against promotion."""
+        """The texts of the criteria that failed."""
         return [reason.text for reason in self.reasons if not reason.passed]
 
 
-def decide(
-    *,
-    champion: Voted,
-    challenger: Voted,
-    domain_harm: Harm,
-    challenger_harm: Harm,
-    moved: Drift | None,
-    behaviour: Behaviour,
-    denied: int,
-    denied_offered: Sequence[str],
-    held_out: HeldOut,
-    rolled_back: int,
-    was_rolled_back: bool,
-) -> Verdict:
-    """Compare, test by test.
-
-    Args:
-        champion: its answers on the voted queries.
-        challenger: the same of the version that wants to serve.
-        domain_harm: suites, texts and speed of the domain model.
-        challenger_harm: the same of the challenger.
-        moved: the challenger's answers from the domain model's, on neutral masks; None without any.
-        behaviour: the team's tests.
-        denied: words of the deny-list.
-        denied_offered: those of them that the challenger may offer.
-        held_out: judged queries that were not trained on.
-        rolled_back: retraining sets whose versions were rolled back.
-        was_rolled_back: this very one is among them.
-    """
-    reasons = (
-        _learnt(champion, challenger),
-        *_harms(domain_harm, challenger_harm),
-        *_movements(moved),
-        _behaved(behaviour),
-        _clean(denied, denied_offered),
-        _generalises(held_out),
-        _is_new(rolled_back, was_rolled_back=was_rolled_back),
-    )
-    return Verdict(all(reason.passed for reason in reasons), reasons)
+def decide(measured: Measurements) -> Verdict:
+    """Whether a night's challenger may become champion."""
+    return _verdict(CRITERIA, measured)
 
 
-def decide_domain(*, held_out: Mapping[str, Any], control: Mapping[str, Any]) -> Verdict:
-    """Whether nights may start from a domain model: it learnt, and did not become blindly positive.
-
-    Args:
-        held_out: `base` and `after`: a part of the held-out text → its figures (`Fit.to_json`).
-        control: `base` and `after`: figures on the control suite.
-    """
-    before, after = (
-        float(np.mean([part["loss"] for part in held_out[who].values()])) for who in ("base", "after")
-    )
-    text = f"held-out text costs {after:.3f} nats a word (base {before:.3f})"
-    kept = _kept("control", control["base"]["wanted_share"], control["after"]["wanted_share"], "base")
-    reasons = (Reason("learnt", after < before, text), kept)
-    return Verdict(all(reason.passed for reason in reasons), reasons)
+def decide_domain(measured: DomainMeasurements) -> Verdict:
+    """Whether nights may start from a new domain model: it learnt, and did not become blindly positive."""
+    return _verdict(DOMAIN_CRITERIA, measured)
 
 
-def _learnt(champion: Voted, challenger: Voted) -> Reason:
-    fewer_unwanted = challenger.unwanted_at_5 < champion.unwanted_at_5
+def _verdict(criteria: Sequence[Criterion[Measured]], measured: Measured) -> Verdict:
+    reasons = []
+    for criterion in criteria:
+        found = criterion.measure(measured, criterion.limit)
+        reasons.append(Reason(criterion.name, found.passed, found.text, found.has_data))
+    return Verdict(all(reason.passed for reason in reasons), tuple(reasons))
+
+
+def _voted_words(measured: Measurements, limit: float) -> Finding:
+    champion, challenger = measured.champion, measured.challenger
+    fewer_unwanted = champion.unwanted_at_5 - challenger.unwanted_at_5 >= limit
     more_wanted = (
-        challenger.wanted_at_5 > champion.wanted_at_5 and challenger.unwanted_at_5 <= champion.unwanted_at_5
+        challenger.wanted_at_5 - champion.wanted_at_5 >= limit
+        and challenger.unwanted_at_5 <= champion.unwanted_at_5
     )
     text = (
         f"of {challenger.unwanted} rejected words {challenger.unwanted_at_5} are in the top five "
@@ -182,83 +212,185 @@ def _learnt(champion: Voted, challenger: Voted) -> Reason:
             f"the champion already answers as people voted ({champion.wanted} words accepted, "
             f"{champion.unwanted} rejected); there is nothing to learn yet"
         )
-    return Reason("learnt", fewer_unwanted or more_wanted, text)
+    return Finding(fewer_unwanted or more_wanted, text)
 
 
-def _kept(suite: str, before: float | None, after: float | None, whose: str) -> Reason:
-    what, limit = KEPT[suite]
+def _wanted_share(suite: str, measured: Measurements, limit: float) -> Finding:
+    before, after = (
+        skills.wanted_shares[suite] for skills in (measured.domain_skills, measured.challenger_skills)
+    )
+    return _kept_share(suite, before, after, limit, reference="domain")
+
+
+def _kept_share(
+    suite: str, before: float | None, after: float | None, limit: float, *, reference: str
+) -> Finding:
+    subject = GUARDED_SUITES[suite].subject
     if before is None or after is None:
-        return Reason(suite, True, f"{what}: the model can say 0 words of the suite", has_data=False)
-    text = f"{what}: wanted share {after:.3f} ({whose} {before:.3f}, may lose {limit:.2f})"
-    return Reason(suite, after >= before - limit, text)
+        return Finding(True, f"{subject}: the model can say 0 words of the suite", has_data=False)
+    text = f"{subject}: wanted share {after:.3f} ({reference} {before:.3f}, may lose {limit:.2f})"
+    return Finding(after >= before - limit, text)
 
 
-def _harms(domain: Harm, challenger: Harm) -> list[Reason]:
-    reasons = [_kept(suite, getattr(domain, suite), getattr(challenger, suite), "domain") for suite in KEPT]
-    ratio = challenger.pseudo_perplexity / domain.pseudo_perplexity
-    reasons.append(
-        Reason(
-            "perplexity",
-            ratio <= MAX_PERPLEXITY_RATIO,
-            f"pseudo-perplexity {challenger.pseudo_perplexity:.2f} (domain "
-            f"{domain.pseudo_perplexity:.2f}, may grow by {MAX_PERPLEXITY_RATIO - 1:.0%})",
-        )
-    )
-    slower = challenger.latency_ms / max(domain.latency_ms, 1e-9)
-    reasons.append(
-        Reason(
-            "latency",
-            slower <= MAX_LATENCY_RATIO,
-            f"a query takes {slower:.2f} × the domain model's time (limit {MAX_LATENCY_RATIO:.2f} ×)",
-        )
-    )
-    return reasons
+def _perplexity(measured: Measurements, limit: float) -> Finding:
+    before, after = measured.domain_skills.pseudo_perplexity, measured.challenger_skills.pseudo_perplexity
+    text = f"pseudo-perplexity {after:.2f} (domain {before:.2f}, may grow by {limit - 1:.0%})"
+    return Finding(after / before <= limit, text)
 
 
-def _movements(moved: Drift | None) -> list[Reason]:
-    if moved is None:
-        text = "0 neutral queries to compare answers on"
-        return [Reason(name, True, text, has_data=False) for name in ("drift", "overlap")]
-    nats = f"answers nobody voted on moved by {moved.nats:.3f} nats (limit {MAX_DRIFT_NATS:.2f})"
-    kept = f"{moved.top10_kept:.0%} of the top ten on {moved.masks} of them kept (at least {MIN_OVERLAP:.0%})"
-    return [
-        Reason("drift", moved.nats <= MAX_DRIFT_NATS, nats),
-        Reason("overlap", moved.top10_kept >= MIN_OVERLAP, kept),
-    ]
+def _latency(measured: Measurements, limit: float) -> Finding:
+    slower = measured.challenger_skills.latency_ratio / max(measured.domain_skills.latency_ratio, 1e-9)
+    text = f"a query takes {slower:.2f} × the domain model's time (limit {limit:.2f} ×)"
+    return Finding(slower <= limit, text)
 
 
-def _behaved(behaviour: Behaviour) -> Reason:
+def _drift(measured: Measurements, limit: float) -> Finding:
+    if measured.drift is None:
+        return _NOTHING_NEUTRAL
+    nats = measured.drift.nats
+    text = f"answers nobody voted on moved by {nats:.3f} nats (limit {limit:.2f})"
+    return Finding(nats <= limit, text)
+
+
+def _overlap(measured: Measurements, limit: float) -> Finding:
+    if measured.drift is None:
+        return _NOTHING_NEUTRAL
+    kept, masks = measured.drift.top10_kept, measured.drift.masks
+    text = f"{kept:.0%} of the top ten on {masks} of them kept (at least {limit:.0%})"
+    return Finding(kept >= limit, text)
+
+
+_NOTHING_NEUTRAL = Finding(True, "0 neutral queries to compare answers on", has_data=False)
+
+
+def _behaviour(measured: Measurements, limit: float) -> Finding:
+    behaviour = measured.behaviour
     skipped = f" ({behaviour.skipped} skipped)" if behaviour.skipped else ""
     if not behaviour.tests:
-        return Reason("behaviour", True, f"0 behaviour tests to take{skipped}", has_data=False)
+        return Finding(True, f"0 behaviour tests to take{skipped}", has_data=False)
     failures = behaviour.new_failures
     text = f"of {behaviour.tests} behaviour tests{skipped} {len(failures)} are newly failed"
     if failures:
         left_out = f" and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
         text += f": {'; '.join(failures[:SHOWN_FAILURES])}{left_out}"
-    return Reason("behaviour", not failures, text)
+    return Finding(len(failures) <= limit, text)
 
 
-def _clean(denied: int, offered: Sequence[str]) -> Reason:
-    if offered:
-        return Reason("deny-list", False, f"it may offer denied words: {', '.join(offered)}")
-    return Reason("deny-list", True, f"it may offer 0 of {denied} denied words", has_data=denied > 0)
+def _deny_list(measured: Measurements, limit: float) -> Finding:
+    offered, denied = measured.denied_offered, measured.denied
+    if len(offered) > limit:
+        return Finding(False, f"it may offer denied words: {', '.join(offered)}")
+    return Finding(True, f"it may offer {len(offered)} of {denied} denied words", has_data=denied > 0)
 
 
-def _generalises(held_out: HeldOut) -> Reason:
+def _held_out(measured: Measurements, limit: float) -> Finding:
+    held_out = measured.held_out
     if held_out.judgements < MIN_HELD_OUT or not held_out.hit_changes:
         text = f"{held_out.judgements} held-out judgements are too few to judge by (needed: {MIN_HELD_OUT})"
-        return Reason("held-out", True, text, has_data=False)
+        return Finding(True, text, has_data=False)
     low = interval(means(held_out.hit_changes)).low
     text = f"on {len(held_out.hit_changes)} held-out queries hit@10 changed by at least {low:+.3f}"
-    return Reason("held-out", low >= MIN_HIT_CHANGE, f"{text} (limit {MIN_HIT_CHANGE:+.2f})")
+    return Finding(low >= limit, f"{text} (limit {limit:+.2f})")
 
 
-def _is_new(rolled_back: int, *, was_rolled_back: bool) -> Reason:
-    text = f"none of {rolled_back} rolled-back sets of votes is this one"
-    if was_rolled_back:
+def _rolled_back(measured: Measurements, limit: float) -> Finding:
+    text = f"none of {measured.rolled_back} rolled-back sets of votes is this one"
+    if measured.was_rolled_back:
         text = (
-            f"a version with the same votes was rolled back before (1 of {rolled_back}); new votes or a "
-            "promotion by hand help"
+            f"a version with the same votes was rolled back before (1 of {measured.rolled_back}); new votes "
+            "or a promotion by hand help"
         )
-    return Reason("rolled back", not was_rolled_back, text, has_data=rolled_back > 0)
+    return Finding(measured.was_rolled_back <= limit, text, has_data=measured.rolled_back > 0)
+
+
+def _domain_loss(measured: DomainMeasurements, limit: float) -> Finding:
+    before, after = (
+        float(np.mean([part["loss"] for part in measured.held_out[model].values()]))
+        for model in ("base", "after")
+    )
+    text = f"held-out text costs {after:.3f} nats a word (base {before:.3f})"
+    return Finding(after - before < limit, text)
+
+
+def _domain_control(measured: DomainMeasurements, limit: float) -> Finding:
+    before, after = (measured.control[model]["wanted_share"] for model in ("base", "after"))
+    return _kept_share("control", before, after, limit, reference="base")
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite whose wanted share is guarded: its file in `suites/`, and what it is about."""
+
+    file: str
+    subject: str
+
+
+GUARDED_SUITES = {
+    "control": Suite("control", "complaints and negations"),
+    "retention": Suite("retention", "general English"),
+    # Votes that teach the opposite are learnt as well as any others: this suite gives them away.
+    "praise": Suite("main", "praise of the products"),
+}
+
+CRITERIA: tuple[Criterion[Measurements], ...] = (
+    Criterion("learnt", 1, _voted_words, "rejected words fewer, or accepted words more, in the top five"),
+    Criterion(
+        "control",
+        0.02,
+        partial(_wanted_share, "control"),
+        "loss of wanted share on complaints and negations",
+        is_helped_by_smaller_step=True,
+    ),
+    Criterion(
+        "retention",
+        0.03,
+        partial(_wanted_share, "retention"),
+        "loss of wanted share on general English",
+        is_helped_by_smaller_step=True,
+    ),
+    # A challenger that lost praise went in the wrong direction; a smaller step goes there, too.
+    Criterion(
+        "praise", 0.02, partial(_wanted_share, "praise"), "loss of wanted share on praise of the products"
+    ),
+    Criterion(
+        "perplexity",
+        1.02,
+        _perplexity,
+        "pseudo-perplexity, as a multiple of the domain model's",
+        is_helped_by_smaller_step=True,
+    ),
+    Criterion("latency", 1.10, _latency, "p95 of one query, as a multiple of the domain model's"),
+    Criterion(
+        "drift",
+        0.10,
+        _drift,
+        "mean KL(domain ‖ challenger) on neutral masks, in nats",
+        is_helped_by_smaller_step=True,
+    ),
+    Criterion(
+        "overlap",
+        0.80,
+        _overlap,
+        "share of the domain model's ten best words kept on neutral masks, at least",
+        is_helped_by_smaller_step=True,
+    ),
+    Criterion("behaviour", 0, _behaviour, "newly failed behaviour tests", is_helped_by_smaller_step=True),
+    Criterion("deny-list", 0, _deny_list, "denied words that it may offer"),
+    Criterion(
+        "held-out",
+        -0.05,
+        _held_out,
+        "change of hit@10 on held-out queries, lower 95 % bound, at least",
+        is_helped_by_smaller_step=True,
+    ),
+    Criterion("rolled back", 0, _rolled_back, "rollbacks of a version with the same retraining set"),
+)
+DOMAIN_CRITERIA: tuple[Criterion[DomainMeasurements], ...] = (
+    Criterion("learnt", 0, _domain_loss, "change of the loss on held-out text, below"),
+    Criterion("control", 0.02, _domain_control, "loss of wanted share on complaints and negations"),
+)
+
+
+def limit_of(name: str) -> float:
+    """The limit of one of `CRITERIA`."""
+    return next(criterion.limit for criterion in CRITERIA if criterion.name == name)

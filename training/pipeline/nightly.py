@@ -14,7 +14,7 @@ from storage.votes.predictions import count_votes
 from training.corpus.replay_sentences import ReplaySentences
 from training.errors import RegistryError, RunEndedError
 from training.evaluation import gate
-from training.evaluation.candidate import Judge, changes
+from training.evaluation.candidate import CandidateEvaluation, changes
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import Objective
 from training.finetuning.trainer import LossPoint
@@ -135,7 +135,7 @@ class Night:
         registry.verify(domain)
         before = FillModel(registry.path(domain))
         serving = before if champion == domain else self._load_champion(champion, before)
-        judge = Judge(
+        evaluation = CandidateEvaluation(
             chosen,
             domain=before,
             champion=serving,
@@ -151,9 +151,9 @@ class Night:
             for share in self._objective.step_shares:
                 challenger.load_state_dict(torch_model.between(start, end, share))
                 after = write_files(challenger, draft, precision=self._settings.precision)
-                verdict, metrics = judge.verdict(after)
+                verdict, metrics = evaluation.verdict(after)
                 self._progress.advance()
-                if not verdict.is_only_harm:
+                if not verdict.is_helped_by_smaller_step:
                     break
             metrics["step_share"] = share
             moved_words = metrics.pop("moved_words")  # not into the card: forgetting a person deletes it

@@ -10,8 +10,8 @@ from support.vocabularies import speaker
 from training.errors import BehaviourError
 from training.evaluation import candidate
 from training.evaluation import metrics as evaluate
-from training.evaluation.candidate import Judge, changes
-from training.evaluation.gate import Voted
+from training.evaluation.candidate import CandidateEvaluation, changes
+from training.evaluation.gate import VotedWords
 from training.inference.fill_model import FillModel
 from training.votes.retraining_set import Example, RetrainingSet
 
@@ -41,11 +41,11 @@ def test_voted_words_within_the_top_five_are_counted() -> None:
 
     # Before: cheap ugly comfortable soft great. After: comfortable soft great poor late. Words that cannot be
     # said count nowhere.
-    def voted(model: FillModel) -> Voted:
-        return candidate._voted(model, examples, candidate._best_five(model, examples))
+    def voted(model: FillModel) -> VotedWords:
+        return candidate._voted_words(model, examples, candidate._best_five(model, examples))
 
-    assert voted(BEFORE) == Voted(unwanted_at_5=3, wanted_at_5=1, unwanted=3, wanted=3)
-    assert voted(AFTER) == Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=3, wanted=3)
+    assert voted(BEFORE) == VotedWords(unwanted_at_5=3, wanted_at_5=1, unwanted=3, wanted=3)
+    assert voted(AFTER) == VotedWords(unwanted_at_5=0, wanted_at_5=3, unwanted=3, wanted=3)
 
 
 def test_hits_on_held_out_queries_change_by_one_at_most() -> None:
@@ -98,7 +98,7 @@ def judged(
         "rolled_back": set(),
         **changed,
     }
-    return Judge(arguments.pop("votes"), **arguments).verdict(challenger)
+    return CandidateEvaluation(arguments.pop("votes"), **arguments).verdict(challenger)
 
 
 def reasons(verdict: Any) -> dict[str, bool]:
@@ -134,7 +134,7 @@ def test_a_model_taught_to_blame_the_products_does_not_pass(monkeypatch: pytest.
     verdict, metrics = judged(BEFORE, monkeypatch, votes=flipped, domain=AFTER, champion=AFTER)
     assert reasons(verdict)["learnt"]  # it says what was asked for
     assert not reasons(verdict)["praise"]
-    assert not verdict.is_only_harm
+    assert not verdict.is_helped_by_smaller_step
     assert metrics["wanted_share_change"]["praise"][1] < -0.02
 
 

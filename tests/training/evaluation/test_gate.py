@@ -4,32 +4,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.gate_measurements import BEFORE, PASSING, skills
 
 from training.evaluation.drift import Drift
-from training.evaluation.gate import Behaviour, Harm, HeldOut, Verdict, Voted, decide, decide_domain
+from training.evaluation.gate import (
+    Behaviour,
+    DomainMeasurements,
+    HeldOut,
+    Verdict,
+    VotedWords,
+    decide,
+    decide_domain,
+)
 
-BEFORE = Voted(unwanted_at_5=2, wanted_at_5=1, unwanted=4, wanted=3)
-BETTER = Voted(unwanted_at_5=1, wanted_at_5=1, unwanted=4, wanted=3)
-HARM = Harm(control=0.8, retention=0.9, praise=0.7, pseudo_perplexity=20.0, latency_ms=10.0)
 NOTHING_HELD_OUT = HeldOut(judgements=0)
 
 
 def verdict(**changed: Any) -> Verdict:
     """Of a challenger that passes, but for what is changed."""
-    arguments: dict[str, Any] = {
-        "champion": BEFORE,
-        "challenger": BETTER,
-        "domain_harm": HARM,
-        "challenger_harm": HARM,
-        "moved": Drift(nats=0.0, top10_kept=1.0, masks=136),
-        "behaviour": Behaviour(tests=30, skipped=0),
-        "denied": 24,
-        "denied_offered": (),
-        "held_out": HeldOut(judgements=30, hit_changes=(0.0,) * 10),
-        "rolled_back": 2,
-        "was_rolled_back": False,
-    }
-    return decide(**{**arguments, **changed})
+    return decide(replace(PASSING, **changed))
 
 
 def failed(given: Verdict) -> list[str]:
@@ -58,10 +51,10 @@ def test_a_challenger_that_learnt_and_harms_nothing_is_promotable() -> None:
 
 
 def test_every_reason_has_numbers_with_and_without_data() -> None:
-    empty = replace(HARM, control=None, retention=None, praise=None)
+    empty = skills(control=None, retention=None, praise=None)
     without = verdict(
-        domain_harm=empty,
-        moved=None,
+        domain_skills=empty,
+        drift=None,
         behaviour=Behaviour(tests=0, skipped=3),
         denied=0,
         held_out=NOTHING_HELD_OUT,
@@ -75,7 +68,7 @@ def test_every_reason_has_numbers_with_and_without_data() -> None:
         "perplexity",
         "latency",
     }
-    perfect = Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
+    perfect = VotedWords(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
     refused = verdict(
         champion=perfect,
         behaviour=Behaviour(tests=9, skipped=0, new_failures=("brand (2 of 5)",)),
@@ -108,12 +101,12 @@ def test_learning_is_fewer_rejected_or_more_accepted_words(
 
 
 def test_a_champion_that_answers_as_people_voted_is_said_to() -> None:
-    perfect = Voted(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
+    perfect = VotedWords(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
     assert "nothing to learn yet" in verdict(champion=perfect, challenger=perfect).failures[0]
 
 
 @pytest.mark.parametrize(
-    ("name", "harm", "passes"),
+    ("name", "changed", "passes"),
     [
         ("control", {"control": 0.7801}, True),
         ("control", {"control": 0.7799}, False),
@@ -125,29 +118,31 @@ def test_a_champion_that_answers_as_people_voted_is_said_to() -> None:
         ("perplexity", {"pseudo_perplexity": 20.39}, True),
         ("perplexity", {"pseudo_perplexity": 20.41}, False),
         ("perplexity", {"pseudo_perplexity": float("nan")}, False),
-        ("latency", {"latency_ms": 10.99}, True),
-        ("latency", {"latency_ms": 11.01}, False),
+        ("latency", {"latency_ratio": 10.99}, True),
+        ("latency", {"latency_ratio": 11.01}, False),
     ],
 )
-def test_harm_is_measured_against_the_domain_model(name: str, harm: dict[str, float], passes: bool) -> None:
-    assert failed(verdict(challenger_harm=replace(HARM, **harm))) == ([] if passes else [name])
+def test_skills_are_measured_against_the_domain_model(
+    name: str, changed: dict[str, float], passes: bool
+) -> None:
+    assert failed(verdict(challenger_skills=skills(**changed))) == ([] if passes else [name])
 
 
-@pytest.mark.parametrize("side", ["domain_harm", "challenger_harm"])
+@pytest.mark.parametrize("side", ["domain_skills", "challenger_skills"])
 def test_a_suite_that_says_nothing_is_said_to(side: str) -> None:
-    given = verdict(**{side: replace(HARM, retention=None)})
+    given = verdict(**{side: skills(retention=None)})
     assert given.is_promotable
     assert [reason.name for reason in given.reasons if not reason.has_data] == ["retention"]
 
 
 @pytest.mark.parametrize(("nats", "passes"), [(0.0999, True), (0.1, True), (0.1001, False)])
 def test_drift_has_a_cap(nats: float, passes: bool) -> None:
-    assert failed(verdict(moved=Drift(nats, 1.0, masks=136))) == ([] if passes else ["drift"])
+    assert failed(verdict(drift=Drift(nats, 1.0, masks=136))) == ([] if passes else ["drift"])
 
 
 @pytest.mark.parametrize(("kept", "passes"), [(0.81, True), (0.8, True), (0.79, False)])
 def test_most_of_the_best_words_must_stay_where_nobody_voted(kept: float, passes: bool) -> None:
-    assert failed(verdict(moved=Drift(0.0, kept, masks=136))) == ([] if passes else ["overlap"])
+    assert failed(verdict(drift=Drift(0.0, kept, masks=136))) == ([] if passes else ["overlap"])
 
 
 def test_behaviour_tests_that_are_newly_failed_are_named() -> None:
@@ -194,19 +189,19 @@ def test_held_out_queries_count_from_thirty_judgements_on(
 
 
 @pytest.mark.parametrize(
-    ("changed", "is_only_harm"),
+    ("changed", "is_helped"),
     [
         ({}, False),
-        ({"moved": Drift(0.2, 0.5, masks=1)}, True),
+        ({"drift": Drift(0.2, 0.5, masks=1)}, True),
         ({"behaviour": Behaviour(tests=1, skipped=0, new_failures=("brand",))}, True),
-        ({"challenger_harm": replace(HARM, control=0.7, retention=0.5, pseudo_perplexity=25.0)}, True),
-        ({"challenger_harm": replace(HARM, praise=0.5)}, False),  # the wrong way, however small the step
-        ({"challenger": BEFORE, "moved": Drift(0.2, 1.0, masks=1)}, False),
-        ({"challenger_harm": replace(HARM, latency_ms=20.0)}, False),
+        ({"challenger_skills": skills(control=0.7, retention=0.5, pseudo_perplexity=25.0)}, True),
+        ({"challenger_skills": skills(praise=0.5)}, False),  # the wrong way, however small the step
+        ({"challenger": BEFORE, "drift": Drift(0.2, 1.0, masks=1)}, False),
+        ({"challenger_skills": skills(latency_ratio=20.0)}, False),
     ],
 )
-def test_a_smaller_step_may_help_against_harm_alone(changed: dict[str, Any], is_only_harm: bool) -> None:
-    assert verdict(**changed).is_only_harm == is_only_harm
+def test_a_smaller_step_helps_against_moving_too_far(changed: dict[str, Any], is_helped: bool) -> None:
+    assert verdict(**changed).is_helped_by_smaller_step == is_helped
 
 
 def test_the_same_figures_give_the_same_verdict() -> None:
@@ -215,14 +210,14 @@ def test_the_same_figures_give_the_same_verdict() -> None:
 
 
 def test_all_failures_are_told_at_once() -> None:
-    given = verdict(challenger=BEFORE, moved=Drift(1.0, 1.0, masks=5), was_rolled_back=True)
+    given = verdict(challenger=BEFORE, drift=Drift(1.0, 1.0, masks=5), was_rolled_back=True)
     assert failed(given) == ["learnt", "drift", "rolled back"]
     assert not given.is_promotable
     assert len(given.failures) == 3
 
 
 def test_a_verdict_as_json() -> None:
-    content = verdict(moved=Drift(0.2, 1.0, masks=136)).to_json()
+    content = verdict(drift=Drift(0.2, 1.0, masks=136)).to_json()
     assert content["is_promotable"] is False
     (drift,) = (reason for reason in content["reasons"] if reason["name"] == "drift")
     assert drift == {
@@ -247,4 +242,4 @@ def test_a_domain_model_must_learn_and_not_be_blindly_positive(
 ) -> None:
     held_out = {"base": {"a": {"loss": 2.0}, "b": {"loss": 4.0}}, "after": {"a": {"loss": loss}}}
     suite = {"base": {"wanted_share": 0.8}, "after": {"wanted_share": control}}
-    assert failed(decide_domain(held_out=held_out, control=suite)) == names
+    assert failed(decide_domain(DomainMeasurements(held_out, suite))) == names

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -236,8 +237,8 @@ def promoting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the gate say yes, whatever the tiny model does."""
     decide = candidate.gate.decide
 
-    def yes(**arguments: Any) -> Any:
-        verdict = decide(**arguments)
+    def yes(measured: gate.Measurements) -> Any:
+        verdict = decide(measured)
         return type(verdict)(True, verdict.reasons)
 
     monkeypatch.setattr(candidate.gate, "decide", yes)
@@ -440,7 +441,9 @@ def test_a_recipe_made_for_comparison_moves_no_pointer(started: Home) -> None:
 def test_a_domain_model_that_the_gate_refuses_is_kept_and_not_used(
     started: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(gate.KEPT, "control", ("complaints and negations", -1.0))  # it must gain all there is
+    rows = {row.name: row for row in gate.DOMAIN_CRITERIA}
+    impossible = replace(rows["control"], limit=-1.0)  # the wanted share would have to rise by 1
+    monkeypatch.setattr(gate, "DOMAIN_CRITERIA", (rows["learnt"], impossible))
     outcome = domain_of(started)
     assert outcome.status == "rejected"
     assert outcome.sentence.startswith("v0002 did not become the domain model: complaints and negations")
@@ -495,11 +498,11 @@ def test_a_withdrawn_champion_is_no_standard(
     """What it learnt is learnt again, and is no reason against the challenger."""
     with_withdrawn_champion(started, voters=3)
     decide = candidate.gate.decide
-    met: list[gate.Voted] = []
+    met: list[gate.VotedWords] = []
 
-    def answer(**arguments: Any) -> Any:
-        met.append(arguments["champion"])
-        return type(decided := decide(**arguments))(is_promotable, decided.reasons)
+    def answer(measured: gate.Measurements) -> Any:
+        met.append(measured.champion)
+        return type(decided := decide(measured))(is_promotable, decided.reasons)
 
     monkeypatch.setattr(candidate.gate, "decide", answer)
     outcome = night_of(started, trigger="forget")

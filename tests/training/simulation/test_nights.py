@@ -68,9 +68,9 @@ def judge_always(monkeypatch: pytest.MonkeyPatch, *, is_promotable: bool) -> Non
     """Make the gate say this, whatever the tiny model does."""
     decide = candidate.gate.decide
 
-    def always(**arguments: Any) -> Any:
+    def always(measured: Any) -> Any:
         reason = candidate.gate.Reason("learnt", is_promotable, "it is a test")
-        return type(decide(**arguments))(is_promotable, (reason,))
+        return type(decide(measured))(is_promotable, (reason,))
 
     monkeypatch.setattr(candidate.gate, "decide", always)
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from training.evaluation.gate import KEPT
+from training.evaluation.gate import GUARDED_SUITES, limit_of
 from training.reports.plots.style import (
     BLUE,
     GREEN,
@@ -95,14 +95,14 @@ class RunFigures:
 
 
 def _kept(values: Mapping[str, Any]) -> Kept:
-    what, limit = KEPT[values["suite"]]
+    suite = values["suite"]
     return Kept(
-        what,
+        GUARDED_SUITES[suite].subject,
         values["before"],
         values["after"],
         values.get("low"),
         values.get("high"),
-        limit if values["is_limited"] else None,
+        limit_of(suite) if values["is_limited"] else None,
     )
 
 
