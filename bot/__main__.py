@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from bot.app import run_app
-from bot.connection.proxies import secrets_of_proxies
+from bot.connection.proxies import proxy_secrets
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.operations.checks.run import check
 from bot.operations.logs import set_up_logging
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings()
         token = settings.discord_token.get_secret_value() if settings.discord_token else ""
-        secrets = (*((token,) if token else ()), *secrets_of_proxies())
+        secrets = (*((token,) if token else ()), *proxy_secrets())
         is_check = options.command == "check"
         set_up_logging("ERROR" if is_check else settings.log_level, secrets=secrets)
         if is_check:

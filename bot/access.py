@@ -7,7 +7,12 @@ import structlog
 from discord.ext import commands
 
 from bot.connection.session import UNREACHABLE
-from bot.connection.tolerant_parsers import UnreadableError, readable_channels, readable_threads, reading
+from bot.connection.tolerant_parsers import (
+    UnreadableError,
+    readable_channels,
+    readable_threads,
+    reraising_malformed,
+)
 from bot.embeds.replies import escape
 from bot.errors import NotAdminError
 
@@ -79,7 +84,7 @@ class Access:
     async def _is_owner(self, user: discord.abc.User) -> bool:
         """Whether the application is theirs, or their team's; not where Discord does not say."""
         try:
-            with reading():
+            with reraising_malformed():
                 return await self._client.is_owner(user)
         except (*UNREACHABLE, UnreadableError) as error:
             log.warning("owner.not_known", reason=f"{type(error).__name__}: {error}")
@@ -106,7 +111,7 @@ class Access:
             try:
                 guild = self._client.get_guild(guild_id) or await self._elsewhere(guild_id, with_channels)
                 if guild is not None:
-                    with reading():
+                    with reraising_malformed():
                         members.append(guild.get_member(user.id) or await guild.fetch_member(user.id))
             except REFUSED as error:
                 _log_skipped(guild_id, error)
@@ -150,7 +155,7 @@ class Access:
         if self._is_here(guild_id):
             return None
         try:
-            with reading():
+            with reraising_malformed():
                 guild = await self._client.fetch_guild(guild_id, with_counts=False)
             if with_channels:  # discord.py fills those of its cache only
                 for channel in await readable_channels(guild):

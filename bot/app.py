@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import structlog
 
 from bot.announcements.report_channel import Reports
-from bot.answering.champion import Serving
+from bot.answering.champion_follower import BotChampionFollower
 from bot.client import FillBot
 from bot.cogs.all_cogs import all_cogs
-from bot.connection.endpoint import Endpoint, warn_of_unfit
+from bot.connection.endpoint import Endpoint, check_report_channel
 from bot.connection.session import connected
 from bot.distributed.forget_propagation import Leftovers
 from bot.distributed.startup import shard_locks
@@ -51,7 +51,7 @@ class App:
 
     database: Database
     registry: Registry
-    serving: Serving
+    follower: BotChampionFollower
     runs: Runs
     reports: Reports
     bot: FillBot
@@ -68,7 +68,7 @@ class App:
         where = (
             f"open {sandbox.url}" if (sandbox := self.endpoint.sandbox) else "the bot is online on Discord"
         )
-        return f"fillbot is ready ({self.serving.predictor.version}): {where}"
+        return f"fillbot is ready ({self.follower.predictor.version}): {where}"
 
     async def until_lost(self) -> None:
         """Wait until the connection ends for good; short losses are mended by discord.py itself.
@@ -124,7 +124,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         watch_parts(parts)
         discord.bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(discord.bot, discord.endpoint.token))
-        warn_of_unfit(discord.bot.get_channel(discord.endpoint.report_channel_id or 0))
+        check_report_channel(discord.bot.get_channel(discord.endpoint.report_channel_id or 0))
         _close_before_disconnecting(parts, stack)
         _supervise_loops(parts)
         unannounced = await announcing.announcements.untold(interrupted)
@@ -133,7 +133,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         yield App(
             database=storage.database,
             registry=storage.registry,
-            serving=inference.serving,
+            follower=inference.follower,
             runs=runs,
             reports=announcing.reports,
             bot=discord.bot,
@@ -149,7 +149,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 def _close_before_disconnecting(parts: Parts, stack: contextlib.AsyncExitStack) -> None:
     """Register everything that must end while messages can still be sent; the last one ends first."""
     stack.push_async_callback(parts.operations.background.close)
-    stack.push_async_callback(parts.voting.pending.drained)
+    stack.push_async_callback(parts.voting.in_flight.drained)
     stack.callback(parts.scheduled.nightly.close)
     stack.push_async_callback(parts.runs.close)  # before those above: its verdict is still to be posted
     stack.callback(parts.operations.readiness.stop)
@@ -157,10 +157,10 @@ def _close_before_disconnecting(parts: Parts, stack: contextlib.AsyncExitStack) 
 
 def _supervise_loops(parts: Parts) -> None:
     """Start the loops that every process runs, the leader or not."""
-    background, serving = parts.operations.background, parts.inference.serving
-    background.supervise(serving.watch, name="champion watch")
+    background, follower = parts.operations.background, parts.inference.follower
+    background.supervise(follower.watch, name="champion watch")
     if parts.storage.registry.is_shared:
-        background.supervise(serving.stock, name="model stock")
+        background.supervise(follower.stock, name="model stock")
     background.supervise(parts.voting.reconcile.run, name="reconcile")
     if is_shared(parts.settings.url):
         leftovers = Leftovers(parts.settings.home, parts.storage.database, parts.inference.predictor)

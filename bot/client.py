@@ -18,15 +18,15 @@ from bot.access import Access
 from bot.answering.edited_questions import EditedQuestions
 from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
-from bot.connection.duplicates import Heard, Tree
-from bot.connection.pacing import Pacing
-from bot.connection.session import UNREACHABLE, Identifies
+from bot.connection.duplicates import DeduplicatingTree, SeenIds
+from bot.connection.rate_limiter import RateLimiter
+from bot.connection.session import UNREACHABLE, IdentifyLimiter
 from bot.connection.tolerant_parsers import skip_malformed_events
-from bot.context import Context, answer
+from bot.context import Context, send_reply
 from bot.distributed.shards import WHOLE, Shards
-from bot.error_replies import cause_of, is_lost, is_past_answering, log_not_sent, sentence_of
+from bot.error_replies import cause_of, log_if_unanswerable, log_not_sent, may_have_arrived, reply_to
 from bot.errors import NotListedError, NotSentError
-from bot.suggestions import meant
+from bot.suggestions import suggest_command
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
@@ -52,7 +52,7 @@ class FillBot(commands.Bot):
         **sharding: Any,
     ) -> None:
         """Build it; `add_cogs` and `start` come after. Who leads other processes syncs for them."""
-        self.shedding = shedding or LoadShedding(Background(), Pacing())
+        self.shedding = shedding or LoadShedding(Background(), RateLimiter())
         super().__init__(
             command_prefix=prefix,
             intents=discord.Intents(
@@ -67,25 +67,25 @@ class FillBot(commands.Bot):
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=True, private_channel=False
             ),
-            tree_cls=Tree,
+            tree_cls=DeduplicatingTree,
             help_command=None,
             max_messages=None,  # nothing here depends on the cache
             case_insensitive=True,
             strip_after_prefix=True,
             guild_ready_timeout=READY_AFTER_S,
-            http_trace=self.shedding.pacing.trace(),
+            http_trace=self.shedding.rate_limiter.trace(),
             **sharding,
         )
         skip_malformed_events(self)
-        self.shedding.pacing.attach(self.http)
+        self.shedding.rate_limiter.attach(self.http)
         self.shards_here = shards
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids, is_here=shards.has)
         self.prefix, self._syncs_commands = prefix, syncs_commands
         self._has_admin_roles = bool(admin_role_ids)
         self._pending_cogs: list[commands.Cog] = []
         self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
-        self._heard = Heard()  # messages
-        self._identifies = Identifies()
+        self._seen_messages = SeenIds()  # messages
+        self._identify_limiter = IdentifyLimiter()
         self.questions = EditedQuestions()
         self.check(self._may_command)
         self.before_invoke(self._show_work)
@@ -123,15 +123,15 @@ class FillBot(commands.Bot):
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait as Discord's rules for new sessions want it."""
-        await asyncio.sleep(self._identifies.wait_s(time.monotonic()))
+        await asyncio.sleep(self._identify_limiter.wait_s(time.monotonic()))
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Hear people: no bots, and no webhooks, which need not say that they are one.
 
         A message that is told of twice is one.
         """
-        if message.webhook_id is None and self._heard.is_new(message.id):
-            async with self.questions.turn(message.id):
+        if message.webhook_id is None and self._seen_messages.is_new(message.id):
+            async with self.questions.lock(message.id):
                 await self.process_commands(message)
 
     async def invoke(self, context: Context, /) -> None:  # type: ignore[override]
@@ -169,32 +169,32 @@ class FillBot(commands.Bot):
             return
         if isinstance(cause, NotListedError) and not self._may_tell_elsewhere(context):
             return
-        if self._is_past_answering(cause):
+        if self._log_if_unanswerable(cause):
             return
         await self._say(context, self._told(cause, context.command))
 
     async def _say(self, context: Context, sentence: str) -> None:
         """Reply with a sentence; that it cannot be sent is one line in the log."""
         try:
-            await answer(context, sentence, ephemeral=True)
+            await send_reply(context, sentence, ephemeral=True)
         except (discord.HTTPException, NotSentError, *NETWORK) as error:
             log_not_sent(error)
 
     @contextlib.asynccontextmanager
-    async def telling_errors(self, interaction: discord.Interaction) -> AsyncIterator[None]:
+    async def replying_to_errors(self, interaction: discord.Interaction) -> AsyncIterator[None]:
         """Answer every error inside the block, as those of commands are; for menus, buttons and forms."""
         try:
             yield
         except Exception as error:  # noqa: BLE001  the second half of the command error handler
             cause = cause_of(error)
-            if self._is_past_answering(cause):
+            if self._log_if_unanswerable(cause):
                 return
             await _tell(interaction, self._told(cause, None))
 
-    def _is_past_answering(self, error: BaseException) -> bool:
-        if is_lost(error):  # the reply may stand, and wait to be noted
+    def _log_if_unanswerable(self, error: BaseException) -> bool:
+        if may_have_arrived(error):  # the reply may stand, and wait to be noted
             self.dispatch("reply_lost")
-        return is_past_answering(error)
+        return log_if_unanswerable(error)
 
     def _told(self, error: BaseException, command: Any) -> str:
         """What people are told about an error.
@@ -203,7 +203,7 @@ class FillBot(commands.Bot):
         2. A slip in the usage: what to type instead; or to wait.
         3. Anything else: a reference that is also in the log.
         """
-        sentence = sentence_of(error, prefix=self.prefix, command=command)
+        sentence = reply_to(error, prefix=self.prefix, command=command)
         if sentence is None:
             reference = secrets.token_hex(3).upper()
             log.error("command.failed", reference=reference, command=str(command), exc_info=error)
@@ -218,7 +218,7 @@ class FillBot(commands.Bot):
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
     ) -> None:
         """Answer what is wrong with an interaction before any command of ours is called."""
-        if self._is_past_answering(cause_of(error)):
+        if self._log_if_unanswerable(cause_of(error)):
             return
         log.error("interaction.failed", exc_info=error)
         if not interaction.response.is_done():
@@ -251,7 +251,7 @@ class FillBot(commands.Bot):
     async def _suggest(self, context: Context) -> None:
         """Help with a mistyped command where the bot works; stay silent elsewhere."""
         names = [command.qualified_name for command in self.commands]
-        name = meant(context.invoked_with or "", context.message.content, names=names)
+        name = suggest_command(context.invoked_with or "", context.message.content, names=names)
         if name is not None and await self._may_ask(context):
             await self._say(context, say("errors.did_you_mean", usage=f"{self.prefix}{name}"))
 

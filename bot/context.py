@@ -160,7 +160,7 @@ class _Draft:
         raise error
 
 
-async def answer(
+async def send_reply(
     context: Context,
     content: str | None = None,
     *,

@@ -22,7 +22,7 @@ TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
 PAST_ANSWERING = (10015, 10062, 40060, 50027)
 
 
-def is_past_answering(error: BaseException) -> bool:
+def log_if_unanswerable(error: BaseException) -> bool:
     """Whether Discord takes no answer, which is logged in one line.
 
     It is not well, the interaction is over or came twice, or the bot may not write there.
@@ -46,7 +46,7 @@ def log_not_sent(error: BaseException) -> None:
         log.warning("reply.not_sent", reason=str(error) or type(error).__name__)
 
 
-def is_lost(error: BaseException) -> bool:
+def may_have_arrived(error: BaseException) -> bool:
     """Whether Discord may have a reply without having said so."""
     return isinstance(error, LostReplyError | discord.DiscordServerError | aiohttp.ClientError)
 
@@ -58,7 +58,7 @@ def cause_of(error: BaseException) -> BaseException:
     return error
 
 
-def sentence_of(error: BaseException, *, prefix: str, command: Any) -> str | None:
+def reply_to(error: BaseException, *, prefix: str, command: Any) -> str | None:
     """The reply to an error that a person can do something about; None for any other."""
     if isinstance(error, UnknownVersionError):
         return escape(str(error))  # it repeats what was typed

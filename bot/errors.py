@@ -23,7 +23,7 @@ BotError
 │   └── DeniedWordError
 ├── NotAdminError          the command is for admins
 ├── MissingPermissionError the bot may not show a reply; its text names the permission
-└── NoLookError            other model versions could not be asked
+└── WordRanksError            other model versions could not be asked
 
 NotSentError               Discord did not take a reply, so there is no way to tell anything
 ├── CannotWriteError       the bot may not write in the channel
@@ -210,7 +210,7 @@ class NotAdminError(BotError, commands.CheckFailure):
         super().__init__(say("errors.not_admin", needed=needed))
 
 
-class NoLookError(BotError):
+class WordRanksError(BotError):
     """Other model versions could not be asked."""
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ WORDS = frozenset(
 )
 
 
-def meant(typed: str, text: str, *, names: Collection[str]) -> str | None:
+def suggest_command(typed: str, text: str, *, names: Collection[str]) -> str | None:
     """Return the command that was nearly certainly meant; None: perhaps another bot's.
 
     Args:

@@ -15,12 +15,12 @@ from bot.announcements.delivery import Delivery
 from bot.announcements.digests import Digests
 from bot.announcements.report_channel import Reports
 from bot.announcements.verdicts import Verdicts
-from bot.answering.answers import Answering
-from bot.answering.champion import Serving, load_champion
-from bot.answering.in_flight import Pending
+from bot.answering.champion_follower import BotChampionFollower, load_champion
+from bot.answering.in_flight import InFlight
 from bot.answering.predictor import Predictor
+from bot.answering.query_handler import QueryHandler
 from bot.answering.thumb_seeding import ThumbSeeding
-from bot.answering.write_queue import Recorder
+from bot.answering.write_queue import WriteQueue
 from bot.background import Background, Supervisor
 from bot.client import FillBot
 from bot.connection.endpoint import Endpoint, endpoint_for
@@ -73,7 +73,7 @@ class Inference:
     """The model that answers; `notice` says why it is not the champion."""
 
     predictor: Predictor
-    serving: Serving
+    follower: BotChampionFollower
     notice: str | None
 
 
@@ -111,10 +111,10 @@ class Scheduled:
 class Voting:
     """From a query to the votes on its reply."""
 
-    answering: Answering
-    recorder: Recorder
+    query_handler: QueryHandler
+    write_queue: WriteQueue
     reconcile: Reconcile
-    pending: Pending
+    in_flight: InFlight
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +180,8 @@ async def open_inference(
     remote = Remote(url, metrics=metrics, supervisor=supervisor) if url else None
     predictor = Predictor(model, metrics=metrics, remote=remote)
     stack.push_async_callback(predictor.close)
-    serving = Serving(storage.registry, predictor, trouble=notice, metrics=metrics)
-    return Inference(predictor, serving, notice)
+    follower = BotChampionFollower(storage.registry, predictor, trouble=notice, metrics=metrics)
+    return Inference(predictor, follower, notice)
 
 
 def build_runs(settings: Settings, storage: Storage, inference: Inference, operations: Operations) -> Runs:
@@ -190,7 +190,7 @@ def build_runs(settings: Settings, storage: Storage, inference: Inference, opera
         settings,
         storage.database,
         storage.registry,
-        inference.serving,
+        inference.follower,
         metrics=operations.metrics,
         supervisor=operations.background.supervisor,
     )
@@ -247,7 +247,7 @@ def build_scheduled(
     watch = Watch(
         storage.database,
         storage.registry,
-        serving=inference.serving,
+        follower=inference.follower,
         runs=runs,
         reports=reports,
         min_voters=settings.needed_voters,
@@ -276,7 +276,7 @@ def build_scheduled(
         storage.database,
         storage.registry,
         predictor=inference.predictor,
-        serving=inference.serving,
+        follower=inference.follower,
         runs=runs,
         reports=reports,
         backups=backups,
@@ -309,14 +309,14 @@ def open_voting(
     stack: contextlib.AsyncExitStack,
 ) -> Voting:
     """Build what answers queries and records votes."""
-    recorder, pending = Recorder(storage.database), Pending()
-    stack.push_async_callback(recorder.close)
-    answering = Answering(
+    write_queue, in_flight = WriteQueue(storage.database), InFlight()
+    stack.push_async_callback(write_queue.close)
+    query_handler = QueryHandler(
         inference.predictor,
         storage.database,
-        recorder,
-        ThumbSeeding(operations.background, discord.bot.shedding.pacing),
-        pending,
+        write_queue,
+        ThumbSeeding(operations.background, discord.bot.shedding.rate_limiter),
+        in_flight,
         prefix=settings.prefix,
         max_chars=settings.max_query_chars,
         max_masks=settings.max_masks,
@@ -327,11 +327,11 @@ def open_voting(
     reconcile = Reconcile(
         discord.bot,
         storage.database,
-        recorder,
-        offer_thumbs=answering.offer_thumbs,
+        write_queue,
+        offer_thumbs=query_handler.offer_thumbs,
         look_back=timedelta(days=settings.look_back_days),
         max_replies=settings.look_back_replies,
         # A sandbox starts empty: no message from before its start exists.
         since=datetime.now(UTC) if discord.endpoint.sandbox else None,
     )
-    return Voting(answering, recorder, reconcile, pending)
+    return Voting(query_handler, write_queue, reconcile, in_flight)

@@ -18,7 +18,7 @@ REMEMBERED = 2000  # questions
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredQuestion:
     """What a question said, and the reply to it."""
 
     content: str
@@ -33,10 +33,10 @@ class EditedQuestions:
         """Start with none; `clock` in seconds."""
         self._clock = clock
         self._started_at = datetime.now(UTC)
-        self._answered: OrderedDict[int, Answered] = OrderedDict()
+        self._answered: OrderedDict[int, AnsweredQuestion] = OrderedDict()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    def turn(self, question_id: int) -> asyncio.Lock:
+    def lock(self, question_id: int) -> asyncio.Lock:
         """Return the lock of a question: it is answered before its edit is looked at."""
         lock = self._locks.get(question_id)
         if lock is None:
@@ -45,12 +45,12 @@ class EditedQuestions:
 
     def note(self, question: discord.Message, reply: discord.Message) -> None:
         """Remember the newest reply to a question."""
-        self._answered[question.id] = Answered(question.content, reply, self._clock())
+        self._answered[question.id] = AnsweredQuestion(question.content, reply, self._clock())
         self._answered.move_to_end(question.id)
         while len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
 
-    def answered(self, question_id: int) -> Answered | None:
+    def answered(self, question_id: int) -> AnsweredQuestion | None:
         """Return what is known of a question; None if it was never answered, or too long ago."""
         known = self._answered.get(question_id)
         return known if known and self._clock() - known.at <= EDITABLE_FOR.total_seconds() else None

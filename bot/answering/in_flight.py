@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 GRACE_S = 3.0
 
 
-class Pending:
+class InFlight:
     """Counts what is being handled, and keeps the votes of a channel in the order of their events."""
 
     def __init__(self) -> None:

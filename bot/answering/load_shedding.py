@@ -15,8 +15,8 @@ import discord
 import structlog
 
 from bot.background import Background
-from bot.connection.pacing import Pacing
-from bot.connection.request_budget import Urgency
+from bot.connection.rate_limiter import RateLimiter
+from bot.connection.request_budget import Priority
 from bot.errors import BusyError
 from bot.operations.metrics import Metrics
 from bot.texts import say
@@ -35,14 +35,14 @@ class LoadShedding:
     def __init__(
         self,
         background: Background,
-        pacing: Pacing,
+        rate_limiter: RateLimiter,
         *,
         metrics: Metrics | None = None,
         max_answering: int = MAX_ANSWERING,
         max_wait_s: float = MAX_WAIT_S,
     ) -> None:
         """Start with nothing; notices are sent in the background."""
-        self._background, self._pacing, self._metrics = background, pacing, metrics
+        self._background, self._rate_limiter, self._metrics = background, rate_limiter, metrics
         self._max_answering, self._max_wait_s = max_answering, max_wait_s
         self._answering: dict[object, float] = {}  # since when, the oldest first
         self._admitted: Counter[int] = Counter()
@@ -50,13 +50,13 @@ class LoadShedding:
         self._told_at: dict[int, float] = {}
 
     @property
-    def pacing(self) -> Pacing:
+    def rate_limiter(self) -> RateLimiter:
         """What knows how long a message waits."""
-        return self._pacing
+        return self._rate_limiter
 
     def has_room(self, channel_id: int) -> bool:
         """Return whether a message to the channel would arrive in time."""
-        return self._pacing.wait_s(channel_id, self._admitted[channel_id]) <= self._max_wait_s
+        return self._rate_limiter.wait_s(channel_id, self._admitted[channel_id]) <= self._max_wait_s
 
     @contextlib.contextmanager
     def admitted(self, channel_id: int) -> Iterator[None]:
@@ -102,7 +102,7 @@ class LoadShedding:
 
     async def _tell(self, channel: discord.abc.Messageable, channel_id: int) -> None:
         await asyncio.sleep(self._notice_due_s(channel_id))
-        async with self._pacing.turn(channel_id, Urgency.NOTICE):
+        async with self._rate_limiter.turn(channel_id, Priority.NOTICE):
             number = self._turned_away.pop(channel_id)  # also those of the time that the turn took
             self._told_at[channel_id] = time.monotonic()
             log.warning("fill.turned_away", queries=number)
@@ -111,7 +111,7 @@ class LoadShedding:
 
     def _notice_due_s(self, channel_id: int) -> float:
         """Return in how many seconds the next notice is due."""
-        if not self._pacing.is_limited:
+        if not self._rate_limiter.is_limited:
             return COLLECTED_FOR_S
         now = time.monotonic()
         self._told_at = {one: at for one, at in self._told_at.items() if now - at < NOTICE_EVERY_S}

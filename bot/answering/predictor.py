@@ -1,6 +1,5 @@
 """The async face of the champion: `predict` and `reload`. Owns the cache, and what answers, here or far."""
 
-import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -10,13 +9,11 @@ from bot.distributed.remote_predictor import Remote, ServiceAwayError
 from bot.errors import BusyError
 from bot.operations.metrics import Metrics
 from bot.texts import say
-from training.inference import loading
 from training.inference.errors import TooManyWaitingError
 from training.inference.fill_model import Candidate, FillModel
 from training.inference.joint_filling import JointAnswer, JointFilling, Unsaid
 from training.inference.session import CANDIDATES as CANDIDATES
 from training.inference.session import Answered, Session
-from training.registry.versions import Registry
 
 CACHED_QUERIES = 4096
 
@@ -87,7 +84,7 @@ class Predictor:
         return say(f"model.precisions.{key}", share=f"{agreed['top1']:.0%}", sentences=agreed["masks"])
 
     @property
-    def is_answered_far(self) -> bool:
+    def is_answered_remotely(self) -> bool:
         """Whether the service answers."""
         return self._remote is not None and not self._remote.is_away
 
@@ -138,7 +135,7 @@ class Predictor:
         self._session.reload(model)
         self._cache.clear()
 
-    def forget_queries(self) -> None:
+    def clear_cache(self) -> None:
         """Empty the cache."""
         self._cache.clear()
 
@@ -161,12 +158,3 @@ class Predictor:
             return await local.fill(text, unsaid, masks=masks)
         except TooManyWaitingError as error:
             raise BusyError from error
-
-
-async def load(registry: Registry, version: str) -> FillModel:
-    """Verify, load and warm a version in a thread of its own, while the one that serves goes on serving.
-
-    Raises:
-        RegistryError: there is no such version, or it is damaged.
-    """
-    return await asyncio.to_thread(loading.load, registry, version)

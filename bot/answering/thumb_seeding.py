@@ -9,7 +9,7 @@ import discord
 import structlog
 
 from bot.background import Background
-from bot.connection.pacing import Pacing
+from bot.connection.rate_limiter import RateLimiter
 
 log = structlog.stdlib.get_logger(__name__)
 THUMBS = ("👍", "👎")
@@ -21,9 +21,9 @@ MAX_WAITING_IN_ALL = 30
 class ThumbSeeding:
     """Adds the thumbs in the background; where more than a few replies wait for theirs, others get none."""
 
-    def __init__(self, background: Background, pacing: Pacing) -> None:
+    def __init__(self, background: Background, rate_limiter: RateLimiter) -> None:
         """Take where to run, and who knows how much waits."""
-        self._background, self._pacing = background, pacing
+        self._background, self._rate_limiter = background, rate_limiter
         self._waiting: Counter[int] = Counter()
 
     def reserve(self, channel_id: int) -> bool:
@@ -31,7 +31,7 @@ class ThumbSeeding:
 
         A promise ends with `seed` or with `release`.
         """
-        if self._pacing.is_limited and (
+        if self._rate_limiter.is_limited and (
             self._waiting[channel_id] >= MAX_WAITING or self._waiting.total() >= MAX_WAITING_IN_ALL
         ):
             return False

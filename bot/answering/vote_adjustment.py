@@ -95,7 +95,7 @@ class _Tilt:
     votes: int
 
 
-def overlay(
+def adjust(
     prediction: Prediction,
     votes: Sequence[QueryVote],
     *,
@@ -128,10 +128,10 @@ def overlay(
     return ShownPrediction(tuple(masks), prediction.model_version, count, sentences)
 
 
-def added_up(
+def weigh_votes(
     votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
 ) -> dict[tuple[int, str], WordVotes]:
-    """(mask, word) → what the votes on it add up to; arguments as of `overlay`."""
+    """(mask, word) → what the votes on it add up to; arguments as of `adjust`."""
     if not votes:
         return {}
     chosen = standing_votes(votes)
@@ -156,8 +156,10 @@ def added_up(
     }
 
 
-def rejected(votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime) -> Unsaid:
-    """The words that votes leave out, each with its mask; arguments as of `overlay`."""
+def rejected_words(
+    votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
+) -> Unsaid:
+    """The words that votes leave out, each with its mask; arguments as of `adjust`."""
     tilts = _tilts(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
     return frozenset(
         (index, word)
@@ -267,7 +269,7 @@ def _tilts(
     votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
 ) -> dict[int, dict[str, _Tilt]]:
     """Mask index → word → what the votes do to it, where there is a consensus."""
-    counted = added_up(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
+    counted = weigh_votes(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
     tilts: dict[int, dict[str, _Tilt]] = {}
     for (mask_index, word), one in counted.items():
         if one.is_judged:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Recorder:
+class WriteQueue:
     """Three queues in front of the database. Build it inside a running event loop.
 
     What is awaited is on the disk. Nothing is refused: a vote waits rather than being lost, also for a disk

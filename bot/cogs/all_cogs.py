@@ -27,15 +27,17 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
     )
     metrics, background = parts.operations.metrics, parts.operations.background
     return [
-        Fill(voting.answering, voting.pending, bot.shedding, metrics=metrics),
+        Fill(voting.query_handler, voting.in_flight, bot.shedding, metrics=metrics),
         Edits(bot, database),
-        Rating(bot, database, inference.predictor, voting.pending, background, metrics=metrics),
-        Votes(bot, database, voting.recorder, voting.pending, reconcile=voting.reconcile, metrics=metrics),
+        Rating(bot, database, inference.predictor, voting.in_flight, background, metrics=metrics),
+        Votes(
+            bot, database, voting.write_queue, voting.in_flight, reconcile=voting.reconcile, metrics=metrics
+        ),
         Models(
             bot,
             registry=registry,
             database=database,
-            serving=inference.serving,
+            follower=inference.follower,
             runs=runs,
             announcements=announcing.announcements,
             background=background,
@@ -47,15 +49,15 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             settings=settings,
             registry=registry,
             database=database,
-            serving=inference.serving,
+            follower=inference.follower,
             verdicts=announcing.verdicts,
             pictures=announcing.pictures,
         ),
-        Quiz(bot, database, voting.answering, voting.pending, bot.shedding, settings=settings),
+        Quiz(bot, database, voting.query_handler, voting.in_flight, bot.shedding, settings=settings),
         Insight(
             bot,
             database,
-            voting.answering,
+            voting.query_handler,
             predictor=inference.predictor,
             registry=registry,
             settings=settings,

@@ -9,10 +9,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.announcements.verdicts import Verdicts
-from bot.answering.champion import Serving
+from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.queries import parse_query
 from bot.client import FillBot, command
-from bot.context import Context, answer
+from bot.context import Context, send_reply
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
 from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_embed, report_title
@@ -45,14 +45,14 @@ class Charts(commands.Cog):
         settings: Settings,
         registry: Registry,
         database: Database,
-        serving: Serving,
+        follower: BotChampionFollower,
         verdicts: Verdicts,
         pictures: Pictures,
     ) -> None:
         """Take what the commands need."""
         self._bot, self._settings = bot, settings
         self._registry, self._database = registry, database
-        self._serving, self._verdicts, self._pictures = serving, verdicts, pictures
+        self._follower, self._verdicts, self._pictures = follower, verdicts, pictures
 
     @command("scores", cooldown=(ASKS, ASKS_WITHIN_S))
     @app_commands.describe(text=say("commands.scores_text"))
@@ -62,7 +62,7 @@ class Charts(commands.Cog):
         query = parse_query(
             text, max_chars=settings.max_query_chars, max_masks=settings.max_masks, prefix=self._bot.prefix
         )
-        champion = self._serving.predictor.version
+        champion = self._follower.predictor.version
         versions = [champion]
         with contextlib.suppress(NoEarlierVersionError):
             versions.append(self._registry.previous(champion))
@@ -70,7 +70,7 @@ class Charts(commands.Cog):
         embed = discord.Embed(colour=COLOUR)
         embed.description = clipped(escape(query.text), MAX_DESCRIPTION)
         file = attach(embed, png, name="scores", about=say("pictures.scores", text=query.text))
-        await answer(context, embed=embed, file=file)
+        await send_reply(context, embed=embed, file=file)
 
     @command("report", cooldown=(ASKS, ASKS_WITHIN_S))
     @app_commands.describe(version=say("commands.report_version"))
@@ -89,7 +89,7 @@ class Charts(commands.Cog):
                 notes.append(str(error))
         embed = report_embed(card, run, shown=shown, notes=notes)
         file = attach(embed, png, name="report", about=title) if png else None
-        await answer(context, embed=embed, file=file)
+        await send_reply(context, embed=embed, file=file)
 
     @report.autocomplete("version")
     async def _complete_version(
@@ -112,7 +112,7 @@ class Charts(commands.Cog):
                 file = attach(embed, png, name="stats", about=embed.description or "")
             except PictureError as error:
                 embed.add_field(name=say("model.note"), value=str(error), inline=False)
-        await answer(context, embed=embed, file=file)
+        await send_reply(context, embed=embed, file=file)
 
     async def _team(self, channel_id: int, *, since: datetime) -> TeamStats:
         database, channels = self._database, open_channel_ids(self._bot, channel_id)
@@ -132,7 +132,7 @@ class Charts(commands.Cog):
             card = self._registry.card(version)
             return card, await self._run_of(card)
         try:
-            champion = self._registry.card(self._serving.predictor.version)
+            champion = self._registry.card(self._follower.predictor.version)
         except RegistryError:  # damaged while it serves
             champion = None
         if champion is not None and (run := await self._run_of(champion)) is not None:

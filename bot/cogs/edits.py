@@ -28,7 +28,7 @@ class Edits(commands.Cog):
         if message.author.bot or message.webhook_id is not None or message.edited_at is None:
             return
         questions = self._bot.questions
-        async with questions.turn(message.id):
+        async with questions.lock(message.id):
             before = questions.answered(message.id)
             if before is None and not questions.is_recent(message):
                 return
@@ -46,7 +46,7 @@ class Edits(commands.Cog):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Delete the reply to a question that is deleted soon after; one that was voted on stays."""
         questions = self._bot.questions
-        async with questions.turn(payload.message_id):
+        async with questions.lock(payload.message_id):
             answered = questions.answered(payload.message_id)
             questions.forget(payload.message_id)
             if answered is None or not await self._may_replace(answered.reply):

@@ -4,11 +4,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering.answers import Answering, Asked
-from bot.answering.in_flight import Pending
+from bot.answering.in_flight import InFlight
 from bot.answering.load_shedding import LoadShedding
+from bot.answering.query_handler import QueryHandler, QueryOrigin
 from bot.client import command
-from bot.context import Context, answer, may_react
+from bot.context import Context, may_react, send_reply
 from bot.errors import BusyError
 from bot.operations.metrics import Metrics
 from bot.texts import say
@@ -20,10 +20,10 @@ class Fill(commands.Cog):
     """Asking."""
 
     def __init__(
-        self, answering: Answering, pending: Pending, shedding: LoadShedding, *, metrics: Metrics
+        self, query_handler: QueryHandler, in_flight: InFlight, shedding: LoadShedding, *, metrics: Metrics
     ) -> None:
         """Take who answers, and who counts those that ask."""
-        self._answering, self._pending, self._shedding = answering, pending, shedding
+        self._query_handler, self._in_flight, self._shedding = query_handler, in_flight, shedding
         self._metrics = metrics
 
     @command("fill", cooldown=(ASKS, ASKS_WITHIN_S))
@@ -31,17 +31,17 @@ class Fill(commands.Cog):
     async def fill(self, context: Context, *, text: str) -> None:
         """Answer; who is turned away is told."""
         guild_id = context.guild.id if context.guild else None
-        asked = Asked(context.author.id, context.channel.id, guild_id, may_react=may_react(context))
+        origin = QueryOrigin(context.author.id, context.channel.id, guild_id, may_react=may_react(context))
         try:
             with self._metrics.query(), self._shedding.answering() as give_back:
 
                 async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
                     if not context.interaction:  # it may wait for its turn in the channel
                         give_back()
-                    return await answer(context, embed=embed, view=view)
+                    return await send_reply(context, embed=embed, view=view)
 
-                async with self._pending.handling():
-                    await self._answering.reply(self._answering.parse(text), asked, send)
+                async with self._in_flight.handling():
+                    await self._query_handler.reply(self._query_handler.parse(text), origin, send)
         except BusyError:
             if context.interaction:  # it must be answered, and no other message waits for that
                 raise

@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import FillBot, command
-from bot.context import Context, answer
+from bot.context import Context, send_reply
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
 from bot.error_replies import usage
 from bot.errors import UnknownCommandError
@@ -28,7 +28,7 @@ class Help(commands.Cog):
     async def help(self, context: Context, name: str | None = None) -> None:
         """Tell of all commands, or of one."""
         embed = self._all() if name is None else self._one(name)
-        await answer(context, embed=embed, ephemeral=True)
+        await send_reply(context, embed=embed, ephemeral=True)
 
     @help.autocomplete("name")
     async def _complete_name(

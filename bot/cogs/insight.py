@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering.answers import Answering
 from bot.answering.predictor import CANDIDATES, Predictor
 from bot.answering.queries import Query
-from bot.answering.vote_adjustment import added_up, overlay
+from bot.answering.query_handler import QueryHandler
+from bot.answering.vote_adjustment import adjust, weigh_votes
 from bot.client import FillBot, command
-from bot.context import Context, answer
+from bot.context import Context, send_reply
 from bot.embeds.insights import Reasons, compare_embed, why_embed
 from bot.embeds.replies import clipped
 from bot.settings import Settings
@@ -37,14 +37,14 @@ class Insight(commands.Cog):
         self,
         bot: FillBot,
         database: Database,
-        answering: Answering,
+        query_handler: QueryHandler,
         *,
         predictor: Predictor,
         registry: Registry,
         settings: Settings,
     ) -> None:
         """Take what looking needs."""
-        self._bot, self._database, self._answering = bot, database, answering
+        self._bot, self._database, self._query_handler = bot, database, query_handler
         self._predictor, self._registry, self._settings = predictor, registry, settings
         self._looker = Looker(settings)
 
@@ -54,7 +54,7 @@ class Insight(commands.Cog):
         """Explain why a word stands where it stands in a sentence."""
         if context.interaction is None:
             text = text.removeprefix("in ")
-        query, word = self._answering.parse(text), clipped(word.strip(), MAX_WORD)
+        query, word = self._query_handler.parse(text), clipped(word.strip(), MAX_WORD)
         reasons = await self._reasons(query, word)
         embed = why_embed(
             query.text,
@@ -64,13 +64,13 @@ class Insight(commands.Cog):
             min_voters=self._settings.needed_voters,
             prefix=self._bot.prefix,
         )
-        await answer(context, embed=embed, ephemeral=True)
+        await send_reply(context, embed=embed, ephemeral=True)
 
     @command("compare", cooldown=(LOOKS, LOOKS_WITHIN_S))
     @app_commands.describe(text=say("commands.compare_text"))
     async def compare(self, context: Context, *, text: str) -> None:
         """Show what the model says now, beside what the one before it said."""
-        query = self._answering.parse(text)
+        query = self._query_handler.parse(text)
         prediction = await self._predictor.predict(query.text)
         shown = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
         before = await self._look_before(query, prediction.model_version, shown=shown)
@@ -80,7 +80,7 @@ class Insight(commands.Cog):
             None if before is None else [mask.best for mask in before.masks],
             names=(prediction.model_version, before.version if before else ""),
         )
-        await answer(context, embed=embed)
+        await send_reply(context, embed=embed)
 
     async def _reasons(self, query: Query, word: str) -> Reasons:
         """Everything that is known of a word in a query."""
@@ -94,7 +94,7 @@ class Insight(commands.Cog):
         now = datetime.now(UTC)
         return Reasons(
             looks=looks,
-            shown=overlay(
+            shown=adjust(
                 prediction,
                 votes,
                 min_voters=min_voters,
@@ -103,7 +103,7 @@ class Insight(commands.Cog):
                 shown=CANDIDATES,
             ),
             votes=votes,
-            added_up=added_up(votes, min_voters=min_voters, half_life_days=half_life_days, now=now),
+            word_votes=weigh_votes(votes, min_voters=min_voters, half_life_days=half_life_days, now=now),
             runs=await self._runs(looks),
             is_private=is_private,
         )

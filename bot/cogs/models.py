@@ -12,10 +12,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.announcements.announcer import Announcements, Expected
-from bot.answering.champion import Serving
+from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Background
 from bot.client import FillBot, command
-from bot.context import Context, answer
+from bot.context import Context, send_reply
 from bot.embeds import replies
 from bot.errors import RunBusyError
 from bot.runs.automatic_rollback import Watch
@@ -46,7 +46,7 @@ class Models(commands.Cog):
         *,
         registry: Registry,
         database: Database,
-        serving: Serving,
+        follower: BotChampionFollower,
         runs: Runs,
         announcements: Announcements,
         background: Background,
@@ -56,7 +56,7 @@ class Models(commands.Cog):
         """Take what the commands need."""
         self._watch = watch
         self._bot, self._registry, self._database = bot, registry, database
-        self._serving, self._runs, self._background = serving, runs, background
+        self._follower, self._runs, self._background = follower, runs, background
         self._announcements, self._nightly = announcements, nightly
 
     @command("retrain", is_for_admins=True, usage="[votes|domain]")
@@ -103,10 +103,10 @@ class Models(commands.Cog):
     @command("model")
     async def model(self, context: Context) -> None:
         """Show which model version answers, and what it learnt."""
-        predictor = self._serving.predictor
+        predictor = self._follower.predictor
         card = self._registry.card(predictor.version)
         domain = self._registry.domain()
-        notes = [self._serving.trouble] if self._serving.trouble else []
+        notes = [self._follower.trouble] if self._follower.trouble else []
         if (away := self._registry.trouble) is not None:
             notes.append(say("model.others_not_seen", trouble=away))
         if (service := predictor.service) is not None:
@@ -119,11 +119,11 @@ class Models(commands.Cog):
         if figure := await self._watch.figure():
             notes.append(figure)
         embed = replies.model_embed(
-            card, serving=predictor.version, domain=domain, numbers=predictor.numbers, notes=notes
+            card, version=predictor.version, domain=domain, numbers=predictor.numbers, notes=notes
         )
         if (next_at := self._nightly.next_at()) is not None:
             embed.add_field(name=say("model.next_run"), value=discord.utils.format_dt(next_at, "R"))
-        await answer(context, embed=embed)
+        await send_reply(context, embed=embed)
 
     @command("versions")
     async def versions(self, context: Context) -> None:
@@ -135,7 +135,7 @@ class Models(commands.Cog):
             domain=self._registry.domain(),
             withdrawn=self._registry.withdrawn(),
         )
-        await answer(context, embed=embed)
+        await send_reply(context, embed=embed)
 
     @command("rollback", is_for_admins=True)
     @app_commands.describe(version=say("commands.rollback_version"))
@@ -145,12 +145,12 @@ class Models(commands.Cog):
         left, now = self._registry.champion(), datetime.now(UTC)
         async with self._runs.moving:
             arrived = await promotion.roll_back(self._registry, self._database, wanted, now=now)
-        await self._serving.follow_champion(again=True)
+        await self._follower.follow_champion(again=True)
         log.info("model.rolled_back", model_version=arrived)
         if arrived == left:
-            await answer(context, say("rollback.is_champion", version=arrived))
+            await send_reply(context, say("rollback.is_champion", version=arrived))
         else:
-            await answer(context, say("rollback.done", version=arrived, prefix=self._bot.prefix))
+            await send_reply(context, say("rollback.done", version=arrived, prefix=self._bot.prefix))
 
     @rollback.autocomplete("version")
     async def _complete_version(
@@ -168,7 +168,7 @@ class Models(commands.Cog):
         """End the pause of nightly promotion after a rollback (admins)."""
         async with self._runs.moving:
             ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
-        await answer(context, say("rollback.resumed") if ended else say("rollback.not_paused"))
+        await send_reply(context, say("rollback.resumed") if ended else say("rollback.not_paused"))
 
     def _card(self, version: str) -> Card | None:
         """The card of a version; None when it is damaged or gone."""

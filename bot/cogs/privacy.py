@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.background import Background
 from bot.client import FillBot, command
-from bot.context import Context, answer
+from bot.context import Context, send_reply
 from bot.embeds.replies import escape
 from bot.errors import TooLargeError
 from bot.privacy.confirmation import Offer, edit_or_write
@@ -89,7 +89,7 @@ class Privacy(commands.Cog):
             half_life_days=self._settings.vote_half_life_days,
         )
         if not rows:
-            await answer(context, say("privacy.nothing_to_export"), ephemeral=True)
+            await send_reply(context, say("privacy.nothing_to_export"), ephemeral=True)
             return
         await self._send(
             context, say("privacy.exported", n=len(rows)), name=EXPORT_NAME, content=to_csv(rows)
@@ -104,7 +104,7 @@ class Privacy(commands.Cog):
             text = say("privacy.opted_out", n=votes, prefix=self._bot.prefix)
         else:
             text = say("privacy.is_out", prefix=self._bot.prefix)
-        await answer(context, text, ephemeral=True)
+        await send_reply(context, text, ephemeral=True)
 
     @command("optin", is_ephemeral=True)
     async def optin(self, context: Context) -> None:
@@ -113,7 +113,7 @@ class Privacy(commands.Cog):
         votes = (await privacy.about(self._database, context.author.id)).votes
         prefix = self._bot.prefix
         text = say("privacy.opted_in", n=votes) if changed else say("privacy.is_in", prefix=prefix)
-        await answer(context, text, ephemeral=True)
+        await send_reply(context, text, ephemeral=True)
 
     @command("forgetme", is_ephemeral=True, cooldown=(OFFERS, OFFERS_WITHIN_S))
     async def forgetme(self, context: Context) -> None:
@@ -122,7 +122,7 @@ class Privacy(commands.Cog):
         found = await forgetting_records.preview(self._database, context.author.id)
         versions = self._forgetting.versions_since(known.counted_since)
         if found == Erased() and known.counted_since is None:
-            await answer(context, say("forgetting.nothing"), ephemeral=True)
+            await send_reply(context, say("forgetting.nothing"), ephemeral=True)
             return
         lines = [say("forgetting.will"), *_counts(found), say("forgetting.copies")]
         if versions:
@@ -131,7 +131,7 @@ class Privacy(commands.Cog):
             lines.append(say("forgetting.no_version"))
         lines.append(say("forgetting.stays"))
         offer = Offer(context.author.id, on_yes=self._begin, prefix=self._bot.prefix)
-        offer.message = await answer(context, "\n".join(lines), view=offer, ephemeral=True)
+        offer.message = await send_reply(context, "\n".join(lines), view=offer, ephemeral=True)
 
     async def _begin(self, interaction: discord.Interaction) -> None:
         """The button was pressed: forgetting takes longer than Discord waits, and begins in any case."""
@@ -168,12 +168,14 @@ class Privacy(commands.Cog):
             )
             log.warning("person.not_told", is_closed=is_closed, reason=str(error) or type(error).__name__)
             if context.interaction is not None:
-                await answer(context, text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
+                await send_reply(context, text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
             else:
-                await answer(context, say("privacy.closed") if is_closed else say("privacy.not_delivered"))
+                await send_reply(
+                    context, say("privacy.closed") if is_closed else say("privacy.not_delivered")
+                )
             return
         if context.guild is not None or context.interaction is not None:
-            await answer(context, say("privacy.sent"), ephemeral=True)
+            await send_reply(context, say("privacy.sent"), ephemeral=True)
 
 
 def _counts(erased: Erased) -> list[str]:

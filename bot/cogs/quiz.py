@@ -11,21 +11,21 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answering.answers import Answering, Asked
-from bot.answering.in_flight import Pending
+from bot.answering.in_flight import InFlight
 from bot.answering.load_shedding import LoadShedding
 from bot.answering.queries import Query
+from bot.answering.query_handler import QueryHandler, QueryOrigin
 from bot.client import FillBot, command
 from bot.connection.session import UNREACHABLE
-from bot.context import Context, answer, may_react
+from bot.context import Context, may_react, send_reply
 from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOnError
 from bot.permissions import can_react
 from bot.settings import Settings
 from bot.texts import say
 from bot.visibility import open_channel_ids, readable_channel_ids
 from bot.voting.menus import rating_view
-from bot.voting.quiz import Item, edge_cases, ranked
-from bot.voting.quiz_buttons import QuizButton, What
+from bot.voting.quiz import RankedSentence, edge_cases, ranked
+from bot.voting.quiz_buttons import QuizAction, QuizButton
 from storage.database import Database
 from storage.people.privacy import is_opted_out
 from storage.votes import menu_votes, quiz
@@ -42,15 +42,15 @@ class Quiz(commands.Cog):
         self,
         bot: FillBot,
         database: Database,
-        answering: Answering,
-        pending: Pending,
+        query_handler: QueryHandler,
+        in_flight: InFlight,
         shedding: LoadShedding,
         *,
         settings: Settings,
     ) -> None:
         """Take what asking needs."""
-        self._bot, self._database, self._answering = bot, database, answering
-        self._pending, self._shedding, self._settings = pending, shedding, settings
+        self._bot, self._database, self._query_handler = bot, database, query_handler
+        self._in_flight, self._shedding, self._settings = in_flight, shedding, settings
         self._pressing: set[int] = set()  # messages whose button is being answered
 
     async def cog_load(self) -> None:
@@ -65,31 +65,31 @@ class Quiz(commands.Cog):
         last = await self._latest(person_id, context.channel.id)
         if what == "stop":
             if last is None:
-                await answer(context, say("quiz.not_begun", prefix=self._bot.prefix))
+                await send_reply(context, say("quiz.not_begun", prefix=self._bot.prefix))
                 return
             await self._end(last)
-            await answer(context, await self._thanks(person_id, last.quiz_at))
+            await send_reply(context, await self._thanks(person_id, last.quiz_at))
             return
 
         async def send(text: str, embed: discord.Embed, view: discord.ui.View) -> discord.Message:
-            return await answer(context, text, embed=embed, view=view)
+            return await send_reply(context, text, embed=embed, view=view)
 
         guild_id = context.guild.id if context.guild else None
-        asked = Asked(
+        origin = QueryOrigin(
             person_id,
             context.channel.id,
             guild_id,
             quiz_at=datetime.now(UTC),
             may_react=may_react(context),
         )
-        if not await self._offer(asked, context.author, send, is_first=True):
-            await answer(context, say("quiz.nothing_left"))
+        if not await self._offer(origin, context.author, send, is_first=True):
+            await send_reply(context, say("quiz.nothing_left"))
         elif last is not None:
             await self._end(last)
 
-    async def press(self, interaction: discord.Interaction, what: What, person_id: int) -> None:
+    async def press(self, interaction: discord.Interaction, what: QuizAction, person_id: int) -> None:
         """A button was pressed: the next sentence, or the end; each closes the last one."""
-        async with self._bot.telling_errors(interaction):
+        async with self._bot.replying_to_errors(interaction):
             if interaction.user.id != person_id:
                 raise NotYourQuizError(self._bot.prefix)
             message_id = interaction.message.id if interaction.message is not None else 0
@@ -102,7 +102,7 @@ class Quiz(commands.Cog):
             finally:
                 self._pressing.discard(message_id)
 
-    async def _go_on(self, interaction: discord.Interaction, what: What, message_id: int) -> None:
+    async def _go_on(self, interaction: discord.Interaction, what: QuizAction, message_id: int) -> None:
         await interaction.response.defer()  # within three seconds, whatever is waited for below
         person, channel_id = interaction.user, interaction.channel_id or 0
         if not await self._bot.access.may_ask(person, interaction.guild_id):
@@ -115,14 +115,14 @@ class Quiz(commands.Cog):
             async def send(text: str, embed: discord.Embed, view: discord.ui.View) -> discord.Message:
                 return await interaction.followup.send(text, embed=embed, view=view, wait=True)
 
-            asked = Asked(
+            origin = QueryOrigin(
                 person.id,
                 channel_id,
                 interaction.guild_id,
                 quiz_at=last.quiz_at,
                 may_react=interaction.guild_id is None or can_react(interaction.app_permissions),
             )
-            if await self._offer(asked, person, send):
+            if await self._offer(origin, person, send):
                 await self._end(last, interaction)
                 return
         await self._end(last, interaction)  # after what may fail: it can be pressed again then
@@ -130,10 +130,10 @@ class Quiz(commands.Cog):
         await interaction.followup.send(thanks if what == "stop" else f"{say('quiz.nothing_left')} {thanks}")
 
     async def _offer(
-        self, asked: Asked, person: discord.abc.User, send: SendItem, *, is_first: bool = False
+        self, origin: QueryOrigin, person: discord.abc.User, send: SendItem, *, is_first: bool = False
     ) -> bool:
         """Ask what teaches most. False: nothing is left."""
-        found = await self._best(asked, person)
+        found = await self._best(origin, person)
         if found is None:
             return False
         item, query = found
@@ -148,21 +148,23 @@ class Quiz(commands.Cog):
                 view.add_item(QuizButton("next", person.id)).add_item(QuizButton("stop", person.id))
                 return await send(text, embed, view)
 
-            async with self._pending.handling():
-                await self._answering.reply(query, asked, send_item)
+            async with self._in_flight.handling():
+                await self._query_handler.reply(query, origin, send_item)
         log.info("quiz.asked", because=item.because, worth=round(item.worth, 2))
         return True
 
-    async def _best(self, asked: Asked, person: discord.abc.User) -> tuple[Item, Query] | None:
+    async def _best(
+        self, origin: QueryOrigin, person: discord.abc.User
+    ) -> tuple[RankedSentence, Query] | None:
         """What to ask this person here: only what all who may read here may read, too."""
-        if asked.guild_id is None:
+        if origin.guild_id is None:
             members = await self._bot.access.memberships(person, with_channels=True)
             channel_ids = readable_channel_ids(members)
         else:
-            channel_ids = open_channel_ids(self._bot, asked.channel_id)
+            channel_ids = open_channel_ids(self._bot, origin.channel_id)
         sentences = await quiz.open_sentences(self._database, person.id, channel_ids=channel_ids)
 
-        def choose() -> list[Item]:
+        def choose() -> list[RankedSentence]:
             return ranked(
                 sentences,
                 edge_cases=edge_cases(self._settings.home / "runs"),
@@ -173,12 +175,12 @@ class Quiz(commands.Cog):
 
         for item in await asyncio.to_thread(choose):
             with contextlib.suppress(QueryError):  # longer, or with more masks, than is allowed by now
-                return item, self._answering.parse(item.sentence.query)
+                return item, self._query_handler.parse(item.sentence.query)
         return None
 
     async def _latest(self, person_id: int, channel_id: int) -> QuizItem | None:
         """What a person was offered last, once the replies on their way in this channel are stored."""
-        async with self._pending.counting(channel_id):
+        async with self._in_flight.counting(channel_id):
             return await quiz.latest_item(self._database, person_id)
 
     async def _end(self, last: QuizItem, interaction: discord.Interaction | None = None) -> None:

@@ -8,7 +8,7 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.answering.in_flight import Pending
+from bot.answering.in_flight import InFlight
 from bot.answering.predictor import Predictor
 from bot.background import Background
 from bot.client import FillBot
@@ -22,8 +22,8 @@ from bot.voting.menus import (
     MAX_OPTIONS,
     MAX_WORD,
     Control,
+    ControlKind,
     SuggestForm,
-    What,
     option,
     renewed_view,
     standing_text,
@@ -45,7 +45,7 @@ class Rating(commands.Cog):
         bot: FillBot,
         database: Database,
         predictor: Predictor,
-        pending: Pending,
+        in_flight: InFlight,
         background: Background,
         *,
         metrics: Metrics,
@@ -53,7 +53,7 @@ class Rating(commands.Cog):
         """Take what rating needs."""
         self._metrics = metrics
         self._bot, self._database, self._predictor = bot, database, predictor
-        self._pending, self._background = pending, background
+        self._in_flight, self._background = in_flight, background
         self._denied = {word.lower() for word in denied_words()}
 
     async def cog_load(self) -> None:
@@ -61,10 +61,10 @@ class Rating(commands.Cog):
         self._bot.add_dynamic_items(Control)
 
     async def use(
-        self, interaction: discord.Interaction, what: What, prediction_id: int, chosen: Sequence[str]
+        self, interaction: discord.Interaction, what: ControlKind, prediction_id: int, chosen: Sequence[str]
     ) -> None:
         """A control was used: what it does, or a sentence that says why not."""
-        async with self._bot.telling_errors(interaction), self._pending.handling():
+        async with self._bot.replying_to_errors(interaction), self._in_flight.handling():
             is_on_reply = what != "back"  # which stands under the line that confirms
             ratable = await self._ratable(interaction, prediction_id, is_on_reply=is_on_reply)
             if what == "suggest":
@@ -83,7 +83,7 @@ class Rating(commands.Cog):
         self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
     ) -> None:
         """The form was sent: mask → word, where one was typed."""
-        async with self._bot.telling_errors(interaction), self._pending.handling():
+        async with self._bot.replying_to_errors(interaction), self._in_flight.handling():
             if not typed:
                 raise EmptyFormError
             ratable = await self._ratable(interaction, prediction_id)
@@ -183,7 +183,7 @@ class Rating(commands.Cog):
         if ratable is not None and ratable.message_id is None:
             # Else nothing is waited for: Discord wants an answer within three seconds, and in a busy channel
             # replies wait longer for their turn.
-            async with self._pending.counting(channel_id):
+            async with self._in_flight.counting(channel_id):
                 ratable = await menu_votes.ratable(self._database, prediction_id)
         message_id = interaction.message.id if interaction.message is not None else None
         if ratable is None or ratable.channel_id != channel_id:

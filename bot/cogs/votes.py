@@ -9,8 +9,8 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.answering.in_flight import Pending
-from bot.answering.write_queue import Recorder
+from bot.answering.in_flight import InFlight
+from bot.answering.write_queue import WriteQueue
 from bot.client import FillBot
 from bot.operations.metrics import Metrics
 from bot.voting.reconcile import Reconcile
@@ -29,41 +29,41 @@ class Votes(commands.Cog):
         self,
         bot: FillBot,
         database: Database,
-        recorder: Recorder,
-        pending: Pending,
+        write_queue: WriteQueue,
+        in_flight: InFlight,
         *,
         reconcile: Reconcile,
         metrics: Metrics,
     ) -> None:
         """Take what voting needs."""
         self._reconcile, self._metrics = reconcile, metrics
-        self._bot, self._database, self._recorder, self._pending = bot, database, recorder, pending
+        self._bot, self._database, self._write_queue, self._in_flight = bot, database, write_queue, in_flight
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """A new session: whatever happened since the last one was not told."""
-        self._reconcile.after_gap()
+        self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_shard_ready(self, _shard_id: int) -> None:
         """The same, where one shard of several had to begin anew: `on_ready` does not come then."""
-        self._reconcile.after_gap()
+        self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_resumed(self) -> None:
         """The session goes on: what was missed was told again, as far as Discord had kept it."""
-        self._reconcile.after_gap()
+        self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_reply_lost(self) -> None:
         """A reply may stand that is not noted: it has to be found, and thumbs under it counted."""
-        self._reconcile.after_gap()
+        self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_malformed_event(self, name: str) -> None:
         """Discord told something that could not be read: it may have been a thumb."""
         if name.startswith("MESSAGE_REACTION"):
-            self._reconcile.after_gap()
+            self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -114,13 +114,13 @@ class Votes(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A reply was deleted: note it; prediction and votes stay."""
-        async with self._pending.counting(payload.channel_id):
+        async with self._in_flight.counting(payload.channel_id):
             await mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Replies were deleted in bulk."""
-        async with self._pending.counting(payload.channel_id):
+        async with self._in_flight.counting(payload.channel_id):
             await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
     async def _count(self, channel_id: int, change: ThumbChange, *, is_direct: bool = False) -> int:
@@ -128,14 +128,14 @@ class Votes(commands.Cog):
 
         In a direct message a thumb waits until its giver was looked up, and what comes after it waits too.
         """
-        async with self._pending.counting(channel_id):
+        async with self._in_flight.counting(channel_id):
             if isinstance(change, Cast) and is_direct:
-                async with self._reconcile.turns.reading(change.message_id):
+                async with self._reconcile.reply_locks.hold(change.message_id):
                     if not await self._may_vote(change):
                         return 0
-                    return await self._recorder.change_thumbs(change)
-            await self._reconcile.turns.passed(change.message_id)
-            return await self._recorder.change_thumbs(change)
+                    return await self._write_queue.change_thumbs(change)
+            await self._reconcile.reply_locks.wait_for(change.message_id)
+            return await self._write_queue.change_thumbs(change)
 
     async def _may_vote(self, change: Cast) -> bool:
         """Whether a thumb in a direct message is under a reply, and by a member of a listed server."""

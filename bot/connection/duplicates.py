@@ -8,7 +8,7 @@ from discord import app_commands
 REMEMBERED = 1000  # messages, or commands
 
 
-class Heard:
+class SeenIds:
     """The ids of what was heard lately."""
 
     def __init__(self) -> None:
@@ -25,14 +25,14 @@ class Heard:
         return True
 
 
-class Tree(app_commands.CommandTree[Any]):
+class DeduplicatingTree(app_commands.CommandTree[Any]):
     """Slash commands, each carried out once."""
 
     def __init__(self, client: Any, **options: Any) -> None:
         """Start with none heard."""
         super().__init__(client, **options)
-        self._heard = Heard()
+        self._seen = SeenIds()
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
         """Refuse a command that Discord tells of again: it would be answered twice."""
-        return self._heard.is_new(interaction.id)
+        return self._seen.is_new(interaction.id)

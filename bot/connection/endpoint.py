@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.connection.session import point_discord_at
+from bot.connection.session import set_discord_urls
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.permissions import kind_without_messages
 from bot.sandbox import Limits, PortInUseError, Sandbox
@@ -31,7 +31,7 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
         StartError: the sandbox's port is taken.
     """
     if settings.discord_token is not None:
-        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
+        set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
         token = settings.discord_token.get_secret_value()
         return Endpoint(token, settings.guild_ids, settings.report_channel_id)
     try:
@@ -39,11 +39,11 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
         sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port, limits=limits))
     except PortInUseError as error:
         raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
-    point_discord_at(sandbox.api_url, sandbox.gateway_url)
+    set_discord_urls(sandbox.api_url, sandbox.gateway_url)
     return Endpoint(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)
 
 
-def warn_of_unfit(report_channel: object) -> None:
+def check_report_channel(report_channel: object) -> None:
     """Log that nothing can be told in the report channel, where that is so."""
     if kind := kind_without_messages(report_channel):
         fix = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel, or to a thread."

@@ -39,7 +39,7 @@ def proxy_for(url: str) -> URL | None:
     return proxy
 
 
-def secrets_of_proxies() -> tuple[str, ...]:
+def proxy_secrets() -> tuple[str, ...]:
     """What must not be logged of proxies: passwords as written, and as meant."""
     found: set[str] = set()
     for written in getproxies().values():
@@ -51,14 +51,14 @@ def secrets_of_proxies() -> tuple[str, ...]:
     return tuple(sorted(found - {""}, key=len, reverse=True))
 
 
-def without_secrets(text: str) -> str:
+def redact_proxy_secrets(text: str) -> str:
     """A text without those."""
-    for secret in secrets_of_proxies():
+    for secret in proxy_secrets():
         text = text.replace(secret, "[secret]")
     return text
 
 
-def go_by_proxy(client: discord.Client) -> None:
+def use_proxy(client: discord.Client) -> None:
     """Let a client, its gateway and its webhooks go by the proxy to Discord's API."""
     proxy = proxy_for(discord.http.Route.BASE)
     # Not `proxy_auth`, which aiohttp deprecates: it takes name and password from the address as well.

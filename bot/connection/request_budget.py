@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 
-class Urgency(IntEnum):
+class Priority(IntEnum):
     """What goes first."""
 
     NOTICE = 0
@@ -16,11 +16,11 @@ class Urgency(IntEnum):
     REACTION = 3
 
 
-class Waiting:
+class PriorityWaiters:
     """Those who wait, the most urgent first and then the earliest."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[Urgency, int, asyncio.Future[None]]] = []
+        self._heap: list[tuple[Priority, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
@@ -29,10 +29,10 @@ class Waiting:
             heapq.heappop(self._heap)
         return len(self._heap)
 
-    def add(self, urgency: Urgency) -> "asyncio.Future[None]":
+    def add(self, priority: Priority) -> "asyncio.Future[None]":
         """Return what is done when it is this one's turn."""
         turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._heap, (urgency, next(self._numbers), turn))
+        heapq.heappush(self._heap, (priority, next(self._numbers), turn))
         return turn
 
     def let_next(self) -> bool:
@@ -50,7 +50,7 @@ class RequestBudget:
         self._rate, self._most, self._clock = a_second, saved_up, clock
         self._is_unlimited = True
         self._left, self._counted_at = saved_up, clock()
-        self._waiting = Waiting()
+        self._waiting = PriorityWaiters()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -70,11 +70,11 @@ class RequestBudget:
             self._left = max(0.0, self._left)
             self._let_go()
 
-    async def spend(self, urgency: Urgency) -> None:
+    async def spend(self, priority: Priority) -> None:
         """Wait until there is room for one more request."""
         if self._is_unlimited:
             return
-        turn = self._waiting.add(urgency)
+        turn = self._waiting.add(priority)
         self._let_go()
         await turn
 

@@ -14,7 +14,7 @@ import discord.shard
 import yarl
 from discord.backoff import ExponentialBackoff
 
-from bot.connection.proxies import go_by_proxy, without_secrets
+from bot.connection.proxies import redact_proxy_secrets, use_proxy
 from bot.errors import EX_UNAVAILABLE, StartError
 
 MAX_WAIT_S = 4.0  # between two tries to come back
@@ -37,7 +37,7 @@ class ShortBackoff(ExponentialBackoff[Any]):
         return min(super().delay(), MAX_WAIT_S)
 
 
-class Identifies:
+class IdentifyLimiter:
     """Keeps within what Discord takes: new sessions have a budget that fills up again slowly."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Identifies:
         return begin_at - now
 
 
-def point_discord_at(api_url: str | None, gateway_url: str | None) -> None:
+def set_discord_urls(api_url: str | None, gateway_url: str | None) -> None:
     """Let discord.py talk to another server; process-global, so once and before `connected`."""
     if api_url is not None:
         discord.http.Route.BASE = api_url.rstrip("/")
@@ -74,7 +74,7 @@ async def connected(client: discord.Client, token: str) -> AsyncIterator["asynci
     """
     discord.client.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]  # there is no option
     discord.shard.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]
-    go_by_proxy(client)
+    use_proxy(client)
     connection = asyncio.create_task(client.start(token), name="discord")
     try:
         await _until_ready(client, connection)
@@ -85,14 +85,14 @@ async def connected(client: discord.Client, token: str) -> AsyncIterator["asynci
         await asyncio.gather(connection, return_exceptions=True)
 
 
-async def log_in_once(token: str) -> None:
+async def check_token(token: str) -> None:
     """See that Discord takes the token, before anything that takes long.
 
     Raises:
         StartError: Discord cannot be reached, or refuses the token.
     """
     async with discord.Client(intents=AT_REST) as client:
-        go_by_proxy(client)
+        use_proxy(client)
         with _told():
             await client.login(token)
 
@@ -130,7 +130,7 @@ def _told() -> Iterator[None]:
             f"Discord closed the connection (code {error.code}).", exit_code=EX_UNAVAILABLE
         ) from error
     except UNREACHABLE as error:
-        reason = without_secrets(str(error))
+        reason = redact_proxy_secrets(str(error))
         raise StartError(
             f"Discord cannot be reached ({reason}). Check the network of this machine, then start again.",
             exit_code=EX_UNAVAILABLE,

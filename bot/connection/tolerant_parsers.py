@@ -28,7 +28,7 @@ class UnreadableError(Exception):
 
 
 @contextlib.contextmanager
-def reading() -> Iterator[None]:
+def reraising_malformed() -> Iterator[None]:
     """Raise UnreadableError where the block, a request and the parsing of its answer, meets an new shape.
 
     HTTP errors pass.
@@ -59,7 +59,7 @@ async def readable_channels(
         channel: GuildChannel = factory(guild=guild, state=guild._state, data=raw)
         return channel
 
-    with reading():
+    with reraising_malformed():
         found: list[Any] = list(await guild._state.http.get_all_guild_channels(guild.id))
     return list(_readable(found, parsed, guild, unreadable))
 
@@ -68,7 +68,7 @@ async def readable_threads(
     guild: discord.Guild, *, unreadable: "list[int | None] | None" = None
 ) -> list[discord.Thread]:
     """The active threads of a server, by request; raises as `readable_channels`."""
-    with reading():
+    with reraising_malformed():
         found: list[Any] = list((await guild._state.http.get_active_threads(guild.id))["threads"])
 
     def parsed(raw: Any) -> discord.Thread:

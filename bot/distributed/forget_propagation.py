@@ -44,7 +44,7 @@ class Leftovers:
 
     async def drop(self, forgotten_at: datetime) -> None:
         """Drop what may be about somebody who was forgotten then."""
-        self._predictor.forget_queries()
+        self._predictor.clear_cache()
         runs = await asyncio.to_thread(run_files.delete_results_before, self._home, forgotten_at)
         queries = await asyncio.to_thread(run_files.queries, self._home)
         lost = await lost_queries(self._database, queries)

@@ -10,7 +10,7 @@ import structlog
 from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
 from bot.client import FillBot
-from bot.connection.pacing import Pacing
+from bot.connection.rate_limiter import RateLimiter
 from bot.distributed.identify import IdentifyTurns
 from bot.distributed.shards import Shards
 from bot.operations.metrics import Metrics
@@ -47,7 +47,7 @@ class ShardedBot(FillBot, discord.AutoShardedClient):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait as Discord's rules want it: first for this process's last session, then for the others'."""
         bucket = (shard_id or 0) % self._at_once
-        await asyncio.sleep(self._identifies.wait_s(time.monotonic(), bucket=bucket))
+        await asyncio.sleep(self._identify_limiter.wait_s(time.monotonic(), bucket=bucket))
         await self._turns.wait(bucket)
 
     async def on_shard_ready(self, shard_id: int) -> None:
@@ -64,7 +64,7 @@ def make_bot(
         "guild_ids": guild_ids,
         "admin_role_ids": settings.admin_role_ids,
         "syncs_commands": not is_shared(settings.url),
-        "shedding": LoadShedding(background, Pacing(share=settings.shards.share), metrics=metrics),
+        "shedding": LoadShedding(background, RateLimiter(share=settings.shards.share), metrics=metrics),
     }
     if settings.shard_count == 1:
         return FillBot(**options)

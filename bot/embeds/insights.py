@@ -31,7 +31,7 @@ class Reasons:
         looks: the version that serves, then those before it.
         shown: the candidates with the votes in them, more than a reply shows.
         votes: on the query, oldest first.
-        added_up: (mask, word) → what they add up to.
+        word_votes: (mask, word) → what they add up to.
         runs: those that made the versions, by id.
         is_private: whether votes on the query do not count, since personal data was replaced in it.
     """
@@ -39,7 +39,7 @@ class Reasons:
     looks: Sequence[Look]
     shown: ShownPrediction
     votes: Sequence[QueryVote]
-    added_up: Mapping[tuple[int, str], WordVotes]
+    word_votes: Mapping[tuple[int, str], WordVotes]
     runs: Mapping[int, Run]
     is_private: bool = False
 
@@ -72,7 +72,7 @@ def _now_lines(word: str, mask: int, reasons: Reasons) -> list[str]:
     if place is None:
         return [say("why.unknown", version=version)]
     lines = [say("why.alone", version=version, place=_at(place.rank, place.score))]
-    if not any(one.is_judged for (at, _), one in reasons.added_up.items() if at == mask):
+    if not any(one.is_judged for (at, _), one in reasons.word_votes.items() if at == mask):
         return [*lines, say("why.not_moved")]
     candidates = reasons.shown.masks[mask]
     at = next((rank for rank, one in enumerate(candidates, 1) if one.word == place.word), None)
@@ -99,7 +99,7 @@ def _votes_lines(
     line = say("why.counts", n=len({v.voter_id for v in votes}), up=up, down=len(votes) - up)
     if own := [vote.value for vote in votes if vote.voter_id == asker_id]:
         line = say("why.own_up", votes=line) if own[-1] > 0 else say("why.own_down", votes=line)
-    one = reasons.added_up[mask, votes[-1].word]
+    one = reasons.word_votes[mask, votes[-1].word]
     lines = [line, say("why.sums", up=f"{one.up:.1f}", down=f"{one.down:.1f}")]
     if one.is_judged:
         return [*lines, say("why.wanted") if one.up > one.down else say("why.unwanted")]

@@ -48,13 +48,13 @@ def watch_parts(parts: Parts) -> None:
     metrics.watched(
         "service_reachable",
         "1: the service answers; 0: the session here does in its place, or there is no service.",
-        lambda: float(predictor.is_answered_far),
+        lambda: float(predictor.is_answered_remotely),
     )
     metrics.watched("run_in_progress", "1: a run is in progress.", lambda: float(parts.runs.is_running))
     metrics.watched(
         "champion_serves",
         "0: the champion is damaged and another version serves.",
-        lambda: float(parts.inference.serving.trouble is None),
+        lambda: float(parts.inference.follower.trouble is None),
     )
     if registry.is_shared:
         metrics.watched(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from bot.connection.session import log_in_once, point_discord_at
+from bot.connection.session import check_token, set_discord_urls
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.settings import Settings
 from bot.subprocesses.training_process import follow, spawned
@@ -86,8 +86,8 @@ async def mend_pointer(registry: Registry, database: Database) -> str | None:
 async def log_in_first(settings: Settings) -> None:
     """A wrong token is told before a first version is made, which takes minutes."""
     if settings.discord_token is not None:
-        point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
-        await log_in_once(settings.discord_token.get_secret_value())
+        set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
+        await check_token(settings.discord_token.get_secret_value())
 
 
 async def make_first_version(settings: Settings) -> None:

@@ -8,7 +8,7 @@ import discord
 import structlog
 
 from bot.embeds.replies import MAX_CONTENT, clipped
-from bot.error_replies import is_past_answering
+from bot.error_replies import log_if_unanswerable
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
@@ -54,7 +54,7 @@ class Offer(discord.ui.View):
         self, interaction: discord.Interaction, error: Exception, item: discord.ui.Item[Any], /
     ) -> None:
         """Log a button that could not be answered; what it does goes on all the same."""
-        if not is_past_answering(error):
+        if not log_if_unanswerable(error):
             log.error("button.failed", exc_info=error)
 
     async def _yes(self, interaction: discord.Interaction) -> None:

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import make_url
 
 from bot.announcements.report_channel import Reports
-from bot.answering.champion import Serving
+from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.predictor import Predictor
 from bot.errors import RunBusyError
 from bot.operations.backups import Backups
@@ -68,7 +68,7 @@ class Forgetting:
         registry: Registry,
         *,
         predictor: Predictor,
-        serving: Serving,
+        follower: BotChampionFollower,
         runs: Runs,
         reports: Reports,
         backups: Backups,
@@ -76,7 +76,7 @@ class Forgetting:
         """Take everything that holds something of people."""
         self._home, self._database, self._registry = settings.home, database, registry
         self._database_path = make_url(settings.url).database
-        self._predictor, self._serving, self._runs, self._reports = predictor, serving, runs, reports
+        self._predictor, self._follower, self._runs, self._reports = predictor, follower, runs, reports
         self._backups = backups
         self._working, self._settling = Turn(settings, FORGETTING), asyncio.Lock()
         self._sentence = ""  # of the last run that replaced a withdrawn champion
@@ -149,7 +149,7 @@ class Forgetting:
             await asyncio.to_thread(self._registry.withdraw, versions)
             now = datetime.now(UTC)
             erased = await forgetting.erase_person(self._database, user_id, since=since, now=now)
-            self._predictor.forget_queries()
+            self._predictor.clear_cache()
             run_count = await self._clean_runs(since)
             await self._compact()
             async with self._backups.making:  # one that was begun before holds them, and is there by then
@@ -232,7 +232,7 @@ class Forgetting:
         """After a run that failed: the domain model, as the run itself would have done."""
         async with self._runs.moving:
             left = await promotion.stand_in(self._registry, self._database, now=datetime.now(UTC))
-        await self._serving.follow_champion(again=True)
+        await self._follower.follow_champion(again=True)
         if left is None:
             return sentence
         stood_in = say("forgetting.stood_in", version=left, domain=self._registry.champion())

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.announcements.report_channel import Reports
-from bot.answering.champion import Serving
+from bot.answering.champion_follower import BotChampionFollower
 from bot.runs.sequential_test import Comparison, Tally, compare, within_share
 from bot.runs.training_runs import Runs
 from bot.texts import say
@@ -45,7 +45,7 @@ class Watch:
         database: Database,
         registry: Registry,
         *,
-        serving: Serving,
+        follower: BotChampionFollower,
         runs: Runs,
         reports: Reports,
         min_voters: int,
@@ -53,7 +53,7 @@ class Watch:
     ) -> None:
         """Take what it looks at, and what a rollback touches."""
         self._database, self._registry = database, registry
-        self._serving, self._runs, self._reports = serving, runs, reports
+        self._follower, self._runs, self._reports = follower, runs, reports
         self._min_voters, self._prefix = min_voters, prefix
         self._told: set[str] = set()  # champions whose rollback failed, told once
 
@@ -87,7 +87,7 @@ class Watch:
                     say("watch.stuck", figure=_sentence(watched), champion=champion, error=error)
                 )
             raise
-        await self._serving.follow_champion(again=True)
+        await self._follower.follow_champion(again=True)
         log.warning(
             "model.rolled_back",
             model_version=previous,

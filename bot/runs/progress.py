@@ -15,7 +15,7 @@ import structlog
 
 from bot.announcements.sending import is_refused
 from bot.background import Supervisor
-from bot.context import Context, answer
+from bot.context import Context, send_reply
 from bot.embeds.replies import progress_text
 from bot.error_replies import log_not_sent
 from bot.errors import CannotWriteError, NotSentError
@@ -56,7 +56,9 @@ class Starting:
     async def send(self) -> None:
         """Send it once; what becomes of that is logged."""
         try:
-            reply = await self._sent() or await answer(self.context, say("run.starting"), nonce=self._nonce)
+            reply = await self._sent() or await send_reply(
+                self.context, say("run.starting"), nonce=self._nonce
+            )
         except (discord.HTTPException, CannotWriteError) as error:
             self._is_refused = isinstance(error, CannotWriteError) or is_refused(error)
             log_not_sent(error)

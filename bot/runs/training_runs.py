@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.answering.champion import Serving
+from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Supervisor
 from bot.errors import RunBusyError
 from bot.operations.metrics import Metrics
@@ -49,7 +49,7 @@ class Runs:
         settings: Settings,
         database: Database,
         registry: Registry,
-        serving: Serving,
+        follower: BotChampionFollower,
         *,
         metrics: Metrics | None = None,
         supervisor: Supervisor | None = None,
@@ -58,7 +58,7 @@ class Runs:
         self._metrics = metrics or Metrics()
         self._supervisor = supervisor or Supervisor(self._metrics)
         self._settings, self._database = settings, database
-        self._registry, self._serving = registry, serving
+        self._registry, self._follower = registry, follower
         self._task: asyncio.Task[RunEnd] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._is_closed = self._left_open = False
@@ -213,7 +213,7 @@ class Runs:
         run_id, status = (end.run.id, end.run.status) if end.run else (None, "failed")
         if end.run is not None and status == "promoted":
             log.info("model.promoted", model_version=end.run.challenger, left=end.run.champion, run_id=run_id)
-        await self._serving.follow_champion()
+        await self._follower.follow_champion()
         duration_s = round(time.monotonic() - started, 1)
         self._metrics.run(status, duration_s=duration_s)
         log.info(

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from bot.errors import NoLookError
+from bot.errors import WordRanksError
 from bot.subprocesses.training_process import Turns, ask
 from training.errors import RegistryError
 from training.registry.versions import Registry
@@ -81,7 +81,7 @@ class Looker:
             top: how many of the best words of every mask to list.
 
         Raises:
-            NoLookError: the child could not be asked, or took too long.
+            WordRanksError: the child could not be asked, or took too long.
             BusyError: too many wait already.
         """
         question = json.dumps({"text": text, "versions": [*versions], "words": [*words], "top": top})
@@ -91,10 +91,10 @@ class Looker:
                 answered = json.loads(out) if code == 0 else None
             except (TimeoutError, OSError, ValueError) as error:
                 log.warning("look.failed", exc_info=True)
-                raise NoLookError from error
+                raise WordRanksError from error
         if answered is None:
             log.warning("look.failed", exit_code=code)
-            raise NoLookError
+            raise WordRanksError
         return [_look(one) for one in answered["versions"]]
 
 

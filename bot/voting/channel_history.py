@@ -11,7 +11,7 @@ import discord
 from discord.http import HTTPClient
 from discord.utils import time_snowflake
 
-from bot.connection.tolerant_parsers import MALFORMED, id_of, reading
+from bot.connection.tolerant_parsers import MALFORMED, id_of, reraising_malformed
 from bot.voting.thumbs import thumb, thumb_value
 from storage.votes.recent_replies import RecentReply
 
@@ -21,7 +21,7 @@ CONTROLS = re.compile(r"words:(?:fit|unfit):([0-9]{1,18})")  # of `bot.voting.me
 SENT_WITHIN = timedelta(minutes=2)  # of the prediction; clocks differ
 
 
-def counts(message: discord.Message) -> tuple[int, int]:
+def count_thumbs(message: discord.Message) -> tuple[int, int]:
     """How many 👍 and 👎 stand under a reply, without the bot's own; some may be other bots'."""
     found = {1: 0, -1: 0}
     for reaction in message.reactions:
@@ -36,7 +36,7 @@ def has_own_thumbs(message: discord.Message) -> bool:
     return own >= {1, -1}
 
 
-async def thumbs(message: discord.Message, http: HTTPClient) -> dict[int, frozenset[str]]:
+async def read_thumbs(message: discord.Message, http: HTTPClient) -> dict[int, frozenset[str]]:
     """Who gives which thumbs under a reply, without bots; in requests of a hundred people each.
 
     Raises:
@@ -69,7 +69,7 @@ async def _people(
     message, after = reaction.message, None
     while True:
         try:
-            with reading():
+            with reraising_malformed():
                 page = await http.get_reaction_users(
                     message.channel.id, message.id, str(reaction.emoji), PAGE, after=after, type=kind.value
                 )
@@ -87,7 +87,7 @@ async def _people(
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class MessagePage:
     """A hundred messages of a channel at most.
 
     Attributes:
@@ -101,7 +101,7 @@ class Page:
 
 async def read_page(
     channel: discord.PartialMessageable, *, before: int | None = None, after: int | None = None
-) -> Page:
+) -> MessagePage:
     """Read messages before or after an id. `channel.history` would end at the first that it cannot read.
 
     Raises:
@@ -109,7 +109,7 @@ async def read_page(
         discord.HTTPException: Discord does not say.
     """
     state = channel._state
-    with reading():
+    with reraising_malformed():
         found: list[Any] = list(await state.http.logs_from(channel.id, PAGE, before=before, after=after))
         messages: dict[int, discord.Message | None] = {}
         for raw in found:
@@ -121,10 +121,10 @@ async def read_page(
                 messages[message_id] = None
         if found and not messages:
             raise ValueError("no message has an id")
-    return Page(messages, len(found) == PAGE)
+    return MessagePage(messages, len(found) == PAGE)
 
 
-async def found_replies(
+async def find_replies(
     channel: discord.PartialMessageable, known: Iterable[int]
 ) -> AsyncIterator[tuple[int, discord.Message | None, bool]]:
     """The messages of these ids as they are now, newest first: id, message, whether it is there.
@@ -142,7 +142,7 @@ async def found_replies(
         left = [one for one in left if one < oldest]
 
 
-async def unnoted_replies(
+async def find_unnoted_replies(
     channel: discord.PartialMessageable, replies: Sequence[RecentReply], *, bot_user_id: int
 ) -> AsyncIterator[tuple[int, discord.Message]]:
     """The messages of predictions whose reply was sent, but not noted: prediction and message.

@@ -16,7 +16,7 @@ from bot.embeds.replies import clipped, escape
 from bot.texts import say
 from storage.votes.menu_votes import MaskWord, Standing
 
-What = Literal["fit", "unfit", "suggest", "back"]
+ControlKind = Literal["fit", "unfit", "suggest", "back"]
 MAX_OPTIONS = 25  # of a menu, by Discord
 MAX_LABEL = 100
 MAX_WORD = 40
@@ -27,7 +27,7 @@ class ReplyControls(Protocol):
     """What the controls call: the cog `Rating`."""
 
     async def use(
-        self, interaction: discord.Interaction, what: What, prediction_id: int, chosen: Sequence[str]
+        self, interaction: discord.Interaction, what: ControlKind, prediction_id: int, chosen: Sequence[str]
     ) -> None:
         """Carry out what a person chose."""
 
@@ -42,7 +42,7 @@ class Control(
 ):
     """One menu or button; discord.py finds it again by its custom id."""
 
-    def __init__(self, item: ui.Item[Any], what: What, prediction_id: int) -> None:
+    def __init__(self, item: ui.Item[Any], what: ControlKind, prediction_id: int) -> None:
         """Wrap what Discord shows."""
         super().__init__(item)
         self.what, self.prediction_id = what, prediction_id
@@ -52,7 +52,7 @@ class Control(
         cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         """The control that somebody used."""
-        return cls(item, cast(What, match["what"]), int(match["id"]))
+        return cls(item, cast(ControlKind, match["what"]), int(match["id"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
         """Hand it on to the cog, with what was chosen."""
@@ -102,7 +102,7 @@ def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
         )
         for mask, word in words[:MAX_OPTIONS]
     ]
-    signs: tuple[What, What] = ("fit", "unfit")
+    signs: tuple[ControlKind, ControlKind] = ("fit", "unfit")
     for sign in signs:
         menu: ui.Select[Any] = ui.Select(
             custom_id=f"words:{sign}:{prediction_id}",
@@ -154,7 +154,7 @@ def standing_text(standing: Standing, *, masks: int) -> str:
     return line if standing.is_counted else f"{line} {say('rating.not_counted')}"
 
 
-def _button(what: What, prediction_id: int, *, emoji: str | None = None) -> Control:
+def _button(what: ControlKind, prediction_id: int, *, emoji: str | None = None) -> Control:
     button: ui.Button[Any] = ui.Button(
         custom_id=f"words:{what}:{prediction_id}", label=say(f"rating.controls.{what}"), emoji=emoji
     )

@@ -7,7 +7,7 @@ import discord
 from bot.access import Access
 
 
-async def strangers(
+async def non_members(
     message: discord.Message, people: Collection[int], access: Access, may_vote: dict[int, bool]
 ) -> frozenset[int]:
     """Those of some people who left the servers, where the message is a direct one.

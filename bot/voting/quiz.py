@@ -26,7 +26,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from bot.answering.vote_adjustment import WordVotes, added_up
+from bot.answering.vote_adjustment import WordVotes, weigh_votes
 from storage.people.personal_data import has_placeholder
 from storage.votes.quiz import OpenSentence
 from training.votes.aggregation import PRIOR
@@ -34,16 +34,16 @@ from training.votes.aggregation import PRIOR
 EDGE_WORTH = 2.0
 MAX_EVIDENCE = 50.0  # nats: beyond, all is settled
 UNRATED = WordVotes(0.0, 0.0, 0, is_judged=False)
-Because = Literal["edge", "decides", "contested", "unrated", "more"]
+Reason = Literal["edge", "decides", "contested", "unrated", "more"]
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class RankedSentence:
     """A sentence to ask about, what that is worth, and the main reason."""
 
     sentence: OpenSentence
     worth: float
-    because: Because
+    because: Reason
 
 
 def ranked(
@@ -53,7 +53,7 @@ def ranked(
     min_voters: int,
     half_life_days: float,
     now: datetime,
-) -> list[Item]:
+) -> list[RankedSentence]:
     """The sentences worth asking about, the most first; those with personal data in them teach nothing.
 
     Args:
@@ -67,7 +67,7 @@ def ranked(
     for sentence in sentences:
         if has_placeholder(sentence.query):
             continue
-        votes = added_up(sentence.votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
+        votes = weigh_votes(sentence.votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
         items.append(_item(sentence, votes, is_edge=sentence.query_hash in edge_cases, min_voters=min_voters))
     # Equals in the order they came in: the newest first.
     return sorted((item for item in items if item.worth > 0), key=lambda item: -item.worth)
@@ -102,7 +102,7 @@ def _item(
     *,
     is_edge: bool,
     min_voters: int,
-) -> Item:
+) -> RankedSentence:
     best = {c.mask_index: c.score for c in reversed(sentence.candidates) if c.score > 0}
     worth = 0.0
     for c in sentence.candidates:
@@ -111,10 +111,10 @@ def _item(
         worth += c.score / best.get(c.mask_index, 1.0) * information(one) * part
     edge = EDGE_WORTH if is_edge else 1.0
     because = "edge" if is_edge else _because(votes.values(), min_voters=min_voters)
-    return Item(sentence, edge * math.log2(1 + sentence.asked) * worth, because)
+    return RankedSentence(sentence, edge * math.log2(1 + sentence.asked) * worth, because)
 
 
-def _because(votes: Collection[WordVotes], *, min_voters: int) -> Because:
+def _because(votes: Collection[WordVotes], *, min_voters: int) -> Reason:
     if not votes:
         return "unrated"
     if any(one.voters >= min_voters and not one.is_judged for one in votes):

@@ -8,21 +8,21 @@ from discord import ui
 
 from bot.texts import say
 
-What = Literal["next", "stop"]
+QuizAction = Literal["next", "stop"]
 EMOJI = {"next": "▶️", "stop": "⏹️"}
 
 
 class QuizControls(Protocol):
     """What the buttons call: the cog `Quiz`."""
 
-    async def press(self, interaction: discord.Interaction, what: What, person_id: int) -> None:
+    async def press(self, interaction: discord.Interaction, what: QuizAction, person_id: int) -> None:
         """Show the next sentence, or end the quiz."""
 
 
 class QuizButton(ui.DynamicItem[ui.Button[Any]], template=r"quiz:(?P<what>next|stop):(?P<id>[0-9]{1,20})"):
     """One of the buttons; discord.py finds it again by its custom id."""
 
-    def __init__(self, what: What, person_id: int) -> None:
+    def __init__(self, what: QuizAction, person_id: int) -> None:
         """Make what Discord shows."""
         style = discord.ButtonStyle.primary if what == "next" else discord.ButtonStyle.secondary
         label, custom_id = say(f"quiz.buttons.{what}"), f"quiz:{what}:{person_id}"
@@ -34,7 +34,7 @@ class QuizButton(ui.DynamicItem[ui.Button[Any]], template=r"quiz:(?P<what>next|s
         cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         """The button that somebody pressed."""
-        return cls(cast(What, match["what"]), int(match["id"]))
+        return cls(cast(QuizAction, match["what"]), int(match["id"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
         """Hand it on to the cog."""

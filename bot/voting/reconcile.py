@@ -17,12 +17,18 @@ import aiohttp
 import discord
 import structlog
 
-from bot.answering.write_queue import Recorder
+from bot.answering.write_queue import WriteQueue
 from bot.client import FillBot
-from bot.connection.tolerant_parsers import UnreadableError, reading
-from bot.voting.channel_history import counts, found_replies, has_own_thumbs, thumbs, unnoted_replies
-from bot.voting.non_members import strangers
-from bot.voting.reply_locks import Turns
+from bot.connection.tolerant_parsers import UnreadableError, reraising_malformed
+from bot.voting.channel_history import (
+    count_thumbs,
+    find_replies,
+    find_unnoted_replies,
+    has_own_thumbs,
+    read_thumbs,
+)
+from bot.voting.non_members import non_members
+from bot.voting.reply_locks import ReplyLocks
 from storage.database import Database
 from storage.errors import StorageError
 from storage.people.tombstones import drop_fingerprints
@@ -43,7 +49,7 @@ FAILURES = (StorageError, discord.DiscordException, aiohttp.ClientError, OSError
 
 
 @dataclass(slots=True)
-class Pass:
+class PassResult:
     """What one pass has done so far."""
 
     replies: int = 0
@@ -71,7 +77,7 @@ class Reconcile:
         self,
         bot: FillBot,
         database: Database,
-        recorder: Recorder,
+        write_queue: WriteQueue,
         *,
         offer_thumbs: Callable[[discord.Message], None],
         look_back: timedelta,
@@ -83,22 +89,22 @@ class Reconcile:
         Args:
             bot: reads from Discord.
             database: holds the replies.
-            recorder: counts thumbs in order.
+            write_queue: counts thumbs in order.
             offer_thumbs: puts them under a reply that has none of the bot's, in the background.
             look_back: replies that are older are left alone.
             max_replies: of the newest.
             since: what is older is not on this server at all.
         """
-        self._bot, self._database, self._recorder = bot, database, recorder
+        self._bot, self._database, self._write_queue = bot, database, write_queue
         self._offer_thumbs = offer_thumbs
         self._look_back, self._max_replies, self._since = look_back, max_replies, since
-        self.turns = Turns()
+        self.reply_locks = ReplyLocks()
         self._asked = asyncio.Event()
         self._is_gap = False
         self._unreadable: set[int] = set()  # channels and messages of which that is said already
         self._unsent: set[int] = set()  # predictions that were looked for, and never sent
 
-    def after_gap(self) -> None:
+    def schedule_pass(self) -> None:
         """Something may have been missed: let a pass begin soon."""
         self._is_gap = True
         self._asked.set()
@@ -127,7 +133,7 @@ class Reconcile:
                 await asyncio.sleep(again_s)
                 again_s = min(2 * again_s, AGAIN_AT_MOST_S)
 
-    async def reconcile(self, *, is_gap: bool) -> Pass:
+    async def reconcile(self, *, is_gap: bool) -> PassResult:
         """One pass over all recent replies; without a gap only where the numbers differ.
 
         Raises:
@@ -141,7 +147,7 @@ class Reconcile:
             self._database, since, limit=self._max_replies, shards=(shards.ids, shards.count)
         )
         replies = [one for one in replies if one.guild_id is None or self._bot.access.is_listed(one.guild_id)]
-        done = Pass(len(replies))
+        done = PassResult(len(replies))
         if is_gap and replies:
             log.info("reconcile.started", replies=len(replies))
         newest = {one.message_id for one in replies[: ALWAYS_READ if is_gap else 0]}
@@ -172,7 +178,7 @@ class Reconcile:
         """Read the thumbs of one reply now; what cannot be read is left to the next pass."""
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         try:
-            await self._read_one(channel.get_partial_message(message_id), Pass())
+            await self._read_one(channel.get_partial_message(message_id), PassResult())
         except FAILURES as error:
             log.warning("reconcile.reply_not_readable", message_id=message_id, reason=str(error))
 
@@ -193,7 +199,7 @@ class Reconcile:
         channel: discord.PartialMessageable,
         replies: list[RecentReply],
         newest: set[int | None],
-        done: Pass,
+        done: PassResult,
     ) -> _Look:
         """Find the replies of a channel; those that were not noted are adopted."""
         look = _Look([], [], [])
@@ -203,14 +209,14 @@ class Reconcile:
             async for message in self._adopted(channel, unnoted):
                 look.differing.append(message)
                 done.adopted += 1
-            async for message_id, found, is_there in found_replies(channel, known):
+            async for message_id, found, is_there in find_replies(channel, known):
                 if found is None and is_there:
                     self._tell_unreadable(channel.id, message_id, "its shape is not known")
                 elif found is None:
                     look.missing.append(message_id)
-                elif found.id in newest or counts(found) != (known[found.id].up, known[found.id].down):
+                elif found.id in newest or count_thumbs(found) != (known[found.id].up, known[found.id].down):
                     look.differing.append(found)
-                elif any(counts(found)):
+                elif any(count_thumbs(found)):
                     look.others.append(found)
         except UnreadableError as error:
             self._tell_unreadable(channel.id, None, str(error))
@@ -237,8 +243,10 @@ class Reconcile:
     ) -> AsyncIterator[discord.Message]:
         """Replies that the bot sent and was stopped before noting."""
         assert self._bot.user is not None
-        async for prediction_id, message in unnoted_replies(channel, unnoted, bot_user_id=self._bot.user.id):
-            await self._recorder.attach(prediction_id, message.id)
+        async for prediction_id, message in find_unnoted_replies(
+            channel, unnoted, bot_user_id=self._bot.user.id
+        ):
+            await self._write_queue.attach(prediction_id, message.id)
             if not has_own_thumbs(message):
                 self._offer_thumbs(message)
             yield message
@@ -246,7 +254,9 @@ class Reconcile:
         settled = datetime.now(UTC) - timedelta(minutes=5)
         self._unsent |= {one.prediction_id for one in unnoted if one.created_at < settled}
 
-    async def _read(self, messages: list[discord.Message], done: Pass, *, is_urgent: bool = True) -> None:
+    async def _read(
+        self, messages: list[discord.Message], done: PassResult, *, is_urgent: bool = True
+    ) -> None:
         """Read the thumbs of some replies; what is not urgent makes way for the next gap."""
         for start in range(0, len(messages), AT_ONCE):
             if not is_urgent and self._asked.is_set():
@@ -260,14 +270,14 @@ class Reconcile:
                     "reconcile.progress", read=done.read, of_at_most=done.replies, votes_changed=done.votes
                 )
 
-    async def _read_one(self, message: discord.Message | discord.PartialMessage, done: Pass) -> int:
+    async def _read_one(self, message: discord.Message | discord.PartialMessage, done: PassResult) -> int:
         """Let the votes on a reply be the thumbs under it. Returns how many changed."""
-        async with self.turns.reading(message.id):
+        async with self.reply_locks.hold(message.id):
             try:
                 # As it is now: an emoji that was not there at the look would be taken for one without people.
-                with reading():
+                with reraising_malformed():
                     now = await message.channel.fetch_message(message.id)
-                found = await thumbs(now, self._bot.http)
+                found = await read_thumbs(now, self._bot.http)
             except discord.NotFound:
                 await mark_deleted(self._database, [message.id], datetime.now(UTC))
                 return 0
@@ -277,14 +287,14 @@ class Reconcile:
             except UnreadableError as error:
                 self._tell_unreadable(message.channel.id, message.id, str(error))
                 return 0
-            gone = await strangers(now, found, self._bot.access, done.may_vote)
+            gone = await non_members(now, found, self._bot.access, done.may_vote)
             change = ReadBack(message.id, found, datetime.now(UTC), gone)
-            return await self._recorder.change_thumbs(change)
+            return await self._write_queue.change_thumbs(change)
 
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:
         """Note that a reply is gone, if it is: a channel whose history may not be read looks empty."""
         try:
-            with reading():
+            with reraising_malformed():
                 await channel.fetch_message(message_id)
         except discord.NotFound:
             return await mark_deleted(self._database, [message_id], datetime.now(UTC))

@@ -71,7 +71,7 @@ async def _answers(version: Path, url: str | None, seconds: float = SECONDS) -> 
     began = time.perf_counter()
     await asyncio.gather(*(ask() for _ in range(ASKERS)))
     took_s = time.perf_counter() - began
-    assert url is None or predictor.is_answered_far
+    assert url is None or predictor.is_answered_remotely
     await predictor.close()
     return done / took_s
 

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 from measure import Row, table  # noqa: E402  the path comes first
 
-from bot.answering.write_queue import Recorder  # noqa: E402
+from bot.answering.write_queue import WriteQueue  # noqa: E402
 from storage.database import Database  # noqa: E402
 from storage.votes.predictions import NewPrediction, StoredCandidate  # noqa: E402
 from storage.votes.reactions import Cast  # noqa: E402
@@ -73,22 +73,22 @@ def _rate(urls: list[str], voters: int, seconds: float, offset: int) -> float:
 
 async def _prepare(url: str) -> None:
     database = await Database.open(url)
-    recorder = Recorder(database)
+    write_queue = WriteQueue(database)
     shown = tuple(StoredCandidate(0, rank, f"word{rank}", 0.1, False) for rank in range(5))
     now = datetime.now(UTC)
     new = [
         NewPrediction(1, 2, 3, f"{n} [MASK].", f"{n:032x}", "v0001", 1.0, now, shown) for n in range(REPLIES)
     ]
-    ids = await asyncio.gather(*map(recorder.record, new))
-    await asyncio.gather(*(recorder.attach(one, n) for n, one in enumerate(ids)))
-    await recorder.close()
+    ids = await asyncio.gather(*map(write_queue.record, new))
+    await asyncio.gather(*(write_queue.attach(one, n) for n, one in enumerate(ids)))
+    await write_queue.close()
     await database.close()
 
 
 async def _work(url: str, voters: int, seconds: float, offset: int, begin_at: float) -> float:
     database = await Database.open(url)
-    recorder, numbers, cast = Recorder(database), itertools.count(offset), 0
-    await recorder.change_thumbs(Cast(0, offset, 1, datetime.now(UTC)))
+    write_queue, numbers, cast = WriteQueue(database), itertools.count(offset), 0
+    await write_queue.change_thumbs(Cast(0, offset, 1, datetime.now(UTC)))
     await asyncio.sleep(max(begin_at - time.time(), 0))
     began = time.perf_counter()
 
@@ -96,12 +96,12 @@ async def _work(url: str, voters: int, seconds: float, offset: int, begin_at: fl
         nonlocal cast
         while time.perf_counter() < began + seconds:
             number = next(numbers)
-            await recorder.change_thumbs(Cast(number % REPLIES, number, 1, datetime.now(UTC)))
+            await write_queue.change_thumbs(Cast(number % REPLIES, number, 1, datetime.now(UTC)))
             cast += 1
 
     await asyncio.gather(*(vote() for _ in range(voters)))
     elapsed = time.perf_counter() - began
-    await recorder.close()
+    await write_queue.close()
     await database.close()
     return cast / elapsed
 

@@ -10,7 +10,7 @@ import numpy as np
 import votes as votes_file
 from measure import Row
 
-from bot.answering.write_queue import Recorder
+from bot.answering.write_queue import WriteQueue
 from storage.database import Database
 from storage.votes.predictions import NewPrediction, StoredCandidate, votes_until
 from storage.votes.reactions import Cast, apply_thumbs
@@ -27,25 +27,25 @@ def run() -> list[Row]:
 async def _writing() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         database = await Database.open(f"sqlite+aiosqlite:///{folder}/fillbot.db")
-        recorder = Recorder(database)
+        write_queue = WriteQueue(database)
         shown = tuple(StoredCandidate(0, rank, f"word{rank}", 0.1, False) for rank in range(5))
         now = datetime.now(UTC)
         new = [
             NewPrediction(1, 2, 3, f"{n} [MASK].", f"{n:032x}", "v0001", 1.0, now, shown)
             for n in range(REPLIES)
         ]
-        ids = await asyncio.gather(*(recorder.record(one) for one in new))
-        await asyncio.gather(*(recorder.attach(one, n) for n, one in enumerate(ids)))
+        ids = await asyncio.gather(*(write_queue.record(one) for one in new))
+        await asyncio.gather(*(write_queue.attach(one, n) for n, one in enumerate(ids)))
         began = time.perf_counter()
         for n in range(ONE_BY_ONE):
             await apply_thumbs(database, [Cast(n % REPLIES, n, 1, now)])
         alone = ONE_BY_ONE / (time.perf_counter() - began)
         began = time.perf_counter()
         await asyncio.gather(
-            *(recorder.change_thumbs(Cast(n % REPLIES, 10_000 + n, 1, now)) for n in range(VOTES))
+            *(write_queue.change_thumbs(Cast(n % REPLIES, 10_000 + n, 1, now)) for n in range(VOTES))
         )
         together = VOTES / (time.perf_counter() - began)
-        await recorder.close()
+        await write_queue.close()
         await database.close()
     note = f"{VOTES} voters at once; alternative: one commit a vote"
     return [Row("durable votes", together, "votes/s", alone, 2000, is_rate=True, note=note)]

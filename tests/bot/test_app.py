@@ -72,7 +72,7 @@ async def test_the_app_runs_until_it_is_cancelled(home: Path) -> None:
 async def test_an_app_that_is_cancelled_as_a_gap_is_noticed_ends(home: Path, turns: int) -> None:
     """`asyncio.wait_for` of Python 3.11 swallows a cancellation that meets what it waits for."""
     async with asyncio.timeout(20), wired(home) as wire:
-        wire.app.reconcile.after_gap()
+        wire.app.reconcile.schedule_pass()
         for _ in range(turns):
             await asyncio.sleep(0)
 
@@ -81,7 +81,7 @@ async def test_a_damaged_champion_is_told_in_the_report_channel(home: Path) -> N
     Registry(home / "models").promote("v0002")
     (home / "models" / "v0002" / "model.onnx").write_bytes(b"rubbish")
     async with wired(home) as wire, wire.person("ben") as ben:
-        assert wire.app.serving.predictor.version == "v0001"
+        assert wire.app.follower.predictor.version == "v0001"
         embed = await report(wire, ben, "v0002 is damaged")
         assert embed["description"].endswith("Until then v0001 serves.")
         assert (await wire.row(await wire.ask(ben)))["model_version"] == "v0001"
@@ -146,7 +146,7 @@ async def test_the_first_version_is_made_by_the_training_process(
     home = tmp_path / "home"
     pretend(f"import shutil; shutil.copytree({str(models_folder)!r}, {str(home / 'models')!r})")
     async with wired(home) as wire:
-        assert wire.app.serving.predictor.version == "v0001"
+        assert wire.app.follower.predictor.version == "v0001"
 
 
 async def test_beside_a_token_no_sandbox_is_started(home: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.wire import eventually, wired
 
-from bot.answering.champion import Serving
+from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Background, Supervisor
 from bot.operations.metrics import Metrics
 from bot.privacy.forgetting import Forgetting
@@ -194,7 +194,7 @@ async def test_closing_cancels_what_outlasts_the_grace() -> None:
     ("part", "method", "task"),
     [
         (Reconcile, "reconcile", "reconcile"),
-        (Serving, "follow_champion", "champion watch"),
+        (BotChampionFollower, "follow_champion", "champion watch"),
         (Watch, "look", "approval watch"),
         (Forgetting, "settle", "forgetting"),
     ],

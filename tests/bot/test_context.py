@@ -7,7 +7,7 @@ import pytest
 from support.people import Person
 from support.wire import EPHEMERAL, LOADING, Wire
 
-from bot.answering.answers import Answering
+from bot.answering.query_handler import QueryHandler
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def slow(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Every answer waits for this."""
     gate = asyncio.Event()
-    reply: Callable[..., Awaitable[object]] = Answering.reply
+    reply: Callable[..., Awaitable[object]] = QueryHandler.reply
 
     async def wait(*arguments: object) -> object:
         await gate.wait()
         return await reply(*arguments)
 
-    monkeypatch.setattr(Answering, "reply", wait)
+    monkeypatch.setattr(QueryHandler, "reply", wait)
     return gate
 
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from bot.suggestions import meant
+from bot.suggestions import suggest_command
 from bot.texts import FILE
 
 TEXTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -40,7 +40,7 @@ ASKED = "shoes are very [MASK]"
     ],
 )
 def test_a_slip_that_can_only_be_ours_is_helped(typed: str, rest: str, name: str) -> None:
-    assert meant(typed, f"!{typed} {rest}", names=NAMES) == name
+    assert suggest_command(typed, f"!{typed} {rest}", names=NAMES) == name
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_slip_that_can_only_be_ours_is_helped(typed: str, rest: str, name: str
     ],
 )
 def test_what_another_bot_may_have_is_left_to_it(text: str) -> None:
-    assert meant(text.split(" ")[0], f"!{text}", names=NAMES) is None
+    assert suggest_command(text.split(" ")[0], f"!{text}", names=NAMES) is None
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_command_of_ours_is_no_slip(name: str) -> None:
-    assert meant(name, f"!{name} {ASKED}", names=NAMES) is None
+    assert suggest_command(name, f"!{name} {ASKED}", names=NAMES) is None

@@ -21,7 +21,7 @@ class Emptied:
 
     times = 0
 
-    def forget_queries(self) -> None:
+    def clear_cache(self) -> None:
         self.times += 1
 
 

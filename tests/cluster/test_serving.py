@@ -112,7 +112,7 @@ async def test_versions_are_promoted_and_replicas_killed_under_load_and_nobody_n
         registry.promote("v0001")
 
     async def are_two_again() -> bool:
-        return len(await asyncio.to_thread(service.replicas)) == 2 and predictor.is_answered_far
+        return len(await asyncio.to_thread(service.replicas)) == 2 and predictor.is_answered_remotely
 
     await eventually(are_two_again, timeout_s=60)
 

@@ -41,7 +41,7 @@ import asyncio, sys, time
 sys.path[:0] = [{root!r}]
 from pathlib import Path
 from bot.answering.predictor import Predictor
-from bot.answering.champion import Serving, load_champion
+from bot.answering.champion_follower import BotChampionFollower, load_champion
 from training.registry.factory import current_registry
 from training.settings import Settings
 
@@ -49,8 +49,8 @@ async def main():
     registry = await asyncio.to_thread(current_registry, Settings(home=Path(sys.argv[1]), models_url={url!r}))
     model, trouble = await load_champion(registry)
     predictor = Predictor(model)
-    serving = Serving(registry, predictor, trouble=trouble)
-    watching = asyncio.create_task(serving.watch())
+    follower = BotChampionFollower(registry, predictor, trouble=trouble)
+    watching = asyncio.create_task(follower.watch())
     last = None
     while last != sys.argv[2]:
         if predictor.version != last:

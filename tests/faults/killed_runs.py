@@ -22,7 +22,7 @@ from sqlalchemy import select
 from support.app import environment
 from support.ballots import QUERY, ask
 
-from bot.answering.champion import load_champion
+from bot.answering.champion_follower import load_champion
 from storage import runs
 from storage.database import Database
 from storage.runs import Run

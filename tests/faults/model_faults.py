@@ -90,8 +90,8 @@ async def damaged_at_start(chance: random.Random, home: Path) -> Found:
     is_whole = whole(registry, "v0002")
     started = time.monotonic()
     async with Sandbox() as sandbox, hosted(home, sandbox) as wire:
-        serves = wire.app.serving.predictor.version
-        is_said = wire.app.serving.trouble is not None
+        serves = wire.app.follower.predictor.version
+        is_said = wire.app.follower.trouble is not None
         wrong, _ = await answers(wire, may_be=(serves,))
         recovery_s = time.monotonic() - started
     is_wrong_file = file in (*SERVED_FILES, "card.json") and is_changed and is_whole
@@ -109,12 +109,12 @@ async def damaged_at_reload(chance: random.Random, home: Path) -> Found:
     async with Sandbox() as sandbox, hosted(home, sandbox) as wire:
         registry.promote("v0002")
         ended_at = time.monotonic()
-        await wire.app.serving.follow_champion()
+        await wire.app.follower.follow_champion()
         due = "v0002" if is_whole else "v0001"
         wrong, _ = await answers(wire, may_be=(due,))
         recovery_s = time.monotonic() - ended_at
-        half = int(wire.app.serving.predictor.version != due)
-        wrong += int((wire.app.serving.trouble is None) != is_whole)
+        half = int(wire.app.follower.predictor.version != due)
+        wrong += int((wire.app.follower.trouble is None) != is_whole)
     return Found(half_promoted=half, wrong_answers=wrong, recovery_s=recovery_s)
 
 
@@ -149,7 +149,7 @@ async def folders_swapped(chance: random.Random, home: Path) -> Found:
     started = time.monotonic()
     async with Sandbox() as sandbox, hosted(home, sandbox) as wire:
         wrong, _ = await answers(wire, may_be=("v0001",))
-        is_said = wire.app.serving.trouble is not None
+        is_said = wire.app.follower.trouble is not None
     return Found(wrong_answers=wrong + int(not is_said), recovery_s=time.monotonic() - started)
 
 
@@ -166,7 +166,7 @@ async def pointer_damaged(chance: random.Random, home: Path) -> Found:
                 (registry.folder / "champion").unlink()
             else:
                 (registry.folder / "champion").write_bytes(content.encode())
-            await wire.app.serving.follow_champion(again=True)
+            await wire.app.follower.follow_champion(again=True)
             wrong, _ = await answers(wire, may_be=("v0002",))
         ended_at = time.monotonic()
         async with hosted(home, sandbox) as wire:

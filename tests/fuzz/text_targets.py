@@ -197,7 +197,7 @@ def reported(run: Run, card: Card, sentence: str, notes: list[str]) -> None:
     check(replies.verdict_embed(run, sentence, shown=shown))
     check(run_report.report_embed(card, run, shown=shown, notes=[replies.escape(note) for note in notes]))
     check(run_report.report_embed(card, None, shown=shown))
-    check(replies.model_embed(card, serving="v0007", domain=None, numbers="int8", notes=notes))
+    check(replies.model_embed(card, version="v0007", domain=None, numbers="int8", notes=notes))
     check(replies.versions_embed([("v0007", card), ("v0008", None)] * 6, champion="v0007", domain="v0008"))
     check(replies.notice_embed(sentence))
     fresh = digest.Fresh(Totals(3, 2, 1), NOON)
@@ -263,9 +263,9 @@ def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
     )
     votes = draw(st.lists(vote, max_size=6))
     sums = st.builds(WordVotes, st.floats(0, 9), st.floats(0, 9), st.integers(0, 9), is_judged=st.booleans())
-    added_up = {(one.mask_index, one.word): draw(sums) for one in standing_votes(votes)}
+    word_votes = {(one.mask_index, one.word): draw(sums) for one in standing_votes(votes)}
     known = {3: draw(runs)} if draw(st.booleans()) else {}
-    return text, word, Reasons(looks, prediction, votes, added_up, known, draw(st.booleans()))
+    return text, word, Reasons(looks, prediction, votes, word_votes, known, draw(st.booleans()))
 
 
 @target(

@@ -13,7 +13,7 @@ from soak.supervisor import Life
 from soak.town import Ask, Town
 from soak.troubles import Made
 
-from bot.answering.champion import WATCH_EVERY_S
+from bot.answering.champion_follower import WATCH_EVERY_S
 from training.inference.fill_model import FillModel
 
 LAG_S = WATCH_EVERY_S + 1.0  # the bot finds the pointer moved, verifies, loads and warms the version

@@ -10,14 +10,14 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 import discord
 
-from bot.connection.proxies import go_by_proxy, proxy_for
+from bot.connection.proxies import proxy_for, use_proxy
 from bot.connection.session import AT_REST, UNREACHABLE
 from bot.connection.tolerant_parsers import (
     MALFORMED,
     UnreadableError,
     readable_channels,
     readable_threads,
-    reading,
+    reraising_malformed,
 )
 from bot.errors import EX_UNAVAILABLE
 from bot.operations.checks.result import Finding, bad, good, moot
@@ -48,7 +48,7 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         return
     token = settings.discord_token.get_secret_value().strip()
     async with discord.Client(intents=AT_REST) as client:
-        go_by_proxy(client)
+        use_proxy(client)
         try:
             await client.login(token)
         except discord.LoginFailure:
@@ -138,7 +138,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
     unreadable: list[int | None] = []
     was_complete, seen.is_complete = seen.is_complete, False
     try:
-        with reading():
+        with reraising_malformed():
             guild = await client.fetch_guild(guild_id, with_counts=False)
     except (discord.Forbidden, discord.NotFound):
         yield bad("server", f"{guild_id}: the bot is not a member", f"Invite it: {_invite(client)}")
@@ -148,7 +148,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
         return
     seen.roles |= {role.id for role in guild.roles}
     try:
-        with reading():
+        with reraising_malformed():
             me = await guild.fetch_member(client.user.id)
         channels = await readable_channels(guild, unreadable=unreadable)
         for channel in channels:
@@ -262,7 +262,7 @@ async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: 
     if channel_id in seen.unreadable:
         return bad(name, f"{channel_id} is of a kind that discord.py does not know", OTHER_CHANNEL)
     try:
-        with reading():
+        with reraising_malformed():
             found = await client.fetch_channel(channel_id)
     except (*UNREACHABLE, UnreadableError):
         found = None

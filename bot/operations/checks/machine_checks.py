@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.answering.predictor import load
 from bot.errors import EX_UNAVAILABLE
 from bot.operations.checks.result import Finding, bad, good, moot
 from bot.runs.schedule import Daily
@@ -18,6 +17,7 @@ from storage.errors import StorageError
 from storage.maintenance.backups import database_file, examine, last_made_at, opened
 from storage.maintenance.server_info import look
 from training.errors import BaseModelError, RegistryError, TrainingError
+from training.inference.loading import load
 from training.models.base_model import where_is_base
 from training.registry.factory import open_registry, probe
 
@@ -63,7 +63,7 @@ async def _model(settings: Settings) -> Finding:
         champion = registry.champion()
         if champion is None:
             return moot("model", "none yet: the first start makes one")
-        model = await load(registry, champion)
+        model = await asyncio.to_thread(load, registry, champion)
     except RegistryError as error:
         return bad(
             "model",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bot.connection.session import point_discord_at
+from bot.connection.session import set_discord_urls
 from bot.operations.checks.discord_checks import discord_findings
 from bot.operations.checks.machine_checks import machine_findings
 from bot.operations.checks.result import exit_code_of, table
@@ -19,7 +19,7 @@ async def check(
     settings: Settings, tell: Callable[[str], None], *, now: Callable[[], datetime] = utc_now
 ) -> int:
     """Look at everything, also while the bot runs, and tell the table. Returns the exit code."""
-    point_discord_at(settings.discord_api_url, settings.discord_gateway_url)
+    set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
     findings = [one async for one in discord_findings(settings, now=now())]
     findings += [one async for one in machine_findings(settings, now=now())]
     tell(table(findings))

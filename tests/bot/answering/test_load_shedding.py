@@ -14,7 +14,7 @@ from bot.answering.load_shedding import LoadShedding
 from bot.answering.predictor import Prediction, Predictor
 from bot.answering.thumb_seeding import MAX_WAITING
 from bot.background import Background
-from bot.connection.pacing import Pacing
+from bot.connection.rate_limiter import RateLimiter
 from bot.errors import BusyError
 from bot.texts import say
 
@@ -47,7 +47,7 @@ async def limited(home: Path) -> AsyncIterator[Wire]:
 
 
 async def test_so_many_are_answered_at_once_and_no_more(background: Background) -> None:
-    shedding = LoadShedding(background, Pacing(), max_answering=2)
+    shedding = LoadShedding(background, RateLimiter(), max_answering=2)
     with ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(shedding.answering())
@@ -66,7 +66,7 @@ async def test_those_turned_away_are_told_together_by_channel(
     background: Background, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.answering.load_shedding.COLLECTED_FOR_S", 0.02)
-    shedding, one, many = LoadShedding(background, Pacing()), Channel(), Channel()
+    shedding, one, many = LoadShedding(background, RateLimiter()), Channel(), Channel()
     for _ in range(3):
         shedding.turn_away(many, 1)  # type: ignore[arg-type]
     shedding.turn_away(one, 2)  # type: ignore[arg-type]

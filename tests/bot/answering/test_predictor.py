@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from support.wire import QUERY
 
-from bot.answering.predictor import CANDIDATES, Prediction, Predictor, load
+from bot.answering.predictor import CANDIDATES, Prediction, Predictor
 from bot.errors import BusyError
 from training.errors import CorruptVersionError, QueryTooLongError, UnknownVersionError
 from training.inference.fill_model import FillModel
 from training.inference.joint_filling import fill_jointly
+from training.inference.loading import load
 from training.registry.versions import Registry
 
 
@@ -141,9 +142,9 @@ async def test_more_than_may_wait_is_refused(predictor: Predictor) -> None:
 
 async def test_loading_verifies_the_files(tmp_path: Path, home: Path) -> None:
     registry = Registry(home / "models")
-    assert (await load(registry, "v0002")).version == "v0002"
+    assert (load(registry, "v0002")).version == "v0002"
     with pytest.raises(UnknownVersionError):
-        await load(registry, "v0009")
+        load(registry, "v0009")
     (home / "models" / "v0002" / "vocabulary.json").write_text("{}")
     with pytest.raises(CorruptVersionError, match=r"vocabulary\.json is not what was written"):
-        await load(registry, "v0002")
+        load(registry, "v0002")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answering.predictor import Prediction
-from bot.answering.vote_adjustment import ShownPrediction, overlay
+from bot.answering.vote_adjustment import ShownPrediction, adjust
 from storage.votes.consensus import QueryVote
 from storage.votes.predictions import Value, Via
 from training.inference.fill_model import Candidate
@@ -51,7 +51,7 @@ def adjusted(
     min_voters: int = 2,
     shown: int = 5,
 ) -> ShownPrediction:
-    return overlay(
+    return adjust(
         prediction or predicted(), votes, min_voters=min_voters, half_life_days=90, now=NOON, shown=shown
     )
 

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from support.ballots import NOON, QUERY, hash_of
 from support.databases import url_for
 
-from bot.answering import write_queue as recorder_module
-from bot.answering.write_queue import Recorder
+from bot.answering import write_queue as write_queue_module
+from bot.answering.write_queue import WriteQueue
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.votes.predictions import NewPrediction, StoredCandidate, prediction_of_message, votes_on_message
@@ -25,8 +25,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def recorder(database: Database) -> AsyncIterator[Recorder]:
-    made = Recorder(database)
+async def write_queue(database: Database) -> AsyncIterator[WriteQueue]:
+    made = WriteQueue(database)
     yield made
     await made.close()
 
@@ -36,19 +36,19 @@ def asked(word: str) -> NewPrediction:
     return NewPrediction(1, 2, 3, QUERY, hash_of(QUERY), "v0001", 1.0, NOON, shown)
 
 
-async def test_everybody_gets_their_own_prediction(database: Database, recorder: Recorder) -> None:
+async def test_everybody_gets_their_own_prediction(database: Database, write_queue: WriteQueue) -> None:
     words = [f"word{number}" for number in range(50)]
-    ids = await asyncio.gather(*(recorder.record(asked(word)) for word in words))
+    ids = await asyncio.gather(*(write_queue.record(asked(word)) for word in words))
     assert len(set(ids)) == len(words)
-    await asyncio.gather(*(recorder.attach(one, 1000 + n) for n, one in enumerate(ids)))
-    await asyncio.gather(*(recorder.change_thumbs(Cast(1000 + n, 7, 1, NOON)) for n in range(len(words))))
+    await asyncio.gather(*(write_queue.attach(one, 1000 + n) for n, one in enumerate(ids)))
+    await asyncio.gather(*(write_queue.change_thumbs(Cast(1000 + n, 7, 1, NOON)) for n in range(len(words))))
     for number, word in enumerate(words):
         assert await prediction_of_message(database, 1000 + number) == ids[number]
         assert [v.word for v in await votes_on_message(database, 1000 + number)] == [word]
 
 
 async def test_who_waits_shares_a_transaction(
-    database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    database: Database, write_queue: WriteQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
 
@@ -56,33 +56,35 @@ async def test_who_waits_shares_a_transaction(
         sizes.append(len(changes))
         return await apply_thumbs(where, changes)
 
-    monkeypatch.setattr(recorder_module, "apply_thumbs", counted)
-    await recorder.attach(await recorder.record(asked("cheap")), 1000)
-    await asyncio.gather(*(recorder.change_thumbs(Cast(1000, voter, 1, NOON)) for voter in range(300)))
+    monkeypatch.setattr(write_queue_module, "apply_thumbs", counted)
+    await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
+    await asyncio.gather(*(write_queue.change_thumbs(Cast(1000, voter, 1, NOON)) for voter in range(300)))
     assert sum(sizes) == 300
     assert len(sizes) <= 3
     assert len(await votes_on_message(database, 1000)) == 300
 
 
-async def test_changes_keep_their_order(database: Database, recorder: Recorder) -> None:
-    await recorder.attach(await recorder.record(asked("cheap")), 1000)
+async def test_changes_keep_their_order(database: Database, write_queue: WriteQueue) -> None:
+    await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
     changes = [Cast(1000, 7, 1, NOON), Withdrawn(1000, 7, 1), Cast(1000, 7, -1, NOON)]
-    assert await asyncio.gather(*(recorder.change_thumbs(change) for change in changes)) == [1, 1, 1]
+    assert await asyncio.gather(*(write_queue.change_thumbs(change) for change in changes)) == [1, 1, 1]
     assert [v.value for v in await votes_on_message(database, 1000)] == [-1]
 
 
-async def test_what_was_told_is_on_the_disk(database: Database, recorder: Recorder, tmp_path: Path) -> None:
-    await recorder.attach(await recorder.record(asked("cheap")), 1000)
-    await recorder.change_thumbs(Cast(1000, 7, 1, NOON))
+async def test_what_was_told_is_on_the_disk(
+    database: Database, write_queue: WriteQueue, tmp_path: Path
+) -> None:
+    await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
+    await write_queue.change_thumbs(Cast(1000, 7, 1, NOON))
     other = await Database.open(url_for(tmp_path / "fillbot.db"))  # as another process sees it
     assert len(await votes_on_message(other, 1000)) == 1
     await other.close()
 
 
 async def test_a_vote_waits_while_the_database_cannot_be_written(
-    database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    database: Database, write_queue: WriteQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(write_queue_module, "AGAIN_S", 0.01)
     tries = []
 
     async def failing(where: Database, changes: list[Cast]) -> list[int]:
@@ -91,9 +93,9 @@ async def test_a_vote_waits_while_the_database_cannot_be_written(
             raise DatabaseUnavailableError("here", "database or disk is full")
         return await apply_thumbs(where, changes)
 
-    monkeypatch.setattr(recorder_module, "apply_thumbs", failing)
-    await recorder.attach(await recorder.record(asked("cheap")), 1000)
+    monkeypatch.setattr(write_queue_module, "apply_thumbs", failing)
+    await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
     with capture_logs() as logs:
-        assert await recorder.change_thumbs(Cast(1000, 7, 1, NOON)) == 1
+        assert await write_queue.change_thumbs(Cast(1000, 7, 1, NOON)) == 1
     assert [line["event"] for line in logs] == ["votes.waiting"]
     assert len(await votes_on_message(database, 1000)) == 1

@@ -134,12 +134,12 @@ async def test_votes_count_for_the_sentence_whichever_version_answers(
 ) -> None:
     query = "The ugly socks are [MASK]"
     wire.app.registry.promote("v0002")
-    await wire.app.serving.follow_champion()
+    await wire.app.follower.follow_champion()
     try:
         first = await voted(wire, ann, query, (ann, "👎"), (bob, "👎"))
     finally:
         wire.app.registry.promote("v0001")
-        await wire.app.serving.follow_champion()
+        await wire.app.follower.follow_champion()
     assert footer_of(first).startswith("Model v0002 ")
     reply = await wire.ask(ann, query)
     assert footer_of(reply).startswith("Model v0001 ")

@@ -90,12 +90,12 @@ async def test_compare_shows_both_versions_side_by_side(wire: Wire, ann: Person)
 
 async def test_compare_without_a_version_before_says_so(wire: Wire, ann: Person) -> None:
     wire.app.registry.promote("v0001")
-    await wire.app.serving.follow_champion()
+    await wire.app.follower.follow_champion()
     try:
         reply = await wire.say(ann, "!compare the early boots are [MASK]")
     finally:
         wire.app.registry.promote("v0002")
-        await wire.app.serving.follow_champion()
+        await wire.app.follower.follow_champion()
     assert reply["embeds"][0]["description"].startswith("There is no earlier version to compare with")
     assert list(fields(reply)) == ["v0001 (answers now)"]
 

@@ -23,7 +23,7 @@ async def ada(wire: Wire) -> AsyncIterator[Person]:
     async with wire.person("ada") as person:
         yield person
     await promotion.promote(wire.app.registry, wire.app.database, "v0001", now=datetime.now(UTC))
-    await wire.app.serving.follow_champion()
+    await wire.app.follower.follow_champion()
 
 
 async def promote(wire: Wire, version: str) -> None:
@@ -31,7 +31,7 @@ async def promote(wire: Wire, version: str) -> None:
     await promotion.promote(wire.app.registry, wire.app.database, version, now=datetime.now(UTC))
 
     async def serves() -> bool:
-        return wire.app.serving.predictor.version == version
+        return wire.app.follower.predictor.version == version
 
     await eventually(serves)
 
@@ -76,14 +76,14 @@ async def test_rollback_leads_to_the_champion_before(wire: Wire, ada: Person) ->
     await promote(wire, "v0002")
     reply = await wire.say(ada, "!rollback")
     assert reply["content"].startswith("**v0001** answers again. Nightly promotion is paused")
-    assert wire.app.serving.predictor.version == wire.app.registry.champion() == "v0001"
+    assert wire.app.follower.predictor.version == wire.app.registry.champion() == "v0001"
     assert await runs.paused_since(wire.app.database) is not None
 
 
 async def test_rollback_goes_to_a_version_that_is_named(wire: Wire, ada: Person) -> None:
     reply = await wire.slash(ada, "rollback", version="V0003")
     assert reply["content"].startswith("**v0003** answers again.")
-    assert wire.app.serving.predictor.version == "v0003"
+    assert wire.app.follower.predictor.version == "v0003"
 
 
 async def test_rollback_without_an_earlier_version_says_so(wire: Wire, ada: Person) -> None:
@@ -111,7 +111,7 @@ async def test_rollback_to_a_damaged_version_is_refused(home: Path) -> None:
         assert reply["content"].startswith(
             "Model version v0002 is damaged: model.onnx is not what was written."
         )
-        assert wire.app.registry.champion() == wire.app.serving.predictor.version == "v0001"
+        assert wire.app.registry.champion() == wire.app.follower.predictor.version == "v0001"
 
 
 async def test_resume_ends_the_pause(wire: Wire, ada: Person) -> None:
@@ -172,7 +172,7 @@ async def test_a_champion_damaged_while_it_waits_is_not_served(home: Path) -> No
     async with wired(home) as wire, wire.person("ada") as ada:
         (home / "models" / "v0002" / "model.onnx").write_bytes(b"rubbish")
         Registry(home / "models").promote("v0002")
-        await wire.app.serving.follow_champion()
+        await wire.app.follower.follow_champion()
         reply = await wire.say(ada, "!model")
         assert reply["embeds"][0]["title"] == "Model v0001"
         note = field(reply, "Note")
@@ -188,9 +188,9 @@ async def test_a_damaged_champion_that_was_restored_serves_after_a_rollback_to_i
     async with wired(home) as wire, wire.person("ada") as ada:
         (home / "models" / "v0002" / "model.onnx").write_bytes(b"rubbish")
         Registry(home / "models").promote("v0002")
-        await wire.app.serving.follow_champion()
+        await wire.app.follower.follow_champion()
         good = (models_folder / "v0002" / "model.onnx").read_bytes()
         (home / "models" / "v0002" / "model.onnx").write_bytes(good)
         assert (await wire.say(ada, "!rollback v0002"))["content"] == "**v0002** is the champion already."
-        assert wire.app.serving.predictor.version == "v0002"
-        assert wire.app.serving.trouble is None
+        assert wire.app.follower.predictor.version == "v0002"
+        assert wire.app.follower.trouble is None

@@ -236,11 +236,11 @@ async def test_an_ephemeral_offer_works_too(wire: Wire, ann: Person) -> None:
 
 async def test_forgetting_clears_what_the_predictor_remembers(wire: Wire, ann: Person) -> None:
     await wire.ask(ann, QUERY.format(name="cached"))
-    assert wire.app.serving.predictor._cache
+    assert wire.app.follower.predictor._cache
     offer = await wire.say(ann, "!forgetme")
     await ann.click(offer, button(offer, "Forget me"))
     await edited(ann, offer, "You are forgotten")
-    assert not wire.app.serving.predictor._cache
+    assert not wire.app.follower.predictor._cache
 
 
 async def exported(wire: Wire, admin: Person) -> list[dict[str, Any]]:

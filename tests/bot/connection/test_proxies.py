@@ -9,8 +9,8 @@ from support.proxies import proxy_to
 from support.wire import untouched_discord
 
 from bot.client import FillBot
-from bot.connection.proxies import proxy_for, without_secrets
-from bot.connection.session import connected, log_in_once, point_discord_at
+from bot.connection.proxies import proxy_for, redact_proxy_secrets
+from bot.connection.session import check_token, connected, set_discord_urls
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
 
@@ -44,7 +44,8 @@ def test_its_password_is_known_as_a_secret(monkeypatch: pytest.MonkeyPatch) -> N
     assert proxy is not None
     assert (proxy.user, proxy.password) == ("me", "s3@cret")
     assert (
-        without_secrets(f"no way by {proxy}, s3@cret") == "no way by http://me:[secret]@proxy:3128, [secret]"
+        redact_proxy_secrets(f"no way by {proxy}, s3@cret")
+        == "no way by http://me:[secret]@proxy:3128, [secret]"
     )
 
 
@@ -68,7 +69,7 @@ def test_this_machine_is_reached_directly(url: str, monkeypatch: pytest.MonkeyPa
 async def test_what_is_no_proxy_is_refused(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", written)
     with pytest.raises(StartError, match="HTTPS_PROXY must be") as caught:
-        await log_in_once("t0ken")
+        await check_token("t0ken")
     assert caught.value.exit_code == EX_CONFIG
     assert "s3cret" not in str(caught.value)
 
@@ -77,7 +78,7 @@ async def test_a_session_goes_by_the_proxy_http_and_gateway(monkeypatch: pytest.
     async with Sandbox() as sandbox, proxy_to(urlsplit(sandbox.url).port) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         gateway = urlsplit(sandbox.gateway_url)._replace(netloc="gateway.discord.test")
-        point_discord_at("http://discord.test/api/v10", gateway.geturl())
+        set_discord_urls("http://discord.test/api/v10", gateway.geturl())
         bot = FillBot(prefix="!", guild_ids=(Sandbox.guild_id,), admin_role_ids=())
         async with connected(bot, sandbox.bot_token):
             assert bot.is_ready()
@@ -92,7 +93,7 @@ async def test_discord_itself_is_asked_for_by_connect_without_a_word_of_the_pass
     async with proxy_to() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cret@127.0.0.1:{proxy.port}")
         with caplog.at_level(logging.DEBUG), pytest.raises(StartError) as caught:
-            await log_in_once("t0ken")
+            await check_token("t0ken")
     assert set(proxy.asked("CONNECT")) == {"discord.com:443"}
     assert "Proxy-Authorization: Basic bWU6czNjcmV0" in proxy.heads[0]
     assert caught.value.exit_code == EX_UNAVAILABLE

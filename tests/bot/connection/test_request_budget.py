@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from bot.connection.request_budget import RequestBudget, Urgency
+from bot.connection.request_budget import Priority, RequestBudget
 
 
 def limited(*, a_second: float) -> RequestBudget:
@@ -14,13 +14,13 @@ def limited(*, a_second: float) -> RequestBudget:
 
 async def test_the_most_urgent_goes_first() -> None:
     budget, went = limited(a_second=100), []
-    await budget.spend(Urgency.OTHER)
+    await budget.spend(Priority.OTHER)
 
-    async def spend(urgency: Urgency) -> None:
-        await budget.spend(urgency)
-        went.append(urgency)
+    async def spend(priority: Priority) -> None:
+        await budget.spend(priority)
+        went.append(priority)
 
-    order = [Urgency.REACTION, Urgency.OTHER, Urgency.MESSAGE, Urgency.NOTICE]
+    order = [Priority.REACTION, Priority.OTHER, Priority.MESSAGE, Priority.NOTICE]
     await asyncio.gather(*(spend(one) for one in order))
     assert went == sorted(order)
 
@@ -28,7 +28,7 @@ async def test_the_most_urgent_goes_first() -> None:
 async def test_nothing_goes_during_a_pause() -> None:
     budget, began = limited(a_second=100), time.monotonic()
     budget.pause(0.1)
-    await budget.spend(Urgency.NOTICE)
+    await budget.spend(Priority.NOTICE)
     assert time.monotonic() - began >= 0.1
 
 
@@ -36,13 +36,13 @@ async def test_without_limits_nothing_waits() -> None:
     budget = RequestBudget(a_second=0.001, saved_up=1.0, clock=time.monotonic)
     async with asyncio.timeout(5):
         for _ in range(100):
-            await budget.spend(Urgency.OTHER)
+            await budget.spend(Priority.OTHER)
 
 
 async def test_those_who_wait_go_on_when_there_are_no_limits() -> None:
     budget = limited(a_second=0.001)
-    await budget.spend(Urgency.OTHER)
-    waiting = asyncio.create_task(budget.spend(Urgency.OTHER))
+    await budget.spend(Priority.OTHER)
+    waiting = asyncio.create_task(budget.spend(Priority.OTHER))
     await asyncio.sleep(0)
     budget.is_unlimited = True
     async with asyncio.timeout(5):

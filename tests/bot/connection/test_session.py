@@ -17,11 +17,11 @@ from support.wire import untouched_discord
 from bot.client import FillBot
 from bot.connection.session import (
     MAX_WAIT_S,
-    Identifies,
+    IdentifyLimiter,
     ShortBackoff,
+    check_token,
     connected,
-    log_in_once,
-    point_discord_at,
+    set_discord_urls,
 )
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
 from bot.operations.checks.discord_checks import discord_findings
@@ -45,7 +45,7 @@ async def refused(token: str) -> StartError:
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox() as running:
         with untouched_discord():
-            point_discord_at(running.api_url, running.gateway_url)
+            set_discord_urls(running.api_url, running.gateway_url)
             yield running
 
 
@@ -76,7 +76,7 @@ async def test_nothing_is_warned_of_before_the_connection(
             findings = [one async for one in discord_findings(settings, now=datetime.now(UTC))]
             assert [one.mark for one in findings if one.name == "token"] == ["✓"]
         else:
-            await log_in_once(sandbox.bot_token)
+            await check_token(sandbox.bot_token)
     assert [record.message for record in caplog.records] == []
 
 
@@ -99,7 +99,7 @@ async def test_a_wrong_token_is_said(sandbox: Sandbox) -> None:
 async def test_a_missing_intent_is_said() -> None:
     async with Sandbox(message_content_allowed=False) as sandbox:
         with untouched_discord():
-            point_discord_at(sandbox.api_url, sandbox.gateway_url)
+            set_discord_urls(sandbox.api_url, sandbox.gateway_url)
             error = await refused(sandbox.bot_token)
     assert "Message Content Intent" in str(error)
     assert error.exit_code == EX_CONFIG
@@ -148,12 +148,12 @@ async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: San
 
 
 def test_a_new_session_waits_for_its_turn() -> None:
-    identifies = Identifies()
+    identifies = IdentifyLimiter()
     assert [identifies.wait_s(at) for at in (1000.0, 1001.0, 1002.0, 1030.0)] == [0.0, 4.0, 8.0, 0.0]
 
 
 def test_new_sessions_stay_within_what_discord_takes_in_a_day() -> None:
-    identifies, at, count = Identifies(), 1000.0, 0
+    identifies, at, count = IdentifyLimiter(), 1000.0, 0
     while at < 1000.0 + 86_400:
         at += identifies.wait_s(at)
         count += 1

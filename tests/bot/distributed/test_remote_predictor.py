@@ -156,7 +156,7 @@ async def test_a_connection_that_breaks_once_is_tried_again(service: Service, re
     async with asking(registry, service.url) as far:
         service.handler = breaks_once
         await far.predict(SENTENCE)
-        assert far.is_answered_far
+        assert far.is_answered_remotely
         assert service.asked == 2
 
 
@@ -167,11 +167,11 @@ async def test_once_it_is_back_it_answers_again(
     async with asking(registry, service.url) as far:
         service.handler = breaks
         await far.predict(SENTENCE)
-        assert not far.is_answered_far
+        assert not far.is_answered_remotely
         service.handler = service.answers
 
         async def is_back() -> bool:
-            return far.is_answered_far
+            return far.is_answered_remotely
 
         await eventually(is_back)
         asked = service.asked

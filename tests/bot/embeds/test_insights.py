@@ -7,7 +7,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, added_up
+from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, weigh_votes
 from bot.embeds.insights import Reasons, compare_embed, why_embed
 from bot.subprocesses.word_ranks import Look, MaskLook, Place
 from storage.runs import Run
@@ -64,7 +64,7 @@ def said(
         looks=looks,
         shown=ShownPrediction((candidates,) * text.count("[MASK]"), "v0001"),
         votes=votes,
-        added_up=added_up(votes, min_voters=2, half_life_days=90, now=NOON),
+        word_votes=weigh_votes(votes, min_voters=2, half_life_days=90, now=NOON),
         runs={12: RUN},
     )
     reasons = dataclasses.replace(reasons, **columns)

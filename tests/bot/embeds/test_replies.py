@@ -262,7 +262,7 @@ def test_progress_says_how_long_it_still_takes(elapsed_s: float, left_s: float, 
 
 def test_the_longest_name_of_a_base_model_fits() -> None:
     card = Card(version="v0001", kind="base", base="*" * 4000, created_at=NOON)
-    embed = replies.model_embed(card, serving="v0001", domain=None, numbers="int8", notes=[])
+    embed = replies.model_embed(card, version="v0001", domain=None, numbers="int8", notes=[])
     assert len(embed.description or "") == replies.MAX_SENTENCE
 
 

@@ -151,7 +151,7 @@ async def test_runs_and_reloads_are_counted(home: Path, pretend: Pretend) -> Non
         pretend(tells(event="failed", sentence="There are no votes."), "sys.exit(1)")
         await wire.app.runs.begin("retrain")
         wire.app.registry.promote("v0002")
-        await wire.app.serving.follow_champion()
+        await wire.app.follower.follow_champion()
         found = await scrape(wire)
         assert found['fillbot_runs_total{outcome="failed"}'] == 1
         assert found['fillbot_model_reloads_total{outcome="done"}'] == 1

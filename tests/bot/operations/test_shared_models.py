@@ -9,7 +9,7 @@ import pytest
 from support.shared_machines import champions, machine
 from support.wire import Wire, eventually, wired
 
-from bot.answering import champion as serving_module
+from bot.answering import champion_follower as follower_module
 from bot.operations.checks.machine_checks import machine_findings
 from bot.settings import Settings
 from training.distributed.shared_versions.folder import FolderStorage
@@ -17,7 +17,7 @@ from training.distributed.shared_versions.folder import FolderStorage
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving_module, "WATCH_EVERY_S", 0.05)
+    monkeypatch.setattr(follower_module, "WATCH_EVERY_S", 0.05)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def ready(wire: Wire) -> dict[str, Any]:
 
 async def until_serves(wire: Wire, version: str) -> None:
     async def serves() -> bool:
-        return wire.app.serving.predictor.version == version
+        return wire.app.follower.predictor.version == version
 
     await eventually(serves)
 
@@ -98,14 +98,14 @@ async def test_a_second_machine_with_nothing_of_its_own_serves_the_champion(
     first = machine(home, str(shared))
     first.pull()
     async with wired(tmp_path / "second", models_url=str(shared)) as wire:
-        assert wire.app.serving.predictor.version == "v0001"
+        assert wire.app.follower.predictor.version == "v0001"
 
 
 async def test_a_bot_starts_without_the_storage_on_what_it_has(home: Path, shared: Path) -> None:
     machine(home, str(shared)).pull()
     away(shared)
     async with wired(home, models_url=str(shared)) as wire:
-        assert wire.app.serving.predictor.version == "v0001"
+        assert wire.app.follower.predictor.version == "v0001"
 
 
 @pytest.mark.parametrize("is_there", [True, False])

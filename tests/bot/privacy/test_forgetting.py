@@ -127,7 +127,7 @@ async def test_the_reply_says_that_a_run_goes_on_and_how_it_ended(home: Path, pr
         offer = await forget(wire, ann)
         await told(ann, offer, "A run makes a model that never saw your votes")
         await told(ann, offer, "The run is done: v0003 serves now.")
-        assert wire.app.serving.predictor.version == "v0003"
+        assert wire.app.follower.predictor.version == "v0003"
         assert "v0004 · learnt from votes" in (
             text := (await wire.say(ann, "!versions"))["embeds"][0]["description"]
         )
@@ -147,7 +147,7 @@ async def test_after_a_run_that_fails_the_domain_model_serves(home: Path, preten
         offer = await forget(wire, ann)
         said = await told(ann, offer, "The run is done")
         assert said.endswith("No such GPU. v0004 is withdrawn, so the domain model v0001 answers.")
-        assert wire.app.serving.predictor.version == wire.app.registry.champion() == "v0001"
+        assert wire.app.follower.predictor.version == wire.app.registry.champion() == "v0001"
 
 
 async def test_a_run_that_goes_on_is_ended_first(home: Path, pretend: Pretend, tmp_path: Path) -> None:
@@ -307,4 +307,4 @@ async def test_the_next_best_to_a_damaged_champion_is_none_that_is_withdrawn(hom
     registry.withdraw(["v0004"])
     (registry.path("v0005") / "model.onnx").write_bytes(b"rubbish")
     async with wired(home) as wire:
-        assert wire.app.serving.predictor.version == "v0001"
+        assert wire.app.follower.predictor.version == "v0001"

@@ -12,8 +12,8 @@ from support.ballots import ask, hash_of
 from support.people import Json, Person
 from support.wire import Wire, eventually, settings_for, wired
 
-from bot.answering.champion import Serving
-from bot.answering.predictor import Predictor, load
+from bot.answering.champion_follower import BotChampionFollower
+from bot.answering.predictor import Predictor
 from bot.runs.automatic_rollback import Watch
 from bot.runs.training_runs import Runs
 from storage import runs as run_records
@@ -22,6 +22,7 @@ from storage.errors import DatabaseUnavailableError
 from storage.schema import candidates, predictions
 from storage.votes.predictions import StoredVote, Value, cast_votes
 from training.errors import CorruptVersionError
+from training.inference.loading import load
 from training.registry import promotion
 from training.registry.versions import Registry
 
@@ -45,15 +46,15 @@ class Told:
 class Parts:
     """What the watch looks at: v0002 was promoted an hour ago, v0001 served before."""
 
-    def __init__(self, home: Path, database: Database, serving: Serving) -> None:
-        self.database, self.serving = database, serving
+    def __init__(self, home: Path, database: Database, follower: BotChampionFollower) -> None:
+        self.database, self.follower = database, follower
         self.registry = Registry(home / "models")
-        self.runs = Runs(settings_for(home), database, self.registry, serving)
+        self.runs = Runs(settings_for(home), database, self.registry, follower)
         self.told = Told()
         self.watch = Watch(
             database,
             self.registry,
-            serving=serving,
+            follower=follower,
             runs=self.runs,
             reports=self.told,
             min_voters=2,
@@ -67,8 +68,8 @@ async def parts(home: Path) -> AsyncIterator[Parts]:
     database = await Database.open(settings.url)
     registry = Registry(settings.models_dir)
     await promote(database, registry)
-    predictor = Predictor(await load(registry, "v0002"))
-    yield Parts(home, database, Serving(registry, predictor))
+    predictor = Predictor(load(registry, "v0002"))
+    yield Parts(home, database, BotChampionFollower(registry, predictor))
     await predictor.close()
     await database.close()
 
@@ -130,7 +131,7 @@ async def test_a_champion_that_is_liked_much_less_is_rolled_back(parts: Parts) -
     await before(parts)
     await after(parts, liked=53)
     assert await parts.watch.look()
-    assert parts.registry.champion() == parts.serving.predictor.version == "v0001"
+    assert parts.registry.champion() == parts.follower.predictor.version == "v0001"
     assert parts.told.notices == [LIKED_LESS]
     row = await run_records.latest(parts.database)
     assert row is not None

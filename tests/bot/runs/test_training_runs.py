@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from support.wire import Pretend, eventually, settings_for, tells
 
-from bot.answering.champion import Serving
-from bot.answering.predictor import Predictor, load
+from bot.answering.champion_follower import BotChampionFollower
+from bot.answering.predictor import Predictor
 from bot.errors import RunBusyError
 from bot.runs.training_runs import Runs
 from bot.subprocesses import training_process
 from storage import runs as run_records
 from storage.backends.locks import RUN, holding_it, let_go, lock_for, take
 from storage.database import Database
+from training.inference.loading import load
 from training.registry.versions import Registry
 
 FOREVER = "import time; time.sleep(60)"
@@ -24,14 +25,14 @@ FOREVER = "import time; time.sleep(60)"
 class Parts:
     """What a run touches, with a champion that serves."""
 
-    def __init__(self, home: Path, database: Database, serving: Serving) -> None:
-        self.home, self.database, self.serving = home, database, serving
+    def __init__(self, home: Path, database: Database, follower: BotChampionFollower) -> None:
+        self.home, self.database, self.follower = home, database, follower
         self.registry = Registry(home / "models")
         self.settings = settings_for(home)
 
     def runs(self, **settings: object) -> Runs:
         changed = self.settings.model_copy(update=settings)
-        return Runs(changed, self.database, self.registry, self.serving)
+        return Runs(changed, self.database, self.registry, self.follower)
 
     async def open_row(self, trigger: str = "retrain") -> int:
         return await run_records.open_run(
@@ -49,8 +50,8 @@ async def parts(home: Path) -> AsyncIterator[Parts]:
     settings = settings_for(home)
     database = await Database.open(settings.url)
     registry = Registry(settings.models_dir)
-    predictor = Predictor(await load(registry, "v0001"))
-    yield Parts(home, database, Serving(registry, predictor))
+    predictor = Predictor(load(registry, "v0001"))
+    yield Parts(home, database, BotChampionFollower(registry, predictor))
     await predictor.close()
     await database.close()
 
@@ -84,7 +85,7 @@ async def test_progress_is_handed_on(parts: Parts, pretend: Pretend) -> None:
 async def test_what_was_promoted_serves_when_the_run_ends(parts: Parts, pretend: Pretend) -> None:
     pretend(f"open({str(parts.home / 'models' / 'champion')!r}, 'w').write('v0002')")
     await parts.runs().begin("nightly")
-    assert parts.serving.predictor.version == "v0002"
+    assert parts.follower.predictor.version == "v0002"
 
 
 async def test_a_second_run_is_refused_meanwhile(parts: Parts, pretend: Pretend) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.answering.vote_adjustment import WordVotes
-from bot.voting.quiz import Item, edge_cases, information, ranked
+from bot.voting.quiz import RankedSentence, edge_cases, information, ranked
 from storage.votes.consensus import QueryVote
 from storage.votes.predictions import StoredCandidate
 from storage.votes.quiz import OpenSentence
@@ -34,11 +34,13 @@ def sentence(
     return OpenSentence(name, name, asked, offered, tuple(cast))
 
 
-def order(*sentences: OpenSentence, edge: frozenset[str] = frozenset(), min_voters: int = 2) -> list[Item]:
+def order(
+    *sentences: OpenSentence, edge: frozenset[str] = frozenset(), min_voters: int = 2
+) -> list[RankedSentence]:
     return ranked(sentences, edge_cases=edge, min_voters=min_voters, half_life_days=90, now=NOON)
 
 
-def names(items: Sequence[Item]) -> list[str]:
+def names(items: Sequence[RankedSentence]) -> list[str]:
     return [item.sentence.query for item in items]
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.answering.champion import Serving
-from bot.answering.predictor import Predictor, load
+from bot.answering.champion_follower import BotChampionFollower
+from bot.answering.predictor import Predictor
 from training.distributed.serving import replica as replica_module
 from training.distributed.serving.replica import Replica
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError
 from training.inference import champion_follower
 from training.inference.champion_follower import first_model
 from training.inference.fill_model import FillModel
+from training.inference.loading import load
 from training.registry.errors import ModelsAwayError
 from training.registry.versions import Registry
 
@@ -37,22 +38,24 @@ def registry(home: Path) -> Registry:
 
 
 @pytest.fixture(params=["bot", "replica"])
-async def follower(registry: Registry, request: pytest.FixtureRequest) -> AsyncIterator[Serving | Replica]:
+async def follower(
+    registry: Registry, request: pytest.FixtureRequest
+) -> AsyncIterator[BotChampionFollower | Replica]:
     """Either of those that follow, serving v0001."""
-    model = await load(registry, "v0001")
+    model = load(registry, "v0001")
     async with contextlib.AsyncExitStack() as stack:
         if request.param == "bot":
             predictor = Predictor(model)
             stack.push_async_callback(predictor.close)
-            yield Serving(registry, predictor)
+            yield BotChampionFollower(registry, predictor)
         else:
             replica = Replica(registry, model)
             stack.push_async_callback(replica.close)
             yield replica
 
 
-def version_of(follower: Serving | Replica) -> str:
-    return follower.predictor.version if isinstance(follower, Serving) else follower.version
+def version_of(follower: BotChampionFollower | Replica) -> str:
+    return follower.predictor.version if isinstance(follower, BotChampionFollower) else follower.version
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -64,7 +67,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
 async def test_a_version_that_could_not_be_read_for_a_moment_serves_once_it_can(
-    follower: Serving | Replica, registry: Registry, error: BaseException
+    follower: BotChampionFollower | Replica, registry: Registry, error: BaseException
 ) -> None:
     registry.promote("v0002")
     with pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
@@ -77,7 +80,9 @@ async def test_a_version_that_could_not_be_read_for_a_moment_serves_once_it_can(
     assert version_of(follower) == "v0002"
 
 
-async def test_a_damaged_version_is_tried_once(follower: Serving | Replica, registry: Registry) -> None:
+async def test_a_damaged_version_is_tried_once(
+    follower: BotChampionFollower | Replica, registry: Registry
+) -> None:
     registry.promote("v0002")
     tried: list[str] = []
 
@@ -99,7 +104,7 @@ async def test_a_damaged_version_is_tried_once(follower: Serving | Replica, regi
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
 async def test_what_serves_goes_on_while_the_pointer_cannot_be_read(
-    follower: Serving | Replica, registry: Registry, number: int
+    follower: BotChampionFollower | Replica, registry: Registry, number: int
 ) -> None:
     real = Path.read_text
 
@@ -130,7 +135,7 @@ async def test_a_replica_goes_on_following_after_an_error_that_nobody_expected(
         return real(registry)
 
     monkeypatch.setattr(Registry, "champion", once)
-    replica = Replica(registry, await load(registry, "v0001"))
+    replica = Replica(registry, load(registry, "v0001"))
     async with asyncio.timeout(10):
         await is_failed.wait()
         registry.promote("v0002")

@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 from support.wire import eventually
 
-from bot.answering import champion as serving_module
-from bot.answering.champion import Serving, load_champion
-from bot.answering.predictor import Predictor, load
+from bot.answering import champion_follower as follower_module
+from bot.answering.champion_follower import BotChampionFollower, load_champion
+from bot.answering.predictor import Predictor
 from bot.errors import StartError
+from training.inference.loading import load
 from training.registry.versions import Registry
 
 
@@ -20,9 +21,9 @@ def registry(home: Path) -> Registry:
 
 
 @pytest.fixture
-async def serving(registry: Registry) -> AsyncIterator[Serving]:
-    predictor = Predictor(await load(registry, "v0001"))
-    yield Serving(registry, predictor)
+async def follower(registry: Registry) -> AsyncIterator[BotChampionFollower]:
+    predictor = Predictor(load(registry, "v0001"))
+    yield BotChampionFollower(registry, predictor)
     await predictor.close()
 
 
@@ -31,68 +32,72 @@ def damage(registry: Registry, *versions: str, file: str = "model.onnx") -> None
         (registry.folder / version / file).write_bytes(b"rubbish")
 
 
-async def test_the_champion_is_followed(serving: Serving, registry: Registry) -> None:
-    assert not await serving.follow_champion()
+async def test_the_champion_is_followed(follower: BotChampionFollower, registry: Registry) -> None:
+    assert not await follower.follow_champion()
     registry.promote("v0002")
-    assert await serving.follow_champion()
-    assert serving.predictor.version == "v0002"
+    assert await follower.follow_champion()
+    assert follower.predictor.version == "v0002"
 
 
 async def test_the_watch_follows_a_pointer_moved_by_hand(
-    serving: Serving, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    follower: BotChampionFollower, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving_module, "WATCH_EVERY_S", 0.01)
-    watching = asyncio.create_task(serving.watch())
+    monkeypatch.setattr(follower_module, "WATCH_EVERY_S", 0.01)
+    watching = asyncio.create_task(follower.watch())
     registry.promote("v0002")
 
     async def serves() -> bool:
-        return serving.predictor.version == "v0002"
+        return follower.predictor.version == "v0002"
 
     await eventually(serves)
     watching.cancel()
 
 
-async def test_a_damaged_champion_is_refused_once_and_said(serving: Serving, registry: Registry) -> None:
+async def test_a_damaged_champion_is_refused_once_and_said(
+    follower: BotChampionFollower, registry: Registry
+) -> None:
     damage(registry, "v0002")
     registry.promote("v0002")
     with capture_logs() as logs:
         for _ in range(3):
-            assert not await serving.follow_champion()
+            assert not await follower.follow_champion()
     assert [line["event"] for line in logs] == ["model.not_reloaded"]
-    assert serving.predictor.version == "v0001"
-    assert serving.trouble is not None
-    assert serving.trouble.startswith("Model version v0002 is damaged")
-    assert serving.trouble.endswith("Until then v0001 serves.")
+    assert follower.predictor.version == "v0001"
+    assert follower.trouble is not None
+    assert follower.trouble.startswith("Model version v0002 is damaged")
+    assert follower.trouble.endswith("Until then v0001 serves.")
 
 
-async def test_trouble_ends_when_the_pointer_moves_back(serving: Serving, registry: Registry) -> None:
-    damage(registry, "v0002")
-    registry.promote("v0002")
-    await serving.follow_champion()
-    registry.promote("v0001")
-    await serving.follow_champion()
-    assert serving.trouble is None
-
-
-async def test_a_restored_champion_is_tried_again_when_asked(
-    serving: Serving, registry: Registry, models_folder: Path
+async def test_trouble_ends_when_the_pointer_moves_back(
+    follower: BotChampionFollower, registry: Registry
 ) -> None:
     damage(registry, "v0002")
     registry.promote("v0002")
-    await serving.follow_champion()
+    await follower.follow_champion()
+    registry.promote("v0001")
+    await follower.follow_champion()
+    assert follower.trouble is None
+
+
+async def test_a_restored_champion_is_tried_again_when_asked(
+    follower: BotChampionFollower, registry: Registry, models_folder: Path
+) -> None:
+    damage(registry, "v0002")
+    registry.promote("v0002")
+    await follower.follow_champion()
     shutil.copy(models_folder / "v0002" / "model.onnx", registry.folder / "v0002" / "model.onnx")
-    assert not await serving.follow_champion()
-    assert await serving.follow_champion(again=True)
-    assert serving.trouble is None
+    assert not await follower.follow_champion()
+    assert await follower.follow_champion(again=True)
+    assert follower.trouble is None
 
 
 @pytest.mark.parametrize("content", ["", "rubbish", "v9", "v0099"])
 async def test_a_pointer_to_nowhere_changes_nothing(
-    serving: Serving, registry: Registry, content: str
+    follower: BotChampionFollower, registry: Registry, content: str
 ) -> None:
     (registry.folder / "champion").write_text(content)
-    assert not await serving.follow_champion()
-    assert serving.predictor.version == "v0001"
+    assert not await follower.follow_champion()
+    assert follower.predictor.version == "v0001"
 
 
 async def test_the_champion_is_loaded_at_the_start(registry: Registry) -> None:

@@ -17,7 +17,7 @@ WATCH_EVERY_S = 2.0  # how soon a promotion from the command line, or another ma
 STOCK_EVERY_S = 60.0
 
 
-class Serving:
+class BotChampionFollower:
     """What serves, and why it may be another version than the champion."""
 
     def __init__(

@@ -20,7 +20,7 @@ import aiohttp
 import discord
 from discord.http import Ratelimit
 
-from bot.connection.request_budget import RequestBudget, Urgency, Waiting
+from bot.connection.request_budget import Priority, PriorityWaiters, RequestBudget
 
 # Discord takes 50 requests a second of a token: what is saved up and what comes in stay below that together.
 REQUESTS_A_S, SAVED_UP = 35.0, 6.0
@@ -45,7 +45,7 @@ class _Lane:
     resets_at: float = 0.0
     on_their_way: int = 0  # let go, and not yet answered
     typed_at: float = -math.inf
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: PriorityWaiters = field(default_factory=PriorityWaiters)
     timer: asyncio.TimerHandle | None = None
 
 
@@ -81,7 +81,7 @@ class PromptRatelimit(Ratelimit):
             self._refreshing = asyncio.create_task(self._refresh(), name="rate limit")
 
 
-class Pacing:
+class RateLimiter:
     """Turns for messages, by channel, and a budget for all requests of one client."""
 
     def __init__(self, *, share: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -112,7 +112,7 @@ class Pacing:
             channel_id = int(route.channel_id or 0)
             is_message = route.path in MESSAGE_PATHS and route.method in ("POST", "PATCH")
             if is_message and _turn.get() is None:
-                async with self.turn(channel_id, Urgency.MESSAGE):
+                async with self.turn(channel_id, Priority.MESSAGE):
                     return await request(route, **options)
             if route.path.endswith("/typing") and not self._may_type(channel_id):
                 return None
@@ -129,10 +129,10 @@ class Pacing:
         http.get_ratelimit = get_ratelimit  # type: ignore[method-assign]
 
     @contextlib.asynccontextmanager
-    async def turn(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
+    async def turn(self, channel_id: int, priority: Priority) -> AsyncIterator[None]:
         """A block that begins when the channel takes a message; one message is sent inside."""
         lane = self._lanes.setdefault(channel_id, _Lane())
-        waits = lane.waiting.add(urgency)
+        waits = lane.waiting.add(priority)
         self._let_go(lane)
         try:
             await waits
@@ -204,7 +204,7 @@ class Pacing:
         path = _api_path(params.url.path)
         if path is None or path.startswith(BESIDE_THE_BUDGET):
             return
-        await self._budget.spend(_urgency(params.method, path))
+        await self._budget.spend(_priority(params.method, path))
 
     async def _on_end(
         self, _session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestEndParams
@@ -245,8 +245,8 @@ def _api_path(path: str) -> str | None:
     return found[1] if found else None
 
 
-def _urgency(method: str, path: str) -> Urgency:
+def _priority(method: str, path: str) -> Priority:
     turn = _turn.get()
     if turn is not None:
-        return Urgency.MESSAGE
-    return Urgency.REACTION if method != "GET" and REACTION.search(path) else Urgency.OTHER
+        return Priority.MESSAGE
+    return Priority.REACTION if method != "GET" and REACTION.search(path) else Priority.OTHER

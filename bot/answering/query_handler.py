@@ -9,12 +9,12 @@ from typing import TypedDict
 import discord
 import structlog
 
-from bot.answering.in_flight import Pending
+from bot.answering.in_flight import InFlight
 from bot.answering.predictor import Predictor
 from bot.answering.queries import Query, parse_query
 from bot.answering.thumb_seeding import ThumbSeeding
-from bot.answering.vote_adjustment import ShownPrediction, overlay, rejected
-from bot.answering.write_queue import Recorder
+from bot.answering.vote_adjustment import ShownPrediction, adjust, rejected_words
+from bot.answering.write_queue import WriteQueue
 from bot.embeds.replies import prediction_embed, promises_thumbs
 from bot.voting.menus import rating_view, words_for_each
 from storage.database import Database
@@ -26,7 +26,7 @@ Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryOrigin:
     """Who asked, and where; `guild_id` is None in a direct message.
 
     `quiz_at` is when the quiz began that asks in this person's name; None: the person typed it.
@@ -48,16 +48,16 @@ class _Rules(TypedDict):
     now: datetime
 
 
-class Answering:
+class QueryHandler:
     """Answers queries: predict, let the votes count, store, reply, offer the thumbs."""
 
     def __init__(
         self,
         predictor: Predictor,
         database: Database,
-        recorder: Recorder,
+        write_queue: WriteQueue,
         thumbs: ThumbSeeding,
-        pending: Pending,
+        in_flight: InFlight,
         *,
         prefix: str,
         max_chars: int,
@@ -67,8 +67,8 @@ class Answering:
         half_life_days: float,
     ) -> None:
         """Take what answering needs."""
-        self._predictor, self._database, self._recorder = predictor, database, recorder
-        self._thumbs, self._pending = thumbs, pending
+        self._predictor, self._database, self._write_queue = predictor, database, write_queue
+        self._thumbs, self._in_flight = thumbs, in_flight
         self._prefix, self._max_chars, self._max_masks = prefix, max_chars, max_masks
         self._shown_words = shown_words
         self._min_voters, self._half_life_days = min_voters, half_life_days
@@ -93,24 +93,24 @@ class Answering:
             min_voters=self._min_voters, half_life_days=self._half_life_days, now=datetime.now(UTC)
         )
         most = words_for_each(len(prediction.masks), shown_words=self._shown_words)
-        shown = overlay(prediction, votes, shown=most, **rules)
+        shown = adjust(prediction, votes, shown=most, **rules)
         if not prediction.sentences or shown.sentences:
             return shown, prediction.latency_ms
         # Every sentence that was found has a rejected word: look for others, as a 👎 rejects a word a mask.
-        others = await self._predictor.predict(query.text, unsaid=rejected(votes, **rules))
-        shown = replace(overlay(others, votes, shown=most, **rules), votes=shown.votes)
+        others = await self._predictor.predict(query.text, unsaid=rejected_words(votes, **rules))
+        shown = replace(adjust(others, votes, shown=most, **rules), votes=shown.votes)
         return shown, prediction.latency_ms + others.latency_ms
 
-    async def reply(self, query: Query, asked: Asked, send: Send) -> discord.Message:
+    async def reply(self, query: Query, origin: QueryOrigin, send: Send) -> discord.Message:
         """Answer a query: it is stored before `send` is called with the reply. Returns what that returned.
 
         Raises:
             QueryTooLongError, BusyError: as `shown`.
         """
         shown, latency_ms = await self.shown(query)
-        row = _row(query, asked, shown, latency_ms=latency_ms)
-        prediction_id = await self._recorder.record(row)
-        has_thumbs = asked.may_react and self._thumbs.reserve(asked.channel_id)
+        row = _row(query, origin, shown, latency_ms=latency_ms)
+        prediction_id = await self._write_queue.record(row)
+        has_thumbs = origin.may_react and self._thumbs.reserve(origin.channel_id)
         embed = prediction_embed(
             query.text,
             shown,
@@ -120,12 +120,12 @@ class Answering:
         )
         words = [(mask, one.word) for mask, ranked in enumerate(shown.masks) for one in ranked]
         try:
-            with self._pending.sending(asked.channel_id):
+            with self._in_flight.sending(origin.channel_id):
                 reply = await send(embed, rating_view(prediction_id, words))
-                await self._recorder.attach(prediction_id, reply.id)
+                await self._write_queue.attach(prediction_id, reply.id)
         except BaseException:
             if has_thumbs:
-                self._thumbs.release(asked.channel_id)
+                self._thumbs.release(origin.channel_id)
             raise
         log.info(
             "fill.answered",
@@ -135,7 +135,7 @@ class Answering:
             adjusted_by=shown.votes,
         )
         if has_thumbs:
-            self._thumbs.seed(reply, asked.channel_id)
+            self._thumbs.seed(reply, origin.channel_id)
         return reply
 
     def offer_thumbs(self, reply: discord.Message) -> None:
@@ -150,11 +150,11 @@ class Answering:
         return await votes_on_query(self._database, query.hash) if query.text == query.stored else []
 
 
-def _row(query: Query, asked: Asked, shown: ShownPrediction, *, latency_ms: float) -> NewPrediction:
+def _row(query: Query, origin: QueryOrigin, shown: ShownPrediction, *, latency_ms: float) -> NewPrediction:
     return NewPrediction(
-        guild_id=asked.guild_id,
-        channel_id=asked.channel_id,
-        asker_id=asked.asker_id,
+        guild_id=origin.guild_id,
+        channel_id=origin.channel_id,
+        asker_id=origin.asker_id,
         query=query.stored,
         query_hash=query.hash,
         model_version=shown.model_version,
@@ -165,5 +165,5 @@ def _row(query: Query, asked: Asked, shown: ShownPrediction, *, latency_ms: floa
             for mask_index, mask in enumerate(shown.masks)
             for rank, candidate in enumerate(mask)
         ),
-        quiz_at=asked.quiz_at,
+        quiz_at=origin.quiz_at,
     )
