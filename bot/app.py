@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.announcements.report_channel import Reports
+from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
 from bot.client import FillBot
 from bot.cogs.all_cogs import all_cogs
 from bot.connection.endpoint import Endpoint, check_report_channel
 from bot.connection.session import connected
-from bot.distributed.forget_propagation import Leftovers
+from bot.distributed.forget_propagation import ForgetPropagation
 from bot.distributed.startup import shard_locks
 from bot.errors import EX_UNAVAILABLE, StartError
-from bot.operations.probes import watch_parts
+from bot.operations.probes import register_probes
 from bot.operations.startup import home_lock
-from bot.runs.nightly import Night
-from bot.runs.training_runs import Runs
+from bot.runs.nightly import NightlyRun
+from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
 from bot.texts import say
 from bot.voting.reconcile import Reconcile
@@ -52,10 +52,10 @@ class App:
     database: Database
     registry: Registry
     follower: BotChampionFollower
-    runs: Runs
-    reports: Reports
+    runs: TrainingRuns
+    reports: ReportChannel
     bot: FillBot
-    night: Night
+    night: NightlyRun
     reconcile: Reconcile
     connection: "asyncio.Task[None]"
     endpoint: Endpoint
@@ -121,13 +121,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         scheduled = build_scheduled(settings, storage, inference, runs, discord, announcing, operations)
         voting = open_voting(settings, storage, inference, discord, operations, stack)
         parts = Parts(settings, operations, storage, inference, runs, discord, announcing, scheduled, voting)
-        watch_parts(parts)
+        register_probes(parts)
         discord.bot.add_cogs(*all_cogs(parts))
         connection = await stack.enter_async_context(connected(discord.bot, discord.endpoint.token))
         check_report_channel(discord.bot.get_channel(discord.endpoint.report_channel_id or 0))
         _close_before_disconnecting(parts, stack)
         _supervise_loops(parts)
-        unannounced = await announcing.announcements.untold(interrupted)
+        unannounced = await announcing.announcements.unannounced(interrupted)
         await scheduled.leader.open()
         await _post_notices(parts, unannounced)
         yield App(
@@ -163,8 +163,10 @@ def _supervise_loops(parts: Parts) -> None:
         background.supervise(follower.stock, name="model stock")
     background.supervise(parts.voting.reconcile.run, name="reconcile")
     if is_shared(parts.settings.url):
-        leftovers = Leftovers(parts.settings.home, parts.storage.database, parts.inference.predictor)
-        background.supervise(leftovers.drop_for_ever, name="leftovers")
+        propagation = ForgetPropagation(
+            parts.settings.home, parts.storage.database, parts.inference.predictor
+        )
+        background.supervise(propagation.run, name="forget propagation")
 
 
 async def _post_notices(parts: Parts, interrupted: Sequence[Run]) -> None:

@@ -18,7 +18,7 @@ STEADY_S = 60.0  # a loop that ran for so long is well again
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-class EndedError(Exception):
+class UnexpectedReturnError(Exception):
     """An endless loop returned."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class Supervisor:
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError from error
             return error
-        return None if may_end else EndedError()
+        return None if may_end else UnexpectedReturnError()
 
 
 class Background:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.announcements.announcer import Announcements
+from bot.announcements.announcer import Announcer
 from bot.announcements.delivery import Delivery
 from bot.announcements.digests import Digests
-from bot.announcements.report_channel import Reports
+from bot.announcements.report_channel import ReportChannel
 from bot.announcements.verdicts import Verdicts
 from bot.answering.champion_follower import BotChampionFollower, load_champion
 from bot.answering.in_flight import InFlight
@@ -24,22 +24,27 @@ from bot.answering.write_queue import WriteQueue
 from bot.background import Background, Supervisor
 from bot.client import FillBot
 from bot.connection.endpoint import Endpoint, endpoint_for
-from bot.distributed.leader_election import Leader
-from bot.distributed.leader_tasks import Duties
-from bot.distributed.remote_predictor import Remote
+from bot.distributed.leader_election import LeaderElection
+from bot.distributed.leader_tasks import LeaderTasks
+from bot.distributed.remote_predictor import RemotePredictor
 from bot.distributed.sharded_client import make_bot
 from bot.operations.backups import Backups
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
-from bot.operations.startup import log_in_first, make_first_version, mend_database, mend_pointer
+from bot.operations.startup import (
+    make_first_version,
+    recover_database,
+    repair_champion_pointer,
+    validate_token,
+)
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
-from bot.runs.automatic_rollback import Watch
-from bot.runs.nightly import Night
-from bot.runs.schedule import Nightly
-from bot.runs.training_runs import Runs
+from bot.runs.automatic_rollback import AutomaticRollback
+from bot.runs.nightly import NightlyRun
+from bot.runs.schedule import NightlySchedule
+from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
-from bot.subprocesses.charts import Pictures
+from bot.subprocesses.charts import ChartRenderer
 from bot.voting.reconcile import Reconcile
 from storage.backends.locks import is_shared
 from storage.database import Database
@@ -89,22 +94,22 @@ class Discord:
 class Announcing:
     """Messages about runs and problems."""
 
-    announcements: Announcements
-    reports: Reports
+    announcements: Announcer
+    reports: ReportChannel
     verdicts: Verdicts
-    pictures: Pictures
+    pictures: ChartRenderer
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
     """The nightly run and the tasks that go on without a command."""
 
-    night: Night
-    nightly: Nightly
-    watch: Watch
+    night: NightlyRun
+    nightly: NightlySchedule
+    rollback: AutomaticRollback
     backups: Backups
     forgetting: Forgetting
-    leader: Leader
+    leader: LeaderElection
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ class Parts:
     operations: Operations
     storage: Storage
     inference: Inference
-    runs: Runs
+    runs: TrainingRuns
     discord: Discord
     announcing: Announcing
     scheduled: Scheduled
@@ -153,14 +158,14 @@ async def open_storage(settings: Settings, stack: contextlib.AsyncExitStack) -> 
         StorageError: the database cannot be opened.
         TrainingError: the model versions cannot be read.
     """
-    mended = await mend_database(settings)
+    mended = await recover_database(settings)
     database = await Database.open(settings.url)
     stack.push_async_callback(database.close)
     registry = await asyncio.to_thread(current_registry, settings)
     if not registry.versions():
-        await log_in_first(settings)
+        await validate_token(settings)
         await make_first_version(settings)
-    lost_pointer = await mend_pointer(registry, database)
+    lost_pointer = await repair_champion_pointer(registry, database)
     notices = tuple(notice for notice in (mended, lost_pointer) if notice)
     return Storage(database, database_file(settings.url), registry, notices)
 
@@ -177,16 +182,18 @@ async def open_inference(
     metrics, supervisor = operations.metrics, operations.background.supervisor
     model, notice = await load_champion(storage.registry)
     url = settings.serving_url
-    remote = Remote(url, metrics=metrics, supervisor=supervisor) if url else None
+    remote = RemotePredictor(url, metrics=metrics, supervisor=supervisor) if url else None
     predictor = Predictor(model, metrics=metrics, remote=remote)
     stack.push_async_callback(predictor.close)
     follower = BotChampionFollower(storage.registry, predictor, trouble=notice, metrics=metrics)
     return Inference(predictor, follower, notice)
 
 
-def build_runs(settings: Settings, storage: Storage, inference: Inference, operations: Operations) -> Runs:
+def build_runs(
+    settings: Settings, storage: Storage, inference: Inference, operations: Operations
+) -> TrainingRuns:
     """Build what starts training runs."""
-    return Runs(
+    return TrainingRuns(
         settings,
         storage.database,
         storage.registry,
@@ -210,7 +217,7 @@ async def open_discord(
 
 
 async def open_announcing(
-    settings: Settings, storage: Storage, runs: Runs, discord: Discord, operations: Operations
+    settings: Settings, storage: Storage, runs: TrainingRuns, discord: Discord, operations: Operations
 ) -> Announcing:
     """Build the announcements and release those that a crash left claimed.
 
@@ -218,9 +225,9 @@ async def open_announcing(
         StorageError: the database cannot be written.
     """
     channel_id = discord.endpoint.report_channel_id
-    verdicts, pictures = Verdicts(discord.bot, storage.database), Pictures(settings)
+    verdicts, pictures = Verdicts(discord.bot, storage.database), ChartRenderer(settings)
     digests = Digests(storage.database, storage.registry, pictures, prefix=settings.prefix)
-    announcements = Announcements(
+    announcements = Announcer(
         discord.bot,
         storage.database,
         delivery=Delivery(discord.bot, verdicts=verdicts, digests=digests, channel_id=channel_id),
@@ -229,7 +236,7 @@ async def open_announcing(
         is_shared=is_shared(settings.url),
     )
     await announcements.open()
-    reports = Reports(announcements, channel_id=channel_id)
+    reports = ReportChannel(announcements, channel_id=channel_id)
     return Announcing(announcements, reports, verdicts, pictures)
 
 
@@ -237,14 +244,14 @@ def build_scheduled(
     settings: Settings,
     storage: Storage,
     inference: Inference,
-    runs: Runs,
+    runs: TrainingRuns,
     discord: Discord,
     announcing: Announcing,
     operations: Operations,
 ) -> Scheduled:
     """Build the nightly run, its schedule and the tasks of the leader; none of them starts here."""
     several, reports = is_shared(settings.url), announcing.reports
-    watch = Watch(
+    rollback = AutomaticRollback(
         storage.database,
         storage.registry,
         follower=inference.follower,
@@ -265,8 +272,8 @@ def build_scheduled(
     def due_at() -> datetime:
         return nightly.due_at(datetime.now(UTC))
 
-    night = Night(runs, reports, watch, retention, backups, due_at if several else None)
-    nightly = Nightly(
+    night = NightlyRun(runs, reports, rollback, retention, backups, due_at if several else None)
+    nightly = NightlySchedule(
         lambda: operations.background.supervisor.once("night", night.run),
         at=settings.nightly_at,
         zone=settings.zone,
@@ -281,23 +288,23 @@ def build_scheduled(
         reports=reports,
         backups=backups,
     )
-    duties = Duties(
+    tasks = LeaderTasks(
         bot=discord.bot,
         database=storage.database,
         registry=storage.registry,
         background=operations.background,
         runs=runs,
-        watch=watch,
+        rollback=rollback,
         announcements=announcing.announcements,
         forgetting=forgetting,
         nightly=nightly,
         watch_every_s=settings.watch_every_s,
         is_shared=several,
     )
-    leader = Leader(settings, operations.background, duties)
+    leader = LeaderElection(settings, operations.background, tasks)
     if several:
         operations.readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
-    return Scheduled(night, nightly, watch, backups, forgetting, leader)
+    return Scheduled(night, nightly, rollback, backups, forgetting, leader)
 
 
 def open_voting(

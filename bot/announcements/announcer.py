@@ -19,7 +19,7 @@ from discord.ext import commands
 
 from bot.announcements.delivery import Delivery, NowhereError
 from bot.background import Background
-from bot.runs.training_runs import RunEnd, Runs
+from bot.runs.training_runs import RunEnd, TrainingRuns
 from bot.texts import say
 from storage import announcements as outbox
 from storage import runs as run_records
@@ -44,10 +44,10 @@ UNSTORED = 0  # id of one that is attempted once, as the database is away
 T = TypeVar("T")
 
 
-class Expected:
+class PendingAnnouncement:
     """The end of a run that is to be told; in an `async with` block no other process tells it."""
 
-    def __init__(self, announcements: "Announcements", one: Announcement, background: Background) -> None:
+    def __init__(self, announcements: "Announcer", one: Announcement, background: Background) -> None:
         """Claim it again and again."""
         self._announcements, self._one = announcements, one
         self._opened = asyncio.Event()
@@ -101,7 +101,7 @@ class Expected:
             await self._announcements.note(self._one, **columns)
 
 
-class Announcements:
+class Announcer:
     """Stores what is to be told, and tells it."""
 
     def __init__(
@@ -110,7 +110,7 @@ class Announcements:
         database: Database,
         *,
         delivery: Delivery,
-        runs: Runs,
+        runs: TrainingRuns,
         background: Background,
         is_shared: bool,
     ) -> None:
@@ -136,7 +136,7 @@ class Announcements:
             one = _unstored(kind, now, **about)
         await self._attempt(one, end)
 
-    async def expect(self, kind: Kind, trigger: str, **about: Any) -> Expected:
+    async def expect(self, kind: Kind, trigger: str, **about: Any) -> PendingAnnouncement:
         """Store, before a run begins, that its end is to be told.
 
         Raises:
@@ -146,7 +146,7 @@ class Announcements:
         one = await outbox.store(
             self.database, kind, now=now, claimed_until=now + CLAIM, run_trigger=trigger, **about
         )
-        return Expected(self, one, self._background)
+        return PendingAnnouncement(self, one, self._background)
 
     async def note(self, one: Announcement, **columns: Any) -> None:
         """Write down what is known by now; what cannot be written is not."""
@@ -185,12 +185,12 @@ class Announcements:
                 if one.run_id is None and (run := await self._run_of(one)) is not None:
                     await self.note(one, run_id=run.id)
 
-    async def untold(self, runs: Sequence[Run]) -> list[Run]:
+    async def unannounced(self, runs: Sequence[Run]) -> list[Run]:
         """Those of some runs whose end is not stored to be told."""
         announced = await outbox.announced_runs(self.database)
         return [run for run in runs if run.id not in announced]
 
-    async def go_on(self) -> None:
+    async def deliver_pending(self) -> None:
         """Retry pending announcements, those of dead processes included, until cancelled."""
         await self._client.wait_until_ready()
         while True:

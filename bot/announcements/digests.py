@@ -12,7 +12,7 @@ from bot.embeds.run_report import report_title
 from bot.errors import BotError
 from bot.runs.training_runs import RunEnd
 from bot.runs.version_runs import version_of
-from bot.subprocesses.charts import Pictures, attach
+from bot.subprocesses.charts import ChartRenderer, attach
 from bot.texts import say
 from storage import runs
 from storage.database import Database
@@ -29,7 +29,9 @@ log = structlog.stdlib.get_logger(__name__)
 class Digests:
     """Makes them."""
 
-    def __init__(self, database: Database, registry: Registry, pictures: Pictures, *, prefix: str) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, pictures: ChartRenderer, *, prefix: str
+    ) -> None:
         """Take what a digest is made from."""
         self._database, self._registry = database, registry
         self._pictures, self._prefix = pictures, prefix

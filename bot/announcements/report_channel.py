@@ -1,17 +1,17 @@
 """The report channel, where the morning digest of nightly runs and trouble are told."""
 
-from bot.announcements.announcer import Announcements, Expected
+from bot.announcements.announcer import Announcer, PendingAnnouncement
 from bot.runs.training_runs import RunEnd
 
 
-class Reports:
+class ReportChannel:
     """Posts to one channel, or nowhere when there is none."""
 
-    def __init__(self, announcements: Announcements, *, channel_id: int | None) -> None:
+    def __init__(self, announcements: Announcer, *, channel_id: int | None) -> None:
         """Take what tells until Discord has taken it."""
         self._announcements, self._channel_id = announcements, channel_id
 
-    async def expect_digest(self, *, figure: str) -> Expected | None:
+    async def expect_digest(self, *, figure: str) -> PendingAnnouncement | None:
         """Store, before a night's run begins, that its digest is to be posted; None: nowhere.
 
         `figure`: what people like.

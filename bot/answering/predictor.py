@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.distributed.remote_predictor import Remote, ServiceAwayError
+from bot.distributed.remote_predictor import RemotePredictor, ServiceAwayError
 from bot.errors import BusyError
 from bot.operations.metrics import Metrics
 from bot.texts import say
@@ -52,7 +52,7 @@ class Predictor:
         *,
         max_waiting: int = 1024,
         metrics: Metrics | None = None,
-        remote: Remote | None = None,
+        remote: RemotePredictor | None = None,
     ) -> None:
         """Serve with `model`, or with `remote` while that answers; both are counted in `metrics`."""
         self._metrics = metrics or Metrics()

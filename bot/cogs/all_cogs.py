@@ -42,7 +42,7 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             announcements=announcing.announcements,
             background=background,
             nightly=scheduled.nightly,
-            watch=scheduled.watch,
+            rollback=scheduled.rollback,
         ),
         Charts(
             bot,

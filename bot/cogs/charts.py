@@ -20,7 +20,7 @@ from bot.embeds.team_stats import TeamStats, first_day, stats_embed, stats_figur
 from bot.errors import PictureError
 from bot.runs.version_runs import version_of
 from bot.settings import Settings
-from bot.subprocesses.charts import Pictures, attach
+from bot.subprocesses.charts import ChartRenderer, attach
 from bot.texts import say
 from bot.visibility import open_channel_ids
 from storage import runs
@@ -47,7 +47,7 @@ class Charts(commands.Cog):
         database: Database,
         follower: BotChampionFollower,
         verdicts: Verdicts,
-        pictures: Pictures,
+        pictures: ChartRenderer,
     ) -> None:
         """Take what the commands need."""
         self._bot, self._settings = bot, settings

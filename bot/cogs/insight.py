@@ -16,7 +16,7 @@ from bot.context import Context, send_reply
 from bot.embeds.insights import Reasons, compare_embed, why_embed
 from bot.embeds.replies import clipped
 from bot.settings import Settings
-from bot.subprocesses.word_ranks import Look, Looker, earlier_versions
+from bot.subprocesses.word_ranks import VersionRanks, WordRanks, earlier_versions
 from bot.texts import say
 from bot.voting.menus import words_for_each
 from storage import runs
@@ -46,7 +46,7 @@ class Insight(commands.Cog):
         """Take what looking needs."""
         self._bot, self._database, self._query_handler = bot, database, query_handler
         self._predictor, self._registry, self._settings = predictor, registry, settings
-        self._looker = Looker(settings)
+        self._ranks = WordRanks(settings)
 
     @command("why", is_ephemeral=True, cooldown=(LOOKS, LOOKS_WITHIN_S), usage="WORD in TEXT")
     @app_commands.describe(word=say("commands.why_word"), text=say("commands.why_text"))
@@ -89,7 +89,7 @@ class Insight(commands.Cog):
         versions = [version, *await asyncio.to_thread(earlier_versions, self._registry, version)]
         is_private = query.text != query.stored
         votes = [] if is_private else await votes_on_query(self._database, query.hash)
-        looks = await self._looker.look(query.text, versions, words=[word])
+        looks = await self._ranks.rank(query.text, versions, words=[word])
         min_voters, half_life_days = self._settings.needed_voters, self._settings.vote_half_life_days
         now = datetime.now(UTC)
         return Reasons(
@@ -108,17 +108,17 @@ class Insight(commands.Cog):
             is_private=is_private,
         )
 
-    async def _look_before(self, query: Query, version: str, *, shown: int) -> Look | None:
+    async def _look_before(self, query: Query, version: str, *, shown: int) -> VersionRanks | None:
         """What the version before says; None where there is none."""
         before = None
         with suppress(RegistryError):
             before = await asyncio.to_thread(self._registry.previous, version)
         if before is None:
             return None
-        (look,) = await self._looker.look(query.text, [before], top=shown)
+        (look,) = await self._ranks.rank(query.text, [before], top=shown)
         return look if look.masks else None
 
-    async def _runs(self, looks: list[Look]) -> dict[int, Run]:
+    async def _runs(self, looks: list[VersionRanks]) -> dict[int, Run]:
         ids = {look.run_id for look in looks if look.run_id is not None}
         found = [await runs.get_run(self._database, run_id) for run_id in sorted(ids)]
         return {run.id: run for run in found if run is not None}

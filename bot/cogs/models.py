@@ -11,18 +11,18 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.announcements.announcer import Announcements, Expected
+from bot.announcements.announcer import Announcer, PendingAnnouncement
 from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Background
 from bot.client import FillBot, command
 from bot.context import Context, send_reply
 from bot.embeds import replies
 from bot.errors import RunBusyError
-from bot.runs.automatic_rollback import Watch
-from bot.runs.progress import Progress, Starting, ways_to_edit
-from bot.runs.remaining_time import TimeLeft
-from bot.runs.schedule import Nightly
-from bot.runs.training_runs import RunEnd, Runs
+from bot.runs.automatic_rollback import AutomaticRollback
+from bot.runs.progress import ProgressMessage, StartMessage, edit_methods
+from bot.runs.remaining_time import RemainingTime
+from bot.runs.schedule import NightlySchedule
+from bot.runs.training_runs import RunEnd, TrainingRuns
 from bot.subprocesses.training_process import Line
 from bot.texts import say
 from storage import runs as run_records
@@ -47,14 +47,14 @@ class Models(commands.Cog):
         registry: Registry,
         database: Database,
         follower: BotChampionFollower,
-        runs: Runs,
-        announcements: Announcements,
+        runs: TrainingRuns,
+        announcements: Announcer,
         background: Background,
-        nightly: Nightly,
-        watch: Watch,
+        nightly: NightlySchedule,
+        rollback: AutomaticRollback,
     ) -> None:
         """Take what the commands need."""
-        self._watch = watch
+        self._rollback = rollback
         self._bot, self._registry, self._database = bot, registry, database
         self._follower, self._runs, self._background = follower, runs, background
         self._announcements, self._nightly = announcements, nightly
@@ -72,26 +72,26 @@ class Models(commands.Cog):
         except RunBusyError:
             await expected.withdraw()
             raise
-        left = TimeLeft(time.monotonic(), earlier_s=earlier_s)
-        starting = Starting(context, nonce=expected.nonce)
+        left = RemainingTime(time.monotonic(), earlier_s=earlier_s)
+        starting = StartMessage(context, nonce=expected.nonce)
         await starting.send()
         self._background.start(self._follow(starting, run, expected, latest, left), name="retrain")
 
     async def _follow(
         self,
-        starting: Starting,
+        starting: StartMessage,
         run: asyncio.Task[RunEnd],
-        expected: Expected,
+        expected: PendingAnnouncement,
         latest: deque[Line],
-        left: TimeLeft,
+        left: RemainingTime,
     ) -> None:
         """Show in one message how far the run is, and put the verdict there at the end."""
         async with expected:
             message_id = await starting.sent_before(run)
             if message_id is not None:
                 await expected.place(message_id=message_id)
-                progress = Progress(
-                    ways_to_edit(starting.context, message_id),
+                progress = ProgressMessage(
+                    edit_methods(starting.context, message_id),
                     left,
                     latest=latest,
                     supervisor=self._background.supervisor,
@@ -116,7 +116,7 @@ class Models(commands.Cog):
             notes.append(say("model.from_base", prefix=self._bot.prefix))
         if origin is not None and origin.kind == "starter":
             notes.append(say("model.from_starter"))
-        if figure := await self._watch.figure():
+        if figure := await self._rollback.figure():
             notes.append(figure)
         embed = replies.model_embed(
             card, version=predictor.version, domain=domain, numbers=predictor.numbers, notes=notes

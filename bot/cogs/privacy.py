@@ -14,10 +14,10 @@ from bot.client import FillBot, command
 from bot.context import Context, send_reply
 from bot.embeds.replies import escape
 from bot.errors import TooLargeError
-from bot.privacy.confirmation import Offer, edit_or_write
-from bot.privacy.export import Ballots, to_csv
-from bot.privacy.forgetting import Forgetting, Forgotten
-from bot.privacy.mydata import bundle
+from bot.privacy.confirmation import ConfirmationView, edit_or_write
+from bot.privacy.export import VoteTable, to_csv
+from bot.privacy.forgetting import ForgetResult, Forgetting
+from bot.privacy.mydata import export_personal_data
 from bot.settings import Settings
 from bot.texts import say
 from bot.visibility import readable_channel_ids
@@ -60,7 +60,7 @@ class Privacy(commands.Cog):
         """Send the asker everything that is stored about them."""
         user_id = context.author.id
         since = (await privacy.about(self._database, user_id)).counted_since
-        made = await bundle(
+        made = await export_personal_data(
             self._database,
             user_id,
             versions=self._forgetting.learnt_since(since),
@@ -79,7 +79,7 @@ class Privacy(commands.Cog):
         members = await self._bot.access.memberships(context.author, with_channels=True)
         found = await shown_queries.voted_on(self._database, readable_channel_ids(members))
         queries = {name: query for name, query in found.items() if not has_placeholder(query)}
-        ballots, now = Ballots(queries), datetime.now(UTC)
+        ballots, now = VoteTable(queries), datetime.now(UTC)
         async for chunk in votes_until(self._database, now, chunk_rows=EXPORT_CHUNK_ROWS):
             ballots.add(chunk)
         rows = await asyncio.to_thread(
@@ -130,7 +130,7 @@ class Privacy(commands.Cog):
         else:
             lines.append(say("forgetting.no_version"))
         lines.append(say("forgetting.stays"))
-        offer = Offer(context.author.id, on_yes=self._begin, prefix=self._bot.prefix)
+        offer = ConfirmationView(context.author.id, on_yes=self._begin, prefix=self._bot.prefix)
         offer.message = await send_reply(context, "\n".join(lines), view=offer, ephemeral=True)
 
     async def _begin(self, interaction: discord.Interaction) -> None:
@@ -189,7 +189,7 @@ def _counts(erased: Erased) -> list[str]:
     return [line for count, line in lines if count]
 
 
-def _summary(done: Forgotten) -> str:
+def _summary(done: ForgetResult) -> str:
     """What was done, in numbers."""
     lines = [say("forgetting.done"), *_counts(done.erased)]
     if done.backups:

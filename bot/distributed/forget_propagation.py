@@ -22,7 +22,7 @@ log = structlog.stdlib.get_logger(__name__)
 LOOK_EVERY_S = 5.0
 
 
-class Leftovers:
+class ForgetPropagation:
     """Looks into the database now and then."""
 
     def __init__(self, home: Path, database: Database, predictor: Predictor) -> None:
@@ -30,7 +30,7 @@ class Leftovers:
         self._home, self._database, self._predictor = home, database, predictor
         self._seen: datetime | None = None  # when somebody was forgotten, as of the last look
 
-    async def drop_for_ever(self) -> None:
+    async def run(self) -> None:
         """Drop what is old when somebody was forgotten; what cannot be dropped now is tried again."""
         while True:
             try:

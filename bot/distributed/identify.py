@@ -15,7 +15,7 @@ log = structlog.stdlib.get_logger(__name__)
 AGAIN_S = 0.5
 
 
-class IdentifyTurns:
+class SharedIdentifyLimit:
     """One turn of each bucket of shards in five seconds."""
 
     def __init__(self, settings: Settings, background: Background) -> None:

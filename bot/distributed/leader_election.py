@@ -11,7 +11,7 @@ import contextlib
 import structlog
 
 from bot.background import Background
-from bot.distributed.leader_tasks import Duties
+from bot.distributed.leader_tasks import LeaderTasks
 from bot.settings import Settings
 from storage.backends.advisory_locks import AdvisoryLock, here
 from storage.backends.locks import LEADER, is_shared, let_go, lock_for, take
@@ -22,10 +22,10 @@ ELECT_EVERY_S = 2.0
 LOOK_EVERY_S = 0.5
 
 
-class Leader:
+class LeaderElection:
     """Whether this process leads, or which does."""
 
-    def __init__(self, settings: Settings, background: Background, duties: Duties) -> None:
+    def __init__(self, settings: Settings, background: Background, duties: LeaderTasks) -> None:
         """Take what whoever leads does."""
         self._settings, self._background, self._duties = settings, background, duties
         self.is_here = False

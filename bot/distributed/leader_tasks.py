@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import structlog
 
-from bot.announcements.announcer import Announcements
+from bot.announcements.announcer import Announcer
 from bot.background import Background, cancel
 from bot.client import FillBot
 from bot.privacy.forgetting import Forgetting
-from bot.runs.automatic_rollback import Watch
-from bot.runs.schedule import Nightly
-from bot.runs.training_runs import Runs
+from bot.runs.automatic_rollback import AutomaticRollback
+from bot.runs.schedule import NightlySchedule
+from bot.runs.training_runs import TrainingRuns
 from storage import runs as run_records
 from storage.database import Database
 from training.errors import RegistryError
@@ -24,18 +24,18 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Duties:
+class LeaderTasks:
     """The parts that they are of; `is_shared`: other processes may lead instead."""
 
     bot: FillBot
     database: Database
     registry: Registry
     background: Background
-    runs: Runs
-    watch: Watch
-    announcements: Announcements
+    runs: TrainingRuns
+    rollback: AutomaticRollback
+    announcements: Announcer
     forgetting: Forgetting
-    nightly: Nightly
+    nightly: NightlySchedule
     watch_every_s: float
     is_shared: bool
 
@@ -48,14 +48,14 @@ class Duties:
         await self._open_nightly()
         if self.is_shared:
             self.background.start(self.bot.sync_commands(), name="slash commands")
-            repair = self.background.supervise(self.runs.repair_for_ever, name="repair")
+            repair = self.background.supervise(self.runs.keep_repairing, name="repair")
         else:
-            repair = self.background.supervise(self.runs.repair_later, name="repair", may_end=True)
+            repair = self.background.supervise(self.runs.repair_until_settled, name="repair", may_end=True)
         watch = self.background.supervise(
-            lambda: self.watch.watch(every_s=self.watch_every_s), name="approval watch"
+            lambda: self.rollback.run(every_s=self.watch_every_s), name="approval watch"
         )
-        announcements = self.background.supervise(self.announcements.go_on, name="announcements")
-        forgetting = self.background.supervise(self.forgetting.go_on, name="forgetting")
+        announcements = self.background.supervise(self.announcements.deliver_pending, name="announcements")
+        forgetting = self.background.supervise(self.forgetting.finish_pending, name="forgetting")
         return [repair, watch, announcements, forgetting]
 
     @contextlib.asynccontextmanager

@@ -41,7 +41,7 @@ class ServiceAwayError(Exception):
         super().__init__(reason)
 
 
-class Remote:
+class RemotePredictor:
     """Asks the service; what fails is tried on another connection, what fails again closes the way to it.
 
     While the way is closed nothing is asked but one query a second, until that is answered: a dead service

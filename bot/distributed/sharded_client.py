@@ -11,7 +11,7 @@ from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
 from bot.client import FillBot
 from bot.connection.rate_limiter import RateLimiter
-from bot.distributed.identify import IdentifyTurns
+from bot.distributed.identify import SharedIdentifyLimit
 from bot.distributed.shards import Shards
 from bot.operations.metrics import Metrics
 from bot.settings import Settings
@@ -23,7 +23,7 @@ log = structlog.stdlib.get_logger(__name__)
 class ShardedBot(FillBot, discord.AutoShardedClient):
     """The same bot, on a connection for each shard."""
 
-    def __init__(self, *, shards: Shards, turns: IdentifyTurns, **options: Any) -> None:
+    def __init__(self, *, shards: Shards, turns: SharedIdentifyLimit, **options: Any) -> None:
         """Take the shards, and who says when a session may begin; `options` as `FillBot`."""
         super().__init__(shards=shards, shard_ids=list(shards.ids), shard_count=shards.count, **options)
         self._turns = turns
@@ -68,4 +68,4 @@ def make_bot(
     }
     if settings.shard_count == 1:
         return FillBot(**options)
-    return ShardedBot(shards=settings.shards, turns=IdentifyTurns(settings, background), **options)
+    return ShardedBot(shards=settings.shards, turns=SharedIdentifyLimit(settings, background), **options)

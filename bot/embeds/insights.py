@@ -9,7 +9,7 @@ import discord
 from bot.answering.predictor import CANDIDATES
 from bot.answering.vote_adjustment import ShownPrediction, WordVotes
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, percent
-from bot.subprocesses.word_ranks import Look, Place
+from bot.subprocesses.word_ranks import VersionRanks, WordRank
 from bot.texts import say
 from storage.runs import Run
 from storage.votes.consensus import QueryVote
@@ -36,7 +36,7 @@ class Reasons:
         is_private: whether votes on the query do not count, since personal data was replaced in it.
     """
 
-    looks: Sequence[Look]
+    looks: Sequence[VersionRanks]
     shown: ShownPrediction
     votes: Sequence[QueryVote]
     word_votes: Mapping[tuple[int, str], WordVotes]
@@ -129,7 +129,7 @@ def _version_lines(mask: int, reasons: Reasons) -> list[str]:
     return lines
 
 
-def _cause(place: Place, before: Place | None) -> str:
+def _cause(place: WordRank, before: WordRank | None) -> str:
     """Why a run moved a word: by the votes on it here, or carried over from elsewhere."""
     if place.learnt is not None:
         return say("why.held_out") if place.held_out else say(f"why.learnt_{place.learnt}")
@@ -141,7 +141,7 @@ def _cause(place: Place, before: Place | None) -> str:
     return say("why.carried", wanted=wanted, unwanted=unwanted) if wanted + unwanted else say("why.drifted")
 
 
-def _place(look: Look, mask: int) -> Place | None:
+def _place(look: VersionRanks, mask: int) -> WordRank | None:
     return look.masks[mask].places[0] if look.masks else None
 
 

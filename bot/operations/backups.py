@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.announcements.report_channel import Reports
+from bot.announcements.report_channel import ReportChannel
 from bot.operations.metrics import Metrics
 from bot.texts import say
 from storage.errors import BackupError
@@ -19,7 +19,7 @@ class Backups:
     """Makes one when asked to."""
 
     def __init__(
-        self, database: Path | None, folder: Path, *, keep: int, reports: Reports, metrics: Metrics
+        self, database: Path | None, folder: Path, *, keep: int, reports: ReportChannel, metrics: Metrics
     ) -> None:
         """Copy the file `database` (None: there is none to copy) to `folder`; `keep` 0: never."""
         self._database, self._folder, self._keep = database, folder, keep

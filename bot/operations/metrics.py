@@ -121,7 +121,7 @@ class Metrics:
         """Count a backup that was made, or could not be."""
         self._backups.labels("done" if is_done else "failed").inc()
 
-    def watched(self, name: str, about: str, look: Callable[[], float]) -> None:
+    def add_gauge(self, name: str, about: str, look: Callable[[], float]) -> None:
         """Add a gauge that is looked up at every scrape."""
         Gauge(f"fillbot_{name}", about, registry=self.registry).set_function(look)
 

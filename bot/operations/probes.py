@@ -8,7 +8,7 @@ from bot.operations.metrics import size_of
 from bot.wiring import Parts
 
 
-def watch_parts(parts: Parts) -> None:
+def register_probes(parts: Parts) -> None:
     """Register the readiness probes and the gauges."""
     bot, metrics, readiness = parts.discord.bot, parts.operations.metrics, parts.operations.readiness
     registry, predictor = parts.storage.registry, parts.inference.predictor
@@ -38,33 +38,33 @@ def watch_parts(parts: Parts) -> None:
     readiness.warnings = warnings
     readiness.model_version = lambda: predictor.version
     readiness.service = lambda: predictor.service
-    metrics.watched("discord_connected", "1: the gateway is connected.", lambda: float(bot.is_online))
-    metrics.watched(
+    metrics.add_gauge("discord_connected", "1: the gateway is connected.", lambda: float(bot.is_online))
+    metrics.add_gauge(
         "gateway_latency_seconds",
         "Between a heartbeat and its answer; NaN while there is none.",
         lambda: bot.latency if math.isfinite(bot.latency) else math.nan,
     )
-    metrics.watched("queries_waiting", "Queries that wait for the model.", lambda: float(predictor.waiting))
-    metrics.watched(
+    metrics.add_gauge("queries_waiting", "Queries that wait for the model.", lambda: float(predictor.waiting))
+    metrics.add_gauge(
         "service_reachable",
         "1: the service answers; 0: the session here does in its place, or there is no service.",
         lambda: float(predictor.is_answered_remotely),
     )
-    metrics.watched("run_in_progress", "1: a run is in progress.", lambda: float(parts.runs.is_running))
-    metrics.watched(
+    metrics.add_gauge("run_in_progress", "1: a run is in progress.", lambda: float(parts.runs.is_running))
+    metrics.add_gauge(
         "champion_serves",
         "0: the champion is damaged and another version serves.",
         lambda: float(parts.inference.follower.trouble is None),
     )
     if registry.is_shared:
-        metrics.watched(
+        metrics.add_gauge(
             "models_storage_reached",
             "0: what other machines do with the versions is not seen at present.",
             lambda: float(registry.trouble is None),
         )
     if database_file is not None:
-        metrics.watched("database_size_bytes", "The database with its log.", lambda: size_of(database_file))
-    metrics.watched(
+        metrics.add_gauge("database_size_bytes", "The database with its log.", lambda: size_of(database_file))
+    metrics.add_gauge(
         "last_backup_timestamp_seconds",
         "When the newest backup was made, since 1970; 0: there is none.",
         parts.scheduled.backups.last_made_s,

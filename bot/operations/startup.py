@@ -47,7 +47,7 @@ def home_lock(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
-async def mend_database(settings: Settings) -> str | None:
+async def recover_database(settings: Settings) -> str | None:
     """Where the database is damaged, mend it; call it before it is opened. Returns the notice that says so.
 
     Raises:
@@ -73,7 +73,7 @@ async def mend_database(settings: Settings) -> str | None:
     return say(f"database.mended.{source}", reason=mended.problem, backup=backup, kept=kept)
 
 
-async def mend_pointer(registry: Registry, database: Database) -> str | None:
+async def repair_champion_pointer(registry: Registry, database: Database) -> str | None:
     """Where the champion pointer cannot be read, write it anew. Returns the notice that says so."""
     last = await runs.last_champion(database)
     version = await asyncio.to_thread(mend_champion, registry, last=last)
@@ -83,7 +83,7 @@ async def mend_pointer(registry: Registry, database: Database) -> str | None:
     return say("model.pointer_mended", version=version)
 
 
-async def log_in_first(settings: Settings) -> None:
+async def validate_token(settings: Settings) -> None:
     """A wrong token is told before a first version is made, which takes minutes."""
     if settings.discord_token is not None:
         set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)

@@ -15,7 +15,7 @@ log = structlog.stdlib.get_logger(__name__)
 OPEN_S = 300.0  # an ephemeral message can be edited for fifteen minutes
 
 
-class Offer(discord.ui.View):
+class ConfirmationView(discord.ui.View):
     """The red button and the one that keeps all; `message` is what they stand under, once it is sent."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Offer(discord.ui.View):
             (say("forgetting.keep"), discord.ButtonStyle.secondary, self._no),
         )
         for label, style, pressed in buttons:
-            button: discord.ui.Button[Offer] = discord.ui.Button(label=label, style=style)
+            button: discord.ui.Button[ConfirmationView] = discord.ui.Button(label=label, style=style)
             button.callback = pressed  # type: ignore[method-assign]
             self.add_item(button)
 

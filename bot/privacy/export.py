@@ -22,7 +22,7 @@ Item = tuple[str, int, str]  # query hash, mask, word
 
 
 @dataclass(slots=True)
-class Ballots:
+class VoteTable:
     """The standing votes, read chunk by chunk.
 
     Attributes:

@@ -13,12 +13,12 @@ from pathlib import Path
 import structlog
 from sqlalchemy import make_url
 
-from bot.announcements.report_channel import Reports
+from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.predictor import Predictor
 from bot.errors import RunBusyError
 from bot.operations.backups import Backups
-from bot.runs.training_runs import Runs
+from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
 from bot.texts import say
 from storage.backends.locks import FORGETTING, Turn
@@ -38,7 +38,7 @@ COMPACT_TRIES, COMPACT_AGAIN_S = 5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class ForgetResult:
     """What was done.
 
     Attributes:
@@ -69,8 +69,8 @@ class Forgetting:
         *,
         predictor: Predictor,
         follower: BotChampionFollower,
-        runs: Runs,
-        reports: Reports,
+        runs: TrainingRuns,
+        reports: ReportChannel,
         backups: Backups,
     ) -> None:
         """Take everything that holds something of people."""
@@ -86,7 +86,7 @@ class Forgetting:
         withdrawn = self._registry.withdrawn()
         return tuple(version for version in self.learnt_since(since) if version not in withdrawn)
 
-    async def forget(self, user_id: int) -> Forgotten:
+    async def forget(self, user_id: int) -> ForgetResult:
         """Forget a person. Once this has begun it is finished, after a crash too.
 
         Raises:
@@ -118,7 +118,7 @@ class Forgetting:
                     await self._reports.post_notice(self._sentence)
         return self._sentence
 
-    async def go_on(self) -> None:
+    async def finish_pending(self) -> None:
         """Finish for ever what was left undone."""
         is_compact = False
         while True:
@@ -140,7 +140,7 @@ class Forgetting:
             if request in await forgetting.requests(self._database):
                 await self._work(request)
 
-    async def _work(self, request: Request) -> Forgotten:
+    async def _work(self, request: Request) -> ForgetResult:
         """Do it, at one's turn."""
         user_id, since = request.user_id, request.counted_since
         async with self._runs.halted(say("forgetting.run_ended")):
@@ -167,7 +167,7 @@ class Forgetting:
         )
         if not_cleaned:
             await self._reports.post_notice(say("forgetting.not_cleaned", names=", ".join(not_cleaned)))
-        return Forgotten(erased, backups, not_cleaned, run_count, versions, needs_run)
+        return ForgetResult(erased, backups, not_cleaned, run_count, versions, needs_run)
 
     def learnt_since(self, since: datetime | None) -> Iterator[str]:
         """Versions whose votes were read then or later; a damaged one cannot serve anyway."""

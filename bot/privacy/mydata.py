@@ -19,7 +19,7 @@ NAME = "fillbot-my-data.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class PersonalDataFile:
     """The file, how much is in it, and whether it is packed, or rows are left out."""
 
     name: str
@@ -30,14 +30,14 @@ class Bundle:
     is_cut: bool
 
 
-async def bundle(
+async def export_personal_data(
     database: Database,
     user_id: int,
     *,
     versions: Iterable[str],
     limit_bytes: int,
     max_bytes: int = MAX_BYTES,
-) -> Bundle:
+) -> PersonalDataFile:
     """Collect it, a row a line, newest first; packed where it is larger than `limit_bytes`.
 
     Raises:
@@ -69,7 +69,7 @@ async def bundle(
         content = await asyncio.to_thread(gzip.compress, content)  # a second or two for the largest
     if len(content) > limit_bytes:
         raise TooLargeError
-    return Bundle(
+    return PersonalDataFile(
         f"{NAME}.gz" if is_zipped else NAME,
         content,
         written["votes"],

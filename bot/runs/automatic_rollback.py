@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import structlog
 
-from bot.announcements.report_channel import Reports
+from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
 from bot.runs.sequential_test import Comparison, Tally, compare, within_share
-from bot.runs.training_runs import Runs
+from bot.runs.training_runs import TrainingRuns
 from bot.texts import say
 from storage import runs as run_records
 from storage.database import Database
@@ -29,7 +29,7 @@ WATCHED_VOTES = 2000  # the first on the champion; after these its watch is over
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class PromotionComparison:
     """A champion that a run promoted, the version before it, and how the votes on both compare."""
 
     champion: str
@@ -37,7 +37,7 @@ class Watched:
     comparison: Comparison
 
 
-class Watch:
+class AutomaticRollback:
     """Compares live approval, and rolls back on a clear loss."""
 
     def __init__(
@@ -46,8 +46,8 @@ class Watch:
         registry: Registry,
         *,
         follower: BotChampionFollower,
-        runs: Runs,
-        reports: Reports,
+        runs: TrainingRuns,
+        reports: ReportChannel,
         min_voters: int,
         prefix: str,
     ) -> None:
@@ -57,23 +57,23 @@ class Watch:
         self._min_voters, self._prefix = min_voters, prefix
         self._told: set[str] = set()  # champions whose rollback failed, told once
 
-    async def watch(self, *, every_s: float) -> None:
+    async def run(self, *, every_s: float) -> None:
         """Look for ever; what cannot be read now is looked at the next time."""
         while True:
             try:
-                await self.look()
+                await self.check()
             except (StorageError, TrainingError) as error:
                 log.warning("watch.failed", reason=str(error))
             await asyncio.sleep(every_s)
 
-    async def look(self) -> bool:
+    async def check(self) -> bool:
         """Look once. True: the champion was rolled back, and the version before it serves.
 
         Raises:
             StorageError: the database cannot be used.
             TrainingError: the version before cannot serve; told in the report channel, once.
         """
-        watched = await self.watched()
+        watched = await self.compare()
         if watched is None or not watched.comparison.is_loss:
             return False
         champion, previous = watched.champion, watched.previous
@@ -106,7 +106,7 @@ class Watch:
         )
         return True
 
-    async def watched(self) -> Watched | None:
+    async def compare(self) -> PromotionComparison | None:
         """The champion and how it compares; None when it is not watched, or nobody voted on it yet.
 
         Raises:
@@ -127,12 +127,12 @@ class Watch:
             return None
         old = await votes_on_version(self._database, previous, limit=PREVIOUS_VOTES, newest=True, until=since)
         sides = (within_share(arm, min_voters=self._min_voters) for arm in (old, new))
-        return Watched(champion, previous, compare(*sides))
+        return PromotionComparison(champion, previous, compare(*sides))
 
     async def figure(self) -> str:
         """What people think of the champion, for a report; empty when it is not watched."""
         try:
-            watched = await self.watched()
+            watched = await self.compare()
         except (StorageError, RegistryError) as error:
             log.warning("watch.failed", reason=str(error))
             return ""
@@ -157,7 +157,7 @@ class Watch:
         return True
 
 
-def _sentence(watched: Watched) -> str:
+def _sentence(watched: PromotionComparison) -> str:
     """What people like, in numbers."""
     old, new = watched.comparison.old, watched.comparison.new
     kind = "paired" if watched.comparison.is_paired else "all"

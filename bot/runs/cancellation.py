@@ -16,7 +16,7 @@ LOOK_EVERY_S = 2.0
 
 
 @contextlib.asynccontextmanager
-async def ending_with(
+async def cancelled_with_its_row(
     run_id: Callable[[], int | None],
     database: Database,
     end: Callable[[], None],

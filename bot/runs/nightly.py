@@ -7,25 +7,25 @@ from datetime import UTC, datetime
 
 import structlog
 
-from bot.announcements.announcer import Expected
-from bot.announcements.report_channel import Reports
+from bot.announcements.announcer import PendingAnnouncement
+from bot.announcements.report_channel import ReportChannel
 from bot.errors import RunBusyError
 from bot.operations.backups import Backups
 from bot.privacy.retention import Retention
-from bot.runs.automatic_rollback import Watch
-from bot.runs.training_runs import Runs
+from bot.runs.automatic_rollback import AutomaticRollback
+from bot.runs.training_runs import TrainingRuns
 from storage.errors import StorageError
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class NightlyRun:
     """The parts of a night; `due_at` says when it was to begin, where other processes may have had it."""
 
-    runs: Runs
-    reports: Reports
-    watch: Watch
+    runs: TrainingRuns
+    reports: ReportChannel
+    rollback: AutomaticRollback
     retention: Retention
     backups: Backups
     due_at: Callable[[], datetime] | None = None
@@ -38,7 +38,7 @@ class Night:
             return
         await self.retention.apply(now=datetime.now(UTC))
         await self.backups.make()
-        figure = await self.watch.figure()  # of the champion that the run meets
+        figure = await self.rollback.figure()  # of the champion that the run meets
         expected = await self._expected(figure)
         async with expected or contextlib.nullcontext():
             try:
@@ -57,7 +57,7 @@ class Night:
             else:
                 await self.reports.post_digest(end, figure=figure)
 
-    async def _expected(self, figure: str) -> Expected | None:
+    async def _expected(self, figure: str) -> PendingAnnouncement | None:
         """The digest to come; None where it is posted nowhere, or cannot be stored now."""
         try:
             return await self.reports.expect_digest(figure=figure)
@@ -66,7 +66,7 @@ class Night:
             return None
 
 
-async def _withdraw(expected: Expected | None, reason: str) -> None:
+async def _withdraw(expected: PendingAnnouncement | None, reason: str) -> None:
     log.info("nightly.skipped", reason=reason)
     if expected is not None:
         await expected.withdraw()

@@ -20,7 +20,7 @@ from bot.embeds.replies import progress_text
 from bot.error_replies import log_not_sent
 from bot.errors import CannotWriteError, NotSentError
 from bot.permissions import can_see
-from bot.runs.remaining_time import TimeLeft
+from bot.runs.remaining_time import RemainingTime
 from bot.runs.training_runs import RunEnd
 from bot.subprocesses.training_process import Line
 from bot.texts import say
@@ -37,14 +37,14 @@ TOKEN_SERVES = timedelta(minutes=14)  # of its fifteen: the last words must come
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class EditMethod:
     """One way to edit a message; `over_at`: from when on it is not used any more."""
 
     edit: Callable[..., Awaitable[Any]]
     over_at: datetime | None = None
 
 
-class Starting:
+class StartMessage:
     """The message that will show the progress, sent even where Discord is away for a moment."""
 
     def __init__(self, context: Context, *, nonce: str) -> None:
@@ -85,26 +85,26 @@ class Starting:
         return self._message_id
 
 
-def ways_to_edit(context: Context, message_id: int) -> list[Way]:
+def edit_methods(context: Context, message_id: int) -> list[EditMethod]:
     """By its id a message can be edited for ever, but only in a channel that the bot sees."""
     bot: discord.Client = context.bot
     message = bot.get_partial_messageable(context.channel.id).get_partial_message(message_id)
-    interaction, ways = context.interaction, [Way(message.edit)]
+    interaction, ways = context.interaction, [EditMethod(message.edit)]
     if interaction is not None:
         over_at = interaction.created_at + TOKEN_SERVES
-        ways.append(Way(partial(interaction.followup.edit_message, message_id), over_at))
+        ways.append(EditMethod(partial(interaction.followup.edit_message, message_id), over_at))
         if not can_see(interaction):
             del ways[0]
     return ways
 
 
-class Progress:
+class ProgressMessage:
     """One message."""
 
     def __init__(
         self,
-        ways: Sequence[Way],
-        left: TimeLeft,
+        ways: Sequence[EditMethod],
+        left: RemainingTime,
         *,
         latest: deque[Line],
         supervisor: Supervisor,
@@ -122,7 +122,7 @@ class Progress:
     async def show_until(self, run: "asyncio.Task[RunEnd]") -> None:
         """Edit the message until the run is over, or no way is left to edit it."""
         while self._ways and not run.done():
-            now, wait_s = time.monotonic(), pace_s(time.monotonic() - self._began)
+            now, wait_s = time.monotonic(), edit_interval_s(time.monotonic() - self._began)
             if (over_at := self._ways[0].over_at) is not None:
                 wait_s = min(wait_s, (over_at - datetime.now(UTC)).total_seconds())
                 if wait_s <= 0:
@@ -154,6 +154,6 @@ class Progress:
             return
 
 
-def pace_s(elapsed_s: float) -> float:
+def edit_interval_s(elapsed_s: float) -> float:
     """How long to wait between two edits."""
     return next((pace for within_s, pace in PACES if elapsed_s < within_s), SLOW_S)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 
-class TimeLeft:
+class RemainingTime:
     """Follows one run; times are seconds of one clock, any."""
 
     def __init__(self, started: float, *, earlier_s: Sequence[float] = ()) -> None:

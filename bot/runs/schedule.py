@@ -47,7 +47,7 @@ class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]  # apscheduler has no 
         return None if wait_s is None else min(wait_s, LOOK_EVERY_S)
 
 
-class Nightly:
+class NightlySchedule:
     """Starts something every night; in the event loop it is opened in."""
 
     def __init__(self, start: Callable[[], Awaitable[None]], *, at: time, zone: ZoneInfo) -> None:

@@ -14,7 +14,7 @@ from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Supervisor
 from bot.errors import RunBusyError
 from bot.operations.metrics import Metrics
-from bot.runs.cancellation import ending_with
+from bot.runs.cancellation import cancelled_with_its_row
 from bot.settings import Settings
 from bot.subprocesses.training_process import GRACE_S, Line, follow, spawned
 from bot.texts import say
@@ -41,7 +41,7 @@ class RunEnd:
     sentence: str
 
 
-class Runs:
+class TrainingRuns:
     """Starts runs and waits for them; refuses a second one meanwhile."""
 
     def __init__(
@@ -175,14 +175,14 @@ class Runs:
         settled = [await runs.get_run(self._database, run.id) for run in found]
         return [run for run in settled if run is not None and run.status == "failed"]
 
-    async def repair_later(self) -> None:
+    async def repair_until_settled(self) -> None:
         """Go on trying where the last `repair` met a run that was alive: one by hand, or a dying orphan."""
         while self._left_open:
             await asyncio.sleep(REPAIR_EVERY_S)
             if not self.is_running:
                 await self.repair()
 
-    async def repair_for_ever(self) -> None:
+    async def keep_repairing(self) -> None:
         """Settle what any process leaves open: whoever leads does, as the one that died may never be back."""
         while True:
             try:
@@ -247,7 +247,7 @@ class Runs:
 
         log_path = self._settings.home / "training.log"
         try:
-            async with ending_with(
+            async with cancelled_with_its_row(
                 lambda: run_id,
                 self._database,
                 self._terminate,

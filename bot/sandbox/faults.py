@@ -14,7 +14,7 @@ from bot.sandbox.errors import Refusal
 from bot.sandbox.world.state import Json
 
 
-class Wire(Protocol):
+class BotGateway(Protocol):
     """The gateway as the faults need it."""
 
     def drop_bot(self, code: int) -> None:
@@ -66,7 +66,7 @@ class EventFault:
 class Faults:
     """The faults that wait to happen, and switches for the gateway."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: BotGateway) -> None:
         """Work on this gateway."""
         self._wire = wire
         self._requests: list[RequestFault] = []

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Middleware
 from bot.sandbox.errors import PortInUseError
 from bot.sandbox.faults import Faults
 from bot.sandbox.gateway.server import Gateway
-from bot.sandbox.gateway.sharding import Starts
+from bot.sandbox.gateway.sharding import IdentifyLimit
 from bot.sandbox.guard import guard_middleware
 from bot.sandbox.messages.threads import change_members, change_thread, open_thread
 from bot.sandbox.rate_limits import Limits, RateLimits
@@ -31,7 +31,7 @@ from bot.sandbox.rest import (
     webhooks,
 )
 from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, refusals_middleware
-from bot.sandbox.rest.trouble import trouble_middleware
+from bot.sandbox.rest.fault_injection import faults_middleware
 from bot.sandbox.world import seed
 from bot.sandbox.world.accounts import Accounts
 from bot.sandbox.world.channels import change_overwrite, created, delete_channel
@@ -95,7 +95,7 @@ class Sandbox:
             accounts,
             message_content_allowed=message_content_allowed,
             heartbeat_interval_ms=heartbeat_interval_ms,
-            starts=Starts(max_concurrency=max_concurrency, every_s=identify_every_s),
+            identify_limit=IdentifyLimit(max_concurrency=max_concurrency, every_s=identify_every_s),
         )
         self.rate_limits = RateLimits(limits)
         app = web.Application(
@@ -104,7 +104,7 @@ class Sandbox:
                 guard_middleware(),
                 self.rate_limits.middleware(),
                 refusals_middleware(),
-                trouble_middleware(),
+                faults_middleware(),
             ],
             client_max_size=MAX_BODY_BYTES,
         )

@@ -10,7 +10,7 @@ import structlog
 from bot.embeds.replies import escape
 from bot.errors import PictureError
 from bot.settings import Settings
-from bot.subprocesses.training_process import Turns, ask
+from bot.subprocesses.training_process import SubprocessSlots, ask_subprocess
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
@@ -18,13 +18,13 @@ AT_ONCE = 2
 TIMEOUT_S = 60.0
 
 
-class Pictures:
+class ChartRenderer:
     """Draws a few at once."""
 
     def __init__(self, settings: Settings) -> None:
         """Take what the child needs to know."""
         self._settings = settings
-        self._turns = Turns(AT_ONCE)
+        self._slots = SubprocessSlots(AT_ONCE)
 
     async def draw(self, kind: str, **what: Any) -> bytes:
         """A PNG of what is described; `what` goes to the child on standard input, where nobody else reads it.
@@ -33,7 +33,7 @@ class Pictures:
             PictureError: it could not be drawn; says why.
             BusyError: too many wait already.
         """
-        async with self._turns.one():
+        async with self._slots.one():
             code, told = await self._ask(json.dumps({"kind": kind, **what}).encode())
         if code:
             log.warning("picture.failed", kind=kind, code=code)
@@ -43,7 +43,7 @@ class Pictures:
     async def _ask(self, body: bytes) -> tuple[int, bytes]:
         """The child's exit code and what it wrote."""
         try:
-            return await ask(self._settings, "draw", question=body, timeout_s=TIMEOUT_S)
+            return await ask_subprocess(self._settings, "draw", question=body, timeout_s=TIMEOUT_S)
         except TimeoutError as error:
             raise PictureError(say("pictures.too_slow", seconds=round(TIMEOUT_S))) from error
         except OSError as error:

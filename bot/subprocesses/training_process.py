@@ -63,7 +63,7 @@ async def spawned(
             await _end(process)
 
 
-class Turns:
+class SubprocessSlots:
     """Lets a few children be asked at once, as each takes a processor and memory; who comes later waits."""
 
     def __init__(self, at_once: int, *, max_waiting: int = MAX_WAITING) -> None:
@@ -88,7 +88,9 @@ class Turns:
             self._wanted -= 1
 
 
-async def ask(settings: Settings, command: str, *, question: bytes, timeout_s: float) -> tuple[int, bytes]:
+async def ask_subprocess(
+    settings: Settings, command: str, *, question: bytes, timeout_s: float
+) -> tuple[int, bytes]:
     """Exit code and answer of a child that reads a question from standard input, where nobody else sees it.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from bot.errors import WordRanksError
-from bot.subprocesses.training_process import Turns, ask
+from bot.subprocesses.training_process import SubprocessSlots, ask_subprocess
 from training.errors import RegistryError
 from training.registry.versions import Registry
 from training.settings import Settings
@@ -20,7 +20,7 @@ MAX_EARLIER = 3  # versions before the champion, beside the domain model
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WordRank:
     """Where a word stands for one mask.
 
     Attributes:
@@ -43,35 +43,35 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class MaskLook:
+class MaskRanks:
     """One mask: the best words with their scores, and the places of those asked for; None: no such word."""
 
     best: tuple[tuple[str, float], ...]
-    places: tuple[Place | None, ...]
+    places: tuple[WordRank | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class VersionRanks:
     """What one version says; `masks` is empty where it could not be loaded."""
 
     version: str
     kind: str = ""
     parent: str | None = None
     run_id: int | None = None
-    masks: tuple[MaskLook, ...] = ()
+    masks: tuple[MaskRanks, ...] = ()
 
 
-class Looker:
+class WordRanks:
     """One child at a time: each loads models, which takes memory and a second or two."""
 
     def __init__(self, settings: Settings) -> None:
         """Take what the child is told."""
         self._settings = settings
-        self._turns = Turns(1)
+        self._slots = SubprocessSlots(1)
 
-    async def look(
+    async def rank(
         self, text: str, versions: Sequence[str], *, words: Sequence[str] = (), top: int = 1
-    ) -> list[Look]:
+    ) -> list[VersionRanks]:
         """What each version says of a query's text, in the order of `versions`.
 
         Args:
@@ -85,9 +85,11 @@ class Looker:
             BusyError: too many wait already.
         """
         question = json.dumps({"text": text, "versions": [*versions], "words": [*words], "top": top})
-        async with self._turns.one():
+        async with self._slots.one():
             try:
-                code, out = await ask(self._settings, "look", question=question.encode(), timeout_s=TIMEOUT_S)
+                code, out = await ask_subprocess(
+                    self._settings, "look", question=question.encode(), timeout_s=TIMEOUT_S
+                )
                 answered = json.loads(out) if code == 0 else None
             except (TimeoutError, OSError, ValueError) as error:
                 log.warning("look.failed", exc_info=True)
@@ -110,21 +112,21 @@ def earlier_versions(registry: Registry, version: str) -> list[str]:
     return found[1:]
 
 
-def _look(told: dict[str, Any]) -> Look:
+def _look(told: dict[str, Any]) -> VersionRanks:
     if "trouble" in told:
-        return Look(told["version"])
+        return VersionRanks(told["version"])
     masks = tuple(
-        MaskLook(
+        MaskRanks(
             tuple((one["word"], one["score"]) for one in mask["best"]),
             tuple(_place(one) if one else None for one in mask["words"]),
         )
         for mask in told["masks"]
     )
-    return Look(told["version"], told["kind"], told["parent"], told["run_id"], masks)
+    return VersionRanks(told["version"], told["kind"], told["parent"], told["run_id"], masks)
 
 
-def _place(told: dict[str, Any]) -> Place:
-    return Place(
+def _place(told: dict[str, Any]) -> WordRank:
+    return WordRank(
         word=told["word"],
         rank=told["rank"],
         score=told["score"],

@@ -24,7 +24,7 @@ from support.app import environment  # noqa: E402  the path comes first
 from support.homes import write_versions  # noqa: E402
 
 from bot.sandbox.interactions.requests import open_interaction  # noqa: E402
-from bot.sandbox.messages.payloads import Draft  # noqa: E402
+from bot.sandbox.messages.payloads import MessagePayload  # noqa: E402
 from bot.sandbox.messages.posting import post_message  # noqa: E402
 from bot.sandbox.rate_limits import Limits  # noqa: E402
 from bot.sandbox.server import Sandbox  # noqa: E402
@@ -155,7 +155,7 @@ class ChannelLoad:
             interaction, events = open_interaction(world, person_id, body)
             source_id = interaction.id
         else:
-            draft = Draft(content=f"!fill {query}")
+            draft = MessagePayload(content=f"!fill {query}")
             message, events = post_message(world, channel, author=world.users[person_id], draft=draft)
             source_id = message.id
         question = self._by_source[str(source_id)] = Question(channel.id, time.perf_counter())

@@ -54,11 +54,11 @@ def replicas() -> list[Row]:
 async def _answers(version: Path, url: str | None, seconds: float = SECONDS) -> float:
     """So many a second, with as many on their way as there are askers; no sentence twice."""
     from bot.answering.predictor import Predictor
-    from bot.distributed.remote_predictor import Remote
+    from bot.distributed.remote_predictor import RemotePredictor
     from bot.operations.metrics import Metrics
 
     metrics = Metrics()
-    remote = Remote(url, metrics=metrics) if url else None
+    remote = RemotePredictor(url, metrics=metrics) if url else None
     predictor = Predictor(FillModel(version), metrics=metrics, remote=remote)
     texts, ends, done = iter(sentences(20_000, seed=int(time.time()))), time.perf_counter() + seconds, 0
 

@@ -18,7 +18,7 @@ from measure import Row, percentile, resident_mb
 from sized import registry_of, sentences
 from support.app import environment
 
-from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.payloads import MessagePayload
 from bot.sandbox.messages.posting import post_message
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.state import Event
@@ -79,7 +79,7 @@ class Load:
 
     def ask(self, query: str) -> Answer:
         """Say it; the answer is filled in when it comes."""
-        draft = Draft(content=f"!fill {query}")
+        draft = MessagePayload(content=f"!fill {query}")
         message, events = post_message(
             self.sandbox.world, self._channel, author=next(self._people), draft=draft
         )

@@ -14,7 +14,7 @@ from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Background, Supervisor
 from bot.operations.metrics import Metrics
 from bot.privacy.forgetting import Forgetting
-from bot.runs.automatic_rollback import Watch
+from bot.runs.automatic_rollback import AutomaticRollback
 from bot.voting.reconcile import Reconcile
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -195,7 +195,7 @@ async def test_closing_cancels_what_outlasts_the_grace() -> None:
     [
         (Reconcile, "reconcile", "reconcile"),
         (BotChampionFollower, "follow_champion", "champion watch"),
-        (Watch, "look", "approval watch"),
+        (AutomaticRollback, "look", "approval watch"),
         (Forgetting, "settle", "forgetting"),
     ],
 )

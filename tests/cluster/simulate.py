@@ -27,7 +27,7 @@ from cluster.postgres import Postgres, postgres_server
 from sqlalchemy import select
 from support.teams import Team, found_teams
 
-from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.payloads import MessagePayload
 from bot.sandbox.messages.posting import post_message
 from bot.sandbox.messages.reactions import add_reaction, remove_reaction
 from bot.sandbox.server import Sandbox
@@ -91,7 +91,10 @@ class Crowd:
         word = self._chance.choice(("shoes", "socks", "jackets", "shirts"))
         text = f"!fill {self._chance.choice(('Nike', 'Our', 'These', 'Your'))} {word} are very [MASK]"
         message, events = post_message(
-            self._sandbox.world, channel, author=self._askers[team.guild_id], draft=Draft(content=text)
+            self._sandbox.world,
+            channel,
+            author=self._askers[team.guild_id],
+            draft=MessagePayload(content=text),
         )
         asked = self._waiting[str(message.id)] = Asked(team, time.perf_counter())
         self.asked.append(asked)

@@ -16,7 +16,7 @@ from cluster.nodes import Nodes
 from support.wire import eventually, wired
 
 from bot.answering.predictor import Predictor
-from bot.distributed.remote_predictor import Remote
+from bot.distributed.remote_predictor import RemotePredictor
 from bot.operations.metrics import Metrics
 from training.distributed.serving import deployment
 from training.inference.errors import ClusterAwayError
@@ -42,7 +42,7 @@ async def predictor(service: Service) -> Any:
     metrics = Metrics()
     registry = Registry(service.settings.home / "models")
     model = FillModel(registry.path("v0001"))
-    predictor = Predictor(model, metrics=metrics, remote=Remote(service.url, metrics=metrics))
+    predictor = Predictor(model, metrics=metrics, remote=RemotePredictor(service.url, metrics=metrics))
     yield predictor
     await predictor.close()
 

@@ -20,7 +20,7 @@ from support.wire import QUERY
 import bot.cogs.votes
 import bot.runs.schedule
 from bot.answering.queries import parse_query
-from bot.runs.schedule import Nightly
+from bot.runs.schedule import NightlySchedule
 from bot.sandbox.server import Sandbox
 from storage.votes.consensus import votes_on_query
 from storage.votes.predictions import votes_until
@@ -69,14 +69,14 @@ class Nights:
 
     async def live(self, until: datetime) -> None:
         """Be open, from the clock's time on, while it goes on to `until`."""
-        scheduled = Nightly(self._begin, at=self.at, zone=self.zone)
+        scheduled = NightlySchedule(self._begin, at=self.at, zone=self.zone)
         last = self.begun[-1] if self.begun else None
         with self.clock.pretended(*SCHEDULING):
             scheduled.open(last_started_at=last, now=self.clock.now)
             await self.go_on(scheduled, until)
             scheduled.close()
 
-    async def go_on(self, scheduled: Nightly, until: datetime) -> None:
+    async def go_on(self, scheduled: NightlySchedule, until: datetime) -> None:
         """Let the clock tick."""
         while self.clock.now < until:
             self.clock.now += STEP
@@ -169,7 +169,7 @@ async def jumped(
         nights.clock.now += by
         await nights.live(end)
         return
-    scheduled = Nightly(nights._begin, at=nights.at, zone=nights.zone)
+    scheduled = NightlySchedule(nights._begin, at=nights.at, zone=nights.zone)
     with nights.clock.pretended(*SCHEDULING):
         scheduled.open(last_started_at=None, now=nights.clock.now)
         await nights.go_on(scheduled, jump_at)

@@ -14,7 +14,7 @@ from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, Shown
 from bot.embeds import digest, insights, replies, run_report, team_stats
 from bot.embeds.insights import Reasons
 from bot.errors import QueryError
-from bot.subprocesses.word_ranks import Look, MaskLook, Place
+from bot.subprocesses.word_ranks import MaskRanks, VersionRanks, WordRank
 from bot.voting.menus import rating_view, standing_text, take_back_view
 from storage.people.personal_data import mask_personal_data
 from storage.runs import Run
@@ -227,7 +227,7 @@ def counted(contested: list[tuple[str, int, str, int, int]], helpers: list[Helpe
 
 
 places = st.none() | st.builds(
-    Place,
+    WordRank,
     word=words,
     rank=st.integers(1, 30_000),
     score=shares,
@@ -245,9 +245,9 @@ def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
     word = draw(words)
     kind = st.sampled_from(("base", "starter", "domain", "night"))
 
-    def look(version: str) -> Look:
-        masks = tuple(MaskLook((), (draw(places),)) for _ in prediction.masks)
-        return Look(version, draw(kind), "v0001", draw(st.sampled_from((None, 3))), masks)
+    def look(version: str) -> VersionRanks:
+        masks = tuple(MaskRanks((), (draw(places),)) for _ in prediction.masks)
+        return VersionRanks(version, draw(kind), "v0001", draw(st.sampled_from((None, 3))), masks)
 
     looks = [look(f"v{number:04}") for number in range(7, 7 - draw(st.integers(1, 5)), -1)]
     vote = st.builds(

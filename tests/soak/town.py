@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from soak.ledger import Attempt, Ledger, Owner
 
 from bot.sandbox.interactions.requests import expire_interaction, open_interaction
-from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.payloads import MessagePayload
 from bot.sandbox.messages.posting import post_message
 from bot.sandbox.messages.reactions import add_reaction, remove_reaction
 from bot.sandbox.server import Sandbox
@@ -131,7 +131,7 @@ class Town:
         query = next(self._sentences)
         person, channel = self._chance.choice(self._people), self._chance.choice(self._channels)
         message, events = post_message(
-            self._world, channel, author=person, draft=Draft(content=f"!fill {query}")
+            self._world, channel, author=person, draft=MessagePayload(content=f"!fill {query}")
         )
         is_heard = bool(self._gateway._bot_sessions())
         ask = Ask(self._now_s(), query.count("[MASK]"), is_heard, str(message.id))

@@ -20,7 +20,7 @@ from bot.connection.tolerant_parsers import (
     reraising_malformed,
 )
 from bot.errors import EX_UNAVAILABLE
-from bot.operations.checks.result import Finding, bad, good, moot
+from bot.operations.checks.result import Finding, failed, passed, skipped
 from bot.permissions import kind_without_messages, known_permissions, missing, needed_to_write
 from bot.settings import Settings
 
@@ -38,13 +38,13 @@ NEEDED = (
 SHOWING = ("embed_links", "attach_files", "add_reactions", "read_message_history")
 OTHER_CHANNEL = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel, or to a thread."
 MAX_SKEW_S = 30.0
-Place = discord.abc.GuildChannel | discord.Thread
+Channel = discord.abc.GuildChannel | discord.Thread
 
 
 async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
     """Everything that takes a token; one line that says so where there is none."""
     if settings.discord_token is None:
-        yield moot("token", "DISCORD_TOKEN is not set: the sandbox on this machine would be used")
+        yield skipped("token", "DISCORD_TOKEN is not set: the sandbox on this machine would be used")
         return
     token = settings.discord_token.get_secret_value().strip()
     async with discord.Client(intents=AT_REST) as client:
@@ -52,10 +52,10 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         try:
             await client.login(token)
         except discord.LoginFailure:
-            yield bad("token", _shape(token), f"Copy it anew from {PORTAL}, Bot → Reset Token.")
+            yield failed("token", _shape(token), f"Copy it anew from {PORTAL}, Bot → Reset Token.")
             return
         except (*UNREACHABLE, ValueError) as error:
-            yield bad(
+            yield failed(
                 "Discord",
                 f"cannot be reached ({type(error).__name__})",
                 "Check the network of this machine and FILLBOT_DISCORD_API_URL.",
@@ -65,13 +65,13 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         except MALFORMED as error:
             detail = f"answered what cannot be read ({type(error).__name__})"
             fix = "Check FILLBOT_DISCORD_API_URL, and look for a newer release of fillbot."
-            yield bad("Discord", detail, fix, exit_code=EX_UNAVAILABLE)
+            yield failed("Discord", detail, fix, exit_code=EX_UNAVAILABLE)
             return
         assert client.user is not None
-        yield good("token", f"Discord knows it: {client.user}")
+        yield passed("token", f"Discord knows it: {client.user}")
         yield _intents(client)
         yield await _clock(now)
-        async for finding in _places(client, settings):
+        async for finding in _server_findings(client, settings):
             yield finding
 
 
@@ -87,8 +87,8 @@ def _shape(token: str) -> str:
 def _intents(client: discord.Client) -> Finding:
     flags = client.application_flags
     if flags.gateway_message_content or flags.gateway_message_content_limited:
-        return good("intents", "Message Content is on")
-    return bad(
+        return passed("intents", "Message Content is on")
+    return failed(
         "intents",
         "Message Content is off",
         f"Switch it on in {PORTAL}, Bot → Privileged Gateway Intents → Message Content Intent.",
@@ -105,24 +105,26 @@ async def _clock(now: datetime) -> Finding:
         ):
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, OSError, LookupError, TypeError, ValueError):
-        return moot("clock", "Discord did not say its time")
+        return skipped("clock", "Discord did not say its time")
     skew_s = abs((now - theirs).total_seconds())
     if skew_s <= MAX_SKEW_S:
-        return good("clock", "as Discord's")
-    return bad("clock", f"{skew_s:.0f} s from Discord's", "Set it, best by NTP: `timedatectl set-ntp true`.")
+        return passed("clock", "as Discord's")
+    return failed(
+        "clock", f"{skew_s:.0f} s from Discord's", "Set it, best by NTP: `timedatectl set-ntp true`."
+    )
 
 
 @dataclass(slots=True)
 class _Seen:
     """What was found in the listed servers."""
 
-    places: dict[int, tuple[Place, discord.Member]] = field(default_factory=dict)
+    places: dict[int, tuple[Channel, discord.Member]] = field(default_factory=dict)
     roles: set[int] = field(default_factory=set)
     unreadable: set[int] = field(default_factory=set)  # channels
     is_complete: bool = True
 
 
-async def _places(client: discord.Client, settings: Settings) -> AsyncIterator[Finding]:
+async def _server_findings(client: discord.Client, settings: Settings) -> AsyncIterator[Finding]:
     """Listed servers, permissions there, the report channel, admin roles."""
     seen = _Seen()
     for guild_id in settings.guild_ids:
@@ -141,7 +143,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
         with reraising_malformed():
             guild = await client.fetch_guild(guild_id, with_counts=False)
     except (discord.Forbidden, discord.NotFound):
-        yield bad("server", f"{guild_id}: the bot is not a member", f"Invite it: {_invite(client)}")
+        yield failed("server", f"{guild_id}: the bot is not a member", f"Invite it: {_invite(client)}")
         return
     except (*UNREACHABLE, UnreadableError) as error:
         yield _not_told(str(guild_id), error)
@@ -158,13 +160,13 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
         yield _not_told(guild.name, error)
         return
     seen.is_complete = was_complete
-    places: list[Place] = [*channels, *threads]
+    places: list[Channel] = [*channels, *threads]
     seen.places |= {place.id: (place, me) for place in places}
     seen.unreadable |= {one for one in unreadable if one is not None}
     yield _permissions(client, me, places)
     if unreadable:
         ids = ", ".join(str(one or "without an id") for one in unreadable)
-        yield moot("channels", f"{guild.name}: skipped, of a kind that discord.py does not know: {ids}")
+        yield skipped("channels", f"{guild.name}: skipped, of a kind that discord.py does not know: {ids}")
 
 
 def _not_told(server: str, error: Exception) -> Finding:
@@ -173,13 +175,13 @@ def _not_told(server: str, error: Exception) -> Finding:
         detail, fix = f"answered what cannot be read ({error})", "Look for a newer release of fillbot."
     elif isinstance(error, discord.Forbidden):
         detail, fix = f"does not say ({error})", "Invite the bot again, or look at its role in that server."
-        return bad("server", f"{server}: Discord {detail}", fix)
+        return failed("server", f"{server}: Discord {detail}", fix)
     else:
         detail, fix = f"does not answer ({error or type(error).__name__})", "Try again later."
-    return bad("server", f"{server}: Discord {detail}", fix, exit_code=EX_UNAVAILABLE)
+    return failed("server", f"{server}: Discord {detail}", fix, exit_code=EX_UNAVAILABLE)
 
 
-def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Place]) -> Finding:
+def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Channel]) -> Finding:
     """Whether there are channels to work in, and nothing is missing where it may write at all."""
     name = "server"
     usable: Counter[str] = Counter()
@@ -200,15 +202,15 @@ def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Pl
     fix = f"Give the bot's role these permissions, or invite it again: {_invite(client)}"
     if lacking:
         where = "; ".join(f"{permission} in {', '.join(names)}" for permission, names in lacking.items())
-        return bad(name, f"{me.guild.name}: missing {where}", fix)
+        return failed(name, f"{me.guild.name}: missing {where}", fix)
     if not usable:
         what = ", ".join(missing(me.guild_permissions, NEEDED)) or "the permission to see a text channel"
-        return bad(name, f"{me.guild.name}: no channel to work in; missing {what}", fix)
+        return failed(name, f"{me.guild.name}: no channel to work in; missing {what}", fix)
     counts = ", ".join(f"{usable[kind]} of {number} {kind}" for kind, number in total.items())
-    return good(name, f"{me.guild.name}: works in {counts}")
+    return passed(name, f"{me.guild.name}: works in {counts}")
 
 
-def _kind(place: Place) -> str | None:
+def _kind(place: Channel) -> str | None:
     """What a place with messages is called; None for one without."""
     if isinstance(place, discord.Thread):
         return "threads"
@@ -219,14 +221,14 @@ def _kind(place: Place) -> str | None:
     return "text channels" if isinstance(place, discord.TextChannel) else None
 
 
-def _needed_to_write(place: Place) -> tuple[str, ...]:
+def _needed_to_write(place: Channel) -> tuple[str, ...]:
     """A forum's messages are in its posts, which are threads."""
     if isinstance(place, discord.ForumChannel):
         return "view_channel", "send_messages_in_threads"
     return needed_to_write(place)
 
 
-def _needed(place: Place) -> tuple[str, ...]:
+def _needed(place: Channel) -> tuple[str, ...]:
     if isinstance(place, discord.TextChannel):  # its threads are places, too
         return NEEDED
     return (*_needed_to_write(place), *SHOWING)
@@ -235,57 +237,59 @@ def _needed(place: Place) -> tuple[str, ...]:
 async def _report_channel(client: discord.Client, channel_id: int | None, seen: _Seen) -> Finding:
     name = "report channel"
     if channel_id is None:
-        return moot(name, "not set: verdicts are only logged")
+        return skipped(name, "not set: verdicts are only logged")
     if channel_id not in seen.places:
         return await _unseen_report_channel(client, channel_id, seen)
     channel, me = seen.places[channel_id]
     if kind := kind_without_messages(channel):
-        return bad(name, f"#{channel.name} is a {kind}: it takes no messages itself", OTHER_CHANNEL)
+        return failed(name, f"#{channel.name} is a {kind}: it takes no messages itself", OTHER_CHANNEL)
     if (
         isinstance(channel, discord.Thread)
         and channel.locked
         and not channel.permissions_for(me).manage_threads
     ):
-        return bad(name, f"#{channel.name} is a locked thread", f"Unlock it. Or: {OTHER_CHANNEL}")
+        return failed(name, f"#{channel.name} is a locked thread", f"Unlock it. Or: {OTHER_CHANNEL}")
     allowed = known_permissions(channel, me)
     if allowed is None:
-        return bad(name, f"#{channel.name}: its permissions are not known", OTHER_CHANNEL)
+        return failed(name, f"#{channel.name}: its permissions are not known", OTHER_CHANNEL)
     wanted = (*needed_to_write(channel), "embed_links", "attach_files", "read_message_history")
     if lacking := missing(allowed, wanted):
-        return bad(name, f"#{channel.name}: missing {', '.join(lacking)}", "Give the bot's role these there.")
-    return good(name, f"#{channel.name} in {channel.guild.name}")
+        return failed(
+            name, f"#{channel.name}: missing {', '.join(lacking)}", "Give the bot's role these there."
+        )
+    return passed(name, f"#{channel.name} in {channel.guild.name}")
 
 
 async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: _Seen) -> Finding:
     """One that is no open channel of the servers that were read."""
     name = "report channel"
     if channel_id in seen.unreadable:
-        return bad(name, f"{channel_id} is of a kind that discord.py does not know", OTHER_CHANNEL)
+        return failed(name, f"{channel_id} is of a kind that discord.py does not know", OTHER_CHANNEL)
     try:
         with reraising_malformed():
             found = await client.fetch_channel(channel_id)
     except (*UNREACHABLE, UnreadableError):
         found = None
     if isinstance(found, discord.Thread) and found.archived:
-        return bad(name, f"#{found.name} is an archived thread", f"Open it again. Or: {OTHER_CHANNEL}")
+        return failed(name, f"#{found.name} is an archived thread", f"Open it again. Or: {OTHER_CHANNEL}")
     where = "is in none of the servers" if seen.is_complete else "was not found"
     fix = "Copy the channel's id to FILLBOT_REPORT_CHANNEL_ID, and let the bot view that channel."
-    return bad(name, f"{channel_id} {where}", fix)
+    return failed(name, f"{channel_id} {where}", fix)
 
 
 def _admin_roles(wanted: Sequence[int], roles: set[int], *, is_complete: bool) -> Finding:
     name = "admin roles"
     if not wanted:
-        return moot(name, "not set: admins are those who may manage the server")
+        return skipped(name, "not set: admins are those who may manage the server")
     if unknown := [str(role_id) for role_id in wanted if role_id not in roles]:
         if not roles and not is_complete:
-            return moot(name, f"not looked for: {', '.join(unknown)}")
-        return bad(
+            return skipped(name, f"not looked for: {', '.join(unknown)}")
+        return failed(
             name,
             f"{', '.join(unknown)}: no such role in the listed servers",
             "Copy the role's id to FILLBOT_ADMIN_ROLE_IDS (Server settings → Roles → ⋯ → Copy role ID).",
         )
-    return good(name, f"{len(wanted)} of {len(wanted)} exist")
+    return passed(name, f"{len(wanted)} of {len(wanted)} exist")
 
 
 def _invite(client: discord.Client) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.errors import EX_UNAVAILABLE
-from bot.operations.checks.result import Finding, bad, good, moot
+from bot.operations.checks.result import Finding, failed, passed, skipped
 from bot.runs.schedule import Daily
 from bot.settings import Settings
 from storage.backends.locks import is_shared
@@ -51,9 +51,9 @@ def _models(settings: Settings) -> Finding:
         versions = probe(settings)
     except TrainingError as error:
         fix = "Set FILLBOT_MODELS_URL to storage that this machine may read and write."
-        return bad(name, str(error), fix, exit_code=EX_UNAVAILABLE)
+        return failed(name, str(error), fix, exit_code=EX_UNAVAILABLE)
     count = f"{versions} version{'' if versions == 1 else 's'}"
-    return good(name, f"the storage can be read and written, {count} there")
+    return passed(name, f"the storage can be read and written, {count} there")
 
 
 async def _model(settings: Settings) -> Finding:
@@ -62,16 +62,16 @@ async def _model(settings: Settings) -> Finding:
         registry = open_registry(settings)
         champion = registry.champion()
         if champion is None:
-            return moot("model", "none yet: the first start makes one")
+            return skipped("model", "none yet: the first start makes one")
         model = await asyncio.to_thread(load, registry, champion)
     except RegistryError as error:
-        return bad(
+        return failed(
             "model",
             str(error),
             "Roll back with `python -m training rollback`, or restore that folder from a copy.",
             exit_code=EX_UNAVAILABLE,
         )
-    return good("model", f"{model.version} answers ({model.precision})")
+    return passed("model", f"{model.version} answers ({model.precision})")
 
 
 def _base(settings: Settings) -> Finding:
@@ -79,23 +79,25 @@ def _base(settings: Settings) -> Finding:
         where = where_is_base(settings.base_model)
     except BaseModelError as error:
         fix = "Set FILLBOT_BASE_MODEL to a folder with the model, or let this machine reach the hub."
-        return bad("base model", str(error), fix, exit_code=EX_UNAVAILABLE)
+        return failed("base model", str(error), fix, exit_code=EX_UNAVAILABLE)
     if where is None:
-        return moot("base model", f"{settings.base_model} cannot be had here: the starter is trained instead")
-    return good("base model", f"{settings.base_model}: {where}")
+        return skipped(
+            "base model", f"{settings.base_model} cannot be had here: the starter is trained instead"
+        )
+    return passed("base model", f"{settings.base_model}: {where}")
 
 
 async def _gpu(settings: Settings) -> Finding:
     """As the driver tells; torch is not asked."""
     if settings.device == "cpu":
-        return moot("GPU", "FILLBOT_DEVICE=cpu: runs train on the CPU")
+        return skipped("GPU", "FILLBOT_DEVICE=cpu: runs train on the CPU")
     found = await _smi()
     if found:
-        return good("GPU", found)
+        return passed("GPU", found)
     if settings.device == "cuda":
         fix = "Install the NVIDIA driver (nvidia-smi must work), or set FILLBOT_DEVICE=auto."
-        return bad("GPU", "none, and FILLBOT_DEVICE=cuda asks for one", fix)
-    return moot("GPU", "none: runs train on the CPU")
+        return failed("GPU", "none, and FILLBOT_DEVICE=cuda asks for one", fix)
+    return skipped("GPU", "none: runs train on the CPU")
 
 
 async def _smi() -> str:
@@ -127,27 +129,27 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:.1f} GB free, a run may need {needed / 1e9:.1f} GB"
     if free >= needed:
-        return good("disk", detail)
+        return passed("disk", detail)
     fix = f"Free some space where {folder} is, lower FILLBOT_KEEP_VERSIONS, or move FILLBOT_HOME elsewhere."
-    return bad("disk", detail, fix, exit_code=EX_UNAVAILABLE)
+    return failed("disk", detail, fix, exit_code=EX_UNAVAILABLE)
 
 
 async def _server(settings: Settings) -> Finding:
     try:
         database = Database.named(settings.url)
         try:
-            return good("database", await look(database))
+            return passed("database", await look(database))
         finally:
             await database.close()
     except StorageError as error:
         fix = "Start the server, and look at FILLBOT_DATABASE_URL."
-        return bad("database", str(error), fix, exit_code=EX_UNAVAILABLE)
+        return failed("database", str(error), fix, exit_code=EX_UNAVAILABLE)
 
 
 def _database(settings: Settings) -> Finding:
     file = database_file(settings.url)
     if file is None:
-        return moot("database", "in memory")
+        return skipped("database", "in memory")
     if not file.is_file():
         return _writable_home(settings)
     found = examine(file)
@@ -158,11 +160,11 @@ def _database(settings: Settings) -> Finding:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             fix = f"Let this user write to {file} and its folder."
-            return bad("database", f"cannot be written ({error})", fix)
+            return failed("database", f"cannot be written ({error})", fix)
         votes = dict(found.rows).get("votes", 0)
-        return good("database", f"whole and writable, {votes} vote{'' if votes == 1 else 's'}")
+        return passed("database", f"whole and writable, {votes} vote{'' if votes == 1 else 's'}")
     fix = "Stop the bot and restore a backup: `python -m storage restore FILE`."
-    return bad("database", found.problem, fix, exit_code=EX_UNAVAILABLE)
+    return failed("database", found.problem, fix, exit_code=EX_UNAVAILABLE)
 
 
 def _writable_home(settings: Settings) -> Finding:
@@ -174,32 +176,32 @@ def _writable_home(settings: Settings) -> Finding:
         probe.unlink()
     except OSError as error:
         fix = "Give this user the right to write there, or set FILLBOT_HOME to another folder."
-        return bad("database", f"{folder} cannot be written ({error.strerror})", fix)
-    return moot("database", "none yet: the first start makes it")
+        return failed("database", f"{folder} cannot be written ({error.strerror})", fix)
+    return skipped("database", "none yet: the first start makes it")
 
 
 def _backup(settings: Settings, now: datetime) -> Finding:
     if is_shared(settings.url):
-        return moot("backup", "none here: who runs the server backs it up (pg_dump)")
+        return skipped("backup", "none here: who runs the server backs it up (pg_dump)")
     file = database_file(settings.url)
     if file is None or not file.is_file() or not settings.keep_backups:
-        return moot("backup", "switched off" if not settings.keep_backups else "nothing to back up here")
+        return skipped("backup", "switched off" if not settings.keep_backups else "nothing to back up here")
     made_at = last_made_at(settings.backups_dir)
     if made_at is None:
-        return moot("backup", "none yet: the next night makes one, `python -m storage backup` one now")
+        return skipped("backup", "none yet: the next night makes one, `python -m storage backup` one now")
     age = now - made_at
     detail = f"the newest is {age / timedelta(hours=1):.0f} h old"
     if age <= OLD_BACKUP:
-        return good("backup", detail)
+        return passed("backup", detail)
     fix = "See `backup.failed` in the log, and make one now: `python -m storage backup`."
-    return bad("backup", detail, fix, exit_code=EX_UNAVAILABLE)
+    return failed("backup", detail, fix, exit_code=EX_UNAVAILABLE)
 
 
 def _nightly(settings: Settings, now: datetime) -> Finding:
     """The zone itself is known to be one: the settings see to that."""
     next_at = Daily(settings.nightly_at, settings.zone).get_next_fire_time(None, now)
     here = now.astimezone(settings.zone)
-    return good(
+    return passed(
         "nightly run", f"next {next_at:%a %d %b %H:%M} {settings.timezone}, where it is {here:%H:%M} now"
     )
 

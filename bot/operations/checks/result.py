@@ -20,17 +20,17 @@ class Finding:
     exit_code: int = EX_CONFIG  # where it is ✗
 
 
-def good(name: str, detail: str) -> Finding:
+def passed(name: str, detail: str) -> Finding:
     """It stands well."""
     return Finding(name, "✓", detail)
 
 
-def bad(name: str, detail: str, fix: str, *, exit_code: int = EX_CONFIG) -> Finding:
+def failed(name: str, detail: str, fix: str, *, exit_code: int = EX_CONFIG) -> Finding:
     """It does not."""
     return Finding(name, "✗", detail, fix, exit_code)
 
 
-def moot(name: str, detail: str) -> Finding:
+def skipped(name: str, detail: str) -> Finding:
     """It does not apply."""
     return Finding(name, "–", detail)
 

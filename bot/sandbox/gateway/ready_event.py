@@ -9,7 +9,7 @@ from bot.sandbox.world.objects import channel_json, guild_json, member_json, pre
 from bot.sandbox.world.state import ChannelKind, Json, World
 
 
-def greet(world: World, session: Session) -> None:
+def send_ready(world: World, session: Session) -> None:
     """READY, then one GUILD_CREATE for each guild of the session's shard."""
     session.push("READY", _ready(world, session))
     for guild in world.guilds.values():

@@ -13,9 +13,9 @@ from aiohttp import WSMsgType, web
 
 from bot.sandbox.faults import Faults
 from bot.sandbox.gateway.intents import Intent
-from bot.sandbox.gateway.ready_event import greet, send_members
+from bot.sandbox.gateway.ready_event import send_members, send_ready
 from bot.sandbox.gateway.sessions import Connection, Session, frame
-from bot.sandbox.gateway.sharding import WHOLE, Starts, read_shard
+from bot.sandbox.gateway.sharding import WHOLE, IdentifyLimit, read_shard
 from bot.sandbox.world.accounts import Accounts
 from bot.sandbox.world.objects import presence_json
 from bot.sandbox.world.state import Event, Json, World
@@ -42,14 +42,14 @@ class Gateway:
         *,
         message_content_allowed: bool,
         heartbeat_interval_ms: int,
-        starts: Starts,
+        identify_limit: IdentifyLimit,
     ) -> None:
         """Serve `world` to those whom `accounts` knows."""
         self.faults = Faults(self)
         self._world = world
         self._accounts = accounts
         self.message_content_allowed = message_content_allowed
-        self.starts = starts
+        self.identify_limit = identify_limit
         self._heartbeat_interval_ms = heartbeat_interval_ms
         self._sessions: dict[str, Session] = {}
         self._connections: set[Connection] = set()
@@ -158,13 +158,13 @@ class Gateway:
         if shard is None:
             connection.close(INVALID_SHARD)
             return None
-        if is_bot and not self.starts.may_begin(shard, time.monotonic()):
+        if is_bot and not self.identify_limit.may_begin(shard, time.monotonic()):
             connection.send(frame(INVALID_SESSION, body=False))
             return None
         session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE, shard=shard)
         session.connection = connection
         self._forget_old_sessions()
-        greet(self._world, session)
+        send_ready(self._world, session)
         self._sessions[session.id] = session
         self._tell_presence()
         return session

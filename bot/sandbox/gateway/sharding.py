@@ -42,7 +42,7 @@ def read_shard(body: Json) -> Shard | None:
     return Shard(*asked) if 0 <= asked[0] < asked[1] else None
 
 
-class Starts:
+class IdentifyLimit:
     """How soon sessions may begin after each other: one of each bucket of shards in `every_s`."""
 
     def __init__(self, *, max_concurrency: int, every_s: float) -> None:

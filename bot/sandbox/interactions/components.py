@@ -59,7 +59,7 @@ def check_components(components: Any, *, is_v2: bool) -> tuple[Json, ...]:
     return tuple(_numbered(given))
 
 
-def check_form(form: Any) -> None:
+def check_modal(form: Any) -> None:
     """Refuse a modal over Discord's limits."""
     _form(form, "data")
     _check_ids(list(walk(form["components"], "data.components")))

@@ -7,20 +7,20 @@ from typing import Any
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_list, check_text
-from bot.sandbox.interactions.components import MAX_MODAL_COMPONENTS, check_form, walk
+from bot.sandbox.interactions.components import MAX_MODAL_COMPONENTS, check_modal, walk
 from bot.sandbox.interactions.inputs import MAX_INPUT_CHARS, TEXT_INPUT
 from bot.sandbox.world.state import Event, Interaction, Json, World
 
 ANSWER_KEYS = ("value", "values")
 
 
-def show_form(world: World, interaction: Interaction, form: Json) -> tuple[Interaction, list[Event]]:
+def show_modal(world: World, interaction: Interaction, form: Json) -> tuple[Interaction, list[Event]]:
     """Keep a modal for the person who is to fill it in, and show it to them.
 
     Raises:
         ApiError: Title, custom id or components are missing or over a limit.
     """
-    check_form(form)
+    check_modal(form)
     shown = replace(interaction, modal=form)
     world.interactions[interaction.id] = shown
     told = {
@@ -35,7 +35,7 @@ def show_form(world: World, interaction: Interaction, form: Json) -> tuple[Inter
     return shown, [Event("INTERACTION_MODAL_CREATE", told, frozenset({interaction.person_id}))]
 
 
-def submitted_form(world: World, person_id: int, called: Json) -> tuple[Interaction, Json]:
+def submitted_modal(world: World, person_id: int, called: Json) -> tuple[Interaction, Json]:
     """Return the interaction that showed the modal, and the modal's data with what the person filled in.
 
     The modal is found by ``custom_id``, and by ``id`` when the person gives it; it can be sent once.

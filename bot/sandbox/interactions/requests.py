@@ -20,7 +20,7 @@ from bot.sandbox.interactions.commands import (
 )
 from bot.sandbox.interactions.components import walk
 from bot.sandbox.interactions.inputs import SELECTS, STRING_SELECT
-from bot.sandbox.interactions.modals import submitted_form
+from bot.sandbox.interactions.modals import submitted_modal
 from bot.sandbox.messages.file_limits import MAX_FILE_BYTES
 from bot.sandbox.messages.message_objects import message_json
 from bot.sandbox.world.objects import (
@@ -60,7 +60,7 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
         source = _clicked(world, person_id, channel, body)
         shape, about = _component_data(world, channel, source, called)
     elif kind == MODAL_SUBMIT:
-        opener, shape = submitted_form(world, person_id, called)
+        opener, shape = submitted_modal(world, person_id, called)
         source = world.messages.get(channel.id, {}).get(opener.source_id or 0)
         about = {"triggering_interaction_metadata": opener.metadata}
     else:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.interactions.command_rules import STRING, check_suggestions
-from bot.sandbox.interactions.modals import show_form
+from bot.sandbox.interactions.modals import show_modal
 from bot.sandbox.interactions.requests import AUTOCOMPLETE, COMMAND, MODAL_SUBMIT, TOKEN_LIFETIME
-from bot.sandbox.messages.payloads import Draft
+from bot.sandbox.messages.payloads import MessagePayload
 from bot.sandbox.messages.posting import PLAIN, edit_message, post_message
 from bot.sandbox.messages.threads import reopen_to_send
 from bot.sandbox.world.state import Event, Interaction, Json, Message, MessageFlag, World
@@ -43,7 +43,7 @@ def find_by_token(world: World, token: str) -> Interaction:
 
 
 def answer_interaction(
-    world: World, interaction: Interaction, *, kind: int, body: Json, draft: Draft
+    world: World, interaction: Interaction, *, kind: int, body: Json, payload: MessagePayload
 ) -> tuple[Message | None, list[Event]]:
     """Answer an interaction for the first time.
 
@@ -52,7 +52,7 @@ def answer_interaction(
         interaction: What is answered.
         kind: Discord's callback type.
         body: The callback's ``data``.
-        draft: The same as a draft of a message.
+        payload: The same as a payload of a message.
 
     Returns:
         The message that was made or changed, if any, and the events.
@@ -70,21 +70,21 @@ def answer_interaction(
     events: list[Event] = []
     if kind in (MESSAGE, DEFERRED_MESSAGE):
         if kind == DEFERRED_MESSAGE:
-            draft = Draft(flags=draft.flags & MessageFlag.EPHEMERAL | MessageFlag.LOADING)
-        message, events = _post(world, answered, draft, is_first=True)
+            payload = MessagePayload(flags=payload.flags & MessageFlag.EPHEMERAL | MessageFlag.LOADING)
+        message, events = _post(world, answered, payload, is_first=True)
         answered = replace(answered, reply_id=message.id)
     elif kind in (DEFERRED_UPDATE, UPDATE):
         answered = replace(answered, reply_id=interaction.source_id)
         message = world.find_message(interaction.channel_id, interaction.source_id or 0)
         if kind == UPDATE:
-            message, events = edit_message(world, message, draft)
+            message, events = edit_message(world, message, payload)
     elif kind == CHOICES:
         check_suggestions(body, interaction.focused_kind or STRING)
         choices = body["choices"]
         told = {"nonce": interaction.nonce, "choices": choices}
         events = [Event("APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", told, person)]
     else:
-        answered, events = show_form(world, answered, body)
+        answered, events = show_modal(world, answered, body)
     world.interactions[interaction.id] = answered
     succeeded = {"id": str(interaction.id), "nonce": interaction.nonce}
     return message, [*events, Event("INTERACTION_SUCCESS", succeeded, person)]
@@ -102,12 +102,12 @@ def _fitting(interaction: Interaction) -> frozenset[int]:
     return frozenset(fitting)
 
 
-def follow_up(world: World, interaction: Interaction, draft: Draft) -> tuple[Message, list[Event]]:
+def follow_up(world: World, interaction: Interaction, payload: MessagePayload) -> tuple[Message, list[Event]]:
     """Post another message; the first one after a deferral takes the place of its waiting message."""
     first = world.messages.get(interaction.channel_id, {}).get(interaction.reply_id or 0)
     if first is not None and first.flags & MessageFlag.LOADING:
-        return edit_message(world, first, draft)
-    return _post(world, interaction, draft, is_first=False)
+        return edit_message(world, first, payload)
+    return _post(world, interaction, payload, is_first=False)
 
 
 def find_reply(world: World, interaction: Interaction, name: str) -> Message:
@@ -121,10 +121,10 @@ def find_reply(world: World, interaction: Interaction, name: str) -> Message:
 
 
 def _post(
-    world: World, interaction: Interaction, draft: Draft, *, is_first: bool
+    world: World, interaction: Interaction, payload: MessagePayload, *, is_first: bool
 ) -> tuple[Message, list[Event]]:
     """Post the bot's message with the metadata that says which interaction it answers."""
-    is_ephemeral = bool(draft.flags & MessageFlag.EPHEMERAL)
+    is_ephemeral = bool(payload.flags & MessageFlag.EPHEMERAL)
     metadata = dict(interaction.metadata)
     about: Json = {"interaction_metadata": metadata}
     if not is_first and interaction.reply_id is not None:
@@ -137,7 +137,7 @@ def _post(
         world,
         channel,
         author=world.users[world.bot_user_id],
-        draft=draft,
+        payload=payload,
         kind=COMMAND_REPLY if interaction.kind == COMMAND and is_first else PLAIN,
         webhook_id=world.bot_user_id,
         interaction=about,

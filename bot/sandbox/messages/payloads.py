@@ -1,4 +1,4 @@
-"""A request's body as a checked draft of a message."""
+"""A request's body as a checked payload of a message."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class MessagePayload:
     """What a body says about a message; None where it says nothing."""
 
     content: str | None = None
@@ -176,7 +176,7 @@ class Draft:
         return self.allowed_mentions is None or bool(self.allowed_mentions.get("replied_user"))
 
 
-def read_draft(body: Json, uploads: Mapping[int, Upload], *, flags_before: int = 0) -> Draft:
+def read_payload(body: Json, uploads: Mapping[int, Upload], *, flags_before: int = 0) -> MessagePayload:
     """Check a body against Discord's limits.
 
     Args:
@@ -206,7 +206,7 @@ def read_draft(body: Json, uploads: Mapping[int, Upload], *, flags_before: int =
     check_files([len(one.content) for one in uploads.values()])
     listed: list[Json] | None = body.get("attachments")
     entries = listed or []
-    return Draft(
+    return MessagePayload(
         content=content,
         embeds=embeds,
         components=components,

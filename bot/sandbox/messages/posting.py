@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.messages.message_objects import attachment_url, audience_of, message_events, place_json
-from bot.sandbox.messages.payloads import Draft, Upload
+from bot.sandbox.messages.payloads import MessagePayload, Upload
 from bot.sandbox.world.permissions import reader_ids
 from bot.sandbox.world.snowflakes import made_at
 from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, User, World
@@ -24,7 +24,7 @@ def post_message(
     channel: Channel,
     *,
     author: User,
-    draft: Draft,
+    payload: MessagePayload,
     kind: int = PLAIN,
     webhook_id: int | None = None,
     interaction: Json | None = None,
@@ -32,13 +32,13 @@ def post_message(
 ) -> tuple[Message, list[Event]]:
     """Add a message to a channel.
 
-    A draft with an enforced nonce that the author has just used returns the message from then and no event.
+    A payload with an enforced nonce that the author has just used returns the message from then and no event.
 
     Args:
         world: Changed in place.
         channel: Where to; the caller has checked permissions.
         author: Whose name stands on it.
-        draft: What it says.
+        payload: What it says.
         kind: Discord's message type; replies get their own.
         webhook_id: Set when it comes through a webhook or an interaction.
         interaction: The ``interaction_metadata`` fields to show with it.
@@ -47,18 +47,18 @@ def post_message(
     Raises:
         ApiError: The message is empty, or replies to one that does not exist.
     """
-    if draft.is_empty and not draft.flags & MessageFlag.LOADING:
+    if payload.is_empty and not payload.flags & MessageFlag.LOADING:
         raise ApiError(Refusal.EMPTY_MESSAGE)
-    repeated = _posted_before(world, channel, author, draft)
+    repeated = _posted_before(world, channel, author, payload)
     if repeated is not None:
         return repeated, []
-    reference, replied_to = _reference(world, channel, draft)
-    content = draft.content or ""
+    reference, replied_to = _reference(world, channel, payload)
+    content = payload.content or ""
     message_id = world.mint.mint()
-    mention_ids = draft.mention_ids(content)
-    if replied_to is not None and draft.mentions_replied_user and replied_to.author.id in world.users:
+    mention_ids = payload.mention_ids(content)
+    if replied_to is not None and payload.mentions_replied_user and replied_to.author.id in world.users:
         mention_ids = tuple(dict.fromkeys((*mention_ids, replied_to.author.id)))
-    attachments = _attachments(world, channel.id, draft.uploads)
+    attachments = _attachments(world, channel.id, payload.uploads)
     message = Message(
         id=message_id,
         channel_id=channel.id,
@@ -66,16 +66,16 @@ def post_message(
         content=content,
         created_at=made_at(message_id),
         kind=REPLY if reference is not None and kind == PLAIN else kind,
-        flags=draft.flags & ~MessageFlag.EPHEMERAL
+        flags=payload.flags & ~MessageFlag.EPHEMERAL
         | (MessageFlag.EPHEMERAL if ephemeral_for is not None else 0),
-        embeds=_with_urls(world, draft.embeds or (), attachments),
-        components=draft.components or (),
+        embeds=_with_urls(world, payload.embeds or (), attachments),
+        components=payload.components or (),
         attachments=attachments,
         mention_ids=tuple(user_id for user_id in mention_ids if user_id in world.users),
-        mentions_everyone="@everyone" in content and draft.may_mention_everyone,
+        mentions_everyone="@everyone" in content and payload.may_mention_everyone,
         reference=reference,
-        nonce=draft.nonce,
-        is_tts=draft.is_tts,
+        nonce=payload.nonce,
+        is_tts=payload.is_tts,
         webhook_id=webhook_id,
         interaction=interaction,
         ephemeral_for=ephemeral_for,
@@ -84,26 +84,26 @@ def post_message(
     return message, message_events(world, "MESSAGE_CREATE", message)
 
 
-def edit_message(world: World, message: Message, draft: Draft) -> tuple[Message, list[Event]]:
-    """Replace what the draft names and leave the rest; an edit answers a deferral too.
+def edit_message(world: World, message: Message, payload: MessagePayload) -> tuple[Message, list[Event]]:
+    """Replace what the payload names and leave the rest; an edit answers a deferral too.
 
     Raises:
         ApiError: Nothing would be left to show.
     """
     kept = message.attachments
-    if draft.kept_attachment_ids is not None:
-        kept = tuple(one for one in kept if one.id in draft.kept_attachment_ids)
-    attachments = kept + _attachments(world, message.channel_id, draft.uploads)
-    content = message.content if draft.content is None else draft.content
-    embeds = message.embeds if draft.embeds is None else draft.embeds
-    mention_ids = message.mention_ids if draft.content is None else draft.mention_ids(content)
+    if payload.kept_attachment_ids is not None:
+        kept = tuple(one for one in kept if one.id in payload.kept_attachment_ids)
+    attachments = kept + _attachments(world, message.channel_id, payload.uploads)
+    content = message.content if payload.content is None else payload.content
+    embeds = message.embeds if payload.embeds is None else payload.embeds
+    mention_ids = message.mention_ids if payload.content is None else payload.mention_ids(content)
     edited = replace(
         message,
         content=content,
         embeds=_with_urls(world, embeds, attachments),
-        components=message.components if draft.components is None else draft.components,
+        components=message.components if payload.components is None else payload.components,
         attachments=attachments,
-        flags=(message.flags | draft.flags & ~MessageFlag.EPHEMERAL) & ~MessageFlag.LOADING,
+        flags=(message.flags | payload.flags & ~MessageFlag.EPHEMERAL) & ~MessageFlag.LOADING,
         mention_ids=tuple(user_id for user_id in mention_ids if user_id in world.users),
         edited_at=world.now(),
     )
@@ -137,29 +137,33 @@ def delete_messages(world: World, channel: Channel, message_ids: Sequence[int]) 
     return [Event("MESSAGE_DELETE_BULK", gone, reader_ids(world, channel))] if gone_ids else []
 
 
-def _posted_before(world: World, channel: Channel, author: User, draft: Draft) -> Message | None:
+def _posted_before(world: World, channel: Channel, author: User, payload: MessagePayload) -> Message | None:
     """Return the message that the same author has just sent with the same enforced nonce."""
-    if not draft.is_nonce_enforced or draft.nonce is None:
+    if not payload.is_nonce_enforced or payload.nonce is None:
         return None
     recent = list(world.messages.get(channel.id, {}).values())[-NONCE_LOOK_BACK:]
-    return next((one for one in recent if one.author.id == author.id and one.nonce == draft.nonce), None)
+    return next((one for one in recent if one.author.id == author.id and one.nonce == payload.nonce), None)
 
 
-def _reference(world: World, channel: Channel, draft: Draft) -> tuple[Json | None, Message | None]:
-    """Return the reference of a reply and the message it means; it must exist unless the draft lets it go."""
-    if draft.reference is None:
+def _reference(world: World, channel: Channel, payload: MessagePayload) -> tuple[Json | None, Message | None]:
+    """Return the reference of a reply and the message it refers to.
+
+    Raises:
+        ApiError: The message does not exist, and the payload does not allow that.
+    """
+    if payload.reference is None:
         return None, None
     for key, own_id in (("channel_id", channel.id), ("guild_id", channel.guild_id)):
-        if draft.reference.get(key) is not None and str(draft.reference[key]) != str(own_id):
+        if payload.reference.get(key) is not None and str(payload.reference[key]) != str(own_id):
             raise InvalidBodyError(
                 "message_reference",
                 "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL",
                 "Cannot reply to a message in a different channel",
             )
-    message_id = int(draft.reference["message_id"])
+    message_id = int(payload.reference["message_id"])
     target = world.messages.get(channel.id, {}).get(message_id)
     if target is None:
-        if draft.reference.get("fail_if_not_exists", True):
+        if payload.reference.get("fail_if_not_exists", True):
             raise InvalidBodyError("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
         return None, None
     return {

@@ -156,7 +156,7 @@ async def read_gateway(request: web.Request) -> web.Response:
 
 async def read_gateway_for_bot(request: web.Request) -> web.Response:
     """Return where the gateway is, and how many sessions may begin."""
-    at_once = request.app[GATEWAY].starts.max_concurrency
+    at_once = request.app[GATEWAY].identify_limit.max_concurrency
     limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": at_once}
     shards = 1 + len(request.app[WORLD].guilds) // GUILDS_A_SHARD
     return answer({"url": _gateway_url(request), "shards": shards, "session_start_limit": limits})

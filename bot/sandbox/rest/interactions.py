@@ -17,7 +17,7 @@ from bot.sandbox.interactions.responses import (
     find_interaction,
 )
 from bot.sandbox.messages.message_objects import message_json
-from bot.sandbox.messages.payloads import Draft, read_draft
+from bot.sandbox.messages.payloads import MessagePayload, read_payload
 from bot.sandbox.rest.api import (
     GATEWAY,
     PREFIX,
@@ -67,10 +67,10 @@ async def call_back(request: web.Request) -> web.Response:
     source = world.messages.get(interaction.channel_id, {}).get(interaction.source_id or 0)
     flags_before = source.flags if source is not None and kind == UPDATE else 0
     is_message = kind in (MESSAGE, DEFERRED_MESSAGE, UPDATE)
-    draft = read_draft(shape, uploads, flags_before=flags_before) if is_message else Draft()
+    payload = read_payload(shape, uploads, flags_before=flags_before) if is_message else MessagePayload()
     # found again: it may have been answered or given up while the body came in
     interaction = find_interaction(world, interaction_id, request.match_info["token"])
-    message, events = answer_interaction(world, interaction, kind=kind, body=shape, draft=draft)
+    message, events = answer_interaction(world, interaction, kind=kind, body=shape, payload=payload)
     request.app[GATEWAY].dispatch(events)
     if request.query.get("with_response", "").lower() not in ("1", "true"):
         return nothing()

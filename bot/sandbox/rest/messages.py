@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_int, check_list
 from bot.sandbox.messages.message_objects import message_json
-from bot.sandbox.messages.payloads import Draft, read_draft
+from bot.sandbox.messages.payloads import MessagePayload, read_payload
 from bot.sandbox.messages.posting import delete_message, delete_messages, edit_message, post_message
 from bot.sandbox.messages.threads import check_not_archived, reopen_to_send
 from bot.sandbox.rest.api import (
@@ -69,13 +69,13 @@ async def post(request: web.Request) -> web.Response:
     """Post a message as the caller."""
     user_id, channel = readable_channel(request)
     world = request.app[WORLD]
-    draft = read_draft(*await read_body(request))
+    payload = read_payload(*await read_body(request))
     channel = world.find_channel(channel.id)  # it may have changed while the body came in
-    check_may_send(world, user_id, channel, draft)
-    if (draft.components or draft.embeds) and not world.users[user_id].is_bot:
+    check_may_send(world, user_id, channel, payload)
+    if (payload.components or payload.embeds) and not world.users[user_id].is_bot:
         raise InvalidBodyError("embeds", "BASE_TYPE_MAX_LENGTH", "Only bots send embeds and components.")
     reopened = reopen_to_send(world, channel, user_id)
-    message, events = post_message(world, channel, author=world.users[user_id], draft=draft)
+    message, events = post_message(world, channel, author=world.users[user_id], payload=payload)
     request.app[GATEWAY].dispatch([*reopened, *events])
     return answer(message_json(world, message, user_id))
 
@@ -95,10 +95,10 @@ async def edit(request: web.Request) -> web.Response:
         raise ApiError(Refusal.EDIT_OF_ANOTHER)
     check_not_archived(channel)
     world = request.app[WORLD]
-    draft = read_draft(*await read_body(request), flags_before=message.flags)
-    check_may_hold(world, user_id, channel, draft)
+    payload = read_payload(*await read_body(request), flags_before=message.flags)
+    check_may_hold(world, user_id, channel, payload)
     # read again: the message may have changed while the body came in
-    edited, events = edit_message(world, world.find_message(message.channel_id, message.id), draft)
+    edited, events = edit_message(world, world.find_message(message.channel_id, message.id), payload)
     request.app[GATEWAY].dispatch(events)
     return answer(message_json(world, edited, user_id))
 
@@ -124,7 +124,7 @@ async def bulk_delete(request: web.Request) -> web.Response:
 
 
 def check_may_send(
-    world: World, user_id: int, channel: Channel, draft: Draft, *, is_first: bool = False
+    world: World, user_id: int, channel: Channel, payload: MessagePayload, *, is_first: bool = False
 ) -> None:
     """Refuse a message that its author may not send; `is_first` for the one that opens a forum's post.
 
@@ -135,16 +135,16 @@ def check_may_send(
         raise ApiError(Refusal.NO_MESSAGES_HERE)
     if channel.guild_id is not None and not may(world, user_id, channel, needed_to_send(channel)):
         raise ApiError(Refusal.MISSING_PERMISSIONS)
-    check_may_hold(world, user_id, channel, draft)
-    if draft.reference is not None and not may(world, user_id, channel, Permission.READ_MESSAGE_HISTORY):
+    check_may_hold(world, user_id, channel, payload)
+    if payload.reference is not None and not may(world, user_id, channel, Permission.READ_MESSAGE_HISTORY):
         raise ApiError(Refusal.NO_HISTORY_TO_REPLY_TO)
 
 
-def check_may_hold(world: World, user_id: int, channel: Channel, draft: Draft) -> None:
+def check_may_hold(world: World, user_id: int, channel: Channel, payload: MessagePayload) -> None:
     """Refuse (50013) embeds without Embed Links, and files without Attach Files."""
     for is_there, needed in (
-        (draft.embeds, Permission.EMBED_LINKS),
-        (draft.uploads, Permission.ATTACH_FILES),
+        (payload.embeds, Permission.EMBED_LINKS),
+        (payload.uploads, Permission.ATTACH_FILES),
     ):
         if is_there and not may(world, user_id, channel, needed):
             raise ApiError(Refusal.MISSING_PERMISSIONS)

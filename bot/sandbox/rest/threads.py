@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_bool, check_choice, check_object, check_text, check_whole
 from bot.sandbox.messages.message_objects import message_json
-from bot.sandbox.messages.payloads import Upload, read_draft
+from bot.sandbox.messages.payloads import Upload, read_payload
 from bot.sandbox.messages.posting import post_message
 from bot.sandbox.messages.threads import change_members, change_thread, check_not_archived, open_thread
 from bot.sandbox.rest.api import (
@@ -65,11 +65,11 @@ def _post(
 ) -> web.Response:
     """Open a thread in a forum with its first message."""
     world = request.app[WORLD]
-    draft = read_draft(check_object(body.get("message"), "message"), uploads)
-    check_may_send(world, user_id, forum, draft, is_first=True)
+    payload = read_payload(check_object(body.get("message"), "message"), uploads)
+    check_may_send(world, user_id, forum, payload, is_first=True)
     thread, events = open_thread(world, forum, name=name, owner_id=user_id)
     request.app[GATEWAY].dispatch(events)
-    message, events = post_message(world, thread, author=world.users[user_id], draft=draft)
+    message, events = post_message(world, thread, author=world.users[user_id], payload=payload)
     request.app[GATEWAY].dispatch(events)
     shape = channel_json(world, thread, user_id)
     return answer(shape | {"message": message_json(world, message, user_id)}, status=201)

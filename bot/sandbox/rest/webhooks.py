@@ -11,7 +11,7 @@ from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_text
 from bot.sandbox.interactions.responses import find_by_token, find_reply, follow_up
 from bot.sandbox.messages.message_objects import message_json
-from bot.sandbox.messages.payloads import read_draft
+from bot.sandbox.messages.payloads import read_payload
 from bot.sandbox.messages.posting import delete_message, edit_message, post_message
 from bot.sandbox.messages.threads import check_not_archived
 from bot.sandbox.rest.api import (
@@ -72,13 +72,13 @@ async def post(request: web.Request) -> web.Response:
             raise ApiError(Refusal.INVALID_WEBHOOK_TOKEN)
         body, uploads = await read_body(request)
         author = User(webhook.id, str(body.get("username") or webhook.name), is_bot=True)
-        draft = read_draft(body, uploads)
+        payload = read_payload(body, uploads)
         channel = world.channels[webhook.channel_id]
-        message, events = post_message(world, channel, author=author, draft=draft, webhook_id=webhook.id)
+        message, events = post_message(world, channel, author=author, payload=payload, webhook_id=webhook.id)
     else:
         interaction = _interaction(request)
-        draft = read_draft(*await read_body(request))
-        message, events = follow_up(world, world.interactions.get(interaction.id, interaction), draft)
+        payload = read_payload(*await read_body(request))
+        message, events = follow_up(world, world.interactions.get(interaction.id, interaction), payload)
     request.app[GATEWAY].dispatch(events)
     return answer(message_json(world, message, world.bot_user_id))
 
@@ -92,8 +92,8 @@ async def edit(request: web.Request) -> web.Response:
     """Edit a message of an interaction; this is also how a deferral is answered."""
     world = request.app[WORLD]
     check_not_archived(world.channels[_reply(request).channel_id])
-    draft = read_draft(*await read_body(request), flags_before=_reply(request).flags)
-    edited, events = edit_message(world, _reply(request), draft)
+    payload = read_payload(*await read_body(request), flags_before=_reply(request).flags)
+    edited, events = edit_message(world, _reply(request), payload)
     request.app[GATEWAY].dispatch(events)
     return answer(message_json(world, edited, world.bot_user_id))
 

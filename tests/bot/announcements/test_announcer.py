@@ -403,6 +403,6 @@ async def test_a_restart_keeps_the_token_of_a_channel_that_the_bot_cannot_see(
 
 
 def test_a_run_is_shown_less_often_the_longer_it_takes() -> None:
-    paces = [progress.pace_s(seconds) for seconds in (0.0, 61.0, 601.0, 7200.0)]
+    paces = [progress.edit_interval_s(seconds) for seconds in (0.0, 61.0, 601.0, 7200.0)]
     assert paces == sorted(paces)
     assert paces[-1] >= 60.0  # few edits of messages older than an hour are taken

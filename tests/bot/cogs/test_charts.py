@@ -14,7 +14,7 @@ from support.people import Json, Person
 from support.wire import EPHEMERAL, Pretend, Wire, wired
 
 from bot.subprocesses import charts
-from bot.subprocesses.training_process import Turns
+from bot.subprocesses.training_process import SubprocessSlots
 from storage import runs as run_records
 from storage.schema import people
 from training.registry.versions import Registry
@@ -136,7 +136,7 @@ async def test_a_child_that_hangs_is_ended(
 async def test_too_many_pictures_are_turned_away(
     wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire.app.bot.get_cog("Charts")._pictures, "_turns", Turns(0, max_waiting=0))
+    monkeypatch.setattr(wire.app.bot.get_cog("Charts")._pictures, "_slots", SubprocessSlots(0, max_waiting=0))
     reply = await wire.say(ann, "!scores shoes are [MASK]")
     assert reply["content"].startswith("I am busy")
 

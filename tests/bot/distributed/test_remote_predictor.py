@@ -10,7 +10,7 @@ from aiohttp import web
 from support.wire import eventually
 
 from bot.answering.predictor import Prediction, Predictor
-from bot.distributed.remote_predictor import Remote
+from bot.distributed.remote_predictor import RemotePredictor
 from bot.operations.metrics import Metrics
 from training.distributed.serving.protocol import PATH
 from training.distributed.serving.replica import Replica
@@ -63,7 +63,7 @@ async def service(registry: Registry) -> AsyncIterator[Service]:
 @contextlib.asynccontextmanager
 async def asking(registry: Registry, url: str | None, *, version: str = "v0001") -> AsyncIterator[Predictor]:
     metrics = Metrics()
-    remote = Remote(url, metrics=metrics, deadline_s=DEADLINE_S) if url else None
+    remote = RemotePredictor(url, metrics=metrics, deadline_s=DEADLINE_S) if url else None
     predictor = Predictor(FillModel(registry.path(version)), metrics=metrics, remote=remote)
     yield predictor
     await predictor.close()

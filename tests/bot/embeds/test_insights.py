@@ -9,7 +9,7 @@ import pytest
 
 from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, weigh_votes
 from bot.embeds.insights import Reasons, compare_embed, why_embed
-from bot.subprocesses.word_ranks import Look, MaskLook, Place
+from bot.subprocesses.word_ranks import MaskRanks, VersionRanks, WordRank
 from storage.runs import Run
 from storage.votes.consensus import QueryVote
 
@@ -31,7 +31,7 @@ RUN = Run(
 )
 
 
-def look(version: str, rank: int | None, score: float = 0.1, masks: int = 1, **columns: Any) -> Look:
+def look(version: str, rank: int | None, score: float = 0.1, masks: int = 1, **columns: Any) -> VersionRanks:
     """A version, with the place of the word."""
     told = {
         name: columns.pop(name, default)
@@ -42,9 +42,9 @@ def look(version: str, rank: int | None, score: float = 0.1, masks: int = 1, **c
             ("unwanted_elsewhere", 0),
         )
     }
-    place = None if rank is None else Place("cheap", rank, score, **told)
+    place = None if rank is None else WordRank("cheap", rank, score, **told)
     kind = columns.pop("kind", "base")
-    return Look(version, kind, masks=(MaskLook((), (place,)),) * masks, **columns)
+    return VersionRanks(version, kind, masks=(MaskRanks((), (place,)),) * masks, **columns)
 
 
 def vote(voter_id: int, value: int, word: str = "cheap", mask: int = 0) -> QueryVote:
@@ -53,7 +53,7 @@ def vote(voter_id: int, value: int, word: str = "cheap", mask: int = 0) -> Query
 
 def said(
     *votes: QueryVote,
-    looks: tuple[Look, ...] = (look("v0001", 2, 0.11),),
+    looks: tuple[VersionRanks, ...] = (look("v0001", 2, 0.11),),
     words: tuple[str, ...] = ("great", "cheap"),
     text: str = TEXT,
     word: str = "cheap",
@@ -180,7 +180,7 @@ NIGHT: dict[str, Any] = {"kind": "night", "parent": "v0001", "run_id": 12}
         (look("v0002", 2, **NIGHT | {"parent": "v0000"}), "was not judged here by then"),
     ],
 )
-def test_a_version_says_what_moved_the_word(night: Look, cause: str) -> None:
+def test_a_version_says_what_moved_the_word(night: VersionRanks, cause: str) -> None:
     first, last = field(said(looks=(night, look("v0001", 2, 0.11))), VERSIONS).split("\n")
     assert first.startswith("**v0002 (answers now)** · place ")
     assert f"run 12 (nightly, <t:{int(NOON.timestamp())}:d>)" in first
@@ -189,7 +189,9 @@ def test_a_version_says_what_moved_the_word(night: Look, cause: str) -> None:
 
 
 def test_a_damaged_version_is_named() -> None:
-    assert field(said(looks=(look("v0002", 2), Look("v0001"))), VERSIONS).endswith("**v0001** · damaged")
+    assert field(said(looks=(look("v0002", 2), VersionRanks("v0001"))), VERSIONS).endswith(
+        "**v0001** · damaged"
+    )
 
 
 def test_all_of_it_fits_into_an_embed() -> None:

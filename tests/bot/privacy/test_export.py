@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.privacy.export import Ballots, to_csv
+from bot.privacy.export import VoteTable, to_csv
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def chunk(*votes: tuple[str, str, int, str, int]) -> dict[str, list[Any]]:
 
 
 def rows_of(*votes: tuple[str, str, int, str, int], min_voters: int = 1) -> list[tuple[Any, ...]]:
-    ballots = Ballots({"q": "Q"})
+    ballots = VoteTable({"q": "Q"})
     ballots.add(chunk(*votes))
     return ballots.judged(now=NOON, min_voters=min_voters, half_life_days=90)
 

@@ -14,8 +14,8 @@ from support.wire import Wire, eventually, settings_for, wired
 
 from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.predictor import Predictor
-from bot.runs.automatic_rollback import Watch
-from bot.runs.training_runs import Runs
+from bot.runs.automatic_rollback import AutomaticRollback
+from bot.runs.training_runs import TrainingRuns
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
@@ -49,9 +49,9 @@ class Parts:
     def __init__(self, home: Path, database: Database, follower: BotChampionFollower) -> None:
         self.database, self.follower = database, follower
         self.registry = Registry(home / "models")
-        self.runs = Runs(settings_for(home), database, self.registry, follower)
+        self.runs = TrainingRuns(settings_for(home), database, self.registry, follower)
         self.told = Told()
-        self.watch = Watch(
+        self.rollback = AutomaticRollback(
             database,
             self.registry,
             follower=follower,
@@ -130,7 +130,7 @@ async def after(parts: Parts, *, liked: int, votes: int = 130, same: bool = Fals
 async def test_a_champion_that_is_liked_much_less_is_rolled_back(parts: Parts) -> None:
     await before(parts)
     await after(parts, liked=53)
-    assert await parts.watch.look()
+    assert await parts.rollback.check()
     assert parts.registry.champion() == parts.follower.predictor.version == "v0001"
     assert parts.told.notices == [LIKED_LESS]
     row = await run_records.latest(parts.database)
@@ -142,16 +142,16 @@ async def test_a_champion_that_is_liked_much_less_is_rolled_back(parts: Parts) -
 async def test_what_was_rolled_back_to_is_not_watched(parts: Parts) -> None:
     await before(parts)
     await after(parts, liked=0)
-    assert await parts.watch.look()
-    assert await parts.watch.watched() is None
-    assert not await parts.watch.look()
+    assert await parts.rollback.check()
+    assert await parts.rollback.compare() is None
+    assert not await parts.rollback.check()
     assert len(parts.told.notices) == 1
 
 
 async def test_on_the_same_sentences_it_says_so(parts: Parts) -> None:
     await before(parts, liked=90, votes=120, same=True)
     await after(parts, liked=30, votes=120, same=True)
-    assert await parts.watch.look()
+    assert await parts.rollback.check()
     assert parts.told.notices[0].startswith(
         "v0002 was rolled back to v0001. On the same sentences people liked 25 % of v0002's words and 75 % "
         "of v0001's (120 votes each)."
@@ -166,7 +166,7 @@ async def test_on_the_same_sentences_it_says_so(parts: Parts) -> None:
 async def test_anything_less_changes_nothing(parts: Parts, liked: int, votes: int) -> None:
     await before(parts)
     await after(parts, liked=liked, votes=votes)
-    assert not await parts.watch.look()
+    assert not await parts.rollback.check()
     assert parts.registry.champion() == "v0002"
     assert parts.told.notices == []
 
@@ -175,7 +175,7 @@ async def test_votes_on_the_one_before_that_came_after_the_promotion_are_not_com
     await before(parts, liked=50, votes=100)
     await vote(parts.database, "v0001", liked=300, votes=300, minutes=5)
     await after(parts, liked=53)
-    watched = await parts.watch.watched()
+    watched = await parts.rollback.compare()
     assert watched is not None
     assert (watched.comparison.old.liked, watched.comparison.old.votes) == (50, 100)
 
@@ -183,8 +183,8 @@ async def test_votes_on_the_one_before_that_came_after_the_promotion_are_not_com
 async def test_the_figure_is_told_with_a_small_fall_that_is_real(parts: Parts) -> None:
     await before(parts, liked=360)
     await after(parts, liked=310, votes=400)
-    assert not await parts.watch.look()
-    assert await parts.watch.figure() == (
+    assert not await parts.rollback.check()
+    assert await parts.rollback.figure() == (
         "People liked 78 % of v0002's words (of 400 votes), 90 % of v0001's (of 400). That fall is real, but "
         "too small to be rolled back by itself."
     )
@@ -193,25 +193,25 @@ async def test_the_figure_is_told_with_a_small_fall_that_is_real(parts: Parts) -
 async def test_the_figure_of_a_champion_that_is_liked_is_told(parts: Parts) -> None:
     await before(parts)
     await after(parts, liked=9, votes=12)
-    assert await parts.watch.figure() == (
+    assert await parts.rollback.figure() == (
         "People liked 75 % of v0002's words (of 12 votes), 68 % of v0001's (of 400)."
     )
 
 
 async def test_without_votes_or_a_promotion_there_is_no_figure(parts: Parts) -> None:
-    assert await parts.watch.figure() == ""
+    assert await parts.rollback.figure() == ""
     await after(parts, liked=0)
-    assert await parts.watch.figure() == ""  # nothing to compare with
+    assert await parts.rollback.figure() == ""  # nothing to compare with
     await promotion.promote(parts.registry, parts.database, "v0002", now=datetime.now(UTC))
     await before(parts)
-    assert await parts.watch.figure() == ""
+    assert await parts.rollback.figure() == ""
 
 
 async def test_a_version_that_a_person_promoted_is_left_alone(parts: Parts) -> None:
     await before(parts)
     await after(parts, liked=0)
     await promotion.promote(parts.registry, parts.database, "v0002", now=datetime.now(UTC))
-    assert not await parts.watch.look()
+    assert not await parts.rollback.check()
     assert parts.registry.champion() == "v0002"
 
 
@@ -219,7 +219,7 @@ async def test_a_pointer_that_moved_meanwhile_is_left_alone(parts: Parts) -> Non
     await before(parts)
     await after(parts, liked=0)
     async with parts.runs.moving:
-        looking = asyncio.create_task(parts.watch.look())
+        looking = asyncio.create_task(parts.rollback.check())
         await asyncio.sleep(0.3)  # it has seen the loss by now, and waits
         parts.registry.promote("v0003")
     assert not await looking
@@ -233,7 +233,7 @@ async def test_a_run_that_is_training_can_no_longer_promote(parts: Parts) -> Non
     run_id = await run_records.open_run(
         parts.database, "nightly", started_at=datetime.now(UTC), champion="v0002"
     )
-    assert await parts.watch.look()
+    assert await parts.rollback.check()
     row = await run_records.get_run(parts.database, run_id)
     assert row is not None
     assert row.verdict == {"reasons": ["v0002, its champion, was rolled back meanwhile"]}
@@ -246,7 +246,7 @@ async def test_a_version_before_that_is_damaged_is_told_once(parts: Parts) -> No
     (parts.registry.path("v0001") / "model.onnx").write_bytes(b"rubbish")
     for _ in range(2):
         with pytest.raises(CorruptVersionError):
-            await parts.watch.look()
+            await parts.rollback.check()
     assert parts.registry.champion() == "v0002"
     assert len(parts.told.notices) == 1
     assert "v0002 still serves: Model version v0001 is damaged" in parts.told.notices[0]
@@ -266,7 +266,7 @@ async def test_it_goes_on_looking_when_the_database_could_not_be_read(
 
     monkeypatch.setattr(parts.database, "read", sometimes)
     with capture_logs() as logs:
-        watching = asyncio.create_task(parts.watch.watch(every_s=0.01))
+        watching = asyncio.create_task(parts.rollback.run(every_s=0.01))
 
         async def is_back() -> bool:
             return parts.registry.champion() == "v0001" and bool(parts.told.notices)
@@ -283,7 +283,7 @@ async def test_nobody_alone_can_roll_back(parts: Parts) -> None:
     await cast_votes(
         parts.database, [StoredVote(prediction, 0, f"w{i}", 7, "menu", -1, at) for i in range(300)]
     )
-    assert not await parts.watch.look()
+    assert not await parts.rollback.check()
 
 
 async def reported(wire: Wire, person: Person) -> Json:
@@ -321,5 +321,5 @@ async def test_a_withdrawn_champion_is_not_watched(parts: Parts) -> None:
     await before(parts)
     await after(parts, liked=53)
     parts.registry.withdraw(["v0002"])
-    assert await parts.watch.watched() is None
-    assert not await parts.watch.look()
+    assert await parts.rollback.compare() is None
+    assert not await parts.rollback.check()

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.runs.schedule import Daily, Nightly, is_missed
+from bot.runs.schedule import Daily, NightlySchedule, is_missed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -92,11 +92,11 @@ async def starts() -> Starts:
 
 
 @pytest.fixture
-async def make(starts: Starts) -> Callable[[time], Nightly]:
-    made: list[Nightly] = []
+async def make(starts: Starts) -> Callable[[time], NightlySchedule]:
+    made: list[NightlySchedule] = []
 
-    def nightly(at: time = time(3)) -> Nightly:
-        made.append(Nightly(lambda: starts.start(), at=at, zone=ZoneInfo("UTC")))
+    def nightly(at: time = time(3)) -> NightlySchedule:
+        made.append(NightlySchedule(lambda: starts.start(), at=at, zone=ZoneInfo("UTC")))
         return made[-1]
 
     yield nightly
@@ -105,7 +105,7 @@ async def make(starts: Starts) -> Callable[[time], Nightly]:
 
 
 async def test_a_missed_night_is_caught_up_once_and_at_once(
-    starts: Starts, make: Callable[..., Nightly]
+    starts: Starts, make: Callable[..., NightlySchedule]
 ) -> None:
     now = datetime.now(UTC)
     far = (now + timedelta(hours=12)).time().replace(microsecond=0)  # no other run comes in between
@@ -117,7 +117,7 @@ async def test_a_missed_night_is_caught_up_once_and_at_once(
 
 
 async def test_nothing_is_caught_up_when_nothing_was_missed(
-    starts: Starts, make: Callable[..., Nightly]
+    starts: Starts, make: Callable[..., NightlySchedule]
 ) -> None:
     now = datetime.now(UTC)
     far = (now + timedelta(hours=12)).time().replace(microsecond=0)
@@ -126,13 +126,13 @@ async def test_nothing_is_caught_up_when_nothing_was_missed(
     assert starts.count == 0
 
 
-async def test_a_first_start_catches_nothing_up(starts: Starts, make: Callable[..., Nightly]) -> None:
+async def test_a_first_start_catches_nothing_up(starts: Starts, make: Callable[..., NightlySchedule]) -> None:
     assert not make().open(last_started_at=None, now=datetime.now(UTC))
     await asyncio.sleep(0.05)
     assert starts.count == 0
 
 
-async def test_the_run_starts_at_its_time(starts: Starts, make: Callable[..., Nightly]) -> None:
+async def test_the_run_starts_at_its_time(starts: Starts, make: Callable[..., NightlySchedule]) -> None:
     """The scheduler is told that it is two o'clock, by moving its job, and not by waiting for it."""
     nightly = make()
     nightly.open(last_started_at=None, now=datetime.now(UTC))
@@ -142,7 +142,7 @@ async def test_the_run_starts_at_its_time(starts: Starts, make: Callable[..., Ni
     assert starts.count == 1
 
 
-async def test_the_next_run_is_known_while_the_schedule_is_open(make: Callable[..., Nightly]) -> None:
+async def test_the_next_run_is_known_while_the_schedule_is_open(make: Callable[..., NightlySchedule]) -> None:
     nightly = make(time(3))
     assert nightly.next_at() is None
     nightly.open(last_started_at=None, now=datetime.now(UTC))
@@ -156,7 +156,7 @@ async def test_the_next_run_is_known_while_the_schedule_is_open(make: Callable[.
 
 
 def test_the_night_that_is_due_is_the_last_that_was_to_begin() -> None:
-    nightly = Nightly(_nothing, at=time(3), zone=BERLIN)
+    nightly = NightlySchedule(_nothing, at=time(3), zone=BERLIN)
     assert nightly.due_at(berlin("2026-03-10 03:00:00")) == berlin("2026-03-10 03:00:00")
     assert nightly.due_at(berlin("2026-03-10 02:59:59")) == berlin("2026-03-09 03:00:00")
     assert nightly.due_at(berlin("2026-03-29 12:00:00")) == berlin("2026-03-29 03:00:00")  # in summer time
@@ -169,7 +169,7 @@ async def test_a_schedule_that_rests_can_be_opened_again() -> None:
         nonlocal begun
         begun += 1
 
-    nightly = Nightly(begin, at=time(3), zone=BERLIN)
+    nightly = NightlySchedule(begin, at=time(3), zone=BERLIN)
     now = datetime.now(UTC)
     nightly.open(last_started_at=now, now=now)
     nightly.rest()

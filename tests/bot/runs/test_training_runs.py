@@ -11,7 +11,7 @@ from support.wire import Pretend, eventually, settings_for, tells
 from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.predictor import Predictor
 from bot.errors import RunBusyError
-from bot.runs.training_runs import Runs
+from bot.runs.training_runs import TrainingRuns
 from bot.subprocesses import training_process
 from storage import runs as run_records
 from storage.backends.locks import RUN, holding_it, let_go, lock_for, take
@@ -30,9 +30,9 @@ class Parts:
         self.registry = Registry(home / "models")
         self.settings = settings_for(home)
 
-    def runs(self, **settings: object) -> Runs:
+    def runs(self, **settings: object) -> TrainingRuns:
         changed = self.settings.model_copy(update=settings)
-        return Runs(changed, self.database, self.registry, self.follower)
+        return TrainingRuns(changed, self.database, self.registry, self.follower)
 
     async def open_row(self, trigger: str = "retrain") -> int:
         return await run_records.open_run(
@@ -200,7 +200,7 @@ async def test_a_run_of_another_process_is_left_alone_and_settled_after_its_deat
     async with holding_it(lock_for(parts.settings, RUN)):
         assert await runs.repair() == []
         assert (await parts.row(run_id)).status == "open"
-        later = asyncio.create_task(runs.repair_later())
+        later = asyncio.create_task(runs.repair_until_settled())
 
     async def is_settled() -> bool:
         return (await parts.row(run_id)).status == "failed"

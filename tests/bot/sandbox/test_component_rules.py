@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.sandbox.errors import InvalidBodyError
-from bot.sandbox.interactions.components import check_components, check_form
+from bot.sandbox.interactions.components import check_components, check_modal
 
 SNOWFLAKE = "100000000000000001"
 
@@ -203,7 +203,7 @@ def test_too_many_components_of_a_layout_are_refused():
     ],
 )
 def test_a_modal_that_fits_is_taken(shown):
-    check_form(shown)
+    check_modal(shown)
 
 
 @pytest.mark.parametrize(
@@ -256,4 +256,4 @@ def test_a_modal_that_fits_is_taken(shown):
 )
 def test_a_modal_that_does_not_fit_is_refused(shown):
     with pytest.raises(InvalidBodyError):
-        check_form(shown)
+        check_modal(shown)

@@ -6,7 +6,7 @@ import pytest
 from support.people import RefusedError
 
 from bot.sandbox.errors import ApiError, InvalidBodyError
-from bot.sandbox.messages.payloads import read_draft
+from bot.sandbox.messages.payloads import read_payload
 
 COMPONENTS_V2 = 1 << 15
 SNOWFLAKE = "100000000000000001"
@@ -18,7 +18,7 @@ def embed(**changes) -> dict:
 
 def test_a_message_with_everything_is_taken():
     picture = {"url": "attachment://plot.png", "width": 3, "height": 2}
-    read_draft(
+    read_payload(
         {
             "content": "x" * 2000,
             "tts": False,
@@ -49,7 +49,7 @@ def test_a_message_with_everything_is_taken():
 
 def test_fields_that_are_null_are_taken():
     names = ("content", "embeds", "components", "flags", "nonce", "tts", "allowed_mentions", "attachments")
-    read_draft(dict.fromkeys(names), {})
+    read_payload(dict.fromkeys(names), {})
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_fields_that_are_null_are_taken():
 )
 def test_a_message_of_the_wrong_shape_is_refused(body):
     with pytest.raises(InvalidBodyError):
-        read_draft({"content": "x", **body}, {})
+        read_payload({"content": "x", **body}, {})
 
 
 def test_a_sticker_that_does_not_exist_is_refused():
     with pytest.raises(ApiError) as refused:
-        read_draft({"content": "x", "sticker_ids": [SNOWFLAKE]}, {})
+        read_payload({"content": "x", "sticker_ids": [SNOWFLAKE]}, {})
     assert refused.value.code == 10060
 
 

@@ -10,7 +10,7 @@ from support.wire import Pretend, eventually, settings_for
 
 from bot.errors import BusyError
 from bot.subprocesses import training_process
-from bot.subprocesses.training_process import Turns, environment, follow, spawned
+from bot.subprocesses.training_process import SubprocessSlots, environment, follow, spawned
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 
@@ -211,7 +211,7 @@ asyncio.run(main())
 
 
 async def test_children_are_asked_in_turn_and_too_many_people_turned_away() -> None:
-    turns, gate, began = Turns(1, max_waiting=2), asyncio.Event(), []
+    turns, gate, began = SubprocessSlots(1, max_waiting=2), asyncio.Event(), []
 
     async def ask(number: int) -> None:
         async with turns.one():

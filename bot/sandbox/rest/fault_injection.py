@@ -12,7 +12,7 @@ from bot.sandbox.faults import RequestFault
 from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, answer
 
 
-def trouble_middleware() -> Middleware:
+def faults_middleware() -> Middleware:
     """Return the middleware that answers as the next fault wants; people's requests always pass."""
 
     @web.middleware

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from bot.distributed.forget_propagation import Leftovers
+from bot.distributed.forget_propagation import ForgetPropagation
 from storage.database import Database
 from storage.people import forgetting
 from storage.people.tombstones import last_forgotten_at
@@ -45,6 +45,6 @@ async def test_what_was_written_before_somebody_was_forgotten_goes(
     await forgetting.erase_person(database, 7, since=None, now=NOW)
     assert await last_forgotten_at(database) == NOW
     cache = Emptied()
-    await Leftovers(tmp_path, database, cast(Any, cache)).drop(NOW)
+    await ForgetPropagation(tmp_path, database, cast(Any, cache)).drop(NOW)
     assert [path.parent.name for path in sorted(tmp_path.glob("runs/*/*.jsonl"))] == ["00002"]  # noqa: ASYNC240
     assert cache.times == 1
