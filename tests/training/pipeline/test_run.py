@@ -105,7 +105,7 @@ def small_suites(folder: Path) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(candidate, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
-    monkeypatch.setattr(candidate.evaluate, "SUITES", small_suites(tmp_path / "suites"))
+    monkeypatch.setattr(candidate.metrics, "SUITES", small_suites(tmp_path / "suites"))
     return Home(tmp_path, distilbert_folder, monkeypatch)
 
 
