@@ -1,6 +1,7 @@
-"""What the documents say exists: commands, options, settings, targets, files, links."""
+"""What documents and docstrings name exists: commands, options, settings, targets, files, links, modules."""
 
 import argparse
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -17,12 +18,19 @@ from training.__main__ import command_line
 from training.evaluation.gate import CRITERIA
 
 PROJECT = Path(__file__).parents[1]
+AT_THE_TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 DOCS = {
-    path.relative_to(PROJECT).as_posix(): path for path in (PROJECT / "README.md", *PROJECT.glob("docs/*.md"))
+    path.relative_to(PROJECT).as_posix(): path
+    for path in (*(PROJECT / name for name in AT_THE_TOP), *sorted(PROJECT.glob("docs/*.md")))
 }
 SETTINGS = {field.alias or f"FILLBOT_{name.upper()}" for name, field in Settings.model_fields.items()}
 NOT_SETTINGS = {"FILLBOT_"}
-ROOTS = ("bot", "training", "storage", "tests", "docs", "deploy")
+PACKAGES = ("bot", "training", "storage")
+ROOTS = (*PACKAGES, "tests", "docs", "deploy")
+PATH = re.compile(rf"(?<![\w./-])((?:{'|'.join(ROOTS)})/[\w./-]*\w|(?:{'|'.join(ROOTS)})/)")
+DOTTED = re.compile(rf"(?<![\w./-])((?:{'|'.join(PACKAGES)})(?:\.(?!(?:lock|log|md)\b)[A-Za-z_]\w*)+)")
+SOURCES = sorted(path for root in (*PACKAGES, "tests") for path in (PROJECT / root).rglob("*.py"))
+MAX_README_LINES = 150
 
 
 @cache
@@ -30,9 +38,40 @@ def said(name: str) -> str:
     return DOCS[name].read_text(encoding="utf-8")
 
 
-def found(pattern: str) -> list[tuple[str, str]]:
+def found(pattern: str | re.Pattern[str]) -> list[tuple[str, str]]:
     """Every match of a pattern's group, with the document it stands in."""
     return sorted({(name, match) for name in DOCS for match in re.findall(pattern, said(name))})
+
+
+@cache
+def prose(path: Path) -> str:
+    """Docstrings and comments of a source file."""
+    source = path.read_text(encoding="utf-8")
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, documented)]
+    comments = re.findall(r"(?:^|\s)#\s.*", source)  # a tokenizer takes twenty times as long
+    return "\n".join([*comments, *(ast.get_docstring(node) or "" for node in nodes)])
+
+
+@cache
+def names_in(module: Path) -> frozenset[str]:
+    """Every name that a module defines or uses, in its classes too."""
+    nodes = list(ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
+    defined = {
+        node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    return frozenset(defined | {node.id for node in nodes if isinstance(node, ast.Name)})
+
+
+def resolves(dotted: str) -> bool:
+    """Whether a dotted name is a module or a package of ours, or a name in one."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        folder = PROJECT.joinpath(*parts[:length])
+        for module in (folder.with_suffix(".py"), folder / "__init__.py"):
+            if module.exists():
+                return set(parts[length:]) <= names_in(module)
+    return False
 
 
 def subparsers(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -65,19 +104,46 @@ def test_settings_exist(name: str, setting: str) -> None:
     assert setting in SETTINGS | NOT_SETTINGS
 
 
-@pytest.mark.parametrize(("name", "target"), found(r"\bmake ([a-z][a-z-]+)[`\s]"))
+@pytest.mark.parametrize(("name", "target"), found(r"(?:`|\n *|&& |sudo )make ([a-z][a-z-]+)"))
 def test_make_targets_exist(name: str, target: str) -> None:
     assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize(("name", "path"), found(rf"`((?:{'|'.join(ROOTS)})/[\w./-]*)`"))
+@pytest.mark.parametrize(("name", "path"), found(PATH))
 def test_files_exist(name: str, path: str) -> None:
     assert (PROJECT / path).exists()
+
+
+def test_files_named_in_docstrings_and_comments_exist() -> None:
+    named = {(source, path) for source in SOURCES for path in PATH.findall(prose(source))}
+    assert len(named) > 20
+    assert [(str(source), path) for source, path in sorted(named) if not (PROJECT / path).exists()] == []
+
+
+def test_modules_named_in_docstrings_comments_and_documents_exist() -> None:
+    named = {(str(source), dotted) for source in SOURCES for dotted in DOTTED.findall(prose(source))}
+    named.update(found(DOTTED))
+    assert len(named) > 10
+    assert [(where, dotted) for where, dotted in sorted(named) if not resolves(dotted)] == []
+
+
+@pytest.mark.parametrize("dotted", ["training.nowhere", "bot.app.nothing", "storage.votes.nowhere.Vote"])
+def test_a_module_that_is_not_there_is_noticed(dotted: str) -> None:
+    assert not resolves(dotted)
 
 
 @pytest.mark.parametrize(("name", "link"), found(r"\]\((?!https?:)([^)#]+)"))
 def test_links_lead_somewhere(name: str, link: str) -> None:
     assert (DOCS[name].parent / link).exists()
+
+
+def test_every_document_can_be_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\(([^)#]+\.md)\)", said("README.md")))
+    assert {name for name in DOCS if name != "README.md"} <= linked
+
+
+def test_the_readme_is_short() -> None:
+    assert len(said("README.md").splitlines()) <= MAX_README_LINES
 
 
 @pytest.mark.parametrize(("name", "line"), found(r"python -m storage ([a-z][^\n`]*)"))
@@ -105,5 +171,6 @@ def test_the_docs_list_the_criteria_of_the_gate() -> None:
 
 
 def test_there_is_something_to_look_at() -> None:
+    assert len(found(PATH)) > 50
     assert len(found(r"python -m training ([a-z][^\n`]*)")) > 5
     assert len(found(r"\b(FILLBOT_[A-Z_]+)\b")) > 5

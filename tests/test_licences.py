@@ -12,7 +12,10 @@ HEADER = """\
 
 What fillbot itself asks for, by what each package says of itself; asyncpg, ray and s3fs come
 with the extra `cluster` alone. Versions are pinned in
-`constraints.txt`. The README says what UpTrain brings along.
+`constraints.txt`.
+
+UpTrain (Apache-2.0) brings litellm, openai, faiss-cpu, plotly and **PyMuPDF, which is AGPL-3.0**. None of
+them is imported on the paths that fillbot uses, but they are installed with it.
 
 | package | licence |
 |---|---|

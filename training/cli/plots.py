@@ -114,7 +114,7 @@ def _draw_corpus(options: argparse.Namespace, settings: Settings, path: Path) ->
         where = f"in {settings.data_dir}" if settings.data_dir else "to read"
         raise NotPlottableError(
             f"there are no CSV files of a known kind {where}",
-            "Set FILLBOT_DATA_DIR to the folder of the three files that the README names.",
+            "Set FILLBOT_DATA_DIR to the folder of the three files that docs/training.md names.",
         )
     sentences, _ = read_folder(settings.data_dir, cache_dir=settings.home / "corpus")
     plot_corpus_health(measure_health(cells), measure_health([s.text for s in sentences]), path)
