@@ -5,6 +5,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from storage.__main__ import command_line as storage_parser
 from training.__main__ import command_line as training_parser
 
 PROJECT = Path(__file__).parents[1]
+COMPOSE = (PROJECT / "compose.yaml").read_text(encoding="utf-8")
 DEPLOY, GUIDE = PROJECT / "deploy", (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
 PARSERS = {"bot": bot_parser, "storage": storage_parser, "training": training_parser}
 
@@ -63,6 +66,30 @@ def test_the_image_takes_what_it_copies_and_nothing_secret() -> None:
     assert all((PROJECT / name).exists() for name in names)
 
 
+def test_compose_builds_the_image_and_keeps_its_volume() -> None:
+    service = yaml.safe_load(COMPOSE)["services"]["bot"]
+    dockerfile = (PROJECT / service["build"]["dockerfile"]).read_text(encoding="utf-8")
+    assert set(service["build"]["args"]) == set(re.findall(r"^ARG (\w+)=", dockerfile, re.MULTILINE))
+    (volume,) = re.findall(r"^VOLUME (\S+)$", dockerfile, re.MULTILINE)
+    assert service["volumes"] == [f"fillbot:{volume}"]
+
+
+def test_compose_starts_postgres_with_its_profile_alone() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    assert {name: one.get("profiles") for name, one in services.items()} == {
+        "bot": None,
+        "postgres": ["postgres"],
+    }
+    assert services["bot"]["depends_on"]["postgres"]["required"] is False
+
+
+def test_scripts_of_the_package_can_be_called() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for target in project["scripts"].values():
+        module, _, function = target.partition(":")
+        assert callable(getattr(import_module(module), function))
+
+
 def commands() -> list[str]:
     """Every `python -m …` of the guide, also by the shell function that it defines."""
     found = re.findall(r"(?:python -m|fillbot) ((?:bot|storage|training)(?: [a-z]+)?(?: FILE)?)", GUIDE)
@@ -79,7 +106,7 @@ def test_the_commands_of_the_guide_exist(typed: str) -> None:
 
 def test_the_settings_of_what_is_deployed_exist() -> None:
     known = {field.alias or f"FILLBOT_{name.upper()}" for name, field in Settings.model_fields.items()}
-    texts = [path.read_text(encoding="utf-8") for path in DEPLOY.iterdir()]
+    texts = [COMPOSE, *(path.read_text(encoding="utf-8") for path in DEPLOY.iterdir())]
     assert {name for text in texts for name in re.findall(r"\bFILLBOT_[A-Z_]+\b", text)} <= known
 
 
