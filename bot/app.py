@@ -149,7 +149,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 def _close_before_disconnecting(parts: Parts, stack: contextlib.AsyncExitStack) -> None:
     """Register everything that must end while messages can still be sent; the last one ends first."""
     stack.push_async_callback(parts.operations.background.close)
-    stack.push_async_callback(parts.voting.in_flight.drained)
+    stack.push_async_callback(parts.voting.in_flight.drain)
     stack.callback(parts.scheduled.nightly.close)
     stack.push_async_callback(parts.runs.close)  # before those above: its verdict is still to be posted
     stack.callback(parts.operations.readiness.stop)

@@ -135,13 +135,13 @@ class FillBot(commands.Bot):
                 await self.process_commands(message)
 
     async def invoke(self, context: Context, /) -> None:  # type: ignore[override]
-        """Carry out a command that was typed, unless its reply would come too late."""
+        """Run a typed command, or refuse it where its reply would come too late."""
         channel, shedding = context.channel, self.shedding
         if shedding.has_room(channel.id):
-            with shedding.admitted(channel.id):
+            with shedding.expect_reply(channel.id):
                 await super().invoke(context)
         elif context.command is not None:
-            shedding.turn_away(channel, channel.id, is_query=context.command.name == "fill")
+            shedding.refuse(channel, channel.id, is_query=context.command.name == "fill")
 
     async def on_ready(self) -> None:
         """Say so; it can fire again after a reconnect."""

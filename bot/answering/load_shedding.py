@@ -1,14 +1,15 @@
-"""More people than can be answered: turn them away early, by channel, with one notice for all of them.
+"""Load shedding: refuse commands whose reply would come too late, with one notice a channel for all of them.
 
-A channel takes about one message a second, so people whose answer would be late are turned away at once. They
-are told together: a notice costs as much as an answer, and goes ahead of all answers that wait.
+Discord takes about one message a second in a channel, so a queue of replies grows quickly. A notice costs as
+much as a reply; therefore one notice covers all commands that were refused meanwhile, and it is sent before
+the replies that wait.
 """
 
 import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import aiohttp
 import discord
@@ -17,20 +18,17 @@ import structlog
 from bot.background import Background
 from bot.connection.rate_limiter import RateLimiter
 from bot.connection.request_budget import Priority
-from bot.errors import BusyError
 from bot.operations.metrics import Metrics
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
-MAX_ANSWERING = 128  # two full batches of the model
-MANY_ANSWERING, MAX_AGE_S = 16, 4.0  # queries in flight and age of the oldest
-MAX_WAIT_S = 6.5  # people should know within ten seconds, also where the model is busy
-COLLECTED_FOR_S = 1.0
-NOTICE_EVERY_S = 4.0  # in one channel under rate limits: at most one in a window of five seconds
+MAX_WAIT_S = 6.5  # leaves 3.5 s for the model, so that everybody knows within 10 s
+COLLECT_FOR_S = 1.0  # refusals that share a notice
+NOTICE_EVERY_S = 4.0  # in a channel under rate limits: at most one in a window of five seconds
 
 
 class LoadShedding:
-    """Counts the commands that are being carried out, by channel, and those turned away."""
+    """Counts the commands in progress in each channel, and those that were refused."""
 
     def __init__(
         self,
@@ -38,81 +36,53 @@ class LoadShedding:
         rate_limiter: RateLimiter,
         *,
         metrics: Metrics | None = None,
-        max_answering: int = MAX_ANSWERING,
         max_wait_s: float = MAX_WAIT_S,
     ) -> None:
-        """Start with nothing; notices are sent in the background."""
-        self._background, self._rate_limiter, self._metrics = background, rate_limiter, metrics
-        self._max_answering, self._max_wait_s = max_answering, max_wait_s
-        self._answering: dict[object, float] = {}  # since when, the oldest first
-        self._admitted: Counter[int] = Counter()
-        self._turned_away: Counter[int] = Counter()
-        self._told_at: dict[int, float] = {}
-
-    @property
-    def rate_limiter(self) -> RateLimiter:
-        """What knows how long a message waits."""
-        return self._rate_limiter
+        self._background, self._metrics = background, metrics
+        self.rate_limiter = rate_limiter
+        self._max_wait_s = max_wait_s
+        self._expected_replies: Counter[int] = Counter()
+        self._refused: Counter[int] = Counter()
+        self._notified_at: dict[int, float] = {}
 
     def has_room(self, channel_id: int) -> bool:
-        """Return whether a message to the channel would arrive in time."""
-        return self._rate_limiter.wait_s(channel_id, self._admitted[channel_id]) <= self._max_wait_s
+        """Return whether one more reply to the channel would arrive in time."""
+        wait_s = self.rate_limiter.wait_s(channel_id, self._expected_replies[channel_id])
+        return wait_s <= self._max_wait_s
 
     @contextlib.contextmanager
-    def admitted(self, channel_id: int) -> Iterator[None]:
-        """Hold a place in the channel, from hearing a command to having replied."""
-        self._admitted[channel_id] += 1
+    def expect_reply(self, channel_id: int) -> Iterator[None]:
+        """Count a command, from receiving it to having replied, as a reply that the channel has to take."""
+        self._expected_replies[channel_id] += 1
         try:
             yield
         finally:
-            self._admitted[channel_id] -= 1
-            if not self._admitted[channel_id]:
-                del self._admitted[channel_id]
+            self._expected_replies[channel_id] -= 1
+            if not self._expected_replies[channel_id]:
+                del self._expected_replies[channel_id]
 
-    @contextlib.contextmanager
-    def answering(self) -> Iterator[Callable[[], None]]:
-        """Hold one of the places for queries; what it yields gives it back before the end of the block.
-
-        Raises:
-            BusyError: None is free, or the answers take too long on this machine.
-        """
-        number, now = len(self._answering), time.monotonic()
-        if number >= self._max_answering:
-            raise BusyError
-        if number >= MANY_ANSWERING and now - next(iter(self._answering.values())) > MAX_AGE_S:
-            raise BusyError
-        place = object()
-        self._answering[place] = now
-
-        def give_back() -> None:
-            self._answering.pop(place, None)
-
-        try:
-            yield give_back
-        finally:
-            give_back()
-
-    def turn_away(self, channel: discord.abc.Messageable, channel_id: int, *, is_query: bool = False) -> None:
-        """Count somebody who is told with the others of this channel; `is_query` is for the metrics."""
+    def refuse(self, channel: discord.abc.Messageable, channel_id: int, *, is_query: bool = False) -> None:
+        """Count a refused command, and schedule the channel's notice; `is_query` counts it in the metrics."""
         if is_query and self._metrics is not None:
             self._metrics.turned_away()
-        self._turned_away[channel_id] += 1
-        if self._turned_away[channel_id] == 1:
-            self._background.start(self._tell(channel, channel_id), name="busy notice")
+        self._refused[channel_id] += 1
+        if self._refused[channel_id] == 1:
+            self._background.start(self._notify(channel, channel_id), name="busy notice")
 
-    async def _tell(self, channel: discord.abc.Messageable, channel_id: int) -> None:
+    async def _notify(self, channel: discord.abc.Messageable, channel_id: int) -> None:
         await asyncio.sleep(self._notice_due_s(channel_id))
-        async with self._rate_limiter.turn(channel_id, Priority.NOTICE):
-            number = self._turned_away.pop(channel_id)  # also those of the time that the turn took
-            self._told_at[channel_id] = time.monotonic()
-            log.warning("fill.turned_away", queries=number)
+        async with self.rate_limiter.message_slot(channel_id, Priority.NOTICE):
+            refused = self._refused.pop(channel_id)  # includes those refused while waiting for the slot
+            self._notified_at[channel_id] = time.monotonic()
+            log.warning("fill.turned_away", queries=refused)
             with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError):
-                await channel.send(say("busy_crowd", n=number))
+                await channel.send(say("busy_notice", n=refused))
 
     def _notice_due_s(self, channel_id: int) -> float:
-        """Return in how many seconds the next notice is due."""
-        if not self._rate_limiter.is_limited:
-            return COLLECTED_FOR_S
+        """Return in how many seconds the channel's next notice is due."""
+        if not self.rate_limiter.is_limited:
+            return COLLECT_FOR_S
         now = time.monotonic()
-        self._told_at = {one: at for one, at in self._told_at.items() if now - at < NOTICE_EVERY_S}
-        return max(COLLECTED_FOR_S, NOTICE_EVERY_S - (now - self._told_at.get(channel_id, -NOTICE_EVERY_S)))
+        self._notified_at = {one: at for one, at in self._notified_at.items() if now - at < NOTICE_EVERY_S}
+        last = self._notified_at.get(channel_id, now - NOTICE_EVERY_S)
+        return max(COLLECT_FOR_S, NOTICE_EVERY_S - (now - last))

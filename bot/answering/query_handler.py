@@ -1,4 +1,4 @@
-"""A query, from being asked to its reply with menus and thumbs: what `!fill` does, and whatever else asks."""
+"""Answers a query, from its text to the reply with its menus and thumbs; `!fill` and `!quiz` use it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,10 +27,15 @@ Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
 
 @dataclass(frozen=True, slots=True)
 class QueryOrigin:
-    """Who asked, and where; `guild_id` is None in a direct message.
+    """Who asked a query, and where.
 
-    `quiz_at` is when the quiz began that asks in this person's name; None: the person typed it.
-    `may_react` is whether the bot may add reactions there.
+    Attributes:
+        asker_id: The person.
+        channel_id: The channel that gets the reply.
+        guild_id: None in a direct message.
+        quiz_at: When the quiz began that asks this query; None where the person typed it.
+        may_react: Whether the bot may add reactions there.
+        is_interaction: Whether the reply answers a slash command or a button.
     """
 
     asker_id: int
@@ -38,18 +43,17 @@ class QueryOrigin:
     guild_id: int | None
     quiz_at: datetime | None = None
     may_react: bool = True
+    is_interaction: bool = False
 
 
-class _Rules(TypedDict):
-    """How votes are laid over a prediction."""
-
+class _VoteRules(TypedDict):
     min_voters: int
     half_life_days: float
     now: datetime
 
 
 class QueryHandler:
-    """Answers queries: predict, let the votes count, store, reply, offer the thumbs."""
+    """Answers queries: predict, adjust by votes, store, reply, add the thumbs."""
 
     def __init__(
         self,
@@ -66,7 +70,6 @@ class QueryHandler:
         min_voters: int,
         half_life_days: float,
     ) -> None:
-        """Take what answering needs."""
         self._predictor, self._database, self._write_queue = predictor, database, write_queue
         self._thumbs, self._in_flight = thumbs, in_flight
         self._prefix, self._max_chars, self._max_masks = prefix, max_chars, max_masks
@@ -74,42 +77,61 @@ class QueryHandler:
         self._min_voters, self._half_life_days = min_voters, half_life_days
 
     def parse(self, text: str) -> Query:
-        """What a person typed, as a query.
+        """Parse what a person typed.
 
         Raises:
-            QueryError: it cannot be answered; the text says what to change.
+            QueryError: It cannot be answered; the text says what to change.
         """
         return parse_query(text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._prefix)
 
-    async def shown(self, query: Query) -> tuple[ShownPrediction, float]:
-        """What the champion says, with the votes on this very sentence in it; and the milliseconds it took.
+    async def predict(self, query: Query) -> tuple[ShownPrediction, float]:
+        """Return the champion's prediction, adjusted by the votes on the same query, and its latency in ms.
 
         Raises:
-            QueryTooLongError: more word pieces than the model reads.
-            BusyError: too many queries wait.
+            QueryTooLongError: It has more word pieces than the model reads.
+            BusyError: Too many queries wait.
         """
         prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
-        rules = _Rules(
+        rules = _VoteRules(
             min_voters=self._min_voters, half_life_days=self._half_life_days, now=datetime.now(UTC)
         )
         most = words_for_each(len(prediction.masks), shown_words=self._shown_words)
         shown = adjust(prediction, votes, shown=most, **rules)
         if not prediction.sentences or shown.sentences:
             return shown, prediction.latency_ms
-        # Every sentence that was found has a rejected word: look for others, as a 👎 rejects a word a mask.
+        # Each sentence has a rejected word: search again without those words.
         others = await self._predictor.predict(query.text, unsaid=rejected_words(votes, **rules))
         shown = replace(adjust(others, votes, shown=most, **rules), votes=shown.votes)
         return shown, prediction.latency_ms + others.latency_ms
 
-    async def reply(self, query: Query, origin: QueryOrigin, send: Send) -> discord.Message:
-        """Answer a query: it is stored before `send` is called with the reply. Returns what that returned.
+    async def reply(self, text: str, origin: QueryOrigin, send: Send) -> discord.Message:
+        """Answer the query that a person typed; return the reply that `send` sent.
+
+        The prediction is stored before `send` is called.
 
         Raises:
-            QueryTooLongError, BusyError: as `shown`.
+            QueryError, QueryTooLongError: The query cannot be answered.
+            BusyError: Too many queries are in flight.
         """
-        shown, latency_ms = await self.shown(query)
-        row = _row(query, origin, shown, latency_ms=latency_ms)
-        prediction_id = await self._write_queue.record(row)
+        async with self._in_flight.query_slot() as release_slot:
+            query = self.parse(text)
+            shown, latency_ms = await self.predict(query)
+            row = _row(query, origin, shown, latency_ms=latency_ms)
+            prediction_id = await self._write_queue.record(row)
+            # A message may wait for seconds until its channel takes it; an interaction's reply does not.
+            if not origin.is_interaction:
+                release_slot()
+            return await self._send(query, origin, send, shown, prediction_id, latency_ms)
+
+    async def _send(
+        self,
+        query: Query,
+        origin: QueryOrigin,
+        send: Send,
+        shown: ShownPrediction,
+        prediction_id: int,
+        latency_ms: float,
+    ) -> discord.Message:
         has_thumbs = origin.may_react and self._thumbs.reserve(origin.channel_id)
         embed = prediction_embed(
             query.text,
@@ -120,7 +142,7 @@ class QueryHandler:
         )
         words = [(mask, one.word) for mask, ranked in enumerate(shown.masks) for one in ranked]
         try:
-            with self._in_flight.sending(origin.channel_id):
+            with self._in_flight.sending_reply(origin.channel_id):
                 reply = await send(embed, rating_view(prediction_id, words))
                 await self._write_queue.attach(prediction_id, reply.id)
         except BaseException:
@@ -139,14 +161,13 @@ class QueryHandler:
         return reply
 
     def offer_thumbs(self, reply: discord.Message) -> None:
-        """Put both thumbs under a reply that has none, in the background, if it says that they rate."""
+        """Add both thumbs to a reply in the background, if its footer tells people to use them."""
         channel_id = reply.channel.id
         if promises_thumbs(reply) and self._thumbs.reserve(channel_id):
             self._thumbs.seed(reply, channel_id)
 
     async def _votes_on(self, query: Query) -> list[QueryVote]:
-        """The votes on this very sentence."""
-        # Where personal data was replaced, another sentence is stored alike: its votes are not for this one.
+        # Different queries look alike once their personal data is replaced: their votes must not mix.
         return await votes_on_query(self._database, query.hash) if query.text == query.stored else []
 
 

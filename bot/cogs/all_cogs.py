@@ -27,7 +27,7 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
     )
     metrics, background = parts.operations.metrics, parts.operations.background
     return [
-        Fill(voting.query_handler, voting.in_flight, bot.shedding, metrics=metrics),
+        Fill(voting.query_handler, bot.shedding, metrics=metrics),
         Edits(bot, database),
         Rating(bot, database, inference.predictor, voting.in_flight, background, metrics=metrics),
         Votes(
@@ -53,7 +53,7 @@ def all_cogs(parts: Parts) -> list[commands.Cog]:
             verdicts=announcing.verdicts,
             pictures=announcing.pictures,
         ),
-        Quiz(bot, database, voting.query_handler, voting.in_flight, bot.shedding, settings=settings),
+        Quiz(bot, database, voting.query_handler, voting.in_flight, settings=settings),
         Insight(
             bot,
             database,

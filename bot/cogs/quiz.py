@@ -12,8 +12,6 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.answering.in_flight import InFlight
-from bot.answering.load_shedding import LoadShedding
-from bot.answering.queries import Query
 from bot.answering.query_handler import QueryHandler, QueryOrigin
 from bot.client import FillBot, command
 from bot.connection.session import UNREACHABLE
@@ -44,13 +42,11 @@ class Quiz(commands.Cog):
         database: Database,
         query_handler: QueryHandler,
         in_flight: InFlight,
-        shedding: LoadShedding,
         *,
         settings: Settings,
     ) -> None:
-        """Take what asking needs."""
         self._bot, self._database, self._query_handler = bot, database, query_handler
-        self._in_flight, self._shedding, self._settings = in_flight, shedding, settings
+        self._in_flight, self._settings = in_flight, settings
         self._pressing: set[int] = set()  # messages whose button is being answered
 
     async def cog_load(self) -> None:
@@ -81,6 +77,7 @@ class Quiz(commands.Cog):
             guild_id,
             quiz_at=datetime.now(UTC),
             may_react=may_react(context),
+            is_interaction=context.interaction is not None,
         )
         if not await self._offer(origin, context.author, send, is_first=True):
             await send_reply(context, say("quiz.nothing_left"))
@@ -121,6 +118,7 @@ class Quiz(commands.Cog):
                 interaction.guild_id,
                 quiz_at=last.quiz_at,
                 may_react=interaction.guild_id is None or can_react(interaction.app_permissions),
+                is_interaction=True,
             )
             if await self._offer(origin, person, send):
                 await self._end(last, interaction)
@@ -133,29 +131,22 @@ class Quiz(commands.Cog):
         self, origin: QueryOrigin, person: discord.abc.User, send: SendItem, *, is_first: bool = False
     ) -> bool:
         """Ask what teaches most. False: nothing is left."""
-        found = await self._best(origin, person)
-        if found is None:
+        item = await self._best(origin, person)
+        if item is None:
             return False
-        item, query = found
         text = say("quiz.item", because=say(f"quiz.because.{item.because}"))
         if is_first and await is_opted_out(self._database, person.id):
             text = f"{text}\n{say('quiz.opted_out')}"
 
-        with self._shedding.answering() as give_back:
+        async def send_item(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+            view.add_item(QuizButton("next", person.id)).add_item(QuizButton("stop", person.id))
+            return await send(text, embed, view)
 
-            async def send_item(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
-                give_back()
-                view.add_item(QuizButton("next", person.id)).add_item(QuizButton("stop", person.id))
-                return await send(text, embed, view)
-
-            async with self._in_flight.handling():
-                await self._query_handler.reply(query, origin, send_item)
+        await self._query_handler.reply(item.sentence.query, origin, send_item)
         log.info("quiz.asked", because=item.because, worth=round(item.worth, 2))
         return True
 
-    async def _best(
-        self, origin: QueryOrigin, person: discord.abc.User
-    ) -> tuple[RankedSentence, Query] | None:
+    async def _best(self, origin: QueryOrigin, person: discord.abc.User) -> RankedSentence | None:
         """What to ask this person here: only what all who may read here may read, too."""
         if origin.guild_id is None:
             members = await self._bot.access.memberships(person, with_channels=True)
@@ -175,12 +166,13 @@ class Quiz(commands.Cog):
 
         for item in await asyncio.to_thread(choose):
             with contextlib.suppress(QueryError):  # longer, or with more masks, than is allowed by now
-                return item, self._query_handler.parse(item.sentence.query)
+                self._query_handler.parse(item.sentence.query)
+                return item
         return None
 
     async def _latest(self, person_id: int, channel_id: int) -> QuizItem | None:
         """What a person was offered last, once the replies on their way in this channel are stored."""
-        async with self._in_flight.counting(channel_id):
+        async with self._in_flight.after_replies(channel_id):
             return await quiz.latest_item(self._database, person_id)
 
     async def _end(self, last: QuizItem, interaction: discord.Interaction | None = None) -> None:

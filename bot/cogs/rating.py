@@ -64,7 +64,7 @@ class Rating(commands.Cog):
         self, interaction: discord.Interaction, what: ControlKind, prediction_id: int, chosen: Sequence[str]
     ) -> None:
         """A control was used: what it does, or a sentence that says why not."""
-        async with self._bot.replying_to_errors(interaction), self._in_flight.handling():
+        async with self._bot.replying_to_errors(interaction), self._in_flight.track():
             is_on_reply = what != "back"  # which stands under the line that confirms
             ratable = await self._ratable(interaction, prediction_id, is_on_reply=is_on_reply)
             if what == "suggest":
@@ -83,7 +83,7 @@ class Rating(commands.Cog):
         self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
     ) -> None:
         """The form was sent: mask → word, where one was typed."""
-        async with self._bot.replying_to_errors(interaction), self._in_flight.handling():
+        async with self._bot.replying_to_errors(interaction), self._in_flight.track():
             if not typed:
                 raise EmptyFormError
             ratable = await self._ratable(interaction, prediction_id)
@@ -183,7 +183,7 @@ class Rating(commands.Cog):
         if ratable is not None and ratable.message_id is None:
             # Else nothing is waited for: Discord wants an answer within three seconds, and in a busy channel
             # replies wait longer for their turn.
-            async with self._in_flight.counting(channel_id):
+            async with self._in_flight.after_replies(channel_id):
                 ratable = await menu_votes.ratable(self._database, prediction_id)
         message_id = interaction.message.id if interaction.message is not None else None
         if ratable is None or ratable.channel_id != channel_id:

@@ -114,13 +114,13 @@ class Votes(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A reply was deleted: note it; prediction and votes stay."""
-        async with self._in_flight.counting(payload.channel_id):
+        async with self._in_flight.after_replies(payload.channel_id):
             await mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Replies were deleted in bulk."""
-        async with self._in_flight.counting(payload.channel_id):
+        async with self._in_flight.after_replies(payload.channel_id):
             await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
     async def _count(self, channel_id: int, change: ThumbChange, *, is_direct: bool = False) -> int:
@@ -128,7 +128,7 @@ class Votes(commands.Cog):
 
         In a direct message a thumb waits until its giver was looked up, and what comes after it waits too.
         """
-        async with self._in_flight.counting(channel_id):
+        async with self._in_flight.after_replies(channel_id):
             if isinstance(change, Cast) and is_direct:
                 async with self._reconcile.reply_locks.hold(change.message_id):
                     if not await self._may_vote(change):

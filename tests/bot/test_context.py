@@ -47,10 +47,10 @@ async def test_an_error_ends_the_thinking(
     wire: Wire, ann: Person, slow: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     since = ann.mark()
+    slow.set()
     await ann.slash(wire.channel_id, "fill", text="no mask here")
     answered = await ann.wait_for_message(lambda m: "Put `[MASK]`" in m["content"], since=since)
     assert answered["flags"] & EPHEMERAL
-    slow.set()
 
 
 async def test_a_quick_answer_shows_nothing_before_it(wire: Wire, ann: Person) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,12 @@ from discord.utils import snowflake_time
 from support.people import Json, Person
 from support.wire import Wire, eventually, wired
 
+from bot.answering.in_flight import InFlight
 from bot.answering.load_shedding import LoadShedding
 from bot.answering.predictor import Prediction, Predictor
 from bot.answering.thumb_seeding import MAX_WAITING
 from bot.background import Background
 from bot.connection.rate_limiter import RateLimiter
-from bot.errors import BusyError
 from bot.texts import say
 
 IN_TIME_S = 10.0
@@ -46,38 +45,22 @@ async def limited(home: Path) -> AsyncIterator[Wire]:
         yield wire
 
 
-async def test_so_many_are_answered_at_once_and_no_more(background: Background) -> None:
-    shedding = LoadShedding(background, RateLimiter(), max_answering=2)
-    with ExitStack() as stack:
-        for _ in range(2):
-            stack.enter_context(shedding.answering())
-        with pytest.raises(BusyError), shedding.answering():
-            pytest.fail("a third was let in")
-    with shedding.answering():  # who is done leaves room, also after an error
-        pass
-    with pytest.raises(ZeroDivisionError), shedding.answering():
-        raise ZeroDivisionError
-    with ExitStack() as stack:
-        for _ in range(2):
-            stack.enter_context(shedding.answering())
-
-
 async def test_those_turned_away_are_told_together_by_channel(
     background: Background, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.answering.load_shedding.COLLECTED_FOR_S", 0.02)
+    monkeypatch.setattr("bot.answering.load_shedding.COLLECT_FOR_S", 0.02)
     shedding, one, many = LoadShedding(background, RateLimiter()), Channel(), Channel()
     for _ in range(3):
-        shedding.turn_away(many, 1)  # type: ignore[arg-type]
-    shedding.turn_away(one, 2)  # type: ignore[arg-type]
+        shedding.refuse(many, 1)  # type: ignore[arg-type]
+    shedding.refuse(one, 2)  # type: ignore[arg-type]
 
     async def are_told() -> bool:
         return bool(one.sent and many.sent)
 
     await eventually(are_told)
-    assert one.sent == [say("busy_crowd", n=1)]
-    assert many.sent == [say("busy_crowd", n=3)]
-    shedding.turn_away(one, 2)  # type: ignore[arg-type]
+    assert one.sent == [say("busy_notice", n=1)]
+    assert many.sent == [say("busy_notice", n=3)]
+    shedding.refuse(one, 2)  # type: ignore[arg-type]
 
     async def is_told_again() -> bool:
         return len(one.sent) == 2
@@ -89,7 +72,7 @@ async def test_past_saturation_everyone_is_answered_or_told(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over the wire, with a model that takes its time."""
-    monkeypatch.setitem(LoadShedding.__init__.__kwdefaults__, "max_answering", 4)
+    monkeypatch.setitem(InFlight.__init__.__kwdefaults__, "max_queries", 4)
     really = Predictor.predict
 
     async def slowly(predictor: Predictor, text: str) -> Prediction:

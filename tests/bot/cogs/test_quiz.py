@@ -273,7 +273,7 @@ async def test_a_press_is_answered_at_once_also_in_a_busy_channel(
     cog = wire.app.bot.get_cog("Quiz")
     assert isinstance(cog, Quiz)
     since = bob.mark()
-    with cog._in_flight.sending(wire.channel_id):
+    with cog._in_flight.sending_reply(wire.channel_id):
         await bob.click(item, buttons(item)["Next"])
         await bob.wait_for_event("INTERACTION_SUCCESS", since=since)
     await until_without_buttons(bob, item)

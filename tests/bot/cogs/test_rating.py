@@ -201,7 +201,7 @@ async def test_a_menu_waits_for_no_other_reply(wire: Wire, bob: Person, reply: J
     """Discord wants an answer within three seconds; in a busy channel replies wait longer for their turn."""
     rating = wire.app.bot.get_cog("Rating")
     assert isinstance(rating, Rating)
-    with rating._in_flight.sending(wire.channel_id):
+    with rating._in_flight.sending_reply(wire.channel_id):
         await choose(wire, bob, reply, "fit", words(reply)[0])
     assert len(await stored(wire, reply)) == 1
 
