@@ -148,7 +148,7 @@ def _night() -> dict[str, Any]:
         ],
         "token_of": token_of,
         "offered": [words[word] for word in known],
-        "background": ReplaySentences(
+        "replay_sentences": ReplaySentences(
             texts=tuple(text.replace("[MASK]", "good") for text in asked),
             praise=tuple(asked[:40]),
             blame=tuple((text, known[0]) for text in asked[40:80]),

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from training.corpus.generator import Sentence, Split, generate, load_patterns
-from training.corpus.lexicon import Aspect, Pole, WordList, load_lexicon
+from training.corpus.lexicon import Aspect, Polarity, WordList, load_lexicon
 
 FOLDER = Path(__file__).with_suffix("")
 DRAWS = 40_000  # of which each pattern gives its share
@@ -27,7 +27,7 @@ QUERIES_A_PATTERN = 3  # people ask the usual patterns more often, but not the s
 MOST_WORDS = 8  # of a list, from the most usual on: few models say the rest, and nobody thinks of it
 VERDICTS, SIZES = 6, 4  # the usual ones, liked or rejected whatever is said
 USUAL_WEIGHT = 4  # of the aspects whose first word is
-OPPOSITES: dict[Pole, Pole] = {"+": "-", "-": "+"}
+OPPOSITES: dict[Polarity, Polarity] = {"+": "-", "-": "+"}
 OPPOSITE_LISTS = {"bad_er": "good_er", "too_small": "too_big", "too_big": "too_small"}
 CONTROL_REASONS = ("complaint", "negation", "contrast", "comparison_complaint", "size_too", "price_high")
 OWN_WORD = "good-looking"  # the team asked for it
@@ -97,7 +97,7 @@ def _evenly(lines: Iterable[Line], count: int) -> list[Line]:
 
 def _praise(sentence: Sentence) -> Line | None:
     """Wanted is any praise that fits; unwanted its opposite and what is bad of any product."""
-    if sentence.sentiment != "positive" or _pole(sentence) != "+":
+    if sentence.sentiment != "positive" or _polarity(sentence) != "+":
         return None
     wanted = (*_fellows(sentence), *_usual("+", with_aspects=_slot(sentence) == "attribute"))
     unwanted = (*_opposites(sentence), *_usual("-"), *_words("too_small")[:SIZES], *_words("too_big")[:SIZES])
@@ -106,8 +106,8 @@ def _praise(sentence: Sentence) -> Line | None:
 
 def _control(sentence: Sentence) -> Line | None:
     """Wanted is what the sentence asks for, however unkind; unwanted its opposite, and praise gone blind."""
-    expected: Pole = "+" if sentence.reason == "negation_complaint" else "-"
-    if not sentence.reason.startswith(CONTROL_REASONS) or _pole(sentence) != expected:
+    expected: Polarity = "+" if sentence.reason == "negation_complaint" else "-"
+    if not sentence.reason.startswith(CONTROL_REASONS) or _polarity(sentence) != expected:
         return None
     wanted = (*_fellows(sentence), *_usual(expected, with_aspects=False))
     if sentence.reason.startswith(("size", "price", "comparison")) or _slot(sentence) == "price":
@@ -124,31 +124,31 @@ def _line(sentence: Sentence, category: str, wanted: Sequence[str], unwanted: Se
     return Line(sentence.query, words, others, category, sentence.pattern_id)
 
 
-def _pole(sentence: Sentence) -> Pole | None:
+def _polarity(sentence: Sentence) -> Polarity | None:
     """Whether the hidden word is said as good or as bad; None where neither."""
     if _slot(sentence) in OPPOSITE_LISTS:
         return "-"
     word = _focus(sentence)
     for aspect in load_lexicon().aspects.values():
-        for pole in OPPOSITES:
-            if word in aspect.pole(pole).words:
-                return pole
+        for polarity in OPPOSITES:
+            if word in aspect.words_of(polarity).words:
+                return polarity
     return None
 
 
 def _fellows(sentence: Sentence) -> tuple[str, ...]:
     """What could stand there as well."""
-    slot, pole = _slot(sentence), _pole(sentence)
+    slot, polarity = _slot(sentence), _polarity(sentence)
     if slot in load_lexicon().lists:
         return _words(slot)
-    return _said(_aspects(sentence), pole or "+")
+    return _said(_aspects(sentence), polarity or "+")
 
 
 def _opposites(sentence: Sentence) -> tuple[str, ...]:
     """What the sentence denies."""
     if other := OPPOSITE_LISTS.get(_slot(sentence)):
         return _words(other)
-    return _said(_aspects(sentence), OPPOSITES[_pole(sentence) or "+"])
+    return _said(_aspects(sentence), OPPOSITES[_polarity(sentence) or "+"])
 
 
 def _aspects(sentence: Sentence) -> list[Aspect]:
@@ -161,18 +161,18 @@ def _aspects(sentence: Sentence) -> list[Aspect]:
 
 
 @functools.cache
-def _usual(pole: Pole, *, with_aspects: bool = True) -> tuple[str, ...]:
-    """The most usual words of a pole: verdicts, and what is said of a product."""
+def _usual(polarity: Polarity, *, with_aspects: bool = True) -> tuple[str, ...]:
+    """The most usual words of a polarity: verdicts, and what is said of a product."""
     lexicon = load_lexicon()
-    words = _single(lexicon.aspects["verdict"].pole(pole))[:VERDICTS]
+    words = _single(lexicon.aspects["verdict"].words_of(polarity))[:VERDICTS]
     if with_aspects:
         aspects = (lexicon.aspects[name] for name in sorted(lexicon.product_aspects))
-        words += tuple(_single(a.pole(pole))[0] for a in aspects if a.weight >= USUAL_WEIGHT)
+        words += tuple(_single(a.words_of(polarity))[0] for a in aspects if a.weight >= USUAL_WEIGHT)
     return tuple(dict.fromkeys(words))
 
 
-def _said(aspects: Iterable[Aspect], pole: Pole) -> tuple[str, ...]:
-    return tuple(word for aspect in aspects for word in _single(aspect.pole(pole)))
+def _said(aspects: Iterable[Aspect], polarity: Polarity) -> tuple[str, ...]:
+    return tuple(word for aspect in aspects for word in _single(aspect.words_of(polarity)))
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class CorpusText:
         source: `generated`, or the name that the reader gave its file.
         focus: span of characters that a query would ask for, where it is known.
         reason: what a generated sentence is about.
-        pole: +1 where the focus is a wanted word that no unwanted one may come near, −1 the other way
+        polarity: +1 where the focus is a wanted word that no unwanted one may come near, −1 the other way
             round, 0 where nothing is asked but the word itself.
     """
 
@@ -35,7 +35,7 @@ class CorpusText:
     source: str
     focus: tuple[int, int] | None = None
     reason: str = ""
-    pole: int = 0
+    polarity: int = 0
 
 
 @dataclass(frozen=True, slots=True)

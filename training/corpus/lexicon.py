@@ -24,7 +24,7 @@ WORDS_DIR = Path(__file__).parent / "words"
 RANK_OFFSET = 1.0  # place i (from 0) has weight 1 / (i + 1): the first of 25 words is drawn 26 % of the time
 MAX_REDRAWS = 12  # attempts to find a word that the sentence does not hold yet
 
-Pole = Literal["+", "-"]
+Polarity = Literal["+", "-"]
 Form = Literal["singular", "plural", "mass"]
 
 
@@ -63,16 +63,16 @@ class WordList:
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """One thing that can be said of a product or a service, with the words of both poles."""
+    """One thing that can be said of a product or a service, with the words of both polarities."""
 
     name: str
     positive: WordList
     negative: WordList
     weight: float
 
-    def pole(self, pole: Pole) -> WordList:
-        """Return the words of one pole."""
-        return self.positive if pole == "+" else self.negative
+    def words_of(self, polarity: Polarity) -> WordList:
+        """Return the words of one polarity."""
+        return self.positive if polarity == "+" else self.negative
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Sentences nobody voted on, out of the corpus: what a night carries judgements to, and what it holds."""
+"""Generated sentences without votes: what judgements generalise to, and what is held to the domain model."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,7 +6,7 @@ from typing import Self
 from training.corpus.generator import generate
 from training.corpus.lexicon import unwanted_words, wanted_words
 
-EVERYDAY, EVERYDAY_COPIES = "retention", 3  # plain English is forgotten first: it is there more often
+EVERYDAY, EVERYDAY_COPIES = "retention", 3  # plain English is forgotten first, so it appears more often
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +14,10 @@ class ReplaySentences:
     """Sentences by what their mask asks for.
 
     Attributes:
-        texts: unmasked, replayed with hidden words.
+        texts: unmasked sentences, for replay.
         praise: queries that ask for a good word.
-        blame: queries that ask for a bad word, such as complaints and "never [MASK]", and the word.
-        others: every other query: plain English, questions, sizes.
+        blame: queries that ask for a bad word, such as complaints and "never [MASK]", each with that word.
+        others: all other queries: plain English, questions, sizes.
     """
 
     texts: tuple[str, ...]
@@ -27,7 +27,10 @@ class ReplaySentences:
 
     @classmethod
     def generate(cls, *, seed: int, sentences: int, replayed: int) -> Self:
-        """Write them from train patterns; test patterns stay unseen by every model."""
+        """Generate `sentences` sentences, the first `replayed` of them also for replay.
+
+        They come from train patterns; test patterns stay unseen by every model.
+        """
         texts: list[str] = []
         praise: list[str] = []
         blame: list[tuple[str, str]] = []

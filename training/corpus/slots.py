@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from training.corpus.lexicon import MAX_REDRAWS, Aspect, Form, Part, Pole, Product, WordList
+from training.corpus.lexicon import MAX_REDRAWS, Aspect, Form, Part, Polarity, Product, WordList
 
 _ARTICLE = re.compile(r"\b([Aa])n? $")
 _VOWEL_SOUND = re.compile(
@@ -107,9 +107,9 @@ class PartPiece:
 
 @dataclass(frozen=True, slots=True)
 class AspectPiece:
-    """A word of one pole of an aspect: a named one, any that applies, or the one used last."""
+    """A word of one polarity of an aspect: a named one, any that applies, or the one used last."""
 
-    pole: Pole
+    polarity: Polarity
     named: Aspect | None
     repeats: bool
     choices: Mapping[frozenset[str], tuple[tuple[Aspect, ...], tuple[float, ...]]]
@@ -118,7 +118,7 @@ class AspectPiece:
         """Draw a word that says this of the product."""
         aspect = self.named or (draft.aspects[-1] if self.repeats else self._choose(draft))
         draft.aspects.append(aspect)
-        return draft.pick(aspect.pole(self.pole))
+        return draft.pick(aspect.words_of(self.polarity))
 
     def _choose(self, draft: Draft) -> Aspect:
         groups = frozenset(product.group.name for product in draft.products.values())

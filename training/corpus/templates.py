@@ -7,7 +7,7 @@
     {products#2}       a second, different product; every other mention is the same product
     {are/is}           agrees with the product: plural form / singular form
     {part}, {parts}    a part of the product, with {fault} and {strength} for what is wrong or right about it
-    {comfort:+}        a word of the aspect's positive pole, {comfort:-} of the negative one
+    {comfort:+}        a word of the aspect's positive polarity, {comfort:-} of the negative one
     {attribute:+}      a word of any aspect that applies to the product, a new aspect each time
     {same:-}           a word of the aspect used last, for contrasts
     [ … ]              the focus: the one word that a query would mask
@@ -143,8 +143,8 @@ class TemplateCompiler:
             named = self._lexicon.aspects.get(name)
             if named is None and name not in ("attribute", "same"):
                 raise PatternError(text, problem=f"there is no aspect {name!r}")
-            pole: Literal["+", "-"] = "+" if option == "+" else "-"
-            return AspectPiece(pole, named, name == "same", self._aspects_of)
+            polarity: Literal["+", "-"] = "+" if option == "+" else "-"
+            return AspectPiece(polarity, named, name == "same", self._aspects_of)
         if name in _FORMS:
             return ProductPiece(_FORMS[name], label or MAIN)
         if name in _PART_SLOTS:

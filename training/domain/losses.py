@@ -1,9 +1,9 @@
 """What a step of the domain model's training minimises: masked language modelling, and both poles apart.
 
-A recipe that tells the poles apart marks its texts with the pole of the word in focus. Where a wanted word is
-hidden, no unwanted one may come up among the best; where an unwanted word is hidden, as in a complaint or
-behind "never", the wanted ones give way to the unwanted. The first without the second makes a model blindly
-positive.
+A recipe that tells the poles apart marks its texts with the polarity of the word in focus. Where a wanted
+word is hidden, no unwanted one may come up among the best; where an unwanted word is hidden, as in a
+complaint or behind "never", the wanted ones give way to the unwanted. The first without the second makes a
+model blindly positive.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class MaskedTexts:
                 max_tokens=domain.max_tokens,
                 seed=domain.seed,
                 focus=[text.focus for text in texts],
-                marks=[text.pole for text in texts],
+                polarities=[text.polarity for text in texts],
             )
         )
         self._device = device = next(model.parameters()).device
@@ -67,17 +67,20 @@ class MaskedTexts:
 
     def _loss(self, step: int, batch: Batch, micro_batches: int) -> Tensor:
         """A scalar, in nats a hidden token, and the poles' share in it."""
-        tokens, poles = batch.tokens, set(batch.mark.tolist()) if batch.mark is not None else set()
+        tokens, polarities = (
+            batch.tokens,
+            set(batch.polarity.tolist()) if batch.polarity is not None else set(),
+        )
         batch = batch.to(self._device)
         assert batch.targets is not None
         (logits,) = batch.forward(self._model, micro_batches=micro_batches)  # (masks, vocabulary)
         loss = masked_lm(logits, batch.targets)
         is_right = logits.detach().argmax(dim=-1) == batch.targets
         self._log.note(step + 1, loss.detach(), is_right.float().mean(), tokens=tokens)
-        if 1 in poles:
-            above = rank_hinge(logits[batch.mark == 1], self._unwanted, allowed=self._others)
+        if 1 in polarities:
+            above = rank_hinge(logits[batch.polarity == 1], self._unwanted, allowed=self._others)
             loss = loss + self._domain.praise_weight * above
-        if -1 in poles:
-            wrong = polarity_loss(logits[batch.mark == -1], self._unwanted, self._wanted)
+        if -1 in polarities:
+            wrong = polarity_loss(logits[batch.polarity == -1], self._unwanted, self._wanted)
             loss = loss + self._domain.blame_weight * wrong
         return loss

@@ -22,14 +22,14 @@ class DomainRecipe:
         name: as it is asked for.
         has_corpus: learns from the whole corpus.
         edge_copies: how often each of UpTrain's edge cases is added to it; 0 where they are not looked for.
-        has_poles: learns which words belong to praise, and which to complaints and negations.
+        has_polarity: learns which words belong to praise, and which to complaints and negations.
         can_serve: may become the domain model; others are made for comparison.
     """
 
     name: str
     has_corpus: bool
     edge_copies: int
-    has_poles: bool
+    has_polarity: bool
     can_serve: bool = True
 
     def texts(self, corpus: Sequence[CorpusText], edge_cases: Sequence[int]) -> list[CorpusText]:
@@ -37,16 +37,16 @@ class DomainRecipe:
         texts = list(corpus) if self.has_corpus else []
         texts += [text for text in texts if text.source != GENERATED] * (OWN_COPIES - 1)
         texts += [corpus[i] for i in edge_cases] * self.edge_copies
-        if not self.has_poles:
+        if not self.has_polarity:
             return texts
-        texts = [_with_pole(text) for text in texts]
-        blame = [text for text in texts if text.pole < 0]
+        texts = [_with_polarity(text) for text in texts]
+        blame = [text for text in texts if text.polarity < 0]
         everyday = [text for text in texts if text.reason.startswith(EVERYDAY)]
         return texts + blame * (BLAME_COPIES - 1) + everyday * (EVERYDAY_COPIES - 1)
 
 
-def _with_pole(text: CorpusText) -> CorpusText:
-    """The text with its pole, where its focus is a wanted or an unwanted word.
+def _with_polarity(text: CorpusText) -> CorpusText:
+    """The text with its polarity, where its focus is a wanted or an unwanted word.
 
     A text without a focus gets one: the first such word it has.
     """
@@ -54,7 +54,7 @@ def _with_pole(text: CorpusText) -> CorpusText:
     for span in spans:
         word = text.text[slice(*span)].lower()
         if word in wanted_words() or word in unwanted_words():
-            return replace(text, focus=span, pole=1 if word in wanted_words() else -1)
+            return replace(text, focus=span, polarity=1 if word in wanted_words() else -1)
     return text
 
 
@@ -62,8 +62,8 @@ def _with_pole(text: CorpusText) -> CorpusText:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        DomainRecipe("full", has_corpus=True, edge_copies=0, has_poles=False),
-        DomainRecipe("curated", has_corpus=True, edge_copies=5, has_poles=True),
-        DomainRecipe("curated-only", has_corpus=False, edge_copies=1, has_poles=False, can_serve=False),
+        DomainRecipe("full", has_corpus=True, edge_copies=0, has_polarity=False),
+        DomainRecipe("curated", has_corpus=True, edge_copies=5, has_polarity=True),
+        DomainRecipe("curated-only", has_corpus=False, edge_copies=1, has_polarity=False, can_serve=False),
     )
 }

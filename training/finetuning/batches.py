@@ -1,4 +1,4 @@
-"""Padded batches: voted queries as they are, corpus texts with hidden tokens."""
+"""Padded batches: queries with their masks, and corpus texts with hidden words."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,9 @@ from torch.utils.checkpoint import checkpoint
 
 from training.inference.encoder import Encoded, Encoder
 
-FOCUS_SHARE = 0.7  # how often the word that a query would ask for is hidden
+FOCUS_SHARE = (
+    0.7  # how often the word in focus is hidden; in the other rows 15 % of the words are, as in BERT
+)
 
 T = TypeVar("T")
 Ints = npt.NDArray[np.int64]
@@ -21,16 +23,16 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a forward takes, and the hidden tokens where there are any."""
+    """The arguments of a forward pass, and the hidden tokens if it is a corpus batch."""
 
     input_ids: Tensor  # (batch, tokens) int64
     attention_mask: Tensor | None  # (batch, tokens) int64; None when nothing is padded
     mask_at: Tensor  # (masks,) int64, row · tokens + column
     targets: Tensor | None = None  # (masks,) int64 token ids
-    mark: Tensor | None = None  # (masks,) int64, the mark of the text whose focus is hidden here, else 0
+    polarity: Tensor | None = None  # (masks,) int64, the text's polarity where its focus is hidden, else 0
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on another device, without waiting for the copy."""
+        """Copy to a device without blocking."""
 
         def move(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=True)
@@ -40,32 +42,32 @@ class Batch:
             move(self.attention_mask),
             self.mask_at.to(device, non_blocking=True),
             move(self.targets),
-            move(self.mark),
+            move(self.polarity),
         )
 
     def forward(self, model: nn.Module, *, micro_batches: int = 1) -> tuple[Tensor, ...]:
-        """What a model says of the masks, all of them together however few rows go through it at once.
+        """Return the model's outputs for all masks, each (masks, vocabulary).
 
-        With micro-batches, activations are recomputed one micro-batch at a time (activation checkpointing): a
-        third more work, the memory of one micro-batch, the same gradients.
+        With several micro-batches, activations are recomputed one micro-batch at a time in the backward pass
+        (activation checkpointing): a third more work, the memory of one micro-batch, the same gradients.
         """
         if micro_batches == 1:
-            return _tuple(model(self.input_ids, self.attention_mask, self.mask_at))
-        said = [
-            checkpoint(lambda *piece: _tuple(model(*piece)), *piece, use_reentrant=False)
-            for piece in self._split(micro_batches)
+            return _as_tuple(model(self.input_ids, self.attention_mask, self.mask_at))
+        outputs = [
+            checkpoint(lambda *rows: _as_tuple(model(*rows)), *rows, use_reentrant=False)
+            for rows in self._split(micro_batches)
         ]
-        return tuple(torch.cat(parts) for parts in zip(*said, strict=True))
+        return tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
 
     def _split(self, micro_batches: int) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
-        """Rows in order, at most as many groups as there are rows; every row has a mask."""
+        """Split the rows in order into at most `micro_batches` groups; every row has a mask."""
         count = len(self.input_ids)
         size = -(-count // min(micro_batches, count))
         for start in range(0, count, size):
             yield self.rows(start, start + size)
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Some of the rows, as a forward takes them: token ids, attention mask, masks."""
+        """Return the rows [start, stop) as arguments of a forward pass: token ids, attention mask, masks."""
         width = self.input_ids.shape[1]
         is_inside = (self.mask_at >= start * width) & (self.mask_at < stop * width)
         attention = self.attention_mask
@@ -77,12 +79,12 @@ class Batch:
 
     @property
     def tokens(self) -> int:
-        """Real tokens, padding excluded."""
+        """Number of tokens without padding."""
         return int(self.input_ids.numel() if self.attention_mask is None else self.attention_mask.sum())
 
 
 def pad_rows(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:
-    """Rows of token ids as (batch, tokens) arrays: ids, and 1 where there is a token."""
+    """Pad rows of token ids to (batch, tokens) arrays: the ids, and the attention mask."""
     width = max(len(row) for row in rows)
     ids = np.full((len(rows), width), pad, dtype=np.int64)
     attention = np.zeros((len(rows), width), dtype=np.int64)
@@ -93,21 +95,21 @@ def pad_rows(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:
 
 
 def query_batch(queries: Sequence[Encoded], pad: int) -> Batch:
-    """A batch of queries, every one of their masks a row of the logits, in order."""
+    """Make a batch of queries; the rows of the logits are all their masks, in order."""
     ids, attention = pad_rows([q.ids for q in queries], pad)
     at = [row * ids.shape[1] + column for row, q in enumerate(queries) for column in q.masks]
     return _batch(ids, attention, np.asarray(at, dtype=np.int64), None)
 
 
 def shuffled_batches(items: Sequence[T], size: int, seed: int) -> Iterator[list[T]]:
-    """Batches of at most `size` items for ever, reshuffled each pass.
+    """Yield batches of at most `size` items endlessly, reshuffled at each pass.
 
     Raises:
-        ValueError: there are no items.
+        ValueError: `items` is empty.
     """
     order = list(items)
     if not order:
-        raise ValueError("there is nothing to draw batches from")
+        raise ValueError("no items to draw batches from")
     shuffle = random.Random(seed).shuffle  # noqa: S311
     while True:
         shuffle(order)
@@ -116,10 +118,10 @@ def shuffled_batches(items: Sequence[T], size: int, seed: int) -> Iterator[list[
 
 
 class CorpusBatches:
-    """Batches of texts with whole words hidden, for ever, reshuffled each pass. Deterministic in the seed.
+    """An endless iterator over batches of texts with whole words hidden. Deterministic in the seed.
 
-    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token, 10 % stay (BERT, Devlin et al.
-    1810.04805). Texts of similar length share a batch, so that little is padded.
+    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token, and 10 % stay (BERT, Devlin et al.
+    1810.04805). Texts of similar length share a batch to save padding. Each pass reshuffles the texts.
     """
 
     def __init__(
@@ -132,19 +134,20 @@ class CorpusBatches:
         max_tokens: int,
         seed: int,
         focus: Sequence[tuple[int, int] | None] = (),
-        marks: Sequence[int] = (),
+        polarities: Sequence[int] = (),
     ) -> None:
-        """Tokenise the texts once; texts without a word are dropped.
+        """Tokenise the texts once, and drop those without a word.
 
         Args:
-            texts: what to learn from.
-            encoder: the model's.
-            batch_examples: texts a batch.
-            mask_share: share of the words that are hidden.
-            max_tokens: a text is cut here.
-            seed: of order and masks.
-            focus: for each text the span of characters that a query would ask for; it is mostly hidden.
-            marks: for each text a number that batches give where its focus is hidden; 0 for none.
+            texts: the training texts.
+            encoder: the model's encoder.
+            batch_examples: texts per batch.
+            mask_share: share of the words to hide.
+            max_tokens: length to which texts are cut.
+            seed: seed of the order and the masks.
+            focus: for each text the span of characters that a query would mask, or None; it is hidden in
+                `FOCUS_SHARE` of the cases.
+            polarities: for each text the value of `Batch.polarity` where its focus is hidden.
 
         Raises:
             ValueError: no text is left.
@@ -155,16 +158,16 @@ class CorpusBatches:
         limit = min(max_tokens, encoder.max_tokens)
         self.rows: list[list[int]] = []
         self._focus: list[list[int]] = []  # positions in the row
-        self._marks: list[int] = []
-        spans, marks = focus or [None] * len(texts), marks or [0] * len(texts)
-        for text, span, mark in zip(texts, spans, marks, strict=True):
+        self._polarities: list[int] = []
+        spans, polarities = focus or [None] * len(texts), polarities or [0] * len(texts)
+        for text, span, polarity in zip(texts, spans, polarities, strict=True):
             if len(row := encoder.encode_text(text, limit)) > 2:
                 self.rows.append(row)
                 at = encoder.tokens_at(text, span) if span else []
                 self._focus.append([position for position in at if position < len(row) - 1])
-                self._marks.append(mark)
+                self._polarities.append(polarity)
         if not self.rows:
-            raise ValueError("the corpus holds no text")
+            raise ValueError("the corpus has no text")
         self._continues = np.zeros(max(encoder.words) + 1, dtype=bool)
         for word, token in encoder.ids.items():
             self._continues[token] = word.startswith("##")
@@ -174,42 +177,41 @@ class CorpusBatches:
         )
 
     def __iter__(self) -> Iterator[Batch]:
-        """Batches without end."""
         while True:
             order = self._random.permutation(len(self.rows))
-            chunk = self._size * 32
+            chunk = self._size * 32  # sorted by length within it: little padding, and still a random mix
             for start in range(0, len(order), chunk):
                 part = sorted(order[start : start + chunk], key=lambda i: len(self.rows[i]))
                 batches = [part[i : i + self._size] for i in range(0, len(part), self._size)]
                 for index in self._random.permutation(len(batches)):
                     yield self.hide(batches[index])
 
-    def hide(self, numbers: Sequence[int]) -> Batch:
-        """Hide about `mask_share` of the words of some of the rows, at least one of each."""
-        ids, attention = pad_rows([self.rows[i] for i in numbers], self._encoder.pad)
+    def hide(self, indices: Sequence[int]) -> Batch:
+        """Make a batch of some rows, hiding about `mask_share` of the words, at least one in each row."""
+        ids, attention = pad_rows([self.rows[i] for i in indices], self._encoder.pad)
         open_ = ~np.isin(ids, self._special)  # (batch, tokens)
-        word = np.cumsum(~self._continues[ids], axis=1) - 1  # (batch, tokens) number of the word
+        word = np.cumsum(~self._continues[ids], axis=1) - 1  # (batch, tokens), index of the token's word
         draw = np.take_along_axis(self._random.random(ids.shape), np.maximum(word, 0), axis=1)
-        draw[~open_] = 2.0
-        for row, i in enumerate(numbers):
+        draw[~open_] = 2.0  # never chosen
+        for row, i in enumerate(indices):
             if self._focus[i] and self._random.random() < FOCUS_SHARE:
-                draw[row, self._focus[i]] = -1.0
+                draw[row, self._focus[i]] = -1.0  # always chosen
         threshold = np.maximum(draw.min(axis=1, keepdims=True), self._share)  # at least one word a row
-        chosen = open_ & (draw <= threshold)
-        targets = ids[chosen]
+        chosen = open_ & (draw <= threshold)  # (batch, tokens)
+        targets = ids[chosen]  # (masks,)
         fate = self._random.random(len(targets))
         hidden = np.where(fate < 0.8, self._encoder.mask, targets)
         swapped = (fate >= 0.8) & (fate < 0.9)
         hidden[swapped] = self._random.choice(self._plain, size=int(swapped.sum()))
         ids[chosen] = hidden
-        marks = np.zeros_like(ids)
-        for row, i in enumerate(numbers):
-            marks[row, self._focus[i]] = self._marks[i]
-        return _batch(ids, attention, np.flatnonzero(chosen), targets, marks[chosen])
+        polarities = np.zeros_like(ids)
+        for row, i in enumerate(indices):
+            polarities[row, self._focus[i]] = self._polarities[i]
+        return _batch(ids, attention, np.flatnonzero(chosen), targets, polarities[chosen])
 
 
-def _tuple(said: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return said if isinstance(said, tuple) else (said,)
+def _as_tuple(output: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return output if isinstance(output, tuple) else (output,)
 
 
 def _batch(
@@ -217,13 +219,13 @@ def _batch(
     attention: Ints,
     at: Ints,
     targets: Ints | None,
-    marks: Ints | None = None,
+    polarities: Ints | None = None,
 ) -> Batch:
-    whole = bool(attention.all())
+    is_unpadded = bool(attention.all())
     return Batch(
         torch.from_numpy(ids),
-        None if whole else torch.from_numpy(attention),
+        None if is_unpadded else torch.from_numpy(attention),
         torch.from_numpy(at),
         None if targets is None else torch.from_numpy(targets),
-        None if marks is None else torch.from_numpy(marks),
+        None if polarities is None else torch.from_numpy(polarities),
     )

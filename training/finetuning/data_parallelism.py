@@ -1,4 +1,4 @@
-"""How the rows of a batch are spread over those who train together: the seam that workers plug into."""
+"""Data parallelism: the interface through which several workers share the rows of each batch."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -9,37 +9,38 @@ from training.finetuning.batches import Batch
 
 
 class DataParallelism(Protocol):
-    """One of those who train together; all of them take the same steps on the same batches."""
+    """One worker's view of a group in which every worker takes the same steps on the same batches."""
 
     def forward(
         self, batch: Batch, model: nn.Module, *, device: device, micro_batches: int
     ) -> tuple[Tensor, ...]:
-        """What the model says of every mask of the batch, whoever worked it out.
+        """Return the model's outputs for every mask of the batch, whichever worker computed them.
 
-        Gradients flow only into what was worked out here, so that their sum over all is the batch's.
+        Gradients flow only through the rows of this worker, so their sum over the group is the batch's
+        gradient.
         """
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Put the sum over all in the place of everybody's gradients."""
+        """Replace each gradient by its sum over the group."""
 
     def report_out_of_memory(self, error: BaseException) -> None:
-        """Let the others hear that memory ran out, so that all take the step again in smaller pieces."""
+        """Broadcast the out-of-memory error so that every worker retries with smaller micro-batches."""
 
 
 class SingleWorker:
-    """Everything is worked out here."""
+    """A group of one."""
 
     def forward(
         self, batch: Batch, model: nn.Module, *, device: device, micro_batches: int
     ) -> tuple[Tensor, ...]:
-        """All rows."""
+        """Run all rows through the model."""
         return batch.to(device).forward(model, micro_batches=micro_batches)
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """They are whole."""
+        """Do nothing: the gradients are complete."""
 
     def report_out_of_memory(self, error: BaseException) -> None:
-        """There is nobody."""
+        """Do nothing: no other worker waits."""
 
 
 SINGLE_WORKER = SingleWorker()

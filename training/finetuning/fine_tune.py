@@ -1,10 +1,15 @@
-"""Domain model + retraining set → challenger.
+"""Fine-tuning: domain model + retraining set → challenger.
 
-Each step mixes up to five batches: voted queries, drawn to what the votes ask for; praise nobody voted on,
-to which judged words are carried over; blame (complaints, "never [MASK]"), where they are moved the other
-way, so that the model does not become blindly positive; every other query, held to the domain model; and
-replayed text, held likewise and, where judgements are carried over, learnt a little: that pays for what
-carrying costs in fluency.
+Each step adds the losses of up to five batches:
+
+    votes     voted queries, moved to what the votes ask for
+    praise    praise without votes, to which the judgements generalise
+    blame     complaints and "never [MASK]", where judged words move the other way: without it the model would
+              praise everything
+    anchors   all other queries, held to the domain model
+    replay    corpus texts, held to the domain model. If judgements generalise, a masked-LM loss is added,
+    which
+              makes up for the fluency that generalization costs.
 """
 
 import math
@@ -28,16 +33,16 @@ from training.progress import Progress
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
-MAX_SCALE = math.sqrt(2)  # of the learning rate, where judgements are carried over
+MAX_RATE_SCALE = math.sqrt(2)  # with generalization there are more steps, and smaller ones do less harm
 
-# (masks, vocabulary) logits of the model and of the model before → a scalar.
+# (masks, vocabulary) logits of the model and of the reference model → a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
-Part = Iterator[tuple[Batch, Loss]]
+LossTerm = Iterator[tuple[Batch, Loss]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Example:
-    """An example as numbers: its query with one mask, tokens and weights."""
+class _EncodedExample:
+    """An example with its words as token ids. `query` has one mask; words have weights."""
 
     query: Encoded
     wanted: tuple[tuple[int, float], ...]
@@ -50,7 +55,7 @@ def fine_tune(
     *,
     token_of: Callable[[str], int | None],
     offered: Sequence[int],
-    background: ReplaySentences,
+    replay_sentences: ReplaySentences,
     settings: NightSettings,
     device: torch.device,
     progress: Progress,
@@ -58,48 +63,52 @@ def fine_tune(
     data_parallelism: DataParallelism = SINGLE_WORKER,
     checkpointer: Checkpointer | None = None,
 ) -> list[LossPoint]:
-    """Fine-tune in place, and leave the model on the CPU.
+    """Fine-tune the model in place and leave it on the CPU.
 
     Args:
         model: the domain model.
-        examples: what to learn; words that are no token of the model are passed over.
-        token_of: word → token id, None when it cannot be said as one.
-        offered: ids of the tokens that may be offered; ranks are among them.
-        background: sentences nobody voted on.
+        examples: the retraining set's; words that are not a token of the model are ignored.
+        token_of: word → token id, or None if the word is not a single token.
+        offered: token ids that may be offered; ranks are counted among them.
+        replay_sentences: sentences without votes.
         settings: hyper-parameters.
-        device: where to train.
-        progress: told once a step.
-        objective: the loss, and what goes with it.
-        data_parallelism: who trains together: all of them call this with the same arguments.
-        checkpointer: of the state in between.
+        device: the device to train on.
+        progress: advanced once per step.
+        objective: the terms of the loss.
+        data_parallelism: the group that shares each batch; every worker calls this with the same arguments.
+        checkpointer: where to save the state between steps, if anywhere.
+
+    Returns:
+        The loss over the steps; empty if no example can be learnt.
     """
     torch.manual_seed(settings.seed)
-    course = _Course(model, token_of, offered, settings, device)
-    judged = [j for j in map(course.example, examples) if j.wanted or j.unwanted]
+    terms = _LossTerms(model, token_of, offered, settings, device)
+    judged = [e for e in map(terms.encode, examples) if e.wanted or e.unwanted]
     if not judged:
         return []
     model.to(device)
-    tilts = course.tilts(examples) if objective.has_generalization else {}
-    parts = [course.voted(judged, objective)]
+    tilts = terms.tilts(examples) if objective.has_generalization else {}
+    parts = [terms.votes(judged, objective)]
     if objective.has_replay:
-        parts.append(course.replayed(background.texts, lm_weight=settings.replay_lm_weight if tilts else 0.0))
+        lm_weight = settings.replay_lm_weight if tilts else 0.0
+        parts.append(terms.replay(replay_sentences.texts, lm_weight=lm_weight))
     if objective.has_anchors:
-        parts.append(course.held(background.others))
+        parts.append(terms.anchors(replay_sentences.others))
     if tilts:
-        parts += [course.praised(background.praise, tilts), course.blamed(background.blame, tilts)]
+        parts += [terms.praise(replay_sentences.praise, tilts), terms.blame(replay_sentences.blame, tilts)]
     elif objective.has_anchors:
-        parts.append(course.held([query for query, _ in background.blame]))
+        parts.append(terms.anchors([query for query, _ in replay_sentences.blame]))
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
     least = settings.reach_steps if tilts else settings.min_steps
     steps = min(max(per_epoch * settings.epochs, least), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
-    scale = math.sqrt(768 / model.shape.hidden_size)  # narrower models need, and bear, larger steps
+    scale = math.sqrt(768 / model.shape.hidden_size)  # narrower models need and tolerate larger steps
     if tilts:
-        scale = min(scale, MAX_SCALE)  # of many steps smaller ones do, and harm less
+        scale = min(scale, MAX_RATE_SCALE)
     rates = settings.model_copy(update={"learning_rate": settings.learning_rate * scale})
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0  # its noise alone moves answers nobody voted on, by more than the votes do
+            module.p = 0.0  # its noise alone moved answers without votes by more than the votes did
     paired = ModelWithReference(model, frozen_share=objective.frozen_share)
 
     def step_at(_step: int) -> Step:
@@ -107,8 +116,8 @@ def fine_tune(
 
         def loss(micro_batches: int) -> Tensor:
             losses = [
-                of(*data_parallelism.forward(batch, paired, device=device, micro_batches=micro_batches))
-                for batch, of in drawn
+                loss_of(*data_parallelism.forward(batch, paired, device=device, micro_batches=micro_batches))
+                for batch, loss_of in drawn
             ]
             return torch.stack(losses).sum()
 
@@ -128,8 +137,8 @@ def fine_tune(
     return points
 
 
-class _Course:
-    """The parts of a step: each gives batches without end, with the loss that belongs to them."""
+class _LossTerms:
+    """Makes the terms of a step: endless iterators over batches, each with its loss."""
 
     def __init__(
         self,
@@ -143,11 +152,11 @@ class _Course:
         self._token_of, self._settings, self._device = token_of, settings, device
         self._offered = torch.tensor(list(offered), device=device)
 
-    def example(self, example: Example) -> _Example:
-        """As numbers; without words where the query has no such mask."""
+    def encode(self, example: Example) -> _EncodedExample:
+        """Encode an example; it has no words if its query has no such mask."""
         query = self._encoder.encode(example.query)
         if example.mask_index >= len(query.masks):
-            return _Example(query, (), ())
+            return _EncodedExample(query, (), ())
 
         def tokens(words: tuple[tuple[str, float], ...]) -> tuple[tuple[int, float], ...]:
             return tuple(
@@ -155,27 +164,25 @@ class _Course:
             )
 
         one_mask = Encoded(query.ids, (query.masks[example.mask_index],))
-        return _Example(one_mask, tokens(example.wanted), tokens(example.unwanted))
+        return _EncodedExample(one_mask, tokens(example.wanted), tokens(example.unwanted))
 
     def tilts(self, examples: Sequence[Example]) -> dict[int, float]:
-        """Token → tilt beyond the voted queries; none where both directions are not known."""
+        """Token → tilt on sentences without votes; empty unless there are tilts of either sign."""
         tilts = {self._token_of(word): tilt for word, tilt in word_tilts(examples).items()}
         known = {token: tilt for token, tilt in tilts.items() if token is not None}
         return known if min(known.values(), default=0) < 0 < max(known.values(), default=0) else {}
 
-    def voted(self, judged: Sequence[_Example], objective: Objective) -> Part:
-        """Voted queries, under the objective's loss."""
+    def votes(self, judged: Sequence[_EncodedExample], objective: Objective) -> LossTerm:
         weight = self._settings.votes_weight
         for group in shuffled_batches(judged, self._settings.batch_examples, self._settings.seed):
-            said = self._judged(group)
+            judgements = self._flatten(group)
 
-            def loss(logits: Tensor, before: Tensor, said: BatchJudgements = said) -> Tensor:
-                return weight * objective.votes_loss(logits, before, said)
+            def loss(logits: Tensor, reference: Tensor, judgements: BatchJudgements = judgements) -> Tensor:
+                return weight * objective.votes_loss(logits, reference, judgements)
 
-            yield self._batch([example.query for example in group]), loss
+            yield self._query_batch([example.query for example in group]), loss
 
-    def replayed(self, texts: Sequence[str], *, lm_weight: float) -> Part:
-        """Corpus texts with hidden words: held, and learnt with some weight."""
+    def replay(self, texts: Sequence[str], *, lm_weight: float) -> LossTerm:
         settings = self._settings
         batches = CorpusBatches(
             texts,
@@ -187,35 +194,31 @@ class _Course:
         )
         for batch in batches:
 
-            def loss(logits: Tensor, before: Tensor, targets: Tensor | None = batch.targets) -> Tensor:
+            def loss(logits: Tensor, reference: Tensor, targets: Tensor | None = batch.targets) -> Tensor:
                 assert targets is not None
-                learnt = masked_lm(logits, targets.to(logits.device))
-                kept = kl_to_reference(logits, before)
-                return settings.replay_weight * kept + lm_weight * learnt
+                lm_loss = masked_lm(logits, targets.to(logits.device))
+                return settings.replay_weight * kl_to_reference(logits, reference) + lm_weight * lm_loss
 
             yield batch, loss
 
-    def held(self, queries: Sequence[str]) -> Part:
-        """Queries whose answers stay."""
-        return self._asked(
+    def anchors(self, queries: Sequence[str]) -> LossTerm:
+        return self._with_loss(
             queries,
-            lambda logits, before: self._settings.anchor_weight * kl_to_reference(logits, before),
+            lambda logits, reference: self._settings.anchor_weight * kl_to_reference(logits, reference),
             seed=self._settings.seed + 2,
         )
 
-    def praised(self, queries: Sequence[str], tilts: dict[int, float]) -> Part:
-        """Praise: judged words as the votes have them."""
-        settings = self._settings
-        carried = self._carried(tilts, part=1.0)
-        return self._asked(
+    def praise(self, queries: Sequence[str], tilts: dict[int, float]) -> LossTerm:
+        generalized = self._generalization_loss(tilts, share=1.0)
+        return self._with_loss(
             queries,
-            lambda logits, before: settings.reach_weight * carried.in_praise(logits, before),
-            seed=settings.seed + 3,
+            lambda logits, reference: self._settings.reach_weight * generalized.in_praise(logits, reference),
+            seed=self._settings.seed + 3,
         )
 
-    def blamed(self, queries: Sequence[tuple[str, str]], tilts: dict[int, float]) -> Part:
-        """Blame: judged words a little the other way, and the word that stood there."""
-        carried = self._carried(tilts, part=self._settings.blame_part)
+    def blame(self, queries: Sequence[tuple[str, str]], tilts: dict[int, float]) -> LossTerm:
+        """Move judged words a fraction of the way in the other direction, and learn the hidden word."""
+        generalized = self._generalization_loss(tilts, share=self._settings.blame_part)
         weight = self._settings.blame_lm_weight
         known = [
             (self._encoder.encode(query), token)
@@ -223,27 +226,26 @@ class _Course:
             if (token := self._encoder.ids.get(word)) is not None
         ]
         for group in shuffled_batches(known, self._settings.anchor_examples, self._settings.seed + 4):
-            words = torch.tensor([word for _, word in group], device=self._device)
+            words = torch.tensor([word for _, word in group], device=self._device)  # (masks,)
 
-            def loss(logits: Tensor, before: Tensor, words: Tensor = words) -> Tensor:
-                return carried.in_blame(logits, before) + weight * masked_lm(logits, words)
+            def loss(logits: Tensor, reference: Tensor, words: Tensor = words) -> Tensor:
+                return generalized.in_blame(logits, reference) + weight * masked_lm(logits, words)
 
-            yield self._batch([query for query, _ in group]), loss
+            yield self._query_batch([query for query, _ in group]), loss
 
-    def _carried(self, tilts: dict[int, float], *, part: float) -> GeneralizationLoss:
-        raise_by, sink_by = part * self._settings.reach_raise, part * self._settings.reach_sink
+    def _generalization_loss(self, tilts: dict[int, float], *, share: float) -> GeneralizationLoss:
+        raise_by, sink_by = share * self._settings.reach_raise, share * self._settings.reach_sink
         return GeneralizationLoss.of(tilts, raise_by=raise_by, sink_by=sink_by, allowed=self._offered)
 
-    def _asked(self, queries: Sequence[str], loss: Loss, *, seed: int) -> Part:
+    def _with_loss(self, queries: Sequence[str], loss: Loss, *, seed: int) -> LossTerm:
         encoded = [self._encoder.encode(query) for query in queries]
         groups = shuffled_batches(encoded, self._settings.anchor_examples, seed)
-        return ((self._batch(group), loss) for group in groups)
+        return ((self._query_batch(group), loss) for group in groups)
 
-    def _batch(self, queries: Sequence[Encoded]) -> Batch:
+    def _query_batch(self, queries: Sequence[Encoded]) -> Batch:
         return query_batch(queries, self._encoder.pad)
 
-    def _judged(self, examples: Sequence[_Example]) -> BatchJudgements:
-        """All judgements of some examples, flat."""
+    def _flatten(self, examples: Sequence[_EncodedExample]) -> BatchJudgements:
         flat = [
             (row, token, sign, weight)
             for row, example in enumerate(examples)
@@ -252,5 +254,5 @@ class _Course:
         ]
         rows, words, signs, weights = (
             torch.tensor(column, device=self._device) for column in zip(*flat, strict=True)
-        )
+        )  # (judgements,) each
         return BatchJudgements(rows, words, signs, weights, self._offered)

@@ -1,10 +1,10 @@
-"""How far judgements reach: what they say of a word on sentences nobody voted on. Pure.
+"""Generalization: which words the votes make wanted or unwanted on sentences without votes. Pure.
 
-Two sources. A word that was judged the same way on several queries is wanted or unwanted wherever the product
-is praised. And the corpus has lists of good and bad words: they count as one more voter, whose reliability is
-how often they agree with the judgements (one coin, Beta(2, 2) prior). Where they agree, the rest of their
-words is believed too, so that rejecting "expensive" and "heavy" a few times also lowers "bulky"; a team that
-likes what the lists call bad is not overruled by them.
+There are two sources. A word that was judged the same way on several queries is wanted or unwanted in all
+praise of the products. And the corpus's lists of good and bad words count as one more voter, whose
+reliability is how often the lists agree with the judgements (one coin, Beta(2, 2) prior). If they agree, the
+rest of their words counts as well, so that rejecting "expensive" and "heavy" a few times also lowers "bulky".
+A team that likes what the lists call bad is not overruled by them.
 """
 
 import math
@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.votes.retraining_set import Example
 
-MIN_QUERIES = 2  # that a word is judged on, before it counts on others
-MIN_AGREEMENT = 0.7  # of the weight of a word's judgements that must lie on one side
-MIN_LISTED = 10  # judged words of the lists, before the lists are believed at all
-LISTED_PART = 0.75  # of the full tilt, for words that the lists alone speak of
-FULL = math.log(4)  # a word with so much evidence (in log-odds) is tilted fully
+MIN_QUERIES = 2  # on which a word must be judged: one judgement may be about its sentence alone
+MIN_AGREEMENT = 0.7  # share of the weight of a word's judgements that must be on one side
+MIN_LISTED = 10  # judged words from the lists; with fewer, agreement with the lists is too often chance
+LISTED_SHARE = 0.75  # of the full tilt, for words known from the lists alone; more costs general English
+FULL_LOG_ODDS = math.log(4)  # evidence from which on a word is tilted fully
 
 
 def word_tilts(examples: Sequence[Example]) -> dict[str, float]:
-    """Word → how much it is wanted on sentences nobody voted on, in [−1, 1]; words at 0 are left out."""
+    """Return word → how much it is wanted on sentences without votes, in [−1, 1], without words at 0."""
     up: dict[str, float] = defaultdict(float)
     down: dict[str, float] = defaultdict(float)
     queries: dict[str, int] = defaultdict(int)
@@ -31,26 +31,26 @@ def word_tilts(examples: Sequence[Example]) -> dict[str, float]:
             for word, weight in words:
                 total[word] += weight
                 queries[word] += 1
-    trust = _trust(up, down)
-    tilts = {word: trust * _listed(word) for word in wanted_words() | unwanted_words()}
+    trust = _trust_in_lists(up, down)
+    tilts = {word: trust * _listed_sign(word) for word in wanted_words() | unwanted_words()}
     for word, count in queries.items():
         agreement = max(up[word], down[word]) / max(up[word] + down[word], 1e-9)
-        evidence = math.log((1 + up[word]) / (1 + down[word])) / FULL
-        judged = count >= MIN_QUERIES and agreement >= MIN_AGREEMENT
-        tilts[word] = min(max(evidence, -1.0), 1.0) if judged else 0.0
+        evidence = math.log((1 + up[word]) / (1 + down[word])) / FULL_LOG_ODDS
+        is_clear = count >= MIN_QUERIES and agreement >= MIN_AGREEMENT
+        tilts[word] = min(max(evidence, -1.0), 1.0) if is_clear else 0.0
     return {word: tilt for word, tilt in sorted(tilts.items()) if tilt}
 
 
-def _listed(word: str) -> int:
-    """What the word lists say of a word: 1, −1, or 0 where they say nothing."""
+def _listed_sign(word: str) -> int:
+    """1 for a word of the good lists, −1 for one of the bad lists, else 0."""
     return int(word in wanted_words()) - int(word in unwanted_words())
 
 
-def _trust(up: dict[str, float], down: dict[str, float]) -> float:
-    """What a word of the lists weighs for itself, in [0, `LISTED_PART`]."""
-    signs = [_listed(word) * (1 if up[word] > down[word] else -1) for word in {*up, *down}]
+def _trust_in_lists(up: dict[str, float], down: dict[str, float]) -> float:
+    """The tilt of a word known from the lists alone, in [0, `LISTED_SHARE`]."""
+    signs = [_listed_sign(word) * (1 if up[word] > down[word] else -1) for word in {*up, *down}]
     agree, disagree = signs.count(1), signs.count(-1)
     if agree + disagree < MIN_LISTED:
         return 0.0
     reliability = (2 + agree) / (4 + agree + disagree)
-    return LISTED_PART * max(0.0, 2 * reliability - 1)
+    return LISTED_SHARE * max(0.0, 2 * reliability - 1)

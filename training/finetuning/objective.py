@@ -1,4 +1,4 @@
-"""How a night trains: the loss on voted queries, and what goes with it. The seam for other losses."""
+"""What a nightly run minimises: the loss on voted queries and the terms that accompany it."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,19 @@ from training.finetuning.losses import VotesLoss, tilted_votes_loss
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a step of fine-tuning is made of.
+    """The terms of a fine-tuning step, and which part of the model learns from them.
 
     Attributes:
-        name: as it stands in the card.
+        name: as recorded in the card.
         votes_loss: on the voted queries.
-        has_replay: corpus text is learnt, and held to the domain model.
-        has_anchors: complaints, negations and plain English are held to the domain model.
-        has_generalization: judgements are carried over to sentences nobody voted on.
-        frozen_share: of the layers, from below, that stay as they are, and the embeddings with them.
-        step_shares: of the way from the domain model to the fine-tuned weights, tried in turn while the gate
-            objects to harm alone (WiSE-FT, Wortsman et al. 2109.01903): harm falls faster than what was
-            learnt.
+        has_replay: whether corpus text is replayed, with a KL term to the domain model.
+        has_anchors: whether complaints, negations and plain English are held to the domain model by a KL
+            term.
+        has_generalization: whether judgements also apply to sentences without votes.
+        frozen_share: share of the layers, from the lowest, that is frozen together with the embeddings.
+        step_shares: shares of the way from the domain model to the fine-tuned weights, tried in turn while
+            the gate's only objection is harm (WiSE-FT, Wortsman et al. 2109.01903). Harm shrinks faster than
+            what was learnt.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Objective:
     has_replay: bool = True
     has_anchors: bool = True
     has_generalization: bool = True
-    frozen_share: float = 1 / 3
+    frozen_share: float = 1 / 3  # with half of them frozen 39 % of the gap was closed instead of 42 %
     step_shares: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
 
 

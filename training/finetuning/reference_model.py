@@ -1,7 +1,8 @@
-"""A model that is trained in its upper part, beside the model it was before.
+"""The model in training together with the reference model, a frozen copy of what it was before.
 
-The lower layers and the word embeddings (which are the projection, too) stay as they are: one word's row
-would otherwise move everywhere, and both models share the lower part's work.
+The lower layers and the word embeddings (which are also the output projection) are frozen: a gradient on one
+word's row would change that word's score everywhere. Both models then share the computation of the lower
+layers.
 """
 
 import copy
@@ -13,19 +14,19 @@ from training.models.torch_model import MaskedLm
 
 
 class ModelWithReference(nn.Module):
-    """Logits of the model in training and of the model it was, over one pass through what they share."""
+    """Logits of the model in training and of its reference model, with one pass through the shared layers."""
 
     def __init__(self, model: MaskedLm, *, frozen_share: float) -> None:
-        """Freeze so much of the layers, from below, with the embeddings; keep a copy of the rest as it is.
+        """Freeze the lowest layers and the embeddings of `model`, and copy the other layers as the reference.
 
-        With 0 nothing is frozen.
+        With a `frozen_share` of 0 nothing is frozen, and the embeddings are copied, too.
         """
         super().__init__()
         embeddings = model.model.base_model.embeddings
         shared = int(len(model.layers) * frozen_share)
         self._lower, upper = model.layers[:shared], model.layers[shared:]
-        self._now = nn.ModuleList([embeddings, upper, model.head])
-        self._before = copy.deepcopy(self._now).eval().requires_grad_(False)
+        self._trained = nn.ModuleList([embeddings, upper, model.head])
+        self._reference = copy.deepcopy(self._trained).eval().requires_grad_(False)
         self._is_shared = shared > 0
         if self._is_shared:
             self._lower.requires_grad_(False)
@@ -34,21 +35,21 @@ class ModelWithReference(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logits of the model, and of the model before: both (masks, vocabulary). Takes what they do."""
+        """Logits of the model and of the reference, both (masks, vocabulary). Arguments as for `MaskedLm`."""
         mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
-        hidden = self._now[0](input_ids=input_ids)
+        hidden = self._trained[0](input_ids=input_ids)  # (batch, tokens, hidden)
         for layer in self._lower:
             hidden = layer(hidden, mask)  # (batch, tokens, hidden)
         with torch.no_grad():
-            old = hidden if self._is_shared else self._before[0](input_ids=input_ids)
-            before = _through(self._before, old, mask, mask_at)
-        return _through(self._now, hidden, mask, mask_at), before
+            start = hidden if self._is_shared else self._reference[0](input_ids=input_ids)
+            reference = _upper_logits(self._reference, start, mask, mask_at)
+        return _upper_logits(self._trained, hidden, mask, mask_at), reference
 
 
-def _through(part: nn.ModuleList, hidden: Tensor, mask: Tensor | None, mask_at: Tensor) -> Tensor:
+def _upper_logits(part: nn.ModuleList, hidden: Tensor, mask: Tensor | None, mask_at: Tensor) -> Tensor:
     _, upper, head = part
     assert isinstance(upper, nn.ModuleList)
     for layer in upper:
-        hidden = layer(hidden, mask)
+        hidden = layer(hidden, mask)  # (batch, tokens, hidden)
     logits: Tensor = head(hidden.flatten(0, 1)[mask_at])
     return logits  # (masks, vocabulary)

@@ -1,6 +1,6 @@
-"""The training loop: bf16 where it is faster, fused AdamW, linear warm-up and decay, clipping.
+"""The training loop: bf16 where it is faster, fused AdamW, linear warm-up and decay, gradient clipping.
 
-Where memory runs out, batches go through the model in twice as many micro-batches, down to a row at a time.
+When memory runs out, the step is retried with twice as many micro-batches, down to one row each.
 """
 
 import gc
@@ -18,38 +18,38 @@ from training.models.out_of_memory import is_out_of_memory
 from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
-REPORT_EVERY_STEPS = 10  # steps between figures: reading a loss waits for the GPU
-CHECKPOINT_EVERY_STEPS = 10  # steps between two looks whether to keep the state; a multiple of the above
+REPORT_EVERY_STEPS = 10  # reading a loss waits for the GPU
+CHECKPOINT_EVERY_STEPS = 10  # a multiple of the above: stopping elsewhere would add readings
 
 
 class OptimizerSettings(Protocol):
-    """The optimiser's part of the hyper-parameters."""
+    """The hyper-parameters that the optimiser needs; any of the settings classes fits."""
 
     @property
     def learning_rate(self) -> float:
-        """The peak."""
+        """Peak of the schedule."""
 
     @property
     def weight_decay(self) -> float:
-        """On matrices only."""
+        """AdamW's, on matrices only."""
 
     @property
     def warmup_share(self) -> float:
-        """Of all steps."""
+        """Share of all steps."""
 
     @property
     def max_gradient_norm(self) -> float:
-        """Gradients are clipped to it."""
+        """Norm to which gradients are clipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step learns from.
+    """The batches of one step.
 
     Attributes:
-        loss: a scalar with a graph, of the same batches however often it is asked for; the argument says in
-            how many pieces they go through the model. Called inside autocast.
-        rows: of the largest batch: more pieces than that are none.
+        loss: number of micro-batches → a scalar with a graph. Every call uses the same batches, so that a
+            step can be retried. Called inside autocast.
+        rows: rows of the largest batch, which is the most micro-batches there can be.
     """
 
     loss: Callable[[int], Tensor]
@@ -58,30 +58,30 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """One reading of a training run."""
+    """The training loss at one step."""
 
     step: int
     loss: float
 
 
 class Checkpointer(Protocol):
-    """Where the state of a training is kept in between, for who comes after a crash."""
+    """Stores the training state, so that a crashed run can resume."""
 
     def load(self) -> dict[str, Any] | None:
-        """What was kept last; None at the beginning."""
+        """Return the last saved state, or None."""
 
     def save(self, state: dict[str, Any]) -> None:
-        """Called every `CHECKPOINT_EVERY_STEPS` steps; it may pass it over."""
+        """Save the state, or skip it: called every `CHECKPOINT_EVERY_STEPS` steps."""
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether products in bf16 are faster there: on a GPU, and on processors with instructions for them."""
-    known = torch.cpu.get_capabilities()
-    return device.type == "cuda" or bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    """Whether bf16 is faster than fp32 on the device: on GPUs, and on CPUs with instructions for it."""
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cuda" or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 class Trainer:
-    """A model, its optimiser and how far they are; can be stopped, saved and resumed between steps."""
+    """A model with its optimiser and schedule; can be stopped, saved and resumed between steps."""
 
     def __init__(
         self,
@@ -96,12 +96,13 @@ class Trainer:
         """Begin at step 0.
 
         Args:
-            model: on `device`.
-            steps: of the whole schedule.
-            rates: learning rate (peak), weight decay, share of warm-up, clipping norm.
-            device: where the model lies.
-            bf16: whether products are taken in it (autocast; weights stay fp32); on a GPU when None.
-            data_parallelism: who trains together.
+            model: the model, on `device`.
+            steps: length of the schedule.
+            rates: hyper-parameters of the optimiser.
+            device: the device that holds the model.
+            bf16: whether to use autocast with bf16 (weights stay fp32). None: on a GPU only, since on the CPU
+                it saved only a tenth of a step of fine-tuning.
+            data_parallelism: the group that shares each batch.
         """
         self._data_parallelism = data_parallelism
         self._bf16 = device.type == "cuda" if bf16 is None else bf16
@@ -109,6 +110,7 @@ class Trainer:
         self.steps, self.step, self._micro_batches = steps, 0, 1
         self._optimiser = _optimiser(model, rates, device)
         warmup = max(1, round(steps * rates.warmup_share))
+        # The decay ends at a twentieth of the peak: steps at a rate near 0 cost time and learn nothing.
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimiser,
             lambda step: min((step + 1) / warmup, max(0.05, (steps - step) / max(1, steps - warmup))),
@@ -117,18 +119,18 @@ class Trainer:
     def train(
         self, step_at: Callable[[int], Step], *, progress: Progress, until: int | None = None
     ) -> list[LossPoint]:
-        """Take steps up to `until`, or to the end; the model is left in evaluation mode.
+        """Train up to step `until`, or to the end, and leave the model in evaluation mode.
 
         Args:
-            step_at: step number from 0 → what it learns from; called once a step.
-            progress: advanced once a step.
-            until: the step to stop before; None for the last.
+            step_at: step number from 0 → its batches; called once per step.
+            progress: advanced once per step.
+            until: the number of steps after which to stop; None for all.
 
         Returns:
-            The loss every `REPORT_EVERY_STEPS` steps.
+            The loss every `REPORT_EVERY_STEPS` steps and at the last one.
 
         Raises:
-            OutOfMemoryError: there is not enough memory for a row.
+            OutOfMemoryError: memory does not suffice for a single row.
         """
         until = self.steps if until is None else min(until, self.steps)
         points: list[LossPoint] = []
@@ -148,7 +150,7 @@ class Trainer:
         return points
 
     def _learn(self, step: Step) -> Tensor:
-        """Fill the gradients, in more pieces where there is too little memory. Returns the loss."""
+        """Compute the gradients, with more micro-batches when memory runs out, and return the loss."""
         while True:
             self._optimiser.zero_grad(set_to_none=True)
             try:
@@ -163,15 +165,15 @@ class Trainer:
                 self._data_parallelism.report_out_of_memory(error)
                 if self._micro_batches >= step.rows:
                     raise OutOfMemoryError from error
-            # Only here, as the error holds on to everything that was computed.
+            # Only after the except clause: the error's traceback keeps the whole graph alive.
             self._micro_batches *= 2
-            log.warning("memory.short", micro_batches=self._micro_batches, step=self.step)
+            log.warning("training.out_of_memory", micro_batches=self._micro_batches, step=self.step)
             gc.collect()
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the schedule's settings: weights, moments, step and random state."""
+        """Weights, optimiser state, step and random state, but not the schedule's settings."""
         state = {
             "step": self.step,
             "model": self._model.state_dict(),
@@ -183,11 +185,11 @@ class Trainer:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken: the steps after it are the same as without a stop."""
+        """Resume from a `state_dict`; the following steps are the same as without an interruption."""
         self.step = state["step"]
         self._model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
-        self._schedule.last_epoch = self.step  # the rate itself is in the optimiser's state
+        self._schedule.last_epoch = self.step  # the learning rate itself is in the optimiser's state
         torch.set_rng_state(state["random"].cpu())
         if "random_cuda" in state:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self._device)
@@ -211,7 +213,7 @@ def train(
     points: list[LossPoint] = []
     if state := checkpointer.load():
         for step in range(state["trainer"]["step"]):
-            step_at(step)  # the batches of the steps that were taken before
+            step_at(step)  # draw and discard, so that the next step gets the batches it would have had
         trainer.load_state_dict(state["trainer"])
         points = [LossPoint(step, loss) for step, loss in state["points"]]
         progress.advance(trainer.step)
@@ -223,8 +225,8 @@ def train(
 
 
 def _optimiser(model: nn.Module, rates: OptimizerSettings, device: torch.device) -> torch.optim.Optimizer:
-    """AdamW with decay on matrices only."""
     parameters = [p for p in model.parameters() if p.requires_grad]
+    # Decay on matrices only: on biases and layer norms it shrinks scales and regularises nothing.
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": rates.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},

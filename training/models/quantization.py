@@ -50,9 +50,13 @@ class Range:
 
 def calibrate(model: MaskedLm) -> dict[str, Range]:
     """The ranges of the inputs of all linear layers over generated sentences, by the names of `weights`."""
-    background = ReplaySentences.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
-    blame = [query for query, _ in background.blame]
-    texts = [text for part in (background.praise, blame, background.others) for text in part[:CALIBRATED_ON]]
+    replay_sentences = ReplaySentences.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
+    blame = [query for query, _ in replay_sentences.blame]
+    texts = [
+        text
+        for part in (replay_sentences.praise, blame, replay_sentences.others)
+        for text in part[:CALIBRATED_ON]
+    ]
     encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
     return ranges_of(model, [encoder.encode(text) for text in texts])
 

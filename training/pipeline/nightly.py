@@ -210,7 +210,7 @@ class Night:
             chosen.train,
             token_of=before.token_of,
             offered=[int(token) for token in before.offered],
-            background=ReplaySentences.generate(
+            replay_sentences=ReplaySentences.generate(
                 seed=self._night.seed, sentences=self._night.sentences, replayed=self._night.replayed
             ),
             settings=self._night,

@@ -6,17 +6,21 @@ from training.corpus.replay_sentences import ReplaySentences
 
 
 def test_sentences_are_sorted_by_what_they_ask_for() -> None:
-    background = ReplaySentences.generate(seed=0, sentences=600, replayed=50)
-    assert len(set(background.texts)) == 50
-    assert min(len(background.praise), len(background.blame), len(background.others)) > 50
-    assert all("[MASK]" in query for query in (*background.praise, *background.others))
-    assert all(word in unwanted_words() - wanted_words() for _, word in background.blame)
+    replay_sentences = ReplaySentences.generate(seed=0, sentences=600, replayed=50)
+    assert len(set(replay_sentences.texts)) == 50
+    assert min(len(replay_sentences.praise), len(replay_sentences.blame), len(replay_sentences.others)) > 50
+    assert all("[MASK]" in query for query in (*replay_sentences.praise, *replay_sentences.others))
+    assert all(word in unwanted_words() - wanted_words() for _, word in replay_sentences.blame)
 
 
 def test_test_patterns_stay_unseen() -> None:
-    background = ReplaySentences.generate(seed=0, sentences=3000, replayed=10)
+    replay_sentences = ReplaySentences.generate(seed=0, sentences=3000, replayed=10)
     test = {s.query for s in generate(3000, seed=0, split="test")}
-    seen = {*background.praise, *background.others, *(query for query, _ in background.blame)}
+    seen = {
+        *replay_sentences.praise,
+        *replay_sentences.others,
+        *(query for query, _ in replay_sentences.blame),
+    }
     assert not seen & test
 
 

@@ -30,12 +30,12 @@ def test_every_step_is_logged_and_skipped_batches_are_not(masked_lm: MaskedLm) -
     assert first.rows[0]["tokens"] == 4 * len(tiny_tokenizer().encode("Nike shoes are soft").ids)
 
 
-@pytest.mark.parametrize(("pole", "foreign"), [(1, "ugly"), (-1, "durable")])
+@pytest.mark.parametrize(("polarity", "foreign"), [(1, "ugly"), (-1, "durable")])
 def test_words_of_the_other_pole_cost_where_they_are_among_the_best(
-    pole: int, foreign: str, masked_lm: MaskedLm
+    polarity: int, foreign: str, masked_lm: MaskedLm
 ) -> None:
     """The log has the masked-LM loss alone, so that recipes compare."""
-    marked = [CorpusText(text.text, "x", focus=(15, 19), pole=pole) for text in TEXTS]
+    marked = [CorpusText(text.text, "x", focus=(15, 19), polarity=polarity) for text in TEXTS]
     masked_lm.eval()
     with torch.no_grad():
         masked_lm.model.vocab_projector.bias[masked_lm.tokenizer.token_to_id(foreign)] += 50.0

@@ -27,13 +27,13 @@ def test_how_often_each_text_is_learnt(name: str, copies: list[int]) -> None:
 
 
 def test_the_curated_recipe_alone_tells_the_poles_apart() -> None:
-    marked = {(text.text, text.focus, text.pole) for text in texts_of("curated") if text.pole}
+    marked = {(text.text, text.focus, text.polarity) for text in texts_of("curated") if text.polarity}
     assert marked == {
         ("Nike boots are soft.", (15, 19), 1),
         ("They are ugly.", (9, 13), -1),
         ("I love these stylish shoes.", (13, 20), 1),  # where no focus is known: the first such word
     }
-    assert not any(text.pole for name in ("full", "curated-only") for text in texts_of(name))
+    assert not any(text.polarity for name in ("full", "curated-only") for text in texts_of(name))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_curated_recipe_alone_tells_the_poles_apart() -> None:
     ],
 )
 def test_a_text_that_asks_for_neither_has_no_pole(text: CorpusText) -> None:
-    assert not any(each.pole for each in RECIPES["curated"].texts([text], []))
+    assert not any(each.polarity for each in RECIPES["curated"].texts([text], []))
 
 
 def test_the_one_made_for_comparison_never_serves() -> None:

@@ -130,12 +130,12 @@ def test_what_a_query_would_ask_for_is_mostly_hidden(encoder: Encoder) -> None:
 def test_a_mark_stands_where_the_focus_of_its_text_is_hidden(encoder: Encoder) -> None:
     texts = ["nike shoes are washable", "nike boots are soft", "nike socks are warm"]
     spans = [(15, 23), (15, 19), (15, 19)]
-    batches = corpus(encoder, texts, mask_share=0.5, batch_examples=3, focus=spans, marks=[1, -1, 0])
+    batches = corpus(encoder, texts, mask_share=0.5, batch_examples=3, focus=spans, polarities=[1, -1, 0])
     expected = {encoder.ids["wash"]: 1, encoder.ids["##able"]: 1, encoder.ids["soft"]: -1}
     for batch in islice(batches, 50):
-        assert batch.mark is not None
+        assert batch.polarity is not None
         assert batch.targets is not None
-        assert batch.mark.tolist() == [expected.get(token, 0) for token in batch.targets.tolist()]
+        assert batch.polarity.tolist() == [expected.get(token, 0) for token in batch.targets.tolist()]
 
 
 def _targets_by_row(batch: Batch) -> list[list[int]]:
@@ -173,5 +173,5 @@ def test_long_texts_are_cut(encoder: Encoder) -> None:
 
 
 def test_batches_of_nothing_are_refused_and_do_not_hang() -> None:
-    with pytest.raises(ValueError, match="nothing to draw"):
+    with pytest.raises(ValueError, match="no items"):
         next(shuffled_batches([], 4, seed=0))

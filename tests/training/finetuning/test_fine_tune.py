@@ -18,7 +18,7 @@ from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
 QUERY = "Nike shoes are very [MASK]."
-BACKGROUND = ReplaySentences(
+REPLAY_SENTENCES = ReplaySentences(
     texts=("nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new")
     * 4,
     praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
@@ -50,7 +50,7 @@ def tuned(model: MaskedLm, examples: list[Example], **changed: Any) -> list[Loss
     arguments: dict[str, Any] = {
         "token_of": lambda word: ids.get(word) if word.isalpha() else None,
         "offered": [token for word, token in ids.items() if word.isalpha()],
-        "background": BACKGROUND,
+        "replay_sentences": REPLAY_SENTENCES,
         "settings": SETTINGS,
         "device": torch.device("cpu"),
         "progress": Silent(),
@@ -96,7 +96,7 @@ def test_words_judged_on_several_queries_are_carried_to_praise_nobody_voted_on(m
         logits = logits_at(model, query)[0]
         return float(logits[ids["soft"]] - logits[ids["ugly"]])
 
-    for query in BACKGROUND.praise:
+    for query in REPLAY_SENTENCES.praise:
         assert odds_after(query) > odds_after(query, has_generalization=False) + 1.0
 
 

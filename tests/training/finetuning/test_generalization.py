@@ -5,7 +5,7 @@ import math
 import pytest
 
 from training.corpus.lexicon import unwanted_words, wanted_words
-from training.finetuning.generalization import FULL, LISTED_PART, word_tilts
+from training.finetuning.generalization import FULL_LOG_ODDS, LISTED_SHARE, word_tilts
 from training.votes.retraining_set import Example
 
 
@@ -33,7 +33,7 @@ def test_a_word_judged_on_one_query_counts_on_that_alone() -> None:
 
 def test_a_word_judged_alike_on_several_queries_counts_elsewhere_by_its_evidence() -> None:
     tilts = word_tilts([example(1, unwanted=["squeaky"]), example(2, unwanted=["squeaky"])])
-    assert tilts == {"squeaky": pytest.approx(-math.log(3) / FULL)}
+    assert tilts == {"squeaky": pytest.approx(-math.log(3) / FULL_LOG_ODDS)}
 
 
 def test_much_evidence_is_no_more_than_full() -> None:
@@ -50,8 +50,8 @@ def test_the_word_lists_are_believed_once_enough_judgements_agree_with_them() ->
     tilts = word_tilts(agreeing(20))
     # Twenty of twenty agree: (2 + 20) / (4 + 20) = 11/12, of which 2 · 11/12 − 1 = 5/6 counts.
     word = max(unwanted_words())
-    assert tilts[word] == pytest.approx(-LISTED_PART * 5 / 6)
-    assert tilts[max(wanted_words())] == pytest.approx(LISTED_PART * 5 / 6)
+    assert tilts[word] == pytest.approx(-LISTED_SHARE * 5 / 6)
+    assert tilts[max(wanted_words())] == pytest.approx(LISTED_SHARE * 5 / 6)
 
 
 def test_votes_that_contradict_the_word_lists_are_not_overruled_by_them() -> None:

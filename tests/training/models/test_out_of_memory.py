@@ -22,7 +22,7 @@ from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
 QUERY = "Nike shoes are very [MASK]."
-BACKGROUND = ReplaySentences(
+REPLAY_SENTENCES = ReplaySentences(
     texts=("nike shoes are very good", "the boots are soft and warm", "it was late", "these socks are new")
     * 4,
     praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
@@ -66,7 +66,7 @@ def tuned(masked_lm: MaskedLm) -> dict[str, torch.Tensor]:
         examples,
         token_of=lambda word: ids.get(word) if word.isalpha() else None,
         offered=[token for word, token in ids.items() if word.isalpha()],
-        background=BACKGROUND,
+        replay_sentences=REPLAY_SENTENCES,
         settings=SETTINGS,
         device=torch.device("cpu"),
         progress=Silent(),

@@ -27,7 +27,7 @@ class _Night:
     examples: Sequence[Example]
     tokens: dict[str, int]
     offered: list[int]
-    background: ReplaySentences
+    replay_sentences: ReplaySentences
     settings: NightSettings
     objective: Objective
 
@@ -40,7 +40,7 @@ def fine_tune_together(
     name: str,
     token_of: Callable[[str], int | None],
     offered: Sequence[int],
-    background: ReplaySentences,
+    replay_sentences: ReplaySentences,
     settings: NightSettings,
     progress: Progress,
     objective: Objective,
@@ -49,7 +49,7 @@ def fine_tune_together(
     judged = {word for example in examples for word, _ in (*example.wanted, *example.unwanted)}
     words = judged | wanted_words() | unwanted_words()
     tokens = {word: token for word in words if (token := token_of(word)) is not None}
-    night = _Night(model, examples, tokens, list(offered), background, settings, objective)
+    night = _Night(model, examples, tokens, list(offered), replay_sentences, settings, objective)
     weights, points = share(gang, _work, night, name=name, progress=progress)
     model.load_state_dict({weight: torch.tensor(values) for weight, values in weights.items()})
     return points
@@ -61,7 +61,7 @@ def _work(place: Place, night: _Night) -> tuple[dict[str, npt.NDArray[Any]], lis
         night.examples,
         token_of=night.tokens.get,
         offered=night.offered,
-        background=night.background,
+        replay_sentences=night.replay_sentences,
         settings=night.settings,
         device=place.device,
         progress=place.progress,

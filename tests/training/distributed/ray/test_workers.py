@@ -27,7 +27,7 @@ from training.votes.retraining_set import Example
 
 CPU = torch.device("cpu")
 STEPS = 20
-BACKGROUND = ReplaySentences(
+REPLAY_SENTENCES = ReplaySentences(
     texts=("nike shoes are very good", "the boots are soft and warm", "it was late") * 4,
     praise=("These boots are [MASK].", "She loves her [MASK] jacket."),
     blame=(("They are not [MASK].", "heavy"), ("It was too [MASK].", "ugly")),
@@ -92,7 +92,7 @@ def learn(model: MaskedLm, spread: DataParallelism, settings: NightSettings = SE
         EXAMPLES,
         token_of=lambda word: ids.get(word) if word.isalpha() else None,
         offered=[token for word, token in ids.items() if word.isalpha()],
-        background=BACKGROUND,
+        replay_sentences=REPLAY_SENTENCES,
         settings=settings,
         device=CPU,
         progress=Silent(),
