@@ -18,7 +18,7 @@ from storage.votes.consensus import QueryVote
 from storage.votes.standing import standing_votes
 from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling, Unsaid
-from training.votes.aggregation import PRIOR, weigh, weights_by_age
+from training.votes.aggregation import PRIOR, decay_weights, weigh_votes
 
 SHOWN_SENTENCES = 3
 MAX_TILT = 20.0
@@ -140,12 +140,12 @@ def weigh_votes(
     item_numbers = {item: number for number, item in enumerate(items)}
     voter_numbers = {voter_id: number for number, voter_id in enumerate(reliability)}
     ages_s = [(now - vote.cast_at).total_seconds() for vote in chosen]
-    consensus = weigh(
+    consensus = weigh_votes(
         [item_numbers[vote.mask_index, vote.word] for vote in chosen],
         [voter_numbers[vote.voter_id] for vote in chosen],
         [vote.value for vote in chosen],
         reliability=list(reliability.values()),
-        age_weights=weights_by_age(np.array(ages_s) / DAY_S, half_life_days=half_life_days),
+        age_weights=decay_weights(np.array(ages_s) / DAY_S, half_life_days=half_life_days),
         min_voters=min_voters,
         max_share=1.0,  # a person has one vote a word: who rates all words of a sentence dilutes none
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from storage.votes.standing import Precedence, precedence
-from training.votes.aggregation import judge, weights_by_age
+from training.votes.aggregation import aggregate_votes, decay_weights
 
 HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
 # What a spreadsheet takes for the beginning of one, also after blanks it drops, and as wide as in Japanese.
@@ -53,11 +53,11 @@ class VoteTable:
             for voter, ((_, cast_at, *_), value) in self._standing[key].items()
         ]
         ages = np.array([(now - cast_at).total_seconds() / DAY_S for *_, cast_at in rows])
-        consensus = judge(
+        consensus = aggregate_votes(
             [row[0] for row in rows],
             [row[1] for row in rows],
             [row[2] for row in rows],
-            age_weights=weights_by_age(ages, half_life_days=half_life_days),
+            age_weights=decay_weights(ages, half_life_days=half_life_days),
             min_voters=min_voters,
         )
         return [

@@ -42,7 +42,7 @@ from training.reports.plots.training_log import plot_training, read_log
 from training.reports.plots.words import plot_words
 from training.settings import DomainSettings, Settings
 from training.votes.checks.corpus import select_edge_cases
-from training.votes.checks.corpus_report import EdgeCases
+from training.votes.checks.corpus_report import EdgeCaseReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class DomainTraining:
         if cells := read_raw(self._settings.data_dir, extra=self._extra, text_column=self._text_column):
             plot_corpus_health(measure_health(cells), measure_health(sentences), folder / "corpus_health.png")
 
-    def _edge_cases(self, side: Literal["train", "held_out"]) -> EdgeCases:
+    def _edge_cases(self, side: Literal["train", "held_out"]) -> EdgeCaseReport:
         self._progress.step("looking for edge cases")
         texts = self._corpus.train if side == "train" else self._corpus.held_out
         folder = self._folder / f"edge_cases_{side}"
@@ -166,7 +166,7 @@ class DomainTraining:
             return texts
         return [texts[i] for i in self._edge_cases("held_out").kept] or texts
 
-    def _train(self, edge_cases: EdgeCases | None) -> tuple[torch_model.MaskedLm, dict[str, Any]]:
+    def _train(self, edge_cases: EdgeCaseReport | None) -> tuple[torch_model.MaskedLm, dict[str, Any]]:
         domain, device, progress, train = self._domain, self._device, self._progress, self._corpus.train
         kept = edge_cases.kept if edge_cases else ()
         texts = self._recipe.texts(train, kept)

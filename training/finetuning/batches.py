@@ -13,9 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from training.inference.encoder import Encoded, Encoder
 
-FOCUS_SHARE = (
-    0.7  # how often the word in focus is hidden; in the other rows 15 % of the words are, as in BERT
-)
+FOCUS_SHARE = 0.7  # of the rows have the word in focus hidden: what queries will ask for is learnt more often
 
 T = TypeVar("T")
 Ints = npt.NDArray[np.int64]

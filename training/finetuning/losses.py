@@ -11,7 +11,7 @@ from torch.nn import functional
 
 TILT = math.log(4)  # nats by which a judged word's log-probability is to move: a factor of four
 HIDDEN_RANK = 15  # an unwanted word belongs below this rank: three times as many words as a reply shows
-RANK_MARGIN = 0.5  # and by this many nats, so that rounding and int8 do not bring it back
+RANK_MARGIN = 0.5  # and by this many nats
 SHOWN_WEIGHT = 0.7  # of unwanted words in the top 16 of praise without votes; twice as much gained nothing
 
 

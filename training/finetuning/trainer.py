@@ -110,7 +110,7 @@ class Trainer:
         self.steps, self.step, self._micro_batches = steps, 0, 1
         self._optimiser = _optimiser(model, rates, device)
         warmup = max(1, round(steps * rates.warmup_share))
-        # The decay ends at a twentieth of the peak: steps at a rate near 0 cost time and learn nothing.
+        # Never below a twentieth of the peak: steps at a rate near 0 cost time and learn nothing.
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimiser,
             lambda step: min((step + 1) / warmup, max(0.05, (steps - step) / max(1, steps - warmup))),

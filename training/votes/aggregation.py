@@ -1,8 +1,8 @@
-"""Votes → voter reliability → judgements. Pure.
+"""Vote aggregation: votes → reliability of the voters → judgements. Pure.
 
-One-coin Dawid–Skene (Dawid & Skene 1979, with one reliability a voter) under a Beta prior, fitted by EM: the
-E-step weighs the votes on each word by the log-odds of their voters' reliability, the M-step counts how often
-each voter agrees with the consensus. Votes age: an old one is a smaller part of all of this.
+One-coin Dawid–Skene (Dawid & Skene 1979, with one reliability per voter) under a Beta prior, fitted by EM:
+the E-step weighs the votes on each word by the log-odds of their voters' reliability, the M-step counts how
+often each voter agrees with the consensus. Votes lose weight with age in both steps.
 """
 
 import functools
@@ -13,12 +13,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-PRIOR_AGREE, PRIOR_DISAGREE = 4.0, 1.0  # Beta(4, 1): a new voter is right four times out of five
+PRIOR_AGREE, PRIOR_DISAGREE = 4.0, 1.0  # Beta(4, 1): a new voter agrees with the consensus 4 times out of 5
 MAX_ITERATIONS = 20
-MAX_VOTER_SHARE = 0.3  # of a run's weight, or 1 / voters where that is more
+MAX_VOTER_SHARE = 0.3  # of a run's weight, or 1 / voters if that is more: no one person decides a version
 HALF_LIFE_DAYS = 90.0  # after which a vote weighs half
-MIN_AGE_WEIGHT = 2.0**-10  # a vote of ten half-lives counts nothing, and its voter not as one who voted
-MIN_MARGIN = 0.2  # |up − down| / (up + down) below which the votes on a word cancel out
+MIN_AGE_WEIGHT = 2.0**-10  # after ten half-lives a vote has no weight, and its voter does not count as one
+MIN_MARGIN = 0.2  # |up − down| / (up + down) below which the votes on a word cancel out: 3 to 2 still counts
 
 PRIOR = PRIOR_AGREE / (PRIOR_AGREE + PRIOR_DISAGREE)
 
@@ -29,7 +29,13 @@ Numbers = Sequence[float] | Floats
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the votes on one word of one query add up to, in votes of an average voter."""
+    """The aggregated votes on one word of one query.
+
+    Attributes:
+        up, down: weight for and against, in votes of an average voter.
+        voters: people whose votes have any weight.
+        weight: how much the judgement counts in training.
+    """
 
     query: str
     query_hash: str
@@ -45,23 +51,18 @@ class Judgement:
         """Whether the votes are for the word."""
         return self.up > self.down
 
-    @property
-    def firmness(self) -> float:
-        """The margin in votes of an average voter, ≥ 0."""
-        return abs(self.up - self.down)
-
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What the votes on all items add up to.
+    """The aggregated votes on all items; an item is a (query, mask, word).
 
     Attributes:
-        up: (items,) weight for, in fresh votes of an average voter.
-        down: (items,) weight against.
-        voters: (items,) people whose votes weigh anything.
+        up: (items,) weight for the word, in fresh votes of an average voter.
+        down: (items,) weight against it.
+        voters: (items,) people whose votes have any weight.
         judged: (items,) whether the item is judged: enough voters, and a margin.
-        reliability: (voters,) how likely each voter agrees with the consensus, in [0, 1].
-        weight: (voters,) what a fresh vote of each voter weighs, under the cap.
+        reliability: (voters,) probability that each voter agrees with the consensus.
+        weight: (voters,) weight of a fresh vote of each voter, under the cap.
     """
 
     up: Floats
@@ -72,7 +73,7 @@ class Consensus:
     weight: Floats
 
 
-def judge(
+def aggregate_votes(
     items: Ints,
     voters: Ints,
     values: Ints,
@@ -80,27 +81,27 @@ def judge(
     age_weights: Numbers | None = None,
     min_voters: int = 1,
 ) -> Consensus:
-    """What the votes add up to, with the reliability that they show of each voter.
+    """Estimate the reliability of the voters, and aggregate their votes by it.
 
     Args:
-        items: (votes,) number of the (query, mask, word) voted on, from 0.
-        voters: (votes,) number of the voter, from 0; one vote a voter and item.
+        items: (votes,) index of the item, from 0.
+        voters: (votes,) index of the voter, from 0; at most one vote per voter and item.
         values: (votes,) +1 or −1.
-        age_weights: (votes,) what is left of each vote, in [0, 1]; None: all are fresh.
-        min_voters: Voters that an item needs to be judged.
+        age_weights: (votes,) what age leaves of each vote, in [0, 1]; None if all are fresh.
+        min_voters: voters that an item needs to be judged.
     """
-    return judge_parts([Ballots.of(items, voters, values, age_weights)], min_voters=min_voters)[0]
+    return aggregate_parts([VoteArrays.of(items, voters, values, age_weights)], min_voters=min_voters)[0]
 
 
-def judge_parts(parts: Sequence["Ballots"], *, min_voters: int) -> list[Consensus]:
-    """As `judge`, of votes in parts: each with items of its own, from 0; the voters are the same in all.
+def aggregate_parts(parts: Sequence["VoteArrays"], *, min_voters: int) -> list[Consensus]:
+    """Like `aggregate_votes`, for votes in parts that have no item in common but share the voters' indices.
 
-    Each part is asked for again and again and used once at a time, so that `parts` may read them from a disk.
+    Every iteration reads each part once, one after the other, so that `parts` may read them from disk.
     """
-    return _add_up(parts, _fitted(parts), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
+    return _aggregate(parts, _fit_reliability(parts), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
 
 
-def weigh(
+def weigh_votes(
     items: Ints,
     voters: Ints,
     values: Ints,
@@ -110,29 +111,29 @@ def weigh(
     min_voters: int = 1,
     max_share: float = MAX_VOTER_SHARE,
 ) -> Consensus:
-    """What the votes add up to when each voter's reliability, (voters,), is known. Otherwise as `judge`.
+    """Aggregate votes with a known reliability, (voters,). Otherwise like `aggregate_votes`.
 
-    `max_share` of all weight is what one voter may hold; 1: any.
+    `max_share` is the share of all weight that one voter may hold; 1 for no limit.
     """
-    ballots = Ballots.of(items, voters, values, age_weights)
+    votes = VoteArrays.of(items, voters, values, age_weights)
     known = np.asarray(reliability, dtype=np.float64)
-    return _add_up([ballots], known, min_voters=min_voters, max_share=max_share)[0]
+    return _aggregate([votes], known, min_voters=min_voters, max_share=max_share)[0]
 
 
-def weights_by_age(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
-    """What is left of votes of these ages, in [0, 1]: half after a half-life, nothing after ten."""
+def decay_weights(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
+    """What age leaves of votes, in [0, 1]: half after one half-life, nothing after ten."""
     left: Floats = 0.5 ** (np.maximum(np.asarray(age_days, dtype=np.float64), 0.0) / half_life_days)
     return np.where(left < MIN_AGE_WEIGHT, 0.0, left)
 
 
 @dataclass(frozen=True, slots=True)
-class Ballots:
-    """The votes as arrays, all (votes,), and how many items and voters there are."""
+class VoteArrays:
+    """Votes as arrays of shape (votes,), and the number of items and voters."""
 
     item: npt.NDArray[np.int64]
     voter: npt.NDArray[np.int64]
     value: Floats  # +1 or −1
-    left: Floats  # in [0, 1]
+    left: Floats  # what age leaves of the vote, in [0, 1]
     items: int
     voters: int
 
@@ -144,7 +145,7 @@ class Ballots:
         values: Ints,
         left: Numbers | None,
     ) -> Self:
-        """As many items and voters as are voted on and vote."""
+        """Convert sequences; the numbers of items and voters follow from the largest indices."""
         item, voter = np.asarray(items, dtype=np.int64), np.asarray(voters, dtype=np.int64)
         return cls(
             item,
@@ -155,22 +156,22 @@ class Ballots:
             int(voter.max(initial=-1)) + 1,
         )
 
-    def of_items(self, amount: Floats) -> Floats:
+    def sum_by_item(self, amount: Floats) -> Floats:
         """(votes,) → (items,) sums."""
         return np.bincount(self.item, weights=amount, minlength=self.items).astype(np.float64)
 
-    def of_voters(self, amount: Floats) -> Floats:
+    def sum_by_voter(self, amount: Floats) -> Floats:
         """(votes,) → (voters,) sums."""
         return np.bincount(self.voter, weights=amount, minlength=self.voters).astype(np.float64)
 
 
-def _fitted(parts: Sequence[Ballots]) -> Floats:
-    """(voters,) reliability by EM; every vote is as much of an observation as age has left of it."""
-    observed = _summed(ballots.of_voters(ballots.left) for ballots in parts)
+def _fit_reliability(parts: Sequence[VoteArrays]) -> Floats:
+    """(voters,) reliability by EM; an aged vote is a fraction of an observation."""
+    observed = _sum_arrays(votes.sum_by_voter(votes.left) for votes in parts)
     reliability = np.full(len(observed), PRIOR)
     for _ in range(MAX_ITERATIONS):
-        odds = _log_odds(reliability)
-        agreed = _summed(_agreed(ballots, odds) for ballots in parts)
+        log_odds = _log_odds(reliability)
+        agreed = _sum_arrays(_expected_agreements(votes, log_odds) for votes in parts)
         updated = (PRIOR_AGREE + agreed) / (PRIOR_AGREE + PRIOR_DISAGREE + observed)
         if np.abs(updated - reliability).max(initial=0.0) < 1e-6:
             return updated
@@ -178,34 +179,33 @@ def _fitted(parts: Sequence[Ballots]) -> Floats:
     return reliability
 
 
-def _agreed(ballots: Ballots, odds: Floats) -> Floats:
-    """(voters,) how often each agrees with what the votes of these (voters,) log-odds add up to."""
-    evidence = ballots.of_items(ballots.value * ballots.left * odds[ballots.voter])
+def _expected_agreements(votes: VoteArrays, log_odds: Floats) -> Floats:
+    """(voters,) expected number of agreements of each voter with the consensus, given (voters,) log-odds."""
+    evidence = votes.sum_by_item(votes.value * votes.left * log_odds[votes.voter])
     wanted = 1.0 / (1.0 + np.exp(-evidence))  # (items,) probability that the word is wanted
-    agreement = np.where(ballots.value > 0, wanted[ballots.item], 1.0 - wanted[ballots.item])
-    return ballots.of_voters(agreement * ballots.left)
+    agreement = np.where(votes.value > 0, wanted[votes.item], 1.0 - wanted[votes.item])  # (votes,)
+    return votes.sum_by_voter(agreement * votes.left)
 
 
-def _add_up(
-    parts: Sequence[Ballots], reliability: Floats, *, min_voters: int, max_share: float
+def _aggregate(
+    parts: Sequence[VoteArrays], reliability: Floats, *, min_voters: int, max_share: float
 ) -> list[Consensus]:
-    """Weigh each vote by its voter, under the cap.
+    """Weigh each vote by its voter's reliability, under the cap.
 
-    The cap is on what is judged in the end: votes on which too few people voted or people disagree teach
-    nothing, so they make no room for more votes of one voter. What was dropped stays so, and thus this ends.
+    The cap applies to the weight on judged items. Items with too few voters or without a margin teach
+    nothing, so they must not leave room for more votes of one voter. Dropping them changes the cap, which may
+    drop further items; none returns, so the loop ends.
     """
     full = _log_odds(reliability) / _log_odds(np.array([PRIOR]))  # (voters,)
-    voters = [
-        ballots.of_items((full[ballots.voter] * ballots.left > 0).astype(np.float64)) for ballots in parts
-    ]
-    judged = [of_part >= max(min_voters, 1) for of_part in voters]  # (items,) each
+    voters = [votes.sum_by_item((full[votes.voter] * votes.left > 0).astype(np.float64)) for votes in parts]
+    judged = [counts >= max(min_voters, 1) for counts in voters]  # (items,) each
     while True:
-        cast = _summed(
-            ballots.of_voters(ballots.left * of_part[ballots.item])
-            for ballots, of_part in zip(parts, judged, strict=True)
+        cast = _sum_arrays(
+            votes.sum_by_voter(votes.left * of_part[votes.item])
+            for votes, of_part in zip(parts, judged, strict=True)
         )
-        weight = _capped(full, cast, max_share)
-        sides = [_sides(ballots, weight) for ballots in parts]
+        weight = _cap(full, cast, max_share)
+        sides = [_sides(votes, weight) for votes in parts]
         kept = [
             of_part & (up + down > 0) & (np.abs(up - down) >= MIN_MARGIN * (up + down))
             for of_part, (up, down) in zip(judged, sides, strict=True)
@@ -218,32 +218,33 @@ def _add_up(
         judged = kept
 
 
-def _sides(ballots: Ballots, weight: Floats) -> tuple[Floats, Floats]:
-    """(items,) weight for and against, of votes of these (voters,) weights."""
-    amount = weight[ballots.voter] * ballots.left  # (votes,)
-    up, down = (
-        ballots.of_items(np.where(side, amount, 0.0)) for side in (ballots.value > 0, ballots.value < 0)
-    )
+def _sides(votes: VoteArrays, weight: Floats) -> tuple[Floats, Floats]:
+    """(items,) weight for and against, given the (voters,) weight of a fresh vote."""
+    amount = weight[votes.voter] * votes.left  # (votes,)
+    up, down = (votes.sum_by_item(np.where(side, amount, 0.0)) for side in (votes.value > 0, votes.value < 0))
     return up, down
 
 
-def _summed(arrays: Iterable[Floats]) -> Floats:
+def _sum_arrays(arrays: Iterable[Floats]) -> Floats:
     return functools.reduce(np.add, arrays)
 
 
 def _log_odds(reliability: Floats) -> Floats:
-    """Weight of a vote, floor 0: a proven contrarian counts nothing, not negative."""
+    """Weight of a vote. At least 0: the votes of a proven contrarian are ignored, not inverted."""
     odds: Floats = np.maximum(np.log(reliability / (1.0 - reliability)), 0.0)
     return odds
 
 
-def _capped(weight: Floats, cast: Floats, max_share: float) -> Floats:
-    """(voters,) weights a vote, scaled so that no voter holds more than the allowed share of all weight.
+def _cap(weight: Floats, cast: Floats, max_share: float) -> Floats:
+    """Scale the weights so that no voter holds more than the allowed share of all weight.
 
     Args:
-        weight: (voters,) of one fresh vote.
-        cast: (voters,) how many fresh votes their votes are worth; 0: none that counts.
-        max_share: that one may hold, or an equal share where that is more.
+        weight: (voters,) weight of a fresh vote.
+        cast: (voters,) number of fresh votes that their votes amount to; 0 if none counts.
+        max_share: the share that one may hold, or an equal share if that is more.
+
+    Returns:
+        (voters,) weights.
     """
     held = weight * cast
     active = int((held > 0).sum())
@@ -251,7 +252,7 @@ def _capped(weight: Floats, cast: Floats, max_share: float) -> Floats:
     if share >= 1.0:
         return weight
     over = np.zeros(len(held), dtype=bool)
-    # Capping one may put the next above the share; who was capped stays so, and all of them hold the same.
+    # Capping one voter may put the next above the share. Capped voters stay capped, and all hold the same.
     while (more := ~over & (held > share * held.sum() * (1 + 1e-9))).any():
         over |= more
         held[over] = share * held[~over].sum() / (1.0 - share * over.sum())

@@ -1,4 +1,4 @@
-"""Judgements → the frozen, content-hashed examples that one run trains on."""
+"""The retraining set: judgements → the frozen, content-hashed examples that one run trains on."""
 
 import hashlib
 import json
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from training.votes.aggregation import Judgement
 
-FILE = "retraining_set.jsonl"  # in the folder of its run
+FILE = "retraining_set.jsonl"  # in the folder of the run
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One mask of one query with its wanted and unwanted words and their weights."""
+    """One mask of one query with its wanted and unwanted words, each with its weight."""
 
     query: str
     query_hash: str
@@ -24,7 +24,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class RetrainingSet:
-    """Examples to train on, examples held out, and the hash of what was judged."""
+    """Training examples, held-out examples, and the hash of the judgements."""
 
     train: tuple[Example, ...]
     held_out: tuple[Example, ...]
@@ -32,16 +32,16 @@ class RetrainingSet:
 
     @property
     def judgements(self) -> int:
-        """How many (query, mask, word) are judged, held out ones included."""
+        """Number of judgements, including held-out ones."""
         return sum(len(e.wanted) + len(e.unwanted) for e in (*self.train, *self.held_out))
 
 
 def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_out: int = 30) -> RetrainingSet:
     """Group judgements by query and mask, and split them by the query's hash.
 
-    Nothing is held out while the split would leave fewer than `min_held_out` judgements to judge by: the
-    votes are then all needed for training. The hash covers what was judged and which way, and neither weights
-    nor the split, so that the same votes have the same hash on another night.
+    If fewer than `min_held_out` judgements would be held out, none are: they are too few to measure by, and
+    training needs them. The hash covers the judged words and their direction but neither weights nor the
+    split, so that the same judgements have the same hash on another night.
     """
     grouped: dict[tuple[str, int], list[Judgement]] = {}
     for judgement in sorted(judgements, key=lambda j: (j.query_hash, j.mask_index, j.word)):
@@ -71,7 +71,7 @@ def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_ou
 
 
 def write(retraining_set: RetrainingSet, folder: Path) -> None:
-    """Keep the set beside the run's report, as JSON lines that `datasets` can load."""
+    """Write the set as JSON lines that `datasets` can load."""
     with (folder / FILE).open("w", encoding="utf-8") as file:
         for split, examples in (("train", retraining_set.train), ("held_out", retraining_set.held_out)):
             for e in examples:
@@ -87,5 +87,5 @@ def write(retraining_set: RetrainingSet, folder: Path) -> None:
 
 
 def _bucket(query_hash: str) -> float:
-    """A query's place in [0, 1), the same for ever."""
+    """A fixed position of the query in [0, 1): a query never changes sides between nights."""
     return int(hashlib.sha256(query_hash.encode()).hexdigest()[:8], 16) / 0x1_0000_0000

@@ -16,7 +16,7 @@ from training.progress import Silent
 from training.registry.versions import TRAINING_LOG, Registry
 from training.settings import DomainSettings, Settings
 from training.votes.checks.corpus import select_edge_cases
-from training.votes.checks.corpus_report import EdgeCases
+from training.votes.checks.corpus_report import EdgeCaseReport
 
 DOMAIN = DomainSettings(sentences=150, batch_examples=16, epochs=1.0, learning_rate=1e-3)
 
@@ -124,7 +124,7 @@ def test_a_checkpoint_of_other_settings_is_not_taken_over(settings: Settings) ->
 
 
 def test_nothing_is_learnt_of_no_edge_case(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find_none(_texts: object, _sources: object, folder: Path) -> EdgeCases:
+    def find_none(_texts: object, _sources: object, folder: Path) -> EdgeCaseReport:
         return select_edge_cases(["My cat sleeps on the sofa."], ["x"], folder)
 
     monkeypatch.setattr(training_run, "select_edge_cases", find_none)

@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.votes import aggregation as judgements
+from training.votes import aggregation
 from training.votes.aggregation import (
     MAX_VOTER_SHARE,
     Consensus,
     Judgement,
-    _capped,
+    _cap,
     _log_odds,
-    judge,
-    weigh,
-    weights_by_age,
+    aggregate_votes,
+    decay_weights,
+    weigh_votes,
 )
 
 
 def consensus_of(votes: list[tuple[int, int, int]]) -> Consensus:
     """From (item, voter, value)."""
     items, voters, values = zip(*votes, strict=True) if votes else ((), (), ())
-    return judge(items, voters, values)
+    return aggregate_votes(items, voters, values)
 
 
 def logit(p: float) -> float:
@@ -91,14 +91,14 @@ def test_a_proven_contrarian_counts_nothing_and_not_negative() -> None:
     ],
 )
 def test_no_voter_holds_more_than_a_share(held: list[float], expected: list[float]) -> None:
-    capped = _capped(np.array(held), np.ones(len(held)), MAX_VOTER_SHARE)
+    capped = _cap(np.array(held), np.ones(len(held)), MAX_VOTER_SHARE)
     assert capped == pytest.approx(np.array(expected))
 
 
 def test_the_cap_is_on_all_of_a_voters_votes_together() -> None:
     # Weight 1 each; 12 votes of one voter against 2 of four others: 12 > 0.3 · 20, so 8 · 0.3 / 0.7 = 24/7
     # over 12 votes.
-    capped = _capped(np.ones(5), np.array([12.0, 2.0, 2.0, 2.0, 2.0]), MAX_VOTER_SHARE)
+    capped = _cap(np.ones(5), np.array([12.0, 2.0, 2.0, 2.0, 2.0]), MAX_VOTER_SHARE)
     assert capped == pytest.approx([24 / 7 / 12, 1, 1, 1, 1])
 
 
@@ -114,7 +114,7 @@ def test_enough_voters_and_a_margin_are_needed() -> None:
     items, voters, values, left = zip(*votes, strict=True)
 
     def judged(min_voters: int) -> list[bool]:
-        consensus = weigh(
+        consensus = weigh_votes(
             items,
             voters,
             values,
@@ -139,32 +139,32 @@ def test_no_votes() -> None:
 
 def test_what_age_leaves_of_a_vote() -> None:
     # Half after each half-life, the last after ten; a vote of the future is fresh.
-    left = weights_by_age([0, 90, 180, 900, 900.1, -5])
+    left = decay_weights([0, 90, 180, 900, 900.1, -5])
     assert left == pytest.approx([1, 1 / 2, 1 / 4, 1 / 1024, 0, 1])
-    assert weights_by_age([7], half_life_days=7) == pytest.approx([0.5])
+    assert decay_weights([7], half_life_days=7) == pytest.approx([0.5])
 
 
 def test_an_em_step_with_an_old_vote_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     # One vote of which half is left. The evidence is ½ · logit(0.8), so P(wanted) = 2 / 3; half an
     # observation agrees by that: (4 + ½ · 2/3) / (5 + ½) = 26/33.
-    monkeypatch.setattr(judgements, "MAX_ITERATIONS", 1)
-    consensus = judge([0], [0], [1], age_weights=[0.5])
+    monkeypatch.setattr(aggregation, "MAX_ITERATIONS", 1)
+    consensus = aggregate_votes([0], [0], [1], age_weights=[0.5])
     assert consensus.reliability == pytest.approx([26 / 33])
     assert consensus.up == pytest.approx([0.5 * logit(26 / 33) / logit(0.8)])
 
 
 def test_a_fresh_vote_outweighs_an_old_one() -> None:
-    consensus = judge([0, 0], [0, 1], [1, -1], age_weights=[1.0, 0.5])
+    consensus = aggregate_votes([0, 0], [0, 1], [1, -1], age_weights=[1.0, 0.5])
     assert list(consensus.judged) == [False]  # two people hold half each: the cap takes the age away
     votes = [(0, 0, 1, 1.0), (0, 1, -1, 0.25), (1, 1, 1, 0.75), (1, 2, 1, 1.0), (2, 3, 1, 1.0)]
     items, voters, values, left = zip(*votes, strict=True)
-    consensus = judge(items, voters, values, age_weights=left)
+    consensus = aggregate_votes(items, voters, values, age_weights=left)
     assert consensus.judged[0]
     assert consensus.up[0] > 3 * consensus.down[0]
 
 
 def test_what_a_vote_weighs_when_reliabilities_are_known() -> None:
-    consensus = weigh([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
+    consensus = weigh_votes([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
     assert (consensus.up, consensus.down) == (pytest.approx([2.0]), [0.0])
     assert consensus.reliability == pytest.approx([0.8, 0.5, 0.8])
 
@@ -172,8 +172,8 @@ def test_what_a_vote_weighs_when_reliabilities_are_known() -> None:
 def test_known_reliabilities_weigh_as_fitted_ones() -> None:
     votes = [(item, voter, 1 if voter < 3 else -1) for item in range(6) for voter in range(4)]
     items, voters, values = zip(*votes, strict=True)
-    fitted = judge(items, voters, values)
-    weighed = weigh(items, voters, values, reliability=fitted.reliability)
+    fitted = aggregate_votes(items, voters, values)
+    weighed = weigh_votes(items, voters, values, reliability=fitted.reliability)
     assert weighed.up == pytest.approx(fitted.up)
     assert weighed.down == pytest.approx(fitted.down)
 
@@ -182,16 +182,16 @@ def test_a_hundred_votes_of_one_person_judge_nothing_alone() -> None:
     votes = [(item, voter, 1) for item in range(10) for voter in range(item % 5, item % 5 + 2)]
     alone = [(item, 9, -1) for item in range(10, 110)]
     items, voters, values = zip(*votes, *alone, strict=True)
-    consensus = judge(items, voters, values, min_voters=2)
+    consensus = aggregate_votes(items, voters, values, min_voters=2)
     assert list(consensus.judged) == [True] * 10 + [False] * 100
-    assert consensus.up[:10] == pytest.approx(judge(*zip(*votes, strict=True), min_voters=2).up)
+    assert consensus.up[:10] == pytest.approx(aggregate_votes(*zip(*votes, strict=True), min_voters=2).up)
 
 
 def test_a_hundred_votes_of_one_person_move_no_word_past_the_cap() -> None:
     # Ten people, two a word, wanted; one more votes against on all hundred words.
     votes = [(item, (item + nth) % 10, 1) for item in range(100) for nth in range(2)]
     items, voters, values = zip(*votes, *((item, 10, -1) for item in range(100)), strict=True)
-    consensus = weigh(items, voters, values, reliability=[0.8] * 11, min_voters=2)
+    consensus = weigh_votes(items, voters, values, reliability=[0.8] * 11, min_voters=2)
     assert consensus.judged.all()
     assert (consensus.up > consensus.down).all()
     assert consensus.down.sum() <= 0.3 * (consensus.up + consensus.down).sum() * (1 + 1e-9)
@@ -202,17 +202,17 @@ def test_words_that_are_not_judged_make_no_room_under_the_cap() -> None:
     together = [(item, 0, 1) for item in range(10)] + [(item, 1 + item % 2, 1) for item in range(10)]
     alone = [(10 + nth, 3 + nth, 1) for nth in range(50)]
     items, voters, values = zip(*together, *alone, strict=True)
-    consensus = weigh(items, voters, values, reliability=[0.8] * 53, min_voters=2)
+    consensus = weigh_votes(items, voters, values, reliability=[0.8] * 53, min_voters=2)
     # A third each: 5 votes of one, so half of each of the first's ten.
     assert consensus.weight[:3] == pytest.approx([0.5, 1.0, 1.0])
     assert consensus.up[:10] == pytest.approx([1.5] * 10)
 
 
-def test_a_judgement_says_which_way_and_how_firmly() -> None:
+def test_a_judgement_says_which_way() -> None:
     wanted = Judgement("q [MASK].", "h", 0, "cheap", up=2.5, down=1.0, voters=4)
-    assert (wanted.is_wanted, wanted.firmness) == (True, 1.5)
+    assert wanted.is_wanted
     unwanted = Judgement("q [MASK].", "h", 0, "cheap", up=1.0, down=2.5, voters=4)
-    assert (unwanted.is_wanted, unwanted.firmness) == (False, 1.5)
+    assert not unwanted.is_wanted
 
 
 # One vote a voter and item, as the database has it.
@@ -270,7 +270,7 @@ def test_the_cap_holds_on_what_is_judged_whatever_the_age(
 ) -> None:
     items, voters, values = map(np.array, zip(*numbered(ballots), strict=True))
     left = np.array([chance.choice([0.0, 0.01, 0.5, 1.0]) for _ in items])
-    consensus = judge(items, voters, values, age_weights=left, min_voters=min_voters)
+    consensus = aggregate_votes(items, voters, values, age_weights=left, min_voters=min_voters)
     on_judged = consensus.judged[items]
     held = np.bincount(voters, weights=consensus.weight[voters] * left * on_judged)
     total = (consensus.up + consensus.down)[consensus.judged].sum()
@@ -283,7 +283,7 @@ def test_the_cap_holds_on_what_is_judged_whatever_the_age(
 def test_the_cap_holds_and_takes_from_nobody_below_it(voters: list[tuple[float, int]]) -> None:
     weight = np.array([w if w > 1e-6 else 0.0 for w, _ in voters])
     cast = np.array([float(c) for _, c in voters])
-    capped = _capped(weight, cast, MAX_VOTER_SHARE)
+    capped = _cap(weight, cast, MAX_VOTER_SHARE)
     held, before = capped * cast, weight * cast
     active = int((before > 0).sum())
     assert (capped <= weight * (1 + 1e-9)).all()
@@ -309,10 +309,10 @@ def test_it_agrees_with_crowd_kit(seed: int, monkeypatch: pytest.MonkeyPatch) ->
     frame = pandas.DataFrame({"task": item, "worker": voter, "label": value})
     oracle = aggregation.OneCoinDawidSkene(n_iter=200, tol=1e-9).fit(frame)
 
-    monkeypatch.setattr(judgements, "MAX_ITERATIONS", 200)
-    monkeypatch.setattr(judgements, "PRIOR_AGREE", 0.004)  # crowd-kit has no prior on reliability,
-    monkeypatch.setattr(judgements, "PRIOR_DISAGREE", 0.001)  # but fits how many words are wanted
-    consensus = judge(item, voter, value)
+    monkeypatch.setattr(aggregation, "MAX_ITERATIONS", 200)
+    monkeypatch.setattr(aggregation, "PRIOR_AGREE", 0.004)  # crowd-kit has no prior on reliability,
+    monkeypatch.setattr(aggregation, "PRIOR_DISAGREE", 0.001)  # but fits how many words are wanted
+    consensus = aggregate_votes(item, voter, value)
     evidence = np.bincount(item, weights=value * _log_odds(consensus.reliability)[voter])
     assert consensus.reliability == pytest.approx(oracle.skills_.sort_index().to_numpy(), abs=0.02)
     assert (np.sign(evidence) == oracle.labels_.sort_index().to_numpy()).mean() > 0.98
@@ -320,7 +320,7 @@ def test_it_agrees_with_crowd_kit(seed: int, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_where_there_is_no_cap_a_voter_of_many_words_weighs_on_each_as_on_one() -> None:
     items, voters, values = [0, 1, 2, 3, 3], [0, 0, 0, 0, 1], [-1, -1, -1, -1, 1]
-    free = weigh(items, voters, values, reliability=[0.8, 0.8], max_share=1.0)
+    free = weigh_votes(items, voters, values, reliability=[0.8, 0.8], max_share=1.0)
     assert free.down.tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0])
-    capped = weigh(items, voters, values, reliability=[0.8, 0.8])
+    capped = weigh_votes(items, voters, values, reliability=[0.8, 0.8])
     assert capped.down[0] < 0.5

@@ -1,34 +1,34 @@
-"""How many people approve of what each model version offers."""
+"""The approval of each model version: the share of 👍 among the votes on its predictions."""
 
 from typing import Any
 
 import polars as pl
 
-from training.votes.checks.framework import Ready, TransformOp, register_op
+from training.votes.checks.framework import NoSetup, TransformOp, register_op
 
 Z = 1.96  # of a 95 % interval
 COUNTS: dict[str, Any] = {"model_version": pl.Utf8, "votes": pl.Int64, "liked": pl.Int64}
 
 
 @register_op
-class Approval(Ready, TransformOp):
-    """How many votes there are on each model version, and how many of them are 👍.
+class ApprovalCounts(NoSetup, TransformOp):
+    """Counts the votes on each model version, and those of them that are 👍.
 
-    Votes on an adjusted reply say nothing of the bare model, nor do those on a word that it did not offer.
+    Votes on an adjusted reply or on a suggested word say nothing about the model alone, and do not count.
     """
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Count."""
+        """Return one row per model version, with the columns of `COUNTS`."""
         offered = (pl.col("flag") == "") & ~pl.col("adjusted") & (pl.col("via") != "suggestion")
         counts = data.filter(offered).group_by("model_version")
         return {"output": counts.agg(pl.len().alias("votes"), (pl.col("value") == 1).sum().alias("liked"))}
 
 
 def approval_by_version(counts: pl.DataFrame) -> pl.DataFrame:
-    """Share of 👍 a model version, with its 95 % Wilson interval.
+    """Share of 👍 of each model version, with its 95 % Wilson interval.
 
     Args:
-        counts: As `COUNTS`; a version may have several rows.
+        counts: the columns of `COUNTS`; a version may have several rows.
     """
     table = (
         counts.group_by("model_version")

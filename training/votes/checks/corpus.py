@@ -1,7 +1,7 @@
-"""UpTrain's edge cases of the corpus: texts that name a brand and a product and speak well of them.
+"""UpTrain's edge cases of the corpus: texts that name a brand and a product and praise them.
 
-The recipe `curated` shows them to the model more often. They are chosen by their text alone, as real texts
-have no labels, by a real `CheckSet` of our operators. It leaves no text in its folder but a few examples.
+The recipe `curated` shows them to the model more often. They are selected by their text alone, since real
+texts have no labels, with an UpTrain `CheckSet`. Only a few example texts are written to its folder.
 """
 
 import json
@@ -15,37 +15,37 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from storage.people.personal_data import find_personal_data
 from training.corpus.cleaning import duplicate_key
-from training.votes.checks.corpus_report import PRIVATE, EdgeCases, read_edge_cases
+from training.votes.checks.corpus_report import PRIVATE, EdgeCaseReport, read_edge_cases
 from training.votes.checks.framework import (
     Check,
     CheckSet,
     ColumnOp,
     FrameSource,
-    Ready,
+    NoSetup,
     Signal,
     register_op,
     run,
 )
-from training.votes.checks.speech import affirmed, listen, load_words
+from training.votes.checks.speech import load_signal_words, speech_signals, without_denials
 
 TEXTS: dict[str, Any] = {"row": pl.Int64, "text": pl.Utf8}
-ROWS = "rows"  # the check, and so the name of its file
+ROWS = "rows"  # name of the check, and so of its file
 LINK = r"(?i)https?://|\bwww\.|\w\.(?:com|net|org)\b"
-MAY_BE_PRIVATE = r"@|(?:\d\D*){3}|(?i)[\[({]at[\])}]"  # the few texts that are worth a closer look
+MAY_BE_PRIVATE = r"@|(?:\d\D*){3}|(?i)[\[({]at[\])}]"  # a cheap filter before the slow search in Python
 HTML = r"</?[A-Za-z][^<>]*>|&(?:[A-Za-z]{2,8}|#\d+);"
 UNREADABLE = r"[\x{FFFD}\x00-\x08\x0E-\x1F]|â€|Ã[\x{80}-\x{BF}]"
 USUAL_WORDS = (
     r"(?i)\b(?:the|an?|and|or|of|to|in|is|are|was|were|be|it|its|this|these|that|for|on|with|my|your|our|their|"
     r"i|you|they|them|we|he|she|so|but|not|no|at|as|by|from|have|has|do|can|will|where|who|when|others?|one)\b"
 )
-WORDS_WITHOUT_USUAL = 10  # an English sentence of so many words without one of them is rare
+WORDS_WITHOUT_USUAL = 10  # English sentences this long rarely have none of them
 
 SPEAKS_WELL = (Signal("positive")) | (Signal("wanted"))
 SPEAKS_BADLY = (Signal("blames")) | (Signal("negative"))
 EDGE_CASE = (Signal("brand")) & (Signal("product")) & SPEAKS_WELL & (~Signal("flagged")) & (~SPEAKS_BADLY)
-# What the sentiment decides on; the words alone drop all others.
+# Rows whose sentiment is computed; the word lists alone already drop all others.
 OPEN = (Signal("brand")) & (Signal("product")) & (~Signal("flagged")) & (~Signal("blames"))
-# Why a clean row is no edge case; the first that holds is its reason.
+# Why a clean row is not an edge case; the first signal that holds is its reason.
 DROPPED_BECAUSE = {
     "no brand": ~Signal("brand"),
     "no product": ~Signal("product"),
@@ -55,26 +55,26 @@ DROPPED_BECAUSE = {
 
 
 def _is_private(text: pl.Expr) -> pl.Expr:
-    """Whether there is a link or personal data in each text."""
-    looked_at = pl.when(text.str.contains(MAY_BE_PRIVATE)).then(text)
-    has_data = looked_at.map_elements(lambda one: bool(find_personal_data(one)), return_dtype=pl.Boolean)
+    """Whether each text contains a link or personal data."""
+    suspects = pl.when(text.str.contains(MAY_BE_PRIVATE)).then(text)
+    has_data = suspects.map_elements(lambda one: bool(find_personal_data(one)), return_dtype=pl.Boolean)
     return text.str.contains(LINK) | has_data.fill_null(value=False)
 
 
 @register_op
-class TextFlags(Ready, ColumnOp):
-    """The first failed quality rule of each text in `flag`, empty where it is clean; and `flagged`."""
+class TextQuality(NoSetup, ColumnOp):
+    """Adds `flag`, the first quality rule that a text fails (empty for a clean text), and `flagged`."""
 
     min_words: int = 3
     max_words: int = 60
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Flag."""
+        """Add the columns."""
         text = pl.col("text")
         words = text.str.count_matches(r"\p{L}[\p{L}\p{M}'’-]*")
         letters, latin = text.str.count_matches(r"\p{L}"), text.str.count_matches("[A-Za-z]")
         rules = [
-            (PRIVATE, _is_private(text)),  # first: such a text is never shown as an example
+            (PRIVATE, _is_private(text)),  # first, so that such a text is never shown as an example
             ("HTML left over", text.str.contains(HTML)),
             ("unreadable characters", text.str.contains(UNREADABLE)),
             ("too short", words < self.min_words),
@@ -89,7 +89,7 @@ class TextFlags(Ready, ColumnOp):
             flag = pl.when(failed).then(pl.lit(reason)).otherwise(flag)
         keys = pl.Series("key", [duplicate_key(each) for each in data["text"]])
         flagged = data.with_columns(flag.alias("flag"), keys)
-        # Of equal texts the first clean one stays: one in capitals does not stand for the others.
+        # The first clean one of equal texts stays, so that one in capitals does not drop the others.
         is_repeated = ~pl.struct("flag", "key").is_first_distinct() & (pl.col("flag") == "")
         flag = pl.when(is_repeated).then(pl.lit("duplicate")).otherwise(pl.col("flag"))
         flagged = flagged.with_columns(flag.alias("flag")).drop("key")
@@ -97,28 +97,28 @@ class TextFlags(Ready, ColumnOp):
 
 
 @register_op
-class SpeechSignals(Ready, ColumnOp):
-    """The columns `brand`, `product`, `wanted` and `blames`, by the words of the lexicon."""
+class SpeechSignals(NoSetup, ColumnOp):
+    """Adds `brand`, `product`, `wanted` and `blames`; see `speech_signals`."""
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Listen."""
-        return {"output": data.hstack(listen(data["text"]))}
+        """Add the columns."""
+        return {"output": data.hstack(speech_signals(data["text"]))}
 
 
 @register_op
-class SentimentSignals(Ready, ColumnOp):
-    """The columns `positive` and `negative`, asked only of rows that are still `open`: it is slow."""
+class SentimentSignals(NoSetup, ColumnOp):
+    """Adds `positive` and `negative`, computed only for rows that are still `open`, since VADER is slow."""
 
-    min_positive: float = 0.35  # above a lone "please" (0.32), which complaints say, too
+    min_positive: float = 0.35  # above a lone "please" (0.32), which complaints contain, too
     max_negative: float = -0.05  # VADER's own limit
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Ask."""
+        """Add the columns."""
         is_open = pl.Series("open", OPEN.run(data), dtype=pl.Boolean)
         analyzer = _analyzer()
         scores = [
             analyzer.polarity_scores(text)["compound"] if is_asked else 0.0
-            for text, is_asked in zip(affirmed(data["text"]), is_open, strict=True)
+            for text, is_asked in zip(without_denials(data["text"]), is_open, strict=True)
         ]
         score = pl.Series(scores, dtype=pl.Float64)
         positive, negative = score >= self.min_positive, score <= self.max_negative
@@ -126,11 +126,11 @@ class SentimentSignals(Ready, ColumnOp):
 
 
 @register_op
-class EdgeCaseFilter(Ready, ColumnOp):
-    """Which rows are edge cases in `kept`, and why the others are not in `reason`; the texts are dropped."""
+class EdgeCaseFilter(NoSetup, ColumnOp):
+    """Adds `kept`, and `reason` for the other rows, and drops the texts."""
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Filter."""
+        """Replace the columns."""
         reason = pl.lit("")
         for name, signal in reversed(DROPPED_BECAUSE.items()):
             failed = pl.Series(signal.run(data), dtype=pl.Boolean)
@@ -140,34 +140,31 @@ class EdgeCaseFilter(Ready, ColumnOp):
         return {"output": data.with_columns(kept, reason.alias("reason")).drop("text", "flag")}
 
 
-def select_edge_cases(texts: Sequence[str], sources: Sequence[str], folder: Path) -> EdgeCases:
-    """Run the `CheckSet` over texts. Blocking, about 1 s for 28,000; `folder` is emptied first.
+def select_edge_cases(texts: Sequence[str], sources: Sequence[str], folder: Path) -> EdgeCaseReport:
+    """Select the edge cases among texts. Blocking, about 1 s for 28,000 texts; `folder` is emptied first.
 
-    Beside what UpTrain leaves there it holds the report: `edge_cases.json`, and `edge_cases.txt` for people.
+    The report is written to `edge_cases.json` and, for people, to `edge_cases.txt`.
 
     Args:
-        texts: One sentence each.
-        sources: Where each text is from; the report counts by it.
-        folder: Where the results go.
-
-    Returns:
-        The rows kept, and what was dropped and why.
+        texts: one sentence each.
+        sources: the source of each text, by which the report counts.
+        folder: where to write the results.
 
     Raises:
-        ValueError: There are not as many sources as texts.
+        ValueError: `texts` and `sources` differ in length.
     """
     if len(texts) != len(sources):
         raise ValueError(f"{len(texts)} texts, but {len(sources)} sources")
     if texts:
-        operators = [TextFlags(), SpeechSignals(), SentimentSignals(), EdgeCaseFilter()]
-        # Not as preprocessors: UpTrain would write their output, and with it all texts, to a file.
+        operators = [TextQuality(), SpeechSignals(), SentimentSignals(), EdgeCaseFilter()]
+        # Not as preprocessors: UpTrain would write their output with all texts to a file.
         frame = pl.DataFrame({"row": range(len(texts)), "text": texts}, schema=TEXTS)
         run(CheckSet(source=FrameSource.of(frame), checks=[Check(ROWS, operators)]), folder)
         edge_cases = read_edge_cases(folder / f"{ROWS}.jsonl", texts, sources)
     else:  # UpTrain raises on an empty source
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        edge_cases = EdgeCases()
+        edge_cases = EdgeCaseReport()
     report = json.dumps(edge_cases.to_json(), ensure_ascii=False, indent=2)
     (folder / "edge_cases.json").write_text(f"{report}\n", encoding="utf-8")
     (folder / "edge_cases.txt").write_text(f"{edge_cases.table()}\n", encoding="utf-8")
@@ -179,11 +176,11 @@ def _lacks_usual_words(words: pl.Expr) -> pl.Expr:
 
 
 def _analyzer() -> SentimentIntensityAnalyzer:
-    """VADER without the words that mean something else here.
+    """VADER without the words that have another meaning here.
 
-    A champion is a brand, tough is wanted, and the unwanted words of an open row are denied ones.
+    "Champion" is a brand, "tough" is wanted, and all unwanted words of an open row are denied.
     """
-    analyzer, words = SentimentIntensityAnalyzer(), load_words()
+    analyzer, words = SentimentIntensityAnalyzer(), load_signal_words()
     blamed = {word for word in words.wanted if analyzer.lexicon.get(word, 0.0) < 0}
     for word in words.brands | words.products | words.unwanted | blamed:
         analyzer.lexicon.pop(word, None)

@@ -1,4 +1,4 @@
-"""Which texts of the corpus are edge cases and why the others are not, as JSON and as a table for people."""
+"""The report on edge cases of the corpus: which texts were kept and why the others were dropped."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,19 +18,19 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys((*SIGNALS, KEPT), pl.Boolean),
     "reason": pl.Utf8,
 }
-NUMBERS = frozenset({"rows", "kept", "dropped", "kept %"})  # headers of columns that hold numbers
-MIN_EXAMPLE_CHARS, MAX_EXAMPLE_CHARS = 24, 72  # the shortest text is often no sentence
+NUMBERS = frozenset({"rows", "kept", "dropped", "kept %"})  # headers of right-aligned columns
+MIN_EXAMPLE_CHARS, MAX_EXAMPLE_CHARS = 24, 72  # shorter texts are often not sentences
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeCases:
+class EdgeCaseReport:
     """The edge cases of a corpus.
 
     Attributes:
-        kept: Their places among the texts, ascending.
-        by_source: Source → how many rows were kept, and how many dropped for each reason.
-        signals: Signal → rows; `positive` and `negative` are asked of `open` rows only.
-        examples: A short text that was kept and one for each reason; never one with an address or a number.
+        kept: their indices among the texts, ascending.
+        by_source: source → outcome → number of rows; an outcome is `KEPT` or a reason.
+        signals: signal → number of rows; `positive` and `negative` are computed for `open` rows only.
+        examples: outcome → a short text, except for texts with an address or a number.
     """
 
     kept: tuple[int, ...] = ()
@@ -40,14 +40,14 @@ class EdgeCases:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows were kept, and how many dropped for each reason."""
+        """Outcome → number of rows."""
         counts: Counter[str] = Counter()
         for each in self.by_source.values():
             counts.update(each)
         return dict(counts)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but which rows were kept: they stand in the check's own file."""
+        """Convert to JSON without the indices, which are in the file of the check."""
         sources = {source: _summary(counts) for source, counts in self.by_source.items()}
         return {
             **_summary(self.counts),
@@ -57,7 +57,7 @@ class EdgeCases:
         }
 
     def table(self) -> str:
-        """What was kept of each source, then why the others were dropped, then how often a signal held."""
+        """Format three tables: rows by source, by outcome and by signal."""
         content = self.to_json()
         summaries = {**content["sources"], "all": content}
         sources = [
@@ -81,15 +81,15 @@ class EdgeCases:
         )
 
 
-def read_edge_cases(path: Path, texts: Sequence[str], sources: Sequence[str]) -> EdgeCases:
-    """The report on a finished `CheckSet`, from the JSON lines of its check."""
+def read_edge_cases(path: Path, texts: Sequence[str], sources: Sequence[str]) -> EdgeCaseReport:
+    """Read the report from the JSON lines of a finished check."""
     rows = pl.read_ndjson(path, schema=SCHEMA)
     outcome = pl.when(KEPT).then(pl.lit(KEPT)).otherwise("reason").alias("outcome")
     outcomes = rows.select(outcome)["outcome"].to_list()
     by_source: dict[str, Counter[str]] = {}
     for source, outcome in zip(sources, outcomes, strict=True):
         by_source.setdefault(source, Counter())[outcome] += 1
-    return EdgeCases(
+    return EdgeCaseReport(
         kept=tuple(rows.filter(pl.col(KEPT))["row"]),
         by_source={source: dict(counts) for source, counts in by_source.items()},
         signals={signal: int(rows[signal].sum()) for signal in SIGNALS},
@@ -109,7 +109,7 @@ def _summary(counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _examples(texts: Sequence[str], outcomes: Sequence[str]) -> dict[str, str]:
-    """A short sentence of each outcome, the first of equals, on one line."""
+    """Outcome → a short sentence on one line; the first of equally short ones."""
     best: dict[str, str] = {}
     for text, outcome in zip(texts, outcomes, strict=True):
         if outcome != PRIVATE and (outcome not in best or _distance(text) < _distance(best[outcome])):

@@ -1,9 +1,9 @@
-"""The only UpTrain import: its parts that we use, made quiet, and the environment they run in.
+"""The only module that imports UpTrain: the parts in use, silenced, and the environment they run in.
 
-UpTrain's pitfalls that shape this package: `setup()` empties its logs folder, so every check set has a fresh
-one; a source without rows raises, so that case is answered before; it reads bare environment variables, so it
-runs under a clean environment; row-wise Python is slow, so all is polars; it still calls pydantic by its old
-names, so those warnings are kept from people.
+UpTrain's pitfalls shape this package. `setup()` empties its logs folder, so every check set gets a fresh one.
+A source without rows raises, so that case is handled before. It reads unprefixed environment variables, so it
+runs in a clean environment. Row-wise Python is slow, so all operators use polars. It still uses pydantic's
+deprecated names, so those warnings are suppressed.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ __all__ = [
     "CheckSet",
     "ColumnOp",
     "FrameSource",
-    "Ready",
+    "NoSetup",
     "Signal",
     "TransformOp",
     "register_op",
@@ -41,20 +41,20 @@ __all__ = [
 ]
 
 
-class Ready:
-    """Makes an operator one that has nothing to prepare."""
+class NoSetup:
+    """Mixin for operators that need no setup."""
 
     def setup(self, settings: Settings) -> Self:
-        """Nothing."""
+        """Return the operator unchanged."""
         return self
 
 
 @register_op
-class FrameSource(Ready, TransformOp):
-    """Rows that are in memory already, with their schema, after operators of their own.
+class FrameSource(NoSetup, TransformOp):
+    """A source of rows in memory, with operators that run on them first.
 
-    What UpTrain's preprocessors give is written to a file, and with it who voted what: that stays in the
-    database alone, where it can be forgotten. What these give is not.
+    UpTrain writes the output of its own preprocessors to a file. Who voted for what must stay in the
+    database, where it can be forgotten, so this source runs such operators itself.
     """
 
     _frame: pl.DataFrame = PrivateAttr()  # private: UpTrain writes every field to a file
@@ -62,13 +62,13 @@ class FrameSource(Ready, TransformOp):
 
     @classmethod
     def of(cls, frame: pl.DataFrame, operators: Sequence[Any] = ()) -> Self:
-        """Take them."""
+        """Make a source of rows."""
         source = cls()
         source._frame, source._operators = frame, operators
         return source
 
     def run(self) -> dict[str, Any]:
-        """Give them."""
+        """Return the rows after all operators."""
         frame = self._frame
         for operator in self._operators:
             frame = operator.run(frame)["output"]
@@ -76,16 +76,16 @@ class FrameSource(Ready, TransformOp):
 
 
 def run(checks: CheckSet, folder: Path) -> None:
-    """Run a check set; its results are JSON lines in `folder`, which is emptied first. Blocking."""
+    """Run a check set, and write its results as JSON lines to `folder`, which is emptied first. Blocking."""
     shutil.rmtree(folder, ignore_errors=True)
-    with _at_home():
+    with _clean_environment():
         checks.setup(Settings(logs_folder=str(folder)))
         checks.run()
 
 
 @contextlib.contextmanager
-def _at_home() -> Iterator[None]:
-    """What UpTrain runs in: no environment, as it reads names such as SEED and writes API keys to a file."""
+def _clean_environment() -> Iterator[None]:
+    """Hide the environment: UpTrain reads names such as SEED, and writes API keys to a file."""
     kept = dict(os.environ)
     os.environ.clear()
     os.environ.update({name: kept[name] for name in HARMLESS if name in kept})

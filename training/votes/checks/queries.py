@@ -1,4 +1,4 @@
-"""What the queries speak of: new kinds of them, and how their words drift from night to night. All polars."""
+"""The words of the queries: how new a query is, and how the words drift between runs. All in polars."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,8 @@ from typing import Any, Self
 import polars as pl
 from pydantic import PrivateAttr
 
-from training.votes.checks.framework import ColumnOp, Ready, TransformOp, register_op
-from training.votes.checks.speech import load_words
+from training.votes.checks.framework import ColumnOp, NoSetup, TransformOp, register_op
+from training.votes.checks.speech import load_signal_words
 
 WORD = r"\p{L}[\p{L}\p{M}'’-]*"
 STOP_WORDS = """
@@ -20,17 +20,17 @@ STOP_WORDS = """
     will would can could should may might must not no never very really quite rather too also just only
     even still ever always most more much many some any all every both each one two here there about
     after before again"""
-GROWN_WORDS = 5  # how many words the drift names
+GROWN_WORDS = 5  # named in the drift
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """What the queries of some votes speak of, before and since the previous run; each counts once a period.
+class QueryWords:
+    """Word counts of queries before and since the previous run; a query counts once per period.
 
     Attributes:
-        words: `word`, and how many queries of each period have it, in `before` and `since`.
-        askers: `word` and `voter_id` of people who voted since then on queries with it; enough of them.
-        before, since: Queries.
+        words: `word`, and the number of queries that contain it in either period, in `before` and `since`.
+        askers: `word` and `voter_id` of up to `min_voters` people who voted since then on queries with it.
+        before, since: number of queries.
     """
 
     words: pl.DataFrame
@@ -40,13 +40,13 @@ class Spoken:
 
     @property
     def seen(self) -> pl.Series:
-        """Words of queries that were voted on before, without brands: another makes no new kind of query."""
-        is_new = (pl.col("before") > 0) & ~pl.col("word").is_in(_series(load_words().brands))
+        """Words of queries voted on before, without brands: another brand does not make a query new."""
+        is_new = (pl.col("before") > 0) & ~pl.col("word").is_in(_series(load_signal_words().brands))
         return self.words.filter(is_new)["word"]
 
     @classmethod
-    def merged(cls, parts: "Sequence[Spoken]") -> "Spoken":
-        """Of the votes on different queries, what all of them speak of."""
+    def merged(cls, parts: "Sequence[QueryWords]") -> "QueryWords":
+        """Add up parts that have no query in common."""
         words = pl.concat([part.words for part in parts]).group_by("word", maintain_order=True)
         return cls(
             words.agg(pl.col("before", "since").sum()),
@@ -57,25 +57,25 @@ class Spoken:
 
 
 @register_op
-class Queries(Ready, TransformOp):
-    """What the queries of clean votes speak of.
+class CountQueryWords(NoSetup, TransformOp):
+    """Counts the words of the queries of clean votes.
 
     Attributes:
-        previous_as_of: The time the previous run saw the votes of; None: there was none.
-        min_voters: People who must have voted on queries with a word before it is named.
+        previous_as_of: the `as_of` of the previous run, or None.
+        min_voters: people who must have voted on queries with a word before it is named.
     """
 
     previous_as_of: datetime | None = None
     min_voters: int = 2
-    _spoken: Spoken = PrivateAttr()
+    _query_words: QueryWords = PrivateAttr()
 
     @property
-    def spoken(self) -> Spoken:
-        """Of the last run; not among its results, which are written to a file: people are in it."""
-        return self._spoken
+    def query_words(self) -> QueryWords:
+        """The counts of the last run. Not a result: UpTrain writes those out, and these name voters."""
+        return self._query_words
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Count."""
+        """Keep the counts as a property, and return the numbers of queries."""
         is_before = _is_before(self.previous_as_of)
         clean = data.filter(pl.col("flag") == "")
         queries = clean.group_by("query_hash", maintain_order=True).agg(
@@ -88,55 +88,55 @@ class Queries(Ready, TransformOp):
         pairs = asked.join(uses, on="query_hash").select("word", "voter_id").unique(maintain_order=True)
         askers = pairs.group_by("word", maintain_order=True).head(self.min_voters)
         periods = {period: int(queries[period].sum() or 0) for period in ("before", "since")}
-        self._spoken = Spoken(counted, askers, **periods)
+        self._query_words = QueryWords(counted, askers, **periods)
         return {"output": pl.DataFrame([periods])}
 
 
 @register_op
-class Novelty(Ready, ColumnOp):
-    """How unlike the queries before the previous run each one is, in [0, 1], in `novelty`.
+class Novelty(NoSetup, ColumnOp):
+    """Adds `novelty`: the share of a query's words that no query voted on before the previous run contains.
 
-    It is the share of the query's words that no query voted on before then has; stop words and brands aside.
-    0 on the first run, when there is nothing to compare with.
+    Stop words and brands do not count. 0 on the first run, which has nothing to compare with.
     """
 
     _seen: pl.Series = PrivateAttr()
 
     @classmethod
     def of(cls, seen: pl.Series) -> Self:
-        """Compare with the words of queries that were there before."""
+        """Compare with the words of earlier queries."""
         novelty = cls()
         novelty._seen = seen
         return novelty
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Compare."""
+        """Add the column."""
         if not len(self._seen):
             return {"output": data.with_columns(pl.lit(0.0).alias("novelty"))}
         queries = data.group_by("query_hash").agg(pl.col("query").first())
-        words = _words(queries).filter(~pl.col("word").is_in(_series(load_words().brands)))
+        words = _words(queries).filter(~pl.col("word").is_in(_series(load_signal_words().brands)))
         is_new = ~pl.col("word").is_in(self._seen)
         novelty = words.group_by("query_hash").agg(is_new.mean().alias("novelty"))
         known = data.join(novelty, on="query_hash", how="left", coalesce=True)
         return {"output": known.with_columns(pl.col("novelty").fill_null(0.0))}
 
 
-def drift(spoken: Spoken, *, min_voters: int) -> dict[str, Any]:
-    """How far the words of the queries since the previous run are from those before.
+def word_drift(query_words: QueryWords, *, min_voters: int) -> dict[str, Any]:
+    """Compare the words of the queries since the previous run with those before.
 
-    `divergence` is Jensen and Shannon's, in bits: 0 where both periods say the same words equally often, 1
-    where they have none in common; None where there are no two periods. Small samples of one and the same
-    language are apart, too: `by_chance` is how far, to first order. `grew` names the words whose share grew
-    most, of those in queries that at least `min_voters` people voted on: one person's words stay unsaid.
+    `divergence` is the Jensen–Shannon divergence in bits: 0 if both periods use the same words equally often,
+    1 if they have none in common, None if a period is empty. Small samples of the same distribution differ,
+    too: `by_chance` is the divergence to expect, to first order. `grew` names the words whose share grew
+    most, but only words from queries that at least `min_voters` people voted on, so that no one person's
+    words are shown.
     """
-    shares = spoken.words.with_columns(pl.col("before", "since") / pl.col("before", "since").sum())
-    row: dict[str, Any] = {"before": spoken.before, "since": spoken.since}
-    before, since = (int(spoken.words[name].sum() or 0) for name in ("before", "since"))
+    shares = query_words.words.with_columns(pl.col("before", "since") / pl.col("before", "since").sum())
+    row: dict[str, Any] = {"before": query_words.before, "since": query_words.since}
+    before, since = (int(query_words.words[name].sum() or 0) for name in ("before", "since"))
     row |= {"divergence": None, "by_chance": None, "grew": []}
     if before and since:
         row["divergence"] = round(_divergence(shares), 4)
         row["by_chance"] = round(_divergence_by_chance(len(shares), before, since), 4)
-        row["grew"] = _grown(shares, spoken.askers, min_voters)
+        row["grew"] = _grown(shares, query_words.askers, min_voters)
     return row
 
 
@@ -149,7 +149,7 @@ def _grown(shares: pl.DataFrame, askers: pl.DataFrame, min_voters: int) -> list[
 
 
 def _words(queries: pl.DataFrame) -> pl.DataFrame:
-    """The words of each query below each other in `word`, in lower case, each once, without stop words."""
+    """One row per query and distinct word, in `word`: lower case, without stop words."""
     plain = pl.col("query").str.to_lowercase().str.replace_all(r"\[\w+\]", " ").str.replace_all("’", "'")
     words = queries.with_columns(plain.str.extract_all(WORD).alias("word")).drop("query").explode("word")
     words = words.with_columns(pl.col("word").str.replace("(?:'s|['-])$", ""))
@@ -180,6 +180,6 @@ def _divergence(shares: pl.DataFrame) -> float:
 
 
 def _divergence_by_chance(words: int, before: int, since: int) -> float:
-    """What is to be expected of two samples of so many words from one distribution over `words` words."""
+    """Expected divergence, in bits, of two samples from the same distribution over `words` words."""
     nats = (words - 1) / 8 * (1 / before + 1 / since)
     return float(min(nats / math.log(2), 1.0))

@@ -1,4 +1,4 @@
-"""What the checks made of the votes, read from the JSON lines that a `CheckSet` leaves in its folder."""
+"""The result of the vote checks, read from the JSON lines that a `CheckSet` writes to its folder."""
 
 import json
 from collections import Counter
@@ -10,10 +10,10 @@ import polars as pl
 
 from training.votes.aggregation import Judgement
 from training.votes.checks.approval import COUNTS, approval_by_version
-from training.votes.checks.queries import Spoken
+from training.votes.checks.queries import QueryWords
 
 JUDGEMENTS = "judgements.jsonl"
-MAX_FIRMNESS_WEIGHT = 3.0  # nine votes of average people weigh three times one: more say little that is new
+MAX_MARGIN_WEIGHT = 3.0  # a margin of nine votes weighs three times one vote; more adds little
 
 JUDGEMENT: dict[str, Any] = {
     "query": pl.Utf8,
@@ -30,17 +30,17 @@ WRITTEN = {**JUDGEMENT, "signals": pl.Utf8}
 
 @dataclass(frozen=True, slots=True)
 class ChecksReport:
-    """What the checks made of the votes.
+    """The result of the vote checks.
 
     Attributes:
-        judgements: What the votes on each word add up to.
-        votes: How many there were, before any check.
-        voters: How many people cast them.
-        rejected: Reason → votes.
-        edge_cases: Signal → judgements.
-        approval: One row a model version.
-        drift: Queries `before` the previous run and `since`, how far their words are apart, and which grew.
-        reliability: Voter → how likely they agree with the consensus, in [0, 1].
+        judgements: the aggregated votes on each word.
+        votes: number of votes before any check.
+        voters: number of people who cast them.
+        rejected: reason → number of votes.
+        edge_cases: signal → number of judgements.
+        approval: one row per model version.
+        drift: see `queries.word_drift`.
+        reliability: voter id → probability that they agree with the consensus.
     """
 
     judgements: list[Judgement]
@@ -53,7 +53,7 @@ class ChecksReport:
     reliability: dict[int, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """For the run's report: no voter, and no judgement, which stand in the retraining set."""
+        """Convert to JSON for the run's report, without voters and without the judgements themselves."""
         return {
             "votes": self.votes,
             "voters": self.voters,
@@ -65,27 +65,32 @@ class ChecksReport:
         }
 
 
-class Found:
-    """What the checks of each part of the votes found, added up."""
+class ResultCollector:
+    """Adds up the results of the checks over the parts of the votes."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self._votes = 0
         self._voters = pl.Series(dtype=pl.Int64)
         self._rejected: Counter[str] = Counter()
         self._approval: list[dict[str, Any]] = []
-        self.spoken: list[Spoken] = []
+        self.query_words: list[QueryWords] = []
 
-    def add(self, voters: pl.Series, folder: Path, spoken: Spoken) -> None:
-        """A part: who voted, (votes,), the folder of a finished `CheckSet`, and what the queries speak of."""
+    def add(self, voters: pl.Series, folder: Path, query_words: QueryWords) -> None:
+        """Add a part.
+
+        Args:
+            voters: (votes,) ids.
+            folder: the folder of a finished `CheckSet`.
+            query_words: the words of the part's queries.
+        """
         self._votes += len(voters)
         self._voters = pl.concat([self._voters, voters.unique()]).unique()
         self._rejected.update({row["flag"]: row["votes"] for row in _rows(folder / "rejected.jsonl")})
         self._approval += _rows(folder / "approval.jsonl")
-        self.spoken.append(spoken)
+        self.query_words.append(query_words)
 
     def report(self, folder: Path, *, reliability: dict[int, float], drift: dict[str, Any]) -> ChecksReport:
-        """All of it, with the judgements that were written to `folder`."""
+        """Return the total, with the judgements that were written to `folder`."""
         rows = _judgements(folder / JUDGEMENTS)
         names = rows["signals"].str.split("; ").explode().value_counts(sort=True)
         return ChecksReport(
@@ -102,13 +107,13 @@ class Found:
 
 def _judgements(path: Path) -> pl.DataFrame:
     """The columns of a `Judgement`, and `signals`."""
-    written = path.stat().st_size > 0  # polars refuses an empty file
-    rows = pl.read_ndjson(path, schema=WRITTEN) if written else pl.DataFrame(schema=WRITTEN)
-    firmness = (pl.col("up") - pl.col("down")).abs().sqrt().clip(upper_bound=MAX_FIRMNESS_WEIGHT)
-    return rows.with_columns(pl.col("weight") * firmness)
+    is_written = path.stat().st_size > 0  # polars raises on an empty file
+    rows = pl.read_ndjson(path, schema=WRITTEN) if is_written else pl.DataFrame(schema=WRITTEN)
+    margin_weight = (pl.col("up") - pl.col("down")).abs().sqrt().clip(upper_bound=MAX_MARGIN_WEIGHT)
+    return rows.with_columns(pl.col("weight") * margin_weight)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """The JSON lines of a check; none where it had nothing to write."""
-    lines = path.read_text().split("\n")  # not splitlines: words may hold U+2028
+    """Read the JSON lines of a check; the file is empty if it had no rows."""
+    lines = path.read_text().split("\n")  # not splitlines: words may contain U+2028
     return [json.loads(line) for line in lines if line.strip()]

@@ -1,10 +1,11 @@
-"""What a text speaks of and how, by its words alone: brand, product, wanted words, blame. Pure; all polars.
+"""Signals of a text from its words alone: brand, product, wanted words, blame. Pure, all in polars.
 
-Words are whole: `unfashionable`, `non-durable` and `nikeadidas` are words of their own. They come from the
-word lists of the corpus; only the grammar of denial stands here. A denial must reach an unwanted word, or it
-blames: "never heavy" and "without being stiff" are no blame; "not comfortable", "less soft" and "never again"
-are. That is too strict for "nothing beats these shoes", but praise that is missed costs less than a complaint
-that is kept.
+Only whole words match: `unfashionable`, `non-durable` and `nikeadidas` are words of their own. The words come
+from the corpus's word lists; this module adds the grammar of denial. A denial must be followed by an unwanted
+word,
+otherwise it is blame: "never heavy" and "without being stiff" are not blame; "not comfortable", "less soft"
+and "never again" are. That is too strict for "nothing beats these shoes", but missing some praise costs less
+than keeping a complaint.
 """
 
 import functools
@@ -16,7 +17,7 @@ import polars as pl
 
 from training.corpus.lexicon import load_lexicon
 
-# Lists whose words only complaints use, beside the negative words of the aspects and the faults of parts.
+# Words that only complaints use, in addition to the negative words of aspects and the faults of parts.
 UNWANTED_LISTS = (
     "long_bad",
     "bad_er",
@@ -44,7 +45,7 @@ DENIALS = _words(
     rarely less lack lacks lacked lacking cant dont doesnt didnt isnt arent wasnt werent wont wouldnt couldnt
     shouldnt aint"""
 )
-# What may stand between a denial and the unwanted word it denies. "so" and "such" may not: "never so heavy".
+# Words that may stand between a denial and the unwanted word it denies; not "so" or "such": "never so heavy".
 LINKS = _words(
     """be is are was were being been feel feels felt feeling look looks looked looking seem seems get gets
     getting become becomes becoming make makes call find a an the at all any ever even really very overly that
@@ -62,15 +63,15 @@ BLAMING_PHRASES = (
     r"needs? (?:to|more|better)|regret\w*|complain\w*|fail\w*|f[ae]ll(?:s|ing)? apart|came off|hurts?|"
     r"runs? (?:small|large)|returned|sent (?:it|them) back|refund\w*)\b"
 )
-_WORD_OR_END = r"\w+(?:[-\x{2011}']\w+)*|[.,;:!?()\x{2013}\x{2014}\x{2026}]"  # an end is that of a clause
+_WORD_OR_END = r"\w+(?:[-\x{2011}']\w+)*|[.,;:!?()\x{2013}\x{2014}\x{2026}]"  # a word, or the end of a clause
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Lower-case words, and names of two words, to look for.
+class SignalWords:
+    """Words to look for, in lower case; products may have two words.
 
     Attributes:
-        proper: Brands that are ordinary words, too: "Champion" and "Vans" need their capital.
+        proper: brands that are also ordinary words: "Champion" and "Vans" count only with their capital.
     """
 
     brands: frozenset[str]
@@ -81,8 +82,8 @@ class Words:
 
 
 @functools.cache
-def load_words() -> Words:
-    """Take them from the lexicon: wanted are words for products, unwanted those for service, too."""
+def load_signal_words() -> SignalWords:
+    """Collect the words from the lexicon; only the unwanted ones include words for service."""
     lexicon = load_lexicon()
     lists = {name: _lower(words.words) for name, words in lexicon.lists.items()}
     brands, men = lists.pop("brand"), lists["man"]
@@ -91,26 +92,28 @@ def load_words() -> Words:
     praise = [lexicon.aspects[name].positive.words for name in (*lexicon.product_aspects, "verdict")]
     blame = [aspect.negative.words for aspect in lexicon.aspects.values()]
     faults = [part.faults.words for product in lexicon.products for part in product.group.parts]
-    return Words(
+    return SignalWords(
         brands=brands,
         proper=brands & (ordinary | {f"{word}s" for word in ordinary}),
-        products=_lower(names) - lists["sport"],  # "for basketball" names no ball
+        products=_lower(names) - lists["sport"],  # "for basketball" does not name a ball
         wanted=_lower(chain(*praise)),
         unwanted=_lower(chain(*blame, *faults, *(lists[name] for name in UNWANTED_LISTS))) - men,  # not Mark
     )
 
 
-def listen(texts: pl.Series) -> pl.DataFrame:
-    """Say of each text what it speaks of.
+def speech_signals(texts: pl.Series) -> pl.DataFrame:
+    """Compute the signals of each text.
 
     Returns:
-        A row a text with `brand`, `product`, `wanted` (a wanted word that nothing denies) and `blames` (an
-        unwanted word that nothing denies, a denial of anything else, or a doubt); all booleans.
+        One row per text with the booleans `brand`, `product`, `wanted` (a wanted word that is not denied) and
+        `blames` (an unwanted word that is not denied, a denial of anything else, or a doubt).
     """
-    # Each text ends in the end of a clause, where every denial ends, so that none runs into the next text.
+    # A denial ends with its clause, so every text gets an end: no denial runs into the next text.
     plain = texts.str.replace_all("[’‘]", "'").str.replace_all(HARMLESS_PHRASES, " ") + " ."
-    tokens = _tokens(plain.str.replace_all(DENYING_PHRASES, " never ")).with_columns(_kinds(load_words()))
-    # Two runs along links and unwanted words: from each denial onwards, and from each unwanted word back.
+    tokens = _tokens(plain.str.replace_all(DENYING_PHRASES, " never ")).with_columns(
+        _kinds(load_signal_words())
+    )
+    # Two fills along links and unwanted words: forward from each denial, and backward from each unwanted word.
     closes = ~pl.col("link") & ~pl.col("unwanted")
     denied = pl.when("denial").then(True).when(closes).then(False).forward_fill().fill_null(False)
     reached = (
@@ -126,21 +129,22 @@ def listen(texts: pl.Series) -> pl.DataFrame:
         | (pl.col("wanted") & pl.col("follows_denied"))
         | (pl.col("denial") & ~pl.col("reaches"))
     )
-    said = tokens.group_by("row", maintain_order=True).agg(
+    signals = tokens.group_by("row", maintain_order=True).agg(
         pl.col("brand", "product").any(),
         (pl.col("wanted") & ~pl.col("follows_denied")).any().alias("wanted"),
         blames.any().alias("blames"),
     )
-    return said.select("brand", "product", "wanted", pl.col("blames") | plain.str.contains(BLAMING_PHRASES))
+    is_blaming = pl.col("blames") | plain.str.contains(BLAMING_PHRASES)
+    return signals.select("brand", "product", "wanted", is_blaming)
 
 
-def affirmed(texts: pl.Series) -> pl.Series:
-    """The texts without denials, for a judge of sentiment who would misread those that blame nobody."""
+def without_denials(texts: pl.Series) -> pl.Series:
+    """Remove denials, since VADER takes a denied unwanted word ("never stiff") for something negative."""
     return texts.str.replace_all(rf"(?i)\b(?:{'|'.join(sorted(DENIALS))}|\w+n['’]t)\b", " ")
 
 
 def _tokens(texts: pl.Series) -> pl.DataFrame:
-    """The words and ends of clauses of all texts below each other, each with the `row` of its text."""
+    """One row per word or end of a clause, with the `row` of its text."""
     found = pl.DataFrame(
         {"row": pl.arange(len(texts), eager=True), "token": texts.str.extract_all(_WORD_OR_END)}
     )
@@ -148,11 +152,11 @@ def _tokens(texts: pl.Series) -> pl.DataFrame:
     return found.explode("token").with_columns(word.alias("word"))
 
 
-def _kinds(words: Words) -> list[pl.Expr]:
-    """What each token is; all booleans."""
+def _kinds(words: SignalWords) -> list[pl.Expr]:
+    """Boolean columns that classify each token."""
     word, following = pl.col("word"), pl.col("word").shift(-1, fill_value=".")
     has_capital = pl.col("token").str.contains(r"^\p{Lu}")
-    is_too = (word == "too") & following.str.contains(r"^\w")  # "modern, too" blames nobody
+    is_too = (word == "too") & following.str.contains(r"^\w")  # "modern, too" is not blame
     return [
         (word.is_in(words.brands) & (has_capital | ~word.is_in(words.proper))).alias("brand"),
         (word.is_in(words.products) | (word + " " + following).is_in(words.products)).alias("product"),

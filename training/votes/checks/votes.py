@@ -1,4 +1,4 @@
-"""Votes from the database → quality flags → judgements → weights: a real `CheckSet` of our operators."""
+"""The vote checks: votes from the database → quality flags → judgements → weights, as UpTrain `CheckSet`s."""
 
 import asyncio
 import contextlib
@@ -16,22 +16,22 @@ from storage.database import Database
 from storage.people.personal_data import PLACEHOLDER
 from storage.votes.predictions import count_votes, votes_until
 from training.progress import Progress, Silent
-from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, judge_parts
-from training.votes.checks.approval import Approval
-from training.votes.checks.ballots import ITEM, Cast, Spool
-from training.votes.checks.edge_cases import EdgeCases
+from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, aggregate_parts
+from training.votes.checks.approval import ApprovalCounts
+from training.votes.checks.edge_cases import EdgeCaseWeights
 from training.votes.checks.framework import (
     Check,
     CheckSet,
     ColumnOp,
     FrameSource,
-    Ready,
+    NoSetup,
     TransformOp,
     register_op,
     run,
 )
-from training.votes.checks.queries import Novelty, Queries, Spoken, drift
-from training.votes.checks.report import JUDGEMENTS, ChecksReport, Found
+from training.votes.checks.queries import CountQueryWords, Novelty, QueryWords, word_drift
+from training.votes.checks.report import JUDGEMENTS, ChecksReport, ResultCollector
+from training.votes.checks.vote_spool import ITEM, NumberedVotes, VoteSpool
 
 SCHEMA: dict[str, Any] = {
     "prediction_id": pl.Int64,
@@ -39,7 +39,7 @@ SCHEMA: dict[str, Any] = {
     "query_hash": pl.Utf8,
     "mask_index": pl.Int64,
     "word": pl.Utf8,
-    "voter_id": pl.Int64,  # never in a result: those go through JSON to a file
+    "voter_id": pl.Int64,  # never in a result: UpTrain writes those to a file
     "via": pl.Utf8,
     "value": pl.Int64,
     "cast_at": pl.Datetime("us", "UTC"),
@@ -47,20 +47,20 @@ SCHEMA: dict[str, Any] = {
     "adjusted": pl.Boolean,
     "model_version": pl.Utf8,
 }
-PART_VOTES = 1_000_000  # about 1 GB while they are checked
-CONFIG = "config.json"  # UpTrain's record of what was checked
-PART = "part"  # the folder, in that of the results, of the part that is being checked
+PART_VOTES = 1_000_000  # take about 1 GB while they are checked
+CONFIG = "config.json"  # UpTrain's record of the checks
+PART = "part"  # subfolder of the part that is being checked
 
 
 @register_op
-class LatestVote(Ready, TransformOp):
-    """Keep the standing vote of each voter on a (query, mask, word), as `storage.votes.standing` defines it.
+class LatestVote(NoSetup, TransformOp):
+    """Keeps each voter's standing vote on a (query, mask, word), as `storage.votes.standing` defines it.
 
     The rule has a polars form here, as a run needs the votes that do not stand as well: the quality flags
     count every vote, and approval is computed for each model version.
 
     Attributes:
-        per_version: Whether to keep a vote per model version.
+        per_version: whether to keep one vote for each model version that offered the word.
     """
 
     per_version: bool = False
@@ -73,14 +73,14 @@ class LatestVote(Ready, TransformOp):
 
 
 @register_op
-class QualityFlags(Ready, ColumnOp):
-    """The first failed rule of each vote in `flag`; empty where it is clean."""
+class VoteQuality(NoSetup, ColumnOp):
+    """Adds `flag`, the first quality rule that a vote fails; empty for a clean vote."""
 
     denied: list[str]
     max_chars: int = 2000
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Flag."""
+        """Add the column."""
         text, word = pl.col("query"), pl.col("word")
         rest = text.str.replace_all(r"\[MASK\]", "").str.count_matches(r"[\p{L}\p{M}]{2,}|\p{Han}")
         rules = [
@@ -100,11 +100,11 @@ class QualityFlags(Ready, ColumnOp):
 
 
 @register_op
-class Flagged(Ready, TransformOp):
-    """How many votes each quality flag rejected."""
+class RejectedVotes(NoSetup, TransformOp):
+    """Counts the votes that each quality rule rejected."""
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Count."""
+        """Return one row per flag."""
         rejected = data.filter(pl.col("flag") != "").group_by("flag").agg(pl.len().alias("votes"))
         return {"output": rejected.sort("flag")}
 
@@ -121,63 +121,62 @@ def run_checks(
     progress: Progress | None = None,
     part_votes: int = PART_VOTES,
 ) -> ChecksReport:
-    """Run `CheckSet`s over the votes up to `as_of`. Blocking; `folder` is emptied first.
+    """Check and aggregate the votes up to `as_of`. Blocking; `folder` is emptied first.
 
-    Where there are many votes they are read and checked in parts, by query, so that memory stays the same;
-    only who is how reliable is found over all parts together.
+    Votes are read and checked in parts, by query, so that memory does not grow with their number. Only the
+    reliability of the voters is estimated over all parts together.
 
     Args:
-        database_url: Where the votes are.
-        folder: Where the results go.
-        as_of: Later votes do not count, and those before have aged until then.
-        min_voters: Voters that a word needs to be judged.
-        denied: Words that no vote can bring up.
-        half_life_days: After so many days a vote weighs half.
-        previous_as_of: The `as_of` of the run before, which says what is new; None: there was none.
-        progress: Told of every part, twice.
-        part_votes: Votes in a part, about.
-
-    Returns:
-        Judgements with their weights, and what was rejected and why.
+        database_url: the database with the votes.
+        folder: where to write the results.
+        as_of: later votes do not count; the age of votes is taken at this time.
+        min_voters: voters that a word needs to be judged.
+        denied: words on which no vote counts.
+        half_life_days: age in days at which a vote weighs half.
+        previous_as_of: the `as_of` of the previous run, which defines what is new, or None.
+        progress: advanced twice per part.
+        part_votes: approximate number of votes in a part.
     """
     shutil.rmtree(folder, ignore_errors=True)
     progress = progress or Silent()
     as_of, previous_as_of = as_of.astimezone(UTC), previous_as_of and previous_as_of.astimezone(UTC)
-    flags = QualityFlags(denied=[word.lower() for word in denied])
-    cast = Cast(as_of=as_of, half_life_days=half_life_days)
-    queries = Queries(previous_as_of=previous_as_of, min_voters=min_voters)
-    found = Found()
-    with contextlib.closing(Spool(folder)) as ballots:
+    quality = VoteQuality(denied=[word.lower() for word in denied])
+    numbered = NumberedVotes(as_of=as_of, half_life_days=half_life_days)
+    queries = CountQueryWords(previous_as_of=previous_as_of, min_voters=min_voters)
+    results = ResultCollector()
+    with contextlib.closing(VoteSpool(folder)) as spool:
         for part in read_votes(database_url, as_of, part_votes=part_votes, progress=progress):
             checks = CheckSet(
-                source=FrameSource.of(part, [flags]),
+                source=FrameSource.of(part, [quality]),
                 checks=[
-                    Check("rejected", [Flagged()]),
-                    Check("cast", [LatestVote(), cast]),
-                    Check("approval", [LatestVote(per_version=True), Approval()]),
+                    Check("rejected", [RejectedVotes()]),
+                    Check("cast", [LatestVote(), numbered]),
+                    Check("approval", [LatestVote(per_version=True), ApprovalCounts()]),
                     Check("queries", [queries]),
                 ],
             )
             run(checks, folder / PART)
-            ballots.add(cast)
-            found.add(part["voter_id"], folder / PART, queries.spoken)
-        if not len(ballots):
+            spool.add(numbered)
+            results.add(part["voter_id"], folder / PART, queries.query_words)
+        if not len(spool):
             return ChecksReport(judgements=[])
         (folder / PART / CONFIG).replace(folder / CONFIG)
         (folder / JUDGEMENTS).touch()
-        progress.step("weighing the votes", len(ballots))
-        spoken = Spoken.merged(found.spoken)
-        judged = judge_parts(ballots, min_voters=min_voters)
+        progress.step("weighing the votes", len(spool))
+        query_words = QueryWords.merged(results.query_words)
+        judged = aggregate_parts(spool, min_voters=min_voters)
         for number, consensus in enumerate(judged):
-            _judge_items(ballots.items(number), consensus, spoken.seen, folder)
+            _append_judgements(spool.items(number), consensus, query_words.seen, folder)
             progress.advance()
-        reliability = dict(zip(ballots.voters.tolist(), judged[0].reliability.tolist(), strict=True))
+        reliability = dict(zip(spool.voters.tolist(), judged[0].reliability.tolist(), strict=True))
     shutil.rmtree(folder / PART)
-    return found.report(folder, reliability=reliability, drift=drift(spoken, min_voters=min_voters))
+    return results.report(
+        folder, reliability=reliability, drift=word_drift(query_words, min_voters=min_voters)
+    )
 
 
-def _judge_items(items: pl.DataFrame, consensus: Consensus, seen: pl.Series, folder: Path) -> None:
-    """Write what is judged of a part's items, with its edge cases, below what is there of others."""
+def _append_judgements(items: pl.DataFrame, consensus: Consensus, seen: pl.Series, folder: Path) -> None:
+    """Weigh the judged items of a part, and append them to the judgements of the other parts."""
     known = items.with_columns(
         pl.Series("up", consensus.up, dtype=pl.Float64),
         pl.Series("down", consensus.down, dtype=pl.Float64),
@@ -186,7 +185,7 @@ def _judge_items(items: pl.DataFrame, consensus: Consensus, seen: pl.Series, fol
     if not len(known):  # UpTrain raises on an empty source
         return
     source = FrameSource.of(known, [Novelty.of(seen)])
-    run(CheckSet(source=source, checks=[Check("judgements", [EdgeCases()])]), folder / PART)
+    run(CheckSet(source=source, checks=[Check("judgements", [EdgeCaseWeights()])]), folder / PART)
     with (folder / JUDGEMENTS).open("ab") as file, (folder / PART / JUDGEMENTS).open("rb") as part:
         shutil.copyfileobj(part, file)
 
@@ -194,7 +193,7 @@ def _judge_items(items: pl.DataFrame, consensus: Consensus, seen: pl.Series, fol
 def read_votes(
     database_url: str, as_of: datetime, *, part_votes: int = PART_VOTES, progress: Progress | None = None
 ) -> Iterator[pl.DataFrame]:
-    """The votes up to a time, oldest first, in parts of different queries; blocking. No part is empty."""
+    """Yield the votes up to a time in parts by query, each oldest first. Blocking; no part is empty."""
     with asyncio.Runner() as runner:
         database = runner.run(Database.open(database_url))
         try:
@@ -203,7 +202,7 @@ def read_votes(
             if progress is not None:
                 progress.step("checking the votes", len(ranges))
             for hashes in ranges:
-                part = runner.run(_part(database, as_of, hashes))
+                part = runner.run(_read_part(database, as_of, hashes))
                 if len(part):
                     yield part
                 if progress is not None:
@@ -213,15 +212,17 @@ def read_votes(
 
 
 def hash_ranges(parts: int) -> list[tuple[str | None, str | None]]:
-    """So many ranges of query hashes, alike in width, one at least.
+    """Split the query hashes into `parts` ranges of equal width, at least one.
 
-    Each is from, and up to but without; None: from the first, and to the last.
+    A range is half-open; None stands for no bound.
     """
     bounds = [None, *(f"{0x1_0000_0000 * part // parts:08x}" for part in range(1, parts)), None]
     return list(pairwise(bounds))
 
 
-async def _part(database: Database, as_of: datetime, hashes: tuple[str | None, str | None]) -> pl.DataFrame:
+async def _read_part(
+    database: Database, as_of: datetime, hashes: tuple[str | None, str | None]
+) -> pl.DataFrame:
     chunks = [
         pl.DataFrame({name: columns[name] for name in SCHEMA}, schema=SCHEMA)
         async for columns in votes_until(database, as_of, hashes=hashes)

@@ -2,14 +2,16 @@
 
 import polars as pl
 
-from training.votes.checks.approval import Approval, approval_by_version
+from training.votes.checks.approval import ApprovalCounts, approval_by_version
 
 COLUMNS = ["model_version", "value", "flag", "adjusted", "via"]
 
 
 def approval(*rows: tuple[str, int, str, bool, str]) -> list[tuple[str, int, float]]:
     schema = dict(zip(COLUMNS, (pl.Utf8, pl.Int64, pl.Utf8, pl.Boolean, pl.Utf8), strict=True))
-    table = approval_by_version(Approval().run(pl.DataFrame(rows, schema=schema, orient="row"))["output"])
+    table = approval_by_version(
+        ApprovalCounts().run(pl.DataFrame(rows, schema=schema, orient="row"))["output"]
+    )
     return table.select("model_version", "votes", "approval").rows()
 
 

@@ -12,8 +12,8 @@ import pytest
 from training.corpus.generator import Split, generate
 from training.corpus.readers import read_folder
 from training.votes.checks.corpus import EDGE_CASE, select_edge_cases
-from training.votes.checks.corpus_report import KEPT, PRIVATE, EdgeCases
-from training.votes.checks.speech import load_words
+from training.votes.checks.corpus_report import KEPT, PRIVATE, EdgeCaseReport
+from training.votes.checks.speech import load_signal_words
 
 DATA = (Path(__file__).parents[5] / "shared/data").resolve()
 GOOD = "Nike shoes are comfortable."
@@ -27,7 +27,7 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def select(self, *texts: str, sources: Sequence[str] | None = None) -> EdgeCases:
+    def select(self, *texts: str, sources: Sequence[str] | None = None) -> EdgeCaseReport:
         return select_edge_cases(texts, sources or ["reviews"] * len(texts), self.folder)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -140,7 +140,9 @@ def test_less_than_a_hundredth_of_what_is_kept_of_generated_text_is_negative(
 def test_the_same_when_every_complaint_names_a_brand(corpus: Corpus, split: Split) -> None:
     # Few generated complaints name a brand: without this the check above would say little about denial.
     sentences = generate(3000, seed=4, split=split)
-    names = "|".join(sorted((re.escape(name) for name in load_words().products), key=len, reverse=True))
+    names = "|".join(
+        sorted((re.escape(name) for name in load_signal_words().products), key=len, reverse=True)
+    )
     product = re.compile(rf"(?<![\w-])(?:{names})(?![\w-])", re.IGNORECASE)
     branded = [product.sub(lambda found: f"Nike {found[0]}", sentence.text) for sentence in sentences]
     kept = corpus.select(*branded).kept
@@ -201,7 +203,7 @@ def test_the_run_of_checks_is_recorded_as_uptrain_does(corpus: Corpus) -> None:
     config = json.loads((corpus.folder / "config.json").read_text())
     (check,) = config["checks"]
     assert [operator["op_name"].split(":")[1] for operator in check["operators"]] == [
-        "TextFlags",
+        "TextQuality",
         "SpeechSignals",
         "SentimentSignals",
         "EdgeCaseFilter",
@@ -238,10 +240,10 @@ def test_selecting_again_gives_the_same_and_leaves_nothing_old(corpus: Corpus) -
 
 def test_no_texts_at_all(corpus: Corpus) -> None:
     corpus.select(GOOD)
-    assert corpus.select() == EdgeCases()
+    assert corpus.select() == EdgeCaseReport()
     assert sorted(path.name for path in corpus.folder.iterdir()) == ["edge_cases.json", "edge_cases.txt"]
-    assert EdgeCases().to_json()["rows"] == 0
-    assert EdgeCases().table().splitlines()[1].split() == ["all", "0", "0", "0", "0.0"]
+    assert EdgeCaseReport().to_json()["rows"] == 0
+    assert EdgeCaseReport().table().splitlines()[1].split() == ["all", "0", "0", "0", "0.0"]
 
 
 def test_when_everything_is_dropped(corpus: Corpus) -> None:
@@ -321,7 +323,7 @@ def test_examples_are_short_and_on_one_line(corpus: Corpus) -> None:
     edge_cases = corpus.select(long)
     assert edge_cases.examples == {KEPT: f"{' '.join(long.split())[:71]}…"}
     assert (
-        len(edge_cases.table().splitlines()) == len(EdgeCases().table().splitlines()) + 9
+        len(edge_cases.table().splitlines()) == len(EdgeCaseReport().table().splitlines()) + 9
     )  # a source, 8 signals
     assert corpus.select(long, GOOD).examples == {KEPT: GOOD}
 

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from training.votes.checks.edge_cases import EdgeCases
+from training.votes.checks.edge_cases import EdgeCaseWeights
 
 SCHEMA: dict[str, Any] = dict.fromkeys(("score", "up", "down", "novelty"), pl.Float64)
 
@@ -14,7 +14,7 @@ def told(
     score: float | None = 0.2, *, up: float = 2.0, down: float = 0.0, novelty: float = 0.0
 ) -> tuple[str, float]:
     frame = pl.DataFrame([(score, up, down, novelty)], schema=SCHEMA, orient="row")
-    row = EdgeCases().run(frame)["output"].row(0, named=True)
+    row = EdgeCaseWeights().run(frame)["output"].row(0, named=True)
     return row["signals"], row["weight"]
 
 
@@ -46,5 +46,5 @@ def test_signals_and_their_weight(judgement: dict[str, Any], signals: str, weigh
 
 
 def test_no_judgements() -> None:
-    named = EdgeCases().run(pl.DataFrame(schema=SCHEMA))["output"]
+    named = EdgeCaseWeights().run(pl.DataFrame(schema=SCHEMA))["output"]
     assert (len(named), named.schema["signals"], named.schema["weight"]) == (0, pl.Utf8, pl.Float64)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from benchmarks.votes import AS_OF, fill
 
-from training.votes.aggregation import judge, weights_by_age
+from training.votes.aggregation import aggregate_votes, decay_weights
 from training.votes.checks.report import ChecksReport
 from training.votes.checks.votes import hash_ranges, run_checks
 from training.votes.retraining_set import build
@@ -33,11 +33,11 @@ def test_the_checks_do_what_the_rules_say(tmp_path: Path) -> None:
     latest = {((h, mask, word), voter): (value, age) for h, mask, word, voter, value, age in rows}
     items: dict[Item, int] = {item: n for n, item in enumerate(sorted({item for item, _ in latest}))}
     voters = {voter: n for n, voter in enumerate(sorted({voter for _, voter in latest}))}
-    consensus = judge(
+    consensus = aggregate_votes(
         [items[item] for item, _ in latest],
         [voters[voter] for _, voter in latest],
         [value for value, _ in latest.values()],
-        age_weights=weights_by_age([age for _, age in latest.values()]),
+        age_weights=decay_weights([age for _, age in latest.values()]),
         min_voters=2,
     )
     expected = {

@@ -10,7 +10,7 @@ import pytest
 from support.ballots import hash_of, minutes
 
 from training.votes.checks import queries
-from training.votes.checks.queries import Novelty, Queries, Spoken
+from training.votes.checks.queries import CountQueryWords, Novelty, QueryWords
 from training.votes.checks.votes import SCHEMA
 
 RUN = minutes(5)
@@ -28,14 +28,14 @@ def votes(*cast: Cast, flag: str = "") -> pl.DataFrame:
     return frame.with_columns(pl.lit(flag).alias("flag"))
 
 
-def spoken(frame: pl.DataFrame, previous: datetime | None, *, min_voters: int = 1) -> Spoken:
+def spoken(frame: pl.DataFrame, previous: datetime | None, *, min_voters: int = 1) -> QueryWords:
     """Of all votes, put together from one part for each query."""
     parts = []
     for one in frame.partition_by("query_hash"):
-        operator = Queries(previous_as_of=previous, min_voters=min_voters)
+        operator = CountQueryWords(previous_as_of=previous, min_voters=min_voters)
         operator.run(one)
-        parts.append(operator.spoken)
-    return Spoken.merged(parts)
+        parts.append(operator.query_words)
+    return QueryWords.merged(parts)
 
 
 def novelty(frame: pl.DataFrame, *, previous: datetime | None = RUN) -> list[float]:
@@ -43,8 +43,10 @@ def novelty(frame: pl.DataFrame, *, previous: datetime | None = RUN) -> list[flo
     return list(Novelty.of(spoken(frame, previous).seen).run(clean)["output"]["novelty"])
 
 
-def drift(frame: pl.DataFrame, *, previous: datetime | None = RUN, min_voters: int = 1) -> dict[str, Any]:
-    return queries.drift(spoken(frame, previous, min_voters=min_voters), min_voters=min_voters)
+def word_drift(
+    frame: pl.DataFrame, *, previous: datetime | None = RUN, min_voters: int = 1
+) -> dict[str, Any]:
+    return queries.word_drift(spoken(frame, previous, min_voters=min_voters), min_voters=min_voters)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_drift_by_hand() -> None:
     )
     # Before: boots ½, shoes ½. Since: boots ½ (once, however often), refunds ½. The middle: ½, ¼, ¼.
     # Each is ½ · log2(1) + ½ · log2(2) = ½ from it. By chance: (3 − 1) / 8 · (1/2 + 1/2) nats = 0.3607 bits.
-    assert drift(frame) == {
+    assert word_drift(frame) == {
         "before": 2,
         "since": 2,
         "divergence": 0.5,
@@ -101,18 +103,18 @@ def test_drift_by_hand() -> None:
 
 @pytest.mark.parametrize(("since", "expected"), [("Boots are [MASK].", 0.0), ("The refund was [MASK].", 1.0)])
 def test_no_drift_and_all_of_it(since: str, expected: float) -> None:
-    assert drift(votes(("Boots are [MASK].", 0.0, 1), (since, 6.0, 1)))["divergence"] == expected
+    assert word_drift(votes(("Boots are [MASK].", 0.0, 1), (since, 6.0, 1)))["divergence"] == expected
 
 
 @pytest.mark.parametrize("previous", [None, minutes(-1), minutes(10)])
 def test_there_is_no_drift_without_two_periods(previous: datetime | None) -> None:
-    told = drift(votes(("Boots are [MASK].", 0.0, 1)), previous=previous)
+    told = word_drift(votes(("Boots are [MASK].", 0.0, 1)), previous=previous)
     assert (told["divergence"], told["by_chance"], told["grew"]) == (None, None, [])
     assert told["before"] + told["since"] == 1
 
 
 def test_no_clean_vote_is_no_drift() -> None:
-    assert drift(votes(("Boots are [MASK].", 0.0, 1), flag="too long"))["divergence"] is None
+    assert word_drift(votes(("Boots are [MASK].", 0.0, 1), flag="too long"))["divergence"] is None
 
 
 def test_the_words_that_grew_most_come_first_and_one_persons_words_stay_unsaid() -> None:
@@ -122,7 +124,7 @@ def test_the_words_that_grew_most_come_first_and_one_persons_words_stay_unsaid()
         ("My secret diet is [MASK].", 6.0, 3),
         ("Another secret is [MASK].", 7.0, 3),
     ]
-    told = drift(votes(("Boots are [MASK].", 0.0, 1), *since), min_voters=2)
+    told = word_drift(votes(("Boots are [MASK].", 0.0, 1), *since), min_voters=2)
     assert [row["word"] for row in told["grew"]] == ["refunds", "days", "take"]
 
 
@@ -132,5 +134,5 @@ def test_samples_of_one_language_are_apart_by_chance() -> None:
     cast = [
         (f"{chance.choice(words)} {chance.choice(words)} [MASK].", nth % 2 * 9.0, 1) for nth in range(400)
     ]
-    told = drift(votes(*cast))
+    told = word_drift(votes(*cast))
     assert told["divergence"] == pytest.approx(told["by_chance"], rel=0.25)

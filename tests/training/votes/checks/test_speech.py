@@ -4,11 +4,11 @@ import polars as pl
 import pytest
 
 from training.corpus.lexicon import load_lexicon
-from training.votes.checks.speech import affirmed, listen, load_words
+from training.votes.checks.speech import load_signal_words, speech_signals, without_denials
 
 
 def heard(text: str) -> dict[str, bool]:
-    return listen(pl.Series([text])).row(0, named=True)
+    return speech_signals(pl.Series([text])).row(0, named=True)
 
 
 @pytest.mark.parametrize(
@@ -191,23 +191,23 @@ def test_no_blame(text: str) -> None:
 
 
 def test_a_denial_does_not_run_into_the_next_text() -> None:
-    said = listen(pl.Series(["They are not", "comfortable", "Never", "heavy", "sports", "bra"]))
+    said = speech_signals(pl.Series(["They are not", "comfortable", "Never", "heavy", "sports", "bra"]))
     assert said["wanted"].to_list() == [False, True, False, False, False, False]
     assert said["blames"].to_list() == [True, False, True, True, False, False]
     assert not said["product"].any()
 
 
 def test_every_text_has_its_row() -> None:
-    said = listen(pl.Series(["", "🙂", "\n", "Nike", '"', "été", "…"]))
+    said = speech_signals(pl.Series(["", "🙂", "\n", "Nike", '"', "été", "…"]))
     assert said["brand"].to_list() == [False, False, False, True, False, False, False]
 
 
 def test_no_texts() -> None:
-    assert listen(pl.Series([], dtype=pl.Utf8)).shape == (0, 4)
+    assert speech_signals(pl.Series([], dtype=pl.Utf8)).shape == (0, 4)
 
 
 def test_all_words_are_those_of_the_lexicon() -> None:
-    lexicon, words = load_lexicon(), load_words()
+    lexicon, words = load_lexicon(), load_signal_words()
     assert words.brands == {brand.lower() for brand in lexicon.lists["brand"].words}
     assert {"t-shirt", "sports bra", "sportswear"} < words.products
     assert words.wanted >= {word.lower() for word in lexicon.aspects["comfort"].positive.words}
@@ -218,4 +218,4 @@ def test_all_words_are_those_of_the_lexicon() -> None:
 
 def test_denials_are_taken_out_for_the_sentiment() -> None:
     texts = pl.Series(["They aren’t stiff, not at all.", "Nothing", "knot", "NEVER"])
-    assert affirmed(texts).str.strip_chars().to_list() == ["They   stiff,   at all.", "", "knot", ""]
+    assert without_denials(texts).str.strip_chars().to_list() == ["They   stiff,   at all.", "", "knot", ""]

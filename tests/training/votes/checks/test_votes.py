@@ -314,7 +314,7 @@ def test_edge_cases_weigh_twice(
     polls.cast(casting)
     report = polls.checked()
     assert report.edge_cases == signals
-    assert [j.weight for j in report.judgements] == pytest.approx([weight])  # firmness 1
+    assert [j.weight for j in report.judgements] == pytest.approx([weight])  # a margin of 1
 
 
 def test_a_new_kind_of_query_weighs_twice_too(polls: Polls) -> None:
@@ -327,7 +327,7 @@ def test_a_new_kind_of_query_weighs_twice_too(polls: Polls) -> None:
     assert polls.checked().edge_cases == {}  # the first run has nothing to compare with
     report = polls.checked(previous_minute=5)
     assert report.edge_cases == {"new kind of query": 1}
-    assert {j.query: round(j.weight / math.sqrt(j.firmness), 6) for j in report.judgements} == {
+    assert {j.query: round(j.weight / math.sqrt(abs(j.up - j.down)), 6) for j in report.judgements} == {
         QUERY: 1.0,
         "Adidas shoes are [MASK].": 1.0,
         "The refund was [MASK].": 2.0,
@@ -342,7 +342,7 @@ def test_a_contested_word_weighs_less(polls: Polls) -> None:
 
     polls.cast(casting)
     (judgement,) = polls.checked().judgements
-    assert judgement.weight == pytest.approx(0.5 * math.sqrt(judgement.firmness))
+    assert judgement.weight == pytest.approx(0.5 * math.sqrt(abs(judgement.up - judgement.down)))
 
 
 def test_a_suggested_word_is_an_unsure_one(polls: Polls) -> None:
@@ -363,7 +363,7 @@ def test_firm_judgements_weigh_more_up_to_three_times(polls: Polls) -> None:
             await vote(database, second, "cheap", 1, by=voter)
 
     polls.cast(casting)
-    weights = {j.query: (j.weight, j.firmness) for j in polls.checked().judgements}
+    weights = {j.query: (j.weight, abs(j.up - j.down)) for j in polls.checked().judgements}
     few, many = weights[QUERY], weights[OTHER]
     assert few[0] == pytest.approx(math.sqrt(few[1]))
     assert 2.0 < few[0] < many[0]

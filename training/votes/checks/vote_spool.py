@@ -1,4 +1,7 @@
-"""Clean votes → ballots as numbers, kept on the disk where there are many, and the items they are on."""
+"""Clean votes → arrays, and the items that they are on, spooled to disk in parts.
+
+A run may read tens of millions of votes; `aggregate_parts` needs each part about 20 times, one at a time.
+"""
 
 import io
 import tempfile
@@ -13,20 +16,20 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import PrivateAttr
 
-from training.votes.aggregation import HALF_LIFE_DAYS, Ballots, weights_by_age
-from training.votes.checks.framework import Ready, TransformOp, register_op
+from training.votes.aggregation import HALF_LIFE_DAYS, VoteArrays, decay_weights
+from training.votes.checks.framework import NoSetup, TransformOp, register_op
 
 ITEM = ["query_hash", "mask_index", "word"]
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
 @register_op
-class Cast(Ready, TransformOp):
-    """Clean votes, one a voter and item, as numbers; and the items.
+class NumberedVotes(NoSetup, TransformOp):
+    """Replaces the items of clean votes by indices; expects one vote per voter and item.
 
     Attributes:
-        as_of: The time to which the votes have aged.
-        half_life_days: After so many days a vote weighs half.
+        as_of: the time at which to take the votes' age.
+        half_life_days: age in days at which a vote weighs half.
     """
 
     as_of: datetime
@@ -36,22 +39,22 @@ class Cast(Ready, TransformOp):
 
     @property
     def votes(self) -> pl.DataFrame:
-        """`item`, `voter_id`, `value` and `left` of the last run; its results go to a file."""
+        """`item`, `voter_id`, `value` and `left` of the last run. Not a result: UpTrain writes those out."""
         return self._votes
 
     @property
     def items(self) -> pl.DataFrame:
-        """(items,) what was voted on, in order, with its mean `score`."""
+        """(items,) the items in the order of their indices, with their mean `score`."""
         return self._items
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
-        """Number them."""
+        """Keep the arrays as properties, and return their sizes."""
         clean = data.filter(pl.col("flag") == "").sort([*ITEM, "voter_id"])
         age_days = (self.as_of - pl.col("cast_at")).dt.total_microseconds() / MICROSECONDS_A_DAY
         ages = clean.select(age_days).to_series().to_numpy()
         numbered = clean.with_columns(
             pl.struct(ITEM).rle_id().cast(pl.Int64).alias("item"),
-            pl.Series("left", weights_by_age(ages, half_life_days=self.half_life_days), dtype=pl.Float64),
+            pl.Series("left", decay_weights(ages, half_life_days=self.half_life_days), dtype=pl.Float64),
         )
         items = numbered.group_by("item", maintain_order=True)
         self._items = items.agg(pl.col(["query", *ITEM]).first(), pl.col("score").mean()).drop("item")
@@ -59,19 +62,18 @@ class Cast(Ready, TransformOp):
         return {"output": pl.DataFrame([{"votes": len(clean), "items": len(self._items)}])}
 
 
-class Spool(Sequence[Ballots]):
-    """Ballots and items in parts, on the disk in a file without a name: it is gone when the process is."""
+class VoteSpool(Sequence[VoteArrays]):
+    """Vote arrays and items in parts, in an unnamed file in `folder` that disappears with the process."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin empty; `folder` says on which disk."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed with this object
         self._parts: list[_Part] = []
-        self.voters: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)  # ids of all, sorted
+        self.voters: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)  # ids of all voters, sorted
 
-    def add(self, cast: Cast) -> None:
-        """Another part, as numbered last; no item of it is in another."""
-        votes, items = cast.votes, cast.items
+    def add(self, numbered: NumberedVotes) -> None:
+        """Append the operator's last run as a part; its items must not be in another part."""
+        votes, items = numbered.votes, numbered.items
         voters, voter = np.unique(votes["voter_id"].to_numpy(), return_inverse=True)
         self.voters = np.union1d(self.voters, voters)
         self._parts.append(_Part(self._file.seek(0, 2), len(items), len(voters), len(votes)))
@@ -88,7 +90,7 @@ class Spool(Sequence[Ballots]):
         items.write_ipc(self._file)
 
     def items(self, index: int) -> pl.DataFrame:
-        """(items,) of a part."""
+        """(items,) the items of a part."""
         self._file.seek(self._parts[index].items_begin)
         ends = self._parts[index + 1].begins if index + 1 < len(self) else -1
         return pl.read_ipc(io.BytesIO(self._file.read(ends - self._file.tell() if ends >= 0 else -1)))
@@ -97,11 +99,11 @@ class Spool(Sequence[Ballots]):
         return len(self._parts)
 
     @overload
-    def __getitem__(self, index: int) -> Ballots: ...
+    def __getitem__(self, index: int) -> VoteArrays: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Ballots]: ...
-    def __getitem__(self, index: int | slice) -> Ballots | list[Ballots]:
-        """Read a part; its voters are numbered as in `voters`."""
+    def __getitem__(self, index: slice) -> list[VoteArrays]: ...
+    def __getitem__(self, index: int | slice) -> VoteArrays | list[VoteArrays]:
+        """Read a part; its voters are indices into `voters`."""
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         part = self._parts[index]
@@ -110,10 +112,10 @@ class Spool(Sequence[Ballots]):
         left, item = self._read(np.float64, part.votes), self._read(np.int32, part.votes)
         voter = np.searchsorted(self.voters, ids)[self._read(np.int32, part.votes)]
         value = self._read(np.int8, part.votes)
-        return Ballots(item, voter, value, left, part.items, len(self.voters))
+        return VoteArrays(item, voter, value, left, part.items, len(self.voters))
 
     def close(self) -> None:
-        """Let the file go. Idempotent."""
+        """Close and thereby delete the file. Idempotent."""
         self._file.close()
 
     def _read(self, of: type[np.generic], count: int) -> npt.NDArray[Any]:
@@ -122,7 +124,7 @@ class Spool(Sequence[Ballots]):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Where a part begins in the file, and how many there are of each."""
+    """Offsets of a part in the file, and the lengths of its columns."""
 
     begins: int
     items: int
