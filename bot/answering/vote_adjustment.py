@@ -18,7 +18,7 @@ from storage.votes.consensus import QueryVote
 from storage.votes.standing import standing_votes
 from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling, Unsaid
-from training.votes.aggregation import PRIOR, decay_weights, weigh_votes
+from training.votes.aggregation import PRIOR, aggregate_with_reliability, decay_weights
 
 SHOWN_SENTENCES = 3
 MAX_TILT = 20.0
@@ -140,7 +140,7 @@ def weigh_votes(
     item_numbers = {item: number for number, item in enumerate(items)}
     voter_numbers = {voter_id: number for number, voter_id in enumerate(reliability)}
     ages_s = [(now - vote.cast_at).total_seconds() for vote in chosen]
-    consensus = weigh_votes(
+    consensus = aggregate_with_reliability(
         [item_numbers[vote.mask_index, vote.word] for vote in chosen],
         [voter_numbers[vote.voter_id] for vote in chosen],
         [vote.value for vote in chosen],

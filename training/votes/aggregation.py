@@ -101,7 +101,7 @@ def aggregate_parts(parts: Sequence["VoteArrays"], *, min_voters: int) -> list[C
     return _aggregate(parts, _fit_reliability(parts), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
 
 
-def weigh_votes(
+def aggregate_with_reliability(
     items: Ints,
     voters: Ints,
     values: Ints,

@@ -16,8 +16,8 @@ from training.votes.aggregation import (
     _cap,
     _log_odds,
     aggregate_votes,
+    aggregate_with_reliability,
     decay_weights,
-    weigh_votes,
 )
 
 
@@ -114,7 +114,7 @@ def test_enough_voters_and_a_margin_are_needed() -> None:
     items, voters, values, left = zip(*votes, strict=True)
 
     def judged(min_voters: int) -> list[bool]:
-        consensus = weigh_votes(
+        consensus = aggregate_with_reliability(
             items,
             voters,
             values,
@@ -164,7 +164,7 @@ def test_a_fresh_vote_outweighs_an_old_one() -> None:
 
 
 def test_what_a_vote_weighs_when_reliabilities_are_known() -> None:
-    consensus = weigh_votes([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
+    consensus = aggregate_with_reliability([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
     assert (consensus.up, consensus.down) == (pytest.approx([2.0]), [0.0])
     assert consensus.reliability == pytest.approx([0.8, 0.5, 0.8])
 
@@ -173,7 +173,7 @@ def test_known_reliabilities_weigh_as_fitted_ones() -> None:
     votes = [(item, voter, 1 if voter < 3 else -1) for item in range(6) for voter in range(4)]
     items, voters, values = zip(*votes, strict=True)
     fitted = aggregate_votes(items, voters, values)
-    weighed = weigh_votes(items, voters, values, reliability=fitted.reliability)
+    weighed = aggregate_with_reliability(items, voters, values, reliability=fitted.reliability)
     assert weighed.up == pytest.approx(fitted.up)
     assert weighed.down == pytest.approx(fitted.down)
 
@@ -191,7 +191,7 @@ def test_a_hundred_votes_of_one_person_move_no_word_past_the_cap() -> None:
     # Ten people, two a word, wanted; one more votes against on all hundred words.
     votes = [(item, (item + nth) % 10, 1) for item in range(100) for nth in range(2)]
     items, voters, values = zip(*votes, *((item, 10, -1) for item in range(100)), strict=True)
-    consensus = weigh_votes(items, voters, values, reliability=[0.8] * 11, min_voters=2)
+    consensus = aggregate_with_reliability(items, voters, values, reliability=[0.8] * 11, min_voters=2)
     assert consensus.judged.all()
     assert (consensus.up > consensus.down).all()
     assert consensus.down.sum() <= 0.3 * (consensus.up + consensus.down).sum() * (1 + 1e-9)
@@ -202,7 +202,7 @@ def test_words_that_are_not_judged_make_no_room_under_the_cap() -> None:
     together = [(item, 0, 1) for item in range(10)] + [(item, 1 + item % 2, 1) for item in range(10)]
     alone = [(10 + nth, 3 + nth, 1) for nth in range(50)]
     items, voters, values = zip(*together, *alone, strict=True)
-    consensus = weigh_votes(items, voters, values, reliability=[0.8] * 53, min_voters=2)
+    consensus = aggregate_with_reliability(items, voters, values, reliability=[0.8] * 53, min_voters=2)
     # A third each: 5 votes of one, so half of each of the first's ten.
     assert consensus.weight[:3] == pytest.approx([0.5, 1.0, 1.0])
     assert consensus.up[:10] == pytest.approx([1.5] * 10)
@@ -320,7 +320,7 @@ def test_it_agrees_with_crowd_kit(seed: int, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_where_there_is_no_cap_a_voter_of_many_words_weighs_on_each_as_on_one() -> None:
     items, voters, values = [0, 1, 2, 3, 3], [0, 0, 0, 0, 1], [-1, -1, -1, -1, 1]
-    free = weigh_votes(items, voters, values, reliability=[0.8, 0.8], max_share=1.0)
+    free = aggregate_with_reliability(items, voters, values, reliability=[0.8, 0.8], max_share=1.0)
     assert free.down.tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0])
-    capped = weigh_votes(items, voters, values, reliability=[0.8, 0.8])
+    capped = aggregate_with_reliability(items, voters, values, reliability=[0.8, 0.8])
     assert capped.down[0] < 0.5

@@ -113,7 +113,7 @@ def speech_signals(texts: pl.Series) -> pl.DataFrame:
     tokens = _tokens(plain.str.replace_all(DENYING_PHRASES, " never ")).with_columns(
         _kinds(load_signal_words())
     )
-    # Two fills along links and unwanted words: forward from each denial, and backward from each unwanted word.
+    # Two fills along links and unwanted words: forward from each denial, back from each unwanted word.
     closes = ~pl.col("link") & ~pl.col("unwanted")
     denied = pl.when("denial").then(True).when(closes).then(False).forward_fill().fill_null(False)
     reached = (
