@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.votes import aggregation
+from training.votes import aggregation as vote_aggregation
 from training.votes.aggregation import (
     MAX_VOTER_SHARE,
     Consensus,
@@ -147,7 +147,7 @@ def test_what_age_leaves_of_a_vote() -> None:
 def test_an_em_step_with_an_old_vote_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     # One vote of which half is left. The evidence is ½ · logit(0.8), so P(wanted) = 2 / 3; half an
     # observation agrees by that: (4 + ½ · 2/3) / (5 + ½) = 26/33.
-    monkeypatch.setattr(aggregation, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(vote_aggregation, "MAX_ITERATIONS", 1)
     consensus = aggregate_votes([0], [0], [1], age_weights=[0.5])
     assert consensus.reliability == pytest.approx([26 / 33])
     assert consensus.up == pytest.approx([0.5 * logit(26 / 33) / logit(0.8)])
@@ -309,9 +309,9 @@ def test_it_agrees_with_crowd_kit(seed: int, monkeypatch: pytest.MonkeyPatch) ->
     frame = pandas.DataFrame({"task": item, "worker": voter, "label": value})
     oracle = aggregation.OneCoinDawidSkene(n_iter=200, tol=1e-9).fit(frame)
 
-    monkeypatch.setattr(aggregation, "MAX_ITERATIONS", 200)
-    monkeypatch.setattr(aggregation, "PRIOR_AGREE", 0.004)  # crowd-kit has no prior on reliability,
-    monkeypatch.setattr(aggregation, "PRIOR_DISAGREE", 0.001)  # but fits how many words are wanted
+    monkeypatch.setattr(vote_aggregation, "MAX_ITERATIONS", 200)
+    monkeypatch.setattr(vote_aggregation, "PRIOR_AGREE", 0.004)  # crowd-kit has no prior on reliability,
+    monkeypatch.setattr(vote_aggregation, "PRIOR_DISAGREE", 0.001)  # but fits how many words are wanted
     consensus = aggregate_votes(item, voter, value)
     evidence = np.bincount(item, weights=value * _log_odds(consensus.reliability)[voter])
     assert consensus.reliability == pytest.approx(oracle.skills_.sort_index().to_numpy(), abs=0.02)
