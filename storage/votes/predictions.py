@@ -160,18 +160,6 @@ async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_a
     return result.rowcount
 
 
-@retried
-async def votes_on_message(database: Database, message_id: int) -> list[StoredVote]:
-    """Every vote that stands on a reply, oldest first."""
-    async with database.read() as connection:
-        rows = await connection.execute(
-            select(votes)
-            .where(votes.c.prediction_id.in_(_ids_of_message(message_id)))
-            .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.voter_id)
-        )
-        return [StoredVote(**row._mapping) for row in rows]
-
-
 async def votes_until(
     database: Database,
     as_of: datetime,

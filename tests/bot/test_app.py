@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from support.ballots import votes_on_message
 from support.databases import of_sqlite
 from support.people import Json, Person
 from support.wire import Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
@@ -18,7 +19,6 @@ from bot.sandbox.world.state import ChannelKind
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
-from storage.votes.predictions import votes_on_message
 from training.registry.versions import Registry
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
-from support.ballots import NOON, ask, minutes, vote
+from support.ballots import NOON, ask, minutes, vote, votes_on_message
 
 from storage import runs
 from storage.backends.postgres import vote_beside_others
@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.people import forgetting, privacy, retention
 from storage.schema import forgettings, people, predictions
 from storage.votes import menu_votes, reactions
-from storage.votes.predictions import StoredVote, count_votes, upsert_votes, votes_on_message
+from storage.votes.predictions import StoredVote, count_votes, upsert_votes
 
 ANN, BOB = 7, 8
 LATER = NOON + timedelta(days=400)

@@ -4,7 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import select
+
 from storage.database import Database
+from storage.schema import predictions, votes
 from storage.votes.predictions import (
     NewPrediction,
     StoredCandidate,
@@ -81,3 +84,15 @@ async def vote(
 ) -> None:
     """Cast one vote."""
     await cast_votes(database, [StoredVote(prediction_id, mask_index, word, by, via, value, at)])
+
+
+async def votes_on_message(database: Database, message_id: int) -> list[StoredVote]:
+    """Every stored vote on a reply, oldest first."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(votes)
+            .join(predictions, predictions.c.id == votes.c.prediction_id)
+            .where(predictions.c.message_id == message_id)
+            .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.voter_id)
+        )
+        return [StoredVote(**row._mapping) for row in rows]

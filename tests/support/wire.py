@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import discord
 from sqlalchemy import select
+from support.ballots import votes_on_message
 from support.databases import TEMPLATE, url_of_home
 from support.people import Json, Person
 
@@ -17,7 +18,6 @@ from bot.app import App, open_app
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from storage.schema import candidates, predictions
-from storage.votes.predictions import votes_on_message
 
 T = TypeVar("T")
 QUERY = "Nike shoes are very [MASK]"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.ballots import NOON, QUERY, hash_of
+from support.ballots import NOON, QUERY, hash_of, votes_on_message
 from support.databases import url_for
 
 from bot.answering import write_queue as write_queue_module
 from bot.answering.write_queue import WriteQueue
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
-from storage.votes.predictions import NewPrediction, StoredCandidate, prediction_of_message, votes_on_message
+from storage.votes.predictions import NewPrediction, StoredCandidate, prediction_of_message
 from storage.votes.reactions import Cast, Withdrawn, apply_thumbs
 
 

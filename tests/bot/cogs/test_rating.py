@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 from structlog.testing import capture_logs
+from support.ballots import votes_on_message
 from support.people import Json, Person
 from support.wire import EPHEMERAL, Wire, eventually, wired
 
@@ -15,7 +16,7 @@ from bot.texts import say
 from bot.voting.menus import SuggestForm
 from storage.schema import people, predictions, votes
 from storage.votes import menu_votes
-from storage.votes.predictions import StoredVote, cast_votes, votes_on_message
+from storage.votes.predictions import StoredVote, cast_votes
 from training.inference.vocabulary import denied_words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, StatementError
-from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote, votes_on_message
 
 from storage.database import Database
 from storage.schema import candidates, people, predictions, votes
@@ -19,7 +19,7 @@ MESSAGE, ADA, BEN = 1_400_000_000_000_000_001, 1_300_000_000_000_000_007, 9_223_
 
 
 async def standing(database: Database, message_id: int = MESSAGE) -> list[tuple[int, str, int, int]]:
-    stored = await feedback.votes_on_message(database, message_id)
+    stored = await votes_on_message(database, message_id)
     return [(v.mask_index, v.word, v.voter_id, v.value) for v in stored]
 
 
@@ -133,7 +133,7 @@ async def test_the_other_thumb_replaces_the_first(database: Database) -> None:
     await ask(database, message_id=MESSAGE)
     await cast(database, 1, at=minutes(0))
     await cast(database, -1, at=minutes(5))
-    (stored,) = await feedback.votes_on_message(database, MESSAGE)
+    (stored,) = await votes_on_message(database, MESSAGE)
     assert (stored.value, stored.cast_at) == (-1, minutes(5))
 
 
@@ -167,7 +167,7 @@ async def test_a_message_that_is_no_reply_takes_no_votes(database: Database) -> 
     assert await withdraw(database, 1) == 0
     assert await change(database, Cleared(MESSAGE)) == 0
     assert await feedback.mark_deleted(database, [MESSAGE], NOON) == 0
-    assert await feedback.votes_on_message(database, MESSAGE) == []
+    assert await votes_on_message(database, MESSAGE) == []
 
 
 async def test_clearing_one_emoji_leaves_the_other(database: Database) -> None:
@@ -195,7 +195,7 @@ async def test_a_reaction_and_a_menu_stand_side_by_side(database: Database) -> N
     await cast(database, 1)
     await vote(database, prediction_id, "cheap", -1, by=ADA, via="menu", at=minutes(1))
     assert await withdraw(database, 1) == 1
-    (stored,) = await feedback.votes_on_message(database, MESSAGE)
+    (stored,) = await votes_on_message(database, MESSAGE)
     assert (stored.via, stored.value) == ("menu", -1)
 
 

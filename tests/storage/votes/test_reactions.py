@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
-from support.ballots import NOON, ask, minutes, vote
+from support.ballots import NOON, ask, minutes, vote, votes_on_message
 from support.databases import of_sqlite
 
 from storage.database import Database
@@ -74,7 +74,7 @@ async def test_any_batching_ends_the_same(database: Database, seed: int) -> None
         left = left[size:]
     assert len(counts) == len(changes)
     for message, masks in zip(MESSAGES[:2], (1, 2), strict=True):
-        stored = await predictions.votes_on_message(database, message)
+        stored = await votes_on_message(database, message)
         thumbs = sorted((v.voter_id, v.mask_index, v.word, v.value) for v in stored if v.via == "reaction")
         assert thumbs == sorted(
             (voter, mask, "cheap", value)
@@ -105,7 +105,7 @@ async def test_nothing_to_apply(database: Database) -> None:
 
 async def standing(database: Database) -> dict[int, tuple[int, str | None]]:
     """Voter → what their thumbs vote, and which they are."""
-    stored = await predictions.votes_on_message(database, MESSAGES[0])
+    stored = await votes_on_message(database, MESSAGES[0])
     return {vote.voter_id: (vote.value, vote.thumbs) for vote in stored if vote.via == "reaction"}
 
 
@@ -133,7 +133,7 @@ async def test_taking_one_of_two_tones_back_leaves_the_time_of_the_vote(database
     await apply_thumbs(database, [Cast(MESSAGES[0], 11, 1, NOON), Cast(MESSAGES[0], 11, 1, NOON, "👍🏽")])
     await vote(database, first, "cheap", -1, by=11, at=minutes(5), via="menu")
     await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍", minutes(9))])
-    thumb, menu = await predictions.votes_on_message(database, MESSAGES[0])
+    thumb, menu = await votes_on_message(database, MESSAGES[0])
     assert (thumb.cast_at, thumb.thumbs, menu.cast_at) == (NOON, "👍🏽", minutes(5))
 
 
