@@ -16,10 +16,17 @@ from storage.backends.locks import is_shared
 from storage.backends.urls import usable_url
 from storage.database import Database
 from storage.errors import BackupError, CopyError, DatabaseUrlError, InUseError, SettingsError, StorageError
-from storage.maintenance.backups import NO_DATABASE, all_files, back_up, back_up_today, database_file, examine
-from storage.maintenance.copy_to_postgres import Copied, copy
-from storage.maintenance.restore import alone_in, restore
-from storage.maintenance.server_info import look
+from storage.maintenance.backups import (
+    NO_DATABASE,
+    back_up,
+    back_up_today,
+    backup_files,
+    database_file,
+    examine,
+)
+from storage.maintenance.copy_to_postgres import TableCopy, copy
+from storage.maintenance.restore import exclusive_access, restore
+from storage.maintenance.server_info import describe_server
 from storage.settings import EX_CONFIG, Settings, load
 
 ON_A_SERVER = "FILLBOT_DATABASE_URL names no file"
@@ -66,7 +73,7 @@ def _back_up(options: argparse.Namespace, settings: Settings, database: Path) ->
 
 
 def _restore(options: argparse.Namespace, settings: Settings, database: Path) -> int:
-    with alone_in(settings.home):
+    with exclusive_access(settings.home):
         kept = asyncio.run(restore(options.file, database, now=datetime.now(UTC)))
     before = f" What was there before is kept as {kept}." if kept else ""
     _say(f"Restored {database} from {options.file}.{before} You can start the bot.")
@@ -75,7 +82,7 @@ def _restore(options: argparse.Namespace, settings: Settings, database: Path) ->
 
 def _check(_options: argparse.Namespace, settings: Settings, database: Path) -> int:
     is_well = True
-    for path in (database, *all_files(settings.backups_dir, database)):
+    for path in (database, *backup_files(settings.backups_dir, database)):
         found = examine(path)
         if found.problem is not None:
             is_well = False
@@ -87,9 +94,9 @@ def _check(_options: argparse.Namespace, settings: Settings, database: Path) -> 
 
 
 async def _check_server(settings: Settings) -> int:
-    database = Database.named(settings.url)
+    database = Database.unmigrated(settings.url)
     try:
-        _say(f"✓ {await look(database)}")
+        _say(f"✓ {await describe_server(database)}")
     finally:
         await database.close()
     return 0
@@ -107,7 +114,7 @@ def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
     with contextlib.ExitStack() as stack:
         is_final = True
         try:
-            stack.enter_context(alone_in(settings.home))
+            stack.enter_context(exclusive_access(settings.home))
         except InUseError:
             is_final = False  # it is read as it is at this moment
         copied = asyncio.run(_copy_to(source, to, is_final=is_final))
@@ -123,8 +130,8 @@ def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
     return 0
 
 
-async def _copy_to(source: Path, url: str, *, is_final: bool) -> list[Copied]:
-    await (await Database.open(url, is_to_be_filled=True)).close()
+async def _copy_to(source: Path, url: str, *, is_final: bool) -> list[TableCopy]:
+    await (await Database.open(url, is_copy_target=True)).close()
     said_at = time.monotonic()
 
     def progress(table: str, rows: int, total: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from storage.backends.retries import retried, retried_if_undone
+from storage.backends.retries import retried, retried_if_rolled_back
 from storage.database import Database
 from storage.schema import announcements
 
@@ -41,7 +41,7 @@ class Announcement:
     attempts: int
 
 
-@retried_if_undone
+@retried_if_rolled_back
 async def store(
     database: Database,
     kind: Kind,
@@ -106,7 +106,7 @@ async def due(database: Database, now: datetime, *, limit: int = 20) -> list[Ann
         return [Announcement(**row._mapping) for row in await connection.execute(statement)]
 
 
-@retried_if_undone
+@retried_if_rolled_back
 async def claim(
     database: Database, announcement_id: int, *, now: datetime, until: datetime
 ) -> Announcement | None:
@@ -123,27 +123,27 @@ async def claim(
 
 
 @retried
-async def put_off(database: Database, announcement_id: int, due_at: datetime, *, attempts: int) -> None:
+async def reschedule(database: Database, announcement_id: int, due_at: datetime, *, attempts: int) -> None:
     """Let it be attempted again, then, by any process."""
     await change(database, announcement_id, due_at=due_at, claimed_until=None, attempts=attempts)
 
 
 @retried
-async def drop(database: Database, announcement_id: int) -> None:
+async def delete_announcement(database: Database, announcement_id: int) -> None:
     """Delete what was told, or is not to be told any more."""
     async with database.write() as connection:
         await connection.execute(delete(announcements).where(announcements.c.id == announcement_id))
 
 
 @retried
-async def hurry(database: Database, now: datetime) -> None:
+async def retry_all(database: Database, now: datetime) -> None:
     """Let everything be attempted now: Discord is back."""
     async with database.write() as connection:
         await connection.execute(update(announcements).where(announcements.c.due_at > now).values(due_at=now))
 
 
 @retried
-async def release(database: Database) -> None:
+async def release_claims(database: Database) -> None:
     """Let go of every claim; call it only where no other process can have one."""
     async with database.write() as connection:
         await connection.execute(
@@ -152,7 +152,7 @@ async def release(database: Database) -> None:
 
 
 @retried
-async def soonest(database: Database) -> datetime | None:
+async def next_due_at(database: Database) -> datetime | None:
     """When the next attempt is due, or the next claim ends; None: there is nothing to tell."""
     async with database.read() as connection:
         rows = await connection.execute(select(announcements.c.due_at, announcements.c.claimed_until))

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from storage.backends import postgres, sqlite
-from storage.backends.retries import patiently
+from storage.backends.retries import retry
 from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, CHECKPOINT_TIMEOUT_MS, is_damage
 from storage.errors import (
     DatabaseDamagedError,
@@ -57,10 +57,10 @@ class Database:
         self.damaged = asyncio.Event()  # set when something met damage in the file
 
     @classmethod
-    async def open(cls, url: str, *, is_to_be_filled: bool = False) -> "Database":
+    async def open(cls, url: str, *, is_copy_target: bool = False) -> "Database":
         """Open (creating the file and its folder) and migrate to the newest schema. Idempotent.
 
-        `is_to_be_filled`: by a copy, which may be half done.
+        `is_copy_target`: by a copy, which may be half done.
 
         Raises:
             DatabaseUrlError: the URL says no database that can be used.
@@ -69,13 +69,13 @@ class Database:
             DatabaseTooNewError: the schema is newer than this code.
             HalfCopiedError: it is a copy that is not finished.
         """
-        database = cls.named(url)
+        database = cls.unmigrated(url)
         try:
             async with database.write() as connection:
-                await postgres.migrate_alone(connection)
+                await postgres.lock_migrations(connection)
                 await connection.run_sync(_migrate)
-                if not is_to_be_filled:
-                    await postgres.take_over(connection)
+                if not is_copy_target:
+                    await postgres.accept_copy(connection)
         except CommandError as error:
             await database.close()
             raise DatabaseTooNewError(database._where) from error
@@ -90,7 +90,7 @@ class Database:
         return database
 
     @classmethod
-    def named(cls, url: str) -> "Database":
+    def unmigrated(cls, url: str) -> "Database":
         """The database of a URL, as it is: nothing is migrated, and a server is not asked yet.
 
         Raises:
@@ -187,7 +187,7 @@ class Database:
 
             if self._is_server:
                 errors = (DBAPIError, OSError, PoolTimeoutError)
-                connection = await patiently(connect, postgres.is_lost, errors=errors)
+                connection = await retry(connect, postgres.is_lost, errors=errors)
             else:
                 connection = await connect()
             progress.is_open = True
@@ -211,11 +211,11 @@ class Database:
 
     def _unusable(self, error: Exception, progress: _Progress) -> DatabaseUnavailableError:
         if self._is_server:
-            reason = postgres.reason_of(error)
+            reason = postgres.error_reason(error)
             if not postgres.is_lost(error):
                 return DatabaseServerError(self._where, reason)
-            is_undone = not progress.is_committing or postgres.is_undone(error)
-            return DatabaseLostError(self._where, reason, is_undone=is_undone)
+            is_rolled_back = not progress.is_committing or postgres.is_rolled_back(error)
+            return DatabaseLostError(self._where, reason, is_rolled_back=is_rolled_back)
         origin = error.orig if isinstance(error, DBAPIError) else error
         if not is_damage(origin):
             return DatabaseUnavailableError(self._where, str(origin))
@@ -240,10 +240,10 @@ def _engine_of(url: URL) -> AsyncEngine:
 def _find(url: URL) -> str:
     """How errors name the database; of a file, after its folder is there."""
     if url.get_backend_name() != "sqlite":
-        return postgres.place_of(url)
+        return postgres.server_address(url)
     where = url.database or str(url)
     try:
-        sqlite.find_place(url.database or ":memory:")
+        sqlite.prepare_path(url.database or ":memory:")
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise (DatabaseDamagedError if is_damage(error) else DatabaseUnavailableError)(

@@ -95,13 +95,17 @@ class DatabaseServerError(DatabaseUnavailableError):
 class DatabaseLostError(DatabaseServerError):
     """A server could not be reached for some seconds, or went away in the middle.
 
-    `is_undone` is False where it went while it was told to commit: then nobody knows.
+    `is_rolled_back` is False where it went while it was told to commit: then nobody knows.
     """
 
-    def __init__(self, where: str, reason: str, *, is_undone: bool = True) -> None:
+    def __init__(self, where: str, reason: str, *, is_rolled_back: bool = True) -> None:
         """Build the sentence from the database's place, without any password, and the driver's reason."""
-        self.where, self.reason, self.is_undone = where, reason, is_undone
-        end = "nothing was stored, nothing was lost" if is_undone else "the last change may have been stored"
+        self.where, self.reason, self.is_rolled_back = where, reason, is_rolled_back
+        end = (
+            "nothing was stored, nothing was lost"
+            if is_rolled_back
+            else "the last change may have been stored"
+        )
         StorageError.__init__(
             self,
             f"The database at {where} cannot be reached ({reason}). Check that the server runs and that this "

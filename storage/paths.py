@@ -7,7 +7,7 @@ from pathlib import Path
 VARIABLE = re.compile(r"\$\w+|\$\{\w+\}|%\w+%")
 
 
-def whole_path(written: str) -> Path:
+def expanded_path(written: str) -> Path:
     """The path with `~` and variables such as `$HOME` filled in.
 
     Raises:
@@ -27,13 +27,13 @@ def whole_path(written: str) -> Path:
     return whole
 
 
-def whole_folder(written: str) -> Path:
+def expanded_folder(written: str) -> Path:
     """The same, of a folder that may still have to be made.
 
     Raises:
         ValueError: something else has that name.
     """
-    folder = whole_path(written)
+    folder = expanded_path(written)
     taken = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)
     if taken is not None:
         raise ValueError(f"{taken} is a file, so no folder of that name can be; the folder cannot be written")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
-from storage.backends.retries import retried, retried_if_undone
+from storage.backends.retries import retried, retried_if_rolled_back
 from storage.database import Database
 from storage.errors import DatabaseLostError
 from storage.schema import runs
@@ -37,7 +37,7 @@ class Run:
     report: dict[str, Any] | None
 
 
-@retried_if_undone
+@retried_if_rolled_back
 async def open_run(
     database: Database,
     trigger: str,
@@ -65,7 +65,7 @@ async def open_run(
     return run_id
 
 
-@retried_if_undone
+@retried_if_rolled_back
 async def note(database: Database, run_id: int, /, **columns: Any) -> bool:
     """Write what is known so far (`challenger`, `retraining_set_hash`, …). False: the run is not open."""
     async with database.write() as connection:
@@ -94,7 +94,7 @@ async def finish_run(
     return await note(database, run_id, **columns)
 
 
-@retried_if_undone
+@retried_if_rolled_back
 async def end_open_training(database: Database, reason: str, *, now: datetime) -> int:
     """Fail the training run that is under way: it sees so before it would promote. Returns how many."""
     async with database.write() as connection:
@@ -106,8 +106,8 @@ async def end_open_training(database: Database, reason: str, *, now: datetime) -
     return result.rowcount
 
 
-@retried_if_undone
-async def act_if_open(database: Database, run_id: int, action: Callable[[], None]) -> bool:
+@retried_if_rolled_back
+async def run_if_open(database: Database, run_id: int, action: Callable[[], None]) -> bool:
     """Call `action` while holding the run's row, if the run is still open: nobody can end it in between.
 
     False: it was ended, and nothing was done.

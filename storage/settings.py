@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from storage import variables
 from storage.backends.urls import file_url, usable_url
 from storage.errors import SettingsError
-from storage.paths import whole_folder
+from storage.paths import expanded_folder
 from storage.setting_names import NAMES
 
 EX_CONFIG = 78  # of sysexits.h: a setting must be changed
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     @field_validator("home", mode="before")
     @classmethod
     def _whole_home(cls, value: Any) -> Any:
-        return whole_folder(value) if isinstance(value, str) else value
+        return expanded_folder(value) if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod
@@ -102,7 +102,9 @@ def load(kind: type[_S], *, warn: Callable[[str], None] | None = None, **values:
     Raises:
         SettingsError: a setting, or the file, cannot be used; names it.
     """
-    _refuse_misspelt({**variables.of_file(Path(FILE)), **variables.of_environment()}, warn or _to_stderr)
+    _reject_misspelled(
+        {**variables.read_file(Path(FILE)), **variables.read_environment()}, warn or _to_stderr
+    )
     try:
         settings = kind(**values)
     except ValidationError as error:
@@ -117,9 +119,9 @@ def variable_of(name: str, field: FieldInfo) -> str:
     return (field.alias or PREFIX + name).upper()
 
 
-def _refuse_misspelt(found: dict[str, str], warn: Callable[[str], None]) -> None:
+def _reject_misspelled(found: dict[str, str], warn: Callable[[str], None]) -> None:
     given = {name for name, value in found.items() if value}
-    for name, near in variables.misspelt(given, NAMES, given=given & NAMES):
+    for name, near in variables.misspelled(given, NAMES, given=given & NAMES):
         if near is not None:
             raise SettingsError(f"{name} is no setting; did you mean {near}")
         warn(f"{name} is no setting of fillbot, so it changes nothing. See .env.example.")
@@ -141,8 +143,8 @@ def _sentence(error: ValidationError) -> str:
 
 def _read(kind: type[Settings], file: str | Path | None) -> dict[str, str]:
     """Field → value as it is written, of those that are set: in the environment, else in the file."""
-    given = {name: value for name, value in variables.of_environment().items() if value}
-    found = {**(variables.of_file(Path(file)) if file else {}), **given}
+    given = {name: value for name, value in variables.read_environment().items() if value}
+    found = {**(variables.read_file(Path(file)) if file else {}), **given}
     read = {}
     for field_name, field in kind.model_fields.items():
         names = dict.fromkeys((variable_of(field_name, field), PREFIX + field_name.upper()))

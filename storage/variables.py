@@ -23,12 +23,12 @@ UNSEEN = "\ufeff\u200b\u200e\u200f\u2060"  # what copying from a page brings alo
 USED = re.compile(r"\$\{([^}:]*)(?::-[^}]*)?\}")
 
 
-def of_environment() -> dict[str, str]:
+def read_environment() -> dict[str, str]:
     """Name in capitals → value, of every variable of this process."""
     return {name.upper(): cleaned(value) for name, value in os.environ.items()}
 
 
-def of_file(path: Path) -> dict[str, str]:
+def read_file(path: Path) -> dict[str, str]:
     """The same of a file; empty where there is none.
 
     Raises:
@@ -76,7 +76,7 @@ def cleaned(value: str) -> str:
     return value if value.isspace() else bare
 
 
-def misspelt(
+def misspelled(
     names: Iterable[str], known: Iterable[str], *, given: Iterable[str] = (), own: str = "FILLBOT"
 ) -> list[tuple[str, str | None]]:
     """Names that no setting has and that were meant for one, each with the nearest setting or None.

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote
 
-from storage.paths import whole_folder, whole_path
+from storage.paths import expanded_folder, expanded_path
 
 HUB_NAME = r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?"
 
@@ -18,7 +18,7 @@ def base_model(written: str) -> str:
     """
     if _is_name(written):
         return written
-    return str(whole_path(written)) if re.search(r"[~$%]|://", written) else written
+    return str(expanded_path(written)) if re.search(r"[~$%]|://", written) else written
 
 
 def missing_base(base: str) -> str | None:
@@ -45,7 +45,7 @@ def shared(written: str) -> str:
     if not colon and re.match(r"\w\w+:", written):
         raise ValueError("expected s3://bucket/folder, or the path of a folder")
     if not colon or scheme.lower() == "file":
-        return str(whole_folder(unquote(f"file://{rest}") if colon else written))
+        return str(expanded_folder(unquote(f"file://{rest}") if colon else written))
     if "@" in rest.partition("/")[0]:
         raise ValueError(
             "expected an address without a key; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold it"

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 import storage.settings
-from storage.paths import whole_folder
+from storage.paths import expanded_folder
 from training import locations
 
 Precision = Literal["auto", "fp32"]
@@ -117,7 +117,7 @@ class Settings(storage.settings.Settings):
     @field_validator("data_dir", mode="before")
     @classmethod
     def _whole_data_dir(cls, value: Any) -> Any:
-        return whole_folder(value) if isinstance(value, str) else value
+        return expanded_folder(value) if isinstance(value, str) else value
 
     @field_validator("base_model")
     @classmethod

@@ -76,7 +76,7 @@ class PendingAnnouncement:
         """The run did not begin: there is nothing to tell."""
         self._renewal.cancel()
         with contextlib.suppress(StorageError):  # then it is told that it did not
-            await outbox.drop(self._announcements.database, self._one.id)
+            await outbox.delete_announcement(self._announcements.database, self._one.id)
 
     async def __aenter__(self) -> Self:
         """Begin the block."""
@@ -166,7 +166,7 @@ class Announcer:
     async def hurry(self) -> None:
         """Discord is back: attempt everything now."""
         try:
-            await whole(outbox.hurry(self.database, datetime.now(UTC)))
+            await whole(outbox.retry_all(self.database, datetime.now(UTC)))
         except StorageError as error:
             log.warning("announcements.failed", reason=str(error))
         self._news.set()
@@ -180,7 +180,7 @@ class Announcer:
         for event in ("on_ready", "on_resumed"):
             self._client.add_listener(self.hurry, event)
         if not self._is_shared:
-            await outbox.release(self.database)
+            await outbox.release_claims(self.database)
             for one in await outbox.due(self.database, datetime.now(UTC), limit=outbox.MOST):
                 if one.run_id is None and (run := await self._run_of(one)) is not None:
                     await self.note(one, run_id=run.id)
@@ -203,7 +203,7 @@ class Announcer:
                     claimed = await whole(claim)
                     if claimed is not None:
                         await self._attempt(claimed)
-                if (soonest := await whole(outbox.soonest(self.database))) is not None:
+                if (soonest := await whole(outbox.next_due_at(self.database))) is not None:
                     pause_s = min(pause_s, max(0.1, (soonest - datetime.now(UTC)).total_seconds()))
             except StorageError as error:
                 log.warning("announcements.failed", reason=str(error))
@@ -221,7 +221,7 @@ class Announcer:
                 async with asyncio.timeout(ATTEMPT_S):
                     await self._delivery.tell(one, end)
                 if one.id != UNSTORED:
-                    await whole(outbox.drop(self.database, one.id))
+                    await whole(outbox.delete_announcement(self.database, one.id))
                 log.info("announcement.told", **about)
                 return
             pause_s, attempts = RUN_PAUSE_S, 0
@@ -240,11 +240,11 @@ class Announcer:
         now = datetime.now(UTC)
         try:
             if attempts and now - one.created_at > KEPT:
-                await outbox.drop(self.database, one.id)
+                await outbox.delete_announcement(self.database, one.id)
                 log.error("announcement.given_up", announcement_id=one.id, kind=one.kind, run_id=one.run_id)
                 return
             due_at = now + timedelta(seconds=pause_s)
-            await whole(outbox.put_off(self.database, one.id, due_at, attempts=attempts))
+            await whole(outbox.reschedule(self.database, one.id, due_at, attempts=attempts))
         except StorageError as error:  # its claim ends by itself
             log.warning("announcements.failed", reason=str(error))
         self._news.set()

@@ -122,7 +122,7 @@ class Charts(commands.Cog):
                 statistics.votes_by_hour(database, since=since),
                 statistics.votes_by_version(database, since=since, most=SHOWN_VERSIONS),
                 statistics.contested_words(database, since=since, channel_ids=channels, most=SHOWN_SENTENCES),
-                statistics.helpers(database, since=since, most=SHOWN_HELPERS),
+                statistics.top_voters(database, since=since, most=SHOWN_HELPERS),
             )
         )
 

@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.client import FillBot
 from bot.context import Context
 from storage.database import Database
-from storage.votes.predictions import release_message
+from storage.votes.predictions import detach_reply
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -58,4 +58,4 @@ class Edits(commands.Cog):
 
     async def _may_replace(self, reply: discord.Message) -> bool:
         """Whether a reply has no votes; if so, no later vote under it counts for what it showed."""
-        return await release_message(self._database, reply.id, now=datetime.now(UTC))
+        return await detach_reply(self._database, reply.id, now=datetime.now(UTC))

@@ -59,7 +59,7 @@ class Privacy(commands.Cog):
     async def mydata(self, context: Context) -> None:
         """Send the asker everything that is stored about them."""
         user_id = context.author.id
-        since = (await privacy.about(self._database, user_id)).counted_since
+        since = (await privacy.summarize(self._database, user_id)).counted_since
         made = await export_personal_data(
             self._database,
             user_id,
@@ -77,7 +77,7 @@ class Privacy(commands.Cog):
     async def export(self, context: Context) -> None:
         """Send an admin what the votes add up to, of queries that a quiz could show them."""
         members = await self._bot.access.memberships(context.author, with_channels=True)
-        found = await shown_queries.voted_on(self._database, readable_channel_ids(members))
+        found = await shown_queries.voted_queries(self._database, readable_channel_ids(members))
         queries = {name: query for name, query in found.items() if not has_placeholder(query)}
         ballots, now = VoteTable(queries), datetime.now(UTC)
         async for chunk in votes_until(self._database, now, chunk_rows=EXPORT_CHUNK_ROWS):
@@ -99,7 +99,7 @@ class Privacy(commands.Cog):
     async def optout(self, context: Context) -> None:
         """Let the asker's votes count no more."""
         changed = await privacy.opt_out(self._database, context.author.id, now=datetime.now(UTC))
-        votes = (await privacy.about(self._database, context.author.id)).votes
+        votes = (await privacy.summarize(self._database, context.author.id)).votes
         if changed:
             text = say("privacy.opted_out", n=votes, prefix=self._bot.prefix)
         else:
@@ -110,7 +110,7 @@ class Privacy(commands.Cog):
     async def optin(self, context: Context) -> None:
         """Let them count again."""
         changed = await privacy.opt_in(self._database, context.author.id)
-        votes = (await privacy.about(self._database, context.author.id)).votes
+        votes = (await privacy.summarize(self._database, context.author.id)).votes
         prefix = self._bot.prefix
         text = say("privacy.opted_in", n=votes) if changed else say("privacy.is_in", prefix=prefix)
         await send_reply(context, text, ephemeral=True)
@@ -118,7 +118,7 @@ class Privacy(commands.Cog):
     @command("forgetme", is_ephemeral=True, cooldown=(OFFERS, OFFERS_WITHIN_S))
     async def forgetme(self, context: Context) -> None:
         """Show what would go, and let the asker press a button."""
-        known = await privacy.about(self._database, context.author.id)
+        known = await privacy.summarize(self._database, context.author.id)
         found = await forgetting_records.preview(self._database, context.author.id)
         versions = self._forgetting.versions_since(known.counted_since)
         if found == Erased() and known.counted_since is None:

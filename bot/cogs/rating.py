@@ -70,7 +70,7 @@ class Rating(commands.Cog):
             if what == "suggest":
                 await interaction.response.send_modal(SuggestForm(ratable.id, masks=_masks(ratable)))
             elif what == "back":
-                standing = await menu_votes.take_back(
+                standing = await menu_votes.withdraw_choices(
                     self._database, ratable.id, voter_id=interaction.user.id
                 )
                 log.info("votes.taken_back", prediction_id=ratable.id)

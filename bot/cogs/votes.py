@@ -17,7 +17,7 @@ from bot.voting.reconcile import Reconcile
 from bot.voting.thumbs import thumb
 from storage.database import Database
 from storage.votes.predictions import mark_deleted, prediction_of_message
-from storage.votes.reactions import Cast, Cleared, ThumbChange, Withdrawn, has_unknown_thumbs, sign
+from storage.votes.reactions import Cast, Cleared, ThumbChange, Withdrawn, may_have_unknown_thumbs, sign
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class Votes(commands.Cog):
         words = await self._count(payload.channel_id, change)
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
-        elif await has_unknown_thumbs(self._database, payload.message_id, payload.user_id):
+        elif await may_have_unknown_thumbs(self._database, payload.message_id, payload.user_id):
             await self._reconcile.read_again(payload.channel_id, payload.guild_id, payload.message_id)
 
     @commands.Cog.listener()

@@ -14,7 +14,7 @@ import structlog
 from bot.answering.predictor import Predictor
 from storage.database import Database
 from storage.errors import StorageError
-from storage.people.forgetting import lost_queries
+from storage.people.forgetting import orphaned_queries
 from storage.people.tombstones import last_forgotten_at
 from training.pipeline import run_files
 
@@ -47,7 +47,7 @@ class ForgetPropagation:
         self._predictor.clear_cache()
         runs = await asyncio.to_thread(run_files.delete_results_before, self._home, forgotten_at)
         queries = await asyncio.to_thread(run_files.queries, self._home)
-        lost = await lost_queries(self._database, queries)
+        lost = await orphaned_queries(self._database, queries)
         await asyncio.to_thread(run_files.drop_queries, self._home, lost)
         told = self._home / "training.log"
         if told.is_file() and told.stat().st_mtime < forgotten_at.timestamp():

@@ -8,7 +8,7 @@ import structlog
 from bot.background import Background
 from bot.connection.session import IDENTIFY_EVERY_S
 from bot.settings import Settings
-from storage.backends.locks import Lock, is_shared, let_go, lock_for, take
+from storage.backends.locks import Lock, acquire_async, is_shared, lock_for, release_async
 from storage.errors import LockHeldError, StorageError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -26,10 +26,10 @@ class SharedIdentifyLimit:
         """Return when it is this process's turn. Without the database nothing is waited for."""
         if not is_shared(self._settings.url):
             return
-        lock = lock_for(self._settings, f"identify {bucket}", comes_back=False)
+        lock = lock_for(self._settings, f"identify {bucket}", reacquires=False)
         while True:
             try:
-                await take(lock)
+                await acquire_async(lock)
             except LockHeldError:
                 await asyncio.sleep(AGAIN_S)
             except StorageError as error:
@@ -45,4 +45,4 @@ async def _give_back_later(lock: Lock) -> None:
         try:
             await asyncio.sleep(IDENTIFY_EVERY_S)
         finally:
-            await let_go(lock)
+            await release_async(lock)

@@ -13,8 +13,8 @@ import structlog
 from bot.background import Background
 from bot.distributed.leader_tasks import LeaderTasks
 from bot.settings import Settings
-from storage.backends.advisory_locks import AdvisoryLock, here
-from storage.backends.locks import LEADER, is_shared, let_go, lock_for, take
+from storage.backends.advisory_locks import AdvisoryLock, process_name
+from storage.backends.locks import LEADER, acquire_async, is_shared, lock_for, release_async
 from storage.errors import LockHeldError, StorageError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -34,7 +34,7 @@ class LeaderElection:
     @property
     def where(self) -> str | None:
         """HOST:PID of the process that leads; None while it is not known."""
-        return here() if self.is_here else self.elsewhere
+        return process_name() if self.is_here else self.elsewhere
 
     async def open(self) -> None:
         """Begin: the duties at once where there is nobody else, else by election, in the background.
@@ -51,10 +51,10 @@ class LeaderElection:
 
     async def _elect(self) -> None:
         while True:
-            lock = lock_for(self._settings, LEADER, comes_back=False)
+            lock = lock_for(self._settings, LEADER, reacquires=False)
             assert isinstance(lock, AdvisoryLock)
             try:
-                await take(lock)
+                await acquire_async(lock)
             except LockHeldError as held:
                 self.elsewhere = held.holder
                 await asyncio.sleep(ELECT_EVERY_S)
@@ -70,7 +70,7 @@ class LeaderElection:
                 await asyncio.sleep(ELECT_EVERY_S)
             finally:
                 self.is_here = False
-                await let_go(lock)
+                await release_async(lock)
 
     async def _lead(self, lock: AdvisoryLock) -> None:
         """Do the duties for as long as the lock is held."""

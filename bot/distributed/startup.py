@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.settings import Settings
 from storage.backends.advisory_locks import AdvisoryLock
-from storage.backends.locks import is_shared, let_go, lock_for, take
+from storage.backends.locks import acquire_async, is_shared, lock_for, release_async
 from storage.errors import LockHeldError
 
 
@@ -34,7 +34,7 @@ async def shard_locks(settings: Settings) -> AsyncIterator["asyncio.Task[None] |
 
     lock.on_lost(tell)
     try:
-        await take(lock)
+        await acquire_async(lock)
     except LockHeldError as held:
         raise _held(held) from held
     watch = asyncio.create_task(_until_taken(lock, lost), name="shards")
@@ -43,7 +43,7 @@ async def shard_locks(settings: Settings) -> AsyncIterator["asyncio.Task[None] |
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
-        await let_go(lock)
+        await release_async(lock)
 
 
 async def _until_taken(lock: AdvisoryLock, lost: asyncio.Event) -> None:

@@ -11,7 +11,7 @@ import discord
 
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
 from bot.texts import say
-from storage.votes.statistics import ContestedWord, Helper, HourVotes, Totals, VersionVotes
+from storage.votes.statistics import ContestedWord, HourVotes, TopVoter, Totals, VersionVotes
 from training.inference.encoder import MASK
 
 DAYS = 30
@@ -26,7 +26,7 @@ class TeamStats:
     hours: Sequence[HourVotes]
     versions: Sequence[VersionVotes]
     contested: Sequence[ContestedWord]
-    helpers: Sequence[Helper]
+    helpers: Sequence[TopVoter]
 
 
 def first_day(now: datetime, zone: ZoneInfo) -> datetime:

@@ -17,7 +17,7 @@ from storage.backends.locks import BOT, RUN, FileLocks
 from storage.database import Database
 from storage.errors import LockHeldError
 from storage.maintenance.backups import database_file
-from storage.maintenance.recovery import mend
+from storage.maintenance.recovery import recover
 from training.registry.repair import mend_champion
 from training.registry.versions import Registry
 
@@ -48,7 +48,7 @@ def home_lock(settings: Settings) -> Iterator[None]:
 
 
 async def recover_database(settings: Settings) -> str | None:
-    """Where the database is damaged, mend it; call it before it is opened. Returns the notice that says so.
+    """Recover a damaged database before it is opened. Returns the notice that says so.
 
     Raises:
         StorageError: a run has it open, or the disk is full.
@@ -62,7 +62,7 @@ async def recover_database(settings: Settings) -> str | None:
     except LockHeldError:
         return None  # a run has it open: it would have ended had it met damage
     try:
-        mended = await mend(database, settings.backups_dir, now=datetime.now(UTC))
+        mended = await recover(database, settings.backups_dir, now=datetime.now(UTC))
     finally:
         lock.release()
     if mended is None:

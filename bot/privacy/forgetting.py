@@ -21,7 +21,7 @@ from bot.operations.backups import Backups
 from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
 from bot.texts import say
-from storage.backends.locks import FORGETTING, Turn
+from storage.backends.locks import FORGETTING, QueuedLock
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.people import forgetting
@@ -78,7 +78,7 @@ class Forgetting:
         self._database_path = make_url(settings.url).database
         self._predictor, self._follower, self._runs, self._reports = predictor, follower, runs, reports
         self._backups = backups
-        self._working, self._settling = Turn(settings, FORGETTING), asyncio.Lock()
+        self._working, self._settling = QueuedLock(settings, FORGETTING), asyncio.Lock()
         self._sentence = ""  # of the last run that replaced a withdrawn champion
 
     def versions_since(self, since: datetime | None) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ class Forgetting:
             ids = [row["id"] for row in await runs_since(self._database, since)]
             found = await asyncio.to_thread(run_files.delete_results, self._home, ids)
         queries = await asyncio.to_thread(run_files.queries, self._home)
-        lost = await forgetting.lost_queries(self._database, queries)
+        lost = await forgetting.orphaned_queries(self._database, queries)
         await asyncio.to_thread(run_files.drop_queries, self._home, lost)
         (self._home / "training.log").unlink(missing_ok=True)
         return found

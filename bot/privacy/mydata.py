@@ -43,7 +43,7 @@ async def export_personal_data(
     Raises:
         TooLargeError: even packed it is larger than that.
     """
-    known = await privacy.about(database, user_id)
+    known = await privacy.summarize(database, user_id)
     runs = await privacy.runs_since(database, known.counted_since) if known.counted_since else []
     facts: dict[str, Any] = {
         "explanation": say("privacy.explanation"),

@@ -8,7 +8,7 @@ import structlog
 
 from storage.database import Database
 from storage.errors import StorageError
-from storage.people.forgetting import lost_queries
+from storage.people.forgetting import orphaned_queries
 from storage.people.retention import expire
 from training.pipeline import run_files
 
@@ -32,7 +32,7 @@ class Retention:
                 files = 0
             else:
                 queries = await asyncio.to_thread(run_files.queries, self._home)
-                lost = await lost_queries(self._database, queries)
+                lost = await orphaned_queries(self._database, queries)
                 # A run that somebody asked for may be writing: its files are left alone where they can be.
                 files = await asyncio.to_thread(run_files.drop_queries, self._home, lost) if lost else 0
         except (StorageError, OSError) as error:

@@ -19,7 +19,7 @@ from bot.settings import Settings
 from bot.subprocesses.training_process import GRACE_S, Line, follow, spawned
 from bot.texts import say
 from storage import runs
-from storage.backends.locks import POINTER, RUN, Turn, holding_it, is_shared, lock_for
+from storage.backends.locks import POINTER, RUN, QueuedLock, holding_async, is_shared, lock_for
 from storage.database import Database
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Run
@@ -64,7 +64,7 @@ class TrainingRuns:
         self._is_closed = self._left_open = False
         self._halts = 0
         self._is_shared = is_shared(settings.url)
-        self.moving = Turn(settings, POINTER)  # of a rollback: its open row is no crash's
+        self.moving = QueuedLock(settings, POINTER)  # of a rollback: its open row is no crash's
 
     @property
     def is_running(self) -> bool:
@@ -91,7 +91,7 @@ class TrainingRuns:
                 while True:
                     await runs.end_open_training(self._database, reason, now=datetime.now(UTC))
                     with contextlib.suppress(LockHeldError):
-                        await stack.enter_async_context(holding_it(lock_for(self._settings, RUN)))
+                        await stack.enter_async_context(holding_async(lock_for(self._settings, RUN)))
                         break
                     await asyncio.sleep(REPAIR_EVERY_S)
                 yield
@@ -103,7 +103,7 @@ class TrainingRuns:
         if self.is_running:
             return True
         try:
-            async with holding_it(lock_for(self._settings, RUN)):
+            async with holding_async(lock_for(self._settings, RUN)):
                 return False
         except LockHeldError:
             return True
@@ -159,7 +159,7 @@ class TrainingRuns:
         """Settle the rows that a crash left open, unless a run is alive. Returns those that failed."""
         async with contextlib.AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(holding_it(lock_for(self._settings, RUN)))
+                await stack.enter_async_context(holding_async(lock_for(self._settings, RUN)))
             except LockHeldError:
                 self._left_open = True
                 return []

@@ -31,7 +31,7 @@ from bot.voting.non_members import non_members
 from bot.voting.reply_locks import ReplyLocks
 from storage.database import Database
 from storage.errors import StorageError
-from storage.people.tombstones import drop_fingerprints
+from storage.people.tombstones import delete_tombstones
 from storage.votes.predictions import mark_deleted
 from storage.votes.reactions import ReadBack
 from storage.votes.recent_replies import RecentReply, recent_replies
@@ -140,7 +140,7 @@ class Reconcile:
             StorageError, discord.DiscordException: it could not be finished; what was done stays.
         """
         started, now = time.monotonic(), datetime.now(UTC)
-        await drop_fingerprints(self._database, now - MAX_LOOK_BACK)
+        await delete_tombstones(self._database, now - MAX_LOOK_BACK)
         since = max(filter(None, (now - self._look_back, self._since)))
         shards = self._bot.shards_here
         replies = await recent_replies(

@@ -24,10 +24,10 @@ from sqlalchemy import URL, make_url
 from storage.errors import DatabaseUnavailableError, DatabaseUrlError, LockHeldError, LockLostError
 
 LEASE_S = 5.0
-SERVER_ADDS_S = 1.0  # it ends a session so much later than its holder gives it up
+SERVER_GRACE_S = 1.0  # it ends a session so much later than its holder gives it up
 CONNECT_TIMEOUT_S = 5.0
-AGAIN_S = 0.5  # between two tries to come back
-COME_BACK_S = 10.0  # `require` waits for so long
+RETRY_S = 0.5  # between two tries to come back
+REACQUIRE_TIMEOUT_S = 10.0  # `require` waits for so long
 MAX_NAME = 63  # bytes of an application's name
 T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
@@ -43,14 +43,14 @@ HOLDER = """
 class AdvisoryLock:
     """Names held by one session of PostgreSQL, kept by a thread with an event loop of its own."""
 
-    def __init__(self, url: str, *names: str, lease_s: float = LEASE_S, comes_back: bool = True) -> None:
-        """Remember what to hold; `comes_back`: after a loss it is taken anew while nobody else has it."""
+    def __init__(self, url: str, *names: str, lease_s: float = LEASE_S, reacquires: bool = True) -> None:
+        """Remember what to hold; `reacquires`: after a loss it is taken anew while nobody else has it."""
         self._url, self._names = make_url(url), names
-        self._lease_s, self._comes_back = lease_s, comes_back
+        self._lease_s, self._reacquires = lease_s, reacquires
         # Tells this object's sessions from all others: an old one of ours may end later than it is lost.
-        self._application = f"fillbot {here()} {secrets.token_hex(3)}"[-MAX_NAME:]
+        self._application = f"fillbot {process_name()} {secrets.token_hex(3)}"[-MAX_NAME:]
         self._connection: Any = None  # asyncpg's
-        self._heard_at = 0.0
+        self._confirmed_at = 0.0
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -60,7 +60,7 @@ class AdvisoryLock:
     @property
     def is_held(self) -> bool:
         """Whether it is held now, and will be for the next moment."""
-        return self._connection is not None and time.monotonic() < self._heard_at + self._lease_s
+        return self._connection is not None and time.monotonic() < self._confirmed_at + self._lease_s
 
     def on_lost(self, listener: Callable[[], None]) -> None:
         """Call `listener`, in a thread, when the lock is lost: after each loss, and when another took it."""
@@ -81,8 +81,8 @@ class AdvisoryLock:
         self._thread = threading.Thread(target=loop.run_forever, name="lock", daemon=True)
         self._thread.start()
         try:
-            self._call(self._take())
-            self._call(self._begin_to_keep())
+            self._call(self._acquire())
+            self._call(self._start_keeper())
         except BaseException:
             self.release()
             raise
@@ -93,7 +93,7 @@ class AdvisoryLock:
         if loop is None or thread is None:
             return
         try:
-            self._call(self._end())
+            self._call(self._close_session())
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
@@ -106,9 +106,9 @@ class AdvisoryLock:
         Raises:
             LockLostError: it is not held.
         """
-        give_up_at = time.monotonic() + COME_BACK_S
+        give_up_at = time.monotonic() + REACQUIRE_TIMEOUT_S
         while not self.is_held:
-            if self.taken_by is not None or not self._comes_back or time.monotonic() > give_up_at:
+            if self.taken_by is not None or not self._reacquires or time.monotonic() > give_up_at:
                 raise LockLostError(self._names[0], self.taken_by.holder if self.taken_by else None)
             time.sleep(0.05)
 
@@ -116,23 +116,23 @@ class AdvisoryLock:
         assert self._loop is not None  # noqa: S101  `acquire` was called
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _take(self) -> None:
-        heard_at = time.monotonic()
-        connection = await _connect(self._url, self._application, self._lease_s + SERVER_ADDS_S)
+    async def _acquire(self) -> None:
+        confirmed_at = time.monotonic()
+        connection = await _connect(self._url, self._application, self._lease_s + SERVER_GRACE_S)
         try:
             with _translated(self._url):
                 for name in self._names:
-                    heard_at = time.monotonic()
+                    confirmed_at = time.monotonic()
                     await _lock(connection, name)
         except BaseException:
             connection.terminate()
             raise
-        self._connection, self._heard_at = connection, heard_at
+        self._connection, self._confirmed_at = connection, confirmed_at
 
-    async def _begin_to_keep(self) -> None:
-        self._keeper = asyncio.create_task(self._keep())
+    async def _start_keeper(self) -> None:
+        self._keeper = asyncio.create_task(self._maintain())
 
-    async def _end(self) -> None:
+    async def _close_session(self) -> None:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -145,19 +145,19 @@ class AdvisoryLock:
             except DatabaseUnavailableError:
                 connection.terminate()
 
-    async def _keep(self) -> None:
+    async def _maintain(self) -> None:
         """Say something in time, for ever; after a loss, come back where that is wanted."""
         while True:
-            await self._until_silent()
+            await self._send_heartbeats()
             connection, self._connection = self._connection, None
             connection.terminate()
             log.warning("lock.lost", lock=self._names)
-            self._tell()
-            if not self._comes_back or not await self._come_back():
+            self._notify()
+            if not self._reacquires or not await self._reacquire():
                 return
-            log.info("lock.held_again", lock=self._names)
+            log.info("lock.reacquired", lock=self._names)
 
-    async def _until_silent(self) -> None:
+    async def _send_heartbeats(self) -> None:
         connection, is_over = self._connection, asyncio.Event()
         connection.add_termination_listener(lambda _connection: is_over.set())
         beat_s = self._lease_s / 3
@@ -166,46 +166,46 @@ class AdvisoryLock:
                 async with asyncio.timeout(beat_s):
                     await is_over.wait()
                 return
-            heard_at = time.monotonic()
+            confirmed_at = time.monotonic()
             try:
                 with _translated(self._url):
                     await connection.fetchval("SELECT 1", timeout=2 * beat_s)
             except DatabaseUnavailableError:
                 return
             except Exception:
-                log.exception("lock.not_heard", lock=self._names)
+                log.exception("lock.heartbeat_failed", lock=self._names)
                 return  # whatever it is, the lock is as good as lost
-            self._heard_at = heard_at
+            self._confirmed_at = confirmed_at
 
-    async def _come_back(self) -> bool:
+    async def _reacquire(self) -> bool:
         """Take it anew. False: somebody else has it."""
         while True:
             try:
-                await self._take()
+                await self._acquire()
             except LockHeldError as held:
                 if held.application != self._application:
                     self.taken_by = held
-                    self._tell()
+                    self._notify()
                     return False
             except DatabaseUnavailableError:
                 pass
             except Exception:
-                log.exception("lock.not_taken_again", lock=self._names)
+                log.exception("lock.reacquire_failed", lock=self._names)
             else:
                 return True
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(RETRY_S)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for listener in self._lost_listeners:
             listener()
 
 
-def here() -> str:
+def process_name() -> str:
     """This process, as others are told of it."""
     return f"{socket.gethostname().split('.')[0][:40]}:{os.getpid()}"
 
 
-def key(name: str) -> int:
+def lock_key(name: str) -> int:
     """The number of a name, the same everywhere: 64 bits, signed."""
     digest = hashlib.blake2b(f"fillbot:{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
@@ -231,8 +231,8 @@ async def _connect(url: URL, application: str, silence_s: float) -> Any:
 
 
 async def _lock(connection: Any, name: str) -> None:
-    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key(name)):
-        raise LockHeldError(name, await connection.fetchval(HOLDER, key(name)))
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key(name)):
+        raise LockHeldError(name, await connection.fetchval(HOLDER, lock_key(name)))
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ BOT = "bot"  # one bot a home
 POINTER = "pointer"  # one rollback, promotion by hand or repair: an open row of theirs is no crash's
 FORGETTING = "forgetting"  # one request to be forgotten
 LEADER = "leader"  # one schedule
-TURN_EVERY_S = 0.2
+POLL_S = 0.2
 RUN_LEASE_S = 30.0  # a training process may hold the interpreter for seconds
 
 
@@ -95,19 +95,19 @@ def is_shared(url: str) -> bool:
         return False
 
 
-def lock_for(settings: Settings, *names: str, lease_s: float | None = None, comes_back: bool = True) -> Lock:
+def lock_for(settings: Settings, *names: str, lease_s: float | None = None, reacquires: bool = True) -> Lock:
     """The lock of these names, for everybody who uses the database: files of the home where that is SQLite.
 
     Args:
         settings: of the database and the home.
         names: held together.
         lease_s: how long a silent holder keeps a session.
-        comes_back: whether a session that was lost is taken anew while nobody else has the names.
+        reacquires: whether a session that was lost is taken anew while nobody else has the names.
     """
     if not is_shared(settings.url):
         return FileLocks(settings.home, *names)
     lease_s = lease_s or (RUN_LEASE_S if RUN in names else LEASE_S)
-    return AdvisoryLock(settings.url, *names, lease_s=lease_s, comes_back=comes_back)
+    return AdvisoryLock(settings.url, *names, lease_s=lease_s, reacquires=reacquires)
 
 
 @contextlib.contextmanager
@@ -121,16 +121,16 @@ def holding(lock: Lock) -> Iterator[Lock]:
 
 
 @contextlib.asynccontextmanager
-async def holding_it(lock: Lock) -> AsyncIterator[Lock]:
+async def holding_async(lock: Lock) -> AsyncIterator[Lock]:
     """The same in an event loop, which goes on meanwhile."""
-    await take(lock)
+    await acquire_async(lock)
     try:
         yield lock
     finally:
-        await let_go(lock)
+        await release_async(lock)
 
 
-class Turn:
+class QueuedLock:
     """A turn that is waited for: in this process first, then among all that share the database."""
 
     def __init__(self, settings: Settings, name: str) -> None:
@@ -149,9 +149,9 @@ class Turn:
         try:
             while self._lock is not None:
                 with contextlib.suppress(LockHeldError):
-                    await take(self._lock)
+                    await acquire_async(self._lock)
                     return
-                await asyncio.sleep(TURN_EVERY_S)
+                await asyncio.sleep(POLL_S)
         except BaseException:
             self._mine.release()
             raise
@@ -162,12 +162,12 @@ class Turn:
         """Let the next one in."""
         try:
             if self._lock is not None:
-                await let_go(self._lock)
+                await release_async(self._lock)
         finally:
             self._mine.release()
 
 
-async def take(lock: Lock) -> None:
+async def acquire_async(lock: Lock) -> None:
     """`acquire` in an event loop; who is cancelled meanwhile holds nothing."""
     if isinstance(lock, FileLocks):
         lock.acquire()
@@ -182,7 +182,7 @@ async def take(lock: Lock) -> None:
         raise
 
 
-async def let_go(lock: Lock) -> None:
+async def release_async(lock: Lock) -> None:
     """`release` in an event loop; finished also when cancelled."""
     if isinstance(lock, FileLocks):
         lock.release()

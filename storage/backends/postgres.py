@@ -28,11 +28,12 @@ SESSION = {
     "tcp_keepalives_count": "3",
 }
 SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-UNDONE = ("40001", "40P01")  # it could not go beside another transaction; a deadlock
-AWAY = ("57P01", "57P02", "57P03", "57P05", "53300", "25006")  # it stops, starts, is full, or stands by
+ROLLED_BACK = ("40001", "40P01")  # it could not go beside another transaction; a deadlock
+# Shutting down, crashed, starting, idle session ended, too many connections, read-only standby.
+UNAVAILABLE = ("57P01", "57P02", "57P03", "57P05", "53300", "25006")
 # Kinds of turns: the first number of an advisory lock of two, which those of one number never meet.
-MIGRATING, VOTING, ERASING, ONE_OF_MANY = 0x66_69_6C_01, 0x66_69_6C_02, 0x66_69_6C_03, 0x66_69_6C_04
-MANY = 1_000  # the server's memory holds some thousands of locks
+MIGRATION_LOCK, VOTE_LOCK, ERASE_LOCK, OWNER_LOCK = 0x66_69_6C_01, 0x66_69_6C_02, 0x66_69_6C_03, 0x66_69_6C_04
+OWNER_LOCKS = 1_000  # the server's memory holds some thousands of locks
 
 
 def engine_options() -> dict[str, Any]:
@@ -55,7 +56,7 @@ def strict_json(value: Any) -> str:
     return json.dumps(json.loads(text, parse_constant=lambda _: None))
 
 
-def place_of(url: URL) -> str:
+def server_address(url: URL) -> str:
     """Where a server's database is, without who may open it."""
     host = url.host or "localhost"
     return f"{host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
@@ -65,21 +66,21 @@ def is_lost(error: BaseException) -> bool:
     """Whether the server is away or stopped a transaction that may be tried again."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, OSError | PoolTimeoutError)
-    state = state_of(error)
-    return error.connection_invalidated or state[:2] == "08" or state in AWAY or state in UNDONE
+    state = sqlstate(error)
+    return error.connection_invalidated or state[:2] == "08" or state in UNAVAILABLE or state in ROLLED_BACK
 
 
-def is_undone(error: BaseException) -> bool:
+def is_rolled_back(error: BaseException) -> bool:
     """Whether the server has said that the transaction left nothing."""
-    return isinstance(error, DBAPIError) and state_of(error) in UNDONE
+    return isinstance(error, DBAPIError) and sqlstate(error) in ROLLED_BACK
 
 
-def state_of(error: DBAPIError) -> str:
+def sqlstate(error: DBAPIError) -> str:
     """The SQLSTATE that the server gave; empty where it gave none."""
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
-def reason_of(error: BaseException) -> str:
+def error_reason(error: BaseException) -> str:
     """In the driver's own words."""
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
@@ -88,12 +89,12 @@ def reason_of(error: BaseException) -> str:
     return first[0] if first else type(cause).__name__
 
 
-async def migrate_alone(connection: AsyncConnection) -> None:
+async def lock_migrations(connection: AsyncConnection) -> None:
     """One process migrates; others wait, and find it done."""
-    await _take(connection, MIGRATING)
+    await _take(connection, MIGRATION_LOCK)
 
 
-async def take_over(connection: AsyncConnection) -> None:
+async def accept_copy(connection: AsyncConnection) -> None:
     """After a copy: from now on the database is this one, and no pass of the copy may change it again.
 
     Raises:
@@ -108,28 +109,28 @@ async def take_over(connection: AsyncConnection) -> None:
     await connection.execute(text("DROP TABLE copying"))
 
 
-async def vote_beside_others(connection: AsyncConnection, owners: Iterable[object] = ()) -> None:
+async def lock_votes_shared(connection: AsyncConnection, owners: Iterable[object] = ()) -> None:
     """A turn for votes: others go on, but for those of the same owners, and for who votes alone."""
     if connection.dialect.name != "postgresql":
         return
-    keys = sorted({zlib.crc32(repr(owner).encode()) % MANY for owner in owners})
+    keys = sorted({zlib.crc32(repr(owner).encode()) % OWNER_LOCKS for owner in owners})
     await connection.execute(
         text(
             "SELECT pg_advisory_xact_lock_shared(:voting, 0) UNION ALL "
             "SELECT pg_advisory_xact_lock(:one, key) FROM unnest(CAST(:keys AS int[])) AS key"
         ),
-        {"voting": VOTING, "one": ONE_OF_MANY, "keys": keys},
+        {"voting": VOTE_LOCK, "one": OWNER_LOCK, "keys": keys},
     )
 
 
-async def vote_alone(connection: AsyncConnection) -> None:
+async def lock_votes(connection: AsyncConnection) -> None:
     """Nobody else casts, changes or deletes a vote meanwhile: for what deletes whole predictions."""
-    await _take(connection, VOTING)
+    await _take(connection, VOTE_LOCK)
 
 
-async def erase_alone(connection: AsyncConnection) -> None:
+async def lock_erasing(connection: AsyncConnection) -> None:
     """Nobody else forgets a person, or looks for queries that nobody asked, meanwhile."""
-    await _take(connection, ERASING)
+    await _take(connection, ERASE_LOCK)
 
 
 async def _take(connection: AsyncConnection, kind: int) -> None:

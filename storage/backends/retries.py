@@ -13,28 +13,28 @@ from typing import Any, ParamSpec, TypeVar
 
 from storage.errors import DatabaseLostError
 
-PATIENCE_S = 15.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+RETRY_FOR_S = 15.0
+MIN_DELAY_S, MAX_DELAY_S = 0.02, 1.0
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def patiently(
+async def retry(
     attempt: Callable[[], Awaitable[T]],
-    is_worth_it: Callable[[Exception], bool],
+    is_retryable: Callable[[Exception], bool],
     *,
     errors: tuple[type[Exception], ...],
 ) -> T:
-    """Try for `PATIENCE_S`, with pauses that grow, as long as an error is worth it."""
-    give_up_at, pause_s = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+    """Try for `RETRY_FOR_S`, with pauses that grow, as long as an error is worth it."""
+    give_up_at, pause_s = time.monotonic() + RETRY_FOR_S, MIN_DELAY_S
     while True:
         try:
             return await attempt()
         except errors as error:
-            if not is_worth_it(error) or time.monotonic() + pause_s >= give_up_at:
+            if not is_retryable(error) or time.monotonic() + pause_s >= give_up_at:
                 raise
         await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  so that not all come at once
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        pause_s = min(2 * pause_s, MAX_DELAY_S)
 
 
 def retried(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -42,16 +42,18 @@ def retried(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corout
     return _retried(function, lambda _: True)
 
 
-def retried_if_undone(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def retried_if_rolled_back(
+    function: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
     """For what must not be done twice: begun anew only where it is known to have left nothing."""
-    return _retried(function, lambda error: isinstance(error, DatabaseLostError) and error.is_undone)
+    return _retried(function, lambda error: isinstance(error, DatabaseLostError) and error.is_rolled_back)
 
 
 def _retried(
-    function: Callable[P, Coroutine[Any, Any, T]], is_worth_it: Callable[[Exception], bool]
+    function: Callable[P, Coroutine[Any, Any, T]], is_retryable: Callable[[Exception], bool]
 ) -> Callable[P, Coroutine[Any, Any, T]]:
     @functools.wraps(function)
-    async def patient(*args: P.args, **kwargs: P.kwargs) -> T:
-        return await patiently(lambda: function(*args, **kwargs), is_worth_it, errors=(DatabaseLostError,))
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await retry(lambda: function(*args, **kwargs), is_retryable, errors=(DatabaseLostError,))
 
-    return patient
+    return wrapper

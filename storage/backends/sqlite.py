@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import AdaptedConnection, Connection
 
 BUSY_TIMEOUT_MS = 15_000
-WAL_TRIES, WAL_AGAIN_S = 100, 0.02
+WAL_TRIES, WAL_RETRY_S = 100, 0.02
 CHECKPOINT_TIMEOUT_MS = 500  # for readers to end, while writers wait
 APPLICATION_ID = 0x66_69_6C_6C  # "fill": says whose file it is, to `file` and others
 NO_PATH = (":", "file:")  # `:memory:`, and SQLite's own URIs
@@ -29,7 +29,7 @@ def is_damage(error: BaseException | None) -> bool:
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def find_place(path: str) -> None:
+def prepare_path(path: str) -> None:
     """Make the folder, and see that the file opens: aiosqlite leaves a thread behind where it does not."""
     if path.startswith(NO_PATH):
         return
@@ -43,7 +43,7 @@ def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in PRAGMAS:
-            _execute_patiently(cursor, pragma)
+            _execute_with_retries(cursor, pragma)
         cursor.close()
     except BaseException:
         connection.close()  # the pool forgets it
@@ -62,7 +62,7 @@ def begin(connection: Connection) -> None:
         raise
 
 
-def _execute_patiently(cursor: Any, statement: str) -> None:
+def _execute_with_retries(cursor: Any, statement: str) -> None:
     """Changing a new file to WAL is refused at once, whatever the timeout, while another does the same."""
     for left in reversed(range(WAL_TRIES)):
         try:
@@ -71,4 +71,4 @@ def _execute_patiently(cursor: Any, statement: str) -> None:
         except sqlite3.OperationalError as error:
             if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
-            time.sleep(WAL_AGAIN_S)
+            time.sleep(WAL_RETRY_S)

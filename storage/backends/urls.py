@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from storage.paths import whole_path
+from storage.paths import expanded_path
 
 SQLITE, POSTGRES = "sqlite+aiosqlite", "postgresql+asyncpg"
 MEMORY = ("", "//", "///:memory:", ":memory:")
@@ -75,7 +75,7 @@ def file_url(path: Path) -> str:
 def _of_path(written: str, *, is_sure: bool = True) -> str:
     if not is_sure and "/" not in written and not written.lower().endswith(SUFFIXES):
         raise ValueError(EXPECTED)
-    path = whole_path(written)
+    path = expanded_path(written)
     if path.is_dir():
         raise ValueError("that is a folder; name a file in it, such as fillbot.db")
     return file_url(path)

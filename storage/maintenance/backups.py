@@ -25,7 +25,7 @@ NO_DATABASE = "there is no database yet"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Examination:
     """What a look into a database file found; `problem` is None when it is well."""
 
     problem: str | None
@@ -100,7 +100,7 @@ def daily(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
 
 
-def all_files(folder: Path, database: Path | None = None) -> list[Path]:
+def backup_files(folder: Path, database: Path | None = None) -> list[Path]:
     """Every other file that holds what people said: the daily backups, and what restoring put aside.
 
     Args:
@@ -127,27 +127,27 @@ def last_made_at(folder: Path) -> datetime | None:
     return None
 
 
-def examine(path: Path) -> Found:
+def examine(path: Path) -> Examination:
     """Whether a file is a database of ours, and whole. Reads all of it."""
     if not path.is_file():
-        return Found("there is no such file")
+        return Examination("there is no such file")
     try:
         with opened(path) as connection:
             (first, *_) = connection.execute("PRAGMA integrity_check").fetchall()
             if first[0] != "ok":
-                return Found(f"damaged: {first[0]}")
+                return Examination(f"damaged: {first[0]}")
             tables = {
                 row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
             }
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
             if application_id != APPLICATION_ID or "alembic_version" not in tables:
-                return Found("it is no database of fillbot's")
+                return Examination("it is no database of fillbot's")
             revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             names = sorted(tables - {"alembic_version"})
             rows = tuple((name, _count(connection, name)) for name in names)
     except sqlite3.Error as error:
-        return Found(str(error))
-    return Found(None, revision[0] if revision else None, rows)
+        return Examination(str(error))
+    return Examination(None, revision[0] if revision else None, rows)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ MARKER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class TableCopy:
     """One table after a pass: what the source has, what the target has, and how many ranges were written."""
 
     table: str
@@ -42,7 +42,7 @@ class Copied:
     written: int
 
 
-async def copy(source: Path, url: str, *, is_final: bool, progress: Progress) -> list[Copied]:
+async def copy(source: Path, url: str, *, is_final: bool, progress: Progress) -> list[TableCopy]:
     """Make the target what the source is now. The target must have been migrated.
 
     Args:
@@ -115,7 +115,7 @@ async def _claim(target: Any, source: sqlite3.Connection) -> None:
         await target.execute("INSERT INTO copying VALUES ($1, false, false)", identity)
 
 
-async def _table(source: sqlite3.Connection, target: Any, table: Table, *, progress: Progress) -> Copied:
+async def _table(source: sqlite3.Connection, target: Any, table: Table, *, progress: Progress) -> TableCopy:
     columns, name = columns_of(table), table.name
     await target.execute(f'CREATE TEMP TABLE "new_{name}" (LIKE "{name}")')
     listed = ", ".join(f'"{column.name}"' for column in columns)
@@ -133,7 +133,7 @@ async def _table(source: sqlite3.Connection, target: Any, table: Table, *, progr
         progress(name, whole.rows, total)
     await target.execute(f'DROP TABLE "new_{name}"')
     await target.execute(f'ANALYZE "{name}"')
-    return Copied(name, whole, await _digest_there(target, table, None, None), written)
+    return TableCopy(name, whole, await _digest_there(target, table, None, None), written)
 
 
 def _ranges(source: sqlite3.Connection, table: Table) -> Iterator[tuple[Any, Any]]:

@@ -17,7 +17,7 @@ from storage.backends.sqlite import is_damage
 from storage.database import Database
 from storage.errors import BackupError
 from storage.maintenance.backups import back_up, daily, examine, fsync, opened
-from storage.maintenance.restore import companions, swap
+from storage.maintenance.restore import replace_database, wal_files
 
 SET_ASIDE = ".damaged-"
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -29,7 +29,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Recovery:
     """What was wrong, what took the database's place, and where that is kept.
 
     Attributes:
@@ -45,8 +45,8 @@ class Mended:
     kept: Path | None
 
 
-async def mend(database: Path, backups: Path, *, now: datetime) -> Mended | None:
-    """Look at a database that nobody has open, all of it, and mend it where it is damaged.
+async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery | None:
+    """Look at a database that nobody has open, all of it, and recover it where it is damaged.
 
     Returns:
         None: it is well; or there is neither a backup nor anything that can be read, and nothing was changed.
@@ -55,7 +55,7 @@ async def mend(database: Path, backups: Path, *, now: datetime) -> Mended | None
         BackupError: the disk is full.
         StorageError: the place cannot be written.
     """
-    if (problem := await asyncio.to_thread(damage, database)) is None:
+    if (problem := await asyncio.to_thread(find_damage, database)) is None:
         return None
     fresh = database.with_name(f".{database.name}.mending")
     try:
@@ -64,18 +64,20 @@ async def mend(database: Path, backups: Path, *, now: datetime) -> Mended | None
         if backup is not None:
             back_up(backup, fresh)
         await (await Database.open(f"sqlite+aiosqlite:///{fresh}")).close()
-        rows, is_whole = await asyncio.to_thread(salvage, database, fresh)
+        rows, is_whole = await asyncio.to_thread(copy_readable_rows, database, fresh)
         if backup is None and not rows:
             return None
         if (left := examine(fresh).problem) is not None:
             raise BackupError(f"what was mended is not well ({left})", "Check the disk.")
         fsync(fresh)
-        return Mended(problem, backup, is_whole, swap(fresh, database, now=now, aside=SET_ASIDE))
+        return Recovery(
+            problem, backup, is_whole, replace_database(fresh, database, now=now, aside=SET_ASIDE)
+        )
     finally:
         _remove(fresh)
 
 
-def damage(database: Path) -> str | None:
+def find_damage(database: Path) -> str | None:
     """What is wrong with a file; None: nothing is, there is none, or it cannot be looked at now."""
     if not database.is_file():
         return None
@@ -89,7 +91,7 @@ def damage(database: Path) -> str | None:
     return None if first[0] == "ok" else str(first[0]).splitlines()[-1]
 
 
-def salvage(damaged: Path, fresh: Path) -> tuple[int, bool]:
+def copy_readable_rows(damaged: Path, fresh: Path) -> tuple[int, bool]:
     """Copy what can be read into a whole database. Returns how many rows, and whether those are all."""
     count, is_whole = 0, True
     with opened(fresh) as to, contextlib.ExitStack() as stack:
@@ -158,5 +160,5 @@ def _fits(row: Sequence[object], declared: Sequence[str]) -> bool:
 
 
 def _remove(fresh: Path) -> None:
-    for path in (fresh, *companions(fresh)):
+    for path in (fresh, *wal_files(fresh)):
         path.unlink(missing_ok=True)

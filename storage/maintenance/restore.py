@@ -16,7 +16,7 @@ LOCKS = ((BOT, "The bot"), (RUN, "A run"))
 
 
 @contextlib.contextmanager
-def alone_in(home: Path) -> Iterator[None]:
+def exclusive_access(home: Path) -> Iterator[None]:
     """Hold the locks of the bot and of runs.
 
     Raises:
@@ -33,7 +33,7 @@ def alone_in(home: Path) -> Iterator[None]:
 
 
 async def restore(file: Path, database: Path, *, now: datetime) -> Path | None:
-    """Let a copy of `file`, checked and migrated, take the place of `database`. Call it inside `alone_in`.
+    """Replace `database` with a checked and migrated copy of `file`. Call it inside `exclusive_access`.
 
     Returns:
         Where the database went that was there: beside, as `fillbot.db.before-restore-…`; None for none.
@@ -54,15 +54,15 @@ async def restore(file: Path, database: Path, *, now: datetime) -> Path | None:
             raise RestoreError(file, error.reason) from error
         fsync(fresh)
         try:
-            return swap(fresh, database, now=now)
+            return replace_database(fresh, database, now=now)
         except OSError as error:
             raise RestoreError(file, f"{error.filename or database}: {error.strerror}") from error
     finally:
-        for path in (fresh, *companions(fresh)):
+        for path in (fresh, *wal_files(fresh)):
             path.unlink(missing_ok=True)
 
 
-def swap(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) -> Path | None:
+def replace_database(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) -> Path | None:
     """Replace in one rename, after the present file has a second name."""
     kept = None
     if database.exists():
@@ -74,7 +74,7 @@ def swap(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) 
         except OSError:  # a file system without links
             shutil.copy2(database, kept)
         # What is left of its log must not meet the new file.
-        for mine, its in zip(companions(database), companions(kept), strict=True):
+        for mine, its in zip(wal_files(database), wal_files(kept), strict=True):
             if mine.exists():
                 mine.replace(its)
     fresh.replace(database)
@@ -82,6 +82,6 @@ def swap(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) 
     return kept
 
 
-def companions(path: Path) -> tuple[Path, Path]:
+def wal_files(path: Path) -> tuple[Path, Path]:
     """The write-ahead log and its index."""
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")

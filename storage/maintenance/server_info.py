@@ -6,7 +6,7 @@ from storage.database import Database
 from storage.schema import metadata
 
 
-async def look(database: Database) -> str:
+async def describe_server(database: Database) -> str:
     """Where it is, its schema and its size, in a sentence.
 
     Raises:

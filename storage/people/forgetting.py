@@ -38,13 +38,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.backends.postgres import erase_alone, vote_alone
+from storage.backends.postgres import lock_erasing, lock_votes
 from storage.backends.retries import retried
 from storage.backends.sqlite import BUSY_TIMEOUT_MS
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
-from storage.people.privacy import read_about
-from storage.people.tombstones import note_forgotten
+from storage.people.privacy import read_summary
+from storage.people.tombstones import write_tombstone
 from storage.schema import announcements, forgettings, people, predictions, runs, votes
 
 SQLITE_HEADER = b"SQLite format 3\x00"
@@ -87,7 +87,7 @@ class Erased:
 async def request(database: Database, user_id: int, *, now: datetime) -> Request:
     """Write down that a person is to be forgotten. Returns the request; an open one stays as it is."""
     async with database.write() as connection:
-        since = (await read_about(connection, user_id)).counted_since
+        since = (await read_summary(connection, user_id)).counted_since
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         await connection.execute(
             dialect.insert(forgettings)
@@ -129,14 +129,14 @@ async def erase_person(database: Database, user_id: int, *, since: datetime | No
     async with database.write() as connection:
         await _begin_erasing(connection)
         erased = await connection.run_sync(erase, user_id, since=since)
-        await connection.run_sync(note_forgotten, user_id, now)
+        await connection.run_sync(write_tombstone, user_id, now)
     return erased
 
 
 async def _begin_erasing(connection: AsyncConnection) -> None:
     """One person after the other, or each of two would leave a query to the other; and no vote between."""
-    await erase_alone(connection)
-    await vote_alone(connection)
+    await lock_erasing(connection)
+    await lock_votes(connection)
 
 
 def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: datetime) -> Erased | None:
@@ -161,7 +161,7 @@ def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: date
             if not {"predictions", "votes"} <= set(inspect(connection).get_table_names()):
                 return None
             erased = erase(connection, user_id, since=since, is_copy=True)
-            note_forgotten(connection, user_id, now)
+            write_tombstone(connection, user_id, now)
         with contextlib.closing(engine.raw_connection()) as raw:
             raw.cursor().execute("VACUUM")
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -183,7 +183,7 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None, is_co
         is_copy: the request goes too.
     """
     own_votes = connection.execute(delete(votes).where(votes.c.voter_id == user_id)).rowcount
-    gone = list(connection.execute(_lost(user_id, has_quiz=_has_quiz(connection))).scalars())
+    gone = list(connection.execute(_orphaned_predictions(user_id, has_quiz=_has_quiz(connection))).scalars())
     mine = predictions.c.asker_id == user_id
     asked = connection.execute(select(func.count()).where(mine)).scalar_one()
     others_votes = 0
@@ -195,11 +195,11 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None, is_co
     _erase_from_announcements(connection, user_id)
     if is_copy and inspect(connection).has_table("forgettings"):
         connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
-    reports = drop_lost_queries(connection, since=since)
+    reports = drop_orphaned_queries(connection, since=since)
     return Erased(own_votes, asked - unnamed, unnamed, others_votes, reports)
 
 
-def drop_lost_queries(connection: Connection, *, since: datetime | None = None) -> int:
+def drop_orphaned_queries(connection: Connection, *, since: datetime | None = None) -> int:
     """Leave no query in the reports of runs that no prediction holds. Returns how many reports changed.
 
     From `since` on the words that grew, and what the run changed, go as well.
@@ -207,7 +207,7 @@ def drop_lost_queries(connection: Connection, *, since: datetime | None = None) 
     rows = connection.execute(select(runs.c.id, runs.c.as_of, runs.c.report)).all()
     reports = [(run_id, as_of, report) for run_id, as_of, report in rows if isinstance(report, dict)]
     # All at once: that is one look at every prediction, as no index holds their texts.
-    lost = lost_of(
+    lost = orphaned_of(
         connection, {change["query"] for *_, report in reports for change in report.get("changes", [])}
     )
     changed = 0
@@ -226,13 +226,13 @@ def drop_lost_queries(connection: Connection, *, since: datetime | None = None) 
 
 
 @retried
-async def lost_queries(database: Database, queries: Collection[str]) -> set[str]:
+async def orphaned_queries(database: Database, queries: Collection[str]) -> set[str]:
     """Those of some queries that no prediction holds any more."""
     async with database.read() as connection:
-        return await connection.run_sync(lost_of, queries)
+        return await connection.run_sync(orphaned_of, queries)
 
 
-def lost_of(connection: Connection, queries: Collection[str]) -> set[str]:
+def orphaned_of(connection: Connection, queries: Collection[str]) -> set[str]:
     """The same inside a transaction."""
     lost = set(queries)
     for texts in _batches(sorted(lost)):
@@ -241,7 +241,7 @@ def lost_of(connection: Connection, queries: Collection[str]) -> set[str]:
     return lost
 
 
-def _lost(user_id: int, *, has_quiz: bool = True) -> Select[Any]:
+def _orphaned_predictions(user_id: int, *, has_quiz: bool = True) -> Select[Any]:
     """Ids of the predictions that go: of queries that nobody else who is known asked on a server.
 
     Who was quizzed on a query did not ask it: what it was then answered goes too. `has_quiz` is False for a

@@ -19,7 +19,7 @@ CHUNK_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class PersonSummary:
     """One person in numbers.
 
     Attributes:
@@ -38,13 +38,13 @@ class About:
 
 
 @retried
-async def about(database: Database, user_id: int) -> About:
+async def summarize(database: Database, user_id: int) -> PersonSummary:
     """What is known of a person."""
     async with database.read() as connection:
-        return await read_about(connection, user_id)
+        return await read_summary(connection, user_id)
 
 
-async def read_about(connection: AsyncConnection, user_id: int) -> About:
+async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSummary:
     """The same inside a transaction."""
     of_votes = select(func.count(), func.min(votes.c.cast_at)).where(votes.c.voter_id == user_id)
     of_queries = select(func.count()).where(predictions.c.asker_id == user_id)
@@ -57,7 +57,7 @@ async def read_about(connection: AsyncConnection, user_id: int) -> About:
     # not where they had opted out before: nothing has counted those votes.
     cast = None if first_at is None or (out is not None and out <= first_at) else first_at
     since = min((time for time in (counted, cast) if time is not None), default=None)
-    return About(standing, asked, out, row.reliability if row else None, since)
+    return PersonSummary(standing, asked, out, row.reliability if row else None, since)
 
 
 @retried

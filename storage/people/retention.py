@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import delete, exists, select
 
-from storage.backends.postgres import erase_alone, vote_alone
+from storage.backends.postgres import lock_erasing, lock_votes
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.people.forgetting import drop_lost_queries
+from storage.people.forgetting import drop_orphaned_queries
 from storage.schema import predictions, votes
 
 BATCH = 500  # rows a transaction: a thumb that is given meanwhile waits for milliseconds
@@ -34,7 +34,7 @@ async def expire(database: Database, before: datetime, *, batch: int = BATCH) ->
     gone_votes = 0
     while True:
         async with database.write() as connection:
-            await vote_alone(connection)
+            await lock_votes(connection)
             rows = (await connection.execute(key.limit(batch))).all()
             for row in rows:
                 same = [votes.c[name] == value for name, value in row._mapping.items()]
@@ -47,8 +47,8 @@ async def expire(database: Database, before: datetime, *, batch: int = BATCH) ->
     reports = 0
     if gone_predictions:
         async with database.write() as connection:
-            await erase_alone(connection)
-            reports = await connection.run_sync(drop_lost_queries)
+            await lock_erasing(connection)
+            reports = await connection.run_sync(drop_orphaned_queries)
     return Expired(gone_votes, gone_predictions, reports)
 
 
@@ -67,7 +67,7 @@ async def _expire_predictions(database: Database, before: datetime, *, batch: in
             .limit(batch)
         )
         async with database.write() as connection:
-            await vote_alone(connection)  # or a vote that is being cast would go with its prediction
+            await lock_votes(connection)  # or a vote that is being cast would go with its prediction
             ids = list((await connection.execute(unvoted)).scalars())
             await connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
         gone += len(ids)

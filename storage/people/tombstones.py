@@ -21,7 +21,7 @@ def fingerprint(user_id: int) -> str:
     return hashlib.blake2b(str(user_id).encode(), digest_size=16, person=b"forgotten").hexdigest()
 
 
-def note_forgotten(connection: Connection, user_id: int, forgotten_at: datetime) -> None:
+def write_tombstone(connection: Connection, user_id: int, forgotten_at: datetime) -> None:
     """Remember that a person was forgotten; nothing in a copy of before this was remembered."""
     if not inspect(connection).has_table("forgotten"):
         return
@@ -30,19 +30,19 @@ def note_forgotten(connection: Connection, user_id: int, forgotten_at: datetime)
     connection.execute(forgotten.insert().values(person=person, forgotten_at=forgotten_at))
 
 
-def forgotten_people(connection: Connection) -> dict[str, datetime]:
+def read_tombstones(connection: Connection) -> dict[str, datetime]:
     """When each was forgotten, by fingerprint."""
     return {row.person: row.forgotten_at for row in connection.execute(select(forgotten))}
 
 
-def is_forgotten(people: Mapping[str, datetime], user_id: int, created_at: datetime) -> bool:
+def has_tombstone(people: Mapping[str, datetime], user_id: int, created_at: datetime) -> bool:
     """Whether a person was forgotten after a reply was made."""
     forgotten_at = people.get(fingerprint(user_id))
     return forgotten_at is not None and created_at <= forgotten_at
 
 
 @retried
-async def drop_fingerprints(database: Database, before: datetime) -> None:
+async def delete_tombstones(database: Database, before: datetime) -> None:
     """Forget the fingerprints of people who were forgotten before that."""
     async with database.write() as connection:
         await connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < before))

@@ -62,7 +62,7 @@ async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]
 
 
 @retried
-async def note_reliabilities(
+async def store_reliabilities(
     database: Database, reliability: Mapping[int, float], *, as_of: datetime | None = None
 ) -> None:
     """Keep each voter's reliability, in [0, 1], until the next run; of everybody else nothing is known.

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, delete, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.backends.postgres import vote_beside_others
+from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import candidates, predictions, votes
@@ -92,7 +92,7 @@ async def choose_words(
 
     Discord shows what was chosen until the message is edited, or until the person looks at another channel,
     of which it does not tell. So what was chosen before an edit, or longer ago than `SEEN_FOR`, stays: it is
-    withdrawn in the other menu, or all at once with `take_back`. A menu that is emptied was seen.
+    withdrawn in the other menu, or all at once with `withdraw_choices`. A menu that is emptied was seen.
 
     Args:
         drawn_at: when the message with the menu was edited last; None: never.
@@ -107,7 +107,7 @@ async def choose_words(
     if words:
         seen.append(votes.c.cast_at >= cast_at - SEEN_FOR)
     async with database.write() as connection:
-        await vote_beside_others(connection, [(prediction_id, voter_id)])
+        await lock_votes_shared(connection, [(prediction_id, voter_id)])
         await connection.execute(delete(votes).where(*seen))
         new = [
             StoredVote(prediction_id, mask, word, voter_id, "menu", value, cast_at, drawn_at=drawn_at)
@@ -128,17 +128,17 @@ async def suggest_words(
 ) -> Standing:
     """Store suggested words, each a vote for it."""
     async with database.write() as connection:
-        await vote_beside_others(connection, [(prediction_id, voter_id)])
+        await lock_votes_shared(connection, [(prediction_id, voter_id)])
         new = [StoredVote(prediction_id, m, word, voter_id, "suggestion", 1, cast_at) for m, word in words]
         await upsert_votes(connection, new)
         return await _standing(connection, prediction_id, voter_id)
 
 
 @retried
-async def take_back(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
+async def withdraw_choices(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
     """Withdraw everything that a person chose or suggested; a thumb stays, which is taken back by itself."""
     async with database.write() as connection:
-        await vote_beside_others(connection, [(prediction_id, voter_id)])
+        await lock_votes_shared(connection, [(prediction_id, voter_id)])
         await connection.execute(
             delete(votes).where(
                 votes.c.prediction_id == prediction_id,

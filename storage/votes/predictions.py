@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.backends.postgres import vote_beside_others
+from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import candidates, predictions, votes
@@ -111,7 +111,7 @@ async def attach_messages(database: Database, messages: Mapping[int, int]) -> No
 
 
 @retried
-async def release_message(database: Database, message_id: int, *, now: datetime) -> bool:
+async def detach_reply(database: Database, message_id: int, *, now: datetime) -> bool:
     """Part a reply from its prediction, so that it can show another one.
 
     The prediction counts as deleted: nobody sees it any more, and its reply is not looked for.
@@ -120,7 +120,7 @@ async def release_message(database: Database, message_id: int, *, now: datetime)
         False, with nothing changed, where somebody has voted on the prediction.
     """
     async with database.write() as connection:
-        await vote_beside_others(connection)
+        await lock_votes_shared(connection)
         of_message = votes.c.prediction_id.in_(_ids_of_message(message_id))
         if await connection.scalar(select(exists().where(of_message))):
             return False
@@ -144,7 +144,7 @@ async def prediction_of_message(database: Database, message_id: int) -> int | No
 async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
     """Cast or change votes; the latest on (prediction, mask, word, voter, via) replaces the one before."""
     async with database.write() as connection:
-        await vote_beside_others(connection)
+        await lock_votes_shared(connection)
         await upsert_votes(connection, new)
 
 

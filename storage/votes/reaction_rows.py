@@ -44,7 +44,7 @@ async def replies_of(connection: AsyncConnection, message_ids: Collection[int]) 
     return replies
 
 
-async def standing_thumbs(
+async def stored_thumbs(
     connection: AsyncConnection, prediction_ids: Collection[int]
 ) -> dict[Owner, list[StoredVote]]:
     """The thumbs that stand on some predictions, by whose they are."""
@@ -58,7 +58,7 @@ async def standing_thumbs(
     return standing
 
 
-async def note_thumbs(connection: AsyncConnection, thumbs: Mapping[Owner, str | None]) -> None:
+async def update_thumbs(connection: AsyncConnection, thumbs: Mapping[Owner, str | None]) -> None:
     """Store which thumbs stand, and no vote with them: a vote that is cast anew would be dated anew."""
     noted = [
         {"prediction": prediction, "voter": voter, "noted": noted}

@@ -14,13 +14,13 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from storage.backends.postgres import vote_beside_others
+from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.people.tombstones import forgotten_people, is_forgotten
+from storage.people.tombstones import has_tombstone, read_tombstones
 from storage.schema import predictions, votes
 from storage.votes.predictions import StoredVote, Value, upsert_votes
-from storage.votes.reaction_rows import Owner, Reply, delete_thumbs, note_thumbs, replies_of, standing_thumbs
+from storage.votes.reaction_rows import Owner, Reply, delete_thumbs, replies_of, stored_thumbs, update_thumbs
 
 SIGNS: dict[str, Value] = {"👍": 1, "👎": -1}
 PLAIN = {value: emoji for emoji, value in SIGNS.items()}
@@ -95,11 +95,11 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
         For each change how many votes it cast or took away: 0 for a message that is no reply of ours.
     """
     async with database.write() as connection:
-        await vote_beside_others(connection, {change.message_id for change in changes})
+        await lock_votes_shared(connection, {change.message_id for change in changes})
         replies = await replies_of(connection, {change.message_id for change in changes})
-        before = await standing_thumbs(connection, {reply.prediction_id for reply in replies.values()})
+        before = await stored_thumbs(connection, {reply.prediction_id for reply in replies.values()})
         is_read_back = any(isinstance(change, ReadBack) for change in changes)
-        forgotten = await connection.run_sync(forgotten_people) if is_read_back else {}
+        forgotten = await connection.run_sync(read_tombstones) if is_read_back else {}
         after, counts = dict(before), []
         for change in changes:
             reply = replies.get(change.message_id)
@@ -109,12 +109,12 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
         noted = {owner for owner, stored in changed.items() if _votes(stored) == _votes(before.get(owner))}
         cast = [vote for owner, stored in changed.items() if owner not in noted for vote in stored]
         await upsert_votes(connection, cast)
-        await note_thumbs(connection, {owner: changed[owner][0].thumbs for owner in noted})
+        await update_thumbs(connection, {owner: changed[owner][0].thumbs for owner in noted})
     return counts
 
 
 @retried
-async def has_unknown_thumbs(database: Database, message_id: int, voter_id: int) -> bool:
+async def may_have_unknown_thumbs(database: Database, message_id: int, voter_id: int) -> bool:
     """Whether a person may give thumbs under a reply of which none is stored.
 
     So it is with who gave both thumbs while nobody listened.
@@ -226,7 +226,9 @@ def _read_back(
             thumbs = SEPARATOR.join(_in_order(given, stored))
             standing[owner] = [replace(vote, thumbs=thumbs) for vote in stored]
             continue
-        if len(signs) != 1 or (not stored and forgotten and is_forgotten(forgotten, voter, reply.created_at)):
+        if len(signs) != 1 or (
+            not stored and forgotten and has_tombstone(forgotten, voter, reply.created_at)
+        ):
             continue
         count += _stand(standing, reply, voter, _in_order(given, stored), change.read_at)
     return count

@@ -27,7 +27,7 @@ def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
 
 
 @retried
-async def voted_on(database: Database, channel_ids: Collection[int]) -> dict[str, str]:
+async def voted_queries(database: Database, channel_ids: Collection[int]) -> dict[str, str]:
     """Queries of these channels that somebody voted on anywhere: hash → text, as it was asked there last."""
     other = predictions.alias()
     newest = (

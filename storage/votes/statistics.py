@@ -58,7 +58,7 @@ class ContestedWord:
 
 
 @dataclass(frozen=True, slots=True)
-class Helper:
+class TopVoter:
     """Somebody who votes; `agreed`: votes that those of others on the same word bear out."""
 
     user_id: int
@@ -145,7 +145,7 @@ async def contested_words(
 
 
 @retried
-async def helpers(database: Database, *, since: datetime, most: int) -> list[Helper]:
+async def top_voters(database: Database, *, since: datetime, most: int) -> list[TopVoter]:
     """Who voted so that most others agree, and who voted most."""
     key = (predictions.c.query_hash, votes.c.mask_index, votes.c.word)
     said = (
@@ -171,7 +171,7 @@ async def helpers(database: Database, *, since: datetime, most: int) -> list[Hel
         .limit(most)
     )
     async with database.read() as connection:
-        return [Helper(*map(int, row)) for row in await connection.execute(statement)]
+        return [TopVoter(*map(int, row)) for row in await connection.execute(statement)]
 
 
 def _counted(since: datetime, *columns: Any) -> Select[Any]:

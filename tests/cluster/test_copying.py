@@ -20,7 +20,7 @@ from storage import runs
 from storage.database import Database
 from storage.errors import CopyError, HalfCopiedError
 from storage.maintenance import copy_to_postgres
-from storage.maintenance.copy_to_postgres import Copied, copy
+from storage.maintenance.copy_to_postgres import TableCopy, copy
 from storage.people import forgetting
 from storage.schema import metadata, people
 from storage.votes.predictions import count_votes
@@ -65,8 +65,8 @@ async def contents(database: Database) -> dict[str, list[Any]]:
         }
 
 
-async def passed(home: Path, url: str, *, is_final: bool = True) -> list[Copied]:
-    await (await Database.open(url, is_to_be_filled=True)).close()
+async def passed(home: Path, url: str, *, is_final: bool = True) -> list[TableCopy]:
+    await (await Database.open(url, is_copy_target=True)).close()
     copied = await copy(home / "fillbot.db", url, is_final=is_final, progress=lambda *_: None)
     assert all(one.source == one.target for one in copied)
     return copied

@@ -14,8 +14,8 @@ import pytest
 from cluster.postgres import Postgres, postgres_server
 from cluster.sessions import end_sessions
 
-from storage.backends.advisory_locks import AdvisoryLock, here
-from storage.backends.locks import RUN, Turn, holding, lock_for
+from storage.backends.advisory_locks import AdvisoryLock, process_name
+from storage.backends.locks import RUN, QueuedLock, holding, lock_for
 from storage.errors import DatabaseUnavailableError, LockHeldError, LockLostError
 from storage.settings import Settings
 
@@ -88,7 +88,7 @@ def test_another_process_is_refused_and_told_who_has_it(
     other = hold("run")
     with pytest.raises(LockHeldError, match=f":{other.process.pid}") as refused:
         AdvisoryLock(database_url, "leader", "run").acquire()
-    assert refused.value.holder == here().replace(f":{os.getpid()}", f":{other.process.pid}")
+    assert refused.value.holder == process_name().replace(f":{os.getpid()}", f":{other.process.pid}")
     assert can_be_had(database_url, "leader"), "all or none"
     other.process.kill()
     until(lambda: can_be_had(database_url, "run"))
@@ -124,13 +124,13 @@ def test_a_lock_that_somebody_else_took_is_lost(database_url: str) -> None:
         lock.on_lost(steal)
         end_sessions(database_url)
         until(lambda: lock.taken_by is not None)
-        with pytest.raises(LockLostError, match=f"{here()} has it now"):
+        with pytest.raises(LockLostError, match=f"{process_name()} has it now"):
             lock.require()
     thief.release()
 
 
 def test_who_does_not_want_it_back_has_lost_it_at_once(database_url: str) -> None:
-    with holding(AdvisoryLock(database_url, "leader", comes_back=False)) as lock:
+    with holding(AdvisoryLock(database_url, "leader", reacquires=False)) as lock:
         end_sessions(database_url)
         until(lambda: not lock.is_held)
         with pytest.raises(LockLostError):
@@ -181,9 +181,9 @@ def test_settings_say_which_kind_it_is(database_url: str) -> None:
 
 async def test_turns_are_taken_among_processes(database_url: str) -> None:
     settings = Settings(_env_file=None, database_url=database_url)  # type: ignore[call-arg]
-    here_, there, order = Turn(settings, "pointer"), Turn(settings, "pointer"), list[str]()
+    here_, there, order = QueuedLock(settings, "pointer"), QueuedLock(settings, "pointer"), list[str]()
 
-    async def one(turn: Turn, name: str) -> None:
+    async def one(turn: QueuedLock, name: str) -> None:
         async with turn:
             order.append(name)
             await asyncio.sleep(0.3)

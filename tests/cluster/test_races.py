@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from support.ballots import NOON, ask, minutes, vote, votes_on_message
 
 from storage import runs
-from storage.backends.postgres import vote_beside_others
+from storage.backends.postgres import lock_votes_shared
 from storage.database import Database
 from storage.people import forgetting, privacy, retention
 from storage.schema import forgettings, people, predictions
@@ -121,7 +121,7 @@ async def test_a_prediction_that_is_voted_on_meanwhile_does_not_expire(
     one, other = two
     asked = await ask(one, message_id=5)
     async with one.write() as connection:
-        await vote_beside_others(connection)
+        await lock_votes_shared(connection)
         await upsert_votes(connection, [StoredVote(asked, 0, "cheap", ANN, "reaction", 1, LATER)])
         expiring = asyncio.create_task(retention.expire(other, LATER))
         await waits(one, expiring)
@@ -134,7 +134,7 @@ async def test_a_vote_that_is_renewed_meanwhile_does_not_expire(two: tuple[Datab
     asked = await ask(one, message_id=5)
     await vote(one, asked, "cheap", 1, by=ANN)
     async with one.write() as connection:
-        await vote_beside_others(connection)
+        await lock_votes_shared(connection)
         await upsert_votes(connection, [StoredVote(asked, 0, "cheap", ANN, "reaction", -1, LATER)])
         expiring = asyncio.create_task(retention.expire(other, LATER))
         await waits(one, expiring)
@@ -157,10 +157,10 @@ async def test_nobody_ends_a_run_while_it_promotes(two: tuple[Database, Database
         ending.append(loop.create_task(end()))
         order.append("promoted")
 
-    assert await runs.act_if_open(one, run_id, promote)
+    assert await runs.run_if_open(one, run_id, promote)
     await ending[0]
     assert order == ["promoted", "ended"]
-    assert not await runs.act_if_open(one, run_id, promote)
+    assert not await runs.run_if_open(one, run_id, promote)
 
 
 async def test_a_run_that_is_being_ended_does_not_promote(two: tuple[Database, Database]) -> None:
@@ -168,7 +168,7 @@ async def test_a_run_that_is_being_ended_does_not_promote(two: tuple[Database, D
     run_id = await runs.open_run(one, "nightly", started_at=NOON, champion=None)
     async with one.write() as connection:
         await connection.execute(runs.runs.update().values(status="failed"))
-        acting = asyncio.create_task(runs.act_if_open(other, run_id, lambda: pytest.fail("it promoted")))
+        acting = asyncio.create_task(runs.run_if_open(other, run_id, lambda: pytest.fail("it promoted")))
         await waits(one, acting)
     assert not await acting
 

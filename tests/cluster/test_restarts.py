@@ -61,7 +61,7 @@ async def test_no_vote_is_refused_or_lost_when_the_server_restarts(own: Postgres
 async def test_a_server_that_stays_away_is_said_without_the_password(
     own: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retries, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(retries, "RETRY_FOR_S", 0.3)
     url = own.url("nowhere").replace("postgres@", "ada:secret@").replace(str(own.port), "1")
     with pytest.raises(DatabaseLostError, match=r"127\.0\.0\.1:1/nowhere cannot be reached") as caught:
         await Database.open(url)
@@ -99,7 +99,7 @@ async def test_what_was_said_of_an_open_transaction_is_that_it_left_nothing(own:
 
     with pytest.raises(DatabaseLostError) as caught:
         await be_ended()
-    assert caught.value.is_undone
+    assert caught.value.is_rolled_back
     async with database.read() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM people")) == 0
     await database.close()
@@ -141,5 +141,5 @@ async def test_a_session_counts_in_utc(own: Postgres) -> None:
             await connection.scalar(text(f"SHOW {name}")) for name in ("timezone", "transaction_read_only")
         ]
     assert shown == ["UTC", "on"]
-    assert server_side.place_of(database._engine.url) == database._where
+    assert server_side.server_address(database._engine.url) == database._where
     await database.close()

@@ -2,7 +2,7 @@
 
 The file is data of Discord's and not part of this project; what needs it is left out where it is absent.
 Its objects are read as closed: a field that the description does not know is an error, since a
-misspelt one would otherwise pass.
+misspelled one would otherwise pass.
 """
 
 import json

@@ -21,7 +21,7 @@ from storage.runs import Run
 from storage.votes.consensus import QueryVote
 from storage.votes.menu_votes import Standing
 from storage.votes.standing import standing_votes
-from storage.votes.statistics import ContestedWord, Helper, Totals
+from storage.votes.statistics import ContestedWord, TopVoter, Totals
 from training.inference.encoder import MASK, completed
 from training.registry.card import Card
 
@@ -214,9 +214,9 @@ def reported(run: Run, card: Card, sentence: str, notes: list[str]) -> None:
         st.tuples(long_texts, st.integers(0, 6), words, st.integers(0, 10**6), st.integers(0, 10**6)),
         max_size=5,
     ),
-    helpers=st.lists(st.builds(Helper, ids, st.integers(1, 10**6), st.integers(0, 10**6)), max_size=5),
+    helpers=st.lists(st.builds(TopVoter, ids, st.integers(1, 10**6), st.integers(0, 10**6)), max_size=5),
 )
-def counted(contested: list[tuple[str, int, str, int, int]], helpers: list[Helper]) -> None:
+def counted(contested: list[tuple[str, int, str, int, int]], helpers: list[TopVoter]) -> None:
     disputed = [
         ContestedWord(f"a {query} [MASK] {query}", mask, word, up, down)
         for query, mask, word, up, down in contested

@@ -25,7 +25,7 @@ async def test_what_is_stored_is_due_at_once_the_oldest_first(database: Database
 
 async def test_what_was_told_is_gone(database: Database) -> None:
     one = await stored(database)
-    await announcements.drop(database, one.id)
+    await announcements.delete_announcement(database, one.id)
     assert await announcements.due(database, minutes(1)) == []
     assert not await announcements.change(database, one.id, sentence="late")
 
@@ -35,21 +35,21 @@ async def test_a_claim_is_of_one_process_until_it_ends(database: Database) -> No
     assert await announcements.claim(database, one.id, now=minutes(1), until=minutes(3)) is not None
     assert await announcements.claim(database, one.id, now=minutes(2), until=minutes(4)) is None
     assert await announcements.due(database, minutes(2)) == []
-    assert await announcements.soonest(database) == minutes(3)
+    assert await announcements.next_due_at(database) == minutes(3)
     assert await announcements.claim(database, one.id, now=minutes(3), until=minutes(5)) is not None
 
 
 async def test_a_claim_of_a_process_that_died_is_let_go(database: Database) -> None:
     one = await stored(database, claimed_until=minutes(5))
-    await announcements.release(database)
+    await announcements.release_claims(database)
     assert [row.id for row in await announcements.due(database, minutes(1))] == [one.id]
 
 
 async def test_what_is_put_off_is_due_later_or_when_discord_is_back(database: Database) -> None:
     one = await stored(database, claimed_until=minutes(5))
-    await announcements.put_off(database, one.id, minutes(9), attempts=3)
+    await announcements.reschedule(database, one.id, minutes(9), attempts=3)
     assert await announcements.due(database, minutes(8)) == []
-    await announcements.hurry(database, minutes(2))
+    await announcements.retry_all(database, minutes(2))
     (row,) = await announcements.due(database, minutes(2))
     assert (row.attempts, row.claimed_until) == (3, None)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from storage import runs
-from storage.votes.consensus import note_reliabilities
+from storage.votes.consensus import store_reliabilities
 from storage.votes.predictions import count_votes
 from training.corpus.replay_sentences import ReplaySentences
 from training.errors import RegistryError, RunEndedError
@@ -90,7 +90,7 @@ class Night:
             previous_as_of=self._previous_as_of,
             progress=self._progress,
         )
-        self._records.call(note_reliabilities, report.reliability, as_of=as_of)
+        self._records.call(store_reliabilities, report.reliability, as_of=as_of)
         return report
 
     def _reason_to_skip(

@@ -235,7 +235,7 @@ class _Run:
             action()
 
         self._lock.require()  # before the row is held, for it may take seconds
-        if not self._records.call(runs.act_if_open, self.id, act):
+        if not self._records.call(runs.run_if_open, self.id, act):
             raise RunEndedError
 
 

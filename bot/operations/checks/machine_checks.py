@@ -15,7 +15,7 @@ from storage.backends.locks import is_shared
 from storage.database import Database
 from storage.errors import StorageError
 from storage.maintenance.backups import database_file, examine, last_made_at, opened
-from storage.maintenance.server_info import look
+from storage.maintenance.server_info import describe_server
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.inference.loading import load
 from training.models.base_model import where_is_base
@@ -136,9 +136,9 @@ def _disk(settings: Settings) -> Finding:
 
 async def _server(settings: Settings) -> Finding:
     try:
-        database = Database.named(settings.url)
+        database = Database.unmigrated(settings.url)
         try:
-            return passed("database", await look(database))
+            return passed("database", await describe_server(database))
         finally:
             await database.close()
     except StorageError as error:

@@ -285,7 +285,7 @@ async def test_a_notice_that_a_killed_process_had_sent_is_posted_once(
     await stored(home, kind="notice", sentence="The disk is full.", **about)
     database = await Database.open(settings_for(home).url)
     (row,) = await outbox.due(database, since + announcer.CLAIM)
-    await outbox.put_off(database, row.id, since, attempts=1)
+    await outbox.reschedule(database, row.id, since, attempts=1)
     await database.close()
     async with hosted(home, sandbox) as wire:
         await nothing_left(wire)

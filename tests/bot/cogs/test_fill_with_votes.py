@@ -16,7 +16,7 @@ from support.people import Json, Person
 from support.wire import Wire, wired
 
 from storage.schema import people
-from storage.votes.consensus import note_reliabilities
+from storage.votes.consensus import store_reliabilities
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -163,11 +163,11 @@ async def test_who_opted_out_counts_no_more(wire: Wire, ann: Person, bob: Person
 async def test_whom_the_last_run_did_not_trust_moves_nothing(wire: Wire, ann: Person, bob: Person) -> None:
     query = "The late shoes are [MASK]"
     first = await voted(wire, ann, query, (ann, "👎"), (bob, "👎"))
-    await note_reliabilities(wire.app.database, {ann.id: 0.4, bob.id: 0.4})
+    await store_reliabilities(wire.app.database, {ann.id: 0.4, bob.id: 0.4})
     try:
         assert words_of(await wire.ask(ann, query)) == words_of(first)
     finally:
-        await note_reliabilities(wire.app.database, {})
+        await store_reliabilities(wire.app.database, {})
 
 
 async def test_a_sentence_of_several_blanks_that_two_reject_has_other_words_in_every_blank(

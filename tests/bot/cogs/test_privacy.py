@@ -174,10 +174,10 @@ async def test_only_the_asker_may_press(wire: Wire, ann: Person, bob: Person) ->
     await bob.click(offer, button(offer, "Forget me"))
     refused = await bob.wait_for_message(lambda one: "Only the one who asked" in one["content"], since=since)
     assert refused["flags"] & EPHEMERAL
-    assert (await privacy.about(wire.app.database, ann.id)).votes == 1
+    assert (await privacy.summarize(wire.app.database, ann.id)).votes == 1
     await ann.click(offer, button(offer, "Keep"))
     assert (await edited(ann, offer, "Nothing was deleted."))["components"] == []
-    assert (await privacy.about(wire.app.database, ann.id)).votes == 1
+    assert (await privacy.summarize(wire.app.database, ann.id)).votes == 1
 
 
 async def test_an_offer_ends(wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ async def test_who_pressed_is_forgotten_also_when_discord_hears_nothing(
     await ann.click(offer, offer["components"][0]["components"][0]["custom_id"])
 
     async def is_forgotten() -> bool:
-        return (await privacy.about(wire.app.database, ann.id)).votes == 0
+        return (await privacy.summarize(wire.app.database, ann.id)).votes == 0
 
     await eventually(is_forgotten)
 

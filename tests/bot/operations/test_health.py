@@ -20,7 +20,7 @@ from bot.operations.backups import Backups
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
 from storage import runs as run_records
-from storage.backends.advisory_locks import here
+from storage.backends.advisory_locks import process_name
 from storage.database import Database
 from storage.maintenance.backups import daily, examine
 
@@ -53,7 +53,7 @@ async def test_a_running_bot_is_healthy_and_ready(home: Path) -> None:
         status, body = await get(wire.app.health_url, "/readyz")
         told = {"ready": True, "model_version": "v0001", "missing": {}}
         if TEMPLATE:
-            told |= {"shards": "0 of 1", "leader": here()}
+            told |= {"shards": "0 of 1", "leader": process_name()}
         assert (status, body) == (200, told)
 
 

@@ -109,7 +109,7 @@ async def test_a_backup_that_is_being_made_is_cleaned_too(home: Path) -> None:
             path.unlink()
 
         async def is_erased() -> bool:
-            return (await privacy.about(database, ann.id)).votes == 0
+            return (await privacy.summarize(database, ann.id)).votes == 0
 
         async with wire.app.night.backups.making:
             offer = await forget(wire, ann)

@@ -14,7 +14,7 @@ from bot.errors import RunBusyError
 from bot.runs.training_runs import TrainingRuns
 from bot.subprocesses import training_process
 from storage import runs as run_records
-from storage.backends.locks import RUN, holding_it, let_go, lock_for, take
+from storage.backends.locks import RUN, acquire_async, holding_async, lock_for, release_async
 from storage.database import Database
 from training.inference.loading import load
 from training.registry.versions import Registry
@@ -197,7 +197,7 @@ async def test_a_rollback_that_is_under_way_is_not_taken_for_a_crash(parts: Part
 async def test_a_run_of_another_process_is_left_alone_and_settled_after_its_death(parts: Parts) -> None:
     run_id = await parts.open_row("cli")
     runs = parts.runs()
-    async with holding_it(lock_for(parts.settings, RUN)):
+    async with holding_async(lock_for(parts.settings, RUN)):
         assert await runs.repair() == []
         assert (await parts.row(run_id)).status == "open"
         later = asyncio.create_task(runs.repair_until_settled())
@@ -211,7 +211,7 @@ async def test_a_run_of_another_process_is_left_alone_and_settled_after_its_deat
 
 async def test_repairing_lets_go_of_the_lock(parts: Parts) -> None:
     await parts.runs().repair()
-    async with holding_it(lock_for(parts.settings, RUN)):
+    async with holding_async(lock_for(parts.settings, RUN)):
         pass
 
 
@@ -232,7 +232,7 @@ async def test_halting_ends_the_run_and_lets_none_begin(parts: Parts, pretend: P
 async def test_halting_waits_for_a_run_by_hand(parts: Parts) -> None:
     run_id = await parts.open_row()
     by_hand = lock_for(parts.settings, RUN)
-    await take(by_hand)
+    await acquire_async(by_hand)
     runs = parts.runs()
 
     async def halt() -> None:
@@ -246,5 +246,5 @@ async def test_halting_waits_for_a_run_by_hand(parts: Parts) -> None:
 
     await eventually(is_told)
     assert not halting.done()
-    await let_go(by_hand)
+    await release_async(by_hand)
     await halting

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.databases import of_sqlite
 
-from storage.backends.locks import RUN, FileLocks, Turn, holding, holding_it, is_shared, lock_for
+from storage.backends.locks import RUN, FileLocks, QueuedLock, holding, holding_async, is_shared, lock_for
 from storage.errors import LockHeldError
 from storage.settings import Settings
 
@@ -55,13 +55,13 @@ def test_a_process_that_dies_lets_go(settings: Settings) -> None:
 
 
 async def test_in_an_event_loop_too(settings: Settings) -> None:
-    async with holding_it(lock_for(settings, RUN)):
+    async with holding_async(lock_for(settings, RUN)):
         with pytest.raises(LockHeldError):
             lock_for(settings, RUN).acquire()
 
 
 async def test_a_turn_is_waited_for(settings: Settings) -> None:
-    turn, order = Turn(settings, "pointer"), []
+    turn, order = QueuedLock(settings, "pointer"), []
 
     async def one(name: str) -> None:
         async with turn:

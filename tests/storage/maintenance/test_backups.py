@@ -20,15 +20,15 @@ from storage.backends.sqlite import APPLICATION_ID
 from storage.database import Database
 from storage.errors import BackupError, InUseError, RestoreError
 from storage.maintenance.backups import (
-    all_files,
     back_up,
     back_up_today,
+    backup_files,
     daily,
     database_file,
     examine,
     last_made_at,
 )
-from storage.maintenance.restore import alone_in, restore
+from storage.maintenance.restore import exclusive_access, restore
 from storage.schema import people, predictions, votes
 from storage.votes.predictions import StoredVote, cast_votes
 
@@ -204,7 +204,7 @@ async def test_what_was_there_before_a_restore_is_kept_with_its_log(
     assert kept is not None
     assert await stored(file) == ([], [])
     assert await stored(kept) == ([QUERY], [9])
-    assert all_files(tmp_path / "backups") == [backup, kept]
+    assert backup_files(tmp_path / "backups") == [backup, kept]
 
 
 async def test_a_restore_where_nothing_was_before(tmp_path: Path, database: Database, file: Path) -> None:
@@ -232,14 +232,14 @@ async def test_what_is_no_good_backup_is_refused(
         await restore(bad, file, now=NOW)
     async with database.read() as connection:
         assert (await connection.execute(select(func.count()).select_from(votes))).scalar_one() == 200
-    assert all_files(tmp_path / "backups") == []
+    assert backup_files(tmp_path / "backups") == []
 
 
 async def test_nothing_is_restored_while_the_bot_runs(tmp_path: Path) -> None:
     refused = pytest.raises(InUseError, match=r"The bot works in .* Stop it first")
-    with FileLock(tmp_path / "bot.lock"), refused, alone_in(tmp_path):
+    with FileLock(tmp_path / "bot.lock"), refused, exclusive_access(tmp_path):
         pass
-    with alone_in(tmp_path), pytest.raises(InUseError), alone_in(tmp_path):
+    with exclusive_access(tmp_path), pytest.raises(InUseError), exclusive_access(tmp_path):
         pass
 
 

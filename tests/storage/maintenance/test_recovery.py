@@ -17,7 +17,7 @@ from support.databases import of_sqlite
 from storage.database import Database
 from storage.errors import DatabaseDamagedError
 from storage.maintenance.backups import back_up_today, examine
-from storage.maintenance.recovery import damage, mend
+from storage.maintenance.recovery import find_damage, recover
 from storage.schema import votes
 
 pytestmark = of_sqlite
@@ -83,30 +83,30 @@ def overwrite(file: Path, *pages: int, content: bytes = b"\xff" * PAGE) -> None:
 async def test_a_whole_database_is_left_alone(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     content = file.read_bytes()
-    assert await mend(file, tmp_path / "backups", now=NOW) is None
+    assert await recover(file, tmp_path / "backups", now=NOW) is None
     assert file.read_bytes() == content
 
 
 async def test_no_database_yet_is_no_damage(tmp_path: Path) -> None:
-    assert await mend(tmp_path / "fillbot.db", tmp_path / "backups", now=NOW) is None
+    assert await recover(tmp_path / "fillbot.db", tmp_path / "backups", now=NOW) is None
 
 
 async def test_a_damaged_index_costs_nothing(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     overwrite(file, root_page(file, "ix_votes_voter_id"))
-    mended = await mend(file, tmp_path / "backups", now=NOW)
-    assert mended is not None
-    assert mended.kept is not None
-    assert mended.kept.name == "fillbot.db.damaged-2026-03-02T093000"
+    recovery = await recover(file, tmp_path / "backups", now=NOW)
+    assert recovery is not None
+    assert recovery.kept is not None
+    assert recovery.kept.name == "fillbot.db.damaged-2026-03-02T093000"
     assert await voters(file) == ALL
     assert examine(file).problem is None
-    assert damage(mended.kept) is not None
+    assert find_damage(recovery.kept) is not None
 
 
 async def test_a_damaged_table_has_what_the_backup_has_and_all_else_is_as_it_was(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     overwrite(file, root_page(file, "people"))
-    assert await mend(file, tmp_path / "backups", now=NOW) is not None
+    assert await recover(file, tmp_path / "backups", now=NOW) is not None
     assert await voters(file) == ALL
 
 
@@ -126,37 +126,37 @@ async def test_what_cannot_be_read_is_restored_from_the_backup(
     file = await filled(tmp_path)
     spoil(file)
     spoilt = file.read_bytes()
-    mended = await mend(file, tmp_path / "backups", now=NOW)
-    assert mended is not None
-    assert mended.backup == tmp_path / "backups" / "fillbot-2026-03-02.db"
+    recovery = await recover(file, tmp_path / "backups", now=NOW)
+    assert recovery is not None
+    assert recovery.backup == tmp_path / "backups" / "fillbot-2026-03-02.db"
     assert await voters(file) >= BEFORE
-    assert mended.kept is not None
-    assert mended.kept.read_bytes() == spoilt
+    assert recovery.kept is not None
+    assert recovery.kept.read_bytes() == spoilt
 
 
 async def test_a_backup_that_is_damaged_too_is_passed_over(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     (tmp_path / "backups" / "fillbot-2026-03-05.db").write_bytes(b"rubbish")
     file.write_bytes(b"rubbish " * 2000)
-    mended = await mend(file, tmp_path / "backups", now=NOW)
-    assert mended is not None
-    assert mended.backup == tmp_path / "backups" / "fillbot-2026-03-02.db"
+    recovery = await recover(file, tmp_path / "backups", now=NOW)
+    assert recovery is not None
+    assert recovery.backup == tmp_path / "backups" / "fillbot-2026-03-02.db"
 
 
 async def test_without_a_backup_the_rows_before_the_damage_are_kept(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     (tmp_path / "backups" / "fillbot-2026-03-02.db").unlink()
     overwrite(file, root_page(file, "ix_votes_cast_at"))
-    mended = await mend(file, tmp_path / "backups", now=NOW)
-    assert mended is not None
-    assert mended.backup is None
+    recovery = await recover(file, tmp_path / "backups", now=NOW)
+    assert recovery is not None
+    assert recovery.backup is None
     assert await voters(file) == ALL
 
 
 async def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "fillbot.db"
     file.write_bytes(b"a letter to my aunt, " * 500)
-    assert await mend(file, tmp_path / "backups", now=NOW) is None
+    assert await recover(file, tmp_path / "backups", now=NOW) is None
     assert file.read_bytes().startswith(b"a letter")
     with pytest.raises(DatabaseDamagedError, match="is damaged"):
         await Database.open(f"sqlite+aiosqlite:///{file}")
@@ -170,7 +170,7 @@ async def test_a_vote_withdrawn_since_the_backup_does_not_come_back(tmp_path: Pa
         await connection.execute(delete(votes).where(votes.c.voter_id == 100))
     await database.close()
     overwrite(file, root_page(file, "people"))
-    assert await mend(file, tmp_path / "backups", now=NOW) is not None
+    assert await recover(file, tmp_path / "backups", now=NOW) is not None
     assert await voters(file) == ALL - {100}
 
 
@@ -181,11 +181,11 @@ async def test_any_pages_may_be_damaged(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     pages = chance.sample(range(1, file.stat().st_size // PAGE + 1), chance.randint(1, 3))
     overwrite(file, *pages, content=chance.randbytes(PAGE) if seed % 2 else b"\x00" * PAGE)
-    was_damaged = damage(file) is not None
-    assert (await mend(file, tmp_path / "backups", now=NOW) is not None) == was_damaged
+    was_damaged = find_damage(file) is not None
+    assert (await recover(file, tmp_path / "backups", now=NOW) is not None) == was_damaged
     if was_damaged:
         assert set(range(100, 130)) <= await voters(file) <= set(range(100, 140))
-    assert damage(file) is None
+    assert find_damage(file) is None
 
 
 async def test_damage_that_is_met_while_running_is_told_apart(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from storage.people import forgetting, privacy
 from storage.people.forgetting import Erased, Request
 from storage.runs import finish_run, get_run, open_run
 from storage.schema import candidates, metadata, people, predictions, votes
-from storage.votes.consensus import note_reliabilities
+from storage.votes.consensus import store_reliabilities
 
 NOW = minutes(60)
 ANN, BOB, CLEO = 2**62 + 1, 2**62 + 2, 2**62 + 3
@@ -122,7 +122,7 @@ async def test_who_was_quizzed_takes_nothing_along_of_who_asked(database: Databa
 
 
 async def test_of_their_row_only_an_opt_out_is_left(database: Database) -> None:
-    await note_reliabilities(database, {ANN: 0.9, BOB: 0.8, CLEO: 0.7}, as_of=NOON)
+    await store_reliabilities(database, {ANN: 0.9, BOB: 0.8, CLEO: 0.7}, as_of=NOON)
     await privacy.opt_out(database, CLEO, now=NOON)
     await forget(database, ANN)
     await forget(database, CLEO)
@@ -184,7 +184,7 @@ async def copy(database: Database, tmp_path: Path) -> Path:
     for voter in (ANN, BOB):
         await vote(database, prediction_id, "cheap", 1, by=voter)
     await vote(database, await ask(database, asker_id=BOB), "ugly", 1, by=BOB)
-    await note_reliabilities(database, {ANN: 0.9})
+    await store_reliabilities(database, {ANN: 0.9})
     await forgetting.request(database, ANN, now=NOON)
     await database.compact()
     path = tmp_path / "copy.db"

@@ -5,17 +5,17 @@ from support.ballots import NOON, QUERY, ask, minutes, vote
 
 from storage.database import Database
 from storage.people import privacy
-from storage.people.privacy import About
+from storage.people.privacy import PersonSummary
 from storage.runs import end_open_training, finish_run, note, open_run
 from storage.schema import people
-from storage.votes.consensus import note_reliabilities
+from storage.votes.consensus import store_reliabilities
 from storage.votes.predictions import count_votes
 
 ANN, BOB = 2**62 + 1, 2**62 + 2
 
 
 async def test_nobody_is_known_before_they_do_anything(database: Database) -> None:
-    assert await privacy.about(database, ANN) == About(0, 0, None, None, None)
+    assert await privacy.summarize(database, ANN) == PersonSummary(0, 0, None, None, None)
     assert [row async for row in privacy.votes_of(database, ANN)] == []
 
 
@@ -32,7 +32,7 @@ async def test_a_persons_votes_and_queries_are_theirs_alone(database: Database) 
     ]
     (query,) = [row async for row in privacy.queries_of(database, ANN)]
     assert (query["query"], query["created_at"], query["model_version"]) == (QUERY, NOON, "v0001")
-    assert await privacy.about(database, ANN) == About(2, 1, None, None, NOON)
+    assert await privacy.summarize(database, ANN) == PersonSummary(2, 1, None, None, NOON)
 
 
 async def test_opting_out_and_in_is_told_apart_from_doing_it_again(database: Database) -> None:
@@ -41,7 +41,7 @@ async def test_opting_out_and_in_is_told_apart_from_doing_it_again(database: Dat
     assert await privacy.opt_out(database, ANN, now=NOON)
     assert await count_votes(database) == 0
     assert not await privacy.opt_out(database, ANN, now=minutes(1))
-    assert (await privacy.about(database, ANN)).opted_out_at == NOON
+    assert (await privacy.summarize(database, ANN)).opted_out_at == NOON
     assert await privacy.opt_in(database, ANN)
     assert await count_votes(database) == 1
     assert not await privacy.opt_in(database, ANN)
@@ -49,16 +49,16 @@ async def test_opting_out_and_in_is_told_apart_from_doing_it_again(database: Dat
 
 async def test_the_first_run_that_counts_somebody_is_kept(database: Database) -> None:
     """Also when they take that vote back and cast another, which then is their first."""
-    await note_reliabilities(database, {ANN: 0.9}, as_of=NOON)
-    await note_reliabilities(database, {ANN: 0.8}, as_of=minutes(5))
+    await store_reliabilities(database, {ANN: 0.9}, as_of=NOON)
+    await store_reliabilities(database, {ANN: 0.8}, as_of=minutes(5))
     await vote(database, await ask(database), "cheap", 1, by=ANN, at=minutes(9))
-    assert (await privacy.about(database, ANN)).counted_since == NOON
+    assert (await privacy.summarize(database, ANN)).counted_since == NOON
 
 
 async def test_votes_of_somebody_who_had_opted_out_were_never_counted(database: Database) -> None:
     await privacy.opt_out(database, ANN, now=NOON)
     await vote(database, await ask(database), "cheap", 1, by=ANN, at=minutes(1))
-    assert (await privacy.about(database, ANN)).counted_since is None
+    assert (await privacy.summarize(database, ANN)).counted_since is None
 
 
 async def test_runs_since_are_those_that_read_votes(database: Database) -> None:
@@ -85,7 +85,7 @@ async def test_who_was_counted_before_that_was_written_down_is_so_from_their_old
     prediction_id = await ask(database)
     for voter in (ANN, BOB):
         await vote(database, prediction_id, "cheap", 1, by=voter, at=minutes(3))
-    await note_reliabilities(database, {ANN: 0.9})
+    await store_reliabilities(database, {ANN: 0.9})
     await database.close()
     database = await Database.open(database_url)
     async with database.write() as connection:  # as revision 0003 left it

@@ -13,7 +13,7 @@ from support.databases import of_sqlite, url_for
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.schema import people, predictions
-from storage.votes.consensus import QueryVote, note_reliabilities, votes_on_query
+from storage.votes.consensus import QueryVote, store_reliabilities, votes_on_query
 from storage.votes.predictions import count_votes, votes_until
 
 
@@ -63,36 +63,36 @@ async def test_a_noted_reliability_comes_with_the_vote(database: Database) -> No
     asked = await ask(database)
     for voter in (7, 8):
         await vote(database, asked, "cheap", 1, by=voter)
-    await note_reliabilities(database, {7: 0.95})
+    await store_reliabilities(database, {7: 0.95})
     assert [vote.reliability for vote in await votes_on_query(database, hash_of(QUERY))] == [0.95, None]
 
 
 async def test_noting_again_forgets_who_is_not_named(database: Database) -> None:
-    await note_reliabilities(database, {7: 0.95, 8: 0.6})
-    await note_reliabilities(database, {8: 0.7, 9: 0.8})
+    await store_reliabilities(database, {7: 0.95, 8: 0.6})
+    await store_reliabilities(database, {8: 0.7, 9: 0.8})
     assert await known(database) == {7: (False, None), 8: (False, 0.7), 9: (False, 0.8)}
-    await note_reliabilities(database, {})
+    await store_reliabilities(database, {})
     assert {row for _, row in (await known(database)).values()} == {None}
 
 
 async def test_noting_leaves_the_opted_out_opted_out(database: Database) -> None:
     await opt_out(database, 7)
-    await note_reliabilities(database, {7: 0.9, 8: 0.9})
+    await store_reliabilities(database, {7: 0.9, 8: 0.9})
     assert await known(database) == {7: (True, 0.9), 8: (False, 0.9)}
 
 
 async def test_a_noted_reliability_opts_nobody_out(database: Database) -> None:
     await vote(database, await ask(database), "cheap", 1, by=7)
-    await note_reliabilities(database, {7: 0.9})
+    await store_reliabilities(database, {7: 0.9})
     assert await voters_of(database) == [7]
     assert await count_votes(database) == 1
     assert [chunk["voter_id"] async for chunk in votes_until(database, minutes(1))] == [(7,)]
 
 
 async def test_a_note_that_fails_changes_nothing(database: Database) -> None:
-    await note_reliabilities(database, {7: 0.9})
+    await store_reliabilities(database, {7: 0.9})
     with pytest.raises((OverflowError, DatabaseUnavailableError)):  # the driver says which
-        await note_reliabilities(database, {8: 0.8, 2**70: 0.5})
+        await store_reliabilities(database, {8: 0.8, 2**70: 0.5})
     assert await known(database) == {7: (False, 0.9)}
 
 

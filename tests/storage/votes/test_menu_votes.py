@@ -7,7 +7,14 @@ import pytest_asyncio
 
 from storage.database import Database
 from storage.schema import people
-from storage.votes.menu_votes import SEEN_FOR, Standing, choose_words, ratable, suggest_words, take_back
+from storage.votes.menu_votes import (
+    SEEN_FOR,
+    Standing,
+    choose_words,
+    ratable,
+    suggest_words,
+    withdraw_choices,
+)
 from storage.votes.predictions import NewPrediction, StoredCandidate, attach_messages, record_prediction
 from storage.votes.reactions import Cast, apply_thumbs
 
@@ -104,7 +111,7 @@ async def test_taking_back_leaves_the_thumb_and_other_people(database: Database,
     await apply_thumbs(database, [Cast(50, BEN, 1, T0)])
     await suggest_words(database, prediction, voter_id=BEN, words=[(0, "airy")], cast_at=T0)
     await suggest_words(database, prediction, voter_id=CLEO, words=[(0, "airy")], cast_at=T0)
-    standing = await take_back(database, prediction, voter_id=BEN)
+    standing = await withdraw_choices(database, prediction, voter_id=BEN)
     assert standing == Standing(liked=((0, "soft"), (1, "good")))
     found = await ratable(database, prediction)
     assert found is not None

@@ -96,7 +96,7 @@ async def test_two_predictions_cannot_share_a_message(database: Database) -> Non
 
 async def test_a_reply_that_nobody_voted_on_can_show_another_prediction(database: Database) -> None:
     first = await ask(database, message_id=MESSAGE)
-    assert await feedback.release_message(database, MESSAGE, now=NOON)
+    assert await feedback.detach_reply(database, MESSAGE, now=NOON)
     second = await ask(database, message_id=MESSAGE)
     assert await feedback.prediction_of_message(database, MESSAGE) == second
     await feedback.attach_messages(database, {first: MESSAGE + 1})  # as a look at the channel may want to
@@ -106,7 +106,7 @@ async def test_a_reply_that_nobody_voted_on_can_show_another_prediction(database
 async def test_a_reply_that_was_voted_on_keeps_its_prediction(database: Database) -> None:
     prediction = await ask(database, message_id=MESSAGE)
     await cast(database, 1)
-    assert not await feedback.release_message(database, MESSAGE, now=NOON)
+    assert not await feedback.detach_reply(database, MESSAGE, now=NOON)
     assert await feedback.prediction_of_message(database, MESSAGE) == prediction
 
 

@@ -7,7 +7,7 @@ from storage.database import Database
 from storage.people import privacy
 from storage.schema import predictions
 from storage.votes.predictions import mark_deleted
-from storage.votes.shown_queries import voted_on
+from storage.votes.shown_queries import voted_queries
 
 ANN = 2**62 + 1
 
@@ -20,8 +20,8 @@ async def test_only_queries_with_votes_of_these_channels_are_shown(database: Dat
     quizzed = await ask(database, "Asked by a [MASK].", message_id=4, quiz_at=NOON)
     for prediction_id in (shown, direct, unsent, quizzed):
         await vote(database, prediction_id, "cheap", 1, by=ANN)
-    assert await voted_on(database, {2}) == {hash_of(QUERY): QUERY}
-    assert await voted_on(database, {7}) == {}
+    assert await voted_queries(database, {2}) == {hash_of(QUERY): QUERY}
+    assert await voted_queries(database, {7}) == {}
 
 
 async def test_a_query_is_shown_as_it_was_asked_there(database: Database) -> None:
@@ -32,7 +32,7 @@ async def test_a_query_is_shown_as_it_was_asked_there(database: Database) -> Non
             update(predictions).where(predictions.c.id == elsewhere).values(query=QUERY.upper())
         )
     await vote(database, elsewhere, "cheap", 1, by=ANN)
-    assert await voted_on(database, {2}) == {hash_of(QUERY): QUERY}
+    assert await voted_queries(database, {2}) == {hash_of(QUERY): QUERY}
 
 
 async def test_deleted_replies_and_what_people_asked_who_opted_out_are_not_shown(database: Database) -> None:
@@ -42,4 +42,4 @@ async def test_deleted_replies_and_what_people_asked_who_opted_out_are_not_shown
         await vote(database, prediction_id, "cheap", 1, by=7)
     await mark_deleted(database, [1], NOON)
     await privacy.opt_out(database, ANN, now=NOON)
-    assert await voted_on(database, {2}) == {}
+    assert await voted_queries(database, {2}) == {}

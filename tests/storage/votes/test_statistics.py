@@ -12,7 +12,7 @@ from support.databases import of_sqlite
 from storage.database import Database
 from storage.schema import candidates, people
 from storage.votes import statistics
-from storage.votes.statistics import ContestedWord, Helper, HourVotes, Totals, VersionVotes
+from storage.votes.statistics import ContestedWord, HourVotes, TopVoter, Totals, VersionVotes
 
 SINCE = NOON - timedelta(days=30)
 CHANNEL = 2  # where `ask` asks
@@ -90,24 +90,26 @@ async def test_a_query_is_told_once_by_its_most_contested_word(database: Databas
 
 async def test_who_agrees_with_others_helped_most(voted: Database) -> None:
     # On "cheap" 8 and 9 agree: for each of them the others say +1 −1 = 0, which bears nobody out yet.
-    assert [(h.user_id, h.votes, h.agreed) for h in await statistics.helpers(voted, since=SINCE, most=5)] == [
+    assert [
+        (h.user_id, h.votes, h.agreed) for h in await statistics.top_voters(voted, since=SINCE, most=5)
+    ] == [
         (9, 3, 0),
         (8, 2, 0),
         (7, 1, 0),
     ]
     await vote(voted, 1, "cheap", 1, by=5, at=minutes(5))
-    assert await statistics.helpers(voted, since=SINCE, most=2) == [Helper(9, 3, 1), Helper(8, 2, 1)]
+    assert await statistics.top_voters(voted, since=SINCE, most=2) == [TopVoter(9, 3, 1), TopVoter(8, 2, 1)]
 
 
 @of_sqlite
 @pytest.mark.parametrize(
-    "name", ["totals", "votes_by_hour", "votes_by_version", "contested_words", "helpers"]
+    "name", ["totals", "votes_by_hour", "votes_by_version", "contested_words", "top_voters"]
 )
 async def test_only_the_votes_of_the_time_are_read(voted: Database, name: str) -> None:
     more: dict[str, Any] = {
         "contested_words": {"channel_ids": {CHANNEL}, "most": 5},
         "votes_by_version": {"most": 5},
-        "helpers": {"most": 5},
+        "top_voters": {"most": 5},
     }.get(name, {})
     statements: list[tuple[str, Any]] = []
 
