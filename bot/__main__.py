@@ -1,8 +1,8 @@
-"""`python -m bot`: load the settings, run the app, end in one sentence and an exit code.
+"""`python -m bot`: load the settings, run the app, exit with one sentence and an exit code.
 
-`python -m bot check` looks at all that it needs instead, and says what to do about what is not well.
+`python -m bot check` checks everything the bot needs and says how to fix what is wrong.
 
-Exit codes: 0 stopped, 69 something needed is not there, 78 a setting must be changed, 1 a fault in the code.
+Exit codes: 0 stopped, 69 a resource is unavailable, 78 a setting must be changed, 1 a bug.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from training.errors import TrainingError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until interrupted, or check. Returns the exit code."""
+    """Run the bot, or the check. Returns the exit code."""
     options = command_line().parse_args(arguments)
     try:
         settings = load_settings()
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         set_up_logging("ERROR" if is_check else settings.log_level, secrets=secrets)
         if is_check:
             return asyncio.run(check(settings, _say))
-        gc.freeze()  # what was imported stays: a full collection need not go through it, 50 ms each time
+        gc.freeze()  # modules live as long as the process: without them a full collection is 50 ms shorter
         asyncio.run(_until_stopped(run_app(settings, on_ready=_say)))
     except StartError as error:
         return _fail(str(error), error.exit_code)
@@ -45,15 +45,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The parser of every command."""
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="python -m bot",
         description="Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox on this machine.",
-        epilog="Exit codes: 0 stopped or all well, 69 something is not there, 78 a setting must be changed, "
-        "1 a fault in the code. Backups: python -m storage --help. Models: python -m training --help.",
+        epilog="Exit codes: 0 stopped, or all checks passed; 69 a resource is unavailable; 78 a setting must "
+        "be changed; 1 a bug. Backups: python -m storage --help. Models: python -m training --help.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    about = "look at token, servers, permissions, model, database, disk; says what to do; changes nothing"
+    about = "check token, servers, permissions, model, database and disk; suggest fixes, change nothing"
     commands.add_parser("check", help=about, description=f"{about[0].upper()}{about[1:]}.")
     return parser
 

@@ -1,6 +1,6 @@
-"""Composition root: builds, enters and closes everything in order.
+"""Composition root: builds the parts, starts them and closes them in reverse order.
 
-It talks to Discord when there is a token, else to a sandbox that it starts.
+With a token the bot connects to Discord, otherwise to a sandbox on this machine.
 """
 
 import asyncio
@@ -60,22 +60,22 @@ class App:
     connection: "asyncio.Task[None]"
     endpoint: Endpoint
     health_url: str | None = None
-    taken: "asyncio.Task[None] | None" = None  # ends when another process runs a shard of this one
+    taken: "asyncio.Task[None] | None" = None  # fails when another process takes one of our shards
 
     @property
     def greeting(self) -> str:
-        """One sentence that says people can ask, and where."""
+        """The line on standard output that says where to ask."""
         where = (
             f"open {sandbox.url}" if (sandbox := self.endpoint.sandbox) else "the bot is online on Discord"
         )
         return f"fillbot is ready ({self.follower.predictor.version}): {where}"
 
     async def until_lost(self) -> None:
-        """Wait until the connection ends for good; short losses are mended by discord.py itself.
+        """Wait until the connection ends for good; discord.py itself reconnects after short outages.
 
         Raises:
             StartError: the connection ended, another process runs a shard of this one, or the database is
-                damaged, so that a supervisor starts the process anew; the start mends the database.
+                damaged. A supervisor then restarts the process, and the restart repairs the database.
         """
         damaged = asyncio.create_task(self.database.damaged.wait())
         watched = [self.connection, damaged, *([self.taken] if self.taken else [])]
@@ -93,10 +93,10 @@ class App:
 
 
 async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
-    """Run until cancelled; `on_ready` gets one sentence when people can ask.
+    """Run until cancelled; `on_ready` gets one sentence once the bot answers.
 
     Raises:
-        StartError: the app cannot start, or lost its connection; nothing is left running.
+        StartError: the app cannot start, or lost its connection; everything is closed.
         StorageError: the database cannot be opened.
         TrainingError: the model versions cannot be read.
     """

@@ -1,7 +1,8 @@
-"""Tells in Discord how runs ended, and of trouble, until Discord has taken it (see `storage.announcements`).
+"""Posts the verdicts of runs and notices to Discord, and retries until Discord accepts them.
 
-The verdict of a run takes the place of the message that showed its progress. Where Discord refuses that, it
-is a new message: in the same channel, else in the report channel, else a direct message to who asked.
+The verdict of a run replaces the message that showed its progress. If Discord refuses the edit, the verdict
+is a new message in the same channel, else in the report channel, else a direct message to the person who
+asked. Announcements are stored first (see `storage.announcements`), so that a crash loses none.
 """
 
 import asyncio
@@ -29,57 +30,60 @@ from storage.errors import StorageError
 from storage.runs import Run
 
 log = structlog.stdlib.get_logger(__name__)
-AWAY = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)  # Discord, for the moment
+AWAY = (
+    discord.DiscordException,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+)  # Discord is unreachable; worth a retry
 ATTEMPT_S = 60.0
-CLAIM = timedelta(seconds=90)  # longer than an attempt; what a dead process had claimed waits for so long
+CLAIM = timedelta(seconds=90)  # longer than an attempt; claims of a crashed process expire after this
 RENEW_S = 30.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0  # between attempts while Discord is away
-REFUSED_PAUSE_S = 600.0  # where no channel takes it: somebody may grant a permission
-LOOK_S, LOOK_SHARED_S = 30.0, 5.0  # for what other processes left
-RUN_PAUSE_S = 2.0  # until a run that goes on is looked at again
-NOT_BEGUN_S = 10.0  # a run that has no row by then, and does not hold the lock, never began
-KEPT = timedelta(days=7)  # what nothing takes for so long is given up
-UNSTORED = 0  # id of one that is attempted once, as the database is away
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0  # between attempts while Discord is unreachable
+REFUSED_PAUSE_S = 600.0  # after every channel refused it: an admin may grant the permission
+LOOK_S, LOOK_SHARED_S = 30.0, 5.0  # polling for announcements of crashed processes
+RUN_PAUSE_S = 2.0  # polling for the end of a run
+NOT_BEGUN_S = 10.0  # a run without a row and without the lock by then never started
+KEPT = timedelta(days=7)  # then an announcement that cannot be posted is dropped
+UNSTORED = 0  # id of an announcement that could not be stored
 
 T = TypeVar("T")
 
 
 class PendingAnnouncement:
-    """The end of a run that is to be told; in an `async with` block no other process tells it."""
+    """The announcement of a run's end; inside an `async with` block no other process posts it."""
 
     def __init__(self, announcements: "Announcer", one: Announcement, background: Background) -> None:
-        """Claim it again and again."""
         self._announcements, self._one = announcements, one
         self._opened = asyncio.Event()
         self._renewal = background.start(self._renew(), name="announcement's claim", is_endless=True)
 
     @property
     def nonce(self) -> str:
-        """By which Discord knows the message that shows the progress."""
+        """The nonce by which Discord recognises the progress message."""
         return f"begun-{self._one.id:x}"
 
     def opened(self, run_id: int) -> None:
-        """The run has an id."""
+        """Set the id of the run."""
         self._one = replace(self._one, run_id=run_id)
         self._opened.set()
 
     async def place(self, **columns: Any) -> None:
-        """Write down where it is told."""
+        """Store where the announcement belongs."""
         self._one = replace(self._one, **columns)
         await self._announcements.note(self._one, **columns)
 
     async def conclude(self, end: RunEnd) -> None:
-        """The run is over: tell it now, or as soon as Discord takes it."""
+        """Post the end of the run, now or as soon as Discord accepts it."""
         await self._announcements.conclude(self._one, end)
 
     async def withdraw(self) -> None:
-        """The run did not begin: there is nothing to tell."""
+        """Delete it, because the run did not start."""
         self._renewal.cancel()
-        with contextlib.suppress(StorageError):  # then it is told that it did not
+        with contextlib.suppress(StorageError):  # then its retry reports that the run never started
             await outbox.delete_announcement(self._announcements.database, self._one.id)
 
     async def __aenter__(self) -> Self:
-        """Begin the block."""
         return self
 
     async def __aexit__(
@@ -102,7 +106,7 @@ class PendingAnnouncement:
 
 
 class Announcer:
-    """Stores what is to be told, and tells it."""
+    """Stores announcements and posts them; `is_shared` says that other processes use the database too."""
 
     def __init__(
         self,
@@ -114,7 +118,6 @@ class Announcer:
         background: Background,
         is_shared: bool,
     ) -> None:
-        """Take what tells; `is_shared`: other processes use the database."""
         self._client, self.database = client, database
         self._delivery, self._runs, self._background = delivery, runs, background
         self._is_shared = is_shared
@@ -122,11 +125,11 @@ class Announcer:
 
     @property
     def elsewhere(self) -> str:
-        """Says where the end of a run is told whose message cannot be edited for so long."""
+        """Says where the verdict will appear once the message cannot be edited any more."""
         return self._delivery.elsewhere
 
     async def post(self, kind: Kind, end: RunEnd, **about: Any) -> None:
-        """Tell now, or as soon as Discord takes it; `about` as for `storage.announcements.store`."""
+        """Post now, or as soon as Discord accepts it; `about` as for `storage.announcements.store`."""
         about |= {"sentence": end.sentence, "run_id": end.run.id if end.run is not None else None}
         now = datetime.now(UTC)
         try:
@@ -137,7 +140,7 @@ class Announcer:
         await self._attempt(one, end)
 
     async def expect(self, kind: Kind, trigger: str, **about: Any) -> PendingAnnouncement:
-        """Store, before a run begins, that its end is to be told.
+        """Store, before a run starts, that its end is to be announced.
 
         Raises:
             StorageError: it cannot be stored.
@@ -149,14 +152,14 @@ class Announcer:
         return PendingAnnouncement(self, one, self._background)
 
     async def note(self, one: Announcement, **columns: Any) -> None:
-        """Write down what is known by now; what cannot be written is not."""
+        """Store more columns of an announcement; a failure is only logged."""
         try:
             await whole(outbox.change(self.database, one.id, **columns))
         except StorageError as error:
             log.warning("announcement.not_stored", announcement_id=one.id, reason=str(error))
 
     async def conclude(self, one: Announcement, end: RunEnd) -> None:
-        """Tell how a run ended, now or as soon as Discord takes it."""
+        """Post how a run ended, now or as soon as Discord accepts it."""
         known: dict[str, Any] = {"sentence": end.sentence, "claimed_until": datetime.now(UTC) + CLAIM}
         if end.run is not None:
             known["run_id"] = end.run.id
@@ -164,7 +167,7 @@ class Announcer:
         await self._attempt(replace(one, **known), end)
 
     async def hurry(self) -> None:
-        """Discord is back: attempt everything now."""
+        """Attempt all announcements at once, because Discord is reachable again."""
         try:
             await whole(outbox.retry_all(self.database, datetime.now(UTC)))
         except StorageError as error:
@@ -172,7 +175,7 @@ class Announcer:
         self._news.set()
 
     async def open(self) -> None:
-        """Begin, before any run can: where there is one process, what is claimed was so by one that died.
+        """Prepare for the first run; claims of a crashed process are released if the database is not shared.
 
         Raises:
             StorageError: the database cannot be written.
@@ -186,12 +189,12 @@ class Announcer:
                     await self.note(one, run_id=run.id)
 
     async def unannounced(self, runs: Sequence[Run]) -> list[Run]:
-        """Those of some runs whose end is not stored to be told."""
+        """The runs whose end has no stored announcement."""
         announced = await outbox.announced_runs(self.database)
         return [run for run in runs if run.id not in announced]
 
     async def deliver_pending(self) -> None:
-        """Retry pending announcements, those of dead processes included, until cancelled."""
+        """Retry pending announcements, those of crashed processes included, until cancelled."""
         await self._client.wait_until_ready()
         while True:
             pause_s = LOOK_SHARED_S if self._is_shared else LOOK_S
@@ -212,7 +215,7 @@ class Announcer:
                     await self._news.wait()
 
     async def _attempt(self, one: Announcement, end: RunEnd | None = None) -> None:
-        """Tell one that is claimed; what Discord does not take now is put off."""
+        """Post a claimed announcement; postpone it if Discord does not accept it now."""
         pause_s, attempts = min(FIRST_PAUSE_S * 2**one.attempts, LONGEST_PAUSE_S), one.attempts + 1
         about = {"announcement_id": one.id, "kind": one.kind, "run_id": one.run_id}
         try:
@@ -232,7 +235,7 @@ class Announcer:
         except (*AWAY, StorageError) as error:
             log.warning("announcement.put_off", reason=str(error) or type(error).__name__, **about)
         except Exception:
-            log.exception("announcement.failed", **about)  # this one alone: the others are told
+            log.exception("announcement.failed", **about)  # the loop goes on with the others
         if one.id != UNSTORED:
             await self._put_off(one, pause_s, attempts=attempts)
 
@@ -245,12 +248,12 @@ class Announcer:
                 return
             due_at = now + timedelta(seconds=pause_s)
             await whole(outbox.reschedule(self.database, one.id, due_at, attempts=attempts))
-        except StorageError as error:  # its claim ends by itself
+        except StorageError as error:  # its claim expires
             log.warning("announcements.failed", reason=str(error))
         self._news.set()
 
     async def _end_of(self, one: Announcement) -> RunEnd | None:
-        """How its run ended; None: it goes on."""
+        """How its run ended; None while it is in progress."""
         run = await self._run_of(one)
         if one.sentence is not None:
             return RunEnd(run, one.sentence)
@@ -266,12 +269,12 @@ class Announcer:
             return await whole(run_records.get_run(self.database, one.run_id))
         if one.sentence is not None or one.run_trigger is None:
             return None
-        # The process ended before it heard the id: runs go one by one, so it is the first since then.
+        # The process crashed before it stored the id. Runs never overlap, so it is the first one since then.
         return await whole(run_records.first_since(self.database, one.run_trigger, one.created_at))
 
 
 async def whole(work: Coroutine[Any, Any, T]) -> T:
-    """Finish what the database was asked also when cancelled: else its connection would be thrown away."""
+    """Finish a database call even when cancelled: cancelling it midway would discard the connection."""
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
@@ -281,7 +284,7 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _sentence_of(run: Run) -> str:
-    """How a run ended that ended while the bot was away."""
+    """How a run ended while the bot was not running."""
     reasons = [reason for reason in (run.verdict or {}).get("reasons", ()) if isinstance(reason, str)]
     if run.status == "failed" and reasons:
         text = "; ".join(reasons)
@@ -290,7 +293,7 @@ def _sentence_of(run: Run) -> str:
 
 
 def _unstored(kind: Kind, now: datetime, **about: Any) -> Announcement:
-    """One that is told once, as the database is away."""
+    """An announcement that is attempted once, because the database is unavailable."""
     blank = dict.fromkeys(Announcement.__slots__)
     fields = {**blank, "id": UNSTORED, "kind": kind, "figure": "", "created_at": now, "due_at": now}
     return Announcement(**{**fields, "attempts": 0, **about})

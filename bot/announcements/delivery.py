@@ -1,4 +1,4 @@
-"""Where an announcement is told, and in which words."""
+"""Where an announcement is posted, and with which content."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -21,37 +21,36 @@ log = structlog.stdlib.get_logger(__name__)
 TOKEN_LIVES = timedelta(minutes=14, seconds=30)  # fifteen minutes, less what a request takes
 TOKEN_IS_OVER = 50027
 UNSEEN = (10003, 50001)  # the channel is gone, or the bot cannot see it
-CLOCKS_DIFFER = timedelta(seconds=10)  # this machine's and Discord's
-SURELY_UNSENT = timedelta(seconds=90)  # after it was stored, at the first attempt
+CLOCKS_DIFFER = timedelta(seconds=10)  # between this machine and Discord
+SURELY_UNSENT = timedelta(seconds=90)  # a first attempt within this time after storing was not sent before
 
 
 class NowhereError(Exception):
-    """No channel takes it."""
+    """No channel accepts the announcement."""
 
 
 class Delivery:
-    """Edits or sends one message."""
+    """Edits or sends one message; `channel_id` is the report channel's."""
 
     def __init__(
         self, client: discord.Client, *, verdicts: Verdicts, digests: Digests, channel_id: int | None
     ) -> None:
-        """Take what makes the messages; `channel_id` is the report channel's."""
         self._client, self._channel_id = client, channel_id
         self._verdicts, self._digests = verdicts, digests
 
     @property
     def elsewhere(self) -> str:
-        """Where the end of a run is told that outlasts the token by which its message is edited."""
+        """Where a verdict is posted once the interaction token has expired."""
         if self._channel_id is None:
             return say("run.told_directly")
         return say("run.told_in_channel", channel=f"<#{self._channel_id}>")
 
     async def tell(self, one: Announcement, end: RunEnd) -> None:
-        """Tell it: in place of the progress, else in a new message in the best place that takes one.
+        """Replace the progress message, or else send a new message to the best channel that accepts one.
 
         Raises:
-            NowhereError: no place does.
-            discord.DiscordException, aiohttp.ClientError, OSError: Discord is away.
+            NowhereError: no channel does.
+            discord.DiscordException, aiohttp.ClientError, OSError: Discord is unreachable.
         """
         if one.kind == "verdict" and one.message_id is None and (found := await self._begun(one)) is not None:
             one = replace(one, message_id=found)
@@ -82,7 +81,7 @@ class Delivery:
         raise NowhereError("; ".join(refused) or "there is no channel for it")
 
     async def _begun(self, one: Announcement) -> int | None:
-        """The message that shows the progress, where the process ended before it could write down its id."""
+        """Find the progress message when the process crashed before it stored its id."""
         if one.channel_id is None:
             return None
         channel, me = self._client.get_partial_messageable(one.channel_id), self._client.user
@@ -97,7 +96,7 @@ class Delivery:
         return None
 
     async def _edit(self, one: Announcement, end: RunEnd) -> discord.HTTPException | None:
-        """Let the verdict take the place of the progress. Returns why that is refused; None: it is there."""
+        """Replace the progress message by the verdict. Returns the refusal, or None on success."""
         assert one.channel_id is not None and one.message_id is not None  # noqa: PT018
         post = await self._post(one, end, one.channel_id)
         refusal: discord.HTTPException | None = None
@@ -114,7 +113,7 @@ class Delivery:
         return refusal
 
     async def _edit_again(self, one: Announcement, end: RunEnd) -> None:
-        """A new message has brought an archived thread back: the progress in it may be edited now."""
+        """Edit the progress message after a new message has unarchived its thread."""
         if one.message_id is not None:
             try:
                 await self._edit(one, end)
@@ -124,7 +123,7 @@ class Delivery:
     def _edits(
         self, channel_id: int, message_id: int, one: Announcement
     ) -> list[Callable[..., Awaitable[Any]]]:
-        """The ways to edit the message: an interaction's token needs no permission, but is soon over."""
+        """The ways to edit the message. An interaction token needs no permission, but expires soon."""
         channel = self._client.get_partial_messageable(channel_id)
         edits: list[Callable[..., Awaitable[Any]]] = [channel.get_partial_message(message_id).edit]
         if one.interaction_token is not None and datetime.now(UTC) - one.created_at < TOKEN_LIVES:
@@ -136,7 +135,7 @@ class Delivery:
     async def _places(
         self, one: Announcement, *, is_seen: bool, refused: list[str]
     ) -> AsyncIterator[tuple[discord.abc.Messageable, int]]:
-        """Where it may be sent, the best place first."""
+        """The channels that may get it, the best first."""
         ids = [one.channel_id if is_seen else None, self._channel_id]
         for channel_id in dict.fromkeys(one_id for one_id in ids if one_id is not None):
             yield self._client.get_partial_messageable(channel_id), channel_id
@@ -159,5 +158,5 @@ class Delivery:
 
 
 def _may_be_sent(one: Announcement) -> bool:
-    """Whether an earlier attempt may have sent it, unheard."""
+    """Whether an earlier attempt may have been sent although its response was lost."""
     return one.attempts > 0 or datetime.now(UTC) - one.created_at > SURELY_UNSENT

@@ -1,4 +1,4 @@
-"""The morning digest of a night, as a message."""
+"""The morning digest of a nightly run, as a message."""
 
 from datetime import UTC, datetime
 
@@ -27,17 +27,16 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Digests:
-    """Makes them."""
+    """Builds the digest messages."""
 
     def __init__(
         self, database: Database, registry: Registry, pictures: ChartRenderer, *, prefix: str
     ) -> None:
-        """Take what a digest is made from."""
         self._database, self._registry = database, registry
         self._pictures, self._prefix = pictures, prefix
 
     async def message(self, end: RunEnd, *, figure: str) -> tuple[discord.Embed, discord.File | None]:
-        """How a night ended, with a picture where something was learnt; `figure`: what people like."""
+        """How a nightly run ended, with a chart if it trained; `figure` is the approval sentence."""
         if end.run is None:
             return notice_embed(f"{say('run.failed_because', sentence=end.sentence)} {figure}".rstrip()), None
         run, file = end.run, None
@@ -55,7 +54,7 @@ class Digests:
         return embed, file
 
     async def _fresh(self, run: Run) -> Fresh | None:
-        """The votes since the night before; None when the database cannot be read."""
+        """The votes since the previous nightly run; None if the database cannot be read."""
         try:
             before = await runs.latest(self._database, "nightly", before_id=run.id)
             since = before.as_of if before else None
@@ -65,7 +64,7 @@ class Digests:
             return None
 
     async def _picture(self, run: Run, version: str | None) -> bytes | None:
-        """What the night made; None where there is nothing to draw, or it could not be drawn."""
+        """The chart of the run; None if there is nothing to draw or drawing fails."""
         try:
             card = self._registry.card(version) if version else None
             figures = figures_of(card, run, title=report_title(card, run))

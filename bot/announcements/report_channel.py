@@ -1,20 +1,17 @@
-"""The report channel, where the morning digest of nightly runs and trouble are told."""
+"""The report channel, which gets the morning digests and notices of problems."""
 
 from bot.announcements.announcer import Announcer, PendingAnnouncement
 from bot.runs.training_runs import RunEnd
 
 
 class ReportChannel:
-    """Posts to one channel, or nowhere when there is none."""
+    """Posts to the report channel; does nothing without one."""
 
     def __init__(self, announcements: Announcer, *, channel_id: int | None) -> None:
-        """Take what tells until Discord has taken it."""
         self._announcements, self._channel_id = announcements, channel_id
 
     async def expect_digest(self, *, figure: str) -> PendingAnnouncement | None:
-        """Store, before a night's run begins, that its digest is to be posted; None: nowhere.
-
-        `figure`: what people like.
+        """Store, before a nightly run starts, that its digest is to be posted; None without a channel.
 
         Raises:
             StorageError: it cannot be stored.
@@ -24,11 +21,11 @@ class ReportChannel:
         return await self._announcements.expect("digest", "nightly", figure=figure)
 
     async def post_digest(self, end: RunEnd, *, figure: str = "") -> None:
-        """Tell how a night ended, with a picture where something was learnt; `figure`: what people like."""
+        """Post how a nightly run ended; `figure` is the approval sentence."""
         if self._channel_id is not None:
             await self._announcements.post("digest", end, figure=figure)
 
     async def post_notice(self, sentence: str) -> None:
-        """Tell of trouble."""
+        """Post a notice of a problem, or of something that was repaired."""
         if self._channel_id is not None:
             await self._announcements.post("notice", RunEnd(None, sentence))

@@ -1,4 +1,4 @@
-"""Send or edit one message with an embed, and say whether Discord refuses it for good."""
+"""Sends or edits one message with an embed, and tells refusals by Discord from outages."""
 
 import io
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,12 @@ import discord
 from bot.embeds.replies import MAX_CONTENT, clipped
 
 NO_PERMISSION = 50013
-HISTORY = 50  # messages that are searched for one that was sent before a crash
+HISTORY = 50  # messages searched for one that was sent before a crash
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What is sent: an embed, and perhaps a picture in it."""
+    """The content of a message: an embed, and perhaps a picture in it."""
 
     embed: discord.Embed
     picture: bytes | None = None
@@ -25,13 +25,13 @@ class Post:
 
     @classmethod
     def of(cls, embed: discord.Embed, file: discord.File | None = None) -> "Post":
-        """The same of an embed and its file, which can be read only once."""
+        """Read the file now: a `discord.File` can be sent only once."""
         if file is None:
             return cls(embed)
         return cls(embed, file.fp.read(), file.filename, file.description or "")
 
     def forms(self) -> list[dict[str, Any]]:
-        """The ways to say it, the best first: Embed Links or Attach Files may be missing."""
+        """The forms to try, the best first, as Embed Links or Attach Files may be missing."""
         plain = {"content": self.text, "embeds": []}
         if self.picture is None:
             return [{"content": None, "embeds": [self.embed]}, plain]
@@ -47,7 +47,7 @@ class Post:
 
     @property
     def text(self) -> str:
-        """The embed without being one."""
+        """The embed as plain text."""
         parts = [f"**{self.embed.title}**"] if self.embed.title else []
         parts += [self.embed.description] if self.embed.description else []
         parts += [f"**{field.name}**\n{field.value}" for field in self.embed.fields]
@@ -55,7 +55,7 @@ class Post:
         return clipped("\n".join(parts), MAX_CONTENT)
 
     def is_in(self, message: discord.Message) -> bool:
-        """Whether a message says it."""
+        """Whether a message has this content."""
         if any(
             (one.title, one.description, one.footer.text)
             == (self.embed.title, self.embed.description, self.embed.footer.text)
@@ -66,12 +66,12 @@ class Post:
 
 
 def is_refused(error: discord.HTTPException) -> bool:
-    """Whether Discord answers so again however often it is asked; it is merely busy or away otherwise."""
+    """Whether retrying is useless; False means that Discord is busy or unreachable."""
     return 400 <= error.status < 500 and error.status not in (401, 408, 429)
 
 
 async def in_best_form(post: Post, act: Callable[..., Awaitable[Any]]) -> None:
-    """Send or edit; without the picture or the embed where a permission for those is missing."""
+    """Call `act` with the best form that the permissions allow."""
     *better, plain = post.forms()
     for form in better:
         try:
@@ -87,14 +87,14 @@ async def in_best_form(post: Post, act: Callable[..., Awaitable[Any]]) -> None:
 async def send(
     channel: discord.abc.Messageable, post: Post, *, nonce: str, me: int, unless_sent_since: datetime | None
 ) -> None:
-    """Send a post; not where it was sent since then.
+    """Send a post, unless it was already sent.
 
     Args:
-        channel: where to.
-        post: what.
-        nonce: by which Discord knows the same message for some minutes.
-        me: who would have sent it.
-        unless_sent_since: None: it surely was not.
+        channel: the destination.
+        post: the content.
+        nonce: by which Discord recognises a repeated message for a few minutes.
+        me: the bot's user id.
+        unless_sent_since: search the channel's history from this time on; None if it was certainly not sent.
     """
     if unless_sent_since is not None:
         try:

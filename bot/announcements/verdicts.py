@@ -1,4 +1,4 @@
-"""The end of a run as people in one channel may see it: no query from a channel that they cannot read."""
+"""The verdict of a run for one channel, without queries from channels that its members cannot read."""
 
 from collections.abc import Collection
 
@@ -19,14 +19,13 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Verdicts:
-    """Makes the embeds that end a run."""
+    """Builds the embeds that end a run."""
 
     def __init__(self, client: discord.Client, database: Database) -> None:
-        """Take who knows the channels, and where the queries came from."""
         self._client, self._database = client, database
 
     async def embed(self, end: RunEnd, *, channel_id: int) -> discord.Embed:
-        """The verdict for one channel; without any query when the database cannot be read."""
+        """The verdict for one channel; without any query if the database cannot be read."""
         if end.run is None:
             return notice_embed(say("run.failed_because", sentence=end.sentence))
         return verdict_embed(
@@ -43,7 +42,7 @@ class Verdicts:
             return set()
 
     async def _showable(self, queries: Collection[str], channel_id: int) -> set[str]:
-        """Those that were asked where everybody in this channel may read; never in direct messages alone."""
+        """The queries asked where everyone in this channel may read; never those of direct messages."""
         statement = select(predictions.c.query).where(
             predictions.c.query.in_(queries),
             predictions.c.guild_id.is_not(None),

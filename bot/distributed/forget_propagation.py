@@ -1,8 +1,8 @@
-"""What this process keeps beside the database that others share: gone when somebody is forgotten elsewhere.
+"""Deletes what this process keeps outside a shared database, after a person was forgotten in another process.
 
-The process in which a person asks to be forgotten cleans the database, and its own home. The others see in
-the database that somebody was forgotten, not who, and drop whatever may be about them: answers in memory, and
-results of runs from before, which nobody needs any more. They do the same when they start.
+The process that handles a request to be forgotten cleans the database and its own home. The others see in the
+database that a person was forgotten, not who, and delete whatever may be about them: cached answers, and the
+results of earlier runs, which are no longer needed. They do the same when they start.
 """
 
 import asyncio
@@ -23,15 +23,14 @@ LOOK_EVERY_S = 5.0
 
 
 class ForgetPropagation:
-    """Looks into the database now and then."""
+    """Polls the database for tombstones newer than the last one seen."""
 
     def __init__(self, home: Path, database: Database, predictor: Predictor) -> None:
-        """Take what is kept here."""
         self._home, self._database, self._predictor = home, database, predictor
-        self._seen: datetime | None = None  # when somebody was forgotten, as of the last look
+        self._seen: datetime | None = None  # time of the newest tombstone handled
 
     async def run(self) -> None:
-        """Drop what is old when somebody was forgotten; what cannot be dropped now is tried again."""
+        """Poll forever; a deletion that fails is retried."""
         while True:
             try:
                 last = await last_forgotten_at(self._database)
@@ -39,11 +38,11 @@ class ForgetPropagation:
                     await self.drop(last)
                     self._seen = last
             except (StorageError, OSError) as error:
-                log.warning("leftovers.failed", reason=str(error))
+                log.warning("forget_propagation.failed", reason=str(error))
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def drop(self, forgotten_at: datetime) -> None:
-        """Drop what may be about somebody who was forgotten then."""
+        """Delete what may be about a person who was forgotten at that time."""
         self._predictor.clear_cache()
         runs = await asyncio.to_thread(run_files.delete_results_before, self._home, forgotten_at)
         queries = await asyncio.to_thread(run_files.queries, self._home)
@@ -52,4 +51,4 @@ class ForgetPropagation:
         told = self._home / "training.log"
         if told.is_file() and told.stat().st_mtime < forgotten_at.timestamp():
             told.unlink(missing_ok=True)
-        log.info("leftovers.dropped", runs=runs)
+        log.info("forget_propagation.done", runs=runs)

@@ -1,4 +1,4 @@
-"""New sessions one after the other, among all processes that share a database, as Discord's rules want it."""
+"""Spaces the IDENTIFYs of all processes that share a database, as Discord requires."""
 
 import asyncio
 import contextlib
@@ -16,14 +16,13 @@ AGAIN_S = 0.5
 
 
 class SharedIdentifyLimit:
-    """One turn of each bucket of shards in five seconds."""
+    """Admits one IDENTIFY per bucket of shards every five seconds; a lock in the database marks the turn."""
 
     def __init__(self, settings: Settings, background: Background) -> None:
-        """Take the settings of the database; a turn is given back in the background."""
         self._settings, self._background = settings, background
 
     async def wait(self, bucket: int) -> None:
-        """Return when it is this process's turn. Without the database nothing is waited for."""
+        """Return when this process may identify. Without a connection to the database it does not wait."""
         if not is_shared(self._settings.url):
             return
         lock = lock_for(self._settings, f"identify {bucket}", reacquires=False)

@@ -1,8 +1,8 @@
-"""One of the processes that share a database leads: it alone does what must be done once.
+"""Leader election: one of the processes that share a database does the tasks that must run only once.
 
-Who holds the lock leads, and begins its duties then; when it stops, dies, freezes or loses its connection to
-the database, another takes over within seconds. A leader that lost the lock knows that before anybody else
-can have it. Where the database is this machine's own, the only process leads at once, and nothing is asked.
+The process that holds the lock is the leader. When it stops, dies, freezes or loses its connection to the
+database, another takes over within seconds; a leader that lost the lock notices before another process can
+acquire it. With a database of its own, the only process leads at once.
 """
 
 import asyncio
@@ -23,21 +23,20 @@ LOOK_EVERY_S = 0.5
 
 
 class LeaderElection:
-    """Whether this process leads, or which does."""
+    """Runs the leader's tasks in this process, or knows which process does."""
 
     def __init__(self, settings: Settings, background: Background, duties: LeaderTasks) -> None:
-        """Take what whoever leads does."""
         self._settings, self._background, self._duties = settings, background, duties
         self.is_here = False
         self.elsewhere: str | None = None  # HOST:PID
 
     @property
     def where(self) -> str | None:
-        """HOST:PID of the process that leads; None while it is not known."""
+        """HOST:PID of the leader; None while it is unknown."""
         return process_name() if self.is_here else self.elsewhere
 
     async def open(self) -> None:
-        """Begin: the duties at once where there is nobody else, else by election, in the background.
+        """Start the leader's tasks at once if the database is not shared, else take part in the election.
 
         Raises:
             StorageError: the database cannot be read.
@@ -73,7 +72,7 @@ class LeaderElection:
                 await release_async(lock)
 
     async def _lead(self, lock: AdvisoryLock) -> None:
-        """Do the duties for as long as the lock is held."""
+        """Run the leader's tasks while the lock is held."""
         self.is_here, self.elsewhere = True, None
         log.info("leader.elected")
         lost, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -83,7 +82,7 @@ class LeaderElection:
 
         lock.on_lost(tell)
         async with self._duties.done():
-            while lock.is_held:  # also where the event was before anybody listened, or this process slept
+            while lock.is_held:  # the event may have come before `on_lost`
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):
                         await lost.wait()

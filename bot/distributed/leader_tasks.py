@@ -1,4 +1,4 @@
-"""What is done once, by the process that leads: the schedule, and what goes on for ever."""
+"""The tasks of the leader: the nightly schedule, repairs, automatic rollback, announcements, forgetting."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeaderTasks:
-    """The parts that they are of; `is_shared`: other processes may lead instead."""
+    """The parts that do the tasks; `is_shared` says that other processes may lead instead."""
 
     bot: FillBot
     database: Database
@@ -40,7 +40,7 @@ class LeaderTasks:
     is_shared: bool
 
     async def begin(self) -> list[asyncio.Task[None]]:
-        """Begin them, in the background. Returns what goes on for ever.
+        """Start them in the background. Returns those that never end.
 
         Raises:
             StorageError: the database cannot be read.
@@ -60,7 +60,7 @@ class LeaderTasks:
 
     @contextlib.asynccontextmanager
     async def done(self) -> AsyncIterator[None]:
-        """They are done for as long as the block lasts; raises as `begin`."""
+        """Run them while the block lasts; raises as `begin`."""
         tasks = await self.begin()
         try:
             yield
@@ -69,7 +69,7 @@ class LeaderTasks:
             await cancel(set(tasks))
 
     async def _open_nightly(self) -> None:
-        """Begin the schedule; a night that was missed is caught up at once."""
+        """Start the schedule; a missed nightly run is caught up at once."""
         last = await run_records.latest(self.database, "nightly")
         since = last.started_at if last else _first_made_at(self.registry)
         if self.nightly.open(last_started_at=since, now=datetime.now(UTC)):
@@ -77,7 +77,7 @@ class LeaderTasks:
 
 
 def _first_made_at(registry: Registry) -> datetime | None:
-    """Since when there is something to learn from; None when the domain model's card is damaged."""
+    """When the domain model was made; None if its card is damaged."""
     domain = registry.domain()
     try:
         return registry.card(domain).created_at if domain else None

@@ -1,4 +1,4 @@
-"""The service on a cluster, asked over HTTP; whoever asks here has a session of their own to fall back on."""
+"""Asks the inference service on a cluster over HTTP; callers fall back on their own session."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,32 +20,33 @@ from training.inference.loading import WARM_UP
 from training.inference.session import Answered
 
 log = structlog.stdlib.get_logger(__name__)
-DEADLINE_S = 2.0  # for an answer, the second try included
+DEADLINE_S = 2.0  # for an answer, the retry included
 PROBE_EVERY_S = 1.0
-LANES = 8  # requests of each kind under way; what is asked meanwhile goes with the next of them
+LANES = 8  # concurrent requests of each kind; queries that arrive meanwhile form the next batch
 MAX_BATCH = 16  # queries a request: more would wait for one replica while others are idle
-JOINT_BATCH = 2  # of several masks, which take the model four to ten times as long
+JOINT_BATCH = 2  # queries with several masks take the model four to ten times as long
 MAX_WAITING = 256
 CONNECTIONS = 3 * LANES
-Question = tuple[str, Unsaid, int]  # its text, what is not to be said, and its masks
+Question = tuple[str, Unsaid, int]  # text, words to leave out, number of masks
 
 Reason = Literal["unreachable", "timeout", "busy", "invalid"]
 
 
 class ServiceAwayError(Exception):
-    """The service gave no answer; nobody is told, as another one is asked then."""
+    """The service did not answer; the caller uses its own session instead."""
 
     def __init__(self, reason: Reason) -> None:
-        """Say why, for the metrics."""
         self.reason: Reason = reason
         super().__init__(reason)
 
 
 class RemotePredictor:
-    """Asks the service; what fails is tried on another connection, what fails again closes the way to it.
+    """Client of the inference service, with one retry and a circuit breaker.
 
-    While the way is closed nothing is asked but one query a second, until that is answered: a dead service
-    costs people nothing.
+    A failed request is retried on another connection; a second failure opens the breaker.
+
+    While the breaker is open, only one probe a second is sent until one is answered, so that a dead service
+    does not delay replies. Create it inside a running event loop.
     """
 
     def __init__(
@@ -56,13 +57,12 @@ class RemotePredictor:
         supervisor: Supervisor | None = None,
         deadline_s: float = DEADLINE_S,
     ) -> None:
-        """Ask the service at `url`. Build it inside a running event loop."""
         self.url, self._deadline_s = URL(url), deadline_s
         self._metrics = metrics or Metrics()
         self._supervisor = supervisor or Supervisor(self._metrics)
-        self.version: str | None = None  # that answered last
+        self.version: str | None = None  # of the last answer
         self._probing: asyncio.Task[None] | None = None
-        # A connection that a dead server holds open is noticed by the deadline, not here.
+        # The deadline, not a connect timeout, detects connections that a dead server holds open.
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=30),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -77,20 +77,20 @@ class RemotePredictor:
 
     @property
     def is_away(self) -> bool:
-        """Whether it gave no answer when it was asked last."""
+        """Whether the last request failed."""
         return self._probing is not None and not self._probing.done()
 
     @property
     def waiting(self) -> int:
-        """Queries that are not on their way yet."""
+        """Queries that have not been sent yet."""
         return self._batcher.waiting + self._joint_batcher.waiting
 
     async def fill(self, text: str, unsaid: Unsaid, *, masks: int) -> Answered:
-        """The version that answers, and its answer.
+        """The version that answered, and its answer.
 
         Raises:
-            QueryTooLongError: more word pieces than the version there reads.
-            ServiceAwayError: there is no answer within the deadline, or the way is closed.
+            QueryTooLongError: more word pieces than that version reads.
+            ServiceAwayError: no answer within the deadline, or the circuit breaker is open.
         """
         if self.is_away:
             raise ServiceAwayError("unreachable")
@@ -101,14 +101,14 @@ class RemotePredictor:
         except TooManyWaitingError as error:
             raise ServiceAwayError("busy") from error
         except TimeoutError as error:
-            self._close_way("timeout")
+            self._open_breaker("timeout")
             raise ServiceAwayError("timeout") from error
         if isinstance(answer, QueryTooLongError):
             raise answer
         return answer
 
     async def close(self) -> None:
-        """Stop asking. Idempotent."""
+        """Cancel what is waiting and close the connections. Idempotent."""
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
@@ -124,22 +124,22 @@ class RemotePredictor:
                 try:
                     answers = await self._ask(body, masks)
                 except ServiceAwayError as error:
-                    if error.reason == "busy":  # it said itself that asking again is of no use yet
+                    if error.reason == "busy":  # a retry would only add load
                         raise
-                    answers = await self._ask(body, masks)  # what broke is out of the pool by now
+                    answers = await self._ask(body, masks)  # the broken connection has left the pool
         except ServiceAwayError as error:
-            self._close_way(error.reason)
+            self._open_breaker(error.reason)
             raise
         except TimeoutError as error:
-            self._close_way("timeout")
+            self._open_breaker("timeout")
             raise ServiceAwayError("timeout") from error
         return [_answered(answer) for answer in answers]
 
     async def _ask(self, body: bytes, masks: Sequence[int]) -> tuple[Filled | TooLong, ...]:
-        """One request.
+        """Send one request.
 
         Raises:
-            ServiceAwayError: it was not answered, or not with what can be an answer.
+            ServiceAwayError: no answer, or an invalid one.
         """
         headers = {"Content-Type": "application/json"}
         try:
@@ -168,8 +168,8 @@ class RemotePredictor:
                 self.version = answer.version
         return reply.answers
 
-    def _close_way(self, reason: Reason) -> None:
-        """Ask nothing until a probe is answered."""
+    def _open_breaker(self, reason: Reason) -> None:
+        """Open the circuit breaker until a probe is answered."""
         if not self.is_away:
             self._metrics.service_lost.labels(reason).inc()
             log.warning("service.away", reason=reason)

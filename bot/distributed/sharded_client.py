@@ -1,4 +1,4 @@
-"""The bot on several shards: one process may hold some of them, and other processes the rest."""
+"""The bot on several shards; one process may run some of them and other processes the rest."""
 
 import asyncio
 import time
@@ -21,22 +21,21 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class ShardedBot(FillBot, discord.AutoShardedClient):
-    """The same bot, on a connection for each shard."""
+    """The bot with one connection per shard; `turns` paces IDENTIFY, `options` are those of `FillBot`."""
 
     def __init__(self, *, shards: Shards, turns: SharedIdentifyLimit, **options: Any) -> None:
-        """Take the shards, and who says when a session may begin; `options` as `FillBot`."""
         super().__init__(shards=shards, shard_ids=list(shards.ids), shard_count=shards.count, **options)
         self._turns = turns
-        self._at_once = 1  # sessions that may begin together
+        self._at_once = 1  # sessions that may identify concurrently
 
     @property
     def is_online(self) -> bool:
-        """Whether every shard is connected, and has told what it knows."""
+        """Whether every shard is connected and ready."""
         connected = [one for one in self.shards.values() if not one.is_closed()]
         return self.is_ready() and not self.is_closed() and len(connected) == len(self.shards_here.ids)
 
     async def setup_hook(self) -> None:
-        """Ask how many sessions may begin together, before the first does."""
+        """Fetch how many sessions may identify concurrently, before the first does."""
         try:
             self._at_once = (await self.fetch_session_start_limits()).max_concurrency
         except (discord.HTTPException, discord.GatewayNotFound):
@@ -45,20 +44,20 @@ class ShardedBot(FillBot, discord.AutoShardedClient):
         await super().setup_hook()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Wait as Discord's rules want it: first for this process's last session, then for the others'."""
+        """Wait as Discord's limits require, first for this process and then for the others."""
         bucket = (shard_id or 0) % self._at_once
         await asyncio.sleep(self._identify_limiter.wait_s(time.monotonic(), bucket=bucket))
         await self._turns.wait(bucket)
 
     async def on_shard_ready(self, shard_id: int) -> None:
-        """One shard has told what it knows; `on_ready` comes when all have, and not again."""
+        """Log it; `on_ready` fires only once, when all shards are ready."""
         log.info("shard.ready", shard=shard_id, guilds=sum(one.shard_id == shard_id for one in self.guilds))
 
 
 def make_bot(
     settings: Settings, background: Background, *, guild_ids: tuple[int, ...], metrics: Metrics
 ) -> FillBot:
-    """The bot on as many connections as the settings want."""
+    """Build the client with as many connections as the settings ask for."""
     options: dict[str, Any] = {
         "prefix": settings.prefix,
         "guild_ids": guild_ids,

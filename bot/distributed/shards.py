@@ -1,4 +1,4 @@
-"""Which servers' events this process hears: Discord deals them out to shards by the server's id."""
+"""Which guilds' events this process receives: Discord assigns each guild to a shard by its id."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """The shards of this process, of `count` in all."""
+    """The shards of this process, of `count` in total."""
 
     ids: tuple[int, ...] = (0,)
     count: int = 1
 
     @property
     def is_whole(self) -> bool:
-        """Whether there are no others, elsewhere."""
+        """Whether this process runs all shards."""
         return len(self.ids) == self.count
 
     @property
@@ -23,15 +23,15 @@ class Shards:
 
     @property
     def names(self) -> Iterator[str]:
-        """Of the locks that keep others from running the same."""
+        """Names of the locks that keep other processes from running the same shards."""
         return (f"shard {one} of {self.count}" for one in self.ids)
 
     def has(self, guild_id: int | None) -> bool:
-        """Whether a server's events come here; those of direct messages (None) come to shard 0."""
+        """Whether a guild's events arrive here; those of direct messages (None) go to shard 0."""
         return (0 if guild_id is None else (guild_id >> 22) % self.count) in self.ids
 
     def __str__(self) -> str:
-        """As people read it: `0, 1 of 4`."""
+        """As in `0, 1 of 4`."""
         return f"{', '.join(map(str, self.ids))} of {self.count}"
 
 

@@ -1,4 +1,4 @@
-"""Before a process begins: no other runs the same shards on the same database."""
+"""Locks the shards of this process, so that no other process runs them on the same database."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,10 @@ from storage.errors import LockHeldError
 
 @contextlib.asynccontextmanager
 async def shard_locks(settings: Settings) -> AsyncIterator["asyncio.Task[None] | None"]:
-    """Hold the locks of this process's shards. Yields a task, which ends by a StartError if one is taken.
+    """Hold the locks of this process's shards. Yields a task that raises StartError if one is taken.
 
-    A lost connection to the database is not the end: they are taken anew, while nobody else has them. Where
-    the database is this machine's own, the lock of the home is enough; None then.
+    After a lost connection the locks are acquired again, unless another process holds them by then. With a
+    database that is not shared, the lock of the home is enough, and this yields None.
 
     Raises:
         StartError: another process runs one of the shards.
@@ -54,7 +54,6 @@ async def _until_taken(lock: AdvisoryLock, lost: asyncio.Event) -> None:
 
 
 def _held(held: LockHeldError) -> StartError:
-    """What to do about it."""
     sentence = (
         f"{held.name.capitalize()} is run by another process ({held.holder or 'unknown'}) on this database. "
         "Stop that one, or set FILLBOT_SHARD_IDS to shards that no other process has."

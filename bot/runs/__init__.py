@@ -1,1 +1,1 @@
-"""Runs: when they start, how they are followed, and what is announced of them."""
+"""Training runs: the schedule, the subprocess, progress, verdicts and automatic rollback."""

@@ -1,7 +1,7 @@
-"""After a promotion: does the new champion please people as much as the one before? Rolls back if not.
+"""Automatic rollback: undo a promotion when live approval falls clearly below the previous champion's.
 
-Nothing is remembered between two looks: the votes in the database say it all, also after a restart. A
-champion that a person chose, by a promotion or a rollback, is not watched.
+Every check reads all votes from the database, so that a restart loses nothing. A champion that a person
+chose, by promoting or rolling back, is never checked.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from training.registry import promotion
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
-PREVIOUS_VOTES = 400  # the newest on the previous champion; older ones tell of another team's taste
-WATCHED_VOTES = 2000  # the first on the champion; after these its watch is over
+PREVIOUS_VOTES = 400  # the newest on the previous champion: the taste of a team changes with time
+WATCHED_VOTES = 2000  # the first on the champion; votes after these no longer change the result
 
 
 @dataclass(frozen=True, slots=True)
 class PromotionComparison:
-    """A champion that a run promoted, the version before it, and how the votes on both compare."""
+    """The champion that a run promoted, the version before it, and how their votes compare."""
 
     champion: str
     previous: str
@@ -38,7 +38,17 @@ class PromotionComparison:
 
 
 class AutomaticRollback:
-    """Compares live approval, and rolls back on a clear loss."""
+    """Compares the approval of the champion and the version before it, and rolls back on a clear loss.
+
+    Args:
+        database: holds the votes and the runs.
+        registry: holds the champion pointer.
+        serving: reloads after a rollback.
+        runs: its `moving` lock is held while the pointer moves.
+        reports: gets the notices.
+        min_voters: how many voters it takes before one person's share of the votes is limited further.
+        prefix: of commands, for the notices.
+    """
 
     def __init__(
         self,
@@ -51,27 +61,26 @@ class AutomaticRollback:
         min_voters: int,
         prefix: str,
     ) -> None:
-        """Take what it looks at, and what a rollback touches."""
         self._database, self._registry = database, registry
         self._follower, self._runs, self._reports = follower, runs, reports
         self._min_voters, self._prefix = min_voters, prefix
-        self._told: set[str] = set()  # champions whose rollback failed, told once
+        self._told: set[str] = set()  # champions whose failed rollback has been reported
 
     async def run(self, *, every_s: float) -> None:
-        """Look for ever; what cannot be read now is looked at the next time."""
+        """Check forever. A check that fails because data cannot be read is repeated next time."""
         while True:
             try:
                 await self.check()
             except (StorageError, TrainingError) as error:
-                log.warning("watch.failed", reason=str(error))
+                log.warning("rollback.not_checked", reason=str(error))
             await asyncio.sleep(every_s)
 
     async def check(self) -> bool:
-        """Look once. True: the champion was rolled back, and the version before it serves.
+        """Check once. Returns True if the champion was rolled back and the version before it serves.
 
         Raises:
             StorageError: the database cannot be used.
-            TrainingError: the version before cannot serve; told in the report channel, once.
+            TrainingError: the previous version cannot serve; the report channel gets one notice.
         """
         watched = await self.compare()
         if watched is None or not watched.comparison.is_loss:
@@ -107,11 +116,11 @@ class AutomaticRollback:
         return True
 
     async def compare(self) -> PromotionComparison | None:
-        """The champion and how it compares; None when it is not watched, or nobody voted on it yet.
+        """Compare the champion with the version before it; None if it is not checked, or has no votes yet.
 
         Raises:
             StorageError: the database cannot be read.
-            RegistryError: what serves is not known at present.
+            RegistryError: the champion cannot be determined.
         """
         champion = self._registry.champion()
         if champion is None or champion in self._registry.withdrawn():
@@ -130,11 +139,11 @@ class AutomaticRollback:
         return PromotionComparison(champion, previous, compare(*sides))
 
     async def figure(self) -> str:
-        """What people think of the champion, for a report; empty when it is not watched."""
+        """The champion's approval in one sentence, for a report; empty if there is nothing to compare."""
         try:
             watched = await self.compare()
         except (StorageError, RegistryError) as error:
-            log.warning("watch.failed", reason=str(error))
+            log.warning("rollback.not_checked", reason=str(error))
             return ""
         if watched is None or not watched.comparison.old.votes:
             return ""
@@ -142,12 +151,12 @@ class AutomaticRollback:
         return say("watch.small_fall", figure=_sentence(watched)) if is_small else _sentence(watched)
 
     async def _roll_back(self, champion: str, previous: str) -> bool:
-        """Move the pointer. False: somebody else moved it meanwhile, and there is nothing to roll back."""
+        """Move the pointer. Returns False if it moved meanwhile, and nothing needs to be rolled back."""
         now = datetime.now(UTC)
         async with self._runs.moving:
             if self._registry.champion() != champion:
                 return False
-            # First of all: a run that is about to promote sees so, and cannot move the pointer in between.
+            # Before moving the pointer: a run that is about to promote then finds its row closed and stops.
             await run_records.end_open_training(
                 self._database, f"{champion}, its champion, was rolled back meanwhile", now=now
             )
@@ -158,7 +167,6 @@ class AutomaticRollback:
 
 
 def _sentence(watched: PromotionComparison) -> str:
-    """What people like, in numbers."""
     old, new = watched.comparison.old, watched.comparison.new
     kind = "paired" if watched.comparison.is_paired else "all"
     return say(

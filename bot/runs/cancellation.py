@@ -1,4 +1,4 @@
-"""A run whose row another process closes, to forget somebody or to roll back, is ended soon."""
+"""Cancels the training subprocess when another process closes the row of its run."""
 
 import asyncio
 import contextlib
@@ -24,10 +24,11 @@ async def cancelled_with_its_row(
     is_shared: bool,
     supervisor: Supervisor,
 ) -> AsyncIterator[None]:
-    """Call `end` once the row of the run that goes on in the block is closed from elsewhere.
+    """Call `end` when another process closes the row of the run that goes on inside the block.
 
-    It would see so by itself before it promotes; but whoever closed the row waits for its lock. Where no
-    other process shares the database, those that close rows end the run themselves.
+    A rollback and a request to be forgotten close rows. The subprocess notices by itself before it promotes,
+    but the process that closed the row waits for its lock meanwhile. With a database that no other process
+    shares, this does nothing: the code that closes a row also ends the run.
     """
     if not is_shared:
         yield
@@ -50,7 +51,7 @@ async def _watch(run_id: Callable[[], int | None], database: Database, end: Call
         try:
             run = await runs.get_run(database, number)
         except StorageError:
-            continue  # it may be away for a moment
+            continue  # the database may be unreachable for a moment
         if run is None or run.status == "failed":
             log.warning("run.ended_elsewhere", run_id=number)
             end()

@@ -1,4 +1,4 @@
-"""What happens every night, in order: old data goes, a backup is made, a run learns, people are told."""
+"""The nightly run: delete expired data, back up, train, post the digest."""
 
 import contextlib
 from collections.abc import Callable
@@ -21,7 +21,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NightlyRun:
-    """The parts of a night; `due_at` says when it was to begin, where other processes may have had it."""
+    """The nightly run; `due_at` gives its scheduled time where another process may already have run it."""
 
     runs: TrainingRuns
     reports: ReportChannel
@@ -31,14 +31,14 @@ class NightlyRun:
     due_at: Callable[[], datetime] | None = None
 
     async def run(self) -> None:
-        """Have one; it is skipped while a run is in progress."""
+        """Run once; skipped while another run is in progress."""
         due_at = self.due_at() if self.due_at is not None else None
         if due_at is not None and await self.runs.has_begun("nightly", since=due_at):
-            log.info("nightly.skipped", reason="another process had it")
+            log.info("nightly.skipped", reason="another process ran it")
             return
         await self.retention.apply(now=datetime.now(UTC))
         await self.backups.make()
-        figure = await self.rollback.figure()  # of the champion that the run meets
+        figure = await self.rollback.figure()  # read first: it is about the champion before this run
         expected = await self._expected(figure)
         async with expected or contextlib.nullcontext():
             try:
@@ -58,7 +58,7 @@ class NightlyRun:
                 await self.reports.post_digest(end, figure=figure)
 
     async def _expected(self, figure: str) -> PendingAnnouncement | None:
-        """The digest to come; None where it is posted nowhere, or cannot be stored now."""
+        """Store the announcement of the digest; None without a report channel, or if storing fails."""
         try:
             return await self.reports.expect_digest(figure=figure)
         except StorageError as error:

@@ -1,4 +1,4 @@
-"""The message that shows how far a run is, edited seldom enough for Discord."""
+"""The Discord message that shows the progress of a run, edited within Discord's rate limits."""
 
 import asyncio
 import time
@@ -26,35 +26,39 @@ from bot.subprocesses.training_process import Line
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
-# A channel takes about five messages and edits in five seconds, of which people want most. Of messages older
-# than an hour about three edits in twenty seconds are taken.
-PACES = ((60.0, 2.0), (600.0, 10.0))  # (within the first so many seconds, an edit in so many seconds)
+# Discord allows about five messages and edits in five seconds a channel, most of which are for people's
+# queries. For messages older than an hour it allows about three edits in twenty seconds.
+PACES = ((60.0, 2.0), (600.0, 10.0))  # (up to this elapsed time, seconds between edits)
 SLOW_S = 60.0
 FIRST_PAUSE_S = 2.0  # after the message could not be sent
-AWAY_S = 30.0  # after an edit that Discord did not take
-UNAUTHORIZED = 401  # the token is over
-TOKEN_SERVES = timedelta(minutes=14)  # of its fifteen: the last words must come in time
+AWAY_S = 30.0  # after an edit that failed
+UNAUTHORIZED = 401  # the interaction token has expired
+TOKEN_SERVES = timedelta(minutes=14)  # of its fifteen, so that the last edit is in time
 
 
 @dataclass(frozen=True, slots=True)
 class EditMethod:
-    """One way to edit a message; `over_at`: from when on it is not used any more."""
+    """One way to edit a message, usable until `over_at`."""
 
     edit: Callable[..., Awaitable[Any]]
     over_at: datetime | None = None
 
 
 class StartMessage:
-    """The message that will show the progress, sent even where Discord is away for a moment."""
+    """The message that will show the progress; sending is retried while Discord is unreachable.
+
+    Args:
+        context: of the command that is replied to.
+        nonce: lets Discord recognise a message whose response was lost.
+    """
 
     def __init__(self, context: Context, *, nonce: str) -> None:
-        """Reply to a command; by the nonce Discord knows a message whose answer was lost."""
         self.context, self._nonce = context, nonce
         self._message_id: int | None = None
         self._is_refused = False
 
     async def send(self) -> None:
-        """Send it once; what becomes of that is logged."""
+        """Try to send it once; the outcome is logged."""
         try:
             reply = await self._sent() or await send_reply(
                 self.context, say("run.starting"), nonce=self._nonce
@@ -68,7 +72,7 @@ class StartMessage:
             self._message_id = reply.id
 
     async def _sent(self) -> discord.Message | None:
-        """The reply to a slash command that Discord has although its answer was lost."""
+        """The reply to a slash command if Discord received it although its response was lost."""
         interaction = self.context.interaction
         if interaction is None or not interaction.response.is_done():
             return None
@@ -76,7 +80,7 @@ class StartMessage:
         return None if reply.flags.loading else reply
 
     async def sent_before(self, run: "asyncio.Task[RunEnd]") -> int | None:
-        """The message's id, once Discord has it; None: it refuses it, or the run was over first."""
+        """Retry until it is sent. Returns its id, or None if Discord refuses or the run ends first."""
         pause_s = FIRST_PAUSE_S
         while self._message_id is None and not self._is_refused and not run.done():
             await asyncio.wait([run], timeout=pause_s)
@@ -86,7 +90,7 @@ class StartMessage:
 
 
 def edit_methods(context: Context, message_id: int) -> list[EditMethod]:
-    """By its id a message can be edited for ever, but only in a channel that the bot sees."""
+    """The ways to edit a message. By id it works at any time, but only in a channel that the bot can see."""
     bot: discord.Client = context.bot
     message = bot.get_partial_messageable(context.channel.id).get_partial_message(message_id)
     interaction, ways = context.interaction, [EditMethod(message.edit)]
@@ -99,7 +103,15 @@ def edit_methods(context: Context, message_id: int) -> list[EditMethod]:
 
 
 class ProgressMessage:
-    """One message."""
+    """Edits one message with the progress of a run.
+
+    Args:
+        ways: methods to edit it, the best first.
+        left: estimates the remaining time.
+        latest: its newest line is shown.
+        supervisor: records a line that could not be shown.
+        elsewhere: the last text, shown when the message can no longer be edited before the run ends.
+    """
 
     def __init__(
         self,
@@ -110,17 +122,13 @@ class ProgressMessage:
         supervisor: Supervisor,
         elsewhere: str,
     ) -> None:
-        """Show the newest of `latest`; a line that cannot be shown is noted by the supervisor.
-
-        `elsewhere` is shown last where the message cannot be edited for as long as the run may take.
-        """
         self._ways, self._left, self._latest = deque(ways), left, latest
         self._supervisor, self._elsewhere = supervisor, elsewhere
         self._began = time.monotonic()
         self._away_until = 0.0
 
     async def show_until(self, run: "asyncio.Task[RunEnd]") -> None:
-        """Edit the message until the run is over, or no way is left to edit it."""
+        """Edit the message until the run ends or no method to edit it is left."""
         while self._ways and not run.done():
             now, wait_s = time.monotonic(), edit_interval_s(time.monotonic() - self._began)
             if (over_at := self._ways[0].over_at) is not None:
@@ -138,7 +146,7 @@ class ProgressMessage:
         await self._edit(progress_text(step, done, total, now - self._began, left_s=left_s))
 
     async def _edit(self, text: str) -> None:
-        """Edit once; what Discord does not take is not tried again for a while."""
+        """Edit once; after a failure that is not a refusal, pause for `AWAY_S`."""
         while self._ways:
             try:
                 await self._ways[0].edit(content=text)
@@ -155,5 +163,5 @@ class ProgressMessage:
 
 
 def edit_interval_s(elapsed_s: float) -> float:
-    """How long to wait between two edits."""
+    """Seconds between two edits, by the run's elapsed time."""
     return next((pace for within_s, pace in PACES if elapsed_s < within_s), SLOW_S)

@@ -1,25 +1,29 @@
-"""How long a run still takes: by how the step in progress goes, and by how long runs like it took. Pure."""
+"""Estimates the remaining time of a run from the current step's rate and from earlier runs. Pure."""
 
 from collections.abc import Sequence
 from statistics import median
 
 
 class RemainingTime:
-    """Follows one run; times are seconds of one clock, any."""
+    """The estimate for one run. All times are seconds of the same clock.
+
+    Args:
+        started: when the run started.
+        earlier_s: durations of earlier runs with the same trigger.
+    """
 
     def __init__(self, started: float, *, earlier_s: Sequence[float] = ()) -> None:
-        """Begin at `started`; `earlier_s`: how long runs like it took."""
         self._started, self._step_started, self._step = started, started, ""
         self._expected_s = median(earlier_s) if earlier_s else None
 
     def estimate(self, step: str, done: int, total: int, now: float) -> float | None:
-        """Seconds left, or None while nothing is known; the longer of the two estimates.
+        """Estimate the seconds left: the longer of two estimates, or None without any.
 
         Args:
-            step: the name of the step in progress.
-            done: units of it that are done.
-            total: units of it; 0 where they cannot be counted.
-            now: the time.
+            step: the name of the current step.
+            done: units of the step that are done.
+            total: units of the step; 0 if they cannot be counted.
+            now: the current time.
         """
         if step != self._step:
             self._step, self._step_started = step, now

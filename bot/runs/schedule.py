@@ -1,4 +1,4 @@
-"""The nightly trigger: every day at a configured time, and once after a downtime that swallowed it."""
+"""The nightly schedule: once a day at a configured time, and once after a downtime that missed it."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time, timedelta
@@ -7,25 +7,23 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-LOOK_EVERY_S = 60.0  # at the clock, which may be set, or stand still while the machine sleeps
-SET_BACK = timedelta(days=1)  # a clock that is set back by less does not make a night come again
-NEXT_WITHIN = timedelta(hours=26) + SET_BACK  # a night is 26 hours long where clocks go back by two
+LOOK_EVERY_S = 60.0  # the clock may be set, or stand still while the machine sleeps
+SET_BACK = timedelta(days=1)  # setting the clock back by less does not repeat a nightly run
+NEXT_WITHIN = timedelta(hours=26) + SET_BACK  # a day has 26 hours where clocks go back by two
 
 
 class Daily(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
-    """Once a day at a time of day, whatever the clocks do.
+    """Fires once a day at a wall-clock time, through daylight-saving changes.
 
-    A time that is skipped in spring comes as much later as the clock was set forward; of a time that comes
-    twice in autumn, the first counts. (APScheduler's CronTrigger fires twice then,
-    and loses midnights in spring.)
+    A time that is skipped in spring fires later by the shift; of a time that occurs twice in autumn, the
+    first counts. (APScheduler's CronTrigger fires twice in autumn, and misses midnights in spring.)
     """
 
     def __init__(self, at: time, zone: ZoneInfo) -> None:
-        """Fire at `at` in `zone`."""
         self._at, self._zone = at, zone
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first time after `previous_fire_time`, or from `now` on when there was none."""
+        """The first time after `previous_fire_time`, or from `now` on if that is None."""
         since = previous_fire_time or now - timedelta(microseconds=1)
         day = since.astimezone(self._zone).date() - timedelta(days=1)
         while (due := datetime.combine(day, self._at, self._zone).astimezone(UTC)) <= since:
@@ -34,7 +32,7 @@ class Daily(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
 
 
 class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]  # apscheduler has no types
-    """Looks at the clock again and again: a timer knows nothing of a clock that is set while it runs."""
+    """Rechecks the clock every `LOOK_EVERY_S`: a timer does not notice that the clock was set."""
 
     def _process_jobs(self) -> float | None:
         now = datetime.now(UTC)
@@ -48,19 +46,18 @@ class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]  # apscheduler has no 
 
 
 class NightlySchedule:
-    """Starts something every night; in the event loop it is opened in."""
+    """Calls `start()` every night, in the event loop in which it is opened."""
 
     def __init__(self, start: Callable[[], Awaitable[None]], *, at: time, zone: ZoneInfo) -> None:
-        """Call `start()` every day at `at` in `zone`."""
         self._start = start
         self._trigger = Daily(at, zone)
         self._scheduler = _Scheduler(timezone=zone)
         self._is_open = self._is_elsewhere = False
 
     def open(self, *, last_started_at: datetime | None, now: datetime) -> bool:
-        """Begin; True when a run was missed since `last_started_at`, and is started at once.
+        """Start the schedule. Returns True if a run was missed since `last_started_at`; it starts at once.
 
-        A start that is still to come, as after the clock was set back, was tonight's.
+        A `last_started_at` in the future, as after the clock was set back, counts as tonight's run.
         """
         is_ahead = last_started_at is not None and now < last_started_at < now + SET_BACK
         self._scheduler.add_job(
@@ -68,7 +65,7 @@ class NightlySchedule:
             self._trigger,
             id="nightly",
             next_run_time=self._trigger.get_next_fire_time(last_started_at if is_ahead else None, now),
-            misfire_grace_time=None,  # however late
+            misfire_grace_time=None,  # a late run is better than none
             coalesce=True,
             max_instances=1,
         )
@@ -81,37 +78,37 @@ class NightlySchedule:
         return missed
 
     def rest(self) -> None:
-        """Begin nothing until it is opened again; a night that has begun goes on."""
+        """Start no run until the schedule is opened again; a run in progress continues."""
         self._is_elsewhere = True
         if self._is_open:
             self._scheduler.remove_all_jobs()
 
     def follow(self) -> None:
-        """Another process may open the same schedule."""
+        """Report the next time although another process runs the schedule."""
         self._is_elsewhere = True
 
     def next_at(self) -> datetime | None:
-        """When the next run begins, here or where the schedule is open; None while that is nowhere."""
+        """When the next run starts, here or in the leader; None while the schedule is closed."""
         if self._is_elsewhere:
             return self._trigger.get_next_fire_time(None, datetime.now(UTC))
         job = self._scheduler.get_job("nightly") if self._is_open else None
         return job.next_run_time if job else None
 
     def due_at(self, now: datetime) -> datetime:
-        """When the night that has come last was to begin."""
+        """When the latest nightly run was scheduled."""
         last = self._trigger.get_next_fire_time(None, now - NEXT_WITHIN)
         while (following := self._trigger.get_next_fire_time(last, now)) <= now:
             last = following
         return last
 
     def close(self) -> None:
-        """Stop; call it after the run in progress was ended. Idempotent."""
+        """Stop the schedule, after the run in progress has ended. Idempotent."""
         if self._is_open:
             self._is_open = False
             self._scheduler.shutdown(wait=False)
 
     async def _fire(self) -> None:
-        # A coroutine function itself: any other callable would be called in a thread, and nothing awaited.
+        # APScheduler awaits only coroutine functions; it calls anything else in a thread.
         await self._start()
 
 

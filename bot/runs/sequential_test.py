@@ -1,21 +1,21 @@
-"""Did approval fall? A test that may be looked at after every vote. Pure.
+"""A sequential test of whether approval fell, valid after every vote. Pure.
 
-The votes on the previous champion are a fixed sample; those on the new one keep coming. Both arms are data:
-neither approval is taken for known.
+The votes on the previous champion are a fixed sample; those on the new one keep coming. Neither approval is
+assumed to be known.
 
-*Same sentences.* A vote on the new champion is paired with a vote on the previous one for the same mask of
-the same query. While approval did not fall, of the pairs that differ at most half got worse, whatever the
-sentences are (McNemar 1947). A mixture of likelihood ratios against one half is a test martingale, and its
-inverse a p-value that stays valid however often one looks (Ville 1939; Robbins 1970).
+*Paired votes.* A vote on the new champion is paired with a vote on the previous one for the same mask of the
+same query. If approval did not fall, at most half of the pairs that differ got worse, whatever the queries
+are (McNemar 1947). A mixture of likelihood ratios against one half is a test martingale, and its inverse is a
+p-value that stays valid under continuous monitoring (Ville 1939; Robbins 1970).
 
-*All votes*, where there are too few such pairs. Both arms would have to share some approval q, the previous
-one at most q and the new one at least q. For each q the exact binomial tail of the fixed sample and the
-inverse of the new arm's likelihood-ratio martingale are two independent p-values; Fisher's product c of them
-gives c (1 − ln c), and the q that is hardest to refute counts. Unlike the two-sample e-process of Turner,
-Ly & Grünwald (2106.02693), which takes equal blocks from both arms, this uses every vote of a fixed arm
-however long the other grows.
+*All votes*, where there are too few pairs. Under the null hypothesis some approval q separates the two arms:
+the previous one has at most q and the new one at least q. For each q, the exact binomial tail of the fixed
+sample and the inverse of the new arm's likelihood-ratio martingale are two independent p-values. Fisher's
+product c of them gives c (1 − ln c), and the largest value over all q counts. Unlike the two-sample e-process
+of Turner, Ly & Grünwald (2106.02693), which takes equal blocks from both arms, this uses every vote of the
+fixed arm however many votes the other one has.
 
-Each of the two comparisons has half of α.
+Each of the two comparisons gets half of α.
 """
 
 import math
@@ -31,23 +31,23 @@ from storage.votes.approval import CountedVote
 from training.votes.aggregation import MAX_VOTER_SHARE
 
 ALPHA = 0.01
-MIN_VOTES = 100  # an arm
-# A true fall of 20 points measures less than 20 half the time. From 17.5 on, 83 to 96 % of them are found
-# within 400 votes, with 200 or more on the previous champion; of true falls of 10 points, 6 to 14 % are
-# taken for one (tests/benchmarks/watch.py).
+MIN_VOTES = 100  # in each arm
+# Half of all true falls of 20 points measure less than 20. A threshold of 17.5 finds 83 to 96 % of them
+# within 400 votes, with 200 or more on the previous champion, and rolls back 6 to 14 % of true falls of
+# 10 points (tests/benchmarks/watch.py).
 MIN_FALL = 0.175
 
 Array = npt.NDArray[np.float64]
-_SHARED = (np.arange(1, 1000) / 1000)[:, None]  # (999, 1) the approvals both arms may share, but 0 and 1
+_SHARED = (np.arange(1, 1000) / 1000)[:, None]  # (999, 1) shared approvals, without 0 and 1
 _LOWER = np.maximum(_SHARED - [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], 0.0)  # (999, 7) mixed in equal parts
-_UP = np.log(np.maximum(_LOWER, 1e-300)) - np.log(_SHARED)  # what a 👍 adds to each log likelihood ratio
-_DOWN = np.log1p(-_LOWER) - np.log1p(-_SHARED)  # and a 👎
+_UP = np.log(np.maximum(_LOWER, 1e-300)) - np.log(_SHARED)  # added to each log likelihood ratio by a 👍
+_DOWN = np.log1p(-_LOWER) - np.log1p(-_SHARED)  # and by a 👎
 _WORSE = np.array([0.6, 0.7, 0.8, 0.9])  # share of worse among the pairs that differ, mixed in equal parts
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """So many votes, of which so many 👍."""
+    """A number of votes, `liked` of them 👍."""
 
     liked: int
     votes: int
@@ -60,21 +60,21 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Approval of two versions; of paired votes alone when `is_paired`."""
+    """The approval of two versions; if `is_paired`, of paired votes only."""
 
     old: Tally
     new: Tally
     is_paired: bool
-    p_value: float  # that approval did not fall; valid whenever one looks
+    p_value: float  # of the null hypothesis that approval did not fall; anytime-valid
 
     @property
     def fall(self) -> float:
-        """How much approval fell, as measured; negative when it rose."""
+        """How far the measured approval fell; negative if it rose."""
         return self.old.share - self.new.share
 
     @property
     def is_shown(self) -> bool:
-        """Whether there are enough votes, and they show that approval fell."""
+        """Whether there are enough votes and they show a fall."""
         return min(self.old.votes, self.new.votes) >= MIN_VOTES and self.p_value <= ALPHA
 
     @property
@@ -84,7 +84,7 @@ class Comparison:
 
 
 def compare(old: Sequence[CountedVote], new: Sequence[CountedVote]) -> Comparison:
-    """Compare the votes on two versions, each oldest first: on the same sentences when that is enough."""
+    """Compare the votes on two versions, each oldest first; paired if there are enough pairs."""
     pairs = _pairs(old, new)
     if len(pairs) >= MIN_VOTES:
         worse = sum(before > after for before, after in pairs)
@@ -96,29 +96,29 @@ def compare(old: Sequence[CountedVote], new: Sequence[CountedVote]) -> Compariso
 
 
 def p_value(old: Tally, new: Tally) -> float:
-    """Anytime-valid p-value of all votes, for "approval did not fall"."""
+    """Anytime-valid p-value from all votes, for the null hypothesis that approval did not fall."""
     evidence = _log_mean_exp(new.liked * _UP + (new.votes - new.liked) * _DOWN)  # (999,)
-    # The tail rises with q and so does the evidence: an interval's right and left end bound all between.
+    # Tail and evidence both rise with q, so the ends of each interval bound every q inside it.
     log_products = _log_tail(old) - np.maximum(np.concatenate([[0.0], evidence]), 0.0)  # (1000,)
     log_product = min(float(log_products.max()), 0.0)
     return math.exp(log_product) * (1.0 - log_product)
 
 
 def paired_p_value(worse: int, better: int) -> float:
-    """Anytime-valid p-value of the pairs that differ, for "approval did not fall"."""
+    """Anytime-valid p-value from the pairs that differ, for the same null hypothesis."""
     logs = worse * np.log(2 * _WORSE) + better * np.log(2 * (1 - _WORSE))
     return math.exp(-max(float(_log_mean_exp(logs)), 0.0))
 
 
 def within_share(votes: Sequence[CountedVote], *, min_voters: int) -> list[CountedVote]:
-    """The votes in the order in which they count: nobody ever holds more than the allowed share.
+    """Order the votes so that no voter ever holds more than the allowed share of them.
 
-    A vote above the share waits until others have voted. Who votes decides that, never what they vote, so the
-    test stays valid.
+    A vote above the share waits until others have voted. Only who votes decides the order, never the votes'
+    values, so the test stays valid.
 
     Args:
         votes: oldest first.
-        min_voters: fewer are counted as if they were so many.
+        min_voters: with fewer voters, the share is computed as if there were this many.
     """
     waiting: defaultdict[int, deque[CountedVote]] = defaultdict(deque)
     counted: list[CountedVote] = []
@@ -142,7 +142,7 @@ def _tally(values: Sequence[int]) -> Tally:
 
 
 def _pairs(old: Sequence[CountedVote], new: Sequence[CountedVote]) -> list[tuple[int, int]]:
-    """The values of votes for the same mask of the same query, first with first."""
+    """The values of two votes each on the same mask of the same query, in order."""
     left: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
     for vote in old:
         left[vote.query_hash, vote.mask_index].append(vote.value)
@@ -150,9 +150,9 @@ def _pairs(old: Sequence[CountedVote], new: Sequence[CountedVote]) -> list[tuple
     return [(queue.popleft(), value) for queue, value in asked if queue]
 
 
-@lru_cache(maxsize=4)  # the arm is fixed
+@lru_cache(maxsize=4)  # the fixed arm is evaluated again after every vote
 def _log_tail(tally: Tally) -> Array:
-    """Log probability of so many 👍 or more, for each shared approval but 0: (1000,)."""
+    """Log probability of at least this many 👍, for each shared approval but 0: (1000,)."""
     liked = np.arange(tally.liked, tally.votes + 1, dtype=np.float64)  # (k,)
     log_ways = [-math.lgamma(k + 1) - math.lgamma(tally.votes - k + 1) for k in liked]  # less log votes!
     terms = log_ways + liked * np.log(_SHARED) + (tally.votes - liked) * np.log1p(-_SHARED)  # (999, k)

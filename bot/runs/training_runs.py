@@ -1,4 +1,4 @@
-"""Training runs: one at a time, spawned, followed, reloaded from, settled when they were interrupted."""
+"""Training runs: at most one at a time, in a subprocess whose progress is followed."""
 
 import asyncio
 import contextlib
@@ -35,14 +35,14 @@ REPAIR_OTHERS_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended: its row (None when it never opened one), and one sentence."""
+    """How a run ended: its row (None if it never opened one), and one sentence."""
 
     run: Run | None
     sentence: str
 
 
 class TrainingRuns:
-    """Starts runs and waits for them; refuses a second one meanwhile."""
+    """Starts training runs and waits for them; refuses a second run meanwhile."""
 
     def __init__(
         self,
@@ -54,7 +54,6 @@ class TrainingRuns:
         metrics: Metrics | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
-        """Take what a run touches."""
         self._metrics = metrics or Metrics()
         self._supervisor = supervisor or Supervisor(self._metrics)
         self._settings, self._database = settings, database
@@ -73,14 +72,14 @@ class TrainingRuns:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no run begins any more: the bot stops."""
+        """Whether the bot is stopping and starts no more runs."""
         return self._is_closed
 
     @contextlib.asynccontextmanager
     async def halted(self, reason: str) -> AsyncIterator[None]:
-        """End the run in progress, whoever began it; in the block there is none, and none can begin.
+        """End the run in progress; inside the block none is running and none can start.
 
-        One from the command line ends by itself before it would promote: that is waited for.
+        A run started on the command line ends by itself before it promotes; this waits for that.
         """
         self._halts += 1
         try:
@@ -99,7 +98,7 @@ class TrainingRuns:
             self._halts -= 1
 
     async def is_under_way(self) -> bool:
-        """Whether a run is in progress, in whichever process."""
+        """Whether a run is in progress in any process."""
         if self.is_running:
             return True
         try:
@@ -114,7 +113,7 @@ class TrainingRuns:
             await asyncio.wait([self._task])
 
     async def has_begun(self, trigger: str, *, since: datetime) -> bool:
-        """Whether such a run began since then, in whichever process."""
+        """Whether a run with this trigger started since then, in any process."""
         last = await runs.latest(self._database, trigger)
         return last is not None and last.started_at >= since
 
@@ -126,10 +125,13 @@ class TrainingRuns:
         on_opened: Callable[[int], None] | None = None,
         unless_since: datetime | None = None,
     ) -> "asyncio.Task[RunEnd]":
-        """Begin a run. The task ends, without raising, after what was promoted has been reloaded.
+        """Start a run. The task never raises, and ends after a promoted version has been reloaded.
 
-        `on_opened` hears the run's id once it has one.
-        `unless_since`: it ends at once where another process began such a run since then.
+        Args:
+            trigger: of the run, as its row stores it.
+            on_progress: called with every progress line.
+            on_opened: called with the run's id once it has one.
+            unless_since: the run ends at once if another process started one with this trigger since then.
 
         Raises:
             RunBusyError: a run is in progress.
@@ -142,7 +144,7 @@ class TrainingRuns:
         return self._task
 
     async def close(self) -> None:
-        """End the run in progress and settle its row; none begins after this. Idempotent."""
+        """End the run in progress, settle its row, and start no more runs. Idempotent."""
         self._is_closed = True
         if self._task is None or self._task.done():
             return
@@ -156,7 +158,7 @@ class TrainingRuns:
             self._process.terminate()
 
     async def repair(self) -> list[Run]:
-        """Settle the rows that a crash left open, unless a run is alive. Returns those that failed."""
+        """Settle rows that a crash left open, unless a run is alive. Returns the runs that failed."""
         async with contextlib.AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(holding_async(lock_for(self._settings, RUN)))
@@ -167,7 +169,7 @@ class TrainingRuns:
             await stack.enter_async_context(self.moving)
             try:
                 found = await promotion.repair(self._registry, self._database, now=datetime.now(UTC))
-            except (ModelsAwayError, RegistryUnreadableError):  # what was promoted is not known
+            except (ModelsAwayError, RegistryUnreadableError):  # unknown whether the run promoted its version
                 self._left_open = True
                 return []
         for run in found:
@@ -176,14 +178,14 @@ class TrainingRuns:
         return [run for run in settled if run is not None and run.status == "failed"]
 
     async def repair_until_settled(self) -> None:
-        """Go on trying where the last `repair` met a run that was alive: one by hand, or a dying orphan."""
+        """Repeat `repair` while a run that was alive then, manual or orphaned, holds the lock."""
         while self._left_open:
             await asyncio.sleep(REPAIR_EVERY_S)
             if not self.is_running:
                 await self.repair()
 
     async def keep_repairing(self) -> None:
-        """Settle what any process leaves open: whoever leads does, as the one that died may never be back."""
+        """Settle rows that any process leaves open, forever; only the leader does this."""
         while True:
             try:
                 if not self.is_running and await runs.latest(self._database, statuses=("open",)):
@@ -269,7 +271,11 @@ class TrainingRuns:
         return RunEnd(row, sentence)
 
     async def _spawn(self, command: tuple[str, ...], on_line: Callable[[Line], None], log_path: Path) -> int:
-        """Spawn the training process and follow it to its exit code; TimeoutError after `run_timeout_s`."""
+        """Spawn the training process and follow it to its exit code.
+
+        Raises:
+            TimeoutError: it ran longer than `run_timeout_s`.
+        """
         async with (
             spawned(self._settings, *command, "--progress", "json", log_path=log_path) as process,
             asyncio.timeout(self._settings.run_timeout_s),

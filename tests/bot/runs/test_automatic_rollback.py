@@ -273,7 +273,7 @@ async def test_it_goes_on_looking_when_the_database_could_not_be_read(
 
         await eventually(is_back)
     watching.cancel()
-    assert [line["event"] for line in logs].count("watch.failed") == 2
+    assert [line["event"] for line in logs].count("rollback.not_checked") == 2
 
 
 async def test_nobody_alone_can_roll_back(parts: Parts) -> None:
