@@ -40,6 +40,7 @@ from bot.wiring import (
 from storage.backends.locks import is_shared
 from storage.database import Database
 from storage.runs import Run
+from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -159,7 +160,7 @@ def _supervise_loops(parts: Parts) -> None:
     """Start the loops that every process runs, the leader or not."""
     background, follower = parts.operations.background, parts.inference.follower
     background.supervise(follower.watch, name="champion watch")
-    if parts.storage.registry.is_shared:
+    if shared_versions(parts.storage.registry) is not None:
         background.supervise(follower.stock, name="model stock")
     background.supervise(parts.voting.reconcile.run, name="reconcile")
     if is_shared(parts.settings.url):

@@ -42,6 +42,7 @@ FROM_TRAINING_TO_BOT = {
         "registry.factory",
         "registry.promotion",
         "registry.repair",
+        "registry.sharing",
         "registry.versions",
         "votes.aggregation",
     )

@@ -11,6 +11,7 @@ from training.errors import RegistryError
 from training.inference.champion_follower import ChampionFollower, first_model
 from training.inference.errors import NothingServesError
 from training.inference.fill_model import FillModel
+from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
 WATCH_EVERY_S = 2.0  # how soon a promotion from the command line, or another machine, serves
@@ -56,9 +57,9 @@ class BotChampionFollower:
 
     async def stock(self) -> None:
         """Have what other machines made here before it must serve, for ever."""
-        while self._registry.is_shared:
+        while (shared := shared_versions(self._registry)) is not None:
             with contextlib.suppress(RegistryError, OSError):  # when it is needed it is looked for again
-                await asyncio.to_thread(self._registry.stock)
+                await asyncio.to_thread(shared.stock)
             await asyncio.sleep(STOCK_EVERY_S)
 
 

@@ -30,6 +30,7 @@ from storage.database import Database
 from training.errors import RegistryError
 from training.registry import promotion
 from training.registry.card import Card
+from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -107,8 +108,9 @@ class Models(commands.Cog):
         card = self._registry.card(predictor.version)
         domain = self._registry.domain()
         notes = [self._follower.trouble] if self._follower.trouble else []
-        if (away := self._registry.trouble) is not None:
-            notes.append(say("model.others_not_seen", trouble=away))
+        shared = shared_versions(self._registry)
+        if shared is not None and shared.trouble is not None:
+            notes.append(say("model.others_not_seen", trouble=shared.trouble))
         if (service := predictor.service) is not None:
             notes.append(service)
         origin = self._card(domain) if domain is not None else None

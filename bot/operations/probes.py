@@ -6,12 +6,13 @@ from sqlalchemy import text
 
 from bot.operations.metrics import size_of
 from bot.wiring import Parts
+from training.registry.sharing import shared_versions
 
 
 def register_probes(parts: Parts) -> None:
     """Register the readiness probes and the gauges."""
     bot, metrics, readiness = parts.discord.bot, parts.operations.metrics, parts.operations.readiness
-    registry, predictor = parts.storage.registry, parts.inference.predictor
+    shared, predictor = shared_versions(parts.storage.registry), parts.inference.predictor
     database_file = parts.storage.database_file
 
     async def discord() -> str | None:
@@ -31,8 +32,8 @@ def register_probes(parts: Parts) -> None:
     def warnings() -> dict[str, str]:
         failing = parts.operations.background.supervisor.failing()
         found = {task: f"this background task fails with {error}" for task, error in failing.items()}
-        if (trouble := registry.trouble) is not None:
-            found["models"] = trouble
+        if shared is not None and shared.trouble is not None:
+            found["models"] = shared.trouble
         return found
 
     readiness.warnings = warnings
@@ -56,11 +57,11 @@ def register_probes(parts: Parts) -> None:
         "0: the champion is damaged and another version serves.",
         lambda: float(parts.inference.follower.trouble is None),
     )
-    if registry.is_shared:
+    if shared is not None:
         metrics.add_gauge(
             "models_storage_reached",
             "0: what other machines do with the versions is not seen at present.",
-            lambda: float(registry.trouble is None),
+            lambda: float(shared.trouble is None),
         )
     if database_file is not None:
         metrics.add_gauge("database_size_bytes", "The database with its log.", lambda: size_of(database_file))

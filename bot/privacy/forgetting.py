@@ -30,6 +30,7 @@ from storage.people.privacy import runs_since
 from training.errors import RegistryError, TrainingError
 from training.pipeline import run_files
 from training.registry import promotion
+from training.registry.sharing import pull
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -144,7 +145,7 @@ class Forgetting:
         """Do it, at one's turn."""
         user_id, since = request.user_id, request.counted_since
         async with self._runs.halted(say("forgetting.run_ended")):
-            await asyncio.to_thread(self._registry.pull)  # versions that other machines made
+            await asyncio.to_thread(pull, self._registry)  # versions that other machines made
             versions = tuple(self.learnt_since(since))
             await asyncio.to_thread(self._registry.withdraw, versions)
             now = datetime.now(UTC)

@@ -12,6 +12,7 @@ from training.evaluation import candidate as judging
 from training.evaluation import gate
 from training.evaluation.gate import Verdict
 from training.inference.fill_model import FillModel
+from training.inference.loading import served_folder
 from training.models.torch_model import MaskedLm
 from training.pipeline.run import run_init, run_night
 from training.progress import Silent
@@ -55,7 +56,7 @@ def settings_of(home: Path, models_url: str, base: str, **more: object) -> Setti
 
 def reject_a_word(settings: Settings) -> None:
     registry = open_registry(settings)
-    (answers,) = FillModel(registry.usable(registry.champion() or "")).fill([QUERY], top=5)
+    (answers,) = FillModel(served_folder(registry, registry.champion() or "")).fill([QUERY], top=5)
     words = [(candidate.word, candidate.score) for candidate in answers[0]]
 
     async def work() -> None:

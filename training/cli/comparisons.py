@@ -10,6 +10,7 @@ from training.cli.output import Commands, fill_model_of, print_json
 from training.errors import BaseModelError, NotComparableError, RegistryError
 from training.evaluation.materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
 from training.inference.encoder import MASK_PATTERN
+from training.inference.loading import served_folder
 from training.models.base_model import find_base
 from training.progress import TerminalProgress
 from training.registry.factory import current_registry
@@ -86,18 +87,20 @@ def _compare(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _folder(name: str, registry: Registry) -> Path:
-    """Where a model lies.
+    """The folder of a model, given by its path or as a version.
 
     Raises:
-        NotComparableError: there is none of that name.
+        NotComparableError: there is neither such a folder nor such a version.
+        RegistryError: the version is damaged, or cannot be fetched.
     """
     if name and (folder := Path(name)).is_dir():
         return folder.resolve()
     try:
-        return registry.usable(name).resolve()
+        registry.path(name)
     except RegistryError as error:
         reason = f"{name!r} is no version and no folder, and has no [MASK]"
         raise NotComparableError(reason, registry.versions()) from error
+    return served_folder(registry, name).resolve()
 
 
 def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path, str]:
@@ -109,7 +112,7 @@ def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path,
         with contextlib.suppress(RegistryError):
             card = registry.card(version)
             if card.kind in ("base", "starter") and card.base == base:
-                return {registry.usable(version).resolve(): version}
+                return {served_folder(registry, version).resolve(): version}
     with contextlib.suppress(BaseModelError):
         found = None if base == STARTER else find_base(base)
         return {found.resolve(): Path(base).name} if found else {}

@@ -39,15 +39,16 @@ def _draw(options: argparse.Namespace, settings: Settings) -> int:
 def _scores(wanted: dict[str, Any], settings: Settings) -> bytes:
     """Best and worst words of `versions` for `text`; only the first of them must be whole."""
     from training.inference.fill_model import FillModel
+    from training.inference.loading import served_folder
     from training.reports.plots.style import in_style, png
     from training.reports.plots.words import extremes, words_figure
 
     registry = current_registry(settings)
     first, *others = wanted["versions"]
-    models = {f"{first}, the champion": extremes(FillModel(registry.usable(first)), wanted["text"])}
+    models = {f"{first}, the champion": extremes(FillModel(served_folder(registry, first)), wanted["text"])}
     for version in others:
         try:
-            before = extremes(FillModel(registry.usable(version)), wanted["text"])
+            before = extremes(FillModel(served_folder(registry, version)), wanted["text"])
             models[f"{version}, before it"] = before
         except RegistryError:  # pruned or damaged: the picture shows the one that answers
             continue

@@ -42,6 +42,7 @@ class Commands:
 def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
     """A version, or any folder with a model; the champion when None."""
     from training.inference.fill_model import FillModel
+    from training.inference.loading import served_folder
 
     if model is not None and (folder := Path(model)).is_dir():
         if (folder / "model.onnx").exists():
@@ -53,7 +54,7 @@ def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
     version = model or registry.champion()
     if version is None:
         raise NoChampionError
-    return FillModel(registry.usable(version))
+    return FillModel(served_folder(registry, version))
 
 
 def finish(options: argparse.Namespace, outcome: Outcome, **more: Any) -> int:

@@ -17,6 +17,7 @@ from training.inference.errors import NothingServesError
 from training.inference.fill_model import FillModel
 from training.inference.loading import give_memory_back, load
 from training.registry.errors import ModelsAwayError
+from training.registry.sharing import SharedVersions, shared_versions
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -58,8 +59,8 @@ class ChampionFollower:
 
         `again` tries a version that was refused once more. Nothing that keeps it from serving is raised.
         """
-        if self._registry.is_shared:
-            await self._pull()
+        if (shared := shared_versions(self._registry)) is not None:
+            await self._pull(shared)
         async with self._following:
             try:
                 champion = await asyncio.to_thread(self._registry.champion)
@@ -90,10 +91,10 @@ class ChampionFollower:
         log.info("model.reloaded", model_version=champion, left=left)
         return True
 
-    async def _pull(self) -> None:
+    async def _pull(self, shared: SharedVersions) -> None:
         """Bring what other machines did; while that cannot be done, follow what is here."""
         try:
-            await asyncio.to_thread(self._registry.pull)
+            await asyncio.to_thread(shared.pull)
         except (RegistryError, OSError) as error:
             if not self._is_away:
                 log.error("models.away", reason=_reason(error))  # noqa: TRY400  the reason says it all

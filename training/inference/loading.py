@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+from pathlib import Path
 
 from training.inference.fill_model import FillModel
 from training.inference.session import CANDIDATES
@@ -20,6 +21,18 @@ def load(registry: Registry, version: str, *, threads: int = 0) -> FillModel:
     model = FillModel(registry.path(version), threads=threads)
     model.fill(WARM_UP, top=CANDIDATES)
     return model
+
+
+def served_folder(registry: Registry, version: str) -> Path:
+    """The folder of a version, with the files that serve in it.
+
+    Raises:
+        RegistryError: there is no such version, or one of these files is missing or damaged.
+    """
+    folder = registry.path(version)
+    if not all((folder / name).is_file() for name in SERVED_FILES):
+        registry.verify(version, only=SERVED_FILES)  # fetches them, where machines share their versions
+    return folder
 
 
 def give_memory_back() -> None:

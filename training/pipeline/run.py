@@ -37,6 +37,7 @@ from training.progress import Progress
 from training.registry import promotion
 from training.registry.factory import open_registry
 from training.registry.repair import let_serve, mend_domain
+from training.registry.sharing import pull, shared_versions
 from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
 
@@ -56,11 +57,11 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
     """
     registry = open_registry(settings, progress=progress)
     with run_lock(settings), out_of_memory.told():
-        registry.pull()
+        pull(registry)
         if (champion := registry.champion()) is not None and champion in registry.versions():
             return Outcome("done", f"{champion} serves already.", champion)
         domain = registry.domain()
-        if registry.is_shared and domain in registry.versions():
+        if shared_versions(registry) is not None and domain in registry.versions():
             version = str(domain)  # another machine made it, and did not come to let it serve
         else:
             version = install_first(settings, registry, progress, starter or StarterSettings())
@@ -85,7 +86,7 @@ def run_domain(
     domain = domain or DomainSettings()
     registry = open_registry(settings, progress=progress)
     with run_lock(settings) as lock, Records(settings.url) as records:
-        registry.pull()
+        pull(registry)
         with _recorded(records, registry, trigger, progress, lock) as run:
             from training.domain.recipes import RECIPES
             from training.domain.training_run import DomainTraining
@@ -152,7 +153,7 @@ def run_night(
     from training.pipeline.nightly import Night
 
     registry = open_registry(settings, progress=progress)
-    registry.pull()
+    pull(registry)
     if registry.champion() is None:
         raise NoChampionError
     with run_lock(settings) as lock, Records(settings.url) as records:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from training.registry.errors import ModelsAwayError
+from training.registry.sharing import pull
 from training.registry.versions import Registry
 from training.settings import Settings
 
@@ -20,7 +21,7 @@ log = structlog.stdlib.get_logger(__name__)
 def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> Registry:
     """The versions in `models_dir`, with the storage of FILLBOT_MODELS_URL behind it where that is set.
 
-    Nothing is read yet, here or there: see `Registry.pull`.
+    Nothing is read yet: see `sharing.pull`.
 
     Args:
         settings: where.
@@ -45,7 +46,7 @@ def current_registry(settings: Settings) -> Registry:
     """
     registry = open_registry(settings)
     try:
-        registry.pull()
+        pull(registry)
     except ModelsAwayError as error:
         if not registry.versions():
             raise

@@ -18,6 +18,7 @@ from training.errors import (
     RegistryUnreadableError,
     UnknownVersionError,
 )
+from training.registry.sharing import pull
 from training.registry.versions import SERVED_FILES, Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -98,7 +99,7 @@ async def repair(registry: Registry, database: Database, *, now: datetime) -> li
         ModelsAwayError: the versions are shared, and where they are cannot be reached.
         RegistryUnreadableError: where the pointers are is not known at present.
     """
-    await asyncio.to_thread(registry.pull)
+    await asyncio.to_thread(pull, registry)
     half = await runs.latest(database, "domain", statuses=("open",))
     if half is not None and half.challenger is not None and half.challenger == registry.domain():
         try:

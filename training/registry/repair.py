@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError, UnknownVersionError
 from training.registry.errors import ModelsAwayError, MovedMeanwhileError
+from training.registry.sharing import shared_versions
 from training.registry.versions import SERVED_FILES, Registry
 
 BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from
@@ -71,7 +72,7 @@ def let_serve(registry: Registry, version: str) -> str:
     with contextlib.suppress(MovedMeanwhileError):
         if registry.domain() not in registry.versions():  # else only the champion was lost
             registry.set_domain(version)
-    if registry.is_shared:
+    if shared_versions(registry) is not None:
         version = registry.domain() or version
     try:
         registry.promote(version)

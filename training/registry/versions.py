@@ -27,6 +27,7 @@ from training.errors import (
 from training.registry.atomic_files import MISSING, delete, fsync, readable, sha256, writable
 from training.registry.card import Card as Card
 from training.registry.card import Kind as Kind
+from training.registry.errors import MovedMeanwhileError
 from training.registry.publishing.model_card import model_card
 
 VERSION = re.compile(r"v[0-9]{4,9}")
@@ -44,28 +45,11 @@ class Draft:
 
 
 class Registry:
-    """All versions under one folder. Writing needs the run lock; reading needs nothing.
-
-    Where machines share their versions, `training.distributed.shared_versions.registry` takes its place, and
-    the folder is a cache.
-    """
-
-    is_shared = False
-    trouble: str | None = None  # why nothing comes from the other machines at present
+    """All versions under one folder. Writing needs the run lock; reading needs no lock."""
 
     def __init__(self, folder: Path) -> None:
         """Look at `folder`; it is made when the first version is written."""
         self.folder = folder
-
-    def pull(self) -> None:
-        """Bring what other machines did. Blocking; here there are none, and nothing is done."""
-
-    def stock(self) -> None:
-        """Fetch what may have to serve at once. Blocking; here it is all there."""
-
-    def usable(self, version: str) -> Path:
-        """The folder of a version, the files that serve in it. Blocking where they must be fetched first."""
-        return self.path(version)
 
     def versions(self) -> list[str]:
         """Complete versions, oldest first; none where there is no such folder yet. Raises as `champion`."""
@@ -151,15 +135,19 @@ class Registry:
     def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
         """Point `champion` at a version. Atomic and durable.
 
-        Where machines share their versions it is refused unless the champion is still `instead_of` (`...`: as
-        seen here); elsewhere the rows of runs see to that.
+        Args:
+            version: the new champion.
+            instead_of: the champion that the decision was made about; `...`: whichever it is now.
 
         Raises:
             UnknownVersionError: there is no such version.
             WithdrawnVersionError: it may serve no more.
+            MovedMeanwhileError: another version than `instead_of` is champion by now.
         """
         self.path(version)
         self.require_not_withdrawn(version)
+        if instead_of is not ... and (now := self.champion()) not in (instead_of, None):  # None: damaged
+            raise MovedMeanwhileError("champion", now, version)
         self._write("champion", [version])
 
     def set_domain(self, version: str) -> None:

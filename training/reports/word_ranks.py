@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from training.errors import TrainingError
 from training.inference.encoder import MASK_PATTERN, query_hash
 from training.inference.fill_model import FillModel, Floats
+from training.inference.loading import served_folder
 from training.registry.versions import Registry
 from training.votes.retraining_set import FILE
 
@@ -50,7 +51,7 @@ def look(registry: Registry, runs_folder: Path, request: Request) -> list[dict[s
 
 def _look(registry: Registry, runs_folder: Path, request: Request, version: str) -> dict[str, Any]:
     card = registry.card(version)
-    model = FillModel(registry.usable(version), threads=1)
+    model = FillModel(served_folder(registry, version), threads=1)
     (rows,) = model.log_probabilities([model.encoder.encode(request.text)])  # (masks, vocabulary)
     learnt = _learnt(runs_folder, card.run_id if card.kind == "night" else None, request)
     masks = [

@@ -21,6 +21,7 @@ from training.errors import (
     WithdrawnVersionError,
 )
 from training.registry import versions as registry_module
+from training.registry.errors import MovedMeanwhileError
 from training.registry.publishing.model_card import model_card
 from training.registry.versions import SERVED_FILES, Registry
 
@@ -204,6 +205,16 @@ def test_garbage_in_a_pointer_is_no_version(registry: Registry, content: bytes) 
     assert registry.champion() is None
     registry.promote("v0001")
     assert registry.champion() == "v0001"
+
+
+def test_a_champion_that_moved_in_between_is_not_replaced(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "models", 3)
+    registry.promote("v0002")
+    with pytest.raises(MovedMeanwhileError):
+        registry.promote("v0003", instead_of="v0001")
+    assert registry.champion() == "v0002"
+    registry.promote("v0003", instead_of="v0002")
+    assert registry.champion() == "v0003"
 
 
 def test_a_pointer_that_cannot_be_written(registry: Registry) -> None:

@@ -20,6 +20,7 @@ from training.pipeline.outcome import Outcome
 from training.pipeline.synchronous_database import Records, now
 from training.progress import Progress
 from training.registry.factory import open_registry
+from training.registry.sharing import pull
 from training.settings import Settings
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _may_be_moved(settings: Settings, challenger: str | None) -> bool:
         return False
     try:
         registry = open_registry(settings)
-        registry.pull()
+        pull(registry)
         return challenger in (registry.champion(), registry.domain())
     except RegistryError:
         return True

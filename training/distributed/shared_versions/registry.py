@@ -49,7 +49,7 @@ AGAIN_S = 60.0  # until what is damaged in the storage is looked at again
 class SharedRegistry(Registry):
     """Reads stay local. Whatever changes anything, and `pull`, `verify`, `usable`, may ask the storage."""
 
-    is_shared = True
+    trouble: str | None = None
 
     def __init__(self, folder: Path, storage: Storage, *, progress: "Progress | None" = None) -> None:
         """Know what was known here; nothing is asked yet."""
@@ -95,18 +95,8 @@ class SharedRegistry(Registry):
             spare.add(self.previous())
         for version in spare - {None}:
             assert version is not None
-            self.usable(version)
-
-    def usable(self, version: str) -> Path:
-        """The folder of a version, the files that serve in it; fetched where they are not. Blocking.
-
-        Raises:
-            RegistryError: there is none such, or it cannot be had.
-        """
-        path = self.path(version)
-        if not self._cache.has(version):
-            self.verify(version, only=SERVED_FILES)
-        return path
+            if not self._cache.has(version):
+                self.verify(version, only=SERVED_FILES)
 
     def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
         """As elsewhere; but what is missing or damaged here is fetched first."""
