@@ -112,11 +112,11 @@ def test_the_settings_of_what_is_deployed_exist() -> None:
 
 def test_the_metrics_of_the_guide_exist() -> None:
     text = (PROJECT / "bot" / "operations" / "probes.py").read_text(encoding="utf-8")
-    looked_up = {f"fillbot_{name}" for name in re.findall(r'watched\(\s*"(\w+)"', text)}
+    gauges = {f"fillbot_{name}" for name in re.findall(r'add_gauge\(\s*"(\w+)"', text)}
     counted = {sample.name for metric in Metrics().registry.collect() for sample in metric.samples}
     families = {name for one in Metrics().registry.collect() for name in (one.name, f"{one.name}_total")}
     named = set(re.findall(r"\bfillbot_[a-z_]+", GUIDE))
-    assert named <= looked_up | counted | families | {"fillbot_model_info"}
+    assert named <= gauges | counted | families | {"fillbot_model_info"}
 
 
 def test_the_alert_rules_are_yaml() -> None:
