@@ -553,7 +553,30 @@ FOREIGN = {
     "cp850": "Ces chaussures sont très agréables et légères.",
     "cp1252": "Ces chaussures sont très agréables – “parfaites”, l’été.",
     "cp1250": "Buty są bardzo wygodne i świetnie leżą na każdej stopie.",
+    "cp1254": "Çok rahat bir koşu ayakkabısı, ayağı mükemmel sarıyor.",
+    "cp1255": "נעלי ריצה נוחות מאוד, יושבות מצוין על הרגל.",
+    "cp1256": "حذاء جري مريح جدا ويناسب القدم تماما.",
+    "cp1257": "Labai patogūs bėgimo bateliai, žmonės juos mėgsta.",
+    "cp874": "รองเท้าวิ่งใส่สบายมาก กระชับเท้าดี",
+    "euc_jp": "とても履きやすいランニングシューズです。",
+    "cp949": "정말 편한 러닝화이고 발에 잘 맞습니다.",
+    "iso8859_2": "Żółte sznurówki są za krótkie, podeszwa jest świetna.",
+    "cp852": "Zamówienie przyszło szybko, polecam każdemu, świetne są.",
 }
+# Languages that share an encoding, and texts with few letters beyond ASCII.
+SPREADSHEETS = (
+    ("cp1250", "Velmi pohodlné boty na běhání, podrážka je příliš tvrdá."),
+    ("cp1250", "Nagyon kényelmes futócipő, tökéletesen illeszkedik a lábamra."),
+    ("cp1250", "Vrlo udobne tenisice za trčanje, boja mi se sviđa, odlično."),
+    ("cp1250", "Talpa este prea tare, dar culoarea îmi place şi sunt mulţumit."),
+    ("cp1254", "Her gün bununla koşuyorum, herkese öneriyorum."),
+    ("cp1257", "Väga mugavad jooksujalatsid, tald on liiga kõva, žürii."),
+    ("cp1257", "Ļoti ērti skriešanas apavi, lieliski pieguļ kājai."),
+    ("cp1252", "Größe 43½ passt, für Zoë 60 € – “señor” façade."),
+    ("cp1252", "Mjög þægilegir hlaupaskór, sitja vel á fætinum."),
+    ("cp1252", "Os pés não doem, são ótimas opções; nº 5, 1ª compra."),
+    ("cp850", "La semelle est trop dure, mais la couleur me plaît, ça va très bien."),
+)
 
 
 @pytest.mark.parametrize("english", [0, 300])
@@ -565,6 +588,14 @@ def test_files_of_other_regions_are_read(encoding: str, english: int, tmp_path: 
     file = csv_files.inspect(path)
     (cell,) = next(csv_files.rows(file, ["text"])).cells
     assert cell == FOREIGN[encoding]
+
+
+@pytest.mark.parametrize(("encoding", "text"), SPREADSHEETS)
+def test_languages_that_share_an_encoding_are_told_apart(encoding: str, text: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ("text", "stars"), (text, "5"), encoding=encoding)
+    file = csv_files.inspect(path)
+    (cell,) = next(csv_files.rows(file, ["text"])).cells
+    assert cell == text
 
 
 def test_a_file_without_a_usable_sentence_costs_no_other(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from datasets import Dataset, Features, Value
 from datasets.exceptions import DatasetGenerationError  # type: ignore[import-untyped]
 
 from training.corpus import cleaning, sentences, sources
-from training.corpus.csv import encodings, headers, parsing
+from training.corpus.csv import encodings, headers, latin_encodings, parsing
 from training.corpus.csv import rows as csv_files
 from training.corpus.csv.errors import CacheError, CsvError
 from training.corpus.csv.parsing import Parsing
@@ -109,7 +109,7 @@ def _parse(file: CsvFile, source: Source, scratch: Path, *, max_sentences: int) 
 def _version() -> str:
     """Changes with the code that decides what is read, so that no cache outlives it."""
     digest = hashlib.sha256()
-    for module in (cleaning, encodings, csv_files, headers, parsing, sentences, sources):
+    for module in (cleaning, encodings, csv_files, headers, latin_encodings, parsing, sentences, sources):
         assert module.__file__ is not None
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()
