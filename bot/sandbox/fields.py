@@ -133,7 +133,7 @@ def list_of(check_one: Check, *, at_most: int, at_least: int = 0, is_set: bool =
     def check(value: Any, path: str) -> None:
         for at, one in enumerate(check_list(value, path, at_least=at_least, at_most=at_most)):
             check_one(one, f"{path}.{at}")
-            if is_set and one in value[:at]:
+            if is_set and str(one) in map(str, value[:at]):  # 5 and "5" are the same id
                 raise InvalidBodyError(
                     path, "SET_TYPE_ALREADY_CONTAINS_VALUE", f'The set already contains the value "{one}"'
                 )

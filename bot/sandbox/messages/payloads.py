@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ from bot.sandbox.fields import (
 from bot.sandbox.interactions.components import check_components
 from bot.sandbox.messages.embeds import check_embeds
 from bot.sandbox.messages.file_limits import MAX_FILES, check_files
-from bot.sandbox.world.state import Json, MessageFlag
+from bot.sandbox.world.state import Json, Message, MessageFlag
 
 USER_MENTION = re.compile(r"<@!?(\d{15,20})>")
 SETTABLE_FLAGS = (
@@ -39,6 +39,7 @@ MAX_MENTIONED = 100
 MAX_STICKERS = 3
 MAX_NONCE_CHARS = 25
 MAX_INT64 = (1 << 63) - 1
+REFERENCE = "attachment://"
 
 
 def _nonce(value: Any, path: str) -> None:
@@ -176,13 +177,15 @@ class MessagePayload:
         return self.allowed_mentions is None or bool(self.allowed_mentions.get("replied_user"))
 
 
-def read_payload(body: Json, uploads: Mapping[int, Upload], *, flags_before: int = 0) -> MessagePayload:
+def read_payload(
+    body: Json, uploads: Mapping[int, Upload], *, before: Message | None = None
+) -> MessagePayload:
     """Check a body against Discord's limits.
 
     Args:
         body: The JSON body, or the ``payload_json`` part.
         uploads: The files by their index in the multipart body.
-        flags_before: The flags of the message that is edited; 0 for a new one.
+        before: The message that is edited; None for a new one.
 
     Raises:
         ApiError: Something in it is over a limit.
@@ -191,7 +194,14 @@ def read_payload(body: Json, uploads: Mapping[int, Upload], *, flags_before: int
     if body.get("sticker_ids"):
         raise ApiError(Refusal.UNKNOWN_STICKER)  # there are none
     flags = (body.get("flags") or 0) & SETTABLE_FLAGS
-    is_v2 = bool((flags | flags_before) & MessageFlag.COMPONENTS_V2)
+    was_v2 = before is not None and bool(before.flags & MessageFlag.COMPONENTS_V2)
+    if was_v2 and body.get("flags") is not None and not flags & MessageFlag.COMPONENTS_V2:
+        raise InvalidBodyError(
+            "flags",
+            "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG",
+            "The components v2 flag cannot be removed from a message.",
+        )
+    is_v2 = was_v2 or bool(flags & MessageFlag.COMPONENTS_V2)
     content = body.get("content") if body.get("content") is not None else ("" if "content" in body else None)
     embeds = check_embeds(_or_empty(body["embeds"])) if "embeds" in body else None
     if is_v2 and (content or embeds or body.get("poll")):
@@ -206,11 +216,17 @@ def read_payload(body: Json, uploads: Mapping[int, Upload], *, flags_before: int
     check_files([len(one.content) for one in uploads.values()])
     listed: list[Json] | None = body.get("attachments")
     entries = listed or []
+    described = _described(uploads, entries)
+    there = {} if before is None else {one.id: one.filename for one in before.attachments}
+    _check_are_there(entries, known={*uploads, *there})
+    kept = set(there) if listed is None else {int(one["id"]) for one in listed}
+    names = {one.filename for one in described} | {there[one] for one in kept & set(there)}
+    _check_references([*_pictures(embeds or ()), *_media(components or ())], names)
     return MessagePayload(
         content=content,
         embeds=embeds,
         components=components,
-        uploads=_described(uploads, entries),
+        uploads=described,
         kept_attachment_ids=None if listed is None else frozenset(int(one["id"]) for one in listed),
         flags=flags,
         allowed_mentions=body.get("allowed_mentions"),
@@ -237,3 +253,41 @@ def _described(uploads: Mapping[int, Upload], entries: Sequence[Json]) -> tuple[
         )
         for index, one in sorted(uploads.items())
     )
+
+
+def _check_are_there(entries: Sequence[Json], *, known: Set[int]) -> None:
+    """Refuse an entry in the list of attachments without a file, uploaded or there already."""
+    for at, one in enumerate(entries):
+        if int(one["id"]) not in known:
+            raise InvalidBodyError(f"attachments.{at}", "ATTACHMENT_NOT_FOUND", "Attachment data not found")
+
+
+def _check_references(found: Iterable[tuple[str, str]], names: Set[str]) -> None:
+    """Refuse ``attachment://name`` where the message has no file of that name."""
+    for path, address in found:
+        name = address.removeprefix(REFERENCE)
+        if name != address and name not in names:
+            raise InvalidBodyError(
+                path,
+                "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND",
+                f"The referenced attachment {name[:100]!r} was not found in the message.",
+            )
+
+
+def _pictures(embeds: Sequence[Json]) -> Iterator[tuple[str, str]]:
+    """Yield path and address of every picture of embeds."""
+    places = (("image", "url"), ("thumbnail", "url"), ("footer", "icon_url"), ("author", "icon_url"))
+    for at, embed in enumerate(embeds):
+        for part, key in places:
+            if address := (embed.get(part) or {}).get(key):
+                yield f"embeds.{at}.{part}.{key}", address
+
+
+def _media(components: Any, path: str = "components") -> Iterator[tuple[str, str]]:
+    """Yield path and address of everything in components that has one."""
+    inner = components.items() if isinstance(components, dict) else enumerate(components)
+    for key, one in inner:
+        if key == "url":
+            yield f"{path}.url", str(one)
+        elif isinstance(one, dict | list | tuple):
+            yield from _media(one, f"{path}.{key}")

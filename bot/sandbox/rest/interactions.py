@@ -65,9 +65,12 @@ async def call_back(request: web.Request) -> web.Response:
         raise required_error("type")
     shape = check_object({} if body.get("data") is None else body["data"], "data")
     source = world.messages.get(interaction.channel_id, {}).get(interaction.source_id or 0)
-    flags_before = source.flags if source is not None and kind == UPDATE else 0
     is_message = kind in (MESSAGE, DEFERRED_MESSAGE, UPDATE)
-    payload = read_payload(shape, uploads, flags_before=flags_before) if is_message else MessagePayload()
+    payload = (
+        read_payload(shape, uploads, before=source if kind == UPDATE else None)
+        if is_message
+        else MessagePayload()
+    )
     # found again: it may have been answered or given up while the body came in
     interaction = find_interaction(world, interaction_id, request.match_info["token"])
     message, events = answer_interaction(world, interaction, kind=kind, body=shape, payload=payload)

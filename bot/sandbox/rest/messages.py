@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.fields import check_int, check_list
+from bot.sandbox.fields import check_int, list_of
 from bot.sandbox.messages.message_objects import message_json
 from bot.sandbox.messages.payloads import MessagePayload, read_payload
 from bot.sandbox.messages.posting import delete_message, delete_messages, edit_message, post_message
@@ -26,6 +26,7 @@ from bot.sandbox.world.permissions import Permission, may, needed_to_read, neede
 from bot.sandbox.world.state import WITHOUT_MESSAGES, Channel, Message, World
 
 MAX_PAGE = 100
+_check_ids = list_of(check_int, at_most=100, is_set=True)
 
 
 def add_routes(app: web.Application) -> None:
@@ -95,7 +96,7 @@ async def edit(request: web.Request) -> web.Response:
         raise ApiError(Refusal.EDIT_OF_ANOTHER)
     check_not_archived(channel)
     world = request.app[WORLD]
-    payload = read_payload(*await read_body(request), flags_before=message.flags)
+    payload = read_payload(*await read_body(request), before=message)
     check_may_hold(world, user_id, channel, payload)
     # read again: the message may have changed while the body came in
     edited, events = edit_message(world, world.find_message(message.channel_id, message.id), payload)
@@ -117,8 +118,9 @@ async def delete(request: web.Request) -> web.Response:
 async def bulk_delete(request: web.Request) -> web.Response:
     """Delete 2 to 100 messages at once."""
     _, channel = readable_channel(request, needs=Permission.MANAGE_MESSAGES)
-    listed = check_list((await read_object(request)).get("messages"), "messages", at_most=100)
-    events = delete_messages(request.app[WORLD], channel, [check_int(one, "messages") for one in listed])
+    listed = (await read_object(request)).get("messages")
+    _check_ids(listed, "messages")
+    events = delete_messages(request.app[WORLD], channel, [int(one) for one in listed])
     request.app[GATEWAY].dispatch(events)
     return nothing()
 

@@ -92,7 +92,7 @@ async def edit(request: web.Request) -> web.Response:
     """Edit a message of an interaction; this is also how a deferral is answered."""
     world = request.app[WORLD]
     check_not_archived(world.channels[_reply(request).channel_id])
-    payload = read_payload(*await read_body(request), flags_before=_reply(request).flags)
+    payload = read_payload(*await read_body(request), before=_reply(request))
     edited, events = edit_message(world, _reply(request), payload)
     request.app[GATEWAY].dispatch(events)
     return answer(message_json(world, edited, world.bot_user_id))

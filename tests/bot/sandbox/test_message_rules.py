@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
+import discord
 import pytest
 from support.people import RefusedError
 
 from bot.sandbox.errors import ApiError, InvalidBodyError
-from bot.sandbox.messages.payloads import read_payload
+from bot.sandbox.messages.payloads import Upload, read_payload
 
 COMPONENTS_V2 = 1 << 15
 SNOWFLAKE = "100000000000000001"
@@ -43,7 +46,7 @@ def test_a_message_with_everything_is_taken():
             "message_reference": {"message_id": int(SNOWFLAKE), "type": 0, "fail_if_not_exists": False},
             "attachments": [{"id": 0, "filename": "plot.png", "description": "d" * 1024}],
         },
-        {},
+        {0: Upload("plot.png", "image/png", b""), 1: Upload("f.png", "image/png", b"")},
     )
 
 
@@ -141,3 +144,67 @@ async def test_an_edit_of_the_wrong_shape_is_refused(sandbox, ben):
     path = f"/channels/{sandbox.channel_id}/messages/{said['id']}"
     with pytest.raises(RefusedError, match="50035"):
         await ben.request("PATCH", path, {"content": "x", "allowed_mentions": {"parse": ["people"]}})
+
+
+@pytest.mark.parametrize("part", ["image", "thumbnail"])
+def test_a_picture_that_is_not_sent_along_is_refused(part):
+    body = embed(**{part: {"url": "attachment://plot.png"}})
+    with pytest.raises(InvalidBodyError) as refused:
+        read_payload(body, {0: Upload("other.png", "image/png", b"")})
+    assert refused.value.path == f"embeds.0.{part}.url"
+    assert refused.value.field_code == "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        {"type": 13, "file": {"url": "attachment://x.txt"}},
+        {"type": 12, "items": [{"media": {"url": "attachment://x.txt"}}]},
+    ],
+)
+def test_a_component_that_shows_a_file_needs_it(component):
+    body = {"flags": COMPONENTS_V2, "components": [component]}
+    read_payload(body, {0: Upload("x.txt", "text/plain", b"")})
+    with pytest.raises(InvalidBodyError, match="Invalid Form Body") as refused:
+        read_payload(body, {})
+    assert refused.value.field_code == "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"
+
+
+def test_an_attachment_without_its_file_is_refused():
+    with pytest.raises(InvalidBodyError) as refused:
+        read_payload({"content": "x", "attachments": [{"id": 0, "filename": "x.txt"}]}, {})
+    assert (refused.value.path, refused.value.field_code) == ("attachments.0", "ATTACHMENT_NOT_FOUND")
+
+
+@pytest.mark.nonsense
+async def test_an_edit_may_show_a_file_that_the_message_keeps(sandbox, make_bot, start):
+    bot = make_bot()
+    await start(bot)
+    file = discord.File(io.BytesIO(b"x"), "plot.png")
+    sent = await bot.get_channel(sandbox.channel_id).send("x", file=file)
+    shown = discord.Embed().set_image(url="attachment://plot.png")
+    edited = await sent.edit(embed=shown)
+    assert edited.embeds[0].image.url.endswith("/plot.png")
+    with pytest.raises(discord.HTTPException, match="was not found in the message") as refused:
+        await sent.edit(embed=shown, attachments=[])
+    assert refused.value.code == 50035
+
+
+@pytest.mark.nonsense
+async def test_an_edit_cannot_take_the_flag_of_components_away(sandbox, make_bot, start):
+    bot = make_bot()
+    await start(bot)
+    layout = discord.ui.LayoutView().add_item(discord.ui.TextDisplay("x"))
+    sent = await bot.get_channel(sandbox.channel_id).send(view=layout)
+    path = "/channels/{channel_id}/messages/{message_id}"
+    route = discord.http.Route("PATCH", path, channel_id=sent.channel.id, message_id=sent.id)
+    with pytest.raises(discord.HTTPException, match="cannot be removed from a message") as refused:
+        await bot.http.request(route, json={"flags": 0})
+    assert refused.value.code == 50035
+
+
+async def test_an_id_twice_in_a_bulk_deletion_is_refused(sandbox, ada, ben):
+    ids = [(await ben.say(sandbox.channel_id, text))["id"] for text in ("one", "two")]
+    body = {"messages": [*ids, int(ids[0])]}
+    with pytest.raises(RefusedError, match="SET_TYPE_ALREADY_CONTAINS_VALUE"):
+        await ada.request("POST", f"/channels/{sandbox.channel_id}/messages/bulk-delete", body)
