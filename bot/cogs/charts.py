@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.announcements.verdicts import Verdicts
 from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.queries import parse_query
+from bot.choices import offering
 from bot.client import FillBot, command
 from bot.context import Context, send_reply
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
@@ -92,13 +93,11 @@ class Charts(commands.Cog):
         await send_reply(context, embed=embed, file=file)
 
     @report.autocomplete("version")
-    async def _complete_version(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
+    @offering
+    async def _complete_version(self, interaction: discord.Interaction, typed: str) -> list[str]:
         if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
             return []
-        names = [name for name in reversed(self._registry.versions()) if typed.lower() in name]
-        return [app_commands.Choice(name=name, value=name) for name in names[:25]]
+        return [name for name in reversed(self._registry.versions()) if typed.lower() in name]
 
     @command("stats", cooldown=(ASKS, ASKS_WITHIN_S))
     async def stats(self, context: Context) -> None:

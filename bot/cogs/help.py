@@ -6,14 +6,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.choices import offering
 from bot.client import FillBot, command
 from bot.context import Context, send_reply
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
 from bot.error_replies import usage
 from bot.errors import UnknownCommandError
 from bot.texts import say
-
-MAX_CHOICES = 25  # that Discord takes
 
 
 class Help(commands.Cog):
@@ -31,11 +30,9 @@ class Help(commands.Cog):
         await send_reply(context, embed=embed, ephemeral=True)
 
     @help.autocomplete("name")
-    async def _complete_name(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
-        names = sorted(c.name for c in self._bot.commands if typed.lower() in c.name)
-        return [app_commands.Choice(name=one, value=one) for one in names[:MAX_CHOICES]]
+    @offering
+    async def _complete_name(self, interaction: discord.Interaction, typed: str) -> list[str]:
+        return sorted(c.name for c in self._bot.commands if typed.lower() in c.name)
 
     def _all(self) -> discord.Embed:
         prefix = self._bot.prefix

@@ -14,6 +14,7 @@ from discord.ext import commands
 from bot.announcements.announcer import Announcer, PendingAnnouncement
 from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Background
+from bot.choices import offering
 from bot.client import FillBot, command
 from bot.context import Context, send_reply
 from bot.embeds import replies
@@ -155,15 +156,13 @@ class Models(commands.Cog):
             await send_reply(context, say("rollback.done", version=arrived, prefix=self._bot.prefix))
 
     @rollback.autocomplete("version")
-    async def _complete_version(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
+    @offering
+    async def _complete_version(self, interaction: discord.Interaction, typed: str) -> list[str]:
         if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
             return []
         left_out = {*self._registry.withdrawn(), self._registry.champion()}
         known = reversed(self._registry.versions())
-        names = [name for name in known if typed.lower() in name and name not in left_out]
-        return [app_commands.Choice(name=name, value=name) for name in names[:25]]
+        return [name for name in known if typed.lower() in name and name not in left_out]
 
     @command("resume", is_for_admins=True)
     async def resume(self, context: Context) -> None:

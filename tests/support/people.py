@@ -173,11 +173,15 @@ class Person:
     async def complete(self, channel_id: int, name: str, option: str, text: str) -> list[Json]:
         """Type into an option and return the choices that the bot offers."""
         since = self.mark()
-        focused = {"name": option, "value": text, "focused": True}
-        await self._command(AUTOCOMPLETE, channel_id, name, [focused])
+        await self.begin_completing(channel_id, name, option, text)
         offered = await self.wait_for_event("APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", since=since)
         choices: list[Json] = offered["choices"]
         return choices
+
+    async def begin_completing(self, channel_id: int, name: str, option: str, text: str) -> None:
+        """The same, without waiting for choices."""
+        focused = {"name": option, "value": text, "focused": True}
+        await self._command(AUTOCOMPLETE, channel_id, name, [focused])
 
     async def _command(self, kind: int, channel_id: int, name: str, options: list[Json]) -> None:
         first, *inner = name.split()

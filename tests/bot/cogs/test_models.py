@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 from support.people import Json, Person, RefusedError
 from support.wire import Wire, eventually, wired
 
+from bot.sandbox.errors import Refusal
 from storage import runs
+from training.errors import RegistryError
 from training.registry import promotion
 from training.registry.versions import Registry
 
@@ -157,6 +160,36 @@ async def test_versions_are_not_offered_to_strangers(wire: Wire, ann: Person) ->
     guild = wire.sandbox.add_guild("No versions here", member_ids=[ann.id, wire.sandbox.bot_user_id])
     channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
     assert await ann.complete(channel.id, "rollback", "version", "") == []
+
+
+@pytest.mark.parametrize("error", [RegistryError("no pointer"), OSError(5, "disk"), TimeoutError()])
+async def test_where_versions_cannot_be_looked_up_none_is_offered(
+    error: Exception, wire: Wire, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(type(wire.app.registry), "withdrawn", fail)
+    with capture_logs() as logs:
+        assert await ada.complete(wire.channel_id, "rollback", "version", "v") == []
+    assert [(one["event"], one["log_level"]) for one in logs if "choices" in one["event"]] == [
+        ("choices.not_found", "warning")
+    ]
+
+
+@pytest.mark.nonsense
+async def test_choices_that_come_too_late_are_one_line_in_the_log(
+    wire: Wire, ada: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.sandbox.faults.refuse("POST", r"/interactions/\d+/.+/callback", Refusal.UNKNOWN_INTERACTION)
+    with capture_logs() as logs:
+        await ada.begin_completing(wire.channel_id, "rollback", "version", "v")
+
+        async def is_logged() -> bool:
+            return any(one["event"] == "interaction.not_answered" for one in logs)
+
+        await eventually(is_logged)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_a_damaged_card_is_marked_and_the_rest_is_listed(home: Path) -> None:
