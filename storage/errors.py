@@ -12,6 +12,7 @@ StorageError
 ├── BackupError                a backup cannot be made
 ├── RestoreError               a backup cannot be restored
 ├── InUseError                 the bot or a run has the database open
+├── PredictionGoneError        a prediction was deleted before a vote on it was stored
 ├── LockHeldError              somebody else holds a lock
 ├── LockLostError              a lock was lost while something was done under it
 ├── CopyError                  the database cannot be copied to a server
@@ -31,6 +32,14 @@ class SettingsError(StorageError):
     def __init__(self, reason: str) -> None:
         """Build the sentence from the reason, which names the setting, and shows no secret."""
         super().__init__(f"The settings cannot be used: {reason.rstrip('.')}. See .env.example.")
+
+
+class PredictionGoneError(StorageError):
+    """A prediction was deleted, as who asked was forgotten or it was too old."""
+
+    def __init__(self) -> None:
+        """Build the sentence."""
+        super().__init__("The question was deleted meanwhile, so no vote on it can be stored.")
 
 
 class DatabaseUrlError(StorageError):

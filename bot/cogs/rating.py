@@ -1,6 +1,7 @@
 """The menus and the form under replies → votes, each confirmed in a line that only the voter sees."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +31,7 @@ from bot.voting.menus import (
     take_back_view,
 )
 from storage.database import Database
+from storage.errors import PredictionGoneError
 from storage.votes import menu_votes
 from storage.votes.menu_votes import Ratable, Standing
 from training.inference.vocabulary import denied_words, is_word
@@ -90,13 +92,14 @@ class Rating(commands.Cog):
             words = [(mask, self._checked(word)) for mask, word in typed.items()]
             if len({*ratable.words, *words}) > MAX_OPTIONS:
                 raise NoRoomError
-            standing = await menu_votes.suggest_words(
-                self._database,
-                ratable.id,
-                voter_id=interaction.user.id,
-                words=words,
-                cast_at=datetime.now(UTC),
-            )
+            with _stale_if_gone():
+                standing = await menu_votes.suggest_words(
+                    self._database,
+                    ratable.id,
+                    voter_id=interaction.user.id,
+                    words=words,
+                    cast_at=datetime.now(UTC),
+                )
             self._metrics.vote("suggestion", 1, words=len(words))
             log.info("word.suggested", prediction_id=ratable.id, words=len(words))
             is_new = interaction.message is not None and not set(words) <= set(ratable.words)
@@ -118,15 +121,16 @@ class Rating(commands.Cog):
                 self._background.start(self._offer(message, ratable.id), name="menus renewed")
             if not words:
                 raise StaleMenuError
-        standing = await menu_votes.choose_words(
-            self._database,
-            ratable.id,
-            voter_id=interaction.user.id,
-            value=1 if value > 0 else -1,
-            words=words,
-            cast_at=datetime.now(UTC),
-            drawn_at=message.edited_at if message is not None else None,
-        )
+        with _stale_if_gone():
+            standing = await menu_votes.choose_words(
+                self._database,
+                ratable.id,
+                voter_id=interaction.user.id,
+                value=1 if value > 0 else -1,
+                words=words,
+                cast_at=datetime.now(UTC),
+                drawn_at=message.edited_at if message is not None else None,
+            )
         self._metrics.vote("menu", value, words=len(words))
         log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(words), via="menu")
         await self._confirm(interaction, ratable, standing)
@@ -204,6 +208,15 @@ class Rating(commands.Cog):
         if word.lower() in self._denied:
             raise DeniedWordError
         return self._predictor.spelling(word)
+
+
+@contextlib.contextmanager
+def _stale_if_gone() -> Iterator[None]:
+    """Say that the menu is stale where its prediction was deleted after it was looked up."""
+    try:
+        yield
+    except PredictionGoneError as error:
+        raise StaleMenuError from error
 
 
 def _masks(ratable: Ratable) -> int:

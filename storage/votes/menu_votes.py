@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
+from storage.errors import PredictionGoneError
 from storage.schema import candidates, predictions, votes
 from storage.votes.predictions import StoredVote, Value, upsert_votes
 from storage.votes.standing import is_opted_in, standing_votes
@@ -96,6 +97,9 @@ async def choose_words(
 
     Args:
         drawn_at: when the message with the menu was edited last; None: never.
+
+    Raises:
+        PredictionGoneError: it was deleted meanwhile.
     """
     seen = [
         votes.c.prediction_id == prediction_id,
@@ -108,6 +112,7 @@ async def choose_words(
         seen.append(votes.c.cast_at >= cast_at - SEEN_FOR)
     async with database.write() as connection:
         await lock_votes_shared(connection, [(prediction_id, voter_id)])
+        await _lock_prediction(connection, prediction_id)
         await connection.execute(delete(votes).where(*seen))
         new = [
             StoredVote(prediction_id, mask, word, voter_id, "menu", value, cast_at, drawn_at=drawn_at)
@@ -126,9 +131,14 @@ async def suggest_words(
     words: Collection[MaskWord],
     cast_at: datetime,
 ) -> Standing:
-    """Store suggested words, each a vote for it."""
+    """Store suggested words, each a vote for it.
+
+    Raises:
+        PredictionGoneError: the prediction was deleted meanwhile.
+    """
     async with database.write() as connection:
         await lock_votes_shared(connection, [(prediction_id, voter_id)])
+        await _lock_prediction(connection, prediction_id)
         new = [StoredVote(prediction_id, m, word, voter_id, "suggestion", 1, cast_at) for m, word in words]
         await upsert_votes(connection, new)
         return await _standing(connection, prediction_id, voter_id)
@@ -147,6 +157,13 @@ async def withdraw_choices(database: Database, prediction_id: int, *, voter_id: 
             )
         )
         return await _standing(connection, prediction_id, voter_id)
+
+
+async def _lock_prediction(connection: AsyncConnection, prediction_id: int) -> None:
+    """Keep a prediction from being deleted until the transaction ends; SQLite has one writer anyway."""
+    row = select(predictions.c.id).where(predictions.c.id == prediction_id)
+    if await connection.scalar(row.with_for_update(read=True, key_share=True)) is None:
+        raise PredictionGoneError
 
 
 async def _standing(connection: AsyncConnection, prediction_id: int, voter_id: int) -> Standing:

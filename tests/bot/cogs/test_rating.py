@@ -5,17 +5,20 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from structlog.testing import capture_logs
 from support.ballots import votes_on_message
 from support.people import Json, Person
 from support.wire import EPHEMERAL, Wire, eventually, wired
 
 from bot.cogs.rating import Rating
+from bot.errors import StaleMenuError
 from bot.texts import say
 from bot.voting.menus import SuggestForm
+from storage.database import Database
 from storage.schema import people, predictions, votes
 from storage.votes import menu_votes
+from storage.votes.menu_votes import Ratable
 from storage.votes.predictions import StoredVote, cast_votes
 from training.inference.vocabulary import denied_words
 
@@ -411,3 +414,28 @@ async def test_a_suggested_word_can_be_rated_by_others_also_where_the_bot_sees_n
     reply = await wire.slash(ann, "fill", channel_id=channel_id, text="Nike shoes are very [MASK]")
     assert "cushioned" in (await suggest(bob, reply, "cushioned"))["content"]
     assert "cushioned" in str((await ann.message(reply))["components"])
+
+
+@pytest.mark.parametrize("what", ["fit", "suggest"])
+async def test_a_vote_that_meets_forgetting_is_told_that_the_menu_is_stale(
+    what: str, wire: Wire, ann: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question goes between the look at it and the vote."""
+    reply = await wire.ask(ann)
+    looked_up = menu_votes.ratable
+
+    async def forgotten_after(database: Database, prediction_id: int) -> Ratable | None:
+        found = await looked_up(database, prediction_id)
+        if what == "fit" or len(asked) == 1:
+            async with database.write() as connection:
+                await connection.execute(delete(predictions).where(predictions.c.id == prediction_id))
+        asked.append(prediction_id)
+        return found
+
+    asked: list[int] = []
+    monkeypatch.setattr(menu_votes, "ratable", forgotten_after)
+    if what == "fit":
+        line = await choose(wire, bob, reply, "fit", words(reply)[0])
+    else:
+        line = await suggest(bob, reply, "airy")
+    assert line["content"] == str(StaleMenuError())

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import delete
 
 from storage.database import Database
-from storage.schema import people
+from storage.errors import PredictionGoneError
+from storage.schema import people, predictions
 from storage.votes.menu_votes import (
     SEEN_FOR,
     Standing,
@@ -126,3 +128,14 @@ async def test_who_opted_out_does_not_count(
         await connection.execute(people.insert(), {"user_id": BEN, "opted_out_at": opted_out_at})
     standing = await suggest_words(database, prediction, voter_id=BEN, words=[(0, "airy")], cast_at=T0)
     assert standing.is_counted == (opted_out_at is None)
+
+
+async def test_a_vote_on_a_prediction_that_was_deleted_says_so(database: Database, prediction: int) -> None:
+    async with database.write() as connection:
+        await connection.execute(delete(predictions))
+    words = [(0, "soft")]
+    with pytest.raises(PredictionGoneError):
+        await choose_words(database, prediction, voter_id=BEN, value=1, words=words, cast_at=T0)
+    with pytest.raises(PredictionGoneError):
+        await suggest_words(database, prediction, voter_id=BEN, words=words, cast_at=T0)
+    assert await withdraw_choices(database, prediction, voter_id=BEN) == Standing()
