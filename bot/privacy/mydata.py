@@ -53,6 +53,8 @@ async def export_personal_data(
         "versions_that_learnt_from_your_votes": list(versions),
         "runs_that_read_your_votes": [{"version": row.pop("challenger"), **row} for row in runs],
     }
+    waiting = await privacy.announcements_for(database, user_id)
+    facts["announcements_not_sent_yet"] = [json.loads(_json(row)) for row in waiting]
     out = io.BytesIO()
     for name, value in facts.items():
         out.write(f"{'{' if not out.tell() else ','}\n{json.dumps(name)}: {_json(value)}".encode())

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.runs import POINTER_MOVES
-from storage.schema import people, predictions, runs, votes
+from storage.schema import announcements, people, predictions, runs, votes
 from storage.votes.standing import is_opted_in
 
 CHUNK_ROWS = 2_000
@@ -133,6 +133,18 @@ async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str
     )
     async for row in _rows(database, statement):
         yield row
+
+
+@retried
+async def announcements_for(database: Database, user_id: int) -> list[dict[str, Any]]:
+    """What a person asked for and is still to be told, oldest first."""
+    wanted = ("kind", "run_trigger", "run_id", "sentence", "figure", "guild_id", "channel_id", "message_id")
+    statement = (
+        select(*(announcements.c[name] for name in (*wanted, "created_at", "due_at")))
+        .where(announcements.c.asker_id == user_id)
+        .order_by(announcements.c.created_at, announcements.c.id)
+    )
+    return [row async for row in _rows(database, statement)]
 
 
 @retried

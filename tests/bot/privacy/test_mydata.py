@@ -5,6 +5,7 @@ import json
 from support.ballots import ask, minutes, vote
 
 from bot.privacy.mydata import export_personal_data
+from storage import announcements
 from storage.database import Database
 from storage.runs import finish_run, open_run
 
@@ -16,3 +17,15 @@ async def test_a_run_is_told_once_with_the_version_that_it_made(database: Databa
     made = await export_personal_data(database, 7, versions=(), limit_bytes=10_000)
     (run,) = json.loads(made.content)["runs_that_read_your_votes"]
     assert run == {"version": "v2", "id": run_id, "as_of": minutes(5).isoformat(), "status": "promoted"}
+
+
+async def test_what_is_still_to_be_told_to_a_person_is_listed(database: Database) -> None:
+    place = {"guild_id": 2**60, "channel_id": 2**60 + 1, "interaction_token": "t0ken"}
+    about = {"run_trigger": "retrain", "sentence": "v0002 serves now.", "now": minutes(5)}
+    await announcements.store(database, "verdict", asker_id=7, **about, **place)
+    await announcements.store(database, "verdict", asker_id=8, **about, **place)
+    made = await export_personal_data(database, 7, versions=(), limit_bytes=10_000)
+    (one,) = json.loads(made.content)["announcements_not_sent_yet"]
+    assert (one["sentence"], one["run_trigger"]) == ("v0002 serves now.", "retrain")
+    assert (one["channel_id"], one["created_at"]) == (str(2**60 + 1), minutes(5).isoformat())
+    assert b"t0ken" not in made.content
