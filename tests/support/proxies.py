@@ -1,8 +1,13 @@
-"""A proxy on loopback: it hands requests of HTTP and WebSockets on to one port, whatever host they name."""
+"""A proxy on loopback: it hands requests of HTTP and WebSockets on to one port, whatever host they name.
+
+A tunnel (`CONNECT`) ends at the proxy too, where there is a certificate for it: as if the host that it was
+asked for spoke TLS and answered from that port.
+"""
 
 import asyncio
 import contextlib
 import re
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -13,6 +18,7 @@ class Proxy:
 
     port: int = 0
     heads: list[str] = field(default_factory=list)
+    tunnelled: list[str] = field(default_factory=list)  # heads of requests that came through a tunnel
 
     def asked(self, method: str) -> list[str]:
         """The targets of a method."""
@@ -20,8 +26,8 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def proxy_to(port: int | None = None) -> AsyncIterator[Proxy]:
-    """Without a port to hand on to it refuses everything."""
+async def proxy_to(port: int | None = None, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
+    """Without a port to hand on to it refuses everything, and without `tls` every tunnel."""
     proxy = Proxy()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -32,6 +38,12 @@ async def proxy_to(port: int | None = None) -> AsyncIterator[Proxy]:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             proxy.heads.append(head)
+            if tls is not None and head.startswith("CONNECT "):
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await writer.drain()
+                await writer.start_tls(tls)
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                proxy.tunnelled.append(head)
             if port is None or head.startswith("CONNECT "):
                 writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 await writer.drain()

@@ -1,10 +1,14 @@
 """Discord is reached by the proxy of the environment, and this machine never is."""
 
 import logging
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp.connector
 import pytest
+from support.certificates import server_context
 from support.proxies import proxy_to
 from support.wire import untouched_discord
 
@@ -85,6 +89,39 @@ async def test_a_session_goes_by_the_proxy_http_and_gateway(monkeypatch: pytest.
         asked = proxy.asked("GET")
     assert any(target.startswith("http://discord.test/api/v10/users/@me") for target in asked)
     assert [head for head in proxy.heads if "upgrade: websocket" in head.lower()]
+
+
+async def test_a_session_goes_through_a_tunnel_with_tls_http_and_gateway(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tls, trusted = server_context(tmp_path, ["discord.test", "gateway.discord.test"])
+    ours = ssl.create_default_context(cafile=trusted)  # aiohttp makes its own when it is imported
+    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", ours)
+    async with Sandbox() as sandbox, proxy_to(urlsplit(sandbox.url).port, tls=tls) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cret@127.0.0.1:{proxy.port}")
+        gateway = urlsplit(sandbox.gateway_url)._replace(scheme="wss", netloc="gateway.discord.test")
+        point_discord_at("https://discord.test/api/v10", gateway.geturl())
+        bot = FillBot(prefix="!", guild_ids=(Sandbox.guild_id,), admin_role_ids=())
+        async with connected(bot, sandbox.bot_token):
+            assert bot.is_ready()
+    assert set(proxy.asked("CONNECT")) == {"discord.test:443", "gateway.discord.test:443"}
+    assert len(proxy.asked("CONNECT")) == len(proxy.heads)  # nothing goes by it in the open
+    assert all("Proxy-Authorization: Basic bWU6czNjcmV0" in head for head in proxy.heads)
+    assert any(head.startswith("GET /api/v10/users/@me ") for head in proxy.tunnelled)
+    assert any("upgrade: websocket" in head.lower() for head in proxy.tunnelled)
+    assert not any("s3cret" in head or "Proxy-Authorization" in head for head in proxy.tunnelled)
+
+
+async def test_a_tunnel_to_a_certificate_that_is_not_trusted_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tls, _ = server_context(tmp_path, ["discord.com"])
+    async with Sandbox() as sandbox, proxy_to(urlsplit(sandbox.url).port, tls=tls) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        with pytest.raises(StartError) as caught:
+            await log_in_once("t0ken")
+    assert caught.value.exit_code == EX_UNAVAILABLE
+    assert proxy.tunnelled == []
 
 
 async def test_discord_itself_is_asked_for_by_connect_without_a_word_of_the_password(
