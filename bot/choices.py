@@ -10,7 +10,7 @@ from discord.app_commands import Choice
 
 from bot.connection.session import UNREACHABLE
 from bot.connection.tolerant_parsers import UnreadableError
-from bot.error_replies import is_past_answering
+from bot.error_replies import log_if_unanswerable
 from storage.errors import StorageError
 from training.errors import TrainingError
 
@@ -39,7 +39,7 @@ def offering(names: Names) -> Callable[[Any, discord.Interaction, str], Awaitabl
         try:
             await interaction.response.autocomplete(choices)
         except (discord.HTTPException, *UNREACHABLE) as error:
-            if not is_past_answering(error):
+            if not log_if_unanswerable(error):
                 raise
         return choices  # discord.py sends them where no answer was sent
 

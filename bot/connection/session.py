@@ -130,8 +130,18 @@ def _told() -> Iterator[None]:
             f"Discord closed the connection (code {error.code}).", exit_code=EX_UNAVAILABLE
         ) from error
     except UNREACHABLE as error:
-        reason = redact_proxy_secrets(str(error))
-        raise StartError(
-            f"Discord cannot be reached ({reason}). Check the network of this machine, then start again.",
-            exit_code=EX_UNAVAILABLE,
-        ) from error
+        raise _unreachable(error) from error
+    except AttributeError as error:
+        # discord.py 2.7.1 resumes after any failure, also of the first session, which it has not got yet.
+        cause = error.__context__
+        if not isinstance(cause, UNREACHABLE):
+            raise
+        raise _unreachable(cause) from cause
+
+
+def _unreachable(error: BaseException) -> StartError:
+    reason = redact_proxy_secrets(str(error) or type(error).__name__)
+    return StartError(
+        f"Discord cannot be reached ({reason}). Check the network of this machine, then start again.",
+        exit_code=EX_UNAVAILABLE,
+    )

@@ -100,7 +100,7 @@ async def test_a_session_goes_through_a_tunnel_with_tls_http_and_gateway(
     async with Sandbox() as sandbox, proxy_to(urlsplit(sandbox.url).port, tls=tls) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cret@127.0.0.1:{proxy.port}")
         gateway = urlsplit(sandbox.gateway_url)._replace(scheme="wss", netloc="gateway.discord.test")
-        point_discord_at("https://discord.test/api/v10", gateway.geturl())
+        set_discord_urls("https://discord.test/api/v10", gateway.geturl())
         bot = FillBot(prefix="!", guild_ids=(Sandbox.guild_id,), admin_role_ids=())
         async with connected(bot, sandbox.bot_token):
             assert bot.is_ready()
@@ -119,7 +119,7 @@ async def test_a_tunnel_to_a_certificate_that_is_not_trusted_is_not_used(
     async with Sandbox() as sandbox, proxy_to(urlsplit(sandbox.url).port, tls=tls) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         with pytest.raises(StartError) as caught:
-            await log_in_once("t0ken")
+            await check_token("t0ken")
     assert caught.value.exit_code == EX_UNAVAILABLE
     assert proxy.tunnelled == []
 

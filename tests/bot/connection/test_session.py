@@ -131,6 +131,14 @@ async def test_a_gateway_that_closes_for_good_is_said(sandbox: Sandbox) -> None:
     assert error.exit_code == EX_UNAVAILABLE
 
 
+async def test_a_gateway_that_was_never_reached_is_said(sandbox: Sandbox) -> None:
+    """discord.py would resume the session that it never had, and fail over that."""
+    set_discord_urls(None, sandbox.url.replace("http", "ws"))  # where no gateway answers
+    error = await refused(sandbox.bot_token)
+    assert str(error).startswith("Discord cannot be reached (")
+    assert error.exit_code == EX_UNAVAILABLE
+
+
 async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: Sandbox) -> None:
     sandbox.faults.delay("GET", "/users/@me", delay_s=30)
     bot = make_bot()
