@@ -1,7 +1,7 @@
 """What is offered while an option of a slash command is typed."""
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import discord
@@ -21,7 +21,9 @@ FAILED = (*UNREACHABLE, UnreadableError, StorageError, TrainingError)
 Names = Callable[[Any, discord.Interaction, str], Awaitable[Iterable[str]]]
 
 
-def offering(names: Names) -> Callable[[Any, discord.Interaction, str], Awaitable[list[Choice[str]]]]:
+def offering(
+    names: Names,
+) -> Callable[[Any, discord.Interaction, str], Coroutine[Any, Any, list[Choice[str]]]]:
     """Turn a method that looks names up into the callback of an option's autocomplete.
 
     Offers the first 25 names. A look-up that fails offers none, and a person who has typed on meanwhile needs

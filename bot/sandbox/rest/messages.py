@@ -118,9 +118,9 @@ async def delete(request: web.Request) -> web.Response:
 async def bulk_delete(request: web.Request) -> web.Response:
     """Delete 2 to 100 messages at once."""
     _, channel = readable_channel(request, needs=Permission.MANAGE_MESSAGES)
-    listed = (await read_object(request)).get("messages")
-    _check_ids(listed, "messages")
-    events = delete_messages(request.app[WORLD], channel, [int(one) for one in listed])
+    body = await read_object(request)
+    _check_ids(body.get("messages"), "messages")
+    events = delete_messages(request.app[WORLD], channel, [int(one) for one in body["messages"]])
     request.app[GATEWAY].dispatch(events)
     return nothing()
 
