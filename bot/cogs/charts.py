@@ -11,8 +11,8 @@ from discord.ext import commands
 from bot.announcements.verdicts import Verdicts
 from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.queries import parse_query
-from bot.choices import offering
 from bot.client import FillBot, command
+from bot.cogs.choices import offering
 from bot.context import Context, send_reply
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
 from bot.embeds.run_figures import figures_of

@@ -6,8 +6,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import offering
 from bot.client import FillBot, command
+from bot.cogs.choices import offering
 from bot.context import Context, send_reply
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
 from bot.error_replies import usage

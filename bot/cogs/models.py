@@ -14,8 +14,8 @@ from discord.ext import commands
 from bot.announcements.announcer import Announcer, PendingAnnouncement
 from bot.answering.champion_follower import BotChampionFollower
 from bot.background import Background
-from bot.choices import offering
 from bot.client import FillBot, command
+from bot.cogs.choices import offering
 from bot.context import Context, send_reply
 from bot.embeds import replies
 from bot.errors import RunBusyError
