@@ -10,6 +10,7 @@ from storage.runs import Run
 from training.evaluation.gate import GUARDED_SUITES
 from training.registry.card import Card
 
+BEFORE_THE_SETTING = 5  # words shown, in runs from before it could be set
 Figures = dict[str, Any]
 
 
@@ -32,6 +33,12 @@ def moved_words(run: Run | None) -> Moved:
         came.update(set(change["after"]) - set(change["before"]))
         went.update(set(change["before"]) - set(change["after"]))
     return Moved(_most_first(came), _most_first(went))
+
+
+def shown_words(run: Run | None) -> int:
+    """How many words of each mask people saw when the run judged."""
+    metrics = ((run.report if run else None) or {}).get("metrics") or {}
+    return int(metrics.get("shown_words", BEFORE_THE_SETTING))
 
 
 def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
@@ -62,6 +69,7 @@ def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | N
     if voted := metrics.get("voted"):
         moved = moved_words(run)
         figures |= {
+            "shown_words": metrics.get("shown_words", BEFORE_THE_SETTING),
             "asked": {side: _asked(voted, side) for side in ("wanted", "unwanted")},
             "came": dict(moved.came),
             "went": dict(moved.went),
@@ -76,9 +84,10 @@ def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | N
 
 
 def _asked(voted: Mapping[str, Mapping[str, int]], side: str) -> list[int]:
-    """How many words were judged so, and how many of them were and are in the top five."""
+    """How many words were judged so, and how many of them were and are shown."""
     before, after = voted["champion"], voted["challenger"]
-    return [max(before[side], after[side]), before[f"{side}_at_5"], after[f"{side}_at_5"]]
+    name = f"{side}_shown" if f"{side}_shown" in before else f"{side}_at_5"  # as older runs wrote it
+    return [max(before[side], after[side]), before[name], after[name]]
 
 
 def _kept_of_night(metrics: Mapping[str, Any]) -> list[Figures]:

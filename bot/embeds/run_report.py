@@ -15,7 +15,7 @@ from bot.embeds.replies import (
     verdict_lines,
     votes_line,
 )
-from bot.embeds.run_figures import moved_words, reasons_of
+from bot.embeds.run_figures import moved_words, reasons_of, shown_words
 from bot.texts import say
 from storage.runs import Run
 from training.registry.card import Card
@@ -52,7 +52,8 @@ def report_embed(
         value = say("report.votes", n=report["judgements"], votes=votes_line(report))
         embed.add_field(name=say("report.learnt_from"), value=value, inline=False)
     moved = moved_words(run)
-    for name, words in ((say("report.came"), moved.came), (say("report.went"), moved.went)):
+    top = shown_words(run)
+    for name, words in ((say("report.came", top=top), moved.came), (say("report.went", top=top), moved.went)):
         if words:
             embed.add_field(name=name, value=_words_line(words))
     changes = [c for c in report.get("changes", ()) if c["query"] in shown and c["before"] != c["after"]]

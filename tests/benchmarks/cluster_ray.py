@@ -155,4 +155,5 @@ def _night() -> dict[str, Any]:
             others=tuple(asked[80:120]),
         ),
         "settings": NightSettings(reach_steps=STEPS, min_steps=STEPS, max_steps=STEPS),
+        "shown_words": 5,
     }

@@ -175,13 +175,20 @@ def write_home(folder: Path, base: Path | None) -> None:
     from training.models.writing import write_version
 
     registry, model = Registry(folder), load(base)
-    write_version(registry, model, base=base.name, settings={}, kind="base")
+    write_version(registry, model, base=base.name, settings={}, shown_words=5, kind="base")
     torch.manual_seed(0)
     with torch.no_grad():
         for each in model.parameters():
             each.add_(torch.randn_like(each) * 0.02 * each.std())
     write_version(
-        registry, model, base=base.name, settings={}, kind="night", parent="v0001", champion="v0001"
+        registry,
+        model,
+        base=base.name,
+        settings={},
+        shown_words=5,
+        kind="night",
+        parent="v0001",
+        champion="v0001",
     )
     registry.set_domain("v0001")
     registry.promote("v0001")

@@ -6,11 +6,12 @@ from typing import Any
 from training.evaluation.drift import Drift
 from training.evaluation.gate import Behaviour, HeldOut, Measurements, Skills, VotedWords
 
-BEFORE = VotedWords(unwanted_at_5=2, wanted_at_5=1, unwanted=4, wanted=3)
-BETTER = VotedWords(unwanted_at_5=1, wanted_at_5=1, unwanted=4, wanted=3)
+BEFORE = VotedWords(unwanted_shown=2, wanted_shown=1, unwanted=4, wanted=3)
+BETTER = VotedWords(unwanted_shown=1, wanted_shown=1, unwanted=4, wanted=3)
 SHARES = {"control": 0.8, "retention": 0.9, "praise": 0.7}
 SKILLS = Skills(SHARES, pseudo_perplexity=20.0, latency_ratio=10.0)
 PASSING = Measurements(
+    shown_words=5,
     champion=BEFORE,
     challenger=BETTER,
     domain_skills=SKILLS,

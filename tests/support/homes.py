@@ -20,7 +20,7 @@ def write_versions(folder: Path) -> Path:
     for spread, columns in zip((0.3, 0.4, 0.5), about, strict=True):
         model = MaskedLm(tiny_distilbert(initializer_range=spread), tiny_tokenizer(), base="tiny")
         parent = {"parent": "v0001", "champion": "v0001"} if columns["kind"] == "night" else {}
-        write_version(registry, model, base="tiny", settings={}, **columns, **parent)
+        write_version(registry, model, base="tiny", settings={}, shown_words=5, **columns, **parent)
     registry.set_domain("v0001")
     registry.promote("v0001")
     return registry.folder
@@ -41,7 +41,7 @@ def write_compact_version(folder: Path) -> Path:
     )
     model, _ = train_starter(settings, device=torch.device("cpu"), progress=Silent())
     registry = Registry(folder)
-    version = write_version(registry, model, kind="starter", base="starter", settings={})
+    version = write_version(registry, model, kind="starter", base="starter", settings={}, shown_words=5)
     registry.set_domain(version)
     registry.promote(version)
     return registry.folder

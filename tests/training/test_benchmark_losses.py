@@ -19,6 +19,7 @@ def judged(*judgements: tuple[int, int, float, float]) -> BatchJudgements:
         signs=torch.tensor(signs),
         weights=torch.tensor(weights),
         allowed=torch.arange(4),
+        shown_words=5,
     )
 
 

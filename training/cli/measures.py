@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
         "predict", _predict, "the best words for a text with [MASK], as the bare model says"
     )
     predict.add_argument("text")
-    predict.add_argument("--top", type=positive, default=5, help="how many words (default 5)")
+    predict.add_argument("--top", type=positive, help="how many words (default: FILLBOT_SHOWN_WORDS)")
     predict.add_argument("--model", help="a version, or a folder; default: the champion")
     evaluation = commands.add("evaluate", _evaluate, "metrics on a suite and on texts")
     evaluation.add_argument(
@@ -32,7 +32,7 @@ def _predict(options: argparse.Namespace, settings: Settings) -> int:
     if not MASK_PATTERN.search(text):
         return fail(options, "There is no [MASK] in that text: put one where the word should stand.")
     fill_model = fill_model_of(options.model, settings)
-    masks = fill_model.fill([text], top=options.top)[0]
+    masks = fill_model.fill([text], top=options.top or settings.shown_words)[0]
 
     def sequence(mask: int, word: str) -> str:
         """The text with a word in one mask, and the others as they are."""

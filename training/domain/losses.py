@@ -22,6 +22,10 @@ from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 from training.settings import DomainSettings
 
+# An unwanted word belongs below this rank in praise. It does not follow FILLBOT_SHOWN_WORDS: a domain model
+# is kept when the setting changes, and at most ten words are shown.
+HIDDEN_RANK = 15
+
 
 class MaskedTexts:
     """The steps of the training, each with a line in the log."""
@@ -78,7 +82,9 @@ class MaskedTexts:
         is_right = logits.detach().argmax(dim=-1) == batch.targets
         self._log.note(step + 1, loss.detach(), is_right.float().mean(), tokens=tokens)
         if 1 in polarities:
-            above = rank_hinge(logits[batch.polarity == 1], self._unwanted, allowed=self._others)
+            above = rank_hinge(
+                logits[batch.polarity == 1], self._unwanted, allowed=self._others, rank=HIDDEN_RANK
+            )
             loss = loss + self._domain.praise_weight * above
         if -1 in polarities:
             wrong = polarity_loss(logits[batch.polarity == -1], self._unwanted, self._wanted)

@@ -108,7 +108,12 @@ class DomainTraining:
         learner, metrics = self._train(edge_cases)
         self._progress.step("judging the domain model")
         with registry.draft() as draft:
-            after = write_files(learner, draft, precision=self._settings.precision)
+            after = write_files(
+                learner,
+                draft,
+                precision=self._settings.precision,
+                shown_words=self._settings.shown_words,
+            )
             self._log.write(draft.folder / TRAINING_LOG)
             if edge_cases:
                 for name in ("edge_cases.json", "edge_cases.txt"):

@@ -18,7 +18,7 @@ from training.inference.vocabulary import denied_words
 from training.votes.retraining_set import Example, RetrainingSet
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
-REPORTED_WORDS = 20  # that entered the five best candidates, and as many that left them
+REPORTED_WORDS = 20  # that came to be shown, and as many that left
 # Suites and texts on which no answer should move. On the control suite answers may move a little: what the
 # votes teach about praise also shifts how complaints are answered.
 NEUTRAL = ("retention", "texts")
@@ -36,6 +36,7 @@ class CandidateEvaluation:
         domain: FillModel,
         champion: FillModel,
         rolled_back: Collection[str],
+        shown_words: int,
         behaviour: Path | None = None,
     ) -> None:
         """Measure the domain model and the champion.
@@ -44,13 +45,14 @@ class CandidateEvaluation:
             chosen: the voted queries, including the held-out ones.
             domain, champion: the exported models, as they serve.
             rolled_back: hashes of retraining sets that must not be promoted again.
+            shown_words: words that people see of each mask.
             behaviour: the team's own behaviour tests; the shipped ones where the file does not exist.
 
         Raises:
             BehaviourError: the team's file cannot be read.
         """
         self._chosen, self._domain, self._champion = chosen, domain, champion
-        self._rolled_back = rolled_back
+        self._rolled_back, self._shown_words = rolled_back, shown_words
         self._examples = (*chosen.train, *chosen.held_out)
         self._behaviour = behaviour if behaviour and behaviour.exists() else behaviour_tests.SHIPPED
         self._tests = behaviour_tests.read_behaviour(self._behaviour)
@@ -59,7 +61,7 @@ class CandidateEvaluation:
             for name, suite in gate.GUARDED_SUITES.items()
         }
         self._texts = metrics.read_texts(metrics.SUITES / "texts.jsonl")
-        self._champion_best = _best_five(champion, self._examples)
+        self._champion_best = _shown(champion, self._examples, shown_words)
         self._champion_voted = _voted_words(champion, self._examples, self._champion_best)
         self._domain_results = self._run_behaviour(domain)
         self._domain_scores = self._score(domain)
@@ -68,9 +70,10 @@ class CandidateEvaluation:
 
     def verdict(self, challenger: FillModel) -> tuple[gate.Verdict, dict[str, Any]]:
         """The verdict on an exported challenger, and the figures behind it."""
-        best = _best_five(challenger, self._examples)
+        best = _shown(challenger, self._examples, self._shown_words)
         voted = _voted_words(challenger, self._examples, best)
-        slower = _latency_ratio(self._domain, challenger, [case.text for case in self._suites["control"]])
+        queries = [case.text for case in self._suites["control"]]
+        slower = _latency_ratio(self._domain, challenger, queries, self._shown_words)
         scores = self._score(challenger)
         skills = self._skills(challenger, scores, latency_ratio=slower)
         moved = {
@@ -83,6 +86,7 @@ class CandidateEvaluation:
         held_out, denied = self._chosen.held_out, denied_words()
         verdict = gate.decide(
             gate.Measurements(
+                shown_words=self._shown_words,
                 champion=self._champion_voted,
                 challenger=voted,
                 domain_skills=self._domain_skills,
@@ -100,6 +104,7 @@ class CandidateEvaluation:
             )
         )
         figures: dict[str, Any] = {
+            "shown_words": self._shown_words,
             "voted": {"champion": _rounded(self._champion_voted), "challenger": _rounded(voted)},
             "domain": _skill_figures(self._domain_skills),
             "challenger": _skill_figures(skills),
@@ -146,25 +151,25 @@ class CandidateEvaluation:
         )
 
 
-def _best_five(fill_model: FillModel, examples: Sequence[Example]) -> list[list[int]]:
-    """The ids of the five best tokens for each example."""
+def _shown(fill_model: FillModel, examples: Sequence[Example], shown_words: int) -> list[list[int]]:
+    """The ids of the tokens that people see for each example, best first."""
     rows = fill_model.log_probabilities([fill_model.encoder.encode(e.query) for e in examples])
-    return [fill_model.best(logs[e.mask_index], 5) for e, logs in zip(examples, rows, strict=True)]
+    return [fill_model.best(logs[e.mask_index], shown_words) for e, logs in zip(examples, rows, strict=True)]
 
 
 def _voted_words(
     fill_model: FillModel, examples: Sequence[Example], best: Sequence[Sequence[int]]
 ) -> gate.VotedWords:
-    unwanted_at_5 = wanted_at_5 = unwanted = wanted = 0
+    unwanted_shown = wanted_shown = unwanted = wanted = 0
     for example, shown in zip(examples, best, strict=True):
         for words, is_wanted in ((example.wanted, True), (example.unwanted, False)):
             tokens = [t for word, _ in words if (t := fill_model.token_of(word)) is not None]
             inside = sum(token in shown for token in tokens)
             if is_wanted:
-                wanted, wanted_at_5 = wanted + len(tokens), wanted_at_5 + inside
+                wanted, wanted_shown = wanted + len(tokens), wanted_shown + inside
             else:
-                unwanted, unwanted_at_5 = unwanted + len(tokens), unwanted_at_5 + inside
-    return gate.VotedWords(unwanted_at_5, wanted_at_5, unwanted, wanted)
+                unwanted, unwanted_shown = unwanted + len(tokens), unwanted_shown + inside
+    return gate.VotedWords(unwanted_shown, wanted_shown, unwanted, wanted)
 
 
 def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[str]]:
@@ -172,7 +177,7 @@ def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[
 
 
 def _moved_words(before: Sequence[set[str]], after: Sequence[set[str]]) -> dict[str, Any]:
-    """How many judged queries each word entered or left the five best candidates of."""
+    """How many judged queries each word entered or left the words shown for."""
     pairs = list(zip(before, after, strict=True))
     came = Counter(word for old, new in pairs for word in new - old)
     went = Counter(word for old, new in pairs for word in old - new)
@@ -214,7 +219,7 @@ def _share_changes(before: Scores, after: Scores) -> dict[str, list[float]]:
     return found
 
 
-def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) -> float:
+def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str], shown_words: int) -> float:
     """p95 of one query, challenger over domain model, measured alternately.
 
     Processor time, so that other load on the machine does not count. The smallest ratio of `LATENCY_ROUNDS`
@@ -226,7 +231,7 @@ def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) 
         for query in queries[:LATENCY_QUERIES]:
             for side, fill_model in enumerate((before, after)):
                 started = time.process_time()
-                fill_model.fill([query], top=5)
+                fill_model.fill([query], top=shown_words)
                 times[side].append(time.process_time() - started)
         best = min(best, float(np.quantile(times[1], 0.95) / np.quantile(times[0], 0.95)))
         if best <= gate.limit_of("latency"):  # more rounds cannot change the verdict
@@ -235,13 +240,14 @@ def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str]) 
 
 
 def changes(
-    before: FillModel, after: FillModel, chosen: RetrainingSet, *, most: int = 20
+    before: FillModel, after: FillModel, chosen: RetrainingSet, *, shown_words: int, most: int = 20
 ) -> list[dict[str, Any]]:
-    """The five best words before and after, for the first `most` voted queries."""
+    """The words shown before and after, for the first `most` voted queries."""
     examples = chosen.train[:most]
     queries = [e.query for e in examples]
     changes = []
-    for e, old, new in zip(examples, before.fill(queries, top=5), after.fill(queries, top=5), strict=True):
+    filled = (model.fill(queries, top=shown_words) for model in (before, after))
+    for e, old, new in zip(examples, *filled, strict=True):
         words = [[c.word for c in side[e.mask_index]] for side in (old, new)]
         changes.append({"query": e.query, "mask_index": e.mask_index, "before": words[0], "after": words[1]})
     return changes

@@ -27,10 +27,10 @@ Measured = TypeVar("Measured")
 
 @dataclass(frozen=True, slots=True)
 class VotedWords:
-    """Judged words that a model can say, and how many of them are among its five best candidates."""
+    """Judged words that a model can say, and how many of them it shows."""
 
-    unwanted_at_5: int
-    wanted_at_5: int
+    unwanted_shown: int
+    wanted_shown: int
     unwanted: int
     wanted: int
 
@@ -77,6 +77,7 @@ class Measurements:
     """Everything that the gate compares for a night's challenger.
 
     Attributes:
+        shown_words: words that people see of each mask.
         champion, challenger: their answers to the voted queries.
         domain_skills, challenger_skills: suites, texts and speed.
         drift: from the domain model's answers on neutral masks; None without neutral masks.
@@ -88,6 +89,7 @@ class Measurements:
         was_rolled_back: this challenger's retraining set is one of them.
     """
 
+    shown_words: int
     champion: VotedWords
     challenger: VotedWords
     domain_skills: Skills
@@ -197,17 +199,17 @@ def _verdict(criteria: Sequence[Criterion[Measured]], measured: Measured) -> Ver
 
 def _voted_words(measured: Measurements, limit: float) -> Finding:
     champion, challenger = measured.champion, measured.challenger
-    fewer_unwanted = champion.unwanted_at_5 - challenger.unwanted_at_5 >= limit
+    fewer_unwanted = champion.unwanted_shown - challenger.unwanted_shown >= limit
     more_wanted = (
-        challenger.wanted_at_5 - champion.wanted_at_5 >= limit
-        and challenger.unwanted_at_5 <= champion.unwanted_at_5
+        challenger.wanted_shown - champion.wanted_shown >= limit
+        and challenger.unwanted_shown <= champion.unwanted_shown
     )
     text = (
-        f"of {challenger.unwanted} rejected words {challenger.unwanted_at_5} are in the top five "
-        f"(before: {champion.unwanted_at_5}), of {challenger.wanted} accepted ones {challenger.wanted_at_5} "
-        f"(before: {champion.wanted_at_5})"
+        f"of {challenger.unwanted} rejected words {challenger.unwanted_shown} are in the top "
+        f"{measured.shown_words} (before: {champion.unwanted_shown}), of {challenger.wanted} accepted ones "
+        f"{challenger.wanted_shown} (before: {champion.wanted_shown})"
     )
-    if champion.unwanted_at_5 == 0 and champion.wanted_at_5 == champion.wanted:
+    if champion.unwanted_shown == 0 and champion.wanted_shown == champion.wanted:
         text = (
             f"the champion already answers as people voted ({champion.wanted} words accepted, "
             f"{champion.unwanted} rejected); there is nothing to learn yet"
@@ -333,7 +335,7 @@ GUARDED_SUITES = {
 }
 
 CRITERIA: tuple[Criterion[Measurements], ...] = (
-    Criterion("learnt", 1, _voted_words, "rejected words fewer, or accepted words more, in the top five"),
+    Criterion("learnt", 1, _voted_words, "rejected words fewer, or accepted words more, among those shown"),
     Criterion(
         "control",
         0.02,

@@ -57,6 +57,7 @@ def fine_tune(
     offered: Sequence[int],
     replay_sentences: ReplaySentences,
     settings: NightSettings,
+    shown_words: int,
     device: torch.device,
     progress: Progress,
     objective: Objective = DEFAULT_OBJECTIVE,
@@ -72,6 +73,7 @@ def fine_tune(
         offered: token ids that may be offered; ranks are counted among them.
         replay_sentences: sentences without votes.
         settings: hyper-parameters.
+        shown_words: words that a reply shows for each mask.
         device: the device to train on.
         progress: advanced once per step.
         objective: the terms of the loss.
@@ -82,7 +84,7 @@ def fine_tune(
         The loss over the steps; empty if no example can be learnt.
     """
     torch.manual_seed(settings.seed)
-    terms = _LossTerms(model, token_of, offered, settings, device)
+    terms = _LossTerms(model, token_of, offered, settings, device, shown_words)
     judged = [e for e in map(terms.encode, examples) if e.wanted or e.unwanted]
     if not judged:
         return []
@@ -147,7 +149,9 @@ class _LossTerms:
         offered: Sequence[int],
         settings: NightSettings,
         device: torch.device,
+        shown_words: int,
     ) -> None:
+        self._shown_words = shown_words
         self._encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
         self._token_of, self._settings, self._device = token_of, settings, device
         self._offered = torch.tensor(list(offered), device=device)
@@ -235,7 +239,13 @@ class _LossTerms:
 
     def _generalization_loss(self, tilts: dict[int, float], *, share: float) -> GeneralizationLoss:
         raise_by, sink_by = share * self._settings.reach_raise, share * self._settings.reach_sink
-        return GeneralizationLoss.of(tilts, raise_by=raise_by, sink_by=sink_by, allowed=self._offered)
+        return GeneralizationLoss.of(
+            tilts,
+            raise_by=raise_by,
+            sink_by=sink_by,
+            allowed=self._offered,
+            shown_words=self._shown_words,
+        )
 
     def _with_loss(self, queries: Sequence[str], loss: Loss, *, seed: int) -> LossTerm:
         encoded = [self._encoder.encode(query) for query in queries]
@@ -255,4 +265,4 @@ class _LossTerms:
         rows, words, signs, weights = (
             torch.tensor(column, device=self._device) for column in zip(*flat, strict=True)
         )  # (judgements,) each
-        return BatchJudgements(rows, words, signs, weights, self._offered)
+        return BatchJudgements(rows, words, signs, weights, self._offered, self._shown_words)

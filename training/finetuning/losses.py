@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 TILT = math.log(4)  # nats by which a judged word's log-probability is to move: a factor of four
-HIDDEN_RANK = 15  # an unwanted word belongs below this rank: three times as many words as a reply shows
+HIDDEN_FACTOR = 3  # an unwanted word belongs below the rank of this many times the shown words
 RANK_MARGIN = 0.5  # and by this many nats
-SHOWN_WEIGHT = 0.7  # of unwanted words in the top 16 of praise without votes; twice as much gained nothing
+SHOWN_WEIGHT = 0.7  # of unwanted words at the top of praise without votes; twice as much gained nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class BatchJudgements:
         signs: +1 for wanted, −1 for unwanted.
         weights: how much the judgement counts.
         allowed: (offered,) token ids that may be offered; ranks are counted among them.
+        shown_words: words that a reply shows for each mask.
     """
 
     rows: Tensor
@@ -32,6 +33,7 @@ class BatchJudgements:
     signs: Tensor
     weights: Tensor
     allowed: Tensor
+    shown_words: int
 
 
 class VotesLoss(Protocol):
@@ -53,8 +55,8 @@ def kl_to_reference(logits: Tensor, reference: Tensor) -> Tensor:
     return functional.kl_div(log_model, log_reference, reduction="batchmean", log_target=True)
 
 
-def rank_hinge(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tensor:
-    """How far unwanted words are above the 16th best other word: nats per mask, summed over the words.
+def rank_hinge(logits: Tensor, unwanted: Tensor, *, allowed: Tensor, rank: int) -> Tensor:
+    """How far unwanted words are above the best other word below a rank: nats per mask, summed.
 
     A hinge on ranks instead of probabilities, since people see the top of the list however small its
     probabilities are. A word below that rank has no gradient.
@@ -63,10 +65,11 @@ def rank_hinge(logits: Tensor, unwanted: Tensor, *, allowed: Tensor) -> Tensor:
         logits: (masks, vocabulary).
         unwanted: (words,) token ids.
         allowed: (offered,) token ids of all other words that may be offered.
+        rank: the rank below which unwanted words belong.
     """
     # Without softmax: it cancels in the difference, but its gradient would move every other word.
     logits = logits.float()
-    last = _top_words(logits, allowed)[:, -1:].detach()  # (masks, 1)
+    last = _top_words(logits, allowed, rank + 1)[:, -1:].detach()  # (masks, 1)
     return functional.relu(logits[:, unwanted] - last + RANK_MARGIN).sum(dim=-1).mean()
 
 
@@ -110,21 +113,22 @@ def kl_with_hinge(logits: Tensor, target: Tensor, judged: BatchJudgements) -> Te
 def tilted_target(reference: Tensor, judged: BatchJudgements) -> Tensor:
     """Move the judged words in the reference's distribution and renormalise: what the votes ask for.
 
-    An unwanted word falls to a quarter of its probability and below the 16th best word. A wanted word rises
-    fourfold, at least to the fourth rank and at most to the best word's probability. All other words keep
-    their odds among each other, so that no unrelated word replaces a rejected one. This is the closed form of
-    a KL-regularised reward (Rafailov et al. 2305.18290, section 4: p* ∝ p_ref · exp(r)) with a floor and a
-    ceiling by rank.
+    An unwanted word falls to a quarter of its probability and below three times as many ranks as are shown. A
+    wanted word rises fourfold, at least to the last shown rank but one and at most to the best word's
+    probability. All other words keep their odds among each other, so that no unrelated word replaces a
+    rejected one. This is the closed form of a KL-regularised reward (Rafailov et al. 2305.18290, section 4:
+    p* ∝ p_ref · exp(r)) with a floor and a ceiling by rank.
 
     Returns:
         (masks, vocabulary) log-probabilities.
     """
     before = functional.log_softmax(reference.float(), dim=-1)  # (masks, vocabulary)
-    best = _top_words(before, judged.allowed)  # (masks, 16)
+    best = _top_words(before, judged.allowed, HIDDEN_FACTOR * judged.shown_words + 1)  # (masks, ranks)
     rows, words = judged.rows, judged.words
     old = before[rows, words]  # (judgements,)
     lowered = torch.minimum(old - TILT, best[rows, -1] - RANK_MARGIN)
-    raised = torch.minimum(torch.maximum(old + TILT, best[rows, min(3, best.shape[1] - 1)]), best[rows, 0])
+    seen = min(judged.shown_words - 2, best.shape[1] - 1)
+    raised = torch.minimum(torch.maximum(old + TILT, best[rows, seen]), best[rows, 0])
     moved = before.clone()
     moved[rows, words] = torch.where(judged.signs > 0, torch.maximum(raised, old), lowered)
     return functional.log_softmax(moved, dim=-1)
@@ -139,36 +143,51 @@ class GeneralizationLoss:
         shifts: (words,) nats by which each moves in praise; negative for unwanted words.
         allowed: (offered,) token ids that may be offered.
         others: (offered,) those among them that are not unwanted.
+        hidden_rank: the rank below which unwanted words belong.
     """
 
     words: Tensor
     shifts: Tensor
     allowed: Tensor
     others: Tensor
+    hidden_rank: int
 
     @classmethod
-    def of(cls, tilts: Mapping[int, float], *, raise_by: float, sink_by: float, allowed: Tensor) -> Self:
+    def of(
+        cls,
+        tilts: Mapping[int, float],
+        *,
+        raise_by: float,
+        sink_by: float,
+        allowed: Tensor,
+        shown_words: int,
+    ) -> Self:
         """Scale tilts to shifts.
 
         Args:
             tilts: token id → tilt in [−1, 1], at least one of either sign.
             raise_by, sink_by: nats by which a fully tilted word rises or sinks.
             allowed: (offered,) token ids that may be offered.
+            shown_words: words that a reply shows for each mask.
         """
         words = torch.tensor(list(tilts), device=allowed.device)
         shifts = torch.tensor(
             [tilt * (raise_by if tilt > 0 else sink_by) for tilt in tilts.values()], device=allowed.device
         )
-        return cls(words, shifts, allowed, allowed[~torch.isin(allowed, words[shifts < 0])])
+        others = allowed[~torch.isin(allowed, words[shifts < 0])]
+        return cls(words, shifts, allowed, others, HIDDEN_FACTOR * shown_words)
 
     def in_praise(self, logits: Tensor, reference: Tensor) -> Tensor:
-        """Lower unwanted words, also below the 16th rank, and raise wanted ones, at most to the best word."""
+        """Lower unwanted words below the hidden rank, and raise wanted ones, at most to the best word."""
         before = functional.log_softmax(reference.float(), dim=-1)  # (masks, vocabulary)
-        best, old = _top_words(before, self.allowed), before[:, self.words]  # (masks, 16), (masks, words)
+        best = _top_words(before, self.allowed, self.hidden_rank + 1)  # (masks, ranks)
+        old = before[:, self.words]  # (masks, words)
         lowered = torch.minimum(old + self.shifts, best[:, -1:] - RANK_MARGIN)
         raised = torch.minimum(old + self.shifts, torch.maximum(best[:, :1], old))
         loss = self._to_target(torch.where(self.shifts < 0, lowered, raised), logits, before, sign=1)
-        return loss + SHOWN_WEIGHT * rank_hinge(logits, self.words[self.shifts < 0], allowed=self.others)
+        unwanted = self.words[self.shifts < 0]
+        hinge = rank_hinge(logits, unwanted, allowed=self.others, rank=self.hidden_rank)
+        return loss + SHOWN_WEIGHT * hinge
 
     def in_blame(self, logits: Tensor, reference: Tensor) -> Tensor:
         """Move the words the other way: where a sentence asks for blame, an unwanted word is right."""
@@ -194,6 +213,6 @@ class GeneralizationLoss:
         return logs[:, wanted].logsumexp(dim=-1) - logs[:, unwanted].logsumexp(dim=-1)
 
 
-def _top_words(logs: Tensor, allowed: Tensor) -> Tensor:
-    """Scores of the 16 best words that may be offered, descending. (masks, vocabulary) → (masks, 16)."""
-    return logs[:, allowed].topk(min(HIDDEN_RANK + 1, len(allowed)), dim=-1).values
+def _top_words(logs: Tensor, allowed: Tensor, count: int) -> Tensor:
+    """Scores of the best words that may be offered, descending. (masks, vocabulary) → (masks, count)."""
+    return logs[:, allowed].topk(min(count, len(allowed)), dim=-1).values

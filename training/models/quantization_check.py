@@ -11,8 +11,7 @@ from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.metrics import CaseScore
 from training.inference.fill_model import FillModel, Floats
 
-SHOWN = 5  # words a mask
-MIN_TOP1 = MIN_TOP5 = 0.95
+MIN_BEST = MIN_SHOWN = 0.95
 SUITES = ("main", "control", "retention")
 FIGURES = ("wanted_share", "unwanted_at_10")
 
@@ -26,27 +25,32 @@ class Agreement:
     Attributes:
         masks: how many were compared.
         top1: share of them with the same best word.
-        top5: share of the best five words that are the same.
+        shown: share of the words that people see that are the same.
         moved: figures of suites that lie outside fp32's 95 % interval.
     """
 
     masks: int
     top1: float
-    top5: float
+    shown: float
     moved: tuple[str, ...]
 
     @property
     def is_enough(self) -> bool:
         """Whether one may serve in the other's place."""
-        return self.top1 >= MIN_TOP1 and self.top5 >= MIN_TOP5 and not self.moved
+        return self.top1 >= MIN_BEST and self.shown >= MIN_SHOWN and not self.moved
 
     def to_json(self) -> dict[str, Any]:
         """For `vocabulary.json`."""
         return asdict(self)
 
 
-def agreement(exact: FillModel, quick: FillModel) -> Agreement:
+def agreement(exact: FillModel, quick: FillModel, *, shown_words: int) -> Agreement:
     """Compare a model in fp32 with the same in int8, on the suites that ship.
+
+    Args:
+        exact: the model in fp32.
+        quick: the same in int8.
+        shown_words: words that people see of each mask.
 
     Raises:
         SuiteError: a suite cannot be read.
@@ -57,7 +61,8 @@ def agreement(exact: FillModel, quick: FillModel) -> Agreement:
         cases = metrics.read_suite(metrics.SUITES / f"{suite}.jsonl")
         queries = [exact.encoder.encode(case.text) for case in cases]
         rows, quick_rows = exact.log_probabilities(queries), quick.log_probabilities(queries)
-        for theirs, ours in zip(_best(exact, rows), _best(quick, quick_rows), strict=True):
+        best, quick_best = _best(exact, rows, shown_words), _best(quick, quick_rows, shown_words)
+        for theirs, ours in zip(best, quick_best, strict=True):
             same_best.append(theirs[0] == ours[0])
             kept.append(len({*theirs} & {*ours}) / len(theirs))
         before, after = (metrics.score_rows(exact, cases, each) for each in (rows, quick_rows))
@@ -65,14 +70,14 @@ def agreement(exact: FillModel, quick: FillModel) -> Agreement:
     return Agreement(
         masks=len(kept),
         top1=round(float(np.mean(same_best)), 4),
-        top5=round(float(np.mean(kept)), 4),
+        shown=round(float(np.mean(kept)), 4),
         moved=tuple(moved),
     )
 
 
-def _best(model: FillModel, rows: Sequence[Floats]) -> list[list[int]]:
+def _best(model: FillModel, rows: Sequence[Floats], shown_words: int) -> list[list[int]]:
     """The best words of every mask; rows: (masks, vocabulary) each."""
-    return [model.best(row, SHOWN) for masks in rows for row in masks]
+    return [model.best(row, shown_words) for masks in rows for row in masks]
 
 
 def _is_moved(figure: str, before: Scores, after: Scores) -> bool:

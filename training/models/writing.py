@@ -24,36 +24,24 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "n
 INT8_GRAPH = "int8.onnx"  # until it is known whether it may serve
 
 
-def write_files(model: MaskedLm, draft: Draft, *, precision: Precision = "auto") -> FillModel:
+def write_files(
+    model: MaskedLm, draft: Draft, *, shown_words: int, precision: Precision = "auto"
+) -> FillModel:
     """Fill a draft's folder with everything but the card, and load it as it would serve.
 
-    `auto` is int8 where that answers as fp32 does, and fp32 elsewhere; `vocabulary.json` says which, and how
-    alike they are.
+    `auto` is int8 where that answers as fp32 does, by the words that people see, and fp32 elsewhere;
+    `vocabulary.json` says which, and how alike they are.
     """
-    model.eval()
-    model.save(draft.folder)
-    export(model, draft.folder / GRAPH)
-    ids = vocabulary.offered(
-        model.tokenizer.get_vocab(with_added_tokens=True), denied=vocabulary.denied_words()
-    )
-
-    def load(precision: str, graph: str = GRAPH, agreed: Agreement | None = None) -> FillModel:
-        agreed_json = agreed.to_json() if agreed else None
-        vocabulary.write(
-            draft.folder, ids, max_tokens=model.shape.max_tokens, precision=precision, agreement=agreed_json
-        )
-        return FillModel(draft.folder, version=draft.version, graph=graph)
-
-    exact = load("fp32")
+    exact = _write_exact(model, draft)
     if precision == "fp32":
         return exact
     export(model, draft.folder / INT8_GRAPH, products=Int8(calibrate(model)))
-    agreed = agreement(exact, load("int8", INT8_GRAPH))
+    agreed = agreement(exact, _load(model, draft, "int8", INT8_GRAPH), shown_words=shown_words)
     if not agreed.is_enough:
         (draft.folder / INT8_GRAPH).unlink()
-        return load("fp32", agreed=agreed)
+        return _load(model, draft, "fp32", agreed=agreed)
     (draft.folder / INT8_GRAPH).replace(draft.folder / GRAPH)
-    return load("int8", agreed=agreed)
+    return _load(model, draft, "int8", agreed=agreed)
 
 
 def exported(folder: Path) -> FillModel:
@@ -63,7 +51,30 @@ def exported(folder: Path) -> FillModel:
         BaseModelError: the folder holds no model that can be loaded.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        return write_files(load(folder), Draft(folder.resolve().name, Path(temporary)), precision="fp32")
+        return _write_exact(load(folder), Draft(folder.resolve().name, Path(temporary)))
+
+
+def _write_exact(model: MaskedLm, draft: Draft) -> FillModel:
+    """Fill a draft's folder as `write_files` does, in fp32."""
+    model.eval()
+    model.save(draft.folder)
+    export(model, draft.folder / GRAPH)
+    return _load(model, draft, "fp32")
+
+
+def _load(
+    model: MaskedLm, draft: Draft, precision: str, graph: str = GRAPH, agreed: Agreement | None = None
+) -> FillModel:
+    """Write `vocabulary.json`, and load the graph with it."""
+    tokens = model.tokenizer.get_vocab(with_added_tokens=True)
+    vocabulary.write(
+        draft.folder,
+        vocabulary.offered(tokens, denied=vocabulary.denied_words()),
+        max_tokens=model.shape.max_tokens,
+        precision=precision,
+        agreement=agreed.to_json() if agreed else None,
+    )
+    return FillModel(draft.folder, version=draft.version, graph=graph)
 
 
 def card_of(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any) -> Card:
@@ -89,12 +100,13 @@ def write_version(
     kind: Kind,
     base: str,
     settings: dict[str, Any],
+    shown_words: int,
     precision: Precision = "auto",
     **columns: Any,
 ) -> str:
     """Write a version that no gate judges (base, starter). Returns its name."""
     with registry.draft() as draft:
-        serves_in = write_files(model, draft, precision=precision).precision
+        serves_in = write_files(model, draft, precision=precision, shown_words=shown_words).precision
         card = card_of(draft, kind=kind, base=base, settings=settings, precision=serves_in, **columns)
         registry.commit(draft, card)
     return draft.version

@@ -30,6 +30,7 @@ def install_first(
             base=settings.base_model,
             settings={},
             precision=settings.precision,
+            shown_words=settings.shown_words,
         )
     trained, points = train_starter(
         starter, device=torch_model.pick_device(settings.device), progress=progress
@@ -41,6 +42,7 @@ def install_first(
         base="starter",
         recipe="from scratch on generated sentences",
         precision=settings.precision,
+        shown_words=settings.shown_words,
         settings=starter.model_dump(),
         metrics={"loss": [[point.step, round(point.loss, 4)] for point in points]},
     )

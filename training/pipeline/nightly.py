@@ -140,6 +140,7 @@ class Night:
             domain=before,
             champion=serving,
             rolled_back=self._records.call(runs.rolled_back_hashes),
+            shown_words=self._settings.shown_words,
             behaviour=self._settings.home / "behaviour.yaml",
         )
         challenger = torch_model.load(registry.path(domain), base=domain)
@@ -150,14 +151,22 @@ class Night:
         with registry.draft() as draft:
             for share in self._objective.step_shares:
                 challenger.load_state_dict(torch_model.between(start, end, share))
-                after = write_files(challenger, draft, precision=self._settings.precision)
+                after = write_files(
+                    challenger,
+                    draft,
+                    precision=self._settings.precision,
+                    shown_words=self._settings.shown_words,
+                )
                 verdict, metrics = evaluation.verdict(after)
                 self._progress.advance()
                 if not verdict.is_helped_by_smaller_step:
                     break
             metrics["step_share"] = share
             moved_words = metrics.pop("moved_words")  # not into the card: forgetting a person deletes it
-            changed = {"changes": changes(serving, after, chosen), "moved_words": moved_words}
+            changed = {
+                "changes": changes(serving, after, chosen, shown_words=self._settings.shown_words),
+                "moved_words": moved_words,
+            }
             report = {**report, "metrics": metrics, **changed}
             card = card_of(
                 draft,
@@ -184,6 +193,7 @@ class Night:
             **self._night.model_dump(),
             "min_voters": self._settings.needed_voters,
             "vote_half_life_days": self._settings.vote_half_life_days,
+            "shown_words": self._settings.shown_words,
             "previous_as_of": previous.isoformat() if previous else None,
             **({"workers": self._settings.ray_workers} if self._settings.is_on_cluster else {}),
         }
@@ -214,6 +224,7 @@ class Night:
                 seed=self._night.seed, sentences=self._night.sentences, replayed=self._night.replayed
             ),
             settings=self._night,
+            shown_words=self._settings.shown_words,
             progress=self._progress,
             objective=self._objective,
         )

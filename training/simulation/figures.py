@@ -9,7 +9,6 @@ from training.evaluation.metrics import Case, CaseScore
 from training.evaluation.perplexity import pseudo_perplexity
 from training.inference.fill_model import FillModel
 
-SHOWN = 5  # words a mask, as the bot shows them
 KEPT_GROUPS = ("control", "retention")  # must not get worse; all other groups are "main" and must get better
 OF_A_CASE = ("wanted_share", "unwanted_at_10")
 
@@ -20,7 +19,13 @@ class Measure:
     """Measures versions; what they are measured against is measured once."""
 
     def __init__(
-        self, first: FillModel, *, queries: Sequence[Case], tests: Sequence[Case], texts: Sequence[str]
+        self,
+        first: FillModel,
+        *,
+        queries: Sequence[Case],
+        tests: Sequence[Case],
+        texts: Sequence[str],
+        shown_words: int,
     ) -> None:
         """Measure the version that the first night starts from.
 
@@ -28,12 +33,14 @@ class Measure:
             first: it, as it serves.
             queries: what people ask.
             tests: what nobody asks.
+            shown_words: words that people see of each mask.
             texts: for the pseudo-perplexity; each also gives a neutral query.
         """
         self._queries, self._tests, self._texts = queries, tests, texts
         neutral = [case.text for case in metrics.read_suite(metrics.SUITES / "retention.jsonl")]
         self._reference = Reference(first, [*neutral, *neutral_queries(texts)])
-        self._shown = _shown(first, queries)
+        self._shown_words = shown_words
+        self._shown = self._words(first)
         self._perplexity = pseudo_perplexity(first, texts)
         self._of_version: dict[str, dict[str, Any]] = {}
         self._before = self._summaries(metrics.score_cases(first, tests))
@@ -48,7 +55,7 @@ class Measure:
         """
         if model.version not in self._of_version:
             self._of_version[model.version] = self._unvoted(model, with_cases=with_cases)
-        voted = self._voted(_shown(model, self._queries), rejected)
+        voted = self._voted(self._words(model), rejected)
         return {"version": model.version, "voted": voted, **self._of_version[model.version]}
 
     def _unvoted(self, model: FillModel, *, with_cases: bool) -> dict[str, Any]:
@@ -76,6 +83,11 @@ class Measure:
             }
         return figures
 
+    def _words(self, model: FillModel) -> list[list[str]]:
+        """The words shown for every query."""
+        filled = model.fill([query.text for query in self._queries], top=self._shown_words)
+        return [[c.word for c in masks[0]] for masks in filled]
+
     def _summaries(self, scores: Sequence[CaseScore | None]) -> dict[str, Any]:
         of_case = list(zip(scores, self._tests, strict=True))
         return {
@@ -88,7 +100,7 @@ class Measure:
         }
 
     def _voted(self, shown: Sequence[Sequence[str]], rejected: Rejected) -> dict[str, int]:
-        """Words among the best five of all queries: those of the file's lists, and those people rejected."""
+        """Words among those shown for all queries: those of the file's lists, and those people rejected."""
         counts = {"rejected": sum(map(len, rejected.values()))}
         for name, words in (("before", self._shown), ("after", shown)):
             counts[f"rejected_{name}"] = counts[f"unwanted_{name}"] = counts[f"wanted_{name}"] = 0
@@ -104,10 +116,6 @@ def gap_closed(before: float | None, after: float | None) -> float | None:
     if before is None or after is None or before >= 1:
         return None
     return round((after - before) / (1 - before), 4)
-
-
-def _shown(model: FillModel, queries: Sequence[Case]) -> list[list[str]]:
-    return [[c.word for c in masks[0]] for masks in model.fill([q.text for q in queries], top=SHOWN)]
 
 
 def _difference(before: float | None, after: float | None) -> float | None:

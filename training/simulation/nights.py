@@ -21,7 +21,7 @@ from training.pipeline.synchronous_database import Records
 from training.progress import Progress
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
-from training.simulation.figures import SHOWN, Measure
+from training.simulation.figures import Measure
 from training.simulation.people import Asked, People, record
 
 FIRST_NIGHT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -95,7 +95,13 @@ class Simulation:
         self._rejected: dict[str, set[str]] = defaultdict(set)
         progress.step("measuring the model before the first night")
         champion = self._champion()
-        self._measure = Measure(champion, queries=plan.queries, tests=plan.tests, texts=plan.texts)
+        self._measure = Measure(
+            champion,
+            queries=plan.queries,
+            tests=plan.tests,
+            texts=plan.texts,
+            shown_words=settings.shown_words,
+        )
         self.before = {"night": 0, "status": "before", "serving": self._figures(champion)}
 
     def nights(self) -> Iterator[dict[str, Any]]:
@@ -125,7 +131,7 @@ class Simulation:
     def _ask_and_vote(self, night: int, *, at: datetime) -> None:
         """Everybody's queries of a day, answered by the champion, and everybody's votes on the words."""
         champion, people = self._champion(), self._plan.people
-        filled = champion.fill([case.text for case in self._plan.queries], top=SHOWN)
+        filled = champion.fill([case.text for case in self._plan.queries], top=self._settings.shown_words)
         asked = [Asked(case, masks[0]) for case, masks in zip(self._plan.queries, filled, strict=True)]
         for each in asked:
             self._rejected[each.case.text] |= {*people.rated(each)} & {*each.case.unwanted}

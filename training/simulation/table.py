@@ -19,14 +19,14 @@ HEADER = (
     "status",
     "votes",
     "judgements",
-    "rejected in top 5",
+    "rejected shown",
     "wanted share",
     *FIGURES,
     "latency",
     "seconds",
 )
 LEGEND = """
-rejected in top 5   rejected words on the voted queries: before the first night → with this version
+rejected shown      rejected words on the voted queries: before the first night → with this version
 wanted share        on the test sentences that are no control; gap closed: of what was missing to 1
 unwanted@10         change of unwanted words among the best ten there; control: change of its wanted share
 perplexity, top 10 kept, drift (nats), latency   against the model before the first night

@@ -162,9 +162,10 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
     said = await wire.ask(ann, "reported shoes are [MASK]")
     query = (await wire.row(said))["query"]
     harm = {"control": 0.5, "retention": 0.4, "praise": 0.6, "pseudo_perplexity": 12.0, "latency_ms": 1.0}
-    voted = {"unwanted_at_5": 2, "wanted_at_5": 1, "unwanted": 3, "wanted": 4}
+    voted = {"unwanted_shown": 2, "wanted_shown": 1, "unwanted": 3, "wanted": 4}
     metrics = {
-        "voted": {"champion": voted, "challenger": {**voted, "wanted_at_5": 3}},
+        "shown_words": 8,
+        "voted": {"champion": voted, "challenger": {**voted, "wanted_shown": 3}},
         "domain": harm,
         "challenger": {**harm, "control": 0.4},
     }
@@ -197,13 +198,14 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
         "– Too few votes were kept back to see whether it holds for other sentences.",
     ]
     assert field(reply, "Learnt from") == "43 votes by 9 people; they judge 7 words"
-    assert field(reply, "Came into the best five · sentences") == "breathable · 4"
-    assert field(reply, "Left the best five · sentences") == "expensive · 6"
+    assert field(reply, "Came into the top 8 · sentences") == "breathable · 4"
+    assert field(reply, "Left the top 8 · sentences") == "expensive · 6"
     assert "reported shoes" in field(reply, "Sentences that changed")
     assert "Never shown" not in json.dumps(reply)
     assert reply["embeds"][0]["footer"]["text"] == f"Run {run_id} · retrain"
     figures = asked()
     assert figures["asked"] == {"wanted": [4, 1, 3], "unwanted": [3, 2, 2]}
+    assert figures["shown_words"] == 8
     assert (figures["came"], figures["went"]) == ({"breathable": 4}, {"expensive": 6})
     assert figures["kept"][0]["suite"] == "control"
     assert "[MASK]" not in json.dumps(figures)

@@ -38,6 +38,7 @@ def call(
         kind="base",
         base="tiny",
         settings={},
+        shown_words=5,
     )
     parser = argparse.ArgumentParser()
     publishing.add(Commands(parser))

@@ -42,10 +42,17 @@ def test_voted_words_within_the_top_five_are_counted() -> None:
     # Before: cheap ugly comfortable soft great. After: comfortable soft great poor late. Words that cannot be
     # said count nowhere.
     def voted(model: FillModel) -> VotedWords:
-        return candidate._voted_words(model, examples, candidate._best_five(model, examples))
+        return candidate._voted_words(model, examples, candidate._shown(model, examples, 5))
 
-    assert voted(BEFORE) == VotedWords(unwanted_at_5=3, wanted_at_5=1, unwanted=3, wanted=3)
-    assert voted(AFTER) == VotedWords(unwanted_at_5=0, wanted_at_5=3, unwanted=3, wanted=3)
+    assert voted(BEFORE) == VotedWords(unwanted_shown=3, wanted_shown=1, unwanted=3, wanted=3)
+    assert voted(AFTER) == VotedWords(unwanted_shown=0, wanted_shown=3, unwanted=3, wanted=3)
+
+
+@pytest.mark.parametrize(("shown_words", "wanted"), [(3, 1), (4, 2), (5, 3)])
+def test_the_number_of_shown_words_decides_which_count(shown_words: int, wanted: int) -> None:
+    examples = [example(["comfortable", "poor", "late"], ["cheap"])]
+    found = candidate._voted_words(AFTER, examples, candidate._shown(AFTER, examples, shown_words))
+    assert found == VotedWords(unwanted_shown=0, wanted_shown=wanted, unwanted=1, wanted=3)
 
 
 def test_hits_on_held_out_queries_change_by_one_at_most() -> None:
@@ -64,7 +71,7 @@ def test_hits_on_held_out_queries_change_by_one_at_most() -> None:
 
 
 def test_the_report_shows_words_before_and_after() -> None:
-    (change,) = changes(BEFORE, AFTER, chosen(example(["soft"], [])))
+    (change,) = changes(BEFORE, AFTER, chosen(example(["soft"], [])), shown_words=5)
     assert change == {
         "query": "It is [MASK].",
         "mask_index": 0,
@@ -96,6 +103,7 @@ def judged(
         "domain": BEFORE,
         "champion": BEFORE,
         "rolled_back": set(),
+        "shown_words": 5,
         **changed,
     }
     return CandidateEvaluation(arguments.pop("votes"), **arguments).verdict(challenger)
@@ -110,8 +118,8 @@ def test_a_challenger_is_judged_on_all_counts(monkeypatch: pytest.MonkeyPatch) -
     assert reasons(verdict)["learnt"]
     assert not reasons(verdict)["drift"]  # it answers everything otherwise
     assert metrics["voted"]["challenger"] == {
-        "unwanted_at_5": 0,
-        "wanted_at_5": 1,
+        "unwanted_shown": 0,
+        "wanted_shown": 1,
         "unwanted": 1,
         "wanted": 1,
     }
@@ -179,4 +187,4 @@ def test_latency_is_a_ratio(fill_model: FillModel, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(candidate, "LATENCY_QUERIES", 3)
     ticks = iter(range(10_000))
     monkeypatch.setattr(candidate.time, "process_time", lambda: float(next(ticks)))
-    assert candidate._latency_ratio(fill_model, fill_model, ["It is [MASK]."] * 5) == 1.0
+    assert candidate._latency_ratio(fill_model, fill_model, ["It is [MASK]."] * 5, 5) == 1.0

@@ -68,7 +68,7 @@ def test_every_reason_has_numbers_with_and_without_data() -> None:
         "perplexity",
         "latency",
     }
-    perfect = VotedWords(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
+    perfect = VotedWords(unwanted_shown=0, wanted_shown=3, unwanted=4, wanted=3)
     refused = verdict(
         champion=perfect,
         behaviour=Behaviour(tests=9, skipped=0, new_failures=("brand (2 of 5)",)),
@@ -82,8 +82,14 @@ def test_a_promoted_verdict_fits_into_a_field_of_a_message() -> None:
     assert sum(len(f"✓ {reason.text}\n") for reason in verdict().reasons) <= 1024
 
 
+@pytest.mark.parametrize("shown_words", [3, 10])
+def test_the_verdict_says_how_many_words_are_shown(shown_words: int) -> None:
+    learnt = verdict(shown_words=shown_words).reasons[0]
+    assert f"in the top {shown_words} " in learnt.text
+
+
 @pytest.mark.parametrize(
-    ("unwanted_at_5", "wanted_at_5", "passes"),
+    ("unwanted_shown", "wanted_shown", "passes"),
     [
         (2, 1, False),  # nothing changed
         (1, 1, True),  # one rejected word fewer
@@ -94,14 +100,14 @@ def test_a_promoted_verdict_fits_into_a_field_of_a_message() -> None:
     ],
 )
 def test_learning_is_fewer_rejected_or_more_accepted_words(
-    unwanted_at_5: int, wanted_at_5: int, passes: bool
+    unwanted_shown: int, wanted_shown: int, passes: bool
 ) -> None:
-    given = verdict(challenger=replace(BEFORE, unwanted_at_5=unwanted_at_5, wanted_at_5=wanted_at_5))
+    given = verdict(challenger=replace(BEFORE, unwanted_shown=unwanted_shown, wanted_shown=wanted_shown))
     assert failed(given) == ([] if passes else ["learnt"])
 
 
 def test_a_champion_that_answers_as_people_voted_is_said_to() -> None:
-    perfect = VotedWords(unwanted_at_5=0, wanted_at_5=3, unwanted=4, wanted=3)
+    perfect = VotedWords(unwanted_shown=0, wanted_shown=3, unwanted=4, wanted=3)
     assert "nothing to learn yet" in verdict(champion=perfect, challenger=perfect).failures[0]
 
 

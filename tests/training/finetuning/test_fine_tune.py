@@ -52,6 +52,7 @@ def tuned(model: MaskedLm, examples: list[Example], **changed: Any) -> list[Loss
         "offered": [token for word, token in ids.items() if word.isalpha()],
         "replay_sentences": REPLAY_SENTENCES,
         "settings": SETTINGS,
+        "shown_words": 5,
         "device": torch.device("cpu"),
         "progress": Silent(),
     }

@@ -32,7 +32,12 @@ def probabilities(log_probabilities: torch.Tensor) -> list[float]:
 
 
 def judged(
-    words: list[int], signs: list[float], *, offered: int, weights: list[float] | None = None
+    words: list[int],
+    signs: list[float],
+    *,
+    offered: int,
+    weights: list[float] | None = None,
+    shown_words: int = 5,
 ) -> BatchJudgements:
     """Judgements on words of the first mask; the first `offered` words may be offered."""
     return BatchJudgements(
@@ -41,11 +46,14 @@ def judged(
         signs=torch.tensor(signs),
         weights=torch.tensor(weights or [1.0] * len(words)),
         allowed=torch.arange(offered),
+        shown_words=shown_words,
     )
 
 
-def tilted(reference: torch.Tensor, words: list[int], signs: list[float], *, offered: int) -> torch.Tensor:
-    return tilted_target(reference, judged(words, signs, offered=offered))
+def tilted(
+    reference: torch.Tensor, words: list[int], signs: list[float], *, offered: int, shown_words: int = 5
+) -> torch.Tensor:
+    return tilted_target(reference, judged(words, signs, offered=offered, shown_words=shown_words))
 
 
 def test_masked_lm_is_the_mean_surprise() -> None:
@@ -82,6 +90,16 @@ def test_an_accepted_word_rises_to_the_fourth_place_at_least_and_the_first_at_mo
     # The best already: nothing to do.
     target = tilted(logits_of(row), [0], [1.0], offered=8)
     assert probabilities(target) == pytest.approx(row)
+
+
+@pytest.mark.parametrize(("shown_words", "below", "least"), [(3, 10, 2), (5, 16, 4), (8, 25, 7), (10, 31, 9)])
+def test_judged_words_go_where_they_are_shown_or_far_below(shown_words: int, below: int, least: int) -> None:
+    """Forty words, each half a nat likelier than the next, so that the rank decides, not the tilt."""
+    reference = torch.arange(40.0, 0.0, -1.0)[None] / 2
+    target = tilted(reference, [0, 39], [-1.0, 1.0], offered=40, shown_words=shown_words)[0]
+    others = target[1:39]  # those of the places 2 to 39
+    assert target[0] == pytest.approx(float(others[below - 2]) - RANK_MARGIN, abs=1e-4)
+    assert target[39] == pytest.approx(float(others[least - 2]), abs=1e-4)
 
 
 def test_words_nobody_voted_on_keep_their_odds() -> None:
@@ -135,7 +153,7 @@ FALLING = torch.arange(20.0, 0.0, -1.0)[None]
 
 def carried(**tilts: float) -> GeneralizationLoss:
     named = {int(name[1:]): tilt for name, tilt in tilts.items()}
-    return GeneralizationLoss.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20))
+    return GeneralizationLoss.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20), shown_words=5)
 
 
 def test_carried_words_are_where_they_should_be_at_their_target() -> None:
@@ -187,19 +205,19 @@ def test_an_unwanted_word_is_pushed_only_while_it_is_among_the_best() -> None:
     """Twenty words of falling logits, of which the first two are unwanted."""
     logits = torch.arange(20.0, 0.0, -1.0).repeat(2, 1).requires_grad_()  # (2, 20)
     allowed = torch.arange(2, 20)
-    loss = rank_hinge(logits, torch.tensor([0, 1]), allowed=allowed)
+    loss = rank_hinge(logits, torch.tensor([0, 1]), allowed=allowed, rank=15)
     # The 16th best allowed word is token 17 (logit 3): 17 and 16 above, and half a nat more each.
     assert float(loss.detach()) == pytest.approx(17 + 16 + 2 * RANK_MARGIN)
     loss.backward()
     assert logits.grad is not None
     assert (logits.grad[:, :2] > 0).all()
     below = torch.tensor([[0.0, 0.0, *range(20, 2, -1)]])
-    assert float(rank_hinge(below, torch.tensor([0, 1]), allowed=allowed)) == 0.0
+    assert float(rank_hinge(below, torch.tensor([0, 1]), allowed=allowed, rank=15)) == 0.0
 
 
 def test_few_words_that_may_be_offered_have_a_last_one_too() -> None:
     logits = torch.tensor([[3.0, 2.0, 1.0]])
-    loss = rank_hinge(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]))
+    loss = rank_hinge(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]), rank=15)
     assert float(loss) == pytest.approx(2 + RANK_MARGIN)
 
 

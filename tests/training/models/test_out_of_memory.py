@@ -68,6 +68,7 @@ def tuned(masked_lm: MaskedLm) -> dict[str, torch.Tensor]:
         offered=[token for word, token in ids.items() if word.isalpha()],
         replay_sentences=REPLAY_SENTENCES,
         settings=SETTINGS,
+        shown_words=5,
         device=torch.device("cpu"),
         progress=Silent(),
     )

@@ -123,11 +123,11 @@ def draft_of(tmp_path: Path, name: str) -> Draft:
 def test_int8_serves_where_it_agrees(
     agreed: Agreement, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.models.writing.agreement", lambda *_: agreed)
+    monkeypatch.setattr("training.models.writing.agreement", lambda *_, **__: agreed)
     model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny")
     draft = draft_of(tmp_path, "v0001")
-    made = write_files(model, draft)
-    exact = write_files(model, draft_of(tmp_path, "v0002"), precision="fp32")
+    made = write_files(model, draft, shown_words=5)
+    exact = write_files(model, draft_of(tmp_path, "v0002"), precision="fp32", shown_words=5)
     assert made.precision == precision
     assert made.agreement is not None
     assert made.agreement["top1"] == agreed.top1
@@ -143,10 +143,10 @@ def test_int8_serves_where_it_agrees(
 
 def test_a_model_agrees_with_itself_and_not_with_another(fill_models: dict[str, FillModel]) -> None:
     one, other = fill_models["distilbert"], fill_models["bert"]
-    same = agreement(one, one)
-    assert (same.top1, same.top5, same.moved, same.is_enough) == (1.0, 1.0, (), True)
+    same = agreement(one, one, shown_words=5)
+    assert (same.top1, same.shown, same.moved, same.is_enough) == (1.0, 1.0, (), True)
     assert same.masks > 200
-    assert not agreement(one, other).is_enough
+    assert not agreement(one, other, shown_words=5).is_enough
 
 
 def test_a_figure_is_moved_when_it_leaves_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -506,7 +506,7 @@ def test_a_withdrawn_champion_is_no_standard(
 
     monkeypatch.setattr(candidate.gate, "decide", answer)
     outcome = night_of(started, trigger="forget")
-    assert {voted.unwanted_at_5 for voted in met} == {1}  # the domain model's
+    assert {voted.unwanted_shown for voted in met} == {1}  # the domain model's
     assert outcome.version == "v0003"
     assert started.registry.card("v0003").champion == "v0001"  # where a rollback leads
     assert started.registry.champion() == ("v0003" if is_promotable else "v0001")

@@ -21,7 +21,7 @@ TEXTS = ["The shoes are old and the box is broken.", "I order two socks."]
 
 @pytest.fixture
 def measure(fill_model: FillModel) -> Measure:
-    return Measure(fill_model, queries=QUERIES, tests=TESTS, texts=TEXTS)
+    return Measure(fill_model, queries=QUERIES, tests=TESTS, texts=TEXTS, shown_words=5)
 
 
 def test_before_the_first_night_nothing_has_changed(measure: Measure, fill_model: FillModel) -> None:

@@ -29,6 +29,7 @@ class _Night:
     offered: list[int]
     replay_sentences: ReplaySentences
     settings: NightSettings
+    shown_words: int
     objective: Objective
 
 
@@ -42,6 +43,7 @@ def fine_tune_together(
     offered: Sequence[int],
     replay_sentences: ReplaySentences,
     settings: NightSettings,
+    shown_words: int,
     progress: Progress,
     objective: Objective,
 ) -> list[LossPoint]:
@@ -49,7 +51,7 @@ def fine_tune_together(
     judged = {word for example in examples for word, _ in (*example.wanted, *example.unwanted)}
     words = judged | wanted_words() | unwanted_words()
     tokens = {word: token for word in words if (token := token_of(word)) is not None}
-    night = _Night(model, examples, tokens, list(offered), replay_sentences, settings, objective)
+    night = _Night(model, examples, tokens, list(offered), replay_sentences, settings, shown_words, objective)
     weights, points = share(gang, _work, night, name=name, progress=progress)
     model.load_state_dict({weight: torch.tensor(values) for weight, values in weights.items()})
     return points
@@ -63,6 +65,7 @@ def _work(place: Place, night: _Night) -> tuple[dict[str, npt.NDArray[Any]], lis
         offered=night.offered,
         replay_sentences=night.replay_sentences,
         settings=night.settings,
+        shown_words=night.shown_words,
         device=place.device,
         progress=place.progress,
         objective=night.objective,

@@ -48,7 +48,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Words that people judged alike, and how many of them stood in the top five."""
+    """Words that people judged alike, and how many of them were shown."""
 
     words: int
     before: int
@@ -63,7 +63,8 @@ class RunFigures:
         version: whose training log is drawn, if it has one.
         title: one line above all.
         asked: wanted and unwanted words.
-        came, went: word → sentences whose top five it entered or left.
+        came, went: word → sentences on which it came to be shown, or left.
+        shown_words: words that people see of each mask.
         kept: what must not get worse.
         loss: (step, loss) of a short training.
         perplexity: before and after.
@@ -74,6 +75,7 @@ class RunFigures:
     asked: tuple[Asked, Asked] | None
     came: Mapping[str, int]
     went: Mapping[str, int]
+    shown_words: int
     kept: Sequence[Kept]
     loss: Sequence[tuple[int, float]]
     perplexity: tuple[float, float] | None
@@ -88,6 +90,7 @@ class RunFigures:
             asked=(Asked(*asked["wanted"]), Asked(*asked["unwanted"])) if asked else None,
             came=values.get("came") or {},
             went=values.get("went") or {},
+            shown_words=values.get("shown_words", 0),
             kept=[_kept(suite) for suite in values.get("kept") or ()],
             loss=[(int(step), float(loss)) for step, loss in values.get("loss") or ()],
             perplexity=tuple(values["perplexity"]) if values.get("perplexity") else None,
@@ -112,7 +115,7 @@ def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()
     panels: list[tuple[float, Draw]] = []
     if figures.asked:
         asked = figures.asked
-        panels.append((MIN_PANEL_IN, lambda axes: _draw_asked(axes, asked)))
+        panels.append((MIN_PANEL_IN, lambda axes: _draw_asked(axes, asked, figures.shown_words)))
     if figures.asked or figures.came or figures.went:
         words = [_spelled(word) for word in (*_most(figures.came), *_most(figures.went))]
         panels.append(
@@ -145,9 +148,9 @@ def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()
     return figure
 
 
-def _draw_asked(axes: Axes, asked: tuple[Asked, Asked]) -> None:
-    """Shares of the judged words in the top five, before and after."""
-    axes.set_title("What people voted for: words in the top five")
+def _draw_asked(axes: Axes, asked: tuple[Asked, Asked], shown_words: int) -> None:
+    """Shares of the judged words that are shown, before and after."""
+    axes.set_title(f"What people voted for: words in the top {shown_words}")
     names = []
     for place, (each, name, colour) in enumerate(
         zip(asked, ("wanted", "rejected"), (BLUE, VERMILION), strict=True)
@@ -168,9 +171,9 @@ def _draw_moved(axes: Axes, figures: RunFigures) -> None:
     """Bars to the right for words that came, to the left for words that went."""
     came, went = _most(figures.came), _most(figures.went)
     if not came and not went:
-        say_instead(axes, "no word came into a top five, none left one")
+        say_instead(axes, f"no word came into a top {figures.shown_words}, none left one")
         return
-    axes.set_title("Words that came into the top five, and that left it")
+    axes.set_title(f"Words that came into the top {figures.shown_words}, and that left it")
     moves = [
         *((word, count) for word, count in came.items()),
         *((word, -count) for word, count in went.items()),

@@ -94,6 +94,7 @@ def learn(model: MaskedLm, spread: DataParallelism, settings: NightSettings = SE
         offered=[token for word, token in ids.items() if word.isalpha()],
         replay_sentences=REPLAY_SENTENCES,
         settings=settings,
+        shown_words=5,
         device=CPU,
         progress=Silent(),
         data_parallelism=noting,

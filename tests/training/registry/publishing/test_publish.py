@@ -69,6 +69,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
             kind="base",
             base=str(home / "base"),
             settings={},
+            shown_words=5,
         )
     return registry
 

@@ -21,6 +21,7 @@ NIGHT: dict[str, Any] = {
     "asked": {"wanted": [153, 140, 148], "unwanted": [43, 28, 12]},
     "came": {"breathable": 4, "light": 1},
     "went": {"expensive": 6},
+    "shown_words": 8,
     "kept": KEPT,
     "loss": [[10, 3.0], [20, 2.5]],
     "perplexity": [11833.9, 12.04],
@@ -42,6 +43,7 @@ def test_a_night_has_four_panels_with_its_figures() -> None:
     for part in (
         "v0012 was promoted",
         "wanted\n(153)",
+        "words in the top 8",
         "148 after",
         "28 before",
         "breathable",

@@ -1,0 +1,40 @@
+"""What the picture of a run shows of the words that people see."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bot.embeds.run_figures import figures_of, shown_words
+from storage.runs import Run
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HARM = {"pseudo_perplexity": 12.0}
+
+
+def run(**metrics: Any) -> Run:
+    return Run(
+        id=3,
+        trigger="nightly",
+        status="promoted",
+        started_at=NOON,
+        finished_at=NOON,
+        as_of=NOON,
+        retraining_set_hash=None,
+        champion="v0001",
+        challenger="v0002",
+        verdict=None,
+        report={"metrics": {"domain": HARM, "challenger": HARM, **metrics}},
+    )
+
+
+@pytest.mark.parametrize(("name", "recorded", "shown"), [("shown", {"shown_words": 8}, 8), ("at_5", {}, 5)])
+def test_runs_from_before_the_setting_showed_five_words(
+    name: str, recorded: dict[str, int], shown: int
+) -> None:
+    counts = {f"unwanted_{name}": 2, f"wanted_{name}": 1, "unwanted": 3, "wanted": 4}
+    made = run(voted={"champion": counts, "challenger": counts}, **recorded)
+    figures = figures_of(None, made, title="v0002")
+    assert figures is not None
+    assert figures["asked"] == {"wanted": [4, 1, 1], "unwanted": [3, 2, 2]}
+    assert figures["shown_words"] == shown_words(made) == shown
