@@ -1,4 +1,4 @@
-"""Every setting of the app, those of `training.settings` included. The source of `.env.example`."""
+"""All settings of the bot, including those of `training.settings`; `.env.example` is generated from them."""
 
 import difflib
 import re
@@ -23,88 +23,114 @@ Ids = Annotated[tuple[int, ...], NoDecode]
 
 
 class Settings(training.settings.Settings):
-    """What the bot needs to know. Frozen; built once, in `main()`."""
+    """The settings of the bot, read once in `main()`."""
 
     prefix: str = Field(
-        default="!", pattern=r"^\S{1,5}$", description="What commands in chat begin with, 1 to 5 characters."
+        default="!",
+        pattern=r"^\S{1,5}$",
+        description="Chat commands begin with this prefix of 1 to 5 characters.",
     )
     guild_ids: Ids = Field(
         default=(),
-        description="Servers (guilds) the bot works in, separated by commas. Required with a token.",
+        description="The bot works only in the servers (guilds) with these ids, separated by commas. "
+        "Required with a token.",
     )
     admin_role_ids: Ids = Field(
-        default=(), description="Roles whose holders are admins, beside those who may manage the server."
+        default=(),
+        description="Members with a role of these ids are admins, as is everyone who may manage the server.",
     )
     report_channel_id: int | None = Field(
-        default=None, description="Channel for the verdicts of nightly runs. Empty: they are only logged."
+        default=None,
+        description="The channel with this id gets the digests of nightly runs and notices of problems. "
+        "If it is empty, they are only logged.",
     )
-    nightly_at: time = Field(default=time(3, 0), description="Time of day of the nightly run, HH:MM.")
-    timezone: str = Field(default="UTC", description="Time zone of the nightly run, such as Europe/Berlin.")
+    nightly_at: time = Field(
+        default=time(3, 0), description="The nightly run starts at this time of day, as HH:MM."
+    )
+    timezone: str = Field(
+        default="UTC", description="The nightly run's start is in this time zone, such as Europe/Berlin."
+    )
     sandbox_port: int = Field(
-        default=8765, ge=0, le=65535, description="Port of the sandbox's page on this machine."
+        default=8765, ge=0, le=65535, description="The sandbox serves its page on this port of this machine."
     )
     sandbox_rate_limits: bool = Field(
         default=True,
-        description="Whether the sandbox has Discord's rate limits, such as 5 messages in 5 s a channel.",
+        description="If true, the sandbox applies Discord's rate limits, such as 5 messages in 5 s "
+        "per channel.",
     )
     run_timeout_s: int = Field(
-        default=7200, ge=10, le=604800, description="A run is ended after so many seconds."
+        default=7200, ge=10, le=604800, description="A training run is cancelled after this many seconds."
     )
     watch_every_s: int = Field(
         default=300,
         ge=1,
         le=86400,
-        description="Seconds between two looks whether people like a new version as much as the one before.",
+        description="The approval of a newly promoted version is checked for an automatic rollback "
+        "at this interval in seconds.",
     )
     look_back_days: int = Field(
         default=14,
         ge=1,
         le=30,
-        description="Thumbs that changed while the bot was away are read back on replies of so many days.",
+        description="After a downtime, thumbs that changed meanwhile are read back on replies "
+        "up to this many days old.",
     )
     look_back_replies: int = Field(
-        default=2000, ge=50, le=100_000, description="And on no more than so many of the newest replies."
+        default=2000,
+        ge=50,
+        le=100_000,
+        description="After a downtime, thumbs are read back on at most this many of the newest replies.",
     )
     retention_days: int | None = Field(
         default=None,
         ge=30,
         le=36_500,
-        description="Votes, and queries nobody voted on, are deleted after so many days. Empty: never.",
+        description="Votes, and queries without votes, are deleted after this many days. "
+        "If it is empty, they are kept forever.",
     )
-    max_query_chars: int = Field(default=400, ge=20, le=1500, description="Characters of a query at most.")
-    max_masks: int = Field(default=3, ge=1, le=5, description="Masks of a query at most.")
+    max_query_chars: int = Field(
+        default=400, ge=20, le=1500, description="A query may have at most this many characters."
+    )
+    max_masks: int = Field(default=3, ge=1, le=5, description="A query may have at most this many masks.")
     discord_api_url: str | None = Field(
-        default=None, description="Another address of Discord's HTTP API. Empty: Discord's own."
+        default=None,
+        description="Discord's HTTP API is reached at this URL. If it is empty, the official URL is used.",
     )
     discord_gateway_url: str | None = Field(
-        default=None, description="Another address of Discord's gateway. Empty: Discord's own."
+        default=None,
+        description="Discord's gateway is reached at this URL. If it is empty, the official URL is used.",
     )
     shard_count: int = Field(
         default=1,
         ge=1,
         le=16_384,
-        description="Shards of the bot in all; Discord wants one for every 2,500 servers at least.",
+        description="The bot has this many shards in total; Discord requires at least one per 2,500 servers.",
     )
     shard_ids: Ids = Field(
         default=(),
-        description="Shards of this process, such as 0,1; other processes run the others. Empty: all.",
+        description="This process runs these shards, such as 0,1; other processes run the others. "
+        "If it is empty, this process runs all shards.",
     )
     serving_url: str | None = Field(
         default=None,
-        description="Address of the service on a cluster, in a private network, as http://host:8000/fill. "
-        "Empty: this process answers.",
+        description="Queries are answered by the inference service at this URL in a private network, such as "
+        "http://host:8000/fill. If it is empty, this process answers them.",
     )
     health_port: int | None = Field(
         default=None,
         ge=0,
         le=65535,
-        description="Port of /healthz, /readyz and /metrics. Empty: they are off.",
+        description="The endpoints /healthz, /readyz and /metrics listen on this port. "
+        "If it is empty, they are off.",
     )
     health_host: str = Field(
-        default="127.0.0.1", description="Address they listen on; 0.0.0.0: anybody who reaches the machine."
+        default="127.0.0.1",
+        description="The health endpoints listen on this address; 0.0.0.0 opens them to every machine "
+        "that can reach this one.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="What is logged. Query texts only at DEBUG."
+        default="INFO",
+        description="Entries of this level and above are logged; query texts appear only at DEBUG.",
     )
 
     @field_validator("guild_ids", "admin_role_ids", "shard_ids", mode="before")
@@ -127,7 +153,7 @@ class Settings(training.settings.Settings):
     @field_validator("nightly_at", mode="before")
     @classmethod
     def _hours_and_minutes(cls, value: Any) -> Any:
-        """Nothing else is a time here: 3 would be 3 s past midnight, and a zone would be ignored."""
+        """Accept only HH:MM: pydantic reads 3 as 3 s past midnight, and would drop a time zone."""
         if not isinstance(value, str):
             return value
         found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::00)?", value, re.ASCII)
@@ -157,12 +183,12 @@ class Settings(training.settings.Settings):
     @field_validator("discord_token")
     @classmethod
     def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
-        """Without the blanks around it: what is blacked out in the log is what is sent."""
+        """Strip blanks, so that the token that is sent is the one redacted in the log."""
         if value is None:
             return None
         token = value.get_secret_value().strip()
         if not re.fullmatch(r"[ -~]+", token):
-            raise ValueError("not a token; copy it anew from the developer portal (Bot → Reset Token)")
+            raise ValueError("not a token; copy it again from the developer portal (Bot → Reset Token)")
         return SecretStr(token)
 
     @field_validator("timezone")
@@ -212,7 +238,7 @@ class Settings(training.settings.Settings):
         if value is None:
             return None
         try:
-            url = URL(value)  # as the client reads it
+            url = URL(value)  # the parser that the client uses
         except ValueError as error:
             raise ValueError("not an address") from error
         if url.scheme not in (plain, secure) or not url.host:
@@ -251,7 +277,7 @@ def load_settings(**values: Any) -> Settings:
     """Read the environment and `.env`.
 
     Raises:
-        StartError: a setting cannot be used; names it.
+        StartError: a setting is invalid; the message names it.
     """
     try:
         return load(Settings, **values)

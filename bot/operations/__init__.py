@@ -1,1 +1,1 @@
-"""For the engineer: startup, checks, health, metrics, backups, logs."""
+"""For operators: start-up, checks, health, metrics, backups, logs."""

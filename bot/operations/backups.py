@@ -1,4 +1,4 @@
-"""The nightly backup of the database: made in a thread, and told when it fails; the night goes on."""
+"""The nightly backup of the database. A failure is reported and does not stop the nightly run."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,18 +16,17 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Backups:
-    """Makes one when asked to."""
+    """Copies the file `database`, if there is one, to `folder` and keeps `keep` copies; 0 turns it off."""
 
     def __init__(
         self, database: Path | None, folder: Path, *, keep: int, reports: ReportChannel, metrics: Metrics
     ) -> None:
-        """Copy the file `database` (None: there is none to copy) to `folder`; `keep` 0: never."""
         self._database, self._folder, self._keep = database, folder, keep
         self._reports, self._metrics = reports, metrics
-        self.making = asyncio.Lock()  # held while one is made: what it copies may be forgotten meanwhile
+        self.making = asyncio.Lock()  # forgetting waits for it: the copy in progress may hold data to erase
 
     async def make(self) -> None:
-        """Back up today's state. A failure is logged and told in the report channel, and never raised."""
+        """Back up today's state. A failure is logged and posted to the report channel, never raised."""
         if self._database is None or not self._keep:
             return
         today = datetime.now(UTC).date()
@@ -45,6 +44,6 @@ class Backups:
         log.info("backup.made", file=path.name, bytes=path.stat().st_size)
 
     def last_made_s(self) -> float:
-        """When the newest was made, in seconds since 1970; 0: there is none."""
+        """Unix time of the newest backup; 0 without any."""
         made_at = last_made_at(self._folder)
         return made_at.timestamp() if made_at else 0.0

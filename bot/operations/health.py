@@ -1,7 +1,7 @@
-"""`/healthz`, `/readyz` and `/metrics`, for whoever watches over the process. Off unless a port is set.
+"""`/healthz`, `/readyz` and `/metrics` for whatever supervises the process; off unless a port is set.
 
-Healthy: the event loop answers. Ready: all that answering takes is there; what is missing is said. It listens
-from the first moment, so that a long start is seen as what it is.
+Healthy means that the event loop responds. Ready means that the bot can answer; otherwise the response says
+what is missing. The server starts first, so that a slow start shows as starting.
 """
 
 import asyncio
@@ -16,34 +16,33 @@ from bot.errors import EX_UNAVAILABLE, StartError
 from bot.operations.metrics import Metrics
 
 log = structlog.stdlib.get_logger(__name__)
-Probe = Callable[[], Awaitable[str | None]]  # what is missing, in a few words; None: nothing
+Probe = Callable[[], Awaitable[str | None]]  # what is missing, or None
 PROBE_TIMEOUT_S = 3.0
 PARTS = ("discord", "database", "model")
 STARTING, STOPPING = "starting", "stopping"
 
 
 class Readiness:
-    """What it takes to answer people; each part is missing until its probe is there and finds nothing."""
+    """Whether the bot can answer. A part is missing until its probe is added and finds nothing wrong."""
 
     def __init__(self) -> None:
-        """Start with everything missing."""
         self._probes: dict[str, Probe] = {}
         self._is_stopping = False
         self.model_version: Callable[[], str | None] = lambda: None
-        self.among_others: Callable[[], dict[str, Any]] = dict  # what is this process's, of several
-        self.warnings: Callable[[], dict[str, str]] = dict  # part → what is wrong, though people can ask
+        self.among_others: Callable[[], dict[str, Any]] = dict  # this process among several
+        self.warnings: Callable[[], dict[str, str]] = dict  # part → a problem that does not stop answering
         self.service: Callable[[], str | None] = lambda: None
 
     def add(self, part: str, probe: Probe) -> None:
-        """Ask `probe` from now on; it may raise, which is missing too."""
+        """Call `probe` from now on; if it raises, the part is missing."""
         self._probes[part] = probe
 
     def stop(self) -> None:
-        """Nothing is ready, and nothing asked, from now on."""
+        """Report every part as missing from now on, without probing."""
         self._is_stopping = True
 
     async def missing(self) -> dict[str, str]:
-        """Part → what is wrong with it; empty: people can ask."""
+        """Part → what is wrong with it; empty if the bot can answer."""
         if self._is_stopping:
             return dict.fromkeys(PARTS, STOPPING)
         found = await asyncio.gather(*map(self._ask, PARTS))
@@ -57,7 +56,7 @@ class Readiness:
                 return await self._probes[part]()
         except TimeoutError:
             return f"no answer within {PROBE_TIMEOUT_S:.0f} s"
-        except Exception as error:  # noqa: BLE001  whatever it is, that part is not ready
+        except Exception as error:  # noqa: BLE001  any failure means that this part is not ready
             return str(error) or type(error).__name__
 
 
@@ -65,10 +64,10 @@ class Readiness:
 async def health_server(
     readiness: Readiness, metrics: Metrics, *, host: str, port: int | None
 ) -> AsyncIterator[str | None]:
-    """Serve while the block runs. Yields the address, or None where `port` is (then nothing listens).
+    """Serve while the block runs. Yields the URL, or None if `port` is None and nothing listens.
 
     Raises:
-        StartError: the address cannot be listened on.
+        StartError: the server cannot listen on the address.
     """
     if port is None:
         yield None

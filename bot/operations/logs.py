@@ -1,4 +1,4 @@
-"""structlog over stdlib logging, so that all libraries come out in one format; secrets are blacked out."""
+"""structlog over the standard library's logging, one format for all libraries; secrets are redacted."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ import structlog
 
 
 def set_up_logging(level: str, *, secrets: tuple[str, ...] = ()) -> None:
-    """Log to standard error: pretty on a terminal, JSON otherwise."""
+    """Log to standard error: for reading on a terminal, as JSON otherwise."""
 
     def redact(_logger: Any, _method: str, line: Any) -> str:
         text = str(line)

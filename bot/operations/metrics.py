@@ -1,7 +1,6 @@
-"""What an operator watches, as Prometheus metrics in a registry of their own. No text and no ids in labels.
+"""Prometheus metrics in a registry of their own. Labels hold no text and no ids.
 
-Events are counted by those whom they happen to, by one line each; what can be looked up (`watched`) is
-looked up when somebody asks.
+Events are counted where they happen; gauges (`add_gauge`) are read at every scrape.
 """
 
 import contextlib
@@ -26,44 +25,49 @@ SERVICE_LOST = ("unreachable", "timeout", "busy", "invalid")
 
 
 class Metrics:
-    """All instruments. Building one costs next to nothing; the app has one."""
+    """All instruments, with every label value present from the start at 0. The app has one instance."""
 
     def __init__(self) -> None:
-        """Start at nothing; every label value that can occur is there from the start, at 0."""
         self.registry = registry = CollectorRegistry()
         self._queries = Counter("fillbot_queries", "Queries by outcome.", ["outcome"], registry=registry)
         self._answers = Histogram(
             "fillbot_answer_seconds",
-            "From hearing a query to having sent its reply.",
+            "Seconds from receiving a query to sending its reply.",
             buckets=ANSWER_BUCKETS_S,
             registry=registry,
         )
-        self.cache_hits = Counter(
-            "fillbot_cache_hits", "Queries that were predicted before, by this version.", registry=registry
-        )
+        self.cache_hits = Counter("fillbot_cache_hits", "Queries answered from the cache.", registry=registry)
         self._answered = Counter(
             "fillbot_service_answers",
-            "Where there is a service: who answered, the service, or the session here in its place.",
+            "Uncached queries, by whether the inference service answered or the local session did instead.",
             ["by"],
             registry=registry,
         )
         self.service_lost = Counter(
-            "fillbot_service_lost", "Times that the service stopped to answer.", ["reason"], registry=registry
+            "fillbot_service_lost",
+            "Times that the inference service stopped answering, by reason.",
+            ["reason"],
+            registry=registry,
         )
-        self._votes = Counter("fillbot_votes", "Votes cast.", ["via", "value"], registry=registry)
+        self._votes = Counter(
+            "fillbot_votes", "Votes cast, by way and value.", ["via", "value"], registry=registry
+        )
         self._runs = Counter("fillbot_runs", "Training runs by outcome.", ["outcome"], registry=registry)
         self.run_seconds = Gauge(
-            "fillbot_last_run_duration_seconds", "How long the last run took.", registry=registry
+            "fillbot_last_run_duration_seconds", "Duration of the last training run.", registry=registry
         )
         self._reloads = Counter(
-            "fillbot_model_reloads", "Other versions that came to serve.", ["outcome"], registry=registry
+            "fillbot_model_reloads",
+            "Attempts to load another model version, by outcome.",
+            ["outcome"],
+            registry=registry,
         )
         self.background_failures = Counter(
-            "fillbot_background_failures", "Background tasks that failed.", ["task"], registry=registry
+            "fillbot_background_failures", "Failures of background tasks.", ["task"], registry=registry
         )
         self._backups = Counter("fillbot_backups", "Backups by outcome.", ["outcome"], registry=registry)
-        self._model = Info("fillbot_model", "The model version that serves.", registry=registry)
-        ProcessCollector(registry=registry)  # memory, processor time, open files, time of start
+        self._model = Info("fillbot_model", "The model version that answers.", registry=registry)
+        ProcessCollector(registry=registry)  # memory, CPU time, open files, start time
         for counter, outcomes in (
             (self._queries, QUERY_OUTCOMES),
             (self._runs, RUN_OUTCOMES),
@@ -80,7 +84,7 @@ class Metrics:
 
     @contextlib.contextmanager
     def query(self) -> Iterator[None]:
-        """Count one query by how the block ends; time it where it was answered."""
+        """Count one query by how the block ends, and time it if it was answered."""
         started = time.perf_counter()
         try:
             yield
@@ -97,36 +101,36 @@ class Metrics:
         self._answers.observe(time.perf_counter() - started)
 
     def turned_away(self) -> None:
-        """Count a query whose answer would come too late."""
+        """Count a query that load shedding refused."""
         self._queries.labels("turned_away").inc()
 
     def answered(self, *, by: Literal["service", "fallback"]) -> None:
-        """Count a query that was not in the cache, where there is a service."""
+        """Count an uncached query where there is an inference service."""
         self._answered.labels(by).inc()
 
     def vote(self, via: Literal["reaction", "menu", "suggestion"], value: int, *, words: int = 1) -> None:
-        """Count votes that were cast: `value` +1 or −1 on so many words."""
+        """Count votes: `value` is +1 or −1, on `words` words."""
         self._votes.labels(via, "up" if value > 0 else "down").inc(words)
 
     def run(self, outcome: str, *, duration_s: float) -> None:
-        """Count a run that ended."""
+        """Count a finished run."""
         self._runs.labels(outcome).inc()
         self.run_seconds.set(duration_s)
 
     def reload(self, *, is_done: bool) -> None:
-        """Count a version that came to serve, or could not."""
+        """Count an attempt to load another version."""
         self._reloads.labels("done" if is_done else "failed").inc()
 
     def backup(self, *, is_done: bool) -> None:
-        """Count a backup that was made, or could not be."""
+        """Count an attempt to back up."""
         self._backups.labels("done" if is_done else "failed").inc()
 
     def add_gauge(self, name: str, about: str, look: Callable[[], float]) -> None:
-        """Add a gauge that is looked up at every scrape."""
+        """Add a gauge whose value `look` returns at every scrape."""
         Gauge(f"fillbot_{name}", about, registry=self.registry).set_function(look)
 
     def exposed(self, accept: str, *, model_version: str | None) -> tuple[bytes, str]:
-        """All of it, with the version that serves, in the format that a scraper accepts; and its name."""
+        """All metrics in the format that the scraper accepts, and its content type."""
         if model_version is not None:
             self._model.info({"version": model_version})
         encode, content_type = choose_encoder(accept)
@@ -134,7 +138,7 @@ class Metrics:
 
 
 def size_of(path: Path) -> float:
-    """Bytes of a database with its log; 0 where there is no file."""
+    """Bytes of a database file with its write-ahead log; 0 without the file."""
     total = 0
     for one in (path, path.with_name(f"{path.name}-wal")):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What readiness and the gauges look at in the parts of a running bot."""
+"""The readiness probes and gauges of a running bot."""
 
 import math
 
@@ -24,7 +24,7 @@ def register_probes(parts: Parts) -> None:
         return None
 
     async def model() -> str | None:
-        return None  # there is no predictor without one
+        return None  # the app does not start without a model
 
     for part, probe in (("discord", discord), ("database", database), ("model", model)):
         readiness.add(part, probe)
@@ -39,34 +39,44 @@ def register_probes(parts: Parts) -> None:
     readiness.warnings = warnings
     readiness.model_version = lambda: predictor.version
     readiness.service = lambda: predictor.service
-    metrics.add_gauge("discord_connected", "1: the gateway is connected.", lambda: float(bot.is_online))
+    metrics.add_gauge(
+        "discord_connected", "1 while the gateway is connected, else 0.", lambda: float(bot.is_online)
+    )
     metrics.add_gauge(
         "gateway_latency_seconds",
-        "Between a heartbeat and its answer; NaN while there is none.",
+        "Seconds between a heartbeat and its acknowledgement; NaN before the first one.",
         lambda: bot.latency if math.isfinite(bot.latency) else math.nan,
     )
-    metrics.add_gauge("queries_waiting", "Queries that wait for the model.", lambda: float(predictor.waiting))
+    metrics.add_gauge("queries_waiting", "Queries waiting for the model.", lambda: float(predictor.waiting))
     metrics.add_gauge(
         "service_reachable",
-        "1: the service answers; 0: the session here does in its place, or there is no service.",
+        "1 while the inference service answers; 0 if the local session does, or no service is configured.",
         lambda: float(predictor.is_answered_remotely),
     )
-    metrics.add_gauge("run_in_progress", "1: a run is in progress.", lambda: float(parts.runs.is_running))
+    metrics.add_gauge(
+        "run_in_progress",
+        "1 while a training run is in progress, else 0.",
+        lambda: float(parts.runs.is_running),
+    )
     metrics.add_gauge(
         "champion_serves",
-        "0: the champion is damaged and another version serves.",
+        "0 while another version answers because the champion is damaged, else 1.",
         lambda: float(parts.inference.follower.trouble is None),
     )
     if shared is not None:
         metrics.add_gauge(
             "models_storage_reached",
-            "0: what other machines do with the versions is not seen at present.",
+            "0 while the shared storage of model versions cannot be reached, else 1.",
             lambda: float(shared.trouble is None),
         )
     if database_file is not None:
-        metrics.add_gauge("database_size_bytes", "The database with its log.", lambda: size_of(database_file))
+        metrics.add_gauge(
+            "database_size_bytes",
+            "Size of the database file with its write-ahead log.",
+            lambda: size_of(database_file),
+        )
     metrics.add_gauge(
         "last_backup_timestamp_seconds",
-        "When the newest backup was made, since 1970; 0: there is none.",
+        "Unix time of the newest backup; 0 without any.",
         parts.scheduled.backups.last_made_s,
     )

@@ -1,4 +1,4 @@
-"""What comes before the parts of the app: one bot a home, and a first version to serve."""
+"""Start-up steps: the lock of the home, repairs, the token, and a first model version."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,11 @@ log = structlog.stdlib.get_logger(__name__)
 
 @contextlib.contextmanager
 def home_lock(settings: Settings) -> Iterator[None]:
-    """Hold `bot.lock`: one bot a home."""
+    """Hold `bot.lock`, so that only one bot runs on a home.
+
+    Raises:
+        StartError: another bot holds it, or the folder cannot be written.
+    """
     lock = FileLocks(settings.home, BOT)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -60,38 +64,44 @@ async def recover_database(settings: Settings) -> str | None:
     try:
         lock.acquire()
     except LockHeldError:
-        return None  # a run has it open: it would have ended had it met damage
+        return None  # a run has it open, and would have failed on a damaged database
     try:
-        mended = await recover(database, settings.backups_dir, now=datetime.now(UTC))
+        recovery = await recover(database, settings.backups_dir, now=datetime.now(UTC))
     finally:
         lock.release()
-    if mended is None:
+    if recovery is None:
         return None
-    backup, kept = mended.backup and mended.backup.name, mended.kept and mended.kept.name
-    log.critical("database.mended", reason=mended.problem, backup=backup, kept=kept, is_whole=mended.is_whole)
-    source = "read" if mended.is_whole else "backup" if backup else "rest"
-    return say(f"database.mended.{source}", reason=mended.problem, backup=backup, kept=kept)
+    backup, kept = recovery.backup and recovery.backup.name, recovery.kept and recovery.kept.name
+    log.critical(
+        "database.recovered", reason=recovery.problem, backup=backup, kept=kept, is_whole=recovery.is_whole
+    )
+    source = "read" if recovery.is_whole else "backup" if backup else "rest"
+    return say(f"database.mended.{source}", reason=recovery.problem, backup=backup, kept=kept)
 
 
 async def repair_champion_pointer(registry: Registry, database: Database) -> str | None:
-    """Where the champion pointer cannot be read, write it anew. Returns the notice that says so."""
+    """Rewrite an unreadable champion pointer. Returns the notice that says so."""
     last = await runs.last_champion(database)
     version = await asyncio.to_thread(mend_champion, registry, last=last)
     if version is None:
         return None
-    log.error("champion.mended", model_version=version)
+    log.error("champion_pointer.repaired", model_version=version)
     return say("model.pointer_mended", version=version)
 
 
 async def validate_token(settings: Settings) -> None:
-    """A wrong token is told before a first version is made, which takes minutes."""
+    """Validate the token before the first version is made, which takes minutes."""
     if settings.discord_token is not None:
         set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
         await check_token(settings.discord_token.get_secret_value())
 
 
 async def make_first_version(settings: Settings) -> None:
-    """Let the training process make it, with its progress on this terminal."""
+    """Make it in the training process, which shows its progress on this terminal.
+
+    Raises:
+        StartError: it could not be made.
+    """
     log.info("model.first_version")
     told: list[str] = []
     async with spawned(settings, "init") as process:

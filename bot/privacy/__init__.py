@@ -1,1 +1,1 @@
-"""What is kept of a person, handed out, forgotten, or too old."""
+"""A person's data: export, forgetting, retention."""

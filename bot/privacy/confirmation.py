@@ -1,4 +1,4 @@
-"""A question with two buttons that one person may answer, for a few minutes."""
+"""A confirmation with two buttons that one person may press, for a few minutes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,12 +16,11 @@ OPEN_S = 300.0  # an ephemeral message can be edited for fifteen minutes
 
 
 class ConfirmationView(discord.ui.View):
-    """The red button and the one that keeps all; `message` is what they stand under, once it is sent."""
+    """The confirm and cancel buttons; set `message` to the message they are in once it is sent."""
 
     def __init__(
         self, user_id: int, *, on_yes: Callable[[discord.Interaction], Awaitable[None]], prefix: str
     ) -> None:
-        """Ask one person; `on_yes` answers the interaction of who pressed the red button."""
         super().__init__(timeout=OPEN_S)
         self._user_id, self._on_yes, self._prefix = user_id, on_yes, prefix
         self.message: discord.Message | None = None
@@ -35,14 +34,14 @@ class ConfirmationView(discord.ui.View):
             self.add_item(button)
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
-        """Refuse everybody else."""
+        """Refuse everyone else."""
         if interaction.user.id == self._user_id:
             return True
         await interaction.response.send_message(say("forgetting.not_yours"), ephemeral=True)
         return False
 
     async def on_timeout(self) -> None:
-        """Say that it is too late."""
+        """Say that it has expired."""
         if self.message is not None:
             text = say("forgetting.too_late", minutes=round(OPEN_S / 60), prefix=self._prefix)
             try:
@@ -53,7 +52,7 @@ class ConfirmationView(discord.ui.View):
     async def on_error(
         self, interaction: discord.Interaction, error: Exception, item: discord.ui.Item[Any], /
     ) -> None:
-        """Log a button that could not be answered; what it does goes on all the same."""
+        """Log a button whose interaction could not be answered; its action goes on."""
         if not log_if_unanswerable(error):
             log.error("button.failed", exc_info=error)
 
@@ -67,9 +66,9 @@ class ConfirmationView(discord.ui.View):
 
 
 async def edit_or_write(interaction: discord.Interaction, text: str) -> None:
-    """Edit the message whose button was pressed; where that cannot be done any more, write to the person.
+    """Edit the message whose button was pressed, or else send the person a direct message.
 
-    The answer to an interaction can be edited for fifteen minutes, and a run may take longer.
+    An interaction can be edited for fifteen minutes, and a run may take longer.
     """
     text = clipped(text, MAX_CONTENT)
     try:

@@ -1,4 +1,4 @@
-"""What the votes add up to, as CSV: without who voted, and without anything that a spreadsheet would run."""
+"""The aggregated votes as CSV, without voters and without anything a spreadsheet would evaluate."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from storage.votes.standing import Precedence, precedence
 from training.votes.aggregation import aggregate_votes, decay_weights
 
 HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
-# What a spreadsheet takes for the beginning of one, also after blanks it drops, and as wide as in Japanese.
+# Spreadsheets also start a formula after leading blanks, and with full-width characters.
 FORMULA = re.compile(r"[\t\r\n]|[\s\u200b\ufeff]*[=+\-@＝＋－＠]")
 DAY_S = 86_400.0
 
@@ -44,7 +44,7 @@ class VoteTable:
             votes[voter] = max(vote, votes.get(voter, vote))
 
     def judged(self, *, now: datetime, min_voters: int, half_life_days: float) -> list[tuple[Any, ...]]:
-        """The rows of the table, by query, mask and word; judged as a run judges. Takes a while for many."""
+        """The rows by query, mask and word, aggregated as in a run. Slow for many votes."""
         items = sorted(self._standing, key=lambda item: (self.queries[item[0]], *item))
         numbers: dict[int, int] = {}
         rows = [
@@ -75,7 +75,7 @@ class VoteTable:
 
 
 def to_csv(rows: Iterable[tuple[Any, ...]]) -> bytes:
-    """The table, in UTF-8 with the mark by which spreadsheets know that."""
+    """The table in UTF-8 with a byte-order mark, which spreadsheets need to recognise it."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(HEADER)
@@ -85,7 +85,7 @@ def to_csv(rows: Iterable[tuple[Any, ...]]) -> bytes:
 
 
 def _harmless(cell: Any) -> Any:
-    """Text that no spreadsheet takes for a formula."""
+    """Prefix text that a spreadsheet would take for a formula."""
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="seconds")
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell

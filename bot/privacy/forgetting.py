@@ -1,6 +1,6 @@
-"""Forgets people, step by step, and lets no model that learnt from them go on answering.
+"""Forgets people step by step, and stops every model that learnt from their votes from answering.
 
-The steps are the same after a crash: a request is open in the database until all are done, and a withdrawn
+A crash at any step is safe: the request stays open in the database until all steps are done, and a withdrawn
 champion is replaced whenever one is found.
 """
 
@@ -34,21 +34,21 @@ from training.registry.sharing import pull
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
-LOOK_EVERY_S = 30.0  # for what a crash or a full disk left undone
+LOOK_EVERY_S = 30.0  # for requests that a crash or a full disk left open
 COMPACT_TRIES, COMPACT_AGAIN_S = 5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetResult:
-    """What was done.
+    """What was deleted.
 
     Attributes:
         erased: from the database.
-        backups: copies of the database that were rewritten.
+        backups: number of database copies that were rewritten.
         not_cleaned: names of copies that could not be.
-        runs: whose sets and results were deleted.
-        versions: that are withdrawn.
-        needs_run: one of them is the champion.
+        runs: number of runs whose sets and results were deleted.
+        versions: the withdrawn versions.
+        needs_run: whether one of them is the champion.
     """
 
     erased: Erased
@@ -60,7 +60,7 @@ class ForgetResult:
 
 
 class Forgetting:
-    """Works on one request at a time."""
+    """Handles one request at a time."""
 
     def __init__(
         self,
@@ -74,7 +74,6 @@ class Forgetting:
         reports: ReportChannel,
         backups: Backups,
     ) -> None:
-        """Take everything that holds something of people."""
         self._home, self._database, self._registry = settings.home, database, registry
         self._database_path = make_url(settings.url).database
         self._predictor, self._follower, self._runs, self._reports = predictor, follower, runs, reports
@@ -83,26 +82,26 @@ class Forgetting:
         self._sentence = ""  # of the last run that replaced a withdrawn champion
 
     def versions_since(self, since: datetime | None) -> tuple[str, ...]:
-        """The versions that learnt from votes at that time or later, and may still serve."""
+        """Versions that learnt from votes at that time or later, and may still serve."""
         withdrawn = self._registry.withdrawn()
         return tuple(version for version in self.learnt_since(since) if version not in withdrawn)
 
     async def forget(self, user_id: int) -> ForgetResult:
-        """Forget a person. Once this has begun it is finished, after a crash too.
+        """Forget a person. Once started it is finished, even after a crash.
 
         Raises:
-            StorageError: the database cannot be used; it is tried again later.
-            TrainingError: the registry cannot be written; it is tried again later.
-            OSError: a file cannot be; it is tried again later.
+            StorageError: the database cannot be used; a retry follows.
+            TrainingError: the registry cannot be written; a retry follows.
+            OSError: a file cannot be written; a retry follows.
         """
         request = await forgetting.request(self._database, user_id, now=datetime.now(UTC))
         async with self._working:
             return await self._work(request)
 
     async def settle(self) -> str:
-        """Replace a withdrawn champion by a run, or else by the domain model; who else waits for that waits.
+        """Replace a withdrawn champion by a new run, or else by the domain model.
 
-        Returns the sentence of the last run that did.
+        Concurrent callers wait for the same run. Returns the sentence of the last run that replaced one.
         """
         async with self._settling:
             while self._is_withdrawn() and not self._runs.is_closed:
@@ -120,12 +119,12 @@ class Forgetting:
         return self._sentence
 
     async def finish_pending(self) -> None:
-        """Finish for ever what was left undone."""
+        """Finish requests that a crash or an error left open, forever."""
         is_compact = False
         while True:
             try:
                 if not is_compact:
-                    await self._compact(rewrite=False)  # what a crash left in the log
+                    await self._compact(rewrite=False)  # what a crash left in the write-ahead log
                     is_compact = True
                 for request in await forgetting.requests(self._database):
                     if not self._working.locked():
@@ -136,13 +135,13 @@ class Forgetting:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _finish(self, request: Request) -> None:
-        """What was left undone; by nobody else meanwhile, in whichever process they asked."""
+        """Finish a request, unless another process has done so meanwhile."""
         async with self._working:
             if request in await forgetting.requests(self._database):
                 await self._work(request)
 
     async def _work(self, request: Request) -> ForgetResult:
-        """Do it, at one's turn."""
+        """Do all steps of a request; the caller holds the lock."""
         user_id, since = request.user_id, request.counted_since
         async with self._runs.halted(say("forgetting.run_ended")):
             await asyncio.to_thread(pull, self._registry)  # versions that other machines made
@@ -153,7 +152,7 @@ class Forgetting:
             self._predictor.clear_cache()
             run_count = await self._clean_runs(since)
             await self._compact()
-            async with self._backups.making:  # one that was begun before holds them, and is there by then
+            async with self._backups.making:  # a backup that has started would still hold the rows
                 backups, not_cleaned = await self._clean_copies(user_id, since, now)
             await forgetting.close_request(self._database, user_id)
             await self._compact(rewrite=False)
@@ -171,7 +170,7 @@ class Forgetting:
         return ForgetResult(erased, backups, not_cleaned, run_count, versions, needs_run)
 
     def learnt_since(self, since: datetime | None) -> Iterator[str]:
-        """Versions whose votes were read then or later; a damaged one cannot serve anyway."""
+        """Versions whose votes were read then or later. A damaged version cannot serve and is skipped."""
         for version in self._registry.versions() if since is not None else ():
             try:
                 card = self._registry.card(version)
@@ -185,7 +184,7 @@ class Forgetting:
         return self._registry.champion() in self._registry.withdrawn()
 
     async def _clean_runs(self, since: datetime | None) -> int:
-        """Delete what runs kept of the person's votes, and queries that nothing else holds any more."""
+        """Delete what runs kept of the person's votes, and queries that are stored nowhere else."""
         found = 0
         if since is not None:
             ids = [row["id"] for row in await runs_since(self._database, since)]
@@ -218,11 +217,11 @@ class Forgetting:
             for aside in (".before-restore-", ".damaged-"):
                 copies += path.parent.glob(f"{path.name}{aside}*")
         elif (left := self._home / "fillbot.db").is_file():
-            copies.append(left)  # what the database was copied from to a server
+            copies.append(left)  # the file that was copied to a PostgreSQL server
         return sorted(path for path in copies if not path.name.endswith(("-wal", "-shm", "-journal")))
 
     async def _compact(self, *, rewrite: bool = True) -> None:
-        """Until nobody reads what is old; long readers are rare and short."""
+        """Retry until no reader holds old pages; long reads are rare and short."""
         for _ in range(COMPACT_TRIES):
             if await self._database.compact(rewrite=rewrite):
                 return
@@ -230,7 +229,7 @@ class Forgetting:
         log.warning("database.not_compacted")
 
     async def _without_withdrawn(self, sentence: str) -> str:
-        """After a run that failed: the domain model, as the run itself would have done."""
+        """After a failed run, promote the domain model, as the run itself would have done."""
         async with self._runs.moving:
             left = await promotion.stand_in(self._registry, self._database, now=datetime.now(UTC))
         await self._follower.follow_champion(again=True)

@@ -1,4 +1,4 @@
-"""Everything stored about one person, as one JSON file that a person can read."""
+"""Everything stored about one person, as a JSON file that people can read."""
 
 import asyncio
 import gzip
@@ -14,13 +14,13 @@ from bot.texts import say
 from storage.database import Database
 from storage.people import privacy
 
-MAX_BYTES = 60_000_000  # unpacked: what is more is left out
+MAX_BYTES = 60_000_000  # uncompressed; further rows are left out
 NAME = "fillbot-my-data.json"
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalDataFile:
-    """The file, how much is in it, and whether it is packed, or rows are left out."""
+    """The file, how much it holds, and whether it is compressed or incomplete."""
 
     name: str
     content: bytes
@@ -38,10 +38,10 @@ async def export_personal_data(
     limit_bytes: int,
     max_bytes: int = MAX_BYTES,
 ) -> PersonalDataFile:
-    """Collect it, a row a line, newest first; packed where it is larger than `limit_bytes`.
+    """Collect it, one row per line, newest first; compressed if it is larger than `limit_bytes`.
 
     Raises:
-        TooLargeError: even packed it is larger than that.
+        TooLargeError: it is larger than that even when compressed.
     """
     known = await privacy.summarize(database, user_id)
     runs = await privacy.runs_since(database, known.counted_since) if known.counted_since else []
@@ -82,7 +82,7 @@ async def export_personal_data(
 
 
 async def _write(out: io.BytesIO, name: str, rows: AsyncIterator[dict[str, Any]], *, max_bytes: int) -> int:
-    """Write rows until there is no more room. Returns how many."""
+    """Write rows until `max_bytes` is reached. Returns how many."""
     out.write(f",\n{json.dumps(name)}: [".encode())
     count = 0
     async for row in rows:
@@ -95,7 +95,7 @@ async def _write(out: io.BytesIO, name: str, rows: AsyncIterator[dict[str, Any]]
 
 
 def _json(value: Any) -> str:
-    """With times as ISO 8601, and ids as text: they are larger than other programs' numbers."""
+    """JSON with times as ISO 8601, and ids as text, since JavaScript numbers cannot hold them."""
     if isinstance(value, dict):
         value = {k: str(v) if k.endswith("_id") and v is not None else v for k, v in value.items()}
     elif isinstance(value, int) and abs(value) > 2**53:

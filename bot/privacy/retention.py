@@ -1,4 +1,4 @@
-"""Every night, before the run: what is older than it is to be kept goes."""
+"""Deletes data older than `retention_days`, before each nightly run."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -16,14 +16,13 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Retention:
-    """Deletes old votes and predictions, and what runs left of those queries."""
+    """Deletes old votes and predictions, and their queries from run files; `days` None keeps everything."""
 
     def __init__(self, database: Database, *, home: Path, days: int | None) -> None:
-        """Keep everything for so many days; None: for ever."""
         self._database, self._home, self._days = database, home, days
 
     async def apply(self, *, now: datetime) -> None:
-        """Delete what is too old; what cannot be deleted now is the next night."""
+        """Delete what has expired. What cannot be deleted now is deleted the next night."""
         if self._days is None:
             return
         try:
@@ -33,7 +32,7 @@ class Retention:
             else:
                 queries = await asyncio.to_thread(run_files.queries, self._home)
                 lost = await orphaned_queries(self._database, queries)
-                # A run that somebody asked for may be writing: its files are left alone where they can be.
+                # A run started by a person may be writing: its own files are left alone where possible.
                 files = await asyncio.to_thread(run_files.drop_queries, self._home, lost) if lost else 0
         except (StorageError, OSError) as error:
             log.warning("retention.failed", reason=str(error))

@@ -1,1 +1,1 @@
-"""Processes of their own for training, charts and word ranks: torch and matplotlib live there alone."""
+"""Subprocesses for training, charts and word ranks; only they import torch and matplotlib."""

@@ -1,4 +1,4 @@
-"""Pictures, drawn by a child process that ends when it is done: matplotlib is never in this one."""
+"""Charts, drawn in a short-lived subprocess so that the bot never imports matplotlib."""
 
 import io
 import json
@@ -19,19 +19,18 @@ TIMEOUT_S = 60.0
 
 
 class ChartRenderer:
-    """Draws a few at once."""
+    """Draws at most `AT_ONCE` charts at a time."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take what the child needs to know."""
         self._settings = settings
         self._slots = SubprocessSlots(AT_ONCE)
 
     async def draw(self, kind: str, **what: Any) -> bytes:
-        """A PNG of what is described; `what` goes to the child on standard input, where nobody else reads it.
+        """Draw a chart as PNG. `what` is passed on standard input, which no other process can read.
 
         Raises:
-            PictureError: it could not be drawn; says why.
-            BusyError: too many wait already.
+            PictureError: it could not be drawn; the message says why.
+            BusyError: too many charts are waiting.
         """
         async with self._slots.one():
             code, told = await self._ask(json.dumps({"kind": kind, **what}).encode())
@@ -41,7 +40,7 @@ class ChartRenderer:
         return told
 
     async def _ask(self, body: bytes) -> tuple[int, bytes]:
-        """The child's exit code and what it wrote."""
+        """Exit code and output of the subprocess."""
         try:
             return await ask_subprocess(self._settings, "draw", question=body, timeout_s=TIMEOUT_S)
         except TimeoutError as error:
@@ -51,14 +50,14 @@ class ChartRenderer:
 
 
 def attach(embed: discord.Embed, png: bytes, *, name: str, about: str) -> discord.File:
-    """Show the picture in the embed. Returns the file to send with it; `about` is read to who cannot see."""
+    """Show the chart in the embed. Returns the file to send with it; screen readers read `about`."""
     filename = f"{name}.png"
     embed.set_image(url=f"attachment://{filename}")
     return discord.File(io.BytesIO(png), filename, description=about[:1024])
 
 
 def _sentence(told: bytes) -> str:
-    """What the child says of its failure; a general sentence when it said nothing, as when it was killed."""
+    """The subprocess's own error sentence, or a general one if it was killed."""
     try:
         return escape(str(json.loads(told)["sentence"]))
     except (ValueError, KeyError, TypeError):

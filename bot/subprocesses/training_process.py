@@ -1,4 +1,4 @@
-"""The training process: spawn it, follow its JSON lines, end it. It ends by itself when this process does."""
+"""The training subprocess: spawn it, follow its JSON lines, end it. It ends by itself when the bot dies."""
 
 import asyncio
 import contextlib
@@ -13,16 +13,16 @@ from bot.errors import BusyError
 from training.settings import Settings
 from training.subprocess_environment import passed_on, spelled_out
 
-GRACE_S = 10.0  # between asking it to end and killing it
+GRACE_S = 10.0  # between terminate and kill
 LINE_LIMIT = 1 << 20
-MAX_WAITING = 10  # for their turn to ask one
+MAX_WAITING = 10  # for a slot
 PROGRAM = (sys.executable, "-m", "training")
 
 Line = dict[str, Any]
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The child's environment: the settings in force, without secrets, and what it needs of this one's."""
+    """The environment of the subprocess: the settings in force without secrets, and needed variables."""
     told = spelled_out(
         settings,
         home=str(settings.home.absolute()),
@@ -37,13 +37,13 @@ def environment(settings: Settings) -> dict[str, str]:
 async def spawned(
     settings: Settings, *arguments: str, log_path: Path | None = None, is_asked: bool = False
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m training …` as a child; terminated, then killed, when the block is left early.
+    """Run `python -m training …`; if the block is left early, the subprocess is terminated, then killed.
 
     Args:
-        settings: handed on through the environment.
+        settings: passed on through the environment.
         arguments: the command and its options.
-        log_path: where standard error goes; None: to this process's.
-        is_asked: it reads a question from standard input to its end, rather than watching it for ours.
+        log_path: destination of standard error; None for the bot's own.
+        is_asked: standard input carries a question; otherwise its end tells the subprocess that the bot died.
     """
     with contextlib.ExitStack() as stack:
         stderr = stack.enter_context(log_path.open("ab")) if log_path else None
@@ -64,19 +64,18 @@ async def spawned(
 
 
 class SubprocessSlots:
-    """Lets a few children be asked at once, as each takes a processor and memory; who comes later waits."""
+    """Limits how many subprocesses run at once, since each takes a CPU and memory; the rest wait."""
 
     def __init__(self, at_once: int, *, max_waiting: int = MAX_WAITING) -> None:
-        """Begin with nobody."""
         self._free, self._most = asyncio.Semaphore(at_once), at_once + max_waiting
         self._wanted = 0
 
     @contextlib.asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """A block that begins when it is one's turn.
+        """Hold a slot inside the block.
 
         Raises:
-            BusyError: too many wait already.
+            BusyError: too many are waiting.
         """
         if self._wanted >= self._most:
             raise BusyError
@@ -91,10 +90,12 @@ class SubprocessSlots:
 async def ask_subprocess(
     settings: Settings, command: str, *, question: bytes, timeout_s: float
 ) -> tuple[int, bytes]:
-    """Exit code and answer of a child that reads a question from standard input, where nobody else sees it.
+    """Exit code and output of a subprocess that reads a question from standard input.
+
+    Unlike arguments, standard input is not visible to other users of the machine.
 
     Raises:
-        TimeoutError: it took too long, and was ended.
+        TimeoutError: it took too long and was ended.
         OSError: it could not be started.
     """
     async with (
@@ -106,18 +107,18 @@ async def ask_subprocess(
 
 
 async def follow(process: asyncio.subprocess.Process, on_line: Callable[[Line], None]) -> int:
-    """Hand every JSON line to `on_line` until the child ends; pass over what else it says.
+    """Pass every JSON line to `on_line` until the subprocess ends; other output is ignored.
 
-    What `on_line` raises is raised.
+    Exceptions of `on_line` propagate.
 
     Returns:
-        Its exit code.
+        The exit code.
     """
     assert process.stdout is not None
     while True:
         try:
             raw = await process.stdout.readline()
-        except ValueError:  # longer than a line of ours can be
+        except ValueError:  # longer than LINE_LIMIT, so not one of ours
             continue
         if not raw:
             return await process.wait()
@@ -134,7 +135,7 @@ def _parsed(raw: bytes) -> Line | None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Terminate; kill what is still there after `GRACE_S`, or when the waiting itself is cancelled."""
+    """Terminate; kill after `GRACE_S`, or when the wait itself is cancelled."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Asks a short-lived child where words stand under other versions: the bot holds the champion alone."""
+"""Word ranks under other versions, from a short-lived subprocess: the bot loads only the champion."""
 
 import json
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ from training.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
 TIMEOUT_S = 30.0
-MAX_EARLIER = 3  # versions before the champion, beside the domain model
+MAX_EARLIER = 3  # versions before the champion, without the domain model
 
 
 @dataclass(frozen=True, slots=True)
 class WordRank:
-    """Where a word stands for one mask.
+    """The rank of a word for one mask.
 
     Attributes:
         word: as the version spells it.
         rank: 1 for the best of all words.
-        score: the bare model's probability, in [0, 1].
+        score: the model's own probability, in [0, 1], without vote adjustment.
         learnt: "wanted" or "unwanted", as the run that made the version judged it in this query; else None.
-        held_out: whether that judgement was kept back to test the version, and not learnt.
-        wanted_elsewhere: on how many other queries that run learnt to want it.
-        unwanted_elsewhere: the same for not wanting it.
+        held_out: whether that judgement was in the held-out set rather than learnt.
+        wanted_elsewhere: number of other queries for which that run learnt the word as wanted.
+        unwanted_elsewhere: the same for unwanted.
     """
 
     word: str
@@ -44,7 +44,7 @@ class WordRank:
 
 @dataclass(frozen=True, slots=True)
 class MaskRanks:
-    """One mask: the best words with their scores, and the places of those asked for; None: no such word."""
+    """One mask: the best words with scores, and the ranks of the words asked for (None: unknown word)."""
 
     best: tuple[tuple[str, float], ...]
     places: tuple[WordRank | None, ...]
@@ -52,7 +52,7 @@ class MaskRanks:
 
 @dataclass(frozen=True, slots=True)
 class VersionRanks:
-    """What one version says; `masks` is empty where it could not be loaded."""
+    """The ranks under one version; `masks` is empty if it could not be loaded."""
 
     version: str
     kind: str = ""
@@ -62,27 +62,20 @@ class VersionRanks:
 
 
 class WordRanks:
-    """One child at a time: each loads models, which takes memory and a second or two."""
+    """Asks one subprocess at a time: each loads models, which takes memory and a second or two."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take what the child is told."""
         self._settings = settings
         self._slots = SubprocessSlots(1)
 
     async def rank(
         self, text: str, versions: Sequence[str], *, words: Sequence[str] = (), top: int = 1
     ) -> list[VersionRanks]:
-        """What each version says of a query's text, in the order of `versions`.
-
-        Args:
-            text: the query's.
-            versions: those to ask.
-            words: to look up at every mask.
-            top: how many of the best words of every mask to list.
+        """The ranks under each version for a query's text, in the order of `versions`.
 
         Raises:
-            WordRanksError: the child could not be asked, or took too long.
-            BusyError: too many wait already.
+            NoLookError: the subprocess failed or took too long.
+            BusyError: too many are waiting.
         """
         question = json.dumps({"text": text, "versions": [*versions], "words": [*words], "top": top})
         async with self._slots.one():
@@ -92,16 +85,16 @@ class WordRanks:
                 )
                 answered = json.loads(out) if code == 0 else None
             except (TimeoutError, OSError, ValueError) as error:
-                log.warning("look.failed", exc_info=True)
+                log.warning("word_ranks.failed", exc_info=True)
                 raise WordRanksError from error
         if answered is None:
-            log.warning("look.failed", exit_code=code)
+            log.warning("word_ranks.failed", exit_code=code)
             raise WordRanksError
         return [_look(one) for one in answered["versions"]]
 
 
 def earlier_versions(registry: Registry, version: str) -> list[str]:
-    """The champions before a version that are still there, the latest first, and the domain model."""
+    """Earlier champions that still exist, the latest first, then the domain model."""
     found = [version]
     with suppress(RegistryError):  # there is none before, or a card is damaged
         while len(found) <= MAX_EARLIER and (earlier := registry.previous(found[-1])) not in found:

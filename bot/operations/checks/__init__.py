@@ -1,1 +1,1 @@
-"""`python -m bot check`: what the bot needs, looked at from outside it; nothing is changed."""
+"""`python -m bot check`: checks what the bot needs, without changing anything."""

@@ -1,4 +1,4 @@
-"""What Discord says of the bot, asked over its REST API: no gateway is opened, and a running bot goes on."""
+"""Checks of Discord over its REST API only: a gateway session would disturb a running bot."""
 
 import re
 from collections import Counter
@@ -42,7 +42,7 @@ Channel = discord.abc.GuildChannel | discord.Thread
 
 
 async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
-    """Everything that takes a token; one line that says so where there is none."""
+    """All checks that need a token; one skipped finding without a token."""
     if settings.discord_token is None:
         yield skipped("token", "DISCORD_TOKEN is not set: the sandbox on this machine would be used")
         return
@@ -52,7 +52,7 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         try:
             await client.login(token)
         except discord.LoginFailure:
-            yield failed("token", _shape(token), f"Copy it anew from {PORTAL}, Bot → Reset Token.")
+            yield failed("token", _shape(token), f"Copy it again from {PORTAL}, Bot → Reset Token.")
             return
         except (*UNREACHABLE, ValueError) as error:
             yield failed(
@@ -63,7 +63,7 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
             )
             return
         except MALFORMED as error:
-            detail = f"answered what cannot be read ({type(error).__name__})"
+            detail = f"sent a response that cannot be read ({type(error).__name__})"
             fix = "Check FILLBOT_DISCORD_API_URL, and look for a newer release of fillbot."
             yield failed("Discord", detail, fix, exit_code=EX_UNAVAILABLE)
             return
@@ -76,7 +76,7 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
 
 
 def _shape(token: str) -> str:
-    """Why Discord may have refused it, as far as can be seen; never a part of it."""
+    """Why Discord may have refused the token, as far as its shape shows; never a part of it."""
     if token.lower().startswith("bot "):
         return "Discord refuses it: it begins with “Bot ”, which does not belong to it"
     if not TOKEN.fullmatch(token):
@@ -96,7 +96,7 @@ def _intents(client: discord.Client) -> Finding:
 
 
 async def _clock(now: datetime) -> Finding:
-    """This machine's clock against the one of Discord's answers."""
+    """Compare this machine's clock with the Date header of Discord."""
     url = f"{discord.http.Route.BASE}/gateway"
     try:
         async with (
@@ -105,7 +105,7 @@ async def _clock(now: datetime) -> Finding:
         ):
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, OSError, LookupError, TypeError, ValueError):
-        return skipped("clock", "Discord did not say its time")
+        return skipped("clock", "Discord sent no date")
     skew_s = abs((now - theirs).total_seconds())
     if skew_s <= MAX_SKEW_S:
         return passed("clock", "as Discord's")
@@ -116,7 +116,7 @@ async def _clock(now: datetime) -> Finding:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was found in the listed servers."""
+    """What was found in the configured servers."""
 
     places: dict[int, tuple[Channel, discord.Member]] = field(default_factory=dict)
     roles: set[int] = field(default_factory=set)
@@ -125,7 +125,7 @@ class _Seen:
 
 
 async def _server_findings(client: discord.Client, settings: Settings) -> AsyncIterator[Finding]:
-    """Listed servers, permissions there, the report channel, admin roles."""
+    """The configured servers, the permissions there, the report channel, the admin roles."""
     seen = _Seen()
     for guild_id in settings.guild_ids:
         async for finding in _server(client, guild_id, seen):
@@ -170,9 +170,9 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
 
 
 def _not_told(server: str, error: Exception) -> Finding:
-    """What stands in for a server of which Discord does not say how it is."""
+    """The finding for a server that Discord does not describe."""
     if isinstance(error, UnreadableError):
-        detail, fix = f"answered what cannot be read ({error})", "Look for a newer release of fillbot."
+        detail, fix = f"sent a response that cannot be read ({error})", "Look for a newer release of fillbot."
     elif isinstance(error, discord.Forbidden):
         detail, fix = f"does not say ({error})", "Invite the bot again, or look at its role in that server."
         return failed("server", f"{server}: Discord {detail}", fix)
@@ -182,7 +182,7 @@ def _not_told(server: str, error: Exception) -> Finding:
 
 
 def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Channel]) -> Finding:
-    """Whether there are channels to work in, and nothing is missing where it may write at all."""
+    """Whether the bot has all permissions wherever it may write, and may write anywhere at all."""
     name = "server"
     usable: Counter[str] = Counter()
     total: Counter[str] = Counter()
@@ -211,7 +211,7 @@ def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Ch
 
 
 def _kind(place: Channel) -> str | None:
-    """What a place with messages is called; None for one without."""
+    """The name for this kind of channel; None if it holds no messages."""
     if isinstance(place, discord.Thread):
         return "threads"
     if isinstance(place, discord.VoiceChannel | discord.StageChannel):
@@ -222,14 +222,14 @@ def _kind(place: Channel) -> str | None:
 
 
 def _needed_to_write(place: Channel) -> tuple[str, ...]:
-    """A forum's messages are in its posts, which are threads."""
+    """The permissions to write; messages in a forum are in its posts, which are threads."""
     if isinstance(place, discord.ForumChannel):
         return "view_channel", "send_messages_in_threads"
     return needed_to_write(place)
 
 
 def _needed(place: Channel) -> tuple[str, ...]:
-    if isinstance(place, discord.TextChannel):  # its threads are places, too
+    if isinstance(place, discord.TextChannel):  # threads in it need their own permission
         return NEEDED
     return (*_needed_to_write(place), *SHOWING)
 
@@ -261,7 +261,7 @@ async def _report_channel(client: discord.Client, channel_id: int | None, seen: 
 
 
 async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: _Seen) -> Finding:
-    """One that is no open channel of the servers that were read."""
+    """A report channel that is not an open channel of the servers read."""
     name = "report channel"
     if channel_id in seen.unreadable:
         return failed(name, f"{channel_id} is of a kind that discord.py does not know", OTHER_CHANNEL)
@@ -280,10 +280,10 @@ async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: 
 def _admin_roles(wanted: Sequence[int], roles: set[int], *, is_complete: bool) -> Finding:
     name = "admin roles"
     if not wanted:
-        return skipped(name, "not set: admins are those who may manage the server")
+        return skipped(name, "not set: everyone who may manage the server is an admin")
     if unknown := [str(role_id) for role_id in wanted if role_id not in roles]:
         if not roles and not is_complete:
-            return skipped(name, f"not looked for: {', '.join(unknown)}")
+            return skipped(name, f"not checked: {', '.join(unknown)}")
         return failed(
             name,
             f"{', '.join(unknown)}: no such role in the listed servers",

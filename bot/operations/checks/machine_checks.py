@@ -1,4 +1,4 @@
-"""What this machine has: a model that answers, room, a GPU or none, the database, its backups."""
+"""Checks of this machine: the model, disk space, the GPU, the database and its backups."""
 
 import asyncio
 import shutil
@@ -21,15 +21,15 @@ from training.inference.loading import load
 from training.models.base_model import where_is_base
 from training.registry.factory import open_registry, probe
 
-RESERVE_BYTES = 500_000_000  # what runs and logs need beside models
-FIRST_RUN_BYTES = 3_000_000_000  # where there is no version yet to judge by
+RESERVE_BYTES = 500_000_000  # for run files and logs
+FIRST_RUN_BYTES = 3_000_000_000  # without a version to derive the size from
 OLD_BACKUP = timedelta(hours=50)  # two nights
 SMI = ("--query-gpu=name,memory.total", "--format=csv,noheader")
 SMI_TIMEOUT_S = 15.0
 
 
 async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
-    """Everything that takes no token."""
+    """All checks that need no token."""
     if settings.models_url is not None:
         yield await asyncio.to_thread(_models, settings)
     yield await _model(settings)
@@ -45,7 +45,7 @@ async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterato
 
 
 def _models(settings: Settings) -> Finding:
-    """Whether versions can be shared where they should be: read, and written as one of several machines."""
+    """Whether shared storage can be read and written as by one of several machines."""
     name = "shared models"
     try:
         versions = probe(settings)
@@ -57,7 +57,7 @@ def _models(settings: Settings) -> Finding:
 
 
 async def _model(settings: Settings) -> Finding:
-    """Load the champion as the bot does: verified, and asked."""
+    """Load the champion as the bot does, verify it, and ask it a query."""
     try:
         registry = open_registry(settings)
         champion = registry.champion()
@@ -82,13 +82,13 @@ def _base(settings: Settings) -> Finding:
         return failed("base model", str(error), fix, exit_code=EX_UNAVAILABLE)
     if where is None:
         return skipped(
-            "base model", f"{settings.base_model} cannot be had here: the starter is trained instead"
+            "base model", f"{settings.base_model} is not available here: the starter is trained instead"
         )
     return passed("base model", f"{settings.base_model}: {where}")
 
 
 async def _gpu(settings: Settings) -> Finding:
-    """As the driver tells; torch is not asked."""
+    """As nvidia-smi reports it, without importing torch."""
     if settings.device == "cpu":
         return skipped("GPU", "FILLBOT_DEVICE=cpu: runs train on the CPU")
     found = await _smi()
@@ -101,7 +101,7 @@ async def _gpu(settings: Settings) -> Finding:
 
 
 async def _smi() -> str:
-    """The GPUs' names and memory; empty where there are none."""
+    """Names and memory of the GPUs; empty without any."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""
@@ -119,7 +119,7 @@ async def _smi() -> str:
 
 
 def _disk(settings: Settings) -> Finding:
-    """Free space against what a run writes: the version it makes, its draft, the export of both, a backup."""
+    """Free space against what a run writes: a version, its checkpoint, both exports, and a backup."""
     folder = _existing(settings.home)
     versions = [path for path in settings.models_dir.glob("v*") if path.is_dir()]
     largest = max((_bytes_in(path) for path in versions), default=0)
@@ -168,7 +168,7 @@ def _database(settings: Settings) -> Finding:
 
 
 def _writable_home(settings: Settings) -> Finding:
-    """Whether the first start could make the database."""
+    """Whether the first start could create the database."""
     folder = _existing(settings.home)
     probe = folder / ".fillbot-check"
     try:
@@ -182,13 +182,15 @@ def _writable_home(settings: Settings) -> Finding:
 
 def _backup(settings: Settings, now: datetime) -> Finding:
     if is_shared(settings.url):
-        return skipped("backup", "none here: who runs the server backs it up (pg_dump)")
+        return skipped("backup", "not made here: back up the PostgreSQL server itself (pg_dump)")
     file = database_file(settings.url)
     if file is None or not file.is_file() or not settings.keep_backups:
         return skipped("backup", "switched off" if not settings.keep_backups else "nothing to back up here")
     made_at = last_made_at(settings.backups_dir)
     if made_at is None:
-        return skipped("backup", "none yet: the next night makes one, `python -m storage backup` one now")
+        return skipped(
+            "backup", "none yet: the next nightly run makes one, or `python -m storage backup` now"
+        )
     age = now - made_at
     detail = f"the newest is {age / timedelta(hours=1):.0f} h old"
     if age <= OLD_BACKUP:
@@ -198,7 +200,7 @@ def _backup(settings: Settings, now: datetime) -> Finding:
 
 
 def _nightly(settings: Settings, now: datetime) -> Finding:
-    """The zone itself is known to be one: the settings see to that."""
+    """When the next nightly run starts; the settings have validated the zone."""
     next_at = Daily(settings.nightly_at, settings.zone).get_next_fire_time(None, now)
     here = now.astimezone(settings.zone)
     return passed(

@@ -1,4 +1,4 @@
-"""One line of the check, and the table of all."""
+"""One finding of the check, and the table of all."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,32 +11,32 @@ Mark = Literal["✓", "✗", "–"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, how it stands, and where it does not stand well, what to do in one sentence."""
+    """The result of one check, with one sentence on how to fix it if it failed."""
 
     name: str
     mark: Mark
     detail: str
     fix: str = ""
-    exit_code: int = EX_CONFIG  # where it is ✗
+    exit_code: int = EX_CONFIG  # if the check failed
 
 
 def passed(name: str, detail: str) -> Finding:
-    """It stands well."""
+    """The finding of a check that passed."""
     return Finding(name, "✓", detail)
 
 
 def failed(name: str, detail: str, fix: str, *, exit_code: int = EX_CONFIG) -> Finding:
-    """It does not."""
+    """The finding of a check that failed."""
     return Finding(name, "✗", detail, fix, exit_code)
 
 
 def skipped(name: str, detail: str) -> Finding:
-    """It does not apply."""
+    """The finding of a check that does not apply."""
     return Finding(name, "–", detail)
 
 
 def table(findings: Iterable[Finding]) -> str:
-    """All of them, one a line, each fix below its finding."""
+    """All findings, one per line, each fix below its finding."""
     rows = list(findings)
     width = max((len(row.name) for row in rows), default=0)
     lines = []
@@ -48,6 +48,6 @@ def table(findings: Iterable[Finding]) -> str:
 
 
 def exit_code_of(findings: Iterable[Finding]) -> int:
-    """0 where nothing is ✗; 78 before 69, since waiting does not mend a setting."""
+    """0 if no check failed; otherwise 78 before 69, because waiting does not repair a setting."""
     codes = {row.exit_code for row in findings if row.mark == "✗"}
     return max(codes, default=0)

@@ -1,4 +1,4 @@
-"""All checks in order, one after the other."""
+"""Runs all checks in order."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ def utc_now() -> datetime:
 async def check(
     settings: Settings, tell: Callable[[str], None], *, now: Callable[[], datetime] = utc_now
 ) -> int:
-    """Look at everything, also while the bot runs, and tell the table. Returns the exit code."""
+    """Run all checks, even while the bot runs, and pass the table to `tell`. Returns the exit code."""
     set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
     findings = [one async for one in discord_findings(settings, now=now())]
     findings += [one async for one in machine_findings(settings, now=now())]

@@ -109,7 +109,7 @@ async def test_a_wrong_token(home: Path, token: str, said: str) -> None:
         code, found = await against(sandbox, home, discord_token=token)
     assert code == 78
     assert said in found["token"]
-    assert "→ Copy it anew from the developer portal" in found["token"]
+    assert "→ Copy it again from the developer portal" in found["token"]
     assert token not in str(found)
     assert found["model"].startswith("✓")  # the rest is checked all the same
 
@@ -451,5 +451,5 @@ def test_the_help_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> Non
         main(["--help"])
     assert caught.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "check look at token" in said
+    assert "check token, servers" in said
     assert "python -m storage --help" in said
