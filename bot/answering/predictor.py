@@ -75,12 +75,12 @@ class Predictor:
         return self._session.waiting + (self._remote.waiting if self._remote else 0)
 
     @property
-    def numbers(self) -> str:
-        """The format that it computes in, and why that one."""
-        precision, agreed = self._model.precision, self._model.agreement
+    def precision(self) -> str:
+        """The numeric format that the model computes in, with the comparison that chose it."""
+        name, agreed = self._model.precision, self._model.agreement
         if agreed is None:
-            return precision
-        key = "int8" if precision == "int8" else "fp32"
+            return name
+        key = "int8" if name == "int8" else "fp32"
         return say(f"model.precisions.{key}", share=f"{agreed['top1']:.0%}", sentences=agreed["masks"])
 
     @property

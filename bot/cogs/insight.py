@@ -51,7 +51,7 @@ class Insight(commands.Cog):
     @command("why", is_ephemeral=True, cooldown=(LOOKS, LOOKS_WITHIN_S), usage="WORD in TEXT")
     @app_commands.describe(word=say("commands.why_word"), text=say("commands.why_text"))
     async def why(self, context: Context, word: str, *, text: str) -> None:
-        """Explain why a word stands where it stands in a sentence."""
+        """Explain why a word is ranked where it is in a sentence."""
         if context.interaction is None:
             text = text.removeprefix("in ")
         query, word = self._query_handler.parse(text), clipped(word.strip(), MAX_WORD)
@@ -69,7 +69,7 @@ class Insight(commands.Cog):
     @command("compare", cooldown=(LOOKS, LOOKS_WITHIN_S))
     @app_commands.describe(text=say("commands.compare_text"))
     async def compare(self, context: Context, *, text: str) -> None:
-        """Show what the model says now, beside what the one before it said."""
+        """Compare the current model's best words with those of the one before."""
         query = self._query_handler.parse(text)
         prediction = await self._predictor.predict(query.text)
         shown = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)

@@ -122,7 +122,7 @@ class Models(commands.Cog):
         if figure := await self._rollback.figure():
             notes.append(figure)
         embed = replies.model_embed(
-            card, version=predictor.version, domain=domain, numbers=predictor.numbers, notes=notes
+            card, version=predictor.version, domain=domain, precision=predictor.precision, notes=notes
         )
         if (next_at := self._nightly.next_at()) is not None:
             embed.add_field(name=say("model.next_run"), value=discord.utils.format_dt(next_at, "R"))
@@ -143,7 +143,7 @@ class Models(commands.Cog):
     @command("rollback", is_for_admins=True)
     @app_commands.describe(version=say("commands.rollback_version"))
     async def rollback(self, context: Context, version: str | None = None) -> None:
-        """Let an earlier model version answer again (admins)."""
+        """Go back to an earlier model version (admins)."""
         wanted = version.strip().lower() if version else None
         left, now = self._registry.champion(), datetime.now(UTC)
         async with self._runs.moving:
@@ -166,7 +166,7 @@ class Models(commands.Cog):
 
     @command("resume", is_for_admins=True)
     async def resume(self, context: Context) -> None:
-        """End the pause of nightly promotion after a rollback (admins)."""
+        """Resume nightly promotion after a rollback (admins)."""
         async with self._runs.moving:
             ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
         await send_reply(context, say("rollback.resumed") if ended else say("rollback.not_paused"))

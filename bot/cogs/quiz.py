@@ -56,7 +56,7 @@ class Quiz(commands.Cog):
     @command("quiz", usage="[stop]")
     @app_commands.describe(what=say("commands.quiz_what"))
     async def quiz(self, context: Context, what: Literal["stop"] | None = None) -> None:
-        """Rate words where a vote teaches most, one sentence at a time."""
+        """Rate words where your vote helps most, one sentence at a time."""
         person_id = context.author.id
         last = await self._latest(person_id, context.channel.id)
         if what == "stop":

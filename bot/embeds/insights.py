@@ -90,11 +90,11 @@ def _votes_lines(
     if reasons.is_private:
         return [say("why.private")]
     if not reasons.votes:
-        return [say("why.nobody", prefix=prefix)]
+        return [say("why.no_votes", prefix=prefix)]
     is_ours = {vote.word for vote in reasons.votes if vote.word.lower() == word.lower()}
     votes = [v for v in standing_votes(reasons.votes) if v.mask_index == mask and v.word in is_ours]
     if not votes:
-        return [say("why.nobody_this")]
+        return [say("why.no_votes_on_word")]
     up = sum(vote.value > 0 for vote in votes)
     line = say("why.counts", n=len({v.voter_id for v in votes}), up=up, down=len(votes) - up)
     if own := [vote.value for vote in votes if vote.voter_id == asker_id]:

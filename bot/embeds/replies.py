@@ -92,14 +92,14 @@ def promises_thumbs(reply: discord.Message) -> bool:
 
 
 def model_embed(
-    card: Card, *, version: str, domain: str | None, numbers: str, notes: list[str]
+    card: Card, *, version: str, domain: str | None, precision: str, notes: list[str]
 ) -> discord.Embed:
     """What serves and where it comes from."""
     embed = discord.Embed(title=say("model.title", version=version), colour=COLOUR)
     made = say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)
     embed.description = clipped(escape(made), MAX_SENTENCE)
     embed.add_field(name=say("model.made"), value=_when(card.created_at))
-    embed.add_field(name=say("model.numbers"), value=numbers)
+    embed.add_field(name=say("model.precision"), value=precision)
     embed.add_field(name=say("model.starts_from"), value=domain or say("model.nothing_yet"))
     if reasons := card.verdict.get("reasons"):
         embed.add_field(

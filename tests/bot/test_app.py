@@ -83,7 +83,7 @@ async def test_a_damaged_champion_is_told_in_the_report_channel(home: Path) -> N
     async with wired(home) as wire, wire.person("ben") as ben:
         assert wire.app.follower.predictor.version == "v0001"
         embed = await report(wire, ben, "v0002 is damaged")
-        assert embed["description"].endswith("Until then v0001 serves.")
+        assert embed["description"].endswith("Until that is fixed, v0001 answers.")
         assert (await wire.row(await wire.ask(ben)))["model_version"] == "v0001"
 
 
@@ -273,7 +273,7 @@ async def test_stopping_during_a_run_ends_it_and_says_so(home: Path, pretend: Pr
             await ada.wait_for_message(lambda body: body["content"].startswith("⏳ training"))
         last = await ada.wait_for_message(lambda body: bool(body["embeds"]))
         assert last["embeds"][0]["title"] == "The run failed"
-        assert last["embeds"][0]["description"] == "The run was ended because the bot was stopped."
+        assert last["embeds"][0]["description"] == "The run was stopped because the bot shut down."
 
 
 async def test_a_report_channel_that_takes_no_messages_is_said_at_the_start(home: Path) -> None:

@@ -64,7 +64,7 @@ async def test_every_command_is_a_slash_command_too(wire: Wire) -> None:
     assert names == set(COMMANDS)
 
 
-ELSEWHERE = "I only work in my team's own server"
+ELSEWHERE = "I only work in my team's server"
 
 
 async def test_other_servers_are_told_so_once_and_nothing_else(wire: Wire, ann: Person) -> None:

@@ -108,7 +108,7 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
         assert (code, night["status"]) == (0, "skipped")
         assert "paused since the rollback" in night["sentence"]
         assert (await predicted(app))[0] == "v0001"
-        assert (await command(ada, "!resume"))["content"] == "Nightly promotion goes on."
+        assert (await command(ada, "!resume"))["content"] == "Nightly promotion is on again."
         assert await app.stop() == 0
 
 
@@ -169,7 +169,7 @@ async def test_the_default_base_model_comes_from_the_hubs_cache(hub_cache: Path,
         app.people("ada", "ben", "cleo") as (ada, ben, cleo),
     ):
         about = await command(ben, "!model")
-        assert about["embeds"][0]["description"] == "The base model distilbert-base-uncased, as it is"
+        assert about["embeds"][0]["description"] == "The base model distilbert-base-uncased, unchanged"
         reply = await command(ben, f"!fill {QUERY}")
         await vote_down(app, reply, ben, cleo)
         verdict = (await retrain(ada))[-1]["embeds"][0]

@@ -212,7 +212,7 @@ async def test_a_killed_run_is_told_and_one_that_is_stopped_ends_at_once(
     assert await app.stop(signal.SIGTERM) == 0
     assert not is_alive(child_id)
     told = await edited(ada, message, "The run failed")
-    assert told["embeds"][0]["description"].endswith("The run was ended because the bot was stopped.")
+    assert told["embeds"][0]["description"].endswith("The run was stopped because the bot shut down.")
     assert Registry(app.home / "models").champion() == "v0001"
 
 

@@ -138,7 +138,7 @@ async def test_a_direct_message_by_a_member_of_a_server_of_another_process_is_an
         await zoe.wait_for_message(lambda body: "Only admins" in body["content"])
         await eve.say(await eve.direct_channel_id(sandbox.bot_user_id), "!help")
         told = await eve.wait_for_message(lambda body: body["author"]["id"] == str(sandbox.bot_user_id))
-        assert told["content"].startswith("I only work in my team's own server")
+        assert told["content"].startswith("I only work in my team's server")
     assert all("command.failed" not in bot.log() for bot in several.running)
 
 

@@ -197,7 +197,7 @@ def reported(run: Run, card: Card, sentence: str, notes: list[str]) -> None:
     check(replies.verdict_embed(run, sentence, shown=shown))
     check(run_report.report_embed(card, run, shown=shown, notes=[replies.escape(note) for note in notes]))
     check(run_report.report_embed(card, None, shown=shown))
-    check(replies.model_embed(card, version="v0007", domain=None, numbers="int8", notes=notes))
+    check(replies.model_embed(card, version="v0007", domain=None, precision="int8", notes=notes))
     check(replies.versions_embed([("v0007", card), ("v0008", None)] * 6, champion="v0007", domain="v0008"))
     check(replies.notice_embed(sentence))
     fresh = digest.Fresh(Totals(3, 2, 1), NOON)

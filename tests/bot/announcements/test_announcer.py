@@ -171,7 +171,7 @@ async def test_a_process_that_was_killed_as_it_acknowledged_a_run_leaves_no_mess
     sandbox.faults.clear()
     await stored(home, kind="verdict", run_trigger="domain", now=now, channel_id=sandbox.channel_id)
     async with hosted(home, sandbox):
-        await shows(ada, message, "The bot was stopped before the run began.")
+        await shows(ada, message, "The bot shut down before the run started.")
 
 
 async def test_a_run_that_was_asked_for_and_never_began_is_told(
@@ -179,7 +179,7 @@ async def test_a_run_that_was_asked_for_and_never_began_is_told(
 ) -> None:
     await stored(home, kind="verdict", run_trigger="retrain", channel_id=sandbox.channel_id, asker_id=ada.id)
     async with hosted(home, sandbox) as wire:
-        await posted(ada, sandbox.channel_id, "The bot was stopped before the run began.")
+        await posted(ada, sandbox.channel_id, "The bot shut down before the run started.")
         await nothing_left(wire)
 
 

@@ -61,7 +61,7 @@ async def test_a_night_is_one_sentence_and_one_picture(wire: Wire, ann: Person, 
     assert embed["description"].endswith(
         "“poor” left one sentence, “light” entered one; v0002 was promoted.\n\nPeople liked 80 % of it."
     )
-    assert embed["footer"]["text"].endswith(" · nightly · !report v0002 says more")
+    assert embed["footer"]["text"].endswith(" · nightly · !report v0002 shows the details")
     assert embed["image"]["url"].endswith("/night.png")
     assert message["attachments"] == []  # the one that there is stands in the embed
 
@@ -80,10 +80,7 @@ async def test_a_rejected_night_says_so_without_its_picture(
     reasons = [{"name": "learnt", "passed": False, "text": "few"}]
     end = await ended(wire, "rejected", verdict={"reasons": reasons}, report=REPORT)
     (embed,) = (await posted(wire, ann, end))["embeds"]
-    assert (
-        "because it learnt nothing from the votes that the model before did not know, and v0001 goes on."
-        in embed["description"]
-    )
+    assert "because it learnt nothing new from the votes, so v0001 stays." in embed["description"]
     assert "image" not in embed
 
 

@@ -65,7 +65,7 @@ async def test_a_damaged_champion_is_refused_once_and_said(
     assert follower.predictor.version == "v0001"
     assert follower.trouble is not None
     assert follower.trouble.startswith("Model version v0002 is damaged")
-    assert follower.trouble.endswith("Until then v0001 serves.")
+    assert follower.trouble.endswith("Until that is fixed, v0001 answers.")
 
 
 async def test_trouble_ends_when_the_pointer_moves_back(
@@ -115,7 +115,7 @@ async def test_a_damaged_champion_is_stood_in_for_by_the_one_before(registry: Re
     assert model.version == "v0001"
     assert trouble is not None
     assert trouble.startswith("Model version v0002 is damaged")
-    assert trouble.endswith("Until then v0001 serves.")
+    assert trouble.endswith("Until that is fixed, v0001 answers.")
 
 
 async def test_a_champion_that_is_gone_is_stood_in_for(registry: Registry) -> None:

@@ -21,7 +21,7 @@ from training.registry.versions import Registry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PNG = b"\x89PNG\r\n\x1a\n"
-FAILED = "The picture could not be drawn. Please try again; the log says more."
+FAILED = "The picture could not be drawn. Please try again; the log has the details."
 Asked = Callable[[], dict[str, Any]]
 
 
@@ -143,7 +143,7 @@ async def test_too_many_pictures_are_turned_away(
 
 async def test_a_report_of_a_version_that_no_run_made_needs_no_picture(wire: Wire, ann: Person) -> None:
     (embed,) = (await wire.say(ann, "!report v0001"))["embeds"]
-    assert (embed["title"], embed["description"]) == ("Model v0001", "The base model tiny, as it is")
+    assert (embed["title"], embed["description"]) == ("Model v0001", "The base model tiny, unchanged")
     assert "image" not in embed
 
 
@@ -195,10 +195,10 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
     assert field(reply, "Why").split("\n") == [
         "✗ **It understands complaints and negations less well.** wanted share 0.4",
         "✓ It learnt what people voted for.",
-        "– Too few votes were kept back to see whether it holds for other sentences.",
+        "– Too few votes were held out to check it on other sentences.",
     ]
     assert field(reply, "Learnt from") == "43 votes by 9 people; they judge 7 words"
-    assert field(reply, "Came into the top 8 · sentences") == "breathable · 4"
+    assert field(reply, "Entered the top 8 · sentences") == "breathable · 4"
     assert field(reply, "Left the top 8 · sentences") == "expensive · 6"
     assert "reported shoes" in field(reply, "Sentences that changed")
     assert "Never shown" not in json.dumps(reply)
@@ -233,7 +233,7 @@ async def in_new_home(home: Path, body: Callable[[Wire, Person, Person], Awaitab
 async def test_stats_without_votes_have_no_picture(home: Path) -> None:
     async def look(wire: Wire, one: Person, _: Person) -> None:
         (embed,) = (await wire.say(one, "!stats"))["embeds"]
-        assert embed["description"].startswith("Nobody has voted yet")
+        assert embed["description"].startswith("There are no votes")
         assert "image" not in embed
 
     await in_new_home(home, look)

@@ -74,8 +74,8 @@ async def test_why_answers_a_slash_command_for_the_asker_alone(wire: Wire, ann: 
     reply = await wire.slash(ann, "why", word="breathable", text="in winter shoes are [MASK]")
     assert reply["flags"] & EPHEMERAL
     assert reply["embeds"][0]["description"] == "in winter shoes are **breathable**."
-    assert fields(reply)["Now"].startswith("Model v0002 cannot answer this word")
-    assert fields(reply)["Votes on this sentence"].startswith("Nobody has rated a word in this sentence yet")
+    assert fields(reply)["Now"].startswith("Model v0002 cannot offer this word")
+    assert fields(reply)["Votes on this sentence"].startswith("No word in this sentence has been rated yet")
 
 
 async def test_compare_shows_both_versions_side_by_side(wire: Wire, ann: Person) -> None:

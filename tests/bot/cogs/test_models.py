@@ -46,8 +46,8 @@ def field(reply: Json, name: str) -> str:
 async def test_model_says_what_serves_and_where_it_comes_from(wire: Wire, ann: Person) -> None:
     reply = await wire.say(ann, "!model")
     assert reply["embeds"][0]["title"] == "Model v0001"
-    assert reply["embeds"][0]["description"] == "The base model tiny, as it is"
-    assert field(reply, "Nights start from") == "v0001"
+    assert reply["embeds"][0]["description"] == "The base model tiny, unchanged"
+    assert field(reply, "Nightly runs start from") == "v0001"
     assert "!retrain domain" in field(reply, "Note")
     assert field(reply, "Next nightly run").startswith("<t:")
 
@@ -72,7 +72,7 @@ async def test_versions_are_listed_newest_first_with_their_part(wire: Wire, ann:
         ["**v0001**", "base model"],
     ]
     assert lines[0].endswith(" — not promoted")
-    assert lines[2].endswith(" — serves, nights start here")
+    assert lines[2].endswith(" — answers now, nightly runs start here")
 
 
 async def test_rollback_leads_to_the_champion_before(wire: Wire, ada: Person) -> None:
@@ -120,7 +120,7 @@ async def test_rollback_to_a_damaged_version_is_refused(home: Path) -> None:
 async def test_resume_ends_the_pause(wire: Wire, ada: Person) -> None:
     await promote(wire, "v0002")
     await wire.say(ada, "!rollback")
-    assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion goes on."
+    assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is on again."
     assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is not paused."
     assert await runs.paused_since(wire.app.database) is None
 
@@ -210,7 +210,7 @@ async def test_a_champion_damaged_while_it_waits_is_not_served(home: Path) -> No
         assert reply["embeds"][0]["title"] == "Model v0001"
         note = field(reply, "Note")
         assert "v0002 is damaged" in note
-        assert "Until then v0001 serves." in note
+        assert "Until that is fixed, v0001 answers." in note
         assert (await wire.say(ada, "!rollback"))["content"].startswith("**v0001** answers again.")
         assert "damaged" not in json.dumps((await wire.say(ada, "!model"))["embeds"])
 
@@ -224,6 +224,6 @@ async def test_a_damaged_champion_that_was_restored_serves_after_a_rollback_to_i
         await wire.app.follower.follow_champion()
         good = (models_folder / "v0002" / "model.onnx").read_bytes()
         (home / "models" / "v0002" / "model.onnx").write_bytes(good)
-        assert (await wire.say(ada, "!rollback v0002"))["content"] == "**v0002** is the champion already."
+        assert (await wire.say(ada, "!rollback v0002"))["content"] == "**v0002** is already the champion."
         assert wire.app.follower.predictor.version == "v0002"
         assert wire.app.follower.trouble is None

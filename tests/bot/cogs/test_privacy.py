@@ -72,7 +72,7 @@ async def test_everything_stored_comes_as_a_direct_message(wire: Wire, ann: Pers
     assert "(votes: 1, questions: 1)" in message["content"]
     told = json.loads(await attached(ann, message))
     assert told["your_id"] == str(ann.id)
-    assert told["explanation"].startswith("Everything fillbot keeps about you.")
+    assert told["explanation"].startswith("This is everything fillbot keeps about you.")
     (vote,), (question,) = told["votes"], told["questions"]
     assert vote["query"] == question["query"] == QUERY.format(name="canvas") + "."
     assert (vote["value"], vote["via"], vote["model_version"]) == (-1, "reaction", "v0001")
@@ -145,15 +145,15 @@ async def test_opting_out_and_in_is_confirmed_and_changes_what_is_answered(
 
     assert not await offered()
     said = (await wire.say(ann, "!optout"))["content"]
-    assert said.startswith("Your votes count no more. 1 vote that you cast is kept and not used")
+    assert said.startswith("Your votes no longer count. 1 vote that you cast is kept but not used")
     assert await offered()
-    assert (await wire.say(ann, "!optout"))["content"].startswith("Your votes do not count already.")
+    assert (await wire.say(ann, "!optout"))["content"].startswith("You have already opted out.")
     said = (await wire.slash(ann, "optin"))["content"]
     assert (
-        said == "Your votes count again, 1 vote that you cast before included: the next run learns from it."
+        said == "Your votes count again, including 1 vote that you cast before: the next run learns from it."
     )
     assert not await offered()
-    assert (await wire.say(ann, "!optin"))["content"].startswith("Your votes count already.")
+    assert (await wire.say(ann, "!optin"))["content"].startswith("Your votes already count.")
 
 
 async def test_who_left_nothing_is_told_so(wire: Wire, ann: Person) -> None:
@@ -172,7 +172,7 @@ async def test_only_the_asker_may_press(wire: Wire, ann: Person, bob: Person) ->
     assert "• 1 question that only you asked" in offer["content"]
     since = bob.mark()
     await bob.click(offer, button(offer, "Forget me"))
-    refused = await bob.wait_for_message(lambda one: "Only the one who asked" in one["content"], since=since)
+    refused = await bob.wait_for_message(lambda one: "Only the person" in one["content"], since=since)
     assert refused["flags"] & EPHEMERAL
     assert (await privacy.summarize(wire.app.database, ann.id)).votes == 1
     await ann.click(offer, button(offer, "Keep"))
@@ -184,7 +184,7 @@ async def test_an_offer_ends(wire: Wire, ann: Person, monkeypatch: pytest.Monkey
     await voted(wire, ann, QUERY.format(name="late"))
     monkeypatch.setattr(confirmation, "OPEN_S", 0.1)
     offer = await wire.say(ann, "!forgetme")
-    assert (await edited(ann, offer, "this offer ended after"))["components"] == []
+    assert (await edited(ann, offer, "the button expired after"))["components"] == []
 
 
 async def test_forgetting_deletes_and_says_what(wire: Wire, ann: Person, bob: Person) -> None:

@@ -62,9 +62,7 @@ async def test_a_quiz_offers_what_others_asked_as_an_ordinary_reply(
 ) -> None:
     await wire.ask(ann, "warm boots are [MASK]")
     item = await wire.say(bob, "!quiz")
-    assert (
-        item["content"] == "**Quiz** — nobody has rated this sentence yet. Rate what fits and what does not."
-    )
+    assert item["content"] == "**Quiz** — this sentence has no votes yet. Rate what fits and what does not."
     assert query_of(item) == "warm boots are"
     assert list(buttons(item)) == ["Next", "Stop"]
     await wire.seeded(bob, item)
@@ -108,7 +106,7 @@ async def test_stop_thanks_for_what_was_rated(wire: Wire, ann: Person, bob: Pers
 async def test_a_quiz_can_be_ended_by_its_command(wire: Wire, ann: Person, bob: Person) -> None:
     assert (await wire.say(bob, "!quiz stop"))[
         "content"
-    ] == "You have not begun a quiz. Begin one with `!quiz`."
+    ] == "You have not started a quiz. Start one with `!quiz`."
     await wire.ask(ann, "red boots are [MASK]")
     item = await wire.say(bob, "!quiz")
     await wire.seeded(bob, item)
@@ -142,7 +140,7 @@ async def test_only_whose_quiz_it_is_may_press(wire: Wire, ann: Person, bob: Per
     item = await wire.say(bob, "!quiz")
     for label in ("Next", "Stop"):
         said = await press(ann, item, label)
-        assert said["content"] == "That is somebody else's quiz. Begin your own with `!quiz`."
+        assert said["content"] == "That is somebody else's quiz. Start your own with `!quiz`."
         assert said["flags"] & EPHEMERAL
     assert buttons(await bob.message(item))
 

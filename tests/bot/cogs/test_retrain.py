@@ -12,7 +12,7 @@ from support.wire import Pretend, Wire, eventually, tells
 from storage import runs as run_records
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-BUSY = "A run is in progress already. Its verdict will be posted when it is done."
+BUSY = "A run is already in progress. Its verdict will be posted when it is done."
 
 
 class Gate:

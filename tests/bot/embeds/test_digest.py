@@ -84,9 +84,8 @@ def test_a_rejection_says_why_in_plain_words_and_who_goes_on() -> None:
         {"name": "praise", "passed": True, "text": "fine"},
     ]
     assert told(run("rejected", verdict={"reasons": reasons})) == (
-        "43 votes by 9 people since yesterday; v0012 was not promoted, because it learnt nothing from the "
-        "votes that the model before did not know, and answers that nobody voted on moved too far, and v0011 "
-        "goes on."
+        "43 votes by 9 people since yesterday; v0012 was not promoted, because it learnt nothing new from "
+        "the votes, and answers to other sentences changed too much, so v0011 stays."
     )
 
 
@@ -99,7 +98,7 @@ def test_a_skipped_night_gives_its_reason() -> None:
 
 def test_a_failed_night_says_that_nothing_was_lost() -> None:
     said = told(run("failed", report=None), None, version=None, sentence="The disk is full.")
-    assert said == "Tonight's run failed, and the model is the same as before: The disk is full."
+    assert said == "Tonight's run failed, and the model stays as it was: The disk is full."
 
 
 def test_how_people_like_the_champion_stands_below() -> None:

@@ -94,19 +94,19 @@ def test_what_was_typed_does_not_come_alive() -> None:
 def test_without_votes_the_place_is_the_models() -> None:
     embed = said()
     assert field(embed, NOW) == "Model v0001 alone: place 2, 11%\nNo votes change that."
-    assert field(embed, VOTES).startswith("Nobody has rated a word in this sentence yet. Ask it with `!fill`")
+    assert field(embed, VOTES).startswith("No word in this sentence has been rated yet. Ask it with `!fill`")
 
 
 def test_votes_on_other_words_are_not_this_words() -> None:
-    assert field(said(vote(BOB, 1, "great")), VOTES) == "Nobody has rated this word in this sentence yet."
+    assert field(said(vote(BOB, 1, "great")), VOTES) == "This word has not been rated in this sentence yet."
 
 
 def test_one_vote_is_told_and_does_not_count_yet() -> None:
     lines = field(said(vote(ANN, -1)), VOTES).split("\n")
     assert lines == [
         "👍 0 · 👎 1 from 1 person, yours 👎",
-        "They weigh 0.0 for and 1.0 against it, in votes of an average person.",
-        "It does not count yet: that takes 2 people whose votes count.",
+        "Weighted by how reliable each voter is: 0.0 for, 1.0 against.",
+        "It does not count yet: that takes votes by 2 people.",
     ]
 
 
@@ -130,7 +130,7 @@ def test_a_word_far_down_waits_for_the_next_run() -> None:
     embed = said(vote(ANN, 1), vote(BOB, 1), words=("great",), looks=(look("v0001", 77, 0.0002),))
     assert field(embed, NOW).split("\n") == [
         "Model v0001 alone: place 77, < 0.1%",
-        "Votes move a word at once only from the 20 best; the next run learns from them.",
+        "Votes take effect at once only on the 20 best words; on others, from the next run.",
     ]
 
 
@@ -140,9 +140,9 @@ def test_people_who_disagree_are_said_to() -> None:
 
 def test_a_word_that_the_model_does_not_know_is_told_with_its_votes() -> None:
     embed = said(vote(ANN, 1, "Breathable"), looks=(look("v0001", None),), word="breathable")
-    assert field(embed, NOW).startswith("Model v0001 cannot answer this word")
+    assert field(embed, NOW).startswith("Model v0001 cannot offer this word")
     assert field(embed, VOTES).startswith("👍 1 · 👎 0 from 1 person, yours 👍")
-    assert "cannot answer it" in field(embed, VERSIONS)
+    assert "cannot offer it" in field(embed, VERSIONS)
 
 
 def test_personal_data_is_named_as_the_reason() -> None:
@@ -158,7 +158,7 @@ def test_each_blank_is_explained_for_itself() -> None:
         "Model versions · blank 1",
         "Now · blank 2",
     ]
-    assert field(embed, VOTES) == "Nobody has rated this word in this sentence yet."
+    assert field(embed, VOTES) == "This word has not been rated in this sentence yet."
     assert field(embed, VOTES + 3).startswith("👍 1")
 
 
@@ -170,14 +170,14 @@ NIGHT: dict[str, Any] = {"kind": "night", "parent": "v0001", "run_id": 12}
     [
         (look("v0002", 5, learnt="unwanted", **NIGHT), "learnt here that it does not fit"),
         (look("v0002", 1, learnt="wanted", **NIGHT), "learnt here that it fits"),
-        (look("v0002", 5, learnt="wanted", held_out=True, **NIGHT), "its votes here were kept back to test"),
+        (look("v0002", 5, learnt="wanted", held_out=True, **NIGHT), "its votes here were held out to test"),
         (
             look("v0002", 5, wanted_elsewhere=1, unwanted_elsewhere=3, **NIGHT),
             "moved by votes on other sentences: it fits in 1, does not in 3",
         ),
         (look("v0002", 5, **NIGHT), "moved by votes on other words"),
         (look("v0002", 2, 0.111, **NIGHT), "not moved"),
-        (look("v0002", 2, **NIGHT | {"parent": "v0000"}), "was not judged here by then"),
+        (look("v0002", 2, **NIGHT | {"parent": "v0000"}), "not judged here at that time"),
     ],
 )
 def test_a_version_says_what_moved_the_word(night: VersionRanks, cause: str) -> None:

@@ -175,10 +175,10 @@ def test_a_verdict_lists_the_gates_tests() -> None:
         {"name": "latency", "passed": False, "text": "slower [5 ms]"},
     ]
     embed = replies.verdict_embed(run(verdict={"reasons": reasons}), "x")
-    assert values(embed)["What was looked at"].splitlines() == [
+    assert values(embed)["Tests"].splitlines() == [
         "✗ **It answers more slowly.** slower \\[5 ms\\]",
         "✓ It learnt what people voted for.",
-        "– Too few votes were kept back to see whether it holds for other sentences.",
+        "– Too few votes were held out to check it on other sentences.",
     ]
 
 
@@ -206,12 +206,12 @@ def test_a_verdict_shows_votes_and_what_changed() -> None:
     assert shown["Votes"] == "9 votes by 2 people"
     assert shown["Judged words"] == "4"
     assert shown["Votes left out"] == r"personal\_data: 1"
-    assert shown["What changed"] == "a \\[MASK\\]. − x + z\nb \\[MASK\\]. another order"
+    assert shown["What changed"] == "a \\[MASK\\]. − x + z\nb \\[MASK\\]. different order"
 
 
 def test_the_verdict_on_a_domain_model_says_how_many_words_are_new() -> None:
     shown = values(replies.verdict_embed(run(report={"added_words": 431, "sources": []}), "x"))
-    assert shown == {"New words": "431 can be answered that could not be before"}
+    assert shown == {"New words": "431 words that the model can offer from now on"}
 
 
 def test_a_query_that_may_not_be_shown_is_not() -> None:
@@ -262,7 +262,7 @@ def test_progress_says_how_long_it_still_takes(elapsed_s: float, left_s: float, 
 
 def test_the_longest_name_of_a_base_model_fits() -> None:
     card = Card(version="v0001", kind="base", base="*" * 4000, created_at=NOON)
-    embed = replies.model_embed(card, version="v0001", domain=None, numbers="int8", notes=[])
+    embed = replies.model_embed(card, version="v0001", domain=None, precision="int8", notes=[])
     assert len(embed.description or "") == replies.MAX_SENTENCE
 
 

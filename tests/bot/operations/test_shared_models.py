@@ -80,7 +80,7 @@ async def test_while_the_storage_is_away_the_bot_answers_and_says_so(
         assert "there is no such folder: make it, or mount it" in await eventually(warned)
         await wire.ask(owner)
         note = str(await wire.say(owner, "!model"))
-        assert "What other machines do with the models is not seen at present." in note
+        assert "Model changes made on other machines are not visible at the moment." in note
         refused = await wire.say(owner, "!rollback v0002")
         assert "cannot be reached" in str(refused)
         assert wire.app.registry.champion() == "v0001"

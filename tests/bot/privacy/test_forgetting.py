@@ -89,9 +89,9 @@ async def test_no_byte_of_them_is_left_in_any_file(home: Path, pretend: Pretend)
             offer = await forget(wire, ann)
             said = await told(ann, offer, "The run is done")
             assert traces(home, *needles) == []
-            assert "• the same in 2 backups" in said
-            assert "• what 2 runs left behind" in said
-            assert "• 1 model version, withdrawn for ever (v0004)" in said
+            assert "• the same data in 2 backups" in said
+            assert "• the files of 2 runs" in said
+            assert "• 1 model version, withdrawn permanently (v0004)" in said
             assert said.endswith("The run is done: v0003 is the new champion.")
             report = (await run_records.get_run(wire.app.database, run_id)).report
             assert report["changes"] == []
@@ -125,7 +125,7 @@ async def test_the_reply_says_that_a_run_goes_on_and_how_it_ended(home: Path, pr
         await vote(wire, ann)
         learnt(home)
         offer = await forget(wire, ann)
-        await told(ann, offer, "A run makes a model that never saw your votes")
+        await told(ann, offer, "Training a model without your votes")
         await told(ann, offer, "The run is done: v0003 serves now.")
         assert wire.app.follower.predictor.version == "v0003"
         assert "v0004 · learnt from votes" in (
@@ -215,7 +215,7 @@ async def test_a_step_that_fails_is_told_and_done_later(home: Path, monkeypatch:
         with monkeypatch.context() as broken:
             broken.setattr(forgetting_records, "erase_person", fail)
             offer = await forget(wire, ann)
-            assert "I go on by myself until it is." in await told(ann, offer, "disk full")
+            assert "I will keep trying until it is." in await told(ann, offer, "disk full")
 
         async def is_done() -> bool:
             return not await forgetting_records.requests(wire.app.database)
@@ -234,7 +234,7 @@ async def test_a_damaged_backup_is_told_and_does_not_stop_the_rest(home: Path) -
 
         async def is_told() -> bool:
             posted = await ann.messages(wire.sandbox.reports_channel_id)
-            return any("torn.db could not be cleaned" in str(message["embeds"]) for message in posted)
+            return any("could not be removed from torn.db" in str(message["embeds"]) for message in posted)
 
         await eventually(is_told)
 

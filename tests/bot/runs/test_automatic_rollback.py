@@ -29,7 +29,7 @@ from training.registry.versions import Registry
 PROMOTED_AT = datetime.now(UTC) - timedelta(hours=1)
 LIKED_LESS = (
     "v0002 was rolled back to v0001. People liked 41 % of v0002's words (of 130 votes), 68 % of v0001's (of "
-    "400). Nightly promotion is paused until there are enough new votes, or an admin says !resume."
+    "400). Nightly promotion is paused until there are enough new votes, or an admin runs !resume."
 )
 
 
@@ -185,8 +185,8 @@ async def test_the_figure_is_told_with_a_small_fall_that_is_real(parts: Parts) -
     await after(parts, liked=310, votes=400)
     assert not await parts.rollback.check()
     assert await parts.rollback.figure() == (
-        "People liked 78 % of v0002's words (of 400 votes), 90 % of v0001's (of 400). That fall is real, but "
-        "too small to be rolled back by itself."
+        "People liked 78 % of v0002's words (of 400 votes), 90 % of v0001's (of 400). That drop is "
+        "significant, but too small for an automatic rollback."
     )
 
 

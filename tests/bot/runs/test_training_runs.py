@@ -93,7 +93,7 @@ async def test_a_second_run_is_refused_meanwhile(parts: Parts, pretend: Pretend)
     runs = parts.runs()
     runs.begin("retrain")
     assert runs.is_running
-    with pytest.raises(RunBusyError, match="in progress already"):
+    with pytest.raises(RunBusyError, match="already in progress"):
         runs.begin("nightly")
     await runs.close()
 
@@ -126,7 +126,7 @@ async def test_a_run_that_takes_too_long_is_ended_and_failed(parts: Parts, prete
     end = await parts.runs(run_timeout_s=0.5).begin("retrain")
     assert end.run is not None
     assert end.run.status == "failed"
-    assert end.sentence.startswith("The run took longer than 0.5 s and was ended; see ")
+    assert end.sentence.startswith("The run took longer than 0.5 s and was stopped; see ")
 
 
 async def test_closing_ends_the_run_and_settles_its_row(parts: Parts, pretend: Pretend) -> None:
@@ -137,7 +137,7 @@ async def test_closing_ends_the_run_and_settles_its_row(parts: Parts, pretend: P
     await begun.wait()
     await runs.close()
     await runs.close()
-    assert run.result().sentence == "The run was ended because the bot was stopped."
+    assert run.result().sentence == "The run was stopped because the bot shut down."
     assert (await parts.row(run_id)).status == "failed"
     with pytest.raises(RunBusyError):
         runs.begin("retrain")
@@ -158,7 +158,7 @@ async def test_a_process_that_cannot_be_spawned_is_a_failed_run(
     monkeypatch.setattr(training_process, "PROGRAM", (str(parts.home / "no-such-program"),))
     end = await parts.runs().begin("retrain")
     assert end.run is None
-    assert end.sentence.startswith("The training process could not be run (")
+    assert end.sentence.startswith("The training process could not be started (")
 
 
 async def test_a_log_that_cannot_be_written_is_a_failed_run(parts: Parts, pretend: Pretend) -> None:
@@ -221,7 +221,7 @@ async def test_halting_ends_the_run_and_lets_none_begin(parts: Parts, pretend: P
     runs = parts.runs()
     run = runs.begin("retrain")
     async with runs.halted("for a reason"):
-        assert (await run).sentence.startswith("The run was ended: somebody asked to be forgotten.")
+        assert (await run).sentence.startswith("The run was stopped because somebody asked to be forgotten.")
         assert (await parts.row(run_id)).status == "failed"
         with pytest.raises(RunBusyError):
             runs.begin("retrain")
