@@ -1,10 +1,10 @@
-"""What can go wrong in the sandbox.
+"""The errors of the sandbox.
 
 SandboxError
-├── ApiError            a refusal as Discord words it: HTTP status, numeric code, message
+├── ApiError            a refusal in Discord's words: HTTP status, numeric code, message
 │   └── InvalidBodyError    400 with code 50035: which field breaks which limit
-├── NameTakenError      two people cannot share a name, since the name is the token
-└── PortInUseError      the port is taken; nothing was started
+├── NameTakenError      two people cannot share a name, because the name is the token
+└── PortInUseError      the port is in use; nothing was started
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ class SandboxError(Exception):
 
 
 class PortInUseError(SandboxError):
-    """The sandbox's port is taken by another program."""
+    """Another program uses the sandbox's port."""
 
     def __init__(self, port: int) -> None:
-        """Say which port is taken and which setting moves the sandbox."""
         self.port = port
         super().__init__(
             f"Port {port} on 127.0.0.1 is in use, so the sandbox cannot start. Stop the program that uses "
@@ -30,12 +29,11 @@ class PortInUseError(SandboxError):
 
 
 class NameTakenError(SandboxError):
-    """There is somebody of that name already."""
+    """Another person has this name."""
 
     def __init__(self, name: str) -> None:
-        """Say which name is taken."""
         self.name = name
-        super().__init__(f"There is somebody called {name!r} in the sandbox already; choose another name.")
+        super().__init__(f"Another person in the sandbox is called {name!r}; choose another name.")
 
 
 class Refusal(Enum):
@@ -89,29 +87,27 @@ class Refusal(Enum):
 
 
 class ApiError(SandboxError):
-    """A request is refused the way Discord refuses it."""
+    """A request that Discord would refuse."""
 
     def __init__(self, refusal: Refusal) -> None:
-        """Take status, code and message from `refusal`."""
         self.refusal = refusal
         self.status, self.code, self.message = refusal.value
         super().__init__(f"{self.message} (status {self.status}, code {self.code})")
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON body Discord answers with."""
+        """The JSON body of the refusal."""
         return {"message": self.message, "code": self.code}
 
 
 class InvalidBodyError(ApiError):
-    """A field of the body breaks one of Discord's limits."""
+    """A field of the body breaks a limit; `path` names it, as in ``embeds.0.title``."""
 
     def __init__(self, path: str, code: str, text: str) -> None:
-        """Name the field by its dotted path, such as ``embeds.0.title``."""
         super().__init__(Refusal.INVALID_BODY)
         self.path, self.field_code, self.text = path, code, text
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON body with the errors nested along the field's path, as Discord does."""
+        """The JSON body, with the errors nested along the field's path as Discord nests them."""
         errors: dict[str, Any] = {"_errors": [{"code": self.field_code, "message": self.text}]}
         for part in reversed(self.path.split(".")):
             errors = {part: errors}

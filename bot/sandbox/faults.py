@@ -1,7 +1,7 @@
-"""Trouble on purpose, for tests: refused, slow and lost requests, and a gateway that misbehaves.
+"""Fault injection for tests: refused, slow and lost requests, and a gateway that misbehaves.
 
-Request faults meet whoever is not a person, that is, the bot. Each is used up after `times` requests
-(None: until :meth:`Faults.clear`).
+Request faults affect the bot's requests only, never people's. Each is used up after `times` requests (None:
+only :meth:`Faults.clear` ends it).
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from bot.sandbox.world.state import Json
 
 
 class BotGateway(Protocol):
-    """The gateway as the faults need it."""
+    """The part of the gateway that the faults need."""
 
     def drop_bot(self, code: int) -> None:
-        """Close the bot's sockets; its sessions go on collecting events."""
+        """Close the bot's sockets; its sessions keep buffering events."""
 
     def invalidate_bot(self, shard_id: int | None = None) -> None:
-        """Forget the bot's sessions, or those of one shard, and say so on its sockets."""
+        """Delete the bot's sessions, or those of one shard, and send INVALID_SESSION."""
 
     def forget_bot(self) -> None:
-        """Forget the bot's sessions, without a word."""
+        """Delete the bot's sessions without sending anything."""
 
     def ask_bot_to_reconnect(self) -> None:
         """Send RECONNECT."""
 
     def silence_bot(self) -> None:
-        """Send nothing more on the bot's present sockets, without closing them."""
+        """Send nothing more on the bot's open sockets, without closing them."""
 
     def send_to_bot(self, event: str, body: Json) -> None:
-        """Push an event, whatever is in it."""
+        """Push an event of any shape."""
 
 
 @dataclass(slots=True)
 class RequestFault:
-    """What happens to the next requests that fit."""
+    """The fault for the next matching requests."""
 
     method: str
     path: re.Pattern[str]
@@ -54,7 +54,7 @@ class RequestFault:
 
 @dataclass(slots=True)
 class EventFault:
-    """What happens to the next events for the bot that fit."""
+    """The fault for the next matching events to the bot."""
 
     name: re.Pattern[str]
     times: int
@@ -64,10 +64,9 @@ class EventFault:
 
 
 class Faults:
-    """The faults that wait to happen, and switches for the gateway."""
+    """The pending faults, and switches for the gateway."""
 
     def __init__(self, wire: BotGateway) -> None:
-        """Work on this gateway."""
         self._wire = wire
         self._requests: list[RequestFault] = []
         self._events: list[EventFault] = []
@@ -84,13 +83,13 @@ class Faults:
         retry_after_s: float = 0.2,
         is_global: bool = False,
     ) -> None:
-        """Answer 429 to requests whose method fits and whose path (after /api/v10) holds the pattern."""
+        """Answer 429 to requests with this method whose path (after /api/v10) matches the pattern."""
         self._add(RequestFault(method, re.compile(path), times, 429, retry_after_s, is_global))
 
     def fail(
         self, method: str, path: str, *, status: int = 500, times: int | None = 1, is_done_first: bool = False
     ) -> None:
-        """Answer an error; with `is_done_first` what was asked for happens all the same."""
+        """Answer with an error status; with `is_done_first` the request takes effect all the same."""
         self._add(RequestFault(method, re.compile(path), times, status, is_done_first=is_done_first))
 
     def refuse(self, method: str, path: str, refusal: Refusal, *, times: int | None = 1) -> None:
@@ -98,39 +97,39 @@ class Faults:
         self._add(RequestFault(method, re.compile(path), times, refusal.value[0], refusal=refusal))
 
     def delay(self, method: str, path: str, *, delay_s: float, times: int | None = 1) -> None:
-        """Answer later."""
+        """Delay the response."""
         self._add(RequestFault(method, re.compile(path), times, delay_s=delay_s))
 
     def cut(self, method: str, path: str, *, times: int | None = 1, is_done_first: bool = False) -> None:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
         self._add(RequestFault(method, re.compile(path), times, is_cut=True, is_done_first=is_done_first))
 
     def duplicate_next_event(self, name: str = "", *, times: int = 1) -> None:
-        """Send the next events whose name holds the pattern twice."""
+        """Send the next events whose name matches the pattern twice."""
         self._events.append(EventFault(re.compile(name), times, copies=2))
 
     def lose_next_event(self, name: str = "", *, times: int = 1) -> None:
-        """Never send the next events whose name holds the pattern."""
+        """Drop the next events whose name matches the pattern."""
         self._events.append(EventFault(re.compile(name), times, copies=0))
 
     def delay_next_event(self, name: str = "", *, delay_s: float, times: int = 1) -> None:
-        """Send the next events whose name holds the pattern later."""
+        """Delay the next events whose name matches the pattern."""
         self._events.append(EventFault(re.compile(name), times, delay_s=delay_s))
 
     def swap_next_events(self, name: str = "") -> None:
-        """Send the next event whose name holds the pattern after the one that follows it."""
+        """Send the next event whose name matches the pattern after the one that follows it."""
         self._events.append(EventFault(re.compile(name), times=1, is_swapped=True))
 
     def drop_gateway(self, code: int = 4000) -> None:
-        """Close the bot's sockets with a code; events go on collecting for a resume."""
+        """Close the bot's sockets with a code; its sessions keep buffering events for a resume."""
         self._wire.drop_bot(code)
 
     def invalidate_sessions(self, *, shard_id: int | None = None) -> None:
-        """Forget the bot's sessions, or those of one shard, so that it has to identify again."""
+        """Delete the bot's sessions, or those of one shard, so that it must identify again."""
         self._wire.invalidate_bot(shard_id)
 
     def forget_sessions(self) -> None:
-        """Forget the bot's sessions without saying so: they cannot be resumed."""
+        """Delete the bot's sessions without sending anything, so that they cannot be resumed."""
         self._wire.forget_bot()
 
     def ask_to_reconnect(self) -> None:
@@ -138,24 +137,24 @@ class Faults:
         self._wire.ask_bot_to_reconnect()
 
     def silence_gateway(self) -> None:
-        """Leave the bot's sockets open but send nothing on them: a half-dead connection."""
+        """Leave the bot's sockets open but send nothing: a half-dead connection."""
         self._wire.silence_bot()
 
     def send_event(self, name: str, body: Json) -> None:
-        """Send the bot an event of any shape, a malformed one for example."""
+        """Send the bot an event of any shape, even a malformed one."""
         self._wire.send_to_bot(name, body)
 
     def stop_heartbeat_acks(self) -> None:
-        """Leave the bot's heartbeats unanswered until :meth:`clear`."""
+        """Do not acknowledge the bot's heartbeats until :meth:`clear`."""
         self.acknowledges_heartbeats = False
 
     def go_down(self) -> None:
-        """Drop the bot and refuse its requests and sockets with 503 until :meth:`clear`."""
+        """Disconnect the bot and answer its requests and sockets with 503 until :meth:`clear`."""
         self.is_down = True
         self._wire.drop_bot(1001)
 
     def clear(self) -> None:
-        """Forget every fault that still waits; an event held back for a swap goes out."""
+        """Remove all pending faults; an event held back for a swap is sent."""
         self._requests.clear()
         self._events.clear()
         self.is_down = False
@@ -165,7 +164,7 @@ class Faults:
             self._wire.send_to_bot(*held)
 
     def for_request(self, method: str, path: str) -> RequestFault | None:
-        """Return the fault that meets a request of the bot, using it up."""
+        """Return the fault for a request of the bot, and count it as used."""
         for fault in self._requests:
             if fault.method in (method, "*") and fault.path.search(path):
                 if fault.times is not None:
@@ -176,7 +175,7 @@ class Faults:
         return None
 
     def for_event(self, name: str, body: Json) -> list[tuple[float, str, Json]]:
-        """Return what to send the bot in place of an event: (delay in seconds, name, body) each."""
+        """Return what to send the bot instead of an event, as (delay in seconds, name, body)."""
         fault = self._next_for(name)
         if fault is not None and fault.is_swapped and self._held is None:
             self._held = (name, body)
@@ -189,7 +188,7 @@ class Faults:
         return sent
 
     def _next_for(self, name: str) -> EventFault | None:
-        """Return the first fault that fits the event, using it up."""
+        """Return the first fault that matches the event, and count it as used."""
         for fault in self._events:
             if fault.name.search(name):
                 fault.times -= 1

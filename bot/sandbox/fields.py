@@ -1,6 +1,6 @@
-"""Fields of JSON bodies: what is not of the right type, length or range is refused as Discord refuses it.
+"""Validation of JSON bodies: a value of the wrong type, length or range is refused as Discord refuses it.
 
-The ``check_…`` functions look at a value at once; the others return such checks, for tables of fields.
+The ``check_…`` functions check a value; the others return such checks, for tables of fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_DOUBLE = float(1 << 53)
 
 
 def check_text(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int:
-    """Refuse what is not a text of the right length; return its length in characters."""
+    """Refuse anything but a string of the right length; return its length in characters."""
     if not isinstance(value, str):
         raise InvalidBodyError(path, "STRING_TYPE_CONVERT", "Could not interpret value as string.")
     if not value.strip() and at_least:
@@ -34,7 +34,7 @@ def check_text(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int
 
 
 def check_list(value: Any, path: str, *, at_most: int, at_least: int = 0) -> list[Any]:
-    """Refuse what is not a list of the right length; return it."""
+    """Refuse anything but a list of the right length; return it."""
     if not isinstance(value, list):
         raise InvalidBodyError(path, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
     if not at_least <= len(value) <= at_most:
@@ -45,7 +45,7 @@ def check_list(value: Any, path: str, *, at_most: int, at_least: int = 0) -> lis
 
 
 def check_int(value: Any, path: str) -> int:
-    """Refuse what is no whole number from 0 to 2**64 - 1, as a number or as digits; return it."""
+    """Refuse anything but an integer from 0 to 2**64 - 1, as a number or as digits; return it."""
     text = str(value)
     if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text) < 1 << 64):
         raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{text[:100]}" is not int.')
@@ -53,7 +53,7 @@ def check_int(value: Any, path: str) -> int:
 
 
 def check_whole(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int:
-    """Refuse what is not a JSON integer in the range; return it."""
+    """Refuse anything but a JSON integer in the range; return it."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{str(value)[:100]}" is not int.')
     check_range(value, path, at_least=at_least, at_most=at_most)
@@ -61,35 +61,35 @@ def check_whole(value: Any, path: str, *, at_most: int, at_least: int = 0) -> in
 
 
 def check_number(value: Any, path: str, *, at_least: float, at_most: float) -> None:
-    """Refuse what is not a JSON number in the range."""
+    """Refuse anything but a JSON number in the range."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{str(value)[:100]}" is not float.')
     check_range(value, path, at_least=at_least, at_most=at_most)
 
 
 def check_range(value: float, path: str, *, at_least: float, at_most: float) -> None:
-    """Refuse a number outside the range, both ends of which are inside."""
+    """Refuse a number outside the closed range."""
     if not at_least <= value <= at_most:
         code = "NUMBER_TYPE_MIN" if value < at_least else "NUMBER_TYPE_MAX"
         raise InvalidBodyError(path, code, f"Value should be between {at_least} and {at_most}.")
 
 
 def check_object(value: Any, path: str) -> Json:
-    """Refuse what is not a JSON object; return it."""
+    """Refuse anything but a JSON object; return it."""
     if not isinstance(value, dict):
         raise InvalidBodyError(path, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
     return value
 
 
 def check_bool(value: Any, path: str) -> bool | None:
-    """Refuse what is neither true nor false; return it, or None when it is left out."""
+    """Refuse anything but true or false; return it, or None if it is missing."""
     if value is None or isinstance(value, bool):
         return value
     raise InvalidBodyError(path, "BOOLEAN_TYPE_CONVERT", "Must be either true or false.")
 
 
 def check_choice(value: Any, path: str, choices: Collection[int]) -> int:
-    """Refuse a number that is none of `choices`; return it."""
+    """Refuse a number that is not in `choices`; return it."""
     if isinstance(value, bool) or not isinstance(value, int) or value not in choices:
         listed = ", ".join(str(int(one)) for one in choices)
         raise InvalidBodyError(path, "BASE_TYPE_CHOICES", f"Value must be one of {{{listed}}}.")
@@ -97,12 +97,12 @@ def check_choice(value: Any, path: str, choices: Collection[int]) -> int:
 
 
 def required_error(path: str) -> InvalidBodyError:
-    """Return the refusal of a body in which a field is missing."""
+    """Return the refusal of a body with a missing field."""
     return InvalidBodyError(path, "BASE_TYPE_REQUIRED", "This field is required")
 
 
 def text(at_most: int, *, at_least: int = 0) -> Check:
-    """Return a check for a text of so many characters."""
+    """Return a check for a string of the given length."""
     return partial(check_text, at_least=at_least, at_most=at_most)
 
 
@@ -128,7 +128,7 @@ def word_of(*words: str) -> Check:
 
 
 def list_of(check_one: Check, *, at_most: int, at_least: int = 0, is_set: bool = False) -> Check:
-    """Return a check for a list; one that is a set holds nothing twice."""
+    """Return a check for a list; with `is_set`, for one without duplicates."""
 
     def check(value: Any, path: str) -> None:
         for at, one in enumerate(check_list(value, path, at_least=at_least, at_most=at_most)):
@@ -150,9 +150,9 @@ def fields(
     """Return a check for an object.
 
     Args:
-        required: What must be there and not null.
-        optional: What may be missing or null.
-        then: A rule for several fields together, asked when each of them fits.
+        required: Fields that must be present and not null.
+        optional: Fields that may be missing or null.
+        then: A rule for several fields together, checked after each of them.
     """
 
     def check(value: Any, path: str) -> None:
@@ -172,7 +172,7 @@ def fields(
 
 
 def url(*schemes: str, at_most: int = MAX_URL_CHARS) -> Check:
-    """Return a check for an address with one of the schemes."""
+    """Return a check for a URL with one of the schemes."""
 
     def check(value: Any, path: str) -> None:
         check_text(value, path, at_least=1, at_most=at_most)
@@ -191,7 +191,7 @@ def url(*schemes: str, at_most: int = MAX_URL_CHARS) -> Check:
 
 
 def timestamp(value: Any, path: str) -> None:
-    """Refuse what is not a point in time as ISO 8601 writes it."""
+    """Refuse anything but an ISO 8601 timestamp."""
     check_text(value, path, at_least=1, at_most=100)
     try:
         datetime.fromisoformat(value)

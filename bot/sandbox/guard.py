@@ -1,7 +1,7 @@
-"""Keeps other websites out: a browser may come only from the sandbox's own page.
+"""Refuses requests from other websites: a browser may come only from the sandbox's own page.
 
-A page from elsewhere could reach a loopback port through the person's browser; its Origin, or after DNS
-rebinding its Host, gives it away.
+A page from elsewhere could reach a loopback port through the person's browser. Its Origin, or after DNS
+rebinding its Host, shows that.
 """
 
 from __future__ import annotations

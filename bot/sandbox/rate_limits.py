@@ -32,7 +32,7 @@ MAX_BUCKETS = 10_000  # expired ones are dropped beyond this number
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in so many seconds, counted from the first one."""
+    """At most `requests` in a window of `seconds` that starts with the first one."""
 
     requests: int
     seconds: float
@@ -61,19 +61,19 @@ class Limits:
 
 @dataclass(slots=True)
 class _Window:
-    """Requests since `began_at`; the next window begins with the first request after this one has ended."""
+    """The requests since `began_at`; the first request after the end of the window starts a new one."""
 
     limit: Limit
     began_at: float
     used: int = 0
 
     def renew(self, now: float) -> None:
-        """Begin a new window if this one has ended."""
+        """Start a new window if this one has ended."""
         if now >= self.began_at + self.limit.seconds:
             self.began_at, self.used = now, 0
 
     def wait_s(self, now: float) -> float:
-        """Return the seconds until one more request is taken; 0 if it is taken now."""
+        """Return the seconds until another request is allowed; 0 if it is allowed now."""
         return 0.0 if self.used < self.limit.requests else self.began_at + self.limit.seconds - now
 
 
@@ -86,7 +86,6 @@ class RateLimits:
     """
 
     def __init__(self, limits: Limits | None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the limits, or None to count only."""
         self.limits = limits
         self.requests: Counter[tuple[str, str]] = Counter()
         self.refused: Counter[tuple[str, str]] = Counter()
@@ -95,7 +94,7 @@ class RateLimits:
 
     @property
     def refusals(self) -> int:
-        """The number of requests that were answered with 429."""
+        """The number of 429 responses."""
         return self.refused.total()
 
     def middleware(self) -> Middleware:
@@ -116,7 +115,7 @@ class RateLimits:
                 self.refused[route] += 1
                 return refusal
             response = await handler(request)
-            if "X-RateLimit-Limit" not in response.headers:  # a fault has its own
+            if "X-RateLimit-Limit" not in response.headers:  # an injected fault sets its own
                 response.headers.update(headers)
             return response
 
@@ -125,7 +124,7 @@ class RateLimits:
     def _take(
         self, request: web.Request, path: str, limits: Limits
     ) -> tuple[web.Response | None, dict[str, str]]:
-        """Count a request. Returns the refusal, if there is one, and the headers of the response."""
+        """Count a request. Returns the refusal, if any, and the response headers."""
         now = self._clock()
         windows: list[tuple[str, _Window]] = []  # scope and window, the first that is full refuses
         if WEBHOOK.match(path) is None:
@@ -188,7 +187,7 @@ def _edits_old(request: web.Request, path: str) -> bool:
 
 
 def _headers(bucket: str, window: _Window, now: float) -> dict[str, str]:
-    """Return the headers that tell a client how much of a bucket is left, before this request counts."""
+    """Return the headers that say how much of a bucket was left before this request."""
     reset_after_s = max(0.0, window.began_at + window.limit.seconds - now)
     return {
         "Via": "1.1 sandbox",
@@ -201,7 +200,7 @@ def _headers(bucket: str, window: _Window, now: float) -> dict[str, str]:
 
 
 def _refusal(scope: str, wait_s: float, headers: dict[str, str]) -> web.Response:
-    """Return 429; an edit of an old message has a code of its own."""
+    """Return 429; an edit of an old message has its own code."""
     retry_after_s = math.ceil(wait_s * 1000) / 1000
     body: Json = {
         "message": "You are being rate limited.",

@@ -1,4 +1,4 @@
-"""The sandbox itself: a Discord-compatible server on 127.0.0.1 with a chat page, all in memory."""
+"""The sandbox: a Discord-compatible server on 127.0.0.1 with a chat page, all in memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from bot.sandbox.world.state import Channel, ChannelKind, Event, Guild, User, Wo
 
 LOOPBACK = "127.0.0.1"
 MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_MESSAGES = 5000  # kept per channel, so that a long soak does not fill the memory
+MAX_MESSAGES = 5000  # per channel, so that a soak test of days does not fill the memory
 
 
 def utc_now() -> datetime:
@@ -49,7 +49,19 @@ def utc_now() -> datetime:
 
 
 class Sandbox:
-    """An async context manager; while it is open, the server runs. It can be entered once."""
+    """The server, as an async context manager that can be entered once.
+
+    Args:
+        port: Where to listen on 127.0.0.1; 0 picks a free port.
+        bot_token: The bot's token; random by default.
+        message_content_allowed: Whether the bot may request message content; otherwise close code 4014.
+        interaction_timeout_s: How long the bot has to answer an interaction.
+        heartbeat_interval_ms: The interval in HELLO.
+        now: The clock, for ids and timestamps.
+        max_concurrency: How many shards may identify concurrently.
+        identify_every_s: Seconds between IDENTIFYs of a bucket; Discord requires 5.
+        limits: Rate limits of the bot's requests; `Limits()` are Discord's, None switches them off.
+    """
 
     guild_id = seed.GUILD_ID
     channel_id = seed.SUPPORT_CHANNEL_ID
@@ -58,7 +70,7 @@ class Sandbox:
     bot_user_id = seed.BOT_USER_ID
     application_id = seed.BOT_USER_ID
     owner_id = seed.OWNER_ID
-    middlewares: ClassVar[tuple[Middleware, ...]] = ()  # around all others: tests record here
+    middlewares: ClassVar[tuple[Middleware, ...]] = ()  # around all others; tests set it to record traffic
 
     def __init__(
         self,
@@ -73,22 +85,9 @@ class Sandbox:
         identify_every_s: float = 0.0,
         limits: Limits | None = None,
     ) -> None:
-        """Prepare a sandbox.
-
-        Args:
-            port: Where to listen on 127.0.0.1; 0 picks a free port.
-            bot_token: The bot's token; a random one when left out.
-            message_content_allowed: Whether the bot may ask for message content (else close code 4014).
-            interaction_timeout_s: How long the bot has to answer an interaction.
-            heartbeat_interval_ms: What HELLO asks for.
-            now: The clock, for ids and times.
-            max_concurrency: How many shards may begin a session together.
-            identify_every_s: How soon the next ones may; Discord takes 5.
-            limits: Of the bot's requests; `Limits()` are Discord's, None switches them off.
-        """
         self._port = port
         self.bot_token = bot_token or secrets.token_urlsafe(32)
-        self.world: World = seed.found_world(now, max_messages=MAX_MESSAGES)
+        self.world: World = seed.seed_world(now, max_messages=MAX_MESSAGES)
         accounts = Accounts(self.world, self.bot_token)
         self._gateway = Gateway(
             self.world,
@@ -126,48 +125,50 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """The trouble that tests can make."""
+        """The faults that tests can inject."""
         return self._gateway.faults
 
     @property
     def url(self) -> str:
-        """Where the page is, without a slash at the end; empty before the start."""
+        """The URL of the page, without a trailing slash; empty before the start."""
         return self.world.url
 
     @property
     def api_url(self) -> str:
-        """Where the REST API is."""
+        """The URL of the REST API."""
         return f"{self.url}{PREFIX}"
 
     @property
     def gateway_url(self) -> str:
-        """Where the gateway is."""
+        """The URL of the gateway."""
         return f"{self.url.replace('http', 'ws', 1)}/gateway"
 
     @property
     def people(self) -> dict[str, User]:
-        """The people by name, the owner among them; a person's token is their name."""
+        """The people by name, including the owner; a person's token is their name."""
         return {user.name: user for user in self.world.users.values() if not user.is_bot}
 
     def add_person(self, name: str, *, guild_id: int | None = None, is_bot: bool = False) -> User:
-        """Add someone, as a member of a guild or of none; nobody is told."""
+        """Add a person or bot, optionally as a member of a guild; no event is sent."""
         user = seed.add_person(self.world, name, is_bot=is_bot)
         if guild_id is not None:
             seed.join(self.world, guild_id, user.id)
         return user
 
     def add_guild(self, name: str, *, member_ids: Iterable[int], guild_id: int | None = None) -> Guild:
-        """Add a guild, the first member its owner, and tell all its members; it has no channels yet.
+        """Add a guild without channels, owned by its first member, and announce it to its members.
 
-        `guild_id` chooses its shard.
+        `guild_id` determines its shard.
         """
         ids = tuple(member_ids)
-        guild = seed.found_guild(self.world, guild_id or self.world.mint.mint(), name=name, owner_id=ids[0])
+        guild = seed.create_guild(self.world, guild_id or self.world.mint.mint(), name=name, owner_id=ids[0])
         for user_id in ids:
             seed.join(self.world, guild.id, user_id)
         for user_id in ids:
             told = guild_json(self.world, guild, user_id)
-            del told["unavailable"]  # without it the guild is a new one, with it an old one that is back
+            del told[
+                "unavailable"
+            ]  # discord.py takes a guild with this field for one that became available again
             self._gateway.dispatch([Event("GUILD_CREATE", told, frozenset({user_id}))])
         return guild
 
@@ -179,23 +180,23 @@ class Sandbox:
         kind: ChannelKind = ChannelKind.TEXT,
         only_for: Iterable[int] | None = None,
     ) -> Channel:
-        """Add a channel for a whole guild, or only for some members, and tell those who know of it."""
+        """Add a channel for a whole guild or for some members, and announce it to them."""
         channel = seed.add_channel(self.world, guild_id, name, kind=kind, only_for=only_for)
         self._gateway.dispatch(created(self.world, channel))
         return channel
 
     def allow(self, channel_id: int, target_id: int, permissions: int) -> None:
-        """Allow a role or a member something in a channel; a guild's id stands for all its members."""
+        """Allow a role or a member permissions in a channel; a guild's id means all its members."""
         channel = self.world.find_channel(channel_id)
         self._gateway.dispatch(change_overwrite(self.world, channel, target_id, allow=permissions))
 
     def deny(self, channel_id: int, target_id: int, permissions: int) -> None:
-        """Deny a role or a member something in a channel; a guild's id stands for all its members."""
+        """Deny a role or a member permissions in a channel; a guild's id means all its members."""
         channel = self.world.find_channel(channel_id)
         self._gateway.dispatch(change_overwrite(self.world, channel, target_id, deny=permissions))
 
     def delete_channel(self, channel_id: int) -> None:
-        """Remove a channel with its threads, or a thread."""
+        """Delete a channel with its threads, or a thread."""
         self._gateway.dispatch(delete_channel(self.world, self.world.find_channel(channel_id)))
 
     def add_thread(
@@ -206,7 +207,7 @@ class Sandbox:
         kind: ChannelKind | None = None,
         member_ids: Iterable[int] = (),
     ) -> Channel:
-        """Open a thread as the guild's owner; `member_ids` join it, which a private one is visible to."""
+        """Open a thread as the guild's owner; `member_ids` join it. A private one is visible only to them."""
         parent = self.world.find_channel(parent_id)
         owner_id = self.world.guilds[parent.guild_id or 0].owner_id
         thread, events = open_thread(
@@ -216,11 +217,11 @@ class Sandbox:
         return thread
 
     def archive_thread(self, thread_id: int, *, is_locked: bool = False) -> None:
-        """Archive a thread; only those who manage threads reopen a locked one."""
+        """Archive a thread; only those who manage threads can reopen a locked one."""
         self._change_thread(thread_id, is_archived=True, is_locked=is_locked)
 
     def reopen_thread(self, thread_id: int) -> None:
-        """Take a thread out of the archive, unlocked."""
+        """Unarchive and unlock a thread."""
         self._change_thread(thread_id, is_archived=False, is_locked=False)
 
     def _change_thread(self, thread_id: int, *, is_archived: bool, is_locked: bool) -> None:
@@ -231,7 +232,7 @@ class Sandbox:
     def change_thread_members(
         self, thread_id: int, *, added: Iterable[int] = (), removed: Iterable[int] = ()
     ) -> None:
-        """Let people join or leave a thread."""
+        """Add people to a thread, or remove them."""
         thread = self.world.find_channel(thread_id)
         self._gateway.dispatch(change_members(self.world, thread, added=added, removed=removed)[1])
 

@@ -1,4 +1,4 @@
-"""What a bot has asked to hear: gateway intents, and message content with or without its intent."""
+"""Gateway intents: which events a bot receives, and whether it gets message content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.sandbox.world.state import Json
 
 
 class Intent(IntFlag):
-    """The intents that matter here, as Discord numbers them."""
+    """The intents that the sandbox implements, with Discord's numbers."""
 
     GUILDS = 1 << 0
     GUILD_MEMBERS = 1 << 1
@@ -36,7 +36,7 @@ NEEDED = (
 
 
 def is_heard(event: str, shape: Json, intents: int) -> bool:
-    """Say whether an event reaches a session with these intents; what no intent governs always does."""
+    """Return whether an event reaches a session with these intents; events without an intent always do."""
     for prefix, in_guild, in_direct in NEEDED:
         if event.startswith(prefix):
             return bool(
@@ -46,9 +46,9 @@ def is_heard(event: str, shape: Json, intents: int) -> bool:
 
 
 def without_content(message: Json, viewer_id: int) -> Json:
-    """Return a message as a bot without the content intent gets it.
+    """Return a message as a bot without the content intent receives it.
 
-    Its own messages, those that mention it and direct messages keep their content.
+    Its own messages, messages that mention it and direct messages keep their content.
     """
     is_own = message.get("author", {}).get("id") == str(viewer_id)
     is_mentioned = any(one["id"] == str(viewer_id) for one in message.get("mentions", ()))

@@ -1,4 +1,4 @@
-"""What the gateway tells a session of the world: at its beginning, and of members when asked."""
+"""READY with its guilds at the start of a session, and members on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.sandbox.world.state import ChannelKind, Json, World
 
 
 def send_ready(world: World, session: Session) -> None:
-    """READY, then one GUILD_CREATE for each guild of the session's shard."""
+    """Send READY, then one GUILD_CREATE for each guild of the session's shard."""
     session.push("READY", _ready(world, session))
     for guild in world.guilds.values():
         if (guild.id, session.user_id) in world.members and session.shard.has(guild.id):
@@ -18,7 +18,7 @@ def send_ready(world: World, session: Session) -> None:
 
 
 def _ready(world: World, session: Session) -> Json:
-    """Return READY; people also learn their direct-message channels and whether the bot is there."""
+    """Return READY. People also get their direct-message channels and the bot's presence."""
     user_id, shard = session.user_id, session.shard
     ready: Json = {
         "v": 10,
@@ -51,7 +51,7 @@ def _ready(world: World, session: Session) -> Json:
 
 
 def send_members(world: World, session: Session, body: Json) -> None:
-    """Answer a request for members: by id, or by the beginning of the name."""
+    """Answer a request for members by id or by name prefix."""
     guild_id = int(body["guild_id"]) if str(body.get("guild_id")).isdecimal() else 0
     wanted: Any = body.get("user_ids")
     query = str(body.get("query") or "")

@@ -1,4 +1,4 @@
-"""The gateway: sockets in, sessions, heartbeats, resuming, and who hears which event."""
+"""The gateway: sockets, sessions, heartbeats, resuming, and the audience of events."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, WRONG_TOKEN = 4001, 4002, 4003, 4004
 ALREADY_AUTHENTICATED, SESSION_TIMED_OUT, INVALID_SHARD = 4005, 4009, 4010
 DISALLOWED_INTENTS, GOING_AWAY = 4014, 1001
-LEFT_FOR_GOOD = (1000, 1001)  # close codes of a client that will not resume
+LEFT_FOR_GOOD = (1000, 1001)  # close codes after which Discord ends the session
 RESUME_WINDOW = timedelta(minutes=10)
 BUFFER_SIZE = 1000
-LEAST_PATIENCE_S = 5.0  # however often heartbeats are asked for: a busy machine sends them late
+LEAST_PATIENCE_S = 5.0  # even with a short heartbeat interval: a busy machine sends them late
 
 
 class Gateway:
-    """Every session there is. :meth:`dispatch` never waits for a socket."""
+    """All sessions. :meth:`dispatch` never waits for a socket."""
 
     def __init__(
         self,
@@ -44,7 +44,6 @@ class Gateway:
         heartbeat_interval_ms: int,
         identify_limit: IdentifyLimit,
     ) -> None:
-        """Serve `world` to those whom `accounts` knows."""
         self.faults = Faults(self)
         self._world = world
         self._accounts = accounts
@@ -69,7 +68,7 @@ class Gateway:
                         self.send_to_bot(name, body)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Talk to one client until its socket closes; its session outlives that."""
+        """Serve one client until its socket closes; its session stays for a resume."""
         socket = web.WebSocketResponse(timeout=2.0, max_msg_size=1 << 20)
         await socket.prepare(request)
         transport = request.transport
@@ -102,7 +101,7 @@ class Gateway:
             await asyncio.sleep(0.01)
 
     async def _receive(self, socket: web.WebSocketResponse, connection: Connection) -> Json | None:
-        """Return the next packet, or None when the client is gone, silent for too long or talks nonsense."""
+        """Return the next packet, or None if the client has gone, timed out or sent invalid data."""
         patience_s = max(2 * self._heartbeat_interval_ms / 1000, LEAST_PATIENCE_S)
         try:
             message = await socket.receive(timeout=patience_s)
@@ -121,12 +120,12 @@ class Gateway:
         return packet
 
     def _hear(self, connection: Connection, session: Session | None, packet: Json) -> Session | None:
-        """Act on one packet; return the connection's session afterwards."""
+        """Handle one packet; return the connection's session afterwards."""
         op, body = packet["op"], packet.get("d")
         if op == HEARTBEAT:
             is_bot = session is not None and session.user_id == self._world.bot_user_id
             if self.faults.acknowledges_heartbeats or not is_bot:
-                # A moment later, as over a network: discord.py notes when it has sent only after sending.
+                # Delayed as over a network: discord.py stores the time of a heartbeat only after sending it.
                 asyncio.get_running_loop().call_later(ACK_AFTER_S, connection.send, frame(HEARTBEAT_ACK))
         elif op in (IDENTIFY, RESUME):
             if session is not None:
@@ -144,7 +143,7 @@ class Gateway:
         return session
 
     def _identify(self, connection: Connection, body: Json) -> Session | None:
-        """Start a session, or say why not."""
+        """Start a session, or close the connection with the reason."""
         user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
         is_bot = user_id == self._world.bot_user_id
         intents: int = body.get("intents", 0)
@@ -170,7 +169,7 @@ class Gateway:
         return session
 
     def _resume(self, connection: Connection, body: Json) -> Session | None:
-        """Go on with a session: what was missed, then RESUMED; or say that it is no longer valid."""
+        """Resume a session: replay missed events, then RESUMED; or send INVALID_SESSION."""
         self._forget_old_sessions()
         session = self._sessions.get(str(body.get("session_id")))
         user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
@@ -191,7 +190,7 @@ class Gateway:
         return session
 
     def _forget_old_sessions(self) -> None:
-        """Drop the sessions that nobody has resumed in time."""
+        """Delete sessions that were not resumed in time."""
         too_old = self._world.now() - RESUME_WINDOW
         for session in tuple(self._sessions.values()):
             if (
@@ -202,7 +201,7 @@ class Gateway:
                 del self._sessions[session.id]
 
     def _tell_presence(self) -> None:
-        """Tell people when the bot has come or gone."""
+        """Send people the bot's presence when it has changed."""
         bot_user_id = self._world.bot_user_id
         is_online = any(one.connection is not None for one in self._bot_sessions())
         if is_online == (bot_user_id in self._world.online_ids):
@@ -218,7 +217,7 @@ class Gateway:
         return [one for one in self._sessions.values() if one.user_id == self._world.bot_user_id]
 
     def drop_bot(self, code: int) -> None:
-        """Close the bot's sockets; its sessions go on collecting events."""
+        """Close the bot's sockets; its sessions keep buffering events."""
         for session in self._bot_sessions():
             if session.connection is not None:
                 session.connection.close(code)
@@ -226,7 +225,7 @@ class Gateway:
         self._tell_presence()
 
     def invalidate_bot(self, shard_id: int | None = None) -> None:
-        """Forget the bot's sessions, or those of one shard, and say so on its sockets."""
+        """Delete the bot's sessions, or those of one shard, and send INVALID_SESSION."""
         for session in self._bot_sessions():
             if shard_id not in (None, session.shard.id):
                 continue
@@ -236,7 +235,7 @@ class Gateway:
         self._tell_presence()
 
     def forget_bot(self) -> None:
-        """Forget the bot's sessions, without a word."""
+        """Delete the bot's sessions without sending anything."""
         for session in self._bot_sessions():
             del self._sessions[session.id]
         self._tell_presence()
@@ -248,13 +247,13 @@ class Gateway:
                 session.connection.send(frame(RECONNECT))
 
     def silence_bot(self) -> None:
-        """Send nothing more on the bot's present sockets, without closing them."""
+        """Send nothing more on the bot's open sockets, without closing them."""
         for session in self._bot_sessions():
             if session.connection is not None:
                 session.connection.is_silent = True
 
     def send_to_bot(self, event: str, body: Json) -> None:
-        """Push an event to the bot's sessions that it concerns, whatever is in it."""
+        """Push an event of any shape to the bot's sessions that it concerns."""
         for session in self._bot_sessions():
             if session.shard.hears(event, body):
                 session.push(event, body)

@@ -1,4 +1,4 @@
-"""Gateway sessions: numbered events with a bounded buffer for resuming, and the sockets they go out on."""
+"""Gateway sessions: numbered events with a bounded buffer for resuming, and their sockets."""
 
 from __future__ import annotations
 
@@ -25,22 +25,21 @@ def frame(op: int, body: object = None) -> str:
 
 
 class Connection:
-    """One socket and the frames that wait for it; a slow one is cut off rather than waited for."""
+    """One socket with a queue of frames; :meth:`write` must run as a task. A slow client is disconnected."""
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
-        """Wrap a prepared socket; :meth:`write` must run beside its reader."""
         self._socket = socket
         self._transport = transport
         self._waiting: asyncio.Queue[str | int] = asyncio.Queue(MAX_WAITING_FRAMES)
         self.is_silent = False
 
     def send(self, text: str) -> None:
-        """Queue a frame; never waits. Says nothing on a silent connection (see the faults)."""
+        """Queue a frame without waiting; a silenced connection (see the faults) drops it."""
         if not self.is_silent:
             self._put(text)
 
     def close(self, code: int) -> None:
-        """Close with a code after the frames that wait already."""
+        """Close with a code after the queued frames."""
         self._put(code)
 
     def _put(self, item: str | int) -> None:
@@ -51,7 +50,7 @@ class Connection:
                 self._transport.abort()
 
     async def write(self) -> None:
-        """Send what is queued until the socket closes."""
+        """Send queued frames until the socket closes."""
         while True:
             item = await self._waiting.get()
             if isinstance(item, int):
@@ -62,10 +61,9 @@ class Connection:
 
 
 class Session:
-    """What one login hears, from IDENTIFY on and over any number of resumed sockets."""
+    """One login, across any number of resumed sockets; `intents` is None for people, who get every event."""
 
     def __init__(self, user_id: int, *, intents: int | None, buffer_size: int, shard: Shard = WHOLE) -> None:
-        """Start a session; `intents` is None for people, who hear everything."""
         self.id = secrets.token_hex(16)
         self.user_id, self.shard = user_id, shard
         self.connection: Connection | None = None
@@ -75,7 +73,7 @@ class Session:
         self._buffer: deque[tuple[int, str]] = deque(maxlen=buffer_size)
 
     def push(self, event: str, body: Json) -> None:
-        """Number an event, keep it for resuming, and send it when a socket is attached."""
+        """Number an event, buffer it for resuming, and send it if a socket is attached."""
         if self._intents is not None:
             if not is_heard(event, body, self._intents):
                 return
@@ -88,14 +86,14 @@ class Session:
             self.connection.send(text)
 
     def missed_since(self, seq: int) -> list[str] | None:
-        """Return the frames after `seq`, or None when some of them are no longer there."""
+        """Return the frames after `seq`, or None if the buffer no longer holds all of them."""
         oldest = self._buffer[0][0] if self._buffer else self._seq + 1
         if not oldest - 1 <= seq <= self._seq:
             return None
         return [text for at, text in self._buffer if at > seq]
 
     def detach(self, connection: Connection, at: datetime) -> bool:
-        """Let go of `connection`; return False when another one is attached by now."""
+        """Detach `connection`; return False if another one has been attached meanwhile."""
         if self.connection is not connection:
             return False
         self.connection = None

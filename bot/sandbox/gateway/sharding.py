@@ -1,4 +1,4 @@
-"""Shards: a bot with many guilds hears each of them on one of several connections."""
+"""Shards: a bot in many guilds receives the events of each over one of several connections."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from bot.sandbox.world.state import Json
 
-OF_THE_GUILD = ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE")  # whose id is the guild's
+OF_THE_GUILD = ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE")  # events whose id is the guild's
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One connection of `count`."""
+    """One of `count` connections."""
 
     id: int
     count: int
 
     def has(self, guild_id: int | None) -> bool:
-        """Whether a guild's events come here; those of direct messages (None) come to the first."""
+        """Return whether a guild's events arrive here; those of direct messages (None) go to shard 0."""
         return self.id == (0 if guild_id is None else (guild_id >> 22) % self.count)
 
     def hears(self, event: str, body: Json) -> bool:
-        """Whether this event comes here; where there is one connection, all do, whatever is in them."""
+        """Return whether an event arrives here; with one shard, every event does, whatever its shape."""
         if self.count == 1:
             return True
         guild_id = body.get("id" if event in OF_THE_GUILD else "guild_id")
@@ -33,7 +33,7 @@ WHOLE = Shard(0, 1)
 
 
 def read_shard(body: Json) -> Shard | None:
-    """What an IDENTIFY asks for; the only one where it says nothing. None: there is no such shard."""
+    """Return the shard of an IDENTIFY, by default the only one; None if it is invalid."""
     asked: Any = body.get("shard")
     if asked is None:
         return WHOLE
@@ -43,15 +43,14 @@ def read_shard(body: Json) -> Shard | None:
 
 
 class IdentifyLimit:
-    """How soon sessions may begin after each other: one of each bucket of shards in `every_s`."""
+    """Limits IDENTIFY to one per bucket of shards in `every_s` seconds; 0 switches the limit off."""
 
     def __init__(self, *, max_concurrency: int, every_s: float) -> None:
-        """`every_s` 0: as soon as they like."""
         self.max_concurrency, self._every_s = max_concurrency, every_s
         self._began_at: dict[int, float] = {}
 
     def may_begin(self, shard: Shard, now: float) -> bool:
-        """Count one at a time of `time.monotonic`. False: it comes too soon."""
+        """Count an IDENTIFY at a time of `time.monotonic`; return False if it comes too soon."""
         bucket = shard.id % self.max_concurrency
         is_soon = bucket in self._began_at and now - self._began_at[bucket] < self._every_s
         if not is_soon:

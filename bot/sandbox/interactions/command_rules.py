@@ -1,4 +1,4 @@
-"""What Discord asks of an application command, of its options, and of what autocomplete offers.
+"""Discord's rules for application commands, their options, and autocomplete choices.
 
 The numbers are those of Discord's documentation.
 """
@@ -163,7 +163,7 @@ def _options_of(parent: int | None) -> Check:
 
 
 def _check_together(options: Sequence[Json], path: str) -> None:
-    """Refuse options that do not go with each other, or not in this order."""
+    """Refuse options that exclude each other or are in the wrong order."""
     names = [one["name"] for one in options]
     if len(set(names)) < len(names):
         raise InvalidBodyError(
@@ -213,7 +213,7 @@ def _option(kind: int) -> Check:
 
 
 def _check_option(option: Json, path: str) -> None:
-    """Refuse limits that contradict each other, and choices beside autocomplete or of the same name."""
+    """Refuse contradicting limits, choices together with autocomplete, and choices of the same name."""
     least, most, _ = _BOUNDS.get(option["type"], ("", "", None))
     if None not in (option.get(least), option.get(most)) and option[least] > option[most]:
         raise InvalidBodyError(f"{path}.{least}", "NUMBER_TYPE_RANGE", f"Must be at most {most}.")
@@ -238,13 +238,13 @@ def _never(value: Any, path: str) -> None:
 
 
 def _nothing(value: Any, path: str) -> None:
-    """Refuse what an option of this type does not have; empty lists say nothing."""
+    """Refuse a field that an option of this type does not have; an empty list is allowed."""
     if value != []:
         raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Not for this type.")
 
 
 def _chars(command: Json) -> int:
-    """Return how many characters of a command count towards its size; of translations the longest."""
+    """Return the number of characters that count towards a command's size: for translations, the longest."""
     total = 0
     for key in ("name", "description"):
         said = command.get(key) or ""

@@ -1,4 +1,4 @@
-"""Application commands: what the bot has registered, and whether a person's options fit it."""
+"""Application commands: those the bot has registered, and the validation of a person's options."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def _command(world: World, guild_id: int | None, body: Json) -> Json:
 
 
 def find_command(world: World, person_id: int, channel: Channel, called: Json) -> Json:
-    """Return the command that a person calls by ``id`` or ``name``; the guild's go before the global ones.
+    """Return the command called by ``id`` or ``name``; a guild's commands precede the global ones.
 
     Raises:
-        ApiError: There is none in this place, or the person lacks the permissions it asks for.
+        ApiError: No such command exists here, or the person lacks the permissions it requires.
     """
     kind = check_int(called.get("type") or SLASH, "data.type")
     scopes = [None] if channel.guild_id is None else [channel.guild_id, None]
@@ -110,7 +110,7 @@ def find_command(world: World, person_id: int, channel: Channel, called: Json) -
 
 
 def _is_offered(command: Json, channel: Channel) -> bool:
-    """Say whether a command exists in guilds or in direct messages, whichever `channel` is."""
+    """Return whether a command exists in this kind of place, a guild or direct messages."""
     place = WITH_BOT if channel.guild_id is None else IN_GUILD
     contexts = command.get("contexts")
     if contexts is not None:
@@ -125,12 +125,12 @@ def checked_options(
 
     Args:
         defined: The command's options.
-        given: What the person sent: ``{"name", "value"}`` each, or ``{"name", "options"}`` for a subcommand.
-        is_final: Whether all required ones must be there and choices count; not so while autocompleting.
-        path: Where in the body they are.
+        given: The person's options: ``{"name", "value"}``, or ``{"name", "options"}`` for a subcommand.
+        is_final: Whether required options and choices are enforced; False while autocompleting.
+        path: Their path in the body.
 
     Raises:
-        ApiError: One is unknown, missing or does not fit.
+        ApiError: One is unknown, missing or invalid.
     """
     by_name = {one["name"]: one for one in defined}
     checked = []

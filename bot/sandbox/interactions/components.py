@@ -1,7 +1,7 @@
-"""Components of messages and modals: what may stand where, and Discord's limits on each.
+"""Components of messages and modals: where each is allowed, and Discord's limits on it.
 
-The numbers are those of Discord's documentation. A component that is unknown, or stands where Discord does
-not take it, is refused like one that is over a limit.
+The numbers are those of Discord's documentation. An unknown or misplaced component is refused like one over a
+limit.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check_modal(form: Any) -> None:
 
 
 def walk(components: Sequence[Any], path: str) -> Iterator[tuple[str, Json]]:
-    """Yield every component, however deep, with its dotted path."""
+    """Yield every component at any depth with its dotted path."""
     for at, one in enumerate(components):
         here = f"{path}.{at}"
         yield here, check_object(one, here)
@@ -99,7 +99,7 @@ def _component(*, required: Mapping[str, Check] | None = None, **optional: Check
 
 
 def _row(value: Any, path: str) -> None:
-    """Refuse a row that is empty, too wide, or holds a menu beside something else."""
+    """Refuse a row that is empty or too wide, or that has other components next to a menu."""
     inside = check_list(value.get("components"), f"{path}.components", at_least=1, at_most=MAX_IN_ROW)
     for at, one in enumerate(inside):
         _one_of(_IN_MESSAGES, (BUTTON, *SELECTS))(one, f"{path}.components.{at}")
@@ -156,7 +156,7 @@ _IN_MESSAGES: dict[int, Check] = {
     ),
 }
 _IN_MODALS: dict[int, Check] = {
-    # Discord takes one text input a row, though its schema allows five.
+    # Discord accepts one text input per row, although its schema allows five.
     ACTION_ROW: _component(
         required={
             "components": list_of(
@@ -183,7 +183,7 @@ _form = fields(
 
 
 def _check_ids(every: Sequence[tuple[str, Json]]) -> None:
-    """Refuse a custom id or a numeric id that stands in two components."""
+    """Refuse a custom id or a numeric id that two components share."""
     for key, code, said in (
         ("custom_id", "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"),
         ("id", "COMPONENT_ID_DUPLICATED", "Component id cannot be duplicated"),
@@ -196,7 +196,7 @@ def _check_ids(every: Sequence[tuple[str, Json]]) -> None:
 
 
 def _numbered(components: Sequence[Json]) -> list[Json]:
-    """Return the components with ids counted from 1 where they have none, as Discord fills them in."""
+    """Return the components with missing ids filled in from 1, as Discord does."""
     count = 0
 
     def number(one: Json) -> Json:

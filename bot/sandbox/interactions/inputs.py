@@ -1,4 +1,4 @@
-"""Menus and the inputs of modals: text, files, radio buttons, checkboxes."""
+"""Menus, and the inputs of modals: text, files, radio buttons, checkboxes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _choice = fields(
 
 
 def _choices(at_least: int, at_most: int) -> Check:
-    """Return a check for the choices of a menu or a group, whose values differ."""
+    """Return a check for the choices of a menu or group; their values must differ."""
     each = list_of(_choice, at_least=at_least, at_most=at_most)
 
     def check(value: Any, path: str) -> None:
@@ -60,7 +60,7 @@ def _choices(at_least: int, at_most: int) -> Check:
 
 
 def _check_counts(one: Json, path: str, *, most_choices: int, is_required: bool, usual_most: int = 1) -> None:
-    """Refuse counts that contradict each other, the choices, or what is chosen from the start."""
+    """Refuse counts that contradict each other, the number of choices, or the defaults."""
     least, most = one.get("min_values"), one.get("max_values")
     if least == 0 and is_required:
         raise InvalidBodyError(
@@ -84,7 +84,7 @@ def _check_counts(one: Json, path: str, *, most_choices: int, is_required: bool,
 
 
 def select(kind: int, *, in_modal: bool) -> Check:
-    """Return a check for a menu; in a modal it is required unless it says otherwise."""
+    """Return a check for a menu; in a modal it is required by default."""
 
     def together(menu: Json, path: str) -> None:
         is_required = menu.get("required")
@@ -126,7 +126,7 @@ def _check_lengths(one: Json, path: str) -> None:
 
 
 def text_input(*, is_labelled: bool) -> Check:
-    """Return a check for a text input; one that is in no label needs one of its own."""
+    """Return a check for a text input; outside a label component it needs its own label."""
     label = {"label": text(45, at_least=1)}
     return fields(
         required={**_custom_id, "style": one_of(1, 2), **({} if is_labelled else label)},

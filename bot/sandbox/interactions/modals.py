@@ -1,4 +1,4 @@
-"""Modals: the forms that the bot answers with, and what a person fills in."""
+"""Modals: those that the bot opens, and what a person enters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANSWER_KEYS = ("value", "values")
 
 
 def show_modal(world: World, interaction: Interaction, form: Json) -> tuple[Interaction, list[Event]]:
-    """Keep a modal for the person who is to fill it in, and show it to them.
+    """Store a modal and show it to the person.
 
     Raises:
         ApiError: Title, custom id or components are missing or over a limit.
@@ -36,12 +36,12 @@ def show_modal(world: World, interaction: Interaction, form: Json) -> tuple[Inte
 
 
 def submitted_modal(world: World, person_id: int, called: Json) -> tuple[Interaction, Json]:
-    """Return the interaction that showed the modal, and the modal's data with what the person filled in.
+    """Return the interaction that opened the modal, and the modal's data with the person's input.
 
-    The modal is found by ``custom_id``, and by ``id`` when the person gives it; it can be sent once.
+    The modal is found by ``custom_id``, and by ``id`` if given; it can be submitted once.
 
     Raises:
-        ApiError: The bot has shown this person no such modal, or a text does not fit.
+        ApiError: The bot has opened no such modal for this person, or a text is invalid.
     """
     opener = next(
         (
@@ -64,7 +64,7 @@ def submitted_modal(world: World, person_id: int, called: Json) -> tuple[Interac
 
 
 def _filled(component: Json, answers: dict[str, Any]) -> Json:
-    """Return a component of the modal with the person's answer in place of its definition."""
+    """Return a component of the modal with the person's input instead of its definition."""
     shape: Json = {"type": component["type"], "id": component.get("id", 0)}
     if "components" in component:
         return {**shape, "components": [_filled(one, answers) for one in component["components"]]}

@@ -1,4 +1,4 @@
-"""Interactions: what a person sends to the bot, checked and shaped into INTERACTION_CREATE."""
+"""Interactions that people start: validated, and sent to the bot as INTERACTION_CREATE."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ TOKEN_LIFETIME = timedelta(minutes=15)
 
 
 def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interaction, list[Event]]:
-    """Take what a person did and tell the bot of it.
+    """Start an interaction and send it to the bot.
 
     Args:
         world: Changed in place.
-        person_id: Who did it.
-        body: As Discord's client sends it: ``type``, ``channel_id``, ``data``; for a click ``message_id``.
+        person_id: The person who starts it.
+        body: As Discord's client sends it: ``type``, ``channel_id``, ``data``, for a click ``message_id``.
 
     Raises:
-        ApiError: The place, the command, the component or a value does not exist or does not fit.
+        ApiError: The channel, the command, the component or a value does not exist or is invalid.
     """
     kind = body.get("type")
     channel = _place(world, person_id, body)
@@ -87,7 +87,7 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
 
 
 def expire_interaction(world: World, interaction_id: int) -> list[Event]:
-    """Give up on an interaction that the bot has not answered; later answers find it unknown."""
+    """Delete an interaction that the bot did not answer in time; later answers get 10062."""
     interaction = world.interactions.get(interaction_id)
     if interaction is None or interaction.is_answered:
         return []
@@ -97,9 +97,9 @@ def expire_interaction(world: World, interaction_id: int) -> list[Event]:
 
 
 def _place(world: World, person_id: int, body: Json) -> Channel:
-    """Return the channel, when the person sees it and the bot is in its guild or conversation.
+    """Return the channel if the person sees it and the bot is in its guild or conversation.
 
-    The bot need not see the channel: commands, buttons and forms work where its token does not.
+    The bot need not see the channel: commands, buttons and modals work where its token does not.
     """
     channel = world.find_channel(check_int(body.get("channel_id"), "channel_id"))
     if not permissions_in(world, person_id, channel):
@@ -114,7 +114,7 @@ def _place(world: World, person_id: int, body: Json) -> Channel:
 
 
 def _has_bot(world: World, channel: Channel) -> bool:
-    """Say whether the bot is in the guild or the conversation."""
+    """Return whether the bot is in the guild or the conversation."""
     if channel.guild_id is None:
         return world.bot_user_id in channel.recipient_ids
     return (channel.guild_id, world.bot_user_id) in world.members
@@ -123,7 +123,7 @@ def _has_bot(world: World, channel: Channel) -> bool:
 def _command_data(
     world: World, person_id: int, channel: Channel, called: Json, *, is_final: bool
 ) -> tuple[Json, Json]:
-    """Return the data of a command and what its metadata says."""
+    """Return the data of a command and its metadata."""
     if not may(world, person_id, channel, Permission.USE_APPLICATION_COMMANDS):
         raise ApiError(Refusal.MISSING_PERMISSIONS)
     command = find_command(world, person_id, channel, called)
@@ -147,7 +147,7 @@ def _clicked(world: World, person_id: int, channel: Channel, body: Json) -> Mess
 
 
 def _component_data(world: World, channel: Channel, source: Message, called: Json) -> tuple[Json, Json]:
-    """Return the data of a click or choice and what its metadata says; refuse what is not on offer."""
+    """Return the data of a component interaction and its metadata; refuse values that are not offered."""
     custom_id = called.get("custom_id")
     component = next(
         (one for _, one in walk(source.components, "") if one.get("custom_id") == custom_id), None
@@ -165,7 +165,7 @@ def _component_data(world: World, channel: Channel, source: Message, called: Jso
 
 
 def chosen_values(menu: Json, values: Any, path: str) -> list[str]:
-    """Return the choices made in a menu, or refuse what it does not offer or allow."""
+    """Return the values chosen in a menu; refuse any that it does not offer or allow."""
     chosen = [str(one) for one in check_list(values or [], path, at_most=25)]
     offered = {one["value"] for one in menu.get("options") or []}
     least, most = menu.get("min_values"), menu.get("max_values")
@@ -177,7 +177,7 @@ def chosen_values(menu: Json, values: Any, path: str) -> list[str]:
 
 
 def _resolved(world: World, channel: Channel, values: Iterable[tuple[int, Any]]) -> Json:
-    """Return the users, members, channels and roles that (option type, id) pairs mean."""
+    """Return the users, members, channels and roles for (option type, id) pairs."""
     found: dict[str, Json] = {}
     for kind, value in values:
         key = int(value) if str(value).isascii() and str(value).isdigit() else 0
@@ -211,7 +211,7 @@ def _opened(
     nonce: str | None,
     source: Message | None,
 ) -> Interaction:
-    """Store a new interaction, and forget those whose tokens have run out."""
+    """Store a new interaction, and delete those whose tokens have expired."""
     oldest = world.now() - TOKEN_LIFETIME
     for old in [one for one in world.interactions.values() if one.opened_at < oldest]:
         del world.interactions[old.id]
@@ -239,7 +239,7 @@ def _opened(
 
 
 def _told(world: World, interaction: Interaction, channel: Channel) -> Json:
-    """Return what the bot hears of every interaction: who, where, and with which token to answer."""
+    """Return the fields that every interaction sends to the bot: user, channel, token."""
     told: Json = {
         "id": str(interaction.id),
         "application_id": str(world.bot_user_id),

@@ -1,4 +1,4 @@
-"""The bot's answers to interactions: the first one, and what it does with the token afterwards."""
+"""The bot's responses to interactions: the first one, and further ones with the token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def find_by_token(world: World, token: str) -> Interaction:
     """Return an answered interaction by its token.
 
     Raises:
-        ApiError: 50027 for a wrong or outdated token, 10015 while the interaction is not answered.
+        ApiError: 50027 for an invalid or expired token, 10015 before the first response.
     """
     for interaction in world.interactions.values():
         if hmac.compare_digest(interaction.token.encode(), token.encode()):
@@ -45,20 +45,20 @@ def find_by_token(world: World, token: str) -> Interaction:
 def answer_interaction(
     world: World, interaction: Interaction, *, kind: int, body: Json, payload: MessagePayload
 ) -> tuple[Message | None, list[Event]]:
-    """Answer an interaction for the first time.
+    """Respond to an interaction for the first time.
 
     Args:
         world: Changed in place.
-        interaction: What is answered.
+        interaction: The interaction.
         kind: Discord's callback type.
         body: The callback's ``data``.
-        payload: The same as a payload of a message.
+        payload: The same data as a message.
 
     Returns:
-        The message that was made or changed, if any, and the events.
+        The message that was created or edited, if any, and the events.
 
     Raises:
-        ApiError: It is answered already, or the kind of answer does not fit the interaction.
+        ApiError: It has been answered, or the callback type does not fit the interaction.
     """
     if interaction.is_answered:
         raise ApiError(Refusal.ALREADY_ACKNOWLEDGED)
@@ -91,7 +91,7 @@ def answer_interaction(
 
 
 def _fitting(interaction: Interaction) -> frozenset[int]:
-    """Return the callback types that fit an interaction."""
+    """Return the callback types that an interaction allows."""
     if interaction.kind == AUTOCOMPLETE:
         return frozenset({CHOICES})
     fitting = {MESSAGE, DEFERRED_MESSAGE}
@@ -103,7 +103,7 @@ def _fitting(interaction: Interaction) -> frozenset[int]:
 
 
 def follow_up(world: World, interaction: Interaction, payload: MessagePayload) -> tuple[Message, list[Event]]:
-    """Post another message; the first one after a deferral takes the place of its waiting message."""
+    """Post another message; after a deferral the first one replaces the loading message."""
     first = world.messages.get(interaction.channel_id, {}).get(interaction.reply_id or 0)
     if first is not None and first.flags & MessageFlag.LOADING:
         return edit_message(world, first, payload)
@@ -123,7 +123,7 @@ def find_reply(world: World, interaction: Interaction, name: str) -> Message:
 def _post(
     world: World, interaction: Interaction, payload: MessagePayload, *, is_first: bool
 ) -> tuple[Message, list[Event]]:
-    """Post the bot's message with the metadata that says which interaction it answers."""
+    """Post the bot's message with the metadata of the interaction it answers."""
     is_ephemeral = bool(payload.flags & MessageFlag.EPHEMERAL)
     metadata = dict(interaction.metadata)
     about: Json = {"interaction_metadata": metadata}

@@ -1,4 +1,4 @@
-"""Which texts are emoji. The sandbox has no custom ones."""
+"""Recognises Unicode emoji; the sandbox has no custom ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_EMOJI_CHARS = 32
 
 
 def is_emoji(text: str) -> bool:
-    """Say whether a text can be a Unicode emoji; with another skin tone it is another one."""
+    """Return whether a text can be a Unicode emoji; each skin tone is an emoji of its own."""
     has_symbol = any(
         unicodedata.category(sign) in ("So", "Sk", "Me", "Sm", "Po") for sign in text if ord(sign) > 0x7F
     )

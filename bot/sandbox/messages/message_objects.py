@@ -1,4 +1,4 @@
-"""Messages in the JSON shapes of Discord's API, and the events that tell of them."""
+"""Messages as JSON objects of Discord's API, and their events."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.sandbox.world.objects import channel_json, member_json, user_json
 from bot.sandbox.world.permissions import reader_ids
 from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, Reaction, World
 
-DEFAULTS: dict[int, Json] = {  # what Discord shows of a component though it was not sent
+DEFAULTS: dict[int, Json] = {  # Discord adds these to components
     11: {"description": None, "spoiler": False},
     13: {"spoiler": False},
     14: {"spacing": 1, "divider": True},
     17: {"accent_color": None, "spoiler": False},
 }
-SUPER_COLORS = ("#ffb02e", "#fcd53f")  # Discord takes them from the emoji's picture
+SUPER_COLORS = ("#ffb02e", "#fcd53f")  # Discord derives them from the emoji's picture
 
 
 def message_json(world: World, message: Message, viewer_id: int, *, with_reference: bool = True) -> Json:
@@ -96,11 +96,11 @@ def emoji_json(emoji: str) -> Json:
 
 
 def component_json(component: Json) -> Json:
-    """Return a component as Discord shows it in messages: without what is empty, menus with their counts."""
+    """Return a component as Discord returns it: without empty fields, menus with their counts."""
     shape: Json = _filled(component)
     if shape["type"] in SELECTS:
         shape = {"min_values": 1, "max_values": 1, **shape}
-        shape.pop("required", None)  # of no meaning in messages
+        shape.pop("required", None)  # meaningless in messages
     if shape["type"] in DEFAULTS:
         shape = {**DEFAULTS[shape["type"]], **shape}
     if "components" in shape:
@@ -112,7 +112,7 @@ def component_json(component: Json) -> Json:
 
 
 def _filled(shape: Any) -> Any:
-    """Return JSON without the fields that are null, however deep."""
+    """Return JSON without null fields at any depth."""
     if isinstance(shape, list):
         return [_filled(one) for one in shape]
     if isinstance(shape, dict):
@@ -121,7 +121,7 @@ def _filled(shape: Any) -> Any:
 
 
 def attachment_url(world: World, attachment: Attachment) -> str:
-    """Return where the attachment is served."""
+    """Return the URL of an attachment."""
     return f"{world.url}/attachments/{attachment.channel_id}/{attachment.id}/{quote(attachment.filename)}"
 
 
@@ -144,14 +144,14 @@ def attachment_json(world: World, attachment: Attachment) -> Json:
 
 
 def audience_of(world: World, message: Message) -> frozenset[int]:
-    """Return who may see the message: all who read its channel, or the one person it is ephemeral for."""
+    """Return who may see the message: everyone who reads the channel, or its ephemeral recipient."""
     if message.ephemeral_for is not None:
         return frozenset({message.ephemeral_for})
     return reader_ids(world, world.channels[message.channel_id])
 
 
 def message_events(world: World, name: str, message: Message) -> list[Event]:
-    """Return one event for each viewer, since ``me`` in reactions differs."""
+    """Return one event per viewer, because ``me`` in reactions differs."""
     extra = place_json(world.channels[message.channel_id])
     author = world.members.get((world.channels[message.channel_id].guild_id or 0, message.author.id))
     if author is not None and message.webhook_id is None:

@@ -1,4 +1,4 @@
-"""A request's body as a checked payload of a message."""
+"""Message payloads: the validated body of a request that creates or edits a message."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ _check_message = fields(optional=_message)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it came in a multipart body."""
+    """A file from a multipart body."""
 
     filename: str
     content_type: str
@@ -139,7 +139,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class MessagePayload:
-    """What a body says about a message; None where it says nothing."""
+    """The fields of a message; None where the body leaves one out."""
 
     content: str | None = None
     embeds: tuple[Json, ...] | None = None
@@ -155,11 +155,11 @@ class MessagePayload:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether a message of this alone would show nothing."""
+        """Return whether a message with only this would be empty."""
         return not ((self.content or "").strip() or self.embeds or self.components or self.uploads)
 
     def mention_ids(self, content: str) -> tuple[int, ...]:
-        """Return the users whom `content` mentions and ``allowed_mentions`` lets it mention, in order."""
+        """Return the users whom `content` mentions and ``allowed_mentions`` allows, in order."""
         named = tuple(dict.fromkeys(int(found) for found in USER_MENTION.findall(content)))
         if self.allowed_mentions is None or "users" in (self.allowed_mentions.get("parse") or []):
             return named
@@ -168,12 +168,12 @@ class MessagePayload:
 
     @property
     def may_mention_everyone(self) -> bool:
-        """Say whether ``allowed_mentions`` lets @everyone through."""
+        """Return whether ``allowed_mentions`` allows @everyone."""
         return self.allowed_mentions is None or "everyone" in (self.allowed_mentions.get("parse") or [])
 
     @property
     def mentions_replied_user(self) -> bool:
-        """Say whether the author of the message replied to is mentioned."""
+        """Return whether the reply mentions the author of the message it replies to."""
         return self.allowed_mentions is None or bool(self.allowed_mentions.get("replied_user"))
 
 
@@ -192,7 +192,7 @@ def read_payload(
     """
     _check_message(body, "")
     if body.get("sticker_ids"):
-        raise ApiError(Refusal.UNKNOWN_STICKER)  # there are none
+        raise ApiError(Refusal.UNKNOWN_STICKER)  # the sandbox has no stickers
     flags = (body.get("flags") or 0) & SETTABLE_FLAGS
     was_v2 = before is not None and bool(before.flags & MessageFlag.COMPONENTS_V2)
     if was_v2 and body.get("flags") is not None and not flags & MessageFlag.COMPONENTS_V2:

@@ -1,4 +1,4 @@
-"""Posting, editing and deleting messages: changes to the world and the events that follow."""
+"""Posting, editing and deleting messages, with the resulting events."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def edit_message(world: World, message: Message, payload: MessagePayload) -> tup
 
 
 def delete_message(world: World, message: Message) -> list[Event]:
-    """Remove a message."""
+    """Delete a message."""
     del world.messages[message.channel_id][message.id]
     channel = world.channels[message.channel_id]
     gone = {"id": str(message.id), "channel_id": str(channel.id), **place_json(channel)}
@@ -122,10 +122,10 @@ def delete_message(world: World, message: Message) -> list[Event]:
 
 
 def delete_messages(world: World, channel: Channel, message_ids: Sequence[int]) -> list[Event]:
-    """Remove 2 to 100 messages at once; ids that do not exist are passed over.
+    """Delete 2 to 100 messages at once; unknown ids are ignored.
 
     Raises:
-        ApiError: Too few, too many, or one older than two weeks.
+        ApiError: There are too few or too many, or one is older than two weeks.
     """
     if not 2 <= len(message_ids) <= 100:
         raise ApiError(Refusal.BULK_DELETE_COUNT)
@@ -138,7 +138,7 @@ def delete_messages(world: World, channel: Channel, message_ids: Sequence[int]) 
 
 
 def _posted_before(world: World, channel: Channel, author: User, payload: MessagePayload) -> Message | None:
-    """Return the message that the same author has just sent with the same enforced nonce."""
+    """Return the recent message of the same author with the same enforced nonce."""
     if not payload.is_nonce_enforced or payload.nonce is None:
         return None
     recent = list(world.messages.get(channel.id, {}).values())[-NONCE_LOOK_BACK:]

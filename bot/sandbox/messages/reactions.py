@@ -1,4 +1,4 @@
-"""Reactions: adding, removing, clearing, and the four events that tell of them."""
+"""Reactions: adding, removing and clearing them, with their four events."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def add_reaction(
 def remove_reaction(
     world: World, message: Message, *, emoji: str, user_id: int, is_super: bool = False
 ) -> list[Event]:
-    """Take one person's reaction away; removing one that is not there changes nothing."""
+    """Remove one person's reaction; does nothing without one."""
     check_emoji(emoji)
     before = find_reaction(message, emoji)
     if before is None or user_id not in _givers(before, is_super=is_super):
@@ -70,7 +70,7 @@ def _given_by(reaction: Reaction, user_ids: tuple[int, ...], *, is_super: bool) 
 
 
 def clear_emoji(world: World, message: Message, *, emoji: str) -> list[Event]:
-    """Take one emoji away from a message, whoever gave it."""
+    """Remove all reactions with one emoji from a message."""
     check_emoji(emoji)
     if find_reaction(message, emoji) is None:
         return []
@@ -80,18 +80,18 @@ def clear_emoji(world: World, message: Message, *, emoji: str) -> list[Event]:
 
 
 def clear_reactions(world: World, message: Message) -> list[Event]:
-    """Take all reactions away from a message."""
+    """Remove all reactions from a message."""
     world.store(replace(message, reactions=()))
     return [Event("MESSAGE_REACTION_REMOVE_ALL", _about(world, message), audience_of(world, message))]
 
 
 def find_reaction(message: Message, emoji: str) -> Reaction | None:
-    """Return the message's reaction with this emoji, if there is one."""
+    """Return the message's reaction with this emoji, or None."""
     return next((one for one in message.reactions if one.emoji == emoji), None)
 
 
 def check_emoji(emoji: str) -> None:
-    """Refuse (10014) what cannot be a Unicode emoji; the sandbox has no custom ones."""
+    """Refuse (10014) text that is not a Unicode emoji; the sandbox has no custom ones."""
     if not is_emoji(emoji):
         raise ApiError(Refusal.UNKNOWN_EMOJI)
 

@@ -1,4 +1,4 @@
-"""Threads: opening, joining, archiving, and the events that tell of them."""
+"""Threads: opening, joining and archiving them, with their events."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def open_thread(
 def change_members(
     world: World, thread: Channel, *, added: Iterable[int] = (), removed: Iterable[int] = ()
 ) -> tuple[Channel, list[Event]]:
-    """Let people join or leave a thread."""
+    """Add people to a thread, or remove them."""
     out = set(removed)
     kept = tuple(one for one in thread.member_ids if one not in out)
     changed = replace(thread, member_ids=tuple(dict.fromkeys((*kept, *added))))
@@ -97,7 +97,7 @@ def change_thread(
     is_archived: bool | None = None,
     is_locked: bool | None = None,
 ) -> tuple[Channel, list[Event]]:
-    """Rename, archive, reopen, lock or unlock a thread; what is None stays."""
+    """Rename, archive, reopen, lock or unlock a thread; None leaves a property unchanged."""
     changed = replace(
         thread,
         name=thread.name if name is None else name,
@@ -123,13 +123,13 @@ def reopen_to_send(world: World, thread: Channel, user_id: int) -> list[Event]:
 
 
 def check_not_archived(channel: Channel) -> None:
-    """Refuse (50083) what an archived thread does not take: edits, reactions and new members."""
+    """Refuse (50083) edits, reactions and new members in an archived thread."""
     if channel.is_archived:
         raise ApiError(Refusal.THREAD_ARCHIVED)
 
 
 def _created(world: World, thread: Channel, told_ids: Iterable[int]) -> list[Event]:
-    """Tell people of a thread that is new to them, and those who have joined it that they have."""
+    """Announce a new thread to those who see it, and their membership to those who joined."""
     events = []
     for one in sorted(told_ids):
         told = {**channel_json(world, thread, one), "newly_created": True}

@@ -1,4 +1,4 @@
-"""What every route needs: who calls, what the body says, and answers as Discord words them."""
+"""What every route needs: authentication, validated bodies, and responses in Discord's format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILE_FIELD = re.compile(r"files\[(\d+)\]")
 
 
 def answer(body: Any, *, status: int = 200) -> web.Response:
-    """Return JSON; the content type has no charset, since discord.py takes only the bare one for JSON."""
+    """Return JSON. The content type has no charset, because discord.py accepts only the bare one as JSON."""
     return web.Response(
         body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json"}
     )
@@ -38,7 +38,7 @@ def nothing() -> web.Response:
 
 
 def caller_id(request: web.Request) -> int:
-    """Return who calls, or refuse with 401."""
+    """Return the caller's user id, or refuse with 401."""
     user_id = request.app[ACCOUNTS].by_header(request.headers)
     if user_id is None:
         raise ApiError(Refusal.UNAUTHORIZED)
@@ -46,7 +46,7 @@ def caller_id(request: web.Request) -> int:
 
 
 def path_id(request: web.Request, name: str) -> int:
-    """Return an id from the path, or refuse what is no id."""
+    """Return an id from the path; refuse anything else."""
     text = request.match_info[name]
     if not (text.isascii() and text.isdigit() and len(text) <= 20):
         raise InvalidBodyError(name, "NUMBER_TYPE_COERCE", f'Value "{text}" is not snowflake.')
@@ -70,7 +70,7 @@ def seen_channel(request: web.Request, *, needs: Permission = Permission.VIEW_CH
 
 
 def query_int(request: web.Request, name: str, default: int, *, at_most: int, at_least: int = 1) -> int:
-    """Return a whole number from the query string, or refuse it when it is out of range."""
+    """Return an integer from the query string; refuse one out of range."""
     text = request.query.get(name, str(default))
     if not (text.isascii() and text.isdigit() and at_least <= int(text) <= at_most):
         raise InvalidBodyError(
@@ -80,7 +80,7 @@ def query_int(request: web.Request, name: str, default: int, *, at_most: int, at
 
 
 async def read_json(request: web.Request) -> Any:
-    """Return the JSON body, or refuse what is none."""
+    """Return the JSON body; refuse anything else."""
     try:
         return json.loads(await request.read() or b"{}")
     except ValueError:
@@ -88,12 +88,12 @@ async def read_json(request: web.Request) -> Any:
 
 
 async def read_object(request: web.Request) -> Json:
-    """Return the JSON object of the body, or refuse what is none."""
+    """Return the body as a JSON object; refuse anything else."""
     return as_object(await read_json(request))
 
 
 def as_object(body: Any) -> Json:
-    """Return `body` when it is a JSON object, or refuse it."""
+    """Return `body` if it is a JSON object; refuse anything else."""
     if not isinstance(body, dict):
         raise InvalidBodyError("_root", "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
     return body
@@ -117,7 +117,7 @@ async def read_body(request: web.Request) -> tuple[Json, dict[int, Upload]]:
 
 
 def _stream(request: web.Request, content: bytes) -> StreamReader:
-    """Return a body that was read whole as a stream: so it can be read again by who looks on."""
+    """Return a body that was read completely as a stream, so that later readers can read it again."""
     stream = StreamReader(request.protocol, len(content) + 1, loop=asyncio.get_running_loop())
     stream.feed_data(content)
     stream.feed_eof()
@@ -132,7 +132,7 @@ def _parsed(text: str) -> Json:
 
 
 async def _upload(part: BodyPartReader) -> Upload:
-    """Return a file part; its content type follows from the name when the client sends none."""
+    """Return a file part; without a content type, the file name determines it."""
     content = bytes(await part.read())
     if len(content) > MAX_FILE_BYTES:
         raise ApiError(Refusal.ENTITY_TOO_LARGE)
@@ -141,7 +141,7 @@ async def _upload(part: BodyPartReader) -> Upload:
 
 
 def guess_content_type(filename: str) -> str:
-    """Return the content type that a file's name suggests; the client's word is not taken."""
+    """Return the content type for a file name; the client's own claim is ignored."""
     known = {
         "png": "image/png",
         "jpg": "image/jpeg",

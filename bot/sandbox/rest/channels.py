@@ -24,7 +24,7 @@ from bot.sandbox.world.state import WITHOUT_MESSAGES, ChannelKind, Event, Json
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     channel = PREFIX + "/channels/{channel_id}"
     app.router.add_get(channel, read)
     app.router.add_post(channel + "/typing", type_in)
@@ -39,7 +39,7 @@ async def read(request: web.Request) -> web.Response:
 
 
 async def type_in(request: web.Request) -> web.Response:
-    """Show everybody else that the caller is typing."""
+    """Show everyone else that the caller is typing."""
     user_id, channel = seen_channel(request)
     world = request.app[WORLD]
     if channel.kind in WITHOUT_MESSAGES:

@@ -1,4 +1,4 @@
-"""Routes for application commands: the bot registers them, people read them."""
+"""Routes for application commands: the bot registers them, people list them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.sandbox.rest.api import PREFIX, WORLD, answer, caller_id, nothing, path
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes, for global commands and for those of a guild."""
+    """Register these routes, for global commands and for those of a guild."""
     application = PREFIX + "/applications/{application_id}"
     for commands in (application + "/commands", application + "/guilds/{guild_id}/commands"):
         app.router.add_get(commands, list_commands)
@@ -21,7 +21,7 @@ def add_routes(app: web.Application) -> None:
 
 
 async def list_commands(request: web.Request) -> web.Response:
-    """Return the commands, to people as well: their page offers them."""
+    """Return the commands; people get them too, for the page."""
     return answer(commands_of(request.app[WORLD], _scope(request, is_reading=True)))
 
 
@@ -59,7 +59,7 @@ def _key(request: web.Request, *, is_reading: bool = False) -> tuple[int | None,
 
 
 def _scope(request: web.Request, *, is_reading: bool = False) -> int | None:
-    """Return the guild of the path, or None for global commands; only the bot may change them."""
+    """Return the guild of the path, or None for global commands; only the bot may change commands."""
     user_id = caller_id(request)
     world = request.app[WORLD]
     if path_id(request, "application_id") != world.bot_user_id:

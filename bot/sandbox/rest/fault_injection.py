@@ -1,4 +1,4 @@
-"""Lets the faults meet the bot's requests."""
+"""Applies the injected faults to the bot's requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, answer
 
 
 def faults_middleware() -> Middleware:
-    """Return the middleware that answers as the next fault wants; people's requests always pass."""
+    """Return the middleware that applies the next fault; people's requests always pass."""
 
     @web.middleware
     async def trouble(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -32,7 +32,7 @@ def faults_middleware() -> Middleware:
 
 
 async def _meet(fault: RequestFault, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a request with a fault."""
+    """Respond to a request with a fault."""
     if fault.delay_s:
         await asyncio.sleep(fault.delay_s)
     if fault.is_done_first:
@@ -47,7 +47,7 @@ async def _meet(fault: RequestFault, request: web.Request, handler: Handler) -> 
 
 
 def _rate_limited(fault: RequestFault) -> web.Response:
-    """Return 429 with the headers that discord.py asks for."""
+    """Return 429 with the headers that discord.py reads."""
     body = {
         "message": "You are being rate limited.",
         "code": 0,

@@ -1,4 +1,4 @@
-"""Routes that a browser opens: the page, its files, attachments; and the gateway's socket."""
+"""Routes for browsers: the page, its files, attachments, and the gateway's socket."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.rest.api import GATEWAY, WORLD, answer, path_id
 
 PAGE_FOLDER = Path(__file__).parent.parent / "page"
-# not guessed from the system's own table, where a script may be plain text, which browsers refuse to run
+# not from the system's table: it may say that a script is plain text, which browsers refuse to run
 PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 PAGE_FILES = frozenset(one.name for one in PAGE_FOLDER.iterdir() if one.suffix in PAGE_TYPES)
 INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     app.router.add_get("/", read_index)
     app.router.add_get("/page/{name}", read_page_file)
     app.router.add_get("/attachments/{channel_id}/{attachment_id}/{filename}", read_attachment)
@@ -27,21 +27,21 @@ def add_routes(app: web.Application) -> None:
 
 
 async def read_index(request: web.Request) -> web.Response:
-    """Return the page, always under the one address that its pictures come from."""
+    """Return the page, always under the one origin that its pictures come from."""
     if request.headers["Host"] != URL(request.app[WORLD].url).authority:
         raise web.HTTPFound(request.app[WORLD].url)
     return _page_file(request, "index.html")
 
 
 async def read_page_file(request: web.Request) -> web.Response:
-    """Return a file of the page; there are only the known ones."""
+    """Return a file of the page; only known names are served."""
     return _page_file(request, request.match_info["name"])
 
 
 def _page_file(request: web.Request, name: str) -> web.Response:
     if name not in PAGE_FILES:
         raise ApiError(Refusal.NOT_FOUND)
-    socket_url = f"ws://{request.headers['Host']}"  # older browsers do not count ws: as 'self'
+    socket_url = f"ws://{request.headers['Host']}"  # older browsers exclude ws: from 'self'
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"connect-src 'self' {socket_url}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -60,7 +60,7 @@ def _page_file(request: web.Request, name: str) -> web.Response:
 
 
 async def read_attachment(request: web.Request) -> web.Response:
-    """Return a file that someone attached: images inline, all else as a download that never runs here."""
+    """Return an attachment: images inline, anything else as a download that is never executed here."""
     attachment_id = path_id(request, "attachment_id")
     history = request.app[WORLD].messages.get(path_id(request, "channel_id"), {})
     for message in reversed(history.values()):
@@ -82,9 +82,9 @@ async def read_attachment(request: web.Request) -> web.Response:
 
 
 async def open_socket(request: web.Request) -> web.StreamResponse:
-    """Open a gateway socket for the bot or a person."""
+    """Open a gateway socket."""
     gateway = request.app[GATEWAY]
-    is_bot = request.headers.get("User-Agent", "").startswith("DiscordBot")  # before IDENTIFY only this tells
+    is_bot = request.headers.get("User-Agent", "").startswith("DiscordBot")  # the only sign before IDENTIFY
     if gateway.faults.is_down and is_bot:
         return answer({"message": "503: Service Unavailable", "code": 0}, status=503)
     if request.headers.get("Upgrade", "").lower() != "websocket":

@@ -19,12 +19,12 @@ from bot.sandbox.world.objects import (
 )
 from bot.sandbox.world.state import Channel, Guild, Json, World
 
-GUILDS_A_SHARD = 1000  # as Discord recommends; it takes no more than 2,500
+GUILDS_A_SHARD = 1000  # Discord's recommendation; the maximum is 2,500
 MESSAGE_CONTENT_LIMITED = 1 << 19  # the application's flag: the intent is on, as for any bot in few servers
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     guild = PREFIX + "/guilds/{guild_id}"
     app.router.add_get(guild, read_guild)
     app.router.add_get(guild + "/channels", list_channels)
@@ -48,13 +48,13 @@ async def read_guild(request: web.Request) -> web.Response:
 
 
 async def list_channels(request: web.Request) -> web.Response:
-    """Return the guild's channels that the caller is told of, threads left out."""
+    """Return the guild's channels that the caller knows of, without threads."""
     user_id, world, known = _known_channels(request)
     return answer([channel_json(world, one, user_id) for one in known if not one.is_thread])
 
 
 async def list_threads(request: web.Request) -> web.Response:
-    """Return the guild's active threads that the caller sees, and which of them the caller has joined."""
+    """Return the guild's active threads that the caller sees, and the caller's memberships."""
     user_id, world, known = _known_channels(request)
     active = [one for one in known if one.is_thread and not one.is_archived]
     joined = [thread_member_json(world, one, user_id) for one in active if user_id in one.member_ids]
@@ -75,7 +75,7 @@ async def list_roles(request: web.Request) -> web.Response:
 
 
 async def list_members(request: web.Request) -> web.Response:
-    """Return up to 1000 members after an id, in order of their ids."""
+    """Return up to 1000 members after an id, ordered by id."""
     _, guild = own_guild(request)
     world = request.app[WORLD]
     limit = query_int(request, "limit", 1, at_most=1000)
@@ -118,7 +118,7 @@ async def read_user(request: web.Request) -> web.Response:
 
 
 async def read_application(request: web.Request) -> web.Response:
-    """Return the bot's application, with its owner; only the bot has one."""
+    """Return the bot's application with its owner; people have none."""
     world = request.app[WORLD]
     if caller_id(request) != world.bot_user_id:
         raise ApiError(Refusal.UNKNOWN_APPLICATION)
@@ -150,12 +150,12 @@ async def read_application(request: web.Request) -> web.Response:
 
 
 async def read_gateway(request: web.Request) -> web.Response:
-    """Return where the gateway is."""
+    """Return the gateway's URL."""
     return answer({"url": _gateway_url(request)})
 
 
 async def read_gateway_for_bot(request: web.Request) -> web.Response:
-    """Return where the gateway is, and how many sessions may begin."""
+    """Return the gateway's URL and the session start limits."""
     at_once = request.app[GATEWAY].identify_limit.max_concurrency
     limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": at_once}
     shards = 1 + len(request.app[WORLD].guilds) // GUILDS_A_SHARD

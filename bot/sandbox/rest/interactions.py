@@ -1,4 +1,4 @@
-"""Routes for interactions: a person starts one, the bot answers it in time."""
+"""Routes for interactions: a person starts one, and the bot answers it in time."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ TIMEOUT_S = web.AppKey("interaction_timeout_s", float)
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     app.router.add_post(PREFIX + "/interactions", start)
     app.router.add_post(PREFIX + "/interactions/{interaction_id}/{token}/callback", call_back)
 
 
 async def start(request: web.Request) -> web.Response:
-    """Start an interaction as a person; bots have none."""
+    """Start an interaction as a person; bots cannot."""
     person_id = caller_id(request)
     world, gateway = request.app[WORLD], request.app[GATEWAY]
     if world.users[person_id].is_bot:
@@ -55,7 +55,7 @@ async def start(request: web.Request) -> web.Response:
 
 
 async def call_back(request: web.Request) -> web.Response:
-    """Take the bot's first answer; the token in the path is all it takes."""
+    """Take the bot's first response; the token in the path authenticates it."""
     world = request.app[WORLD]
     interaction_id = path_id(request, "interaction_id")
     interaction = find_interaction(world, interaction_id, request.match_info["token"])
@@ -71,7 +71,7 @@ async def call_back(request: web.Request) -> web.Response:
         if is_message
         else MessagePayload()
     )
-    # found again: it may have been answered or given up while the body came in
+    # looked up again: it may have been answered or expired while the body was read
     interaction = find_interaction(world, interaction_id, request.match_info["token"])
     message, events = answer_interaction(world, interaction, kind=kind, body=shape, payload=payload)
     request.app[GATEWAY].dispatch(events)
@@ -81,7 +81,7 @@ async def call_back(request: web.Request) -> web.Response:
 
 
 def _callback_json(world: World, interaction: Interaction, kind: int, message: Message | None) -> Json:
-    """Return what an answer has led to."""
+    """Return the result of a response."""
     told: Json = {"id": str(interaction.id), "type": interaction.kind}
     shape: Json = {"interaction": told}
     if message is not None:

@@ -30,7 +30,7 @@ _check_ids = list_of(check_int, at_most=100, is_set=True)
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     messages = PREFIX + "/channels/{channel_id}/messages"
     app.router.add_get(messages, list_messages)
     app.router.add_post(messages, post)
@@ -71,7 +71,7 @@ async def post(request: web.Request) -> web.Response:
     user_id, channel = readable_channel(request)
     world = request.app[WORLD]
     payload = read_payload(*await read_body(request))
-    channel = world.find_channel(channel.id)  # it may have changed while the body came in
+    channel = world.find_channel(channel.id)  # it may have changed while the body was read
     check_may_send(world, user_id, channel, payload)
     if (payload.components or payload.embeds) and not world.users[user_id].is_bot:
         raise InvalidBodyError("embeds", "BASE_TYPE_MAX_LENGTH", "Only bots send embeds and components.")
@@ -90,7 +90,7 @@ async def read(request: web.Request) -> web.Response:
 
 
 async def edit(request: web.Request) -> web.Response:
-    """Edit a message of one's own."""
+    """Edit the caller's own message."""
     user_id, channel, message = seen_message(request)
     if message.author.id != user_id:
         raise ApiError(Refusal.EDIT_OF_ANOTHER)
@@ -98,14 +98,14 @@ async def edit(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     payload = read_payload(*await read_body(request), before=message)
     check_may_hold(world, user_id, channel, payload)
-    # read again: the message may have changed while the body came in
+    # looked up again: the message may have changed while the body was read
     edited, events = edit_message(world, world.find_message(message.channel_id, message.id), payload)
     request.app[GATEWAY].dispatch(events)
     return answer(message_json(world, edited, user_id))
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Delete a message of one's own, or anyone's with the permission to manage messages."""
+    """Delete the caller's own message, or anyone's with the permission to manage messages."""
     user_id, channel, message = seen_message(request)
     world = request.app[WORLD]
     may_manage = channel.guild_id is not None and may(world, user_id, channel, Permission.MANAGE_MESSAGES)

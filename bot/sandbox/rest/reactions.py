@@ -22,7 +22,7 @@ from bot.sandbox.world.state import Message
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     reactions = PREFIX + "/channels/{channel_id}/messages/{message_id}/reactions"
     app.router.add_delete(reactions, clear_all)
     app.router.add_get(reactions + "/{emoji}", list_users)
@@ -35,13 +35,13 @@ def add_routes(app: web.Application) -> None:
 
 
 async def add(request: web.Request) -> web.Response:
-    """Give a reaction; a new emoji needs the permission to add reactions."""
+    """Add a reaction; a new emoji needs the permission to add reactions."""
     user_id, channel, message = seen_message(request)
     world, emoji = request.app[WORLD], request.match_info["emoji"]
     check_not_archived(channel)
     is_super = _is_super(request)
     if is_super and world.users[user_id].is_bot:
-        raise ApiError(Refusal.MISSING_PERMISSIONS)  # only people give them
+        raise ApiError(Refusal.MISSING_PERMISSIONS)  # bots cannot give super reactions
     is_new = find_reaction(message, emoji) is None
     needed = Permission.READ_MESSAGE_HISTORY | (Permission.ADD_REACTIONS if is_new else 0)
     if not may(world, user_id, channel, needed):
@@ -53,14 +53,14 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Take one's own reaction away."""
+    """Remove the caller's own reaction."""
     user_id, channel, message = seen_message(request)
     check_not_archived(channel)
     return _remove(request, message, user_id)
 
 
 async def remove_of(request: web.Request) -> web.Response:
-    """Take someone's reaction away; another's needs the permission to manage messages."""
+    """Remove a person's reaction; another person's needs the permission to manage messages."""
     user_id, message = _manager_of(request, unless_own=True)
     return _remove(request, message, user_id)
 
@@ -73,21 +73,21 @@ def _remove(request: web.Request, message: Message, user_id: int) -> web.Respons
 
 
 async def clear_one(request: web.Request) -> web.Response:
-    """Take one emoji away, whoever gave it."""
+    """Remove all reactions with one emoji."""
     _, message = _manager_of(request)
     request.app[GATEWAY].dispatch(clear_emoji(request.app[WORLD], message, emoji=request.match_info["emoji"]))
     return nothing()
 
 
 async def clear_all(request: web.Request) -> web.Response:
-    """Take all reactions away."""
+    """Remove all reactions."""
     _, message = _manager_of(request)
     request.app[GATEWAY].dispatch(clear_reactions(request.app[WORLD], message))
     return nothing()
 
 
 async def list_users(request: web.Request) -> web.Response:
-    """Return who gave an emoji, as a super reaction or not, by id, up to 100 after an id."""
+    """Return the users who reacted with an emoji, by id, up to 100 after an id."""
     _, _, message = seen_message(request)
     world, emoji = request.app[WORLD], request.match_info["emoji"]
     check_emoji(emoji)
@@ -103,7 +103,7 @@ async def list_users(request: web.Request) -> web.Response:
 
 
 def _manager_of(request: web.Request, *, unless_own: bool = False) -> tuple[int, Message]:
-    """Return whose reactions the path means and the message, when the caller may remove them."""
+    """Return whose reactions the path names and the message, if the caller may remove them."""
     caller, channel, message = seen_message(request)
     check_not_archived(channel)
     target = path_id(request, "user_id") if unless_own else caller
@@ -117,7 +117,7 @@ def _manager_of(request: web.Request, *, unless_own: bool = False) -> tuple[int,
 
 
 def _is_super(request: web.Request) -> bool:
-    """Say whether path or query mean super reactions, which are of type 1."""
+    """Return whether path or query name super reactions, which are of type 1."""
     if "type" in request.match_info:
         return request.match_info["type"] == "1"
     return query_int(request, "type", 0, at_least=0, at_most=1) == 1

@@ -30,11 +30,11 @@ from bot.sandbox.world.state import THREADS, WITH_POSTS, Channel, ChannelKind, J
 
 ARCHIVED_AFTER_MINUTES = (60, 1440, 4320, 10080)
 MAX_SLOW_MODE_S = 21_600
-UNNAMED_KIND = int(ChannelKind.PRIVATE_THREAD)  # what Discord takes a thread without a type for
+UNNAMED_KIND = int(ChannelKind.PRIVATE_THREAD)  # Discord's default type of a thread
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     channel = PREFIX + "/channels/{channel_id}"
     app.router.add_patch(channel, change)
     app.router.add_post(channel + "/threads", start)
@@ -45,7 +45,7 @@ def add_routes(app: web.Application) -> None:
 
 
 async def start(request: web.Request) -> web.Response:
-    """Open a thread without a starting message; a post of a forum comes with its first one."""
+    """Open a thread without a starting message; a forum's post includes its first message."""
     user_id, channel = seen_channel(request)
     world = request.app[WORLD]
     body, uploads = await read_body(request)
@@ -76,7 +76,7 @@ def _post(
 
 
 async def start_from_message(request: web.Request) -> web.Response:
-    """Open a thread at a message."""
+    """Open a thread from a message."""
     user_id, channel = seen_channel(request)
     _check_may_open(request.app[WORLD], user_id, channel, is_private=False)
     name = _checked_name(await read_object(request))
@@ -88,7 +88,7 @@ async def start_from_message(request: web.Request) -> web.Response:
 
 
 async def change(request: web.Request) -> web.Response:
-    """Rename, archive, reopen or lock a thread; other channels are changed by nobody here."""
+    """Rename, archive, reopen or lock a thread; other channels cannot be changed."""
     user_id, thread = _thread(request)
     world = request.app[WORLD]
     body = await read_object(request)
@@ -106,13 +106,13 @@ async def change(request: web.Request) -> web.Response:
 
 
 async def list_members(request: web.Request) -> web.Response:
-    """Return who has joined a thread."""
+    """Return the members of a thread."""
     _, thread = _thread(request)
     return answer([thread_member_json(request.app[WORLD], thread, one) for one in thread.member_ids])
 
 
 async def add_member(request: web.Request) -> web.Response:
-    """Join a thread, or let someone else join it."""
+    """Join a thread, or add someone else."""
     user_id, thread = _thread(request)
     check_not_archived(thread)
     target = _target(request, user_id)
@@ -128,7 +128,7 @@ async def add_member(request: web.Request) -> web.Response:
 
 
 async def remove_member(request: web.Request) -> web.Response:
-    """Leave a thread, or put someone else out of it."""
+    """Leave a thread, or remove someone else."""
     user_id, thread = _thread(request)
     check_not_archived(thread)
     target = _target(request, user_id)
@@ -161,7 +161,7 @@ def _check_may_open(world: World, user_id: int, parent: Channel, *, is_private: 
 
 
 def _checked_name(body: Json) -> str:
-    """Return the name of a thread, when it and what stands with it fit."""
+    """Return the name of a thread after validating it and the fields next to it."""
     name: Any = body.get("name", "")
     check_text(name, "name", at_least=1, at_most=100)
     if body.get("auto_archive_duration") is not None:

@@ -1,4 +1,4 @@
-"""Routes that need only a token in the path: follow-ups of interactions, and webhooks of channels."""
+"""Routes that need only a token in the path: follow-ups of interactions, and channel webhooks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from bot.sandbox.world.state import Interaction, Message, User, Webhook
 
 
 def add_routes(app: web.Application) -> None:
-    """Add these routes."""
+    """Register these routes."""
     webhook = PREFIX + "/webhooks/{webhook_id}/{token}"
     app.router.add_post(PREFIX + "/channels/{channel_id}/webhooks", create)
     app.router.add_post(webhook, post)
@@ -41,7 +41,7 @@ def add_routes(app: web.Application) -> None:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make a webhook for a channel."""
+    """Create a webhook for a channel."""
     user_id, channel = seen_channel(request, needs=Permission.MANAGE_WEBHOOKS)
     world = request.app[WORLD]
     name = (await read_object(request)).get("name", "")
@@ -89,7 +89,7 @@ async def read(request: web.Request) -> web.Response:
 
 
 async def edit(request: web.Request) -> web.Response:
-    """Edit a message of an interaction; this is also how a deferral is answered."""
+    """Edit a message of an interaction; this also answers a deferral."""
     world = request.app[WORLD]
     check_not_archived(world.channels[_reply(request).channel_id])
     payload = read_payload(*await read_body(request), before=_reply(request))
@@ -105,7 +105,7 @@ async def delete(request: web.Request) -> web.Response:
 
 
 def _interaction(request: web.Request) -> Interaction:
-    """Return the interaction whose token the path carries, under the application's own id."""
+    """Return the interaction whose token is in the path under the application's own id."""
     if path_id(request, "webhook_id") != request.app[WORLD].bot_user_id:
         raise ApiError(Refusal.UNKNOWN_WEBHOOK)
     return find_by_token(request.app[WORLD], request.match_info["token"])

@@ -1,4 +1,4 @@
-"""Who a token belongs to: a person's token is their name, the bot's is a secret."""
+"""Authentication: a person's token is their name, the bot's is a secret."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ BOT_SCHEME = "Bot "
 
 
 class Accounts:
-    """The tokens of the bot and of the people. Never logged, never shown."""
+    """The tokens of the bot and of all people in the world, later additions included. Never logged."""
 
     def __init__(self, world: World, bot_token: str) -> None:
-        """Take the people from `world`, also those who join it later."""
         self._world = world
         self._bot_token = bot_token
 
     def by_gateway_token(self, token: str) -> int | None:
-        """Return whose token it is, bare as IDENTIFY carries it, or None."""
+        """Return the user id for a bare token, as in IDENTIFY, or None."""
         if hmac.compare_digest(token.encode(errors="replace"), self._bot_token.encode()):
             return self._world.bot_user_id
         for user in self._world.users.values():
@@ -28,7 +27,7 @@ class Accounts:
         return None
 
     def by_header(self, headers: Mapping[str, str]) -> int | None:
-        """Return whom the ``Authorization`` header stands for: ``Bot <token>`` or a person's bare name."""
+        """Return the user id for an ``Authorization`` header: ``Bot <token>`` or a person's bare name."""
         header = headers.get("Authorization", "")
         user_id = self.by_gateway_token(header.removeprefix(BOT_SCHEME))
         is_bot = user_id == self._world.bot_user_id

@@ -1,4 +1,4 @@
-"""Channels that come, change and go, and direct-message channels, which people open themselves."""
+"""Creating, changing and deleting channels, and opening direct-message channels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.sandbox.world.state import Channel, ChannelKind, Event, Overwrite, Worl
 
 
 def created(world: World, channel: Channel) -> list[Event]:
-    """Tell of a new channel."""
+    """Return the events that announce a new channel."""
     return _events(world, "CHANNEL_CREATE", channel, _told_ids(world, channel))
 
 
@@ -19,7 +19,7 @@ def change_overwrite(
 ) -> list[Event]:
     """Allow or deny a role or a member some permissions, on top of what the channel says already.
 
-    Whoever loses sight of the channel is told that it is gone, whoever gains it that it is new.
+    A member who can no longer see the channel gets CHANNEL_DELETE, one who now can gets CHANNEL_CREATE.
     """
     before = _told_ids(world, channel)
     old = next((one for one in channel.overwrites if one.target_id == target_id), None)
@@ -41,7 +41,7 @@ def change_overwrite(
 
 
 def delete_channel(world: World, channel: Channel) -> list[Event]:
-    """Remove a channel with its threads and messages, or a thread."""
+    """Delete a channel with its threads and messages, or a thread."""
     below = [one for one in world.channels.values() if one.is_thread and one.parent_id == channel.id]
     events = [event for one in below for event in delete_channel(world, one)]
     told_ids = _told_ids(world, channel)
@@ -59,7 +59,7 @@ def delete_channel(world: World, channel: Channel) -> list[Event]:
 
 
 def open_direct_channel(world: World, user_id: int, other_id: int) -> tuple[Channel, list[Event]]:
-    """Return the direct-message channel of two users, opening it when there is none yet.
+    """Return the direct-message channel of two users, opening it if needed.
 
     Raises:
         ApiError: There is no such other user, it is the user itself, or the two share no guild.
@@ -77,7 +77,7 @@ def open_direct_channel(world: World, user_id: int, other_id: int) -> tuple[Chan
             return one, []
     channel = Channel(world.mint.mint(), ChannelKind.DIRECT, name="", guild_id=None, recipient_ids=pair)
     world.channels[channel.id] = channel
-    people = frozenset(one for one in pair if not world.users[one].is_bot)  # bots are not told, as on Discord
+    people = frozenset(one for one in pair if not world.users[one].is_bot)  # bots get no event, as on Discord
     return channel, _events(world, "CHANNEL_CREATE", channel, people)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: Discord's permission bits and how roles and overwrites add up."""
+"""Discord's permission bits, and how roles and overwrites combine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.sandbox.world.state import WITH_VOICE, Channel, ChannelKind, World
 
 
 class Permission(IntFlag):
-    """The permission bits that matter here, as Discord numbers them."""
+    """The permissions that the sandbox implements, with Discord's numbers."""
 
     ADMINISTRATOR = 1 << 3
     MANAGE_CHANNELS = 1 << 4

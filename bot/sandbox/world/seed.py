@@ -1,4 +1,4 @@
-"""The world as it is at the start: one guild, its channels, roles and people, with ids that never change."""
+"""The initial world: one guild with its channels, roles and people, under fixed ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PEOPLE_IDS = {"ada": 1100000000000000501, "ben": 1100000000000000502, "cleo": 11
 FOUNDED_AT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def found_world(now: Callable[[], datetime], *, max_messages: int) -> World:
+def seed_world(now: Callable[[], datetime], *, max_messages: int) -> World:
     """Return the world with the guild "Sportswear team": ada is admin by role, ben and cleo are members."""
     world = World(
         now=now,
@@ -34,7 +34,7 @@ def found_world(now: Callable[[], datetime], *, max_messages: int) -> World:
     world.users[OWNER_ID] = User(OWNER_ID, "owner")
     for name, user_id in PEOPLE_IDS.items():
         world.users[user_id] = User(user_id, name)
-    found_guild(world, GUILD_ID, name="Sportswear team", owner_id=OWNER_ID)
+    create_guild(world, GUILD_ID, name="Sportswear team", owner_id=OWNER_ID)
     for position, (channel_id, name) in enumerate(
         ((SUPPORT_CHANNEL_ID, "support"), (REPORTS_CHANNEL_ID, "reports"))
     ):
@@ -84,7 +84,7 @@ def add_channel(
     return channel
 
 
-def found_guild(world: World, guild_id: int, *, name: str, owner_id: int) -> Guild:
+def create_guild(world: World, guild_id: int, *, name: str, owner_id: int) -> Guild:
     """Add a guild with its @everyone role, still without members and channels."""
     guild = Guild(guild_id, name, owner_id)
     world.guilds[guild_id] = guild

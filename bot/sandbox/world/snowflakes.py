@@ -10,10 +10,9 @@ SEQUENCE_BITS = 22
 
 
 class SnowflakeMint:
-    """Makes ids that rise strictly, also when the clock stands still or jumps back."""
+    """Generates strictly increasing ids, even when the clock stands still or jumps back; `now` is aware."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
-        """Take the clock; `now` returns an aware time."""
         self._now = now
         self._last = 0
 

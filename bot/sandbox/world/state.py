@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 class ChannelKind(IntEnum):
-    """Discord's channel types that exist here."""
+    """The channel types that the sandbox implements, with Discord's numbers."""
 
     TEXT = 0
     DIRECT = 1
@@ -42,7 +42,7 @@ WITHOUT_MESSAGES = frozenset({ChannelKind.CATEGORY, *WITH_POSTS})
 
 
 class MessageFlag(IntEnum):
-    """Discord's message flags that matter here."""
+    """The message flags that the sandbox implements, with Discord's numbers."""
 
     SUPPRESS_EMBEDS = 1 << 2
     HAS_THREAD = 1 << 5
@@ -179,7 +179,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook of a channel; whoever knows the token may post through it."""
+    """A webhook of a channel; its token is enough to post through it."""
 
     id: int
     channel_id: int
@@ -268,7 +268,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something to tell people through the gateway, and whom."""
+    """A gateway event and its audience."""
 
     name: str
     data: Json

@@ -8,14 +8,14 @@ import pytest
 
 from bot.sandbox.errors import ApiError, InvalidBodyError
 from bot.sandbox.interactions.commands import checked_options, register_command, register_commands
-from bot.sandbox.world.seed import GUILD_ID, found_world
+from bot.sandbox.world.seed import GUILD_ID, seed_world
 
 COMMAND = {"name": "fill", "description": "Fills"}
 
 
 @pytest.fixture
 def world():
-    return found_world(lambda: datetime(2024, 1, 1, tzinfo=UTC), max_messages=10)
+    return seed_world(lambda: datetime(2024, 1, 1, tzinfo=UTC), max_messages=10)
 
 
 def option(kind: int, **limits) -> list[dict]:
