@@ -1,8 +1,8 @@
-"""What is still to be told in Discord: verdicts of runs, digests of nights, notices of trouble.
+"""A transactional outbox of Discord messages: verdicts of runs, nightly digests, notices of failures.
 
-A row is stored before anything is sent, that of a run's end when the run begins, and deleted once Discord has
-taken the message; so an outage, a restart or a crash only delays it. Processes that share the database claim
-a row before they send it, and whoever follows a run goes on claiming its row until the run is over.
+A row is stored before its message is sent, for a verdict when the run starts, and deleted once Discord has
+accepted the message, so that outages, restarts and crashes only delay it. Processes that share the database
+claim a row before they send it; the process that follows a run renews its claim until the run is over.
 """
 
 import secrets
@@ -17,12 +17,12 @@ from storage.database import Database
 from storage.schema import announcements
 
 Kind = Literal["verdict", "digest", "notice"]
-MOST = 500  # rows: the oldest go where more is to be told, as nobody reads 500 old notices
+MAX_ROWS = 500  # rows kept; older ones are dropped, as old notices are not worth reading
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One row; see the table's comments."""
+    """A row of the outbox; see the comments in `storage.schema`."""
 
     id: int
     kind: Kind
@@ -52,10 +52,10 @@ async def store(
     run_id: int | None = None,
     sentence: str | None = None,
     figure: str = "",
-    most: int = MOST,
+    limit: int = MAX_ROWS,
     **place: Any,
 ) -> Announcement:
-    """Store what is to be told; `place`: the columns that say where, and to whom."""
+    """Store an announcement; `place` holds the columns that say where and to whom it goes."""
     async with database.write() as connection:
         stored = await connection.execute(
             insert(announcements).returning(announcements),
@@ -74,7 +74,7 @@ async def store(
             },
         )
         announcement = Announcement(**stored.one()._mapping)
-        newest = select(announcements.c.id).order_by(announcements.c.created_at.desc()).limit(most)
+        newest = select(announcements.c.id).order_by(announcements.c.created_at.desc()).limit(limit)
         await connection.execute(
             delete(announcements).where(
                 announcements.c.id.not_in(newest), announcements.c.sentence.is_not(None)
@@ -85,7 +85,7 @@ async def store(
 
 @retried
 async def change(database: Database, announcement_id: int, /, **columns: Any) -> bool:
-    """Write what is known by now (`run_id`, `sentence`, `message_id`, …). False: the row is gone."""
+    """Update columns such as `run_id`, `sentence` or `message_id`. False: the row is gone."""
     async with database.write() as connection:
         result = await connection.execute(
             update(announcements).where(announcements.c.id == announcement_id).values(**columns)
@@ -95,7 +95,7 @@ async def change(database: Database, announcement_id: int, /, **columns: Any) ->
 
 @retried
 async def due(database: Database, now: datetime, *, limit: int = 20) -> list[Announcement]:
-    """What is to be attempted now and no process has claimed, the oldest first."""
+    """Return unclaimed announcements whose next attempt is due, oldest first."""
     statement = (
         select(announcements)
         .where(announcements.c.due_at <= now, _is_free(now))
@@ -110,7 +110,7 @@ async def due(database: Database, now: datetime, *, limit: int = 20) -> list[Ann
 async def claim(
     database: Database, announcement_id: int, *, now: datetime, until: datetime
 ) -> Announcement | None:
-    """Claim a row, so that no other process tells it until then. None: another has, or it is gone."""
+    """Claim an announcement until a time. None: another process has claimed it, or it is gone."""
     statement = (
         update(announcements)
         .where(announcements.c.id == announcement_id, _is_free(now))
@@ -124,27 +124,27 @@ async def claim(
 
 @retried
 async def reschedule(database: Database, announcement_id: int, due_at: datetime, *, attempts: int) -> None:
-    """Let it be attempted again, then, by any process."""
+    """Release the claim and set when any process may try again."""
     await change(database, announcement_id, due_at=due_at, claimed_until=None, attempts=attempts)
 
 
 @retried
 async def delete_announcement(database: Database, announcement_id: int) -> None:
-    """Delete what was told, or is not to be told any more."""
+    """Delete an announcement that was sent or is obsolete."""
     async with database.write() as connection:
         await connection.execute(delete(announcements).where(announcements.c.id == announcement_id))
 
 
 @retried
 async def retry_all(database: Database, now: datetime) -> None:
-    """Let everything be attempted now: Discord is back."""
+    """Make all announcements due now, after Discord was unreachable."""
     async with database.write() as connection:
         await connection.execute(update(announcements).where(announcements.c.due_at > now).values(due_at=now))
 
 
 @retried
 async def release_claims(database: Database) -> None:
-    """Let go of every claim; call it only where no other process can have one."""
+    """Release all claims; call it only where no other process can hold one."""
     async with database.write() as connection:
         await connection.execute(
             update(announcements).where(announcements.c.claimed_until.is_not(None)).values(claimed_until=None)
@@ -153,7 +153,7 @@ async def release_claims(database: Database) -> None:
 
 @retried
 async def next_due_at(database: Database) -> datetime | None:
-    """When the next attempt is due, or the next claim ends; None: there is nothing to tell."""
+    """Return when the next attempt is due or the next claim ends; None if the outbox is empty."""
     async with database.read() as connection:
         rows = await connection.execute(select(announcements.c.due_at, announcements.c.claimed_until))
         return min((max(due_at, until or due_at) for due_at, until in rows), default=None)
@@ -161,7 +161,7 @@ async def next_due_at(database: Database) -> datetime | None:
 
 @retried
 async def announced_runs(database: Database) -> set[int]:
-    """The runs whose end is still to be told."""
+    """Return the ids of runs that have an announcement."""
     async with database.read() as connection:
         found = await connection.execute(
             select(announcements.c.run_id).where(announcements.c.run_id.is_not(None))
@@ -171,7 +171,7 @@ async def announced_runs(database: Database) -> set[int]:
 
 @retried
 async def count(database: Database) -> int:
-    """How much is still to be told."""
+    """Return the number of announcements."""
     async with database.read() as connection:
         return await connection.scalar(select(func.count()).select_from(announcements)) or 0
 

@@ -1,8 +1,8 @@
-"""Open the database, migrate it, hand out transactions, close it.
+"""Open and migrate the database, provide transactions, close it.
 
-SQLite has one write lock, so writers of this process queue here, in order, and wait on other processes
-(the training run) for up to `BUSY_TIMEOUT_MS`. Readers never wait: the file is in WAL mode. On PostgreSQL
-writers work in parallel (see `storage.backends.postgres`), and a lost connection is retried for some seconds.
+SQLite has one write lock: writers of this process queue here in order and wait up to `BUSY_TIMEOUT_MS` for
+other processes, such as the training run. In WAL mode readers never wait. On PostgreSQL writers run in
+parallel (see `storage.backends.postgres`), and connecting is retried for several seconds.
 """
 
 import asyncio
@@ -39,35 +39,36 @@ CLOSE_TIMEOUT_S, CLOSE_POLL_S = 5.0, 0.005
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a transaction has come."""
+    """The state of a transaction."""
 
     is_open: bool = False
     is_committing: bool = False
 
 
 class Database:
-    """One open database. Build it with `Database.open`; safe to share between tasks of one event loop."""
+    """An open database, created by `Database.open`. Tasks of one event loop can share it."""
 
     def __init__(self, engine: AsyncEngine, where: str) -> None:
-        """Wrap an engine; `where` names the database in error messages, without any password."""
         self._engine = engine
         self._where = where
         self._is_server = engine.dialect.name != "sqlite"
         self._writing = contextlib.nullcontext() if self._is_server else asyncio.Lock()
-        self.damaged = asyncio.Event()  # set when something met damage in the file
+        self.damaged = asyncio.Event()  # set when an operation found the file damaged
 
     @classmethod
     async def open(cls, url: str, *, is_copy_target: bool = False) -> "Database":
-        """Open (creating the file and its folder) and migrate to the newest schema. Idempotent.
+        """Open a database, create its file if it is missing, and migrate it to the newest schema. Idempotent.
 
-        `is_copy_target`: by a copy, which may be half done.
+        Args:
+            url: A URL of SQLAlchemy.
+            is_copy_target: Whether to accept an unfinished copy.
 
         Raises:
-            DatabaseUrlError: the URL says no database that can be used.
-            DatabaseUnavailableError: the place cannot be written, or holds something that is no database; or
-                the server cannot be reached.
-            DatabaseTooNewError: the schema is newer than this code.
-            HalfCopiedError: it is a copy that is not finished.
+            DatabaseUrlError: The URL is invalid.
+            DatabaseUnavailableError: The file cannot be written or is not a database, or the server cannot be
+                reached.
+            DatabaseTooNewError: The schema is newer than this code.
+            HalfCopiedError: The database is an unfinished copy.
         """
         database = cls.unmigrated(url)
         try:
@@ -91,11 +92,11 @@ class Database:
 
     @classmethod
     def unmigrated(cls, url: str) -> "Database":
-        """The database of a URL, as it is: nothing is migrated, and a server is not asked yet.
+        """Create a `Database` without migrating it or connecting to a server.
 
         Raises:
-            DatabaseUrlError: the URL says no database that can be used.
-            DatabaseUnavailableError: the place of the file cannot be used.
+            DatabaseUrlError: The URL is invalid.
+            DatabaseUnavailableError: The file cannot be opened.
         """
         try:
             parsed = make_url(url)
@@ -106,14 +107,14 @@ class Database:
             raise DatabaseUrlError(str(error)) from error
         except (ArgumentError, InvalidRequestError, ImportError) as error:
             raise DatabaseUrlError(str(error)) from error
-        return cls(engine, _find(parsed))
+        return cls(engine, _prepared_location(parsed))
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent snapshot to read from; nothing is written.
+        """Open a read-only transaction on a consistent snapshot.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be read.
+            DatabaseUnavailableError: The database cannot be read.
         """
         with self._translated() as progress:
             async with self._connected(progress) as connection:
@@ -123,12 +124,12 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed when the block ends, rolled back when it raises.
+        """Open a transaction: committed when the block ends, rolled back when it raises.
 
-        On PostgreSQL others write meanwhile: take a turn where that matters.
+        On PostgreSQL, take a lock of `storage.backends.postgres` if concurrent writers matter.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be written (read-only, full, locked for too long).
+            DatabaseUnavailableError: The database cannot be written (read-only, full, locked for too long).
         """
         async with self._writing:
             with self._translated() as progress:
@@ -140,16 +141,20 @@ class Database:
 
     @property
     def where(self) -> str:
-        """The file, or the server and the name there; no password."""
+        """The path of the file, or the server and database name, without credentials."""
         return self._where
 
     async def compact(self, *, rewrite: bool = True) -> bool:
-        """Leave nothing that was deleted in the file or in its log. Writers wait; only SQLite needs this.
+        """Remove deleted rows from the file and the write-ahead log of SQLite. Writers wait.
 
-        Without `rewrite`, only the log is emptied. False: a reader held on to that; try again.
+        Args:
+            rewrite: Whether to rewrite the file as well as truncate the log.
+
+        Returns:
+            Whether the log could be truncated; False if a reader still needed it.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be written.
+            DatabaseUnavailableError: The database cannot be written.
         """
         if self._is_server:
             return True
@@ -167,14 +172,14 @@ class Database:
         return not busy
 
     async def close(self) -> None:
-        """Close every connection, after those in use come back, or after `CLOSE_TIMEOUT_S`. Idempotent."""
-        # Disposing of the pool closes only idle connections. One that a cancelled task still rolls back would
-        # come back to a pool that is gone, and its file would stay open.
+        """Close all connections; wait up to `CLOSE_TIMEOUT_S` for those in use. Idempotent."""
+        # `dispose` closes only idle connections. One that a cancelled task is still rolling back would return
+        # to a discarded pool, and its file would stay open.
         pool = self._engine.pool
         if isinstance(pool, AsyncAdaptedQueuePool):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    while pool.checkedout():  # noqa: ASYNC110  the pool has no event for it
+                    while pool.checkedout():  # noqa: ASYNC110  the pool offers no event
                         await asyncio.sleep(CLOSE_POLL_S)
         await self._engine.dispose()
 
@@ -198,18 +203,20 @@ class Database:
         progress = _Progress()
         try:
             yield progress
-        except IntegrityError:  # a mistake of the caller's: the database is well
+        except IntegrityError:  # the caller's mistake, not a failure of the database
             raise
         except DBAPIError as error:
-            raise self._unusable(error, progress) from error
-        except sqlite3.Error as error:  # of a `BEGIN`
-            raise self._unusable(error, progress) from error
+            raise self._error_of(error, progress) from error
+        except sqlite3.Error as error:  # raised by `BEGIN`, which bypasses SQLAlchemy
+            raise self._error_of(error, progress) from error
         except (OSError, PoolTimeoutError) as error:
-            if not self._is_server or (progress.is_open and not progress.is_committing):  # of the block
+            if not self._is_server or (
+                progress.is_open and not progress.is_committing
+            ):  # raised by the block
                 raise
-            raise self._unusable(error, progress) from error
+            raise self._error_of(error, progress) from error
 
-    def _unusable(self, error: Exception, progress: _Progress) -> DatabaseUnavailableError:
+    def _error_of(self, error: Exception, progress: _Progress) -> DatabaseUnavailableError:
         if self._is_server:
             reason = postgres.error_reason(error)
             if not postgres.is_lost(error):
@@ -224,21 +231,21 @@ class Database:
 
 
 def _engine_of(url: URL) -> AsyncEngine:
-    # `read` and `write` end their transactions themselves. Errors, which are logged, name no parameters:
-    # queries and people are among them.
+    # `read` and `write` end their transactions themselves, so the pool need not reset. Parameters are hidden
+    # because errors are logged, and parameters include queries and user ids.
     options: dict[str, Any] = {"pool_reset_on_return": None, "hide_parameters": True}
     if url.get_backend_name() == "postgresql":
         return create_async_engine(url, **options, **postgres.engine_options())
     if url.get_backend_name() != "sqlite":
-        raise ArgumentError("neither SQLite nor PostgreSQL")
+        raise ArgumentError("expected SQLite or PostgreSQL")
     engine = create_async_engine(url, **options)
     event.listen(engine.sync_engine, "connect", sqlite.prepare)
     event.listen(engine.sync_engine, "begin", sqlite.begin)
     return engine
 
 
-def _find(url: URL) -> str:
-    """How errors name the database; of a file, after its folder is there."""
+def _prepared_location(url: URL) -> str:
+    """Return how errors name the database; create the folder of a SQLite file."""
     if url.get_backend_name() != "sqlite":
         return postgres.server_address(url)
     where = url.database or str(url)
@@ -254,7 +261,7 @@ def _find(url: URL) -> str:
 
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        # A write, whatever there is to migrate: a file that may only be read is refused now, not at a vote.
+        # This always writes, so that a read-only file is refused now instead of at the first vote.
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     config = Config()
     config.set_main_option("script_location", "storage:migrations")

@@ -1,52 +1,49 @@
 """Errors of the storage package.
 
 StorageError
-├── SettingsError              a setting must be changed
-├── DatabaseUrlError           the setting names no database that can be used
-│   └── DatabaseDriverError    the driver of PostgreSQL is not installed
-├── DatabaseUnavailableError   the file cannot be opened, read or written
-│   ├── DatabaseDamagedError   what is in the file is no database, or not whole
-│   └── DatabaseServerError    a server refuses what it is asked
-│       └── DatabaseLostError  a server cannot be reached, or went away
-├── DatabaseTooNewError        written by a newer version of fillbot
-├── BackupError                a backup cannot be made
-├── RestoreError               a backup cannot be restored
-├── InUseError                 the bot or a run has the database open
-├── PredictionGoneError        a prediction was deleted before a vote on it was stored
-├── LockHeldError              somebody else holds a lock
-├── LockLostError              a lock was lost while something was done under it
-├── CopyError                  the database cannot be copied to a server
-└── HalfCopiedError            a server's database is a copy that is not finished
+├── SettingsError              invalid setting
+├── DatabaseUrlError           invalid database URL
+│   └── DatabaseDriverError    PostgreSQL driver not installed
+├── DatabaseUnavailableError   file cannot be opened, read or written
+│   ├── DatabaseDamagedError   file is corrupt or not a database
+│   └── DatabaseServerError    server refused a request
+│       └── DatabaseLostError  server unreachable or connection lost
+├── DatabaseTooNewError        schema of a newer version of fillbot
+├── BackupError                backup failed
+├── RestoreError               restore failed
+├── InUseError                 bot or run has the database open
+├── PredictionGoneError        prediction deleted before a vote on it was stored
+├── LockHeldError              lock held by another process
+├── LockLostError              session that held a lock ended
+├── CopyError                  copy to a server failed
+└── HalfCopiedError            unfinished copy on a server
 """
 
 from pathlib import Path
 
 
 class StorageError(Exception):
-    """Anything the database cannot do; the text says what to do about it."""
+    """Base class. The message says what to do."""
 
 
 class SettingsError(StorageError):
-    """A setting cannot be used as it is written; a start with it ends with exit code 78."""
+    """A setting is invalid; the process ends with exit code 78. The reason names it and shows no secret."""
 
     def __init__(self, reason: str) -> None:
-        """Build the sentence from the reason, which names the setting, and shows no secret."""
         super().__init__(f"The settings cannot be used: {reason.rstrip('.')}. See .env.example.")
 
 
 class PredictionGoneError(StorageError):
-    """A prediction was deleted, as who asked was forgotten or it was too old."""
+    """A prediction was deleted by an erasure request or by retention before a vote on it was stored."""
 
     def __init__(self) -> None:
-        """Build the sentence."""
         super().__init__("The question was deleted meanwhile, so no vote on it can be stored.")
 
 
 class DatabaseUrlError(StorageError):
-    """FILLBOT_DATABASE_URL cannot be understood, or needs a driver that is not here."""
+    """FILLBOT_DATABASE_URL is invalid. The reason never contains the URL, which may hold a password."""
 
     def __init__(self, reason: str) -> None:
-        """Build the sentence from the reason; the URL itself may hold a password."""
         super().__init__(
             f"FILLBOT_DATABASE_URL cannot be used ({reason}). Leave it empty for a file in FILLBOT_HOME, or "
             "write it as sqlite+aiosqlite:////folder/fillbot.db, or as postgresql+asyncpg://user:password@host/name."
@@ -54,79 +51,69 @@ class DatabaseUrlError(StorageError):
 
 
 class DatabaseDriverError(DatabaseUrlError):
-    """PostgreSQL is named, and what speaks to it is not installed."""
+    """The URL names PostgreSQL, but asyncpg is not installed."""
 
     def __init__(self) -> None:
-        """Build the sentence."""
         super().__init__("its driver is not installed: run `pip install 'fillbot[cluster]'`")
 
 
 class DatabaseUnavailableError(StorageError):
-    """The database cannot be opened, read or written."""
+    """The database cannot be opened, read or written. `where` never contains a password."""
 
     def __init__(self, where: str, reason: str) -> None:
-        """Build the sentence from the database's place and the driver's reason."""
         self.where, self.reason = where, reason
         super().__init__(
             f"The database at {where} cannot be used ({reason}). Check that the disk has free space and that "
-            "this user may write to FILLBOT_HOME, then try again; nothing was stored, nothing was lost."
+            "this user may write to FILLBOT_HOME, then try again. No data was written."
         )
 
 
 class DatabaseDamagedError(DatabaseUnavailableError):
-    """The file is damaged: the next start of the bot mends it."""
+    """The file is damaged; the bot recovers it at its next start."""
 
     def __init__(self, where: str, reason: str) -> None:
-        """Build the sentence from the database's place and the driver's reason."""
         self.where, self.reason = where, reason
         StorageError.__init__(
             self,
-            f"The database at {where} is damaged ({reason}). The start of the bot mends it where there is a "
-            "backup, or anything in it can be read. Else restore a copy (`python -m storage restore`), or "
-            "move it away to begin anew.",
+            f"The database at {where} is damaged ({reason}). The bot recovers it at its next start if there "
+            "is a backup or if rows can still be read. Otherwise restore a copy (`python -m storage "
+            "restore`), or move the file away to start with an empty database.",
         )
 
 
 class DatabaseServerError(DatabaseUnavailableError):
-    """A server refuses: no rights, no such database, no room."""
+    """The server refused a request: missing permissions, no such database, no disk space."""
 
     def __init__(self, where: str, reason: str) -> None:
-        """Build the sentence from the database's place, without any password, and the driver's reason."""
         self.where, self.reason = where, reason
         StorageError.__init__(
             self,
-            f"The database at {where} cannot be used ({reason}). Look at FILLBOT_DATABASE_URL and at the "
-            "server's log: the database must be there, and its user may make tables in it. Nothing was "
-            "stored, nothing was lost.",
+            f"The database at {where} cannot be used ({reason}). Check FILLBOT_DATABASE_URL and the "
+            "server's log: the database must exist, and the user needs permission to create tables. No data "
+            "was written.",
         )
 
 
 class DatabaseLostError(DatabaseServerError):
-    """A server could not be reached for some seconds, or went away in the middle.
+    """The server was unreachable for several seconds, or the connection was lost during a transaction.
 
-    `is_rolled_back` is False where it went while it was told to commit: then nobody knows.
+    `is_rolled_back` is False when the connection was lost during the commit, so that its outcome is unknown.
     """
 
     def __init__(self, where: str, reason: str, *, is_rolled_back: bool = True) -> None:
-        """Build the sentence from the database's place, without any password, and the driver's reason."""
         self.where, self.reason, self.is_rolled_back = where, reason, is_rolled_back
-        end = (
-            "nothing was stored, nothing was lost"
-            if is_rolled_back
-            else "the last change may have been stored"
-        )
+        end = "No data was written" if is_rolled_back else "The last change may have been written"
         StorageError.__init__(
             self,
-            f"The database at {where} cannot be reached ({reason}). Check that the server runs and that this "
-            f"machine reaches it, then try again; {end}.",
+            f"The database at {where} cannot be reached ({reason}). Check that the server is running and "
+            f"reachable from this machine, then try again. {end}.",
         )
 
 
 class DatabaseTooNewError(StorageError):
-    """The schema carries a revision that this version of the code does not know."""
+    """The schema has a revision that this version of fillbot does not know."""
 
     def __init__(self, where: str) -> None:
-        """Build the sentence from the database's place."""
         super().__init__(
             f"The database at {where} was written by a newer version of fillbot. "
             "Update this copy, or point FILLBOT_HOME at another folder."
@@ -134,22 +121,20 @@ class DatabaseTooNewError(StorageError):
 
 
 class BackupError(StorageError):
-    """A backup cannot be made."""
+    """A backup failed; `next_step` is a sentence that says what to do."""
 
     def __init__(self, reason: str, next_step: str) -> None:
-        """Build the text from the reason and a sentence that says what to do."""
         self.reason = reason
         super().__init__(f"The database could not be backed up: {reason}. {next_step}")
 
 
 class RestoreError(StorageError):
-    """A backup cannot be restored; the database is as it was."""
+    """A backup cannot be restored; the database is unchanged."""
 
     def __init__(self, file: Path, reason: str) -> None:
-        """Build the text from the backup and the reason."""
         super().__init__(
-            f"{file} cannot be restored ({reason}). The database is as it was. Take another backup: "
-            "`python -m storage check` lists those that are there."
+            f"{file} cannot be restored ({reason}). The database is unchanged. Choose another backup: "
+            "`python -m storage check` lists them."
         )
 
 
@@ -157,21 +142,19 @@ class InUseError(StorageError):
     """The bot or a run has the database open."""
 
     def __init__(self, home: Path, who: str) -> None:
-        """Build the text from the home and who works there."""
-        super().__init__(f"{who} works in {home}. Stop it first, then try again; nothing was changed.")
+        super().__init__(f"{who} is using {home}. Stop it, then try again. Nothing was changed.")
 
 
 class LockHeldError(StorageError):
-    """Somebody else holds a lock; `holder` is HOST:PID where that is known."""
+    """Another process holds the lock; `holder` is its HOST:PID, if known."""
 
     def __init__(self, name: str, application: str | None = None) -> None:
-        """Build the text from the lock's name and what its holder's session is called."""
         self.name, self.application = name, application
         parts = (application or "").split()
         self.holder = parts[1] if len(parts) == 3 and parts[0] == "fillbot" else None
         super().__init__(
-            f"The lock “{name}” is held by another process ({self.holder or 'on this machine'}). Wait, then "
-            "try again."
+            f"The lock “{name}” is held by another process ({self.holder or 'on this machine'}). Try "
+            "again later."
         )
 
 
@@ -179,7 +162,6 @@ class LockLostError(StorageError):
     """The session that held a lock ended."""
 
     def __init__(self, name: str, holder: str | None = None) -> None:
-        """Build the text from the lock's name and who has it now."""
         now = f"; {holder} has it now" if holder else ""
         super().__init__(
             f"The connection to PostgreSQL that held the lock “{name}” was lost{now}. Nothing was changed "
@@ -188,21 +170,17 @@ class LockLostError(StorageError):
 
 
 class CopyError(StorageError):
-    """A database cannot be copied; what was copied so far stays, and the next try goes on from there."""
+    """The database cannot be copied; rows copied so far stay, and the next attempt resumes from there."""
 
     def __init__(self, reason: str) -> None:
-        """Build the text from the reason."""
-        super().__init__(
-            f"The database could not be copied: {reason}. What has come over stays: the same command goes on."
-        )
+        super().__init__(f"The database could not be copied: {reason}. Run the command again to resume.")
 
 
 class HalfCopiedError(StorageError):
-    """Whoever would open the database now would lose what the next pass of the copy deletes."""
+    """The database is an unfinished copy: the next pass would delete rows written to it before."""
 
     def __init__(self) -> None:
-        """Build the sentence."""
         super().__init__(
-            "The database that FILLBOT_DATABASE_URL names is a copy that is not finished. Stop the bot that "
-            "works on the source, run `python -m storage copy` once more, then start."
+            "FILLBOT_DATABASE_URL names an unfinished copy. Stop the bot that uses the source, run "
+            "`python -m storage copy` once more, then start the bot."
         )

@@ -1,4 +1,4 @@
-"""Paths as people write them in settings."""
+"""Paths in settings."""
 
 import os
 import re
@@ -8,33 +8,33 @@ VARIABLE = re.compile(r"\$\w+|\$\{\w+\}|%\w+%")
 
 
 def expanded_path(written: str) -> Path:
-    """The path with `~` and variables such as `$HOME` filled in.
+    """Expand `~` and variables such as `$HOME`.
 
     Raises:
-        ValueError: a part of it cannot be filled in, or it is an address.
+        ValueError: A variable or user is unknown, or the text is a URL.
     """
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", written) and not written.startswith("file:///"):
-        raise ValueError("expected the path of a folder or file on this machine, not an address")
+        raise ValueError("expected a path on this machine, not a URL")
     path = os.path.expandvars(written.removeprefix("file://"))
     if found := VARIABLE.search(path):
-        raise ValueError(f"there is a variable in it that is not set ({found[0]})")
+        raise ValueError(f"the variable {found[0]} is not set")
     whole = Path(path)
     if path.startswith("~"):
         try:
             whole = whole.expanduser()
         except RuntimeError as error:
-            raise ValueError("there is no such user as the one after ~") from error
+            raise ValueError("the user after ~ does not exist") from error
     return whole
 
 
 def expanded_folder(written: str) -> Path:
-    """The same, of a folder that may still have to be made.
+    """Expand the path of a folder, which need not exist.
 
     Raises:
-        ValueError: something else has that name.
+        ValueError: As `expanded_path`, or a file is in the way.
     """
     folder = expanded_path(written)
     taken = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)
     if taken is not None:
-        raise ValueError(f"{taken} is a file, so no folder of that name can be; the folder cannot be written")
+        raise ValueError(f"the folder cannot be written: {taken} is a file")
     return folder

@@ -1,7 +1,7 @@
-"""Runs, verdicts and every move of the champion pointer: the audit trail.
+"""The audit trail: runs, verdicts and all moves of the champion pointer.
 
-A row is opened before anything happens and finished after; at the next start `repair` settles the rows that a
-crash left open. The champion pointer of the registry is the truth, the rows follow it.
+A row is opened before the work starts and closed after it; at the next start `repair` closes rows that a
+crash left open. The registry's champion pointer is the source of truth; the rows follow it.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from storage.errors import DatabaseLostError
 from storage.schema import runs
 
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
-POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that only move the champion pointer
+POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One row: a run of the pipeline, a rollback, a promotion by hand or a resume."""
+    """A run of the pipeline, a rollback, a manual promotion or a resume."""
 
     id: int
     trigger: str
@@ -47,7 +47,7 @@ async def open_run(
     challenger: str | None = None,
     retraining_set_hash: str | None = None,
 ) -> int:
-    """Open a row before doing anything. Returns the run's id."""
+    """Insert an open row and return the run's id."""
     async with database.write() as connection:
         result = await connection.execute(
             insert(runs).returning(runs.c.id),
@@ -67,7 +67,7 @@ async def open_run(
 
 @retried_if_rolled_back
 async def note(database: Database, run_id: int, /, **columns: Any) -> bool:
-    """Write what is known so far (`challenger`, `retraining_set_hash`, …). False: the run is not open."""
+    """Update columns of an open run, such as `challenger`. False: the run is not open."""
     async with database.write() as connection:
         result = await connection.execute(
             update(runs).where(runs.c.id == run_id, runs.c.status == "open").values(**columns)
@@ -85,7 +85,7 @@ async def finish_run(
     verdict: dict[str, Any] | None = None,
     report: dict[str, Any] | None = None,
 ) -> bool:
-    """Close an open row. False: somebody closed it before; nothing is changed then."""
+    """Close an open run. False: it was closed already, and nothing changed."""
     columns: dict[str, Any] = {"status": status, "finished_at": finished_at}
     if verdict is not None:
         columns["verdict"] = verdict
@@ -96,7 +96,7 @@ async def finish_run(
 
 @retried_if_rolled_back
 async def end_open_training(database: Database, reason: str, *, now: datetime) -> int:
-    """Fail the training run that is under way: it sees so before it would promote. Returns how many."""
+    """Mark open training runs as failed, so that they do not promote. Returns how many."""
     async with database.write() as connection:
         result = await connection.execute(
             update(runs)
@@ -108,14 +108,11 @@ async def end_open_training(database: Database, reason: str, *, now: datetime) -
 
 @retried_if_rolled_back
 async def run_if_open(database: Database, run_id: int, action: Callable[[], None]) -> bool:
-    """Call `action` while holding the run's row, if the run is still open: nobody can end it in between.
-
-    False: it was ended, and nothing was done.
-    """
+    """Call `action` under a lock on the run's row if the run is still open. False: it is not open."""
     has_acted = False
     try:
         async with database.write() as connection:
-            # Whoever would end the run waits for its row.
+            # `end_open_training` waits for the row.
             row = select(runs.c.status).where(runs.c.id == run_id).with_for_update()
             if (await connection.execute(row)).scalar_one_or_none() != "open":
                 return False
@@ -129,7 +126,7 @@ async def run_if_open(database: Database, run_id: int, action: Callable[[], None
 
 @retried
 async def get_run(database: Database, run_id: int) -> Run | None:
-    """One row by its id."""
+    """Return a run by its id."""
     async with database.read() as connection:
         row = (await connection.execute(select(runs).where(runs.c.id == run_id))).first()
     return None if row is None else Run(**row._mapping)
@@ -139,7 +136,7 @@ async def get_run(database: Database, run_id: int) -> Run | None:
 async def latest(
     database: Database, *triggers: str, statuses: tuple[str, ...] = (), before_id: int | None = None
 ) -> Run | None:
-    """The newest row of these triggers (all when none are named) and statuses; only before another one."""
+    """Return the newest run with one of the triggers and statuses (any if empty), before `before_id`."""
     statement = select(runs).order_by(runs.c.id.desc()).limit(1)
     if triggers:
         statement = statement.where(runs.c.trigger.in_(triggers))
@@ -154,7 +151,7 @@ async def latest(
 
 @retried
 async def first_since(database: Database, trigger: str, since: datetime) -> Run | None:
-    """The oldest row of this trigger that was opened then or later."""
+    """Return the oldest run of a trigger that started at `since` or later."""
     statement = (
         select(runs).where(runs.c.trigger == trigger, runs.c.started_at >= since).order_by(runs.c.id).limit(1)
     )
@@ -165,7 +162,7 @@ async def first_since(database: Database, trigger: str, since: datetime) -> Run 
 
 @retried
 async def last_champion(database: Database) -> str | None:
-    """Who was champion when the newest run that is over had ended, as its row says; None before the first."""
+    """Return the champion after the newest finished run, by its row; None before the first run."""
     run = await latest(database, statuses=("promoted", "rejected", "skipped", "failed", "done"))
     if run is None:
         return None
@@ -175,7 +172,7 @@ async def last_champion(database: Database) -> str | None:
 
 @retried
 async def latest_training(database: Database) -> Run | None:
-    """The newest run that is over, whoever asked for it; moving the champion pointer is none."""
+    """Return the newest finished run of the pipeline."""
     statement = (
         select(runs)
         .where(runs.c.trigger.not_in((*POINTER_MOVES, "resume")), runs.c.status != "open")
@@ -189,7 +186,7 @@ async def latest_training(database: Database) -> Run | None:
 
 @retried
 async def durations_s(database: Database, *triggers: str, limit: int = 5) -> list[float]:
-    """How many seconds the newest runs of these triggers took that were judged to the end, newest first."""
+    """Return the durations of the newest runs of the triggers that reached a verdict, newest first."""
     async with database.read() as connection:
         rows = await connection.execute(
             select(runs.c.started_at, runs.c.finished_at)
@@ -206,7 +203,7 @@ async def durations_s(database: Database, *triggers: str, limit: int = 5) -> lis
 
 @retried
 async def latest_as_of(database: Database) -> datetime | None:
-    """Up to when the newest run that learnt from votes had read them; None before there was one."""
+    """Return the `as_of` of the newest run that trained on votes; None before the first."""
     statement = (
         select(runs.c.as_of)
         .where(runs.c.retraining_set_hash.is_not(None), runs.c.status.in_(("promoted", "rejected")))
@@ -220,7 +217,7 @@ async def latest_as_of(database: Database) -> datetime | None:
 
 @retried
 async def rolled_back_hashes(database: Database) -> set[str]:
-    """Hashes of the retraining sets whose versions were rolled back: never promoted by themselves again."""
+    """Return the hashes of retraining sets whose versions were rolled back and must not be promoted again."""
     async with database.read() as connection:
         rows = await connection.execute(
             select(runs.c.retraining_set_hash).where(
@@ -232,10 +229,10 @@ async def rolled_back_hashes(database: Database) -> set[str]:
 
 @retried
 async def paused_since(database: Database) -> datetime | None:
-    """When nightly promotion was paused by a rollback that no `!resume`, promotion or run has ended since.
+    """Return when a rollback paused nightly promotion; None if a resume or promotion has ended the pause.
 
-    A new domain model does not end it: that has learnt nothing of why people rolled back. Enough new votes
-    end the pause too; the run decides that, from the time given here.
+    A new domain model does not end the pause, as it is not trained on the votes that led to the rollback.
+    Enough new votes since the returned time end it as well; the run decides that.
     """
     rollback = await latest(database, "rollback", statuses=("done",))
     if rollback is None or rollback.finished_at is None:
@@ -257,10 +254,10 @@ async def paused_since(database: Database) -> datetime | None:
 async def repair(
     database: Database, *, champion: str | None, now: datetime, domain: str | None = None
 ) -> list[Run]:
-    """Settle rows that a crash left open; call it only while no run is alive.
+    """Close the rows that a crash left open; call it only while no run is active.
 
-    A row whose challenger is the champion had done its work, or the domain model where that was to move: it
-    is finished. Any other is recorded as failed. Returns the rows as they were found.
+    A run whose challenger has become the champion (or the domain model, for trigger `domain`) is recorded as
+    successful, any other as failed. Returns the rows as they were before.
     """
     async with database.write() as connection:
         rows = await connection.execute(

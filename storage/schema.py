@@ -1,4 +1,4 @@
-"""The tables. Discord's ids are 64-bit integers; times are aware UTC."""
+"""Database tables. Discord ids are 64-bit integers; times are aware UTC."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -34,13 +34,13 @@ metadata = MetaData(
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time, also where the database keeps none (SQLite). Refuses naive values."""
+    """Aware UTC times, also in SQLite, which stores no time zone. Rejects naive values."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store as UTC."""
+        """Convert to UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -48,16 +48,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give back an aware UTC time."""
+        """Return an aware UTC time."""
         if value is None:
             return None
         time: datetime = value
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-# On both by code point: what is sorted comes out the same.
+# Both databases sort by code point.
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-# SQLite numbers rows by itself only where the type is spelled INTEGER.
+# SQLite autoincrements only columns declared as INTEGER.
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 
 predictions = Table(
@@ -66,7 +66,7 @@ predictions = Table(
     Column("id", ROW_ID, primary_key=True),
     Column("guild_id", BigInteger),  # null: a direct message
     Column("channel_id", BigInteger, nullable=False),
-    Column("message_id", BigInteger, unique=True),  # the reply's; null until it was sent
+    Column("message_id", BigInteger, unique=True),  # of the reply; null until it is sent
     Column("asker_id", BigInteger),
     Column("query", TEXT, nullable=False),
     Column("query_hash", String(32), nullable=False),
@@ -74,7 +74,7 @@ predictions = Table(
     Column("latency_ms", Float, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
-    Column("quiz_at", UtcDateTime),  # when the quiz began that offered it; null: the asker typed it
+    Column("quiz_at", UtcDateTime),  # start of the quiz that offered it; null: not in a quiz
     Index(None, "asker_id"),
     Index(None, "channel_id", "created_at"),
     Index(None, "query_hash"),
@@ -101,8 +101,8 @@ votes = Table(
     Column("via", String(16), primary_key=True),
     Column("value", Integer, nullable=False),
     Column("cast_at", UtcDateTime, nullable=False),
-    Column("thumbs", TEXT),  # of a reaction: which thumbs stand (`storage.votes.reactions`); null: unknown
-    Column("drawn_at", UtcDateTime),  # of a menu: when its message had been edited last; null: never
+    Column("thumbs", TEXT),  # of a reaction: the thumbs given (`storage.votes.reactions`); null: unknown
+    Column("drawn_at", UtcDateTime),  # of a menu: when its message was last edited; null: never
     CheckConstraint("value IN (-1, 1)", name="value"),
     CheckConstraint("via IN ('reaction', 'menu', 'suggestion')", name="via"),
     Index(None, "cast_at"),
@@ -114,22 +114,22 @@ people = Table(
     metadata,
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
     Column("opted_out_at", UtcDateTime),  # null: votes count
-    Column("reliability", Float),  # as the last run judged it, in [0, 1]; null: not known
-    Column("counted_since", UtcDateTime),  # as_of of the first run that counted a vote; null: none has
+    Column("reliability", Float),  # estimated by the last run, in [0, 1]; null: unknown
+    Column("counted_since", UtcDateTime),  # `as_of` of the first run that counted a vote; null: none
 )
 
-forgettings = Table(  # who asked to be forgotten, until that is done
+forgettings = Table(  # erasure requests in progress
     "forgettings",
     metadata,
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
     Column("asked_at", UtcDateTime, nullable=False),
-    Column("counted_since", UtcDateTime),  # runs from then on counted their votes; null: none did
+    Column("counted_since", UtcDateTime),  # runs since then counted their votes; null: none
 )
 
-forgotten = Table(  # whose thumbs are not to be read back from Discord
+forgotten = Table(  # tombstones: people whose thumbs must not be read back from Discord
     "forgotten",
     metadata,
-    Column("person", String(32), primary_key=True),  # a fingerprint of the id
+    Column("person", String(32), primary_key=True),  # fingerprint of the user id
     Column("forgotten_at", UtcDateTime, nullable=False),
 )
 
@@ -150,27 +150,24 @@ runs = Table(
     Index(None, "status"),
 )
 
-announcements = Table(  # what is still to be told in Discord; a row goes once Discord has taken it
+announcements = Table(  # outbox: a row is deleted once Discord has accepted its message
     "announcements",
     metadata,
-    Column(
-        "id", BigInteger, primary_key=True, autoincrement=False
-    ),  # by chance: Discord knows a message by it
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # random; the nonce of the message
     Column("kind", String(16), nullable=False),
-    Column("run_trigger", String(32)),  # of the run whose end is told; null: of none
-    Column("run_id", BigInteger),  # null: of none, or it has not said its number yet
-    Column("sentence", TEXT),  # null: the run goes on
-    Column("figure", TEXT, nullable=False),  # what people like, of a digest
-    Column("guild_id", BigInteger),  # null: a direct message, or the report channel
+    Column("run_trigger", String(32)),  # of the announced run; null: no run
+    Column("run_id", BigInteger),  # null: no run, or its id is not known yet
+    Column("sentence", TEXT),  # null: the run is still active
+    Column("figure", TEXT, nullable=False),  # of a digest: the approval figure
+    Column("guild_id", BigInteger),  # null: a direct message or the report channel
     Column("channel_id", BigInteger),  # null: the report channel
-    Column("message_id", BigInteger),  # shows the run's progress; null: there is none
-    Column("asker_id", BigInteger),  # is told directly where no channel takes it
-    Column(
-        "interaction_token", TEXT
-    ),  # edits the message for 15 minutes, also in a channel that the bot does not see
+    Column("message_id", BigInteger),  # shows the run's progress; null: no message
+    Column("asker_id", BigInteger),  # receives a direct message if no channel can be used
+    # Edits the message for 15 minutes, even in a channel that the bot cannot see.
+    Column("interaction_token", TEXT),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("due_at", UtcDateTime, nullable=False),  # of the next attempt
-    Column("claimed_until", UtcDateTime),  # a process tells it, or follows its run; null: none does
+    Column("due_at", UtcDateTime, nullable=False),  # next attempt
+    Column("claimed_until", UtcDateTime),  # claimed by a process; null: unclaimed
     Column("attempts", Integer, nullable=False),
     CheckConstraint("kind IN ('verdict', 'digest', 'notice')", name="kind"),
     Index(None, "asker_id"),

@@ -1,4 +1,4 @@
-"""Names of all settings, those of `training` and the bot included: a name that is none may be a slip."""
+"""Names of all settings of all packages, to detect misspelled ones."""
 
 NAMES = frozenset(
     {

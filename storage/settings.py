@@ -1,7 +1,7 @@
-"""Where things are kept: the settings that everybody who opens the database needs; and how settings are read.
+"""The settings shared by all packages, and how settings are read.
 
-`training.settings` adds the training side's to them, `bot.settings` the bot's own. All three are read by
-`load`, so that the same file and the same variables mean the same everywhere.
+`training.settings` and `bot.settings` extend them. All are read by `load`, so that a variable means the same
+everywhere.
 """
 
 import sys
@@ -19,39 +19,39 @@ from storage.errors import SettingsError
 from storage.paths import expanded_folder
 from storage.setting_names import NAMES
 
-EX_CONFIG = 78  # of sysexits.h: a setting must be changed
+EX_CONFIG = 78  # of sysexits.h: configuration error
 PREFIX = "FILLBOT_"
 FILE = ".env"
 _S = TypeVar("_S", bound="Settings")
 
 
 class Settings(BaseSettings):
-    """Read from the environment (`FILLBOT_…`, and `.env`). Frozen; build it once, in `main()`, by `load`."""
+    """Settings from the environment (`FILLBOT_…`) and `.env`. Frozen; read once, in `main()`, by `load`."""
 
     model_config = SettingsConfigDict(
         extra="ignore",
-        hide_input_in_errors=True,  # the token may be in it
+        hide_input_in_errors=True,  # may contain the Discord token
         frozen=True,
         populate_by_name=True,
     )
 
     home: Path = Field(
-        default=Path(".fillbot"), description="Folder of the database, models, runs, backups and locks."
+        default=Path(".fillbot"),
+        description="The folder that holds the database, models, runs, backups and locks.",
     )
     database_url: str | None = Field(
         default=None,
-        description="Path of the database's file, or postgresql://user:password@host/name for a server. "
-        "Empty: fillbot.db in FILLBOT_HOME.",
+        description="The path of the database file, or postgresql://user:password@host/name for a server. "
+        "Empty means fillbot.db in FILLBOT_HOME.",
     )
     keep_backups: int = Field(
         default=7,
         ge=0,
         le=3650,
-        description="Daily backups of the database that are kept, in FILLBOT_HOME/backups. 0: none is made.",
+        description="How many daily database backups to keep in FILLBOT_HOME/backups. 0 disables backups.",
     )
 
     def __init__(self, _env_file: str | Path | None = FILE, **values: Any) -> None:
-        """Read what is not given. The reading is ours: see `variables`."""
         super().__init__(**{**_read(type(self), _env_file), **values})
 
     @classmethod
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What `__init__` hands on, alone."""
+        """Disable the sources of pydantic-settings: `__init__` passes what `variables` read."""
         return (init_settings,)
 
     @field_validator("home", mode="before")
@@ -77,30 +77,30 @@ class Settings(BaseSettings):
         return value if value is None else usable_url(value)
 
     def missing(self) -> str | None:
-        """What settings point to and is not there, in a few words; None where all is."""
+        """Return what the settings refer to but is missing, as a sentence; None if nothing is."""
         return None
 
     @property
     def url(self) -> str:
-        """The database's URL."""
+        """The URL of the database."""
         return self.database_url or file_url(self.home / "fillbot.db")
 
     @property
     def backups_dir(self) -> Path:
-        """Folder of the backups."""
+        """The folder of the backups."""
         return self.home / "backups"
 
 
 def load(kind: type[_S], *, warn: Callable[[str], None] | None = None, **values: Any) -> _S:
-    """Read the environment and `.env`.
+    """Read settings from the environment and `.env`.
 
     Args:
-        kind: whose settings.
-        warn: told in a sentence of a variable that no setting has and that is near to none.
-        values: settings that go before what is read.
+        kind: The settings class.
+        warn: Called with a sentence about each unknown variable that resembles no setting.
+        values: Settings that take precedence over what is read.
 
     Raises:
-        SettingsError: a setting, or the file, cannot be used; names it.
+        SettingsError: A setting or the file is invalid; the message names it.
     """
     _reject_misspelled(
         {**variables.read_file(Path(FILE)), **variables.read_environment()}, warn or _to_stderr
@@ -115,7 +115,7 @@ def load(kind: type[_S], *, warn: Callable[[str], None] | None = None, **values:
 
 
 def variable_of(name: str, field: FieldInfo) -> str:
-    """The setting's name in the environment."""
+    """Return the name of a setting's environment variable."""
     return (field.alias or PREFIX + name).upper()
 
 
@@ -123,8 +123,8 @@ def _reject_misspelled(found: dict[str, str], warn: Callable[[str], None]) -> No
     given = {name for name, value in found.items() if value}
     for name, near in variables.misspelled(given, NAMES, given=given & NAMES):
         if near is not None:
-            raise SettingsError(f"{name} is no setting; did you mean {near}")
-        warn(f"{name} is no setting of fillbot, so it changes nothing. See .env.example.")
+            raise SettingsError(f"{name} is not a setting; did you mean {near}")
+        warn(f"{name} is not a setting of fillbot and is ignored. See .env.example.")
 
 
 def _to_stderr(sentence: str) -> None:
@@ -132,7 +132,7 @@ def _to_stderr(sentence: str) -> None:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first setting that cannot be used, by its name in the environment, and why."""
+    """Name the variable of the first invalid setting, and the reason."""
     first = error.errors(include_url=False, include_input=False)[0]
     reason = str(first["msg"]).removeprefix("Value error, ")
     if not first["loc"]:
@@ -142,7 +142,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _read(kind: type[Settings], file: str | Path | None) -> dict[str, str]:
-    """Field → value as it is written, of those that are set: in the environment, else in the file."""
+    """Return field → text, from the environment or else the file."""
     given = {name: value for name, value in variables.read_environment().items() if value}
     found = {**(variables.read_file(Path(file)) if file else {}), **given}
     read = {}
@@ -150,9 +150,9 @@ def _read(kind: type[Settings], file: str | Path | None) -> dict[str, str]:
         names = dict.fromkeys((variable_of(field_name, field), PREFIX + field_name.upper()))
         values = {name: value for name in names if (value := found.get(name))}
         if len(set(values.values())) > 1:
-            raise SettingsError(f"{' and '.join(values)} say different things; keep one of them")
+            raise SettingsError(f"{' and '.join(values)} have different values; keep one of them")
         for name, value in values.items():
             if value.isspace():
-                raise SettingsError(f"{name}: there are blanks in it and nothing else; leave it empty")
+                raise SettingsError(f"{name}: it contains only blanks; leave it empty")
             read[field_name] = value
     return read

@@ -1,34 +1,34 @@
-"""Text files as editors write them: UTF-8 or UTF-16, with a byte order mark or without, any line ends."""
+"""Read text files in UTF-8, UTF-16 or UTF-32, with or without a byte order mark, and any line ends."""
 
 import codecs
 from pathlib import Path
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is a prefix of this one
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-NUL_SHARE = 0.3  # of every second byte; Western text in UTF-16 has nearly 1
+NUL_SHARE = 0.3  # share of NULs in every second byte; nearly 1 in Western text in UTF-16
 
 
 def read_text(path: Path, *, fallback: str | None = None) -> str:
-    r"""The text of a file, with `\n` at the end of lines.
+    r"""Read a text file and normalize line ends to `\n`.
 
     Args:
-        path: the file.
-        fallback: the encoding of a file that is not Unicode; None: there is none.
+        path: The file.
+        fallback: The encoding to try if the file is not Unicode.
 
     Raises:
-        OSError: it cannot be read.
-        UnicodeDecodeError: it is no text of any of these encodings.
+        OSError: The file cannot be read.
+        UnicodeDecodeError: The file has none of these encodings.
     """
     return decode(path.read_bytes(), fallback=fallback)
 
 
 def decode(content: bytes, *, fallback: str | None = None) -> str:
-    r"""The same, of bytes."""
+    """Decode bytes as `read_text` does."""
     encoding = encoding_of(content)
     try:
         text = content.decode(encoding)
@@ -40,7 +40,7 @@ def decode(content: bytes, *, fallback: str | None = None) -> str:
 
 
 def encoding_of(sample: bytes) -> str:
-    """By the byte order mark, else by where the NULs are; UTF-8 unless something speaks against it."""
+    """Detect the encoding by the byte order mark, else by the positions of NULs; UTF-8 by default."""
     for mark, encoding in MARKS:
         if sample.startswith(mark):
             return encoding

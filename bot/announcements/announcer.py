@@ -184,7 +184,7 @@ class Announcer:
             self._client.add_listener(self.hurry, event)
         if not self._is_shared:
             await outbox.release_claims(self.database)
-            for one in await outbox.due(self.database, datetime.now(UTC), limit=outbox.MOST):
+            for one in await outbox.due(self.database, datetime.now(UTC), limit=outbox.MAX_ROWS):
                 if one.run_id is None and (run := await self._run_of(one)) is not None:
                     await self.note(one, run_id=run.id)
 

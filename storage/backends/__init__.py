@@ -1,1 +1,1 @@
-"""What is particular to SQLite and to PostgreSQL: connections, locks, retries."""
+"""Connections, locks and retries of SQLite and PostgreSQL."""

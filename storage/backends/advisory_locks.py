@@ -1,10 +1,10 @@
-"""Locks by a session of PostgreSQL, on a connection of their own.
+"""Session-level advisory locks of PostgreSQL, each on its own connection.
 
-The server lets go of a session's advisory locks when the session ends: the process died, the connection
-broke, the server was restarted. So that a machine that froze, or fell off the network, blocks nobody for long
-either, the holder says something every third of its lease, and the server ends a session that was silent for
-longer than that. The holder counts its lease from before the last word that the server answered: it knows
-that the lock is lost before anybody else can have it.
+The server releases a session's advisory locks when the session ends: the process died, the connection broke
+or the server restarted. To free the locks of a frozen or disconnected machine as well, the holder sends a
+heartbeat every third of its lease, and the server ends a session that was idle for longer than the lease. The
+holder counts its lease from the moment it sent the last heartbeat that was answered, so it considers the lock
+lost before another process can acquire it.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from sqlalchemy import URL, make_url
 from storage.errors import DatabaseUnavailableError, DatabaseUrlError, LockHeldError, LockLostError
 
 LEASE_S = 5.0
-SERVER_GRACE_S = 1.0  # it ends a session so much later than its holder gives it up
+SERVER_GRACE_S = 1.0  # the server ends the session this long after the holder gives it up
 CONNECT_TIMEOUT_S = 5.0
-RETRY_S = 0.5  # between two tries to come back
-REACQUIRE_TIMEOUT_S = 10.0  # `require` waits for so long
-MAX_NAME = 63  # bytes of an application's name
+RETRY_S = 0.5  # between two attempts to reacquire
+REACQUIRE_TIMEOUT_S = 10.0  # how long `require` waits
+MAX_NAME = 63  # bytes of an application name
 T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
@@ -41,13 +41,15 @@ HOLDER = """
 
 
 class AdvisoryLock:
-    """Names held by one session of PostgreSQL, kept by a thread with an event loop of its own."""
+    """Names locked by one PostgreSQL session, which a thread with its own event loop keeps alive.
+
+    After a loss, the lock is reacquired while no other process holds it, if `reacquires` is set.
+    """
 
     def __init__(self, url: str, *names: str, lease_s: float = LEASE_S, reacquires: bool = True) -> None:
-        """Remember what to hold; `reacquires`: after a loss it is taken anew while nobody else has it."""
         self._url, self._names = make_url(url), names
         self._lease_s, self._reacquires = lease_s, reacquires
-        # Tells this object's sessions from all others: an old one of ours may end later than it is lost.
+        # Unique per object: an old session of ours may still hold the lock after we gave it up.
         self._application = f"fillbot {process_name()} {secrets.token_hex(3)}"[-MAX_NAME:]
         self._connection: Any = None  # asyncpg's
         self._confirmed_at = 0.0
@@ -55,24 +57,24 @@ class AdvisoryLock:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._lost_listeners: list[Callable[[], None]] = []
-        self.taken_by: LockHeldError | None = None  # who took it after a loss
+        self.taken_by: LockHeldError | None = None  # set when another process took the lock after a loss
 
     @property
     def is_held(self) -> bool:
-        """Whether it is held now, and will be for the next moment."""
+        """Whether the lock is held now."""
         return self._connection is not None and time.monotonic() < self._confirmed_at + self._lease_s
 
     def on_lost(self, listener: Callable[[], None]) -> None:
-        """Call `listener`, in a thread, when the lock is lost: after each loss, and when another took it."""
+        """Call `listener`, in another thread, after each loss and when another process took the lock."""
         self._lost_listeners.append(listener)
 
     def acquire(self) -> None:
-        """Take it at once. Blocking.
+        """Acquire the lock without waiting for its holder. Blocking.
 
         Raises:
-            LockHeldError: somebody holds one of the names.
-            DatabaseUnavailableError: the server cannot be reached.
-            DatabaseUrlError: the URL, or the driver.
+            LockHeldError: Another process holds one of the names.
+            DatabaseUnavailableError: The server cannot be reached.
+            DatabaseUrlError: The URL is invalid, or asyncpg is missing.
         """
         if self._thread is not None:
             raise LockHeldError(self._names[0], self._application)
@@ -88,7 +90,7 @@ class AdvisoryLock:
             raise
 
     def release(self) -> None:
-        """Let go. Blocking, idempotent; the session ends with it."""
+        """Release the lock and end the session. Blocking, idempotent."""
         loop, thread, self._thread = self._loop, self._thread, None
         if loop is None or thread is None:
             return
@@ -101,10 +103,10 @@ class AdvisoryLock:
             self._loop = None
 
     def require(self) -> None:
-        """See that it is held; a session that was just lost may come back. Blocking.
+        """Check that the lock is held; wait up to `REACQUIRE_TIMEOUT_S` for a lost one. Blocking.
 
         Raises:
-            LockLostError: it is not held.
+            LockLostError: The lock is not held.
         """
         give_up_at = time.monotonic() + REACQUIRE_TIMEOUT_S
         while not self.is_held:
@@ -146,7 +148,6 @@ class AdvisoryLock:
                 connection.terminate()
 
     async def _maintain(self) -> None:
-        """Say something in time, for ever; after a loss, come back where that is wanted."""
         while True:
             await self._send_heartbeats()
             connection, self._connection = self._connection, None
@@ -174,11 +175,11 @@ class AdvisoryLock:
                 return
             except Exception:
                 log.exception("lock.heartbeat_failed", lock=self._names)
-                return  # whatever it is, the lock is as good as lost
+                return  # any failure counts as a loss
             self._confirmed_at = confirmed_at
 
     async def _reacquire(self) -> bool:
-        """Take it anew. False: somebody else has it."""
+        """Reacquire the lock. False: another process has it."""
         while True:
             try:
                 await self._acquire()
@@ -201,24 +202,27 @@ class AdvisoryLock:
 
 
 def process_name() -> str:
-    """This process, as others are told of it."""
+    """Return HOST:PID of this process."""
     return f"{socket.gethostname().split('.')[0][:40]}:{os.getpid()}"
 
 
 def lock_key(name: str) -> int:
-    """The number of a name, the same everywhere: 64 bits, signed."""
+    """Return the signed 64-bit key of a lock's name."""
     digest = hashlib.blake2b(f"fillbot:{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 async def _connect(url: URL, application: str, silence_s: float) -> Any:
-    """Return a connection whose session the server ends after so much silence."""
+    """Connect; the server ends the session after `silence_s` without a statement."""
     try:
         import asyncpg
     except ImportError as error:
         raise DatabaseUrlError("asyncpg is missing: pip install 'fillbot[cluster]'") from error
     _, arguments = url.get_dialect()().create_connect_args(url)
-    for name in ("prepared_statement_cache_size", "prepared_statement_name_func"):  # SQLAlchemy's own
+    for name in (
+        "prepared_statement_cache_size",
+        "prepared_statement_name_func",
+    ):  # options of SQLAlchemy's dialect
         arguments.pop(name, None)
     with _translated(url):
         return await asyncpg.connect(

@@ -1,8 +1,7 @@
-"""Mutual exclusion: files on one machine, sessions of PostgreSQL where processes on several share a database.
+"""Locks between processes: files on one machine, advisory locks of PostgreSQL on several.
 
-Who holds a lock is whoever entered it, until the block or the process ends, however it ends. A file is held
-for as long as the process lives. A session can be lost while its holder lives on (see `advisory`), so what
-cannot be undone asks `require` right before.
+A lock is released when its block or its process ends. A file lock cannot be lost earlier. An advisory lock
+can (see `advisory_locks`), so call `require` right before an irreversible step.
 """
 
 import asyncio
@@ -20,52 +19,51 @@ from storage.backends.advisory_locks import LEASE_S, AdvisoryLock
 from storage.errors import LockHeldError
 from storage.settings import Settings
 
-RUN = "run"  # one run, or one repair of what runs left open
-BOT = "bot"  # one bot a home
-POINTER = "pointer"  # one rollback, promotion by hand or repair: an open row of theirs is no crash's
-FORGETTING = "forgetting"  # one request to be forgotten
-LEADER = "leader"  # one schedule
+RUN = "run"  # one run, or one repair of the rows that runs left open
+BOT = "bot"  # one bot per home
+POINTER = "pointer"  # one rollback, manual promotion or repair: an open row is then not a crash
+FORGETTING = "forgetting"  # one erasure request
+LEADER = "leader"  # the instance that runs the schedule
 POLL_S = 0.2
-RUN_LEASE_S = 30.0  # a training process may hold the interpreter for seconds
+RUN_LEASE_S = 30.0  # a training process may hold the GIL for seconds
 
 
 class Lock(Protocol):
-    """One or several names, held together or not at all."""
+    """One or several names, locked together."""
 
     @property
     def is_held(self) -> bool:
-        """Whether it is held now, and will be for the next moment."""
+        """Whether the lock is held now."""
 
     def acquire(self) -> None:
-        """Take it at once; raises LockHeldError with who holds it, or DatabaseUnavailableError."""
+        """Acquire without waiting. Raises LockHeldError or DatabaseUnavailableError."""
 
     def release(self) -> None:
-        """Let go. Idempotent."""
+        """Release. Idempotent."""
 
     def require(self) -> None:
-        """Raise LockLostError unless it is held; waits a little for a lost session to come back."""
+        """Raise LockLostError unless the lock is held; waits for a lost session to reconnect."""
 
 
 class FileLocks:
-    """Files of a folder, locked; the system lets go of them when the process ends."""
+    """Lock files `NAME.lock` in an existing folder; the system releases them when the process ends."""
 
     def __init__(self, home: Path, *names: str) -> None:
-        """`home/NAME.lock` each; the folder must be there."""
-        # One object may be entered by a thread and left by another.
+        # One thread may acquire the lock and another release it.
         self._locks = {name: FileLock(home / f"{name}.lock", thread_local=False) for name in names}
         self._is_held = False
 
     @property
     def is_held(self) -> bool:
-        """Whether it is held."""
+        """Whether the locks are held."""
         return self._is_held
 
     def acquire(self) -> None:
-        """Take all, at once.
+        """Acquire all locks or none.
 
         Raises:
-            LockHeldError: a process, or another object of this one, holds one of them.
-            OSError: a file cannot be written.
+            LockHeldError: Another process or object holds one of them.
+            OSError: A file cannot be written.
         """
         with contextlib.ExitStack() as taken:
             for name, lock in self._locks.items():
@@ -78,31 +76,31 @@ class FileLocks:
         self._is_held = True
 
     def release(self) -> None:
-        """Let go of all. Idempotent."""
+        """Release all locks. Idempotent."""
         self._is_held = False
         for lock in self._locks.values():
             lock.release(force=True)
 
     def require(self) -> None:
-        """Nothing: a file is not lost."""
+        """Do nothing: a file lock cannot be lost."""
 
 
 def is_shared(url: str) -> bool:
-    """Whether processes on several machines may share this database."""
+    """Whether the database is a server that several machines can share."""
     try:
         return make_url(url).get_backend_name() == "postgresql"
-    except ArgumentError:  # told where it is opened
+    except ArgumentError:  # reported when the database is opened
         return False
 
 
 def lock_for(settings: Settings, *names: str, lease_s: float | None = None, reacquires: bool = True) -> Lock:
-    """The lock of these names, for everybody who uses the database: files of the home where that is SQLite.
+    """Return a lock for all processes that use the database; of SQLite, lock files in the home.
 
     Args:
-        settings: of the database and the home.
-        names: held together.
-        lease_s: how long a silent holder keeps a session.
-        reacquires: whether a session that was lost is taken anew while nobody else has the names.
+        settings: Which database and home.
+        names: The names to lock together.
+        lease_s: How long the lock outlives an unresponsive holder.
+        reacquires: Whether to reacquire the lock after a loss.
     """
     if not is_shared(settings.url):
         return FileLocks(settings.home, *names)
@@ -112,7 +110,7 @@ def lock_for(settings: Settings, *names: str, lease_s: float | None = None, reac
 
 @contextlib.contextmanager
 def holding(lock: Lock) -> Iterator[Lock]:
-    """Hold it for a block; raises as `acquire`."""
+    """Hold the lock for a block; raises as `acquire`."""
     lock.acquire()
     try:
         yield lock
@@ -122,7 +120,7 @@ def holding(lock: Lock) -> Iterator[Lock]:
 
 @contextlib.asynccontextmanager
 async def holding_async(lock: Lock) -> AsyncIterator[Lock]:
-    """The same in an event loop, which goes on meanwhile."""
+    """Hold the lock for a block without blocking the event loop."""
     await acquire_async(lock)
     try:
         yield lock
@@ -131,20 +129,19 @@ async def holding_async(lock: Lock) -> AsyncIterator[Lock]:
 
 
 class QueuedLock:
-    """A turn that is waited for: in this process first, then among all that share the database."""
+    """A lock to wait for, first among tasks of this process, then among processes that share the database."""
 
     def __init__(self, settings: Settings, name: str) -> None:
-        """Nobody has it."""
         self._mine = asyncio.Lock()
-        # On one machine there is one bot, and nothing else takes turns.
+        # With SQLite there is one bot process, and no other process takes this lock.
         self._lock = lock_for(settings, name) if is_shared(settings.url) else None
 
     def locked(self) -> bool:
-        """Whether somebody in this process has it, or waits for it."""
+        """Whether a task of this process holds or awaits the lock."""
         return self._mine.locked()
 
     async def __aenter__(self) -> None:
-        """Wait for it; raises DatabaseUnavailableError where the server cannot be reached."""
+        """Wait for the lock; raises DatabaseUnavailableError if the server cannot be reached."""
         await self._mine.acquire()
         try:
             while self._lock is not None:
@@ -159,7 +156,6 @@ class QueuedLock:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the next one in."""
         try:
             if self._lock is not None:
                 await release_async(self._lock)
@@ -168,7 +164,7 @@ class QueuedLock:
 
 
 async def acquire_async(lock: Lock) -> None:
-    """`acquire` in an event loop; who is cancelled meanwhile holds nothing."""
+    """Acquire without blocking the event loop; a cancelled call releases what it acquired."""
     if isinstance(lock, FileLocks):
         lock.acquire()
         return
@@ -183,7 +179,7 @@ async def acquire_async(lock: Lock) -> None:
 
 
 async def release_async(lock: Lock) -> None:
-    """`release` in an event loop; finished also when cancelled."""
+    """Release without blocking the event loop; completes even when cancelled."""
     if isinstance(lock, FileLocks):
         lock.release()
         return

@@ -1,8 +1,7 @@
-"""What PostgreSQL alone needs: how to connect, what a lost connection looks like, and whose turn it is.
+"""PostgreSQL: connection options, classification of errors, and transaction-level advisory locks.
 
-Writers do not queue: each transaction sees what was committed when each of its statements began. Where a
-block reads and then writes what follows from that, it takes a turn first, until its transaction ends. On
-SQLite, which has one writer at a time, every block has its turn anyway, and these do nothing.
+Writers run in parallel under READ COMMITTED. A transaction that writes what it derives from a read takes an
+advisory lock first. SQLite has one writer at a time, so there the lock functions do nothing.
 """
 
 import json
@@ -19,7 +18,7 @@ from storage.errors import HalfCopiedError
 
 CONNECT_TIMEOUT_S = 5.0
 POOL_SIZE, POOL_OVERFLOW, POOL_TIMEOUT_S = 8, 8, 15.0
-# Server-side: sessions of a machine that is gone, and their locks, end within half a minute.
+# With these, the server ends the sessions of a vanished machine, and their locks, within half a minute.
 SESSION = {
     "timezone": "UTC",
     "application_name": "fillbot",
@@ -28,28 +27,28 @@ SESSION = {
     "tcp_keepalives_count": "3",
 }
 SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-ROLLED_BACK = ("40001", "40P01")  # it could not go beside another transaction; a deadlock
+ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock
 # Shutting down, crashed, starting, idle session ended, too many connections, read-only standby.
 UNAVAILABLE = ("57P01", "57P02", "57P03", "57P05", "53300", "25006")
-# Kinds of turns: the first number of an advisory lock of two, which those of one number never meet.
+# First of the two keys of an advisory lock. Locks with one 64-bit key have a key space of their own.
 MIGRATION_LOCK, VOTE_LOCK, ERASE_LOCK, OWNER_LOCK = 0x66_69_6C_01, 0x66_69_6C_02, 0x66_69_6C_03, 0x66_69_6C_04
-OWNER_LOCKS = 1_000  # the server's memory holds some thousands of locks
+OWNER_LOCKS = 1_000  # the server's lock table holds some thousands of locks
 
 
 def engine_options() -> dict[str, Any]:
-    """How an engine of PostgreSQL is made."""
+    """Return the arguments of `create_async_engine`."""
     return {
         "pool_size": POOL_SIZE,
         "max_overflow": POOL_OVERFLOW,
         "pool_timeout": POOL_TIMEOUT_S,
-        "pool_pre_ping": True,  # a connection that a restart has cut is replaced
+        "pool_pre_ping": True,  # replaces connections that a server restart closed
         "json_serializer": strict_json,
         "connect_args": {"timeout": CONNECT_TIMEOUT_S, "server_settings": SESSION},
     }
 
 
 def strict_json(value: Any) -> str:
-    """JSON as the standard has it: Python also writes numbers that are none, and PostgreSQL refuses those."""
+    """Serialize to standard JSON: PostgreSQL rejects the NaN and Infinity that Python writes."""
     text = json.dumps(value)
     if "NaN" not in text and "Infinity" not in text:
         return text
@@ -57,13 +56,13 @@ def strict_json(value: Any) -> str:
 
 
 def server_address(url: URL) -> str:
-    """Where a server's database is, without who may open it."""
+    """Return host, port and database name, without credentials."""
     host = url.host or "localhost"
     return f"{host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the server is away or stopped a transaction that may be tried again."""
+    """Whether the server is unreachable or aborted a transaction that can be retried."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, OSError | PoolTimeoutError)
     state = sqlstate(error)
@@ -71,17 +70,17 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_rolled_back(error: BaseException) -> bool:
-    """Whether the server has said that the transaction left nothing."""
+    """Whether the server reported that it rolled the transaction back."""
     return isinstance(error, DBAPIError) and sqlstate(error) in ROLLED_BACK
 
 
 def sqlstate(error: DBAPIError) -> str:
-    """The SQLSTATE that the server gave; empty where it gave none."""
+    """Return the server's SQLSTATE, or an empty string."""
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def error_reason(error: BaseException) -> str:
-    """In the driver's own words."""
+    """Return the first line of the driver's message."""
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         cause = error.orig.__cause__ or error.orig
@@ -90,15 +89,15 @@ def error_reason(error: BaseException) -> str:
 
 
 async def lock_migrations(connection: AsyncConnection) -> None:
-    """One process migrates; others wait, and find it done."""
-    await _take(connection, MIGRATION_LOCK)
+    """Let one process migrate at a time."""
+    await _lock(connection, MIGRATION_LOCK)
 
 
 async def accept_copy(connection: AsyncConnection) -> None:
-    """After a copy: from now on the database is this one, and no pass of the copy may change it again.
+    """Accept a finished copy, so that no further pass of the copy can change this database.
 
     Raises:
-        HalfCopiedError: the last pass was broken off, or made while a bot could write to the source.
+        HalfCopiedError: The last pass was interrupted, or made while a bot could write to the source.
     """
     if connection.dialect.name != "postgresql":
         return
@@ -110,7 +109,7 @@ async def accept_copy(connection: AsyncConnection) -> None:
 
 
 async def lock_votes_shared(connection: AsyncConnection, owners: Iterable[object] = ()) -> None:
-    """A turn for votes: others go on, but for those of the same owners, and for who votes alone."""
+    """Block `lock_votes`, and other writers of votes of the same owners, until the transaction ends."""
     if connection.dialect.name != "postgresql":
         return
     keys = sorted({zlib.crc32(repr(owner).encode()) % OWNER_LOCKS for owner in owners})
@@ -124,15 +123,15 @@ async def lock_votes_shared(connection: AsyncConnection, owners: Iterable[object
 
 
 async def lock_votes(connection: AsyncConnection) -> None:
-    """Nobody else casts, changes or deletes a vote meanwhile: for what deletes whole predictions."""
-    await _take(connection, VOTE_LOCK)
+    """Block all other writers of votes until the transaction ends; for deleting whole predictions."""
+    await _lock(connection, VOTE_LOCK)
 
 
 async def lock_erasing(connection: AsyncConnection) -> None:
-    """Nobody else forgets a person, or looks for queries that nobody asked, meanwhile."""
-    await _take(connection, ERASE_LOCK)
+    """Block other erasures and searches for orphaned queries until the transaction ends."""
+    await _lock(connection, ERASE_LOCK)
 
 
-async def _take(connection: AsyncConnection, kind: int) -> None:
+async def _lock(connection: AsyncConnection, kind: int) -> None:
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(:kind, 0)"), {"kind": kind})

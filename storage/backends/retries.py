@@ -1,7 +1,7 @@
-"""Do again what a lost connection to a database server interrupted.
+"""Retry transactions that a lost connection to a database server interrupted.
 
-A server that restarts is away for seconds. Opening a transaction waits for it (`Database`); what was under
-way when it went is begun anew here. SQLite loses no connection: there this does nothing.
+A restarting server is away for seconds. `Database` waits for it when a transaction opens; these decorators
+repeat a transaction that was under way. A connection to SQLite is never lost, so there they do nothing.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def retry(
     *,
     errors: tuple[type[Exception], ...],
 ) -> T:
-    """Try for `RETRY_FOR_S`, with pauses that grow, as long as an error is worth it."""
+    """Call `attempt` for up to `RETRY_FOR_S`, with exponential backoff, while its errors are retryable."""
     give_up_at, pause_s = time.monotonic() + RETRY_FOR_S, MIN_DELAY_S
     while True:
         try:
@@ -33,19 +33,19 @@ async def retry(
         except errors as error:
             if not is_retryable(error) or time.monotonic() + pause_s >= give_up_at:
                 raise
-        await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  so that not all come at once
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  jitter
         pause_s = min(2 * pause_s, MAX_DELAY_S)
 
 
 def retried(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """For what may be done twice: begun anew whatever became of it."""
+    """Retry an idempotent function, whatever the outcome of the lost transaction."""
     return _retried(function, lambda _: True)
 
 
 def retried_if_rolled_back(
     function: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """For what must not be done twice: begun anew only where it is known to have left nothing."""
+    """Retry a function that is not idempotent only if the server rolled its transaction back."""
     return _retried(function, lambda error: isinstance(error, DatabaseLostError) and error.is_rolled_back)
 
 

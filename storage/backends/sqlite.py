@@ -1,4 +1,4 @@
-"""What SQLite alone needs: pragmas, transactions that begin as meant, and the signs of damage."""
+"""SQLite: pragmas, explicit transactions, and detection of damage."""
 
 import sqlite3
 import time
@@ -9,28 +9,28 @@ from sqlalchemy import AdaptedConnection, Connection
 
 BUSY_TIMEOUT_MS = 15_000
 WAL_TRIES, WAL_RETRY_S = 100, 0.02
-CHECKPOINT_TIMEOUT_MS = 500  # for readers to end, while writers wait
-APPLICATION_ID = 0x66_69_6C_6C  # "fill": says whose file it is, to `file` and others
-NO_PATH = (":", "file:")  # `:memory:`, and SQLite's own URIs
+CHECKPOINT_TIMEOUT_MS = 500  # waits for readers while writers wait for it
+APPLICATION_ID = 0x66_69_6C_6C  # "fill": identifies the file, also to `file`
+NO_PATH = (":", "file:")  # `:memory:` and SQLite URIs
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # a confirmed vote survives a power cut, not only a crash
+    "PRAGMA synchronous = FULL",  # a confirmed vote survives a power cut, not only a crash of the process
     "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",  # what is deleted is overwritten
+    "PRAGMA secure_delete = ON",  # deleted rows are overwritten
 )
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Whether SQLite found a file that is no database, or not whole."""
-    while error is not None and not isinstance(error, sqlite3.Error):  # in the driver's wrappers
+    """Whether SQLite reported a corrupt file or one that is not a database."""
+    while error is not None and not isinstance(error, sqlite3.Error):  # unwrap the driver's errors
         error = error.__cause__
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what it adds
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary result code
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def prepare_path(path: str) -> None:
-    """Make the folder, and see that the file opens: aiosqlite leaves a thread behind where it does not."""
+    """Create the folder and check that the file opens: on failure, aiosqlite would leak a thread."""
     if path.startswith(NO_PATH):
         return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def prepare_path(path: str) -> None:
 
 
 def prepare(connection: Any, _record: object) -> None:
-    """Set the pragmas, and stop the driver from opening transactions by itself: `begin` does."""
+    """Set the pragmas, and disable the driver's implicit transactions: `begin` opens them."""
     try:
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -46,24 +46,24 @@ def prepare(connection: Any, _record: object) -> None:
             _execute_with_retries(cursor, pragma)
         cursor.close()
     except BaseException:
-        connection.close()  # the pool forgets it
+        connection.close()  # the pool does not close it
         raise
 
 
 def begin(connection: Connection) -> None:
-    """Take the write lock at once where writing is meant: upgrading a read lock later can fail at once."""
+    """Take the write lock up front: upgrading a read lock later can fail without waiting."""
     writes = connection.get_execution_options().get("fillbot_writes", False)
     driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
     try:
-        # Straight to the driver: every call is a turn of its thread, and by a cursor this would be three.
+        # Straight to the driver: a cursor would take three round trips to its thread instead of one.
         driver.run_async(lambda aiosqlite: aiosqlite.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
-    except BaseException:  # a task cancelled while it waits: its transaction begins all the same, for nobody
+    except BaseException:  # a cancelled task: its transaction begins all the same
         connection.invalidate()
         raise
 
 
 def _execute_with_retries(cursor: Any, statement: str) -> None:
-    """Changing a new file to WAL is refused at once, whatever the timeout, while another does the same."""
+    """Retry: switching a new file to WAL ignores the busy timeout while another process does the same."""
     for left in reversed(range(WAL_TRIES)):
         try:
             cursor.execute(statement)

@@ -1,6 +1,6 @@
-"""FILLBOT_DATABASE_URL as people write it → the URL that SQLAlchemy takes, or what is wrong with it.
+"""Normalize FILLBOT_DATABASE_URL to a URL for SQLAlchemy, or say what is wrong with it.
 
-No sentence holds any part of the URL: there may be a password in it.
+No message contains any part of the URL, as there may be a password in it.
 """
 
 import re
@@ -15,10 +15,10 @@ SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 SCHEME = re.compile(r"([a-z][a-z0-9]*(?:\+[a-z0-9_]+)?):(?!\\)", re.IGNORECASE)
 EXPECTED = "expected a file such as /data/fillbot.db, or postgresql://user:password@host/name for a server"
 ENCODE = (
-    "a character of the user's name or password has a meaning in addresses; percent-encode it there "
+    "the user name or password contains a reserved character; percent-encode it "
     "(@ %40, : %3A, / %2F, # %23, ? %3F, % %25)"
 )
-# What asyncpg and its dialect take; by the names that other drivers have for the same.
+# Options of asyncpg and its dialect.
 OPTIONS = frozenset(
     {
         "ssl",
@@ -41,14 +41,14 @@ OPTIONS = frozenset(
         "max_cacheable_statement_size",
     }
 )
-SAME_OPTION = {"sslmode": "ssl"}
+SAME_OPTION = {"sslmode": "ssl"}  # of other drivers → of asyncpg
 
 
 def usable_url(written: str) -> str:
-    """The URL with the driver that fillbot has for it.
+    """Return the URL with the driver that fillbot uses.
 
     Raises:
-        ValueError: it names no database that can be used; says why.
+        ValueError: The URL is invalid; the message says why.
     """
     found = SCHEME.match(written)
     if written in MEMORY:
@@ -63,11 +63,11 @@ def usable_url(written: str) -> str:
         return _sqlite(rest, driver)
     if kind in ("postgres", "postgresql"):
         return _postgres(rest)
-    raise ValueError(f"fillbot keeps votes in SQLite or PostgreSQL; {EXPECTED}")
+    raise ValueError(f"fillbot supports SQLite and PostgreSQL; {EXPECTED}")
 
 
 def file_url(path: Path) -> str:
-    """The URL of a SQLite file, whatever characters its path has."""
+    """Return the URL of a SQLite file; escapes special characters in its path."""
     escaped = str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
     return f"{SQLITE}:///{escaped}"
 
@@ -77,13 +77,13 @@ def _of_path(written: str, *, is_sure: bool = True) -> str:
         raise ValueError(EXPECTED)
     path = expanded_path(written)
     if path.is_dir():
-        raise ValueError("that is a folder; name a file in it, such as fillbot.db")
+        raise ValueError("it is a folder; name a file in it, such as fillbot.db")
     return file_url(path)
 
 
 def _sqlite(rest: str, driver: str) -> str:
     if driver not in ("", "aiosqlite", "pysqlite"):
-        raise ValueError(f"SQLite is read with aiosqlite here; {EXPECTED}")
+        raise ValueError(f"the driver for SQLite is aiosqlite; {EXPECTED}")
     path, mark, query = rest.partition("?")
     if path in MEMORY or path.startswith("///file:"):
         return f"{SQLITE}:{'//' if path in ('', ':memory:') else path}{mark}{query}"
@@ -97,7 +97,7 @@ def _sqlite(rest: str, driver: str) -> str:
 
 
 def _postgres(rest: str) -> str:
-    from sqlalchemy import make_url  # not at once: pictures are drawn without it
+    from sqlalchemy import make_url  # deferred: charts are drawn without it
     from sqlalchemy.exc import ArgumentError
 
     if not rest.startswith("//"):
@@ -113,15 +113,15 @@ def _postgres(rest: str) -> str:
     try:
         url = make_url(f"{POSTGRES}://{address}{mark}{query}")
     except (ArgumentError, ValueError) as error:
-        raise ValueError(f"the address or the port of the server cannot be read; {EXPECTED}") from error
+        raise ValueError(f"the host or port of the server is invalid; {EXPECTED}") from error
     if url.port is not None and not 0 < url.port < 65536:
-        raise ValueError("the port lies between 1 and 65535")
+        raise ValueError("the port must be between 1 and 65535")
     if not url.database:
-        raise ValueError(f"no database is named; {EXPECTED}")
+        raise ValueError(f"the database name is missing; {EXPECTED}")
     if "/" in url.database:
-        raise ValueError(f"the name of a database has no slash; {EXPECTED}")
+        raise ValueError(f"a database name cannot contain a slash; {EXPECTED}")
     options = {SAME_OPTION.get(name, name): value for name, value in url.query.items()}
     unknown = sorted(options.keys() - OPTIONS)
     if unknown:
-        raise ValueError(f"asyncpg knows no option {unknown[0][:40]!r}; take it out of the address")
+        raise ValueError(f"asyncpg has no option {unknown[0][:40]!r}; remove it from the URL")
     return url.set(query=options).render_as_string(hide_password=False)

@@ -56,7 +56,7 @@ async def test_what_is_put_off_is_due_later_or_when_discord_is_back(database: Da
 
 async def test_the_oldest_go_where_too_much_is_to_be_told_but_no_run_that_goes_on(database: Database) -> None:
     running = await stored(database, sentence=None, kind="verdict", run_trigger="retrain")
-    kept = [await stored(database, minute=minute, most=2) for minute in (1, 2, 3)]
+    kept = [await stored(database, minute=minute, limit=2) for minute in (1, 2, 3)]
     rows = await announcements.due(database, minutes(4))
     assert [row.id for row in rows] == [running.id, kept[1].id, kept[2].id]
 

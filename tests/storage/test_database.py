@@ -250,7 +250,7 @@ async def test_on_a_full_disk_nothing_is_half_written(database: Database) -> Non
         pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
         await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
     too_much = tuple((f"{'w' * 500}{i}", 0.1) for i in range(100))
-    with pytest.raises(DatabaseUnavailableError, match=r"full.*nothing was lost"):
+    with pytest.raises(DatabaseUnavailableError, match=r"full.*No data was written"):
         await ask(database, words=too_much)
     assert await count(database, predictions) == 0
     async with database.write() as connection:

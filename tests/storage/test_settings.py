@@ -94,26 +94,29 @@ def test_a_line_means_what_a_shell_would_read(line: str, home: str, monkeypatch:
         ("FILLBOT_HOME\n", "line 1: expected NAME=value"),
         ("\n\nFILLBOT_HOME: votes\n", "line 3: expected NAME=value"),
         ("FILLBOT_PREFIX=!\nhello there\n", "line 2: expected NAME=value"),
-        ('DISCORD_TOKEN="s3cret\nFILLBOT_HOME=x\n', "line 1: expected NAME=value, with quotes closed"),
+        ('DISCORD_TOKEN="s3cret\nFILLBOT_HOME=x\n', "line 1: expected NAME=value with closed quotes"),
         ('FILLBOT_HOME="x" s3cret\n', "line 1: expected NAME=value"),
-        ("FILLBOT_HOME=a\nFILLBOT_HOME=s3cret\n", "FILLBOT_HOME in line 1 and in line 2"),
-        ("FILLBOT_HOME=a\nexport fillbot_home=s3cret\n", "FILLBOT_HOME in line 1 and in line 2"),
-        ("FILLBOT_HOME=${NOWHERE}/x\n", "${NOWHERE} is a variable that is not set"),
-        ("FILLBOT_HOME=$NOWHERE/x\n", "FILLBOT_HOME: there is a variable in it"),
-        ("FILLBOT_HOME=%APPDATA%/x\n", "FILLBOT_HOME: there is a variable in it"),
-        ("FILLBOT_HOME=~nobody-of-that-name/x\n", "FILLBOT_HOME: there is no such user"),
-        ("FILLBOT_HOME=s3://bucket/x\n", "FILLBOT_HOME: expected the path"),
-        ("FILLBOT_HOME=.env\n", "FILLBOT_HOME: .env is a file"),
-        ("FILLBOT_HOME=.env/votes\n", "FILLBOT_HOME: .env is a file"),
-        ('FILLBOT_HOME=" "\n', "FILLBOT_HOME: there are blanks"),
+        ("FILLBOT_HOME=a\nFILLBOT_HOME=s3cret\n", "FILLBOT_HOME in lines 1 and 2"),
+        ("FILLBOT_HOME=a\nexport fillbot_home=s3cret\n", "FILLBOT_HOME in lines 1 and 2"),
+        ("FILLBOT_HOME=${NOWHERE}/x\n", "the variable ${NOWHERE} is not set"),
+        ("FILLBOT_HOME=$NOWHERE/x\n", "FILLBOT_HOME: the variable $NOWHERE is not set"),
+        ("FILLBOT_HOME=%APPDATA%/x\n", "FILLBOT_HOME: the variable %APPDATA% is not set"),
+        ("FILLBOT_HOME=~nobody-of-that-name/x\n", "FILLBOT_HOME: the user after ~ does not exist"),
+        ("FILLBOT_HOME=s3://bucket/x\n", "FILLBOT_HOME: expected a path"),
+        ("FILLBOT_HOME=.env\n", "FILLBOT_HOME: the folder cannot be written: .env is a file"),
+        ("FILLBOT_HOME=.env/votes\n", ".env is a file"),
+        ('FILLBOT_HOME=" "\n', "FILLBOT_HOME: it contains only blanks"),
         ("FILLBOT_KEEP_BACKUPS=12abc\n", "FILLBOT_KEEP_BACKUPS: "),
         ("FILLBOT_KEEP_BACKUPS=7 days\n", "FILLBOT_KEEP_BACKUPS: "),
         ("FILLBOT_KEEP_BACKUPS=7.5\n", "FILLBOT_KEEP_BACKUPS: "),
         ("FILLBOT_KEEP_BACKUPS=yes\n", "FILLBOT_KEEP_BACKUPS: "),
         ("FILLBOT_KEEP_BACKUPS=-1\n", "FILLBOT_KEEP_BACKUPS: "),
-        ("FILLBOT_DATABASE_URL=mysql://me:s3cret@db/x\n", "FILLBOT_DATABASE_URL: fillbot keeps votes in"),
-        ("FILLBOT_DATABASE_URL=postgres://me:s3cr@et@db/x\n", "FILLBOT_DATABASE_URL: a character of"),
-        ("FILLBOT_HOEM=x\n", "FILLBOT_HOEM is no setting; did you mean FILLBOT_HOME"),
+        ("FILLBOT_DATABASE_URL=mysql://me:s3cret@db/x\n", "FILLBOT_DATABASE_URL: fillbot supports"),
+        (
+            "FILLBOT_DATABASE_URL=postgres://me:s3cr@et@db/x\n",
+            "FILLBOT_DATABASE_URL: the user name or password contains",
+        ),
+        ("FILLBOT_HOEM=x\n", "FILLBOT_HOEM is not a setting; did you mean FILLBOT_HOME"),
         ("FILBOT_HOME=x\n", "did you mean FILLBOT_HOME"),
         ("FILLBOT-HOME=x\n", "did you mean FILLBOT_HOME"),
         ("FILLBOT_NIGHTLY=x\n", "did you mean FILLBOT_NIGHTLY_AT"),
@@ -134,7 +137,7 @@ def test_what_would_be_misread_is_refused(content: str, said: str) -> None:
 
 def test_a_misspelt_variable_of_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILLBOT_DATA_DRI", "/srv")
-    with pytest.raises(SettingsError, match="FILLBOT_DATA_DRI is no setting; did you mean FILLBOT_DATA_DIR"):
+    with pytest.raises(SettingsError, match="DATA_DRI is not a setting; did you mean FILLBOT_DATA_DIR"):
         load(Settings)
 
 

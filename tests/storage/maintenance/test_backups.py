@@ -236,7 +236,7 @@ async def test_what_is_no_good_backup_is_refused(
 
 
 async def test_nothing_is_restored_while_the_bot_runs(tmp_path: Path) -> None:
-    refused = pytest.raises(InUseError, match=r"The bot works in .* Stop it first")
+    refused = pytest.raises(InUseError, match=r"The bot is using .* Stop it")
     with FileLock(tmp_path / "bot.lock"), refused, exclusive_access(tmp_path):
         pass
     with exclusive_access(tmp_path), pytest.raises(InUseError), exclusive_access(tmp_path):
