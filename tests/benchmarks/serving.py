@@ -135,9 +135,9 @@ def agreement_rows() -> list[Row]:
 
 
 def _agreement_of(name: str, exact: FillModel, served: FillModel) -> list[Row]:
-    from training.models.quantization_check import agreement
+    from training.models.quantization_check import check_quantization
 
-    agreed = agreement(exact, served, shown_words=SHOWN_WORDS)
+    agreed = check_quantization(exact, served, shown_words=SHOWN_WORDS)
     moved = ", ".join(agreed.moved) or "no suite moved"
     note = f"{name} serves in {served.precision}; {agreed.masks} sentences, {moved}"
     queries = sentences(PEOPLE, seed=5)

@@ -11,10 +11,10 @@ from training.corpus.generator import generate
 from training.inference import vocabulary
 from training.inference.fill_model import GRAPH
 from training.models.onnx_export import export
-from training.models.quantization import Int8, calibrate
-from training.models.quantization_check import Agreement
+from training.models.quantization import Int8Ops, calibrate
+from training.models.quantization_check import QuantizationCheck
 from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
-from training.models.writing import card_of
+from training.models.writing import make_card
 from training.registry.versions import Registry
 
 VOCABULARY = 30_522
@@ -54,14 +54,14 @@ def registry_of(folder: Path, *, precision: str, versions: int = 1) -> Registry:
     for seed in range(versions):
         model = distilbert(seed)
         with registry.draft() as draft:
-            products = Int8(calibrate(model)) if precision == "int8" else None
+            ops = Int8Ops(calibrate(model)) if precision == "int8" else None
             model.save(draft.folder)
-            export(model, draft.folder / GRAPH, products=products)
+            export(model, draft.folder / GRAPH, ops=ops)
             ids = vocabulary.offered(model.tokenizer.get_vocab(with_added_tokens=True))
-            agreed = Agreement(0, 0.0, 0.0, ()).to_json() if precision == "int8" else None
+            agreed = QuantizationCheck(0, 0.0, 0.0, ()).to_json() if precision == "int8" else None
             vocabulary.write(draft.folder, ids, max_tokens=512, precision=precision, agreement=agreed)
             registry.commit(
-                draft, card_of(draft, kind="base", base="sized", settings={}, precision=precision)
+                draft, make_card(draft, kind="base", base="sized", settings={}, precision=precision)
             )
         if seed == 0:
             registry.set_domain(draft.version)

@@ -34,7 +34,7 @@ from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
 from training.models import torch_model
 from training.models.base_model import find_base
-from training.models.writing import card_of, exported, write_files
+from training.models.writing import export_base, make_card, write_files
 from training.progress import Progress
 from training.registry.versions import TRAINING_LOG, Registry
 from training.reports.plots.corpus_health import plot_corpus_health
@@ -118,10 +118,10 @@ class DomainTraining:
             if edge_cases:
                 for name in ("edge_cases.json", "edge_cases.txt"):
                     shutil.copy(self._folder / "edge_cases_train" / name, draft.folder)
-            base = exported(self._base)
+            base = export_base(self._base)
             verdict, suites = judge(base, after, metrics["held_out"])
             self._draw(draft.folder, registry, {"base": base, f"{draft.version} {self._recipe.name}": after})
-            card = card_of(
+            card = make_card(
                 draft,
                 kind="domain",
                 base=self._settings.base_model,

@@ -1,1 +1,1 @@
-"""Models as torch and ONNX: loading a base, vocabularies, export, quantization, the starter."""
+"""Models as torch modules and ONNX graphs: loading a base model, export, quantization, writing a version."""

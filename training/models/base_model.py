@@ -1,4 +1,4 @@
-"""Where the base model comes from: a folder, the hub's cache, the hub. Finding out takes 5 s at most."""
+"""Finds the base model in a folder, the hub's cache or the hub; within 5 s, unless it is downloaded."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ FILES = [
 
 
 class _HubError(Exception):
-    """The hub answers, and does not give the model."""
+    """The hub answers, but does not deliver the model."""
 
 
 def find_base(name: str) -> Path | None:
-    """A folder with the base model's files; None when the default one is neither cached nor to be had.
+    """Return a folder with the base model's files, or None if it is the default model and unavailable.
 
     Raises:
-        BaseModelError: a base that was asked for by name or folder cannot be had.
+        BaseModelError: a base model that was configured explicitly is unavailable.
     """
     if (here := _on_this_machine(name)) is not None:
         return here
@@ -36,19 +36,19 @@ def find_base(name: str) -> Path | None:
     if hub_is_reachable():
         try:
             return _download(name)
-        except _HubError as error:  # something answers in the hub's place, or the hub has lost it
-            reason = f"the hub did not give it ({str(error).splitlines()[0]})"
+        except _HubError as error:  # a proxy that answers in its place, or a model that was deleted
+            reason = f"the hub did not deliver it ({str(error).splitlines()[0]})"
     if name == DEFAULT_BASE_MODEL:
         log.info("base.not_found", base=name, reason=reason)
         return None
     raise BaseModelError(name, reason)
 
 
-def where_is_base(name: str) -> str | None:
-    """Where `find_base` would find it, in a few words, without loading anything; None where it would not.
+def locate_base(name: str) -> str | None:
+    """Say where `find_base` would find the model, without downloading it; None where it would return None.
 
     Raises:
-        BaseModelError: a base that was asked for by name or folder cannot be had.
+        BaseModelError: a base model that was configured explicitly is unavailable.
     """
     if _on_this_machine(name) is not None:
         return "on this machine"
@@ -60,7 +60,6 @@ def where_is_base(name: str) -> str | None:
 
 
 def _on_this_machine(name: str) -> Path | None:
-    """The folder of that name, or the hub's cached copy."""
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
@@ -84,7 +83,7 @@ def _cached(name: str) -> Path | None:
 
 
 def _is_complete(folder: Path) -> bool:
-    """Whether a download had come to its end; files of the cache are links, and may point to nothing."""
+    """Whether the download was completed; files of the cache are links, which may dangle."""
     has_tokenizer = any((folder / name).exists() for name in ("tokenizer.json", "vocab.txt"))
     has_weights = any(path.exists() for path in folder.glob("*.safetensors"))
     return (folder / "config.json").exists() and has_tokenizer and has_weights

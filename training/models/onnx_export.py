@@ -1,8 +1,8 @@
 """Torch model → masks-only ONNX graph.
 
-The graph is written node by node from the weights: no tracing, so exporting takes a second, is the same on
-every machine, and uses ONNX Runtime's fused attention, bias + GELU and skip + layer norm from the start. The
-last layer is computed for the masks alone: of the other tokens only its keys and values are needed.
+The graph is built node by node from the weights instead of by tracing: the export takes a second, is
+identical on every machine, and uses ONNX Runtime's fused attention, bias + GELU and skip + layer norm. The
+last layer is computed for the masks only, since it needs just the keys and values of the other tokens.
 """
 
 from pathlib import Path
@@ -16,46 +16,46 @@ from onnx import TensorProto, helper, numpy_helper
 from training.models.torch_model import EncoderShape, MaskedLm
 
 OPSET = 18
-FUSED = "com.microsoft"  # ONNX Runtime's own operators
+FUSED = "com.microsoft"  # domain of ONNX Runtime's own operators
 
 Floats = npt.NDArray[np.float32]
 
 
-class Products(Protocol):
-    """How the graph multiplies with weights: in fp32, or in int8 (`training.models.quantization`)."""
+class WeightOps(Protocol):
+    """The operations of the graph with weights, in fp32 or in int8 (`training.models.quantization`)."""
 
     def multiply(self, graph: "Graph", value: str, name: str, weight: Floats, bias: Floats | None) -> str:
-        """Nodes for value · weight + bias; returns what they put out.
+        """Add nodes for value · weight + bias, and return the name of their output.
 
         Args:
-            graph: where they go.
-            value: (…, in).
-            name: the product's; `qkv` and `kv` stand for several of the model's linear layers at once.
+            graph: the graph to extend.
+            value: name of the input, (…, in).
+            name: name of the product; `qkv` and `kv` stand for several linear layers at once.
             weight: (in, out).
             bias: (out,), or None.
         """
 
     def look_up(self, graph: "Graph", ids: str) -> str:
-        """The word embeddings: (batch, tokens) → (batch, tokens, hidden) float32."""
+        """Add the word embeddings: (batch, tokens) → (batch, tokens, hidden) float32."""
 
     def project(self, graph: "Graph", value: str) -> str:
-        """The vocabulary projection, with its bias: (masks, hidden) → (masks, vocabulary)."""
+        """Add the vocabulary projection with its bias: (masks, hidden) → (masks, vocabulary)."""
 
 
-def export(model: MaskedLm, path: Path, *, products: Products | None = None) -> None:
-    """Write `model` as ONNX.
+def export(model: MaskedLm, path: Path, *, ops: WeightOps | None = None) -> None:
+    """Write a model as an ONNX file.
 
     Inputs: input_ids (batch, tokens) int64; attention_mask (batch, tokens) int32, 1 where there is a token;
     mask_at (batch, masks) int64, positions in the flattened batch: row · tokens + column. Output:
     log_probabilities (batch · masks, vocabulary) float32, natural logarithms.
 
     Args:
-        model: what to write.
-        path: the file.
-        products: how to multiply; fp32 when None.
+        model: the model to export.
+        path: the file to write.
+        ops: the operations with weights; fp32 if None.
     """
     graph = Graph({name: tensor.cpu().numpy() for name, tensor in model.weights().items()})
-    _build(graph, model.shape, products or Fp32())
+    _build(graph, model.shape, ops or Fp32Ops())
     onnx.save_model(
         helper.make_model(
             graph.finish(),
@@ -68,41 +68,40 @@ def export(model: MaskedLm, path: Path, *, products: Products | None = None) -> 
 
 
 class Graph:
-    """Collects nodes and initialisers."""
+    """Collects nodes and initialisers; `weights` are those of `MaskedLm.weights`."""
 
     def __init__(self, weights: dict[str, Floats]) -> None:
-        """Begin with nothing; `weights` are those of `MaskedLm.weights`."""
         self.weights = weights
         self._nodes: list[onnx.NodeProto] = []
         self._initialisers: dict[str, onnx.TensorProto] = {}
 
     def constant(self, name: str, value: Any) -> str:
-        """A tensor that the graph holds."""
+        """Add an initialiser, once per name."""
         if name not in self._initialisers:
             self._initialisers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
     def weight(self, name: str) -> str:
-        """One of the weights, as it lies."""
+        """Add one of the weights unchanged."""
         return self.constant(name, self.weights[name])
 
     def node(
         self, operator: str, inputs: list[str], output: str, *, domain: str = "", **attributes: Any
     ) -> str:
-        """A node with one output."""
+        """Add a node with one output."""
         return self.nodes(operator, inputs, [output], domain=domain, **attributes)[0]
 
     def nodes(
         self, operator: str, inputs: list[str], outputs: list[str], *, domain: str = "", **attributes: Any
     ) -> list[str]:
-        """A node with several outputs."""
+        """Add a node with several outputs."""
         self._nodes.append(
             helper.make_node(operator, inputs, outputs, name=outputs[0], domain=domain, **attributes)
         )
         return outputs
 
     def finish(self) -> onnx.GraphProto:
-        """The graph with its inputs and its output."""
+        """Return the graph with its inputs and its output."""
         vocabulary = self.weights["projector.bias"].shape[0]
         return helper.make_graph(
             self._nodes,
@@ -117,30 +116,30 @@ class Graph:
         )
 
 
-class Fp32:
-    """Products as they were trained."""
+class Fp32Ops:
+    """`WeightOps` in fp32."""
 
     def multiply(self, graph: Graph, value: str, name: str, weight: Floats, bias: Floats | None) -> str:
-        """One product, and a sum where there is a bias."""
+        """Add a product, and a sum if there is a bias."""
         product = graph.node("MatMul", [value, graph.constant(f"{name}.weight.T", weight)], f"{name}.product")
         if bias is None:
             return product
         return graph.node("Add", [product, graph.constant(f"{name}.bias", bias)], f"{name}.sum")
 
     def look_up(self, graph: Graph, ids: str) -> str:
-        """Rows of the table."""
+        """Look up rows of the table."""
         return graph.node("Gather", [graph.weight("words"), ids], "word_rows", axis=0)
 
     def project(self, graph: Graph, value: str) -> str:
-        """Gemm takes the tied embedding as it lies, so that the file holds it once."""
+        """Use Gemm, which takes the tied embedding untransposed, so that the file contains it once."""
         tied = np.array_equal(graph.weights["words"], graph.weights["projector.weight"])
         projector = graph.weight("words" if tied else "projector.weight")
         return graph.node("Gemm", [value, projector, graph.weight("projector.bias")], "logits", transB=1)
 
 
-def _build(graph: Graph, shape: EncoderShape, products: Products) -> None:
+def _build(graph: Graph, shape: EncoderShape, ops: WeightOps) -> None:
     epsilon = shape.layer_norm_eps
-    words = products.look_up(graph, "input_ids")
+    words = ops.look_up(graph, "input_ids")
     length = graph.node("Shape", ["input_ids"], "length", start=1, end=2)
     begin, axis = (
         graph.constant("zero", np.zeros(1, np.int64)),
@@ -150,25 +149,25 @@ def _build(graph: Graph, shape: EncoderShape, products: Products) -> None:
     embedded = graph.node("Add", [words, positions], "embedded")  # (batch, tokens, hidden)
     hidden = _norm(graph, embedded, "embedding_norm", epsilon)
     for layer in range(shape.layers):
-        hidden = _layer(graph, hidden, layer, shape, products)
+        hidden = _layer(graph, hidden, layer, shape, ops)
     rows = _flat(graph, hidden, shape, "rows")  # (batch · masks, hidden)
-    transformed = products.multiply(graph, rows, "transform", graph.weights["transform.weight"].T, None)
+    transformed = ops.multiply(graph, rows, "transform", graph.weights["transform.weight"].T, None)
     rows = graph.node("BiasGelu", [transformed, graph.weight("transform.bias")], "transform", domain=FUSED)
-    logits = products.project(graph, _norm(graph, rows, "head_norm", epsilon))
+    logits = ops.project(graph, _norm(graph, rows, "head_norm", epsilon))
     graph.node("LogSoftmax", [logits], "log_probabilities", axis=-1)
 
 
-def _layer(graph: Graph, hidden: str, layer: int, shape: EncoderShape, products: Products) -> str:
-    """One post-norm transformer layer: (batch, tokens, hidden) → the same.
+def _layer(graph: Graph, hidden: str, layer: int, shape: EncoderShape, ops: WeightOps) -> str:
+    """Add a post-norm transformer layer: (batch, tokens, hidden) → the same shape.
 
-    The last layer gives (batch, masks, hidden).
+    The last layer returns (batch, masks, hidden).
     """
 
     def stacked(parts: str, value: str) -> list[str]:
-        """Products with some of q, k and v at once, each an output."""
+        """Multiply with some of q, k and v in one product, and split the result."""
         weight = np.concatenate([graph.weights[f"{layer}.{part}.weight"].T for part in parts], axis=-1)
         bias = np.concatenate([graph.weights[f"{layer}.{part}.bias"] for part in parts])
-        product = products.multiply(graph, value, f"{layer}.{parts}", weight, bias)
+        product = ops.multiply(graph, value, f"{layer}.{parts}", weight, bias)
         if len(parts) == 1:
             return [product]
         names = [f"{layer}.{part}.split" for part in parts]
@@ -176,7 +175,7 @@ def _layer(graph: Graph, hidden: str, layer: int, shape: EncoderShape, products:
 
     def multiply(value: str, name: str) -> str:
         name = f"{layer}.{name}"
-        return products.multiply(graph, value, name, graph.weights[f"{name}.weight"].T, None)
+        return ops.multiply(graph, value, name, graph.weights[f"{name}.weight"].T, None)
 
     def added(value: str, skip: str, norm: str, bias: str) -> str:
         return graph.node(

@@ -1,4 +1,4 @@
-"""Memory that runs out: how that shows, and what people are told. No torch."""
+"""Recognises out-of-memory errors, and translates them for people. No torch."""
 
 import contextlib
 import errno
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from training.errors import OutOfMemoryError
 
-# What a GPU, torch, cuBLAS, C++, ONNX Runtime and oneDNN say, in small letters.
-SAYINGS = (
+# From CUDA, torch, cuBLAS, C++, ONNX Runtime and oneDNN, in lower case; most raise a plain RuntimeError.
+MESSAGES = (
     "out of memory",
     "can't allocate memory",
     "alloc_failed",
@@ -18,21 +18,21 @@ SAYINGS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, of this machine or of its GPU."""
+    """Whether the error means that the machine or its GPU is out of memory."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    said = str(error).lower()
+    text = str(error).lower()
     return isinstance(error, MemoryError) or (
-        isinstance(error, Exception) and any(saying in said for saying in SAYINGS)
+        isinstance(error, Exception) and any(message in text for message in MESSAGES)
     )
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Say in a sentence that memory ran out, and what to do.
+def translate_errors() -> Iterator[None]:
+    """Translate out-of-memory errors of any library.
 
     Raises:
-        OutOfMemoryError: it did.
+        OutOfMemoryError: memory ran out.
     """
     try:
         yield

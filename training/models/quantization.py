@@ -1,9 +1,9 @@
-"""Products in int8: weights by output channel, activations by one scale a product, outliers left in fp32.
+"""Int8Ops quantization: weights per output channel, activations with one scale per product, outliers in fp32.
 
-A few channels of a transformer's activations are tens of times larger than the rest, and one scale for all
-leaves the rest hardly any steps (Dettmers et al. 2208.07339). Those channels are known before: they are split
-off when the graph is written, and multiplied in fp32. The scales are fixed then, too, from the activations of
-generated sentences, so that an answer does not depend on who else is in the batch.
+A few channels of a transformer's activations are tens of times larger than the rest, and a common scale
+leaves hardly any steps for the others (Dettmers et al. 2208.07339). These channels are known in advance: they
+are split off when the graph is written, and multiplied in fp32. The scales are fixed at that time, too, from
+the activations of generated sentences, so that a reply does not depend on the other queries in its batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,33 +23,33 @@ from training.inference.encoder import Encoded, Encoder
 from training.models.onnx_export import FUSED, Floats, Graph
 from training.models.torch_model import MaskedLm
 
-OUTLIERS = 1 / 12  # of a product's input channels, left in fp32
-HEADROOM = 1.1  # of the range that was seen
-CALIBRATED_ON = 64  # generated sentences of each sort
-STACKED = {"qkv": "q", "kv": "q"}  # product → one of the linear layers that have its input
+OUTLIERS = 1 / 12  # share of a product's input channels that stay in fp32
+HEADROOM = 1.1  # on the range seen in calibration: values beyond it are clipped
+CALIBRATED_ON = 64  # generated sentences each of praise, blame and all others
+STACKED = {"qkv": "q", "kv": "q"}  # product → a linear layer with the same input
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """The least and the greatest activation seen, by input channel: (in,) each."""
+class ActivationRange:
+    """Smallest and largest activation seen, per input channel: (in,) each."""
 
     low: Floats
     high: Floats
 
     @classmethod
     def of(cls, activations: torch.Tensor) -> Self:
-        """Of (rows, in) activations."""
+        """Take the range of (rows, in) activations."""
         return cls(activations.amin(dim=0).numpy(), activations.amax(dim=0).numpy())
 
-    def joined(self, other: "Range | None") -> "Range":
-        """What lies in either."""
+    def union(self, other: "ActivationRange | None") -> "ActivationRange":
+        """Return the smallest range that contains both."""
         if other is None:
             return self
-        return Range(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+        return ActivationRange(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
-def calibrate(model: MaskedLm) -> dict[str, Range]:
-    """The ranges of the inputs of all linear layers over generated sentences, by the names of `weights`."""
+def calibrate(model: MaskedLm) -> dict[str, ActivationRange]:
+    """Measure the inputs of all linear layers, by the names of `MaskedLm.weights`, on generated sentences."""
     replay_sentences = ReplaySentences.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
     blame = [query for query, _ in replay_sentences.blame]
     texts = [
@@ -58,20 +58,20 @@ def calibrate(model: MaskedLm) -> dict[str, Range]:
         for text in part[:CALIBRATED_ON]
     ]
     encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
-    return ranges_of(model, [encoder.encode(text) for text in texts])
+    return activation_ranges(model, [encoder.encode(text) for text in texts])
 
 
-def ranges_of(model: MaskedLm, queries: Sequence[Encoded]) -> dict[str, Range]:
-    """The ranges of the inputs of all linear layers, by the names of `weights`. Nothing is padded."""
-    ranges: dict[str, Range] = {}
+def activation_ranges(model: MaskedLm, queries: Sequence[Encoded]) -> dict[str, ActivationRange]:
+    """Measure the inputs of all linear layers on queries, in batches of equal length: no padding."""
+    ranges: dict[str, ActivationRange] = {}
 
     def watch(name: str, linear: nn.Linear) -> torch.utils.hooks.RemovableHandle:
         def note(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            ranges[name] = Range.of(inputs[0].detach().flatten(0, -2)).joined(ranges.get(name))
+            ranges[name] = ActivationRange.of(inputs[0].detach().flatten(0, -2)).union(ranges.get(name))
 
         return linear.register_forward_pre_hook(note)
 
-    handles = [watch(name, linear) for name, linear in model.linears().items()]
+    handles = [watch(name, linear) for name, linear in model.linear_layers().items()]
     try:
         with torch.inference_mode():
             by_length = sorted(queries, key=lambda query: len(query.ids))
@@ -87,10 +87,10 @@ def ranges_of(model: MaskedLm, queries: Sequence[Encoded]) -> dict[str, Range]:
 
 @cache
 def largest_weight() -> int:
-    """Return the largest integer that a weight may become: 127, or 64 where products saturate.
+    """Return the largest integer for a weight: 127, or 64 on processors where int8 products saturate.
 
-    x86 without VNNI adds two products of 8 bits in 16 bits: 2 · 255 · 64 is the most that fits. ONNX
-    Runtime's guide calls that `reduce_range`. Whether this processor does so is tried with one product.
+    x86 without VNNI adds pairs of 8-bit products in 16 bits, and 2 · 255 · 64 is the most that fits (ONNX
+    Runtime's guide calls the remedy `reduce_range`). One product shows whether this processor does so.
     """
     inner = 64
     inputs = [
@@ -105,55 +105,56 @@ def largest_weight() -> int:
         ir_version=10,
     )
     options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # else it is folded away
+    options.graph_optimization_level = (
+        ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    )  # otherwise the constant product is folded away
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {})
     return 127 if int(found[0, 0]) == 255 * 127 * inner else 64
 
 
-class Int8:
-    """Products in int8; see the module."""
+class Int8Ops:
+    """`WeightOps` in int8, with the ranges from `calibrate`."""
 
-    def __init__(self, ranges: Mapping[str, Range]) -> None:
-        """Take the ranges of `calibrate`."""
+    def __init__(self, ranges: Mapping[str, ActivationRange]) -> None:
         self._ranges = ranges
 
     def multiply(self, graph: Graph, value: str, name: str, weight: Floats, bias: Floats | None) -> str:
-        """The outliers in fp32, plus all other channels in int8."""
+        """Add the product of the outliers in fp32 and that of all other channels in int8."""
         seen = self._range(name)
-        reach = np.maximum(-seen.low, seen.high)  # (in,)
-        outliers = np.sort(np.argsort(-reach, kind="stable")[: int(len(reach) * OUTLIERS)])
+        magnitude = np.maximum(-seen.low, seen.high)  # (in,)
+        outliers = np.sort(np.argsort(-magnitude, kind="stable")[: int(len(magnitude) * OUTLIERS)])
         if not len(outliers):
             return self._quantized(graph, value, name, weight, bias, seen)
-        is_kept = np.ones(len(reach), dtype=np.float32)
+        is_kept = np.ones(len(magnitude), dtype=np.float32)
         is_kept[outliers] = 0
         columns = graph.constant(f"{name}.outliers", outliers.astype(np.int64))
         large = graph.node("Gather", [value, columns], f"{name}.large", axis=-1)
         exact = graph.node(
             "MatMul", [large, graph.constant(f"{name}.exact", weight[outliers])], f"{name}.exact_product"
         )
-        # The outliers are beyond the range of the others, and end at its border: their weights are 0 here.
-        rest = Range(seen.low * is_kept, seen.high * is_kept)
+        # The outliers are clipped to the range of the others, which does no harm: their weights are 0 here.
+        rest = ActivationRange(seen.low * is_kept, seen.high * is_kept)
         most = self._quantized(graph, value, name, weight * is_kept[:, None], bias, rest)
         return graph.node("Add", [most, exact], f"{name}.sum")
 
     def look_up(self, graph: Graph, ids: str) -> str:
-        """Rows of the table in fp16: half of its memory, and no answer notices."""
+        """Look up rows of the table in fp16, which halves its memory and does not change predictions."""
         table = graph.constant("words.half", graph.weights["words"].astype(np.float16))
         rows = graph.node("Gather", [table, ids], "half_rows", axis=0)
         return graph.node("Cast", [rows], "word_rows", to=TensorProto.FLOAT)
 
     def project(self, graph: Graph, value: str) -> str:
-        """Without outliers: its input has hardly any, and it is half of what one query reads."""
+        """Quantize without outliers: its input has hardly any, and it is half of the weights."""
         weight, bias = graph.weights["projector.weight"].T, graph.weights["projector.bias"]
         return self._quantized(graph, value, "projector", weight, bias, self._ranges["projector"])
 
-    def _range(self, name: str) -> Range:
+    def _range(self, name: str) -> ActivationRange:
         layer, _, part = name.rpartition(".")
         return self._ranges[f"{layer}.{STACKED[part]}" if part in STACKED else name]
 
     def _quantized(
-        self, graph: Graph, value: str, name: str, weight: Floats, bias: Floats | None, seen: Range
+        self, graph: Graph, value: str, name: str, weight: Floats, bias: Floats | None, seen: ActivationRange
     ) -> str:
         low, high = min(0.0, float(seen.low.min())) * HEADROOM, max(0.0, float(seen.high.max())) * HEADROOM
         step = max(high - low, 1e-6) / 255
@@ -167,7 +168,7 @@ class Int8:
             scale,
             graph.constant(f"{name}.weight.steps", steps),
             zero,
-            "",  # the weights' zero is 0
+            "",  # the zero point of the weights is 0
             *([] if bias is None else [graph.constant(f"{name}.bias", bias)]),
         ]
         return graph.node("MatMulIntegerToFloat", inputs, f"{name}.product", domain=FUSED)

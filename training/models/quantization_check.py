@@ -1,4 +1,4 @@
-"""Whether an int8 model answers as the fp32 model it was made from: then it serves."""
+"""The quantization check: an int8 model serves only if it answers like the fp32 model it was made from."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,14 +19,14 @@ Scores = Sequence[CaseScore | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """How alike two models answer the sentences that ship.
+class QuantizationCheck:
+    """Agreement of an int8 model with the fp32 model, over the suites that ship.
 
     Attributes:
-        masks: how many were compared.
+        masks: number of masks compared.
         top1: share of them with the same best word.
-        shown: share of the words that people see that are the same.
-        moved: figures of suites that lie outside fp32's 95 % interval.
+        shown: share of the words shown in a reply that are the same.
+        moved: figures of suites that lie outside the 95 % interval of the fp32 model.
     """
 
     masks: int
@@ -35,22 +35,22 @@ class Agreement:
     moved: tuple[str, ...]
 
     @property
-    def is_enough(self) -> bool:
-        """Whether one may serve in the other's place."""
+    def is_passed(self) -> bool:
+        """Whether the int8 model may serve."""
         return self.top1 >= MIN_BEST and self.shown >= MIN_SHOWN and not self.moved
 
     def to_json(self) -> dict[str, Any]:
-        """For `vocabulary.json`."""
+        """Convert to JSON for `vocabulary.json`."""
         return asdict(self)
 
 
-def agreement(exact: FillModel, quick: FillModel, *, shown_words: int) -> Agreement:
-    """Compare a model in fp32 with the same in int8, on the suites that ship.
+def check_quantization(exact: FillModel, quick: FillModel, *, shown_words: int) -> QuantizationCheck:
+    """Compare a model in fp32 with itself in int8, on the suites that ship.
 
     Args:
         exact: the model in fp32.
-        quick: the same in int8.
-        shown_words: words that people see of each mask.
+        quick: the model in int8.
+        shown_words: words per mask in a reply.
 
     Raises:
         SuiteError: a suite cannot be read.
@@ -67,7 +67,7 @@ def agreement(exact: FillModel, quick: FillModel, *, shown_words: int) -> Agreem
             kept.append(len({*theirs} & {*ours}) / len(theirs))
         before, after = (metrics.score_rows(exact, cases, each) for each in (rows, quick_rows))
         moved += [f"{figure} of {suite}" for figure in FIGURES if _is_moved(figure, before, after)]
-    return Agreement(
+    return QuantizationCheck(
         masks=len(kept),
         top1=round(float(np.mean(same_best)), 4),
         shown=round(float(np.mean(kept)), 4),
@@ -76,12 +76,12 @@ def agreement(exact: FillModel, quick: FillModel, *, shown_words: int) -> Agreem
 
 
 def _best(model: FillModel, rows: Sequence[Floats], shown_words: int) -> list[list[int]]:
-    """The best words of every mask; rows: (masks, vocabulary) each."""
+    """Best token ids of every mask, from (masks, vocabulary) arrays."""
     return [model.best(row, shown_words) for masks in rows for row in masks]
 
 
 def _is_moved(figure: str, before: Scores, after: Scores) -> bool:
-    """Whether a figure's mean lies outside the 95 % interval that it had."""
+    """Whether the mean of a figure lies outside the 95 % interval from before."""
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if old and new]
     if not pairs:
         return False

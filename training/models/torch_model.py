@@ -1,6 +1,7 @@
-"""Base → torch model whose forward projects at the masks only; the only file over transformers models.
+"""BERT and DistilBERT as one torch module that computes logits at the masks only.
 
-DistilBERT and BERT are the same encoder under other names: both become one `MaskedLm`.
+Both are the same encoder with other names for its weights. This is the only module that knows transformers'
+classes.
 """
 
 import re
@@ -17,13 +18,13 @@ from training.errors import BaseModelError, DeviceError
 from training.inference.encoder import MASK
 from training.models.out_of_memory import is_out_of_memory
 
-OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # as Rust writes them
+OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # in messages of Rust libraries
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderShape:
-    """The sizes that an exported graph needs."""
+    """The sizes of an encoder that its exported graph needs."""
 
     layers: int
     hidden_size: int
@@ -39,7 +40,7 @@ class MaskedLm(nn.Module):
         """Wrap a transformers model (`…ForMaskedLM`) and its tokenizer.
 
         Raises:
-            BaseModelError: the model is of another kind.
+            BaseModelError: the model is not a BERT or DistilBERT with GELU, or its tokenizer does not fit.
         """
         super().__init__()
         self.model = model
@@ -57,7 +58,7 @@ class MaskedLm(nn.Module):
 
     @property
     def shape(self) -> EncoderShape:
-        """The encoder's sizes."""
+        """The encoder's sizes, whatever the kind."""
         config = self.model.config
         if self.kind == "distilbert":
             return EncoderShape(
@@ -72,7 +73,7 @@ class MaskedLm(nn.Module):
         )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
-        """Logits at the masks.
+        """Compute the logits at the masks.
 
         Args:
             input_ids: (batch, tokens) int64.
@@ -83,12 +84,12 @@ class MaskedLm(nn.Module):
             (masks, vocabulary) float32 logits (the autocast type inside autocast).
         """
         hidden = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        logits: Tensor = self.head(hidden.flatten(0, 1)[mask_at])
+        logits: Tensor = self.head(hidden.flatten(0, 1)[mask_at])  # (batch, tokens, hidden) → (masks, hidden)
         return logits  # (masks, vocabulary)
 
     @property
     def layers(self) -> nn.ModuleList:
-        """The encoder's layers: (batch, tokens, hidden) and a mask → the same shape."""
+        """The encoder's layers, which map (batch, tokens, hidden) and a mask to the same shape."""
         base = self.model.base_model
         layers: nn.ModuleList = (base.transformer if self.kind == "distilbert" else base.encoder).layer
         return layers
@@ -103,7 +104,7 @@ class MaskedLm(nn.Module):
         return nn.Sequential(model.vocab_transform, nn.GELU(), model.vocab_layer_norm, model.vocab_projector)
 
     def weights(self) -> dict[str, Tensor]:
-        """The parameters under one set of names, whatever the kind; layer i's begin with `{i}.`."""
+        """The parameters under the same names for either kind; those of layer i begin with `{i}.`."""
         state = self.model.state_dict()
         prefix, names = _LAYERS[self.kind]
         weights = {
@@ -117,13 +118,13 @@ class MaskedLm(nn.Module):
                     weights[f"{layer}.{name}.{part}"] = (
                         state[f"{prefix}.{layer}.{theirs}.{part}"].detach().float()
                     )
-        if self.kind == "bert":  # one sentence only: the first token type is a constant
+        if self.kind == "bert":  # queries are one segment, so the token type is a constant
             weights["positions"] = (
                 weights["positions"] + state["bert.embeddings.token_type_embeddings.weight"][0].float()
             )
         return weights
 
-    def linears(self) -> dict[str, nn.Linear]:
+    def linear_layers(self) -> dict[str, nn.Linear]:
         """The linear layers, under the names of `weights`."""
         prefix, names = _LAYERS[self.kind]
         paths = {
@@ -137,10 +138,10 @@ class MaskedLm(nn.Module):
         return {name: module for name, module in modules.items() if isinstance(module, nn.Linear)}
 
     def add_words(self, words: Sequence[str]) -> None:
-        """Make whole tokens of words that are several pieces so far.
+        """Add words that the tokenizer splits into pieces as whole tokens.
 
-        A word's row of the embedding (and of the projection, which is tied to it) and its bias begin as the
-        mean of its pieces', so that it is about as likely as they were.
+        The embedding of a word (and the projection, which is tied to it) and its bias start as the mean over
+        its pieces, so that it is about as likely as they were.
         """
         pieces = [e.ids for e in self.tokenizer.encode_batch(list(words), add_special_tokens=False)]
         self.tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
@@ -154,7 +155,7 @@ class MaskedLm(nn.Module):
                     table[self.tokenizer.token_to_id(word)] = table[ids].mean(dim=0)
 
     def save(self, folder: Path) -> None:
-        """Write what transformers and tokenizers load: config, weights (safetensors) and tokenizer.
+        """Write config, weights (safetensors) and tokenizer in transformers' format.
 
         Raises:
             OSError: the folder cannot be written.
@@ -162,7 +163,7 @@ class MaskedLm(nn.Module):
         try:
             self._save(folder)
         except Exception as error:
-            # safetensors and tokenizers have errors of their own for a full disk: "… (os error 28)".
+            # safetensors and tokenizers raise their own errors for a full disk: "… (os error 28)".
             if isinstance(error, OSError) or (number := OS_ERROR.search(str(error))) is None:
                 raise
             raise OSError(int(number[1]), str(error), str(folder)) from error
@@ -242,12 +243,12 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     """Load a masked LM and its tokenizer from a folder, in fp32, on the CPU.
 
     Raises:
-        BaseModelError: the folder holds no model that can be loaded without running code of its own.
+        BaseModelError: the folder does not contain a model that can be loaded without running its own code.
     """
     from transformers import AutoModelForMaskedLM, AutoTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # loading takes a second; the run has bars of its own
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the run shows its own
     base = base or str(folder)
     if not any(folder.glob("*.safetensors")):
         raise BaseModelError(base, "there is no .safetensors file (pickled weights are not read)")
@@ -261,12 +262,12 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
             output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # transformers raises whatever the files lead to
+    except Exception as error:  # damaged files make transformers raise almost anything
         if is_out_of_memory(error):
             raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise BaseModelError(base, reason[0]) from error
-    if missing := sorted(loading["missing_keys"]):  # transformers would go on with random ones
+    if missing := sorted(loading["missing_keys"]):  # transformers would initialise them randomly
         raise BaseModelError(
             base, f"its weights lack {', '.join(missing[:3])}: is it a masked language model?"
         )
@@ -275,8 +276,8 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     return MaskedLm(model, tokenizer.backend_tokenizer, base=base)
 
 
-def between(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Weights at a share of the way from `start` to `end`; 1 is `end` itself."""
+def interpolate_weights(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Interpolate linearly from `start` (share 0) to `end` (share 1)."""
     if share == 1.0:
         return end
     return {
@@ -289,7 +290,7 @@ def pick_device(wanted: str) -> torch.device:
     """`auto`, `cpu` or `cuda` → a device.
 
     Raises:
-        DeviceError: cuda was asked for and there is none.
+        DeviceError: cuda was requested but is unavailable.
     """
     if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")

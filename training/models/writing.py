@@ -1,4 +1,4 @@
-"""Write a torch model as a version: weights, graph, vocabulary and card in one atomic step."""
+"""Writes a torch model as a version: weights, graph, vocabulary and card."""
 
 import platform
 import tempfile
@@ -12,8 +12,8 @@ import torch
 from training.inference import vocabulary
 from training.inference.fill_model import GRAPH, FillModel
 from training.models.onnx_export import export
-from training.models.quantization import Int8, calibrate
-from training.models.quantization_check import Agreement, agreement
+from training.models.quantization import Int8Ops, calibrate
+from training.models.quantization_check import QuantizationCheck, check_quantization
 from training.models.torch_model import MaskedLm, load
 from training.registry.card import Card, Kind
 from training.registry.publishing.model_card import is_hub_name
@@ -21,41 +21,41 @@ from training.registry.versions import Draft, Registry
 from training.settings import Precision
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "uptrain", "numpy")
-INT8_GRAPH = "int8.onnx"  # until it is known whether it may serve
+INT8_GRAPH = "int8.onnx"  # until the quantization check has passed
 
 
 def write_files(
     model: MaskedLm, draft: Draft, *, shown_words: int, precision: Precision = "auto"
 ) -> FillModel:
-    """Fill a draft's folder with everything but the card, and load it as it would serve.
+    """Write everything but the card to a draft's folder, and load it as it would serve.
 
-    `auto` is int8 where that answers as fp32 does, by the words that people see, and fp32 elsewhere;
-    `vocabulary.json` says which, and how alike they are.
+    `auto` means int8 if that passes the quantization check, otherwise fp32. `vocabulary.json` records the
+    precision and the check.
     """
     exact = _write_exact(model, draft)
     if precision == "fp32":
         return exact
-    export(model, draft.folder / INT8_GRAPH, products=Int8(calibrate(model)))
-    agreed = agreement(exact, _load(model, draft, "int8", INT8_GRAPH), shown_words=shown_words)
-    if not agreed.is_enough:
+    export(model, draft.folder / INT8_GRAPH, ops=Int8Ops(calibrate(model)))
+    agreed = check_quantization(exact, _load(model, draft, "int8", INT8_GRAPH), shown_words=shown_words)
+    if not agreed.is_passed:
         (draft.folder / INT8_GRAPH).unlink()
         return _load(model, draft, "fp32", agreed=agreed)
     (draft.folder / INT8_GRAPH).replace(draft.folder / GRAPH)
     return _load(model, draft, "int8", agreed=agreed)
 
 
-def exported(folder: Path) -> FillModel:
-    """A model as the hub gives it, in fp32; nothing is kept on the disk.
+def export_base(folder: Path) -> FillModel:
+    """Load a model from the hub's format as it would serve in fp32, without keeping files.
 
     Raises:
-        BaseModelError: the folder holds no model that can be loaded.
+        BaseModelError: the folder does not contain a usable model.
     """
     with tempfile.TemporaryDirectory() as temporary:
         return _write_exact(load(folder), Draft(folder.resolve().name, Path(temporary)))
 
 
 def _write_exact(model: MaskedLm, draft: Draft) -> FillModel:
-    """Fill a draft's folder as `write_files` does, in fp32."""
+    """Write the files in fp32, and load them."""
     model.eval()
     model.save(draft.folder)
     export(model, draft.folder / GRAPH)
@@ -63,7 +63,7 @@ def _write_exact(model: MaskedLm, draft: Draft) -> FillModel:
 
 
 def _load(
-    model: MaskedLm, draft: Draft, precision: str, graph: str = GRAPH, agreed: Agreement | None = None
+    model: MaskedLm, draft: Draft, precision: str, graph: str = GRAPH, agreed: QuantizationCheck | None = None
 ) -> FillModel:
     """Write `vocabulary.json`, and load the graph with it."""
     tokens = model.tokenizer.get_vocab(with_added_tokens=True)
@@ -77,11 +77,11 @@ def _load(
     return FillModel(draft.folder, version=draft.version, graph=graph)
 
 
-def card_of(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any) -> Card:
-    """The card of a draft: what it was made from, with the versions of the libraries that made it."""
+def make_card(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any) -> Card:
+    """Make the card of a draft: its origin, and the versions of the libraries that made it."""
     libraries = {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
     if is_hub_name(base) and Path(base).is_dir():
-        base = f"./{base}"  # else it would be taken for somebody's model on the hub
+        base = f"./{base}"  # otherwise it would read as the name of a model on the hub
     return Card(
         version=draft.version,
         kind=kind,
@@ -104,9 +104,9 @@ def write_version(
     precision: Precision = "auto",
     **columns: Any,
 ) -> str:
-    """Write a version that no gate judges (base, starter). Returns its name."""
+    """Write a version that does not pass through the gate (base, starter), and return its name."""
     with registry.draft() as draft:
         serves_in = write_files(model, draft, precision=precision, shown_words=shown_words).precision
-        card = card_of(draft, kind=kind, base=base, settings=settings, precision=serves_in, **columns)
+        card = make_card(draft, kind=kind, base=base, settings=settings, precision=serves_in, **columns)
         registry.commit(draft, card)
     return draft.version

@@ -21,7 +21,7 @@ from training.finetuning.trainer import LossPoint
 from training.inference.fill_model import FillModel
 from training.inference.vocabulary import denied_words
 from training.models import torch_model
-from training.models.writing import card_of, write_files
+from training.models.writing import make_card, write_files
 from training.pipeline.outcome import Outcome
 from training.pipeline.synchronous_database import Records
 from training.progress import Progress
@@ -150,7 +150,7 @@ class Night:
         self._progress.step("judging the new model", len(self._objective.step_shares))
         with registry.draft() as draft:
             for share in self._objective.step_shares:
-                challenger.load_state_dict(torch_model.between(start, end, share))
+                challenger.load_state_dict(torch_model.interpolate_weights(start, end, share))
                 after = write_files(
                     challenger,
                     draft,
@@ -168,7 +168,7 @@ class Night:
                 "moved_words": moved_words,
             }
             report = {**report, "metrics": metrics, **changed}
-            card = card_of(
+            card = make_card(
                 draft,
                 kind="night",
                 base=registry.card(domain).base,

@@ -42,7 +42,7 @@ from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
 
 if TYPE_CHECKING:
-    from training.domain.training_run import Made
+    from training.domain.training_run import DomainVersion
     from training.finetuning.objective import Objective
 
 log = structlog.stdlib.get_logger(__name__)
@@ -56,7 +56,7 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
         TrainingError: the base cannot be loaded, the registry cannot be written, or a run is in progress.
     """
     registry = open_registry(settings, progress=progress)
-    with run_lock(settings), out_of_memory.told():
+    with run_lock(settings), out_of_memory.translate_errors():
         pull(registry)
         if (champion := registry.champion()) is not None and champion in registry.versions():
             return Outcome("done", f"{champion} serves already.", champion)
@@ -117,7 +117,7 @@ def _prune(registry: Registry, settings: Settings) -> None:
         log.warning("models.not_pruned", reason=str(error))
 
 
-def _domain_outcome(made: "Made", *, can_serve: bool) -> Outcome:
+def _domain_outcome(made: "DomainVersion", *, can_serve: bool) -> Outcome:
     version, verdict = made.version, made.verdict
     status: Status = "promoted"
     sentence = f"Every night now starts from the domain model {version}."
@@ -251,7 +251,7 @@ def _recorded(
     run = _Run(records, run_id, lock)
     progress.event("opened", run_id=run_id)
     try:
-        with out_of_memory.told():
+        with out_of_memory.translate_errors():
             yield run
     except BaseException as error:
         if isinstance(error, TrainingError | StorageError):

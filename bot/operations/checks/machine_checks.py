@@ -18,7 +18,7 @@ from storage.maintenance.backups import database_file, examine, last_made_at, op
 from storage.maintenance.server_info import describe_server
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.inference.loading import load
-from training.models.base_model import where_is_base
+from training.models.base_model import locate_base
 from training.registry.factory import open_registry, probe
 
 RESERVE_BYTES = 500_000_000  # for run files and logs
@@ -76,7 +76,7 @@ async def _model(settings: Settings) -> Finding:
 
 def _base(settings: Settings) -> Finding:
     try:
-        where = where_is_base(settings.base_model)
+        where = locate_base(settings.base_model)
     except BaseModelError as error:
         fix = "Set FILLBOT_BASE_MODEL to a folder with the model, or let this machine reach the hub."
         return failed("base model", str(error), fix, exit_code=EX_UNAVAILABLE)

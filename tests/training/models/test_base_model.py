@@ -15,7 +15,7 @@ from huggingface_hub import constants
 from training.errors import BaseModelError
 from training.hub import hub_is_reachable
 from training.models import base_model
-from training.models.base_model import find_base, where_is_base
+from training.models.base_model import find_base, locate_base
 from training.settings import DEFAULT_BASE_MODEL
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -177,7 +177,7 @@ async def test_something_else_in_the_hubs_place(
 ) -> None:
     online(refusing_hub)
     assert await asyncio.to_thread(find_base, DEFAULT_BASE_MODEL) is None
-    with pytest.raises(BaseModelError, match="the hub did not give it"):
+    with pytest.raises(BaseModelError, match="the hub did not deliver it"):
         await asyncio.to_thread(find_base, "ours/shoe-bert")
 
 
@@ -207,10 +207,10 @@ def test_the_cache_and_the_hub_are_found_by_their_environment(
 def test_where_a_base_would_come_from_is_known_without_fetching_it(
     hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert where_is_base(str(tmp_path)) == "on this machine"
-    assert where_is_base(DEFAULT_BASE_MODEL) is None  # the starter is made instead
+    assert locate_base(str(tmp_path)) == "on this machine"
+    assert locate_base(DEFAULT_BASE_MODEL) is None  # the starter is made instead
     for name in ("somebody/elses-model", "./none"):
         with pytest.raises(BaseModelError):
-            where_is_base(name)
+            locate_base(name)
     monkeypatch.setattr(base_model, "hub_is_reachable", lambda: True)
-    assert where_is_base("somebody/elses-model") == "the hub can be reached"
+    assert locate_base("somebody/elses-model") == "the hub can be reached"

@@ -15,7 +15,7 @@ from training.finetuning.fine_tune import fine_tune
 from training.finetuning.reference_model import ModelWithReference
 from training.finetuning.trainer import Step, train
 from training.inference.encoder import Encoder
-from training.models.out_of_memory import is_out_of_memory, told
+from training.models.out_of_memory import is_out_of_memory, translate_errors
 from training.models.torch_model import MaskedLm
 from training.progress import Silent
 from training.settings import NightSettings
@@ -141,5 +141,5 @@ def test_how_it_shows_that_memory_ran_out(error: BaseException, expected: bool) 
 
 
 def test_a_tensor_that_is_really_too_large_is_told() -> None:
-    with pytest.raises(OutOfMemoryError), told():
+    with pytest.raises(OutOfMemoryError), translate_errors():
         torch.empty(1 << 55, dtype=torch.uint8)

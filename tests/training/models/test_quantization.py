@@ -12,8 +12,8 @@ from training.inference.fill_model import FillModel
 from training.models import quantization
 from training.models import quantization_check as agreement_module
 from training.models.onnx_export import export
-from training.models.quantization import Int8, Range, calibrate, ranges_of
-from training.models.quantization_check import Agreement, agreement
+from training.models.quantization import ActivationRange, Int8Ops, activation_ranges, calibrate
+from training.models.quantization_check import QuantizationCheck, check_quantization
 from training.models.torch_model import MaskedLm
 from training.models.writing import write_files
 from training.registry.versions import Draft
@@ -34,29 +34,31 @@ def masked_lm(request: pytest.FixtureRequest) -> MaskedLm:
 def int8_model(masked_lm: MaskedLm, folder: Path) -> FillModel:
     """A served folder whose graph is in int8."""
     write_served(masked_lm, folder)
-    export(masked_lm, folder / "model.onnx", products=Int8(calibrate(masked_lm)))
+    export(masked_lm, folder / "model.onnx", ops=Int8Ops(calibrate(masked_lm)))
     return FillModel(folder, threads=1)
 
 
 def test_all_linear_layers_are_found(masked_lm: MaskedLm) -> None:
     parts = {f"{layer}.{name}" for layer in (0, 1) for name in ("q", "k", "v", "o", "up", "down")}
-    linears = masked_lm.linears()
-    assert set(linears) == parts | {"transform", "projector"}
+    linear_layers = masked_lm.linear_layers()
+    assert set(linear_layers) == parts | {"transform", "projector"}
     weights = masked_lm.weights()
-    assert all(torch.equal(weights[f"{name}.weight"], linear.weight) for name, linear in linears.items())
+    assert all(
+        torch.equal(weights[f"{name}.weight"], linear.weight) for name, linear in linear_layers.items()
+    )
 
 
 def test_ranges_hold_what_the_layers_saw(masked_lm: MaskedLm) -> None:
     encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
     queries = [encoder.encode(query) for query in QUERIES]
-    together = ranges_of(masked_lm, queries)
-    assert set(together) == set(masked_lm.linears())
-    alone = [ranges_of(masked_lm, [query]) for query in queries]
+    together = activation_ranges(masked_lm, queries)
+    assert set(together) == set(masked_lm.linear_layers())
+    alone = [activation_ranges(masked_lm, [query]) for query in queries]
     for name, found in together.items():
         assert (found.low <= found.high).all()
         assert np.allclose(found.low, np.min([each[name].low for each in alone], axis=0), atol=1e-5)
         assert np.allclose(found.high, np.max([each[name].high for each in alone], axis=0), atol=1e-5)
-    assert not any(linear._forward_pre_hooks for linear in masked_lm.linears().values())
+    assert not any(linear._forward_pre_hooks for linear in masked_lm.linear_layers().values())
 
 
 def test_int8_is_close_to_fp32(masked_lm: MaskedLm, tmp_path: Path) -> None:
@@ -99,9 +101,9 @@ def test_large_channels_cost_the_others_no_accuracy(tmp_path: Path, monkeypatch:
 
 def test_a_range_of_nothing_but_zeros(tmp_path: Path) -> None:
     model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny").eval()
-    ranges = {name: Range(0 * r.low, 0 * r.high) for name, r in calibrate(model).items()}
+    ranges = {name: ActivationRange(0 * r.low, 0 * r.high) for name, r in calibrate(model).items()}
     write_served(model, tmp_path)
-    export(model, tmp_path / "model.onnx", products=Int8(ranges))
+    export(model, tmp_path / "model.onnx", ops=Int8Ops(ranges))
     quick = FillModel(tmp_path, threads=1)
     assert np.isfinite(quick.log_probabilities([quick.encoder.encode(QUERIES[0])])[0]).all()
 
@@ -114,16 +116,16 @@ def draft_of(tmp_path: Path, name: str) -> Draft:
 @pytest.mark.parametrize(
     ("agreed", "precision"),
     [
-        (Agreement(200, 0.95, 0.95, ()), "int8"),
-        (Agreement(200, 0.949, 1.0, ()), "fp32"),
-        (Agreement(200, 1.0, 0.949, ()), "fp32"),
-        (Agreement(200, 1.0, 1.0, ("wanted_share of main",)), "fp32"),
+        (QuantizationCheck(200, 0.95, 0.95, ()), "int8"),
+        (QuantizationCheck(200, 0.949, 1.0, ()), "fp32"),
+        (QuantizationCheck(200, 1.0, 0.949, ()), "fp32"),
+        (QuantizationCheck(200, 1.0, 1.0, ("wanted_share of main",)), "fp32"),
     ],
 )
 def test_int8_serves_where_it_agrees(
-    agreed: Agreement, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    agreed: QuantizationCheck, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.models.writing.agreement", lambda *_, **__: agreed)
+    monkeypatch.setattr("training.models.writing.check_quantization", lambda *_, **__: agreed)
     model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny")
     draft = draft_of(tmp_path, "v0001")
     made = write_files(model, draft, shown_words=5)
@@ -143,10 +145,10 @@ def test_int8_serves_where_it_agrees(
 
 def test_a_model_agrees_with_itself_and_not_with_another(fill_models: dict[str, FillModel]) -> None:
     one, other = fill_models["distilbert"], fill_models["bert"]
-    same = agreement(one, one, shown_words=5)
-    assert (same.top1, same.shown, same.moved, same.is_enough) == (1.0, 1.0, (), True)
+    same = check_quantization(one, one, shown_words=5)
+    assert (same.top1, same.shown, same.moved, same.is_passed) == (1.0, 1.0, (), True)
     assert same.masks > 200
-    assert not agreement(one, other, shown_words=5).is_enough
+    assert not check_quantization(one, other, shown_words=5).is_passed
 
 
 def test_a_figure_is_moved_when_it_leaves_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.models.writing import card_of
+from training.models.writing import make_card
 from training.registry.publishing.model_card import is_hub_name
 from training.registry.versions import Draft
 
@@ -15,9 +15,9 @@ def test_a_folder_beside_is_not_taken_for_a_model_of_the_hub(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     draft = Draft("v0001", tmp_path)
-    assert card_of(draft, kind="base", base=base, settings={}).base == base
+    assert make_card(draft, kind="base", base=base, settings={}).base == base
     (tmp_path / base).mkdir(parents=True)
-    found = card_of(draft, kind="base", base=base, settings={}).base
+    found = make_card(draft, kind="base", base=base, settings={}).base
     assert found == f"./{base}"
     assert not is_hub_name(found)
-    assert card_of(draft, kind="night", base=found, settings={}).base == found  # as every night copies it
+    assert make_card(draft, kind="night", base=found, settings={}).base == found  # as every night copies it
