@@ -47,9 +47,9 @@ def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
     if model is not None and (folder := Path(model)).is_dir():
         if (folder / "model.onnx").exists():
             return FillModel(folder)
-        from training.models.writing import exported
+        from training.models.writing import export_base
 
-        return exported(folder)
+        return export_base(folder)
     registry = current_registry(settings)
     version = model or registry.champion()
     if version is None:
