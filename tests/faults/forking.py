@@ -140,7 +140,7 @@ def run(asked: dict[str, Any]) -> int:
     candidate.gate.decide = decided  # a tiny model cannot please the gate
     settings = Settings(home=Path(asked["home"]), device="cpu", base_model=f"{asked['home']}/base")
     if asked["command"] == "domain":
-        training_run.judge = lambda *_: (Verdict(asked["is_promotable"], ()), {})
+        training_run.judge_domain_model = lambda *_: (Verdict(asked["is_promotable"], ()), {})
         pipeline.run_domain(settings, progress, trigger="domain", domain=DOMAIN)
     else:
         nightly = NIGHT.model_copy(update=LARGE if asked["is_large"] else {})

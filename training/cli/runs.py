@@ -66,9 +66,9 @@ def _domain(options: argparse.Namespace, settings: Settings) -> int:
         return fail(options, "--text-column says how to read the CSV files that are named: name one.")
     outcome = _submitted(options, settings) if settings.submits_runs else _trained(options, settings)
     if not options.json and options.progress == "bar":
-        from training.domain.summary import table_of
+        from training.domain.summary import format_report
 
-        sys.stdout.write(f"{table_of(outcome.report)}\n\n")
+        sys.stdout.write(f"{format_report(outcome.report)}\n\n")
     return finish(options, outcome, report=outcome.report)
 
 

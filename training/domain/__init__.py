@@ -1,1 +1,1 @@
-"""The team's domain model: corpus split, recipes, training. `training_run.py` puts them together."""
+"""Trains the team's domain model from the base model; `training_run.py` is the entry point."""

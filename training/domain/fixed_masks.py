@@ -1,7 +1,7 @@
-"""Held-out texts with whole words hidden once and for all: every model is asked for the same words.
+"""Held-out texts with fixed masks, so that every model predicts the same words.
 
-Words are chosen in the text, not in its tokens, so a model with other tokens is asked for the same ones; a
-word of several pieces is right when all its pieces are.
+Words are chosen in the text, not in its tokens, so that the choice does not depend on the vocabulary. A word
+of several pieces is right if all its pieces are.
 """
 
 import math
@@ -17,13 +17,19 @@ from training.inference.encoder import Encoded, Encoder
 from training.inference.vocabulary import WORD
 from training.models.torch_model import MaskedLm
 
-MAX_WORDS = 40  # a longer text is cut there, so that no vocabulary has to cut it elsewhere
+MAX_WORDS = 40  # longer texts are cut here, so that no vocabulary cuts them elsewhere
 BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
-    """A text with words hidden: its masks in order, the tokens under them, and each one's number of word."""
+class MaskedText:
+    """A text with masked words.
+
+    Attributes:
+        query: the text with its masks in order.
+        targets: the token under each mask.
+        words: for each mask the index of its word among the masked ones.
+    """
 
     query: Encoded
     targets: tuple[int, ...]
@@ -31,8 +37,8 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """How well a model finds hidden words. `loss` is in nats a word; `accuracy` is a share of the words."""
+class HeldOutScore:
+    """How well a model predicts masked words: `loss` in nats per word, `accuracy` as a share of the words."""
 
     loss: float
     accuracy: float
@@ -40,11 +46,11 @@ class Fit:
 
     @property
     def perplexity(self) -> float:
-        """exp(loss), a word."""
+        """exp(loss)."""
         return math.exp(min(self.loss, 700.0))
 
     def to_json(self) -> dict[str, float | int]:
-        """The figures, rounded."""
+        """Convert to rounded figures."""
         return {
             "loss": round(self.loss, 4),
             "perplexity": round(self.perplexity, 3),
@@ -53,8 +59,8 @@ class Fit:
         }
 
 
-def hide_words(texts: Sequence[str], encoder: Encoder, *, share: float, seed: int) -> list[Hidden]:
-    """Hide about `share` of the words of each text, at least one; a text without a word is left out."""
+def mask_words(texts: Sequence[str], encoder: Encoder, *, share: float, seed: int) -> list[MaskedText]:
+    """Mask about `share` of the words of each text, at least one; texts without a word are left out."""
     hidden = []
     for text in texts:
         text = " ".join(text.split()[:MAX_WORDS])
@@ -69,7 +75,7 @@ def hide_words(texts: Sequence[str], encoder: Encoder, *, share: float, seed: in
         query[-1] = encoder.sep
         if places:
             hidden.append(
-                Hidden(
+                MaskedText(
                     Encoded(tuple(query), tuple(places)),
                     tuple(ids[p] for p in places),
                     tuple(at[p] for p in places),
@@ -78,8 +84,10 @@ def hide_words(texts: Sequence[str], encoder: Encoder, *, share: float, seed: in
     return hidden
 
 
-def measure(model: MaskedLm, hidden: Sequence[Hidden], encoder: Encoder, *, device: torch.device) -> Fit:
-    """Ask the model for every hidden word, in evaluation mode."""
+def score_held_out(
+    model: MaskedLm, hidden: Sequence[MaskedText], encoder: Encoder, *, device: torch.device
+) -> HeldOutScore:
+    """Score the model's predictions of all masked words, in evaluation mode."""
     was_training = model.training
     model.eval()
     loss, right, words = 0.0, 0, 0
@@ -101,4 +109,4 @@ def measure(model: MaskedLm, hidden: Sequence[Hidden], encoder: Encoder, *, devi
             words += len(missed)
             right += sum(not is_missed for is_missed in missed.values())
     model.train(was_training)
-    return Fit(loss / max(words, 1), right / max(words, 1), words)
+    return HeldOutScore(loss / max(words, 1), right / max(words, 1), words)

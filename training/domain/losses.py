@@ -1,9 +1,8 @@
-"""What a step of the domain model's training minimises: masked language modelling, and both poles apart.
+"""The loss of a step of the domain model: masked language modelling, and optionally the polarity of words.
 
-A recipe that tells the poles apart marks its texts with the polarity of the word in focus. Where a wanted
-word is hidden, no unwanted one may come up among the best; where an unwanted word is hidden, as in a
-complaint or behind "never", the wanted ones give way to the unwanted. The first without the second makes a
-model blindly positive.
+For a recipe with polarity, texts carry the polarity of the word in focus. Where a wanted word is masked, no
+unwanted word may be among the best. Where an unwanted word is masked, as in a complaint or after "never", the
+wanted words give way to the unwanted ones. Without the second rule the model would praise everything.
 """
 
 from collections.abc import Sequence
@@ -27,13 +26,13 @@ from training.settings import DomainSettings
 HIDDEN_RANK = 15
 
 
-class MaskedTexts:
-    """The steps of the training, each with a line in the log."""
+class MaskedTextSteps:
+    """Makes the training steps, each of which writes a row to the log."""
 
     def __init__(
         self, model: MaskedLm, texts: Sequence[CorpusText], domain: DomainSettings, log: StepLog
     ) -> None:
-        """Tokenise the texts, on the tokenizer that the model has now."""
+        """Tokenise the texts with the model's current tokenizer."""
         self._model, self._log, self._domain = model, log, domain
         encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
         self._batches = iter(
@@ -57,20 +56,20 @@ class MaskedTexts:
         others = set(vocabulary.offered(encoder.ids)) - set(unwanted)
         self._wanted = torch.tensor(wanted, device=device)
         self._unwanted = torch.tensor(unwanted, device=device)
-        self._others = torch.tensor(sorted(others), device=device)  # all that may be offered but the unwanted
+        self._others = torch.tensor(sorted(others), device=device)  # all other words that may be offered
 
     def skip(self, steps: int) -> None:
-        """Pass over the batches of steps that were taken before."""
+        """Discard the batches of steps that were taken before."""
         for _ in range(steps):
             next(self._batches)
 
     def step(self, number: int) -> Step:
-        """Of the next batch."""
+        """Make step `number`, counted from 0, with the next batch."""
         batch = next(self._batches)
         return Step(lambda micro_batches: self._loss(number, batch, micro_batches), rows=len(batch.input_ids))
 
     def _loss(self, step: int, batch: Batch, micro_batches: int) -> Tensor:
-        """A scalar, in nats a hidden token, and the poles' share in it."""
+        """Return the masked-LM loss in nats per masked token, plus the weighted polarity losses."""
         tokens, polarities = (
             batch.tokens,
             set(batch.polarity.tolist()) if batch.polarity is not None else set(),

@@ -1,4 +1,4 @@
-"""The recipes of the domain model: which texts are learnt how often, and whether the poles are told apart."""
+"""Recipes of the domain model: how often each text is learnt, and whether the polarity of words is."""
 
 import re
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ from training.corpus.domain_corpus import GENERATED, CorpusText
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.inference.vocabulary import WORD
 
-OWN_COPIES = 3  # the team's own texts are few beside the generated ones
-# Beside five copies of every edge case complaints would be too few to answer, plain English to remember.
+OWN_COPIES = 3  # the team's own texts are few compared with the generated ones
+# Against five copies of every edge case, complaints and plain English would otherwise be too rare.
 BLAME_COPIES, EVERYDAY_COPIES = 2, 3
-EVERYDAY = "retention"  # how the reasons of plain English begin
+EVERYDAY = "retention"  # prefix of the reasons of plain English
 
 
 @dataclass(frozen=True, slots=True)
 class DomainRecipe:
-    """How a domain model is made.
+    """How a domain model is trained.
 
     Attributes:
-        name: as it is asked for.
-        has_corpus: learns from the whole corpus.
-        edge_copies: how often each of UpTrain's edge cases is added to it; 0 where they are not looked for.
-        has_polarity: learns which words belong to praise, and which to complaints and negations.
-        can_serve: may become the domain model; others are made for comparison.
+        name: the value of `--recipe`.
+        has_corpus: whether it learns from the whole corpus.
+        edge_copies: how often each of UpTrain's edge cases is added; with 0 they are not even selected.
+        has_polarity: whether it learns which words belong to praise, and which to complaints and negations.
+        can_serve: whether it may become the domain model; other recipes are for comparison.
     """
 
     name: str
@@ -33,7 +33,7 @@ class DomainRecipe:
     can_serve: bool = True
 
     def texts(self, corpus: Sequence[CorpusText], edge_cases: Sequence[int]) -> list[CorpusText]:
-        """The texts to draw from, as often as they count; `edge_cases` are indices into `corpus`."""
+        """Return the training texts, repeated as the recipe says; `edge_cases` are indices into `corpus`."""
         texts = list(corpus) if self.has_corpus else []
         texts += [text for text in texts if text.source != GENERATED] * (OWN_COPIES - 1)
         texts += [corpus[i] for i in edge_cases] * self.edge_copies
@@ -46,9 +46,9 @@ class DomainRecipe:
 
 
 def _with_polarity(text: CorpusText) -> CorpusText:
-    """The text with its polarity, where its focus is a wanted or an unwanted word.
+    """Add the polarity if the focus is a wanted or an unwanted word.
 
-    A text without a focus gets one: the first such word it has.
+    In a text without a focus, the first such word becomes the focus.
     """
     spans = [text.focus] if text.focus else [match.span() for match in re.finditer(WORD, text.text)]
     for span in spans:
@@ -58,7 +58,7 @@ def _with_polarity(text: CorpusText) -> CorpusText:
     return text
 
 
-# The original's v1, ours, and the original's v2.
+# The original project's v1, the default, and the original's v2.
 RECIPES = {
     recipe.name: recipe
     for recipe in (

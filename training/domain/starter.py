@@ -1,6 +1,6 @@
-"""The starter: a compact DistilBERT with a vocabulary of its own, trained from scratch on generated text.
+"""The starter: a compact DistilBERT with its own vocabulary, trained from scratch on generated sentences.
 
-For machines where no base model can be had. It takes the same code paths as the real thing.
+It replaces the base model where none is available, and takes the same code paths.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ COMPOUND = re.compile(r"\b[a-z]+(?:-[a-z]+)+\b")
 def train_starter(
     settings: StarterSettings, *, device: torch.device, progress: Progress
 ) -> tuple[MaskedLm, list[LossPoint]]:
-    """Train it. About a minute on two cores; the same settings give the same weights on the same machine."""
+    """Train the starter: about a minute on two cores, deterministic on the same machine."""
     progress.step("writing sentences for the starter model")
     torch.manual_seed(settings.seed)
     sentences = generate(settings.sentences, seed=settings.seed)
@@ -67,7 +67,7 @@ def train_starter(
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread: matrices this small gain nothing from a second one, and lose much where cores are busy."""
+    """Use one thread: such small matrices gain nothing from a second one, and lose much if cores are busy."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -77,14 +77,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer for these texts; compounds such as `good-looking` are single tokens.
+    """Make a lower-casing WordPiece tokenizer in which compounds such as `good-looking` are single tokens.
 
-    Every word that stands twice is a token; characters, and the commonest beginnings and ends of words,
-    spell the rest. Counted here, since the library's own trainer breaks ties differently each time.
+    Every word that occurs twice is a token; the other words are spelt with characters and the most frequent
+    beginnings and ends of words. The library's own trainer is not used: it breaks ties differently each time.
 
     Args:
-        texts: what it should read well.
-        size: entries at most, compounds not counted.
+        texts: the training texts.
+        size: maximum number of entries without the compounds.
     """
     normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
     lowered = [normalizer.normalize_str(text) for text in texts]
@@ -115,11 +115,11 @@ def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
 
 
 def _blank(settings: StarterSettings, vocabulary: int) -> torch.nn.Module:
-    """A model with nothing learnt yet.
+    """Make an untrained model.
 
-    Two things let attention find its way in hundreds of steps instead of thousands: weights spread for
-    the small width (BERT's 0.02 is for 768), and positions that begin as sinusoids (Vaswani et al.
-    1706.03762, section 3.5), so that neighbours look alike from the start.
+    Two things let attention learn in hundreds of steps instead of thousands: an initial standard deviation
+    for the small width (BERT's 0.02 is for 768), and position embeddings that start as sinusoids (Vaswani et
+    al. 1706.03762, section 3.5), so that neighbours are similar from the start.
     """
     from transformers import DistilBertConfig, DistilBertForMaskedLM
 
@@ -131,7 +131,7 @@ def _blank(settings: StarterSettings, vocabulary: int) -> torch.nn.Module:
             n_layers=settings.layers,
             n_heads=settings.heads,
             max_position_embeddings=MAX_POSITIONS,
-            dropout=0.0,  # it sees each sentence about once: it cannot learn them by heart
+            dropout=0.0,  # each sentence is seen about once, so there is no overfitting
             attention_dropout=0.0,
             initializer_range=settings.initial_spread,
         )

@@ -1,4 +1,4 @@
-"""The log of a long training: a row a step, and one an evaluation; becomes `training_log.jsonl`."""
+"""The log of a long training, `training_log.jsonl`: one row per step and per evaluation."""
 
 import json
 import math
@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from training.domain.fixed_masks import Fit
+from training.domain.fixed_masks import HeldOutScore
 from training.finetuning.trainer import REPORT_EVERY_STEPS
 
 
 class StepLog:
-    """Rows in order. Figures stay on the device until `flush`, so that no step waits for them."""
+    """Collects rows. Figures stay on the device until `flush`, so that steps do not wait for them."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -23,13 +23,17 @@ class StepLog:
         self._since = time.perf_counter()
 
     def start_clock(self) -> None:
-        """What was done since the last flush does not count."""
+        """Start timing; the time since the last flush does not count."""
         self._since = time.perf_counter()
 
     def note(self, step: int, loss: Tensor, accuracy: Tensor, *, tokens: int) -> None:
-        """Remember a step: its mean loss a hidden token, its share of right ones, real tokens.
+        """Add a step; a step that is retried after running out of memory replaces itself.
 
-        Again for the same step, where memory ran out, it replaces what was noted before.
+        Args:
+            step: number of the step.
+            loss: mean loss per masked token.
+            accuracy: share of masked tokens that were predicted.
+            tokens: number of tokens without padding.
         """
         if self._waiting and self._waiting[-1][0] == step:
             self._waiting.pop()
@@ -38,7 +42,7 @@ class StepLog:
         self._waiting.append((step, loss, accuracy, tokens))
 
     def flush(self) -> None:
-        """Read the figures of the steps since the last time; their speed is that of all of them together."""
+        """Write the rows of the steps since the last flush, all with their average speed."""
         if not self._waiting:
             return
         losses = [float(loss) for _, loss, _, _ in self._waiting]
@@ -60,11 +64,11 @@ class StepLog:
         self.seconds += elapsed
         self.start_clock()
 
-    def evaluated(self, step: int, fits: dict[str, Fit]) -> float:
-        """Note an evaluation on held-out text. Returns the mean loss of its parts."""
-        loss = sum(fit.loss for fit in fits.values()) / len(fits)
-        parts = {name: fit.to_json() for name, fit in fits.items()}
-        accuracy = sum(fit.accuracy for fit in fits.values()) / len(fits)
+    def evaluated(self, step: int, scores: dict[str, HeldOutScore]) -> float:
+        """Add the row of an evaluation on held-out text, and return the mean loss of its parts."""
+        loss = sum(score.loss for score in scores.values()) / len(scores)
+        parts = {name: score.to_json() for name, score in scores.items()}
+        accuracy = sum(score.accuracy for score in scores.values()) / len(scores)
         self.rows.append(
             {
                 "step": step,
@@ -81,9 +85,9 @@ class StepLog:
 
     @property
     def tokens_per_s(self) -> float:
-        """Real tokens a second over all steps."""
+        """Tokens per second over all steps, without padding."""
         return float(sum(row.get("tokens", 0) for row in self.rows)) / max(self.seconds, 1e-9)
 
     def write(self, path: Path) -> None:
-        """As JSON lines."""
+        """Write the rows as JSON lines."""
         path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))

@@ -1,4 +1,4 @@
-"""What a domain model was made of and how it did, as tables for people."""
+"""The report of a domain run as tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from training.tables import aligned
 FIGURES, WHO = ("wanted_share", "unwanted_at_10"), ("base", "after")
 
 
-def source_json(source: SourceReport) -> dict[str, Any]:
-    """What was read of a file, without where it lies."""
+def source_to_json(source: SourceReport) -> dict[str, Any]:
+    """Convert a source report to JSON, without the file's path."""
     return {
         "source": source.source,
         "is_read": source.is_read,
@@ -22,8 +22,8 @@ def source_json(source: SourceReport) -> dict[str, Any]:
     }
 
 
-def table_of(report: Mapping[str, Any]) -> str:
-    """The report of a domain run: files, edge cases, held-out text, suites."""
+def format_report(report: Mapping[str, Any]) -> str:
+    """Format the report: files, edge cases, held-out text, suites."""
     parts = [_files(report["sources"])] if report["sources"] else []
     if report["edge_cases"]:
         parts.append(f"UpTrain's edge cases\n{report['edge_cases']}")

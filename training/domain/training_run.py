@@ -1,8 +1,8 @@
-"""Base model → the team's domain model: masked-LM training on generated and the team's own texts.
+"""Base model → the team's domain model, by masked-LM training on generated sentences and the team's texts.
 
-The corpus is split before anything else. The base then learns the team's words as whole tokens, and the
-recipe's texts until held-out text says enough; the gate decides whether nights may start from the result. A
-run that was killed goes on where it was when the same is asked for again.
+The corpus is split first. Then the team's words become whole tokens, and the model is trained on the recipe's
+texts with early stopping. The gate decides whether nightly runs may start from the result. A run that was
+killed resumes when it is started again with the same inputs.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from training.corpus.domain_corpus import GENERATED, CorpusText, DomainCorpus, b
 from training.corpus.health import measure_health, read_raw
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.checkpoints import Checkpoint
-from training.domain.course import Course
-from training.domain.fixed_masks import Fit, Hidden, hide_words, measure
-from training.domain.losses import MaskedTexts
+from training.domain.early_stopping import EarlyStoppingTraining
+from training.domain.fixed_masks import HeldOutScore, MaskedText, mask_words, score_held_out
+from training.domain.losses import MaskedTextSteps
 from training.domain.recipes import RECIPES
 from training.domain.step_log import StepLog
-from training.domain.summary import source_json
-from training.domain.verdict import judge
+from training.domain.summary import source_to_json
+from training.domain.verdict import judge_domain_model
 from training.errors import BaseModelError, EmptyRecipeError, RegistryError
 from training.evaluation import gate
 from training.evaluation.materials import QUERIES
@@ -46,8 +46,8 @@ from training.votes.checks.corpus_report import EdgeCaseReport
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A version, the gate's verdict on it, and what `summary.table_of` shows of it."""
+class DomainVersion:
+    """A new version, the gate's verdict on it, and the report that `summary.format_report` shows."""
 
     version: str
     verdict: gate.Verdict
@@ -55,7 +55,7 @@ class Made:
 
 
 class DomainTraining:
-    """The steps from the base to a version, over what they all need."""
+    """The steps from the base model to a version."""
 
     def __init__(
         self,
@@ -67,17 +67,18 @@ class DomainTraining:
         extra: Sequence[Path] = (),
         text_column: str | None = None,
     ) -> None:
-        """Find the base and split the corpus.
+        """Find the base model and split the corpus.
 
         Args:
             settings: base model, files, device.
             domain: the recipe and its hyper-parameters.
-            progress: told once a step.
-            folder: the run's own.
-            extra, text_column: further CSV files, and the column to read of them.
+            progress: advanced once per training step.
+            folder: the folder of the run.
+            extra, text_column: further CSV files, and the column to read from them.
 
         Raises:
-            BaseModelError: the base cannot be had (the starter needs none: it is made of this corpus).
+            BaseModelError: no base model is available; the starter cannot replace it, as it learnt this
+                corpus.
             CsvError: a file cannot be read.
         """
         base = find_base(settings.base_model)
@@ -94,15 +95,19 @@ class DomainTraining:
         self._corpus = build_corpus(settings, domain, extra=extra, text_column=text_column)
         self._checkpoint = Checkpoint(
             settings.home / "runs" / f"domain-{domain.recipe}.checkpoint",
-            _key(base, self._corpus, domain),
+            _checkpoint_key(base, self._corpus, domain),
         )
 
-    def make(self, registry: Registry, **columns: Any) -> Made:
-        """Train, judge and write the version; no pointer moves.
+    def make(self, registry: Registry, **columns: Any) -> DomainVersion:
+        """Train, judge and write the version, without moving a pointer.
+
+        Args:
+            registry: where to write the version.
+            columns: further fields of its card.
 
         Raises:
-            BaseModelError: the base cannot be loaded.
-            EmptyRecipeError: no text is left to learn from.
+            BaseModelError: the base model cannot be loaded.
+            EmptyRecipeError: the recipe has no text to learn from.
         """
         edge_cases = self._edge_cases("train") if self._recipe.edge_copies else None
         learner, metrics = self._train(edge_cases)
@@ -119,7 +124,7 @@ class DomainTraining:
                 for name in ("edge_cases.json", "edge_cases.txt"):
                     shutil.copy(self._folder / "edge_cases_train" / name, draft.folder)
             base = export_base(self._base)
-            verdict, suites = judge(base, after, metrics["held_out"])
+            verdict, suites = judge_domain_model(base, after, metrics["held_out"])
             self._draw(draft.folder, registry, {"base": base, f"{draft.version} {self._recipe.name}": after})
             card = make_card(
                 draft,
@@ -137,16 +142,16 @@ class DomainTraining:
         report = {
             **metrics,
             "added_words": len(metrics["added_words"]),
-            "sources": [source_json(source) for source in self._corpus.sources],
+            "sources": [source_to_json(source) for source in self._corpus.sources],
             "edge_cases": edge_cases.table() if edge_cases else None,
             "suites": suites,
         }
-        return Made(draft.version, verdict, report)
+        return DomainVersion(draft.version, verdict, report)
 
     def _draw(self, folder: Path, registry: Registry, models: dict[str, FillModel]) -> None:
-        """The pictures that stay with the version."""
+        """Draw the plots that are stored with the version."""
         logs = {self._recipe.name: self._log.rows}
-        for version in reversed(registry.versions()):  # the other recipes' latest, to compare with
+        for version in reversed(registry.versions()):  # the newest of each other recipe, for comparison
             with contextlib.suppress(RegistryError):
                 card = registry.card(version)
                 path = registry.path(version) / TRAINING_LOG
@@ -165,7 +170,7 @@ class DomainTraining:
         return select_edge_cases([t.text for t in texts], [t.source for t in texts], folder)
 
     def _stopping_texts(self) -> Sequence[CorpusText]:
-        """Held-out text of the kind that is learnt: edge cases alone where nothing else is."""
+        """Held-out texts for early stopping: only edge cases if the recipe learns only those."""
         texts = self._corpus.held_out
         if self._recipe.has_corpus:
             return texts
@@ -181,7 +186,7 @@ class DomainTraining:
         learner = torch_model.load(self._base, base=self._settings.base_model).to(device)
         torch.manual_seed(domain.seed)
         progress.step("measuring the base model")
-        fits = {"base": self._fits(learner)}
+        scores = {"base": self._scores(learner)}
         words = vocabulary.new_words(
             learner.tokenizer,
             [text.text for text in train],
@@ -189,30 +194,30 @@ class DomainTraining:
             min_count=domain.new_word_count,
         )
         learner.add_words(words)
-        masked = MaskedTexts(learner, texts, domain, self._log)
-        course = Course(
+        masked = MaskedTextSteps(learner, texts, domain, self._log)
+        trainer = EarlyStoppingTraining(
             learner,
-            self._hidden(learner, self._stopping_texts()),
+            self._mask_held_out(learner, self._stopping_texts()),
             domain,
             texts=len(train),
             log=self._log,
             checkpoint=self._checkpoint,
             device=device,
         )
-        masked.skip(course.step)
-        progress.step(f"training the domain model ({self._recipe.name})", course.steps)
-        progress.advance(course.step)
-        course.run(masked.step, progress)
-        fits["after"] = self._fits(learner)
+        masked.skip(trainer.step)
+        progress.step(f"training the domain model ({self._recipe.name})", trainer.steps)
+        progress.advance(trainer.step)
+        trainer.run(masked.step, progress)
+        scores["after"] = self._scores(learner)
         metrics = {
-            "steps": course.step,
-            "best_step": course.best_step,
-            "epochs": round(course.step / self._log.steps_per_epoch, 2),
+            "steps": trainer.step,
+            "best_step": trainer.best_step,
+            "epochs": round(trainer.step / self._log.steps_per_epoch, 2),
             "seconds": round(self._log.seconds, 1),
             "tokens_per_s": round(self._log.tokens_per_s, 1),
             "device": device.type,
             "held_out": {
-                name: {part: f.to_json() for part, f in each.items()} for name, each in fits.items()
+                name: {part: f.to_json() for part, f in each.items()} for name, each in scores.items()
             },
             "corpus": {
                 GENERATED: sum(text.source == GENERATED for text in train),
@@ -224,10 +229,10 @@ class DomainTraining:
         }
         return learner.cpu(), metrics
 
-    def _hidden(
+    def _mask_held_out(
         self, learner: torch_model.MaskedLm, held_out: Sequence[CorpusText]
-    ) -> dict[str, list[Hidden]]:
-        """Texts with words hidden, by where they are from: the same words for every model."""
+    ) -> dict[str, list[MaskedText]]:
+        """Mask the held-out texts, by origin; the masked words are the same for every model."""
         encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
         parts: dict[str, list[str]] = {}
         for text in held_out:
@@ -236,19 +241,19 @@ class DomainTraining:
         return {
             name: hidden
             for name, texts in parts.items()
-            if (hidden := hide_words(texts, encoder, share=share, seed=seed))
+            if (hidden := mask_words(texts, encoder, share=share, seed=seed))
         }
 
-    def _fits(self, learner: torch_model.MaskedLm) -> dict[str, Fit]:
+    def _scores(self, learner: torch_model.MaskedLm) -> dict[str, HeldOutScore]:
         encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
         return {
-            name: measure(learner, hidden, encoder, device=self._device)
-            for name, hidden in self._hidden(learner, self._corpus.held_out).items()
+            name: score_held_out(learner, hidden, encoder, device=self._device)
+            for name, hidden in self._mask_held_out(learner, self._corpus.held_out).items()
         }
 
 
-def _key(base: Path, corpus: DomainCorpus, domain: DomainSettings) -> str:
-    """Hash of everything that the weights depend on."""
+def _checkpoint_key(base: Path, corpus: DomainCorpus, domain: DomainSettings) -> str:
+    """Hash everything that the weights depend on."""
     digest = hashlib.sha256(domain.model_dump_json().encode() + corpus.hash.encode())
     for path in sorted(base.iterdir()):
         if path.suffix in (".safetensors", ".json") and path.is_file():

@@ -1,4 +1,4 @@
-"""A domain model and its base on the suites, over the words that both can say; and the gate's verdict."""
+"""Compares a domain model with its base on the suites, and asks the gate for a verdict."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,13 @@ from training.evaluation.metrics import score_cases, summary
 from training.inference.fill_model import FillModel
 
 
-def judge(
+def judge_domain_model(
     base: FillModel, after: FillModel, held_out: Mapping[str, Any]
 ) -> tuple[gate.Verdict, dict[str, Any]]:
-    """The gate's verdict, and suite → `base` and `after` → figures."""
+    """Return the gate's verdict, and suite → `base` and `after` → figures.
+
+    Both models are scored over the words that are tokens of both.
+    """
     models = {"base": base, "after": after}
     shared = tokens_of(models)
     figures: dict[str, Any] = {}

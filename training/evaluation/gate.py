@@ -108,7 +108,7 @@ class DomainMeasurements:
     """What the gate compares for a new domain model: figures of the `base` and of the model `after` training.
 
     Attributes:
-        held_out: `base` and `after` → part of the held-out text → its figures (`Fit.to_json`).
+        held_out: `base` and `after` → part of the held-out text → its figures (`HeldOutScore.to_json`).
         control: `base` and `after` → figures on the control suite.
     """
 

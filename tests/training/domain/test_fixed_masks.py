@@ -6,7 +6,7 @@ import pytest
 import torch
 from support.tiny import tiny_tokenizer
 
-from training.domain.fixed_masks import Fit, hide_words, measure
+from training.domain.fixed_masks import HeldOutScore, mask_words, score_held_out
 from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 
@@ -20,7 +20,7 @@ def encoder_of(masked_lm: MaskedLm) -> Encoder:
 
 def test_a_share_of_the_words_is_hidden_and_at_least_one() -> None:
     encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-    hidden = hide_words(TEXTS, encoder, share=0.5, seed=0)
+    hidden = mask_words(TEXTS, encoder, share=0.5, seed=0)
     assert len(hidden) == 3  # one text has no word
     assert [len(set(each.words)) for each in hidden] == [3, 1, 3]
     for each in hidden:
@@ -30,7 +30,7 @@ def test_a_share_of_the_words_is_hidden_and_at_least_one() -> None:
 
 def test_every_piece_of_a_hidden_word_is_hidden() -> None:
     encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-    (only,) = hide_words(["washable"], encoder, share=0.1, seed=0)
+    (only,) = mask_words(["washable"], encoder, share=0.1, seed=0)
     assert [encoder.words[token] for token in only.targets] == ["wash", "##able"]
     assert only.words[0] == only.words[1]
 
@@ -42,13 +42,13 @@ def test_a_model_with_other_tokens_is_asked_for_the_same_words(masked_lm: Masked
     texts = [f"{word} shoes are washable and {word}" for word in ("cheap", "good", "bad", "new", "old")]
     for seed in range(3):
         asked = [
-            [len(set(each.words)) for each in hide_words(texts, encoder, share=0.4, seed=seed)]
+            [len(set(each.words)) for each in mask_words(texts, encoder, share=0.4, seed=seed)]
             for encoder in (before, after)
         ]
         shown = [
             [
                 " ".join(encoder.words[token].removeprefix("##") for token in each.targets)
-                for each in hide_words(texts, encoder, share=0.4, seed=seed)
+                for each in mask_words(texts, encoder, share=0.4, seed=seed)
             ]
             for encoder in (before, after)
         ]
@@ -58,15 +58,15 @@ def test_a_model_with_other_tokens_is_asked_for_the_same_words(masked_lm: Masked
 
 def test_the_masks_depend_on_seed_and_text_alone() -> None:
     encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-    once = hide_words(TEXTS, encoder, share=0.3, seed=0)
-    assert hide_words(TEXTS[::-1], encoder, share=0.3, seed=0) == once[::-1]
-    assert hide_words(TEXTS * 9, encoder, share=0.3, seed=1)[:3] != once
+    once = mask_words(TEXTS, encoder, share=0.3, seed=0)
+    assert mask_words(TEXTS[::-1], encoder, share=0.3, seed=0) == once[::-1]
+    assert mask_words(TEXTS * 9, encoder, share=0.3, seed=1)[:3] != once
 
 
 def test_a_fit_is_the_mean_over_words(masked_lm: MaskedLm) -> None:
     """Worked out with one forward a text, and the log-probabilities of the pieces of a word added up."""
     encoder = encoder_of(masked_lm)
-    hidden = hide_words(TEXTS, encoder, share=0.5, seed=0)
+    hidden = mask_words(TEXTS, encoder, share=0.5, seed=0)
     masked_lm.eval()
     total, right = 0.0, 0
     for each in hidden:
@@ -77,7 +77,7 @@ def test_a_fit_is_the_mean_over_words(masked_lm: MaskedLm) -> None:
         for word in set(each.words):
             mine = [i for i, other in enumerate(each.words) if other == word]
             right += all(int(logs[i].argmax()) == each.targets[i] for i in mine)
-    fit = measure(masked_lm, hidden, encoder, device=CPU)
+    fit = score_held_out(masked_lm, hidden, encoder, device=CPU)
     assert fit.words == 7
     assert fit.loss == pytest.approx(total / 7, abs=1e-4)
     assert fit.accuracy == right / 7
@@ -86,22 +86,22 @@ def test_a_fit_is_the_mean_over_words(masked_lm: MaskedLm) -> None:
 
 def test_a_word_is_right_only_when_all_its_pieces_are(masked_lm: MaskedLm) -> None:
     encoder = encoder_of(masked_lm)
-    (only,) = hide_words(["washable"], encoder, share=1.0, seed=0)
+    (only,) = mask_words(["washable"], encoder, share=1.0, seed=0)
     with torch.no_grad():  # it says "wash" everywhere: the first piece is right, the second is not
         masked_lm.model.vocab_projector.bias[encoder.ids["wash"]] = 1e4
-    assert measure(masked_lm, [only], encoder, device=CPU).accuracy == 0.0
-    (only,) = hide_words(["wash"], encoder, share=1.0, seed=0)
-    assert measure(masked_lm, [only], encoder, device=CPU).accuracy == 1.0
+    assert score_held_out(masked_lm, [only], encoder, device=CPU).accuracy == 0.0
+    (only,) = mask_words(["wash"], encoder, share=1.0, seed=0)
+    assert score_held_out(masked_lm, [only], encoder, device=CPU).accuracy == 1.0
 
 
 def test_measuring_leaves_the_mode_as_it_was(masked_lm: MaskedLm) -> None:
     encoder = encoder_of(masked_lm)
-    hidden = hide_words(TEXTS, encoder, share=0.5, seed=0)
+    hidden = mask_words(TEXTS, encoder, share=0.5, seed=0)
     for mode in (True, False):
         masked_lm.train(mode)
-        measure(masked_lm, hidden, encoder, device=CPU)
+        score_held_out(masked_lm, hidden, encoder, device=CPU)
         assert masked_lm.training is mode
 
 
 def test_a_hopeless_loss_has_a_finite_perplexity() -> None:
-    assert math.isfinite(Fit(5000.0, 0.0, 3).perplexity)
+    assert math.isfinite(HeldOutScore(5000.0, 0.0, 3).perplexity)

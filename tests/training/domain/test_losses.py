@@ -5,7 +5,7 @@ import torch
 from support.tiny import tiny_tokenizer
 
 from training.corpus.domain_corpus import CorpusText
-from training.domain.losses import MaskedTexts
+from training.domain.losses import MaskedTextSteps
 from training.domain.step_log import StepLog
 from training.models.torch_model import MaskedLm
 from training.settings import DomainSettings
@@ -17,7 +17,7 @@ TEXTS = [CorpusText(f"Nike shoes are {word}", "x") for word in WORDS]
 
 def test_every_step_is_logged_and_skipped_batches_are_not(masked_lm: MaskedLm) -> None:
     first, second = StepLog(), StepLog()
-    whole, rest = (MaskedTexts(masked_lm, TEXTS, DOMAIN, log) for log in (first, second))
+    whole, rest = (MaskedTextSteps(masked_lm, TEXTS, DOMAIN, log) for log in (first, second))
     masked_lm.eval()
     for step in range(4):
         whole.step(step).loss(1)
@@ -42,7 +42,7 @@ def test_words_of_the_other_pole_cost_where_they_are_among_the_best(
     extra = []
     for texts in (TEXTS, marked):
         log = StepLog()
-        masked = MaskedTexts(masked_lm, texts, DOMAIN, log)
+        masked = MaskedTextSteps(masked_lm, texts, DOMAIN, log)
         total = sum(float(masked.step(step).loss(1).detach()) for step in range(5))
         log.flush()
         extra.append(total - sum(row["loss"] for row in log.rows))

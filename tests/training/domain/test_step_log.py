@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.domain.fixed_masks import Fit
+from training.domain.fixed_masks import HeldOutScore
 from training.domain.step_log import StepLog
 
 
@@ -40,7 +40,9 @@ def test_figures_are_read_every_ten_steps() -> None:
 
 def test_an_evaluation_is_the_mean_of_its_parts() -> None:
     log = StepLog()
-    assert log.evaluated(0, {"generated": Fit(1.0, 0.5, 10), "own": Fit(3.0, 0.1, 90)}) == 2.0
+    assert (
+        log.evaluated(0, {"generated": HeldOutScore(1.0, 0.5, 10), "own": HeldOutScore(3.0, 0.1, 90)}) == 2.0
+    )
     held_out = log.rows[0]["held_out"]
     assert (held_out["loss"], held_out["accuracy"]) == (2.0, 0.3)
     assert held_out["own"] == {"loss": 3.0, "perplexity": 20.086, "accuracy": 0.1, "words": 90}
@@ -50,7 +52,7 @@ def test_it_is_written_as_json_lines(tmp_path: Path) -> None:
     log = StepLog()
     note(log, 1, loss=float("1e9"))
     log.flush()
-    log.evaluated(1, {"generated": Fit(1.0, 0.5, 10)})
+    log.evaluated(1, {"generated": HeldOutScore(1.0, 0.5, 10)})
     log.write(tmp_path / "log.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows == log.rows

@@ -9,7 +9,7 @@ import torch
 from support.killing import Deadly, Killed
 
 from training.domain import training_run, verdict
-from training.domain.training_run import DomainTraining, Made
+from training.domain.training_run import DomainTraining, DomainVersion
 from training.errors import BaseModelError, EmptyRecipeError
 from training.inference.fill_model import FillModel
 from training.progress import Silent
@@ -30,7 +30,7 @@ def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.Monkey
     return Settings(home=tmp_path / "home", base_model=str(distilbert_folder), device="cpu")
 
 
-def make(settings: Settings, progress: Silent | None = None, **changed: Any) -> Made:
+def make(settings: Settings, progress: Silent | None = None, **changed: Any) -> DomainVersion:
     domain = DOMAIN.model_copy(update=changed)
     work = DomainTraining(settings, domain, progress or Silent(), folder=settings.home / "runs" / "1")
     return work.make(Registry(settings.models_dir))

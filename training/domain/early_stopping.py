@@ -1,4 +1,4 @@
-"""A long training with evaluations on held-out text, early stopping, and checkpoints in between."""
+"""A long training with evaluations on held-out text, early stopping, and checkpoints."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from training.domain.checkpoints import Checkpoint
-from training.domain.fixed_masks import Hidden, measure
+from training.domain.fixed_masks import MaskedText, score_held_out
 from training.domain.step_log import StepLog
 from training.finetuning.trainer import Step, Trainer, has_bf16
 from training.inference.encoder import Encoder
@@ -18,16 +18,16 @@ from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import DomainSettings
 
-MIN_GAIN = 0.002  # nats a word; less is no improvement
+MIN_GAIN = 0.002  # nats per word; a smaller gain counts as no improvement
 
 
-class Course:
-    """From the first step, or from the checkpoint of a run that was killed, to the best weights."""
+class EarlyStoppingTraining:
+    """Trains until the held-out loss stops improving, resuming from a checkpoint if there is one."""
 
     def __init__(
         self,
         learner: MaskedLm,
-        hidden: Mapping[str, Sequence[Hidden]],
+        held_out: Mapping[str, Sequence[MaskedText]],
         domain: DomainSettings,
         *,
         texts: int,
@@ -35,22 +35,22 @@ class Course:
         checkpoint: Checkpoint,
         device: torch.device,
     ) -> None:
-        """Load the checkpoint, where there is one.
+        """Load the checkpoint if there is one.
 
         Args:
-            learner: on `device`.
-            hidden: held-out texts by where they are from; the mean of their losses decides.
+            learner: the model, on `device`.
+            held_out: held-out texts by origin; the mean of their losses decides.
             domain: hyper-parameters.
-            texts: of an epoch, the same for every recipe, so that they are compared at the same cost.
+            texts: number of texts in an epoch, the same for every recipe, so that their costs are equal.
             log: filled step by step.
             checkpoint: written after every evaluation.
-            device: where to train.
+            device: the device to train on.
         """
-        self._learner, self._hidden, self._log = learner, hidden, log
+        self._learner, self._held_out, self._log = learner, held_out, log
         self._checkpoint, self._device, self._patience = checkpoint, device, domain.patience
         log.steps_per_epoch = math.ceil(texts / domain.batch_examples)
         self._every = max(1, log.steps_per_epoch // domain.evaluations)
-        scale = math.sqrt(768 / learner.shape.hidden_size)  # narrower models need, and bear, larger steps
+        scale = math.sqrt(768 / learner.shape.hidden_size)  # narrower models need and tolerate larger steps
         self._trainer = Trainer(
             learner,
             steps=max(1, round(log.steps_per_epoch * domain.epochs)),
@@ -66,16 +66,16 @@ class Course:
 
     @property
     def step(self) -> int:
-        """Steps taken."""
+        """Number of steps taken."""
         return self._trainer.step
 
     @property
     def steps(self) -> int:
-        """Steps at most."""
+        """Maximum number of steps."""
         return self._trainer.steps
 
     def run(self, step_at: Callable[[int], Step], progress: Progress) -> None:
-        """Train until held-out text says enough, and leave the best weights in the model."""
+        """Train, and leave the weights with the lowest held-out loss in the model."""
         if not self._best:
             self._evaluate()
         while self.step < self.steps and self._misses < self._patience:
@@ -87,11 +87,11 @@ class Course:
         self._learner.load_state_dict(self._best)
 
     def _evaluate(self) -> None:
-        fits = {
-            name: measure(self._learner, part, self._encoder, device=self._device)
-            for name, part in self._hidden.items()
+        scores = {
+            name: score_held_out(self._learner, part, self._encoder, device=self._device)
+            for name, part in self._held_out.items()
         }
-        loss = self._log.evaluated(self.step, fits)
+        loss = self._log.evaluated(self.step, scores)
         if loss < self._best_loss - MIN_GAIN:
             self._best_loss, self.best_step, self._misses = loss, self.step, 0
             self._best = {k: copy.deepcopy(v.cpu()) for k, v in self._learner.state_dict().items()}

@@ -9,9 +9,9 @@ from support.killing import Deadly, Killed
 
 from training.corpus.domain_corpus import CorpusText
 from training.domain.checkpoints import Checkpoint
-from training.domain.course import Course
-from training.domain.fixed_masks import hide_words
-from training.domain.losses import MaskedTexts
+from training.domain.early_stopping import EarlyStoppingTraining
+from training.domain.fixed_masks import mask_words
+from training.domain.losses import MaskedTextSteps
 from training.domain.step_log import StepLog
 from training.inference.encoder import Encoder
 from training.models import torch_model
@@ -29,48 +29,50 @@ TEXTS = [
 DOMAIN = DomainSettings(batch_examples=4, epochs=3, evaluations=2, learning_rate=2e-4, patience=3)
 
 
-def begin(masked_lm: MaskedLm, folder: Path, **changed: Any) -> tuple[Course, MaskedTexts, StepLog]:
+def begin(
+    masked_lm: MaskedLm, folder: Path, **changed: Any
+) -> tuple[EarlyStoppingTraining, MaskedTextSteps, StepLog]:
     domain = DOMAIN.model_copy(update=changed)
     torch.manual_seed(domain.seed)
     log = StepLog()
-    texts = MaskedTexts(masked_lm, [CorpusText(text, "x") for text in TEXTS], domain, log)
-    hidden = hide_words(TEXTS[:6], Encoder(masked_lm.tokenizer, max_tokens=48), share=0.3, seed=0)
+    texts = MaskedTextSteps(masked_lm, [CorpusText(text, "x") for text in TEXTS], domain, log)
+    hidden = mask_words(TEXTS[:6], Encoder(masked_lm.tokenizer, max_tokens=48), share=0.3, seed=0)
     checkpoint = Checkpoint(folder / "checkpoint", "key")
-    course = Course(
+    trainer = EarlyStoppingTraining(
         masked_lm, {"x": hidden}, domain, texts=len(TEXTS), log=log, checkpoint=checkpoint, device=CPU
     )
-    texts.skip(course.step)
-    return course, texts, log
+    texts.skip(trainer.step)
+    return trainer, texts, log
 
 
 def run(
     masked_lm: MaskedLm, folder: Path, progress: Silent | None = None, **changed: Any
-) -> tuple[Course, StepLog]:
-    course, texts, log = begin(masked_lm, folder, **changed)
-    course.run(texts.step, progress or Silent())
-    return course, log
+) -> tuple[EarlyStoppingTraining, StepLog]:
+    trainer, texts, log = begin(masked_lm, folder, **changed)
+    trainer.run(texts.step, progress or Silent())
+    return trainer, log
 
 
 def test_it_is_evaluated_before_between_and_after(masked_lm: MaskedLm, tmp_path: Path) -> None:
-    course, log = run(masked_lm, tmp_path, patience=100)
+    trainer, log = run(masked_lm, tmp_path, patience=100)
     evaluated = [row["step"] for row in log.rows if "held_out" in row]
     assert log.steps_per_epoch == 7
     assert evaluated == [0, 3, 6, 9, 12, 15, 18, 21]
     assert [row["step"] for row in log.rows if "loss" in row] == list(range(1, 22))
     losses = [row["held_out"]["loss"] for row in log.rows if "held_out" in row]
     assert losses[-1] < losses[0]
-    assert course.step == 21
+    assert trainer.step == 21
 
 
 def test_it_stops_when_held_out_text_says_enough_and_keeps_the_best(
     masked_lm: MaskedLm, tmp_path: Path
 ) -> None:
     before = {name: weight.clone() for name, weight in masked_lm.state_dict().items()}
-    course, log = run(masked_lm, tmp_path, learning_rate=1e-2, patience=2, epochs=20)
+    trainer, log = run(masked_lm, tmp_path, learning_rate=1e-2, patience=2, epochs=20)
     losses = [row["held_out"]["loss"] for row in log.rows if "held_out" in row]
     best = min(range(len(losses)), key=losses.__getitem__)
-    assert course.step < course.steps
-    assert course.best_step == [row["step"] for row in log.rows if "held_out" in row][best]
+    assert trainer.step < trainer.steps
+    assert trainer.best_step == [row["step"] for row in log.rows if "held_out" in row][best]
     if best == 0:
         assert all(torch.equal(weight, before[name]) for name, weight in masked_lm.state_dict().items())
 
@@ -84,8 +86,8 @@ def test_a_training_that_was_killed_ends_as_if_it_had_not_been(
     with pytest.raises(Killed):
         run(killed, tmp_path / "killed", Deadly(steps), patience=100)
     resumed = torch_model.load(distilbert_folder)
-    course, again = run(resumed, tmp_path / "killed", patience=100)
-    assert (course.step, course.best_step) == (whole.step, whole.best_step)
+    trainer, again = run(resumed, tmp_path / "killed", patience=100)
+    assert (trainer.step, trainer.best_step) == (whole.step, whole.best_step)
     for name, weight in masked_lm.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name])
     unlike = {"tokens_per_s"}
@@ -99,5 +101,5 @@ def test_a_resumed_training_takes_only_the_steps_that_are_left(
 ) -> None:
     with pytest.raises(Killed):
         run(masked_lm, tmp_path, Deadly(10), patience=100)
-    course, _, _ = begin(torch_model.load(distilbert_folder), tmp_path, patience=100)
-    assert course.step == 9  # the last evaluation before
+    trainer, _, _ = begin(torch_model.load(distilbert_folder), tmp_path, patience=100)
+    assert trainer.step == 9  # the last evaluation before
