@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 PROJECT = Path(__file__).parents[1]
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
@@ -101,6 +102,13 @@ def test_all_places_name_the_same_versions() -> None:
     assert project["project"]["requires-python"] == ">=3.11,<3.15"
     assert project["tool"]["ruff"]["target-version"] == "py311"
     assert "Python 3.11 to 3.14" in (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def test_ci_runs_the_oldest_and_the_newest() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["check"]
+    assert job["strategy"]["matrix"]["python"] == [SUPPORTED[0], SUPPORTED[-1]]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
 
 
 def test_what_newer_pythons_need_besides_is_pinned() -> None:
