@@ -23,7 +23,7 @@ from transformers.models.distilbert import modeling_distilbert  # noqa: F401
 from training.domain import training_run
 from training.evaluation import candidate
 from training.evaluation.gate import Verdict
-from training.finetuning.reference_model import Beside
+from training.finetuning.reference_model import ModelWithReference
 from training.models import writing as versions  # noqa: F401
 from training.pipeline import run as pipeline
 from training.pipeline.synchronous_database import Records
@@ -118,7 +118,7 @@ def limit_rows(most: int) -> None:
     """Pretend that a GPU has memory for so many rows at once."""
 
     def refuse(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
-        if isinstance(module, Beside) and len(arguments[0]) > most:
+        if isinstance(module, ModelWithReference) and len(arguments[0]) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     torch.nn.modules.module.register_module_forward_pre_hook(refuse)

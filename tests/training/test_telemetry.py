@@ -89,7 +89,7 @@ def test_who_wants_it_may_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_off_while_uptrain_runs() -> None:
     from training.votes.checks import framework
 
-    with framework._at_home():
+    with framework._clean_environment():
         assert {name: os.environ.get(name) for name in OFF} == OFF
 
 

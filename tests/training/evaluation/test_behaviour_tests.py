@@ -21,7 +21,7 @@ from training.evaluation.behaviour_tests import (
 )
 from training.inference.encoder import Encoded
 from training.inference.fill_model import FillModel
-from training.models.writing import exported
+from training.models.writing import export_base
 
 BASE = (Path(__file__).parents[4] / "shared/models/support-base").resolve()
 
@@ -287,7 +287,7 @@ def test_the_tests_that_ship_with_the_project_are_in_order(fill_model: FillModel
 
 @pytest.mark.skipif(not BASE.is_dir(), reason="needs a pretrained model")
 def test_a_plain_pretrained_model_passes_most_of_them() -> None:
-    results = run_behaviour(exported(BASE), read_behaviour(SHIPPED))
+    results = run_behaviour(export_base(BASE), read_behaviour(SHIPPED))
     assert None not in results
     assert sum(result is not None and result.passed for result in results) >= 0.9 * len(results)
 

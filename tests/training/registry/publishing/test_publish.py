@@ -27,7 +27,7 @@ from training.inference.fill_model import FillModel
 from training.models import torch_model
 from training.models.base_model import find_base
 from training.models.torch_model import MaskedLm
-from training.models.writing import exported, write_version
+from training.models.writing import export_base, write_version
 from training.progress import Silent
 from training.registry.publishing.publish import publish
 from training.registry.versions import SERVED_FILES, Registry
@@ -145,7 +145,7 @@ def test_it_can_be_the_base_of_another_fillbot(registry: Registry, tmp_path: Pat
     before = torch_model.load(registry.path(version)).state_dict()
     after = torch_model.load(found).state_dict()
     assert all(np.array_equal(before[name], after[name]) for name in before)
-    served, again, original = FillModel(found), exported(found), FillModel(registry.path(version))
+    served, again, original = FillModel(found), export_base(found), FillModel(registry.path(version))
     for query in QUERIES:
         expected = [c.word for c in original.fill([query], top=5)[0][0]]
         assert [c.word for c in served.fill([query], top=5)[0][0]] == expected
@@ -336,7 +336,7 @@ async def test_what_is_on_the_hub_can_be_a_base(
     for name, content in contents.items():
         (tmp_path / "cloned" / name).write_bytes(content)
     expected = FillModel(registry.path("v0002")).fill(QUERIES, top=5)
-    assert exported(tmp_path / "cloned").fill(QUERIES, top=5) == expected
+    assert export_base(tmp_path / "cloned").fill(QUERIES, top=5) == expected
 
 
 async def test_a_repository_is_public_when_that_was_said(hub: Hub, registry: Registry) -> None:
