@@ -13,8 +13,8 @@ TrainingError
 │   └── …                     of versions that machines share: shared_errors.py
 ├── ExtraMissingError         a setting asks for a package that is not installed
 ├── RunInProgressError        another run holds the lock
-├── AlreadyRunError           another machine had this run
-├── RunEndedError             somebody ended the run from outside
+├── DuplicateRunError           another machine had this run
+├── RunCancelledError             somebody ended the run from outside
 ├── DeviceError               a GPU was asked for and there is none
 ├── OutOfMemoryError          not enough memory, even in the smallest pieces
 ├── QueryTooLongError         more word pieces than the model can read
@@ -160,7 +160,7 @@ class RunInProgressError(TrainingError):
         super().__init__(f"A run is already in progress{where}. Wait for its verdict, then try again.")
 
 
-class AlreadyRunError(TrainingError):
+class DuplicateRunError(TrainingError):
     """Another machine had this run."""
 
     def __init__(self, run_id: int) -> None:
@@ -168,7 +168,7 @@ class AlreadyRunError(TrainingError):
         super().__init__(f"This run was there already, as run {run_id}; nothing was done.")
 
 
-class RunEndedError(TrainingError):
+class RunCancelledError(TrainingError):
     """Somebody ended the run from outside."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ class Progress(Protocol):
         """Something that the one who waits should know."""
 
 
-class Silent:
+class NoProgress:
     """No progress at all, for tests."""
 
     def step(self, name: str, total: int = 0) -> None:

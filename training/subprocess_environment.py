@@ -29,7 +29,7 @@ OF_SERVER = ("PG",)  # libpq's, such as PGPASSFILE, where the database is Postgr
 OF_CLUSTER = ("RAY_",)
 
 
-def spelled_out(settings: Settings, **instead: Any) -> dict[str, str]:
+def settings_as_environment(settings: Settings, **instead: Any) -> dict[str, str]:
     """The variables by which another process reads the same settings, but for secrets.
 
     Args:
@@ -44,7 +44,7 @@ def spelled_out(settings: Settings, **instead: Any) -> dict[str, str]:
     return told
 
 
-def passed_on(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
+def inherited_environment(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """The part of this process's environment that a child of it needs."""
     families: tuple[str, ...] = FAMILIES
     families += OF_SHARED_MODELS if settings.models_url is not None else ()

@@ -8,7 +8,7 @@ from bot.errors import EX_UNAVAILABLE, StartError
 from bot.operations.metrics import Metrics
 from bot.texts import say
 from training.errors import RegistryError
-from training.inference.champion_follower import ChampionFollower, first_model
+from training.inference.champion_follower import ChampionFollower, load_servable_model
 from training.inference.errors import NothingServesError
 from training.inference.fill_model import FillModel
 from training.registry.sharing import shared_versions
@@ -71,7 +71,7 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
         RegistryError: what serves is not known at present.
     """
     try:
-        model, trouble = await asyncio.to_thread(first_model, registry)
+        model, trouble = await asyncio.to_thread(load_servable_model, registry)
     except NothingServesError as error:
         raise StartError(
             f"{error.trouble} No other version can be loaded either. Restore {registry.folder} from a "

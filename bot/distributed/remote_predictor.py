@@ -11,7 +11,14 @@ from yarl import URL
 
 from bot.background import Supervisor
 from bot.operations.metrics import Metrics
-from training.distributed.serving.protocol import MAX_REPLY_BYTES, Asked, Filled, Reply, Request, TooLong
+from training.distributed.serving.protocol import (
+    MAX_REPLY_BYTES,
+    FillAnswer,
+    FillQuery,
+    Reply,
+    Request,
+    TooLong,
+)
 from training.errors import QueryTooLongError
 from training.inference.batching import Batcher
 from training.inference.errors import TooManyWaitingError
@@ -117,7 +124,7 @@ class RemotePredictor:
         await self._http.close()
 
     async def _fill(self, asked: Sequence[Question]) -> list[Answered | QueryTooLongError]:
-        request = Request(queries=tuple(Asked.of(text, unsaid) for text, unsaid, _ in asked))
+        request = Request(queries=tuple(FillQuery.of(text, unsaid) for text, unsaid, _ in asked))
         body, masks = request.model_dump_json().encode(), [number for *_, number in asked]
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -135,7 +142,7 @@ class RemotePredictor:
             raise ServiceAwayError("timeout") from error
         return [_answered(answer) for answer in answers]
 
-    async def _ask(self, body: bytes, masks: Sequence[int]) -> tuple[Filled | TooLong, ...]:
+    async def _ask(self, body: bytes, masks: Sequence[int]) -> tuple[FillAnswer | TooLong, ...]:
         """Send one request.
 
         Raises:
@@ -164,7 +171,7 @@ class RemotePredictor:
         if len(reply.answers) != len(masks) or not all(map(_fits, reply.answers, masks)):
             raise ServiceAwayError("invalid")
         for answer in reply.answers:
-            if isinstance(answer, Filled):
+            if isinstance(answer, FillAnswer):
                 self.version = answer.version
         return reply.answers
 
@@ -177,7 +184,7 @@ class RemotePredictor:
             self._probing = asyncio.create_task(probing, name="service probe")
 
     async def _probe(self) -> None:
-        body = Request(queries=(Asked(text=WARM_UP[0]),)).model_dump_json().encode()
+        body = Request(queries=(FillQuery(text=WARM_UP[0]),)).model_dump_json().encode()
         while True:
             await asyncio.sleep(PROBE_EVERY_S)
             try:
@@ -189,11 +196,11 @@ class RemotePredictor:
             return
 
 
-def _fits(answer: Filled | TooLong, masks: int) -> bool:
+def _fits(answer: FillAnswer | TooLong, masks: int) -> bool:
     return isinstance(answer, TooLong) or answer.fits(masks)
 
 
-def _answered(answer: Filled | TooLong) -> Answered | QueryTooLongError:
+def _answered(answer: FillAnswer | TooLong) -> Answered | QueryTooLongError:
     if isinstance(answer, TooLong):
         return QueryTooLongError(answer.tokens, answer.max_tokens)
     return answer.version, answer.answer()

@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.errors import LockHeldError
 from storage.maintenance.backups import database_file
 from storage.maintenance.recovery import recover
-from training.registry.repair import mend_champion
+from training.registry.repair import repair_champion
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -82,7 +82,7 @@ async def recover_database(settings: Settings) -> str | None:
 async def repair_champion_pointer(registry: Registry, database: Database) -> str | None:
     """Rewrite an unreadable champion pointer. Returns the notice that says so."""
     last = await runs.last_champion(database)
-    version = await asyncio.to_thread(mend_champion, registry, last=last)
+    version = await asyncio.to_thread(repair_champion, registry, last=last)
     if version is None:
         return None
     log.error("champion_pointer.repaired", model_version=version)

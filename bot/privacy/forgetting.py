@@ -231,7 +231,9 @@ class Forgetting:
     async def _without_withdrawn(self, sentence: str) -> str:
         """After a failed run, promote the domain model, as the run itself would have done."""
         async with self._runs.moving:
-            left = await promotion.stand_in(self._registry, self._database, now=datetime.now(UTC))
+            left = await promotion.replace_withdrawn_champion(
+                self._registry, self._database, now=datetime.now(UTC)
+            )
         await self._follower.follow_champion(again=True)
         if left is None:
             return sentence

@@ -25,7 +25,7 @@ from storage.errors import LockHeldError, StorageError
 from storage.runs import Run
 from training.errors import RegistryUnreadableError, TrainingError
 from training.registry import promotion
-from training.registry.errors import ModelsAwayError
+from training.registry.errors import SharedStorageUnreachableError
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -169,7 +169,8 @@ class TrainingRuns:
             await stack.enter_async_context(self.moving)
             try:
                 found = await promotion.repair(self._registry, self._database, now=datetime.now(UTC))
-            except (ModelsAwayError, RegistryUnreadableError):  # unknown whether the run promoted its version
+            except (SharedStorageUnreachableError, RegistryUnreadableError):
+                # It is unknown whether the run promoted its version.
                 self._left_open = True
                 return []
         for run in found:

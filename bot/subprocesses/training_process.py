@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.errors import BusyError
 from training.settings import Settings
-from training.subprocess_environment import passed_on, spelled_out
+from training.subprocess_environment import inherited_environment, settings_as_environment
 
 GRACE_S = 10.0  # between terminate and kill
 LINE_LIMIT = 1 << 20
@@ -23,14 +23,14 @@ Line = dict[str, Any]
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of the subprocess: the settings in force without secrets, and needed variables."""
-    told = spelled_out(
+    told = settings_as_environment(
         settings,
         home=str(settings.home.absolute()),
         database_url=settings.url,
         min_judgements=settings.needed_judgements,  # the defaults depend on the token
         min_voters=settings.needed_voters,
     )
-    return passed_on(os.environ, settings) | told
+    return inherited_environment(os.environ, settings) | told
 
 
 @contextlib.asynccontextmanager

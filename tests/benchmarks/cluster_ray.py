@@ -122,14 +122,14 @@ def _shared_rate(address: str, count: int, folder: str, night: dict[str, Any]) -
     import ray
 
     from training.distributed.ray.fine_tuning import fine_tune_together
-    from training.distributed.ray.group import Gang
+    from training.distributed.ray.group import WorkerGroup
     from training.finetuning.objective import DEFAULT_OBJECTIVE
 
     ray.init(address=address, log_to_driver=False)
     clock = _Clock()
-    gang = Gang(workers=count, device="cpu", storage=folder, wait_s=200)
+    group = WorkerGroup(workers=count, device="cpu", storage=folder, wait_s=200)
     fine_tune_together(
-        distilbert(), gang=gang, name=f"of-{count}", progress=clock, objective=DEFAULT_OBJECTIVE, **night
+        distilbert(), group=group, name=f"of-{count}", progress=clock, objective=DEFAULT_OBJECTIVE, **night
     )
     ray.shutdown()
     return clock.rate

@@ -114,11 +114,13 @@ def agreement_rows() -> list[Row]:
     from training.domain.starter import train_starter
     from training.models import torch_model as models
     from training.models.writing import write_files
-    from training.progress import Silent
+    from training.progress import NoProgress
     from training.registry.versions import Draft
     from training.settings import StarterSettings
 
-    trained = {"starter": train_starter(StarterSettings(), device=torch.device("cpu"), progress=Silent())[0]}
+    trained = {
+        "starter": train_starter(StarterSettings(), device=torch.device("cpu"), progress=NoProgress())[0]
+    }
     base = Path(os.environ.get("FILLBOT_BASE_MODEL", PROJECT.parent / "shared/models/support-base"))
     if base.is_dir():
         trained[base.name] = models.load(base)

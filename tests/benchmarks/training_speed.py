@@ -17,7 +17,7 @@ from training.finetuning.batches import CorpusBatches
 from training.finetuning.losses import masked_lm
 from training.finetuning.trainer import Step, Trainer, has_bf16
 from training.inference.encoder import Encoder
-from training.progress import Silent
+from training.progress import NoProgress
 from training.settings import DomainSettings
 
 CHUNK, MASK_SHARE = 128, 0.15
@@ -71,9 +71,9 @@ def _ours(texts: list[str], tokens: int, device: torch.device) -> float:
     trainer = Trainer(
         model.to(device), steps=STEPS + 2, rates=DomainSettings(), device=device, bf16=has_bf16(device)
     )
-    trainer.train(step_at, progress=Silent(), until=2)
+    trainer.train(step_at, progress=NoProgress(), until=2)
     seen, began = 0, _now(device)
-    trainer.train(step_at, progress=Silent())
+    trainer.train(step_at, progress=NoProgress())
     return seen / (_now(device) - began)
 
 

@@ -14,7 +14,7 @@ from cluster.s3 import s3_server
 from soak.run import write_home
 
 from training.distributed.serving import deployment
-from training.progress import Silent
+from training.progress import NoProgress
 from training.registry.factory import open_registry
 from training.registry.versions import Registry
 from training.settings import Settings
@@ -51,7 +51,7 @@ def service_on(nodes: Nodes, home: Path, *, count: int = 2, **settings: Any) -> 
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    path = deployment.deploy(told, Silent(), host="127.0.0.1", port=port)
+    path = deployment.deploy(told, NoProgress(), host="127.0.0.1", port=port)
     try:
         yield Service(f"http://127.0.0.1:{port}{path}", told)
     finally:

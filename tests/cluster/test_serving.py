@@ -19,9 +19,9 @@ from bot.answering.predictor import Predictor
 from bot.distributed.remote_predictor import RemotePredictor
 from bot.operations.metrics import Metrics
 from training.distributed.serving import deployment
-from training.inference.errors import ClusterAwayError
+from training.inference.errors import ServeClusterUnreachableError
 from training.inference.fill_model import FillModel
-from training.progress import Silent
+from training.progress import NoProgress
 from training.registry.versions import Registry
 from training.settings import Settings
 
@@ -119,5 +119,5 @@ async def test_versions_are_promoted_and_replicas_killed_under_load_and_nobody_n
 
 def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, home=tmp_path, ray_address="http://127.0.0.1:9")
-    with pytest.raises(ClusterAwayError, match="No Ray cluster answers"):
-        deployment.deploy(settings, Silent(), host="127.0.0.1", port=0)
+    with pytest.raises(ServeClusterUnreachableError, match="No Ray cluster answers"):
+        deployment.deploy(settings, NoProgress(), host="127.0.0.1", port=0)

@@ -30,7 +30,7 @@ from support.shared_stories import (
 from support.versions import card
 
 from training.distributed.shared_versions.registry import SharedRegistry
-from training.registry.errors import ModelsAwayError
+from training.registry.errors import SharedStorageUnreachableError
 from training.registry.factory import probe
 from training.registry.versions import SERVED_FILES
 from training.settings import Settings
@@ -138,12 +138,12 @@ def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path) -> None:
         begun(here, 2)
     try:
         os.environ.update(environment)
-        with pytest.raises(ModelsAwayError, match="Check FILLBOT_MODELS_URL"):
+        with pytest.raises(SharedStorageUnreachableError, match="Check FILLBOT_MODELS_URL"):
             here.pull()
         assert here.trouble is not None
-        with pytest.raises(ModelsAwayError, match="Nothing was changed here"):
+        with pytest.raises(SharedStorageUnreachableError, match="Nothing was changed here"):
             here.promote("v0001")
-        with pytest.raises(ModelsAwayError):
+        with pytest.raises(SharedStorageUnreachableError):
             write_whole(here)
         here.verify(here.champion() or "", only=SERVED_FILES)
         assert (here.champion(), here.versions()) == ("v0002", ["v0001", "v0002"])
@@ -155,5 +155,5 @@ def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path) -> None:
 def test_the_check_tells_whether_it_can_be_written(models_url: str, tmp_path: Path, s3: S3) -> None:
     assert s3.endpoint
     assert probe(Settings(home=tmp_path, models_url=models_url)) == 0
-    with pytest.raises(ModelsAwayError, match="there is no such bucket"):
+    with pytest.raises(SharedStorageUnreachableError, match="there is no such bucket"):
         probe(Settings(home=tmp_path, models_url=f"{models_url}-not-there"))

@@ -15,8 +15,8 @@ from training.inference.fill_model import FillModel
 from training.inference.loading import served_folder
 from training.models.torch_model import MaskedLm
 from training.pipeline.run import run_init, run_night
-from training.progress import Silent
-from training.registry.errors import MovedMeanwhileError
+from training.progress import NoProgress
+from training.registry.errors import PointerMovedError
 from training.registry.factory import open_registry
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
@@ -74,9 +74,9 @@ def test_a_night_on_a_machine_with_nothing_of_its_own(tmp_path: Path, models_url
         )
         for name in ("here", "there")
     )
-    run_init(here, Silent())
+    run_init(here, NoProgress())
     reject_a_word(here)
-    outcome = run_night(there, Silent(), trigger="retrain", night=NIGHT)
+    outcome = run_night(there, NoProgress(), trigger="retrain", night=NIGHT)
     assert (outcome.status, outcome.version) == ("promoted", "v0002")
     registry = open_registry(here)
     registry.pull()
@@ -88,7 +88,7 @@ def test_a_night_does_not_promote_over_what_another_machine_did_meanwhile(
     tmp_path: Path, models_url: str, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = settings_of(tmp_path / "here", models_url, base)
-    run_init(here, Silent())
+    run_init(here, NoProgress())
     reject_a_word(here)
     commit = Registry._seal
 
@@ -104,6 +104,6 @@ def test_a_night_does_not_promote_over_what_another_machine_did_meanwhile(
         other.promote(draft.version)
 
     monkeypatch.setattr(Registry, "_seal", commit_and_promote)
-    with pytest.raises(MovedMeanwhileError, match="Somebody made v0003 the champion meanwhile"):
-        run_night(here, Silent(), trigger="retrain", night=NIGHT)
+    with pytest.raises(PointerMovedError, match="Somebody made v0003 the champion meanwhile"):
+        run_night(here, NoProgress(), trigger="retrain", night=NIGHT)
     assert open_registry(here).champion() == "v0003"

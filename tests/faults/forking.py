@@ -26,8 +26,8 @@ from training.evaluation.gate import Verdict
 from training.finetuning.reference_model import ModelWithReference
 from training.models import writing as versions  # noqa: F401
 from training.pipeline import run as pipeline
-from training.pipeline.synchronous_database import Records
-from training.progress import Silent
+from training.pipeline.synchronous_database import SynchronousDatabase
+from training.progress import NoProgress
 from training.settings import DomainSettings, NightSettings, Settings
 
 WRITES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")  # audit events
@@ -60,7 +60,7 @@ class Places:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Steps(Silent):
+class Steps(NoProgress):
     """Every step and event of a run is a place, and so are both ends of what it does in the database.
 
     From the fine-tuning on there is so much more memory and no more, unless that is None.
@@ -68,15 +68,15 @@ class Steps(Silent):
 
     def __init__(self, places: Places, *, memory_mib: int | None) -> None:
         self._places, self._memory_mib = places, memory_mib
-        call = Records.call
+        call = SynchronousDatabase.call
 
-        def called(records: Records, *arguments: Any, **options: Any) -> Any:
+        def called(database: SynchronousDatabase, *arguments: Any, **options: Any) -> Any:
             places.here()
-            found = call(records, *arguments, **options)
+            found = call(database, *arguments, **options)
             places.here()
             return found
 
-        Records.call = called  # type: ignore[method-assign]
+        SynchronousDatabase.call = called  # type: ignore[method-assign]
 
     def step(self, name: str, total: int = 0) -> None:
         self._places.here()

@@ -32,14 +32,14 @@ def write_compact_version(folder: Path) -> Path:
 
     from training.domain.starter import train_starter
     from training.models.writing import write_version
-    from training.progress import Silent
+    from training.progress import NoProgress
     from training.registry.versions import Registry
     from training.settings import StarterSettings
 
     settings = StarterSettings(
         sentences=4000, steps=400, layers=1, hidden_size=64, inner_size=128, heads=2, vocabulary=3000
     )
-    model, _ = train_starter(settings, device=torch.device("cpu"), progress=Silent())
+    model, _ = train_starter(settings, device=torch.device("cpu"), progress=NoProgress())
     registry = Registry(folder)
     version = write_version(registry, model, kind="starter", base="starter", settings={}, shown_words=5)
     registry.set_domain(version)

@@ -1,13 +1,13 @@
 """The end of a process, at a step of its training."""
 
-from training.progress import Silent
+from training.progress import NoProgress
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-class Deadly(Silent):
+class Deadly(NoProgress):
     """Kills after so many steps."""
 
     def __init__(self, steps: int) -> None:

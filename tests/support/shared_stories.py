@@ -10,16 +10,16 @@ from support.shared_machines import Machine, champions, history, storage_of
 from support.versions import card, registry_of, write
 
 from training.distributed.shared_versions.publishing import Publisher
-from training.distributed.shared_versions.shown import Shown
 from training.distributed.shared_versions.storage import Storage
+from training.distributed.shared_versions.transfer_progress import TransferProgress
 from training.errors import CorruptVersionError, UnknownVersionError, WithdrawnVersionError
 from training.registry.errors import (
-    ForeignModelsError,
-    ModelsAwayError,
-    MovedMeanwhileError,
-    UnfitStorageError,
+    ForeignRegistryError,
+    PointerMovedError,
+    SharedStorageUnreachableError,
+    UnsuitableStorageError,
 )
-from training.registry.repair import let_serve, mend_champion
+from training.registry.repair import repair_champion, serve_first_version
 from training.registry.versions import SERVED_FILES, Registry
 
 WEIGHTS = "model.safetensors"
@@ -96,7 +96,7 @@ def test_of_two_promotions_from_the_same_champion_one_wins(machine_of: Machine, 
     second, third = write(here, champion="v0001"), write(here, champion="v0001")
     there.pull()
     here.promote(second)
-    with pytest.raises(MovedMeanwhileError, match="Somebody made v0002 the champion meanwhile, so v0003"):
+    with pytest.raises(PointerMovedError, match="Somebody made v0002 the champion meanwhile, so v0003"):
         there.promote(third)
     assert there.champion() == "v0002"  # what the loser sees is what serves
     there.promote(third)
@@ -109,7 +109,7 @@ def test_a_run_does_not_promote_over_what_came_after_it_began(machine_of: Machin
     made = write(run, champion="v0002")
     bot.pull()
     bot.promote("v0001")
-    with pytest.raises(MovedMeanwhileError):
+    with pytest.raises(PointerMovedError):
         run.promote(made, instead_of="v0002")
     assert run.champion() == "v0001"
 
@@ -126,8 +126,8 @@ def test_nobody_gets_the_number_of_another(machine_of: Machine) -> None:
 def test_of_two_first_versions_one_serves_everywhere(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     ours, theirs = write(here), write(there)
-    assert let_serve(here, ours) == ours
-    assert let_serve(there, theirs) == ours
+    assert serve_first_version(here, ours) == ours
+    assert serve_first_version(there, theirs) == ours
     assert (there.champion(), there.domain()) == (ours, ours)
 
 
@@ -135,7 +135,7 @@ def test_who_crashed_before_its_first_version_served_is_helped_out(machine_of: M
     here, there = machine_of("here"), machine_of("there")
     ours = write(here)
     here.set_domain(ours)
-    assert let_serve(there, write(there)) == ours
+    assert serve_first_version(there, write(there)) == ours
     here.pull()
     assert here.champion() == ours
 
@@ -253,12 +253,12 @@ def test_versions_of_another_origin_are_refused(machine_of: Machine, tmp_path: P
     begun(machine_of("here"), 2)
     models = registry_of(tmp_path / "there" / "models", 1).folder
     there = machine_of("there")
-    with pytest.raises(ForeignModelsError, match="v0001 is another there"):
+    with pytest.raises(ForeignRegistryError, match="v0001 is another there"):
         there.pull()
     shutil.rmtree(models / "v0001")
     (models / "champion").write_text("v0002\n")
     assert write(Registry(models)) == "v0003"
-    with pytest.raises(ForeignModelsError, match="v0003 is not there"):
+    with pytest.raises(ForeignRegistryError, match="v0003 is not there"):
         there.pull()
     assert (there.champion(), there.versions()) == ("v0002", ["v0003"])  # nothing is touched
     shutil.rmtree(models)
@@ -274,12 +274,12 @@ def test_half_of_the_versions_from_before_is_gone_on_with(
 
     def fail(self: Publisher, version: str, place: object) -> None:
         if added:
-            raise ModelsAwayError("storage", "cable")
+            raise SharedStorageUnreachableError("storage", "cable")
         added.append(version)
         add(self, version, place)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Publisher, "add", fail)
-    with pytest.raises(ModelsAwayError):
+    with pytest.raises(SharedStorageUnreachableError):
         machine_of("here").pull()
     monkeypatch.undo()
     machine_of("here").pull()
@@ -319,10 +319,10 @@ def test_a_storage_that_is_not_the_one_from_before_is_not_followed(
     storage = storage_of(models_url)
     storage.delete("log")
     again = machine_of("here")
-    with pytest.raises(ModelsAwayError, match="emptied, replaced, or not mounted"):
+    with pytest.raises(SharedStorageUnreachableError, match="emptied, replaced, or not mounted"):
         again.pull()
     assert again.trouble is not None
-    with pytest.raises(ModelsAwayError):
+    with pytest.raises(SharedStorageUnreachableError):
         again.promote("v0001")
     assert (again.champion(), again.versions()) == ("v0002", ["v0001", "v0002"])
 
@@ -332,14 +332,14 @@ def test_a_log_of_another_release_says_so(machine_of: Machine, models_url: str, 
     here = machine_of("here")
     begun(here)
     storage_of(models_url).create(f"log/{len(history(models_url)) + 1:09d}", content)
-    with pytest.raises(UnfitStorageError, match="use the release that the other machines use"):
+    with pytest.raises(UnsuitableStorageError, match="use the release that the other machines use"):
         here.pull()
     assert here.champion() == "v0001"
 
 
 def test_a_storage_of_something_else_is_left_alone(machine_of: Machine, models_url: str) -> None:
     storage_of(models_url).create("fillbot.json", b"mine")
-    with pytest.raises(UnfitStorageError, match="holds something else"):
+    with pytest.raises(UnsuitableStorageError, match="holds something else"):
         machine_of("here").pull()
 
 
@@ -347,10 +347,10 @@ def test_a_lost_champion_is_settled_once_for_all(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     ours = write(here)
     there.pull()
-    assert mend_champion(there, last=None) == ours
-    with pytest.raises(MovedMeanwhileError):
+    assert repair_champion(there, last=None) == ours
+    with pytest.raises(PointerMovedError):
         here.promote(ours)
-    assert mend_champion(here, last=None) is None
+    assert repair_champion(here, last=None) is None
 
 
 class KilledError(BaseException):
@@ -424,7 +424,7 @@ import sys
 sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from support.shared_machines import machine
-from training.registry.errors import MovedMeanwhileError
+from training.registry.errors import PointerMovedError
 
 registry = machine(Path({home!r}), {url!r})
 registry.pull()
@@ -437,7 +437,7 @@ for _ in range({rounds}):
         registry.promote(version)
         won += 1
         print("won", before, flush=True)
-    except MovedMeanwhileError:
+    except PointerMovedError:
         pass
 """
 
@@ -508,12 +508,12 @@ def test_large_files_show_how_far_they_are() -> None:
         def event(self, name: str, **values: object) -> None:
             raise AssertionError
 
-    shown = Shown(Progress(), "uploading v0001")
+    shown = TransferProgress(Progress(), "uploading v0001")
     shown.sized(40_000_000)
     for _ in range(4):
         shown.moved(10_500_000)
     assert said == [("uploading v0001", 40), 10, 11, 10, 11]
-    Shown(Progress(), "small").sized(1000)
+    TransferProgress(Progress(), "small").sized(1000)
     assert len(said) == 5
 
 

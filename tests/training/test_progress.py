@@ -6,7 +6,7 @@ import json
 import pytest
 
 from training import progress as module
-from training.progress import JsonProgress, Silent, TerminalProgress
+from training.progress import JsonProgress, NoProgress, TerminalProgress
 
 
 class Clock:
@@ -84,7 +84,7 @@ def test_a_bar_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Silent()
+    progress = NoProgress()
     progress.step("training", 2)
     progress.advance()
     progress.event("opened")

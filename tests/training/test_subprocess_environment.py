@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from training.settings import Settings
-from training.subprocess_environment import passed_on, spelled_out
+from training.subprocess_environment import inherited_environment, settings_as_environment
 
 # What a person could write: other signs have a meaning in paths and addresses, and are refused.
 TEXT = st.text(st.characters(codec="utf-8", categories=("L", "Nd"), include_characters="-_."), min_size=1)
@@ -47,14 +47,14 @@ def test_another_process_reads_the_same_settings(values: dict[str, Any]) -> None
     except ValidationError:
         assume(False)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in spelled_out(settings).items():
+        for name, value in settings_as_environment(settings).items():
             patch.setenv(name, value)
         assert Settings(_env_file=None) == settings  # type: ignore[call-arg]
 
 
 def test_a_secret_is_in_no_variable() -> None:
     settings = Settings(_env_file=None, discord_token=SecretStr("s3cret"))  # type: ignore[call-arg]
-    told = spelled_out(settings)
+    told = settings_as_environment(settings)
     assert "s3cret" not in str(told)
     assert not [name for name in told if "TOKEN" in name]
 
@@ -62,4 +62,4 @@ def test_a_secret_is_in_no_variable() -> None:
 def test_of_the_environment_only_named_variables_are_passed_on() -> None:
     theirs = {"PATH": "/bin", "LC_TIME": "C", "AWS_KEY": "k", "PGUSER": "p", "RAY_X": "r", "SECRET": "s"}
     settings = Settings(_env_file=None, database_url="sqlite+aiosqlite://")  # type: ignore[call-arg]
-    assert passed_on(theirs, settings) == {"PATH": "/bin", "LC_TIME": "C"}
+    assert inherited_environment(theirs, settings) == {"PATH": "/bin", "LC_TIME": "C"}

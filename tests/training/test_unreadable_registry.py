@@ -15,13 +15,13 @@ from support.versions import registry_of, write
 from storage import runs
 from storage.database import Database
 from training.distributed.shared_versions.history import State
-from training.distributed.shared_versions.keeping import store_state, stored_state
+from training.distributed.shared_versions.stored_state_file import store_state, stored_state
 from training.errors import CorruptVersionError, RegistryUnreadableError, RegistryUnwritableError
 from training.pipeline.run import run_init
-from training.progress import Silent
+from training.progress import NoProgress
 from training.registry import promotion
 from training.registry.atomic_files import writable
-from training.registry.repair import let_serve, mend_champion, mend_domain
+from training.registry.repair import repair_champion, repair_domain, serve_first_version
 from training.registry.versions import Registry
 from training.settings import Settings
 
@@ -121,7 +121,7 @@ def test_no_other_champion_is_chosen_while_the_last_cannot_be_read(
         (registry.folder / "champion").unlink()
     unreadable(what, number)
     with pytest.raises(RegistryUnreadableError):
-        mend_champion(registry, last="v0003")
+        repair_champion(registry, last="v0003")
 
 
 @pytest.mark.parametrize("number", AWAY, ids=named)
@@ -134,7 +134,7 @@ def test_no_other_domain_model_is_chosen_while_it_cannot_be_read(
 
     unreadable(what, number)
     with pytest.raises(RegistryUnreadableError):
-        mend_domain(registry, make_first=never)
+        repair_domain(registry, make_first=never)
 
 
 def test_no_first_version_is_made_while_the_champion_cannot_be_read(
@@ -142,7 +142,7 @@ def test_no_first_version_is_made_while_the_champion_cannot_be_read(
 ) -> None:
     unreadable("/champion", errno.EIO)
     with pytest.raises(RegistryUnreadableError):
-        run_init(Settings(home=tmp_path), Silent())
+        run_init(Settings(home=tmp_path), NoProgress())
     assert len(registry.versions()) == 6
 
 
@@ -151,7 +151,7 @@ def test_a_first_version_is_not_served_from_while_the_domain_model_cannot_be_rea
 ) -> None:
     unreadable("/domain", errno.EIO)
     with pytest.raises(RegistryUnreadableError):
-        let_serve(registry, "v0002")
+        serve_first_version(registry, "v0002")
 
 
 def test_no_number_is_given_while_the_pointers_cannot_be_read(registry: Registry, unreadable: Break) -> None:
@@ -177,7 +177,7 @@ def test_a_domain_model_does_not_serve_while_it_is_not_known_what_the_champion_l
     with monkeypatch.context():
         unreadable("v0007/card.json", errno.EIO)
         with pytest.raises(RegistryUnreadableError):
-            promotion.start_from(registry, "v0002")
+            promotion.adopt_domain_model(registry, "v0002")
     assert registry.champion() == "v0007"
 
 

@@ -53,12 +53,12 @@ def _versions(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _promote(options: argparse.Namespace, settings: Settings) -> int:
-    from training.pipeline.synchronous_database import Records, now
+    from training.pipeline.synchronous_database import SynchronousDatabase, now
     from training.registry import promotion
 
     registry = current_registry(settings)
-    with Records(settings.url) as records:
-        version = records.run(
+    with SynchronousDatabase(settings.url) as database:
+        version = database.run(
             lambda database: promotion.promote(
                 registry, database, options.version, now=now(), by=getpass.getuser()
             )
@@ -67,13 +67,13 @@ def _promote(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _rollback(options: argparse.Namespace, settings: Settings) -> int:
-    from training.pipeline.synchronous_database import Records, now
+    from training.pipeline.synchronous_database import SynchronousDatabase, now
     from training.registry import promotion
 
     registry = current_registry(settings)
     before = registry.champion()
-    with Records(settings.url) as records:
-        version = records.run(
+    with SynchronousDatabase(settings.url) as database:
+        version = database.run(
             lambda database: promotion.roll_back(registry, database, options.version, now=now())
         )
     sentence = f"{version} serves now; nightly promotion is paused until there are new votes or a `!resume`."

@@ -4,7 +4,7 @@ TrainingError
 └── ServingError
     ├── TooManyWaitingError   more queries wait than may wait
     ├── NothingServesError    no version can be loaded
-    ├── ClusterAwayError      there is no Ray cluster at the address
+    ├── ServeClusterUnreachableError      there is no Ray cluster at the address
     └── NotDeployedError      the service did not come up
 """
 
@@ -35,7 +35,7 @@ class NothingServesError(ServingError):
         super().__init__(f"{why} Look at {folder}, as the replicas see it.")
 
 
-class ClusterAwayError(ServingError):
+class ServeClusterUnreachableError(ServingError):
     """There is no Ray cluster at the address."""
 
     def __init__(self, address: str | None) -> None:

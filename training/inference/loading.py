@@ -35,7 +35,7 @@ def served_folder(registry: Registry, version: str) -> Path:
     return folder
 
 
-def give_memory_back() -> None:
+def release_memory() -> None:
     """Return to the system what the version before took: glibc keeps it, some 60 MB after each reload."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

@@ -12,7 +12,7 @@ from storage import runs
 from storage.votes.consensus import store_reliabilities
 from storage.votes.predictions import count_votes
 from training.corpus.replay_sentences import ReplaySentences
-from training.errors import RegistryError, RunEndedError
+from training.errors import RegistryError, RunCancelledError
 from training.evaluation import gate
 from training.evaluation.candidate import CandidateEvaluation, changes
 from training.finetuning.fine_tune import fine_tune
@@ -23,7 +23,7 @@ from training.inference.vocabulary import denied_words
 from training.models import torch_model
 from training.models.writing import make_card, write_files
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import Records
+from training.pipeline.synchronous_database import SynchronousDatabase
 from training.progress import Progress
 from training.registry.versions import SERVED_FILES, Registry
 from training.settings import NightSettings, Settings
@@ -33,7 +33,7 @@ from training.votes.checks.votes import run_checks
 from training.votes.retraining_set import RetrainingSet
 
 
-class Night:
+class NightlyRun:
     """The steps of a run on votes, over what they all need."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Night:
         settings: Settings,
         night: NightSettings,
         registry: Registry,
-        records: Records,
+        database: SynchronousDatabase,
         progress: Progress,
         *,
         run_id: int,
@@ -49,9 +49,9 @@ class Night:
     ) -> None:
         """Take what the steps need; no vote is read yet."""
         self._settings, self._night = settings, night
-        self._registry, self._records, self._progress = registry, records, progress
+        self._registry, self._database, self._progress = registry, database, progress
         self._run_id, self._objective = run_id, objective
-        self._previous_as_of = records.call(runs.latest_as_of)
+        self._previous_as_of = database.call(runs.latest_as_of)
 
     def learn(
         self, *, is_automatic: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
@@ -68,8 +68,8 @@ class Night:
         report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
         if reason := self._reason_to_skip(chosen, checks, is_automatic=is_automatic):
             return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
-        if not self._records.call(runs.note, self._run_id, retraining_set_hash=chosen.hash):
-            raise RunEndedError  # as when somebody asked to be forgotten: the set holds their votes
+        if not self._database.call(runs.note, self._run_id, retraining_set_hash=chosen.hash):
+            raise RunCancelledError  # as when somebody asked to be forgotten: the set holds their votes
         retraining_set.write(chosen, self._folder)
         return self._train_and_judge(chosen, report, device=device, as_of=as_of, act=act)
 
@@ -90,7 +90,7 @@ class Night:
             previous_as_of=self._previous_as_of,
             progress=self._progress,
         )
-        self._records.call(store_reliabilities, report.reliability, as_of=as_of)
+        self._database.call(store_reliabilities, report.reliability, as_of=as_of)
         return report
 
     def _reason_to_skip(
@@ -104,10 +104,10 @@ class Night:
             )
         if not is_automatic:
             return None
-        paused = self._records.call(runs.paused_since)
+        paused = self._database.call(runs.paused_since)
         if paused is None:
             return None
-        fresh = self._records.call(count_votes, since=paused)
+        fresh = self._database.call(count_votes, since=paused)
         if fresh >= needed:
             return None
         return (
@@ -139,7 +139,7 @@ class Night:
             chosen,
             domain=before,
             champion=serving,
-            rolled_back=self._records.call(runs.rolled_back_hashes),
+            rolled_back=self._database.call(runs.rolled_back_hashes),
             shown_words=self._settings.shown_words,
             behaviour=self._settings.home / "behaviour.yaml",
         )
@@ -212,9 +212,11 @@ class Night:
         tune: Callable[..., list[LossPoint]] = partial(fine_tune, device=device)
         if self._settings.is_on_cluster:
             from training.distributed.ray.fine_tuning import fine_tune_together
-            from training.distributed.ray.group import Gang
+            from training.distributed.ray.group import WorkerGroup
 
-            tune = partial(fine_tune_together, gang=Gang.of(self._settings), name=f"{self._run_id:05d}")
+            tune = partial(
+                fine_tune_together, group=WorkerGroup.of(self._settings), name=f"{self._run_id:05d}"
+            )
         return tune(
             challenger,
             chosen.train,
@@ -242,6 +244,6 @@ class Night:
         if not verdict.is_promotable:
             sentence = f"{version} was not promoted: {'; '.join(verdict.failures)}."
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
-        self._records.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
+        self._database.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
         act(lambda: self._registry.promote(version, instead_of=left))
         return Outcome("promoted", f"{version} is the new champion.", version, verdict.to_json(), report)

@@ -22,21 +22,21 @@ from storage.backends.locks import RUN, Lock, holding, lock_for
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Status
 from training.errors import (
-    AlreadyRunError,
+    DuplicateRunError,
     NoChampionError,
     RegistryError,
-    RunEndedError,
+    RunCancelledError,
     RunInProgressError,
     TrainingError,
 )
 from training.models import out_of_memory
 from training.pipeline.first_version import install_first
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import Records, now
+from training.pipeline.synchronous_database import SynchronousDatabase, now
 from training.progress import Progress
 from training.registry import promotion
 from training.registry.factory import open_registry
-from training.registry.repair import let_serve, mend_domain
+from training.registry.repair import repair_domain, serve_first_version
 from training.registry.sharing import pull, shared_versions
 from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
@@ -65,7 +65,7 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
             version = str(domain)  # another machine made it, and did not come to let it serve
         else:
             version = install_first(settings, registry, progress, starter or StarterSettings())
-        version = let_serve(registry, version)
+        version = serve_first_version(registry, version)
     return Outcome("done", f"{version} serves.", version)
 
 
@@ -85,9 +85,9 @@ def run_domain(
     """
     domain = domain or DomainSettings()
     registry = open_registry(settings, progress=progress)
-    with run_lock(settings) as lock, Records(settings.url) as records:
+    with run_lock(settings) as lock, SynchronousDatabase(settings.url) as database:
         pull(registry)
-        with _recorded(records, registry, trigger, progress, lock) as run:
+        with _recorded(database, registry, trigger, progress, lock) as run:
             from training.domain.recipes import RECIPES
             from training.domain.training_run import DomainTraining
 
@@ -100,10 +100,10 @@ def run_domain(
                 text_column=text_column,
             )
             made = work.make(registry, champion=registry.champion(), run_id=run.id)
-            records.call(runs.note, run.id, challenger=made.version, verdict=made.verdict.to_json())
+            database.call(runs.note, run.id, challenger=made.version, verdict=made.verdict.to_json())
             can_serve = RECIPES[domain.recipe].can_serve
             if made.verdict.is_promotable and can_serve:
-                run.act(lambda: promotion.start_from(registry, made.version))
+                run.act(lambda: promotion.adopt_domain_model(registry, made.version))
             run.outcome = _domain_outcome(made, can_serve=can_serve)
             _prune(registry, settings)
         return run.outcome
@@ -145,51 +145,51 @@ def run_night(
     """Learn from every surviving vote up to `as_of`, and promote what passes the gate.
 
     Raises:
-        AlreadyRunError: a run of this trigger began since `unless_since`.
+        DuplicateRunError: a run of this trigger began since `unless_since`.
         TrainingError: it could not be done; the row says why and the champion is unchanged.
         StorageError: the database cannot be used.
     """
     from training.finetuning.objective import DEFAULT_OBJECTIVE
-    from training.pipeline.nightly import Night
+    from training.pipeline.nightly import NightlyRun
 
     registry = open_registry(settings, progress=progress)
     pull(registry)
     if registry.champion() is None:
         raise NoChampionError
-    with run_lock(settings) as lock, Records(settings.url) as records:
+    with run_lock(settings) as lock, SynchronousDatabase(settings.url) as database:
         if unless_since is not None:
-            last = records.call(runs.latest, trigger)
+            last = database.call(runs.latest, trigger)
             if last is not None and last.started_at >= unless_since:
-                raise AlreadyRunError(last.id)
-        with _recorded(records, registry, trigger, progress, lock) as run:
-            stand_in = mend_domain(
+                raise DuplicateRunError(last.id)
+        with _recorded(database, registry, trigger, progress, lock) as run:
+            substitute = repair_domain(
                 registry, make_first=lambda: install_first(settings, registry, progress, StarterSettings())
             )
-            work = Night(
+            work = NightlyRun(
                 settings,
                 night or NightSettings(),
                 registry,
-                records,
+                database,
                 progress,
                 run_id=run.id,
                 objective=objective or DEFAULT_OBJECTIVE,
             )
             as_of = as_of or now()
-            records.call(runs.note, run.id, as_of=as_of)
+            database.call(runs.note, run.id, as_of=as_of)
             run.outcome = work.learn(is_automatic=trigger in AUTOMATIC, as_of=as_of, act=run.act)
-        if stand_in is not None:
+        if substitute is not None:
             sentence = (
-                f"{run.outcome.sentence} The domain model is damaged; nights start from {stand_in} now."
+                f"{run.outcome.sentence} The domain model is damaged; nights start from {substitute} now."
             )
             run.outcome = replace(run.outcome, sentence=sentence)
-        outcome = _without_withdrawn(run.outcome, registry, records)
+        outcome = _without_withdrawn(run.outcome, registry, database)
         _prune(registry, settings)
         return outcome
 
 
-def _without_withdrawn(outcome: Outcome, registry: Registry, records: Records) -> Outcome:
+def _without_withdrawn(outcome: Outcome, registry: Registry, database: SynchronousDatabase) -> Outcome:
     """Let no withdrawn version be champion: where nothing better passed, the domain model is."""
-    left = records.run(lambda database: promotion.stand_in(registry, database, now=now()))
+    left = database.run(lambda database: promotion.replace_withdrawn_champion(registry, database, now=now()))
     if left is None:
         return outcome
     sentence = (
@@ -218,16 +218,16 @@ def run_lock(settings: Settings) -> Iterator[Lock]:
 class _Run:
     """The open row of a run."""
 
-    def __init__(self, records: Records, run_id: int, lock: Lock) -> None:
+    def __init__(self, database: SynchronousDatabase, run_id: int, lock: Lock) -> None:
         self.id, self._lock = run_id, lock
         self.outcome = Outcome("failed", "The run did not come to an end.")
-        self._records = records
+        self._database = database
 
     def act(self, action: Callable[[], None]) -> None:
         """Do what cannot be undone, unless somebody ended the run.
 
         Raises:
-            RunEndedError: somebody did.
+            RunCancelledError: somebody did.
             LockLostError: another run may be under way.
         """
 
@@ -236,19 +236,19 @@ class _Run:
             action()
 
         self._lock.require()  # before the row is held, for it may take seconds
-        if not self._records.call(runs.run_if_open, self.id, act):
-            raise RunEndedError
+        if not self._database.call(runs.run_if_open, self.id, act):
+            raise RunCancelledError
 
 
 @contextlib.contextmanager
 def _recorded(
-    records: Records, registry: Registry, trigger: str, progress: Progress, lock: Lock
+    database: SynchronousDatabase, registry: Registry, trigger: str, progress: Progress, lock: Lock
 ) -> Iterator[_Run]:
     """Open a row, and finish it whatever happens in between."""
-    for stale in records.run(lambda database: promotion.repair(registry, database, now=now())):
+    for stale in database.run(lambda database: promotion.repair(registry, database, now=now())):
         log.warning("run.repaired", run_id=stale.id, trigger=stale.trigger)
-    run_id = records.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())
-    run = _Run(records, run_id, lock)
+    run_id = database.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())
+    run = _Run(database, run_id, lock)
     progress.event("opened", run_id=run_id)
     try:
         with out_of_memory.translate_errors():
@@ -260,7 +260,7 @@ def _recorded(
             sentence = (
                 f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "it was stopped"
             )
-        records.call(
+        database.call(
             runs.finish_run,
             run_id,
             "failed",
@@ -269,7 +269,7 @@ def _recorded(
         )
         raise
     outcome = run.outcome
-    records.call(
+    database.call(
         runs.finish_run,
         run_id,
         outcome.status,

@@ -12,7 +12,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Records:
+class SynchronousDatabase:
     """An open database with an event loop of its own; a context manager."""
 
     def __init__(self, url: str) -> None:
@@ -20,7 +20,7 @@ class Records:
         self._url = url
         self._runner = asyncio.Runner()
 
-    def __enter__(self) -> "Records":
+    def __enter__(self) -> "SynchronousDatabase":
         """Open and migrate the database.
 
         Raises:

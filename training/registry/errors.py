@@ -1,10 +1,10 @@
 """Errors of versions that several machines share.
 
 RegistryError
-├── ModelsAwayError       the shared storage of versions cannot be reached
-├── MovedMeanwhileError   another machine moved the pointer meanwhile
-├── ForeignModelsError    the folder here and the shared storage do not belong together
-└── UnfitStorageError     a shared storage that cannot be used
+├── SharedStorageUnreachableError       the shared storage of versions cannot be reached
+├── PointerMovedError   another machine moved the pointer meanwhile
+├── ForeignRegistryError    the folder here and the shared storage do not belong together
+└── UnsuitableStorageError     a shared storage that cannot be used
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from training.errors import RegistryError
 
 
-class ModelsAwayError(RegistryError):
+class SharedStorageUnreachableError(RegistryError):
     """The shared storage of versions cannot be reached."""
 
     def __init__(self, url: str, reason: str) -> None:
@@ -24,7 +24,7 @@ class ModelsAwayError(RegistryError):
         )
 
 
-class MovedMeanwhileError(RegistryError):
+class PointerMovedError(RegistryError):
     """Another machine moved the pointer meanwhile."""
 
     def __init__(self, pointer: str, now: str | None, wanted: str) -> None:
@@ -37,7 +37,7 @@ class MovedMeanwhileError(RegistryError):
         )
 
 
-class ForeignModelsError(RegistryError):
+class ForeignRegistryError(RegistryError):
     """The folder here and the shared storage do not belong together."""
 
     def __init__(self, folder: Path, url: str, reason: str) -> None:
@@ -48,7 +48,7 @@ class ForeignModelsError(RegistryError):
         )
 
 
-class UnfitStorageError(RegistryError):
+class UnsuitableStorageError(RegistryError):
     """A shared storage that cannot be used."""
 
     def __init__(self, url: str, reason: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from training.registry.errors import ModelsAwayError
+from training.registry.errors import SharedStorageUnreachableError
 from training.registry.sharing import pull
 from training.registry.versions import Registry
 from training.settings import Settings
@@ -29,7 +29,7 @@ def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> 
 
     Raises:
         ExtraMissingError: what reaches the storage is not installed.
-        UnfitStorageError: nothing is known to reach it.
+        UnsuitableStorageError: nothing is known to reach it.
     """
     if settings.models_url is None:
         return Registry(settings.models_dir)
@@ -47,10 +47,10 @@ def current_registry(settings: Settings) -> Registry:
     registry = open_registry(settings)
     try:
         pull(registry)
-    except ModelsAwayError as error:
+    except SharedStorageUnreachableError as error:
         if not registry.versions():
             raise
-        log.warning("models.away", reason=str(error))
+        log.warning("models.unreachable", reason=str(error))
     return registry
 
 
@@ -60,9 +60,9 @@ def probe(settings: Settings) -> int:
     Raises:
         TrainingError: something of that cannot be done.
     """
-    from training.distributed.shared_versions.probing import probe_storage
+    from training.distributed.shared_versions.write_access import probe_write_access
 
-    return probe_storage(_storage_at(settings.models_url or ""))
+    return probe_write_access(_storage_at(settings.models_url or ""))
 
 
 def _storage_at(url: str) -> "Storage":

@@ -59,7 +59,7 @@ async def roll_back(
     return await _move(registry, database, version, trigger="rollback", now=now)
 
 
-async def stand_in(registry: Registry, database: Database, *, now: datetime) -> str | None:
+async def replace_withdrawn_champion(registry: Registry, database: Database, *, now: datetime) -> str | None:
     """Let the domain model, which no vote has touched, serve in the place of a withdrawn champion.
 
     Returns the champion that left; None when the champion is not withdrawn, and nothing was done.
@@ -77,7 +77,7 @@ async def stand_in(registry: Registry, database: Database, *, now: datetime) -> 
     return champion
 
 
-def start_from(registry: Registry, version: str) -> None:
+def adopt_domain_model(registry: Registry, version: str) -> None:
     """Let every night start from a domain model; it serves, too, while the champion has learnt from no votes.
 
     Raises:
@@ -96,14 +96,14 @@ async def repair(registry: Registry, database: Database, *, now: datetime) -> li
     rows as they were found.
 
     Raises:
-        ModelsAwayError: the versions are shared, and where they are cannot be reached.
+        SharedStorageUnreachableError: the versions are shared, and where they are cannot be reached.
         RegistryUnreadableError: where the pointers are is not known at present.
     """
     await asyncio.to_thread(pull, registry)
     half = await runs.latest(database, "domain", statuses=("open",))
     if half is not None and half.challenger is not None and half.challenger == registry.domain():
         try:
-            await asyncio.to_thread(start_from, registry, half.challenger)
+            await asyncio.to_thread(adopt_domain_model, registry, half.challenger)
         except RegistryUnreadableError:
             raise
         except RegistryError as error:  # nights start from it all the same

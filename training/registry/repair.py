@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError, UnknownVersionError
-from training.registry.errors import ModelsAwayError, MovedMeanwhileError
+from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
 from training.registry.sharing import shared_versions
 from training.registry.versions import SERVED_FILES, Registry
 
 BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from
 
 
-def mend_champion(registry: Registry, *, last: str | None) -> str | None:
+def repair_champion(registry: Registry, *, last: str | None) -> str | None:
     """Where no champion can be read, or is there, point at the last known, or the newest whole one. Blocking.
 
     Args:
@@ -24,7 +24,7 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
     Raises:
         RegistryUnwritableError: the folder cannot be written.
         RegistryUnreadableError: what is there is not known at present, so that nothing may be chosen.
-        ModelsAwayError: the versions are shared, and where they are cannot be reached.
+        SharedStorageUnreachableError: the versions are shared, and where they are cannot be reached.
     """
     if registry.champion() in registry.versions():
         return None
@@ -35,7 +35,7 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
             if version in registry.withdrawn() or (is_refused and version != last):
                 continue
             registry.verify(version, only=SERVED_FILES)
-        except (ModelsAwayError, RegistryUnreadableError):
+        except (SharedStorageUnreachableError, RegistryUnreadableError):
             raise
         except RegistryError:
             continue
@@ -44,7 +44,7 @@ def mend_champion(registry: Registry, *, last: str | None) -> str | None:
     return None
 
 
-def mend_domain(registry: Registry, *, make_first: Callable[[], str]) -> str | None:
+def repair_domain(registry: Registry, *, make_first: Callable[[], str]) -> str | None:
     """Where the domain model is gone or damaged, let nights start from another. Blocking.
 
     That is the newest whole one which no vote has touched; where there is none, `make_first` makes one.
@@ -63,20 +63,20 @@ def mend_domain(registry: Registry, *, make_first: Callable[[], str]) -> str | N
     return version
 
 
-def let_serve(registry: Registry, version: str) -> str:
+def serve_first_version(registry: Registry, version: str) -> str:
     """Point at a first version; where another machine was faster, at its. Blocking. Returns what serves.
 
     Raises:
         RegistryError: the pointers cannot be moved.
     """
-    with contextlib.suppress(MovedMeanwhileError):
+    with contextlib.suppress(PointerMovedError):
         if registry.domain() not in registry.versions():  # else only the champion was lost
             registry.set_domain(version)
     if shared_versions(registry) is not None:
         version = registry.domain() or version
     try:
         registry.promote(version)
-    except MovedMeanwhileError as error:
+    except PointerMovedError as error:
         return error.now or version
     return version
 
@@ -85,7 +85,7 @@ def _first_whole(registry: Registry, versions: Iterable[str]) -> str | None:
     for version in versions:
         try:
             registry.verify(version)
-        except (ModelsAwayError, RegistryUnreadableError):  # it may be whole
+        except (SharedStorageUnreachableError, RegistryUnreadableError):  # it may be whole
             raise
         except RegistryError:
             continue

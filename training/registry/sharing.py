@@ -22,7 +22,7 @@ class SharedVersions(Protocol):
         """Bring the other machines' changes. Blocking.
 
         Raises:
-            ModelsAwayError: the storage cannot be reached; everything here stays as it is.
+            SharedStorageUnreachableError: the storage cannot be reached; everything here stays as it is.
         """
 
     def stock(self) -> None:

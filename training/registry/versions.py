@@ -27,7 +27,7 @@ from training.errors import (
 from training.registry.atomic_files import MISSING, delete, fsync, readable, sha256, writable
 from training.registry.card import Card as Card
 from training.registry.card import Kind as Kind
-from training.registry.errors import MovedMeanwhileError
+from training.registry.errors import PointerMovedError
 from training.registry.publishing.model_card import model_card
 
 VERSION = re.compile(r"v[0-9]{4,9}")
@@ -142,12 +142,12 @@ class Registry:
         Raises:
             UnknownVersionError: there is no such version.
             WithdrawnVersionError: it may serve no more.
-            MovedMeanwhileError: another version than `instead_of` is champion by now.
+            PointerMovedError: another version than `instead_of` is champion by now.
         """
         self.path(version)
         self.require_not_withdrawn(version)
         if instead_of is not ... and (now := self.champion()) not in (instead_of, None):  # None: damaged
-            raise MovedMeanwhileError("champion", now, version)
+            raise PointerMovedError("champion", now, version)
         self._write("champion", [version])
 
     def set_domain(self, version: str) -> None:

@@ -17,12 +17,12 @@ from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
 from training.inference.fill_model import FillModel
 from training.pipeline import run
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import Records
+from training.pipeline.synchronous_database import SynchronousDatabase
 from training.progress import Progress
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.figures import Measure
-from training.simulation.people import Asked, People, record
+from training.simulation.people import AskedQuery, People, record
 
 FIRST_NIGHT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 DAY, ASKED_BEFORE = timedelta(days=1), timedelta(hours=12)
@@ -132,12 +132,12 @@ class Simulation:
         """Everybody's queries of a day, answered by the champion, and everybody's votes on the words."""
         champion, people = self._champion(), self._plan.people
         filled = champion.fill([case.text for case in self._plan.queries], top=self._settings.shown_words)
-        asked = [Asked(case, masks[0]) for case, masks in zip(self._plan.queries, filled, strict=True)]
+        asked = [AskedQuery(case, masks[0]) for case, masks in zip(self._plan.queries, filled, strict=True)]
         for each in asked:
             self._rejected[each.case.text] |= {*people.rated(each)} & {*each.case.unwanted}
         random_of_night = random.Random(f"{self._plan.night.seed}, {night}")  # noqa: S311 — no secrets
-        with Records(self._settings.url) as records:
-            records.call(record, asked, people, version=champion.version, random=random_of_night, at=at)
+        with SynchronousDatabase(self._settings.url) as database:
+            database.call(record, asked, people, version=champion.version, random=random_of_night, at=at)
 
     def _measured(self, outcome: Outcome) -> dict[str, Any]:
         """Figures of what serves after the night, and of what the night made, promoted or not."""

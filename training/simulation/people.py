@@ -42,14 +42,14 @@ class People:
     flips: float
     habit: Habit
 
-    def votes(self, asked: "Asked", random: random.Random) -> Iterator[tuple[int, str, Value]]:
+    def votes(self, asked: "AskedQuery", random: random.Random) -> Iterator[tuple[int, str, Value]]:
         """Voter, word and value of every vote; each person decides alone which of theirs are wrong."""
         for word in self.rated(asked):
             for voter in range(1, self.voters + 1):
                 is_up = (word in asked.case.wanted) != (random.random() < self.flips)
                 yield voter, word, 1 if is_up else -1
 
-    def rated(self, asked: "Asked") -> list[str]:
+    def rated(self, asked: "AskedQuery") -> list[str]:
         """The words that they vote on: of those their habit takes in, the ones in either list."""
         looked_at = asked.candidates if self.habit == "menu" else asked.candidates[:1]
         known = {*asked.case.wanted, *asked.case.unwanted}
@@ -57,7 +57,7 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedQuery:
     """A query and what was shown for its first mask, best first."""
 
     case: "Case"
@@ -66,7 +66,7 @@ class Asked:
 
 async def record(
     database: Database,
-    asked: Sequence[Asked],
+    asked: Sequence[AskedQuery],
     people: People,
     *,
     version: str,
@@ -88,7 +88,7 @@ async def record(
     await cast_votes(database, votes)
 
 
-def _prediction(asked: Asked, *, asker_id: int, version: str, at: datetime) -> NewPrediction:
+def _prediction(asked: AskedQuery, *, asker_id: int, version: str, at: datetime) -> NewPrediction:
     query = finished(asked.case.text)
     return NewPrediction(
         guild_id=GUILD_ID,

@@ -16,7 +16,7 @@ from training.domain.step_log import StepLog
 from training.inference.encoder import Encoder
 from training.models import torch_model
 from training.models.torch_model import MaskedLm
-from training.progress import Silent
+from training.progress import NoProgress
 from training.settings import DomainSettings
 
 CPU = torch.device("cpu")
@@ -46,10 +46,10 @@ def begin(
 
 
 def run(
-    masked_lm: MaskedLm, folder: Path, progress: Silent | None = None, **changed: Any
+    masked_lm: MaskedLm, folder: Path, progress: NoProgress | None = None, **changed: Any
 ) -> tuple[EarlyStoppingTraining, StepLog]:
     trainer, texts, log = begin(masked_lm, folder, **changed)
-    trainer.run(texts.step, progress or Silent())
+    trainer.run(texts.step, progress or NoProgress())
     return trainer, log
 
 

@@ -12,7 +12,7 @@ from training.domain import training_run, verdict
 from training.domain.training_run import DomainTraining, DomainVersion
 from training.errors import BaseModelError, EmptyRecipeError
 from training.inference.fill_model import FillModel
-from training.progress import Silent
+from training.progress import NoProgress
 from training.registry.versions import TRAINING_LOG, Registry
 from training.settings import DomainSettings, Settings
 from training.votes.checks.corpus import select_edge_cases
@@ -30,9 +30,9 @@ def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.Monkey
     return Settings(home=tmp_path / "home", base_model=str(distilbert_folder), device="cpu")
 
 
-def make(settings: Settings, progress: Silent | None = None, **changed: Any) -> DomainVersion:
+def make(settings: Settings, progress: NoProgress | None = None, **changed: Any) -> DomainVersion:
     domain = DOMAIN.model_copy(update=changed)
-    work = DomainTraining(settings, domain, progress or Silent(), folder=settings.home / "runs" / "1")
+    work = DomainTraining(settings, domain, progress or NoProgress(), folder=settings.home / "runs" / "1")
     return work.make(Registry(settings.models_dir))
 
 
@@ -101,7 +101,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(
     assert not Registry(settings.models_dir).versions()
     steps: list[int] = []
 
-    class Counting(Silent):
+    class Counting(NoProgress):
         def advance(self, units: int = 1, **figures: float) -> None:
             steps.append(units)
 
@@ -157,7 +157,7 @@ def test_the_teams_own_texts_are_read_measured_and_drawn(settings: Settings, tmp
     work = DomainTraining(
         settings,
         DOMAIN.model_copy(update={"recipe": "full"}),
-        Silent(),
+        NoProgress(),
         folder=settings.home / "runs" / "1",
         extra=[tmp_path / "texts.csv"],
     )

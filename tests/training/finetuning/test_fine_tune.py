@@ -13,7 +13,7 @@ from training.finetuning.objective import DEFAULT_OBJECTIVE
 from training.finetuning.trainer import LossPoint
 from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
-from training.progress import Silent
+from training.progress import NoProgress
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
@@ -54,7 +54,7 @@ def tuned(model: MaskedLm, examples: list[Example], **changed: Any) -> list[Loss
         "settings": SETTINGS,
         "shown_words": 5,
         "device": torch.device("cpu"),
-        "progress": Silent(),
+        "progress": NoProgress(),
     }
     return fine_tune(model, examples, **{**arguments, **changed})
 

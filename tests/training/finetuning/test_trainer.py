@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.finetuning.trainer import LossPoint, Step, Trainer, train
-from training.progress import Silent
+from training.progress import NoProgress
 
 CPU = torch.device("cpu")
 
@@ -22,7 +22,7 @@ class OptimizerSettings:
     max_gradient_norm: float = 1.0
 
 
-class Counted(Silent):
+class Counted(NoProgress):
     """Counts units."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ def learn(steps: int = 200, **changed: object) -> tuple[list[LossPoint], nn.Modu
         steps=steps,
         rates=OptimizerSettings(),
         device=CPU,
-        **{"progress": Silent(), **changed},  # type: ignore[arg-type]
+        **{"progress": NoProgress(), **changed},  # type: ignore[arg-type]
     )
     return points, model
 
@@ -83,16 +83,16 @@ def test_it_goes_on_where_it_was_saved_as_if_it_had_never_stopped() -> None:
         return trainer, lambda _step: step, model
 
     whole, step_at, expected = begin()
-    whole.train(step_at, progress=Silent())
+    whole.train(step_at, progress=NoProgress())
     first, step_at, model = begin()
-    first.train(step_at, progress=Silent(), until=13)
+    first.train(step_at, progress=NoProgress(), until=13)
     assert not model.training
     saved = copy.deepcopy(first.state_dict())
     second, step_at, model = begin()
     torch.manual_seed(99)
     second.load_state_dict(saved)
     assert second.step == 13
-    points = second.train(step_at, progress=Silent())
+    points = second.train(step_at, progress=NoProgress())
     assert [point.step for point in points] == [20, 30]
     for name, weight in expected.state_dict().items():
         assert torch.equal(weight, model.state_dict()[name])
@@ -113,7 +113,7 @@ def test_steps_come_in_order() -> None:
         seen.append(step)
         return Step(lambda _micro_batches: nn.functional.mse_loss(model(inputs), targets))
 
-    train(model, step_at, steps=12, rates=OptimizerSettings(), device=CPU, progress=Silent())
+    train(model, step_at, steps=12, rates=OptimizerSettings(), device=CPU, progress=NoProgress())
     assert seen == list(range(12))
 
 
@@ -129,7 +129,7 @@ def test_only_matrices_decay() -> None:
         steps=1,
         rates=OptimizerSettings(learning_rate=0.1, weight_decay=0.5, warmup_share=0.0),
         device=CPU,
-        progress=Silent(),
+        progress=NoProgress(),
     )
     # One step at the full rate: w · (1 − 0.1 · 0.5).
     assert model.weight.detach() == pytest.approx(before["weight"] * 0.95)
@@ -147,7 +147,7 @@ def test_frozen_weights_stay() -> None:
         steps=5,
         rates=OptimizerSettings(weight_decay=0.5),
         device=CPU,
-        progress=Silent(),
+        progress=NoProgress(),
     )
     assert torch.equal(model[0].weight, before)
 
@@ -164,6 +164,6 @@ def test_it_learns_in_bf16_on_a_gpu() -> None:
         steps=200,
         rates=OptimizerSettings(),
         device=device,
-        progress=Silent(),
+        progress=NoProgress(),
     )
     assert points[-1].loss < points[0].loss / 4

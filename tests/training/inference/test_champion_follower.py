@@ -16,16 +16,16 @@ from training.distributed.serving import replica as replica_module
 from training.distributed.serving.replica import Replica
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError
 from training.inference import champion_follower
-from training.inference.champion_follower import first_model
+from training.inference.champion_follower import load_servable_model
 from training.inference.fill_model import FillModel
 from training.inference.loading import load
-from training.registry.errors import ModelsAwayError
+from training.registry.errors import SharedStorageUnreachableError
 from training.registry.versions import Registry
 
 Follow = Callable[[], "asyncio.Future[bool]"]
 PASSING = [
     RegistryUnreadableError(Path("models"), "Stale file handle"),
-    ModelsAwayError("s3://models", "timed out"),
+    SharedStorageUnreachableError("s3://models", "timed out"),
     OSError(errno.EIO, "Input/output error"),
     TimeoutError("timed out"),
     MemoryError(),
@@ -153,7 +153,7 @@ def test_the_first_version_is_not_guessed_while_the_pointer_cannot_be_read(
 
     monkeypatch.setattr(Registry, "champion", away)
     with pytest.raises(RegistryError, match="Stale file handle"):
-        first_model(registry)
+        load_servable_model(registry)
 
 
 @pytest.mark.parametrize("name", ["vocabulary.json", "tokenizer.json", "model.onnx"])

@@ -17,7 +17,7 @@ from training.finetuning.trainer import Step, train
 from training.inference.encoder import Encoder
 from training.models.out_of_memory import is_out_of_memory, translate_errors
 from training.models.torch_model import MaskedLm
-from training.progress import Silent
+from training.progress import NoProgress
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
@@ -70,7 +70,7 @@ def tuned(masked_lm: MaskedLm) -> dict[str, torch.Tensor]:
         settings=SETTINGS,
         shown_words=5,
         device=torch.device("cpu"),
-        progress=Silent(),
+        progress=NoProgress(),
     )
     return masked_lm.state_dict()
 
@@ -117,7 +117,7 @@ def test_what_went_wrong_otherwise_is_not_tried_again() -> None:
             steps=1,
             rates=SETTINGS,
             device=torch.device("cpu"),
-            progress=Silent(),
+            progress=NoProgress(),
         )
     assert calls == [1]
 

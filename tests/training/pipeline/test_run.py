@@ -20,11 +20,11 @@ from storage.database import Database
 from storage.runs import Run
 from storage.schema import votes
 from training.errors import (
-    AlreadyRunError,
     BaseModelError,
+    DuplicateRunError,
     NoChampionError,
     RegistryUnwritableError,
-    RunEndedError,
+    RunCancelledError,
     RunInProgressError,
 )
 from training.evaluation import candidate, gate, metrics
@@ -33,7 +33,7 @@ from training.pipeline import nightly
 from training.pipeline import run as pipeline
 from training.pipeline.outcome import Outcome
 from training.pipeline.run import run_domain, run_init, run_night
-from training.progress import Silent
+from training.progress import NoProgress
 from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
 
@@ -112,16 +112,16 @@ def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def started(home: Home) -> Home:
     """With a first version."""
-    run_init(home.settings, Silent())
+    run_init(home.settings, NoProgress())
     return home
 
 
 def night_of(home: Home, *, trigger: str = "retrain", **changed: Any) -> Outcome:
-    return run_night(home.settings, Silent(), trigger=trigger, **{"night": NIGHT, **changed})
+    return run_night(home.settings, NoProgress(), trigger=trigger, **{"night": NIGHT, **changed})
 
 
 def test_the_first_start_exports_the_base(home: Home) -> None:
-    outcome = run_init(home.settings, Silent())
+    outcome = run_init(home.settings, NoProgress())
     assert (outcome.status, outcome.version) == ("done", "v0001")
     assert (home.registry.champion(), home.registry.domain()) == ("v0001", "v0001")
     found = home.registry.card("v0001")
@@ -134,20 +134,20 @@ def test_the_first_start_exports_the_base(home: Home) -> None:
 
 
 def test_a_second_start_makes_nothing_new(started: Home) -> None:
-    assert run_init(started.settings, Silent()).version == "v0001"
+    assert run_init(started.settings, NoProgress()).version == "v0001"
     assert started.registry.versions() == ["v0001"]
 
 
 def test_a_champion_that_is_gone_is_replaced_by_the_base(started: Home) -> None:
     (started.registry.folder / "v0001").rename(started.registry.folder / "elsewhere")
-    assert run_init(started.settings, Silent()).version == "v0002"
+    assert run_init(started.settings, NoProgress()).version == "v0002"
     assert (started.registry.champion(), started.registry.domain()) == ("v0002", "v0002")
 
 
 def test_without_a_base_the_starter_is_trained(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = home.settings.model_copy(update={"base_model": "distilbert-base-uncased"})
     monkeypatch.setattr("training.models.base_model.find_base", lambda _name: None)
-    assert run_init(settings, Silent(), starter=STARTER).version == "v0001"
+    assert run_init(settings, NoProgress(), starter=STARTER).version == "v0001"
     found = home.registry.card("v0001")
     assert (found.kind, found.base, found.settings["steps"]) == ("starter", "starter", 3)
     assert len(found.metrics["loss"]) == 1
@@ -160,7 +160,7 @@ def test_the_starter_is_the_same_every_time(home: Home) -> None:
     from training.models import torch_model
 
     first, second = (
-        train_starter(STARTER, device=torch_model.pick_device("cpu"), progress=Silent()) for _ in range(2)
+        train_starter(STARTER, device=torch_model.pick_device("cpu"), progress=NoProgress()) for _ in range(2)
     )
     assert first[1] == second[1]
     assert first[0].tokenizer.to_str() == second[0].tokenizer.to_str()
@@ -172,7 +172,7 @@ def test_a_base_that_cannot_be_loaded_leaves_no_version(home: Home, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     settings = home.settings.model_copy(update={"base_model": str(tmp_path / "empty")})
     with pytest.raises(BaseModelError, match=r"no \.safetensors"):
-        run_init(settings, Silent())
+        run_init(settings, NoProgress())
     assert (home.registry.versions(), home.registry.champion()) == ([], None)
 
 
@@ -182,10 +182,10 @@ def test_a_full_disk_leaves_no_version(
 ) -> None:
     home.settings.home.mkdir()
     with full_disk(most), pytest.raises(RegistryUnwritableError, match="Free some disk space"):
-        run_init(home.settings, Silent())
+        run_init(home.settings, NoProgress())
     assert (home.registry.versions(), home.registry.champion()) == ([], None)
     assert list(home.registry.folder.iterdir()) == []
-    assert run_init(home.settings, Silent()).version == "v0001"  # once there is room
+    assert run_init(home.settings, NoProgress()).version == "v0001"  # once there is room
 
 
 def test_a_night_needs_a_first_version(home: Home) -> None:
@@ -206,7 +206,7 @@ def test_a_night_without_votes_is_skipped_with_the_reason(started: Home) -> None
 def test_on_discord_a_night_needs_more_votes(started: Home) -> None:
     started.reject_the_best_word(voters=1)
     settings = started.settings.model_copy(update={"min_voters": 2})
-    outcome = run_night(settings, Silent(), trigger="nightly", night=NIGHT)
+    outcome = run_night(settings, NoProgress(), trigger="nightly", night=NIGHT)
     assert outcome.status == "skipped"
     assert "2 or more people" in outcome.sentence
 
@@ -316,7 +316,7 @@ def test_a_run_that_was_ended_from_outside_does_not_promote(
         rows(started.settings.home, "UPDATE runs SET status = 'failed'")  # the bot, meanwhile
 
     monkeypatch.setattr(Registry, "commit", ended)
-    with pytest.raises(RunEndedError):
+    with pytest.raises(RunCancelledError):
         night_of(started)
     assert started.registry.champion() == "v0001"
     assert started.latest().status == "failed"
@@ -352,8 +352,8 @@ def test_two_runs_at_once_are_refused(started: Home) -> None:
     with holding(lock_for(started.settings, RUN)):
         for begin in (
             lambda: night_of(started),
-            lambda: run_init(started.settings, Silent()),
-            lambda: run_domain(started.settings, Silent(), trigger="domain"),
+            lambda: run_init(started.settings, NoProgress()),
+            lambda: run_domain(started.settings, NoProgress(), trigger="domain"),
         ):
             with pytest.raises(RunInProgressError):
                 begin()
@@ -366,8 +366,8 @@ def test_a_night_that_another_machine_had_is_not_had_again(started: Home) -> Non
         return run_id
 
     had = started.with_database(have)
-    with pytest.raises(AlreadyRunError, match=f"as run {had}"):
-        run_night(started.settings, Silent(), trigger="nightly", unless_since=minutes(0))
+    with pytest.raises(DuplicateRunError, match=f"as run {had}"):
+        run_night(started.settings, NoProgress(), trigger="nightly", unless_since=minutes(0))
     assert started.latest().id == had
 
 
@@ -402,7 +402,7 @@ def domain_of(home: Home, **changed: Any) -> Outcome:
     """Long enough for the tiny model to learn something of its corpus."""
     settings = {"recipe": "full", "sentences": 100, "batch_examples": 8, "epochs": 2, "learning_rate": 2e-3}
     domain = DomainSettings(**{**settings, **changed})
-    return run_domain(home.settings, Silent(), trigger="domain", domain=domain)
+    return run_domain(home.settings, NoProgress(), trigger="domain", domain=domain)
 
 
 def test_a_domain_model_becomes_where_nights_start_from(started: Home) -> None:
@@ -462,7 +462,7 @@ def test_old_versions_are_pruned_after_a_run(started: Home) -> None:
     settings = started.settings.model_copy(update={"keep_versions": 1})
     for _ in range(3):
         write_small(started.registry)
-    run_night(settings, Silent(), trigger="retrain", night=NIGHT)
+    run_night(settings, NoProgress(), trigger="retrain", night=NIGHT)
     assert started.registry.versions() == ["v0001", "v0004"]
 
 
@@ -545,7 +545,7 @@ def test_a_run_that_was_ended_while_it_checked_leaves_no_retraining_set(
         return checks
 
     monkeypatch.setattr(nightly, "run_checks", ended)
-    with pytest.raises(RunEndedError):
+    with pytest.raises(RunCancelledError):
         night_of(started)
     assert not list(started.settings.home.rglob("retraining_set.jsonl"))
 

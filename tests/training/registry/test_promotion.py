@@ -182,14 +182,14 @@ async def test_a_withdrawn_version_is_neither_promoted_nor_rolled_back_to(
 async def test_the_domain_model_stands_in_for_a_withdrawn_champion(
     registry: Registry, database: Database
 ) -> None:
-    assert await promotion.stand_in(registry, database, now=NOON) is None
+    assert await promotion.replace_withdrawn_champion(registry, database, now=NOON) is None
     registry.withdraw(["v0003"])
-    assert await promotion.stand_in(registry, database, now=NOON) == "v0003"
+    assert await promotion.replace_withdrawn_champion(registry, database, now=NOON) == "v0003"
     assert registry.champion() == "v0001"
     run = await latest(database)
     assert (run.trigger, run.status, run.champion, run.challenger) == ("withdrawal", "done", "v0003", "v0001")
     assert await runs.paused_since(database) is None
-    assert await promotion.stand_in(registry, database, now=NOON) is None
+    assert await promotion.replace_withdrawn_champion(registry, database, now=NOON) is None
 
 
 async def test_a_crash_while_the_domain_model_takes_over_is_settled(

@@ -6,7 +6,7 @@ import pytest
 from support.versions import registry_of, write
 
 from training.errors import CorruptVersionError
-from training.registry.repair import mend_champion, mend_domain
+from training.registry.repair import repair_champion, repair_domain
 from training.registry.versions import Registry
 
 
@@ -23,12 +23,12 @@ def never() -> str:
 def test_the_last_champion_known_is_champion_again(registry: Registry, content: bytes | None) -> None:
     pointer = registry.folder / "champion"
     pointer.unlink() if content is None else pointer.write_bytes(content)
-    assert mend_champion(registry, last="v0002") == "v0002"
+    assert repair_champion(registry, last="v0002") == "v0002"
     assert registry.champion() == "v0002"
 
 
 def test_a_champion_that_is_there_stays(registry: Registry) -> None:
-    assert mend_champion(registry, last="v0001") is None
+    assert repair_champion(registry, last="v0001") is None
     assert registry.champion() == "v0003"
 
 
@@ -37,11 +37,11 @@ def test_without_records_the_newest_that_may_serve_and_is_whole_is_champion(regi
     registry.withdraw(["v0003"])
     (registry.folder / "champion").unlink()
     (registry.folder / "v0002" / "model.onnx").write_bytes(b"rubbish")
-    assert mend_champion(registry, last=None) == "v0001"
+    assert repair_champion(registry, last=None) == "v0001"
 
 
 def test_a_domain_model_that_is_whole_stays(registry: Registry) -> None:
-    assert mend_domain(registry, make_first=never) is None
+    assert repair_domain(registry, make_first=never) is None
     assert registry.domain() == "v0001"
 
 
@@ -54,14 +54,14 @@ def test_nights_start_from_another_model_that_no_vote_has_touched(
         (registry.folder / "domain").unlink()
     else:
         (registry.folder / "v0001" / "model.onnx").write_bytes(b"rubbish")
-    assert mend_domain(registry, make_first=never) == "v0003"
+    assert repair_domain(registry, make_first=never) == "v0003"
     assert registry.domain() == "v0003"
 
 
 def test_where_none_is_whole_a_first_version_is_made(registry: Registry) -> None:
     for version in registry.versions():
         (registry.folder / version / "model.onnx").write_bytes(b"rubbish")
-    assert mend_domain(registry, make_first=lambda: write(registry)) == "v0004"
+    assert repair_domain(registry, make_first=lambda: write(registry)) == "v0004"
     assert registry.domain() == "v0004"
 
 

@@ -21,7 +21,7 @@ from training.errors import (
     WithdrawnVersionError,
 )
 from training.registry import versions as registry_module
-from training.registry.errors import MovedMeanwhileError
+from training.registry.errors import PointerMovedError
 from training.registry.publishing.model_card import model_card
 from training.registry.versions import SERVED_FILES, Registry
 
@@ -210,7 +210,7 @@ def test_garbage_in_a_pointer_is_no_version(registry: Registry, content: bytes) 
 def test_a_champion_that_moved_in_between_is_not_replaced(tmp_path: Path) -> None:
     registry = registry_of(tmp_path / "models", 3)
     registry.promote("v0002")
-    with pytest.raises(MovedMeanwhileError):
+    with pytest.raises(PointerMovedError):
         registry.promote("v0003", instead_of="v0001")
     assert registry.champion() == "v0002"
     registry.promote("v0003", instead_of="v0002")

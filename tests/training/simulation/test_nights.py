@@ -11,7 +11,7 @@ from training.evaluation import candidate, metrics
 from training.evaluation.metrics import Case
 from training.inference.fill_model import FillModel
 from training.pipeline.run import run_init
-from training.progress import Silent
+from training.progress import NoProgress
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.nights import Plan, Simulation, home_of
@@ -49,7 +49,7 @@ def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.Monkey
     settings = Settings(
         home=tmp_path / "theirs", base_model=str(distilbert_folder), device="cpu", database_url=url
     )
-    run_init(settings, Silent())
+    run_init(settings, NoProgress())
     return settings
 
 
@@ -81,7 +81,7 @@ def test_nights_learn_from_what_people_reject(
 ) -> None:
     judge_always(monkeypatch, is_promotable=True)
     with home_of(settings, tmp_path / "kept") as own:
-        simulation = Simulation(own, plan_of(settings, nights=2), Silent())
+        simulation = Simulation(own, plan_of(settings, nights=2), NoProgress())
         before = simulation.before["serving"]
         first, second = simulation.nights()
     assert (before["version"], before["voted"]["unwanted_before"]) == ("v0001", 6)
@@ -102,7 +102,7 @@ def test_a_rejected_version_is_measured_while_the_champion_serves_on(
 ) -> None:
     judge_always(monkeypatch, is_promotable=False)
     with home_of(settings, None) as own:
-        (row,) = Simulation(own, plan_of(settings), Silent()).nights()
+        (row,) = Simulation(own, plan_of(settings), NoProgress()).nights()
     assert (row["status"], row["version"], row["failures"]) == ("rejected", "v0002", ["it is a test"])
     assert (row["serving"]["version"], row["challenger"]["version"]) == ("v0001", "v0002")
     assert row["serving"]["voted"]["rejected_after"] == 6
@@ -116,7 +116,7 @@ def test_the_same_seed_gives_the_same_night_and_nobodys_home_is_touched(
     def row() -> dict[str, Any]:
         people = People(voters=3, flips=0.3, habit="menu")
         with home_of(settings, None) as own:
-            (row,) = Simulation(own, plan_of(settings, people=people), Silent()).nights()
+            (row,) = Simulation(own, plan_of(settings, people=people), NoProgress()).nights()
             assert Registry(own.models_dir).versions() == ["v0001", "v0002"]
         assert not own.home.exists()
         return {name: value for name, value in row.items() if name != "seconds"}
@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_night_and_nobodys_home_is_touched(
 def test_two_people_are_needed_in_the_sandbox_too(settings: Settings) -> None:
     with home_of(settings, None) as own:
         people = People(voters=1, flips=0.0, habit="menu")
-        (row,) = Simulation(own, plan_of(settings, people=people), Silent()).nights()
+        (row,) = Simulation(own, plan_of(settings, people=people), NoProgress()).nights()
     assert (row["status"], row["version"], row["challenger"]) == ("skipped", None, None)
     assert row["serving"]["version"] == "v0001"
 

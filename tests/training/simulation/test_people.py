@@ -13,14 +13,14 @@ from storage.database import Database
 from storage.schema import candidates, predictions, votes
 from training.evaluation.metrics import Case
 from training.inference.fill_model import Candidate
-from training.simulation.people import Asked, People, record
+from training.simulation.people import AskedQuery, People, record
 
 MORNING = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 CASE = Case("Nike shoes are [MASK]", ("great", "soft"), ("ugly",), "praise")
 
 
-def asked(*words: str, case: Case = CASE) -> Asked:
-    return Asked(case, [Candidate(word, 7, 0.5) for word in words])
+def asked(*words: str, case: Case = CASE) -> AskedQuery:
+    return AskedQuery(case, [Candidate(word, 7, 0.5) for word in words])
 
 
 def votes_of(people: People, *words: str, seed: int = 0) -> list[tuple[int, str, int]]:

@@ -9,7 +9,7 @@ import torch
 
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.corpus.replay_sentences import ReplaySentences
-from training.distributed.ray.group import Gang, Place, share
+from training.distributed.ray.group import WorkerContext, WorkerGroup, run_on_workers
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import Objective
 from training.finetuning.trainer import LossPoint
@@ -20,7 +20,7 @@ from training.votes.retraining_set import Example
 
 
 @dataclass(frozen=True, slots=True)
-class _Night:
+class _Task:
     """What the workers need."""
 
     model: MaskedLm
@@ -37,7 +37,7 @@ def fine_tune_together(
     model: MaskedLm,
     examples: Sequence[Example],
     *,
-    gang: Gang,
+    group: WorkerGroup,
     name: str,
     token_of: Callable[[str], int | None],
     offered: Sequence[int],
@@ -51,26 +51,26 @@ def fine_tune_together(
     judged = {word for example in examples for word, _ in (*example.wanted, *example.unwanted)}
     words = judged | wanted_words() | unwanted_words()
     tokens = {word: token for word in words if (token := token_of(word)) is not None}
-    night = _Night(model, examples, tokens, list(offered), replay_sentences, settings, shown_words, objective)
-    weights, points = share(gang, _work, night, name=name, progress=progress)
+    task = _Task(model, examples, tokens, list(offered), replay_sentences, settings, shown_words, objective)
+    weights, points = run_on_workers(group, _work, task, name=name, progress=progress)
     model.load_state_dict({weight: torch.tensor(values) for weight, values in weights.items()})
     return points
 
 
-def _work(place: Place, night: _Night) -> tuple[dict[str, npt.NDArray[Any]], list[LossPoint]]:
+def _work(context: WorkerContext, task: _Task) -> tuple[dict[str, npt.NDArray[Any]], list[LossPoint]]:
     points = fine_tune(
-        night.model,
-        night.examples,
-        token_of=night.tokens.get,
-        offered=night.offered,
-        replay_sentences=night.replay_sentences,
-        settings=night.settings,
-        shown_words=night.shown_words,
-        device=place.device,
-        progress=place.progress,
-        objective=night.objective,
-        data_parallelism=place.spread,
-        checkpointer=place.checkpointer,
+        task.model,
+        task.examples,
+        token_of=task.tokens.get,
+        offered=task.offered,
+        replay_sentences=task.replay_sentences,
+        settings=task.settings,
+        shown_words=task.shown_words,
+        device=context.device,
+        progress=context.progress,
+        objective=task.objective,
+        data_parallelism=context.workers,
+        checkpointer=context.checkpointer,
     )
     # Ray hands no tensors on.
-    return {name: weight.numpy() for name, weight in night.model.state_dict().items()}, points
+    return {name: weight.numpy() for name, weight in task.model.state_dict().items()}, points

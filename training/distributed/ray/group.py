@@ -1,6 +1,6 @@
 """A training shared by workers of this cluster, by Ray Train: begun, heard, gone on with after a worker died.
 
-What a worker does is a function of its place in the group, the same for all; what the first one returns is
+What a worker does is a function of its context in the group, the same for all; what the first one returns is
 what comes of it. A worker or node that dies takes the others with it; all begin again, from the last state
 that was kept.
 """
@@ -23,10 +23,10 @@ from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from training.distributed.ray.errors import WorkersFailedError, WorkersSilentError
-from training.distributed.ray.progress import Telling, hear
+from training.distributed.ray.progress import QueueProgress, replay
 from training.distributed.ray.workers import Workers
 from training.errors import TrainingError
-from training.progress import Progress, Silent
+from training.progress import NoProgress, Progress
 from training.settings import Settings
 
 MAX_FAILURES = 3
@@ -38,14 +38,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Gang:
+class WorkerGroup:
     """Who trains, and where what is kept in between lies.
 
     Attributes:
         workers: how many.
         device: as `FILLBOT_DEVICE`; auto: GPUs where the cluster has any.
         storage: a folder or URL that every node reaches.
-        wait_s: without a word from the workers, before the run fails.
+        wait_s: without progress from the workers, before the run fails.
         keep_every_s: between states that are kept.
     """
 
@@ -67,26 +67,26 @@ class Gang:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerContext:
     """What a worker is given, beside what it works on."""
 
-    spread: Workers
+    workers: Workers
     device: torch.device
     checkpointer: "RayCheckpointer"
     progress: Progress
 
 
-Work = Callable[[Place, Any], T]
+Work = Callable[[WorkerContext, Any], T]
 
 
-def share(gang: Gang, work: Work[T], subject: Any, *, name: str, progress: Progress) -> T:
-    """Let the workers do `work(place, subject)`. Returns what the first of them returns.
+def run_on_workers(group: WorkerGroup, work: Work[T], subject: Any, *, name: str, progress: Progress) -> T:
+    """Let the workers do `work(context, subject)`. Returns what the first of them returns.
 
     Args:
-        gang: who.
-        work: a function of a module that every node has; the same for every worker but for its place.
+        group: who.
+        work: a function of a module that every node has; the same for every worker but for its context.
         subject: anything that can be pickled.
-        name: of the folder in `gang.storage`.
+        name: of the folder in `group.storage`.
         progress: the first worker's is told here.
 
     Raises:
@@ -95,33 +95,33 @@ def share(gang: Gang, work: Work[T], subject: Any, *, name: str, progress: Progr
     if not ray.is_initialized():
         ray.init(address="auto", log_to_driver=False)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    words = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
-    use_gpu = gang.device == "cuda" or (gang.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+    calls = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
+    use_gpu = group.device == "cuda" or (group.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
     trainer = TorchTrainer(
         _work,
         train_loop_config={
             "work": work,
             "subject": ray.put(subject),
-            "words": words,
-            "keep_every_s": gang.keep_every_s,
+            "calls": calls,
+            "keep_every_s": group.keep_every_s,
             "use_gpu": use_gpu,
         },
         scaling_config=ray.train.ScalingConfig(
-            num_workers=gang.workers, use_gpu=use_gpu, placement_strategy="SPREAD"
+            num_workers=group.workers, use_gpu=use_gpu, placement_strategy="SPREAD"
         ),
         run_config=ray.train.RunConfig(
             name=name,
-            storage_path=gang.storage,
+            storage_path=group.storage,
             failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
         ),
         torch_config=TorchConfig(timeout_s=MESSAGE_S),
     )
-    found: T = _wait(trainer, words, gang, progress)
+    found: T = _wait(trainer, calls, group, progress)
     return found
 
 
-def _wait(trainer: TorchTrainer, words: Queue, gang: Gang, progress: Progress) -> Any:
+def _wait(trainer: TorchTrainer, calls: Queue, group: WorkerGroup, progress: Progress) -> Any:
     """Tell what the workers say until they are done."""
     ended: Future[Any] = Future()
 
@@ -137,41 +137,43 @@ def _wait(trainer: TorchTrainer, words: Queue, gang: Gang, progress: Progress) -
     last_heard = time.monotonic()
     while True:
         wait([ended], timeout=LOOK_S)
-        is_over = ended.done()  # before the last words are heard
-        for word in words.get_nowait_batch(words.size()):
-            hear(progress, word)
+        is_over = ended.done()  # before the last calls are read
+        for call in calls.get_nowait_batch(calls.size()):
+            replay(progress, call)
             last_heard = time.monotonic()
         if is_over:
             found = ended.result()
             if isinstance(found, TrainingError):
                 raise found
             return found
-        if time.monotonic() - last_heard > gang.wait_s:
-            raise WorkersSilentError(gang.workers, gang.wait_s)
+        if time.monotonic() - last_heard > group.wait_s:
+            raise WorkersSilentError(group.workers, group.wait_s)
 
 
 def _work(config: dict[str, Any]) -> Any:
     """What runs in every worker. A run's own error is no crash, after which all would begin again."""
     device = torch.device("cuda" if config["use_gpu"] else "cpu")
     assert dist.group.WORLD is not None
-    spread = Workers(dist.group.WORLD, device)
-    progress = Telling(config["words"]) if spread.rank == 0 else Silent()
-    checkpointer = RayCheckpointer(spread, every_s=config["keep_every_s"])
+    workers = Workers(dist.group.WORLD, device)
+    progress = QueueProgress(config["calls"]) if workers.rank == 0 else NoProgress()
+    checkpointer = RayCheckpointer(workers, every_s=config["keep_every_s"])
     try:
-        found = config["work"](Place(spread, device, checkpointer, progress), ray.get(config["subject"]))
+        found = config["work"](
+            WorkerContext(workers, device, checkpointer, progress), ray.get(config["subject"])
+        )
     except TrainingError as error:
         return error
-    if isinstance(progress, Telling):
+    if isinstance(progress, QueueProgress):
         progress.flush()
-    return found if spread.rank == 0 else None
+    return found if workers.rank == 0 else None
 
 
 class RayCheckpointer:
-    """A `Checkpointer` that stores the first worker's state, which all share, on the shared storage."""
+    """A `Checkpointer` on the shared storage. It stores the first worker's state, as all are equal."""
 
-    def __init__(self, spread: Workers, *, every_s: float) -> None:
+    def __init__(self, workers: Workers, *, every_s: float) -> None:
         """Count from now."""
-        self._spread, self._every_s = spread, every_s
+        self._workers, self._every_s = workers, every_s
         self._last = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
@@ -185,11 +187,11 @@ class RayCheckpointer:
 
     def save(self, state: dict[str, Any]) -> None:
         """Keep it where the last time is long ago by the first worker's clock; all wait until it is kept."""
-        if not self._spread.same(int(time.monotonic() - self._last >= self._every_s)):
+        if not self._workers.same(int(time.monotonic() - self._last >= self._every_s)):
             return
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = None
-            if self._spread.rank == 0:
+            if self._workers.rank == 0:
                 torch.save(state, Path(folder) / STATE)
                 checkpoint = ray.train.Checkpoint.from_directory(folder)
             ray.train.report({}, checkpoint=checkpoint)

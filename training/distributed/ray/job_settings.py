@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from training.settings import ON_THE_CLUSTER, Settings
-from training.subprocess_environment import spelled_out
+from training.subprocess_environment import settings_as_environment
 from training.telemetry import OFF
 
 QUIET = {
@@ -20,7 +20,7 @@ QUIET = {
 
 def environment(settings: Settings) -> dict[str, str]:
     """Variables of the job: every setting but secrets, as this process has them; paths whole."""
-    return QUIET | spelled_out(
+    return QUIET | settings_as_environment(
         settings,
         home=str(settings.home.absolute()),
         base_model=_whole(settings.base_model),

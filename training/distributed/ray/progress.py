@@ -5,10 +5,10 @@ from typing import Any
 
 from training.progress import REPORT_EVERY_S, Progress
 
-Word = tuple[str, tuple[Any, ...], dict[str, Any]]  # a method of Progress, and what it is called with
+ProgressCall = tuple[str, tuple[Any, ...], dict[str, Any]]  # a method of Progress, and what it is called with
 
 
-class Telling:
+class QueueProgress:
     """A `Progress` that puts words on a queue, and what was advanced in half a second together."""
 
     def __init__(self, queue: Any) -> None:
@@ -40,8 +40,8 @@ class Telling:
         self._units, self._figures, self._last = 0, {}, time.monotonic()
 
 
-def hear(progress: Progress, word: Word) -> None:
+def replay(progress: Progress, call: ProgressCall) -> None:
     """Say here what was said there."""
-    method, arguments, values = word
+    method, arguments, values = call
     told: Any = {"step": progress.step, "advance": progress.advance, "event": progress.event}[method]
     told(*arguments, **values)

@@ -1,6 +1,6 @@
-"""A run as a job on a cluster: submitted, followed, stopped with this process, settled when it is lost.
+"""Submit a run as a job on a Ray cluster, follow it, stop it with this process, settle it when it is lost.
 
-The same command runs there. Its JSON lines come back in the job's log, and are told here as a local run's.
+The job runs the same command. Its JSON lines come back in the job's log and are reported like a local run's.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from training.distributed.ray.errors import ClusterPackageError, JobFailedError
 from training.distributed.ray.job_settings import environment
 from training.errors import RegistryError, TrainingError
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import Records, now
+from training.pipeline.synchronous_database import SynchronousDatabase, now
 from training.progress import Progress
 from training.registry.factory import open_registry
 from training.registry.sharing import pull
@@ -45,20 +45,20 @@ def submit(settings: Settings, command: tuple[str, ...], progress: Progress) -> 
         import ray.job_submission  # noqa: F401
     except ImportError as error:
         raise ClusterPackageError from error
-    told = _Told(progress)
+    output = _JobOutput(progress)
     try:
-        return asyncio.run(_follow(settings, command, told))
+        return asyncio.run(_follow(settings, command, output))
     except (asyncio.CancelledError, KeyboardInterrupt):
-        _settle(settings, told.run_id, STOPPED)
+        _settle(settings, output.run_id, STOPPED)
         raise KeyboardInterrupt from None
     except TrainingError as error:
-        settled = _settle(settings, told.run_id, str(error))
+        settled = _settle(settings, output.run_id, str(error))
         if settled is None:
             raise
         return settled
 
 
-async def _follow(settings: Settings, command: tuple[str, ...], told: "_Told") -> Outcome:
+async def _follow(settings: Settings, command: tuple[str, ...], output: "_JobOutput") -> Outcome:
     from training.distributed.ray.jobs import Job
 
     this = asyncio.current_task()
@@ -73,18 +73,18 @@ async def _follow(settings: Settings, command: tuple[str, ...], told: "_Told") -
         environment=environment(settings),
     )
     try:
-        await job.follow(told.read, wait_s=settings.ray_wait_s)
+        await job.follow(output.read, wait_s=settings.ray_wait_s)
     except BaseException:
         await job.stop()
         raise
-    return await _outcome(job, told)
+    return await _outcome(job, output)
 
 
-async def _outcome(job: "Job", told: "_Told") -> Outcome:
-    if told.outcome is not None:
-        return told.outcome
-    if told.sentence:
-        raise JobFailedError(told.sentence)
+async def _outcome(job: "Job", output: "_JobOutput") -> Outcome:
+    if output.outcome is not None:
+        return output.outcome
+    if output.sentence:
+        raise JobFailedError(output.sentence)
     status, code = await job.end()
     ended = f"with code {code}" if code is not None else f"as {status}"
     raise JobFailedError(
@@ -93,7 +93,7 @@ async def _outcome(job: "Job", told: "_Told") -> Outcome:
     )
 
 
-class _Told:
+class _JobOutput:
     """What the job's lines have said so far."""
 
     def __init__(self, progress: Progress) -> None:
@@ -156,14 +156,14 @@ def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | 
     """Close the row of a run that will not: it can promote no more. What it came to, where it had ended."""
     if run_id is None:
         return None
-    with Records(settings.url) as records:
-        run = records.call(runs.get_run, run_id)
+    with SynchronousDatabase(settings.url) as database:
+        run = database.call(runs.get_run, run_id)
         if run is None:
             return None
         if run.status == "open" and not _may_be_moved(settings, run.challenger):
             verdict = {"reasons": [sentence]}
-            records.call(runs.finish_run, run_id, "failed", finished_at=now(), verdict=verdict)
-            run = records.call(runs.get_run, run_id)
+            database.call(runs.finish_run, run_id, "failed", finished_at=now(), verdict=verdict)
+            run = database.call(runs.get_run, run_id)
     if run is None or run.status in ("open", "failed"):
         return None
     about = f"Run {run_id} had ended as {run.status} before the cluster was lost."

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from training.finetuning.batches import Batch
 
 
-class ShortElsewhereError(MemoryError):
+class OutOfMemoryElsewhereError(MemoryError):
     """Memory ran out in another worker; all of them take the step again."""
 
     def __init__(self) -> None:
@@ -54,15 +54,15 @@ class Workers:
         sent = own[0].new_zeros(len(own), most, own[0].shape[1])  # (parts, masks, vocabulary)
         for part, room in zip(own, sent, strict=True):
             room[:masks] = part.detach()
-        heard = [torch.empty_like(sent) for _ in shares]
-        self._agree()
-        dist.all_gather(heard, sent, group=self._group)
+        gathered = [torch.empty_like(sent) for _ in shares]
+        self._require_memory_everywhere()
+        dist.all_gather(gathered, sent, group=self._group)
 
         def whole(number: int) -> Tensor:
             """A part of everybody's; gradients flow into what is one's own."""
-            told = [said[number, : share.masks] for said, share in zip(heard, shares, strict=True)]
-            told[self.rank] = own[number]
-            return torch.cat(told)
+            parts = [said[number, : share.masks] for said, share in zip(gathered, shares, strict=True)]
+            parts[self.rank] = own[number]
+            return torch.cat(parts)
 
         return tuple(whole(number) for number in range(len(own)))
 
@@ -81,7 +81,7 @@ class Workers:
                 part.zero_()
             else:
                 part.copy_(parameter.grad.flatten())
-        self._agree()
+        self._require_memory_everywhere()
         dist.all_reduce(total, group=self._group)
         for parameter, part, count in zip(learnt, parts, counts.tolist(), strict=True):
             if not count:
@@ -91,29 +91,29 @@ class Workers:
             parameter.grad.copy_(part.view_as(parameter))
 
     def report_out_of_memory(self, error: BaseException) -> None:
-        """Meet the others where they meet next, once, and say so; who was told by them has met them."""
-        if not isinstance(error, ShortElsewhereError):
-            self._is_any_short(here=True)
+        """Tell the other workers at their next message; not for an error that came from one of them."""
+        if not isinstance(error, OutOfMemoryElsewhereError):
+            self._is_any_out_of_memory(here=True)
 
     def same(self, number: int) -> int:
         """The first worker's number, in every worker."""
-        told = torch.tensor([number], device=self._device)
-        dist.broadcast(told, group=self._group, group_src=0)
-        return int(told)
+        agreed = torch.tensor([number], device=self._device)
+        dist.broadcast(agreed, group=self._group, group_src=0)
+        return int(agreed)
 
-    def _agree(self) -> None:
+    def _require_memory_everywhere(self) -> None:
         """Meet before a message: who lacks memory would never send its part, and the others would wait.
 
         Raises:
-            ShortElsewhereError: somebody lacks memory.
+            OutOfMemoryElsewhereError: somebody lacks memory.
         """
-        if self._is_any_short(here=False):
-            raise ShortElsewhereError
+        if self._is_any_out_of_memory(here=False):
+            raise OutOfMemoryElsewhereError
 
-    def _is_any_short(self, *, here: bool) -> bool:
-        told = torch.tensor([int(here)], device=self._device)
-        dist.all_reduce(told, op=dist.ReduceOp.MAX, group=self._group)
-        return bool(told)
+    def _is_any_out_of_memory(self, *, here: bool) -> bool:
+        is_any = torch.tensor([int(here)], device=self._device)
+        dist.all_reduce(is_any, op=dist.ReduceOp.MAX, group=self._group)
+        return bool(is_any)
 
 
 class Share(NamedTuple):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from training.distributed.serving.deployment import DEPLOYMENT, Service
 from training.distributed.serving.replica import RETRY_AFTER_S, Replica
-from training.inference.champion_follower import first_model
+from training.inference.champion_follower import load_servable_model
 from training.registry.factory import current_registry
 from training.settings import Settings
 
@@ -34,7 +34,7 @@ class Fill:
             Settings(home=self._cache or Path(service.home), models_url=service.models_url)
         )
         self._threads = service.threads
-        self._model, _ = first_model(self._registry, threads=service.threads)
+        self._model, _ = load_servable_model(self._registry, threads=service.threads)
         self._replica: Replica | None = None
 
     async def __call__(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from training.distributed.serving.protocol import PATH
-from training.inference.errors import ClusterAwayError, NotDeployedError
+from training.inference.errors import NotDeployedError, ServeClusterUnreachableError
 from training.progress import Progress
 from training.settings import Settings
 
@@ -53,7 +53,7 @@ def deploy(settings: Settings, progress: Progress, *, host: str, port: int, time
         timeout_s: after so long it has failed.
 
     Raises:
-        ClusterAwayError: there is no cluster.
+        ServeClusterUnreachableError: there is no cluster.
         NotDeployedError: it did not come up.
     """
     service = Service.of(settings)
@@ -92,7 +92,7 @@ def stop(settings: Settings) -> None:
     """Stop the service. Blocking; twice is the same as once.
 
     Raises:
-        ClusterAwayError: there is no cluster.
+        ServeClusterUnreachableError: there is no cluster.
     """
     with _cluster(settings) as cluster:
         _asked(cluster, settings, "DELETE")
@@ -100,7 +100,7 @@ def stop(settings: Settings) -> None:
 
 def _cluster(settings: Settings) -> httpx.Client:
     if settings.ray_address is None:
-        raise ClusterAwayError(None)
+        raise ServeClusterUnreachableError(None)
     return httpx.Client(base_url=settings.ray_address, timeout=REQUEST_TIMEOUT_S, trust_env=False)
 
 
@@ -108,7 +108,7 @@ def _asked(cluster: httpx.Client, settings: Settings, method: str, **options: An
     try:
         response = cluster.request(method, API, **options)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ClusterAwayError(settings.ray_address) from error
+        raise ServeClusterUnreachableError(settings.ray_address) from error
     if response.is_error:
         raise NotDeployedError(_last_line(response.text))
     return response

@@ -24,29 +24,29 @@ Log = Annotated[float, Field(le=0.001, allow_inf_nan=False)]
 Mask = Annotated[int, Field(ge=0, lt=64)]
 
 
-class _Said(BaseModel):
+class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Asked(_Said):
+class FillQuery(_Message):
     """One query, and what is not to be said in it."""
 
     text: Text
     unsaid: Annotated[tuple[tuple[Mask, Word], ...], Field(max_length=2000)] = ()
 
     @classmethod
-    def of(cls, text: str, unsaid: Unsaid) -> "Asked":
+    def of(cls, text: str, unsaid: Unsaid) -> "FillQuery":
         """As the predictor has it."""
         return cls(text=text, unsaid=tuple(sorted(unsaid)))
 
 
-class Request(_Said):
+class Request(_Message):
     """Queries that are asked together."""
 
-    queries: Annotated[tuple[Asked, ...], Field(min_length=1, max_length=MAX_QUERIES)]
+    queries: Annotated[tuple[FillQuery, ...], Field(min_length=1, max_length=MAX_QUERIES)]
 
 
-class Filled(_Said):
+class FillAnswer(_Message):
     """An answer: (word, token, score) for each candidate of each mask, and (words, logs) of each filling."""
 
     kind: Literal["filled"] = "filled"
@@ -55,7 +55,7 @@ class Filled(_Said):
     fillings: tuple[tuple[tuple[Word, ...], tuple[Log, ...]], ...]
 
     @classmethod
-    def of(cls, version: str, answer: JointAnswer) -> "Filled":
+    def of(cls, version: str, answer: JointAnswer) -> "FillAnswer":
         """As a model has it."""
         return cls(
             version=version,
@@ -74,7 +74,7 @@ class Filled(_Said):
         return len(self.masks) == masks and sizes == ({masks} if masks > 1 else set())
 
 
-class TooLong(_Said):
+class TooLong(_Message):
     """The query has more word pieces than the version reads."""
 
     kind: Literal["too_long"] = "too_long"
@@ -82,7 +82,7 @@ class TooLong(_Said):
     max_tokens: int
 
 
-class Reply(_Said):
+class Reply(_Message):
     """An answer for each query, in their order."""
 
-    answers: tuple[Annotated[Filled | TooLong, Field(discriminator="kind")], ...]
+    answers: tuple[Annotated[FillAnswer | TooLong, Field(discriminator="kind")], ...]

@@ -5,7 +5,14 @@ import asyncio
 import structlog
 from pydantic import ValidationError
 
-from training.distributed.serving.protocol import MAX_REQUEST_BYTES, Asked, Filled, Reply, Request, TooLong
+from training.distributed.serving.protocol import (
+    MAX_REQUEST_BYTES,
+    FillAnswer,
+    FillQuery,
+    Reply,
+    Request,
+    TooLong,
+)
 from training.errors import QueryTooLongError
 from training.inference.champion_follower import ChampionFollower
 from training.inference.errors import TooManyWaitingError
@@ -66,7 +73,7 @@ class Replica:
         if self._following.done():
             raise RuntimeError("the champion is not followed any more") from self._following.exception()
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await self._answer(Asked(text=WARM_UP[0]))
+            await self._answer(FillQuery(text=WARM_UP[0]))
 
     async def reload(self, model: FillModel) -> None:
         """Serve with another version from the next batch on."""
@@ -82,16 +89,16 @@ class Replica:
         await asyncio.gather(self._following, return_exceptions=True)
         await self._session.close()
 
-    async def _answer(self, asked: Asked) -> Filled | TooLong:
+    async def _answer(self, asked: FillQuery) -> FillAnswer | TooLong:
         model = self._session.model
         try:
             masks = len(model.encoder.encode(asked.text).masks)  # refuse here what would spoil a batch
             if not masks:
-                return Filled(version=model.version, masks=(), fillings=())
+                return FillAnswer(version=model.version, masks=(), fillings=())
             version, answer = await self._session.fill(asked.text, frozenset(asked.unsaid), masks=masks)
         except QueryTooLongError as error:
             return TooLong(tokens=error.tokens, max_tokens=error.max_tokens)
-        return Filled.of(version, answer)
+        return FillAnswer.of(version, answer)
 
     async def _follow(self) -> None:
         while True:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from training.distributed.shared_versions.history import Place
-from training.distributed.shared_versions.shown import Shown
+from training.distributed.shared_versions.history import StoredVersion
 from training.distributed.shared_versions.storage import Storage
+from training.distributed.shared_versions.transfer_progress import TransferProgress
 from training.errors import CorruptVersionError
 from training.registry.atomic_files import fsync, sha256
 from training.registry.card import Card
@@ -31,21 +31,21 @@ class Cache:
         """Take both ends, and who is told of large files."""
         self._folder, self._storage, self._progress = folder, storage, progress
 
-    def bring(self, version: str, place: Place) -> None:
+    def bring(self, version: str, stored: StoredVersion) -> None:
         """Let a version appear here, with all but its large files.
 
         Raises:
             CorruptVersionError: what is stored is not what was written.
-            ModelsAwayError: the storage cannot be reached.
+            SharedStorageUnreachableError: the storage cannot be reached.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         beside = self._folder / f".{version}.{uuid.uuid4().hex}.fetched"
         beside.mkdir()
         try:
-            card = self._card(version, place, beside)
+            card = self._card(version, stored, beside)
             for name, expected in card.files.items():
                 if not name.endswith(LARGE):
-                    self._fetch(version, place, name, expected, beside)
+                    self._fetch(version, stored, name, expected, beside)
             fsync(beside)
             try:
                 beside.rename(self._folder / version)
@@ -56,19 +56,19 @@ class Cache:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
-    def mend(self, version: str, place: Place, names: tuple[str, ...] = ()) -> None:
+    def repair(self, version: str, stored: StoredVersion, names: tuple[str, ...] = ()) -> None:
         """Fetch what is missing or damaged among the files of a version (all where none are named).
 
         Raises:
             CorruptVersionError: what is stored is not what was written.
-            ModelsAwayError: the storage cannot be reached.
+            SharedStorageUnreachableError: the storage cannot be reached.
         """
         folder = self._folder / version
-        card = self._card(version, place, folder)
+        card = self._card(version, stored, folder)
         for name in names or {*SERVED_FILES, *card.files}:
             expected = card.files.get(name)
             if expected is not None and not _is_right(folder / name, expected):
-                self._fetch(version, place, name, expected, folder)
+                self._fetch(version, stored, name, expected, folder)
 
     def has(self, version: str, names: tuple[str, ...] = SERVED_FILES) -> bool:
         """Whether these files are here; what they hold is not looked at."""
@@ -86,24 +86,26 @@ class Cache:
                 if time.time() - path.stat().st_mtime > LEFT_OVER_S:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _card(self, version: str, place: Place, folder: Path) -> Card:
+    def _card(self, version: str, stored: StoredVersion, folder: Path) -> Card:
         """The card that the log vouches for, in this folder too."""
         path = folder / "card.json"
-        if not _is_right(path, place.card):
-            self._fetch(version, place, "card.json", place.card, folder)
+        if not _is_right(path, stored.card):
+            self._fetch(version, stored, "card.json", stored.card, folder)
         try:
             return Card.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise CorruptVersionError(version, "card.json cannot be read") from error
 
-    def _fetch(self, version: str, place: Place, name: str, expected: str, folder: Path) -> None:
+    def _fetch(self, version: str, stored: StoredVersion, name: str, expected: str, folder: Path) -> None:
         if Path(name).name != name:
             raise CorruptVersionError(version, f"its card lists {name}")
         beside = self._folder / f".{uuid.uuid4().hex}.fetched"
         try:
-            stored = f"versions/{place.folder}/{name}"
+            source = f"versions/{stored.folder}/{name}"
             try:
-                self._storage.download(stored, beside, Shown(self._progress, f"fetching {version}"))
+                self._storage.download(
+                    source, beside, TransferProgress(self._progress, f"fetching {version}")
+                )
             except FileNotFoundError as error:
                 reason = f"{name} is not at {self._storage.url} any more"
                 raise CorruptVersionError(version, reason) from error

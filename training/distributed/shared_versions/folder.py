@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.distributed.shared_versions.storage import Transfer
 from training.registry.atomic_files import delete, fsync
-from training.registry.errors import ModelsAwayError, UnfitStorageError
+from training.registry.errors import SharedStorageUnreachableError, UnsuitableStorageError
 
 BLOCK_BYTES = 4 << 20
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -39,7 +39,7 @@ class FolderStorage:
                     return False
                 except OSError as error:
                     if error.errno in NO_LINKS:
-                        raise UnfitStorageError(self.url, UNFIT) from error
+                        raise UnsuitableStorageError(self.url, UNFIT) from error
                     raise
                 fsync(path.parent)
             finally:
@@ -105,7 +105,7 @@ class FolderStorage:
 
     def _require_folder(self) -> None:
         if not self.folder.is_dir():
-            raise ModelsAwayError(self.url, "there is no such folder: make it, or mount it")
+            raise SharedStorageUnreachableError(self.url, "there is no such folder: make it, or mount it")
 
     @contextlib.contextmanager
     def _away(self) -> Iterator[None]:
@@ -114,7 +114,7 @@ class FolderStorage:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise ModelsAwayError(self.url, error.strerror or str(error)) from error
+            raise SharedStorageUnreachableError(self.url, error.strerror or str(error)) from error
 
 
 def _copy(source: Path, target: Path, transfer: Transfer) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from training.errors import UnknownVersionError, WithdrawnVersionError
-from training.registry.errors import MovedMeanwhileError
+from training.registry.errors import PointerMovedError
 
 What = Literal["claimed", "added", "champion", "domain", "withdrawn", "pruned"]
 Pointer = Literal["champion", "domain"]
@@ -34,7 +34,7 @@ class Entry(BaseModel):
         return (json.dumps(self.model_dump(mode="json")) + "\n").encode()
 
 
-class Place(BaseModel):
+class StoredVersion(BaseModel):
     """Where a version's files are, and the sha256 of the card that lists them."""
 
     model_config = ConfigDict(frozen=True)
@@ -54,7 +54,7 @@ class State(BaseModel):
     champion: Name | None = None
     domain: Name | None = None
     withdrawn: frozenset[Name] = frozenset()
-    versions: dict[Name, Place] = {}
+    versions: dict[Name, StoredVersion] = {}
     highest: int = 0  # number ever given
 
     def after(self, entry: Entry, content: bytes) -> "State":
@@ -70,13 +70,16 @@ class State(BaseModel):
                 pass
             case "added":
                 (name,) = entry.versions
-                changed["versions"] = {**self.versions, name: Place(folder=entry.folder, card=entry.card)}
+                changed["versions"] = {
+                    **self.versions,
+                    name: StoredVersion(folder=entry.folder, card=entry.card),
+                }
             case "champion" | "domain":
                 (changed[entry.what],) = entry.versions
             case "withdrawn":
                 changed["withdrawn"] = self.withdrawn | names
             case "pruned":
-                left = {name: place for name, place in self.versions.items() if name not in names}
+                left = {name: stored for name, stored in self.versions.items() if name not in names}
                 changed["versions"] = left
         return self.model_copy(update=changed)
 
@@ -90,7 +93,7 @@ class State(BaseModel):
         Raises:
             UnknownVersionError: there is no such version (any more).
             WithdrawnVersionError: it may serve no more.
-            MovedMeanwhileError: the pointer is somewhere else by now.
+            PointerMovedError: the pointer is somewhere else by now.
         """
         if version not in self.versions:
             raise UnknownVersionError(version, self.names())
@@ -98,5 +101,5 @@ class State(BaseModel):
             raise WithdrawnVersionError(version)
         now = self.champion if pointer == "champion" else self.domain
         if now != instead_of:
-            raise MovedMeanwhileError(pointer, now, version)
+            raise PointerMovedError(pointer, now, version)
         return Entry(what=pointer, versions=(version,), by=by)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from training.distributed.shared_versions.history import Entry, State
 from training.distributed.shared_versions.storage import Storage
-from training.registry.errors import ModelsAwayError, UnfitStorageError
+from training.registry.errors import SharedStorageUnreachableError, UnsuitableStorageError
 
 FORMAT = {"fillbot": "models", "format": 1}
 MARK = "fillbot.json"
@@ -33,8 +33,8 @@ class Log:
         """Read what was added.
 
         Raises:
-            ModelsAwayError: the storage cannot be reached, or is empty where it was not.
-            UnfitStorageError: it was written by a later release, or by something else.
+            SharedStorageUnreachableError: the storage cannot be reached, or is empty where it was not.
+            UnsuitableStorageError: it was written by a later release, or by something else.
         """
         now = time.monotonic()
         if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN_S:
@@ -56,8 +56,8 @@ class Log:
         `make` may raise, or return None: then nothing is added.
 
         Raises:
-            ModelsAwayError: the storage cannot be reached; whether the entry was added is not known.
-            UnfitStorageError: the storage lets several win, or was written by a later release.
+            SharedStorageUnreachableError: the storage cannot be reached; the entry may have been added.
+            UnsuitableStorageError: the storage lets several win, or was written by a later release.
         """
         self._looked_at = None
         for attempt in range(TRIES):
@@ -70,13 +70,15 @@ class Log:
             if self._is_added(entry.to_bytes()):
                 return self.state
             time.sleep(random.uniform(0, WAIT_S * min(attempt, 10)))  # noqa: S311 — no secrets
-        raise ModelsAwayError(self._storage.url, "too many machines change it at once; try again")
+        raise SharedStorageUnreachableError(
+            self._storage.url, "too many machines change it at once; try again"
+        )
 
     def _is_added(self, content: bytes) -> bool:
         name = _name(self.state.position + 1)
         try:
             is_first = self._storage.create(name, content)
-        except ModelsAwayError:
+        except SharedStorageUnreachableError:
             # The answer may be lost, and the entry there all the same.
             if self._storage.read(name) != content:
                 raise
@@ -93,7 +95,7 @@ class Log:
         except ValidationError as error:
             number = self.state.position + 1
             reason = f"entry {number} of its log cannot be read; use the release that the other machines use"
-            raise UnfitStorageError(self._storage.url, reason) from error
+            raise UnsuitableStorageError(self._storage.url, reason) from error
         self.state = self.state.after(entry, content)
 
     def _look(self) -> None:
@@ -101,20 +103,20 @@ class Log:
         mark = self._storage.read(MARK)
         if mark is not None and mark != _mark():
             reason = "it holds something else, or is of a later release than this machine's"
-            raise UnfitStorageError(self._storage.url, reason)
+            raise UnsuitableStorageError(self._storage.url, reason)
         if not self.state.position:
             return
         content = self._storage.read(_name(self.state.position))
         if content is None or hashlib.sha256(content).hexdigest() != self.state.last:
             reason = "it is not what it was: emptied, replaced, or not mounted"
-            raise ModelsAwayError(self._storage.url, reason)
+            raise SharedStorageUnreachableError(self._storage.url, reason)
 
     def _begin(self) -> None:
         """Mark it as ours, and see that what is there is not written over."""
         self._storage.create(MARK, _mark())
         if self._storage.create(MARK, _mark()):
             reason = "it writes over what is there where it should not; use S3 or a mounted folder"
-            raise UnfitStorageError(self._storage.url, reason)
+            raise UnsuitableStorageError(self._storage.url, reason)
 
 
 def _name(position: int) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from training.distributed.shared_versions.storage import SETTING, Transfer
 from training.errors import ExtraMissingError
-from training.registry.errors import ModelsAwayError, UnfitStorageError
+from training.registry.errors import SharedStorageUnreachableError, UnsuitableStorageError
 
 S3 = ("s3", "s3a")
 PART_BYTES = 16 << 20  # of large files, several at once
@@ -34,7 +34,7 @@ class ObjectStorage:
             raise ExtraMissingError(SETTING, "s3fs" if parts.scheme in S3 else parts.scheme) from error
         except ValueError as error:
             reason = f"nothing is known to reach {parts.scheme}://; use s3:// or the path of a mounted folder"
-            raise UnfitStorageError(self.url, reason) from error
+            raise UnsuitableStorageError(self.url, reason) from error
         self._root = root.rstrip("/")
         is_s3 = "s3" in _protocols(self._fs)
         self._small: dict[str, int] = {"max_concurrency": 1} if is_s3 else {}  # in one request
@@ -107,17 +107,17 @@ class ObjectStorage:
         try:
             yield
         except FileNotFoundError as error:
-            raise ModelsAwayError(self.url, "there is no such bucket: make it first") from error
+            raise SharedStorageUnreachableError(self.url, "there is no such bucket: make it first") from error
 
     @contextlib.contextmanager
     def _away(self) -> Iterator[None]:
         """Every kind of storage has errors of its own: but for two, it cannot be reached."""
         try:
             yield
-        except (FileExistsError, FileNotFoundError, ModelsAwayError):
+        except (FileExistsError, FileNotFoundError, SharedStorageUnreachableError):
             raise
         except Exception as error:
-            raise ModelsAwayError(self.url, _reason(error)) from error
+            raise SharedStorageUnreachableError(self.url, _reason(error)) from error
 
 
 def _options(scheme: str) -> dict[str, Any]:

@@ -14,11 +14,11 @@ import structlog
 from filelock import FileLock
 
 from training.distributed.shared_versions.cache import Cache
-from training.distributed.shared_versions.history import Entry, Place, Pointer, State
-from training.distributed.shared_versions.keeping import store_state, stored_state
+from training.distributed.shared_versions.history import Entry, Pointer, State, StoredVersion
 from training.distributed.shared_versions.log import Log
 from training.distributed.shared_versions.publishing import Publisher
 from training.distributed.shared_versions.storage import Storage
+from training.distributed.shared_versions.stored_state_file import store_state, stored_state
 from training.errors import (
     CorruptVersionError,
     NoChampionError,
@@ -29,7 +29,11 @@ from training.errors import (
 )
 from training.registry.atomic_files import fsync
 from training.registry.card import Card
-from training.registry.errors import ForeignModelsError, ModelsAwayError, UnfitStorageError
+from training.registry.errors import (
+    ForeignRegistryError,
+    SharedStorageUnreachableError,
+    UnsuitableStorageError,
+)
 from training.registry.versions import SERVED_FILES, Draft, Registry
 
 if TYPE_CHECKING:
@@ -37,9 +41,9 @@ if TYPE_CHECKING:
 
 log = structlog.stdlib.get_logger(__name__)
 TROUBLES = (
-    ModelsAwayError,
-    UnfitStorageError,
-    ForeignModelsError,
+    SharedStorageUnreachableError,
+    UnsuitableStorageError,
+    ForeignRegistryError,
     RegistryUnreadableError,
     RegistryUnwritableError,
 )
@@ -68,11 +72,11 @@ class SharedRegistry(Registry):
         """Bring what other machines did: pointers, withdrawals, cards, and what serves. Blocking.
 
         Raises:
-            ModelsAwayError: the storage cannot be reached; everything here stays as it is.
-            ForeignModelsError: the versions here are others.
+            SharedStorageUnreachableError: the storage cannot be reached; everything here stays as it is.
+            ForeignRegistryError: the versions here are others.
             RegistryUnwritableError: the folder here cannot be written.
         """
-        with self._working, self._told():
+        with self._working, self._recording_trouble():
             if self._is_joined:
                 self._settle()  # what a crash left, though the storage be away
             state = self._log.catch_up()
@@ -103,20 +107,20 @@ class SharedRegistry(Registry):
         try:
             super().verify(version, only=only)
         except CorruptVersionError:
-            place = self._log.state.versions.get(version)
-            if place is None:
+            stored = self._log.state.versions.get(version)
+            if stored is None:
                 raise
             log.info("model.fetching", model_version=version)
             with self._written():
-                self._cache.mend(version, place, only)
+                self._cache.repair(version, stored, only)
             super().verify(version, only=only)
 
     def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
         """Point `champion` at a version, everywhere, unless somebody else was first.
 
         Raises:
-            MovedMeanwhileError: it is not `instead_of` (`...`: what is champion here) any more.
-            ModelsAwayError: the storage cannot be reached.
+            PointerMovedError: it is not `instead_of` (`...`: what is champion here) any more.
+            SharedStorageUnreachableError: the storage cannot be reached.
             UnknownVersionError: there is no such version.
             WithdrawnVersionError: it may serve no more.
         """
@@ -130,7 +134,7 @@ class SharedRegistry(Registry):
         """Mark versions as withdrawn: here at once, then everywhere.
 
         Raises:
-            ModelsAwayError: the others do not know it yet; the next `pull` tells them.
+            SharedStorageUnreachableError: the others do not know it yet; the next `pull` tells them.
         """
         super().withdraw(versions)
         self.pull()
@@ -138,9 +142,9 @@ class SharedRegistry(Registry):
     def commit(self, draft: Draft, card: Card) -> None:
         """As elsewhere; but it is stored for all before it appears here."""
         self._seal(draft, card)
-        place = self._publisher.upload(draft.version, draft.folder)
-        with self._working, self._told():
-            self._publisher.add(draft.version, place)
+        stored = self._publisher.upload(draft.version, draft.folder)
+        with self._working, self._recording_trouble():
+            self._publisher.add(draft.version, stored)
             self._settle()
         target = self.folder / draft.version
         try:
@@ -155,24 +159,24 @@ class SharedRegistry(Registry):
     def prune(self, keep: int) -> list[str]:
         """Delete as elsewhere, here and in the storage."""
         gone: list[str] = []
-        places: dict[str, Place] = {}
+        stored_versions: dict[str, StoredVersion] = {}
 
         def entry(state: State) -> Entry | None:
             nonlocal gone
             self._settle(arrived=(state.champion, state.domain))
             gone = [version for version in self._dispensable(keep) if version in state.versions]
-            places.update(state.versions)
+            stored_versions.update(state.versions)
             return Entry(what="pruned", versions=tuple(gone), by=self._here) if gone else None
 
         try:
             self.pull()
-            with self._working, self._told():
+            with self._working, self._recording_trouble():
                 self._log.append(entry)
                 self._settle()
                 for version in gone:
-                    self._storage.delete(f"versions/{places[version].folder}")
+                    self._storage.delete(f"versions/{stored_versions[version].folder}")
                 self._publisher.sweep()
-        except ModelsAwayError as error:  # the next one prunes, too
+        except SharedStorageUnreachableError as error:  # the next one prunes, too
             log.warning("models.not_pruned", reason=error.reason)
         self._cache.clear()
         return gone
@@ -188,7 +192,7 @@ class SharedRegistry(Registry):
             return Entry(what="claimed", versions=(version,), by=self._here)
 
         self.pull()
-        with self._working, self._told():
+        with self._working, self._recording_trouble():
             self._log.append(entry)
         return version
 
@@ -196,7 +200,7 @@ class SharedRegistry(Registry):
         with self._working:
             self.pull()
             self.path(version)
-            with self._told():
+            with self._recording_trouble():
                 self._log.append(
                     lambda state: state.moved(pointer, version, instead_of=before, by=self._here)
                 )
@@ -213,13 +217,13 @@ class SharedRegistry(Registry):
 
     def _bring(self, state: State) -> None:
         """The cards of all versions, and what the champion serves with."""
-        for version, place in state.versions.items():
+        for version, stored in state.versions.items():
             if not (self.folder / version).is_dir():
-                self._unless_damaged(version, functools.partial(self._cache.bring, version, place))
+                self._unless_damaged(version, functools.partial(self._cache.bring, version, stored))
         champion = state.champion
         if champion in self.versions() and not self._cache.has(champion):
-            mend = functools.partial(self._cache.mend, champion, state.versions[champion], SERVED_FILES)
-            self._unless_damaged(champion, mend)
+            repair = functools.partial(self._cache.repair, champion, state.versions[champion], SERVED_FILES)
+            self._unless_damaged(champion, repair)
 
     def _unless_damaged(self, version: str, bring: Callable[[], None]) -> None:
         """What is damaged in the storage itself is told once, and tried again after a while."""
@@ -262,7 +266,7 @@ class SharedRegistry(Registry):
             raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _recording_trouble(self) -> Iterator[None]:
         """`trouble` is why the storage could not be used, until it can."""
         try:
             yield

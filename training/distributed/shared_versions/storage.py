@@ -17,7 +17,11 @@ class Transfer(Protocol):
 
 
 class Storage(Protocol):
-    """Names with slashes → bytes. All of it blocks; ModelsAwayError where it cannot be reached."""
+    """Names with slashes → bytes. Every method blocks.
+
+    Raises:
+        SharedStorageUnreachableError: the storage cannot be reached; from every method.
+    """
 
     url: str  # without secrets
 

@@ -35,7 +35,7 @@ Draw = Callable[[Axes], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SuiteChange:
     """One suite: its share of wanted words in [0, 1], and where 95 % of the resampled changes lie."""
 
     name: str
@@ -47,7 +47,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JudgedWords:
     """Words that people judged alike, and how many of them were shown."""
 
     words: int
@@ -72,11 +72,11 @@ class RunFigures:
 
     version: str
     title: str
-    asked: tuple[Asked, Asked] | None
+    asked: tuple[JudgedWords, JudgedWords] | None
     came: Mapping[str, int]
     went: Mapping[str, int]
     shown_words: int
-    kept: Sequence[Kept]
+    kept: Sequence[SuiteChange]
     loss: Sequence[tuple[int, float]]
     perplexity: tuple[float, float] | None
 
@@ -87,7 +87,7 @@ class RunFigures:
         return cls(
             version=values["version"],
             title=values["title"],
-            asked=(Asked(*asked["wanted"]), Asked(*asked["unwanted"])) if asked else None,
+            asked=(JudgedWords(*asked["wanted"]), JudgedWords(*asked["unwanted"])) if asked else None,
             came=values.get("came") or {},
             went=values.get("went") or {},
             shown_words=values.get("shown_words", 0),
@@ -97,9 +97,9 @@ class RunFigures:
         )
 
 
-def _kept(values: Mapping[str, Any]) -> Kept:
+def _kept(values: Mapping[str, Any]) -> SuiteChange:
     suite = values["suite"]
-    return Kept(
+    return SuiteChange(
         GUARDED_SUITES[suite].subject,
         values["before"],
         values["after"],
@@ -148,7 +148,7 @@ def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()
     return figure
 
 
-def _draw_asked(axes: Axes, asked: tuple[Asked, Asked], shown_words: int) -> None:
+def _draw_asked(axes: Axes, asked: tuple[JudgedWords, JudgedWords], shown_words: int) -> None:
     """Shares of the judged words that are shown, before and after."""
     axes.set_title(f"What people voted for: words in the top {shown_words}")
     names = []
@@ -195,7 +195,7 @@ def _draw_moved(axes: Axes, figures: RunFigures) -> None:
     axes.set_xlabel("sentences", fontsize=LABEL_PT)
 
 
-def _draw_kept(axes: Axes, kept: Sequence[Kept]) -> None:
+def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
     """Changes of wanted shares in points, their intervals, and what may be lost."""
     axes.set_title("What must not get worse: change in points")
     ends = [0.0]

@@ -15,7 +15,7 @@ import polars as pl
 from storage.database import Database
 from storage.people.personal_data import PLACEHOLDER
 from storage.votes.predictions import count_votes, votes_until
-from training.progress import Progress, Silent
+from training.progress import NoProgress, Progress
 from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, aggregate_parts
 from training.votes.checks.approval import ApprovalCounts
 from training.votes.checks.edge_cases import EdgeCaseWeights
@@ -138,7 +138,7 @@ def run_checks(
         part_votes: approximate number of votes in a part.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    progress = progress or Silent()
+    progress = progress or NoProgress()
     as_of, previous_as_of = as_of.astimezone(UTC), previous_as_of and previous_as_of.astimezone(UTC)
     quality = VoteQuality(denied=[word.lower() for word in denied])
     numbered = NumberedVotes(as_of=as_of, half_life_days=half_life_days)

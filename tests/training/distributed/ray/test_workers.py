@@ -21,7 +21,7 @@ from training.finetuning.data_parallelism import DataParallelism, SingleWorker
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.trainer import LossPoint
 from training.models.torch_model import MaskedLm
-from training.progress import Silent
+from training.progress import NoProgress
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
@@ -96,7 +96,7 @@ def learn(model: MaskedLm, spread: DataParallelism, settings: NightSettings = SE
         settings=settings,
         shown_words=5,
         device=CPU,
-        progress=Silent(),
+        progress=NoProgress(),
         data_parallelism=noting,
     )
     return Learnt(model, points, noting.gradients or [], noting.micro_batches)

@@ -6,8 +6,8 @@ import pytest
 
 from training.pipeline import run
 from training.pipeline.run import run_init, run_night
-from training.progress import Silent
-from training.registry.errors import ModelsAwayError
+from training.progress import NoProgress
+from training.registry.errors import SharedStorageUnreachableError
 from training.registry.versions import Registry
 from training.settings import Settings
 
@@ -20,17 +20,17 @@ def test_a_second_machine_makes_no_first_version(
     tmp_path: Path, models_url: str, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = (settings_of(tmp_path / name, models_url, distilbert_folder) for name in ("here", "there"))
-    assert run_init(here, Silent()).sentence == "v0001 serves."
+    assert run_init(here, NoProgress()).sentence == "v0001 serves."
     monkeypatch.delattr(run, "install_first")
-    assert run_init(there, Silent()).sentence == "v0001 serves already."
+    assert run_init(there, NoProgress()).sentence == "v0001 serves already."
 
 
 def test_a_run_without_its_storage_does_not_begin(
     tmp_path: Path, models_url: str, distilbert_folder: Path
 ) -> None:
     here = settings_of(tmp_path / "here", models_url, distilbert_folder)
-    run_init(here, Silent())
+    run_init(here, NoProgress())
     Path(models_url).rename(tmp_path / "aside")
-    with pytest.raises(ModelsAwayError):
-        run_night(here, Silent(), trigger="retrain")
+    with pytest.raises(SharedStorageUnreachableError):
+        run_night(here, NoProgress(), trigger="retrain")
     assert Registry(here.models_dir).champion() == "v0001"

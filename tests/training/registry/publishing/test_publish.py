@@ -28,7 +28,7 @@ from training.models import torch_model
 from training.models.base_model import find_base
 from training.models.torch_model import MaskedLm
 from training.models.writing import export_base, write_version
-from training.progress import Silent
+from training.progress import NoProgress
 from training.registry.publishing.publish import publish
 from training.registry.versions import SERVED_FILES, Registry
 
@@ -87,12 +87,12 @@ def names(folder: Path) -> list[str]:
 
 def refused(registry: Registry, target: str, *, version: str = "v0001", is_public: bool = False) -> str:
     with pytest.raises(PublishError) as caught:
-        publish(registry, version, target, Silent(), is_public=is_public)
+        publish(registry, version, target, NoProgress(), is_public=is_public)
     return caught.value.reason
 
 
 def test_a_folder_holds_what_is_needed_and_nothing_else(registry: Registry, tmp_path: Path) -> None:
-    published = publish(registry, "v0001", str(tmp_path / "out"), Silent())
+    published = publish(registry, "v0001", str(tmp_path / "out"), NoProgress())
     assert (published.version, published.target, published.url) == ("v0001", str(tmp_path / "out"), None)
     assert published.files == NAMES
     assert names(tmp_path / "out") == list(NAMES)
@@ -101,13 +101,13 @@ def test_a_folder_holds_what_is_needed_and_nothing_else(registry: Registry, tmp_
 
 def test_an_empty_folder_may_be_there_already(registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    publish(registry, "v0001", str(tmp_path / "out"), Silent())
+    publish(registry, "v0001", str(tmp_path / "out"), NoProgress())
     assert names(tmp_path / "out") == list(NAMES)
 
 
 @pytest.mark.parametrize("version", ["v0001", "v0002"])
 def test_transformers_answers_as_the_version_does(registry: Registry, tmp_path: Path, version: str) -> None:
-    publish(registry, version, str(tmp_path / "out"), Silent())
+    publish(registry, version, str(tmp_path / "out"), NoProgress())
     fill_model = FillModel(registry.path(version), threads=1)
     offered = set(fill_model.offered.tolist())
     fill = pipeline("fill-mask", model=str(tmp_path / "out"))
@@ -120,7 +120,7 @@ def test_transformers_answers_as_the_version_does(registry: Registry, tmp_path: 
 
 @pytest.mark.parametrize("version", ["v0001", "v0002"])
 def test_the_auto_classes_load_it(registry: Registry, tmp_path: Path, version: str) -> None:
-    publish(registry, version, str(tmp_path / "out"), Silent())
+    publish(registry, version, str(tmp_path / "out"), NoProgress())
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
     weights = AutoModelForMaskedLM.from_pretrained(tmp_path / "out")
     assert tokenizer.tokenize("Stylish, good-looking shoes") == ["stylish", ",", "good-looking", "shoes"]
@@ -131,7 +131,7 @@ def test_the_auto_classes_load_it(registry: Registry, tmp_path: Path, version: s
 
 
 def test_transformers_4_finds_a_tokenizer_class_that_it_knows(registry: Registry, tmp_path: Path) -> None:
-    publish(registry, "v0001", str(tmp_path / "out"), Silent())
+    publish(registry, "v0001", str(tmp_path / "out"), NoProgress())
     config = json.loads((tmp_path / "out" / "tokenizer_config.json").read_text())
     assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
     assert config["model_input_names"] == ["input_ids", "attention_mask"]
@@ -139,7 +139,7 @@ def test_transformers_4_finds_a_tokenizer_class_that_it_knows(registry: Registry
 
 @pytest.mark.parametrize("version", ["v0001", "v0002"])
 def test_it_can_be_the_base_of_another_fillbot(registry: Registry, tmp_path: Path, version: str) -> None:
-    publish(registry, version, str(tmp_path / "out"), Silent())
+    publish(registry, version, str(tmp_path / "out"), NoProgress())
     found = find_base(str(tmp_path / "out"))
     assert found is not None
     before = torch_model.load(registry.path(version)).state_dict()
@@ -153,7 +153,7 @@ def test_it_can_be_the_base_of_another_fillbot(registry: Registry, tmp_path: Pat
 
 
 def test_nothing_of_this_machine_is_in_it(registry: Registry, tmp_path: Path) -> None:
-    publish(registry, "v0001", str(tmp_path / "out"), Silent())
+    publish(registry, "v0001", str(tmp_path / "out"), NoProgress())
     home = registry.folder.parent
     assert str(home) in (registry.path("v0001") / "card.json").read_text()  # there is something to leave out
     for path in (tmp_path / "out").iterdir():
@@ -164,14 +164,14 @@ def test_nothing_of_this_machine_is_in_it(registry: Registry, tmp_path: Path) ->
 
 def test_a_version_of_before_there_were_readmes_gets_one(own: Registry, tmp_path: Path) -> None:
     (own.path("v0001") / "README.md").unlink()
-    publish(own, "v0001", str(tmp_path / "out"), Silent())
+    publish(own, "v0001", str(tmp_path / "out"), NoProgress())
     assert "# fillbot v0001" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_an_unknown_version(registry: Registry, tmp_path: Path) -> None:
     for target in (str(tmp_path / "out"), "hub:ours/shoe-bert"):
         with pytest.raises(UnknownVersionError):
-            publish(registry, "v0009", target, Silent())
+            publish(registry, "v0009", target, NoProgress())
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer_config.json", "model.onnx"])
@@ -179,7 +179,7 @@ def test_a_damaged_version_is_not_published(own: Registry, tmp_path: Path, name:
     path = own.path("v0001") / name
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(CorruptVersionError, match=rf"{name} is not what was written"):
-        publish(own, "v0001", str(tmp_path / "out"), Silent())
+        publish(own, "v0001", str(tmp_path / "out"), NoProgress())
     assert names(tmp_path) == ["models"]
 
 
@@ -188,7 +188,7 @@ def test_a_version_without_weights_is_not_published(tmp_path: Path) -> None:
     write(registry)
     assert set(SERVED_FILES) < set(NAMES)
     with pytest.raises(CorruptVersionError, match="does not list"):
-        publish(registry, "v0001", str(tmp_path / "out"), Silent())
+        publish(registry, "v0001", str(tmp_path / "out"), NoProgress())
 
 
 def test_a_folder_that_is_in_use_is_left_alone(registry: Registry, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_what_looks_like_a_repository_says_how_to_name_one(
     )
     assert "hub" not in refused(registry, "./no/such/folder")
     (tmp_path / "ours").mkdir()
-    publish(registry, "v0001", "ours/shoe-bert", Silent())
+    publish(registry, "v0001", "ours/shoe-bert", NoProgress())
     assert names(tmp_path / "ours") == ["shoe-bert"]
 
 
@@ -250,7 +250,7 @@ def test_whoever_stops_it_finds_nothing_half_done(
 
     monkeypatch.setattr(shutil, "copyfile", stop)
     with pytest.raises(KeyboardInterrupt):
-        publish(registry, "v0001", str(tmp_path / "out"), Silent())
+        publish(registry, "v0001", str(tmp_path / "out"), NoProgress())
     assert names(tmp_path) == []
 
 
@@ -308,12 +308,12 @@ def sha256(path: Path) -> str:
 async def test_a_private_repository_is_made_and_filled_in_one_commit(
     hub: Hub, registry: Registry, tmp_path: Path
 ) -> None:
-    published = await asyncio.to_thread(publish, registry, "v0001", "hub:ours/shoe-bert", Silent())
+    published = await asyncio.to_thread(publish, registry, "v0001", "hub:ours/shoe-bert", NoProgress())
     assert (published.url, published.files) == (f"{hub.url}/ours/shoe-bert", NAMES)
     repository = hub.repositories["ours/shoe-bert"]
     assert repository.is_private
     assert repository.commits == ["fillbot v0001"]
-    await asyncio.to_thread(publish, registry, "v0001", str(tmp_path / "out"), Silent())
+    await asyncio.to_thread(publish, registry, "v0001", str(tmp_path / "out"), NoProgress())
     for name in NAMES:  # the same as in a folder
         if name in repository.large:
             assert repository.large[name] == sha256(tmp_path / "out" / name)
@@ -329,7 +329,7 @@ async def test_what_is_on_the_hub_can_be_a_base(
     hub: Hub, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # then large files are LFS objects
-    await asyncio.to_thread(publish, registry, "v0002", "hub:ours/shoe-bert", Silent())
+    await asyncio.to_thread(publish, registry, "v0002", "hub:ours/shoe-bert", NoProgress())
     repository = hub.repositories["ours/shoe-bert"]
     contents = {**repository.files, **{name: hub.objects[oid] for name, oid in repository.large.items()}}
     (tmp_path / "cloned").mkdir()
@@ -340,13 +340,13 @@ async def test_what_is_on_the_hub_can_be_a_base(
 
 
 async def test_a_repository_is_public_when_that_was_said(hub: Hub, registry: Registry) -> None:
-    await asyncio.to_thread(publish, registry, "v0001", "hub:ours/shoe-bert", Silent(), is_public=True)
+    await asyncio.to_thread(publish, registry, "v0001", "hub:ours/shoe-bert", NoProgress(), is_public=True)
     assert not hub.repositories["ours/shoe-bert"].is_private
 
 
 async def test_a_repository_that_is_there_gets_another_commit(hub: Hub, registry: Registry) -> None:
     for version in ("v0001", "v0002"):
-        await asyncio.to_thread(publish, registry, version, "hub:ours/shoe-bert", Silent())
+        await asyncio.to_thread(publish, registry, version, "hub:ours/shoe-bert", NoProgress())
     repository = hub.repositories["ours/shoe-bert"]
     assert repository.commits == ["fillbot v0001", "fillbot v0002"]
     assert repository.large["model.onnx"] == sha256(registry.path("v0002") / "model.onnx")
@@ -369,7 +369,7 @@ async def test_a_stored_login_is_enough(
     assert "there is no token. Set HF_TOKEN" in await refused_by(hub, registry)
     assert hub.asked == []
     await asyncio.to_thread(login.write_text, TOKEN)
-    await asyncio.to_thread(publish, registry, "v0001", "hub:ours/shoe-bert", Silent())
+    await asyncio.to_thread(publish, registry, "v0001", "hub:ours/shoe-bert", NoProgress())
     assert hub.repositories["ours/shoe-bert"].commits == ["fillbot v0001"]
 
 

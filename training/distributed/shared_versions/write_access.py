@@ -5,15 +5,15 @@ import uuid
 from training.distributed.shared_versions.history import State
 from training.distributed.shared_versions.log import Log
 from training.distributed.shared_versions.storage import Storage
-from training.registry.errors import UnfitStorageError
+from training.registry.errors import UnsuitableStorageError
 
 
-def probe_storage(storage: Storage) -> int:
+def probe_write_access(storage: Storage) -> int:
     """Read what is there, and write as one of several machines would. Returns how many versions are there.
 
     Raises:
-        ModelsAwayError: it cannot be reached, or not be written.
-        UnfitStorageError: it holds something else, or lets a second one write over what a first one wrote.
+        SharedStorageUnreachableError: it cannot be reached, or not be written.
+        UnsuitableStorageError: it holds something else, or lets two machines create the same name.
     """
     state = Log(storage, State(url=storage.url)).catch_up()
     folder = f"probes/{uuid.uuid4().hex}"
@@ -22,7 +22,7 @@ def probe_storage(storage: Storage) -> int:
         is_again = storage.create(f"{folder}/one", b"second")
         if not is_new or is_again or storage.read(f"{folder}/one") != b"first":
             reason = "it writes over what is there where it should not; use S3 or a mounted folder"
-            raise UnfitStorageError(storage.url, reason)
+            raise UnsuitableStorageError(storage.url, reason)
     finally:
         storage.delete(folder)
     return len(state.versions)

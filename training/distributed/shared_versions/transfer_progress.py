@@ -9,7 +9,7 @@ SHOWN_BYTES = 32 << 20  # from this size on
 MEGABYTE = 1_000_000
 
 
-class Shown:
+class TransferProgress:
     """A step of the progress for a large file, in megabytes."""
 
     def __init__(self, progress: "Progress | None", name: str) -> None:
