@@ -33,6 +33,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "replicas_max": st.integers(8, 1_000),
     "replica_requests": st.floats(0, 100, exclude_min=True),
     "replica_cpus": st.integers(1, 64),
+    "shown_words": st.integers(3, 10),
 }
 
 
