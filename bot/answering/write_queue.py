@@ -51,7 +51,7 @@ class WriteQueue:
         await self._messages.submit((prediction_id, message_id))
 
     async def change_thumbs(self, change: ThumbChange) -> int:
-        """Cast, withdraw or clear; changes are applied in the order of the calls.
+        """Apply a change of thumbs, after those of earlier calls.
 
         Returns:
             How many votes it cast or took away: 0 for a message that is no reply of ours.

@@ -17,7 +17,14 @@ from bot.voting.reconcile import Reconcile
 from bot.voting.thumbs import thumb
 from storage.database import Database
 from storage.votes.predictions import mark_deleted, prediction_of_message
-from storage.votes.reactions import Cast, Cleared, ThumbChange, Withdrawn, may_have_unknown_thumbs, sign
+from storage.votes.reactions import (
+    ThumbAdded,
+    ThumbChange,
+    ThumbRemoved,
+    ThumbsCleared,
+    may_have_unknown_thumbs,
+    sign,
+)
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -72,7 +79,7 @@ class Votes(commands.Cog):
         if given is None or (payload.member is not None and payload.member.bot):
             return
         value = sign(given)
-        change = Cast(payload.message_id, payload.user_id, value, datetime.now(UTC), given)
+        change = ThumbAdded(payload.message_id, payload.user_id, value, datetime.now(UTC), given)
         words = await self._count(payload.channel_id, change, is_direct=payload.guild_id is None)
         if words:
             self._metrics.vote("reaction", value, words=words)
@@ -85,7 +92,7 @@ class Votes(commands.Cog):
         if taken is None:
             return
         value = sign(taken)
-        change = Withdrawn(payload.message_id, payload.user_id, value, taken, datetime.now(UTC))
+        change = ThumbRemoved(payload.message_id, payload.user_id, value, taken, datetime.now(UTC))
         words = await self._count(payload.channel_id, change)
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
@@ -95,7 +102,7 @@ class Votes(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
         """All reactions were cleared: withdraw every thumb."""
-        words = await self._count(payload.channel_id, Cleared(payload.message_id))
+        words = await self._count(payload.channel_id, ThumbsCleared(payload.message_id))
         if words:
             log.info("votes.cleared", message_id=payload.message_id, words=words)
 
@@ -106,7 +113,7 @@ class Votes(commands.Cog):
         if cleared is None:
             return
         value = sign(cleared)
-        change = Cleared(payload.message_id, value, cleared, datetime.now(UTC))
+        change = ThumbsCleared(payload.message_id, value, cleared, datetime.now(UTC))
         words = await self._count(payload.channel_id, change)
         if words:
             log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)
@@ -129,7 +136,7 @@ class Votes(commands.Cog):
         In a direct message a thumb waits until its giver was looked up, and what comes after it waits too.
         """
         async with self._in_flight.after_replies(channel_id):
-            if isinstance(change, Cast) and is_direct:
+            if isinstance(change, ThumbAdded) and is_direct:
                 async with self._reconcile.reply_locks.hold(change.message_id):
                     if not await self._may_vote(change):
                         return 0
@@ -137,7 +144,7 @@ class Votes(commands.Cog):
             await self._reconcile.reply_locks.wait_for(change.message_id)
             return await self._write_queue.change_thumbs(change)
 
-    async def _may_vote(self, change: Cast) -> bool:
+    async def _may_vote(self, change: ThumbAdded) -> bool:
         """Whether a thumb in a direct message is under a reply, and by a member of a listed server."""
         if await prediction_of_message(self._database, change.message_id) is None:
             return False

@@ -33,7 +33,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.people.tombstones import delete_tombstones
 from storage.votes.predictions import mark_deleted
-from storage.votes.reactions import ReadBack
+from storage.votes.reactions import ThumbsRead
 from storage.votes.recent_replies import RecentReply, recent_replies
 
 log = structlog.stdlib.get_logger(__name__)
@@ -288,7 +288,7 @@ class Reconcile:
                 self._tell_unreadable(message.channel.id, message.id, str(error))
                 return 0
             gone = await non_members(now, found, self._bot.access, done.may_vote)
-            change = ReadBack(message.id, found, datetime.now(UTC), gone)
+            change = ThumbsRead(message.id, found, datetime.now(UTC), gone)
             return await self._write_queue.change_thumbs(change)
 
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:

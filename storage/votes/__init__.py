@@ -1,1 +1,1 @@
-"""Predictions and the votes on them: written, read and aggregated."""
+"""Predictions and the votes on them."""

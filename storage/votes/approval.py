@@ -1,4 +1,4 @@
-"""The votes that say how well people like what a version answers."""
+"""Approval: the votes on the words that a model version offered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from storage.votes.standing import is_opted_in, standing_rank
 
 @dataclass(frozen=True, slots=True)
 class CountedVote:
-    """What one person thinks of one word that a version offered for one mask."""
+    """A standing vote on a word that a model version offered."""
 
     query_hash: str
     mask_index: int
@@ -82,10 +82,7 @@ async def votes_on_version(
 
 @retried
 async def promoted_at(database: Database, version: str) -> datetime | None:
-    """When a run made this version champion.
-
-    None when no run did, or when a person pointed the champion at it later: a promotion or rollback by hand.
-    """
+    """Return when a run promoted a version; None if none did, or if it was later promoted without a run."""
     statement = (
         select(runs.c.trigger, runs.c.finished_at)
         .where(runs.c.challenger == version, runs.c.status.in_(("promoted", "done")))

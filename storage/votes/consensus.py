@@ -1,4 +1,4 @@
-"""What people say of one query, and how far the last run trusts them."""
+"""Votes on a query, and the reliability of voters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from storage.votes.standing import OLDEST_FIRST, is_opted_in
 
 @dataclass(frozen=True, slots=True)
 class QueryVote:
-    """One vote on a query, whichever of its replies it was cast on.
+    """A vote on a query, through any of its replies.
 
-    `reliability` is the voter's, in [0, 1]; None where the last run knew nothing of the voter.
+    `reliability` is the voter's, in [0, 1]; None if the last run did not estimate it.
     """
 
     prediction_id: int
@@ -55,7 +55,7 @@ def counted_votes() -> Select[Any]:
 
 @retried
 async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
-    """Every vote on a query by people who did not opt out, oldest first."""
+    """Return the votes on a query that count, oldest first."""
     statement = counted_votes().where(predictions.c.query_hash == query_hash)
     async with database.read() as connection:
         return [QueryVote(*row[1:]) for row in await connection.execute(statement)]
@@ -65,12 +65,12 @@ async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]
 async def store_reliabilities(
     database: Database, reliability: Mapping[int, float], *, as_of: datetime | None = None
 ) -> None:
-    """Keep each voter's reliability, in [0, 1], until the next run; of everybody else nothing is known.
+    """Replace the reliabilities of all voters.
 
     Args:
-        database: where.
-        reliability: voter → reliability, of everybody whose votes the run counts.
-        as_of: of the run; of the first that counts a voter it is kept, as later versions learnt from them.
+        database: The database.
+        reliability: Voter → reliability in [0, 1], of all voters whose votes the run counted.
+        as_of: The run's `as_of`; stored as `counted_since` of voters that no earlier run counted.
     """
     async with database.write() as connection:
         await connection.execute(

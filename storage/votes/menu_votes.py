@@ -1,6 +1,6 @@
-"""Words chosen in the menus under a reply, or suggested there → votes.
+"""Votes through the menus under a reply and the form for suggestions.
 
-Every function is one transaction, and doing it twice is the same as doing it once.
+Every function is one idempotent transaction.
 """
 
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from storage.schema import candidates, predictions, votes
 from storage.votes.predictions import StoredVote, Value, upsert_votes
 from storage.votes.standing import is_opted_in, standing_votes
 
-SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than until one comes back
+SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than an absence
 MaskWord = tuple[int, str]  # mask index and word
 
 
@@ -27,9 +27,10 @@ class Ratable:
     """A prediction whose words can be rated.
 
     Attributes:
-        channel_id: where it was replied.
-        message_id: the reply; None while it is being sent.
-        words: those offered, best first within each mask, then those suggested that somebody's vote is on.
+        id: The prediction's id.
+        channel_id: The channel of the reply.
+        message_id: The reply; None while it is being sent.
+        words: The offered words, best first within each mask, then suggested words that have votes.
     """
 
     id: int
@@ -40,10 +41,7 @@ class Ratable:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What one person's votes on a prediction say: a menu or a suggestion beats a thumb.
-
-    `is_counted` is False for somebody who opted out.
-    """
+    """One person's standing votes on a prediction. `is_counted` is False if they opted out."""
 
     liked: tuple[MaskWord, ...] = ()
     disliked: tuple[MaskWord, ...] = ()
@@ -52,7 +50,7 @@ class Standing:
 
 @retried
 async def ratable(database: Database, prediction_id: int) -> Ratable | None:
-    """What can be rated; None for a prediction that there is not."""
+    """Return the words of a prediction that can be rated; None if it does not exist."""
     async with database.read() as connection:
         row = (
             await connection.execute(
@@ -68,7 +66,7 @@ async def ratable(database: Database, prediction_id: int) -> Ratable | None:
             .where(candidates.c.prediction_id == prediction_id)
             .order_by(candidates.c.mask_index, candidates.c.rank)
         )
-        # Of others too: a word stays for who rated it when the one who suggested it takes it back.
+        # Of all voters: a suggested word stays for those who rated it when its author withdraws it.
         suggested = await connection.execute(
             select(votes.c.mask_index, votes.c.word)
             .where(votes.c.prediction_id == prediction_id, votes.c.via != "reaction")
@@ -89,17 +87,23 @@ async def choose_words(
     cast_at: datetime,
     drawn_at: datetime | None = None,
 ) -> Standing:
-    """Add the words that a person chose in one menu, and withdraw those they saw chosen and left out.
+    """Add the words that a person chose in a menu, and withdraw earlier choices that they deselected.
 
-    Discord shows what was chosen until the message is edited, or until the person looks at another channel,
-    of which it does not tell. So what was chosen before an edit, or longer ago than `SEEN_FOR`, stays: it is
-    withdrawn in the other menu, or all at once with `withdraw_choices`. A menu that is emptied was seen.
+    Discord shows earlier choices until the message is edited or the person switches channels, which the bot
+    cannot observe. An earlier choice that is missing now is therefore withdrawn only if the message was not
+    edited since and the choice is younger than `SEEN_FOR`, or if the menu is now empty.
 
     Args:
-        drawn_at: when the message with the menu was edited last; None: never.
+        database: The database.
+        prediction_id: The prediction.
+        voter_id: The voter.
+        value: Whether the menu is for wanted or unwanted words.
+        words: The words that are now chosen.
+        cast_at: When they were chosen.
+        drawn_at: When the message with the menu was last edited; None if never.
 
     Raises:
-        PredictionGoneError: it was deleted meanwhile.
+        PredictionGoneError: The prediction was deleted meanwhile.
     """
     seen = [
         votes.c.prediction_id == prediction_id,
@@ -131,10 +135,10 @@ async def suggest_words(
     words: Collection[MaskWord],
     cast_at: datetime,
 ) -> Standing:
-    """Store suggested words, each a vote for it.
+    """Store suggested words as votes for them.
 
     Raises:
-        PredictionGoneError: the prediction was deleted meanwhile.
+        PredictionGoneError: The prediction was deleted meanwhile.
     """
     async with database.write() as connection:
         await lock_votes_shared(connection, [(prediction_id, voter_id)])
@@ -146,7 +150,7 @@ async def suggest_words(
 
 @retried
 async def withdraw_choices(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
-    """Withdraw everything that a person chose or suggested; a thumb stays, which is taken back by itself."""
+    """Withdraw all choices and suggestions of a person; their thumb stays."""
     async with database.write() as connection:
         await lock_votes_shared(connection, [(prediction_id, voter_id)])
         await connection.execute(
@@ -160,7 +164,7 @@ async def withdraw_choices(database: Database, prediction_id: int, *, voter_id: 
 
 
 async def _lock_prediction(connection: AsyncConnection, prediction_id: int) -> None:
-    """Keep a prediction from being deleted until the transaction ends; SQLite has one writer anyway."""
+    """Prevent the deletion of a prediction until the transaction ends."""
     row = select(predictions.c.id).where(predictions.c.id == prediction_id)
     if await connection.scalar(row.with_for_update(read=True, key_share=True)) is None:
         raise PredictionGoneError

@@ -1,7 +1,4 @@
-"""Predictions and the votes on them.
-
-Every function is one transaction, and doing it twice is the same as doing it once. Thumbs are in `thumbs`.
-"""
+"""Predictions and the votes on them. Thumbs are in `storage.votes.reactions`."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +22,7 @@ TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class StoredCandidate:
-    """One word shown for one mask. `score` is the bare model's probability, in [0, 1]."""
+    """A candidate for one mask. `score` is the model's probability, in [0, 1], without votes."""
 
     mask_index: int
     rank: int
@@ -36,7 +33,7 @@ class StoredCandidate:
 
 @dataclass(frozen=True, slots=True)
 class NewPrediction:
-    """What is about to be replied. `guild_id` is None in a direct message, `quiz_at` outside a quiz."""
+    """A prediction to store. `guild_id` is None in a direct message, `quiz_at` outside a quiz."""
 
     guild_id: int | None
     channel_id: int
@@ -52,11 +49,10 @@ class NewPrediction:
 
 @dataclass(frozen=True, slots=True)
 class StoredVote:
-    """One person's current vote on one word of one prediction.
+    """A person's vote on a word of a prediction.
 
-    Attributes:
-        thumbs: of a reaction those that stand, as `storage.votes.reactions` writes them.
-        drawn_at: of a choice in a menu when the message had been edited last, by Discord's clock.
+    `thumbs` holds the thumbs of a reaction, as `storage.votes.reactions` encodes them; `drawn_at` is when the
+    message of a menu was last edited, by Discord's clock.
     """
 
     prediction_id: int
@@ -72,14 +68,14 @@ class StoredVote:
 
 @retried
 async def record_prediction(database: Database, new: NewPrediction) -> int:
-    """Store a prediction with its candidates, before its reply is sent. Returns its id."""
+    """Store a prediction with its candidates and return its id."""
     (prediction_id,) = await record_predictions(database, [new])
     return prediction_id
 
 
 @retried
 async def record_predictions(database: Database, new: Sequence[NewPrediction]) -> list[int]:
-    """Store predictions with their candidates, in one transaction. Returns their ids, in order."""
+    """Store predictions with their candidates in one transaction; return their ids in order."""
     async with database.write() as connection:
         result = await connection.execute(
             insert(predictions).returning(predictions.c.id, sort_by_parameter_order=True),
@@ -98,26 +94,24 @@ async def record_predictions(database: Database, new: Sequence[NewPrediction]) -
 
 @retried
 async def attach_messages(database: Database, messages: Mapping[int, int]) -> None:
-    """Note under which message each prediction was replied: prediction → message."""
+    """Store the replies of predictions; `messages` maps prediction to message."""
     async with database.write() as connection:
         await connection.execute(
             update(predictions)
-            # One that was released while its reply was being looked for stays so.
+            # A reply may be detached while another process searches for it.
             .where(predictions.c.id == bindparam("prediction"), predictions.c.deleted_at.is_(None))
             .values(message_id=bindparam("message")),
-            # In order, as `upsert_votes`: two that wait for each other's rows would wait for ever.
+            # In order, as in `upsert_votes`, to avoid deadlocks.
             [{"prediction": prediction, "message": messages[prediction]} for prediction in sorted(messages)],
         )
 
 
 @retried
 async def detach_reply(database: Database, message_id: int, *, now: datetime) -> bool:
-    """Part a reply from its prediction, so that it can show another one.
-
-    The prediction counts as deleted: nobody sees it any more, and its reply is not looked for.
+    """Detach a reply from its prediction, which counts as deleted, so that the reply can show another one.
 
     Returns:
-        False, with nothing changed, where somebody has voted on the prediction.
+        False if the prediction has votes; nothing changes then.
     """
     async with database.write() as connection:
         await lock_votes_shared(connection)
@@ -134,7 +128,7 @@ async def detach_reply(database: Database, message_id: int, *, now: datetime) ->
 
 @retried
 async def prediction_of_message(database: Database, message_id: int) -> int | None:
-    """The id of the prediction that this reply shows; None for any other message."""
+    """Return the id of the prediction that a reply shows; None for other messages."""
     async with database.read() as connection:
         found: int | None = (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
         return found
@@ -142,7 +136,7 @@ async def prediction_of_message(database: Database, message_id: int) -> int | No
 
 @retried
 async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
-    """Cast or change votes; the latest on (prediction, mask, word, voter, via) replaces the one before."""
+    """Insert or replace votes; the key is (prediction, mask, word, voter, via)."""
     async with database.write() as connection:
         await lock_votes_shared(connection)
         await upsert_votes(connection, new)
@@ -150,7 +144,7 @@ async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
 
 @retried
 async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_at: datetime) -> int:
-    """Note that replies are gone from the channel; predictions and votes stay. Returns how many were ours."""
+    """Mark replies as deleted in Discord; predictions and votes stay. Returns the number of replies."""
     async with database.write() as connection:
         result = await connection.execute(
             update(predictions)
@@ -167,18 +161,20 @@ async def votes_until(
     hashes: tuple[str | None, str | None] = (None, None),
     chunk_rows: int = 50_000,
 ) -> AsyncIterator[dict[str, tuple[Any, ...]]]:
-    """Every vote cast up to `as_of` by people who did not opt out, with its query, oldest first, by column.
+    """Read the votes cast up to `as_of` that count, with their queries, oldest first, in chunks by column.
 
     Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score,
-    adjusted and model_version. `score` is None for a word that was suggested and not offered; `adjusted`
-    says whether votes had changed anything in the reply. `hashes` says from which query hash on, and up to
-    which but without it; None: from the first, to the last.
+    adjusted and model_version. `score` is None for a suggested word that was not offered; `adjusted` is true
+    if votes had changed the reply.
 
-    Yields:
-        Chunks of at most `chunk_rows` votes, so that a million of them need no million rows in memory.
+    Args:
+        database: The database.
+        as_of: The time of the newest vote.
+        hashes: Half-open range of query hashes; None means unbounded.
+        chunk_rows: The maximum size of a chunk.
     """
     of_prediction = candidates.c.prediction_id == votes.c.prediction_id
-    # Not joined: a word that was offered twice would count twice, and grouping a million votes is slow.
+    # Not a join: a word offered twice would duplicate its votes, and grouping a million votes is slow.
     score = select(func.max(candidates.c.score)).where(
         of_prediction, candidates.c.mask_index == votes.c.mask_index, candidates.c.word == votes.c.word
     )
@@ -214,7 +210,7 @@ async def votes_until(
 
 @retried
 async def count_votes(database: Database, *, since: datetime | None = None) -> int:
-    """How many votes of people who did not opt out stand, or how many of them were cast after `since`."""
+    """Count the votes of people who did not opt out, or those of them cast after `since`."""
     statement = select(func.count()).select_from(votes).where(is_opted_in(votes.c.voter_id))
     if since is not None:
         statement = statement.where(votes.c.cast_at > since)
@@ -233,27 +229,29 @@ def _ids_of_message(message_id: int) -> Select[Any]:
 
 
 async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -> None:
-    """Cast or change votes inside a transaction that has its turn."""
+    """Insert or replace votes in a transaction that holds `lock_votes_shared`."""
     if not new:
         return
-    new = await _after_earlier_ones(connection, new)
+    new = await _dated_after_earlier_votes(connection, new)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(votes)
     statement = statement.on_conflict_do_update(
         index_elements=list(votes.primary_key.columns),
         set_={name: statement.excluded[name] for name in ("value", "cast_at", "thumbs", "drawn_at")},
     )
-    await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_place)])
+    await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_key)])
 
 
-def _place(vote: StoredVote) -> tuple[object, ...]:
+def _key(vote: StoredVote) -> tuple[object, ...]:
     return vote.prediction_id, vote.mask_index, vote.word, vote.voter_id, vote.via
 
 
-async def _after_earlier_ones(connection: AsyncConnection, new: Sequence[StoredVote]) -> list[StoredVote]:
-    """The votes, none dated before its voter's last word on the same word of the same query.
+async def _dated_after_earlier_votes(
+    connection: AsyncConnection, new: Sequence[StoredVote]
+) -> list[StoredVote]:
+    """Date each vote after its voter's earlier votes on the same word of the query.
 
-    The clock may have been set back since that was said; what comes later counts.
+    The clock may have been set back since, and the latest vote must stand.
     """
     newest: datetime | None = await connection.scalar(select(func.max(votes.c.cast_at)))
     if newest is None or newest <= min(vote.cast_at for vote in new):
@@ -276,6 +274,6 @@ async def _after_earlier_ones(connection: AsyncConnection, new: Sequence[StoredV
     }
     dated = []
     for vote in new:
-        said = last.get((vote.prediction_id, vote.mask_index, vote.word, vote.voter_id))
-        dated.append(replace(vote, cast_at=said + TICK) if said and vote.cast_at < said else vote)
+        previous = last.get((vote.prediction_id, vote.mask_index, vote.word, vote.voter_id))
+        dated.append(replace(vote, cast_at=previous + TICK) if previous and vote.cast_at < previous else vote)
     return dated

@@ -1,4 +1,4 @@
-"""What a person may be quizzed on, and how far they came. All of it follows from predictions and votes."""
+"""Queries for a person's quiz and their progress, derived from predictions and votes."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -15,20 +15,20 @@ from storage.votes.consensus import QueryVote, counted_votes
 from storage.votes.predictions import StoredCandidate
 from storage.votes.shown_queries import is_shown_in
 
-WINDOW = 20_000  # newest predictions that are looked through: what was asked long ago is asked no more
-SENTENCES = 500  # of those, to choose from
+WINDOW = 20_000  # newest predictions to choose from; older queries are no longer asked
+SENTENCES = 500  # maximum number of queries
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSentence:
-    """A query that somebody else asked, and that one person has neither asked, skipped nor rated.
+    """A query of other people that a person has neither asked nor skipped nor rated.
 
     Attributes:
-        query: as it was asked last where the person may read it.
-        query_hash: the same for all who asked it.
-        asked: how often, where the person may read it.
-        candidates: those of the newest reply, best first within each mask.
-        votes: all that count, oldest first.
+        query: The text of the newest prediction in the readable channels.
+        query_hash: The hash of the query.
+        asked: How often it was asked in the readable channels.
+        candidates: The candidates of the newest reply, best first within each mask.
+        votes: The votes that count, oldest first.
     """
 
     query: str
@@ -40,7 +40,7 @@ class OpenSentence:
 
 @dataclass(frozen=True, slots=True)
 class QuizItem:
-    """The sentence that a quiz offered last; `message_id` is None while its reply is being sent."""
+    """The newest query of a quiz; `message_id` is None while its reply is being sent."""
 
     prediction_id: int
     channel_id: int
@@ -50,7 +50,7 @@ class QuizItem:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many words of how many sentences somebody rated."""
+    """How many words and sentences a person rated."""
 
     words: int
     sentences: int
@@ -60,10 +60,7 @@ class Tally:
 async def open_sentences(
     database: Database, person_id: int, *, channel_ids: Collection[int]
 ) -> list[OpenSentence]:
-    """What this person could rate, of what was asked in these channels of servers; the newest first.
-
-    Left out: direct messages, replies that were deleted, and what people asked who opted out.
-    """
+    """Return queries of these channels that a person could rate, newest first; see `is_shown_in`."""
     chosen = _chosen(person_id, channel_ids).subquery()
     async with database.read() as connection:
         rows = await connection.execute(
@@ -86,7 +83,7 @@ async def open_sentences(
 
 @retried
 async def latest_item(database: Database, person_id: int) -> QuizItem | None:
-    """What a person was offered last in a quiz; None before their first."""
+    """Return the newest quiz item of a person; None before their first quiz."""
     statement = (
         select(predictions.c.id, predictions.c.channel_id, predictions.c.message_id, predictions.c.quiz_at)
         .where(predictions.c.asker_id == person_id, predictions.c.quiz_at.is_not(None))
@@ -100,7 +97,7 @@ async def latest_item(database: Database, person_id: int) -> QuizItem | None:
 
 @retried
 async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tally:
-    """What a person rated in the quiz that they began then."""
+    """Count what a person rated in the quiz that started at `quiz_at`."""
     rated = (
         select(votes.c.prediction_id, votes.c.mask_index, votes.c.word)
         .join(predictions, predictions.c.id == votes.c.prediction_id)
@@ -120,7 +117,7 @@ async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tal
 
 
 def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
-    """Query hash, id of its newest reply in these channels, and how often it was asked there."""
+    """Select the query hash, the newest prediction in these channels, and how often the query was asked."""
     known = union(
         select(predictions.c.query_hash).where(predictions.c.asker_id == person_id),
         select(predictions.c.query_hash)
@@ -150,5 +147,4 @@ def _candidates_of(chosen: Subquery) -> Select[Any]:
 
 
 def _votes_on(chosen: Subquery) -> Select[Any]:
-    """On these queries, wherever they were asked: it is the query that is judged."""
     return counted_votes().where(predictions.c.query_hash.in_(select(chosen.c.query_hash)))

@@ -1,4 +1,4 @@
-"""Replies, and the rows of the votes that thumbs under them cast."""
+"""Read and write the votes that come from thumbs."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.schema import candidates, predictions, votes
 from storage.votes.predictions import StoredVote
 
-Owner = tuple[int, int]  # prediction and voter: whose thumb it is
+Owner = tuple[int, int]  # prediction and voter
 Top = tuple[int, str]  # mask and word
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A prediction under its reply; `tops` are the top words, one a mask."""
+    """A prediction with a reply; `tops` holds the top word of each mask."""
 
     prediction_id: int
     created_at: datetime
@@ -24,7 +24,7 @@ class Reply:
 
 
 async def replies_of(connection: AsyncConnection, message_ids: Collection[int]) -> Mapping[int, Reply]:
-    """Message → the reply's prediction; messages that are no replies are left out."""
+    """Return message → reply, for messages that are replies."""
     top = (candidates.c.prediction_id == predictions.c.id) & (candidates.c.rank == 0)
     rows = await connection.execute(
         select(
@@ -47,7 +47,7 @@ async def replies_of(connection: AsyncConnection, message_ids: Collection[int]) 
 async def stored_thumbs(
     connection: AsyncConnection, prediction_ids: Collection[int]
 ) -> dict[Owner, list[StoredVote]]:
-    """The thumbs that stand on some predictions, by whose they are."""
+    """Return the votes from thumbs on some predictions, by owner."""
     rows = await connection.execute(
         select(votes).where(votes.c.prediction_id.in_(prediction_ids), votes.c.via == "reaction")
     )
@@ -59,7 +59,7 @@ async def stored_thumbs(
 
 
 async def update_thumbs(connection: AsyncConnection, thumbs: Mapping[Owner, str | None]) -> None:
-    """Store which thumbs stand, and no vote with them: a vote that is cast anew would be dated anew."""
+    """Store the thumbs without their votes: `upsert_votes` would change the dates of the votes."""
     noted = [
         {"prediction": prediction, "voter": voter, "noted": noted}
         for (prediction, voter), noted in sorted(thumbs.items())
@@ -79,7 +79,7 @@ async def update_thumbs(connection: AsyncConnection, thumbs: Mapping[Owner, str 
 
 
 async def delete_thumbs(connection: AsyncConnection, owners: Collection[Owner]) -> None:
-    """Withdraw what these thumbs voted."""
+    """Delete the votes from these owners' thumbs."""
     if not owners:
         return
     statement = delete(votes).where(

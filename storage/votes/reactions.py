@@ -1,11 +1,11 @@
-"""Thumbs under replies → votes on the top word of each mask; many changes in one transaction, in order.
+"""Thumbs under replies → votes on the top word of each mask.
 
-A person may give several thumbs under one reply: 👍 and 👎, the same thumb in several skin tones, and each as
-a super reaction too. Discord adds and removes every one of them by itself. The vote is the sign of the thumb
-that was given last among those that stand; it is withdrawn with the last of them.
+A person can add several thumbs to one reply: 👍 and 👎, in several skin tones, each also as a super reaction.
+Discord adds and removes them independently. The vote is the sign of the newest remaining thumb; removing the
+last thumb withdraws the vote.
 
-A thumb is written as its emoji, with `SUPER` behind it for a super reaction. `votes.thumbs` holds those that
-stand, oldest first; NULL: stored before they were kept, so that they are not known until they are read back.
+A thumb is encoded as its emoji, followed by `SUPER` for a super reaction. `votes.thumbs` holds the remaining
+thumbs, oldest first. It is NULL in rows older than the column: their thumbs are unknown until read back.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,8 +29,8 @@ SEPARATOR = ","
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """A person gives a thumb: it decides their vote. `thumb` None is the plain one of this value."""
+class ThumbAdded:
+    """A person added a thumb, which decides their vote. `thumb` None means the plain one of `value`."""
 
     message_id: int
     voter_id: int
@@ -40,12 +40,10 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """A person takes a thumb back: another of theirs that stands decides their vote, if there is one.
+class ThumbRemoved:
+    """A person removed a thumb; the newest remaining one decides their vote.
 
-    Attributes:
-        thumb: None is the plain one of this value.
-        withdrawn_at: None dates a vote that changes by this as it was dated before.
+    `thumb` None means the plain one of `value`. `withdrawn_at` None leaves the date of a changed vote.
     """
 
     message_id: int
@@ -56,13 +54,10 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleared:
-    """Everybody's thumbs under a reply go, or one emoji with its super reactions.
+class ThumbsCleared:
+    """A moderator cleared all thumbs under a reply (`value` None) or one emoji with its super reactions.
 
-    Attributes:
-        value: None: all thumbs.
-        emoji: None is the plain thumb of this value.
-        cleared_at: None dates votes that change by this as they were dated before.
+    `emoji` None means the plain thumb of `value`. `cleared_at` None leaves the dates of changed votes.
     """
 
     message_id: int
@@ -72,33 +67,33 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBack:
-    """All thumbs that stand under a reply, as Discord says at `read_at`: who gives which.
+class ThumbsRead:
+    """All thumbs under a reply as read from Discord at `read_at`: voter → thumbs.
 
-    `strangers`: people who may not vote any more: their thumbs count as far as they are stored.
+    Thumbs of `non_members`, who are no longer allowed to vote, count only if they are stored already.
     """
 
     message_id: int
     given: Mapping[int, frozenset[str]]
     read_at: datetime
-    strangers: frozenset[int] = frozenset()
+    non_members: frozenset[int] = frozenset()
 
 
-ThumbChange = Cast | Withdrawn | Cleared | ReadBack
+ThumbChange = ThumbAdded | ThumbRemoved | ThumbsCleared | ThumbsRead
 
 
 @retried
 async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> list[int]:
-    """Apply changes one after the other, in one transaction; twice is the same as once.
+    """Apply changes in order, in one idempotent transaction.
 
     Returns:
-        For each change how many votes it cast or took away: 0 for a message that is no reply of ours.
+        How many votes each change cast or withdrew; 0 for messages that are not replies.
     """
     async with database.write() as connection:
         await lock_votes_shared(connection, {change.message_id for change in changes})
         replies = await replies_of(connection, {change.message_id for change in changes})
         before = await stored_thumbs(connection, {reply.prediction_id for reply in replies.values()})
-        is_read_back = any(isinstance(change, ReadBack) for change in changes)
+        is_read_back = any(isinstance(change, ThumbsRead) for change in changes)
         forgotten = await connection.run_sync(read_tombstones) if is_read_back else {}
         after, counts = dict(before), []
         for change in changes:
@@ -106,7 +101,11 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
             counts.append(_apply(change, after, reply, forgotten) if reply else 0)
         await delete_thumbs(connection, before.keys() - after.keys())
         changed = {owner: stored for owner, stored in after.items() if stored != before.get(owner)}
-        noted = {owner for owner, stored in changed.items() if _votes(stored) == _votes(before.get(owner))}
+        noted = {
+            owner
+            for owner, stored in changed.items()
+            if _without_thumbs(stored) == _without_thumbs(before.get(owner))
+        }
         cast = [vote for owner, stored in changed.items() if owner not in noted for vote in stored]
         await upsert_votes(connection, cast)
         await update_thumbs(connection, {owner: changed[owner][0].thumbs for owner in noted})
@@ -115,9 +114,9 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
 
 @retried
 async def may_have_unknown_thumbs(database: Database, message_id: int, voter_id: int) -> bool:
-    """Whether a person may give thumbs under a reply of which none is stored.
+    """Whether no thumb of a person under a reply is stored, though there may be some in Discord.
 
-    So it is with who gave both thumbs while nobody listened.
+    That is the case after a person added both thumbs while the bot was offline.
     """
     async with database.read() as connection:
         prediction_id = await connection.scalar(
@@ -138,7 +137,7 @@ async def may_have_unknown_thumbs(database: Database, message_id: int, voter_id:
 
 
 def sign(thumb: str) -> Value:
-    """What a thumb votes."""
+    """Return the value of a thumb's vote."""
     return SIGNS[thumb[0]]
 
 
@@ -148,12 +147,12 @@ def _apply(
     reply: Reply,
     forgotten: Mapping[str, datetime],
 ) -> int:
-    """Change what stands; returns how many votes that touched."""
-    if isinstance(change, ReadBack):
+    """Apply a change to `standing`; return how many votes it cast or withdrew."""
+    if isinstance(change, ThumbsRead):
         return _read_back(change, standing, reply, forgotten)
-    if isinstance(change, Cast):
+    if isinstance(change, ThumbAdded):
         return _cast(change, standing, reply)
-    if isinstance(change, Withdrawn):
+    if isinstance(change, ThumbRemoved):
         owner = reply.prediction_id, change.voter_id
         gone = {change.thumb or PLAIN[change.value]}
         return _withdraw(standing, owner, gone, change.value, change.withdrawn_at)
@@ -165,11 +164,11 @@ def _apply(
     return sum(_withdraw(standing, owner, gone, change.value, change.cleared_at) for owner in owners)
 
 
-def _cast(change: Cast, standing: dict[Owner, list[StoredVote]], reply: Reply) -> int:
+def _cast(change: ThumbAdded, standing: dict[Owner, list[StoredVote]], reply: Reply) -> int:
     owner = reply.prediction_id, change.voter_id
     thumb = change.thumb or PLAIN[change.value]
     thumbs = [one for one in _thumbs(standing.get(owner)) or () if one != thumb] + [thumb]
-    return _stand(standing, reply, change.voter_id, thumbs, change.cast_at)
+    return _set_thumbs(standing, reply, change.voter_id, thumbs, change.cast_at)
 
 
 def _withdraw(
@@ -179,7 +178,7 @@ def _withdraw(
     value: Value,
     at: datetime | None,
 ) -> int:
-    """Take thumbs of one value away from one person's."""
+    """Remove some thumbs of one value from an owner's."""
     stored = standing.get(owner)
     if not stored:
         return 0
@@ -203,19 +202,19 @@ def _withdraw(
 
 
 def _read_back(
-    change: ReadBack,
+    change: ThumbsRead,
     standing: dict[Owner, list[StoredVote]],
     reply: Reply,
     forgotten: Mapping[str, datetime],
 ) -> int:
-    """Let the votes be what Discord shows.
+    """Make the votes match the thumbs in Discord.
 
-    Who gives both thumbs keeps the vote that is stored, if any. Who was forgotten after the reply, and has
-    given no thumb since then that was seen, stays forgotten.
+    A person with both thumbs keeps their stored vote, if any. A person who was forgotten after the reply was
+    made gets no vote unless they have added a thumb since.
     """
     counted = dict(change.given)
-    for voter in change.strangers & counted.keys():
-        counted[voter] = _known(counted[voter], standing.get((reply.prediction_id, voter)))
+    for voter in change.non_members & counted.keys():
+        counted[voter] = _stored_only(counted[voter], standing.get((reply.prediction_id, voter)))
     gone = [owner for owner in standing if owner[0] == reply.prediction_id and not counted.get(owner[1])]
     count = sum(len(standing.pop(owner)) for owner in gone)
     for voter, given in sorted(counted.items()):
@@ -223,27 +222,27 @@ def _read_back(
         stored = standing.get(owner)
         signs = {sign(thumb) for thumb in given}
         if stored and stored[0].value in signs:
-            thumbs = SEPARATOR.join(_in_order(given, stored))
+            thumbs = SEPARATOR.join(_by_likely_age(given, stored))
             standing[owner] = [replace(vote, thumbs=thumbs) for vote in stored]
             continue
         if len(signs) != 1 or (
             not stored and forgotten and has_tombstone(forgotten, voter, reply.created_at)
         ):
             continue
-        count += _stand(standing, reply, voter, _in_order(given, stored), change.read_at)
+        count += _set_thumbs(standing, reply, voter, _by_likely_age(given, stored), change.read_at)
     return count
 
 
-def _known(given: frozenset[str], stored: list[StoredVote] | None) -> frozenset[str]:
-    """Those of some thumbs that are stored."""
+def _stored_only(given: frozenset[str], stored: list[StoredVote] | None) -> frozenset[str]:
+    """Return the given thumbs that are stored."""
     thumbs = _thumbs(stored)
     if thumbs is not None:
         return given & frozenset(thumbs)
     return frozenset(one for one in given if stored and sign(one) == stored[0].value)
 
 
-def _in_order(given: Collection[str], stored: list[StoredVote] | None) -> list[str]:
-    """Thumbs as they were probably given: those not heard of first, and last one that votes as is stored."""
+def _by_likely_age(given: Collection[str], stored: list[StoredVote] | None) -> list[str]:
+    """Order thumbs by likely age: unknown ones first, one with the value of the stored vote last."""
     known = _thumbs(stored) or []
     value = stored[0].value if stored else 0
 
@@ -253,10 +252,10 @@ def _in_order(given: Collection[str], stored: list[StoredVote] | None) -> list[s
     return sorted(given, key=order)
 
 
-def _stand(
+def _set_thumbs(
     standing: dict[Owner, list[StoredVote]], reply: Reply, voter_id: int, thumbs: list[str], at: datetime
 ) -> int:
-    """Let these be a person's thumbs, of which the last one votes. Returns how many votes that are."""
+    """Set an owner's thumbs, the last of which votes. Returns the number of votes."""
     value = sign(thumbs[-1])
     owner = reply.prediction_id, voter_id
     kept = standing.get(owner) or [
@@ -269,12 +268,11 @@ def _stand(
 
 
 def _thumbs(stored: list[StoredVote] | None) -> list[str] | None:
-    """A person's thumbs, oldest first; None where they are not known."""
+    """Return the thumbs behind stored votes, oldest first; None if unknown."""
     if not stored:
         return []
     return None if stored[0].thumbs is None else stored[0].thumbs.split(SEPARATOR)
 
 
-def _votes(stored: list[StoredVote] | None) -> list[StoredVote]:
-    """The votes without the thumbs behind them."""
+def _without_thumbs(stored: list[StoredVote] | None) -> list[StoredVote]:
     return [replace(vote, thumbs=None) for vote in stored or ()]

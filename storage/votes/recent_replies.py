@@ -1,4 +1,4 @@
-"""Replies whose thumbs may have changed unseen, with what is stored of them."""
+"""Recent replies with their stored thumbs, to find those that changed while the bot was offline."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,13 +16,13 @@ class RecentReply:
     """A reply that is not known to be deleted.
 
     Attributes:
-        prediction_id: what it shows.
+        prediction_id: The prediction it shows.
         guild_id: None in a direct message.
-        channel_id: where it is.
-        message_id: None where the bot was stopped between sending it and noting that.
-        created_at: when the prediction was made, moments before it was sent.
-        up: how many 👍 are stored, of any skin tone: a person may give several.
-        down: how many 👎 are.
+        channel_id: The channel of the reply.
+        message_id: None if the bot stopped between sending the reply and storing its id.
+        created_at: When the prediction was made, shortly before the reply was sent.
+        up: The number of stored 👍 in any skin tone; a person can add several.
+        down: The number of stored 👎.
     """
 
     prediction_id: int
@@ -38,9 +38,9 @@ class RecentReply:
 async def recent_replies(
     database: Database, since: datetime, *, limit: int, shards: tuple[tuple[int, ...], int] = ((0,), 1)
 ) -> list[RecentReply]:
-    """Of the newest `limit` predictions those made since then, and not known to be deleted; newest first.
+    """Return the replies made since a time among the newest `limit` predictions, newest first.
 
-    `shards`: only those of servers of these shards, of so many in all; direct messages are shard 0's.
+    `shards` holds shard ids and the number of shards; direct messages belong to shard 0.
     """
     ids, count = shards
     newest_first = select(predictions).order_by(predictions.c.id.desc()).limit(limit)
@@ -53,12 +53,12 @@ async def recent_replies(
         .where(last.c.created_at >= since, last.c.deleted_at.is_(None))
         .subquery()
     )
-    # One row a person: a thumb under a reply with several masks is a vote on each.
+    # One row per person, as a thumb under a reply with several masks is a vote on each mask.
     thumbs = (
         select(
             votes.c.prediction_id,
             votes.c.voter_id,
-            *(func.max(_number_of(emoji)).label(name) for name, emoji in (("up", "👍"), ("down", "👎"))),
+            *(func.max(_count_of(emoji)).label(name) for name, emoji in (("up", "👍"), ("down", "👎"))),
         )
         .where(votes.c.prediction_id.in_(select(newest.c.id)), votes.c.via == "reaction")
         .group_by(votes.c.prediction_id, votes.c.voter_id)
@@ -82,8 +82,8 @@ async def recent_replies(
         return [RecentReply(*row) for row in await connection.execute(statement)]
 
 
-def _number_of(emoji: str) -> ColumnElement[int]:
-    """How many thumbs behind a vote are this one, in any skin tone; by its value where none are known."""
+def _count_of(emoji: str) -> ColumnElement[int]:
+    """Count the thumbs of one emoji behind a vote, in any skin tone; unknown thumbs count by its value."""
     known = func.length(votes.c.thumbs) - func.length(func.replace(votes.c.thumbs, emoji, ""))
     by_value = case((votes.c.value == SIGNS[emoji], 1), else_=0)
     return func.coalesce(known, by_value)

@@ -1,4 +1,4 @@
-"""Which queries may be shown again to people who may read the channels that they were asked in."""
+"""Which queries can be shown again to people who can read the channels where they were asked."""
 
 from collections.abc import Collection
 
@@ -11,10 +11,9 @@ from storage.votes.standing import is_opted_in
 
 
 def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
-    """Whether a prediction may be shown to people who may read these channels of servers.
+    """Whether a prediction can be shown to people who can read these channels of servers.
 
-    Left out: direct messages, replies that were deleted or never sent, what a quiz asked again, and what
-    people asked who opted out.
+    Excludes direct messages, deleted and unsent replies, quiz items, and predictions of people who opted out.
     """
     return and_(
         predictions.c.guild_id.is_not(None),
@@ -28,7 +27,7 @@ def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
 
 @retried
 async def voted_queries(database: Database, channel_ids: Collection[int]) -> dict[str, str]:
-    """Queries of these channels that somebody voted on anywhere: hash → text, as it was asked there last."""
+    """Return hash → newest text of queries of these channels that have votes in any channel."""
     other = predictions.alias()
     newest = (
         select(func.max(predictions.c.id))

@@ -1,6 +1,6 @@
-"""How a team votes: by hour, version, word and person. Aggregated where the votes are.
+"""Voting statistics by hour, version, word and person, aggregated in SQL.
 
-People who opted out are in none of it. Every query reads the votes of a time alone, by the index on it.
+Votes of people who opted out are excluded. Every query reads only the votes of its period, by their index.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,7 @@ DOWN: ColumnElement[int] = func.sum((votes.c.value < 0).cast(votes.c.value.type)
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """So many votes, of which so many 👍, by so many people."""
+    """The number of votes, of 👍 among them, and of voters."""
 
     votes: int
     liked: int
@@ -30,7 +30,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class HourVotes:
-    """The votes cast within one hour, which begins at `hour_at`."""
+    """The votes cast within the hour that starts at `hour_at`."""
 
     hour_at: datetime
     up: int
@@ -48,7 +48,7 @@ class VersionVotes:
 
 @dataclass(frozen=True, slots=True)
 class ContestedWord:
-    """A word for one mask of one query that people disagree on."""
+    """A word that people disagree on."""
 
     query: str
     mask_index: int
@@ -59,7 +59,7 @@ class ContestedWord:
 
 @dataclass(frozen=True, slots=True)
 class TopVoter:
-    """Somebody who votes; `agreed`: votes that those of others on the same word bear out."""
+    """A voter; `agreed` counts the votes that agree with the majority of others on the same word."""
 
     user_id: int
     votes: int
@@ -68,7 +68,7 @@ class TopVoter:
 
 @retried
 async def totals(database: Database, *, since: datetime, until: datetime | None = None) -> Totals:
-    """The votes cast after `since`, up to `until`."""
+    """Count the votes cast after `since` and up to `until`."""
     statement = _counted(since, func.count(), UP, func.count(votes.c.voter_id.distinct()))
     if until is not None:
         statement = statement.where(votes.c.cast_at <= until)
@@ -79,7 +79,7 @@ async def totals(database: Database, *, since: datetime, until: datetime | None 
 
 @retried
 async def votes_by_hour(database: Database, *, since: datetime) -> list[HourVotes]:
-    """Every hour with votes, oldest first."""
+    """Return the hours with votes, oldest first."""
     hour = func.substr(cast(votes.c.cast_at, String), 1, 13)  # 2026-03-01 12, on PostgreSQL in UTC sessions
     statement = _counted(since, hour, UP, DOWN).group_by(hour).order_by(hour)
     async with database.read() as connection:
@@ -89,9 +89,9 @@ async def votes_by_hour(database: Database, *, since: datetime) -> list[HourVote
 
 @retried
 async def votes_by_version(database: Database, *, since: datetime, most: int) -> list[VersionVotes]:
-    """The newest versions that were voted on.
+    """Return the newest versions with votes.
 
-    Left out, as in `approval`: words that people suggested themselves, and replies that votes had adjusted.
+    As in `approval`, suggested words and replies that votes had adjusted are excluded.
     """
     adjusted = exists().where(candidates.c.prediction_id == votes.c.prediction_id, candidates.c.adjusted)
     statement = (
@@ -110,7 +110,7 @@ async def votes_by_version(database: Database, *, since: datetime, most: int) ->
 async def contested_words(
     database: Database, *, since: datetime, channel_ids: Collection[int], most: int
 ) -> list[ContestedWord]:
-    """One word a query, of queries asked in these channels: where the smaller side has most votes."""
+    """Return the most contested word of each query of these channels, by votes of the minority."""
     statement = (
         _counted(
             since,
@@ -122,7 +122,7 @@ async def contested_words(
             predictions.c.query_hash,
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
-        # Not a bare column: SQLite would begin with all replies of a channel, not with the votes of the time.
+        # Not a bare column: SQLite would start from the replies of a channel, not the votes of the period.
         .where(predictions.c.guild_id.is_not(None), (predictions.c.channel_id + 0).in_(channel_ids))
         .group_by(predictions.c.query_hash, votes.c.mask_index, votes.c.word)
         .having((UP > 0) & (DOWN > 0))
@@ -146,7 +146,7 @@ async def contested_words(
 
 @retried
 async def top_voters(database: Database, *, since: datetime, most: int) -> list[TopVoter]:
-    """Who voted so that most others agree, and who voted most."""
+    """Return the voters whom others agree with most, then those with most votes."""
     key = (predictions.c.query_hash, votes.c.mask_index, votes.c.word)
     said = (
         _counted(
@@ -175,5 +175,5 @@ async def top_voters(database: Database, *, since: datetime, most: int) -> list[
 
 
 def _counted(since: datetime, *columns: Any) -> Select[Any]:
-    """These columns of the votes since then, without those of people who opted out."""
+    """Select columns of the votes after `since` that count."""
     return select(*columns).select_from(votes).where(votes.c.cast_at > since, is_opted_in(votes.c.voter_id))

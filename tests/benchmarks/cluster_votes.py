@@ -25,7 +25,7 @@ from measure import Row, table  # noqa: E402  the path comes first
 from bot.answering.write_queue import WriteQueue  # noqa: E402
 from storage.database import Database  # noqa: E402
 from storage.votes.predictions import NewPrediction, StoredCandidate  # noqa: E402
-from storage.votes.reactions import Cast  # noqa: E402
+from storage.votes.reactions import ThumbAdded  # noqa: E402
 
 REPLIES, VOTERS, PROCESSES, SECONDS = 200, (1, 8, 32), (2, 4), 5.0
 STARTING_S = 4.0  # for the processes to import what they need
@@ -88,7 +88,7 @@ async def _prepare(url: str) -> None:
 async def _work(url: str, voters: int, seconds: float, offset: int, begin_at: float) -> float:
     database = await Database.open(url)
     write_queue, numbers, cast = WriteQueue(database), itertools.count(offset), 0
-    await write_queue.change_thumbs(Cast(0, offset, 1, datetime.now(UTC)))
+    await write_queue.change_thumbs(ThumbAdded(0, offset, 1, datetime.now(UTC)))
     await asyncio.sleep(max(begin_at - time.time(), 0))
     began = time.perf_counter()
 
@@ -96,7 +96,7 @@ async def _work(url: str, voters: int, seconds: float, offset: int, begin_at: fl
         nonlocal cast
         while time.perf_counter() < began + seconds:
             number = next(numbers)
-            await write_queue.change_thumbs(Cast(number % REPLIES, number, 1, datetime.now(UTC)))
+            await write_queue.change_thumbs(ThumbAdded(number % REPLIES, number, 1, datetime.now(UTC)))
             cast += 1
 
     await asyncio.gather(*(vote() for _ in range(voters)))

@@ -75,14 +75,14 @@ async def test_thumbs_under_one_reply_from_two_processes(two: tuple[Database, Da
     values: tuple[reactions.Value, reactions.Value] = (1, -1)
     await asyncio.gather(
         *(
-            reactions.apply_thumbs(database, [reactions.Cast(5, voter, values[voter % 2], minutes(1))])
+            reactions.apply_thumbs(database, [reactions.ThumbAdded(5, voter, values[voter % 2], minutes(1))])
             for voter in range(40)
             for database in two
         )
     )
     assert len(await votes_on_message(other, 5)) == 80
     up = {voter: frozenset({"👍"}) for voter in range(20)}
-    await asyncio.gather(*(reactions.apply_thumbs(d, [reactions.ReadBack(5, up, minutes(2))]) for d in two))
+    await asyncio.gather(*(reactions.apply_thumbs(d, [reactions.ThumbsRead(5, up, minutes(2))]) for d in two))
     assert {v.voter_id for v in await votes_on_message(other, 5)} == up.keys()
 
 
@@ -109,7 +109,7 @@ async def test_a_vote_on_what_is_being_erased_waits_and_finds_no_reply(
     async with one.write() as connection:
         await forgetting._begin_erasing(connection)
         await connection.run_sync(forgetting.erase, ANN, since=None)
-        changes = [reactions.Cast(message, BOB, 1, minutes(1)) for message in (5, 6)]
+        changes = [reactions.ThumbAdded(message, BOB, 1, minutes(1)) for message in (5, 6)]
         casting = asyncio.create_task(reactions.apply_thumbs(other, changes))
         await waits(one, casting)
     assert await casting == [0, 1]

@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.errors import DatabaseDriverError, DatabaseLostError, DatabaseServerError, DatabaseUrlError
 from storage.schema import people
 from storage.votes.predictions import count_votes
-from storage.votes.reactions import Cast, apply_thumbs
+from storage.votes.reactions import ThumbAdded, apply_thumbs
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ async def test_no_vote_is_refused_or_lost_when_the_server_restarts(own: Postgres
     async def voters() -> None:
         nonlocal confirmed
         while not is_over:
-            assert await apply_thumbs(database, [Cast(5, next(numbers), 1, minutes(1))]) == [1]
+            assert await apply_thumbs(database, [ThumbAdded(5, next(numbers), 1, minutes(1))]) == [1]
             confirmed += 1
 
     async def readers() -> None:

@@ -14,7 +14,7 @@ from bot.answering.write_queue import WriteQueue
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.votes.predictions import NewPrediction, StoredCandidate, prediction_of_message
-from storage.votes.reactions import Cast, Withdrawn, apply_thumbs
+from storage.votes.reactions import ThumbAdded, ThumbRemoved, apply_thumbs
 
 
 @pytest.fixture
@@ -41,7 +41,9 @@ async def test_everybody_gets_their_own_prediction(database: Database, write_que
     ids = await asyncio.gather(*(write_queue.record(asked(word)) for word in words))
     assert len(set(ids)) == len(words)
     await asyncio.gather(*(write_queue.attach(one, 1000 + n) for n, one in enumerate(ids)))
-    await asyncio.gather(*(write_queue.change_thumbs(Cast(1000 + n, 7, 1, NOON)) for n in range(len(words))))
+    await asyncio.gather(
+        *(write_queue.change_thumbs(ThumbAdded(1000 + n, 7, 1, NOON)) for n in range(len(words)))
+    )
     for number, word in enumerate(words):
         assert await prediction_of_message(database, 1000 + number) == ids[number]
         assert [v.word for v in await votes_on_message(database, 1000 + number)] == [word]
@@ -52,13 +54,15 @@ async def test_who_waits_shares_a_transaction(
 ) -> None:
     sizes = []
 
-    async def counted(where: Database, changes: list[Cast]) -> list[int]:
+    async def counted(where: Database, changes: list[ThumbAdded]) -> list[int]:
         sizes.append(len(changes))
         return await apply_thumbs(where, changes)
 
     monkeypatch.setattr(write_queue_module, "apply_thumbs", counted)
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
-    await asyncio.gather(*(write_queue.change_thumbs(Cast(1000, voter, 1, NOON)) for voter in range(300)))
+    await asyncio.gather(
+        *(write_queue.change_thumbs(ThumbAdded(1000, voter, 1, NOON)) for voter in range(300))
+    )
     assert sum(sizes) == 300
     assert len(sizes) <= 3
     assert len(await votes_on_message(database, 1000)) == 300
@@ -66,7 +70,7 @@ async def test_who_waits_shares_a_transaction(
 
 async def test_changes_keep_their_order(database: Database, write_queue: WriteQueue) -> None:
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
-    changes = [Cast(1000, 7, 1, NOON), Withdrawn(1000, 7, 1), Cast(1000, 7, -1, NOON)]
+    changes = [ThumbAdded(1000, 7, 1, NOON), ThumbRemoved(1000, 7, 1), ThumbAdded(1000, 7, -1, NOON)]
     assert await asyncio.gather(*(write_queue.change_thumbs(change) for change in changes)) == [1, 1, 1]
     assert [v.value for v in await votes_on_message(database, 1000)] == [-1]
 
@@ -75,7 +79,7 @@ async def test_what_was_told_is_on_the_disk(
     database: Database, write_queue: WriteQueue, tmp_path: Path
 ) -> None:
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
-    await write_queue.change_thumbs(Cast(1000, 7, 1, NOON))
+    await write_queue.change_thumbs(ThumbAdded(1000, 7, 1, NOON))
     other = await Database.open(url_for(tmp_path / "fillbot.db"))  # as another process sees it
     assert len(await votes_on_message(other, 1000)) == 1
     await other.close()
@@ -87,7 +91,7 @@ async def test_a_vote_waits_while_the_database_cannot_be_written(
     monkeypatch.setattr(write_queue_module, "AGAIN_S", 0.01)
     tries = []
 
-    async def failing(where: Database, changes: list[Cast]) -> list[int]:
+    async def failing(where: Database, changes: list[ThumbAdded]) -> list[int]:
         tries.append(len(changes))
         if len(tries) < 4:
             raise DatabaseUnavailableError("here", "database or disk is full")
@@ -96,6 +100,6 @@ async def test_a_vote_waits_while_the_database_cannot_be_written(
     monkeypatch.setattr(write_queue_module, "apply_thumbs", failing)
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
     with capture_logs() as logs:
-        assert await write_queue.change_thumbs(Cast(1000, 7, 1, NOON)) == 1
+        assert await write_queue.change_thumbs(ThumbAdded(1000, 7, 1, NOON)) == 1
     assert [line["event"] for line in logs] == ["votes.waiting"]
     assert len(await votes_on_message(database, 1000)) == 1

@@ -13,7 +13,15 @@ from storage.database import Database
 from storage.votes import predictions
 from storage.votes.consensus import votes_on_query
 from storage.votes.predictions import Value
-from storage.votes.reactions import Cast, Cleared, ReadBack, ThumbChange, Withdrawn, apply_thumbs, sign
+from storage.votes.reactions import (
+    ThumbAdded,
+    ThumbChange,
+    ThumbRemoved,
+    ThumbsCleared,
+    ThumbsRead,
+    apply_thumbs,
+    sign,
+)
 from storage.votes.recent_replies import recent_replies
 
 MESSAGES = (1_400_000_000_000_000_001, 1_400_000_000_000_000_002, 7)  # the last is nobody's reply
@@ -30,11 +38,11 @@ def drawn(chance: random.Random, number: int) -> list[ThumbChange]:
         emoji, value = thumb.removesuffix("*"), sign(thumb)
         kind = chance.random()
         if kind < 0.6:
-            changes.append(Cast(message, voter, value, minutes(nth), thumb))
+            changes.append(ThumbAdded(message, voter, value, minutes(nth), thumb))
         elif kind < 0.9:
-            changes.append(Withdrawn(message, voter, value, thumb))
+            changes.append(ThumbRemoved(message, voter, value, thumb))
         else:
-            changes.append(chance.choice((Cleared(message), Cleared(message, value, emoji))))
+            changes.append(chance.choice((ThumbsCleared(message), ThumbsCleared(message, value, emoji))))
     return changes
 
 
@@ -42,11 +50,11 @@ def expected(changes: list[ThumbChange]) -> dict[tuple[int, int], Value]:
     """Message and voter → the vote that stands, from the definition alone."""
     given: defaultdict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # thumb → when
     for nth, change in enumerate(changes):
-        if isinstance(change, Cast) and change.thumb:
+        if isinstance(change, ThumbAdded) and change.thumb:
             given[change.message_id, change.voter_id][change.thumb] = nth
-        elif isinstance(change, Withdrawn) and change.thumb:
+        elif isinstance(change, ThumbRemoved) and change.thumb:
             given[change.message_id, change.voter_id].pop(change.thumb, None)
-        elif isinstance(change, Cleared):
+        elif isinstance(change, ThumbsCleared):
             for (message, _), thumbs in given.items():
                 if message == change.message_id:
                     gone = {one for one in thumbs if change.emoji in (None, one.removesuffix("*"))}
@@ -88,13 +96,13 @@ async def test_any_batching_ends_the_same(database: Database, seed: int) -> None
 async def test_counts_say_what_each_change_touched(database: Database) -> None:
     await ask(database, masks=2, message_id=MESSAGES[0])
     changes = [
-        Cast(MESSAGES[0], 11, 1, NOON),
-        Cast(MESSAGES[0], 12, -1, NOON),
-        Withdrawn(MESSAGES[0], 11, -1),
-        Withdrawn(MESSAGES[0], 11, 1),
-        Cast(MESSAGES[2], 11, 1, NOON),
-        Cleared(MESSAGES[0]),
-        Cleared(MESSAGES[0]),
+        ThumbAdded(MESSAGES[0], 11, 1, NOON),
+        ThumbAdded(MESSAGES[0], 12, -1, NOON),
+        ThumbRemoved(MESSAGES[0], 11, -1),
+        ThumbRemoved(MESSAGES[0], 11, 1),
+        ThumbAdded(MESSAGES[2], 11, 1, NOON),
+        ThumbsCleared(MESSAGES[0]),
+        ThumbsCleared(MESSAGES[0]),
     ]
     assert await apply_thumbs(database, changes) == [2, 2, 0, 2, 0, 2, 0]
 
@@ -111,28 +119,32 @@ async def standing(database: Database) -> dict[int, tuple[int, str | None]]:
 
 async def test_reading_back_keeps_the_vote_of_a_person_who_gives_both_thumbs(database: Database) -> None:
     await ask(database, message_id=MESSAGES[0])
-    await apply_thumbs(database, [Cast(MESSAGES[0], 11, 1, NOON), Cast(MESSAGES[0], 12, -1, NOON)])
+    await apply_thumbs(
+        database, [ThumbAdded(MESSAGES[0], 11, 1, NOON), ThumbAdded(MESSAGES[0], 12, -1, NOON)]
+    )
     both = frozenset({"👍", "👎🏿"})
-    await apply_thumbs(database, [ReadBack(MESSAGES[0], {11: both, 12: both, 13: both}, minutes(1))])
+    await apply_thumbs(database, [ThumbsRead(MESSAGES[0], {11: both, 12: both, 13: both}, minutes(1))])
     assert await standing(database) == {11: (1, "👎🏿,👍"), 12: (-1, "👍,👎🏿")}
 
 
 async def test_thumbs_that_were_read_back_can_be_taken_back_one_by_one(database: Database) -> None:
     await ask(database, message_id=MESSAGES[0])
-    await apply_thumbs(database, [ReadBack(MESSAGES[0], {11: frozenset({"👍", "👍🏽*"})}, NOON)])
-    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍🏽")])  # that one is a super reaction
-    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1)])
+    await apply_thumbs(database, [ThumbsRead(MESSAGES[0], {11: frozenset({"👍", "👍🏽*"})}, NOON)])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍🏽")])  # that one is a super reaction
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1)])
     assert await standing(database) == {11: (1, "👍🏽*")}
-    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍🏽*")])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍🏽*")])
     assert await standing(database) == {}
 
 
 async def test_taking_one_of_two_tones_back_leaves_the_time_of_the_vote(database: Database) -> None:
     """Else it would count as later than what the person voted on the same query in between."""
     first = await ask(database, message_id=MESSAGES[0])
-    await apply_thumbs(database, [Cast(MESSAGES[0], 11, 1, NOON), Cast(MESSAGES[0], 11, 1, NOON, "👍🏽")])
+    await apply_thumbs(
+        database, [ThumbAdded(MESSAGES[0], 11, 1, NOON), ThumbAdded(MESSAGES[0], 11, 1, NOON, "👍🏽")]
+    )
     await vote(database, first, "cheap", -1, by=11, at=minutes(5), via="menu")
-    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍", minutes(9))])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍", minutes(9))])
     thumb, menu = await votes_on_message(database, MESSAGES[0])
     assert (thumb.cast_at, thumb.thumbs, menu.cast_at) == (NOON, "👍🏽", minutes(5))
 
@@ -140,8 +152,8 @@ async def test_taking_one_of_two_tones_back_leaves_the_time_of_the_vote(database
 async def test_a_vote_of_before_thumbs_were_kept_goes_with_its_thumb(database: Database) -> None:
     prediction = await ask(database, message_id=MESSAGES[0])
     await vote(database, prediction, "cheap", 1, by=11)
-    assert await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, -1)]) == [0]
-    assert await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1, "👍🏽")]) == [1]
+    assert await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, -1)]) == [0]
+    assert await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍🏽")]) == [1]
     assert await standing(database) == {}
 
 
@@ -149,7 +161,9 @@ async def test_as_many_thumbs_are_stored_as_a_person_gives(database: Database) -
     """Discord counts each; replies whose numbers differ are read again and again."""
     asked = await ask(database, message_id=MESSAGES[0], masks=2)
     given = [(11, "👍"), (11, "👍🏽"), (11, "👍🏽*"), (11, "👎"), (12, "👎🏿")]
-    await apply_thumbs(database, [Cast(MESSAGES[0], who, sign(thumb), NOON, thumb) for who, thumb in given])
+    await apply_thumbs(
+        database, [ThumbAdded(MESSAGES[0], who, sign(thumb), NOON, thumb) for who, thumb in given]
+    )
     await vote(database, asked, "cheap", 1, by=13)
     (reply,) = await recent_replies(database, NOON - timedelta(days=9), limit=10)
     assert (reply.up, reply.down) == (4, 2)
@@ -166,8 +180,8 @@ async def test_no_hot_query_reads_a_whole_table(database: Database) -> None:
 
     prediction = await ask(database, message_id=MESSAGES[0])
     event.listen(database._engine.sync_engine, "before_cursor_execute", note)
-    await apply_thumbs(database, [Cast(MESSAGES[0], 11, 1, NOON)])
-    await apply_thumbs(database, [Withdrawn(MESSAGES[0], 11, 1)])
+    await apply_thumbs(database, [ThumbAdded(MESSAGES[0], 11, 1, NOON)])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1)])
     await votes_on_query(database, "0" * 32)
     await predictions.attach_messages(database, {prediction: MESSAGES[1]})
     await predictions.prediction_of_message(database, MESSAGES[1])
