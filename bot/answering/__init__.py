@@ -1,1 +1,1 @@
-"""From a question to its reply."""
+"""From a query to its reply: parsing, prediction, vote adjustment, load shedding."""

@@ -1,4 +1,4 @@
-"""Keeps the predictor on the champion: at the start, after every run, and when somebody moves the pointer."""
+"""Reloads the bot's predictor when the champion changes."""
 
 import asyncio
 import contextlib
@@ -14,12 +14,12 @@ from training.inference.fill_model import FillModel
 from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
-WATCH_EVERY_S = 2.0  # how soon a promotion from the command line, or another machine, serves
+WATCH_EVERY_S = 2.0  # delay until a promotion on the command line or another machine takes effect
 STOCK_EVERY_S = 60.0
 
 
 class BotChampionFollower:
-    """What serves, and why it may be another version than the champion."""
+    """Reloads the predictor, counts reloads, and words the reason where the champion does not serve."""
 
     def __init__(
         self,
@@ -29,16 +29,16 @@ class BotChampionFollower:
         trouble: str | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        """Serve what the predictor has; `trouble` says why that is not the champion."""
         self._metrics = metrics or Metrics()
         self._registry, self.predictor = registry, predictor
         self._follower = ChampionFollower(registry, predictor)
         self.trouble = trouble
 
     async def follow_champion(self, *, again: bool = False) -> bool:
-        """Reload when the champion is another version than the one that serves. True: it did.
+        """Reload if the champion changed; return whether that was done.
 
-        A version that turned out to be damaged is not tried every time; `again` tries it once more.
+        A version that was found damaged is retried only when `again` is set, or when the champion pointer
+        moves.
         """
         failed = self._follower.failed
         is_done = await self._follower.follow(again=again)
@@ -50,32 +50,35 @@ class BotChampionFollower:
         return is_done
 
     async def watch(self) -> None:
-        """Follow the champion for ever."""
+        """Poll the champion pointer; runs until cancelled."""
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             await self.follow_champion()
 
     async def stock(self) -> None:
-        """Have what other machines made here before it must serve, for ever."""
+        """Download versions that other machines made, ahead of a promotion; runs until cancelled."""
         while (shared := shared_versions(self._registry)) is not None:
-            with contextlib.suppress(RegistryError, OSError):  # when it is needed it is looked for again
+            with contextlib.suppress(RegistryError, OSError):  # the next `follow_champion` tries again
                 await asyncio.to_thread(shared.stock)
             await asyncio.sleep(STOCK_EVERY_S)
 
 
 async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
-    """The champion, or else the newest version that may serve and loads, with a sentence that says so.
+    """Load the champion, or else the newest promotable version that loads.
+
+    Returns:
+        The model, and a sentence that says why it is not the champion; None if it is.
 
     Raises:
-        StartError: none of them loads.
-        RegistryError: what serves is not known at present.
+        StartError: No version loads.
+        RegistryError: The registry cannot be read at the moment.
     """
     try:
         model, trouble = await asyncio.to_thread(load_servable_model, registry)
     except NothingServesError as error:
         raise StartError(
             f"{error.trouble} No other version can be loaded either. Restore {registry.folder} from a "
-            "backup, or move it away to begin anew; votes are kept in the database.",
+            "backup, or move it away to start over; the votes are in the database.",
             exit_code=EX_UNAVAILABLE,
         ) from error
     return model, say("model.until_then", trouble=trouble, version=model.version) if trouble else None

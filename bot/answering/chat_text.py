@@ -1,8 +1,8 @@
-"""What a person typed on Discord → the plain sentence that its readers see. Pure.
+"""Turns Discord's message markup into the plain sentence that people see. Pure.
 
-Discord wraps sentences in markup, and writes mentions, emoji and times as codes with ids. None of that is
-part of the question: `**[MASK]**` is `[MASK]`. Typographic quotes and dashes become plain ones, so that a
-phone's keyboard and a computer's ask the same question.
+Discord wraps text in markup and encodes mentions, emoji and times with ids. None of that belongs to the
+query: `**[MASK]**` means `[MASK]`. Typographic quotes and dashes are normalised, so that a phone and a
+desktop keyboard produce the same query.
 """
 
 import re
@@ -12,19 +12,19 @@ from datetime import UTC, datetime, timedelta
 from bot.texts import say
 from training.inference.encoder import MASK
 
-INVISIBLE = re.compile(  # with the letters and the Braille pattern that people send for an empty message
+INVISIBLE = re.compile(  # includes the blank letters that people send as an empty message
     r"[\u00ad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u2800\u3164\ufe00-\ufe0f"
     r"\ufeff\uffa0\U000e0000-\U000e007f]"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Ways to write the blank that can mean nothing else, also with a pipe, spaces or wide brackets.
+# Unambiguous spellings of the blank, also with a pipe, spaces or full-width brackets.
 _BLANK = re.compile(
     r"[\[［]\s*(?:mask|blank|masked)\s*[\]］]|<\s*\|?\s*(?:mask|blank)\s*\|?\s*>|\(\s*(?:mask|blank)\s*\)|"
     r"\{\{?\s*(?:mask|blank)\s*\}?\}",
     re.IGNORECASE,
 )
-# Ways that are blanks only where there is no other: a line to write on, or what was left out.
+# Spellings that count as a blank only where the text has no unambiguous one.
 _LINE = re.compile(r"(?<![^\s\"'(\[])(?:_{2,}|_(?:\s+_)+)(?=[\s.,;:!?\"')\]]|$)")
 _LEFT_OUT = re.compile(r"(?<=\s)(?:\.{3,}|…+)(?=\s*[.!?]?\s*$|\s+\w)|(?<=\w)(?:\.{3,}|…+)\s*$")
 _QUESTION_MARKS = re.compile(r"(?<=\s)\?{2,}(?=\s|$)")
@@ -44,7 +44,7 @@ _CHANNEL = re.compile(
 _TIME = re.compile(r"<t:(-?\d{1,12})(?::[tTdDfFsSR])?>")
 _COMMAND = re.compile(r"</([\w -]{1,100}):\d{1,20}>")
 _LINE_MARK = re.compile(r"^[ \t]*(?:>>>[ \t]+|(?:>[ \t]+)+|-#[ \t]+|#{1,3}[ \t]+|[-*][ \t]+)", re.MULTILINE)
-# Marks that come in pairs around something, the longest first.
+# Paired markup, longest first: `**` would match inside `***`.
 _PAIRS = tuple(
     re.compile(rf"(?<!\\){start}(?=\S)(.+?)(?<=\S){stop}", re.DOTALL)
     for start, stop in (
@@ -67,7 +67,7 @@ _SAME = str.maketrans(
         "\u00a0": " ",
     }
 )
-# Emoji, with what joins and colours them; signs that are text by themselves only with a variation selector.
+# Emoji with joiners and skin tones; characters that are text by default only with a variation selector.
 _JOINED = "[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
 _ONE_PICTURE = (
     "(?:[\u231a\u231b\u23e9-\u23f3\u23f8-\u23fa\u25fd\u25fe\u2600-\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001faff]"
@@ -75,49 +75,49 @@ _ONE_PICTURE = (
     f"|[0-9#*](?=\ufe0f?\u20e3)){_JOINED}"
 )
 _PICTURE = re.compile(f"{_ONE_PICTURE}(?:\u200d{_ONE_PICTURE})*")
-_SLOT = "\ue000"  # a private character that stands for the blank while marks are taken off
+_SLOT = "\ue000"  # a private-use character in place of the blank while markup is stripped
 _BEFORE_MARKS = re.compile(r"\s+(?=[.,;!?](?:\s|$))")
 
 
 def plain_sentence(text: str) -> str:
-    """Return the sentence that readers see, with every blank written as `[MASK]`.
+    """Return the sentence as readers see it, with every blank written as `[MASK]`.
 
-    Links and emoji are left out. A mention becomes a word for whom or what it names. Idempotent.
+    Links and emoji are removed. A mention becomes a word for what it names. Idempotent.
     """
-    while (plain := _taken_off(text)) != text:
+    while (plain := _strip_layer(text)) != text:
         text = plain
     return text
 
 
 def visible(text: str) -> str:
-    """Return the text as people see it: no invisible characters, single spaces."""
+    """Remove invisible characters, and collapse whitespace."""
     text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
     text = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") else sign for sign in text)
     return " ".join(text.split())
 
 
-def _taken_off(text: str) -> str:
-    """Take one layer of what Discord wraps around a sentence off."""
+def _strip_layer(text: str) -> str:
+    """Strip one layer of markup."""
     text = unicodedata.normalize("NFC", text.replace(_SLOT, ""))
     text = _CODE_BLOCK.sub(r"\1", text)
     text = _CODE.sub(r"\2", text)
     text = _ESCAPED.sub(r"\1", text)
     text = _BLANK.sub(_SLOT, text)
     text = _MASKED_LINK.sub(r"\1", text)
-    text = _named_things(text)
+    text = _replace_codes(text)
     text = _LINK.sub(" ", text)
     text = _PICTURE.sub(" ", text)
     text = INVISIBLE.sub("", text)
-    text = _without_marks(text)
+    text = _strip_markup(text)
     if _SLOT not in text:
-        text = _implied_blanks(text)
+        text = _mark_implied_blanks(text)
     text = visible(text.translate(_SAME))
     text = _BEFORE_MARKS.sub("", text)
     return text.replace(_SLOT, MASK)
 
 
-def _named_things(text: str) -> str:
-    """Replace the codes of mentions, times, commands and custom emoji by what readers see."""
+def _replace_codes(text: str) -> str:
+    """Replace the codes of mentions, times, commands and custom emoji with the words that readers see."""
     text = _EMOJI_CODE.sub(" ", text)
     text = _SOMEBODY.sub(say("sentence.somebody"), text)
     text = _ROLE.sub(say("sentence.everybody"), text)
@@ -133,8 +133,8 @@ def _date(match: re.Match[str]) -> str:
         return " "
 
 
-def _without_marks(text: str) -> str:
-    """Take markup off, also nested; marks that belong to nothing stay."""
+def _strip_markup(text: str) -> str:
+    """Strip paired markup, including nested pairs; unpaired marks stay."""
     text = _LINE_MARK.sub("", text)
     while True:
         before = text
@@ -144,8 +144,8 @@ def _without_marks(text: str) -> str:
             return text
 
 
-def _implied_blanks(text: str) -> str:
-    """Read a line to write on, dots or question marks as the blank, where nothing else is one."""
+def _mark_implied_blanks(text: str) -> str:
+    """Take an underline, an ellipsis or question marks as the blank where the text has no explicit one."""
     for implied in (_LINE, _LEFT_OUT, _QUESTION_MARKS):
         if implied.search(text):
             return implied.sub(f" {_SLOT}", text)

@@ -1,6 +1,6 @@
-"""Questions of the last minutes and their replies, so that an edited one is answered again.
+"""Maps recent questions to their replies, so that an edited question is answered again.
 
-Kept in memory alone. A question from before the start is not answered again.
+The map is kept in memory only: questions from before the start are not answered again.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ REMEMBERED = 2000  # questions
 
 @dataclass(frozen=True, slots=True)
 class AnsweredQuestion:
-    """What a question said, and the reply to it."""
+    """The content of a question when it was answered, and the reply to it."""
 
     content: str
     reply: discord.Message
@@ -27,39 +27,38 @@ class AnsweredQuestion:
 
 
 class EditedQuestions:
-    """Remembers which reply belongs to which question."""
+    """Remembers the reply to each question of the last minutes."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with none; `clock` in seconds."""
         self._clock = clock
         self._started_at = datetime.now(UTC)
         self._answered: OrderedDict[int, AnsweredQuestion] = OrderedDict()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def lock(self, question_id: int) -> asyncio.Lock:
-        """Return the lock of a question: it is answered before its edit is looked at."""
+        """Return the question's lock; it orders the first answer, edits and deletion."""
         lock = self._locks.get(question_id)
         if lock is None:
             lock = self._locks[question_id] = asyncio.Lock()
         return lock
 
     def note(self, question: discord.Message, reply: discord.Message) -> None:
-        """Remember the newest reply to a question."""
+        """Remember the latest reply to a question."""
         self._answered[question.id] = AnsweredQuestion(question.content, reply, self._clock())
         self._answered.move_to_end(question.id)
         while len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
 
     def answered(self, question_id: int) -> AnsweredQuestion | None:
-        """Return what is known of a question; None if it was never answered, or too long ago."""
+        """Return the question as it was answered; None if it was not, or more than `EDITABLE_FOR` ago."""
         known = self._answered.get(question_id)
         return known if known and self._clock() - known.at <= EDITABLE_FOR.total_seconds() else None
 
     def is_recent(self, question: discord.Message) -> bool:
-        """Whether a question that was not answered so far may be, once it is mended."""
+        """Whether a question without an answer may still get one after an edit."""
         asked_at = question.created_at
         return asked_at >= self._started_at and datetime.now(UTC) - asked_at <= EDITABLE_FOR
 
     def forget(self, question_id: int) -> None:
-        """Drop a question that is gone."""
+        """Remove a question."""
         self._answered.pop(question_id, None)

@@ -1,4 +1,4 @@
-"""The async face of the champion: `predict` and `reload`. Owns the cache, and what answers, here or far."""
+"""Predicts words for a query: with the local model or the inference service, behind a cache."""
 
 import time
 from collections import OrderedDict
@@ -19,18 +19,18 @@ CACHED_QUERIES = 4096
 
 
 class Backend(Protocol):
-    """Answers one query; a version in this process, or replicas elsewhere."""
+    """Answers a query: a model in this process, or replicas elsewhere."""
 
     async def fill(self, text: str, unsaid: Unsaid, *, masks: int) -> Answered:
-        """The version that answers, and its answer."""
+        """Return the version that answered, and its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Ranked candidates for each mask, the version that made them, and the time from asking to answer.
+    """Ranked candidates for each mask, the model version, and the latency.
 
-    Several masks are filled together: `sentences` are the best fillings, best first, and the candidates of
-    each mask are those while the others are as in the best one. A single mask has no `sentences`.
+    Several masks are filled jointly: `sentences` are the best fillings, best first, and the candidates of a
+    mask are ranked with the other masks filled as in the best one. With a single mask, `sentences` is empty.
     """
 
     masks: tuple[tuple[Candidate, ...], ...]
@@ -40,10 +40,10 @@ class Prediction:
 
 
 class Predictor:
-    """Answers queries with the model version that serves. Build it inside a running event loop.
+    """Answers queries with the current model version. Must be built inside a running event loop.
 
-    With a service, that one is asked; the session here follows the champion all the same, answers whenever
-    the service does not, and knows how words are spelled.
+    If an inference service is configured, it is asked first. The local session follows the champion all the
+    same: it answers when the service does not, and it knows how words are spelled.
     """
 
     def __init__(
@@ -54,7 +54,6 @@ class Predictor:
         metrics: Metrics | None = None,
         remote: RemotePredictor | None = None,
     ) -> None:
-        """Serve with `model`, or with `remote` while that answers; both are counted in `metrics`."""
         self._metrics = metrics or Metrics()
         self._session = Session(model, max_waiting=max_waiting)
         self._remote = remote
@@ -66,12 +65,12 @@ class Predictor:
 
     @property
     def version(self) -> str:
-        """The version that serves here; a service may be a few seconds ahead or behind."""
+        """The local version; the service may be ahead or behind by a few seconds."""
         return self._model.version
 
     @property
     def waiting(self) -> int:
-        """Queries that wait for the next batch."""
+        """How many queries wait for the next batch."""
         return self._session.waiting + (self._remote.waiting if self._remote else 0)
 
     @property
@@ -85,12 +84,12 @@ class Predictor:
 
     @property
     def is_answered_remotely(self) -> bool:
-        """Whether the service answers."""
+        """Whether the inference service currently answers."""
         return self._remote is not None and not self._remote.is_away
 
     @property
     def service(self) -> str | None:
-        """Who answers, in a sentence; None where there is no service."""
+        """A sentence on the state of the inference service; None where none is configured."""
         if self._remote is None:
             return None
         if self._remote.is_away:
@@ -100,26 +99,28 @@ class Predictor:
         return say("model.service_answers")
 
     def spelling(self, word: str) -> str:
-        """How the version that serves spells a word; in small letters where it does not know it."""
+        """Return the word as the current version spells it; lower case if the version does not know it."""
         token = self._model.token_of(word)
         return word.lower() if token is None else self._model.word_of(token)
 
     async def predict(self, text: str, *, unsaid: Unsaid = frozenset()) -> Prediction:
-        """The best words for every mask of a query's text.
+        """Predict the best words for every mask of a text.
 
         Args:
-            text: the query's.
-            unsaid: where it has several masks, words that are not to be said.
+            text: A query's text.
+            unsaid: Words that a text with several masks must not get.
 
         Raises:
-            QueryTooLongError: more word pieces than the model reads.
-            BusyError: too many queries wait.
+            QueryTooLongError: It has more word pieces than the model reads.
+            BusyError: Too many queries wait.
         """
         started = time.perf_counter()
         version = self._model.version
         answer = self._cache.get((version, text, unsaid))
         if answer is None:
-            masks = len(self._model.encoder.encode(text).masks)  # refuse here what would spoil a batch
+            masks = len(
+                self._model.encoder.encode(text).masks
+            )  # raises here; inside a batch it would fail the other queries
             version, answer = await self._fill(text, unsaid, masks=masks)
             self._cache[version, text, unsaid] = answer
             while len(self._cache) > CACHED_QUERIES:
@@ -131,16 +132,16 @@ class Predictor:
         return Prediction(answer.masks, version, latency_ms, answer.fillings)
 
     async def reload(self, model: FillModel) -> None:
-        """Serve with another version, loaded and warm, from the next batch on."""
+        """Switch to another version from the next batch on; it must be loaded and warmed up."""
         self._session.reload(model)
         self._cache.clear()
 
     def clear_cache(self) -> None:
-        """Empty the cache."""
+        """Forget all cached answers."""
         self._cache.clear()
 
     async def close(self) -> None:
-        """Stop serving. Idempotent."""
+        """Stop answering. Idempotent."""
         if self._remote is not None:
             await self._remote.close()
         await self._session.close()

@@ -1,6 +1,6 @@
-"""Text → `Query`: find the masks, normalise, check. Pure.
+"""Parses what a person typed into a `Query`: finds the masks, normalises, validates. Pure.
 
-What is stored differs from what the model sees: personal data is masked before anything reaches the database.
+The stored text may differ from the model's input: personal data is masked before anything is stored.
 """
 
 import re
@@ -19,10 +19,10 @@ class Query:
     """A query that can be answered.
 
     Attributes:
-        text: what the model sees: masks spelled `[MASK]`, single spaces, ends in punctuation.
-        stored: what is kept: `text` without personal data.
-        hash: of `stored`, without case and final period: the same question has the same hash.
-        masks: how many.
+        text: The model's input: masks spelled `[MASK]`, single spaces, final punctuation.
+        stored: `text` without personal data.
+        hash: Of `stored`, ignoring case and a final period, so that equal questions share a hash.
+        masks: How many masks it has.
     """
 
     text: str
@@ -32,10 +32,10 @@ class Query:
 
 
 def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!") -> Query:
-    """Check and normalise what a person typed.
+    """Validate and normalise what a person typed.
 
     Raises:
-        QueryError: it cannot be answered; the text says what to change.
+        QueryError: It cannot be answered; the text says what to change.
     """
     text = plain_sentence(text)
     if len(text) > max_chars:
@@ -47,14 +47,16 @@ def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!")
         raise TooManyMasksError(masks, max_masks)
     if not any(c.isalnum() for c in text.replace(MASK, "")):
         raise OnlyMasksError
-    while (whole := finished(plain_sentence(text))) != text:  # its period may follow a backslash
+    while (
+        whole := finished(plain_sentence(text))
+    ) != text:  # the added period may unescape a final backslash
         text = whole
     stored = mask_personal_data(text)
     return Query(text, stored, query_hash(stored), masks)
 
 
 def with_blank(text: str) -> str:
-    """Return the sentence with a blank at its end; an empty text where there is no word in it."""
+    """Return the sentence with a blank appended; an empty string if it has no word."""
     core = text.rstrip(" .!?;:,\"')")
     if not any(c.isalnum() for c in core):
         return ""

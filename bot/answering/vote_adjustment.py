@@ -1,9 +1,9 @@
-"""Votes on a sentence count for that sentence at once, before a run has learnt from them. Pure.
+"""Adjusts a prediction by the votes on the same query, before a run has learnt from them. Pure.
 
-They are laid over the bare model's candidates: a firmly rejected word is left out and the next ones move up,
-the others are weighed by their votes. The rules are the run's own; only the reliabilities are the last run's.
-Where several masks were filled together, so are the sentences: one that says a rejected word is left out, the
-others are weighed by the votes on all their words, and each mask's list starts with the best one's word.
+Votes multiply the odds of a candidate. A clearly rejected word is left out, and the next ones move up. The
+rules are those of a run; the voters' reliabilities come from the last run. Of several masks, the joint
+sentences are adjusted as well: a sentence with a rejected word is left out, the others are weighted by the
+votes on all their words, and the list of each mask starts with the word of the best sentence.
 """
 
 import math
@@ -21,21 +21,21 @@ from training.inference.joint_filling import JointFilling, Unsaid
 from training.votes.aggregation import PRIOR, aggregate_with_reliability, decay_weights
 
 SHOWN_SENTENCES = 3
-MAX_TILT = 20.0
-# A word whose odds the votes cut by three tenths or more is left out: one 👎 of an average voter halves them,
-# two against one cut them by a third. Three against two do not: who likes the word could not say so any more.
-MIN_TILT = 0.7
+MAX_FACTOR = 20.0
+# A word is left out if votes cut its odds to 0.7 or less: one 👎 of an average voter gives 0.5, two
+# against one give 0.67. Three against two give 0.75, so that supporters can still vote for the word.
+REJECTED_FACTOR = 0.7
 DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class ShownCandidate:
-    """A word as a reply shows it.
+    """A word in a reply.
 
     Attributes:
-        word: the word.
-        score: the bare model's probability, in [0, 1].
-        share: the same with the votes in it; what the reply says.
+        word: The word.
+        score: The model's probability, in [0, 1].
+        share: The probability adjusted by votes, which the reply shows.
     """
 
     word: str
@@ -45,7 +45,7 @@ class ShownCandidate:
 
 @dataclass(frozen=True, slots=True)
 class ShownSentence:
-    """A word for each mask, and its probability among the sentences that votes have left, in [0, 1]."""
+    """A word for each mask, and the sentence's adjusted probability, in [0, 1]."""
 
     words: tuple[str, ...]
     share: float
@@ -53,10 +53,10 @@ class ShownSentence:
 
 @dataclass(frozen=True, slots=True)
 class ShownPrediction:
-    """What a reply shows: the words of each mask, their version, and how many votes adjusted them.
+    """What a reply shows: the words of each mask, the model version, and how many votes adjusted them.
 
-    Of several masks also the best sentences, best first, unless votes leave none; the words of the first are
-    those that the masks' lists start with.
+    With several masks also the best sentences, best first; none if votes reject them all. The words of the
+    first sentence head the lists of the masks.
     """
 
     masks: tuple[tuple[ShownCandidate, ...], ...]
@@ -66,19 +66,19 @@ class ShownPrediction:
 
     @property
     def is_adjusted(self) -> bool:
-        """Whether it is another reply than the bare model's."""
+        """Whether votes changed the reply."""
         return self.votes > 0
 
 
 @dataclass(frozen=True, slots=True)
 class WordVotes:
-    """What the votes on one word of a query add up to.
+    """The aggregated votes on one word of a query.
 
     Attributes:
-        up: weight for it, in votes of an average voter.
-        down: weight against it.
-        voters: people whose votes weigh anything.
-        is_judged: whether they count: enough voters, and a margin.
+        up: Weight for the word, in votes of an average voter.
+        down: Weight against it.
+        voters: How many people's votes have a weight.
+        is_judged: Whether there is a judgement: enough voters, and a clear margin.
     """
 
     up: float
@@ -88,8 +88,8 @@ class WordVotes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tilt:
-    """What `votes` votes do to the odds of one word."""
+class _OddsFactor:
+    """The factor by which `votes` votes multiply the odds of one word."""
 
     factor: float
     votes: int
@@ -104,34 +104,34 @@ def adjust(
     now: datetime,
     shown: int,
 ) -> ShownPrediction:
-    """The best words of each mask, with the votes on this query; without any, just the model's.
+    """Return the best words of each mask, adjusted by the votes on this query.
 
     Args:
-        prediction: more candidates than are shown, best first.
-        votes: on the same query, oldest first.
-        min_voters: how many must have voted on a word before it counts.
-        half_life_days: a vote so old counts half.
-        now: the time to which votes have aged.
-        shown: words a mask.
+        prediction: More candidates than are shown, best first.
+        votes: Votes on the same query, oldest first.
+        min_voters: How many people must have voted on a word before it counts.
+        half_life_days: The age at which a vote counts half.
+        now: The time for which ages are computed.
+        shown: Words to show for each mask.
     """
-    tilts = _tilts(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
-    fillings = [*prediction.sentences, *_wanted(prediction, tilts)]
-    sentences, moved = _tilted_sentences(prediction.sentences, fillings, tilts)
+    odds = _odds_factors(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
+    fillings = [*prediction.sentences, *_sentences_with_wanted_words(prediction, odds)]
+    sentences, moved = _rank_sentences(prediction.sentences, fillings, odds)
     masks = []
     for index, bare in enumerate(prediction.masks):
-        before = _lead(bare, prediction.sentences[:1], index)
-        after = _lead(bare, [f for f in fillings if sentences and f.words == sentences[0].words], index)
-        words, moved_by = _tilted(bare, tilts.get(index, {}), before=before, after=after, most=shown)
+        before = _first_word(bare, prediction.sentences[:1], index)
+        after = _first_word(bare, [f for f in fillings if sentences and f.words == sentences[0].words], index)
+        words, moved_by = _rank_words(bare, odds.get(index, {}), before=before, after=after, most=shown)
         masks.append(words)
         moved |= {(index, word) for word in moved_by}
-    count = sum(tilts[index][word].votes for index, word in moved)
+    count = sum(odds[index][word].votes for index, word in moved)
     return ShownPrediction(tuple(masks), prediction.model_version, count, sentences)
 
 
 def weigh_votes(
     votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
 ) -> dict[tuple[int, str], WordVotes]:
-    """(mask, word) → what the votes on it add up to; arguments as of `adjust`."""
+    """Return the aggregated votes by (mask index, word); arguments as in `adjust`."""
     if not votes:
         return {}
     chosen = standing_votes(votes)
@@ -147,7 +147,7 @@ def weigh_votes(
         reliability=list(reliability.values()),
         age_weights=decay_weights(np.array(ages_s) / DAY_S, half_life_days=half_life_days),
         min_voters=min_voters,
-        max_share=1.0,  # a person has one vote a word: who rates all words of a sentence dilutes none
+        max_share=1.0,  # one vote per person and word, so rating many words dilutes none
     )
     columns = (consensus.up, consensus.down, consensus.voters, consensus.judged)
     return {
@@ -159,76 +159,80 @@ def weigh_votes(
 def rejected_words(
     votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
 ) -> Unsaid:
-    """The words that votes leave out, each with its mask; arguments as of `adjust`."""
-    tilts = _tilts(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
+    """Return the words that votes reject, as (mask index, word); arguments as in `adjust`."""
+    odds = _odds_factors(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
     return frozenset(
         (index, word)
-        for index, of_mask in tilts.items()
+        for index, of_mask in odds.items()
         for word, t in of_mask.items()
-        if t.factor <= MIN_TILT
+        if t.factor <= REJECTED_FACTOR
     )
 
 
-def _tilted(
+def _rank_words(
     bare: Sequence[Candidate],
-    tilts: Mapping[str, _Tilt],
+    odds: Mapping[str, _OddsFactor],
     *,
     before: Candidate | None,
     after: Candidate | None,
     most: int,
 ) -> tuple[tuple[ShownCandidate, ...], list[str]]:
-    """The words to show for one mask, and those whose votes moved them.
+    """Return the words to show for one mask, and the words whose votes moved them.
 
     Args:
-        bare: the model's, best first.
-        tilts: what votes do to words.
-        before: comes first without any votes; None: the best.
-        after: comes first with them.
-        most: so many words are shown.
+        bare: The model's candidates, best first.
+        odds: Word to its odds factor.
+        before: The candidate that comes first without votes; None for the best.
+        after: The candidate that comes first with them.
+        most: How many words to show.
     """
-    bare = _led_by(before, bare)
-    words = _led_by(after, bare)
-    factors = {c.word: tilts[c.word].factor if c.word in tilts else 1.0 for c in words}
-    kept = [c for c in words if factors[c.word] > MIN_TILT] or words  # all rejected: better some than none
+    bare = _moved_to_front(before, bare)
+    words = _moved_to_front(after, bare)
+    factors = {c.word: odds[c.word].factor if c.word in odds else 1.0 for c in words}
+    kept = [
+        c for c in words if factors[c.word] > REJECTED_FACTOR
+    ] or words  # if all are rejected, show the least bad ones
     weights = {c.word: c.score * factors[c.word] for c in kept}
-    best = _led_by(after, sorted(kept, key=lambda c: -weights[c.word]))[:most]
-    if not any(c.word in tilts for c in (*bare[:most], *best)):  # as when the model has learnt them
+    best = _moved_to_front(after, sorted(kept, key=lambda c: -weights[c.word]))[:most]
+    if not any(c.word in odds for c in (*bare[:most], *best)):  # no vote concerns a shown word
         return tuple(ShownCandidate(c.word, c.score, c.score) for c in words[:most]), []
-    # The probability of everything that is not left out, so that shares stay shares of the whole vocabulary.
+    # Normalise over the whole vocabulary: words outside the candidates keep their probability.
     total = max(1.0 - sum(c.score for c in words), 0.0) + sum(weights.values())
     shown = tuple(ShownCandidate(c.word, c.score, weights[c.word] / (total or 1.0)) for c in best)
-    return shown, [c.word for c in words if c.word in tilts]
+    return shown, [c.word for c in words if c.word in odds]
 
 
-def _lead(bare: Sequence[Candidate], fillings: Sequence[JointFilling], index: int) -> Candidate | None:
-    """The first filling's word for a mask; where it is no candidate, with the score it was found with."""
+def _first_word(bare: Sequence[Candidate], fillings: Sequence[JointFilling], index: int) -> Candidate | None:
+    """Return the word of the first filling for a mask; with its joint score if it is no candidate."""
     if not fillings:
         return None
     word, log = fillings[0].words[index], fillings[0].log_probabilities[index]
     return next((c for c in bare if c.word == word), Candidate(word, -1, math.exp(log)))
 
 
-def _led_by(lead: Candidate | None, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates with one of them, or another one, moved to the front."""
+def _moved_to_front(lead: Candidate | None, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates with `lead` in front, which need not be one of them."""
     return [*([lead] if lead else []), *(c for c in candidates if lead is None or c.word != lead.word)]
 
 
-def _tilted_sentences(
-    bare: Sequence[JointFilling], fillings: Sequence[JointFilling], tilts: Mapping[int, Mapping[str, _Tilt]]
+def _rank_sentences(
+    bare: Sequence[JointFilling],
+    fillings: Sequence[JointFilling],
+    odds: Mapping[int, Mapping[str, _OddsFactor]],
 ) -> tuple[tuple[ShownSentence, ...], set[tuple[int, str]]]:
-    """The sentences to show, and the (mask index, word)s whose votes moved them.
+    """Return the sentences to show, and the (mask index, word) pairs whose votes moved them.
 
     Args:
-        bare: the model's, best first.
-        fillings: those and what votes add to them.
-        tilts: mask index → word → what votes do to it.
+        bare: The model's fillings, best first.
+        fillings: The same, and those that votes add.
+        odds: Mask index to word to odds factor.
     """
 
-    def tilted(filling: JointFilling) -> list[tuple[int, str]]:
-        return [(i, word) for i, word in enumerate(filling.words) if word in tilts.get(i, {})]
+    def voted_on(filling: JointFilling) -> list[tuple[int, str]]:
+        return [(i, word) for i, word in enumerate(filling.words) if word in odds.get(i, {})]
 
     def weight(filling: JointFilling) -> float:
-        factors = [tilts[i][word].factor for i, word in tilted(filling)]
+        factors = [odds[i][word].factor for i, word in voted_on(filling)]
         return math.exp(filling.log_probability - highest) * math.prod(factors)
 
     def shown(weights: Sequence[tuple[JointFilling, float]]) -> tuple[ShownSentence, ...]:
@@ -236,19 +240,21 @@ def _tilted_sentences(
         return tuple(ShownSentence(f.words, weight / total) for f, weight in weights[:SHOWN_SENTENCES])
 
     highest = max((filling.log_probability for filling in bare), default=0.0)
-    kept = [f for f in fillings if all(tilts[i][word].factor > MIN_TILT for i, word in tilted(f))]
+    kept = [f for f in fillings if all(odds[i][word].factor > REJECTED_FACTOR for i, word in voted_on(f))]
     weighed = sorted(((f, weight(f)) for f in kept), key=lambda pair: -pair[1])
     best = [filling for filling, _ in weighed[:SHOWN_SENTENCES]]
-    if not any(tilted(filling) for filling in (*bare[:SHOWN_SENTENCES], *best)):
+    if not any(voted_on(filling) for filling in (*bare[:SHOWN_SENTENCES], *best)):
         return shown([(f, math.exp(f.log_probability - highest)) for f in bare]), set()
-    return shown(weighed), {pair for filling in fillings for pair in tilted(filling)}
+    return shown(weighed), {pair for filling in fillings for pair in voted_on(filling)}
 
 
-def _wanted(prediction: Prediction, tilts: Mapping[int, Mapping[str, _Tilt]]) -> list[JointFilling]:
-    """The best sentence with one wanted word in it, for each that no sentence has.
+def _sentences_with_wanted_words(
+    prediction: Prediction, odds: Mapping[int, Mapping[str, _OddsFactor]]
+) -> list[JointFilling]:
+    """Return, for each wanted word that no filling has, the best filling with that word in it.
 
-    Its probability is exact: given the other words, both the word and the one in whose place it stands have a
-    score.
+    Its probability is exact, since both the word and the one that it replaces have a score given the other
+    words.
     """
     if not prediction.sentences:
         return []
@@ -256,8 +262,8 @@ def _wanted(prediction: Prediction, tilts: Mapping[int, Mapping[str, _Tilt]]) ->
     for index, bare in enumerate(prediction.masks):
         scores = {c.word: c.score for c in bare}
         said = {filling.words[index] for filling in prediction.sentences}
-        for word, tilt in tilts.get(index, {}).items():
-            if tilt.factor > 1.0 and word not in said and scores.get(word) and scores.get(best.words[index]):
+        for word, one in odds.get(index, {}).items():
+            if one.factor > 1.0 and word not in said and scores.get(word) and scores.get(best.words[index]):
                 words, logs = list(best.words), list(best.log_probabilities)
                 logs[index] += math.log(scores[word] / scores[best.words[index]])
                 words[index] = word
@@ -265,14 +271,14 @@ def _wanted(prediction: Prediction, tilts: Mapping[int, Mapping[str, _Tilt]]) ->
     return found
 
 
-def _tilts(
+def _odds_factors(
     votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
-) -> dict[int, dict[str, _Tilt]]:
-    """Mask index → word → what the votes do to it, where there is a consensus."""
+) -> dict[int, dict[str, _OddsFactor]]:
+    """Return mask index to word to odds factor, for the words that have a judgement."""
     counted = weigh_votes(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
-    tilts: dict[int, dict[str, _Tilt]] = {}
+    odds: dict[int, dict[str, _OddsFactor]] = {}
     for (mask_index, word), one in counted.items():
         if one.is_judged:
-            factor = min(max((1.0 + one.up) / (1.0 + one.down), 1.0 / MAX_TILT), MAX_TILT)
-            tilts.setdefault(mask_index, {})[word] = _Tilt(factor, one.voters)
-    return tilts
+            factor = min(max((1.0 + one.up) / (1.0 + one.down), 1.0 / MAX_FACTOR), MAX_FACTOR)
+            odds.setdefault(mask_index, {})[word] = _OddsFactor(factor, one.voters)
+    return odds

@@ -1,4 +1,4 @@
-"""Writes what happens in chat: whatever waits is one transaction, so that many people share one flush."""
+"""Batches database writes: everything that waits goes into one transaction, and so into one fsync."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,20 +13,20 @@ from storage.votes.reactions import ThumbChange, apply_thumbs
 from training.inference.batching import Batcher
 
 MAX_BATCH = 512
-AGAIN_S = 0.5  # after the database could not be written
+RETRY_AFTER_S = 0.5
 T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
 
 class WriteQueue:
-    """Three queues in front of the database. Build it inside a running event loop.
+    """Three queues in front of the database. Must be built inside a running event loop.
 
-    What is awaited is on the disk. Nothing is refused: a vote waits rather than being lost, also for a disk
-    that is full or a database that is locked. Only a prediction is: its asker is told at once.
+    A write is durable when its call returns. Votes and message ids are retried until the database can be
+    written, so that a full disk or a lock loses no vote. A prediction fails at once instead: its asker can
+    ask again.
     """
 
     def __init__(self, database: Database) -> None:
-        """Write to `database`."""
 
         async def predict(new: Sequence[NewPrediction]) -> list[int]:
             return await record_predictions(database, new)
@@ -43,35 +43,35 @@ class WriteQueue:
         self._thumbs = Batcher(change, max_batch=MAX_BATCH, max_waiting=0)
 
     async def record(self, new: NewPrediction) -> int:
-        """Store a prediction with its candidates, before its reply is sent. Returns its id."""
+        """Store a prediction and its candidates before the reply is sent. Returns its id."""
         return await self._predictions.submit(new)
 
     async def attach(self, prediction_id: int, message_id: int) -> None:
-        """Note under which message the prediction was replied."""
+        """Store the id of the message that shows the prediction."""
         await self._messages.submit((prediction_id, message_id))
 
     async def change_thumbs(self, change: ThumbChange) -> int:
-        """Apply a change of thumbs, after those of earlier calls.
+        """Apply a change of reactions; changes are applied in the order of the calls.
 
         Returns:
-            How many votes it cast or took away: 0 for a message that is no reply of ours.
+            How many votes were cast or withdrawn; 0 if the message is no reply of the bot.
         """
         return await self._thumbs.submit(change)
 
     async def close(self) -> None:
-        """Stop; whoever still waits is cancelled. Idempotent."""
+        """Cancel what is still queued. Idempotent."""
         for batcher in (self._predictions, self._messages, self._thumbs):
             await batcher.close()
 
 
 async def _until_written(write: Callable[[], Awaitable[T]]) -> T:
-    """Try again for as long as the database cannot be written; said once."""
-    is_said = False
+    """Retry while the database cannot be written; log only the first failure."""
+    is_logged = False
     while True:
         try:
             return await write()
         except StorageError as error:
-            if not is_said:
-                log.error("votes.waiting", reason=str(error))  # noqa: TRY400  the reason says it all
-                is_said = True
-            await asyncio.sleep(AGAIN_S)
+            if not is_logged:
+                log.error("votes.waiting", reason=str(error))  # noqa: TRY400  the traceback adds nothing to the reason
+                is_logged = True
+            await asyncio.sleep(RETRY_AFTER_S)

@@ -1,4 +1,4 @@
-"""Where the bot talks: Discord when there is a token, else a sandbox of its own."""
+"""Chooses the server to connect to: Discord if there is a token, else the embedded sandbox."""
 
 import contextlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the bot talks: Discord, or the sandbox on this machine."""
+    """The server that the bot connects to, with its token and ids."""
 
     token: str
     guild_ids: tuple[int, ...]
@@ -25,10 +25,10 @@ class Endpoint:
 
 
 async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> Endpoint:
-    """Discord, or a sandbox that is started here and closed by `stack`; never both.
+    """Return Discord's endpoint, or start a sandbox that `stack` closes.
 
     Raises:
-        StartError: the sandbox's port is taken.
+        StartError: The sandbox's port is in use.
     """
     if settings.discord_token is not None:
         set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
@@ -44,7 +44,7 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
 
 
 def check_report_channel(report_channel: object) -> None:
-    """Log that nothing can be told in the report channel, where that is so."""
+    """Log an error if the report channel is of a kind that takes no messages."""
     if kind := kind_without_messages(report_channel):
-        fix = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel, or to a thread."
+        fix = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel or a thread."
         log.error("report_channel.unfit", kind=kind, fix=fix)

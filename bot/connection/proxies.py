@@ -1,4 +1,4 @@
-"""The proxy by which this machine reaches Discord: HTTPS_PROXY and NO_PROXY, as other programs read them."""
+"""HTTP proxies: reads HTTPS_PROXY and NO_PROXY, and keeps their passwords out of the log."""
 
 from urllib.request import getproxies, proxy_bypass
 
@@ -12,10 +12,10 @@ SCHEMES = ("http", "https")
 
 
 def proxy_for(url: str) -> URL | None:
-    """The proxy to a URL, with the name and password that it wants; none to this machine itself.
+    """Return the proxy for a URL, including its credentials; None for loopback addresses and NO_PROXY.
 
     Raises:
-        StartError: the variable names no proxy that can be used; the sentence shows nothing of it.
+        StartError: The variable holds no usable proxy address; the message does not repeat it.
     """
     target = URL(url)
     host = target.host or ""
@@ -33,14 +33,14 @@ def proxy_for(url: str) -> URL | None:
         is_usable = False
     if not is_usable:
         raise StartError(
-            f"The proxy cannot be used: {name.upper()}_PROXY must be an address such as http://proxy:3128; a "
-            "name and password for it are percent-encoded, before an @."
+            f"The proxy cannot be used: {name.upper()}_PROXY must be an address such as http://proxy:3128. "
+            "Put a name and password before an @, percent-encoded."
         )
     return proxy
 
 
 def proxy_secrets() -> tuple[str, ...]:
-    """What must not be logged of proxies: passwords as written, and as meant."""
+    """Return the passwords of all proxies, both percent-encoded and decoded."""
     found: set[str] = set()
     for written in getproxies().values():
         try:
@@ -52,14 +52,14 @@ def proxy_secrets() -> tuple[str, ...]:
 
 
 def redact_proxy_secrets(text: str) -> str:
-    """A text without those."""
+    """Replace proxy passwords in a text with `[secret]`."""
     for secret in proxy_secrets():
         text = text.replace(secret, "[secret]")
     return text
 
 
 def use_proxy(client: discord.Client) -> None:
-    """Let a client, its gateway and its webhooks go by the proxy to Discord's API."""
+    """Route a client, its gateway and its webhooks through the proxy for Discord's API."""
     proxy = proxy_for(discord.http.Route.BASE)
-    # Not `proxy_auth`, which aiohttp deprecates: it takes name and password from the address as well.
+    # aiohttp deprecates `proxy_auth`; it reads name and password from the address as well.
     client.http.proxy = None if proxy is None else str(proxy)

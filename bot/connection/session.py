@@ -1,4 +1,4 @@
-"""The connection to Discord, or to a server that looks like it: log in, wait until ready, return, close."""
+"""Connects discord.py to Discord or the sandbox: login, ready, reconnect, close."""
 
 import asyncio
 import contextlib
@@ -17,48 +17,50 @@ from discord.backoff import ExponentialBackoff
 from bot.connection.proxies import redact_proxy_secrets, use_proxy
 from bot.errors import EX_UNAVAILABLE, StartError
 
-MAX_WAIT_S = 4.0  # between two tries to come back
-IDENTIFY_EVERY_S = 5.0  # by Discord's rules
-IDENTIFIES, ONE_MORE_AFTER_S = 100, 100.0  # Discord takes a thousand a day, then it resets the token
-# Nothing is spoken here: no word about missing voice libraries, by whichever client comes first.
+MAX_BACKOFF_S = 4.0
+IDENTIFY_EVERY_S = 5.0  # Discord's limit
+# 100 and one more every 100 s make 964 a day. At 1000 a day, Discord resets the token.
+MAX_IDENTIFIES, REFILL_AFTER_S = 100, 100.0
+# The bot uses no voice: silence the warnings about missing voice libraries.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-AT_REST = discord.Intents(guilds=True)  # no gateway is opened; without this one discord.py warns
+MINIMAL_INTENTS = discord.Intents(
+    guilds=True
+)  # for a client that opens no gateway; discord.py warns without `guilds`
 UNREACHABLE = (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound)
 
 
 class ShortBackoff(ExponentialBackoff[Any]):
-    """Tries again within seconds, however long Discord was away; discord.py itself waits up to 17 minutes.
+    """Reconnect within seconds; discord.py's own backoff grows to 17 minutes.
 
-    Trying costs nothing: an address that does not answer counts no IDENTIFY.
+    Retrying is free: an attempt without a connection uses up no IDENTIFY.
     """
 
     def delay(self) -> float:  # type: ignore[override]  # it has overloads for whole seconds
-        """Seconds until the next try."""
-        return min(super().delay(), MAX_WAIT_S)
+        """Return the seconds until the next attempt."""
+        return min(super().delay(), MAX_BACKOFF_S)
 
 
 class IdentifyLimiter:
-    """Keeps within what Discord takes: new sessions have a budget that fills up again slowly."""
+    """Limits IDENTIFYs to Discord's rate: a budget that refills slowly, and a pause between two."""
 
     def __init__(self) -> None:
-        """Start with all of it."""
-        self._left, self._counted_at = float(IDENTIFIES), 0.0
+        self._left, self._counted_at = float(MAX_IDENTIFIES), 0.0
         self._free_at: dict[int, float] = {}
 
     def wait_s(self, now: float, *, bucket: int = 0) -> float:
-        """Count one more, at a time of `time.monotonic`. Returns how many seconds to wait before it.
+        """Count one IDENTIFY at time `now` of `time.monotonic`; return how many seconds to wait before it.
 
-        Sessions of different buckets (of shards) may begin together.
+        Shards of different buckets may identify at the same time.
         """
-        self._left = min(self._left + (now - self._counted_at) / ONE_MORE_AFTER_S, IDENTIFIES) - 1
+        self._left = min(self._left + (now - self._counted_at) / REFILL_AFTER_S, MAX_IDENTIFIES) - 1
         self._counted_at = now
-        begin_at = max(now, self._free_at.get(bucket, 0.0), now - self._left * ONE_MORE_AFTER_S)
+        begin_at = max(now, self._free_at.get(bucket, 0.0), now - self._left * REFILL_AFTER_S)
         self._free_at[bucket] = begin_at + IDENTIFY_EVERY_S
         return begin_at - now
 
 
 def set_discord_urls(api_url: str | None, gateway_url: str | None) -> None:
-    """Let discord.py talk to another server; process-global, so once and before `connected`."""
+    """Point discord.py at another server. Process-global: call it once, before `connected`."""
     if api_url is not None:
         discord.http.Route.BASE = api_url.rstrip("/")
     if gateway_url is not None:
@@ -67,12 +69,12 @@ def set_discord_urls(api_url: str | None, gateway_url: str | None) -> None:
 
 @contextlib.asynccontextmanager
 async def connected(client: discord.Client, token: str) -> AsyncIterator["asyncio.Task[None]"]:
-    """The task that holds the connection, from when the client is ready; closed at the end of the block.
+    """Yield the task that holds the connection once the client is ready; close both after the block.
 
     Raises:
-        StartError: Discord cannot be reached, or refuses the token or an intent.
+        StartError: Discord cannot be reached, or rejects the token or an intent.
     """
-    discord.client.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]  # there is no option
+    discord.client.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]  # discord.py has no option for it
     discord.shard.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]
     use_proxy(client)
     connection = asyncio.create_task(client.start(token), name="discord")
@@ -86,14 +88,14 @@ async def connected(client: discord.Client, token: str) -> AsyncIterator["asynci
 
 
 async def check_token(token: str) -> None:
-    """See that Discord takes the token, before anything that takes long.
+    """Validate the token before the slow part of the start.
 
     Raises:
-        StartError: Discord cannot be reached, or refuses the token.
+        StartError: Discord cannot be reached, or rejects the token.
     """
-    async with discord.Client(intents=AT_REST) as client:
+    async with discord.Client(intents=MINIMAL_INTENTS) as client:
         use_proxy(client)
-        with _told():
+        with _start_errors():
             await client.login(token)
 
 
@@ -102,7 +104,7 @@ async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]")
     try:
         await asyncio.wait((connection, ready), return_when=asyncio.FIRST_COMPLETED)
         if connection.done():
-            with _told():
+            with _start_errors():
                 connection.result()
             raise StartError("Discord closed the connection.", exit_code=EX_UNAVAILABLE)
     finally:
@@ -111,13 +113,13 @@ async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]")
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """What goes wrong with the connection, in a sentence."""
+def _start_errors() -> Iterator[None]:
+    """Translate connection errors into a `StartError` with a sentence for the operator."""
     try:
         yield
     except discord.LoginFailure as error:
         raise StartError(
-            "Discord refused the token. Copy it anew from the developer portal (Bot → Reset Token) to "
+            "Discord refused the token. Copy a new one from the developer portal (Bot → Reset Token) to "
             "DISCORD_TOKEN."
         ) from error
     except discord.PrivilegedIntentsRequired as error:

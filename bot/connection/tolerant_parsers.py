@@ -1,4 +1,4 @@
-"""discord.py's parsers: one event or answer that they cannot read ends neither the connection nor a pass."""
+"""Makes discord.py tolerate events and responses that it cannot parse."""
 
 import contextlib
 import functools
@@ -16,23 +16,20 @@ log = structlog.stdlib.get_logger(__name__)
 T = TypeVar("T")
 Parser = Callable[[Any], None]
 IDS, MAX_ID = ("id", "message_id", "channel_id", "guild_id", "user_id"), 2**63
-VITAL = "READY"  # a connection whose beginning cannot be read is of no use: a supervisor starts anew
-
-
-# What discord.py raises for an answer of a shape that it does not know; HTTP errors are none of these.
+REQUIRED = (
+    "READY"  # without it the session is useless; the error ends the process, and a supervisor restarts it
+)
+# What discord.py raises for a response of an unknown shape; HTTP errors are not among them.
 MALFORMED = (discord.ClientException, LookupError, TypeError, ValueError, AttributeError)
 
 
 class UnreadableError(Exception):
-    """discord.py cannot read what Discord answered; says the type of its error, and nothing of the answer."""
+    """discord.py cannot parse a response. The text is the type of its error, never the content."""
 
 
 @contextlib.contextmanager
 def reraising_malformed() -> Iterator[None]:
-    """Raise UnreadableError where the block, a request and the parsing of its answer, meets an new shape.
-
-    HTTP errors pass.
-    """
+    """Raise UnreadableError where discord.py fails to parse a response in the block; HTTP errors pass."""
     try:
         yield
     except MALFORMED as error:
@@ -42,14 +39,14 @@ def reraising_malformed() -> Iterator[None]:
 async def readable_channels(
     guild: discord.Guild, *, unreadable: "list[int | None] | None" = None
 ) -> "list[GuildChannel]":
-    """The channels of a server, by request; those that discord.py cannot read are left out.
+    """Fetch the channels of a server, without those that discord.py cannot parse.
 
-    `Guild.fetch_channels` gives up at the first one of a type that is newer than discord.py. The ids of those
-    left out are added to `unreadable`.
+    `Guild.fetch_channels` fails at the first channel of an unknown type. The ids of skipped channels are
+    added to `unreadable`.
 
     Raises:
-        UnreadableError: the answer is no list.
-        discord.HTTPException: Discord does not say.
+        UnreadableError: The response is no list.
+        discord.HTTPException: The request failed.
     """
 
     def parsed(raw: Any) -> "GuildChannel":
@@ -67,7 +64,7 @@ async def readable_channels(
 async def readable_threads(
     guild: discord.Guild, *, unreadable: "list[int | None] | None" = None
 ) -> list[discord.Thread]:
-    """The active threads of a server, by request; raises as `readable_channels`."""
+    """Fetch the active threads of a server; raises as `readable_channels`."""
     with reraising_malformed():
         found: list[Any] = list((await guild._state.http.get_active_threads(guild.id))["threads"])
 
@@ -93,7 +90,7 @@ def _readable(
 
 
 def id_of(raw: Any) -> int | None:
-    """The id of an object as Discord sent it; None where it has none."""
+    """Return the id in a raw object; None if it has none."""
     try:
         return int(raw["id"])
     except MALFORMED:
@@ -101,18 +98,18 @@ def id_of(raw: Any) -> int | None:
 
 
 def skip_malformed_events(client: discord.Client) -> None:
-    """Let every event but the first be skipped where reading it raises, with a line in the log.
+    """Skip events whose parsing fails, with a line in the log; all but READY.
 
-    Listeners hear of it as `on_malformed_event`.
+    Listeners receive `on_malformed_event` with the event's name.
     """
     parsers = client._connection.parsers
     for name, parse in parsers.items():
-        if name != VITAL:
+        if name != REQUIRED:
             parsers[name] = functools.partial(_parsed, client, name, parse)
 
 
 def _check_ids(body: dict[str, Any]) -> None:
-    """Raise where an id is none: in the database it would spoil the votes that are stored along with it."""
+    """Raise if an id is malformed; in the database it would fail the whole batch that it is in."""
     found = [body[key] for key in IDS if body.get(key) is not None]
     if any(abs(int(one)) >= MAX_ID for one in (*found, *(body.get("ids") or ()))):
         raise OverflowError
@@ -122,7 +119,7 @@ def _parsed(client: discord.Client, name: str, parse: Parser, body: Any) -> None
     try:
         _check_ids(body)
         parse(body)
-    except Exception as error:  # noqa: BLE001  discord.py raises whatever the shape of the event leads to
-        # Its text, and a traceback, could hold what a person wrote.
+    except Exception as error:  # noqa: BLE001  an unexpected shape can raise anything
+        # The error text and the traceback could quote a message, so only the type is logged.
         log.warning("event.malformed", name=name, error=type(error).__name__)
         client.dispatch("malformed_event", name)

@@ -11,7 +11,7 @@ import aiohttp
 import discord
 
 from bot.connection.proxies import proxy_for, use_proxy
-from bot.connection.session import AT_REST, UNREACHABLE
+from bot.connection.session import MINIMAL_INTENTS, UNREACHABLE
 from bot.connection.tolerant_parsers import (
     MALFORMED,
     UnreadableError,
@@ -47,7 +47,7 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         yield skipped("token", "DISCORD_TOKEN is not set: the sandbox on this machine would be used")
         return
     token = settings.discord_token.get_secret_value().strip()
-    async with discord.Client(intents=AT_REST) as client:
+    async with discord.Client(intents=MINIMAL_INTENTS) as client:
         use_proxy(client)
         try:
             await client.login(token)

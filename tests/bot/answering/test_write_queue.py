@@ -88,7 +88,7 @@ async def test_what_was_told_is_on_the_disk(
 async def test_a_vote_waits_while_the_database_cannot_be_written(
     database: Database, write_queue: WriteQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_queue_module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(write_queue_module, "RETRY_AFTER_S", 0.01)
     tries = []
 
     async def failing(where: Database, changes: list[ThumbAdded]) -> list[int]:

@@ -16,7 +16,7 @@ from support.wire import untouched_discord
 
 from bot.client import FillBot
 from bot.connection.session import (
-    MAX_WAIT_S,
+    MAX_BACKOFF_S,
     IdentifyLimiter,
     ShortBackoff,
     check_token,
@@ -170,4 +170,4 @@ def test_new_sessions_stay_within_what_discord_takes_in_a_day() -> None:
 
 def test_after_a_long_time_away_the_next_try_is_seconds_later() -> None:
     backoff = ShortBackoff()
-    assert max(backoff.delay() for _ in range(200)) == MAX_WAIT_S
+    assert max(backoff.delay() for _ in range(200)) == MAX_BACKOFF_S
