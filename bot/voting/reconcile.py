@@ -20,6 +20,7 @@ import structlog
 from bot.answering.write_queue import WriteQueue
 from bot.client import FillBot
 from bot.connection.tolerant_parsers import UnreadableError, reraising_malformed
+from bot.permissions import known_permissions
 from bot.voting.channel_history import (
     count_thumbs,
     find_replies,
@@ -147,6 +148,7 @@ class Reconcile:
             self._database, since, limit=self._max_replies, shards=(shards.ids, shards.count)
         )
         replies = [one for one in replies if one.guild_id is None or self._bot.access.is_listed(one.guild_id)]
+        replies = [one for one in replies if self._is_readable(one.channel_id)]
         done = PassResult(len(replies))
         if is_gap and replies:
             log.info("reconcile.started", replies=len(replies))
@@ -181,6 +183,13 @@ class Reconcile:
             await self._read_one(channel.get_partial_message(message_id), PassResult())
         except FAILURES as error:
             log.warning("reconcile.reply_not_readable", message_id=message_id, reason=str(error))
+
+    def _is_readable(self, channel_id: int) -> bool:
+        """Whether the bot may read a channel, as far as it knows; slash commands work in others, too."""
+        channel = self._bot.get_channel(channel_id)
+        guild = getattr(channel, "guild", None)
+        allowed = known_permissions(channel, guild.me) if guild is not None else None
+        return allowed is None or (allowed.view_channel and allowed.read_message_history)
 
     def _by_channel(
         self, replies: Iterable[RecentReply]
