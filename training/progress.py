@@ -40,7 +40,6 @@ class TerminalProgress:
     """One bar a step on standard error."""
 
     def __init__(self) -> None:
-        """Start without a bar."""
         self._bar: tqdm[Any] | None = None
 
     def step(self, name: str, total: int = 0) -> None:
@@ -72,7 +71,6 @@ class JsonProgress:
     """One JSON object a line on `stream`, at most one every `REPORT_EVERY_S` for the same step."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         self._stream = stream
         self._name, self._total, self._done = "", 0, 0
         self._last = 0.0

@@ -31,7 +31,7 @@ from support.versions import card
 
 from training.distributed.shared_versions.registry import SharedRegistry
 from training.registry.errors import SharedStorageUnreachableError
-from training.registry.factory import probe
+from training.registry.factory import probe_shared_storage
 from training.registry.versions import SERVED_FILES
 from training.settings import Settings
 
@@ -154,6 +154,6 @@ def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path) -> None:
 
 def test_the_check_tells_whether_it_can_be_written(models_url: str, tmp_path: Path, s3: S3) -> None:
     assert s3.endpoint
-    assert probe(Settings(home=tmp_path, models_url=models_url)) == 0
+    assert probe_shared_storage(Settings(home=tmp_path, models_url=models_url)) == 0
     with pytest.raises(SharedStorageUnreachableError, match="there is no such bucket"):
-        probe(Settings(home=tmp_path, models_url=f"{models_url}-not-there"))
+        probe_shared_storage(Settings(home=tmp_path, models_url=f"{models_url}-not-there"))

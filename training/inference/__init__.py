@@ -1,1 +1,1 @@
-"""Versions that answer, without torch: shared by the bot and the replicas on a cluster."""
+"""Answer queries with a model version, without torch. Used by the bot and by the replicas on a cluster."""

@@ -1,6 +1,6 @@
-"""Serve everything that is waiting as one batch; no timer.
+"""Dynamic batching without a timer: a batch is everything that arrived during the previous one.
 
-A lone item waits for nothing; under load a batch is what arrived while the one before was served.
+A single item is served at once.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class Batcher(Generic[T, R]):
-    """A bounded queue in front of `serve`, which takes items and returns as many results in their order."""
+    """A bounded queue in front of `serve`, which maps a batch of items to results in the same order."""
 
     def __init__(
         self,
@@ -24,13 +24,13 @@ class Batcher(Generic[T, R]):
         max_waiting: int = 1024,
         lanes: int = 1,
     ) -> None:
-        """Start serving; call it inside a running event loop.
+        """Start the workers; needs a running event loop.
 
         Args:
             serve: items → results in their order.
-            max_batch: items at once.
-            max_waiting: more than so many are refused; 0: none is.
-            lanes: batches that may be served at the same time.
+            max_batch: items in one batch at most.
+            max_waiting: length of the queue; further items are refused. 0: unbounded.
+            lanes: batches served concurrently.
         """
         self._serve, self._max_batch = serve, max_batch
         self._waiting: asyncio.Queue[tuple[T, asyncio.Future[R]]] = asyncio.Queue(max_waiting)
@@ -38,14 +38,14 @@ class Batcher(Generic[T, R]):
 
     @property
     def waiting(self) -> int:
-        """Items that wait for the next batch."""
+        """Items in the queue."""
         return self._waiting.qsize()
 
     async def submit(self, item: T) -> R:
-        """The result for one item; what `serve` raises is raised here.
+        """The result for one item; raises what `serve` raises.
 
         Raises:
-            TooManyWaitingError: too many wait already.
+            TooManyWaitingError: the queue is full.
         """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         try:
@@ -55,7 +55,7 @@ class Batcher(Generic[T, R]):
         return await future
 
     async def close(self) -> None:
-        """Stop; whoever still waits is cancelled. Idempotent."""
+        """Stop the workers and cancel waiting items. Idempotent."""
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
@@ -67,7 +67,7 @@ class Batcher(Generic[T, R]):
             batch = [await self._waiting.get()]
             while len(batch) < self._max_batch and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            batch = [(item, future) for item, future in batch if not future.done()]  # nobody waits any more
+            batch = [(item, future) for item, future in batch if not future.done()]  # skip cancelled items
             if not batch:
                 continue
             try:
@@ -77,7 +77,7 @@ class Batcher(Generic[T, R]):
                 for _, future in batch:
                     future.cancel()
                 raise
-            except Exception as error:  # noqa: BLE001  whoever asked gets it
+            except Exception as error:  # noqa: BLE001  passed on to the callers
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -1,9 +1,9 @@
-"""How a process follows the champion: which version server first, what is tried again, what is refused.
+"""Keep a process on the champion: which version to load first, what to retry, what to refuse.
 
-A version that is damaged is refused: it is not tried again until the pointer moves, or somebody asks for it,
-since that takes seconds of hashing. Whatever may be otherwise in a moment is tried again at the next look: a
-disk, mount or storage that is away, a version that has not arrived yet, too little memory. Either way the
-version that server goes on serving, and the reason is logged once.
+A damaged version is refused until the pointer moves or a reload is requested: verifying it takes seconds of
+hashing. Transient failures are retried at the next poll: a disk, mount or storage that is unavailable, a
+version that has not arrived yet, too little memory. In both cases the current version keeps serving, and the
+reason is logged once.
 """
 
 import asyncio
@@ -26,45 +26,44 @@ RETRIED = (RegistryError, OSError, MemoryError)  # and TimeoutError, which is an
 
 
 class ModelServer(Protocol):
-    """What answers with one version at a time."""
+    """Answers with one version at a time."""
 
     @property
     def version(self) -> str:
-        """The version that server."""
+        """The version that answers at present."""
 
     async def reload(self, model: FillModel) -> None:
-        """Serve with another version, loaded and warm."""
+        """Switch to another version, which is loaded and warm."""
 
 
 class ChampionFollower:
-    """Keeps what server on the champion.
+    """Reloads the server when the champion changes.
 
     Attributes:
-        trouble: why the champion does not serve; None: it does, or there is none.
-        failed: how often that was something new.
+        trouble: why the champion does not serve; None where it does, or there is no champion.
+        failed: number of distinct failures to load a champion.
     """
 
     def __init__(self, registry: Registry, server: ModelServer, *, threads: int = 0) -> None:
-        """Take both ends; `threads` as `FillModel` has them."""
         self._registry, self._server, self._threads = registry, server, threads
         self.trouble: str | None = None
         self.failed = 0
-        self._refused: str | None = None  # damaged
-        self._last_logged: tuple[str, str] | None = None  # version and reason that were logged last
+        self._refused: str | None = None  # the damaged version
+        self._last_logged: tuple[str, str] | None = None  # version and reason
         self._is_away = False
         self._following = asyncio.Lock()
 
     async def follow(self, *, again: bool = False) -> bool:
-        """Reload when the champion is another version than the one that server. True: it did.
+        """Load the champion unless it serves already. Returns whether the server was reloaded.
 
-        `again` tries a version that was refused once more. Nothing that keeps it from serving is raised.
+        `again` retries a refused version. Failures to load are recorded in `trouble`, not raised.
         """
         if (shared := shared_versions(self._registry)) is not None:
             await self._pull(shared)
         async with self._following:
             try:
                 champion = await asyncio.to_thread(self._registry.champion)
-            except RETRIED as error:  # not known at present
+            except RETRIED as error:  # unknown at present
                 self._log_once("champion", error)
                 return False
             if champion is None or (champion == self._refused and not again):
@@ -79,7 +78,7 @@ class ChampionFollower:
             model = await asyncio.to_thread(load, self._registry, champion, threads=self._threads)
         except RETRIED as error:
             self._refused = champion if isinstance(error, REFUSED) else None
-            if not isinstance(error, SharedStorageUnreachableError):  # which the registry tells itself
+            if not isinstance(error, SharedStorageUnreachableError):  # the registry reports it itself
                 self.trouble = _reason(error)
                 self.failed += self._log_once(champion, error)
             return False
@@ -92,24 +91,24 @@ class ChampionFollower:
         return True
 
     async def _pull(self, shared: SharedVersions) -> None:
-        """Bring what other machines did; while that cannot be done, follow what is here."""
+        """Bring the other machines' changes; on failure, follow the local pointer."""
         try:
             await asyncio.to_thread(shared.pull)
         except (RegistryError, OSError) as error:
             if not self._is_away:
-                log.error("models.unreachable", reason=_reason(error))  # noqa: TRY400  the reason says it all
+                log.error("models.unreachable", reason=_reason(error))  # noqa: TRY400  the traceback adds nothing
             self._is_away = True
         else:
             if self._is_away:
                 log.info("models.reachable_again")
-                self._refused = None  # what could not be fetched
+                self._refused = None  # it may be one that could not be fetched
             self._is_away = False
 
     def _settle(self) -> None:
         self._refused = self.trouble = self._last_logged = None
 
     def _log_once(self, version: str, error: BaseException) -> bool:
-        """Log a reason once. True: it is a new one."""
+        """Log a failure unless it was logged last. Returns whether it is new."""
         if self._last_logged == (version, _reason(error)):
             return False
         self._last_logged = version, _reason(error)
@@ -118,11 +117,11 @@ class ChampionFollower:
 
 
 def load_servable_model(registry: Registry, *, threads: int = 0) -> tuple[FillModel, str | None]:
-    """The champion, or else the newest version that may serve and loads, with why it is not it. Blocking.
+    """Load the champion, or else the newest version that may serve, with the reason for it. Blocking.
 
     Raises:
-        NothingServesError: none of them loads.
-        RegistryError: what server is not known at present.
+        NothingServesError: no version can be loaded.
+        RegistryError: the champion is unknown at present.
     """
     trouble: str | None = None
     for version in serving_order(registry):
@@ -135,13 +134,13 @@ def load_servable_model(registry: Registry, *, threads: int = 0) -> tuple[FillMo
 
 
 def serving_order(registry: Registry) -> list[str]:
-    """The champion, the one before it, then what the gate did not refuse, newest first; none withdrawn.
+    """The champion, its predecessor, then versions that the gate did not reject, newest first.
 
-    But for the champion: it is replaced by the run that follows a withdrawal.
+    Withdrawn versions are left out, except the champion: the run that follows a withdrawal replaces it.
     """
     champion, withdrawn = registry.champion(), registry.withdrawn()
     order = [champion] if champion is not None else []
-    with contextlib.suppress(RegistryError):  # its card is damaged too, or it was the first
+    with contextlib.suppress(RegistryError):  # its card is damaged, too, or it was the first champion
         order.append(registry.previous(champion))
     for version in reversed(registry.versions()):
         with contextlib.suppress(CorruptVersionError, UnknownVersionError):

@@ -48,7 +48,6 @@ class Encoder:
     """A tokenizer with the rules above; `max_tokens` counts [CLS] and [SEP] too."""
 
     def __init__(self, tokenizer: Tokenizer, *, max_tokens: int) -> None:
-        """Take a copy of the tokenizer, so that its settings can be changed."""
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()

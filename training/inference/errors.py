@@ -1,11 +1,11 @@
-"""Errors of serving.
+"""Errors of answering queries.
 
 TrainingError
 └── ServingError
-    ├── TooManyWaitingError   more queries wait than may wait
-    ├── NothingServesError    no version can be loaded
-    ├── ServeClusterUnreachableError      there is no Ray cluster at the address
-    └── NotDeployedError      the service did not come up
+    ├── TooManyWaitingError              the queue of waiting queries is full
+    ├── NothingServesError               no version can be loaded
+    ├── ServeClusterUnreachableError     no Ray cluster answers at the address
+    └── NotDeployedError                 the service did not start
 """
 
 from pathlib import Path
@@ -14,44 +14,40 @@ from training.errors import TrainingError
 
 
 class ServingError(TrainingError):
-    """Something about the versions that serve."""
+    """Queries cannot be answered."""
 
 
 class TooManyWaitingError(ServingError):
-    """More queries wait than may wait."""
+    """The queue of waiting queries is full."""
 
     def __init__(self) -> None:
-        """Build the sentence."""
-        super().__init__("Too many queries wait already. Ask again in a second.")
+        super().__init__("Too many queries are waiting. Ask again in a second.")
 
 
 class NothingServesError(ServingError):
     """No version can be loaded."""
 
     def __init__(self, trouble: str | None, folder: Path) -> None:
-        """Build the sentence from what is wrong with the champion, and where the versions are."""
         self.trouble = trouble
         why = f"{trouble} No other version can be loaded either." if trouble else "There is no version yet."
         super().__init__(f"{why} Look at {folder}, as the replicas see it.")
 
 
 class ServeClusterUnreachableError(ServingError):
-    """There is no Ray cluster at the address."""
+    """No Ray cluster answers at the address; None where no address is set."""
 
     def __init__(self, address: str | None) -> None:
-        """Build the sentence from the address; None: there is none."""
         if address is None:
             super().__init__("Set FILLBOT_RAY_ADDRESS to the address of the Ray cluster, http://HOST:8265.")
             return
         super().__init__(
             f"No Ray cluster answers at {address}. Start one with `ray start --head`, or set "
-            "FILLBOT_RAY_ADDRESS to the address of the one there is."
+            "FILLBOT_RAY_ADDRESS to the address of a running one."
         )
 
 
 class NotDeployedError(ServingError):
-    """The service did not come up."""
+    """The service did not start; `reason` is what Ray Serve says."""
 
     def __init__(self, reason: str) -> None:
-        """Build the sentence from what Ray Serve says."""
         super().__init__(f"The service did not start: {reason} The Ray dashboard says more.")

@@ -1,4 +1,4 @@
-"""What serves and what the gate judges: one ONNX Runtime session and a tokenizer; no torch."""
+"""An exported model version: one ONNX Runtime session and its tokenizer. No torch."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from training.inference.encoder import Encoded, Encoder
 from training.registry.atomic_files import MISSING, readable
 
 GRAPH, OUTPUT = "model.onnx", "log_probabilities"
-NO_MEMORY = ("bad_alloc", "Failed to allocate memory")  # in the words of ONNX Runtime
+NO_MEMORY = ("bad_alloc", "Failed to allocate memory")  # in messages of ONNX Runtime
 MAX_BATCH_TOKENS = 256  # padded tokens a forward: more no longer fit the processor's caches
 MAX_BATCH_MASKS = 128  # rows of vocabulary-wide logits a forward: 128 × 30,522 × 4 bytes = 15 MB
 
@@ -33,7 +33,7 @@ class Candidate:
 
 
 class FillModel:
-    """A model version ready to answer. Not thread-safe for speed: one thread should own it."""
+    """A model version ready to answer. Not thread-safe: one thread must own it."""
 
     def __init__(
         self, folder: Path, *, version: str | None = None, graph: str = GRAPH, threads: int = 0
@@ -43,11 +43,11 @@ class FillModel:
         Args:
             folder: a version's folder, finished or not.
             version: its name; the folder's name when None.
-            graph: another file to take in `model.onnx`'s place.
-            threads: threads of one forward; 0: one per core.
+            graph: the ONNX file.
+            threads: for one forward pass; 0: one per core.
 
         Raises:
-            CorruptVersionError: a file is missing, or is not what it should be.
+            CorruptVersionError: a file is missing or damaged.
             RegistryUnreadableError: a file cannot be read at present.
             MemoryError: there is not enough memory.
         """
@@ -55,14 +55,14 @@ class FillModel:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # Workers spin between the nodes of a forward, which are too short to sleep between, and never after
-        # it: while nothing is asked they would take a core from the bot for ever.
+        # Threads spin between the nodes of a forward pass, which are too short to sleep in between, but not
+        # after it: an idle model would otherwise occupy a core permanently.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             with readable(folder, missing=MISSING):
                 vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
                 tokens = (folder / "tokenizer.json").read_text(encoding="utf-8")
-                (folder / graph).open("rb").close()  # what ONNX Runtime raises does not tell why
+                (folder / graph).open("rb").close()  # the errors of ONNX Runtime do not say why
             self.precision = str(vocabulary["precision"])
             self.agreement: dict[str, Any] | None = vocabulary.get("agreement")  # of int8 with fp32
             tokenizer = Tokenizer.from_str(tokens)
@@ -73,7 +73,7 @@ class FillModel:
             )
         except (MemoryError, RegistryUnreadableError):
             raise
-        except Exception as error:  # of the libraries, which have many for a file that is damaged
+        except Exception as error:  # libraries raise many types for damaged files
             if any(sign in str(error) for sign in NO_MEMORY):
                 raise MemoryError(str(error)) from error
             raise CorruptVersionError(self.version, f"it cannot be loaded ({error})") from error
@@ -85,7 +85,7 @@ class FillModel:
         self._is_offered[self.offered] = True
 
     def token_of(self, word: str) -> int | None:
-        """The token that says this word on its own, if it is one that may be offered."""
+        """The token of a word, if the word is one token and may be offered."""
         for spelling in (word, word.lower()):
             token = self.encoder.ids.get(spelling)
             if token is not None and self._is_offered[token]:

@@ -1,4 +1,4 @@
-"""Versions made ready to answer: verified, loaded and warm. Blocking; no torch."""
+"""Verify, load and warm versions. Blocking; no torch."""
 
 import contextlib
 import ctypes
@@ -12,7 +12,7 @@ WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
 
 
 def load(registry: Registry, version: str, *, threads: int = 0) -> FillModel:
-    """Verify, load and warm a version; `threads` as `FillModel` has them.
+    """Verify, load and warm a version; `threads` as in `FillModel`.
 
     Raises:
         RegistryError: there is no such version, or it is damaged.
@@ -36,6 +36,6 @@ def served_folder(registry: Registry, version: str) -> Path:
 
 
 def release_memory() -> None:
-    """Return to the system what the version before took: glibc keeps it, some 60 MB after each reload."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
+    """Return freed memory to the system: glibc keeps about 60 MB after each reload."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The first version: the base model, or the starter where none can be had."""
+"""Write the first version: the base model, or the starter where the base cannot be loaded."""
 
 import logging
 
@@ -10,7 +10,7 @@ from training.settings import Settings, StarterSettings
 def install_first(
     settings: Settings, registry: Registry, progress: Progress, starter: StarterSettings
 ) -> str:
-    """Write the first version. torch is imported here, so that commands that need none start at once."""
+    """Write the first version. Imports torch only when called: most commands start without it."""
     progress.step("looking for the base model")
     from training.models.base_model import find_base
 

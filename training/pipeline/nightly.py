@@ -1,4 +1,4 @@
-"""One night: what `pipeline.run_night` does between opening and closing its row."""
+"""The steps of a nightly run, between opening and finishing its row in `runs`."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -34,7 +34,7 @@ from training.votes.retraining_set import RetrainingSet
 
 
 class NightlyRun:
-    """The steps of a run on votes, over what they all need."""
+    """A run on votes, step by step. Constructing it reads no votes."""
 
     def __init__(
         self,
@@ -47,7 +47,6 @@ class NightlyRun:
         run_id: int,
         objective: Objective,
     ) -> None:
-        """Take what the steps need; no vote is read yet."""
         self._settings, self._night = settings, night
         self._registry, self._database, self._progress = registry, database, progress
         self._run_id, self._objective = run_id, objective
@@ -56,12 +55,12 @@ class NightlyRun:
     def learn(
         self, *, is_automatic: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
     ) -> Outcome:
-        """Votes → outcome. Promotes when the gate says so, through `act`: while the run is still open.
+        """Turn votes into an outcome. Promotes through `act`, which checks that the run was not cancelled.
 
         Raises:
-            TrainingError: the run could not be done, or was ended from outside.
+            TrainingError: the run failed, or was cancelled.
         """
-        # A GPU that is not there is said first; on a cluster it is the workers' matter.
+        # Fail early where the GPU is missing; on a cluster the workers pick their device.
         device = torch_model.pick_device("cpu" if self._settings.is_on_cluster else self._settings.device)
         checks = self._check(as_of)
         chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
@@ -69,7 +68,7 @@ class NightlyRun:
         if reason := self._reason_to_skip(chosen, checks, is_automatic=is_automatic):
             return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
         if not self._database.call(runs.note, self._run_id, retraining_set_hash=chosen.hash):
-            raise RunCancelledError  # as when somebody asked to be forgotten: the set holds their votes
+            raise RunCancelledError  # a request to be forgotten, for example: the set holds those votes
         retraining_set.write(chosen, self._folder)
         return self._train_and_judge(chosen, report, device=device, as_of=as_of, act=act)
 
@@ -129,7 +128,7 @@ class NightlyRun:
         assert domain is not None
         assert champion is not None
         left = champion
-        if champion in registry.withdrawn():  # no standard to compare with
+        if champion in registry.withdrawn():  # its deleted votes must not set the standard
             champion = domain
         self._progress.step("loading the domain model")
         registry.verify(domain)
@@ -162,7 +161,8 @@ class NightlyRun:
                 if not verdict.is_helped_by_smaller_step:
                     break
             metrics["step_share"] = share
-            moved_words = metrics.pop("moved_words")  # not into the card: forgetting a person deletes it
+            # Not in the card, which must not change: forgetting a person deletes these words.
+            moved_words = metrics.pop("moved_words")
             changed = {
                 "changes": changes(serving, after, chosen, shown_words=self._settings.shown_words),
                 "moved_words": moved_words,
@@ -187,7 +187,7 @@ class NightlyRun:
         return self._settle(draft.version, verdict, report, act, left=left)
 
     def _inputs(self) -> dict[str, Any]:
-        """What the version follows from beside domain model, votes and `as_of`, for its card."""
+        """For the card: everything but domain model, votes and `as_of` that determines the version."""
         previous = self._previous_as_of
         return {
             **self._night.model_dump(),
@@ -199,7 +199,7 @@ class NightlyRun:
         }
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
-        """The champion; where it is damaged the domain model, so that the next night mends that."""
+        """The champion, or the domain model where it is damaged, so that a night can replace it."""
         try:
             self._registry.verify(champion, only=SERVED_FILES)
             return FillModel(self._registry.path(champion))
@@ -240,7 +240,7 @@ class NightlyRun:
         *,
         left: str,
     ) -> Outcome:
-        """Point the champion at what passed, after one last look whether the run may still act."""
+        """Promote a version that passed the gate, unless the run was cancelled meanwhile."""
         if not verdict.is_promotable:
             sentence = f"{version} was not promoted: {'; '.join(verdict.failures)}."
             return Outcome("rejected", sentence, version, verdict.to_json(), report)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the database is not loaded for a type: a picture is drawn sooner
+if TYPE_CHECKING:  # drawing a plot starts faster without SQLAlchemy
     from storage.runs import Status
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Status, one sentence for people, and what the `runs` table keeps."""
+    """The status and sentence that people read, and what the `runs` table stores."""
 
     status: "Status"
     sentence: str

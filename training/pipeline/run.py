@@ -1,4 +1,4 @@
-"""The run: votes → judgements → retraining set → fine-tune → judge → gate → registry. Each step one call.
+"""A run: votes → judgements → retraining set → fine-tuning → evaluation → gate → registry.
 
     init     a first version: the base model, or the starter where none can be had
     domain   base → the team's domain model
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from training.finetuning.objective import Objective
 
 log = structlog.stdlib.get_logger(__name__)
-AUTOMATIC = ("nightly", "forget")  # triggers that a rollback pauses: no admin asked for the run
+AUTOMATIC = ("nightly", "forget")  # triggers without an admin; a rollback pauses them
 
 
 def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings | None = None) -> Outcome:
-    """Make the first version, unless there is a champion: the base model, or the starter when there is none.
+    """Write the first version unless there is a champion: the base model, or else the starter.
 
     Raises:
         TrainingError: the base cannot be loaded, the registry cannot be written, or a run is in progress.
@@ -62,7 +62,7 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
             return Outcome("done", f"{champion} serves already.", champion)
         domain = registry.domain()
         if shared_versions(registry) is not None and domain in registry.versions():
-            version = str(domain)  # another machine made it, and did not come to let it serve
+            version = str(domain)  # another machine wrote it and crashed before promoting it
         else:
             version = install_first(settings, registry, progress, starter or StarterSettings())
         version = serve_first_version(registry, version)
@@ -78,10 +78,10 @@ def run_domain(
     extra: Sequence[Path] = (),
     text_column: str | None = None,
 ) -> Outcome:
-    """Train the team's domain model from the base, and start every night from it if the gate agrees.
+    """Train the team's domain model from the base, and start every night from it if it passes the gate.
 
-    It also becomes champion while the champion has learnt from no votes; else the next night brings the votes
-    to it. A recipe made for comparison alone moves no pointer.
+    It also replaces a champion that has not learnt from votes; otherwise the next night applies the votes to
+    it. A recipe that is only for comparison moves no pointer.
     """
     domain = domain or DomainSettings()
     registry = open_registry(settings, progress=progress)
@@ -110,7 +110,7 @@ def run_domain(
 
 
 def _prune(registry: Registry, settings: Settings) -> None:
-    """Delete old versions; where that cannot be done now the next run does, and this one ends as it did."""
+    """Delete old versions. A failure does not fail the run: the next run prunes again."""
     try:
         registry.prune(settings.keep_versions)
     except (RegistryError, OSError) as error:
@@ -142,11 +142,11 @@ def run_night(
     objective: "Objective | None" = None,
     unless_since: datetime | None = None,
 ) -> Outcome:
-    """Learn from every surviving vote up to `as_of`, and promote what passes the gate.
+    """Learn from every standing vote up to `as_of`, and promote the version if it passes the gate.
 
     Raises:
-        DuplicateRunError: a run of this trigger began since `unless_since`.
-        TrainingError: it could not be done; the row says why and the champion is unchanged.
+        DuplicateRunError: a run with this trigger started after `unless_since`.
+        TrainingError: the run failed; its row says why, and the champion is unchanged.
         StorageError: the database cannot be used.
     """
     from training.finetuning.objective import DEFAULT_OBJECTIVE
@@ -188,7 +188,7 @@ def run_night(
 
 
 def _without_withdrawn(outcome: Outcome, registry: Registry, database: SynchronousDatabase) -> Outcome:
-    """Let no withdrawn version be champion: where nothing better passed, the domain model is."""
+    """Replace a withdrawn champion by the domain model, unless the run promoted a version."""
     left = database.run(lambda database: promotion.replace_withdrawn_champion(registry, database, now=now()))
     if left is None:
         return outcome
@@ -201,7 +201,7 @@ def _without_withdrawn(outcome: Outcome, registry: Registry, database: Synchrono
 
 @contextlib.contextmanager
 def run_lock(settings: Settings) -> Iterator[Lock]:
-    """Hold the lock of runs; it is let go when the process ends, however it ends.
+    """Hold the lock that allows one run at a time. It is released when the process ends, even by a crash.
 
     Raises:
         RunInProgressError: another run holds it.
@@ -224,18 +224,18 @@ class _Run:
         self._database = database
 
     def act(self, action: Callable[[], None]) -> None:
-        """Do what cannot be undone, unless somebody ended the run.
+        """Run an action that cannot be undone, unless the run was cancelled.
 
         Raises:
-            RunCancelledError: somebody did.
-            LockLostError: another run may be under way.
+            RunCancelledError: the run was cancelled.
+            LockLostError: another run may be in progress.
         """
 
         def act() -> None:
             self._lock.require()
             action()
 
-        self._lock.require()  # before the row is held, for it may take seconds
+        self._lock.require()  # before the row is locked, since this may take seconds
         if not self._database.call(runs.run_if_open, self.id, act):
             raise RunCancelledError
 
@@ -244,7 +244,7 @@ class _Run:
 def _recorded(
     database: SynchronousDatabase, registry: Registry, trigger: str, progress: Progress, lock: Lock
 ) -> Iterator[_Run]:
-    """Open a row, and finish it whatever happens in between."""
+    """Open a row in `runs`, and finish it whether the run succeeds or fails."""
     for stale in database.run(lambda database: promotion.repair(registry, database, now=now())):
         log.warning("run.repaired", run_id=stale.id, trigger=stale.trigger)
     run_id = database.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())

@@ -1,4 +1,4 @@
-"""What runs leave in their folders that holds queries: found, thinned out, deleted. No torch."""
+"""Find and delete the queries in the folders of runs. No torch."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ QUERY_FILES = ("retraining_set.jsonl", "uptrain/judgements.jsonl", "uptrain/part
 
 
 def delete_results(home: Path, run_ids: Iterable[int]) -> int:
-    """Delete retraining sets and results of checks of some runs. Returns how many had any; blocking."""
+    """Delete retraining sets and check results of some runs. Returns how many runs had any. Blocking."""
     deleted = 0
     for run_id in run_ids:
         folder = home / "runs" / f"{run_id:05d}"
@@ -22,7 +22,7 @@ def delete_results(home: Path, run_ids: Iterable[int]) -> int:
 
 
 def delete_results_before(home: Path, at: datetime) -> int:
-    """Delete what `delete_results` does, of runs that wrote it before then. Returns how many had any."""
+    """Like `delete_results`, for runs whose files were written before `at`."""
     written_at = {path.parts[len(home.parts) + 1]: path.stat().st_mtime for path in _files(home)}
     old = [int(name) for name, mtime in written_at.items() if name.isdecimal() and mtime < at.timestamp()]
     return delete_results(home, old)
@@ -34,18 +34,18 @@ def queries(home: Path) -> set[str]:
 
 
 def drop_queries(home: Path, lost: Collection[str]) -> int:
-    """Write the files anew without some queries, and without what a crash left half-written: it may be one.
+    """Rewrite the files without some queries. Returns how many files changed. Blocking.
 
-    Returns how many files changed; blocking.
+    Lines that a crash left half-written are dropped, too: they may hold one of the queries.
     """
     changed = 0
     for path in _files(home):
         text = _text(path)
         kept = "".join(f"{line}\n" for line, query in _lines(text) if query not in lost)
         if kept != text:
-            beside = path.with_suffix(".partial")
-            beside.write_text(kept, encoding="utf-8")
-            beside.replace(path)
+            temporary = path.with_suffix(".partial")
+            temporary.write_text(kept, encoding="utf-8")
+            temporary.replace(path)
             changed += 1
     return changed
 
@@ -56,12 +56,12 @@ def _files(home: Path) -> Iterator[Path]:
 
 
 def _text(path: Path) -> str:
-    """A file's, also where a crash cut its last letter in two."""
+    """The text of a file whose last character a crash may have cut in half."""
     return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Each line with its query; what a crash left half-written has none."""
+    """Each whole line with its query; skips half-written lines."""
     for line in text.split("\n"):  # not splitlines: words may hold U+2028
         try:
             yield line, json.loads(line)["query"]

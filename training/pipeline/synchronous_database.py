@@ -1,4 +1,4 @@
-"""The database as the run sees it: the same functions, called without `await`."""
+"""The database without `await`, for runs, which are synchronous."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,10 +13,9 @@ T = TypeVar("T")
 
 
 class SynchronousDatabase:
-    """An open database with an event loop of its own; a context manager."""
+    """A database with its own event loop; a context manager that opens and closes it."""
 
     def __init__(self, url: str) -> None:
-        """Remember the URL; `with` opens it."""
         self._url = url
         self._runner = asyncio.Runner()
 
@@ -36,7 +35,6 @@ class SynchronousDatabase:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the database and the loop."""
         try:
             self._runner.run(self._database.close())
         finally:
@@ -48,14 +46,14 @@ class SynchronousDatabase:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run one of storage's functions on this database."""
+        """Call an async function of `storage` with this database as its first argument."""
         return self._runner.run(function(self._database, *args, **kwargs))
 
     def run(self, coroutine_of: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-        """Run anything that needs the database."""
+        """Run a coroutine that takes the database."""
         return self._runner.run(coroutine_of(self._database))
 
 
 def now() -> datetime:
-    """The time, aware and in UTC."""
+    """The current time, aware and in UTC."""
     return datetime.now(UTC)

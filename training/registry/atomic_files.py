@@ -1,4 +1,4 @@
-"""Files that are whole and stay so after a power cut, or are not there."""
+"""Atomic, fsynced file writes, and errors of reading and writing in the models folder."""
 
 import contextlib
 import errno
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from training.errors import RegistryUnreadableError, RegistryUnwritableError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
-OF_THE_PROCESS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)  # where a file should be: damage
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+PROCESS_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)  # where a version must have a file
 
 
 def sha256(path: Path) -> str:
-    """Of what a file holds, in hexadecimal."""
+    """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder of ours; of one that somebody moved and linked, the link alone."""
+    """Delete a folder; of a symbolic link only the link, since its target is not ours."""
     if folder.is_symlink():
         folder.unlink()
     else:
@@ -30,7 +30,7 @@ def delete(folder: Path) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Flush a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -40,7 +40,7 @@ def fsync(path: Path) -> None:
 
 @contextlib.contextmanager
 def readable(path: Path, *, missing: tuple[type[OSError], ...] = (FileNotFoundError,)) -> Iterator[None]:
-    """Raise RegistryUnreadableError where the block cannot read; errors that say it is `missing` pass."""
+    """Translate the block's OSErrors into RegistryUnreadableError, except those in `missing`."""
     try:
         yield
     except missing:
@@ -51,10 +51,10 @@ def readable(path: Path, *, missing: tuple[type[OSError], ...] = (FileNotFoundEr
 
 @contextlib.contextmanager
 def writable(models: Path, *, what: Path | None = None) -> Iterator[None]:
-    """Raise RegistryUnwritableError for errors that say something of `models`, or of `what` in it.
+    """Translate the block's OSErrors about `models`, or about `what` in it, into RegistryUnwritableError.
 
-    Others pass as they are: those of files elsewhere, and too many open files, which is no folder's fault. A
-    full disk is often told without a file's name, by libraries without a number either.
+    Errors about other files pass unchanged, and so do too many open files, which are not the folder's fault.
+    A full disk is often reported without a file name, and by some libraries without an errno.
     """
     try:
         yield
@@ -62,6 +62,6 @@ def writable(models: Path, *, what: Path | None = None) -> Iterator[None]:
         is_named = error.filename is not None
         if is_named and not Path(os.fsdecode(error.filename)).is_relative_to(what or models):
             raise
-        if error.errno in OF_THE_PROCESS or not (is_named or error.errno in (None, *FULL)):
+        if error.errno in PROCESS_ERRORS or not (is_named or error.errno in (None, *DISK_ERRORS)):
             raise
         raise RegistryUnwritableError(models, error.strerror or str(error)) from error

@@ -1,4 +1,4 @@
-"""The card of a model version: what it was made from, and how it did."""
+"""The card of a model version: its origin and its results."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,7 @@ Kind = Literal["base", "starter", "domain", "night"]
 
 
 class Card(BaseModel):
-    """What a version was made from and how it did; `card.json` in its folder."""
+    """Origin and results of a version: `card.json` in its folder."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,4 +1,4 @@
-"""The registry that the settings ask for. No torch."""
+"""Build the registry for the settings: a local folder, or one that several machines share. No torch."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,17 +19,17 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> Registry:
-    """The versions in `models_dir`, with the storage of FILLBOT_MODELS_URL behind it where that is set.
+    """The versions in `models_dir`; with FILLBOT_MODELS_URL that folder is a cache of the shared storage.
 
     Nothing is read yet: see `sharing.pull`.
 
     Args:
-        settings: where.
-        progress: told of large files on their way.
+        settings: the folder, and the shared storage if there is one.
+        progress: reports transfers of large files.
 
     Raises:
-        ExtraMissingError: what reaches the storage is not installed.
-        UnsuitableStorageError: nothing is known to reach it.
+        ExtraMissingError: the client of the storage is not installed.
+        UnsuitableStorageError: the kind of storage is not supported.
     """
     if settings.models_url is None:
         return Registry(settings.models_dir)
@@ -39,10 +39,12 @@ def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> 
 
 
 def current_registry(settings: Settings) -> Registry:
-    """The same, with what other machines did; while their storage is away, as it was. Blocking.
+    """Open the registry and bring the other machines' changes. Blocking.
+
+    While the shared storage cannot be reached, the versions on this machine are used as they are.
 
     Raises:
-        RegistryError: there is nothing here to go on with, or the storage is not ours.
+        RegistryError: this machine has no versions either, or the storage holds different ones.
     """
     registry = open_registry(settings)
     try:
@@ -54,11 +56,11 @@ def current_registry(settings: Settings) -> Registry:
     return registry
 
 
-def probe(settings: Settings) -> int:
-    """Read, write and delete in the storage of FILLBOT_MODELS_URL. Returns how many versions are there.
+def probe_shared_storage(settings: Settings) -> int:
+    """Check that FILLBOT_MODELS_URL can be read, written and deleted from. Returns its number of versions.
 
     Raises:
-        TrainingError: something of that cannot be done.
+        TrainingError: one of these is not possible.
     """
     from training.distributed.shared_versions.write_access import probe_write_access
 

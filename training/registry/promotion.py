@@ -1,6 +1,7 @@
-"""Moving the pointers, with their record; the same for chat, command line and runs. No torch.
+"""Promote and roll back versions, and record it; for chat, command line and runs alike. No torch.
 
-Each move opens a row, moves the pointer, finishes the row: `repair` settles a crash in between.
+Each move opens a row in `runs`, moves the pointer and finishes the row. `repair` finishes rows that a crash
+left open.
 """
 
 import asyncio
@@ -28,9 +29,9 @@ DAMAGED = (CorruptVersionError, UnknownVersionError)
 async def promote(
     registry: Registry, database: Database, version: str, *, now: datetime, by: str | None = None
 ) -> str:
-    """Point the champion at a version by hand, whatever the gate said. Returns the version.
+    """Promote a version manually, whatever the gate decided. Returns the version.
 
-    The row says who did it, and what the gate had against it.
+    The row records who did it, and the gate's objections.
 
     Raises:
         RegistryError: there is no such version, or it is damaged or withdrawn.
@@ -42,27 +43,27 @@ async def promote(
 async def roll_back(
     registry: Registry, database: Database, version: str | None = None, *, now: datetime
 ) -> str:
-    """Point the champion at an earlier version (the one before it when None). Returns the version.
+    """Make an earlier version champion (None: the predecessor). Returns the version.
 
-    The retraining set of the version left behind is not promoted by itself again; nightly promotion pauses. A
-    rollback to the champion leaves nothing behind: it only makes sure that the version is whole.
+    The retraining set of the version that is left will not be promoted automatically again, and nightly
+    promotion pauses. A rollback to the current champion only verifies its files.
 
     Raises:
-        RegistryError: nothing to roll back to, no such version, or it is damaged or withdrawn.
+        RegistryError: there is no earlier or no such version, or it is damaged or withdrawn.
         RegistryUnwritableError: the folder cannot be written.
     """
     version = version or registry.previous()
     registry.require_not_withdrawn(version)
-    if version == registry.champion():  # nothing to leave: no votes to forbid, nothing to pause
+    if version == registry.champion():
         await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
         return version
     return await _move(registry, database, version, trigger="rollback", now=now)
 
 
 async def replace_withdrawn_champion(registry: Registry, database: Database, *, now: datetime) -> str | None:
-    """Let the domain model, which no vote has touched, serve in the place of a withdrawn champion.
+    """Replace a withdrawn champion by the domain model, which has not learnt from votes.
 
-    Returns the champion that left; None when the champion is not withdrawn, and nothing was done.
+    Returns the replaced champion; None where the champion is not withdrawn.
 
     Raises:
         RegistryError: there is no domain model, or it is damaged.
@@ -78,7 +79,7 @@ async def replace_withdrawn_champion(registry: Registry, database: Database, *, 
 
 
 def adopt_domain_model(registry: Registry, version: str) -> None:
-    """Let every night start from a domain model; it serves, too, while the champion has learnt from no votes.
+    """Start every night from a domain model. It replaces a champion that has not learnt from votes.
 
     Raises:
         RegistryError: there is no such version, or it is withdrawn.
@@ -90,14 +91,14 @@ def adopt_domain_model(registry: Registry, version: str) -> None:
 
 
 async def repair(registry: Registry, database: Database, *, now: datetime) -> list[Run]:
-    """Settle the rows that a crash left open; call it only while no run is alive.
+    """Finish the rows that a crash left open; call it only while no run is in progress.
 
-    A domain model whose own pointer has moved is let serve, as it would have been a moment later. Returns the
-    rows as they were found.
+    A domain model that crashed between its two pointers becomes champion, as it would have. Returns the rows
+    as they were found.
 
     Raises:
-        SharedStorageUnreachableError: the versions are shared, and where they are cannot be reached.
-        RegistryUnreadableError: where the pointers are is not known at present.
+        SharedStorageUnreachableError: the versions are shared, and their storage cannot be reached.
+        RegistryUnreadableError: the pointers cannot be read at present.
     """
     await asyncio.to_thread(pull, registry)
     half = await runs.latest(database, "domain", statuses=("open",))
@@ -106,13 +107,13 @@ async def repair(registry: Registry, database: Database, *, now: datetime) -> li
             await asyncio.to_thread(adopt_domain_model, registry, half.challenger)
         except RegistryUnreadableError:
             raise
-        except RegistryError as error:  # nights start from it all the same
+        except RegistryError as error:  # nights still start from it
             log.warning("domain.does_not_serve", model_version=half.challenger, reason=str(error))
     return await runs.repair(database, champion=registry.champion(), domain=registry.domain(), now=now)
 
 
 async def resume(registry: Registry, database: Database, *, now: datetime) -> bool:
-    """End the pause of nightly promotion. False: there was none."""
+    """End the pause of nightly promotion. Returns whether it was paused."""
     if await runs.paused_since(database) is None:
         return False
     run_id = await runs.open_run(database, "resume", started_at=now, champion=registry.champion())
@@ -132,8 +133,8 @@ async def _move(
     champion = registry.champion()
     if champion is None:
         raise NoChampionError
-    registry.require_not_withdrawn(version)  # before anything is ended for its sake
-    # In a thread: hashing takes a second, and the bot goes on answering.
+    registry.require_not_withdrawn(version)  # before an open run is cancelled for it
+    # In a thread: hashing takes a second, and the bot must keep answering.
     await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
     await runs.end_open_training(database, f"a {trigger} came in between", now=now)
     run_id = await runs.open_run(
@@ -156,7 +157,7 @@ async def _move(
 
 
 def _has_learnt_from_votes(registry: Registry) -> bool:
-    """Whether the champion has; False where there is none, or none that is whole and may serve."""
+    """Whether the champion is a night's version; False where it is missing, damaged or withdrawn."""
     try:
         champion = registry.champion()
         if champion is None or champion in registry.withdrawn():
@@ -167,7 +168,7 @@ def _has_learnt_from_votes(registry: Registry) -> bool:
 
 
 def _objections(registry: Registry, version: str) -> list[str]:
-    """What the gate had against a version; nothing where no gate judged it, or where its card is damaged."""
+    """Why the gate rejected a version; empty where it was not judged, or its card is damaged."""
     try:
         reasons = registry.card(version).verdict.get("reasons", [])
     except DAMAGED:
@@ -176,7 +177,7 @@ def _objections(registry: Registry, version: str) -> list[str]:
 
 
 def _learnt_from(registry: Registry, version: str) -> str | None:
-    """The hash of a version's retraining set; None where it has none, or where its card is damaged."""
+    """The hash of a version's retraining set; None where it has none, or its card is damaged."""
     try:
         return registry.card(version).retraining_set_hash
     except DAMAGED:

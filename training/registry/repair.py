@@ -1,4 +1,4 @@
-"""The pointers of the registry, where they or what they point at are damaged. No torch."""
+"""Repair the pointers of the registry where they, or the versions they name, are damaged. No torch."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -8,23 +8,23 @@ from training.registry.errors import PointerMovedError, SharedStorageUnreachable
 from training.registry.sharing import shared_versions
 from training.registry.versions import SERVED_FILES, Registry
 
-BEGINNINGS = ("domain", "base", "starter")  # kinds that nights may start from
+STARTING_KINDS = ("domain", "base", "starter")  # nights may start from these
 
 
 def repair_champion(registry: Registry, *, last: str | None) -> str | None:
-    """Where no champion can be read, or is there, point at the last known, or the newest whole one. Blocking.
+    """Replace a missing champion by the last recorded one, or by the newest undamaged version. Blocking.
 
     Args:
-        registry: where.
-        last: the champion as the records of runs have it.
+        registry: the versions.
+        last: the champion according to the `runs` table.
 
     Returns:
-        Who is champion now; None: there was one, or no version is whole, and nothing was done.
+        The new champion; None where the champion exists, or no undamaged version does.
 
     Raises:
         RegistryUnwritableError: the folder cannot be written.
-        RegistryUnreadableError: what is there is not known at present, so that nothing may be chosen.
-        SharedStorageUnreachableError: the versions are shared, and where they are cannot be reached.
+        RegistryUnreadableError: the folder cannot be read at present, so no version may be chosen.
+        SharedStorageUnreachableError: the versions are shared, and their storage cannot be reached.
     """
     if registry.champion() in registry.versions():
         return None
@@ -45,32 +45,35 @@ def repair_champion(registry: Registry, *, last: str | None) -> str | None:
 
 
 def repair_domain(registry: Registry, *, make_first: Callable[[], str]) -> str | None:
-    """Where the domain model is gone or damaged, let nights start from another. Blocking.
+    """Replace a missing or damaged domain model. Blocking.
 
-    That is the newest whole one which no vote has touched; where there is none, `make_first` makes one.
+    The replacement is the newest undamaged version that has not learnt from votes, or else the one that
+    `make_first` creates.
 
     Returns:
-        Which one; None: all is well.
+        The replacement; None where the domain model is undamaged.
 
     Raises:
-        TrainingError: none can be made.
+        TrainingError: no replacement can be created.
     """
-    if _first_whole(registry, filter(None, [registry.domain()])) is not None:
+    if _first_undamaged(registry, filter(None, [registry.domain()])) is not None:
         return None
-    untouched = [one for one in reversed(registry.versions()) if _kind(registry, one) in BEGINNINGS]
-    version = _first_whole(registry, untouched) or make_first()
+    candidates = [one for one in reversed(registry.versions()) if _kind(registry, one) in STARTING_KINDS]
+    version = _first_undamaged(registry, candidates) or make_first()
     registry.set_domain(version)
     return version
 
 
 def serve_first_version(registry: Registry, version: str) -> str:
-    """Point at a first version; where another machine was faster, at its. Blocking. Returns what serves.
+    """Make a first version champion and domain model. Blocking. Returns the champion.
+
+    Where another machine was faster, its version is champion and domain model.
 
     Raises:
         RegistryError: the pointers cannot be moved.
     """
     with contextlib.suppress(PointerMovedError):
-        if registry.domain() not in registry.versions():  # else only the champion was lost
+        if registry.domain() not in registry.versions():  # else only the champion pointer was lost
             registry.set_domain(version)
     if shared_versions(registry) is not None:
         version = registry.domain() or version
@@ -81,11 +84,11 @@ def serve_first_version(registry: Registry, version: str) -> str:
     return version
 
 
-def _first_whole(registry: Registry, versions: Iterable[str]) -> str | None:
+def _first_undamaged(registry: Registry, versions: Iterable[str]) -> str | None:
     for version in versions:
         try:
             registry.verify(version)
-        except (SharedStorageUnreachableError, RegistryUnreadableError):  # it may be whole
+        except (SharedStorageUnreachableError, RegistryUnreadableError):  # it may be undamaged
             raise
         except RegistryError:
             continue

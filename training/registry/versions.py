@@ -1,8 +1,8 @@
 """The folder of model versions and the champion pointer.
 
 A version is written as `v0007.partial`, hashed, fsynced and renamed; after that it never changes. The
-pointers `champion` and `domain` are one-line files, replaced atomically; so is `withdrawn`, with a line for
-every version that may serve no more. Nothing here imports torch.
+pointers `champion` and `domain` are one-line files that are replaced atomically, and so is `withdrawn`, which
+lists the versions that must not serve again. Nothing here imports torch.
 """
 
 import contextlib
@@ -32,14 +32,13 @@ from training.registry.publishing.model_card import model_card
 
 VERSION = re.compile(r"v[0-9]{4,9}")
 SERVED_FILES = ("model.onnx", "tokenizer.json", "vocabulary.json")
-TRAINING_LOG = "training_log.jsonl"  # of domain models
+TRAINING_LOG = "training_log.jsonl"  # domain models have one
 
 
 class Draft:
     """A version being written; `folder` is its private `….partial` folder."""
 
     def __init__(self, version: str, folder: Path) -> None:
-        """Name the version and the folder to fill."""
         self.version = version
         self.folder = folder
 
@@ -48,11 +47,11 @@ class Registry:
     """All versions under one folder. Writing needs the run lock; reading needs no lock."""
 
     def __init__(self, folder: Path) -> None:
-        """Look at `folder`; it is made when the first version is written."""
+        """The folder is created with the first version."""
         self.folder = folder
 
     def versions(self) -> list[str]:
-        """Complete versions, oldest first; none where there is no such folder yet. Raises as `champion`."""
+        """Complete versions, oldest first; empty before the folder exists. Raises like `champion`."""
         try:
             with readable(self.folder, missing=MISSING):
                 names = [p.name for p in self.folder.iterdir() if VERSION.fullmatch(p.name) and p.is_dir()]
@@ -64,8 +63,8 @@ class Registry:
         """The folder of a version.
 
         Raises:
-            UnknownVersionError: there is none of that name (anything that is no version name, too).
-            RegistryUnreadableError: nobody can say at present.
+            UnknownVersionError: there is no such version, or the name is not a version's.
+            RegistryUnreadableError: the folder cannot be read at present.
         """
         path = self.folder / version
         with readable(path):
@@ -78,8 +77,8 @@ class Registry:
 
         Raises:
             UnknownVersionError: there is no such version.
-            CorruptVersionError: its card is missing, none, or another version's.
-            RegistryUnreadableError: nobody can say at present.
+            CorruptVersionError: its card is missing, unreadable, or another version's.
+            RegistryUnreadableError: the card cannot be read at present.
         """
         path = self.path(version) / "card.json"
         try:
@@ -91,44 +90,40 @@ class Registry:
             card = Card.model_validate_json(content)
         except ValidationError as error:
             raise CorruptVersionError(version, "card.json cannot be read") from error
-        if card.version != version:  # else a folder that was moved would vouch for itself
+        if card.version != version:  # a renamed folder still passes its own hashes
             raise CorruptVersionError(version, f"its files are those of {card.version}")
         return card
 
     def champion(self) -> str | None:
-        """The version that serves; None before the first.
+        """The version that should serve; None before the first.
 
         Raises:
-            RegistryUnreadableError: nobody can say at present, which is not the same as "none".
+            RegistryUnreadableError: the pointer cannot be read at present, which is not the same as None.
         """
         return self._pointer("champion")
 
     def domain(self) -> str | None:
-        """The version every night starts from; None before the first. Raises as `champion`."""
+        """The version that every night starts from; None before the first. Raises like `champion`."""
         return self._pointer("domain")
 
     def withdrawn(self) -> frozenset[str]:
-        """Versions that learnt from forgotten votes: they never serve again. Raises as `champion`."""
+        """Versions that learnt from deleted votes and must not serve again. Raises like `champion`."""
         path = self.folder / "withdrawn"
         try:
             with readable(path):
-                # Whatever else stands there by now: a version that is named is withdrawn.
+                # A damaged file may hold other text; every version that it names stays withdrawn.
                 names = path.read_text(encoding="ascii", errors="replace")
         except FileNotFoundError:
             return frozenset()
         return frozenset(VERSION.findall(names))
 
     def withdraw(self, versions: Iterable[str]) -> None:
-        """Mark versions as withdrawn, for ever. Atomic and durable; twice is the same as once."""
+        """Mark versions as withdrawn, permanently. Atomic, durable and idempotent."""
         if more := set(versions) - self.withdrawn():
             self._write("withdrawn", sorted(self.withdrawn() | more, key=lambda name: int(name[1:])))
 
     def require_not_withdrawn(self, version: str) -> None:
-        """Refuse a version that learnt from votes that are forgotten.
-
-        Raises:
-            WithdrawnVersionError: it is one.
-        """
+        """Raise WithdrawnVersionError for a version that learnt from deleted votes."""
         if version in self.withdrawn():
             raise WithdrawnVersionError(version)
 
@@ -141,8 +136,8 @@ class Registry:
 
         Raises:
             UnknownVersionError: there is no such version.
-            WithdrawnVersionError: it may serve no more.
-            PointerMovedError: another version than `instead_of` is champion by now.
+            WithdrawnVersionError: it must not serve again.
+            PointerMovedError: the champion is no longer `instead_of`.
         """
         self.path(version)
         self.require_not_withdrawn(version)
@@ -156,11 +151,11 @@ class Registry:
         self._write("domain", [version])
 
     def previous(self, version: str | None = None) -> str:
-        """Where a rollback from `version` (the champion when None) leads; past those that are withdrawn.
+        """The version that a rollback from `version` (None: the champion) returns to; skips withdrawn ones.
 
         Raises:
-            NoChampionError: nothing serves.
-            NoEarlierVersionError: there was no champion before it, that one is gone, or the card is damaged.
+            NoChampionError: no version serves yet.
+            NoEarlierVersionError: it has no predecessor, that one is deleted, or its card is damaged.
         """
         version = version or self.champion()
         if version is None:
@@ -178,14 +173,18 @@ class Registry:
         return earlier
 
     def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
-        """Compare the files of a version with the hashes in its card; `only` names some of them.
+        """Compare the files of a version with the hashes in its card.
 
-        Those that serve must be there, whatever the card lists.
+        `SERVED_FILES` must exist even if the card does not list them.
+
+        Args:
+            version: which one.
+            only: names of the files to check; empty: all.
 
         Raises:
             UnknownVersionError: there is no such version.
             CorruptVersionError: a file is missing or changed.
-            RegistryUnreadableError: nobody can say at present.
+            RegistryUnreadableError: a file cannot be read at present.
         """
         folder, card = self.path(version), self.card(version)
         for name in only or {*SERVED_FILES, *card.files}:
@@ -195,17 +194,17 @@ class Registry:
             try:
                 with readable(folder / name, missing=MISSING):
                     actual = sha256(folder / name)
-            except (*MISSING, ValueError) as error:  # ValueError: no file can have such a name
+            except (*MISSING, ValueError) as error:  # ValueError: not a valid file name
                 raise CorruptVersionError(version, f"{name} cannot be read") from error
             if actual != expected:
                 raise CorruptVersionError(version, f"{name} is not what was written")
 
     @contextlib.contextmanager
     def draft(self) -> Iterator[Draft]:
-        """A new version's private folder; gone again unless `commit` was called on it.
+        """The private folder of a new version; deleted afterwards unless `commit` was called.
 
         Raises:
-            RegistryUnwritableError: the folder cannot be written; other errors of the block pass as they are.
+            RegistryUnwritableError: the folder cannot be written; other errors of the block pass unchanged.
         """
         with writable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -213,7 +212,7 @@ class Registry:
                 delete(left_over)
             version = self._next()
             if not VERSION.fullmatch(version):
-                raise RegistryUnwritableError(self.folder, "no number is left for another version")
+                raise RegistryUnwritableError(self.folder, "no version number is left")
             folder = self.folder / f"{version}.partial"
             folder.mkdir()
         try:
@@ -223,16 +222,13 @@ class Registry:
             shutil.rmtree(folder, ignore_errors=True)
 
     def commit(self, draft: Draft, card: Card) -> None:
-        """Write the card, for people and with every file's hash, and let the version appear in one rename.
-
-        All of it is fsynced before.
-        """
+        """Write README.md and the card with all hashes, fsync everything, then publish by one rename."""
         self._seal(draft, card)
         draft.folder.rename(self.folder / draft.version)
         fsync(self.folder)
 
     def _next(self) -> str:
-        # The pointers too: a number that once served, and whose folder is gone, is not given to another.
+        # The pointers count, too: the number of a champion whose folder was deleted must not be reused.
         names = [*self.versions(), *filter(None, (self.champion(), self.domain())), *self.withdrawn()]
         return f"v{max((int(name[1:]) for name in names), default=0) + 1:04d}"
 
@@ -246,19 +242,19 @@ class Registry:
         fsync(draft.folder)
 
     def prune(self, keep: int) -> list[str]:
-        """Delete all but the newest `keep` versions, the champion, the one before it and the domain model.
+        """Delete all versions but the newest `keep`, the champion, its predecessor and the domain model.
 
-        Nothing is deleted while there is no champion: another file than this one may say what serves.
+        Without a readable champion no version is deleted: the lost pointer may name any of them.
 
         Raises:
-            RegistryUnreadableError: what serves is not known at present; nothing was deleted.
+            RegistryUnreadableError: the champion is unknown at present; no version was deleted.
         """
-        gone = self._dispensable(keep)
-        for version in gone:  # renamed first, so that no half-deleted version can be seen
+        gone = self._prunable(keep)
+        for version in gone:  # renamed first, so that no half-deleted version is visible
             delete((self.folder / version).rename(self.folder / f"{version}.partial"))
         return gone
 
-    def _dispensable(self, keep: int) -> list[str]:
+    def _prunable(self, keep: int) -> list[str]:
         champion, domain = self.champion(), self.domain()
         if champion is None:
             return []
@@ -277,13 +273,13 @@ class Registry:
         return version if VERSION.fullmatch(version) else None
 
     def _write(self, name: str, versions: Iterable[str]) -> None:
-        beside = self.folder / f".{name}.{os.getpid()}"
+        temporary = self.folder / f".{name}.{os.getpid()}"
         try:
-            beside.write_text("".join(f"{version}\n" for version in versions))
-            fsync(beside)
-            beside.replace(self.folder / name)
+            temporary.write_text("".join(f"{version}\n" for version in versions))
+            fsync(temporary)
+            temporary.replace(self.folder / name)
             fsync(self.folder)
         except OSError as error:
             with contextlib.suppress(OSError):
-                beside.unlink()
+                temporary.unlink()
             raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error

@@ -19,7 +19,7 @@ from storage.maintenance.server_info import describe_server
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.inference.loading import load
 from training.models.base_model import locate_base
-from training.registry.factory import open_registry, probe
+from training.registry.factory import open_registry, probe_shared_storage
 
 RESERVE_BYTES = 500_000_000  # for run files and logs
 FIRST_RUN_BYTES = 3_000_000_000  # without a version to derive the size from
@@ -48,7 +48,7 @@ def _models(settings: Settings) -> Finding:
     """Whether shared storage can be read and written as by one of several machines."""
     name = "shared models"
     try:
-        versions = probe(settings)
+        versions = probe_shared_storage(settings)
     except TrainingError as error:
         fix = "Set FILLBOT_MODELS_URL to storage that this machine may read and write."
         return failed(name, str(error), fix, exit_code=EX_UNAVAILABLE)

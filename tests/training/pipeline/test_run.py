@@ -336,7 +336,7 @@ def test_a_run_that_breaks_is_recorded_as_failed(
     def breaks(*_: Any, **__: Any) -> Outcome:
         raise error
 
-    monkeypatch.setattr(nightly.Night, "learn", breaks)
+    monkeypatch.setattr(nightly.NightlyRun, "learn", breaks)
     with pytest.raises(type(error)):
         night_of(started)
     run = started.latest()

@@ -466,5 +466,5 @@ def test_a_card_that_lists_a_name_that_no_file_can_have(registry: Registry) -> N
 def test_no_version_is_written_that_could_not_be_found_again(registry: Registry) -> None:
     write(registry)
     (registry.folder / "champion").write_text("v999999999")
-    with pytest.raises(RegistryUnwritableError, match="no number is left"), registry.draft():
+    with pytest.raises(RegistryUnwritableError, match="no version number is left"), registry.draft():
         pass

@@ -1,14 +1,14 @@
-"""Errors of runs on a cluster.
+"""Errors of runs on a Ray cluster.
 
 TrainingError
-├── ClusterPackageError      the extra is not installed
-├── ClusterUnreachableError  nobody takes jobs at the address
-├── ClusterRefusedError      the cluster does not take the job
-├── ClusterLostError         it went away in the middle
-├── ClusterFullError         it has no room for the run
-├── WorkersSilentError       workers never began, or fell silent
-├── WorkersFailedError       they died more often than a run goes on from
-└── JobFailedError           the run failed there; its own sentence
+├── ClusterPackageError      the package `ray` is not installed
+├── ClusterUnreachableError  no Ray head node answers at the address
+├── ClusterRefusedError      the cluster rejected the job
+├── ClusterLostError         the cluster stopped answering during the run
+├── ClusterFullError         the cluster had no resources for the run in time
+├── WorkersSilentError       the training workers never started, or stopped reporting
+├── WorkersFailedError       the training workers failed more often than a run is resumed
+└── JobFailedError           the run failed on the cluster
 """
 
 from training.errors import TrainingError
@@ -17,18 +17,16 @@ UNCHANGED = "the champion is unchanged."
 
 
 class ClusterPackageError(TrainingError):
-    """The extra is not installed."""
+    """The package `ray` is not installed."""
 
     def __init__(self) -> None:
-        """Build the sentence."""
         super().__init__("FILLBOT_RAY_ADDRESS needs Ray: `pip install 'fillbot[cluster]'`.")
 
 
 class ClusterUnreachableError(TrainingError):
-    """Nobody takes jobs at the address."""
+    """No Ray head node answers at the address."""
 
     def __init__(self, address: str) -> None:
-        """Build the sentence from the address."""
         super().__init__(
             f"The Ray cluster at {address} cannot be reached. Start its head node, or correct "
             f"FILLBOT_RAY_ADDRESS; {UNCHANGED}"
@@ -36,57 +34,52 @@ class ClusterUnreachableError(TrainingError):
 
 
 class ClusterRefusedError(TrainingError):
-    """The cluster does not take the job."""
+    """The cluster rejected the job; `reason` is the first line of its answer."""
 
     def __init__(self, address: str, reason: str) -> None:
-        """Build the sentence from the address and the first line of what the cluster says."""
-        super().__init__(f"The Ray cluster at {address} does not take the run: {reason}; {UNCHANGED}")
+        super().__init__(f"The Ray cluster at {address} rejected the run: {reason}; {UNCHANGED}")
 
 
 class ClusterLostError(TrainingError):
-    """It went away in the middle."""
+    """The cluster stopped answering during the run."""
 
     def __init__(self, address: str, silent_s: float) -> None:
-        """Build the sentence from the address and how long nothing was heard."""
         super().__init__(
-            f"The Ray cluster at {address} was lost in the middle of the run: nothing was heard of it for "
-            f"{silent_s:.0f} seconds. Start it again, then start the run again; {UNCHANGED}"
+            f"The Ray cluster at {address} was lost during the run: it did not answer for "
+            f"{silent_s:.0f} seconds. Restart the cluster, then the run; {UNCHANGED}"
         )
 
 
 class ClusterFullError(TrainingError):
-    """It has no room for the run."""
+    """The cluster had no resources for the run in time."""
 
     def __init__(self, address: str, waited_s: float) -> None:
-        """Build the sentence from the address and the wait."""
         super().__init__(
-            f"The Ray cluster at {address} had no room for the run within {waited_s:.0f} seconds. Add nodes, "
-            f"or wait longer with FILLBOT_RAY_WAIT_S; {UNCHANGED}"
+            f"The Ray cluster at {address} had no resources for the run within {waited_s:.0f} seconds. Add "
+            f"nodes, or wait longer with FILLBOT_RAY_WAIT_S; {UNCHANGED}"
         )
 
 
 class WorkersSilentError(TrainingError):
-    """Workers never began, or fell silent."""
+    """The training workers never started, or stopped reporting."""
 
     def __init__(self, workers: int, waited_s: float) -> None:
-        """Build the sentence from how many were asked for and the wait."""
         super().__init__(
-            f"Nothing was heard of the {workers} training workers for {waited_s:.0f} seconds: the cluster "
-            "has no room for them, or their nodes are gone. Add nodes, ask for fewer with "
+            f"The {workers} training workers did not report for {waited_s:.0f} seconds: the cluster has no "
+            "resources for them, or their nodes are gone. Add nodes, ask for fewer workers with "
             f"FILLBOT_RAY_WORKERS, or wait longer with FILLBOT_RAY_WAIT_S; {UNCHANGED}"
         )
 
 
 class WorkersFailedError(TrainingError):
-    """They died more often than a run goes on from."""
+    """The training workers failed more often than a run is resumed; `reason` is the last line from Ray."""
 
     def __init__(self, reason: str) -> None:
-        """Build the sentence from the last line of what Ray says."""
         super().__init__(
-            f"The training workers failed again and again ({reason}). The log of the job on the Ray "
+            f"The training workers failed repeatedly ({reason}). The log of the job on the Ray "
             f"dashboard says more; {UNCHANGED}"
         )
 
 
 class JobFailedError(TrainingError):
-    """The run failed on the cluster; the text is its own sentence."""
+    """The run failed on the cluster; the message is the run's own."""

@@ -172,7 +172,6 @@ class RayCheckpointer:
     """A `Checkpointer` on the shared storage. It stores the first worker's state, as all are equal."""
 
     def __init__(self, workers: Workers, *, every_s: float) -> None:
-        """Count from now."""
         self._workers, self._every_s = workers, every_s
         self._last = time.monotonic()
 

@@ -34,7 +34,6 @@ class Job:
     """One job, submitted; `follow` waits for its end."""
 
     def __init__(self, client: _Client, address: str, job_id: str) -> None:
-        """Take what `submit` found."""
         self._client, self._address, self.id = client, address, job_id
 
     @classmethod

@@ -12,7 +12,6 @@ class QueueProgress:
     """A `Progress` that puts words on a queue, and what was advanced in half a second together."""
 
     def __init__(self, queue: Any) -> None:
-        """Take the queue (`ray.util.queue.Queue`)."""
         self._queue = queue
         self._units, self._figures, self._last = 0, dict[str, float](), 0.0
 

@@ -22,7 +22,6 @@ class OutOfMemoryElsewhereError(MemoryError):
     """Memory ran out in another worker; all of them take the step again."""
 
     def __init__(self) -> None:
-        """Say so in the words that `is_out_of_memory` knows."""
         super().__init__("out of memory in another worker")
 
 

@@ -36,7 +36,6 @@ class Replica:
     def __init__(
         self, registry: Registry, model: FillModel, *, threads: int = 1, max_waiting: int = MAX_WAITING
     ) -> None:
-        """Serve with `model`, and follow the registry's champion. Needs a running event loop."""
         self._max_waiting = max_waiting
         self._session = Session(model)
         self._follower = ChampionFollower(registry, self, threads=threads)

@@ -28,7 +28,6 @@ class Cache:
     """Fetches into the folder of the registry. Blocking; several processes may do the same at once."""
 
     def __init__(self, folder: Path, storage: Storage, progress: "Progress | None" = None) -> None:
-        """Take both ends, and who is told of large files."""
         self._folder, self._storage, self._progress = folder, storage, progress
 
     def bring(self, version: str, stored: StoredVersion) -> None:

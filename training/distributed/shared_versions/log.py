@@ -24,7 +24,6 @@ class Log:
     """How things stand, as far as this process has read. Blocking; for one thread at a time."""
 
     def __init__(self, storage: Storage, state: State) -> None:
-        """Go on from a state that was read before."""
         self._storage = storage
         self.state = state
         self._looked_at: float | None = None

@@ -20,7 +20,6 @@ class ObjectStorage:
     """Whatever fsspec reaches and can create only what is not there: S3 and its like."""
 
     def __init__(self, url: str) -> None:
-        """Make the client."""
         parts = urlsplit(url)
         self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
         try:

@@ -36,7 +36,6 @@ class Publisher:
     def __init__(
         self, folder: Path, storage: Storage, history: Log, *, by: str, progress: "Progress | None"
     ) -> None:
-        """Take both ends, the log, the name of this machine, and who is told of large files."""
         self._folder, self._storage, self._log = folder, storage, history
         self._by, self._progress = by, progress
 

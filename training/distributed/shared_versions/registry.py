@@ -56,7 +56,6 @@ class SharedRegistry(Registry):
     trouble: str | None = None
 
     def __init__(self, folder: Path, storage: Storage, *, progress: "Progress | None" = None) -> None:
-        """Know what was known here; nothing is asked yet."""
         super().__init__(folder)
         self._storage = storage
         self._cache = Cache(folder, storage, progress)
@@ -164,7 +163,7 @@ class SharedRegistry(Registry):
         def entry(state: State) -> Entry | None:
             nonlocal gone
             self._settle(arrived=(state.champion, state.domain))
-            gone = [version for version in self._dispensable(keep) if version in state.versions]
+            gone = [version for version in self._prunable(keep) if version in state.versions]
             stored_versions.update(state.versions)
             return Entry(what="pruned", versions=tuple(gone), by=self._here) if gone else None
 

@@ -13,7 +13,6 @@ class TransferProgress:
     """A step of the progress for a large file, in megabytes."""
 
     def __init__(self, progress: "Progress | None", name: str) -> None:
-        """Say nothing yet."""
         self._progress, self._name = progress, name
         self._is_shown, self._left = False, 0
 
