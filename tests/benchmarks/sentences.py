@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from training.corpus.generator import Sentence, Split, generate, load_patterns
+from training.corpus.generator import GeneratedSentence, Split, generate, load_patterns
 from training.corpus.lexicon import Aspect, Polarity, WordList, load_lexicon
 
 FOLDER = Path(__file__).with_suffix("")
@@ -67,7 +67,7 @@ def content(lines: Iterable[Line]) -> str:
 
 
 def _lines(
-    line_of: Callable[[Sentence], Line | None], *, split: Split, seed: int, most: int = DRAWS
+    line_of: Callable[[GeneratedSentence], Line | None], *, split: Split, seed: int, most: int = DRAWS
 ) -> list[Line]:
     """Lines of different texts, in the generator's order, at most so many of a pattern."""
     lines: dict[str, Line] = {}
@@ -82,7 +82,7 @@ def _lines(
 
 
 @functools.cache
-def _drawn(split: Split, seed: int) -> tuple[Sentence, ...]:
+def _drawn(split: Split, seed: int) -> tuple[GeneratedSentence, ...]:
     return tuple(s for s in generate(DRAWS, seed=seed, split=split) if s.focus is not None)
 
 
@@ -95,7 +95,7 @@ def _evenly(lines: Iterable[Line], count: int) -> list[Line]:
     return [of_pattern[pattern][turn] for pattern, turn in sorted((p, t) for t, p in in_turn[:count])]
 
 
-def _praise(sentence: Sentence) -> Line | None:
+def _praise(sentence: GeneratedSentence) -> Line | None:
     """Wanted is any praise that fits; unwanted its opposite and what is bad of any product."""
     if sentence.sentiment != "positive" or _polarity(sentence) != "+":
         return None
@@ -104,7 +104,7 @@ def _praise(sentence: Sentence) -> Line | None:
     return _line(sentence, sentence.reason, wanted, [word for word in unwanted if word not in wanted])
 
 
-def _control(sentence: Sentence) -> Line | None:
+def _control(sentence: GeneratedSentence) -> Line | None:
     """Wanted is what the sentence asks for, however unkind; unwanted its opposite, and praise gone blind."""
     expected: Polarity = "+" if sentence.reason == "negation_complaint" else "-"
     if not sentence.reason.startswith(CONTROL_REASONS) or _polarity(sentence) != expected:
@@ -117,14 +117,16 @@ def _control(sentence: Sentence) -> Line | None:
     return _line(sentence, category, wanted, [word for word in unwanted if word not in wanted])
 
 
-def _line(sentence: Sentence, category: str, wanted: Sequence[str], unwanted: Sequence[str]) -> Line | None:
+def _line(
+    sentence: GeneratedSentence, category: str, wanted: Sequence[str], unwanted: Sequence[str]
+) -> Line | None:
     words, others = (tuple(dict.fromkeys(word.lower() for word in group)) for group in (wanted, unwanted))
     if not words or not others or {*words} & {*others}:
         return None
     return Line(sentence.query, words, others, category, sentence.pattern_id)
 
 
-def _polarity(sentence: Sentence) -> Polarity | None:
+def _polarity(sentence: GeneratedSentence) -> Polarity | None:
     """Whether the hidden word is said as good or as bad; None where neither."""
     if _slot(sentence) in OPPOSITE_LISTS:
         return "-"
@@ -136,7 +138,7 @@ def _polarity(sentence: Sentence) -> Polarity | None:
     return None
 
 
-def _fellows(sentence: Sentence) -> tuple[str, ...]:
+def _fellows(sentence: GeneratedSentence) -> tuple[str, ...]:
     """What could stand there as well."""
     slot, polarity = _slot(sentence), _polarity(sentence)
     if slot in load_lexicon().lists:
@@ -144,14 +146,14 @@ def _fellows(sentence: Sentence) -> tuple[str, ...]:
     return _said(_aspects(sentence), polarity or "+")
 
 
-def _opposites(sentence: Sentence) -> tuple[str, ...]:
+def _opposites(sentence: GeneratedSentence) -> tuple[str, ...]:
     """What the sentence denies."""
     if other := OPPOSITE_LISTS.get(_slot(sentence)):
         return _words(other)
     return _said(_aspects(sentence), OPPOSITES[_polarity(sentence) or "+"])
 
 
-def _aspects(sentence: Sentence) -> list[Aspect]:
+def _aspects(sentence: GeneratedSentence) -> list[Aspect]:
     """The aspect of the hidden word's slot, or those of a product that the word belongs to."""
     lexicon, word = load_lexicon(), _focus(sentence)
     if (named := lexicon.aspects.get(_slot(sentence))) is not None:
@@ -193,11 +195,11 @@ def _slot_of_patterns() -> dict[str, str]:
     }
 
 
-def _slot(sentence: Sentence) -> str:
+def _slot(sentence: GeneratedSentence) -> str:
     return _slot_of_patterns()[sentence.pattern_id]
 
 
-def _focus(sentence: Sentence) -> str:
+def _focus(sentence: GeneratedSentence) -> str:
     assert sentence.focus is not None
     return sentence.text[slice(*sentence.focus)].lower()
 

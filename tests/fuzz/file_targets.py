@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from training.corpus import sources
 from training.corpus.csv import rows as csv_files
 from training.corpus.csv.errors import CsvError
-from training.corpus.csv.parsing import Parsing
+from training.corpus.csv.parsing import FileParser
 from training.errors import BehaviourError, CorruptVersionError, RegistryError, SuiteError
 from training.evaluation.behaviour_tests import SHIPPED, read_behaviour
 from training.evaluation.metrics import read_suite, read_texts
@@ -117,10 +117,10 @@ def csv_read(folder: Path) -> Iterator[Check]:
     def check(content: bytes, text_column: str | None) -> None:
         path.write_bytes(content)
         try:
-            assert csv_files.columns_of(path)
-            file = csv_files.inspect(path)
-            source = sources.named(path, file.columns, text_column=text_column)
-            parsing = Parsing(file, source, max_sentences=MAX_SENTENCES)
+            assert csv_files.read_columns(path)
+            file = csv_files.inspect_file(path)
+            source = sources.source_of_named_file(path, file.columns, text_column=text_column)
+            parsing = FileParser(file, source, max_sentences=MAX_SENTENCES)
             for sentence in parsing.sentences():
                 assert sentence["text"].encode().strip()
                 assert "\0" not in sentence["text"]

@@ -42,7 +42,7 @@ def test_yaml_is_read_as_an_editor_writes_it(encoding: str, line_end: str, tmp_p
 )
 def test_a_key_that_stands_there_twice_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(text)
-    with pytest.raises(yaml.YAMLError, match="a stands there twice, in lines"):
+    with pytest.raises(yaml.YAMLError, match="the key a is repeated, in lines"):
         read_yaml(tmp_path / "a.yaml")
 
 
@@ -57,7 +57,7 @@ def test_other_keys_are_not(text: str, tmp_path: Path) -> None:
 def test_behaviour_tests_with_a_repeated_key_name_the_file(tmp_path: Path) -> None:
     path = tmp_path / "behaviour.yaml"
     path.write_text(BEHAVIOUR + "minimum: []\n", encoding="utf-8")
-    with pytest.raises(BehaviourError, match=r"behaviour\.yaml: .*minimum stands there twice"):
+    with pytest.raises(BehaviourError, match=r"behaviour\.yaml: .*minimum is repeated"):
         read_behaviour(path)
 
 

@@ -105,11 +105,11 @@ def _draw_words(options: argparse.Namespace, settings: Settings, path: Path) -> 
 
 
 def _draw_corpus(options: argparse.Namespace, settings: Settings, path: Path) -> None:
-    from training.corpus.health import measure_health, read_raw
+    from training.corpus.health import measure_health, read_raw_cells
     from training.corpus.readers import read_folder
     from training.reports.plots.corpus_health import plot_corpus_health
 
-    cells = read_raw(settings.data_dir)
+    cells = read_raw_cells(settings.data_dir)
     if not cells:
         where = f"in {settings.data_dir}" if settings.data_dir else "to read"
         raise NotPlottableError(

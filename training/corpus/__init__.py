@@ -1,4 +1,4 @@
-"""The text the domain model is trained on: readers of real text, and generated sentences.
+"""The domain model's training text: readers of the team's CSV files, and generated sentences.
 
-Sentence patterns and word lists are data files (`patterns/`, `words/`); `generator` combines the two.
+Sentence patterns and word lists are data files (`patterns/`, `words/`), which `generator` combines.
 """

@@ -1,7 +1,7 @@
-"""One cell of a CSV file → blocks of clean text: HTML, entities, mojibake, invisible characters. Pure.
+"""One cell of a CSV file → blocks of text without HTML, mojibake and invisible characters. Pure.
 
-A block is a run of text that no sentence crosses the end of: a paragraph, a heading, a list item.
-Punctuation, digits and letter case stay as they are.
+A block is text whose end no sentence crosses: a paragraph, a heading, a list item. Punctuation, digits and
+letter case do not change.
 """
 
 import html
@@ -10,14 +10,14 @@ import unicodedata
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
-ROUNDS = 2  # text that was wrongly decoded or escaped twice is seen now and then, three times is not
+MAX_ROUNDS = 2  # text that was wrongly decoded or escaped twice does occur, three times does not
 
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Ends of blocks; every other tag (b, span, a, …) may stand within a word.
+# Tags that end a block; all others (b, span, a, …) may occur within a word.
 BLOCK_TAGS = _names(
     """address article aside blockquote br caption center dd details div dl dt fieldset figcaption figure
     footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol option p pre section select summary table tbody
@@ -37,35 +37,35 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BREAK = re.compile(r"\n[^\S\n]*\n|\n\s*(?=[-*•·–]\s)|\n\s*(?=[\"'“‘(]?[A-Z\d])|\s•\s|\u2029")
 _BULLET = re.compile(r"[-*•·–]\s+")
 
-# UTF-8 that was read as Windows-1252, back to its bytes: "â€™" is E2 80 99. Only these four lead bytes
-# (accents, punctuation, emoji), so that "CAFÉ®" is not taken for one.
+# Maps UTF-8 that was read as Windows-1252 back to its bytes: "â€™" is E2 80 99. Only with these four lead
+# bytes (accents, punctuation, emoji), so that "CAFÉ®" is not mistaken for one.
 _BYTES = {byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(0x80, 0x100)}
 _BYTE_OF = {char: byte for byte, char in _BYTES.items() if char != "\ufffd"} | {
     chr(byte): byte for byte in range(0x80, 0xA0)
 }
 _TAIL = f"[{re.escape(''.join(char for char, byte in _BYTE_OF.items() if byte < 0xC0))}]"
 _MOJIBAKE = re.compile(f"[ÂÃ]{_TAIL}|â{_TAIL}{{2}}|ð{_TAIL}{{3}}")
-_LOST_QUOTE = re.compile(r"â€(?=[\s.,!?)]|\Z)")  # ” loses its last byte, which Windows-1252 does not define
+_LOST_QUOTE = re.compile(r"â€(?=[\s.,!?)]|\Z)")  # ” loses its last byte, which is undefined in Windows-1252
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A run of text.
+    """A block of text.
 
     Attributes:
-        is_prose: Whether it is running text; a heading, a list item or a table cell is not.
+        is_prose: whether it is running text, not a heading, a list item or a table cell.
     """
 
     text: str
     is_prose: bool = True
 
 
-def blocks(cell: str) -> list[Block]:
-    """Split a cell into its blocks, cleaned; empty ones left out. HTML is recognised by its tags."""
-    cell = cell if _TAG.search(cell) else html.unescape(cell)  # escaped HTML shows its tags now
+def split_blocks(cell: str) -> list[Block]:
+    """Split a cell into clean, non-empty blocks. HTML is recognised by its tags."""
+    cell = cell if _TAG.search(cell) else html.unescape(cell)  # reveals the tags of escaped HTML
     if not _TAG.search(cell):
         return _plain_blocks(cell)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         parser = _BlockParser()
         parser.feed(_CUT_TAG.sub("", _DECLARATION.sub("", cell)))
         parser.close()
@@ -73,19 +73,19 @@ def blocks(cell: str) -> list[Block]:
         if not any(_TAG.search(block.text) for block in parser.blocks):
             break
         cell = "".join(f"<p>{block.text}</p>" for block in parser.blocks)
-    cleaned = (Block(cleaned_text(block.text), block.is_prose) for block in parser.blocks)
+    cleaned = (Block(clean_text(block.text), block.is_prose) for block in parser.blocks)
     return [block for block in cleaned if block.text]
 
 
-def cleaned_text(text: str) -> str:
-    """One line: mojibake repaired, invisible and control characters gone, single spaces, composed accents."""
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", repaired(text)))
+def clean_text(text: str) -> str:
+    """Repair mojibake, drop invisible and control characters, and normalise spaces and accents."""
+    text = _CONTROL.sub(" ", _INVISIBLE.sub("", repair_mojibake(text)))
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def repaired(text: str) -> str:
-    """Undo UTF-8 that was read as Windows-1252, wherever a sequence is complete."""
-    for _ in range(ROUNDS):
+def repair_mojibake(text: str) -> str:
+    """Undo UTF-8 that was read as Windows-1252, wherever a byte sequence is complete."""
+    for _ in range(MAX_ROUNDS):
         if not any(lead in text for lead in "ÂÃâð"):
             break
         text = _MOJIBAKE.sub(_decoded, text)
@@ -93,7 +93,7 @@ def repaired(text: str) -> str:
 
 
 def duplicate_key(text: str) -> str:
-    """What two texts share that say the same: their words and numbers, without case and punctuation."""
+    """A key that equal texts share: their words and numbers, without case and punctuation."""
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
@@ -105,13 +105,13 @@ def _decoded(match: re.Match[str]) -> str:
 
 
 def _plain_blocks(text: str) -> list[Block]:
-    """Paragraphs and bulleted lines; a single line end is a break only before a capital or a number."""
+    """Split at paragraphs and bullets; a single line end splits only before a capital or a number."""
     lines = _BREAK.split(text.replace("\r\n", "\n").replace("\r", "\n"))
     found = []
     for line in lines:
         stripped = line.strip()
         bullet = _BULLET.match(stripped)
-        cleaned = cleaned_text(stripped[bullet.end() :] if bullet else stripped)
+        cleaned = clean_text(stripped[bullet.end() :] if bullet else stripped)
         if cleaned:
             found.append(Block(cleaned, is_prose=bullet is None))
     return found
@@ -128,24 +128,24 @@ class _BlockParser(HTMLParser):
         self._bold = self._items = self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Open a tag."""
+        """Begin a block at a block tag, and count open tags."""
         if tag in BLOCK_TAGS:
             self.end_block()
         self._count(tag, 1)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """`<br/>`: nothing stays open."""
+        """Begin a block at a tag such as `<br/>`, which leaves nothing open."""
         if tag in BLOCK_TAGS:
             self.end_block()
 
     def handle_endtag(self, tag: str) -> None:
-        """Close a tag; one that was never opened closes nothing."""
+        """End a block at a block tag; ignore a tag that was never opened."""
         if tag in BLOCK_TAGS:
             self.end_block()
         self._count(tag, -1)
 
     def handle_data(self, data: str) -> None:
-        """Take text."""
+        """Collect text."""
         if self._hidden or not data:
             return
         self._text.append(data)
@@ -153,7 +153,7 @@ class _BlockParser(HTMLParser):
             self._plain = True
 
     def end_block(self) -> None:
-        """Close the block, if it holds anything."""
+        """End the block, if it is not empty."""
         text = "".join(self._text)
         if text.strip():
             self.blocks.append(Block(text, is_prose=self._plain and not self._items))

@@ -1,7 +1,7 @@
-"""What the domain model learns from, and what it is measured on: split before anything else.
+"""The corpus of the domain model, split into training and held-out texts before anything else.
 
-Generated sentences are split by their pattern, the team's own texts by their source group (a product, a
-review), so that nothing of a held-out pattern or product was seen in training.
+Generated sentences are split by pattern, the team's texts by source group (a product, a review), so that
+training sees nothing of a held-out pattern or product.
 """
 
 import hashlib
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.corpus.generator import Sentence, Split, generate
+from training.corpus.generator import GeneratedSentence, Split, generate
 from training.corpus.readers import SourceReport, read_folder
 from training.settings import DomainSettings, Settings
 
 GENERATED = "generated"
-HELD_OUT_SHARE = 10  # one source group in ten
+HELD_OUT_ONE_IN = 10  # source groups
 HELD_OUT_SENTENCES = 600  # generated ones
 
 
@@ -24,11 +24,10 @@ class CorpusText:
 
     Attributes:
         text: the sentence.
-        source: `generated`, or the name that the reader gave its file.
-        focus: span of characters that a query would ask for, where it is known.
-        reason: what a generated sentence is about.
-        polarity: +1 where the focus is a wanted word that no unwanted one may come near, −1 the other way
-            round, 0 where nothing is asked but the word itself.
+        source: `generated`, or the name of the source of its file.
+        focus: span of characters that a query would mask, if known.
+        reason: the subject of a generated sentence.
+        polarity: +1 if the focus is a wanted word, −1 if it is an unwanted one, 0 if it does not matter.
     """
 
     text: str
@@ -40,7 +39,7 @@ class CorpusText:
 
 @dataclass(frozen=True, slots=True)
 class DomainCorpus:
-    """Both sides of the split, and what was read of each file."""
+    """Both sides of the split, and the reports on the files."""
 
     train: tuple[CorpusText, ...]
     held_out: tuple[CorpusText, ...]
@@ -53,7 +52,7 @@ class DomainCorpus:
 
     @property
     def hash(self) -> str:
-        """Of every text, so that a run is only resumed on the same corpus."""
+        """Hash of all texts, so that a run resumes only on the same corpus."""
         digest = hashlib.sha256()
         for side in (self.train, self.held_out):
             for text in side:
@@ -65,22 +64,22 @@ class DomainCorpus:
 def build_corpus(
     settings: Settings, domain: DomainSettings, *, extra: Sequence[Path] = (), text_column: str | None = None
 ) -> DomainCorpus:
-    """Read the team's files, write the generated sentences, and split both.
+    """Read the team's files, generate sentences, and split both.
 
     Args:
-        settings: where the files are, and where parsed ones are kept.
-        domain: how many sentences to write, and the seed.
+        settings: the folder of the files, and of the cache.
+        domain: the number of sentences to generate, and the seed.
         extra: further CSV files.
-        text_column: the column to read of those.
+        text_column: the column to read from those.
 
     Raises:
-        CsvError: a named file, or a known one in the folder, cannot be read.
+        CsvError: no known or named file can be read.
     """
     own, sources = read_folder(
         settings.data_dir, extra=extra, text_column=text_column, cache_dir=settings.home / "corpus"
     )
     sides: dict[bool, list[CorpusText]] = {False: [], True: []}
-    first: dict[str, str] = {}  # of a group: names it in a way that more rows in the file do not change
+    first: dict[str, str] = {}  # group → its first text, which stays the same when rows are appended
     for text in own:
         is_held_out = _is_held_out(text.source, first.setdefault(text.group, text.text))
         sides[is_held_out].append(CorpusText(text.text, text.source))
@@ -93,9 +92,9 @@ def build_corpus(
 
 def _is_held_out(source: str, first: str) -> bool:
     digest = hashlib.sha256(f"{source}\x1f{first}".encode()).digest()
-    return int.from_bytes(digest[:4]) % HELD_OUT_SHARE == 0
+    return int.from_bytes(digest[:4]) % HELD_OUT_ONE_IN == 0
 
 
 def _generated(count: int, *, seed: int, split: Split) -> list[CorpusText]:
-    sentences: list[Sentence] = generate(count, seed=seed, split=split)
+    sentences: list[GeneratedSentence] = generate(count, seed=seed, split=split)
     return [CorpusText(s.text, GENERATED, s.focus, s.reason) for s in sentences]

@@ -1,8 +1,8 @@
-"""Writes labelled sentences from the patterns in `patterns/*.yaml` and the words in `words/`.
+"""Generates labelled sentences from the patterns in `patterns/*.yaml` and the words in `words/`.
 
-A pattern file is a list of groups; each has a `reason` (what its sentences are about), a `sentiment`,
-an optional `weight` for each of its patterns, and its `patterns`, one a line, in the language that
-templates.py describes.
+A pattern file is a list of groups. Each has a `reason` (the subject of its sentences), a `sentiment`, an
+optional `weight` that applies to each of its patterns, and its `patterns`, one per line, in the language of
+`templates.py`.
 """
 
 import functools
@@ -20,15 +20,15 @@ from training.corpus.yaml_files import read_yaml
 
 PATTERNS_DIR = Path(__file__).parent / "patterns"
 MASK = "[MASK]"
-TEST_SHARE = 10  # one pattern in ten is kept for tests
-MAX_REWRITES = 25  # attempts to find a sentence that is not there yet, before a repetition is allowed
+TEST_ONE_IN = 10  # patterns; generated test sentences come from these alone
+MAX_REWRITES = 25  # attempts to find a new sentence before a repetition is allowed
 
 Sentiment = Literal["positive", "negative", "neutral"]
 Split = Literal["train", "test"]
 
 
 class UnknownReasonError(CorpusError):
-    """No pattern has one of the reasons asked for."""
+    """No pattern has one of the requested reasons."""
 
     def __init__(self, reasons: Collection[str], *, known: Collection[str]) -> None:
         asked, choices = ", ".join(sorted(reasons)), ", ".join(sorted(known))
@@ -36,15 +36,15 @@ class UnknownReasonError(CorpusError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class GeneratedSentence:
     """A generated sentence.
 
     Attributes:
-        text: The sentence, with its final punctuation.
-        sentiment: What it says of the product or the service.
-        reason: What it is about, such as "complaint_quality"; the same word as its pattern's.
-        pattern_id: The pattern that it was written from.
-        focus: Character span of the word that a query would mask, None if the pattern marks none.
+        text: the sentence with its final punctuation.
+        sentiment: the sentiment towards the product or the service.
+        reason: the subject, such as "complaint_quality".
+        pattern_id: the pattern of the sentence.
+        focus: character span of the word that a query would mask, or None.
     """
 
     text: str
@@ -55,7 +55,7 @@ class Sentence:
 
     @property
     def query(self) -> str:
-        """The text with its focus masked; the text itself where there is no focus."""
+        """The text with its focus masked, if it has one."""
         if self.focus is None:
             return self.text
         return self.text[: self.focus[0]] + MASK + self.text[self.focus[1] :]
@@ -63,14 +63,14 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A sentence pattern as it stands in its file.
+    """A sentence pattern.
 
     Attributes:
-        id: Reason and hash of the text, so that an edited pattern is a new one and the others keep theirs.
-        text: The pattern, slots and focus marks included.
-        sentiment: What its sentences say of the product or the service.
-        reason: What its sentences are about; reasons with a common start belong together ("complaint_…").
-        weight: How often it is used, relative to the others.
+        id: reason and hash of the text, so that editing a pattern changes only its own id.
+        text: the pattern with its slots and focus marks.
+        sentiment: the sentiment of its sentences.
+        reason: the subject of its sentences; related reasons have a common prefix ("complaint_…").
+        weight: how often it is used, relative to other patterns.
     """
 
     id: str
@@ -81,15 +81,17 @@ class Pattern:
 
     @property
     def split(self) -> Split:
-        """The side of the split that the pattern is on, by hash of its id."""
+        """The side of the split, by hash of the id."""
         return (
-            "test" if int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16) % TEST_SHARE == 0 else "train"
+            "test"
+            if int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16) % TEST_ONE_IN == 0
+            else "train"
         )
 
 
 @functools.cache
 def load_patterns() -> tuple[Pattern, ...]:
-    """Read every pattern file; the answer is kept, so only the first call takes time (about 20 ms)."""
+    """Read all pattern files. Cached; the first call takes about 20 ms."""
     patterns = []
     for path in sorted(PATTERNS_DIR.glob("*.yaml")):
         for group in read_yaml(path):
@@ -111,7 +113,7 @@ def select_patterns(*, reasons: Collection[str] | None = None, split: Split | No
     """Return the patterns whose reason starts with one of `reasons`, on one side of the split.
 
     Raises:
-        UnknownReasonError: No pattern's reason starts with any of `reasons`.
+        UnknownReasonError: no pattern's reason starts with any of `reasons`.
     """
     patterns = load_patterns()
     if reasons is not None:
@@ -124,26 +126,26 @@ def select_patterns(*, reasons: Collection[str] | None = None, split: Split | No
 
 def generate(
     count: int, *, seed: int, reasons: Collection[str] | None = None, split: Split | None = None
-) -> list[Sentence]:
-    """Write sentences; the same arguments always give the same ones.
+) -> list[GeneratedSentence]:
+    """Generate sentences; deterministic in the arguments.
 
     Args:
-        count: How many sentences.
-        seed: Seeds the choice of patterns and words.
-        reasons: Starts of the reasons to use ("complaint", "negation_never"); None for all.
-        split: "train" leaves the test patterns out, "test" uses only them, None uses all.
+        count: number of sentences.
+        seed: seed of the choice of patterns and words.
+        reasons: prefixes of the reasons to use ("complaint", "negation_never"); None for all.
+        split: "train" leaves out the test patterns, "test" uses only them, None uses all.
 
     Returns:
-        `count` sentences, without repetition as long as the chosen patterns have enough to say.
+        `count` sentences, without repetitions unless the patterns have too few variants.
 
     Raises:
-        UnknownReasonError: No pattern's reason starts with any of `reasons`.
+        UnknownReasonError: no pattern's reason starts with any of `reasons`.
     """
     patterns = select_patterns(reasons=reasons, split=split)
     templates = _load_templates()
     cumulative = list(accumulate(pattern.weight for pattern in patterns))
     rng = random.Random(seed)  # noqa: S311 — for choosing words, not for secrets
-    sentences: list[Sentence] = []
+    sentences: list[GeneratedSentence] = []
     seen: set[str] = set()
     for _ in range(count):
         for _ in range(MAX_REWRITES):
@@ -152,5 +154,5 @@ def generate(
             if text not in seen:
                 break
         seen.add(text)
-        sentences.append(Sentence(text, pattern.sentiment, pattern.reason, pattern.id, focus))
+        sentences.append(GeneratedSentence(text, pattern.sentiment, pattern.reason, pattern.id, focus))
     return sentences

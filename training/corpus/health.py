@@ -1,4 +1,4 @@
-"""How healthy a corpus is, raw or cleaned: lengths, duplicates, sentiment and frequent words."""
+"""Statistics of a corpus, raw or cleaned: lengths, duplicates, sentiment and frequent words."""
 
 import functools
 import random
@@ -17,16 +17,16 @@ from storage.text_files import read_text
 from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.csv import rows
-from training.corpus.readers import find
+from training.corpus.readers import find_files
 
 STOP_WORDS = Path(__file__).with_name("stop_words.txt")
-# Upper ends of the bins, in words: 1–5, 6–10, …, 76–80; one more for the rest.
+# Upper bounds of the bins in words: 1–5, 6–10, …, 76–80; one more bin for longer texts.
 LENGTHS = tuple(range(5, 85, 5))
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 TOP_WORDS = 20
 MAX_RATED = 3_000  # texts: VADER is Python word by word, 10,000 short ones a second
-MAX_RATED_CHARS = 2_000  # its time grows with the square of a text's length
-FEELING = 0.05  # VADER's compound score from which its authors call a text positive, or negative
+MAX_RATED_CHARS = 2_000  # VADER's time grows with the square of the length
+SENTIMENT_THRESHOLD = 0.05  # VADER's compound score from which its authors call a text positive or negative
 MAX_CELLS = 200_000
 MAX_CHARS = 100_000_000  # some 200 MB
 
@@ -34,8 +34,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Sentiment:
-    """Shares of the rated texts, which add up to 1, and how many were rated; all 0 of no texts."""
+class SentimentShares:
+    """Shares of the rated texts, which add up to 1, and their number; all 0 without texts."""
 
     positive: float
     neutral: float
@@ -45,15 +45,15 @@ class Sentiment:
 
 @dataclass(frozen=True, slots=True)
 class CorpusHealth:
-    """What can be counted of texts.
+    """Statistics of texts.
 
     Attributes:
-        texts: How many.
-        words: Of all of them, between spaces.
-        lengths: How many texts have so many words: one count a bin of `LENGTHS`, and one of longer ones.
-        length_quantiles: Words a text at `QUANTILES`; empty of no texts.
-        duplicate_share: Share of the texts that say what an earlier one says, but for case and punctuation.
-        top_words: The most frequent content words with their counts, lower case, the most frequent first.
+        texts: number of texts.
+        words: number of words, separated by spaces.
+        lengths: number of texts in each bin of `LENGTHS`, and of longer ones.
+        length_quantiles: words per text at `QUANTILES`; empty without texts.
+        duplicate_share: share of the texts that repeat an earlier one, ignoring case and punctuation.
+        top_words: the most frequent content words in lower case with their counts, most frequent first.
     """
 
     texts: int
@@ -61,11 +61,11 @@ class CorpusHealth:
     lengths: tuple[int, ...]
     length_quantiles: tuple[float, ...]
     duplicate_share: float
-    sentiment: Sentiment
+    sentiment: SentimentShares
     top_words: tuple[tuple[str, int], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON, with the bins and quantiles named."""
+        """Convert to JSON with named bins and quantiles."""
         bins = [f"≤{end}" for end in LENGTHS] + [f">{LENGTHS[-1]}"]
         quantiles = [f"p{100 * q:.0f}" for q in QUANTILES]
         return {
@@ -77,9 +77,9 @@ class CorpusHealth:
 
 
 def measure_health(texts: Sequence[str], *, seed: int = 0) -> CorpusHealth:
-    """Count what there is to count of all texts; the sentiment of a sample of `MAX_RATED` at most.
+    """Compute the statistics of texts; the sentiment is that of a sample of up to `MAX_RATED`.
 
-    The same texts and seed give the same sample. A text is rated by its first `MAX_RATED_CHARS`.
+    The sample is deterministic in texts and seed. A text is rated by its first `MAX_RATED_CHARS`.
     """
     lengths = [len(text.split()) for text in texts]
     bins = Counter(bisect_left(LENGTHS, length) for length in lengths)
@@ -103,21 +103,21 @@ def measure_health(texts: Sequence[str], *, seed: int = 0) -> CorpusHealth:
     )
 
 
-def read_raw(
+def read_raw_cells(
     folder: Path | None,
     *,
     extra: Sequence[Path] = (),
     text_column: str | None = None,
     max_cells: int = MAX_CELLS,
 ) -> list[str]:
-    """Read the cells that `read_folder` makes sentences of, as they stand in the files; no blank ones.
+    """Read the unprocessed, non-blank cells from which `read_folder` makes sentences.
 
-    Files are streamed, and reading stops after `max_cells` cells or `MAX_CHARS` characters.
+    Files are streamed, up to `max_cells` cells or `MAX_CHARS` characters.
 
     Raises:
-        CsvError: A known or named file cannot be read.
+        CsvError: no known or named file can be read.
     """
-    found, _ = find(folder, extra=extra, text_column=text_column)
+    found, _ = find_files(folder, extra=extra, text_column=text_column)
     cells: list[str] = []
     left = MAX_CHARS
     for cell in (cell for file, source in found for cell in _cells(file, source)):
@@ -128,20 +128,22 @@ def read_raw(
     return cells
 
 
-def _cells(file: rows.CsvFile, source: sources.Source) -> Iterator[str]:
-    for row in rows.rows(file, sources.spelled(file.columns, source.read)):
+def _cells(file: rows.CsvFile, source: sources.CsvSource) -> Iterator[str]:
+    for row in rows.read_rows(file, sources.match_columns(file.columns, source.read)):
         yield from (cell for cell in row.cells if cell.strip())
 
 
-def _sentiment(texts: Sequence[str], *, seed: int) -> Sentiment:
-    """The shares in a sample."""
+def _sentiment(texts: Sequence[str], *, seed: int) -> SentimentShares:
     sample = random.Random(seed).sample(texts, min(len(texts), MAX_RATED))  # noqa: S311 — a sample, no secret
     if not sample:
-        return Sentiment(0.0, 0.0, 0.0, 0)
+        return SentimentShares(0.0, 0.0, 0.0, 0)
     rater = SentimentIntensityAnalyzer()
     scores = np.array([rater.polarity_scores(text[:MAX_RATED_CHARS])["compound"] for text in sample])
-    positive, negative = float(np.mean(scores >= FEELING)), float(np.mean(scores <= -FEELING))
-    return Sentiment(positive, 1 - positive - negative, negative, len(sample))
+    positive, negative = (
+        float(np.mean(scores >= SENTIMENT_THRESHOLD)),
+        float(np.mean(scores <= -SENTIMENT_THRESHOLD)),
+    )
+    return SentimentShares(positive, 1 - positive - negative, negative, len(sample))
 
 
 @functools.cache

@@ -1,11 +1,11 @@
-"""The word lists behind the generated sentences: `words/*.yaml`, read once.
+"""The word lists of the generated sentences, from `words/*.yaml`.
 
-Items of a list are separated by commas. A list under `ranked` runs from the most to the least usual word,
-and a word's share falls with its place in the list; under `led` the first word is drawn half of the time
-besides; the items of a list under `even` are equally likely.
+The items of a list are separated by commas. A list under `ranked` is sorted from the most to the least usual
+word, and the probability of a word falls with its rank. Under `led` the first word is drawn half of the time,
+the others by rank. The items of a list under `even` are equally likely.
 
     CorpusError(ValueError)
-    ├── WordFileError      a word file is missing something
+    ├── WordFileError      a word file is invalid
     ├── PatternError       a pattern cannot be read (slots.py)
     └── UnknownReasonError no pattern has that reason (generator.py)
 """
@@ -21,19 +21,19 @@ from typing import Literal
 from training.corpus.yaml_files import read_yaml
 
 WORDS_DIR = Path(__file__).parent / "words"
-RANK_OFFSET = 1.0  # place i (from 0) has weight 1 / (i + 1): the first of 25 words is drawn 26 % of the time
-MAX_REDRAWS = 12  # attempts to find a word that the sentence does not hold yet
+RANK_OFFSET = 1.0  # rank i (from 0) has weight 1 / (i + 1): the first of 25 words is drawn 26 % of the time
+MAX_REDRAWS = 12  # attempts to find a word that the sentence does not contain yet
 
 Polarity = Literal["+", "-"]
 Form = Literal["singular", "plural", "mass"]
 
 
 class CorpusError(ValueError):
-    """A data file of the corpus, or a request to the generator, makes no sense."""
+    """A data file of the corpus, or a request to the generator, is invalid."""
 
 
 class WordFileError(CorpusError):
-    """A word file is missing something."""
+    """A word file is invalid."""
 
     def __init__(self, where: str, *, problem: str) -> None:
         super().__init__(f"{where}: {problem}. Correct the file under {WORDS_DIR.name}/ and try again.")
@@ -41,11 +41,11 @@ class WordFileError(CorpusError):
 
 @dataclass(frozen=True, slots=True)
 class WordList:
-    """Words with how often each is drawn.
+    """Weighted words.
 
     Attributes:
-        words: The items; one may hold spaces ("half marathon").
-        cumulative: Running sums of the weights, one for each item.
+        words: the items, which may contain spaces ("half marathon").
+        cumulative: cumulative weights of the items.
     """
 
     words: tuple[str, ...]
@@ -63,7 +63,7 @@ class WordList:
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """One thing that can be said of a product or a service, with the words of both polarities."""
+    """A quality of a product or a service, with the words of both polarities."""
 
     name: str
     positive: WordList
@@ -77,7 +77,7 @@ class Aspect:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a product, with what can be wrong and what can be right about it."""
+    """A part of a product, with its possible faults and strengths."""
 
     singular: str
     plural: str | None
@@ -86,8 +86,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Products of one kind: which aspects apply to them, and which parts they have."""
+class ProductGroup:
+    """A kind of product, with the aspects that apply and the parts that it has."""
 
     name: str
     aspects: frozenset[str]
@@ -97,32 +97,32 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product in the forms that exist: a shoe, shoes; trousers (no singular); sportswear (mass only)."""
+    """A product in its existing forms: a shoe, shoes; trousers (no singular); sportswear (mass only)."""
 
     singular: str | None
     plural: str | None
     mass: str | None
-    group: Group
+    group: ProductGroup
     weight: float
     singular_weight: float
 
     def form(self, form: Form) -> str | None:
-        """Return the product's name in one form, or None where English has none."""
+        """Return the product's name in one form, or None if that does not exist."""
         return {"singular": self.singular, "plural": self.plural, "mass": self.mass}[form]
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """All word files together."""
+    """The content of all word files."""
 
     lists: Mapping[str, WordList]
     aspects: Mapping[str, Aspect]
     products: tuple[Product, ...]
-    aliases: Mapping[str, frozenset[str]]  # a family name such as "clothing" -> names of groups
+    aliases: Mapping[str, frozenset[str]]  # family such as "clothing" → names of groups
 
     @property
     def product_aspects(self) -> frozenset[str]:
-        """Names of the aspects that at least one group of products has."""
+        """Names of the aspects of at least one group of products."""
         return frozenset().union(*(product.group.aspects for product in self.products))
 
     def groups_of(self, names: str) -> frozenset[str]:
@@ -196,7 +196,7 @@ def _read_products(
         unknown = [a for a in group_aspects if a not in aspects] + [p for p in group_parts if p not in parts]
         if unknown:
             raise WordFileError(where, problem=f"no such aspect or part: {', '.join(unknown)}")
-        group = Group(
+        group = ProductGroup(
             name=name,
             aspects=frozenset(group_aspects),
             parts=tuple(parts[part] for part in group_parts),
@@ -233,10 +233,10 @@ def _read_lists(folder: Path) -> dict[str, WordList]:
 
 @functools.cache
 def load_lexicon() -> Lexicon:
-    """Read every word file; the answer is kept, so only the first call takes time (about 20 ms).
+    """Read all word files. Cached; the first call takes about 20 ms.
 
     Raises:
-        WordFileError: A file names an aspect or part that does not exist, or lists a word twice.
+        WordFileError: a file names an unknown aspect or part, or lists a word twice.
     """
     aspects = _read_aspects(WORDS_DIR / "products" / "aspects.yaml")
     parts = _read_parts(WORDS_DIR / "products" / "parts.yaml")
@@ -252,7 +252,7 @@ def load_lexicon() -> Lexicon:
 
 @functools.cache
 def wanted_words() -> frozenset[str]:
-    """Every good word of the lexicon's aspects, in lower case."""
+    """All positive words of the lexicon's aspects, in lower case."""
     return frozenset(
         word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.positive.words
     )
@@ -260,6 +260,6 @@ def wanted_words() -> frozenset[str]:
 
 @functools.cache
 def unwanted_words() -> frozenset[str]:
-    """Every bad word of the lexicon's aspects that is good in none."""
+    """All negative words of the lexicon's aspects that are positive in none, in lower case."""
     bad = {word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.negative.words}
     return frozenset(bad - wanted_words())

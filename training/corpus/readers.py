@@ -1,7 +1,7 @@
-"""The team's CSV files → sentences to train on, parsed once and cached by content.
+"""The team's CSV files → training sentences, parsed once and cached by content.
 
-A folder may hold the three public files under any names, a part of them, or none; further files are named.
-Reviewer names are in no column that is read. What was left out is counted by reason in one report per file.
+A folder may contain any of the three public files under any names; further files are named explicitly.
+Columns with reviewers' names are never read. Each file has a report that counts what was dropped, by reason.
 """
 
 from collections import Counter
@@ -14,23 +14,23 @@ from tempfile import TemporaryDirectory
 from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.csv import rows as csv_files
-from training.corpus.csv.cache import ParsedFile, parsed_file
-from training.corpus.csv.errors import CacheError, CsvError, UnopenableFileError, listed
+from training.corpus.csv.cache import ParsedFile, load_or_parse
+from training.corpus.csv.errors import CacheError, CsvError, UnopenableFileError, format_columns
 from training.corpus.csv.rows import CsvFile
-from training.corpus.sources import KNOWN, Source
+from training.corpus.sources import KNOWN, CsvSource
 
-MAX_SENTENCES = 200_000  # of one file, some 100 MB in memory; the three public files have 3,000 together
+MAX_SENTENCES = 200_000  # per file, about 100 MB in memory; the three public files have 3,000 together
 IN_ANOTHER_FILE = "sentences that another file has"
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """One sentence.
+class SourceText:
+    """One sentence of a file.
 
     Attributes:
-        source: "products_2020", "reviews", "products_2022", or the name of a further file without its ending.
-        group: The same for all sentences of a row, and of other rows about the same product; a split by group
-            puts no row, and no product, on both sides.
+        source: "products_2020", "reviews", "products_2022", or the stem of a further file's name.
+        group: shared by all sentences of a row and of other rows about the same product, so that a split by
+            group puts no row and no product on both sides.
     """
 
     text: str
@@ -40,15 +40,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """What was read of one file.
+    """What was read from one file.
 
     Attributes:
-        rows: Rows without the header; 0 if the file was passed over.
-        kept_rows: Rows of which at least one sentence was kept.
-        sentences: Sentences kept.
-        dropped: Reason → how many; the reason says of what (rows, texts, titles, labels, sentences).
-        notes: What a person should know of how the file was read, or why it was passed over.
-        is_read: False if the file was passed over.
+        rows: number of rows without the header; 0 if the file was skipped.
+        kept_rows: number of rows with at least one kept sentence.
+        sentences: number of kept sentences.
+        dropped: reason → count; the reason names what is counted (rows, texts, titles, labels, sentences).
+        notes: how the file was read, or why it was skipped.
+        is_read: False if the file was skipped.
     """
 
     source: str
@@ -68,40 +68,39 @@ def read_folder(
     text_column: str | None = None,
     cache_dir: Path | None = None,
     max_sentences: int = MAX_SENTENCES,
-) -> tuple[list[Text], list[SourceReport]]:
-    """Read the known CSV files of a folder, and every file that is named.
+) -> tuple[list[SourceText], list[SourceReport]]:
+    """Read the known CSV files of a folder, and all `extra` files.
 
-    The same files give the same texts in the same order, whatever their names in the folder: the known kinds
-    first, then the extras as named. A sentence is kept once, from the first file that has it.
+    The order of the texts does not depend on the names in the folder: the known kinds come first, then the
+    extras as given. A sentence is kept once, from the first file that contains it. A file that cannot be read
+    is skipped, and its report says why.
 
     Args:
-        folder: Folder of CSV files, not searched deeper; None for the named files alone.
-        extra: Further CSV files; one that is of a known kind is read as such, unless `text_column` is given.
-        text_column: The column to read of the extras; None to guess it from the usual names.
-        cache_dir: Where parsed files are kept; None parses anew.
-        max_sentences: Kept of one file at most; the rows after them are counted, not read.
-
-    A file that cannot be read is passed over, and its report says why.
+        folder: folder of CSV files, not searched recursively; None for the extras alone.
+        extra: further CSV files; one of a known kind is read as such, unless `text_column` is given.
+        text_column: the column to read from the extras; None to guess it from the usual names.
+        cache_dir: where to cache parsed files; None for no cache.
+        max_sentences: maximum number of sentences per file; the rows after them are only counted.
 
     Raises:
-        CsvError: None of the known and named files can be read, or the cache cannot be written.
+        CsvError: no known or named file can be read, or the cache cannot be written.
     """
-    found, passed_over = find(folder, extra=extra, text_column=text_column)
-    texts: list[Text] = []
+    found, passed_over = find_files(folder, extra=extra, text_column=text_column)
+    texts: list[SourceText] = []
     reports: list[SourceReport] = []
     broken: list[CsvError] = []
     seen: set[str] = set()
     with TemporaryDirectory() as scratch:
         for file, source in found:
             try:
-                parsed = parsed_file(file, source, cache_dir or Path(scratch), max_sentences=max_sentences)
+                parsed = load_or_parse(file, source, cache_dir or Path(scratch), max_sentences=max_sentences)
             except CacheError:
                 raise
             except CsvError as error:
                 broken.append(error)
-                passed_over.append(_passed_over(file.path, error))
+                passed_over.append(_skipped(file.path, error))
                 continue
-            kept, report = _unseen(file, source, parsed, seen)
+            kept, report = _drop_repeated(file, source, parsed, seen)
             texts += kept
             reports.append(report)
             seen |= {duplicate_key(text.text) for text in kept}
@@ -110,11 +109,11 @@ def read_folder(
     return texts, [*reports, *passed_over]
 
 
-def _unseen(
-    file: CsvFile, source: Source, parsed: ParsedFile, seen: set[str]
-) -> tuple[list[Text], SourceReport]:
-    """The sentences of a file that no file before it has, and its report."""
-    texts: list[Text] = []
+def _drop_repeated(
+    file: CsvFile, source: CsvSource, parsed: ParsedFile, seen: set[str]
+) -> tuple[list[SourceText], SourceReport]:
+    """Drop the sentences that an earlier file contains, and make the report."""
+    texts: list[SourceText] = []
     kept_rows: set[int] = set()
     dropped = Counter(parsed.dropped)
     for text, row, group in parsed.sentences():
@@ -122,8 +121,8 @@ def _unseen(
             dropped[IN_ANOTHER_FILE] += 1
             continue
         kept_rows.add(row)
-        # The hash tells two files of one kind apart, whatever they are called.
-        texts.append(Text(text, source.name, f"{source.name}:{file.sha256[:8]}:{group}"))
+        # The hash distinguishes two files of one kind whose groups have the same numbers.
+        texts.append(SourceText(text, source.name, f"{source.name}:{file.sha256[:8]}:{group}"))
     report = SourceReport(
         source.name,
         str(file.path),
@@ -131,59 +130,59 @@ def _unseen(
         kept_rows=len(kept_rows),
         sentences=len(texts),
         dropped=dict(sorted(dropped.items())),
-        notes=file.notes if texts else (*file.notes, f"no usable sentence in {listed(source.read)}"),
+        notes=file.notes if texts else (*file.notes, f"no usable sentence in {format_columns(source.read)}"),
     )
     return texts, report
 
 
-def _passed_over(path: Path, error: CsvError) -> SourceReport:
-    return SourceReport(path.stem, str(path), 0, 0, 0, {}, (f"passed over: {error}",), is_read=False)
+def _skipped(path: Path, error: CsvError) -> SourceReport:
+    return SourceReport(path.stem, str(path), 0, 0, 0, {}, (f"skipped: {error}",), is_read=False)
 
 
-def find(
+def find_files(
     folder: Path | None, *, extra: Sequence[Path] = (), text_column: str | None = None
-) -> tuple[list[tuple[CsvFile, Source]], list[SourceReport]]:
-    """The known files of a folder in an order that does not depend on their names, and the named ones.
+) -> tuple[list[tuple[CsvFile, CsvSource]], list[SourceReport]]:
+    """Find the known files of a folder, in an order that does not depend on their names, and the extras.
 
     Returns:
-        Files with what they are, and a report on each file that is passed over.
+        Files with their kind, and a report on each skipped file.
 
     Raises:
-        CsvError: None of the known and named files can be read.
+        CsvError: no known or named file can be read.
     """
     leave_out = {path.resolve() for path in extra}
-    found: list[tuple[CsvFile, Source]] = []
+    found: list[tuple[CsvFile, CsvSource]] = []
     passed_over: list[SourceReport] = []
     broken: list[CsvError] = []
     for path in _csv_paths(folder):
         if path.resolve() in leave_out:
             continue
         try:
-            columns = csv_files.columns_of(path)
+            columns = csv_files.read_columns(path)
         except CsvError as error:
-            passed_over.append(_passed_over(path, error))
+            passed_over.append(_skipped(path, error))
             continue
         try:
-            source = sources.recognise(path, columns)
+            source = sources.recognise_source(path, columns)
             if source is not None:
-                found.append((csv_files.inspect(path), source))
+                found.append((csv_files.inspect_file(path), source))
                 continue
         except CsvError as error:
             broken.append(error)
-            passed_over.append(_passed_over(path, error))
+            passed_over.append(_skipped(path, error))
             continue
-        note = f"passed over: no known file has its columns ({listed(columns)}); name it to read it"
+        note = f"skipped: no known file has its columns ({format_columns(columns)}); name it to read it"
         passed_over.append(SourceReport(path.stem, str(path), 0, 0, 0, {}, (note,), is_read=False))
     order = {source.name: place for place, source in enumerate(KNOWN)}
     found.sort(key=lambda each: (order[each[1].name], each[0].sha256))
     is_header = partial(sources.is_known_header, text_column=text_column)
     for path in dict.fromkeys(extra):
         try:
-            file = csv_files.inspect(path, is_header)
-            found.append((file, sources.named(path, file.columns, text_column=text_column)))
+            file = csv_files.inspect_file(path, is_header)
+            found.append((file, sources.source_of_named_file(path, file.columns, text_column=text_column)))
         except CsvError as error:
             broken.append(error)
-            passed_over.append(_passed_over(path, error))
+            passed_over.append(_skipped(path, error))
     if broken and not found:
         raise broken[0]
     return found, passed_over

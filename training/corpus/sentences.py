@@ -1,4 +1,4 @@
-"""Text → sentences: where they end, and whether they are fit for the corpus. Rules for English; pure."""
+"""Splits English text into sentences, and decides which ones are suitable for the corpus. Pure."""
 
 import re
 
@@ -8,7 +8,7 @@ MIN_WORDS = 2
 MAX_WORDS = 80
 MAX_CHARS = 600
 
-# Reasons for which a sentence is dropped.
+# Reasons for dropping a sentence.
 UNREADABLE = "sentences with unreadable characters"
 NO_LETTERS = "sentences without letters"
 PRIVATE = "sentences with an address, a link or a long number"
@@ -20,9 +20,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Abbreviations after which no sentence ends; those that end none before a number; those that end none
-# before a small letter. After an acronym ("U.S.") and an initial ("R.") a sentence begins only with a
-# usual first word.
+# Abbreviations that never end a sentence; that do not before a number; that do not before a small letter.
+# After an acronym ("U.S.") or an initial ("R.") a sentence starts only with one of the usual first words.
+# NLTK, the only splitter among the installed libraries, needs a downloaded model.
 NEVER_LAST = _words("mr mrs ms dr prof st mt vs approx e.g i.e eg ie fig vol gen capt sgt feat ca")
 NOT_BEFORE_NUMBERS = _words("no nr nos p pp art est jan feb mar apr jun jul aug sep sept oct nov dec")
 NOT_BEFORE_SMALL = _words(
@@ -36,9 +36,9 @@ FIRST_WORDS = _words(
 NAMES_WITH_PERIODS = frozenset({"fly.by"})  # "Nike Fly.By Mid"
 DOMAINS = frozenset({"com", "net", "org", "io", "co"})
 
-_NEAR = 64  # characters on each side of a mark that decide; a text of one endless line stays linear
+_NEAR = 64  # characters of context on each side of a mark, so that the time stays linear in the text
 _END = re.compile(r"(?<![.!?…])(?P<marks>[.!?…]++)(?P<closers>[\"'”’)\]»]*+)(?P<gap>\s*+)(?=\S)")
-_ORPHANS = ",;:.…)!? "  # marks that a sentence cannot begin with
+_ORPHANS = ",;:.…)!? "  # marks that cannot begin a sentence
 _OPENERS = "\"'“‘([«"
 _FUSED_START = re.compile(r"[\"“(]?(?:[A-Z][a-z'’]|[AI]\s|[A-Z]{2,}['’\s]|[A-Z]{3})")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
@@ -48,8 +48,8 @@ _LETTER = re.compile(r"[^\W\d_]")
 _LINK = re.compile(r"https?://|\bwww\.")
 
 
-def split(text: str) -> list[str]:
-    """Split a block of clean text into sentences; punctuation stays with the sentence that it ends."""
+def split_sentences(text: str) -> list[str]:
+    """Split a block of clean text into sentences, each with its final punctuation."""
     found, start = [], 0
     for match in _END.finditer(text):
         if _is_end(text, start, match):
@@ -59,14 +59,14 @@ def split(text: str) -> list[str]:
     return [sentence for sentence in stripped if sentence]
 
 
-def with_period(sentence: str) -> str:
-    """The sentence, with a period if it ends in a word, a number or a bracket."""
+def end_with_period(sentence: str) -> str:
+    """Add a period if the sentence ends in a word, a number or a bracket."""
     core = sentence.rstrip("\"'”’)]» ")
     return f"{sentence}." if core and (core[-1].isalnum() or core[-1] in "%°+®™") else sentence
 
 
-def fault(sentence: str) -> str | None:
-    """Why the sentence is not fit for the corpus; None if it is."""
+def rejection_reason(sentence: str) -> str | None:
+    """Why a sentence is not suitable for the corpus, or None if it is."""
     if "\ufffd" in sentence:
         return UNREADABLE
     if not _LETTER.search(sentence):
@@ -116,7 +116,7 @@ def _is_period(word: str, *, alone: bool, after: str, opening: str) -> bool:
 
 
 def _is_end_without_space(word: str, marks: str, after: str) -> bool:
-    """Whether marks with no space after them end a sentence, as in "too small.Very comfortable"."""
+    """Whether marks without a space after them end a sentence, as in "too small.Very comfortable"."""
     if not word or "://" in word or word.lower().startswith("www."):
         return False
     if "!" in marks or "?" in marks:

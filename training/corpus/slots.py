@@ -1,4 +1,4 @@
-"""The pieces that a compiled pattern consists of, and how their words are joined to a sentence."""
+"""The pieces of a compiled pattern, and how their words are joined to a sentence."""
 
 import random
 import re
@@ -17,8 +17,8 @@ MAIN = "main"  # label of the product that a pattern is about
 
 
 @dataclass(slots=True)
-class Draft:
-    """What is already settled while one sentence is being written."""
+class SentenceState:
+    """The choices made so far in the sentence that is being written."""
 
     rng: random.Random
     used: set[str]
@@ -28,7 +28,7 @@ class Draft:
     part: Part | None = None
 
     def pick(self, words: WordList) -> str:
-        """Draw a word that this sentence does not hold yet."""
+        """Draw a word that the sentence does not contain yet."""
         word = words.pick(self.rng, used=self.used)
         self.used.add(word.lower())
         return word
@@ -36,11 +36,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """Text as it stands."""
+    """Literal text."""
 
     text: str
 
-    def render(self, draft: Draft) -> str:
+    def render(self, draft: SentenceState) -> str:
         """Return the text."""
         return self.text
 
@@ -52,7 +52,7 @@ class ListPiece:
     words: WordList
     label: str | None
 
-    def render(self, draft: Draft) -> str:
+    def render(self, draft: SentenceState) -> str:
         """Draw a word, or repeat the one drawn under the same label."""
         if self.label is None:
             return draft.pick(self.words)
@@ -68,7 +68,7 @@ class ProductPiece:
     forms: tuple[Form, ...]
     label: str
 
-    def render(self, draft: Draft) -> str:
+    def render(self, draft: SentenceState) -> str:
         """Return the name of the product that the sentence is about."""
         product = draft.products[self.label]
         return next(name for form in self.forms if (name := product.form(form)))
@@ -81,19 +81,19 @@ class AgreementPiece:
     plural: str
     singular: str
 
-    def render(self, draft: Draft) -> str:
+    def render(self, draft: SentenceState) -> str:
         """Return the form for the product's number."""
         return self.plural if draft.products[MAIN].plural else self.singular
 
 
 @dataclass(frozen=True, slots=True)
 class PartPiece:
-    """A part of the product, or what is wrong or right about it."""
+    """A part of the product, or a fault or strength of it."""
 
     kind: str
     plural: bool
 
-    def render(self, draft: Draft) -> str:
+    def render(self, draft: SentenceState) -> str:
         """Return the part's name, or a word that fits it."""
         if draft.part is None:
             parts = draft.products[MAIN].group.parts
@@ -107,20 +107,20 @@ class PartPiece:
 
 @dataclass(frozen=True, slots=True)
 class AspectPiece:
-    """A word of one polarity of an aspect: a named one, any that applies, or the one used last."""
+    """A word of one polarity of an aspect: a named aspect, any that applies, or the one used last."""
 
     polarity: Polarity
     named: Aspect | None
     repeats: bool
     choices: Mapping[frozenset[str], tuple[tuple[Aspect, ...], tuple[float, ...]]]
 
-    def render(self, draft: Draft) -> str:
-        """Draw a word that says this of the product."""
+    def render(self, draft: SentenceState) -> str:
+        """Draw a word of the aspect."""
         aspect = self.named or (draft.aspects[-1] if self.repeats else self._choose(draft))
         draft.aspects.append(aspect)
         return draft.pick(aspect.words_of(self.polarity))
 
-    def _choose(self, draft: Draft) -> Aspect:
+    def _choose(self, draft: SentenceState) -> Aspect:
         groups = frozenset(product.group.name for product in draft.products.values())
         aspects, cumulative = self.choices[groups]
         aspect = aspects[0]
@@ -135,12 +135,12 @@ Piece = TextPiece | ListPiece | ProductPiece | AgreementPiece | PartPiece | Aspe
 
 
 def starts_with_vowel_sound(word: str) -> bool:
-    """Say whether "an" goes before the word: an hour, an old shoe; but a user, a one-off."""
+    """Whether the word takes "an": an hour, an old shoe, but a user, a one-off."""
     return _VOWEL_SOUND.match(word) is not None
 
 
-def join(text: str, following: str) -> str:
-    """Append to a sentence that is being written, with the right article and capital between the two."""
+def append_words(text: str, following: str) -> str:
+    """Append words to a sentence, and correct the article before them and their capital."""
     if not following:
         return text
     if text[-2:] in ("a ", "A ", "n ") and (article := _ARTICLE.search(text)):

@@ -1,4 +1,4 @@
-"""The kinds of CSV file that the corpus is read from: how each is recognised, and what of it is read."""
+"""The known kinds of CSV file: how each is recognised, and which columns are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from training.corpus.csv.errors import MissingColumnError, NoTextColumnError
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CsvSource:
     """A kind of CSV file. Columns are named as published; letter case does not matter.
 
     Attributes:
-        name: What a text says it is from.
-        body: The column of running text.
-        title: The column of titles or names, None without one.
-        hints: Columns that are not read; one of them tells the kind from others with the same body and title.
-        published_as: The file's name where it is to be had.
-        is_title_prose: Whether a title is a sentence of its own, and no name.
-        is_one_product_by_title: Whether rows of the same title are of one product, and so of one group.
+        name: the name of the source in the corpus.
+        body: the column of running text.
+        title: the column of titles or names, or None.
+        hints: other columns; one of them distinguishes the kind from others with the same body and title.
+        published_as: the file's name where it is published.
+        is_title_prose: whether a title is a sentence, not a name.
+        is_one_product_by_title: whether rows with the same title are about one product, and so one group.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Source:
 
     @property
     def read(self) -> tuple[str, ...]:
-        """The columns that are read: the body, then the title."""
+        """The columns to read: the body, then the title."""
         return (self.body,) if self.title is None else (self.body, self.title)
 
 
 KNOWN = (
-    Source(
+    CsvSource(
         name="products_2020",
         body="Description",
         title="Product Name",
@@ -44,7 +44,7 @@ KNOWN = (
         published_as="nike_2020_04_13.csv",
         is_one_product_by_title=True,
     ),
-    Source(
+    CsvSource(
         name="reviews",
         body="Content",
         title="Title",
@@ -52,16 +52,16 @@ KNOWN = (
         published_as="web_scraped.csv",
         is_title_prose=True,
     ),
-    Source(
+    CsvSource(
         name="products_2022",
-        body="raw_description",  # the plain column has lost the ends of its sentences
+        body="raw_description",  # the column "description" lacks the ends of its sentences
         title="name",
         hints=("sub_title", "uniq_id", "scraped_at", "available_sizes"),
         published_as="nike_data_2022_09.csv",
         is_one_product_by_title=True,
     ),
 )
-# Usual names of a text column, the likeliest first.
+# Usual names of a text column, most likely first.
 TEXT_COLUMNS = (
     "text",
     "review",
@@ -74,14 +74,14 @@ TEXT_COLUMNS = (
     "sentence",
     "feedback",
 )
-MIN_HINTS = 2  # so that a file which lacks what is to be read is still taken for one of the kinds
+MIN_HINTS = 2  # that identify a kind even if a column to read is missing, so that the error can name it
 
 
-def recognise(path: Path, columns: Sequence[str]) -> Source | None:
-    """Say which of the known kinds a file is, by its columns; None if it is none of them.
+def recognise_source(path: Path, columns: Sequence[str]) -> CsvSource | None:
+    """Return the known kind of a file by its columns, or None.
 
     Raises:
-        MissingColumnError: It is one by its other columns or its published name, but lacks one to be read.
+        MissingColumnError: the other columns or the file's name fit a kind, but a column to read is missing.
     """
     there = {column.casefold() for column in columns}
     for source in KNOWN:
@@ -96,7 +96,7 @@ def recognise(path: Path, columns: Sequence[str]) -> Source | None:
 
 
 def is_known_header(cells: Sequence[str], *, text_column: str | None = None) -> bool:
-    """Whether cells name columns: those of a known kind, a usual one for text, or the one asked for."""
+    """Whether cells name the columns of a known kind, a usual text column, or the requested one."""
     there = {cell.casefold() for cell in cells}
     if text_column is not None:
         return text_column.casefold() in there
@@ -104,29 +104,29 @@ def is_known_header(cells: Sequence[str], *, text_column: str | None = None) -> 
     return is_kind or bool(there & {*TEXT_COLUMNS})
 
 
-def named(path: Path, columns: Sequence[str], *, text_column: str | None) -> Source:
-    """Say what to read of a file that a person named.
+def source_of_named_file(path: Path, columns: Sequence[str], *, text_column: str | None) -> CsvSource:
+    """Return the kind of a file that was named explicitly, with the column to read.
 
     Raises:
-        MissingColumnError: There is no column `text_column`.
-        NoTextColumnError: No column has a usual name for text.
+        MissingColumnError: there is no column `text_column`.
+        NoTextColumnError: no column has a usual name for text.
     """
     if text_column is not None:
         if text_column.casefold() not in {column.casefold() for column in columns}:
             raise MissingColumnError(path, [text_column], columns=columns, source="was named")
-        return Source(path.stem, body=text_column)
-    found = recognise(path, columns)
+        return CsvSource(path.stem, body=text_column)
+    found = recognise_source(path, columns)
     if found is not None:
         return found
     for usual in TEXT_COLUMNS:
         for column in columns:
             words = column.casefold().replace(".", " ").replace("_", " ").split()
             if column.casefold() == usual or (words and words[-1] == usual):
-                return Source(path.stem, body=column)
+                return CsvSource(path.stem, body=column)
     raise NoTextColumnError(path, columns)
 
 
-def spelled(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """The wanted columns as the file spells them."""
+def match_columns(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The wanted columns in the file's spelling."""
     by_key = {column.casefold(): column for column in reversed(columns)}
     return [by_key[column.casefold()] for column in wanted]

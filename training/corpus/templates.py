@@ -1,18 +1,18 @@
-"""The pattern language: text with slots, compiled once, written many times.
+"""The pattern language: text with slots, compiled once to generate many sentences.
 
     {city}             a word from the list `city`; two slots of a sentence never take the same word
-    {city#a}           the same word wherever `#a` is written
+    {city#a}           the same word for every `#a`
     {products}         a product in the plural; {product} in the singular; {goods} plural or mass noun
     {products:tops}    only from that group or family; several as {products:tops|bags}
     {products#2}       a second, different product; every other mention is the same product
     {are/is}           agrees with the product: plural form / singular form
-    {part}, {parts}    a part of the product, with {fault} and {strength} for what is wrong or right about it
+    {part}, {parts}    a part of the product; {fault} and {strength} are words that fit it
     {comfort:+}        a word of the aspect's positive polarity, {comfort:-} of the negative one
     {attribute:+}      a word of any aspect that applies to the product, a new aspect each time
     {same:-}           a word of the aspect used last, for contrasts
     [ … ]              the focus: the one word that a query would mask
 
-"a" and "an" and the capital at the start of a sentence are set to fit while a sentence is written.
+"a" or "an" and the capital at the start of a sentence are adjusted to the words.
 """
 
 import random
@@ -27,13 +27,13 @@ from training.corpus.slots import (
     MAIN,
     AgreementPiece,
     AspectPiece,
-    Draft,
     ListPiece,
     PartPiece,
     Piece,
     ProductPiece,
+    SentenceState,
     TextPiece,
-    join,
+    append_words,
 )
 
 _PIECE = re.compile(r"(\{[^{}]*\}|\[|\])")
@@ -61,10 +61,10 @@ class Template:
     """A compiled pattern.
 
     Attributes:
-        pieces: What to write, in order.
-        focus: The pieces of the focus, as a half-open range; None if the pattern marks none.
-        literals: Lower-case words that the pattern itself contains; slots avoid them.
-        products: For each label, the products that fit all its slots, with running sums of their weights.
+        pieces: the pieces in order.
+        focus: half-open range of the pieces in the focus, or None.
+        literals: lower-case words of the pattern itself, which slots avoid.
+        products: label → the products that fit all its slots, with cumulative weights.
     """
 
     pieces: tuple[Piece, ...]
@@ -73,8 +73,8 @@ class Template:
     products: Mapping[str, Weighted]
 
     def write(self, rng: random.Random) -> tuple[str, tuple[int, int] | None]:
-        """Write one sentence; return it with the character span of its focus."""
-        draft = Draft(rng=rng, used=set(self.literals))
+        """Generate one sentence, and return it with the character span of its focus."""
+        draft = SentenceState(rng=rng, used=set(self.literals))
         for label, (products, cumulative) in self.products.items():
             taken = list(draft.products.values())
             for _ in range(MAX_REDRAWS):
@@ -84,7 +84,7 @@ class Template:
         text, start, end = "", 0, 0
         for index, piece in enumerate(self.pieces):
             words = piece.render(draft)
-            text = join(text, words)
+            text = append_words(text, words)
             if self.focus is not None and index == self.focus[0]:
                 start = len(text) - len(words)
             if self.focus is not None and index == self.focus[1] - 1:
@@ -109,7 +109,7 @@ class TemplateCompiler:
         """Compile one pattern.
 
         Raises:
-            PatternError: It names a list, aspect or group that does not exist, or marks its focus wrongly.
+            PatternError: it names an unknown list, aspect or group, or its focus is malformed.
         """
         pieces: list[Piece] = []
         marks: list[int] = []
@@ -121,7 +121,7 @@ class TemplateCompiler:
             elif raw:
                 pieces.append(TextPiece(raw))
         if len(marks) not in (0, 2) or (marks and marks[0] == marks[1]):
-            raise PatternError(text, problem="the focus needs one [ and one ] with something between")
+            raise PatternError(text, problem="the focus needs one [ and one ] with text between them")
         said = [slot["name"] for slot in _SLOT.finditer(text) if slot["option"] in ("+", "-")]
         if said and said[0] == "same":
             raise PatternError(text, problem="{same:…} needs an aspect before it")
@@ -154,7 +154,7 @@ class TemplateCompiler:
         return ListPiece(self._lexicon.lists[name], label)
 
     def _products(self, text: str) -> dict[str, Weighted]:
-        """Find, for each label, the products that every slot of the pattern allows."""
+        """Label → the products that all slots with that label allow, with cumulative weights."""
         slots = list(_SLOT.finditer(text))
         labels = [slot["label"] or MAIN for slot in slots if slot["name"] in _FORMS]
         about_main = {"attribute", *_PART_SLOTS}

@@ -1,4 +1,4 @@
-"""YAML files that people edit: patterns, word lists, behaviour tests."""
+"""Reads YAML files that people edit: patterns, word lists, behaviour tests."""
 
 from pathlib import Path
 from typing import Any
@@ -7,17 +7,17 @@ import yaml
 
 from storage.text_files import read_text
 
-# What PyYAML raises, beside its own errors, for a date that is none, say, or brackets without end.
+# What PyYAML raises in addition to its own errors, for example for an invalid date or deep nesting.
 NOT_READ_BY_YAML = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def read_yaml(path: Path) -> Any:
-    """Parse one of the data files, in C where libyaml is present (about ten times as fast).
+    """Parse a YAML file, in C if libyaml is available (about ten times as fast).
 
     Raises:
-        OSError: it cannot be opened.
-        UnicodeDecodeError: it is no text.
-        YAMLError: it is no YAML, or has a key twice, of which one would be ignored.
+        OSError: the file cannot be opened.
+        UnicodeDecodeError: the file is not text.
+        YAMLError: the file is not YAML, or repeats a key; PyYAML alone would ignore all but one.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(read_text(path))
     try:
@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def _refuse_repeated_keys(node: yaml.Node | None, seen: set[int]) -> None:
-    if id(node) in seen:  # an alias may lead back to where it stands
+    if id(node) in seen:  # an alias may refer to a node that contains it
         return
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
@@ -44,6 +44,6 @@ def _refuse_repeated_keys(node: yaml.Node | None, seen: set[int]) -> None:
             if isinstance(key, yaml.ScalarNode):
                 if (key.tag, key.value) in lines:
                     first = lines[key.tag, key.value]
-                    raise yaml.YAMLError(f"{key.value} stands there twice, in lines {first} and {line}")
+                    raise yaml.YAMLError(f"the key {key.value} is repeated, in lines {first} and {line}")
                 lines[key.tag, key.value] = line
             _refuse_repeated_keys(value, seen)

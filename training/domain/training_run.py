@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 
 from training.corpus.domain_corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
-from training.corpus.health import measure_health, read_raw
+from training.corpus.health import measure_health, read_raw_cells
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.checkpoints import Checkpoint
 from training.domain.early_stopping import EarlyStoppingTraining
@@ -160,7 +160,7 @@ class DomainTraining:
         plot_training(logs, folder / "loss_perplexity.png")
         plot_words(QUERIES[0], models, folder / "words.png")
         sentences = [t.text for t in self._corpus.texts if t.source != GENERATED]
-        if cells := read_raw(self._settings.data_dir, extra=self._extra, text_column=self._text_column):
+        if cells := read_raw_cells(self._settings.data_dir, extra=self._extra, text_column=self._text_column):
             plot_corpus_health(measure_health(cells), measure_health(sentences), folder / "corpus_health.png")
 
     def _edge_cases(self, side: Literal["train", "held_out"]) -> EdgeCaseReport:

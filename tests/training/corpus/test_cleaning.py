@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.corpus import sentences
-from training.corpus.cleaning import Block, blocks, cleaned_text, duplicate_key, repaired
-from training.corpus.sentences import fault, split, with_period
+from training.corpus.cleaning import Block, clean_text, duplicate_key, repair_mojibake, split_blocks
+from training.corpus.sentences import end_with_period, rejection_reason, split_sentences
 
 
 def texts(cell: str) -> list[str]:
-    return [block.text for block in blocks(cell)]
+    return [block.text for block in split_blocks(cell)]
 
 
 # Cells
@@ -20,11 +20,11 @@ def texts(cell: str) -> list[str]:
 
 def test_plain_text_is_one_block_and_keeps_its_punctuation_and_digits() -> None:
     text = "Size 10.5, isn't it? 100% great (really) – “wow”!"
-    assert blocks(text) == [Block(text)]
+    assert split_blocks(text) == [Block(text)]
 
 
 def test_an_empty_cell_has_no_blocks() -> None:
-    assert [blocks(cell) for cell in ("", "  \n ", "<p> </p>", "&nbsp;", "\u200b")] == [[]] * 5
+    assert [split_blocks(cell) for cell in ("", "  \n ", "<p> </p>", "&nbsp;", "\u200b")] == [[]] * 5
 
 
 def test_block_tags_end_blocks_and_inline_tags_do_not() -> None:
@@ -37,7 +37,7 @@ def test_list_items_and_headings_are_not_prose() -> None:
         '<p><b class="x">Benefits</b></p><p>It fits.</p>'
         "<ul><li>Two <i>side</i> pockets</li><li>Knit</li></ul>"
     )
-    assert blocks(cell) == [
+    assert split_blocks(cell) == [
         Block("Benefits", is_prose=False),
         Block("It fits."),
         Block("Two side pockets", is_prose=False),
@@ -76,7 +76,7 @@ def test_a_tag_that_is_cut_off_disappears() -> None:
 
 def test_a_paragraph_of_plain_text_ends_at_an_empty_line_and_a_line_before_a_capital() -> None:
     cell = "Cheap clothes made by \ncheap labour\r\nI will not\n\nbuy\n- one thing\n• another"
-    assert blocks(cell) == [
+    assert split_blocks(cell) == [
         Block("Cheap clothes made by cheap labour"),
         Block("I will not"),
         Block("buy"),
@@ -97,18 +97,18 @@ def test_a_paragraph_of_plain_text_ends_at_an_empty_line_and_a_line_before_a_cap
     ],
 )
 def test_mojibake_is_repaired(broken: str, right: str) -> None:
-    assert repaired(broken) == right
+    assert repair_mojibake(broken) == right
 
 
 @pytest.mark.parametrize(
     "text", ["CAFÉ®", "POKÉ™", "Ângela", "São Paulo", "naïve – “ok”", "ð€€€", "Âge d'or"]
 )
 def test_accents_are_not_taken_for_mojibake(text: str) -> None:
-    assert cleaned_text(text) == text
+    assert clean_text(text) == text
 
 
 def test_invisible_and_control_characters_go_and_accents_are_composed() -> None:
-    assert cleaned_text("so\u00adft\u200b  \x00 cafe\u0301\ufeff\t!") == "soft café !"
+    assert clean_text("so\u00adft\u200b  \x00 cafe\u0301\ufeff\t!") == "soft café !"
 
 
 def test_texts_that_say_the_same_share_a_key() -> None:
@@ -118,7 +118,7 @@ def test_texts_that_say_the_same_share_a_key() -> None:
 
 @given(st.text(alphabet=st.sampled_from("ab <>/&;!-pb.lti\n#x3\"='Ââ€™")))
 def test_no_cell_breaks_the_cleaning(cell: str) -> None:
-    for block in blocks(cell):
+    for block in split_blocks(cell):
         assert block.text == " ".join(block.text.split()) != ""
 
 
@@ -140,9 +140,9 @@ def test_no_cell_breaks_the_cleaning(cell: str) -> None:
 )
 def test_a_cell_of_the_greatest_length_takes_no_longer_than_its_length(cell: str) -> None:
     began = time.perf_counter()
-    for block in blocks(cell):
-        for sentence in split(block.text):
-            fault(sentence)
+    for block in split_blocks(cell):
+        for sentence in split_sentences(block.text):
+            rejection_reason(sentence)
     assert time.perf_counter() - began < 5  # seconds; quadratic ones take minutes
 
 
@@ -181,7 +181,7 @@ def test_a_cell_of_the_greatest_length_takes_no_longer_than_its_length(cell: str
 )
 def test_sentences_end_where_a_reader_would_say(text: str) -> None:
     expected = text.split("|")
-    assert split(" ".join(expected)) == expected
+    assert split_sentences(" ".join(expected)) == expected
 
 
 @pytest.mark.parametrize(
@@ -199,17 +199,17 @@ def test_sentences_end_where_a_reader_would_say(text: str) -> None:
     ],
 )
 def test_a_missing_space_hides_no_end(text: str, expected: list[str]) -> None:
-    assert split(text) == expected
+    assert split_sentences(text) == expected
 
 
 def test_marks_that_no_sentence_begins_with_are_left_out() -> None:
-    assert split("Great! , value. ) .. for money") == ["Great!", "value.", "for money"]
+    assert split_sentences("Great! , value. ) .. for money") == ["Great!", "value.", "for money"]
 
 
 @given(st.text(alphabet=st.sampled_from("aB1 .!?…\"')(,")))
 def test_splitting_loses_no_word(text: str) -> None:
     text = " ".join(text.split())
-    assert "".join(c for s in split(text) for c in s if c.isalnum()) == "".join(
+    assert "".join(c for s in split_sentences(text) for c in s if c.isalnum()) == "".join(
         c for c in text if c.isalnum()
     )
 
@@ -229,7 +229,7 @@ def test_splitting_loses_no_word(text: str) -> None:
     ],
 )
 def test_prose_gets_a_period_only_where_it_ends_in_a_word(sentence: str, finished: str) -> None:
-    assert with_period(sentence) == finished
+    assert end_with_period(sentence) == finished
 
 
 @pytest.mark.parametrize(
@@ -252,4 +252,4 @@ def test_prose_gets_a_period_only_where_it_ends_in_a_word(sentence: str, finishe
     ],
 )
 def test_a_sentence_that_is_not_fit_has_a_reason(sentence: str, reason: str | None) -> None:
-    assert fault(sentence) == reason
+    assert rejection_reason(sentence) == reason

@@ -10,7 +10,7 @@ import pytest
 
 from training.corpus.generator import (
     MASK,
-    Sentence,
+    GeneratedSentence,
     UnknownReasonError,
     generate,
     load_patterns,
@@ -18,7 +18,7 @@ from training.corpus.generator import (
 )
 from training.corpus.lexicon import WordFileError, load_lexicon
 from training.corpus.lexicon import _items as split_items
-from training.corpus.slots import join, starts_with_vowel_sound
+from training.corpus.slots import append_words, starts_with_vowel_sound
 from training.corpus.templates import PatternError, TemplateCompiler
 
 SUITES = Path(__file__).parents[3] / "training" / "evaluation" / "suites"
@@ -48,12 +48,12 @@ GENERAL_REASONS = ("retention", "support", "service", "delivery", "return", "ref
 
 
 @pytest.fixture(scope="module")
-def sentences() -> list[Sentence]:
+def sentences() -> list[GeneratedSentence]:
     return generate(25_000, seed=0)
 
 
 @pytest.fixture(scope="module")
-def vocabulary(sentences: list[Sentence]) -> Counter[str]:
+def vocabulary(sentences: list[GeneratedSentence]) -> Counter[str]:
     return Counter(word for sentence in sentences for word in WORD.findall(sentence.text.lower()))
 
 
@@ -92,7 +92,7 @@ def test_the_original_patterns_are_trained_on() -> None:
     assert "{brand} {goods} {are/is} known for being [{attribute:+}]." in trained
 
 
-def test_the_words_to_teach_are_the_most_frequent_praise(sentences: list[Sentence]) -> None:
+def test_the_words_to_teach_are_the_most_frequent_praise(sentences: list[GeneratedSentence]) -> None:
     praise = Counter(
         sentence.text[slice(*sentence.focus)].lower()
         for sentence in sentences
@@ -104,7 +104,7 @@ def test_the_words_to_teach_are_the_most_frequent_praise(sentences: list[Sentenc
     assert len(praise) > 300
 
 
-def test_praise_and_control_are_both_well_represented(sentences: list[Sentence]) -> None:
+def test_praise_and_control_are_both_well_represented(sentences: list[GeneratedSentence]) -> None:
     control = ("complaint", "negation", "contrast", "size_too", "price_high", "comparison_complaint")
     share = Counter("control" if s.reason.startswith(control) else s.reason.split("_")[0] for s in sentences)
     assert share["praise"] > 0.25 * len(sentences)
@@ -117,7 +117,7 @@ def test_the_same_seed_gives_the_same_sentences() -> None:
     assert generate(300, seed=7) != generate(300, seed=8)
 
 
-def test_sentences_do_not_repeat(sentences: list[Sentence]) -> None:
+def test_sentences_do_not_repeat(sentences: list[GeneratedSentence]) -> None:
     assert len({sentence.text for sentence in sentences}) == len(sentences)
 
 
@@ -125,7 +125,7 @@ def test_an_exhausted_pattern_repeats_rather_than_hangs() -> None:
     assert len(generate(200, seed=0, reasons=["size_question"], split="test")) == 200
 
 
-def test_sentences_are_well_formed(sentences: list[Sentence]) -> None:
+def test_sentences_are_well_formed(sentences: list[GeneratedSentence]) -> None:
     for sentence in sentences:
         text = sentence.text
         assert re.fullmatch(r"[A-Z0-9].*[.!?]", text), text
@@ -133,7 +133,7 @@ def test_sentences_are_well_formed(sentences: list[Sentence]) -> None:
         assert not re.search(r"[.!?] [a-z]", text), text
 
 
-def test_articles_fit_the_next_word(sentences: list[Sentence]) -> None:
+def test_articles_fit_the_next_word(sentences: list[GeneratedSentence]) -> None:
     for sentence in sentences:
         for article, word in re.findall(r"\b(an?) ([\w-]+)", sentence.text, re.IGNORECASE):
             assert (article.lower() == "an") == starts_with_vowel_sound(word), sentence.text
@@ -152,12 +152,12 @@ def test_vowel_sounds(word: str, vowel: bool) -> None:
 
 
 def test_joining_sets_article_and_capital() -> None:
-    assert join("This is a ", "ugly cap") == "This is an ugly cap"
-    assert join("An ", "nice cap") == "A nice cap"
-    assert join("Stop. ", "it broke") == "Stop. It broke"
+    assert append_words("This is a ", "ugly cap") == "This is an ugly cap"
+    assert append_words("An ", "nice cap") == "A nice cap"
+    assert append_words("Stop. ", "it broke") == "Stop. It broke"
 
 
-def test_verbs_agree_with_products(sentences: list[Sentence]) -> None:
+def test_verbs_agree_with_products(sentences: list[GeneratedSentence]) -> None:
     products = load_lexicon().products
     plural = "|".join(re.escape(p.plural) for p in products if p.plural)
     mass = "|".join(re.escape(p.mass) for p in products if p.mass)
@@ -168,7 +168,7 @@ def test_verbs_agree_with_products(sentences: list[Sentence]) -> None:
     assert [sentence.text for sentence in sentences if wrong.match(sentence.text)] == []
 
 
-def test_the_focus_is_one_whole_word(sentences: list[Sentence]) -> None:
+def test_the_focus_is_one_whole_word(sentences: list[GeneratedSentence]) -> None:
     for sentence in sentences:
         if sentence.focus is None:
             assert sentence.query == sentence.text
@@ -189,7 +189,7 @@ def test_no_word_stands_in_both_poles() -> None:
     assert positive & negative == set()
 
 
-def test_praise_never_says_an_unwanted_word(sentences: list[Sentence]) -> None:
+def test_praise_never_says_an_unwanted_word(sentences: list[GeneratedSentence]) -> None:
     unwanted = set(ORIGINAL_UNWANTED)
     for sentence in sentences:
         if sentence.reason.startswith(("praise", "slot", "noun_praise", "comparison_praise")):
@@ -292,7 +292,7 @@ def test_suites_are_complete(name: str, least: int) -> None:
         assert str(case["category"]).startswith(prefix)
 
 
-def test_suites_share_no_sentence_with_the_generator(sentences: list[Sentence]) -> None:
+def test_suites_share_no_sentence_with_the_generator(sentences: list[GeneratedSentence]) -> None:
     assert len(suite("texts")) >= 80
     frames = {words_of(text) for s in sentences for text in (s.text, s.query)}
     grams = {gram[i : i + 7] for gram in frames for i in range(len(gram) - 6)}

@@ -9,7 +9,7 @@ import pytest
 
 from training.corpus import health
 from training.corpus.csv.errors import UnopenableFileError
-from training.corpus.health import CorpusHealth, measure_health, read_raw
+from training.corpus.health import CorpusHealth, measure_health, read_raw_cells
 from training.corpus.readers import read_folder
 
 DATA = (Path(__file__).parents[3] / "../shared/data").resolve()
@@ -111,13 +111,13 @@ def test_raw_cells_are_as_they_stand_in_the_file(tmp_path: Path) -> None:
     write(tmp_path / "r.csv", REVIEWS, ("Xanthippe", "Nice", "<b>It  fits</b>", "5"), ("Ann", "", " ", "1"))
     write(tmp_path / "p.csv", PRODUCTS_2020, ("Air Max", "7", "0", "It is soft."), ("Air Max", "8", "0", ""))
     write(tmp_path / "other.csv", ("text",), ("Of no known kind.",))
-    assert read_raw(tmp_path) == ["It is soft.", "Air Max", "Air Max", "<b>It  fits</b>", "Nice"]
+    assert read_raw_cells(tmp_path) == ["It is soft.", "Air Max", "Air Max", "<b>It  fits</b>", "Nice"]
 
 
 def test_a_named_file_is_read_too(tmp_path: Path) -> None:
     extra = write(tmp_path / "more.csv", ("id", "note", "text"), ("1", "But this.", "Not this."))
-    assert read_raw(None, extra=[extra, extra], text_column="note") == ["But this."]
-    assert read_raw(tmp_path, extra=[extra]) == ["Not this."]
+    assert read_raw_cells(None, extra=[extra, extra], text_column="note") == ["But this."]
+    assert read_raw_cells(tmp_path, extra=[extra]) == ["Not this."]
 
 
 def test_rows_that_cannot_be_used_have_no_cells(tmp_path: Path) -> None:
@@ -128,27 +128,27 @@ def test_rows_that_cannot_be_used_have_no_cells(tmp_path: Path) -> None:
         ("ragged",),
         ("Bo", "", "It lasts.", "4"),
     )
-    assert read_raw(tmp_path) == ["It fits.", "Nice", "It lasts."]
+    assert read_raw_cells(tmp_path) == ["It fits.", "Nice", "It lasts."]
 
 
 def test_reading_stops_at_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "r.csv", REVIEWS, *(("Ann", "", f"Text {n}", "5") for n in range(100)))
-    assert read_raw(tmp_path, max_cells=3) == ["Text 0", "Text 1", "Text 2"]
-    assert read_raw(tmp_path, max_cells=0) == []
+    assert read_raw_cells(tmp_path, max_cells=3) == ["Text 0", "Text 1", "Text 2"]
+    assert read_raw_cells(tmp_path, max_cells=0) == []
     monkeypatch.setattr(health, "MAX_CHARS", 13)
-    assert read_raw(tmp_path) == ["Text 0", "Text 1"]
+    assert read_raw_cells(tmp_path) == ["Text 0", "Text 1"]
 
 
 def test_no_folder_or_an_empty_one_has_no_cells(tmp_path: Path) -> None:
-    assert read_raw(None) == []
-    assert read_raw(tmp_path) == []
+    assert read_raw_cells(None) == []
+    assert read_raw_cells(tmp_path) == []
     with pytest.raises(UnopenableFileError):
-        read_raw(tmp_path / "nowhere")
+        read_raw_cells(tmp_path / "nowhere")
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the three public files")
 def test_cleaning_the_public_files_leaves_no_duplicate_and_no_tag() -> None:
-    cells = read_raw(DATA)
+    cells = read_raw_cells(DATA)
     before = measure_health(cells)
     after = measure_health([text.text for text in read_folder(DATA)[0]])
     assert len(cells) == 1937

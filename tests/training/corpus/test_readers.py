@@ -27,7 +27,7 @@ from training.corpus.csv.errors import (
     UnknownEncodingError,
     UnopenableFileError,
 )
-from training.corpus.readers import IN_ANOTHER_FILE, SourceReport, Text, read_folder
+from training.corpus.readers import IN_ANOTHER_FILE, SourceReport, SourceText, read_folder
 from training.errors import TrainingError
 
 PROJECT = Path(__file__).parents[3]
@@ -47,7 +47,7 @@ def write_reviews(path: Path, *contents: str, encoding: str = "utf-8") -> Path:
     return write(path, REVIEWS, *(("Ann", "", text, "5") for text in contents), encoding=encoding)
 
 
-def sentences_of(texts: Sequence[Text]) -> list[str]:
+def sentences_of(texts: Sequence[SourceText]) -> list[str]:
     return [text.text for text in texts]
 
 
@@ -227,7 +227,8 @@ def test_a_known_file_without_what_is_to_be_read_is_an_error(
 
 
 @pytest.mark.parametrize(
-    "column", ["text", "Review", "content", "utterance", "Review Text", "reviews.text", "customer_comment"]
+    "column",
+    ["text", "Review", "content", "utterance", "Review Text", "reviews.text", "customer_comment"],
 )
 def test_the_text_column_is_guessed_from_its_name(column: str, tmp_path: Path) -> None:
     path = write(tmp_path / "more.csv", ("id", column, "review_count"), ("1", "They fit", "7"))
@@ -265,7 +266,7 @@ def test_a_second_call_does_not_parse_again(tmp_path: Path, monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise AssertionError("parsed again")
 
-    monkeypatch.setattr(csv_files, "rows", refuse)
+    monkeypatch.setattr(csv_files, "read_rows", refuse)
     assert read_folder(tmp_path, cache_dir=cache) == first
     renamed = path.rename(tmp_path / "renamed.csv")
     texts, (report,) = read_folder(tmp_path, cache_dir=cache)
@@ -415,7 +416,7 @@ def test_utf_8_with_a_foreign_byte_keeps_both(tmp_path: Path) -> None:
 def test_the_first_bad_byte_is_found_across_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_files, "CHUNK_BYTES", 4)
     (tmp_path / "x.csv").write_bytes("text\n€€€ are\n".encode() + b"caf\xe9 it is\n")
-    assert csv_files.inspect(tmp_path / "x.csv").notes[0].startswith("not UTF-8 at byte 22 (line 3)")
+    assert csv_files.inspect_file(tmp_path / "x.csv").notes[0].startswith("not UTF-8 at byte 22 (line 3)")
 
 
 def test_utf_16_that_is_cut_short_is_an_error_that_names_the_byte(tmp_path: Path) -> None:
@@ -585,16 +586,16 @@ def test_files_of_other_regions_are_read(encoding: str, english: int, tmp_path: 
     path = tmp_path / "x.csv"
     rows = (("Nike shoes are very comfortable.", "5") for _ in range(english))
     write(path, ("text", "stars"), (FOREIGN[encoding], "5"), *rows, encoding=encoding)
-    file = csv_files.inspect(path)
-    (cell,) = next(csv_files.rows(file, ["text"])).cells
+    file = csv_files.inspect_file(path)
+    (cell,) = next(csv_files.read_rows(file, ["text"])).cells
     assert cell == FOREIGN[encoding]
 
 
 @pytest.mark.parametrize(("encoding", "text"), SPREADSHEETS)
 def test_languages_that_share_an_encoding_are_told_apart(encoding: str, text: str, tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", ("text", "stars"), (text, "5"), encoding=encoding)
-    file = csv_files.inspect(path)
-    (cell,) = next(csv_files.rows(file, ["text"])).cells
+    file = csv_files.inspect_file(path)
+    (cell,) = next(csv_files.read_rows(file, ["text"])).cells
     assert cell == text
 
 
@@ -622,7 +623,7 @@ def test_a_bad_file_costs_no_other(content: bytes, is_named: bool, tmp_path: Pat
         ("good.csv", True),
         ("bad.csv", False),
     ]
-    assert reports[1].notes[0].startswith("passed over: ")
+    assert reports[1].notes[0].startswith("skipped: ")
 
 
 def test_a_known_file_without_its_column_costs_no_other(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""CSV files of any size and quality, read into sentences."""
+"""Reads CSV files of any size and quality into sentences."""

@@ -1,4 +1,4 @@
-"""Parsed CSV files, kept by content: parsed again when the file, or the code that reads it, has changed."""
+"""The cache of parsed CSV files, keyed by the content of the file and of the code that reads it."""
 
 import hashlib
 import json
@@ -17,9 +17,9 @@ from training.corpus import cleaning, sentences, sources
 from training.corpus.csv import encodings, headers, latin_encodings, parsing
 from training.corpus.csv import rows as csv_files
 from training.corpus.csv.errors import CacheError, CsvError
-from training.corpus.csv.parsing import Parsing
+from training.corpus.csv.parsing import FileParser
 from training.corpus.csv.rows import CsvFile
-from training.corpus.sources import Source
+from training.corpus.sources import CsvSource
 
 _FEATURES = Features({"text": Value("string"), "row": Value("int64"), "group": Value("int64")})
 _REPORT = "report.json"
@@ -28,22 +28,26 @@ _BATCH = 1000  # sentences read from the memory-mapped file at a time
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What the cache holds of one file: how many rows it has, what was dropped, and its sentences on disk."""
+    """A cached file: its number of rows, what was dropped, and its sentences on disk."""
 
     rows: int
     dropped: dict[str, int]
     dataset: Dataset | None = field(repr=False)
 
     def sentences(self) -> Iterator[tuple[str, int, int]]:
-        """Text, row and group of each sentence, in the file's order."""
+        """Yield text, row and group of each sentence, in the file's order."""
         if self.dataset is None:
             return
         for batch in self.dataset.iter(batch_size=_BATCH):
             yield from zip(batch["text"], batch["row"], batch["group"], strict=True)
 
 
-def parsed_file(file: CsvFile, source: Source, cache_dir: Path, *, max_sentences: int) -> ParsedFile:
-    """What the cache holds of a file; parsed and put there first if it does not, or not whole."""
+def load_or_parse(file: CsvFile, source: CsvSource, cache_dir: Path, *, max_sentences: int) -> ParsedFile:
+    """Load a file from the cache, after parsing it if the entry is missing or damaged.
+
+    Raises:
+        CsvError: the file cannot be parsed, or the cache cannot be written.
+    """
     facts = [_version(), file.sha256, file.encoding, file.header.delimiter, source.read, max_sentences]
     key = hashlib.sha256(json.dumps([*facts, source.is_title_prose]).encode()).hexdigest()[:32]
     entry = cache_dir / key
@@ -55,24 +59,24 @@ def parsed_file(file: CsvFile, source: Source, cache_dir: Path, *, max_sentences
         with TemporaryDirectory(dir=cache_dir, prefix="partial-") as scratch:
             _parse(file, source, Path(scratch), max_sentences=max_sentences)
             if _load(entry) is None:
-                shutil.rmtree(entry, ignore_errors=True)  # a damaged one
+                shutil.rmtree(entry, ignore_errors=True)  # damaged
             try:
                 (Path(scratch) / "entry").replace(entry)
             except OSError:
-                if not entry.is_dir():  # else another process was faster, and its entry is as good
+                if not entry.is_dir():  # otherwise another process wrote the same entry first
                     raise
     except OSError as error:
         if error.filename is not None and not Path(error.filename).is_relative_to(cache_dir):
-            raise  # of the file that is read
+            raise  # an error of the CSV file itself
         raise CacheError(cache_dir, error.strerror or str(error)) from error
     parsed = _load(entry)
     if parsed is None:
-        raise CacheError(cache_dir, "what was just written cannot be read")
+        raise CacheError(cache_dir, "an entry that was just written cannot be read")
     return parsed
 
 
 def _load(entry: Path) -> ParsedFile | None:
-    """An entry of the cache; None if there is none, or a damaged one."""
+    """Load an entry; None if it is missing or damaged."""
     try:
         report = json.loads((entry / _REPORT).read_text(encoding="utf-8"))
         dataset = Dataset.load_from_disk(str(entry)) if report["sentences"] else None
@@ -81,9 +85,9 @@ def _load(entry: Path) -> ParsedFile | None:
         return None
 
 
-def _parse(file: CsvFile, source: Source, scratch: Path, *, max_sentences: int) -> None:
+def _parse(file: CsvFile, source: CsvSource, scratch: Path, *, max_sentences: int) -> None:
     """Stream a file into `scratch/entry`: the sentences as Arrow, the counts as JSON."""
-    reading = Parsing(file, source, max_sentences=max_sentences)
+    reading = FileParser(file, source, max_sentences=max_sentences)
     with _no_progress_bars():
         try:
             dataset = Dataset.from_generator(
@@ -101,13 +105,13 @@ def _parse(file: CsvFile, source: Source, scratch: Path, *, max_sentences: int) 
         except ValueError:
             if reading.kept:
                 raise
-            (scratch / "entry").mkdir()  # there is no dataset without rows
+            (scratch / "entry").mkdir()  # datasets cannot store zero rows
     report = {"rows": reading.rows, "dropped": reading.dropped, "sentences": reading.kept}
     (scratch / "entry" / _REPORT).write_text(json.dumps(report), encoding="utf-8")
 
 
 def _version() -> str:
-    """Changes with the code that decides what is read, so that no cache outlives it."""
+    """Hash of the modules that decide what is read, so that changed code never uses an old entry."""
     digest = hashlib.sha256()
     for module in (cleaning, encodings, csv_files, headers, latin_encodings, parsing, sentences, sources):
         assert module.__file__ is not None
@@ -117,7 +121,7 @@ def _version() -> str:
 
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
-    """The caller shows the progress; files of this size are read within seconds."""
+    """Hide the bars of datasets: the run shows its own progress."""
     were_shown = not datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:

@@ -1,14 +1,14 @@
-"""Errors of reading the team's CSV files.
+"""Errors in reading the team's CSV files.
 
 TrainingError
-└── CsvError                  a file that cannot be read; the text says which, where, and what to do
-    ├── UnopenableFileError   missing, a folder, or without the right to read it
-    ├── NotACsvError          an archive, a workbook or other binary content under the name of a CSV
-    ├── EmptyCsvError         no header, or a header and no rows
-    ├── UnknownEncodingError  bytes that no supported encoding explains
-    ├── MissingColumnError    a known file, or a named column, without what is to be read
-    ├── NoTextColumnError     no column whose name says that it holds text
-    ├── BrokenRowError        the rows cannot be told apart from some line on
+└── CsvError                  a file that cannot be read; the message names the file, the place and a remedy
+    ├── UnopenableFileError   missing, a folder, or not readable by this user
+    ├── NotACsvError          an archive, a workbook or other binary content with the suffix .csv
+    ├── EmptyCsvError         no header, or no rows
+    ├── UnknownEncodingError  bytes that do not decode in the file's encoding
+    ├── MissingColumnError    a known file without a column to read, or no column of the requested name
+    ├── NoTextColumnError     no column with a usual name for text
+    ├── BrokenRowError        rows that cannot be parsed
     └── CacheError            the cache folder cannot be written
 """
 
@@ -26,40 +26,36 @@ class CsvError(TrainingError):
 
 
 class UnopenableFileError(CsvError):
-    """A file or folder is missing or closed to this user."""
+    """A file or folder is missing, or not readable by this user."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        """Build the sentence from the place and the system's reason."""
         super().__init__(
-            f"{path} cannot be read ({reason}). Check the path and its rights; FILLBOT_DATA_DIR names the "
-            "folder of the CSV files."
+            f"{path} cannot be read ({reason}). Check the path and its permissions; FILLBOT_DATA_DIR names "
+            "the folder of the CSV files."
         )
 
 
 class NotACsvError(CsvError):
-    """Something else under the name of a CSV."""
+    """The file is not a CSV file."""
 
     def __init__(self, path: Path, looks_like: str) -> None:
-        """Build the sentence from the place and what its first bytes say."""
         super().__init__(
             f"{path} is {looks_like}, not a CSV file. Unpack it or export it as CSV (UTF-8) and try again."
         )
 
 
 class EmptyCsvError(CsvError):
-    """Nothing to read."""
+    """The file has no header or no rows."""
 
     def __init__(self, path: Path, *, has_header: bool) -> None:
-        """Build the sentence from the place and whether there is a header."""
         what = "has a header and no rows" if has_header else "is empty"
         super().__init__(f"{path} {what}. Download or export it again, or take it out of the folder.")
 
 
 class UnknownEncodingError(CsvError):
-    """Bytes that do not belong to the file's encoding."""
+    """Some bytes do not decode in the file's encoding."""
 
     def __init__(self, path: Path, *, encoding: str, byte: int) -> None:
-        """Build the sentence from the place, the encoding that the file seems to have, and the bad byte."""
         super().__init__(
             f"{path} begins as {encoding.upper()} but byte {byte:,} does not belong to it: the file is cut "
             "short or mixed. Export it again as CSV (UTF-8)."
@@ -67,33 +63,33 @@ class UnknownEncodingError(CsvError):
 
 
 class MissingColumnError(CsvError):
-    """A column that is to be read is not there."""
+    """A column to read is missing."""
 
     def __init__(self, path: Path, missing: Sequence[str], *, columns: Sequence[str], source: str) -> None:
-        """Build the sentence from the place, the columns, and what the file seems to be (`source`)."""
+        """Name the missing columns; `source` says what the file seems to be."""
         self.missing = tuple(missing)
         super().__init__(
-            f"{path} {source} but has no column {listed(missing)}. Its columns: {listed(columns)}. "
-            "Name one of them with the text column option, or restore the missing one."
+            f"{path} {source} but has no column {format_columns(missing)}. Its columns: "
+            f"{format_columns(columns)}. Name one of them with the text column option, or restore the "
+            "missing one."
         )
 
 
 class NoTextColumnError(CsvError):
-    """No column looks like text."""
+    """No column has a usual name for text."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        """Build the sentence from the place and its columns."""
         super().__init__(
             f"{path} has no column with a usual name for text (text, review, content, …). Its columns: "
-            f"{listed(columns)}. Name the one to read with the text column option."
+            f"{format_columns(columns)}. Name the one to read with the text column option."
         )
 
 
 class BrokenRowError(CsvError):
-    """The rows cannot be told apart from some line on."""
+    """The rows cannot be parsed from some line on."""
 
     def __init__(self, path: Path, *, line: int, reason: str) -> None:
-        """Build the sentence from the place, the line (from 1) where the row begins, and the reason."""
+        """Name the line, counted from 1, at which the row begins."""
         self.line = line
         super().__init__(
             f"{path}, line {line:,}: {reason}. Correct that line, or export the file again with quotes "
@@ -105,16 +101,14 @@ class CacheError(CsvError):
     """The cache folder cannot be written."""
 
     def __init__(self, folder: Path, reason: str) -> None:
-        """Build the sentence from the place and the system's reason."""
         super().__init__(
-            f"The cache folder {folder} cannot be written ({reason}). Free some disk space or give this user "
-            "the right to write there."
+            f"The cache folder {folder} cannot be written ({reason}). Free some disk space or make it "
+            "writable for this user."
         )
 
 
-def listed(columns: Sequence[str]) -> str:
-    """The names of columns as a sentence shows them."""
-    # What stands in a header's place can be a whole review.
+def format_columns(columns: Sequence[str]) -> str:
+    """Format column names for a message, shortened: a header may turn out to be a whole review."""
     shown = ", ".join(
         repr(column if len(column) <= MAX_COLUMN_CHARS else f"{column[:MAX_COLUMN_CHARS]}…")
         for column in columns[:MAX_COLUMNS_SHOWN]

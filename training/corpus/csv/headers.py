@@ -1,7 +1,8 @@
-"""Where a CSV file's rows begin and what is between its fields, as spreadsheets and exports leave it.
+"""Finds the header and the delimiter of a CSV file.
 
-Above the header there may be Excel's `sep=;`, a title, blank lines; behind it, delimiters without a field; in
-the rows, a column of numbers that the header does not name.
+Spreadsheets and exports write Excel's `sep=;`, titles and blank lines above the header, delimiters without a
+field after it, and a column of row numbers that the header does not name. `csv.Sniffer` handles none of
+these, and raises on a file with one column.
 """
 
 import csv
@@ -22,14 +23,14 @@ IsHeader = Callable[[Sequence[str]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a look at the first lines tells.
+    """The layout of a CSV file.
 
     Attributes:
-        delimiter: between fields.
-        columns: names, without those that are empty at the end.
-        width: fields of the header, with those.
-        above: rows above the header that are not blank.
-        unnamed: columns in front of the rows that the header does not have.
+        delimiter: the character between fields.
+        columns: names without empty ones at the end.
+        width: number of fields in the header, including those.
+        above: number of non-blank rows above the header.
+        unnamed: number of leading fields in the rows that the header lacks.
     """
 
     delimiter: str
@@ -40,11 +41,11 @@ class Header:
 
 
 def find_header(text: str, is_header: IsHeader) -> Header | None:
-    """Read it off the first lines of a file; None where there is nothing but marks.
+    """Find the header in the first lines of a file; None if they contain only delimiters and quotes.
 
     Args:
-        text: those lines.
-        is_header: whether cells are the names of columns that somebody knows.
+        text: the first lines.
+        is_header: whether cells are known column names.
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
     told = _SEP.match(first)
@@ -56,8 +57,8 @@ def find_header(text: str, is_header: IsHeader) -> Header | None:
     rows = tables[delimiter][above:]
     if not rows:
         return None
-    columns = tuple(map(name_of, rows[0]))
-    named = len(trimmed(columns, 0))
+    columns = tuple(map(column_name, rows[0]))
+    named = len(trim_empty_cells(columns, 0))
     if not named:
         return None
     return Header(
@@ -69,40 +70,40 @@ def find_header(text: str, is_header: IsHeader) -> Header | None:
     )
 
 
-def fitted(cells: list[str], header: Header, needed: int) -> list[str] | None:
-    """The cells under the header's columns; None where the row has others than they.
+def fit_row(cells: list[str], header: Header, needed: int) -> list[str] | None:
+    """Return the cells under the header's columns, or None if the row does not fit the header.
 
-    Fields that are empty behind the last column are none. A row that ends before the header does is one whose
-    last cells are empty, where the first `needed` columns are there; 0: none is, it may be a piece.
+    Empty fields after the last column are ignored. A row that is too short is padded with empty cells if it
+    has at least `needed` cells; with 0, which means that it may be a fragment, it does not fit.
     """
-    cells = trimmed(cells[header.unnamed :], header.width)
+    cells = trim_empty_cells(cells[header.unnamed :], header.width)
     if len(cells) > header.width or len(cells) < (needed or header.width):
         return None
-    return [value_of(cell) for cell in cells] + [""] * (header.width - len(cells))
+    return [cell_value(cell) for cell in cells] + [""] * (header.width - len(cells))
 
 
-def trimmed(cells: Sequence[str], width: int) -> list[str]:
-    """Without the empty cells at the end, down to a width."""
+def trim_empty_cells(cells: Sequence[str], width: int) -> list[str]:
+    """Remove empty cells at the end, down to a width."""
     kept = len(cells)
     while kept > width and not cells[kept - 1].strip():
         kept -= 1
     return list(cells[:kept])
 
 
-def value_of(cell: str) -> str:
-    """The text of a cell that Excel was kept from reading as a number: `="007"`."""
+def cell_value(cell: str) -> str:
+    """Unwrap a formula such as `="007"`, which keeps Excel from reading the text as a number."""
     found = _FORMULA.match(cell) if cell.startswith("=") else None
     return found[1].replace('""', '"') if found else cell
 
 
-def name_of(cell: str) -> str:
-    """The name of a column as it is meant: without quotes, marks and line ends."""
+def column_name(cell: str) -> str:
+    """The name of a column without quotes, byte order marks and line ends."""
     # A file with a byte order mark and a byte that is not UTF-8 is read as Windows-1252, mark included.
-    return " ".join(value_of(cell).removeprefix("ï»¿").strip(f"{QUOTES} \t\ufeff").split())
+    return " ".join(cell_value(cell).removeprefix("ï»¿").strip(f"{QUOTES} \t\ufeff").split())
 
 
 def _below_titles(tables: dict[str, list[list[str]]], is_header: IsHeader) -> tuple[str, int] | None:
-    """A known header below rows that have fewer fields than it, as titles and dates of an export do."""
+    """Find a known header below rows with fewer fields, such as the title and date of an export."""
     for above in range(1, MAX_ROWS_ABOVE):
         for delimiter, rows in tables.items():
             if above >= len(rows):
@@ -113,19 +114,19 @@ def _below_titles(tables: dict[str, list[list[str]]], is_header: IsHeader) -> tu
                 fields > 1
                 and all(_filled(row) < fields for row in titles)
                 and not any(is_header(row) for row in titles)
-                and is_header([name_of(cell) for cell in rows[above]])
+                and is_header([column_name(cell) for cell in rows[above]])
             ):
                 return delimiter, above
     return None
 
 
 def _rank(line: str, delimiter: str, is_header: IsHeader) -> tuple[int, bool]:
-    """How many fields a line has, and whether they are known; none where they cannot be told apart."""
+    """Number of fields in a line, and whether they are known; 0 if the line cannot be parsed."""
     try:
         cells = next(csv.reader([line], delimiter=delimiter))
     except csv.Error:
         return 0, False
-    return len(cells), is_header([name_of(cell) for cell in cells])
+    return len(cells), is_header([column_name(cell) for cell in cells])
 
 
 def _filled(cells: Sequence[str]) -> int:
@@ -133,7 +134,7 @@ def _filled(cells: Sequence[str]) -> int:
 
 
 def _unnamed(width: int, rows: list[list[str]]) -> int:
-    """R writes the names of rows in a column without a name, and no field for it in the header."""
+    """1 if the rows begin with a number that the header lacks, as R writes row names; else 0."""
     is_named = [len(row) == width + 1 and bool(row[-1].strip()) and _is_number(row[0]) for row in rows]
     return int(width > 0 and bool(rows) and all(is_named))
 
@@ -143,7 +144,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:
-    """Rows that are not blank, as far as they can be told apart; the last one may be cut."""
+    """Non-blank rows up to the first that cannot be parsed; the last one may be truncated."""
     rows: list[list[str]] = []
     try:
         for cells in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
@@ -151,6 +152,6 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
                 rows.append(cells)
             if len(rows) > MAX_ROWS_ABOVE + MAX_ROWS_BELOW:
                 break
-    except csv.Error:  # told when the rows are read
+    except csv.Error:  # reported when the rows are read
         pass
     return rows

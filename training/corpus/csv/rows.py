@@ -1,7 +1,9 @@
-"""A CSV file of any size and quality → its rows, one at a time, or an error that says where it breaks.
+"""Streams the rows of a CSV file of any size and quality, or raises an error that names the broken line.
 
-Memory is bounded: a file is read in chunks of 1 MiB to check it and in lines of at most `MAX_LINE_CHARS`
-to parse it. Only the columns asked for leave this module.
+Memory is bounded: a file is checked in chunks of 1 MiB, and parsed in lines of at most `MAX_LINE_CHARS`.
+Python's `csv` splits the fields; this module adds limits, line numbers, and recovery after a quote that is
+never closed, which makes `csv.reader` swallow the rest of the file. Only the requested columns leave this
+module.
 """
 
 import codecs
@@ -23,15 +25,15 @@ from training.corpus.csv.errors import (
     UnknownEncodingError,
     UnopenableFileError,
 )
-from training.corpus.csv.headers import Header, IsHeader, find_header, fitted
+from training.corpus.csv.headers import Header, IsHeader, find_header, fit_row
 from training.corpus.sources import is_known_header
 
 CHUNK_BYTES = 1 << 20
 SAMPLE_BYTES = 1 << 12
 MAX_LINE_CHARS = 1 << 20
-MAX_ROW_CHARS = 4 << 20  # quoted fields may hold line ends; csv itself stops a field at 131,072 characters
+MAX_ROW_CHARS = 4 << 20  # quoted fields may contain line ends; csv limits a field to 131,072 characters
 HEAD_LINES, HEAD_CHARS = 60, 1 << 18  # enough for titles, the header and some rows
-RAGGED, NUL, BROKEN = "ragged rows", "rows with NUL bytes", "rows that cannot be told apart"
+RAGGED, NUL, BROKEN = "ragged rows", "rows with NUL bytes", "rows that cannot be parsed"
 BINARY = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -51,13 +53,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """What has to be known of a file before its rows are read.
+    """A CSV file that was inspected, ready to read its rows.
 
     Attributes:
-        sha256: Of the bytes.
-        encoding: As Python names it; "latin-1" is read as Windows-1252.
-        header: Where rows begin, and what they look like.
-        notes: What a person should know of how the file was read.
+        sha256: hash of the content.
+        encoding: Python's name of the encoding; "latin-1" is read as Windows-1252.
+        header: the layout of the rows.
+        notes: how the file is read, for people.
     """
 
     path: Path
@@ -73,29 +75,29 @@ class CsvFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its number from 1 without the header, and the cells asked for, or why it has none."""
+class CsvRow:
+    """One row: its number from 1 without the header, and the requested cells, or why it is unusable."""
 
     number: int
     cells: tuple[str, ...]
     fault: str | None = None
 
 
-def columns_of(path: Path, is_header: IsHeader = is_known_header) -> tuple[str, ...]:
-    """Read the header alone.
+def read_columns(path: Path, is_header: IsHeader = is_known_header) -> tuple[str, ...]:
+    """Read only the header.
 
     Raises:
-        CsvError: It has none or cannot be read.
+        CsvError: the file has no header or cannot be read.
     """
     encoding = _encoding_by_first_bytes(path)
     return _header(path, "latin-1" if encoding == "utf-8" else encoding, is_header).columns
 
 
-def inspect(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
-    """Read the whole file once, in chunks: its hash, its encoding, its header.
+def inspect_file(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
+    """Read the whole file once, in chunks, for its hash, encoding and header.
 
     Raises:
-        CsvError: It is empty, binary, or not text of its encoding.
+        CsvError: the file is empty, binary, or not text in its encoding.
     """
     encoding = _encoding_by_first_bytes(path)
     notes: list[str] = []
@@ -103,7 +105,7 @@ def inspect(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
     decoder = codecs.getincrementaldecoder(encoding)()
     bad_byte: int | None = None
     offset, lines = 0, 1
-    with _opened(path, lambda: path.open("rb")) as file:
+    with _open_or_raise(path, lambda: path.open("rb")) as file:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
             if bad_byte is None:
@@ -129,17 +131,17 @@ def inspect(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
     return CsvFile(path, digest.hexdigest(), encoding, header, tuple(notes))
 
 
-def rows(file: CsvFile, columns: Sequence[str]) -> Iterator[Row]:
-    """Yield every row, those that cannot be used with a fault; blank lines are no rows.
+def read_rows(file: CsvFile, columns: Sequence[str]) -> Iterator[CsvRow]:
+    """Yield every non-blank row; an unusable one has a fault.
 
     Raises:
-        CsvError: There are no rows, none of them fits the header, or they cannot be told apart.
+        CsvError: there are no rows, none of them fits the header, or none can be parsed.
     """
     wanted = [file.columns.index(column) for column in columns]
     windows = file.encoding == "latin-1"
     number, fitting, first_ragged = 0, 0, (0, 0)
     first_broken: BrokenRowError | None = None
-    with _opened(file.path, lambda: _open_text(file.path, file.encoding)) as stream:
+    with _open_or_raise(file.path, lambda: _open_text(file.path, file.encoding)) as stream:
         lines = _Lines(stream, file.path)
         above = csv.reader(lines, delimiter=file.header.delimiter)
         for _ in range(file.header.above + 1):
@@ -151,22 +153,22 @@ def rows(file: CsvFile, columns: Sequence[str]) -> Iterator[Row]:
             except BrokenRowError as error:
                 number += 1
                 first_broken = first_broken or error
-                yield Row(number, (), BROKEN)
-                lines.go_on_below()  # from the next line: what an open quote swallowed is read again
+                yield CsvRow(number, (), BROKEN)
+                lines.go_on_below()  # re-read from the next line what an open quote swallowed
                 reader = csv.reader(lines, delimiter=file.header.delimiter)
                 continue
             if cells is None:
                 break
             number += 1
             if lines.has_nul:
-                yield Row(number, (), NUL)
-            elif (fit := fitted(cells, file.header, wanted[0] + 1 if first_broken is None else 0)) is None:
+                yield CsvRow(number, (), NUL)
+            elif (fit := fit_row(cells, file.header, wanted[0] + 1 if first_broken is None else 0)) is None:
                 first_ragged = first_ragged if first_ragged[0] else (lines.row_line, len(cells))
-                yield Row(number, (), RAGGED)
+                yield CsvRow(number, (), RAGGED)
             else:
                 fitting += 1
                 chosen = tuple(fit[index] for index in wanted)
-                yield Row(number, tuple(c.translate(WINDOWS) for c in chosen) if windows else chosen)
+                yield CsvRow(number, tuple(c.translate(WINDOWS) for c in chosen) if windows else chosen)
     if number == 0:
         raise EmptyCsvError(file.path, has_header=True)
     if not fitting and first_broken is not None:
@@ -177,7 +179,7 @@ def rows(file: CsvFile, columns: Sequence[str]) -> Iterator[Row]:
 
 
 class _Lines:
-    """The lines of a file for `csv.reader`, bounded, with what it does not tell: where a row begins."""
+    """Bounded lines of a file for `csv.reader`; records the line at which each row begins."""
 
     def __init__(self, stream: TextIO, path: Path) -> None:
         self._stream, self._path = stream, path
@@ -194,15 +196,15 @@ class _Lines:
         self.has_nul = self.ended_inside = False
 
     def go_on_below(self) -> None:
-        """Read the lines of this row again, but the first."""
+        """Re-read all lines of this row except the first."""
         self._again.extendleft(reversed(self._of_row[1:]))
         self._line = self.row_line
-        if self._of_row and self._of_row[0][-1] not in "\r\n":  # the rest of one that is too long
+        if self._of_row and self._of_row[0][-1] not in "\r\n":  # skip the rest of a line that is too long
             while (line := self._stream.readline(MAX_LINE_CHARS)) and line[-1] not in "\r\n":
                 pass
 
     def spans(self) -> int:
-        """How many lines the row has so far."""
+        """Number of lines of the row so far."""
         return self._line - self.row_line + 1
 
     def __iter__(self) -> "_Lines":
@@ -211,7 +213,7 @@ class _Lines:
     def __next__(self) -> str:
         line = self._again.popleft() if self._again else self._stream.readline(MAX_LINE_CHARS)
         if not line:
-            self.ended_inside = self.spans() > 0  # the reader wants more: a quote is open
+            self.ended_inside = self.spans() > 0  # the reader expects more: a quote is open
             raise StopIteration
         self._line += 1
         self._chars += len(line)
@@ -235,7 +237,7 @@ class _Lines:
 
 
 def _next_row(reader: Iterator[list[str]], lines: _Lines) -> list[str] | None:
-    """The next row that is not blank; None at the end."""
+    """Return the next non-blank row, or None at the end."""
     while True:
         lines.begin_row()
         try:
@@ -249,7 +251,7 @@ def _next_row(reader: Iterator[list[str]], lines: _Lines) -> list[str] | None:
 
 
 def _header(path: Path, encoding: str, is_header: IsHeader) -> Header:
-    with _opened(path, lambda: _open_text(path, encoding)) as stream:
+    with _open_or_raise(path, lambda: _open_text(path, encoding)) as stream:
         head = "".join(islice(iter(lambda: stream.readline(HEAD_CHARS), ""), HEAD_LINES))[:HEAD_CHARS]
         if not head.strip("\ufeff \t\r\n"):
             raise EmptyCsvError(path, has_header=False)
@@ -257,14 +259,14 @@ def _header(path: Path, encoding: str, is_header: IsHeader) -> Header:
         if header is None:
             stream.seek(0)
             lines = _Lines(stream, path)
-            _next_row(csv.reader(lines), lines)  # raises where the first row is broken
-            raise EmptyCsvError(path, has_header=False)  # delimiters and quotes, and nothing between them
+            _next_row(csv.reader(lines), lines)  # raises if the first row is broken
+            raise EmptyCsvError(path, has_header=False)  # only delimiters and quotes
     return header
 
 
 def _encoding_by_first_bytes(path: Path) -> str:
-    """By the byte order mark, else by where the NULs are; UTF-8 unless something speaks against it."""
-    with _opened(path, lambda: path.open("rb")) as file:
+    """Detect a Unicode encoding by the byte order mark or the positions of NULs; UTF-8 by default."""
+    with _open_or_raise(path, lambda: path.open("rb")) as file:
         sample = file.read(SAMPLE_BYTES)
     if not sample.strip():
         raise EmptyCsvError(path, has_header=False)
@@ -279,7 +281,7 @@ def _encoding_by_first_bytes(path: Path) -> str:
 def _first_bad_byte(
     decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, *, final: bool
 ) -> int | None:
-    """Where in the file the chunk at `offset` stops to be text, None if it does not."""
+    """Offset in the file of the first byte of a chunk that does not decode, or None."""
     pending = len(decoder.getstate()[0])
     try:
         decoder.decode(chunk, final)
@@ -289,11 +291,11 @@ def _first_bad_byte(
 
 
 def _open_text(path: Path, encoding: str) -> TextIO:
-    # `inspect` has seen every byte; what is not text now was changed since, and its sentence is dropped.
+    # `inspect_file` has decoded every byte. If the file changed since, the sentence with U+FFFD is dropped.
     return path.open(encoding=encoding, errors="replace", newline="")
 
 
-def _opened(path: Path, open_: Callable[[], _T]) -> _T:
+def _open_or_raise(path: Path, open_: Callable[[], _T]) -> _T:
     try:
         return open_()
     except OSError as error:
