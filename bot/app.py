@@ -24,7 +24,7 @@ from bot.operations.startup import home_lock
 from bot.runs.nightly import NightlyRun
 from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
-from bot.texts import say
+from bot.texts import say, speak
 from bot.voting.reconcile import Reconcile
 from bot.wiring import (
     Parts,
@@ -109,6 +109,7 @@ async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
 @contextlib.asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Start everything, and close it in reverse order; raises as `run_app` does."""
+    speak(settings.language)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(home_lock(settings))
         taken = await stack.enter_async_context(shard_locks(settings))

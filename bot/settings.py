@@ -14,6 +14,7 @@ from yarl import URL
 import training.settings
 from bot.distributed.shards import Shards
 from bot.errors import StartError
+from bot.texts import DEFAULT, languages
 from storage.backends.locks import is_shared
 from storage.errors import SettingsError
 from storage.settings import load
@@ -43,6 +44,10 @@ class Settings(training.settings.Settings):
         default=None,
         description="The channel with this id gets the digests of nightly runs and notices of problems. "
         "If it is empty, they are only logged.",
+    )
+    language: str = Field(
+        default=DEFAULT,
+        description="The bot speaks this language, one of those in bot/texts.",
     )
     nightly_at: time = Field(
         default=time(3, 0), description="The nightly run starts at this time of day, as HH:MM."
@@ -190,6 +195,13 @@ class Settings(training.settings.Settings):
         if not re.fullmatch(r"[ -~]+", token):
             raise ValueError("not a token; copy it again from the developer portal (Bot → Reset Token)")
         return SecretStr(token)
+
+    @field_validator("language")
+    @classmethod
+    def _has_texts(cls, value: str) -> str:
+        if value not in languages():
+            raise ValueError(f"there are no texts in this language; choose one of {', '.join(languages())}")
+        return value
 
     @field_validator("timezone")
     @classmethod

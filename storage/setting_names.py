@@ -17,6 +17,7 @@ NAMES = frozenset(
         "FILLBOT_HOME",
         "FILLBOT_KEEP_BACKUPS",
         "FILLBOT_KEEP_VERSIONS",
+        "FILLBOT_LANGUAGE",
         "FILLBOT_LOG_LEVEL",
         "FILLBOT_LOOK_BACK_DAYS",
         "FILLBOT_LOOK_BACK_REPLIES",

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import discord
 import pytest
-import yaml
 
 import storage.__main__
 from bot.operations.checks.discord_checks import NEEDED
 from bot.settings import Settings
-from bot.texts import FILE
+from bot.texts import DEFAULT, texts_of
 from training.__main__ import command_line
 from training.evaluation.gate import CRITERIA
 
@@ -155,8 +154,7 @@ def test_the_databases_commands_exist(name: str, line: str) -> None:
 def test_every_command_of_the_chat_is_in_the_readme() -> None:
     rows = re.findall(r"^\| (`![^|]*(?:\\\|[^|]*)*)\|", said("README.md"), re.MULTILINE)
     listed = {command for row in rows for command in re.findall(r"`!(\w+)", row)}
-    texts = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    assert listed == {name for name in texts["commands"] if "_" not in name}
+    assert listed == {name for name in texts_of(DEFAULT)["commands"] if "_" not in name}
 
 
 def test_the_invitation_asks_for_what_the_check_looks_at() -> None:

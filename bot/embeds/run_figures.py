@@ -48,7 +48,7 @@ def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
 
 
 def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
-    """A criterion's outcome in plain words; the gate's own sentence where `texts.yaml` has none for it."""
+    """A criterion's outcome in plain words; the gate's own sentence where the texts have none for it."""
     name = str(reason.get("name"))
     outcome = "passed" if reason["passed"] else "failed"
     if reason["passed"] and not reason.get("has_data", True):

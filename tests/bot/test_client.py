@@ -3,18 +3,17 @@
 import re
 
 import pytest
-import yaml
 from structlog.testing import capture_logs
 from support.databases import of_sqlite
 from support.people import Person
 from support.wire import EPHEMERAL, Wire
 
-from bot.texts import FILE
+from bot.texts import DEFAULT, texts_of
 from storage.backends import sqlite
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-TEXTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+TEXTS = texts_of(DEFAULT)
 COMMANDS = sorted(name for name in TEXTS["commands"] if "_" not in name)  # the others are options
 
 

@@ -106,6 +106,7 @@ def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"SHARD_IDS": "0", "SHARD_COUNT": "2"}, "cannot reach this one's sandbox: set DISCORD_TOKEN"),
         ({"ADMIN_ROLE_IDS": "1;2"}, "FILLBOT_ADMIN_ROLE_IDS: expected ids"),
         ({"REPORT_CHANNEL_ID": "#general"}, "FILLBOT_REPORT_CHANNEL_ID: "),
+        ({"LANGUAGE": "xx"}, "FILLBOT_LANGUAGE: there are no texts in this language; choose one of "),
         ({"TIMEZONE": "Berlin"}, "FILLBOT_TIMEZONE: not a time zone"),
         ({"NIGHTLY_AT": "3 o'clock"}, "FILLBOT_NIGHTLY_AT: "),
         ({"NIGHTLY_AT": "25:00"}, "FILLBOT_NIGHTLY_AT: "),

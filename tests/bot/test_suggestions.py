@@ -1,13 +1,11 @@
 """Which mistyped commands are taken for ours, and which are left to other bots."""
 
 import pytest
-import yaml
 
 from bot.suggestions import suggest_command
-from bot.texts import FILE
+from bot.texts import DEFAULT, texts_of
 
-TEXTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-NAMES = sorted(name for name in TEXTS["commands"] if "_" not in name)
+NAMES = sorted(name for name in texts_of(DEFAULT)["commands"] if "_" not in name)
 ASKED = "shoes are very [MASK]"
 
 

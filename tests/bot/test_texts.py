@@ -7,9 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-import yaml
 
-from bot.texts import FILE, say
+from bot.texts import DEFAULT, say, texts_of
 
 BOT = Path(__file__).parents[2] / "bot"
 PLURAL = {"one", "other"}
@@ -45,7 +44,7 @@ def uses() -> Iterator[Use]:
                     yield "".join(map(str, parts)), known
 
 
-TEXTS = dict(leaves(yaml.safe_load(FILE.read_text(encoding="utf-8"))))
+TEXTS = dict(leaves(texts_of(DEFAULT)))
 USES = sorted(set(uses()), key=str)
 
 

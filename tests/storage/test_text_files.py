@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot import texts
+from bot.texts import FOLDER, languages
 from training.corpus.yaml_files import read_yaml
 from training.errors import BehaviourError, SuiteError
 from training.evaluation.behaviour_tests import read_behaviour
@@ -67,8 +67,9 @@ def test_a_name_that_a_line_of_a_suite_has_twice_is_refused(tmp_path: Path) -> N
         read_suite(tmp_path / "suite.jsonl")
 
 
-def test_no_text_of_the_bot_is_there_twice() -> None:
-    assert read_yaml(texts.FILE)
+@pytest.mark.parametrize("language", languages())
+def test_no_text_of_the_bot_is_there_twice(language: str) -> None:
+    assert read_yaml(FOLDER / f"{language}.yaml")
 
 
 def test_what_is_no_text_is_named(tmp_path: Path) -> None:
