@@ -198,8 +198,8 @@ async def test_a_missed_night_is_caught_up_and_its_verdict_reported(home: Path, 
 async def test_a_night_that_was_not_missed_is_not_caught_up(home: Path, pretend: Pretend) -> None:
     run_id = await open_row(home, "nightly")
     pretend("time.sleep(60)")
-    async with wired(home) as wire:
-        await asyncio.sleep(0.05)
+    async with wired(home) as wire, wire.person("ben") as ben:
+        await wire.say(ben, "!help")  # the schedule would have started its run before it is answered
         assert not wire.app.runs.is_running
         latest = await run_records.latest(wire.app.database, "nightly")
         assert latest is not None

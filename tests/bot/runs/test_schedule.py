@@ -104,6 +104,20 @@ async def make(starts: Starts) -> Callable[[time], NightlySchedule]:
         one.close()
 
 
+async def until_a_later_schedule_has_fired() -> None:
+    """Open another schedule and wait for its catch-up: a run due in an earlier one has started by then."""
+    fired = asyncio.Event()
+
+    async def fire() -> None:
+        fired.set()
+
+    later, now = NightlySchedule(fire, at=time(3), zone=ZoneInfo("UTC")), datetime.now(UTC)
+    assert later.open(last_started_at=now - timedelta(days=9), now=now)
+    async with asyncio.timeout(5):
+        await fired.wait()
+    later.close()
+
+
 async def test_a_missed_night_is_caught_up_once_and_at_once(
     starts: Starts, make: Callable[..., NightlySchedule]
 ) -> None:
@@ -112,7 +126,7 @@ async def test_a_missed_night_is_caught_up_once_and_at_once(
     assert make(far).open(last_started_at=now - timedelta(days=9), now=now)
     async with asyncio.timeout(5):
         await starts.one.wait()
-    await asyncio.sleep(0.05)
+    await until_a_later_schedule_has_fired()
     assert starts.count == 1
 
 
@@ -122,13 +136,13 @@ async def test_nothing_is_caught_up_when_nothing_was_missed(
     now = datetime.now(UTC)
     far = (now + timedelta(hours=12)).time().replace(microsecond=0)
     assert not make(far).open(last_started_at=now - timedelta(hours=1), now=now)
-    await asyncio.sleep(0.05)
+    await until_a_later_schedule_has_fired()
     assert starts.count == 0
 
 
 async def test_a_first_start_catches_nothing_up(starts: Starts, make: Callable[..., NightlySchedule]) -> None:
     assert not make().open(last_started_at=None, now=datetime.now(UTC))
-    await asyncio.sleep(0.05)
+    await until_a_later_schedule_has_fired()
     assert starts.count == 0
 
 
@@ -177,7 +191,7 @@ async def test_a_schedule_that_rests_can_be_opened_again() -> None:
     assert tonight is not None
     assert nightly.open(last_started_at=now - timedelta(days=3), now=now)
     assert nightly.next_at() == tonight
-    await asyncio.sleep(0.2)
+    await until_a_later_schedule_has_fired()
     assert begun == 1
     nightly.close()
 

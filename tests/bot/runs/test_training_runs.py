@@ -188,7 +188,7 @@ async def test_a_rollback_that_is_under_way_is_not_taken_for_a_crash(parts: Part
     async with runs.moving:
         run_id = await parts.open_row("rollback")
         repairing = asyncio.create_task(runs.repair())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # enough for a repair that did not wait for the lock to fail the run
         await run_records.finish_run(parts.database, run_id, "done", finished_at=datetime.now(UTC))
     await repairing
     assert (await parts.row(run_id)).status == "done"

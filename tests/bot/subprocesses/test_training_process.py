@@ -172,7 +172,7 @@ async def test_a_child_is_killed_when_the_ending_itself_is_cancelled(
     await listening.wait()
     for _ in range(2):
         task.cancel()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the subprocess ignores SIGTERM, so no event marks the wait in between
     await asyncio.wait([task])
     await processes[0].wait()
     assert processes[0].returncode == -signal.SIGKILL

@@ -36,7 +36,8 @@ async def test_without_the_content_intent_only_own_business_is_readable(sandbox,
     texts = [args[0].content for name, args in bot.heard if name == "message"]
     assert texts == ["", f"<@{sandbox.bot_user_id}> hello", "direct"]
     await ben.react((await ben.messages(sandbox.channel_id))[0], "👍")
-    await asyncio.sleep(0.05)
+    await ben.say(sandbox.channel_id, "sent after the reaction")
+    await bot.until("message", times=4)
     assert bot.count("raw_reaction_add") == 0
 
 
@@ -93,7 +94,7 @@ async def test_unanswered_heartbeats_end_in_a_resume(make_bot, point_discord):
         bot._connection.heartbeat_timeout = 0.3
         task = asyncio.create_task(bot.start(sandbox.bot_token))
         await bot.until("ready")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # five heartbeats; a missing acknowledgement disconnects after three
         assert bot.count("disconnect") == 0
         sandbox.faults.stop_heartbeat_acks()
         await bot.until("resumed", timeout_s=10)
@@ -150,7 +151,7 @@ async def test_an_outage_ends_in_a_resume(sandbox, make_bot, start, ben, caplog)
     await start(bot)
     sandbox.faults.go_down()
     await ben.say(sandbox.channel_id, "while you were out")
-    await asyncio.sleep(0.1)
+    await bot.until("disconnect")
     assert bot.count("message") == 0
     sandbox.faults.clear()
     assert (await bot.until("message", timeout_s=10)).content == "while you were out"
