@@ -18,32 +18,44 @@ INVISIBLE = re.compile(  # includes the blank letters that people send as an emp
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Unambiguous spellings of the blank, also with a pipe, spaces or full-width brackets.
+# Unambiguous spellings of the blank, also with a pipe, a number, spaces, or full-width or CJK brackets.
+_NAME = r"\s*(?:mask(?:ed)?|blank)(?:[ _-]?\d)?\s*"
 _BLANK = re.compile(
-    r"[\[［]\s*(?:mask|blank|masked)\s*[\]］]|<\s*\|?\s*(?:mask|blank)\s*\|?\s*>|\(\s*(?:mask|blank)\s*\)|"
-    r"\{\{?\s*(?:mask|blank)\s*\}?\}",
+    rf"[\[［【「〔]{{1,3}}{_NAME}[\]］】」〕]{{1,3}}|[<＜]\s*\|?{_NAME}\|?\s*[>＞]|[(（]{{1,3}}{_NAME}[)）]{{1,3}}|[{{｛]{{1,2}}{_NAME}[}}｝]{{1,2}}",
     re.IGNORECASE,
 )
 # Spellings that count as a blank only where the text has no unambiguous one.
-_LINE = re.compile(r"(?<![^\s\"'(\[])(?:_{2,}|_(?:\s+_)+)(?=[\s.,;:!?\"')\]]|$)")
-_LEFT_OUT = re.compile(r"(?<=\s)(?:\.{3,}|…+)(?=\s*[.!?]?\s*$|\s+\w)|(?<=\w)(?:\.{3,}|…+)\s*$")
+_EMPTY = re.compile(
+    r"[\[［]\s*(?:[_＿-]+|\.{2,}|…+|\?+)?\s*[\]］](?!\()|[(（]\s*(?:[_＿]{2,}|\.{3,}|…+|\?{2,})\s*[)）]"
+)
+_LINE = re.compile(r"(?<![^\s\"'“‘(\[])(?:[_＿]{2,}|_(?:\s+_)+|[-‐‑–—]{3,})(?=[\s.,;:!?\"'”’)\]]|$)")
+_BARE = re.compile(r"(?<!\w)(?:[$%#@]?(?:MASK|BLANK)%?|[\[［]\s*(?i:mask)|(?i:mask)\s*[\]］])(?!\w)")
+_LEFT_OUT = re.compile(
+    r"(?<=\s)(?:\.{3,}|[…⋯‥]+|。{2,})(?=\s*[.!?]?\s*$|\s+\w)|(?<=\w)(?:\.{3,}|[…⋯‥]+|。{2,})\s*$"
+)
 _QUESTION_MARKS = re.compile(r"(?<=\s)\?{2,}(?=\s|$)")
 
 _CODE_BLOCK = re.compile(r"```(?:[\w+#.-]+\n)?(.*?)```", re.DOTALL)
 _CODE = re.compile(r"(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _MASKED_LINK = re.compile(
-    r"(?<!\\)\[([^\[\]\n]+)\]\(\s*<?(?:https?|discord)://[^\s)>]+>?(?:\s+\"[^\"]*\")?\s*\)", re.IGNORECASE
+    r"(?:(?<!\\)\[([^\[\]\n]+)\]|(?<=\ue000))"
+    r"\(\s*<?(?:https?|discord)://[^\s)>]+>?(?:\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)",
+    re.IGNORECASE,
 )
-_LINK = re.compile(r"<?(?:https?://|discord://|www\.)[^\s<>]*[^\s<>.,;:!?\"')\]]>?", re.IGNORECASE)
+_LINK = re.compile(  # with parentheses in pairs, and without the punctuation behind it
+    r"<?(?:https?://|discord://|www\.)(?:\([^\s<>()]*\)|\((?![^\s<>()]*\))|[^\s<>()])*"
+    r"(?:\([^\s<>()]*\)|[^\s<>.,;:!?\"'()\]])>?",
+    re.IGNORECASE,
+)
 _EMOJI_CODE = re.compile(r"<a?:\w{1,64}:\d{1,20}>")
 _SOMEBODY = re.compile(r"<@!?\d{1,20}>")
 _ROLE = re.compile(r"<@&\d{1,20}>|(?<![\w@])@(?:everyone|here)\b")
 _CHANNEL = re.compile(
-    r"<#\d{1,20}>|<id:\w+>|https?://(?:\w+\.)?discord(?:app)?\.com/channels/[\d/@me]+", re.IGNORECASE
+    r"<#\d{1,20}>|<id:[\w:-]+>|https?://(?:\w+\.)?discord(?:app)?\.com/channels/[\d/@me]+", re.IGNORECASE
 )
 _TIME = re.compile(r"<t:(-?\d{1,12})(?::[tTdDfFsSR])?>")
 _COMMAND = re.compile(r"</([\w -]{1,100}):\d{1,20}>")
-_LINE_MARK = re.compile(r"^[ \t]*(?:>>>[ \t]+|(?:>[ \t]+)+|-#[ \t]+|#{1,3}[ \t]+|[-*][ \t]+)", re.MULTILINE)
+_LINE_MARK = re.compile(r"^[ \t]*(?:>>>[ \t]+|(?:>[ \t]+)+|-#[ \t]+|#{1,3}[ \t]+|[-*+][ \t]+)", re.MULTILINE)
 # Paired markup, longest first: `**` would match inside `***`.
 _PAIRS = tuple(
     re.compile(rf"(?<!\\){start}(?=\S)(.+?)(?<=\S){stop}", re.DOTALL)
@@ -56,6 +68,12 @@ _PAIRS = tuple(
         (r"\*", r"\*"),
         (r"(?<![\w_])_(?!_)", r"(?<!_)_(?![\w_])"),
     )
+)
+# Markup whose other half is missing, or that stands alone: it carries no meaning.
+_ALONE = re.compile(r"(?<!\S)(?:\*{2,3}|~~|\|\||__)(?!\S)")
+_HALF_OPEN = re.compile(
+    r"(?<!\S)(?:\*{1,3}|~~|\|\||`+)(?=\S)|(?<=\S)(?:~~|\|\||`+)(?!\S)"
+    "|(?<!\\w)(?:[*_]{1,3}|~~|\\|\\||`+)(?=\ue000)|(?<=\ue000)(?:[*_]{1,3}|~~|\\|\\||`+)(?!\\w)"
 )
 _ESCAPED = re.compile(r"\\([\\`*_~|<>\[\]()#@:!.+>-])")
 _SAME = str.maketrans(
@@ -75,6 +93,13 @@ _ONE_PICTURE = (
     f"|[0-9#*](?=\ufe0f?\u20e3)){_JOINED}"
 )
 _PICTURE = re.compile(f"{_ONE_PICTURE}(?:\u200d{_ONE_PICTURE})*")
+_NAMED_PICTURE = re.compile(r"(?<!\S):[a-z]\w{1,31}:(?!\S)", re.IGNORECASE)  # as the client turns it into one
+_FACE = re.compile(r"(?<!\S)(?:[:;=]['’]?-?[()DPpOo/|]+|<3+|[xX]D+|\^_?\^)(?=[.!?]?(?:\s|$))")
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")  # of a block of ANSI text
+_STYLED = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff]")  # letters and digits
+_SPACED = "0-9A-Za-z\u00c0-\u024f\u0370-\u052f"  # letters of scripts that put spaces between words
+_GLUED = re.compile(f"(?<=[{_SPACED}])(?=\ue000)|(?<=\ue000)(?=[{_SPACED}])")
+_QUOTED = re.compile(r"\"([^\"]*)\"([.!?]*)", re.DOTALL)
 _SLOT = "\ue000"  # a private-use character in place of the blank while markup is stripped
 _BEFORE_MARKS = re.compile(r"\s+(?=[.,;!?](?:\s|$))")
 
@@ -99,20 +124,24 @@ def visible(text: str) -> str:
 def _strip_layer(text: str) -> str:
     """Strip one layer of markup."""
     text = unicodedata.normalize("NFC", text.replace(_SLOT, ""))
+    text = _STYLED.sub(lambda sign: unicodedata.normalize("NFKC", sign[0]), _COLOUR.sub("", text))
     text = _CODE_BLOCK.sub(r"\1", text)
     text = _CODE.sub(r"\2", text)
     text = _ESCAPED.sub(r"\1", text)
     text = _BLANK.sub(_SLOT, text)
-    text = _MASKED_LINK.sub(r"\1", text)
+    text = _MASKED_LINK.sub(lambda link: link[1] or "", text)
     text = _replace_codes(text)
     text = _LINK.sub(" ", text)
-    text = _PICTURE.sub(" ", text)
+    for picture in (_PICTURE, _NAMED_PICTURE, _FACE):
+        text = picture.sub(" ", text)
     text = INVISIBLE.sub("", text)
     text = _strip_markup(text)
     if _SLOT not in text:
         text = _mark_implied_blanks(text)
-    text = visible(text.translate(_SAME))
+    text = visible(_GLUED.sub(" ", text.translate(_SAME)))
     text = _BEFORE_MARKS.sub("", text)
+    if (quoted := _QUOTED.fullmatch(text)) is not None:
+        text = quoted[1] + quoted[2]
     return text.replace(_SLOT, MASK)
 
 
@@ -134,19 +163,21 @@ def _date(match: re.Match[str]) -> str:
 
 
 def _strip_markup(text: str) -> str:
-    """Strip paired markup, including nested pairs; unpaired marks stay."""
+    """Strip paired markup, including nested pairs, and half-open markup; signs inside words stay."""
     text = _LINE_MARK.sub("", text)
+    if _SLOT in text:  # else two low lines may be the blank
+        text = _ALONE.sub(" ", text)
     while True:
         before = text
         for pair in _PAIRS:
             text = pair.sub(r"\1", text)
         if text == before:
-            return text
+            return _HALF_OPEN.sub("", text)
 
 
 def _mark_implied_blanks(text: str) -> str:
     """Take an underline, an ellipsis or question marks as the blank where the text has no explicit one."""
-    for implied in (_LINE, _LEFT_OUT, _QUESTION_MARKS):
+    for implied in (_EMPTY, _LINE, _BARE, _LEFT_OUT, _QUESTION_MARKS):
         if implied.search(text):
-            return implied.sub(f" {_SLOT}", text)
+            return implied.sub(_SLOT, text)
     return text

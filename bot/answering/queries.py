@@ -12,6 +12,7 @@ from storage.people.personal_data import mask_personal_data
 from training.inference.encoder import MASK, finished, query_hash
 
 END = re.compile(r"[ ,]+")
+MEANT = re.compile(r"(?<=\w)\s+(?:mask|blank)$", re.IGNORECASE)  # a word, or the blank without its brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +61,4 @@ def with_blank(text: str) -> str:
     core = text.rstrip(" .!?;:,\"')")
     if not any(c.isalnum() for c in core):
         return ""
-    return f"{core} {MASK}{END.sub('', text[len(core) :])}"
+    return f"{MEANT.sub('', core)} {MASK}{END.sub('', text[len(core) :])}"
