@@ -210,7 +210,7 @@ async def test_a_slash_command_that_cannot_be_answered_is_told_so_privately(wire
         ("@everyone @here <@&5> is [MASK]", "everyone everyone everyone is"),
         ("@everyone12 is [MASK]", r"\@everyone12 is"),
         ("**bold** _it_ ~~no~~ ||spoil|| [MASK]", "bold it no spoil"),
-        ("**bold _it ~~no ||spoil [MASK]", r"\*\*bold \_it \~\~no \|\|spoil"),
+        ("**bold _it ~~no ||spoil [MASK]", r"bold \_it no spoil"),
         ("[click](https://evil.example) is [MASK]", "click is"),
         ("[click](evil.example) is [MASK]", r"\[click\]\(evil.example\) is"),
         ("`code` ```block``` is [MASK]", "code block is"),
