@@ -9,9 +9,11 @@ personal data, a phone, order or account number is. So digits are decided in thi
 4. five digits or more in a row, or nine in groups: masked.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
 from itertools import pairwise
 from typing import Literal
 
@@ -45,12 +47,16 @@ REGIONS = (
     "ZA",
 )
 
-_MAY_HOLD = re.compile(r"@|\d\D*\d\D*\d|[\[({]\s?at\s?[\])}]", re.IGNORECASE)
+_MAY_HOLD = re.compile(r"[@＠]|::|\d\D*\d\D*\d|[\[({]\s?at\s?[\])}]|\sdot\s", re.IGNORECASE)
 _EMAIL = re.compile(
-    r"[\w.+%'-]{1,64}(?:@|\s?[\[({]\s?at\s?[\])}]\s?)[\w-]+(?:(?:\.|\s?[\[({]\s?dot\s?[\])}]\s?)[\w-]+)+",
+    r"[\w.+%'-]{1,64}(?:[@＠]|\s?[\[({]\s?at\s?[\])}]\s?)[\w-]+(?:(?:\.|\s?[\[({]\s?dot\s?[\])}]\s?)[\w-]+)+|"
+    r"[\w.+%'-]{1,64}\sat\s[\w-]+(?:\sdot\s[\w-]+)*\sdot\s"
+    r"(?:com|net|org|edu|io|info|eu|de|fr|it|es|nl|pl|in|co|uk|us|ca|au|br|jp)\b",
     re.IGNORECASE,
 )
-_MENTION = re.compile(r"<(?:@[!&]?|#)\d+>|(?<![\w@])@(?:everyone|here)(?![^\W\d_])|(?<![\w@.])@[^\W\d]\w+")
+_MENTION = re.compile(
+    r"(?<![\w#])[^\W\d][\w.]{1,31}#(?!(?:19|20)\d\d)\d{4}(?!\w)|<(?:@[!&]?|#)\d+>|(?<![\w@])@(?:everyone|here)(?![^\W\d_])|(?<![\w@.])@[^\W\d]\w+"
+)
 _CURRENCY = (
     r"(?:rupees?|rs|inr|lakhs?|crores?|dollars?|usd|cad|aud|bucks|euros?|eur|pounds?|gbp|quid|yen|jpy|yuan|rmb|cny|won|"
     r"krw|kroner|kronor|kr|sek|nok|dkk|złoty(?:ch)?|zł|zl|pln|chf|francs?|franken|reais|real|brl|pesos?|mxn|rubles?|"
@@ -70,7 +76,7 @@ _UNIT = (
 )
 _AMOUNT = r"\d[\d.,'’]*(?:\s\d{3}(?!\d))*"
 _PAID = (
-    r"(?:paid|pays?|paying|costs?|cost\s+me|costing|priced?|price\s+(?:is|was|of|at)|priced\s+at|worth|spent|spend|"
+    r"(?:paid|pays?|paying|costs?|cost\s+me|costing|priced?|price(?:\s+(?:is|was|of|at)|\s?[:=])|priced\s+at|worth|spent|spend|"
     r"under|over|below|above|less\s+than|more\s+than|up\s+to|at\s+least|at\s+most|around|about|almost|nearly|roughly|"
     r"approximately|budget(?:\s+(?:is|of))?|mrp|saved?|earned|kostet|kosten|bezahlt|costó|coûte)"
 )
@@ -98,6 +104,12 @@ _KEPT = tuple(
         r"(?<![\w.,-])\d{2,5}\s?[x×]\s?\d{2,5}(?:\s?[x×]\s?\d{2,5})?(?!\d)",
         r"(?<![\w.,-])(?<!\d )[1-9]\d{0,5}000(?![\w-]|[.,]\d| \d)",
         r"(?<![\w.,-])\d[\d,]*/-",
+        rf"(?<![\w.,-]){_AMOUNT}\s+only(?!\w)",
+        r"(?<![\w.,-])[1-9]\d{0,2}(?:[ \u202f]000)+(?![ \u202f]?\d)",
+        # standards
+        r"(?-i:(?<!\w)(?:ISO|DIN|EN|IEC|IEEE|ASTM|ANSI|RFC|JIS)(?:[ /-](?:ISO|EN|IEC))*[ -]?[A-Z]?"
+        r"\d{3,5}(?:-\d{1,2})*"
+        r"(?::(?:19|20)\d\d)?(?!\w|[ -]\d))",
         # style codes of products
         r"(?<![\w-])(?:[A-Z]{2}\d{4}|\d{6})-\d{3}(?![\w-])",
     )
@@ -132,8 +144,18 @@ _SHAPES = tuple(
         r"(?<!\w)3[47]\d{2}[ -]\d{6}[ -]\d{5}(?!\w)",
         r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|\d\d)\.(?:\d{1,3}\.){2}\d{1,3})(?![\w.]\d|\w)",  # IPv4
         r"(?<!\w)#\s?\d{4,}(?!\w)",
+        r"(?<!\w)8[ -]?\(?\d{3}\)?[ -]?\d{3}[ -]\d{2}[ -]\d{2}(?!\w)",  # Russian phones within the country
+        r"(?<!\w)(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?!\w)",  # MAC
+        r"(?<![\w.])-?\d{1,2}\.\d{4,}°?\s?[NS]?\s?[,;]\s?-?\d{1,3}\.\d{4,}(?!\w)",  # where somebody is
+        r"(?<!\w)(?=(?:[A-Z]*\d){5})(?=\d*[A-Z])[A-HJ-NPR-Z\d]{17}(?!\w)",  # a vehicle
+        r"(?<!\w)[A-Z]{2}[ -]?\d{1,2}[ -]?[A-Z]{1,3}[ -]?\d{4}(?!\w)",  # Indian plates
+        r"(?i:(?<!\w)(?:(?:licen[cs]e|number)[ -]?plate|kennzeichen)(?:\s(?:number|no\.?|nr\.?|is))*)[ :#]+"
+        r"(?=[A-Z -]*\d)(?=[\d -]*[A-Z])[A-Z\d]{1,4}(?:[ -]?[A-Z\d]{1,4}){1,3}(?!\w)",
+        r"(?i:(?<!\w)(?:dob|date\sof\sbirth|birth\s?date|birthday|geburtsdatum|geburtstag)(?:\s(?:is|ist))?)"
+        r"[ :]+\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?!\w)",
     )
 )
+_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?![\w:])")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}(?:\s?[A-Z0-9]{1,4})?(?!\w)")
 _CALL = re.compile(
     r"(?<![^\W\d_])(?:tel|telephone|phone|call(?:ed|ing)?|ring|dial|mobile|cell|whatsapp|signal|fax|sms|text(?:ed)?|"
@@ -174,6 +196,7 @@ def find_personal_data(text: str) -> list[Span]:
     take(Span(*match.span(), "email") for match in _EMAIL.finditer(text))
     take(Span(*match.span(), "mention") for match in _MENTION.finditer(text))
     take(_ibans(text))
+    take(_addresses(text))
     for shape in _SHAPES:
         take(Span(*match.span(), "number") for match in shape.finditer(text))
     take(_called(text))
@@ -233,6 +256,14 @@ def _ibans(text: str) -> Iterator[Span]:
         bare = re.sub(r"\s", "", match[0])
         if int("".join(str(int(sign, 36)) for sign in bare[4:] + bare[:4])) % 97 == 1:  # ISO 13616
             yield Span(*match.span(), "number")
+
+
+def _addresses(text: str) -> Iterator[Span]:
+    for match in _IPV6.finditer(text):
+        with contextlib.suppress(AddressValueError):
+            IPv6Address(match[0])
+            if _digits(match[0]):
+                yield Span(*match.span(), "number")
 
 
 def _kept(text: str) -> Iterator[tuple[int, int]]:
