@@ -1,1 +1,1 @@
-"""Backups, restore and recovery, and the copy from SQLite to PostgreSQL."""
+"""Backups, restore, recovery, and the copy from SQLite to PostgreSQL."""

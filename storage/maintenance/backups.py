@@ -1,8 +1,8 @@
-"""Backups of the database: ordinary SQLite files, whole and checked, one a day.
+"""Daily backups of the database: verified SQLite files.
 
-A copy is made with `VACUUM INTO`: one read snapshot, however much is written meanwhile, and nothing in it of
-what was deleted. It appears under its name only when it is complete, verified and on the disk. Everything
-here blocks: call it in a thread. Days are UTC.
+A backup is made with `VACUUM INTO`: a consistent snapshot without deleted rows, taken while others write. It
+gets its name only when it is complete, verified and fsynced. All functions block: call them in a thread. Days
+are UTC.
 """
 
 import contextlib
@@ -26,15 +26,15 @@ NO_DATABASE = "there is no database yet"
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What a look into a database file found; `problem` is None when it is well."""
+    """The result of checking a database file; `problem` is None if it is intact."""
 
     problem: str | None
     revision: str | None = None
-    rows: tuple[tuple[str, int], ...] = ()  # of each table
+    rows: tuple[tuple[str, int], ...] = ()  # (table, rows)
 
 
 def database_file(url: str) -> Path | None:
-    """The file of a SQLite URL; None for a database in memory or on a server, which is backed up there."""
+    """Return the file of a SQLite URL; None for a database in memory or on a server."""
     parsed = make_url(url)
     path = parsed.database or ""
     if not parsed.drivername.startswith("sqlite") or not path or path.startswith((":", "file:")):
@@ -43,69 +43,69 @@ def database_file(url: str) -> Path | None:
 
 
 def back_up(database: Path, to: Path) -> None:
-    """Write a copy to `to`, replacing what is there; readable by this user alone.
+    """Write a copy to `to`, atomically and with mode 0600. Replaces an existing file.
 
     Raises:
-        BackupError: there is no database, it is damaged, or the copy cannot be written.
+        BackupError: There is no database, it is damaged, or the copy cannot be written.
     """
     if not database.is_file():
-        raise BackupError(f"{NO_DATABASE} at {database}", "The bot makes it at its first start.")
-    beside = to.with_name(f".{to.name}.{os.getpid()}")
+        raise BackupError(f"{NO_DATABASE} at {database}", "The bot creates it at its first start.")
+    temporary = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside.unlink(missing_ok=True)
-        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with opened(database) as connection:
-            connection.execute("VACUUM INTO ?", (str(beside),))
-        if (problem := examine(beside).problem) is not None:
-            raise BackupError(f"the copy is not well ({problem})", "Check the disk, then restore a backup.")
-        fsync(beside)
-        beside.replace(to)
+        temporary.unlink(missing_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with open_sqlite(database) as connection:
+            connection.execute("VACUUM INTO ?", (str(temporary),))
+        if (problem := examine(temporary).problem) is not None:
+            raise BackupError(f"the copy is damaged ({problem})", "Check the disk, then restore a backup.")
+        fsync(temporary)
+        temporary.replace(to)
         fsync(to.parent)
     except sqlite3.Error as error:
         raise BackupError(
             f"{database}: {error}",
-            "Free some disk space; where the database is damaged, restore a backup (docs/operations.md).",
+            "Free some disk space. If the database is damaged, restore a backup (docs/operations.md).",
         ) from error
     except OSError as error:
         raise BackupError(
             f"{error.filename or to}: {error.strerror or error}",
-            "Free some disk space, and let this user write there.",
+            "Free some disk space and check that this user may write there.",
         ) from error
     finally:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def back_up_today(database: Path, folder: Path, *, keep: int, today: date) -> Path:
-    """Write today's backup, anew where there is one, and delete all but the newest `keep`. Returns it.
+    """Write or replace today's backup, delete all but the newest `keep`, and return its path.
 
     Raises:
-        BackupError: it cannot be made; then none is deleted either.
+        BackupError: The backup failed; none was deleted.
     """
     path = folder / f"fillbot-{today.isoformat()}.db"
-    for left_over in folder.glob(".fillbot-*"):  # of a backup that was killed
+    for left_over in folder.glob(".fillbot-*"):  # of an interrupted backup
         left_over.unlink(missing_ok=True)
     back_up(database, path)
     for old in daily(folder)[:-keep]:
-        with contextlib.suppress(OSError):  # the next night tries again
+        with contextlib.suppress(OSError):  # the next backup tries again
             old.unlink()
     return path
 
 
 def daily(folder: Path) -> list[Path]:
-    """The daily backups, oldest first."""
+    """Return the daily backups, oldest first."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
 
 
 def backup_files(folder: Path, database: Path | None = None) -> list[Path]:
-    """Every other file that holds what people said: the daily backups, and what restoring put aside.
+    """Return the daily backups and the databases that restores set aside.
 
     Args:
-        folder: of the backups, in the home.
-        database: None: the one in the home.
+        folder: The folder of the backups, in the home.
+        database: The database file; None means the one in the home.
     """
     database = database or folder.parent / "fillbot.db"
     aside = sorted(database.parent.glob(f"{database.name}{SET_ASIDE}*"))
@@ -113,9 +113,9 @@ def backup_files(folder: Path, database: Path | None = None) -> list[Path]:
 
 
 def last_made_at(folder: Path) -> datetime | None:
-    """When the newest daily backup was made; None: there is none.
+    """Return when the newest daily backup was made; None if there is none.
 
-    A file that was written to later, to forget somebody, counts from the end of its day.
+    A file that an erasure changed later counts as made at the end of its day.
     """
     files = daily(folder)
     if not files:
@@ -128,11 +128,11 @@ def last_made_at(folder: Path) -> datetime | None:
 
 
 def examine(path: Path) -> Examination:
-    """Whether a file is a database of ours, and whole. Reads all of it."""
+    """Check that a file is an intact database of fillbot. Reads the whole file."""
     if not path.is_file():
-        return Examination("there is no such file")
+        return Examination("no such file")
     try:
-        with opened(path) as connection:
+        with open_sqlite(path) as connection:
             (first, *_) = connection.execute("PRAGMA integrity_check").fetchall()
             if first[0] != "ok":
                 return Examination(f"damaged: {first[0]}")
@@ -141,7 +141,7 @@ def examine(path: Path) -> Examination:
             }
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
             if application_id != APPLICATION_ID or "alembic_version" not in tables:
-                return Examination("it is no database of fillbot's")
+                return Examination("not a database of fillbot")
             revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             names = sorted(tables - {"alembic_version"})
             rows = tuple((name, _count(connection, name)) for name in names)
@@ -151,8 +151,8 @@ def examine(path: Path) -> Examination:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection outside any transaction, which waits for writers as the bot's own do; closed after."""
+def open_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+    """Connect in autocommit mode, with the bot's busy timeout; close afterwards."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
     try:
         yield connection
@@ -161,7 +161,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def fsync(path: Path) -> None:
-    """Have a file, or a folder's entries, on the disk."""
+    """Flush a file or the entries of a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""One checksum of some rows, the same from SQLite and from PostgreSQL, whatever order they come in.
+"""Order-independent checksums of rows that SQLite and PostgreSQL agree on.
 
-A row is its values one after the other, each with its length; a checksum is the sum of the first 60 bits of
-each row's MD5. That finds what was lost or changed by accident, not somebody who means it.
+A row is encoded as its values with their lengths; the checksum is the sum of the first 60 bits of the rows'
+MD5 digests. It detects accidents, not attacks.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ AS_TEXT: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and how its values are compared."""
+    """A column and how its values are encoded."""
 
     name: str
     kind: Kind
@@ -48,29 +48,28 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """So many rows, and their checksum."""
+    """The number of rows and their checksum."""
 
     rows: int
     checksum: int
 
     def __add__(self, other: "Digest") -> "Digest":
-        """Of both together."""
         return Digest(self.rows + other.rows, self.checksum + other.checksum)
 
 
 @cache
 def columns_of(table: Table) -> tuple[Column, ...]:
-    """A table's columns; the first is the first of its key."""
+    """Return a table's columns; the first one is the first of the primary key."""
     return tuple(Column(column.name, _kind_of(column.type)) for column in table.columns)
 
 
 def values_for(columns: Sequence[Column], row: Sequence[Any]) -> tuple[Any, ...]:
-    """A row of SQLite as asyncpg takes it."""
+    """Convert a row of SQLite for asyncpg."""
     return tuple(_value(column.kind, value) for column, value in zip(columns, row, strict=True))
 
 
 def digest(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Digest:
-    """The checksum of rows as `values_for` makes them."""
+    """Compute the digest of rows that `values_for` returned."""
     total = 0
     for row in rows:
         parts = [_part(column.kind, value) for column, value in zip(columns, row, strict=True)]
@@ -80,7 +79,7 @@ def digest(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Digest:
 
 
 def digest_in_postgres(columns: Sequence[Column]) -> str:
-    """The same as what PostgreSQL selects: the number of rows, and their checksum."""
+    """Return the SQL expressions of a digest in PostgreSQL: the number of rows, the checksum."""
     texts = [AS_TEXT[column.kind].format(f'"{column.name}"') for column in columns]
     parts = [f"coalesce(length({text}) || ':' || {text}, 'n')" for text in texts]
     digits = f"substr(md5({' || '.join(parts)}), 1, {BITS // 4})"
@@ -102,7 +101,7 @@ def _value(kind: Kind, value: Any) -> Any:
         return float(value)
     if kind == "json":
         return strict_json(json.loads(value)) if "NaN" in value or "Infinity" in value else value
-    return value.replace("\0", "")  # PostgreSQL has no such character
+    return value.replace("\0", "")  # PostgreSQL does not store NUL
 
 
 def _part(kind: Kind, value: Any) -> str:

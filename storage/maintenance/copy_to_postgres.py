@@ -1,10 +1,10 @@
-"""Copy a live SQLite database to PostgreSQL, again and again until nothing differs.
+"""Copy a live SQLite database to PostgreSQL in repeatable passes.
 
-Each pass reads one snapshot, in ranges of keys. A range whose rows and checksum are the same on both sides is
-left; any other is made the same in one transaction: rows go that the source has no more, rows come that are
-new or changed. So a pass that was killed is soon where it was when begun anew, and a second pass brings what
-changed since the first. A table `copying` in the target says from where it is filled; as long as it is there
-no bot opens the database, unless the last pass was made while no bot could write to the source.
+Each pass reads one snapshot in ranges of keys. A range with the same number of rows and checksum on both
+sides is skipped; any other is synchronized in one transaction. A killed pass therefore resumes quickly, and
+a second pass transfers only what changed since the first. A table `copying` in the target identifies the
+source. While it exists, no bot opens the target, unless the last pass was made while no bot could write to
+the source.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ from storage.errors import CopyError
 from storage.maintenance.checksums import Digest, columns_of, digest, digest_in_postgres, values_for
 from storage.schema import metadata
 
-ROWS = 20_000  # of a range, more or less: a range holds all rows of its keys
+ROWS = 20_000  # approximate size of a range: it holds all rows of its keys
 CLOSE_TIMEOUT_S = 5.0
-KEY = 0x66_69_6C_05  # an advisory lock's first number
-ORDER = [table.name for table in metadata.sorted_tables]  # a row after those that it refers to
-Progress = Callable[[str, int, int], None]  # table, rows seen, rows in all
+KEY = 0x66_69_6C_05  # of an advisory lock
+ORDER = [table.name for table in metadata.sorted_tables]  # referenced tables first
+Progress = Callable[[str, int, int], None]  # (table, rows done, rows in total)
 MARKER = (
     "CREATE TABLE IF NOT EXISTS copying "
     "(source bigint NOT NULL, is_complete boolean NOT NULL, is_final boolean NOT NULL)"
@@ -34,7 +34,7 @@ MARKER = (
 
 @dataclass(frozen=True, slots=True)
 class TableCopy:
-    """One table after a pass: what the source has, what the target has, and how many ranges were written."""
+    """A table after a pass: digests of source and target, and the number of ranges written."""
 
     table: str
     source: Digest
@@ -43,16 +43,16 @@ class TableCopy:
 
 
 async def copy(source: Path, url: str, *, is_final: bool, progress: Progress) -> list[TableCopy]:
-    """Make the target what the source is now. The target must have been migrated.
+    """Synchronize the target, which must be migrated, with a snapshot of the source.
 
     Args:
-        source: the file; a bot may go on writing to it.
-        url: of asyncpg, as `FILLBOT_DATABASE_URL`.
-        is_final: nobody writes to the source, and nobody will.
-        progress: told after each range.
+        source: The SQLite file; a bot can write to it meanwhile.
+        url: The URL of the target, as in `FILLBOT_DATABASE_URL`.
+        is_final: Whether no process writes to the source any more.
+        progress: Called after each range.
 
     Raises:
-        CopyError: the source is no database of this version, or the target holds something else.
+        CopyError: The source has another schema version, or the target contains other data.
     """
     import asyncpg
 
@@ -82,10 +82,10 @@ async def copy(source: Path, url: str, *, is_final: bool, progress: Progress) ->
 
 @contextlib.contextmanager
 def _snapshot(source: Path) -> Iterator[sqlite3.Connection]:
-    """One moment of the source for the whole pass."""
+    """Open a read transaction on the source for the whole pass."""
     connection = sqlite3.connect(source, isolation_level=None, timeout=15, check_same_thread=False)
     try:
-        if not connection.execute("PRAGMA user_version").fetchone()[0]:  # by this it is known again
+        if not connection.execute("PRAGMA user_version").fetchone()[0]:  # identifies the source
             connection.execute(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM alembic_version").fetchone()
@@ -96,21 +96,23 @@ def _snapshot(source: Path) -> Iterator[sqlite3.Connection]:
 
 async def _claim(target: Any, source: sqlite3.Connection) -> None:
     if not await target.fetchval("SELECT pg_try_advisory_lock($1, 0)", KEY):
-        raise CopyError("another copy to it is under way")
+        raise CopyError("another copy to it is running")
     (theirs,) = source.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
     ours = await target.fetchval("SELECT version_num FROM alembic_version")
     if theirs != ours:
-        raise CopyError("the source is of another version: start this version's bot on it once, then stop it")
+        raise CopyError(
+            "the source has another schema version: start and stop this version of the bot on it once"
+        )
     (identity,) = source.execute("PRAGMA user_version").fetchone()
     async with target.transaction():
         if await target.fetchval("SELECT to_regclass('copying')") is not None:
             if await target.fetchval("SELECT source FROM copying") != identity:
-                raise CopyError("it is being filled from another database")
+                raise CopyError("the target is a copy of another database")
             await target.execute("UPDATE copying SET is_complete = false, is_final = false")
             return
         for name in ORDER:
             if await target.fetchval(f'SELECT EXISTS (SELECT FROM "{name}")'):  # noqa: S608  of our schema
-                raise CopyError("it holds something already, and is no unfinished copy of this database")
+                raise CopyError("the target contains other data")
         await target.execute(MARKER)
         await target.execute("INSERT INTO copying VALUES ($1, false, false)", identity)
 
@@ -137,7 +139,7 @@ async def _table(source: sqlite3.Connection, target: Any, table: Table, *, progr
 
 
 def _ranges(source: sqlite3.Connection, table: Table) -> Iterator[tuple[Any, Any]]:
-    """(after, up to) of the first column of the key; None: without end. Together they are everything."""
+    """Yield half-open ranges (after, up to] of the first key column; None means unbounded."""
     key = columns_of(table)[0].name
     low = None
     while True:
@@ -173,7 +175,7 @@ async def _digest_there(target: Any, table: Table, low: Any, high: Any) -> Diges
 
 
 async def _write(target: Any, table: Table, rows: list[tuple[Any, ...]], bounds: tuple[Any, Any]) -> None:
-    """Make a range the same, in one transaction."""
+    """Synchronize a range in one transaction."""
     name, columns = table.name, columns_of(table)
     names = [column.name for column in columns]
     where, arguments = _there(table, *bounds)

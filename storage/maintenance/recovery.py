@@ -1,7 +1,7 @@
-"""A damaged database at the start: the newest whole backup takes its place, with all that can still be read.
+"""Recover a damaged database from the newest intact backup and the rows that can still be read.
 
-A table that is whole is taken over as it is; of one that is not, every row up to the damage, from either end,
-goes over what the backup has. The damaged file is kept beside, as `fillbot.db.damaged-…`: nothing is deleted.
+An intact table is copied as it is. Of a damaged one, the rows before and after the damage are merged into
+those of the backup. The damaged file is kept as `fillbot.db.damaged-…`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from pathlib import Path
 from storage.backends.sqlite import is_damage
 from storage.database import Database
 from storage.errors import BackupError
-from storage.maintenance.backups import back_up, daily, examine, fsync, opened
+from storage.maintenance.backups import back_up, daily, examine, fsync, open_sqlite
 from storage.maintenance.restore import replace_database, wal_files
 
 SET_ASIDE = ".damaged-"
@@ -30,13 +30,13 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What was wrong, what took the database's place, and where that is kept.
+    """The outcome of a recovery.
 
     Attributes:
-        problem: in SQLite's words.
-        backup: None where there was no whole one.
-        is_whole: whether every row could still be read, so that nothing is lost.
-        kept: the damaged file.
+        problem: SQLite's description of the damage.
+        backup: The backup that was used; None if there was no intact one.
+        is_whole: Whether all rows could be read, so that no data was lost.
+        kept: Where the damaged file was moved.
     """
 
     problem: str
@@ -46,18 +46,18 @@ class Recovery:
 
 
 async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery | None:
-    """Look at a database that nobody has open, all of it, and recover it where it is damaged.
+    """Check a database that no process has open, and recover it if it is damaged.
 
     Returns:
-        None: it is well; or there is neither a backup nor anything that can be read, and nothing was changed.
+        None if the database is intact, or if there is neither a backup nor a readable row to recover.
 
     Raises:
-        BackupError: the disk is full.
-        StorageError: the place cannot be written.
+        BackupError: The disk is full.
+        StorageError: The folder cannot be written.
     """
     if (problem := await asyncio.to_thread(find_damage, database)) is None:
         return None
-    fresh = database.with_name(f".{database.name}.mending")
+    fresh = database.with_name(f".{database.name}.recovering")
     try:
         _remove(fresh)
         backup = next((file for file in reversed(daily(backups)) if examine(file).problem is None), None)
@@ -68,7 +68,7 @@ async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery |
         if backup is None and not rows:
             return None
         if (left := examine(fresh).problem) is not None:
-            raise BackupError(f"what was mended is not well ({left})", "Check the disk.")
+            raise BackupError(f"the recovered database is damaged ({left})", "Check the disk.")
         fsync(fresh)
         return Recovery(
             problem, backup, is_whole, replace_database(fresh, database, now=now, aside=SET_ASIDE)
@@ -78,13 +78,13 @@ async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery |
 
 
 def find_damage(database: Path) -> str | None:
-    """What is wrong with a file; None: nothing is, there is none, or it cannot be looked at now."""
+    """Describe the damage of a file; None if it is intact or missing, or cannot be checked now."""
     if not database.is_file():
         return None
     if database.stat().st_size == 0:
         return "the file is empty"
     try:
-        with opened(database) as connection:
+        with open_sqlite(database) as connection:
             (first, *_) = connection.execute("PRAGMA integrity_check(1)").fetchall()
     except sqlite3.Error as error:
         return str(error) if is_damage(error) else None
@@ -92,11 +92,11 @@ def find_damage(database: Path) -> str | None:
 
 
 def copy_readable_rows(damaged: Path, fresh: Path) -> tuple[int, bool]:
-    """Copy what can be read into a whole database. Returns how many rows, and whether those are all."""
+    """Copy readable rows into an intact database. Returns their number and whether those are all."""
     count, is_whole = 0, True
-    with opened(fresh) as to, contextlib.ExitStack() as stack:
+    with open_sqlite(fresh) as to, contextlib.ExitStack() as stack:
         try:
-            source = stack.enter_context(opened(damaged))
+            source = stack.enter_context(open_sqlite(damaged))
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error:
             return 0, False
@@ -105,7 +105,7 @@ def copy_readable_rows(damaged: Path, fresh: Path) -> tuple[int, bool]:
         for (table,) in to.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'"
         ).fetchall():
-            read, is_all = _copied(source, to, table)
+            read, is_all = _copy_table(source, to, table)
             count, is_whole = count + read, is_whole and is_all
         orphans = [(table, rowid) for table, rowid, *_ in to.execute("PRAGMA foreign_key_check").fetchall()]
         for table, rowid in orphans:
@@ -114,36 +114,36 @@ def copy_readable_rows(damaged: Path, fresh: Path) -> tuple[int, bool]:
     return count, is_whole and not orphans
 
 
-def _copied(source: sqlite3.Connection, to: sqlite3.Connection, table: str) -> tuple[int, bool]:
-    """Copy one table's rows. Returns how many, and whether those are all."""
+def _copy_table(source: sqlite3.Connection, to: sqlite3.Connection, table: str) -> tuple[int, bool]:
+    """Copy the rows of a table. Returns their number and whether those are all."""
     is_well, there = False, set()
     with contextlib.suppress(sqlite3.Error):
         there = {row[1] for row in source.execute(f'PRAGMA table_info("{table}")')}
         is_well = source.execute(f'PRAGMA integrity_check("{table}")').fetchall() == [("ok",)]
     declared = {row[1]: row[2] for row in to.execute(f'PRAGMA table_info("{table}")') if row[1] in there}
-    if not declared:  # of a schema before this one
+    if not declared:  # the source has an older schema
         return 0, is_well
     if is_well:
-        to.execute(f'DELETE FROM "{table}"')  # noqa: S608  of our own schema, as all here
+        to.execute(f'DELETE FROM "{table}"')  # noqa: S608  of our own schema, as below
     names = [f'"{name}"' for name in declared]
     listed, changed = ", ".join(names), ", ".join(f"{name} = excluded.{name}" for name in names)
     marks = ", ".join("?" * len(names))
     statement = f'INSERT INTO "{table}" ({listed}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {changed}'  # noqa: S608
     copied = 0
-    for order in ("ASC",) if is_well else ("ASC", "DESC"):  # up to the damage, from either end
+    for order in ("ASC",) if is_well else ("ASC", "DESC"):  # up to the damage from both ends
         with contextlib.suppress(sqlite3.Error):
             for row in source.execute(f'SELECT {listed} FROM "{table}" NOT INDEXED ORDER BY rowid {order}'):  # noqa: S608
                 if not _fits(row, list(declared.values())):
                     is_well = False
                     continue
-                with contextlib.suppress(sqlite3.IntegrityError):  # what no row of ours is like
+                with contextlib.suppress(sqlite3.IntegrityError):  # a corrupt row violates a constraint
                     to.execute(statement, row)
                     copied += 1
     return copied, is_well
 
 
 def _fits(row: Sequence[object], declared: Sequence[str]) -> bool:
-    """Whether the values are what the columns are for: damage can make anything of them."""
+    """Whether the values have the types of the columns, which damage can change."""
     for value, kind in zip(row, declared, strict=True):
         if value is None:
             continue

@@ -1,4 +1,4 @@
-"""Put a backup in the place of the database, while nobody has it open."""
+"""Replace the database with a backup while no process has it open."""
 
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 from storage.backends.locks import BOT, RUN, FileLocks, holding
 from storage.database import Database
 from storage.errors import BackupError, InUseError, LockHeldError, RestoreError
-from storage.maintenance.backups import SET_ASIDE, back_up, examine, fsync, opened
+from storage.maintenance.backups import SET_ASIDE, back_up, examine, fsync, open_sqlite
 
 LOCKS = ((BOT, "The bot"), (RUN, "A run"))
 
@@ -20,7 +20,7 @@ def exclusive_access(home: Path) -> Iterator[None]:
     """Hold the locks of the bot and of runs.
 
     Raises:
-        InUseError: one of them is held.
+        InUseError: One of them is held.
     """
     with contextlib.ExitStack() as stack:
         for name, who in LOCKS:
@@ -36,12 +36,12 @@ async def restore(file: Path, database: Path, *, now: datetime) -> Path | None:
     """Replace `database` with a checked and migrated copy of `file`. Call it inside `exclusive_access`.
 
     Returns:
-        Where the database went that was there: beside, as `fillbot.db.before-restore-…`; None for none.
+        Where the previous database is kept, `fillbot.db.before-restore-…`; None if there was none.
 
     Raises:
-        RestoreError: the backup is damaged, or no database of ours; nothing was changed.
-        DatabaseTooNewError: it was written by a newer fillbot; nothing was changed.
-        DatabaseUnavailableError: the place cannot be written; nothing was changed.
+        RestoreError: The backup is damaged or not a database of fillbot.
+        DatabaseTooNewError: The backup was written by a newer version of fillbot.
+        DatabaseUnavailableError: The folder cannot be written.
     """
     if (problem := examine(file).problem) is not None:
         raise RestoreError(file, problem)
@@ -63,17 +63,17 @@ async def restore(file: Path, database: Path, *, now: datetime) -> Path | None:
 
 
 def replace_database(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) -> Path | None:
-    """Replace in one rename, after the present file has a second name."""
+    """Replace the database atomically, after hard-linking the old file to a name with `aside`."""
     kept = None
     if database.exists():
-        with contextlib.suppress(sqlite3.Error), opened(database) as connection:  # it may well be damaged
+        with contextlib.suppress(sqlite3.Error), open_sqlite(database) as connection:  # it may be damaged
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         kept = database.with_name(f"{database.name}{aside}{now:%Y-%m-%dT%H%M%S}")
         try:
             kept.hardlink_to(database)
-        except OSError:  # a file system without links
+        except OSError:  # a file system without hard links
             shutil.copy2(database, kept)
-        # What is left of its log must not meet the new file.
+        # SQLite would apply a leftover log to the new file.
         for mine, its in zip(wal_files(database), wal_files(kept), strict=True):
             if mine.exists():
                 mine.replace(its)
@@ -83,5 +83,5 @@ def replace_database(fresh: Path, database: Path, *, now: datetime, aside: str =
 
 
 def wal_files(path: Path) -> tuple[Path, Path]:
-    """The write-ahead log and its index."""
+    """Return the paths of the write-ahead log and its index."""
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")

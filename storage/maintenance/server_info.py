@@ -1,4 +1,4 @@
-"""What a server's database says of itself, without changing anything there."""
+"""Describe a database on a server without changing it."""
 
 from sqlalchemy import text
 
@@ -7,16 +7,16 @@ from storage.schema import metadata
 
 
 async def describe_server(database: Database) -> str:
-    """Where it is, its schema and its size, in a sentence.
+    """Return a sentence with the database's location, size, schema and rows.
 
     Raises:
-        DatabaseUnavailableError: it cannot be reached or read.
+        DatabaseUnavailableError: The database cannot be reached or read.
     """
     async with database.read() as connection:
         if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
-            return f"{database.where} answers, and holds nothing yet"
+            return f"{database.where}: reachable, but empty"
         revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-        # By the server's own estimate: counting a hundred million rows takes it a minute.
+        # The planner's estimate, as counting a hundred million rows takes a minute.
         estimate = text("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(:name)")
         names = sorted(metadata.tables)
         rows = [f"{await connection.scalar(estimate, {'name': name})} {name}" for name in names]

@@ -1,11 +1,11 @@
-"""Forget a person: in the database, and in every copy of it on this machine.
+"""Erase a person's data from the database and from its copies on this machine.
 
-What goes: their votes; their row in `people`, but for an opt-out; the queries that nobody else asked on a
-server, with their candidates and whatever others voted on those replies, in a quiz too: a vote means nothing
-without its text. A query that others asked too stays, without this asker's name, so that the votes of others
-go on counting. What stays is a fingerprint (see `forgotten`), for as long as thumbs are read back.
+Erased are the person's votes, their row in `people` except for an opt-out, and the predictions of queries
+that no other known person asked on a server, with the candidates and votes of others on them, also in
+quizzes: a vote means nothing without its text. Predictions of queries that others asked as well stay without
+the asker's id, so that the votes of others still count. A tombstone stays while thumbs can be read back.
 
-A request is a row in `forgettings` until all is done: what a crash interrupts is done again, to no harm.
+A request is a row in `forgettings` until it is complete. After a crash it is repeated, which is idempotent.
 """
 
 import contextlib
@@ -48,15 +48,16 @@ from storage.people.tombstones import write_tombstone
 from storage.schema import announcements, forgettings, people, predictions, runs, votes
 
 SQLITE_HEADER = b"SQLite format 3\x00"
-MAX_NAMES = 30_000  # in a statement: SQLite takes 32,766
-CHANGED: dict[str, Any] = {"changes": [], "moved_words": None}  # of a report: what votes did to words
+MAX_PARAMETERS = 30_000  # parameters of a statement; SQLite allows 32,766
+# Parts of a run's report that show the effects of votes, with their empty values.
+VOTE_EFFECTS: dict[str, Any] = {"changes": [], "moved_words": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Somebody who asked to be forgotten.
+    """An erasure request.
 
-    `counted_since`: versions of that time or later learnt from their votes; None: none did.
+    Model versions made at `counted_since` or later are trained on the person's votes; None: none are.
     """
 
     user_id: int
@@ -66,14 +67,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What went from one database.
+    """Numbers of rows erased from one database.
 
     Attributes:
-        votes: of the person.
-        queries: that only they asked.
-        unnamed: queries that others asked too: theirs no more.
-        others_votes: of others, on replies to queries that went.
-        reports: of runs, in which such a query stood.
+        votes: Votes of the person.
+        queries: Predictions that were deleted.
+        unnamed: Predictions that stay without the asker's id.
+        others_votes: Votes of others on deleted predictions.
+        reports: Reports of runs that contained deleted queries.
     """
 
     votes: int = 0
@@ -85,7 +86,7 @@ class Erased:
 
 @retried
 async def request(database: Database, user_id: int, *, now: datetime) -> Request:
-    """Write down that a person is to be forgotten. Returns the request; an open one stays as it is."""
+    """Store an erasure request and return it; an existing one stays unchanged."""
     async with database.write() as connection:
         since = (await read_summary(connection, user_id)).counted_since
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -100,7 +101,7 @@ async def request(database: Database, user_id: int, *, now: datetime) -> Request
 
 @retried
 async def requests(database: Database) -> list[Request]:
-    """Who is still to be forgotten, in the order they asked."""
+    """Return the open requests, oldest first."""
     statement = select(forgettings).order_by(forgettings.c.asked_at, forgettings.c.user_id)
     async with database.read() as connection:
         return [Request(**row._mapping) for row in await connection.execute(statement)]
@@ -108,14 +109,14 @@ async def requests(database: Database) -> list[Request]:
 
 @retried
 async def close_request(database: Database, user_id: int) -> None:
-    """All is done: the request itself is forgotten."""
+    """Delete a completed request."""
     async with database.write() as connection:
         await connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
 
 
 @retried
 async def preview(database: Database, user_id: int) -> Erased:
-    """What `erase_person` would do, in numbers; nothing changes."""
+    """Return what `erase_person` would erase, without changing anything."""
     async with database.write() as connection:
         await _begin_erasing(connection)
         found = await connection.run_sync(erase, user_id, since=None)
@@ -125,7 +126,7 @@ async def preview(database: Database, user_id: int) -> Erased:
 
 @retried
 async def erase_person(database: Database, user_id: int, *, since: datetime | None, now: datetime) -> Erased:
-    """Delete what is stored about a person, in one transaction; twice is the same as once."""
+    """Erase a person's data and write a tombstone, in one idempotent transaction."""
     async with database.write() as connection:
         await _begin_erasing(connection)
         erased = await connection.run_sync(erase, user_id, since=since)
@@ -134,21 +135,21 @@ async def erase_person(database: Database, user_id: int, *, since: datetime | No
 
 
 async def _begin_erasing(connection: AsyncConnection) -> None:
-    """One person after the other, or each of two would leave a query to the other; and no vote between."""
+    """Lock out other erasures, which could each keep a query for the other's person, and new votes."""
     await lock_erasing(connection)
     await lock_votes(connection)
 
 
 def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: datetime) -> Erased | None:
-    """The same in a copy of the database, which is then rewritten, so that no free page holds anything.
+    """Erase a person's data from a copy of the database, also of an older schema. Blocking.
 
-    Blocking. A copy of an older schema will do.
+    The file is rewritten afterwards, so that no free page holds erased data.
 
     Returns:
-        What went; None for a file that is no database of ours.
+        What was erased; None if the file is not a database of fillbot.
 
     Raises:
-        DatabaseUnavailableError: it is damaged, or cannot be read or written.
+        DatabaseUnavailableError: The file is damaged, or cannot be read or written.
     """
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
@@ -174,13 +175,13 @@ def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: date
 
 
 def erase(connection: Connection, user_id: int, *, since: datetime | None, is_copy: bool = False) -> Erased:
-    """Delete inside a transaction.
+    """Erase a person's data in a transaction.
 
     Args:
-        connection: to this database, or to a copy of it.
-        user_id: whose.
-        since: the reports of runs from then on name no words that grew: those may be the person's.
-        is_copy: the request goes too.
+        connection: A connection to the database or to a copy.
+        user_id: The person.
+        since: Reports of runs since then lose the effects of votes, as those may be the person's.
+        is_copy: Whether to delete the request as well.
     """
     own_votes = connection.execute(delete(votes).where(votes.c.voter_id == user_id)).rowcount
     gone = list(connection.execute(_orphaned_predictions(user_id, has_quiz=_has_quiz(connection))).scalars())
@@ -200,13 +201,13 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None, is_co
 
 
 def drop_orphaned_queries(connection: Connection, *, since: datetime | None = None) -> int:
-    """Leave no query in the reports of runs that no prediction holds. Returns how many reports changed.
+    """Remove queries without predictions from the reports of runs. Returns how many reports changed.
 
-    From `since` on the words that grew, and what the run changed, go as well.
+    Reports since `since` also lose the effects of votes and the words that were used more.
     """
     rows = connection.execute(select(runs.c.id, runs.c.as_of, runs.c.report)).all()
     reports = [(run_id, as_of, report) for run_id, as_of, report in rows if isinstance(report, dict)]
-    # All at once: that is one look at every prediction, as no index holds their texts.
+    # All at once, as it takes a scan of all predictions: their texts are not indexed.
     lost = orphaned_of(
         connection, {change["query"] for *_, report in reports for change in report.get("changes", [])}
     )
@@ -216,7 +217,7 @@ def drop_orphaned_queries(connection: Connection, *, since: datetime | None = No
         if "changes" in report:
             kept["changes"] = [change for change in report["changes"] if change["query"] not in lost]
         if since is not None and as_of >= since:
-            kept |= {name: empty for name, empty in CHANGED.items() if name in report}
+            kept |= {name: empty for name, empty in VOTE_EFFECTS.items() if name in report}
             if "drift" in report:
                 kept["drift"] = {**report["drift"], "grew": []}
         if kept != report:
@@ -227,13 +228,13 @@ def drop_orphaned_queries(connection: Connection, *, since: datetime | None = No
 
 @retried
 async def orphaned_queries(database: Database, queries: Collection[str]) -> set[str]:
-    """Those of some queries that no prediction holds any more."""
+    """Return the queries that no prediction has."""
     async with database.read() as connection:
         return await connection.run_sync(orphaned_of, queries)
 
 
 def orphaned_of(connection: Connection, queries: Collection[str]) -> set[str]:
-    """The same inside a transaction."""
+    """Return the queries that no prediction has, in a transaction."""
     lost = set(queries)
     for texts in _batches(sorted(lost)):
         found = connection.execute(select(predictions.c.query).where(predictions.c.query.in_(texts)))
@@ -242,10 +243,9 @@ def orphaned_of(connection: Connection, queries: Collection[str]) -> set[str]:
 
 
 def _orphaned_predictions(user_id: int, *, has_quiz: bool = True) -> Select[Any]:
-    """Ids of the predictions that go: of queries that nobody else who is known asked on a server.
+    """Select the predictions to delete: those of queries that no other known person asked on a server.
 
-    Who was quizzed on a query did not ask it: what it was then answered goes too. `has_quiz` is False for a
-    copy from before there was one.
+    Quiz items do not count as asking and are deleted as well. `has_quiz` is False for older schemas.
     """
     other, own = predictions.alias(), predictions.alias()
     shared = exists().where(
@@ -257,9 +257,9 @@ def _orphaned_predictions(user_id: int, *, has_quiz: bool = True) -> Select[Any]
     asked = predictions.c.query_hash.in_(select(own.c.query_hash).where(own.c.asker_id == user_id))
     return select(predictions.c.id).where(
         or_(
-            # Where it was direct, the channel says who asked.
+            # The channel of a direct message identifies the asker.
             and_(predictions.c.asker_id == user_id, or_(predictions.c.guild_id.is_(None), ~shared)),
-            # Of somebody who was forgotten before: then this person was the last who was known to ask it.
+            # Of people erased before: this person was the last known one who asked it.
             and_(predictions.c.asker_id.is_(None), asked, ~shared),
             and_(predictions.c.quiz_at.is_not(None), asked, ~shared) if has_quiz else false(),
         )
@@ -271,7 +271,7 @@ def _has_quiz(connection: Connection) -> bool:
 
 
 def _erase_row(connection: Connection, user_id: int) -> None:
-    """Forget all of a row in `people` but the opt-out; of older schemas too."""
+    """Erase a row of `people` except for an opt-out, also in older schemas."""
     row = people.c.user_id == user_id
     connection.execute(delete(people).where(row, people.c.opted_out_at.is_(None)))
     there = {column["name"] for column in inspect(connection).get_columns("people")}
@@ -280,7 +280,7 @@ def _erase_row(connection: Connection, user_id: int) -> None:
 
 
 def _erase_from_announcements(connection: Connection, user_id: int) -> None:
-    """Forget who asked for a run whose end is still to be told; a direct channel's id says it, too."""
+    """Erase the person from announcements; the channel of a direct message identifies them as well."""
     if not inspect(connection).has_table("announcements"):
         return
     mine = announcements.c.asker_id == user_id
@@ -289,8 +289,8 @@ def _erase_from_announcements(connection: Connection, user_id: int) -> None:
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), MAX_NAMES):
-        yield items[start : start + MAX_NAMES]
+    for start in range(0, len(items), MAX_PARAMETERS):
+        yield items[start : start + MAX_PARAMETERS]
 
 
 def _prepare(connection: Any, _record: object) -> None:

@@ -1,12 +1,12 @@
-"""What personal data looks like in a text, and the placeholders that stand for it. Pure.
+"""Detect personal data in text and replace it with placeholders. Pure.
 
-E-mail addresses and handles have a shape of their own. Digits do not: a price, a year or a size is no
-personal data, a phone, order or account number is. So digits are decided in this order:
+E-mail addresses and handles have unambiguous patterns. Numbers do not: a price, year or size is not personal
+data, but a phone, order or account number is. Numbers are classified in this order:
 
-1. after a word that names an identifier ("order", "Kundennummer"), or in the shape of one (IBAN): masked;
-2. in the shape of a date, a range of years, an amount, a measure or a list of sizes: kept;
-3. a valid phone number of one of `REGIONS`, grouped as people there group it (phonenumbers): masked;
-4. five digits or more in a row, or nine in groups: masked.
+1. After a word that names an identifier ("order", "Kundennummer"), or in the format of one (IBAN): masked.
+2. In the format of a date, a range of years, an amount, a measure or a list of sizes: kept.
+3. A valid phone number of one of `REGIONS` in its national grouping (by phonenumbers): masked.
+4. At least five consecutive digits, or nine in groups: masked.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ PLACEHOLDERS: dict[Kind, str] = {
     "number": "[number]",
 }
 PLACEHOLDER = re.compile(r"\[(?:email|mention|phone|number)\]")
-# Where phone numbers without a country code are looked for; each costs about 0.2 ms a text with many digits.
+# Regions of phone numbers without a country code; each costs about 0.2 ms per text with many digits.
 REGIONS = (
     "US",
     "GB",
@@ -91,7 +91,7 @@ _KEPT = tuple(
         rf"(?<![\d.])(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.](?:{_YEAR}|\d{{2}})(?![\d/.-]\d|\d)",
         rf"(?<!\d){_YEAR}(?:(?:\s?[-/–,&+]\s?|\s+|\s(?:and|to|or|und|bis|et|y)\s)(?:{_YEAR}|\d{{2}}))+(?!\d)",
         r"(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])",
-        # amounts of money, and what somebody paid
+        # amounts of money
         rf"{_SYMBOL}\s?{_AMOUNT}(?:\s?[-–]\s?{_SYMBOL}?{_AMOUNT})?k?",
         rf"\b{_CURRENCY}\.?\s?{_AMOUNT}(?:\s?[-–]\s?{_AMOUNT})?(?![-\w])",
         rf"(?<![\w.,-])(?:{_AMOUNT}\s?(?:[-–]|to|or|and|bis|à)\s?)?{_AMOUNT}(?:/-)?\s?(?:{_SYMBOL}|{_CURRENCY}\b)",
@@ -132,14 +132,14 @@ _NAMED = re.compile(
 _SHAPES = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?<!\w)\d{3}-\d{2}-\d{4}(?!\w)",  # US social security
+        r"(?<!\w)\d{3}-\d{2}-\d{4}(?!\w)",  # US Social Security
         r"(?<!\w)\d{3}-\d{7}-\d{7}(?!\w)",  # Amazon
         r"(?<!\w)1Z[0-9A-Z]{16}(?!\w)",  # UPS
-        r"(?<!\w)[A-Z]{5}\d{4}[A-Z](?!\w)",  # Indian tax
-        r"(?<!\w)[A-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D](?!\w)",  # British insurance
-        r"(?<!\w)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)",  # Brazilian tax
+        r"(?<!\w)[A-Z]{5}\d{4}[A-Z](?!\w)",  # Indian tax number
+        r"(?<!\w)[A-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D](?!\w)",  # British National Insurance
+        r"(?<!\w)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)",  # Brazilian tax numbers
         r"(?<!\w)\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}(?!\w)",
-        # cards, and Indian identity; years side by side are neither
+        # payment cards and Indian Aadhaar, but not adjacent years
         r"(?<![\w-])(?!(?:19|20)\d\d[ -](?:19|20)\d\d)\d{4}([ -])\d{4}\1\d{4}(?:\1\d{4})?(?![\w-]| \d)",
         r"(?<!\w)3[47]\d{2}[ -]\d{6}[ -]\d{5}(?!\w)",
         r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|\d\d)\.(?:\d{1,3}\.){2}\d{1,3})(?![\w.]\d|\w)",  # IPv4
@@ -173,7 +173,7 @@ MIN_GROUPED_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Personal data from `start` to `stop` of a text."""
+    """Personal data at `text[start:stop]`."""
 
     start: int
     stop: int
@@ -185,7 +185,7 @@ def find_personal_data(text: str) -> list[Span]:
     if _MAY_HOLD.search(text) is None:
         return []
     found: list[Span] = []
-    taken = bytearray(len(text))  # 1: found, 2: kept
+    taken = bytearray(len(text))  # 1: personal data, 2: kept
 
     def take(spans: Iterator[Span]) -> None:
         for span in spans:
@@ -216,7 +216,7 @@ def find_personal_data(text: str) -> list[Span]:
 
 def mask_personal_data(text: str) -> str:
     """Return the text with a placeholder for each piece of personal data. Idempotent."""
-    while found := find_personal_data(text):  # a placeholder may end what hid the beginning of another piece
+    while found := find_personal_data(text):  # a placeholder can uncover another match
         parts, end = [], 0
         for span in found:
             parts += [text[end : span.start], PLACEHOLDERS[span.kind]]
@@ -231,7 +231,7 @@ def has_placeholder(text: str) -> bool:
 
 
 def _named(text: str) -> Iterator[Span]:
-    """Yield numbers after a word that names an identifier; bare ones only if they can be nothing else."""
+    """Yield numbers after a word that names an identifier; without a marker such as "no." only long ones."""
     for match in _NAMED.finditer(text):
         digits = _digits(match["id"])
         rest = text[match.end("id") :]
@@ -281,7 +281,7 @@ def _is_kept_whole(text: str) -> bool:
 
 
 def _phones(text: str) -> Iterator[Span]:
-    """Yield phone numbers; phonenumbers is imported when there is something to look at: it takes 30 ms."""
+    """Yield phone numbers. Imports phonenumbers, which takes 30 ms, only if there are candidates."""
     candidates = [match for match in _PHONE_LIKE.finditer(text) if _digits(match[0]) <= 15]
     if not candidates:
         return

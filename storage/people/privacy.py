@@ -1,4 +1,4 @@
-"""What is stored about one person, and whether their votes count."""
+"""Opting out, and access to the data stored about a person."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ CHUNK_ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """One person in numbers.
+    """What is stored about a person, in numbers.
 
     Attributes:
-        votes: how many stand.
-        queries: how many they asked.
-        opted_out_at: since when their votes do not count; None: they do.
-        reliability: as the last run judged it, in [0, 1]; None: not known.
-        counted_since: the `as_of` from which on runs counted their votes; None: none has.
+        votes: The number of stored votes.
+        queries: The number of their predictions.
+        opted_out_at: When they opted out; None if their votes count.
+        reliability: Estimated by the last run, in [0, 1]; None if unknown.
+        counted_since: The `as_of` of the first run that counted their votes; None if none did.
     """
 
     votes: int
@@ -39,13 +39,13 @@ class PersonSummary:
 
 @retried
 async def summarize(database: Database, user_id: int) -> PersonSummary:
-    """What is known of a person."""
+    """Summarize what is stored about a person."""
     async with database.read() as connection:
         return await read_summary(connection, user_id)
 
 
 async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSummary:
-    """The same inside a transaction."""
+    """Summarize what is stored about a person, in a transaction."""
     of_votes = select(func.count(), func.min(votes.c.cast_at)).where(votes.c.voter_id == user_id)
     of_queries = select(func.count()).where(predictions.c.asker_id == user_id)
     standing, first_at = (await connection.execute(of_votes)).one()
@@ -53,8 +53,8 @@ async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSumma
     row = (await connection.execute(select(people).where(people.c.user_id == user_id))).first()
     out = row.opted_out_at if row else None
     counted = row.counted_since if row else None
-    # Runs write down whom they count. What stands is looked at too, as the row may be of a restored backup;
-    # not where they had opted out before: nothing has counted those votes.
+    # Runs store `counted_since`. After restoring a backup it may be missing, so the oldest vote counts too,
+    # unless the person had opted out before it.
     cast = None if first_at is None or (out is not None and out <= first_at) else first_at
     since = min((time for time in (counted, cast) if time is not None), default=None)
     return PersonSummary(standing, asked, out, row.reliability if row else None, since)
@@ -62,7 +62,7 @@ async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSumma
 
 @retried
 async def opt_out(database: Database, user_id: int, *, now: datetime) -> bool:
-    """Let a person's votes count no more. False: they did not before."""
+    """Exclude a person's votes. False: they had opted out already."""
     async with database.write() as connection:
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         result = await connection.execute(
@@ -79,7 +79,7 @@ async def opt_out(database: Database, user_id: int, *, now: datetime) -> bool:
 
 @retried
 async def opt_in(database: Database, user_id: int) -> bool:
-    """Let them count again, those cast meanwhile too. False: they did."""
+    """Count a person's votes again, including those cast meanwhile. False: they had not opted out."""
     async with database.write() as connection:
         result = await connection.execute(
             update(people)
@@ -97,7 +97,7 @@ async def is_opted_out(database: Database, user_id: int) -> bool:
 
 
 async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
-    """A person's votes with their queries, newest first."""
+    """Return a person's votes with their queries, newest first."""
     statement = (
         select(
             predictions.c.query,
@@ -118,7 +118,7 @@ async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, 
 
 
 async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
-    """What a person asked, newest first."""
+    """Return a person's predictions, newest first."""
     statement = (
         select(
             predictions.c.query,
@@ -137,7 +137,7 @@ async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str
 
 @retried
 async def announcements_for(database: Database, user_id: int) -> list[dict[str, Any]]:
-    """What a person asked for and is still to be told, oldest first."""
+    """Return the pending announcements for a person, oldest first."""
     wanted = ("kind", "run_trigger", "run_id", "sentence", "figure", "guild_id", "channel_id", "message_id")
     statement = (
         select(*(announcements.c[name] for name in (*wanted, "created_at", "due_at")))
@@ -149,7 +149,7 @@ async def announcements_for(database: Database, user_id: int) -> list[dict[str, 
 
 @retried
 async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]]:
-    """The runs that read votes at this time or later, oldest first; those that were ended early, too."""
+    """Return the runs that read votes at `since` or later, oldest first, including cancelled ones."""
     statement = (
         select(runs.c.id, runs.c.as_of, runs.c.status, runs.c.challenger)
         .where(runs.c.as_of >= since, runs.c.trigger.not_in((*POINTER_MOVES, "resume", "domain")))

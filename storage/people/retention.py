@@ -1,4 +1,4 @@
-"""Delete what is older than people want it kept."""
+"""Delete votes and predictions older than the retention period."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from storage.database import Database
 from storage.people.forgetting import drop_orphaned_queries
 from storage.schema import predictions, votes
 
-BATCH = 500  # rows a transaction: a thumb that is given meanwhile waits for milliseconds
+BATCH = 500  # rows per transaction, so that a concurrent vote waits for milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """How much was too old."""
+    """Numbers of deleted votes and predictions, and of changed reports."""
 
     votes: int
     predictions: int
@@ -26,9 +26,9 @@ class Expired:
 
 @retried
 async def expire(database: Database, before: datetime, *, batch: int = BATCH) -> Expired:
-    """Delete votes cast before a time, then predictions made before it that nobody's vote is on.
+    """Delete votes cast before a time, then predictions made before it that have no votes.
 
-    Queries that are stored nowhere else go from the reports of runs too. In small transactions.
+    Removes their queries from the reports of runs as well. Works in small transactions.
     """
     key = select(*votes.primary_key.columns).where(votes.c.cast_at < before).order_by(votes.c.cast_at)
     gone_votes = 0
@@ -67,7 +67,7 @@ async def _expire_predictions(database: Database, before: datetime, *, batch: in
             .limit(batch)
         )
         async with database.write() as connection:
-            await lock_votes(connection)  # or a vote that is being cast would go with its prediction
+            await lock_votes(connection)  # or a vote cast meanwhile would be deleted, too
             ids = list((await connection.execute(unvoted)).scalars())
             await connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
         gone += len(ids)

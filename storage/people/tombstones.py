@@ -1,8 +1,7 @@
-"""Whose thumbs are not to be read back: people who were forgotten, by a fingerprint of their id.
+"""Tombstones of forgotten people, so that their thumbs are not read back from Discord.
 
-Thumbs go on standing on Discord after their votes were deleted. Without this, the next time that thumbs are
-read back would store them again. A fingerprint names nobody by itself, and goes when the replies that it is
-about are too old to be read back.
+Thumbs stay in Discord after their votes were deleted. A tombstone holds a fingerprint of the user id, and is
+deleted when the person's replies are too old to be read back.
 """
 
 import hashlib
@@ -17,12 +16,12 @@ from storage.schema import forgotten
 
 
 def fingerprint(user_id: int) -> str:
-    """Of an id: 32 characters that lead back to it only by trying ids."""
+    """Hash a user id to 32 hexadecimal digits; only trying ids can reverse it."""
     return hashlib.blake2b(str(user_id).encode(), digest_size=16, person=b"forgotten").hexdigest()
 
 
 def write_tombstone(connection: Connection, user_id: int, forgotten_at: datetime) -> None:
-    """Remember that a person was forgotten; nothing in a copy of before this was remembered."""
+    """Store a tombstone; does nothing in a copy whose schema has none."""
     if not inspect(connection).has_table("forgotten"):
         return
     person = fingerprint(user_id)
@@ -31,7 +30,7 @@ def write_tombstone(connection: Connection, user_id: int, forgotten_at: datetime
 
 
 def read_tombstones(connection: Connection) -> dict[str, datetime]:
-    """When each was forgotten, by fingerprint."""
+    """Return fingerprint → when the person was forgotten."""
     return {row.person: row.forgotten_at for row in connection.execute(select(forgotten))}
 
 
@@ -43,14 +42,14 @@ def has_tombstone(people: Mapping[str, datetime], user_id: int, created_at: date
 
 @retried
 async def delete_tombstones(database: Database, before: datetime) -> None:
-    """Forget the fingerprints of people who were forgotten before that."""
+    """Delete the tombstones of people who were forgotten before a time."""
     async with database.write() as connection:
         await connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < before))
 
 
 @retried
 async def last_forgotten_at(database: Database) -> datetime | None:
-    """When somebody was forgotten last; None where nobody was, or that is too long ago to be remembered."""
+    """Return the time of the newest tombstone; None if there are no tombstones."""
     async with database.read() as connection:
         found: datetime | None = await connection.scalar(select(func.max(forgotten.c.forgotten_at)))
         return found

@@ -14,7 +14,7 @@ from bot.settings import Settings
 from storage.backends.locks import is_shared
 from storage.database import Database
 from storage.errors import StorageError
-from storage.maintenance.backups import database_file, examine, last_made_at, opened
+from storage.maintenance.backups import database_file, examine, last_made_at, open_sqlite
 from storage.maintenance.server_info import describe_server
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.inference.loading import load
@@ -155,7 +155,7 @@ def _database(settings: Settings) -> Finding:
     found = examine(file)
     if found.problem is None:
         try:
-            with opened(file) as connection:
+            with open_sqlite(file) as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
