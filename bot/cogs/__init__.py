@@ -1,1 +1,1 @@
-"""The commands and the listeners; no logic of their own."""
+"""Commands and event listeners: thin, without logic of their own."""

@@ -1,4 +1,4 @@
-"""All cogs, each with its dependencies."""
+"""Builds all cogs from the parts of the app."""
 
 from discord.ext import commands
 
@@ -16,7 +16,7 @@ from bot.wiring import Parts
 
 
 def all_cogs(parts: Parts) -> list[commands.Cog]:
-    """One of each."""
+    """Build one cog of each class."""
     settings, bot, runs = parts.settings, parts.discord.bot, parts.runs
     database, registry = parts.storage.database, parts.storage.registry
     inference, voting, scheduled, announcing = (

@@ -1,4 +1,4 @@
-"""`!scores`, `!report`, `!stats`: what models say, what a run made, how the team votes; with pictures."""
+"""`!scores`, `!report`, `!stats`: pictures of scores, of a run, and of the team's votes."""
 
 import asyncio
 import contextlib
@@ -32,12 +32,12 @@ from training.errors import NoEarlierVersionError, RegistryError
 from training.registry.card import Card
 from training.registry.versions import Registry
 
-ASKS, ASKS_WITHIN_S = 5, 30  # of one person: a picture takes seconds of a processor
+ASKS, ASKS_WITHIN_S = 5, 30  # per person: a picture takes seconds of CPU time
 SHOWN_VERSIONS, SHOWN_SENTENCES, SHOWN_HELPERS = 8, 5, 5
 
 
 class Charts(commands.Cog):
-    """Pictures to look at."""
+    """The commands that draw pictures."""
 
     def __init__(
         self,
@@ -50,7 +50,6 @@ class Charts(commands.Cog):
         verdicts: Verdicts,
         pictures: ChartRenderer,
     ) -> None:
-        """Take what the commands need."""
         self._bot, self._settings = bot, settings
         self._registry, self._database = registry, database
         self._follower, self._verdicts, self._pictures = follower, verdicts, pictures
@@ -58,7 +57,7 @@ class Charts(commands.Cog):
     @command("scores", cooldown=(ASKS, ASKS_WITHIN_S))
     @app_commands.describe(text=say("commands.scores_text"))
     async def scores(self, context: Context, *, text: str) -> None:
-        """The best and the worst words, of the champion and of the version before it."""
+        """Draw the best and worst words of the champion and of the version before it."""
         settings = self._settings
         query = parse_query(
             text, max_chars=settings.max_query_chars, max_masks=settings.max_masks, prefix=self._bot.prefix
@@ -76,7 +75,7 @@ class Charts(commands.Cog):
     @command("report", cooldown=(ASKS, ASKS_WITHIN_S))
     @app_commands.describe(version=say("commands.report_version"))
     async def report(self, context: Context, version: str | None = None) -> None:
-        """What a version learnt, and why it was promoted or not."""
+        """Report what a version learnt, and why it was promoted or not."""
         card, run = await self._found(version.strip().lower() if version else None)
         shown = await self._verdicts.showable_changes(run, channel_id=context.channel.id) if run else set()
         title, notes = report_title(card, run), []
@@ -101,7 +100,7 @@ class Charts(commands.Cog):
 
     @command("stats", cooldown=(ASKS, ASKS_WITHIN_S))
     async def stats(self, context: Context) -> None:
-        """How the team voted lately."""
+        """Show how the team voted lately."""
         now, zone = datetime.now(UTC), self._settings.zone
         team = await self._team(context.channel.id, since=first_day(now, zone))
         embed, file = stats_embed(team), None
@@ -126,13 +125,13 @@ class Charts(commands.Cog):
         )
 
     async def _found(self, version: str | None) -> tuple[Card | None, Run | None]:
-        """A version and its run; by default the champion's, or the newest run where it has none."""
+        """Return a version and its run; by default the champion's, or the newest run if it has none."""
         if version is not None:
             card = self._registry.card(version)
             return card, await self._run_of(card)
         try:
             champion = self._registry.card(self._follower.predictor.version)
-        except RegistryError:  # damaged while it serves
+        except RegistryError:  # it was damaged after it was loaded
             champion = None
         if champion is not None and (run := await self._run_of(champion)) is not None:
             return champion, run
@@ -144,5 +143,5 @@ class Charts(commands.Cog):
 
     async def _run_of(self, card: Card) -> Run | None:
         run = await runs.get_run(self._database, card.run_id) if card.run_id is not None else None
-        # In a home whose database is younger than its models another run may have that number.
+        # If the database was replaced after the version was made, another run may have its id.
         return run if run is not None and run.started_at <= card.created_at else None

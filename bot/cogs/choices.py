@@ -1,4 +1,4 @@
-"""What is offered while an option of a slash command is typed."""
+"""Autocomplete for options of slash commands."""
 
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -15,7 +15,7 @@ from storage.errors import StorageError
 from training.errors import TrainingError
 
 log = structlog.stdlib.get_logger(__name__)
-MAX_CHOICES = 25  # by Discord
+MAX_CHOICES = 25  # Discord's maximum
 FAILED = (*UNREACHABLE, UnreadableError, StorageError, TrainingError)
 
 Names = Callable[[Any, discord.Interaction, str], Awaitable[Iterable[str]]]

@@ -1,4 +1,4 @@
-"""Keeps answers in step with questions that are edited or deleted."""
+"""Keeps replies in step with questions that are edited or deleted."""
 
 from datetime import UTC, datetime
 
@@ -15,15 +15,14 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Edits(commands.Cog):
-    """Listens; has no commands."""
+    """Listeners for edited and deleted questions."""
 
     def __init__(self, bot: FillBot, database: Database) -> None:
-        """`database` knows which replies were voted on."""
         self._bot, self._database = bot, database
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Answer an edited question: in the same reply as long as it has no votes, else in a new one."""
+        """Answer an edited question: in the same reply while it has no votes, else in a new one."""
         message = payload.message
         if message.author.bot or message.webhook_id is not None or message.edited_at is None:
             return
@@ -33,7 +32,7 @@ class Edits(commands.Cog):
             if before is None and not questions.is_recent(message):
                 return
             if before is not None and before.content == message.content:
-                return  # Discord has added the preview of a link
+                return  # Discord added a link preview
             context: Context = await self._bot.get_context(message)
             if context.command is None or context.command.name != "fill":
                 return
@@ -44,7 +43,7 @@ class Edits(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Delete the reply to a question that is deleted soon after; one that was voted on stays."""
+        """Delete the reply to a question that is deleted soon after asking, unless it has votes."""
         questions = self._bot.questions
         async with questions.lock(payload.message_id):
             answered = questions.answered(payload.message_id)
@@ -57,5 +56,5 @@ class Edits(commands.Cog):
                 log.warning("reply.not_deleted", message_id=answered.reply.id, status=error.status)
 
     async def _may_replace(self, reply: discord.Message) -> bool:
-        """Whether a reply has no votes; if so, no later vote under it counts for what it showed."""
+        """Whether a reply has no votes. If so, votes under it no longer count for what it showed."""
         return await detach_reply(self._database, reply.id, now=datetime.now(UTC))

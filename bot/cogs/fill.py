@@ -1,4 +1,4 @@
-"""`!fill`: fill the blanks of a sentence."""
+"""`!fill`: fill the masks of a sentence."""
 
 import discord
 from discord import app_commands
@@ -40,6 +40,6 @@ class Fill(commands.Cog):
             with self._metrics.query():
                 await self._query_handler.reply(text, origin, send)
         except BusyError:
-            if context.interaction:  # each needs a reply of its own, and no rate limit delays that
+            if context.interaction:  # needs a reply of its own, which no rate limit delays
                 raise
             self._shedding.refuse(context.channel, context.channel.id)

@@ -1,4 +1,4 @@
-"""`!help`: what there is, and how one command is used."""
+"""`!help`: lists all commands, or explains one."""
 
 from typing import Any
 
@@ -16,16 +16,15 @@ from bot.texts import say
 
 
 class Help(commands.Cog):
-    """What there is."""
+    """The command `!help`."""
 
     def __init__(self, bot: FillBot) -> None:
-        """Take the bot whose commands are told of."""
         self._bot = bot
 
     @command("help", is_ephemeral=True)
     @app_commands.describe(name=say("commands.help_name"))
     async def help(self, context: Context, name: str | None = None) -> None:
-        """Tell of all commands, or of one."""
+        """List all commands, or explain one."""
         embed = self._all() if name is None else self._one(name)
         await send_reply(context, embed=embed, ephemeral=True)
 

@@ -1,4 +1,4 @@
-"""`!why` and `!compare`: why a word stands where it stands, and what the last promotion changed."""
+"""`!why` and `!compare`: explain a word's rank, and compare the champion with the version before it."""
 
 import asyncio
 from contextlib import suppress
@@ -26,12 +26,12 @@ from storage.votes.consensus import votes_on_query
 from training.errors import RegistryError
 from training.registry.versions import Registry
 
-LOOKS, LOOKS_WITHIN_S = 6, 60  # of one person: each loads models
+LOOKS, LOOKS_WITHIN_S = 6, 60  # per person: each loads models
 MAX_WORD = 60
 
 
 class Insight(commands.Cog):
-    """Look into the model."""
+    """Commands that explain the model."""
 
     def __init__(
         self,
@@ -43,7 +43,6 @@ class Insight(commands.Cog):
         registry: Registry,
         settings: Settings,
     ) -> None:
-        """Take what looking needs."""
         self._bot, self._database, self._query_handler = bot, database, query_handler
         self._predictor, self._registry, self._settings = predictor, registry, settings
         self._ranks = WordRanks(settings)
@@ -83,7 +82,7 @@ class Insight(commands.Cog):
         await send_reply(context, embed=embed)
 
     async def _reasons(self, query: Query, word: str) -> Reasons:
-        """Everything that is known of a word in a query."""
+        """Collect everything that explains a word's rank in a query."""
         prediction = await self._predictor.predict(query.text)
         version = prediction.model_version
         versions = [version, *await asyncio.to_thread(earlier_versions, self._registry, version)]
@@ -109,7 +108,7 @@ class Insight(commands.Cog):
         )
 
     async def _look_before(self, query: Query, version: str, *, shown: int) -> VersionRanks | None:
-        """What the version before says; None where there is none."""
+        """Ask the version before this one; None if there is none."""
         before = None
         with suppress(RegistryError):
             before = await asyncio.to_thread(self._registry.previous, version)

@@ -1,4 +1,4 @@
-"""`!retrain`, `!model`, `!versions`, `!rollback`, `!resume`."""
+"""`!retrain`, `!model`, `!versions`, `!rollback`, `!resume`: start runs, and manage versions."""
 
 import asyncio
 import time
@@ -36,11 +36,14 @@ from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
 SHOWN_VERSIONS = 12
-LIKE = {"retrain": ("nightly", "retrain", "forget"), "domain": ("domain",)}  # runs that take as long
+SIMILAR_TRIGGERS = {
+    "retrain": ("nightly", "retrain", "forget"),
+    "domain": ("domain",),
+}  # for the remaining time
 
 
 class Models(commands.Cog):
-    """Train, look at and choose the model."""
+    """Commands for runs and model versions."""
 
     def __init__(
         self,
@@ -55,7 +58,6 @@ class Models(commands.Cog):
         nightly: NightlySchedule,
         rollback: AutomaticRollback,
     ) -> None:
-        """Take what the commands need."""
         self._rollback = rollback
         self._bot, self._registry, self._database = bot, registry, database
         self._follower, self._runs, self._background = follower, runs, background
@@ -67,8 +69,8 @@ class Models(commands.Cog):
         """Learn from the votes now (admins)."""
         trigger = "retrain" if what == "votes" else "domain"
         latest: deque[Line] = deque(maxlen=1)
-        earlier_s = await run_records.durations_s(self._database, *LIKE[trigger])
-        expected = await self._announcements.expect("verdict", trigger, **_place(context))
+        earlier_s = await run_records.durations_s(self._database, *SIMILAR_TRIGGERS[trigger])
+        expected = await self._announcements.expect("verdict", trigger, **_requested_from(context))
         try:
             run = self._runs.begin(trigger, on_progress=latest.append, on_opened=expected.opened)
         except RunBusyError:
@@ -87,7 +89,7 @@ class Models(commands.Cog):
         latest: deque[Line],
         left: RemainingTime,
     ) -> None:
-        """Show in one message how far the run is, and put the verdict there at the end."""
+        """Show the run's progress in one message, and its verdict there at the end."""
         async with expected:
             message_id = await starting.sent_before(run)
             if message_id is not None:
@@ -172,15 +174,15 @@ class Models(commands.Cog):
         await send_reply(context, say("rollback.resumed") if ended else say("rollback.not_paused"))
 
     def _card(self, version: str) -> Card | None:
-        """The card of a version; None when it is damaged or gone."""
+        """Return the card of a version; None if it is damaged or missing."""
         try:
             return self._registry.card(version)
         except RegistryError:
             return None
 
 
-def _place(context: Context) -> dict[str, int | str | None]:
-    """Where a run was asked for, and by whom."""
+def _requested_from(context: Context) -> dict[str, int | str | None]:
+    """Return where a run was requested, and by whom."""
     return {
         "guild_id": context.guild.id if context.guild else None,
         "channel_id": context.channel.id,

@@ -1,4 +1,4 @@
-"""`!mydata`, `!forgetme`, `!optout`, `!optin`, `!export`."""
+"""`!mydata`, `!forgetme`, `!optout`, `!optin`, `!export`: a person's rights over their data."""
 
 import asyncio
 import io
@@ -32,15 +32,15 @@ from storage.votes.predictions import votes_until
 from training.errors import TrainingError
 
 log = structlog.stdlib.get_logger(__name__)
-FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # of a direct message
-EXPORT_CHUNK_ROWS = 2_000  # read between two looks at what else there is to do
-OFFERS, OFFERS_WITHIN_S = 3, 3600.0  # of one person: each may end a run, and rewrites the database
-CLOSED = (50007, 50278)  # they take no direct messages of the bot, or share no server with it
+FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # Discord's limit in a direct message
+EXPORT_CHUNK_ROWS = 2_000  # rows read before other tasks get a turn
+OFFERS, OFFERS_WITHIN_S = 3, 3600.0  # per person: each may stop a run, and rewrites the database
+CLOSED = (50007, 50278)  # codes: direct messages closed, no shared server
 EXPORT_NAME = "fillbot-judgements.csv"
 
 
 class Privacy(commands.Cog):
-    """What people may know and decide about what is stored of them."""
+    """Commands about stored data."""
 
     def __init__(
         self,
@@ -51,7 +51,6 @@ class Privacy(commands.Cog):
         *,
         settings: Settings,
     ) -> None:
-        """Take what the commands need."""
         self._bot, self._database, self._settings = bot, database, settings
         self._forgetting, self._background = forgetting, background
 
@@ -75,7 +74,7 @@ class Privacy(commands.Cog):
 
     @command("export", is_for_admins=True, is_ephemeral=True)
     async def export(self, context: Context) -> None:
-        """Send an admin what the votes add up to, of queries that a quiz could show them."""
+        """Send an admin the judgements on the queries that they may read."""
         members = await self._bot.access.memberships(context.author, with_channels=True)
         found = await shown_queries.voted_queries(self._database, readable_channel_ids(members))
         queries = {name: query for name, query in found.items() if not has_placeholder(query)}
@@ -97,7 +96,7 @@ class Privacy(commands.Cog):
 
     @command("optout", is_ephemeral=True)
     async def optout(self, context: Context) -> None:
-        """Let the asker's votes count no more."""
+        """Stop counting the asker's votes."""
         changed = await privacy.opt_out(self._database, context.author.id, now=datetime.now(UTC))
         votes = (await privacy.summarize(self._database, context.author.id)).votes
         if changed:
@@ -108,7 +107,7 @@ class Privacy(commands.Cog):
 
     @command("optin", is_ephemeral=True)
     async def optin(self, context: Context) -> None:
-        """Let them count again."""
+        """Count the asker's votes again."""
         changed = await privacy.opt_in(self._database, context.author.id)
         votes = (await privacy.summarize(self._database, context.author.id)).votes
         prefix = self._bot.prefix
@@ -117,7 +116,7 @@ class Privacy(commands.Cog):
 
     @command("forgetme", is_ephemeral=True, cooldown=(OFFERS, OFFERS_WITHIN_S))
     async def forgetme(self, context: Context) -> None:
-        """Show what would go, and let the asker press a button."""
+        """Show what would be deleted, with a button that confirms."""
         known = await privacy.summarize(self._database, context.author.id)
         found = await forgetting_records.preview(self._database, context.author.id)
         versions = self._forgetting.versions_since(known.counted_since)
@@ -134,7 +133,7 @@ class Privacy(commands.Cog):
         offer.message = await send_reply(context, "\n".join(lines), view=offer, ephemeral=True)
 
     async def _begin(self, interaction: discord.Interaction) -> None:
-        """The button was pressed: forgetting takes longer than Discord waits, and begins in any case."""
+        """Acknowledge the button, and forget in the background, since it takes longer than 3 s."""
         try:
             await interaction.response.edit_message(content=say("forgetting.working"), view=None)
         finally:
@@ -157,7 +156,7 @@ class Privacy(commands.Cog):
             await edit_or_write(interaction, say("forgetting.later", reason=escape(str(error))))
 
     async def _send(self, context: Context, text: str, *, name: str, content: bytes) -> None:
-        """A file for the asker's eyes: by direct message, or where that fails in an ephemeral reply."""
+        """Send a file privately: by direct message, or as an ephemeral reply if that fails."""
         if len(content) > FILE_LIMIT_BYTES:
             raise TooLargeError
         try:
@@ -179,7 +178,7 @@ class Privacy(commands.Cog):
 
 
 def _counts(erased: Erased) -> list[str]:
-    """One line for each thing there is any of."""
+    """Return one line for each kind of data that exists."""
     lines = [
         (erased.votes, say("forgetting.votes", n=erased.votes)),
         (erased.queries, say("forgetting.queries", n=erased.queries)),
@@ -190,7 +189,7 @@ def _counts(erased: Erased) -> list[str]:
 
 
 def _summary(done: ForgetResult) -> str:
-    """What was done, in numbers."""
+    """Summarise what was deleted."""
     lines = [say("forgetting.done"), *_counts(done.erased)]
     if done.backups:
         lines.append(say("forgetting.backups", n=done.backups))

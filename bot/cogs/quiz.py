@@ -1,4 +1,4 @@
-"""`!quiz`: offers the sentences where a vote teaches most, one at a time, each only when asked for."""
+"""`!quiz`: asks people to rate the sentences where a vote is most informative, one at a time."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ SendItem = Callable[[str, discord.Embed, discord.ui.View], Awaitable[discord.Mes
 
 
 class Quiz(commands.Cog):
-    """A quiz of one's own, where everybody may read along."""
+    """The command `!quiz` and its buttons."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class Quiz(commands.Cog):
     ) -> None:
         self._bot, self._database, self._query_handler = bot, database, query_handler
         self._in_flight, self._settings = in_flight, settings
-        self._pressing: set[int] = set()  # messages whose button is being answered
+        self._pressing: set[int] = set()  # messages whose button is being handled
 
     async def cog_load(self) -> None:
-        """Let discord.py find the buttons of every quiz, also of those before this start."""
+        """Register the buttons, so that those sent before this start work too."""
         self._bot.add_dynamic_items(QuizButton)
 
     @command("quiz", usage="[stop]")
@@ -85,12 +85,12 @@ class Quiz(commands.Cog):
             await self._end(last)
 
     async def press(self, interaction: discord.Interaction, what: QuizAction, person_id: int) -> None:
-        """A button was pressed: the next sentence, or the end; each closes the last one."""
+        """Handle a button: show the next sentence, or end the quiz."""
         async with self._bot.replying_to_errors(interaction):
             if interaction.user.id != person_id:
                 raise NotYourQuizError(self._bot.prefix)
             message_id = interaction.message.id if interaction.message is not None else 0
-            if message_id in self._pressing:  # twice, quickly
+            if message_id in self._pressing:  # pressed twice
                 await interaction.response.defer()
                 return
             self._pressing.add(message_id)
@@ -100,7 +100,7 @@ class Quiz(commands.Cog):
                 self._pressing.discard(message_id)
 
     async def _go_on(self, interaction: discord.Interaction, what: QuizAction, message_id: int) -> None:
-        await interaction.response.defer()  # within three seconds, whatever is waited for below
+        await interaction.response.defer()  # Discord waits only 3 s; the rest may take longer
         person, channel_id = interaction.user, interaction.channel_id or 0
         if not await self._bot.access.may_ask(person, interaction.guild_id):
             raise NotListedError
@@ -123,14 +123,14 @@ class Quiz(commands.Cog):
             if await self._offer(origin, person, send):
                 await self._end(last, interaction)
                 return
-        await self._end(last, interaction)  # after what may fail: it can be pressed again then
+        await self._end(last, interaction)  # last, so that the button still works after an error above
         thanks = await self._thanks(person.id, last.quiz_at)
         await interaction.followup.send(thanks if what == "stop" else f"{say('quiz.nothing_left')} {thanks}")
 
     async def _offer(
         self, origin: QueryOrigin, person: discord.abc.User, send: SendItem, *, is_first: bool = False
     ) -> bool:
-        """Ask what teaches most. False: nothing is left."""
+        """Show the sentence where a vote is most informative. Returns False if none is left."""
         item = await self._best(origin, person)
         if item is None:
             return False
@@ -147,7 +147,7 @@ class Quiz(commands.Cog):
         return True
 
     async def _best(self, origin: QueryOrigin, person: discord.abc.User) -> RankedSentence | None:
-        """What to ask this person here: only what all who may read here may read, too."""
+        """Choose a sentence for this person that everybody in this channel may read."""
         if origin.guild_id is None:
             members = await self._bot.access.memberships(person, with_channels=True)
             channel_ids = readable_channel_ids(members)
@@ -165,20 +165,21 @@ class Quiz(commands.Cog):
             )
 
         for item in await asyncio.to_thread(choose):
-            with contextlib.suppress(QueryError):  # longer, or with more masks, than is allowed by now
+            with contextlib.suppress(QueryError):  # the limits on length and masks may have been lowered
                 self._query_handler.parse(item.sentence.query)
                 return item
         return None
 
     async def _latest(self, person_id: int, channel_id: int) -> QuizItem | None:
-        """What a person was offered last, once the replies on their way in this channel are stored."""
+        """Return the sentence that was offered last, once the replies being sent here are stored."""
         async with self._in_flight.after_replies(channel_id):
             return await quiz.latest_item(self._database, person_id)
 
     async def _end(self, last: QuizItem, interaction: discord.Interaction | None = None) -> None:
-        """Take the buttons away from the sentence that was offered last, if it is still there.
+        """Remove the buttons from the sentence that was offered last, if it still exists.
 
-        `interaction`: of one of these buttons; it edits the message also where the bot cannot see it.
+        `interaction` is one of these buttons; it can edit the message even where the bot cannot see the
+        channel.
         """
         if last.message_id is None:
             return

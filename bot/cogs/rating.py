@@ -1,4 +1,4 @@
-"""The menus and the form under replies → votes, each confirmed in a line that only the voter sees."""
+"""Records votes from the menus and the form of a reply, and confirms each in an ephemeral line."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Rating(commands.Cog):
-    """Rate words by menu, and suggest one."""
+    """Handlers of the controls of replies."""
 
     def __init__(
         self,
@@ -52,22 +52,21 @@ class Rating(commands.Cog):
         *,
         metrics: Metrics,
     ) -> None:
-        """Take what rating needs."""
         self._metrics = metrics
         self._bot, self._database, self._predictor = bot, database, predictor
         self._in_flight, self._background = in_flight, background
         self._denied = {word.lower() for word in denied_words()}
 
     async def cog_load(self) -> None:
-        """Let discord.py find the controls of every reply, also of those before this start."""
+        """Register the controls, so that those of earlier replies work too."""
         self._bot.add_dynamic_items(Control)
 
     async def use(
         self, interaction: discord.Interaction, what: ControlKind, prediction_id: int, chosen: Sequence[str]
     ) -> None:
-        """A control was used: what it does, or a sentence that says why not."""
+        """Handle a menu or a button."""
         async with self._bot.replying_to_errors(interaction), self._in_flight.track():
-            is_on_reply = what != "back"  # which stands under the line that confirms
+            is_on_reply = what != "back"  # “Take back” is on the confirmation instead
             ratable = await self._ratable(interaction, prediction_id, is_on_reply=is_on_reply)
             if what == "suggest":
                 await interaction.response.send_modal(SuggestForm(ratable.id, masks=_masks(ratable)))
@@ -84,7 +83,7 @@ class Rating(commands.Cog):
     async def suggest(
         self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
     ) -> None:
-        """The form was sent: mask → word, where one was typed."""
+        """Handle the form; `typed` maps a mask to its word."""
         async with self._bot.replying_to_errors(interaction), self._in_flight.track():
             if not typed:
                 raise EmptyFormError
@@ -103,7 +102,7 @@ class Rating(commands.Cog):
             self._metrics.vote("suggestion", 1, words=len(words))
             log.info("word.suggested", prediction_id=ratable.id, words=len(words))
             is_new = interaction.message is not None and not set(words) <= set(ratable.words)
-            if is_new and not can_see(interaction):  # the bot's own token is refused there
+            if is_new and not can_see(interaction):  # the bot's token cannot edit there
                 await self._offer_by_token(interaction, ratable.id)
             await self._confirm(interaction, ratable, standing, is_suggestion=True)
             if is_new and can_see(interaction) and interaction.message is not None:
@@ -116,7 +115,7 @@ class Rating(commands.Cog):
         words = [offered[one] for one in dict.fromkeys(chosen) if one in offered]
         message = interaction.message
         if len(words) < len(set(chosen)):
-            # A suggested word was taken back and has no votes left.
+            # A suggested word was taken back and has no votes left, so the menu is out of date.
             if message is not None:
                 self._background.start(self._offer(message, ratable.id), name="menus renewed")
             if not words:
@@ -155,14 +154,14 @@ class Rating(commands.Cog):
             await send(text, ephemeral=True)
 
     async def _offer_by_token(self, interaction: discord.Interaction, prediction_id: int) -> None:
-        """The same, as the answer to the interaction, in a channel that the bot cannot see."""
+        """Renew the menus through the interaction, in a channel that the bot cannot see."""
         ratable = await menu_votes.ratable(self._database, prediction_id)
         if ratable is not None and interaction.message is not None:
             view = renewed_view(ratable.id, ratable.words, interaction.message)
             await interaction.response.edit_message(view=view)
 
     async def _offer(self, message: discord.Message, prediction_id: int) -> None:
-        """Put a suggested word into the menus, so that others can rate it too."""
+        """Add suggested words to the menus, so that others can rate them too."""
         ratable = await menu_votes.ratable(self._database, prediction_id)
         if ratable is not None:
             try:
@@ -175,18 +174,18 @@ class Rating(commands.Cog):
     async def _ratable(
         self, interaction: discord.Interaction, prediction_id: int, *, is_on_reply: bool = True
     ) -> Ratable:
-        """The prediction, if it is the one under whose reply this happened, and this person may ask here.
+        """Return the prediction of this reply, if this person may vote on it here.
 
         Raises:
-            StaleMenuError: it is not.
+            StaleMenuError: The control belongs to another reply or channel, or the person may not ask.
         """
         if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
             raise StaleMenuError
         channel_id = interaction.channel_id or 0
         ratable = await menu_votes.ratable(self._database, prediction_id)
         if ratable is not None and ratable.message_id is None:
-            # Else nothing is waited for: Discord wants an answer within three seconds, and in a busy channel
-            # replies wait longer for their turn.
+            # Wait only if the message id is missing: Discord expects an answer within 3 s, and in a busy
+            # channel replies can be sent later than that.
             async with self._in_flight.after_replies(channel_id):
                 ratable = await menu_votes.ratable(self._database, prediction_id)
         message_id = interaction.message.id if interaction.message is not None else None
@@ -197,11 +196,11 @@ class Rating(commands.Cog):
         return ratable
 
     def _checked(self, word: str) -> str:
-        """A suggested word as it is stored.
+        """Return a suggested word as it is stored.
 
         Raises:
-            NotAWordError: it is no single word of letters.
-            DeniedWordError: it is on the deny-list.
+            NotAWordError: It is no single word of letters.
+            DeniedWordError: It is on the deny-list.
         """
         if len(word) > MAX_WORD or not is_word(word):
             raise NotAWordError

@@ -1,6 +1,7 @@
-"""Reactions on replies → votes. Raw events only: nothing depends on the cache, no message is fetched.
+"""Records votes from reactions to replies.
 
-What happened while the bot could not hear is read back afterwards, by `bot.voting`.
+It uses raw events only, so no message needs to be cached or fetched. `bot.voting.reconcile` catches up on
+events that were missed while the bot was disconnected.
 """
 
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Votes(commands.Cog):
-    """Listens; has no commands."""
+    """Listeners for reactions, and for deleted replies."""
 
     def __init__(
         self,
@@ -42,39 +43,38 @@ class Votes(commands.Cog):
         reconcile: Reconcile,
         metrics: Metrics,
     ) -> None:
-        """Take what voting needs."""
         self._reconcile, self._metrics = reconcile, metrics
         self._bot, self._database, self._write_queue, self._in_flight = bot, database, write_queue, in_flight
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """A new session: whatever happened since the last one was not told."""
+        """Reconcile: events between two sessions were not delivered."""
         self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_shard_ready(self, _shard_id: int) -> None:
-        """The same, where one shard of several had to begin anew: `on_ready` does not come then."""
+        """Reconcile after one of several shards started a new session; `on_ready` does not fire then."""
         self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_resumed(self) -> None:
-        """The session goes on: what was missed was told again, as far as Discord had kept it."""
+        """Reconcile: Discord replays missed events only as far as it kept them."""
         self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_reply_lost(self) -> None:
-        """A reply may stand that is not noted: it has to be found, and thumbs under it counted."""
+        """Reconcile: a reply may have been sent without its id being stored."""
         self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_malformed_event(self, name: str) -> None:
-        """Discord told something that could not be read: it may have been a thumb."""
+        """Reconcile: the event that could not be parsed may have been a reaction."""
         if name.startswith("MESSAGE_REACTION"):
             self._reconcile.schedule_pass()
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        """A thumb was given: cast or change the vote."""
+        """Cast or change a vote."""
         given = self._thumb(payload)
         if given is None or (payload.member is not None and payload.member.bot):
             return
@@ -87,7 +87,7 @@ class Votes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
-        """A thumb was taken back: the vote goes, or follows another thumb of this person that stands."""
+        """Withdraw a vote, or fall back to another thumb of the same person."""
         taken = self._thumb(payload)
         if taken is None:
             return
@@ -101,14 +101,14 @@ class Votes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
-        """All reactions were cleared: withdraw every thumb."""
+        """Withdraw all votes by reaction on a reply."""
         words = await self._count(payload.channel_id, ThumbsCleared(payload.message_id))
         if words:
             log.info("votes.cleared", message_id=payload.message_id, words=words)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
-        """One emoji was cleared: withdraw those thumbs."""
+        """Withdraw the votes by one emoji on a reply."""
         cleared = thumb(payload.emoji)
         if cleared is None:
             return
@@ -120,20 +120,20 @@ class Votes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """A reply was deleted: note it; prediction and votes stay."""
+        """Mark a reply as deleted; its prediction and votes stay."""
         async with self._in_flight.after_replies(payload.channel_id):
             await mark_deleted(self._database, [payload.message_id], datetime.now(UTC))
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Replies were deleted in bulk."""
+        """Mark replies as deleted."""
         async with self._in_flight.after_replies(payload.channel_id):
             await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
     async def _count(self, channel_id: int, change: ThumbChange, *, is_direct: bool = False) -> int:
-        """Store a change, in the order of the events. Returns how many votes it touched.
+        """Apply a change of reactions, in the order of the events. Returns how many votes changed.
 
-        In a direct message a thumb waits until its giver was looked up, and what comes after it waits too.
+        In a direct message a vote waits until its voter is looked up, and later changes wait for it.
         """
         async with self._in_flight.after_replies(channel_id):
             if isinstance(change, ThumbAdded) and is_direct:
@@ -145,13 +145,13 @@ class Votes(commands.Cog):
             return await self._write_queue.change_thumbs(change)
 
     async def _may_vote(self, change: ThumbAdded) -> bool:
-        """Whether a thumb in a direct message is under a reply, and by a member of a listed server."""
+        """Whether a reaction in a direct message is on a reply, and by a member of an allowed server."""
         if await prediction_of_message(self._database, change.message_id) is None:
             return False
         return await self._bot.access.may_vote(change.voter_id, None)
 
     def _thumb(self, payload: discord.RawReactionActionEvent) -> str | None:
-        """Which thumb was given; None for the bot's own, other emoji, and servers that are not listed."""
+        """Return the thumb; None for the bot's own, for other emoji, and for servers that are not allowed."""
         if self._bot.user is None or payload.user_id == self._bot.user.id:
             return None
         if payload.guild_id is not None and not self._bot.access.is_listed(payload.guild_id):

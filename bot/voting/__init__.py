@@ -1,1 +1,1 @@
-"""From thumbs and menus to votes, and the quiz."""
+"""Votes by reaction and menu, their reconciliation after a gap, and the quiz."""

@@ -1,4 +1,4 @@
-"""What Discord says about the replies in a channel: where they are, and which thumbs stand under them."""
+"""Reads replies and their reactions from Discord's REST API."""
 
 import re
 from collections import defaultdict
@@ -15,14 +15,16 @@ from bot.connection.tolerant_parsers import MALFORMED, id_of, reraising_malforme
 from bot.voting.thumbs import thumb, thumb_value
 from storage.votes.recent_replies import RecentReply
 
-PAGE = 100  # messages, or people, of one request
+PAGE = 100  # messages or people per request, Discord's maximum
 UNKNOWN_EMOJI = 10014
-CONTROLS = re.compile(r"words:(?:fit|unfit):([0-9]{1,18})")  # of `bot.voting.menus`
-SENT_WITHIN = timedelta(minutes=2)  # of the prediction; clocks differ
+CONTROLS = re.compile(r"words:(?:fit|unfit):([0-9]{1,18})")  # custom ids of `bot.voting.menus`
+SENT_WITHIN = timedelta(
+    minutes=2
+)  # after the prediction; covers clock differences between the bot and Discord
 
 
 def count_thumbs(message: discord.Message) -> tuple[int, int]:
-    """How many 👍 and 👎 stand under a reply, without the bot's own; some may be other bots'."""
+    """Return the numbers of 👍 and 👎 on a reply, without the bot's own; other bots' are included."""
     found = {1: 0, -1: 0}
     for reaction in message.reactions:
         if value := thumb_value(reaction.emoji):
@@ -31,18 +33,18 @@ def count_thumbs(message: discord.Message) -> tuple[int, int]:
 
 
 def has_own_thumbs(message: discord.Message) -> bool:
-    """Whether both thumbs that the bot offers stand under a reply."""
+    """Whether the reply has both of the bot's own reactions."""
     own = {thumb_value(one.emoji) for one in message.reactions if one.me}
     return own >= {1, -1}
 
 
 async def read_thumbs(message: discord.Message, http: HTTPClient) -> dict[int, frozenset[str]]:
-    """Who gives which thumbs under a reply, without bots; in requests of a hundred people each.
+    """Fetch who reacted with which thumbs, without bots; one request per hundred people.
 
     Raises:
-        UnreadableError: a page of people cannot be read, so no vote may be changed.
-        discord.NotFound: the reply was deleted meanwhile.
-        discord.HTTPException: Discord does not say.
+        UnreadableError: A page cannot be parsed, so no vote may be changed.
+        discord.NotFound: The reply was deleted.
+        discord.HTTPException: The request failed.
     """
     found: defaultdict[int, set[str]] = defaultdict(set)
     for reaction in message.reactions:
@@ -62,9 +64,9 @@ async def read_thumbs(message: discord.Message, http: HTTPClient) -> dict[int, f
 async def _people(
     reaction: discord.Reaction, kind: discord.ReactionType, http: HTTPClient
 ) -> AsyncIterator[int]:
-    """Everybody who reacted so, also since the reaction was counted; no bots.
+    """Yield everybody who reacted this way, without bots.
 
-    `Reaction.users` asks for one page more than there is, or stops at the number that was counted before.
+    `Reaction.users` makes one request too many, or stops at the count that it knew beforehand.
     """
     message, after = reaction.message, None
     while True:
@@ -75,7 +77,7 @@ async def _people(
                 )
                 people = [(int(person["id"]), bool(person.get("bot"))) for person in page]
         except discord.NotFound as error:
-            if error.code == UNKNOWN_EMOJI:  # cleared meanwhile
+            if error.code == UNKNOWN_EMOJI:  # the emoji was cleared
                 return
             raise
         for person_id, is_bot in people:
@@ -88,11 +90,11 @@ async def _people(
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
-    """A hundred messages of a channel at most.
+    """Up to a hundred messages of a channel.
 
     Attributes:
-        messages: by id, newest first; None for one that cannot be read.
-        is_full: there may be more.
+        messages: By id, newest first; None where a message cannot be parsed.
+        is_full: Whether there may be more.
     """
 
     messages: Mapping[int, discord.Message | None]
@@ -102,11 +104,11 @@ class MessagePage:
 async def read_page(
     channel: discord.PartialMessageable, *, before: int | None = None, after: int | None = None
 ) -> MessagePage:
-    """Read messages before or after an id. `channel.history` would end at the first that it cannot read.
+    """Fetch messages before or after an id. `channel.history` would stop at the first that it cannot parse.
 
     Raises:
-        UnreadableError: the answer is no list, or nothing in it has an id.
-        discord.HTTPException: Discord does not say.
+        UnreadableError: The response is no list, or nothing in it has an id.
+        discord.HTTPException: The request failed.
     """
     state = channel._state
     with reraising_malformed():
@@ -127,9 +129,9 @@ async def read_page(
 async def find_replies(
     channel: discord.PartialMessageable, known: Iterable[int]
 ) -> AsyncIterator[tuple[int, discord.Message | None, bool]]:
-    """The messages of these ids as they are now, newest first: id, message, whether it is there.
+    """Yield (id, message, whether it exists) for these message ids, newest first.
 
-    None is a message that is not there, or cannot be read. One request reads a hundred messages; stretches
+    The message is None if it is missing or cannot be parsed. A request covers a hundred messages; stretches
     of the channel without a reply are skipped. Raises as `read_page`.
     """
     left = sorted(known, reverse=True)
@@ -145,9 +147,9 @@ async def find_replies(
 async def find_unnoted_replies(
     channel: discord.PartialMessageable, replies: Sequence[RecentReply], *, bot_user_id: int
 ) -> AsyncIterator[tuple[int, discord.Message]]:
-    """The messages of predictions whose reply was sent, but not noted: prediction and message.
+    """Yield (prediction id, message) of replies that were sent, but whose message id was not stored.
 
-    The controls under a reply say which prediction it shows. Raises as `read_page`.
+    The custom ids of a reply's controls hold its prediction id. Raises as `read_page`.
     """
     wanted = {reply.prediction_id for reply in replies}
     after = 0
@@ -157,20 +159,20 @@ async def find_unnoted_replies(
             page = await read_page(channel, after=after)
             for message_id in sorted(page.messages):
                 message = page.messages[message_id]
-                author = getattr(message, "author", None)  # discord.py does not miss one that is not there
+                author = getattr(message, "author", None)  # discord.py accepts messages without one
                 if message is None or author is None or author.id != bot_user_id:
                     continue
                 shown = shown_prediction(message)
                 if shown in wanted and shown is not None:
                     wanted.discard(shown)
                     yield shown, message
-            if not page.is_full:  # the end of the channel
+            if not page.is_full:  # end of the channel
                 return
             after = max(page.messages)
 
 
 def shown_prediction(message: discord.Message) -> int | None:
-    """The prediction that a reply of the bot shows; None for any other message."""
+    """Return the id of the prediction that a message shows; None if it is no reply of the bot."""
     for row in message.components:
         for item in getattr(row, "children", ()):
             if match := CONTROLS.fullmatch(str(getattr(item, "custom_id", ""))):

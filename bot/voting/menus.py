@@ -1,7 +1,7 @@
-"""Under a reply: menus of the words that fit and that don't, and a button for a word of one's own.
+"""The controls of a reply: two menus to rate its words, and a button to suggest a word.
 
-The controls carry the id of the prediction and nothing else, so they work after a restart; who may use them,
-and for what, is decided by the cog `Rating` from the database.
+Their custom ids hold only the prediction id, so they work after a restart. The cog `Rating` decides from the
+database who may use them, and for what.
 """
 
 import re
@@ -17,33 +17,32 @@ from bot.texts import say
 from storage.votes.menu_votes import MaskWord, Standing
 
 ControlKind = Literal["fit", "unfit", "suggest", "back"]
-MAX_OPTIONS = 25  # of a menu, by Discord
+MAX_OPTIONS = 25  # Discord's maximum for a menu
 MAX_LABEL = 100
 MAX_WORD = 40
-FORM_OPEN_S = 3600.0  # Discord does not say when somebody closes one
+FORM_OPEN_S = 3600.0  # Discord does not report that a form was closed
 
 
 class ReplyControls(Protocol):
-    """What the controls call: the cog `Rating`."""
+    """What the controls call; implemented by the cog `Rating`."""
 
     async def use(
         self, interaction: discord.Interaction, what: ControlKind, prediction_id: int, chosen: Sequence[str]
     ) -> None:
-        """Carry out what a person chose."""
+        """Apply what a person chose."""
 
     async def suggest(
         self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
     ) -> None:
-        """Count the words that a person typed, by mask."""
+        """Vote for the words that a person typed, by mask."""
 
 
 class Control(
     ui.DynamicItem[ui.Item[Any]], template=r"words:(?P<what>fit|unfit|suggest|back):(?P<id>[0-9]{1,18})"
 ):
-    """One menu or button; discord.py finds it again by its custom id."""
+    """A menu or button; discord.py recreates it from its custom id."""
 
     def __init__(self, item: ui.Item[Any], what: ControlKind, prediction_id: int) -> None:
-        """Wrap what Discord shows."""
         super().__init__(item)
         self.what, self.prediction_id = what, prediction_id
 
@@ -51,20 +50,19 @@ class Control(
     async def from_custom_id(
         cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """The control that somebody used."""
+        """Recreate the control that was used."""
         return cls(item, cast(ControlKind, match["what"]), int(match["id"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        """Hand it on to the cog, with what was chosen."""
+        """Pass the choice to the cog."""
         chosen = list(getattr(self.item, "values", ()))
         await _cog(interaction).use(interaction, self.what, self.prediction_id, chosen)
 
 
 class SuggestForm(ui.Modal):
-    """Asks for a word for each mask; one will do."""
+    """Asks for a word for each mask; at least one must be given."""
 
     def __init__(self, prediction_id: int, *, masks: int) -> None:
-        """Ask for as many words as there are masks."""
         super().__init__(title=say("rating.form_title"), timeout=FORM_OPEN_S)
         self.prediction_id = prediction_id
         self.typed: list[ui.TextInput[Any]] = [
@@ -81,19 +79,19 @@ class SuggestForm(ui.Modal):
             self.add_item(one)
 
     async def on_submit(self, interaction: discord.Interaction) -> None:
-        """Hand on what was typed; a field with no letter in it was left empty."""
+        """Pass the typed words to the cog; a field without a letter counts as empty."""
         words = {mask: visible(one.value) for mask, one in enumerate(self.typed)}
         typed = {mask: word for mask, word in words.items() if any(sign.isalnum() for sign in word)}
         await _cog(interaction).suggest(interaction, self.prediction_id, typed)
 
 
 def words_for_each(masks: int, *, shown_words: int) -> int:
-    """How many words a reply shows for each of its masks: no more than its menus can hold."""
+    """Return how many words a reply shows for each mask, within what its menus can hold."""
     return min(shown_words, MAX_OPTIONS // max(masks, 1))
 
 
 def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
-    """Both menus and the button, for the words of a prediction."""
+    """Build both menus and the button for the words of a prediction."""
     view = ui.View(timeout=None)
     several = any(mask for mask, _ in words)
     options = [
@@ -109,8 +107,8 @@ def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
             placeholder=say(f"rating.controls.{sign}"),
             min_values=0,
             max_values=len(options),
-            # discord.py sends `required: true` otherwise, and Discord refuses that beside `min_values: 0`
-            # with 50035 SELECT_COMPONENT_REQUIRED_ZERO_MIN_VALUES (discord.py #10291).
+            # discord.py defaults to `required: true`, which Discord rejects along with `min_values: 0`:
+            # 50035 SELECT_COMPONENT_REQUIRED_ZERO_MIN_VALUES (discord.py #10291).
             required=False,
             options=options,
         )
@@ -120,30 +118,30 @@ def rating_view(prediction_id: int, words: Sequence[MaskWord]) -> ui.View:
 
 
 def renewed_view(prediction_id: int, words: Sequence[MaskWord], message: discord.Message) -> ui.View:
-    """The same for a reply that stands already, with what else is under it: the buttons of a quiz."""
+    """Build the controls of an existing reply again, keeping its other buttons, such as a quiz's."""
     view = rating_view(prediction_id, words)
     for item in ui.View.from_message(message, timeout=None).children:
         if not str(getattr(item, "custom_id", "")).startswith("words:"):
             item.row = None
             view.add_item(item)
-    view.stop()  # who answers what is added is found by its custom id, not by this view
+    view.stop()  # the items are dispatched by custom id, so discord.py need not keep this view
     return view
 
 
 def take_back_view(prediction_id: int) -> ui.View:
-    """The button under the line that confirms."""
+    """Build the button that takes a menu vote back."""
     view = ui.View(timeout=None)
     view.add_item(_button("back", prediction_id))
     return view
 
 
 def option(mask: int, word: str) -> str:
-    """The value of a menu's option; words are at most as long as Discord takes."""
+    """Return the value of a menu option, within Discord's limit of 100 characters."""
     return f"{mask}:{word}"[:MAX_LABEL]
 
 
 def standing_text(standing: Standing, *, masks: int) -> str:
-    """One line that says what a person's votes on a reply are."""
+    """Summarise a person's standing votes on a reply in one line."""
 
     def words(chosen: Sequence[MaskWord]) -> str:
         return ", ".join(escape(f"{word} ({mask + 1})" if masks > 1 else word) for mask, word in chosen)

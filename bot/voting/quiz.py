@@ -1,19 +1,20 @@
-"""Which sentence to ask a person about next: the one whose rating teaches most. Pure, but for one file.
+"""Ranks sentences for the quiz by how informative a vote on them is. Pure, except that it reads a run's file.
 
 The worth of a sentence is
 
-    edge × log2(1 + asked) × Σ over the words offered of (share × information × part)
+    edge × log2(1 + asked) × Σ over its words of (share × information × part)
 
-- information: what one more vote of an average person says of whether the word fits, in bits, over what it
-  says of a word that nobody rated. With p the probability that it fits, from the votes so far, and r = 0.8
-  that a voter is right, that is H(p·r + (1 − p)(1 − r)) − H(r): most where votes cancel out, little where
-  people agree.
-- part: how much of a judgement the vote brings. Of two voters that a word needs the first brings half, the
-  second all of it; beyond those it is one voice among ever more, and what many disagree on stays so.
-- share: the model's probability of the word over that of its best word. Where the model is sure, one word is
-  in play; where it is unsure, all that are shown are.
-- asked: how often; its logarithm, as what is asked ten times as often is not ten times as new.
-- edge: 2 where UpTrain's edge cases say that model and people were far apart, or that nobody asked so before.
+- information: the expected information of one more average vote on whether the word fits, relative to a word
+without votes. With p the probability that the word fits, given its votes, and r = 0.8 the probability that a
+voter is right, this is H(p·r + (1 − p)(1 − r)) − H(r) in bits. It is highest where votes cancel out and low
+where people agree.
+- part: how much of a judgement the vote completes. If a word needs two voters, the first completes half of
+it, the second all of it; each further vote changes less, and what many people disagree on stays undecided.
+- share: the model's probability of the word relative to its best word. A confident model has one plausible
+word; an unsure model has several.
+- asked: how often the query was asked. The logarithm keeps a few frequent queries from dominating.
+- edge: 2 for queries that UpTrain marked as edge cases: model and people were far apart, or the query was
+new.
 """
 
 import contextlib
@@ -32,14 +33,14 @@ from storage.votes.quiz import OpenSentence
 from training.votes.aggregation import PRIOR
 
 EDGE_WORTH = 2.0
-MAX_EVIDENCE = 50.0  # nats: beyond, all is settled
+MAX_EVIDENCE = 50.0  # nats; more would overflow exp() without changing the result
 UNRATED = WordVotes(0.0, 0.0, 0, is_judged=False)
 Reason = Literal["edge", "decides", "contested", "unrated", "more"]
 
 
 @dataclass(frozen=True, slots=True)
 class RankedSentence:
-    """A sentence to ask about, what that is worth, and the main reason."""
+    """A sentence, its worth, and the main reason for it."""
 
     sentence: OpenSentence
     worth: float
@@ -54,14 +55,14 @@ def ranked(
     half_life_days: float,
     now: datetime,
 ) -> list[RankedSentence]:
-    """The sentences worth asking about, the most first; those with personal data in them teach nothing.
+    """Rank the sentences that are worth asking about, best first; those with personal data are left out.
 
     Args:
-        sentences: what may be asked.
-        edge_cases: hashes of the queries that the last run found to be some.
-        min_voters: how many must have voted on a word before it counts.
-        half_life_days: a vote so old counts half.
-        now: the time to which votes have aged.
+        sentences: The candidates.
+        edge_cases: Hashes of the queries that the last run marked as edge cases.
+        min_voters: How many people must have voted on a word before it counts.
+        half_life_days: The age at which a vote counts half.
+        now: The time for which ages are computed.
     """
     items = []
     for sentence in sentences:
@@ -69,14 +70,14 @@ def ranked(
             continue
         votes = weigh_votes(sentence.votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
         items.append(_item(sentence, votes, is_edge=sentence.query_hash in edge_cases, min_voters=min_voters))
-    # Equals in the order they came in: the newest first.
+    # The sort is stable: among equals, the newest stays first.
     return sorted((item for item in items if item.worth > 0), key=lambda item: -item.worth)
 
 
 def edge_cases(runs_folder: Path) -> frozenset[str]:
-    """Hashes of the queries with edge cases, as the last run that looked at votes wrote them. Blocking.
+    """Read the hashes of the edge cases from the files of the last run that checked votes. Blocking.
 
-    That run may go on, and its file be half written; or be deleted meanwhile, to forget somebody.
+    The file may be half written by a run in progress, or be deleted meanwhile to forget a person.
     """
     files = sorted(runs_folder.glob("*/uptrain/judgements.jsonl"))
     found = set()
@@ -89,7 +90,7 @@ def edge_cases(runs_folder: Path) -> frozenset[str]:
 
 
 def information(votes: WordVotes) -> float:
-    """What one more vote says of a word, over what it says of one that nobody rated; in [0, 1]."""
+    """Return the information of one more vote, relative to a word without votes; in [0, 1]."""
     evidence = (votes.up - votes.down) * math.log(PRIOR / (1.0 - PRIOR))
     fits = 1.0 / (1.0 + math.exp(min(-evidence, MAX_EVIDENCE)))
     approves = fits * PRIOR + (1.0 - fits) * (1.0 - PRIOR)
@@ -125,5 +126,5 @@ def _because(votes: Collection[WordVotes], *, min_voters: int) -> Reason:
 
 
 def _entropy(p: float) -> float:
-    """Of a coin, in bits."""
+    """Return the entropy of a coin, in bits."""
     return -sum(x * math.log2(x) for x in (p, 1.0 - p) if x > 0)

@@ -1,15 +1,15 @@
-"""After a gap, compares the thumbs under recent replies with the stored votes, and lets the votes follow.
+"""Reconciles stored votes with the reactions on Discord after a gap in the connection.
 
-A pass looks at every reply within the look-back, a hundred a request. It first adopts replies that were sent
-and not noted. Then it reads who gives the thumbs: of replies whose numbers differ from what is stored, and of
-the newest; and last of all the others that have any, since one thumb may have been taken back and another
-given. Queries are answered, and thumbs counted, meanwhile; only what happens under a reply that is being read
-waits for that. Doing it twice is the same as doing it once, so that a pass that fails is done again whole.
+A pass covers every reply within the look-back, a hundred per request. First it adopts replies that were sent
+but whose id was not stored. Then it reads who reacted: to replies whose counts differ from the stored votes
+and to the newest ones; finally to all others with reactions, since one person may have removed a thumb while
+another added one. Queries are answered and votes recorded meanwhile; only events under a reply that is being
+read wait. A pass is idempotent, so a failed one is repeated as a whole.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,6 @@ from bot.voting.channel_history import (
     has_own_thumbs,
     read_thumbs,
 )
-from bot.voting.non_members import non_members
 from bot.voting.reply_locks import ReplyLocks
 from storage.database import Database
 from storage.errors import StorageError
@@ -38,33 +37,33 @@ from storage.votes.reactions import ThumbsRead
 from storage.votes.recent_replies import RecentReply, recent_replies
 
 log = structlog.stdlib.get_logger(__name__)
-DEBOUNCE_S = 0.5  # gaps come in bursts
-ALWAYS_READ = 50  # of the newest replies, after a gap
-EVERY_S = 600.0  # without a gap: an event may be lost, or come out of order
-AGAIN_S, AGAIN_AT_MOST_S = 2.0, 60.0  # after a pass that failed; twice as long each time
-NO_MESSAGES = (50008, 50024)  # Discord's codes where a channel holds no messages, as after a change of type
-AT_ONCE = 4  # replies that are read at the same time
-TELL_EVERY_S = 5.0
-MAX_LOOK_BACK = timedelta(days=30)  # by the setting's bounds: no fingerprint is needed for longer
+DEBOUNCE_S = 0.5  # several events report the same gap
+ALWAYS_READ = 50  # newest replies, read after a gap even if their counts match
+EVERY_S = 600.0  # without a gap, since an event may be lost or out of order
+RETRY_AFTER_S, MAX_RETRY_AFTER_S = 2.0, 60.0  # after a failed pass, doubling each time
+NO_MESSAGES = (50008, 50024)  # codes for a channel type without messages
+AT_ONCE = 4  # replies read concurrently
+LOG_EVERY_S = 5.0
+MAX_LOOK_BACK = timedelta(days=30)  # the setting's maximum; older fingerprints are not needed
 FAILURES = (StorageError, discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 
 
 @dataclass(slots=True)
 class PassResult:
-    """What one pass has done so far."""
+    """Counts of one pass."""
 
     replies: int = 0
     read: int = 0
     votes: int = 0
     adopted: int = 0
     deleted: int = 0
-    may_vote: dict[int, bool] = field(default_factory=dict)  # of people who gave thumbs in direct messages
-    told_at: float = field(default_factory=time.monotonic)
+    may_vote: dict[int, bool] = field(default_factory=dict)  # looked up for direct messages
+    logged_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """Replies of one channel as Discord shows them, by how much they matter."""
+class _ChannelReplies:
+    """The replies of one channel, by urgency."""
 
     differing: list[discord.Message]
     others: list[discord.Message]
@@ -72,7 +71,7 @@ class _Look:
 
 
 class Reconcile:
-    """Waits for gaps; one pass at a time."""
+    """Runs one pass at a time, after each gap and every ten minutes."""
 
     def __init__(
         self,
@@ -85,60 +84,60 @@ class Reconcile:
         max_replies: int,
         since: datetime | None = None,
     ) -> None:
-        """Take what it compares.
+        """Build it; `run` starts it.
 
         Args:
-            bot: reads from Discord.
-            database: holds the replies.
-            write_queue: counts thumbs in order.
-            offer_thumbs: puts them under a reply that has none of the bot's, in the background.
-            look_back: replies that are older are left alone.
-            max_replies: of the newest.
-            since: what is older is not on this server at all.
+            bot: Reads from Discord.
+            database: Holds the replies and votes.
+            write_queue: Applies changes in the order of events.
+            offer_thumbs: Adds the bot's own thumbs to a reply, in the background.
+            look_back: Older replies are skipped.
+            max_replies: The newest replies to cover.
+            since: The server has no message from before this time; None if it may.
         """
         self._bot, self._database, self._write_queue = bot, database, write_queue
         self._offer_thumbs = offer_thumbs
         self._look_back, self._max_replies, self._since = look_back, max_replies, since
         self.reply_locks = ReplyLocks()
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
         self._is_gap = False
-        self._unreadable: set[int] = set()  # channels and messages of which that is said already
-        self._unsent: set[int] = set()  # predictions that were looked for, and never sent
+        self._unreadable: set[int] = set()  # channels and messages that were logged
+        self._unsent: set[int] = set()  # predictions without a reply on Discord
 
     def schedule_pass(self) -> None:
-        """Something may have been missed: let a pass begin soon."""
+        """Request a pass soon, since events may have been missed."""
         self._is_gap = True
-        self._asked.set()
+        self._requested.set()
 
     async def run(self) -> None:
-        """Do a pass after every gap, and now and then, for ever."""
-        again_s = AGAIN_S
+        """Run a pass after every gap, and periodically, until cancelled."""
+        retry_after_s = RETRY_AFTER_S
         while True:
             try:
-                async with asyncio.timeout(EVERY_S):  # `wait_for` of Python 3.11 may swallow that it is ended
-                    await self._asked.wait()
+                async with asyncio.timeout(EVERY_S):  # Python 3.11's `wait_for` may swallow a cancellation
+                    await self._requested.wait()
                 await asyncio.sleep(DEBOUNCE_S)
             except TimeoutError:
                 pass
-            self._asked.clear()
+            self._requested.clear()
             is_gap, self._is_gap = self._is_gap, False
             try:
                 await self.reconcile(is_gap=is_gap)
-                again_s = AGAIN_S
+                retry_after_s = RETRY_AFTER_S
             except BaseException as error:
                 self._is_gap |= is_gap
-                self._asked.set()  # the pass is done again, here or after a restart of this loop
+                self._requested.set()  # repeat the pass, here or after this loop is restarted
                 if not isinstance(error, FAILURES):
                     raise
-                log.warning("reconcile.failed", reason=str(error), again_s=again_s)
-                await asyncio.sleep(again_s)
-                again_s = min(2 * again_s, AGAIN_AT_MOST_S)
+                log.warning("reconcile.failed", reason=str(error), again_s=retry_after_s)
+                await asyncio.sleep(retry_after_s)
+                retry_after_s = min(2 * retry_after_s, MAX_RETRY_AFTER_S)
 
     async def reconcile(self, *, is_gap: bool) -> PassResult:
-        """One pass over all recent replies; without a gap only where the numbers differ.
+        """Run one pass over all recent replies; without a gap only over those whose counts differ.
 
         Raises:
-            StorageError, discord.DiscordException: it could not be finished; what was done stays.
+            StorageError, discord.DiscordException: The pass failed; the changes so far are kept.
         """
         started, now = time.monotonic(), datetime.now(UTC)
         await delete_tombstones(self._database, now - MAX_LOOK_BACK)
@@ -156,10 +155,10 @@ class Reconcile:
         others: list[discord.Message] = []
         missing: list[tuple[discord.PartialMessageable, int]] = []
         for channel, in_channel in self._by_channel(replies):
-            look = await self._look(channel, in_channel, newest, done)
-            await self._read(look.differing, done)
-            others += look.others
-            missing += [(channel, message_id) for message_id in look.missing]
+            found_here = await self._find_in_channel(channel, in_channel, newest, done)
+            await self._read(found_here.differing, done)
+            others += found_here.others
+            missing += [(channel, message_id) for message_id in found_here.missing]
         for channel, message_id in missing:
             done.deleted += await self._note_deleted(channel, message_id)
         if is_gap:
@@ -177,7 +176,7 @@ class Reconcile:
         return done
 
     async def read_again(self, channel_id: int, guild_id: int | None, message_id: int) -> None:
-        """Read the thumbs of one reply now; what cannot be read is left to the next pass."""
+        """Read the reactions to one reply now; if that fails, the next pass does it."""
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         try:
             await self._read_one(channel.get_partial_message(message_id), PassResult())
@@ -194,7 +193,7 @@ class Reconcile:
     def _by_channel(
         self, replies: Iterable[RecentReply]
     ) -> list[tuple[discord.PartialMessageable, list[RecentReply]]]:
-        """Channels, the one with the newest reply first."""
+        """Group replies by channel; the channel with the newest reply comes first."""
         channels: dict[tuple[int, int | None], list[RecentReply]] = {}
         for reply in replies:
             channels.setdefault((reply.channel_id, reply.guild_id), []).append(reply)
@@ -203,40 +202,40 @@ class Reconcile:
             for (channel_id, guild_id), found in channels.items()
         ]
 
-    async def _look(
+    async def _find_in_channel(
         self,
         channel: discord.PartialMessageable,
         replies: list[RecentReply],
         newest: set[int | None],
         done: PassResult,
-    ) -> _Look:
-        """Find the replies of a channel; those that were not noted are adopted."""
-        look = _Look([], [], [])
+    ) -> _ChannelReplies:
+        """Find the replies of a channel, and adopt those whose message id was not stored."""
+        found_here = _ChannelReplies([], [], [])
         known = {one.message_id: one for one in replies if one.message_id is not None}
         unnoted = [one for one in replies if one.message_id is None and one.prediction_id not in self._unsent]
         try:
-            async for message in self._adopted(channel, unnoted):
-                look.differing.append(message)
+            async for message in self._adopt(channel, unnoted):
+                found_here.differing.append(message)
                 done.adopted += 1
             async for message_id, found, is_there in find_replies(channel, known):
                 if found is None and is_there:
-                    self._tell_unreadable(channel.id, message_id, "its shape is not known")
+                    self._log_unreadable(channel.id, message_id, "its shape is not known")
                 elif found is None:
-                    look.missing.append(message_id)
+                    found_here.missing.append(message_id)
                 elif found.id in newest or count_thumbs(found) != (known[found.id].up, known[found.id].down):
-                    look.differing.append(found)
+                    found_here.differing.append(found)
                 elif any(count_thumbs(found)):
-                    look.others.append(found)
+                    found_here.others.append(found)
         except UnreadableError as error:
-            self._tell_unreadable(channel.id, None, str(error))
+            self._log_unreadable(channel.id, None, str(error))
         except discord.HTTPException as error:
             if error.code not in NO_MESSAGES and not isinstance(error, discord.NotFound | discord.Forbidden):
                 raise
-            self._tell_unreadable(channel.id, None, error.text)
-        return look
+            self._log_unreadable(channel.id, None, error.text)
+        return found_here
 
-    def _tell_unreadable(self, channel_id: int, message_id: int | None, reason: str) -> None:
-        """Log once that a channel, or a message in it, is passed over."""
+    def _log_unreadable(self, channel_id: int, message_id: int | None, reason: str) -> None:
+        """Log once that a channel, or a message in it, is skipped."""
         if (message_id or channel_id) in self._unreadable:
             return
         self._unreadable.add(message_id or channel_id)
@@ -247,10 +246,10 @@ class Reconcile:
                 "reconcile.message_not_readable", channel_id=channel_id, message_id=message_id, reason=reason
             )
 
-    async def _adopted(
+    async def _adopt(
         self, channel: discord.PartialMessageable, unnoted: list[RecentReply]
     ) -> AsyncIterator[discord.Message]:
-        """Replies that the bot sent and was stopped before noting."""
+        """Yield replies that were sent before a crash, after storing their message ids."""
         assert self._bot.user is not None
         async for prediction_id, message in find_unnoted_replies(
             channel, unnoted, bot_user_id=self._bot.user.id
@@ -259,49 +258,60 @@ class Reconcile:
             if not has_own_thumbs(message):
                 self._offer_thumbs(message)
             yield message
-        # Those that are on their way just now are noted in a moment, and found by the next pass.
+        # Recent ones may still be on their way; the next pass looks for them again.
         settled = datetime.now(UTC) - timedelta(minutes=5)
         self._unsent |= {one.prediction_id for one in unnoted if one.created_at < settled}
 
     async def _read(
         self, messages: list[discord.Message], done: PassResult, *, is_urgent: bool = True
     ) -> None:
-        """Read the thumbs of some replies; what is not urgent makes way for the next gap."""
+        """Read the reactions to some replies; stop at the next gap if it is not urgent."""
         for start in range(0, len(messages), AT_ONCE):
-            if not is_urgent and self._asked.is_set():
+            if not is_urgent and self._requested.is_set():
                 return
             some = messages[start : start + AT_ONCE]
             done.votes += sum(await asyncio.gather(*(self._read_one(message, done) for message in some)))
             done.read += len(some)
-            if time.monotonic() - done.told_at > TELL_EVERY_S:
-                done.told_at = time.monotonic()
+            if time.monotonic() - done.logged_at > LOG_EVERY_S:
+                done.logged_at = time.monotonic()
                 log.info(
                     "reconcile.progress", read=done.read, of_at_most=done.replies, votes_changed=done.votes
                 )
 
     async def _read_one(self, message: discord.Message | discord.PartialMessage, done: PassResult) -> int:
-        """Let the votes on a reply be the thumbs under it. Returns how many changed."""
+        """Make the stored votes on a reply equal to its reactions. Returns how many changed."""
         async with self.reply_locks.hold(message.id):
             try:
-                # As it is now: an emoji that was not there at the look would be taken for one without people.
+                # Fetch again: an emoji added since the pass began would look as if it had no people.
                 with reraising_malformed():
                     now = await message.channel.fetch_message(message.id)
                 found = await read_thumbs(now, self._bot.http)
             except discord.NotFound:
                 await mark_deleted(self._database, [message.id], datetime.now(UTC))
                 return 0
-            except discord.Forbidden as error:  # a permission was taken away since the look
-                self._tell_unreadable(message.channel.id, message.id, error.text)
+            except discord.Forbidden as error:  # a permission was removed meanwhile
+                self._log_unreadable(message.channel.id, message.id, error.text)
                 return 0
             except UnreadableError as error:
-                self._tell_unreadable(message.channel.id, message.id, str(error))
+                self._log_unreadable(message.channel.id, message.id, str(error))
                 return 0
-            gone = await non_members(now, found, self._bot.access, done.may_vote)
+            gone = await self._non_members(now, found, done)
             change = ThumbsRead(message.id, found, datetime.now(UTC), gone)
             return await self._write_queue.change_thumbs(change)
 
+    async def _non_members(
+        self, message: discord.Message, people: Collection[int], done: PassResult
+    ) -> frozenset[int]:
+        """Return the people who left the allowed servers, if this is a direct message."""
+        if getattr(message.channel, "guild_id", None) is not None:
+            return frozenset()
+        for person in people:
+            if person not in done.may_vote:
+                done.may_vote[person] = await self._bot.access.may_vote(person, None)
+        return frozenset(person for person in people if not done.may_vote[person])
+
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:
-        """Note that a reply is gone, if it is: a channel whose history may not be read looks empty."""
+        """Mark a reply as deleted if a request confirms it: a channel without read access looks empty."""
         try:
             with reraising_malformed():
                 await channel.fetch_message(message_id)
@@ -309,6 +319,6 @@ class Reconcile:
             return await mark_deleted(self._database, [message_id], datetime.now(UTC))
         except discord.Forbidden:
             return 0
-        except UnreadableError as error:  # it is there
-            self._tell_unreadable(channel.id, message_id, str(error))
+        except UnreadableError as error:  # the message exists
+            self._log_unreadable(channel.id, message_id, str(error))
         return 0

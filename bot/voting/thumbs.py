@@ -1,4 +1,4 @@
-"""Which emoji are thumbs, and what each votes."""
+"""Which emoji count as thumbs, and how they vote."""
 
 import re
 
@@ -7,14 +7,14 @@ import discord
 from storage.votes.predictions import Value
 from storage.votes.reactions import SUPER, sign
 
-VARIATION = "\ufe0f"  # asks for the coloured picture; some clients send it along
+VARIATION = "\ufe0f"  # the emoji variation selector, which some clients append
 THUMB = re.compile("[👍👎][🏻🏼🏽🏾🏿]?")
 
 AnyEmoji = discord.PartialEmoji | discord.Emoji | str
 
 
 def thumb(emoji: AnyEmoji, *, is_super: bool = False) -> str | None:
-    """A thumb as it is stored, in its skin tone; None for any other emoji, a server's own included."""
+    """Return a thumb as it is stored, including its skin tone; None for any other or custom emoji."""
     name = emoji if isinstance(emoji, str) else emoji.name if emoji.id is None else ""
     plain = name.replace(VARIATION, "") if isinstance(name, str) else ""
     if THUMB.fullmatch(plain) is None:
@@ -23,6 +23,6 @@ def thumb(emoji: AnyEmoji, *, is_super: bool = False) -> str | None:
 
 
 def thumb_value(emoji: AnyEmoji) -> Value | None:
-    """+1, −1, or None; thumbs of any skin tone count."""
+    """Return +1, −1 or None; thumbs of any skin tone count."""
     found = thumb(emoji)
     return None if found is None else sign(found)

@@ -289,7 +289,7 @@ async def test_what_is_given_while_a_reply_is_read_is_the_last_word(
 async def test_a_pass_that_fails_is_done_again(
     home: Path, sandbox: Sandbox, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.voting.reconcile.AGAIN_S", 0.05)
+    monkeypatch.setattr("bot.voting.reconcile.RETRY_AFTER_S", 0.05)
     (reply,) = await asked(home, sandbox, ann)
     await ann.react(reply, "👍")
     sandbox.faults.fail("GET", "/messages", status=400, times=2)
