@@ -29,7 +29,7 @@ from storage.maintenance.restore import exclusive_access, restore
 from storage.maintenance.server_info import describe_server
 from storage.settings import EX_CONFIG, Settings, load
 
-ON_A_SERVER = "FILLBOT_DATABASE_URL names a server, not a file"
+NOT_A_FILE = "FILLBOT_DATABASE_URL does not name a file"
 PROGRESS_EVERY_S = 2.0
 FINAL = "Set FILLBOT_DATABASE_URL to the server and start the bot. Keep the file until you trust the move."
 NOT_FINAL = (
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         database = database_file(settings.url)
         if database is None:
             if options.command is not _check:
-                raise BackupError(ON_A_SERVER, "Use the server's tools, such as pg_dump and pg_restore.")
+                raise BackupError(NOT_A_FILE, "Use the server's tools, such as pg_dump and pg_restore.")
             return asyncio.run(_check_server(settings))
         code: int = options.command(options, settings, database)
     except StorageError as error:

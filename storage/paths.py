@@ -18,13 +18,12 @@ def expanded_path(written: str) -> Path:
     path = os.path.expandvars(written.removeprefix("file://"))
     if found := VARIABLE.search(path):
         raise ValueError(f"the variable {found[0]} is not set")
-    whole = Path(path)
     if path.startswith("~"):
         try:
-            whole = whole.expanduser()
+            return Path(path).expanduser()
         except RuntimeError as error:
             raise ValueError("the user after ~ does not exist") from error
-    return whole
+    return Path(path)
 
 
 def expanded_folder(written: str) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 
 from storage.backends.retries import retried, retried_if_rolled_back
 from storage.database import Database
@@ -127,9 +127,7 @@ async def run_if_open(database: Database, run_id: int, action: Callable[[], None
 @retried
 async def get_run(database: Database, run_id: int) -> Run | None:
     """Return a run by its id."""
-    async with database.read() as connection:
-        row = (await connection.execute(select(runs).where(runs.c.id == run_id))).first()
-    return None if row is None else Run(**row._mapping)
+    return await _first(database, select(runs).where(runs.c.id == run_id))
 
 
 @retried
@@ -144,9 +142,7 @@ async def latest(
         statement = statement.where(runs.c.status.in_(statuses))
     if before_id is not None:
         statement = statement.where(runs.c.id < before_id)
-    async with database.read() as connection:
-        row = (await connection.execute(statement)).first()
-    return None if row is None else Run(**row._mapping)
+    return await _first(database, statement)
 
 
 @retried
@@ -155,9 +151,7 @@ async def first_since(database: Database, trigger: str, since: datetime) -> Run 
     statement = (
         select(runs).where(runs.c.trigger == trigger, runs.c.started_at >= since).order_by(runs.c.id).limit(1)
     )
-    async with database.read() as connection:
-        row = (await connection.execute(statement)).first()
-    return None if row is None else Run(**row._mapping)
+    return await _first(database, statement)
 
 
 @retried
@@ -179,9 +173,7 @@ async def latest_training(database: Database) -> Run | None:
         .order_by(runs.c.id.desc())
         .limit(1)
     )
-    async with database.read() as connection:
-        row = (await connection.execute(statement)).first()
-    return None if row is None else Run(**row._mapping)
+    return await _first(database, statement)
 
 
 @retried
@@ -277,3 +269,9 @@ async def repair(
                 .values(status=status, finished_at=now, verdict=verdict)
             )
     return found
+
+
+async def _first(database: Database, statement: Select[Any]) -> Run | None:
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    return None if row is None else Run(**row._mapping)

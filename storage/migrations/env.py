@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `Database.open` hands over."""
+"""Alembic's entry point: runs migrations on the connection that `Database.open` passes."""
 
 from alembic import context
 
@@ -7,7 +7,7 @@ from storage.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    render_as_batch=True,  # SQLite cannot alter most things in place
+    render_as_batch=True,  # SQLite supports few ALTER statements
     transaction_per_migration=True,
 )
 with context.begin_transaction():

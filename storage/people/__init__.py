@@ -1,1 +1,1 @@
-"""What is stored about people: personal data in texts, opting out, forgetting, retention."""
+"""Data about people: personal data in texts, opting out, erasure, retention."""

@@ -144,10 +144,10 @@ _SHAPES = tuple(
         r"(?<!\w)3[47]\d{2}[ -]\d{6}[ -]\d{5}(?!\w)",
         r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|\d\d)\.(?:\d{1,3}\.){2}\d{1,3})(?![\w.]\d|\w)",  # IPv4
         r"(?<!\w)#\s?\d{4,}(?!\w)",
-        r"(?<!\w)8[ -]?\(?\d{3}\)?[ -]?\d{3}[ -]\d{2}[ -]\d{2}(?!\w)",  # Russian phones within the country
-        r"(?<!\w)(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?!\w)",  # MAC
-        r"(?<![\w.])-?\d{1,2}\.\d{4,}°?\s?[NS]?\s?[,;]\s?-?\d{1,3}\.\d{4,}(?!\w)",  # where somebody is
-        r"(?<!\w)(?=(?:[A-Z]*\d){5})(?=\d*[A-Z])[A-HJ-NPR-Z\d]{17}(?!\w)",  # a vehicle
+        r"(?<!\w)8[ -]?\(?\d{3}\)?[ -]?\d{3}[ -]\d{2}[ -]\d{2}(?!\w)",  # domestic Russian phone numbers
+        r"(?<!\w)(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?!\w)",  # MAC address
+        r"(?<![\w.])-?\d{1,2}\.\d{4,}°?\s?[NS]?\s?[,;]\s?-?\d{1,3}\.\d{4,}(?!\w)",  # coordinates
+        r"(?<!\w)(?=(?:[A-Z]*\d){5})(?=\d*[A-Z])[A-HJ-NPR-Z\d]{17}(?!\w)",  # vehicle identification number
         r"(?<!\w)[A-Z]{2}[ -]?\d{1,2}[ -]?[A-Z]{1,3}[ -]?\d{4}(?!\w)",  # Indian plates
         r"(?i:(?<!\w)(?:(?:licen[cs]e|number)[ -]?plate|kennzeichen)(?:\s(?:number|no\.?|nr\.?|is))*)[ :#]+"
         r"(?=[A-Z -]*\d)(?=[\d -]*[A-Z])[A-Z\d]{1,4}(?:[ -]?[A-Z\d]{1,4}){1,3}(?!\w)",

@@ -1,4 +1,4 @@
-"""The first tables: predictions, candidates, votes, people, runs."""
+"""Create the tables of predictions, candidates, votes, people and runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "people",
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),

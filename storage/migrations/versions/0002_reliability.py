@@ -1,4 +1,4 @@
-"""What the last run made of each voter."""
+"""Add the reliability of voters."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,5 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Apply."""
     with op.batch_alter_table("people", schema=None) as batch_op:
         batch_op.add_column(sa.Column("reliability", sa.Float(), nullable=True))

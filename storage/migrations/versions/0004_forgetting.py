@@ -1,4 +1,4 @@
-"""Since when a person's votes count in model versions, and who asked to be forgotten."""
+"""Add erasure requests, and since when a person's votes are counted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Apply."""
     with op.batch_alter_table("people", schema=None) as batch_op:
         batch_op.add_column(sa.Column("counted_since", UtcDateTime(timezone=True), nullable=True))
     # Whom the last run counted; from their oldest vote on, as runs did not write down when they first did.

@@ -1,4 +1,4 @@
-"""Whose thumbs are not to be read back from Discord."""
+"""Add tombstones of forgotten people."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,6 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "forgotten",
         sa.Column("person", sa.String(length=32), nullable=False),

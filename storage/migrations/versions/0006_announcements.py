@@ -1,4 +1,4 @@
-"""What is still to be told in Discord."""
+"""Add the outbox of announcements."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,6 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Apply."""
     op.create_table(
         "announcements",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),

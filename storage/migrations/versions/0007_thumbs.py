@@ -1,4 +1,4 @@
-"""Which thumbs stand behind a vote."""
+"""Store the thumbs behind a vote."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which state of its message a word was chosen in."""
+"""Store when the message of a menu was last edited."""
 
 import sqlalchemy as sa
 from alembic import op

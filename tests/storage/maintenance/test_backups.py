@@ -294,7 +294,7 @@ async def test_the_commands_say_what_is_wrong(
     monkeypatch.setenv("FILLBOT_DATABASE_URL", "postgresql+asyncpg://somebody:secret@there/fillbot")
     assert command.main(["backup"]) == 1
     said = capsys.readouterr().err
-    assert "names a server" in said
+    assert "does not name a file" in said
     assert "secret" not in said
     monkeypatch.setenv("FILLBOT_KEEP_BACKUPS", "many")
     assert command.main(["backup"]) == 78
