@@ -195,7 +195,7 @@ async def test_closing_cancels_what_outlasts_the_grace() -> None:
     [
         (Reconcile, "reconcile", "reconcile"),
         (BotChampionFollower, "follow_champion", "champion watch"),
-        (AutomaticRollback, "look", "approval watch"),
+        (AutomaticRollback, "check", "automatic rollback"),
         (Forgetting, "settle", "forgetting"),
     ],
 )

@@ -370,7 +370,7 @@ async def test_a_run_that_outlasts_the_token_says_where_its_end_is_told(
     channel_id = await hidden_from_the_bot(sandbox, ada)
     async with hosted(home, sandbox) as wire:
         message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
-        await shows(ada, message, f"its end is told in <#{sandbox.reports_channel_id}>")
+        await shows(ada, message, f"<#{sandbox.reports_channel_id}>")
         gate.open()
         await posted(ada, sandbox.reports_channel_id, FAILED)
 
