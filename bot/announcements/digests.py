@@ -10,8 +10,7 @@ from bot.embeds.replies import COLOUR, COLOUR_BAD, notice_embed
 from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_title
 from bot.errors import BotError
-from bot.runs.training_runs import RunEnd
-from bot.runs.version_runs import version_of
+from bot.runs.training_runs import RunEnd, version_of
 from bot.subprocesses.charts import ChartRenderer, attach
 from bot.texts import say
 from storage import runs

@@ -19,7 +19,7 @@ from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_embed, report_title
 from bot.embeds.team_stats import TeamStats, first_day, stats_embed, stats_figures
 from bot.errors import PictureError
-from bot.runs.version_runs import version_of
+from bot.runs.training_runs import version_of
 from bot.settings import Settings
 from bot.subprocesses.charts import ChartRenderer, attach
 from bot.texts import say

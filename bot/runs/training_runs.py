@@ -23,7 +23,7 @@ from storage.backends.locks import POINTER, RUN, QueuedLock, holding_async, is_s
 from storage.database import Database
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Run
-from training.errors import RegistryUnreadableError, TrainingError
+from training.errors import RegistryError, RegistryUnreadableError, TrainingError
 from training.registry import promotion
 from training.registry.errors import SharedStorageUnreachableError
 from training.registry.versions import Registry
@@ -31,6 +31,7 @@ from training.registry.versions import Registry
 log = structlog.stdlib.get_logger(__name__)
 REPAIR_EVERY_S = 1.0
 REPAIR_OTHERS_EVERY_S = 5.0
+VERSIONS_SEARCHED = 20  # by version_of; older runs are not reported any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,3 +286,14 @@ class TrainingRuns:
             if self._is_closed or self._halts:
                 process.terminate()
             return await follow(process, on_line)
+
+
+def version_of(registry: Registry, run: Run) -> str | None:
+    """The version whose card names the run; None if it made none, or the version was deleted."""
+    for version in reversed(registry.versions()[-VERSIONS_SEARCHED:]):
+        try:
+            if registry.card(version).run_id == run.id:
+                return version
+        except RegistryError:
+            continue
+    return None
