@@ -1,4 +1,4 @@
-"""Who may do what: members of listed servers may ask, admins may manage."""
+"""Access control: members of allowed servers may ask, admins may manage."""
 
 from collections.abc import Callable, Collection
 
@@ -18,11 +18,14 @@ from bot.errors import NotAdminError
 
 log = structlog.stdlib.get_logger(__name__)
 REFUSED = (discord.NotFound, discord.Forbidden)
-REMEMBERED = 10_000  # people
+REMEMBERED = 10_000  # people, the latest ones
 
 
 class Access:
-    """The allow-list of servers and the admin roles."""
+    """The server allow-list and the admin roles.
+
+    `is_here` says whether this process receives the events of a server.
+    """
 
     def __init__(
         self,
@@ -32,31 +35,27 @@ class Access:
         admin_role_ids: Collection[int],
         is_here: Callable[[int], bool] = lambda _guild_id: True,
     ) -> None:
-        """Take the lists from the settings, and the client to look people up.
-
-        `is_here` says of which servers this process hears.
-        """
         self._client = client
         self._guild_ids = frozenset(guild_ids)
         self._admin_role_ids = frozenset(admin_role_ids)
         self._is_here = is_here
-        self._found_in: dict[int, int] = {}  # person → a listed server
+        self._found_in: dict[int, int] = {}  # person → a server they are a member of
 
     def is_listed(self, guild_id: int | None) -> bool:
-        """Whether the bot works in this server; direct messages (None) are decided by person."""
+        """Whether the bot works in this server. For direct messages (None), ask `may_ask`."""
         return guild_id is not None and guild_id in self._guild_ids
 
     async def may_ask(self, user: discord.abc.User, guild_id: int | None) -> bool:
-        """In a listed server, or in a direct message by a member of one."""
+        """Whether a person may ask: in an allowed server, or in a direct message as a member of one."""
         if guild_id is not None:
             return self.is_listed(guild_id)
         return await self._is_in_one(user.id)
 
     async def may_vote(self, user_id: int, guild_id: int | None) -> bool:
-        """Whether a thumb counts: in a listed server, or in a direct message by a member of one.
+        """Whether a reaction counts: in an allowed server, or in a direct message by a member of one.
 
-        Discord does not tell who leaves, so a person is looked up each time. A vote that cannot be decided on
-        counts: it would be lost otherwise.
+        Discord does not report who leaves, so the person is looked up each time. If the look-up fails the
+        vote counts, since it would be lost otherwise.
         """
         if guild_id is not None:
             return self.is_listed(guild_id)
@@ -67,10 +66,10 @@ class Access:
             return True
 
     async def require_admin(self, user: discord.abc.User, guild_id: int | None) -> None:
-        """Refuse who is no admin.
+        """Check that a person is an admin.
 
         Raises:
-            NotAdminError: names the roles that would do.
+            NotAdminError: They are not; the text names the roles that would do.
         """
         if await self._is_owner(user):
             return
@@ -82,7 +81,7 @@ class Access:
             raise NotAdminError(self._role_names())
 
     async def _is_owner(self, user: discord.abc.User) -> bool:
-        """Whether the application is theirs, or their team's; not where Discord does not say."""
+        """Whether the application belongs to this person or their team; False if the look-up fails."""
         try:
             with reraising_malformed():
                 return await self._client.is_owner(user)
@@ -97,19 +96,20 @@ class Access:
     async def memberships(
         self, user: discord.abc.User, *, with_channels: bool = False
     ) -> list[discord.Member]:
-        """The person as a member of each listed server; looked up, since members are not cached.
+        """Return the person as a member of each allowed server; fetched, since members are not cached.
 
-        A server whose events another process hears is looked up too; its channels where they are wanted. A
-        server that does not say is skipped.
+        Servers that another process receives are included, with channels if those are needed. Servers whose
+        look-up fails are skipped.
 
         Raises:
-            discord.HTTPException, aiohttp.ClientError, OSError: no server says, and one could not be asked.
+            discord.HTTPException, aiohttp.ClientError, OSError: All look-ups failed, one of them for such a
+                reason.
         """
         members = []
         failed: Exception | None = None
         for guild_id in self._guild_ids:
             try:
-                guild = self._client.get_guild(guild_id) or await self._elsewhere(guild_id, with_channels)
+                guild = self._client.get_guild(guild_id) or await self._fetch_guild(guild_id, with_channels)
                 if guild is not None:
                     with reraising_malformed():
                         members.append(guild.get_member(user.id) or await guild.fetch_member(user.id))
@@ -125,12 +125,12 @@ class Access:
         return members
 
     async def _is_in_one(self, user_id: int) -> bool:
-        """Whether a person is a member of a listed server; the one found last is asked first."""
+        """Whether a person is a member of an allowed server; tries the one that was found last first."""
         last = self._found_in.pop(user_id, None)
         failed: Exception | None = None
         for guild_id in sorted(self._guild_ids, key=lambda one: (one != last, not self._is_here(one))):
             guild = self._client.get_guild(guild_id)
-            if guild is None and self._is_here(guild_id):  # the bot is not in it
+            if guild is None and self._is_here(guild_id):  # the bot is not a member
                 continue
             try:
                 if guild is None or guild.get_member(user_id) is None:
@@ -150,14 +150,14 @@ class Access:
             raise failed
         return False
 
-    async def _elsewhere(self, guild_id: int, with_channels: bool) -> discord.Guild | None:
-        """A server that another process hears of, as it is now; None where the bot is not in it."""
+    async def _fetch_guild(self, guild_id: int, with_channels: bool) -> discord.Guild | None:
+        """Fetch a server that another process receives; None if the bot is not in it."""
         if self._is_here(guild_id):
             return None
         try:
             with reraising_malformed():
                 guild = await self._client.fetch_guild(guild_id, with_counts=False)
-            if with_channels:  # discord.py fills those of its cache only
+            if with_channels:  # `fetch_guild` returns none
                 for channel in await readable_channels(guild):
                     guild._add_channel(channel)
                 for thread in await readable_threads(guild):
@@ -175,5 +175,5 @@ class Access:
 
 
 def _log_skipped(guild_id: int, error: Exception) -> None:
-    if not isinstance(error, discord.NotFound):  # who is no member is nothing to report
+    if not isinstance(error, discord.NotFound):  # the person is simply not a member
         log.warning("server.not_asked", guild_id=guild_id, reason=f"{type(error).__name__}: {error}")

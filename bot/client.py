@@ -1,4 +1,4 @@
-"""The bot: explicit intents, no mentions, the cogs, and the two places where errors end."""
+"""The discord.py bot: intents, command checks, and the handlers that turn errors into replies."""
 
 import asyncio
 import contextlib
@@ -31,14 +31,14 @@ from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
-READY_AFTER_S = 0.5  # without news of another server
-TOLD_ELSEWHERE_EVERY_S = 600.0
+READY_AFTER_S = 0.5  # since the last GUILD_CREATE
+NOT_LISTED_EVERY_S = 600.0
 NETWORK = (aiohttp.ClientError, OSError)
-ASKS, ASKS_WITHIN_S = 20, 20.0  # of one person, of most commands
+ASKS, ASKS_WITHIN_S = 20, 20.0  # per person, for most commands
 
 
 class FillBot(commands.Bot):
-    """A discord.py bot with the allow-list in front of every command."""
+    """A discord.py bot that checks the server allow-list before every command."""
 
     def __init__(
         self,
@@ -51,7 +51,6 @@ class FillBot(commands.Bot):
         shedding: LoadShedding | None = None,
         **sharding: Any,
     ) -> None:
-        """Build it; `add_cogs` and `start` come after. Who leads other processes syncs for them."""
         self.shedding = shedding or LoadShedding(Background(), RateLimiter())
         super().__init__(
             command_prefix=prefix,
@@ -62,14 +61,14 @@ class FillBot(commands.Bot):
                 reactions=True,
             ),
             allowed_mentions=discord.AllowedMentions.none(),
-            # Else who installs the commands for themselves could use them in any server or group.
+            # A user-installed command could be used in any server or group, past the allow-list.
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=True, private_channel=False
             ),
             tree_cls=DeduplicatingTree,
             help_command=None,
-            max_messages=None,  # nothing here depends on the cache
+            max_messages=None,  # all listeners use raw events
             case_insensitive=True,
             strip_after_prefix=True,
             guild_ready_timeout=READY_AFTER_S,
@@ -83,31 +82,30 @@ class FillBot(commands.Bot):
         self.prefix, self._syncs_commands = prefix, syncs_commands
         self._has_admin_roles = bool(admin_role_ids)
         self._pending_cogs: list[commands.Cog] = []
-        self._told_elsewhere: dict[int, float] = {}  # channel → when it was told that the bot works elsewhere
-        self._seen_messages = SeenIds()  # messages
+        self._not_listed_said_at: dict[int, float] = {}  # channel → when it was said there
+        self._seen_messages = SeenIds()
         self._identify_limiter = IdentifyLimiter()
         self.questions = EditedQuestions()
         self.check(self._may_command)
-        self.before_invoke(self._show_work)
-        self.after_invoke(Context.settle)
+        self.before_invoke(self._start_typing)
+        self.after_invoke(Context.stop_typing)
         self.tree.error(self._on_tree_error)
 
     def add_cogs(self, *cogs: commands.Cog) -> None:
-        """Name the cogs to load in `setup_hook`."""
+        """Register the cogs that `setup_hook` loads."""
         self._pending_cogs.extend(cogs)
 
     @property
     def is_online(self) -> bool:
-        """Whether the gateway is connected and has told what it knows; `is_ready` outlasts a lost socket."""
+        """Whether the gateway is connected and ready; `is_ready` alone stays true after a lost socket."""
         return self.is_ready() and not self.is_closed() and self.ws is not None and self.ws.open
 
     async def setup_hook(self) -> None:
-        """Load the cogs once, and tell Discord the slash commands."""
+        """Load the cogs and sync the slash commands."""
         for cog in self._pending_cogs:
             await self.add_cog(cog)
-        if (
-            not self._has_admin_roles
-        ):  # else Discord would hide them from admins who may not manage the server
+        # Discord would hide the commands from people with an admin role who may not manage the server.
+        if not self._has_admin_roles:
             for one in self.commands:
                 if one.extras.get("admin") and isinstance(one, commands.HybridCommand) and one.app_command:
                     one.app_command.default_permissions = discord.Permissions(manage_guild=True)
@@ -115,21 +113,18 @@ class FillBot(commands.Bot):
             await self.sync_commands()
 
     async def sync_commands(self) -> None:
-        """Tell Discord the slash commands, all at once."""
+        """Sync all slash commands; a failure is logged only, since prefix commands still work."""
         try:
             await self.tree.sync()
         except UNREACHABLE:
             log.warning("commands.not_synced", exc_info=True)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Wait as Discord's rules for new sessions want it."""
+        """Wait until Discord's limit on new sessions allows one more."""
         await asyncio.sleep(self._identify_limiter.wait_s(time.monotonic()))
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Hear people: no bots, and no webhooks, which need not say that they are one.
-
-        A message that is told of twice is one.
-        """
+        """Process messages of people, each once; bots and webhooks are ignored."""
         if message.webhook_id is None and self._seen_messages.is_new(message.id):
             async with self.questions.lock(message.id):
                 await self.process_commands(message)
@@ -144,37 +139,37 @@ class FillBot(commands.Bot):
             shedding.refuse(channel, channel.id, is_query=context.command.name == "fill")
 
     async def on_ready(self) -> None:
-        """Say so; it can fire again after a reconnect."""
+        """Log it; this can fire again after a reconnect."""
         log.info("discord.ready", guilds=len(self.guilds))
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
-        """An event handler raised: log the traceback and go on serving."""
+        """Log the exception of an event handler and continue."""
         log.error("event.failed", handler=event_method, exc_info=sys.exception())
 
     async def get_context(self, origin: Any, /, *, cls: Any = Context) -> Any:
-        """Every command is carried out in a `Context` of ours."""
+        """Use our `Context` for every command."""
         return await super().get_context(origin, cls=cls)
 
     async def on_command_error(self, context: Context, error: commands.CommandError, /) -> None:  # type: ignore[override]
-        """Answer every error of a command, in this order.
+        """Reply to the error of a command.
 
-        1. A slip in the name of a command: what was meant, if that is nearly certain.
-        2. A server that the bot does not work in: it says so, once in a while.
-        3. Discord takes no answer, or may have it already: nothing but a line in the log.
-        4. Anything else: see `_told`.
+        1. An unknown command: suggest the intended one if that is nearly certain.
+        2. A server that is not allowed: say so at most every ten minutes per channel.
+        3. Discord accepts no reply, or may already have it: only log.
+        4. Anything else: `_error_reply`.
         """
         cause = cause_of(error)
         if isinstance(cause, commands.CommandNotFound):
             await self._suggest(context)
             return
-        if isinstance(cause, NotListedError) and not self._may_tell_elsewhere(context):
+        if isinstance(cause, NotListedError) and not self._may_say_not_listed(context):
             return
         if self._log_if_unanswerable(cause):
             return
-        await self._say(context, self._told(cause, context.command))
+        await self._say(context, self._error_reply(cause, context.command))
 
     async def _say(self, context: Context, sentence: str) -> None:
-        """Reply with a sentence; that it cannot be sent is one line in the log."""
+        """Reply with a sentence; a failure is logged."""
         try:
             await send_reply(context, sentence, ephemeral=True)
         except (discord.HTTPException, NotSentError, *NETWORK) as error:
@@ -182,26 +177,26 @@ class FillBot(commands.Bot):
 
     @contextlib.asynccontextmanager
     async def replying_to_errors(self, interaction: discord.Interaction) -> AsyncIterator[None]:
-        """Answer every error inside the block, as those of commands are; for menus, buttons and forms."""
+        """Reply to errors in the block as to those of commands; for menus, buttons and forms."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001  the second half of the command error handler
+        except Exception as error:  # noqa: BLE001  the error handler of components
             cause = cause_of(error)
             if self._log_if_unanswerable(cause):
                 return
-            await _tell(interaction, self._told(cause, None))
+            await _reply_ephemerally(interaction, self._error_reply(cause, None))
 
     def _log_if_unanswerable(self, error: BaseException) -> bool:
-        if may_have_arrived(error):  # the reply may stand, and wait to be noted
+        if may_have_arrived(error):  # reconciliation looks for it
             self.dispatch("reply_lost")
         return log_if_unanswerable(error)
 
-    def _told(self, error: BaseException, command: Any) -> str:
-        """What people are told about an error.
+    def _error_reply(self, error: BaseException, command: Any) -> str:
+        """Return the reply to an error.
 
-        1. An error whose text is meant for people: that text.
-        2. A slip in the usage: what to type instead; or to wait.
-        3. Anything else: a reference that is also in the log.
+        1. The error's own text, if it is meant for people.
+        2. The right usage, or how long to wait.
+        3. For anything else, a reference that is also in the log.
         """
         sentence = reply_to(error, prefix=self.prefix, command=command)
         if sentence is None:
@@ -210,19 +205,19 @@ class FillBot(commands.Bot):
             sentence = say("errors.unexpected", reference=reference)
         return sentence
 
-    async def _show_work(self, context: Context) -> None:
+    async def _start_typing(self, context: Context) -> None:
         command: Any = context.command
-        context.show_work(is_ephemeral=bool(command.extras.get("ephemeral")))
+        context.start_typing(is_ephemeral=bool(command.extras.get("ephemeral")))
 
     async def _on_tree_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
     ) -> None:
-        """Answer what is wrong with an interaction before any command of ours is called."""
+        """Reply to an interaction that failed before its command was called."""
         if self._log_if_unanswerable(cause_of(error)):
             return
         log.error("interaction.failed", exc_info=error)
         if not interaction.response.is_done():
-            await _tell(interaction, say("errors.stale_command"))
+            await _reply_ephemerally(interaction, say("errors.stale_command"))
 
     async def _may_ask(self, context: Context) -> bool:
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)
@@ -234,30 +229,30 @@ class FillBot(commands.Bot):
                 raise NotListedError
             if command.extras.get("admin"):
                 await self.access.require_admin(context.author, context.guild.id if context.guild else None)
-        except UNREACHABLE as error:  # as discord.py wraps what a command raises: a check's is not handled
+        except UNREACHABLE as error:  # discord.py wraps errors of commands, but not those of checks
             raise commands.CommandInvokeError(error) from error
         return True
 
-    def _may_tell_elsewhere(self, context: Context) -> bool:
-        """Whether to say that the bot works elsewhere: an interaction must be answered, others seldom are."""
+    def _may_say_not_listed(self, context: Context) -> bool:
+        """Whether to say that the bot does not work here; an interaction always needs a reply."""
         if context.interaction is not None:
             return True
         now = time.monotonic()
-        told = {c: at for c, at in self._told_elsewhere.items() if now - at < TOLD_ELSEWHERE_EVERY_S}
+        told = {c: at for c, at in self._not_listed_said_at.items() if now - at < NOT_LISTED_EVERY_S}
         is_first = context.channel.id not in told
-        self._told_elsewhere = {context.channel.id: now, **told}
+        self._not_listed_said_at = {context.channel.id: now, **told}
         return is_first
 
     async def _suggest(self, context: Context) -> None:
-        """Help with a mistyped command where the bot works; stay silent elsewhere."""
+        """Suggest the intended command where the bot works; ignore the message elsewhere."""
         names = [command.qualified_name for command in self.commands]
         name = suggest_command(context.invoked_with or "", context.message.content, names=names)
         if name is not None and await self._may_ask(context):
             await self._say(context, say("errors.did_you_mean", usage=f"{self.prefix}{name}"))
 
 
-async def _tell(interaction: discord.Interaction, sentence: str) -> None:
-    """Say a sentence to the person alone; that it cannot be sent is one line in the log."""
+async def _reply_ephemerally(interaction: discord.Interaction, sentence: str) -> None:
+    """Send a sentence that only this person sees; a failure is logged."""
     try:
         if interaction.response.is_done():
             await interaction.followup.send(sentence, ephemeral=True)
@@ -277,17 +272,17 @@ def command(
 ) -> Callable[
     [Callable[Concatenate[Any, Context, P], Coroutine[Any, Any, None]]], commands.HybridCommand[Any, P, None]
 ]:
-    """Prefix and slash command in one, described in the texts under `commands.…`.
+    """Declare a prefix and slash command, described by the text `commands.NAME`.
 
     Args:
-        name: of the command.
-        is_for_admins: whether everybody else is refused.
-        is_ephemeral: whether its slash replies are for the asker alone.
-        cooldown: how many of them one person may give in how many seconds.
-        options: of `commands.hybrid_command`.
+        name: The command's name.
+        is_for_admins: Whether only admins may use it.
+        is_ephemeral: Whether only the asker sees its slash replies.
+        cooldown: How often a person may use it, and in how many seconds.
+        options: Passed to `commands.hybrid_command`.
     """
     limit = commands.CooldownMapping(commands.Cooldown(*cooldown), commands.BucketType.user)
-    return commands.hybrid_command(  # type: ignore[return-value]  # it takes any context
+    return commands.hybrid_command(  # type: ignore[return-value]  # typed for any context
         name=name,
         description=say(f"commands.{name}"),
         extras={"admin": is_for_admins, "ephemeral": is_ephemeral},

@@ -1,4 +1,4 @@
-"""A command being carried out: its replies, and the sign that it is being worked on."""
+"""Replies to commands: typing indicator, reduced replies where a permission is missing, retries."""
 
 import asyncio
 import io
@@ -26,47 +26,47 @@ from bot.permissions import (
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
-AGAIN_AFTER_S = (1.0, 3.0, 5.0, 7.0)  # as discord.py itself does after 500 and 502
-# Discord may have the message all the same.
-NOT_HEARD = (discord.DiscordServerError, aiohttp.ClientError, OSError)
+RETRY_DELAYS_S = (1.0, 3.0, 5.0, 7.0)  # as discord.py waits after a 500 or 502
+# After these, Discord may have the message all the same.
+UNCONFIRMED = (discord.DiscordServerError, aiohttp.ClientError, OSError)
 ALREADY_ACKNOWLEDGED = 40060
-SHOW_AFTER_S = 0.3  # what takes longer is shown to be under way
+SHOW_AFTER_S = 0.3  # most replies are faster
 MAX_SHOWN_S = 600.0
 
 
 class Context(commands.Context[Any]):
-    """A command, with the sign that it is being worked on: typing, or “is thinking” of a slash command."""
+    """A command's context that shows progress: typing, or “is thinking” for a slash command."""
 
-    replaced: discord.Message | None = None  # an earlier reply, to be edited instead of sending another one
-    _sign: "asyncio.Task[None] | None" = None
+    reply_to_edit: discord.Message | None = None  # an earlier reply to edit instead of sending a new one
+    _typing: "asyncio.Task[None] | None" = None
     _is_shown = False
 
-    def show_work(self, *, is_ephemeral: bool = False) -> None:
-        """Show the sign if there is no reply in a moment; `is_ephemeral` must be as the reply will be."""
-        self._sign = asyncio.create_task(self._show(is_ephemeral), name="sign of work")
+    def start_typing(self, *, is_ephemeral: bool = False) -> None:
+        """Show progress if no reply follows within 0.3 s; `is_ephemeral` must match the reply."""
+        self._typing = asyncio.create_task(self._show(is_ephemeral), name="typing")
 
-    async def settle(self) -> None:
-        """End the sign, or wait until Discord has it where it is the beginning of the reply. Idempotent."""
-        if self._sign is None:
+    async def stop_typing(self) -> None:
+        """Stop showing progress; wait for a deferred reply until Discord has it. Idempotent."""
+        if self._typing is None:
             return
         if not (self._is_shown and self.interaction):
-            self._sign.cancel()
-        await asyncio.gather(self._sign, return_exceptions=True)
-        self._sign = None
+            self._typing.cancel()
+        await asyncio.gather(self._typing, return_exceptions=True)
+        self._typing = None
 
     async def send(self, *args: Any, **options: Any) -> discord.Message:
-        """Reply; the sign of work ends."""
-        await self.settle()
-        if self.replaced is not None:
+        """Send a reply, or edit an earlier one, and stop showing progress."""
+        await self.stop_typing()
+        if self.reply_to_edit is not None:
             try:
-                reply = await self.replaced.edit(
+                reply = await self.reply_to_edit.edit(
                     content=args[0] if args else options.get("content"),
                     embeds=options.get("embeds", []),
                     view=options.get("view"),
                 )
-            except discord.HTTPException:  # it is gone, or the bot may not edit there any more
+            except discord.HTTPException:  # it was deleted, or the bot may no longer edit it
                 reply = await super().send(*args, **options)
-            self.replaced = None
+            self.reply_to_edit = None
         else:
             reply = await super().send(*args, **options)
         if self.interaction is None and (self.command is None or self.command.name == "fill"):
@@ -85,7 +85,7 @@ class Context(commands.Context[Any]):
 
 
 def may_react(context: Context) -> bool:
-    """Return whether the bot may add reactions where this command was given, as far as is known.
+    """Whether the bot may add reactions in the command's channel, as far as discord.py knows.
 
     A slash command may come from a channel that the bot cannot see.
     """
@@ -98,8 +98,8 @@ def may_react(context: Context) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
-    """A reply as it is tried; less of it where Discord does not take all."""
+class _OutgoingReply:
+    """A reply to send, which can be reduced where Discord does not accept all of it."""
 
     content: str | None
     embed: discord.Embed | None
@@ -110,18 +110,18 @@ class _Draft:
     is_reply: bool = True
 
     def fresh_file(self) -> discord.File | None:
-        """The file, to be read once more."""
+        """Return the file, rewound for another attempt."""
         if self.file is None:
             return None
         return discord.File(
             io.BytesIO(self.content_of_file), self.file.filename, description=self.file.description
         )
 
-    def without_file(self) -> "_Draft":
-        """The embed alone, with a line that says which permission is missing.
+    def without_file(self) -> "_OutgoingReply":
+        """Return the reply without its file, and with a line that names the missing permission.
 
         Raises:
-            MissingPermissionError: the file was all there is.
+            MissingPermissionError: The reply is nothing but a file.
         """
         permission = permission_name("attach_files")
         if self.embed is None:
@@ -131,11 +131,11 @@ class _Draft:
         lines = [self.content, say("errors.no_file", permission=permission)]
         return replace(self, content="\n".join(filter(None, lines)), embed=embed, file=None)
 
-    def fitting(self, channel: object, allowed: discord.Permissions) -> "_Draft":
-        """As much of it as the permissions allow.
+    def allowed_by(self, channel: object, allowed: discord.Permissions) -> "_OutgoingReply":
+        """Return as much of the reply as the permissions allow.
 
         Raises:
-            CannotWriteError, MissingPermissionError: that is nothing.
+            CannotWriteError, MissingPermissionError: They allow none of it.
         """
         if lacking := missing(allowed, needed_to_write(channel)):
             raise CannotWriteError(lacking)
@@ -144,12 +144,12 @@ class _Draft:
         draft = self if self.file is None or allowed.attach_files else self.without_file()
         return replace(draft, is_reply=allowed.read_message_history)
 
-    def after(self, error: discord.HTTPException) -> "_Draft":
-        """What to try after a refusal.
+    def reduced_after(self, error: discord.HTTPException) -> "_OutgoingReply":
+        """Return the reply to try after Discord rejected this one.
 
         Raises:
-            MissingPermissionError: nothing but telling that.
-            discord.HTTPException: nothing at all.
+            MissingPermissionError: Only the missing permission can be reported.
+            discord.HTTPException: No smaller reply would help.
         """
         if self.is_reply and refuses_reference(error):
             return replace(self, is_reply=False)
@@ -170,50 +170,50 @@ async def send_reply(
     ephemeral: bool = False,
     nonce: str | None = None,
 ) -> discord.Message:
-    """Reply to a command, also when the message that called it is gone by now. Returns the reply.
+    """Reply to a command, even if its message was deleted. Returns the reply.
 
-    Where the bot lacks a permission it leaves out what takes it: the reference to the question, or a picture.
+    Where the bot lacks a permission, the reply is sent without what needs it: the reference, or a picture.
 
     Args:
-        context: of the command.
-        content: clipped where it is longer than Discord takes.
-        embed: shown below the content.
-        view: menus and buttons below that.
-        file: attached; an embed can show it as `attachment://NAME`.
-        ephemeral: only for who asked, where Discord can do that: after a slash command.
-        nonce: by which Discord knows the same reply for some minutes, where it may be sent again later.
+        context: The command's context.
+        content: Cut to Discord's limit.
+        embed: Shown below the content.
+        view: Menus and buttons below the embed.
+        file: Attached; an embed shows it as `attachment://NAME`.
+        ephemeral: Whether only the asker sees it; works for slash commands only.
+        nonce: Lets Discord recognise the same reply for some minutes if it is sent again.
 
     Raises:
-        MissingPermissionError: the bot may write there, but not show this.
-        NotSentError: it may not write there, or Discord was not heard again and again.
-        discord.HTTPException: Discord refuses the reply for another reason.
+        MissingPermissionError: The bot may write there, but not show this.
+        NotSentError: It may not write there, or Discord did not respond to any attempt.
+        discord.HTTPException: Discord rejected the reply for another reason.
     """
     data = b"" if file is None else file.fp.read()
-    draft = _Draft(content, embed, view, file, data, ephemeral)
-    if not _is_by_token(context):  # by an interaction's token everything may be sent
+    draft = _OutgoingReply(content, embed, view, file, data, ephemeral)
+    if not _is_by_token(context):  # an interaction's token needs no permissions
         allowed = known_permissions(context.channel, context.me)
         if allowed is not None:
-            draft = draft.fitting(context.channel, allowed)
+            draft = draft.allowed_by(context.channel, allowed)
     while True:
         try:
             return await _deliver(context, draft, nonce or secrets.token_hex(12))
         except discord.HTTPException as error:
-            smaller = draft.after(error)
+            smaller = draft.reduced_after(error)
             log.info("reply.reduced", channel_id=context.channel.id, code=error.code)
             draft = smaller
 
 
-async def _deliver(context: Context, draft: _Draft, nonce: str) -> discord.Message:
-    """Send a reply, once, however often that has to be tried; Discord knows a message that it has by `nonce`.
+async def _deliver(context: Context, draft: _OutgoingReply, nonce: str) -> discord.Message:
+    """Send a reply exactly once, with retries; Discord recognises a repeated message by its `nonce`.
 
     Raises:
-        LostReplyError: Discord was not heard.
-        discord.HTTPException: it refuses.
+        LostReplyError: Discord did not respond to any attempt.
+        discord.HTTPException: Discord rejected the reply.
     """
     lost: BaseException | None = None
-    for wait_s in (*AGAIN_AFTER_S, None):
+    for wait_s in (*RETRY_DELAYS_S, None):
         try:
-            if lost is not None and (found := await _arrived(context, draft)) is not None:
+            if lost is not None and (found := await _find_sent(context, draft)) is not None:
                 return found
             return await context.send(
                 None if draft.content is None else clipped(draft.content, MAX_CONTENT),
@@ -223,13 +223,13 @@ async def _deliver(context: Context, draft: _Draft, nonce: str) -> discord.Messa
                 nonce=nonce,
                 **_parts(draft),
             )
-        except NOT_HEARD as error:
+        except UNCONFIRMED as error:
             lost = error
         except discord.HTTPException as error:
             if error.code != ALREADY_ACKNOWLEDGED or context.interaction is None:
                 raise
-            # discord.py itself had sent it before, and did not hear what Discord said.
-            found = await _arrived(context, draft)
+            # discord.py's own retry: its first attempt arrived, but the response did not.
+            found = await _find_sent(context, draft)
             if found is None:
                 raise
             return found
@@ -239,8 +239,8 @@ async def _deliver(context: Context, draft: _Draft, nonce: str) -> discord.Messa
     raise LostReplyError(lost) from lost
 
 
-async def _arrived(context: Context, draft: _Draft) -> discord.Message | None:
-    """The reply to a slash command, if Discord has it; the sign of work becomes the reply."""
+async def _find_sent(context: Context, draft: _OutgoingReply) -> discord.Message | None:
+    """Return the reply to a slash command if Discord has it; a deferred reply is edited into it."""
     interaction = context.interaction
     if interaction is None:
         return None
@@ -249,9 +249,8 @@ async def _arrived(context: Context, draft: _Draft) -> discord.Message | None:
     except discord.NotFound:
         return None
     is_ours = set(_custom_ids(draft.view)) <= set(_custom_ids(found))
-    listens = (
-        draft.view is not None and not draft.view.is_persistent()
-    )  # an edit lets discord.py know the view
+    # discord.py dispatches to a view with a timeout only after it was sent or edited.
+    listens = draft.view is not None and not draft.view.is_persistent()
     if found.flags.loading or (is_ours and listens):
         return await interaction.edit_original_response(
             content=None if draft.content is None else clipped(draft.content, MAX_CONTENT),
@@ -259,20 +258,20 @@ async def _arrived(context: Context, draft: _Draft) -> discord.Message | None:
             view=draft.view,
             attachments=[one for one in (draft.fresh_file(),) if one is not None],
         )
-    return found if is_ours else None  # else another process has answered the same command
+    return found if is_ours else None  # otherwise another process answered the command
 
 
 def _is_by_token(context: Context) -> bool:
     return context.interaction is not None and not context.interaction.is_expired()
 
 
-def _parts(draft: _Draft) -> dict[str, Any]:
+def _parts(draft: _OutgoingReply) -> dict[str, Any]:
     parts = {"view": draft.view, "file": draft.fresh_file()}
     return {name: part for name, part in parts.items() if part is not None}
 
 
 def _custom_ids(shown: discord.ui.View | discord.Message | None) -> Iterator[str]:
-    """The custom ids of what is under a message, or will be."""
+    """Yield the custom ids of a message's or a view's controls."""
     if isinstance(shown, discord.Message):
         items = [item for row in shown.components for item in getattr(row, "children", ())]
     else:

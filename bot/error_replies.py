@@ -1,4 +1,4 @@
-"""What people are told about an error of a command, and of which errors there is nothing to tell."""
+"""Turns errors of commands into replies, and logs those that cannot be replied to."""
 
 import math
 from typing import Any
@@ -17,19 +17,19 @@ from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError
 
 log = structlog.stdlib.get_logger(__name__)
-TOLD = (BotError, StorageError, TrainingError)  # errors whose text is the reply
-# Discord gave up after three seconds, or after fifteen minutes; it has an answer already
-PAST_ANSWERING = (10015, 10062, 40060, 50027)
+SHOWN_ERRORS = (BotError, StorageError, TrainingError)  # their text is the reply
+# Unknown message, expired interaction (3 s, then 15 minutes), already acknowledged, invalid webhook token
+UNANSWERABLE_CODES = (10015, 10062, 40060, 50027)
 
 
 def log_if_unanswerable(error: BaseException) -> bool:
-    """Whether Discord takes no answer, which is logged in one line.
+    """Log an error to which no reply can be sent. Returns whether it is one.
 
-    It is not well, the interaction is over or came twice, or the bot may not write there.
+    Discord is failing, the interaction expired or was answered before, or the bot may not write there.
     """
     if isinstance(error, discord.DiscordServerError):
         log.warning("discord.not_well", status=error.status)
-    elif isinstance(error, discord.HTTPException) and error.code in PAST_ANSWERING:
+    elif isinstance(error, discord.HTTPException) and error.code in UNANSWERABLE_CODES:
         log.warning("interaction.not_answered", code=error.code)
     elif is_refusal(error) or isinstance(error, NotSentError | aiohttp.ClientError):
         log_not_sent(error)
@@ -39,7 +39,7 @@ def log_if_unanswerable(error: BaseException) -> bool:
 
 
 def log_not_sent(error: BaseException) -> None:
-    """Log that people were not told, and why: no traceback, since nothing is wrong with the code."""
+    """Log that a reply was not sent; without a traceback, since the code is not at fault."""
     if isinstance(error, discord.HTTPException):
         log.warning("reply.not_sent", status=error.status, code=error.code, reason=error.text)
     else:
@@ -47,22 +47,22 @@ def log_not_sent(error: BaseException) -> None:
 
 
 def may_have_arrived(error: BaseException) -> bool:
-    """Whether Discord may have a reply without having said so."""
+    """Whether Discord may have received a reply without confirming it."""
     return isinstance(error, LostReplyError | discord.DiscordServerError | aiohttp.ClientError)
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """What really went wrong, inside discord.py's wrappers."""
+    """Unwrap the exceptions that discord.py wraps around the cause."""
     while (original := getattr(error, "original", None)) is not None:
         error = original
     return error
 
 
 def reply_to(error: BaseException, *, prefix: str, command: Any) -> str | None:
-    """The reply to an error that a person can do something about; None for any other."""
+    """Return the reply to an error that people can act on; None for any other."""
     if isinstance(error, UnknownVersionError):
-        return escape(str(error))  # it repeats what was typed
-    if isinstance(error, TOLD):
+        return escape(str(error))  # it quotes what was typed
+    if isinstance(error, SHOWN_ERRORS):
         return str(error)
     if isinstance(error, commands.CommandOnCooldown | app_commands.CommandOnCooldown):
         return say("errors.cooldown", seconds=math.ceil(error.retry_after))
@@ -74,12 +74,12 @@ def reply_to(error: BaseException, *, prefix: str, command: Any) -> str | None:
 
 
 def usage(of: commands.Command[Any, Any, Any]) -> str:
-    """How a command is written, without the prefix."""
+    """Return how a command is written, without the prefix."""
     return f"{of.qualified_name} {of.signature}".strip()
 
 
 def example(command: Any) -> str:
-    """What to type instead."""
+    """Return an example of the command's right usage."""
     if command is None:
         return "help"
     return f"fill {say('example')}" if command.name == "fill" else usage(command)

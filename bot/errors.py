@@ -1,33 +1,33 @@
-"""Errors of the bot package. The text of each is what people read.
+"""Errors of the bot package. People read the text of each `BotError`.
 
 BotError
-├── StartError             the app cannot start; carries an exit code
-├── QueryError             a query that cannot be answered; its text is the reply
+├── StartError             the app cannot start; carries the exit code
+├── QueryError             a query cannot be answered as it is
 │   ├── NoMaskError
 │   ├── TooManyMasksError
 │   ├── OnlyMasksError
 │   └── QueryTooLongForChatError
-├── BusyError              more queries wait than may wait
-├── RunBusyError           a run is in progress already
-├── TooLargeError          a file is larger than Discord takes
+├── BusyError              too many queries are in flight
+├── RunBusyError           a run is already in progress
+├── TooLargeError          a file exceeds Discord's limit
 ├── PictureError           a picture could not be drawn
 ├── NotListedError         the bot does not work in this server
-├── UnknownCommandError    there is no such command
-├── StaleMenuError         a menu or button that belongs to nothing any more
-├── QuizError              a button of a quiz that this person cannot press
+├── UnknownCommandError    the command does not exist
+├── StaleMenuError         a menu or button does not belong to a known reply
+├── QuizError              a person may not press this quiz button
 │   ├── NotYourQuizError
 │   └── QuizMovedOnError
-├── WordError              a suggested word that cannot be taken
+├── WordError              a suggested word cannot be accepted
 │   ├── NotAWordError
 │   ├── NoRoomError
 │   └── DeniedWordError
-├── NotAdminError          the command is for admins
-├── MissingPermissionError the bot may not show a reply; its text names the permission
-└── WordRanksError            other model versions could not be asked
+├── NotAdminError          the command is for admins only
+├── MissingPermissionError the bot may not show a reply; the text names the permission
+└── WordRanksError         the earlier model versions could not be loaded
 
-NotSentError               Discord did not take a reply, so there is no way to tell anything
+NotSentError               Discord did not accept a reply, so no other is attempted
 ├── CannotWriteError       the bot may not write in the channel
-└── LostReplyError         Discord did not say whether it has the reply
+└── LostReplyError         Discord did not confirm the reply
 """
 
 from collections.abc import Sequence
@@ -40,27 +40,25 @@ EX_CONFIG, EX_UNAVAILABLE = 78, 69  # sysexits.h: wrong configuration, a service
 
 
 class BotError(Exception):
-    """Anything that people are told about."""
+    """An error whose text is shown to people."""
 
 
 class StartError(BotError):
-    """The app cannot start."""
+    """The app cannot start; carries the exit code."""
 
     def __init__(self, sentence: str, *, exit_code: int = EX_CONFIG) -> None:
-        """Take the one sentence for the last line, and the exit code."""
         self.exit_code = exit_code
         super().__init__(sentence)
 
 
 class QueryError(BotError):
-    """A query that cannot be answered as it is."""
+    """A query cannot be answered as it is."""
 
 
 class NoMaskError(QueryError):
-    """There is nothing to fill."""
+    """The query has no mask; `guess` is the query with a blank appended, if that makes sense."""
 
     def __init__(self, prefix: str, *, guess: str = "") -> None:
-        """Build the reply; `guess`: the person's own sentence with a blank in it."""
         if guess:
             super().__init__(say("errors.no_mask_guess", prefix=prefix, example=guess))
         else:
@@ -68,118 +66,105 @@ class NoMaskError(QueryError):
 
 
 class TooManyMasksError(QueryError):
-    """More masks than one query may hold."""
+    """The query has too many masks."""
 
     def __init__(self, masks: int, max_masks: int) -> None:
-        """Build the reply."""
         super().__init__(say("errors.too_many_masks", masks=masks, max_masks=max_masks))
 
 
 class OnlyMasksError(QueryError):
-    """There is no word beside the masks."""
+    """The query has no word besides its masks."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.only_masks", example=say("example")))
 
 
 class QueryTooLongForChatError(QueryError):
-    """More characters than one query may hold."""
+    """The query has too many characters."""
 
     def __init__(self, chars: int, max_chars: int) -> None:
-        """Build the reply."""
         super().__init__(say("errors.too_long", chars=chars, max_chars=max_chars))
 
 
 class BusyError(QueryError):
-    """More queries wait than may wait."""
+    """Too many queries are in flight."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.busy"))
 
 
 class RunBusyError(BotError):
-    """A run is in progress already."""
+    """A run is already in progress."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.run_busy"))
 
 
 class TooLargeError(BotError):
-    """A file is larger than Discord takes."""
+    """A file exceeds Discord's limit."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("privacy.too_large"))
 
 
 class PictureError(BotError):
-    """A picture could not be drawn; its text says why."""
+    """A picture could not be drawn; the text says why."""
 
 
 class NotListedError(BotError, commands.CheckFailure):
     """The bot does not work in this server, or for this person."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.not_listed"))
 
 
 class UnknownCommandError(BotError):
-    """There is no such command."""
+    """The command does not exist."""
 
     def __init__(self, prefix: str) -> None:
-        """Build the reply."""
         super().__init__(say("errors.unknown_command", prefix=prefix))
 
 
 class StaleMenuError(BotError):
-    """A menu or button that belongs to nothing any more."""
+    """A menu or button does not belong to a known reply."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.stale_menu"))
 
 
 class QuizError(BotError):
-    """A button of a quiz that this person cannot press."""
+    """A person may not press this quiz button."""
 
 
 class NotYourQuizError(QuizError):
-    """Somebody else is quizzed."""
+    """The quiz belongs to another person."""
 
     def __init__(self, prefix: str) -> None:
-        """Build the reply."""
         super().__init__(say("errors.not_your_quiz", prefix=prefix))
 
 
 class QuizMovedOnError(QuizError):
-    """The sentence is not the one that was offered last."""
+    """The sentence is not the latest of the quiz."""
 
     def __init__(self, prefix: str) -> None:
-        """Build the reply."""
         super().__init__(say("errors.quiz_moved_on", prefix=prefix))
 
 
 class WordError(BotError):
-    """A suggested word that cannot be taken."""
+    """A suggested word cannot be accepted."""
 
 
 class NotAWordError(WordError):
-    """It is no single word of letters."""
+    """It is not a single word of letters."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.not_a_word"))
 
 
 class EmptyFormError(WordError):
-    """The form for suggestions was sent without any."""
+    """The form was sent without a word."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.empty_form"))
 
 
@@ -187,23 +172,20 @@ class NoRoomError(WordError):
     """The menus of the reply are full."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.no_room"))
 
 
 class DeniedWordError(WordError):
-    """It is on the list of words that are never offered."""
+    """The word is on the deny-list."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.denied_word"))
 
 
 class NotAdminError(BotError, commands.CheckFailure):
-    """The command is for admins."""
+    """The command is for admins only."""
 
     def __init__(self, role_names: Sequence[str]) -> None:
-        """Build the reply; names the roles that would do, where there are any."""
         needed = say("errors.manage_server")
         for name in reversed(role_names):
             needed = say("errors.or", first=say("errors.a_role", name=name), second=needed)
@@ -211,36 +193,32 @@ class NotAdminError(BotError, commands.CheckFailure):
 
 
 class WordRanksError(BotError):
-    """Other model versions could not be asked."""
+    """The earlier model versions could not be loaded."""
 
     def __init__(self) -> None:
-        """Build the reply."""
         super().__init__(say("errors.no_look"))
 
 
 class MissingPermissionError(BotError):
-    """The bot may write, but not show what it has to show."""
+    """The bot may write here, but not show this reply."""
 
     def __init__(self, permission: str) -> None:
-        """Take the permission's name as Discord's settings show it."""
         super().__init__(say("errors.missing_permission", permission=permission))
 
 
 class NotSentError(Exception):
-    """A reply that Discord did not take, so that no other is tried."""
+    """Discord did not accept a reply, so no other is attempted."""
 
 
 class CannotWriteError(NotSentError):
     """The bot may not write in this channel."""
 
     def __init__(self, permissions: Sequence[str]) -> None:
-        """Take the names of the missing permissions."""
         super().__init__(f"missing {', '.join(permissions)}")
 
 
 class LostReplyError(NotSentError):
-    """Whether Discord took the reply is not known, and it did not say so again and again."""
+    """Discord did not confirm a reply, after several attempts."""
 
     def __init__(self, cause: BaseException) -> None:
-        """Take what was heard instead."""
         super().__init__(f"{type(cause).__name__}: {cause}")

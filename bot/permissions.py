@@ -1,4 +1,4 @@
-"""What the bot may do in a channel, and what a refusal by Discord says about that."""
+"""The bot's permissions in a channel, and what Discord's rejections say about them."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ import discord
 MISSING_PERMISSIONS = 50013
 INVALID_BODY = 50035
 NO_HISTORY_TO_REPLY_TO = 160002
-# Nothing of the kind can be sent there: unknown or unfit channel, archived or locked thread, AutoMod.
+# Unknown or unsuitable channel, archived or locked thread, AutoMod.
 REFUSED = (10003, 50008, 50024, 50083, 160005, 200000)
 
 
 def needed_to_write(channel: object) -> tuple[str, ...]:
-    """Return the permissions that sending a plain text takes; a voice channel's text takes Connect too."""
+    """Return the permissions needed to send plain text; a voice channel also needs Connect."""
     if isinstance(channel, discord.Thread):
         return "view_channel", "send_messages_in_threads"
     if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
@@ -22,36 +22,36 @@ def needed_to_write(channel: object) -> tuple[str, ...]:
 
 
 def kind_without_messages(channel: object) -> str | None:
-    """Return what a channel is that takes no messages itself; None for one that does."""
+    """Return the kind of a channel that takes no messages; None for one that does."""
     if isinstance(channel, discord.ForumChannel):
         return "media channel" if channel.is_media() else "forum"
     return "category" if isinstance(channel, discord.CategoryChannel) else None
 
 
 def known_permissions(channel: object, me: object) -> discord.Permissions | None:
-    """Return what the bot may do in a channel of a server, as far as discord.py knows; None: it does not."""
+    """Return the bot's permissions in a server's channel; None if discord.py does not know them."""
     if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
-        return None  # of a partial channel discord.py says that nothing is allowed
+        return None  # for a partial channel, discord.py reports no permission
     if not isinstance(me, discord.Member):
         return None
     try:
         allowed = channel.permissions_for(me)
-    except discord.ClientException:  # a thread whose parent is not known
+    except discord.ClientException:  # a thread whose parent is not cached
         return None
     is_of_threads = isinstance(channel, discord.Thread | discord.ForumChannel)
     if is_of_threads and allowed.send_messages_in_threads and not allowed.send_messages:
-        # discord.py denies embeds and files wherever Send Messages is missing, which threads do not need.
+        # discord.py denies embeds and files without Send Messages, which threads do not require.
         allowed.update(embed_links=True, attach_files=True)
     return allowed
 
 
 def missing(allowed: discord.Permissions, wanted: Sequence[str]) -> list[str]:
-    """Return which of the wanted permissions are not there, named as in Discord's settings."""
+    """Return the missing ones of the wanted permissions, named as in Discord's settings."""
     return [permission_name(one) for one in wanted if not getattr(allowed, one)]
 
 
 def can_react(allowed: discord.Permissions) -> bool:
-    """Return whether that is enough to add a reaction to a message of one's own."""
+    """Whether the permissions allow adding a reaction to one's own message."""
     return allowed.view_channel and allowed.read_message_history and allowed.add_reactions
 
 
@@ -61,19 +61,19 @@ def permission_name(permission: str) -> str:
 
 
 def refuses_reference(error: discord.HTTPException) -> bool:
-    """Whether Discord would take the message if it were no reply to another."""
+    """Whether Discord would accept the message without its reference."""
     if error.code == NO_HISTORY_TO_REPLY_TO:
         return True
-    return error.code == INVALID_BODY and "message_reference" in error.text  # of a system message, say
+    return error.code == INVALID_BODY and "message_reference" in error.text  # such as a system message
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether Discord lets the bot send nothing there, whatever the message is."""
+    """Whether Discord would reject any message there."""
     if isinstance(error, discord.Forbidden):
         return True
     return isinstance(error, discord.HTTPException) and error.code in REFUSED
 
 
 def can_see(interaction: discord.Interaction) -> bool:
-    """Whether the bot sees the channel: slash commands work in channels where its own token is refused."""
+    """Whether the bot sees the channel; slash commands also work in channels that it does not."""
     return interaction.guild_id is None or interaction.app_permissions.view_channel

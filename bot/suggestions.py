@@ -1,19 +1,19 @@
-"""A mistyped command → the one that was meant, where that is nearly certain. Pure.
+"""Finds the command that a mistyped one nearly certainly means. Pure.
 
-Other bots of a server often have the same prefix. An answer to a command of theirs is worse than none.
+Other bots on the server may share the prefix, and replying to their commands is worse than not replying.
 """
 
 from collections.abc import Collection
 
 MASK = "[mask]"
-# Long or odd enough that no other bot is likely to have them.
-OURS = frozenset(
+# Distinctive names that other bots are unlikely to have.
+DISTINCTIVE = frozenset(
     ("retrain", "rollback", "mydata", "forgetme", "optout", "optin", "versions", "model", "compare")
 )
-# With a mask in the text, these can be no other bot's.
-TAKE_A_SENTENCE = frozenset(("fill", "why", "compare", "scores"))
-# Words, and commands of other bots, that are one slip away from one of those.
-WORDS = frozenset(
+# With a mask in the message, these are ours too.
+WITH_MASK = frozenset(("fill", "why", "compare", "scores"))
+# Real words, and commands of other bots, that differ from ours by one letter.
+NOT_SLIPS = frozenset(
     (
         *(
             "compared",
@@ -33,24 +33,24 @@ WORDS = frozenset(
 
 
 def suggest_command(typed: str, text: str, *, names: Collection[str]) -> str | None:
-    """Return the command that was nearly certainly meant; None: perhaps another bot's.
+    """Return the intended command; None if the message may be for another bot.
 
     Args:
-        typed: the name as it was typed, without the prefix.
-        text: the whole message.
-        names: of all commands.
+        typed: The typed name, without the prefix.
+        text: The whole message.
+        names: The names of all commands.
     """
     typed = typed.lower()
     has_mask = MASK in text.lower()
-    if typed in WORDS and not has_mask:
+    if typed in NOT_SLIPS and not has_mask:
         return None
-    possible = OURS | (TAKE_A_SENTENCE if has_mask else frozenset())
+    possible = DISTINCTIVE | (WITH_MASK if has_mask else frozenset())
     found = [name for name in names if name in possible and _is_slip(typed, name)]
     return found[0] if len(found) == 1 else None
 
 
 def _is_slip(typed: str, name: str) -> bool:
-    """Whether one letter is wrong, too many or too few, or two neighbours changed places; never the first."""
+    """Whether the names differ by one substituted, added, missing or swapped letter, not the first."""
     if typed == name or typed[:1] != name[:1]:
         return False
     if len(typed) == len(name):

@@ -37,8 +37,8 @@ class Edits(commands.Cog):
             if context.command is None or context.command.name != "fill":
                 return
             if before is not None and await self._may_replace(before.reply):
-                context.replaced = before.reply
-            log.info("question.edited", message_id=message.id, in_place=context.replaced is not None)
+                context.reply_to_edit = before.reply
+            log.info("question.edited", message_id=message.id, in_place=context.reply_to_edit is not None)
             await self._bot.invoke(context)
 
     @commands.Cog.listener()

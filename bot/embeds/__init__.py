@@ -1,1 +1,1 @@
-"""Values to embeds. Pure."""
+"""Builds Discord embeds from values. Pure."""

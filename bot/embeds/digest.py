@@ -1,4 +1,4 @@
-"""A night in one sentence that anybody understands. Pure."""
+"""Summarises a night in one sentence. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,26 +10,28 @@ from bot.texts import say
 from storage.runs import Run
 from storage.votes.statistics import Totals
 
-A_NIGHT = timedelta(hours=36)  # since the night before: "yesterday"; longer ago, the day is named
+A_NIGHT = timedelta(
+    hours=36
+)  # up to this age the previous night is "yesterday"; an older one is named by its day
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """The votes since the night before, which read them up to `since`; None: there was none."""
+    """The votes since the previous night, which read them up to `since`; None if it was the first."""
 
     totals: Totals
     since: datetime | None
 
 
 def digest(run: Run, fresh: Fresh | None, *, version: str | None, sentence: str, figure: str = "") -> str:
-    """What people did, which words moved, and what became of it; how people like the champion below.
+    """Say how people voted, which words moved, and how the run ended; then how people like the champion.
 
     Args:
-        run: as it ended.
-        fresh: the new votes; None: they could not be counted.
-        version: what the run made, if it got that far.
-        sentence: how the run ended, in its own words.
-        figure: what is said of the champion; empty: nothing.
+        run: The finished run.
+        fresh: The new votes; None if they could not be counted.
+        version: The version that the run made, if any.
+        sentence: The run's own sentence on how it ended.
+        figure: A sentence on how people like the champion; may be empty.
     """
     parts = [_votes(fresh.totals, _since(run, fresh.since))] if fresh else []
     if run.status == "promoted":
@@ -64,7 +66,7 @@ def _since(run: Run, since: datetime | None) -> str:
 
 
 def _moved(run: Run) -> str:
-    """The word that left most sentences, and the one that entered most."""
+    """Name the word that left most sentences, and the word that entered most."""
     moved = moved_words(run)
     said = []
     if went := _first(moved.went):

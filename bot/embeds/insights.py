@@ -1,4 +1,4 @@
-"""What `!why` and `!compare` say: a word's place, votes and history; two versions side by side. Pure."""
+"""Embeds of `!why` and `!compare`: a word's rank, votes and history; two versions side by side. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,23 +17,23 @@ from storage.votes.standing import standing_votes
 from training.inference.encoder import MASK
 
 MAX_TITLE = 256
-ROOM = 5000  # of an embed's 6,000 characters, for its fields
-MOVED = math.log(1.05)  # odds-like change of a probability below which a word has not moved
+ROOM = 5000  # for the fields, of the 6,000 characters of an embed
+MOVED = math.log(1.05)  # a probability that changes by less than 5 % has not moved
 BLANK = "\u200b"
 Words = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """All that is known of one word in one query.
+    """Everything that explains a word's rank in a query.
 
     Attributes:
-        looks: the version that serves, then those before it.
-        shown: the candidates with the votes in them, more than a reply shows.
-        votes: on the query, oldest first.
-        word_votes: (mask, word) → what they add up to.
-        runs: those that made the versions, by id.
-        is_private: whether votes on the query do not count, since personal data was replaced in it.
+        looks: The ranks in the current version, then in earlier ones.
+        shown: The adjusted candidates, more than a reply shows.
+        votes: The votes on the query, oldest first.
+        word_votes: The aggregated votes by (mask index, word).
+        runs: The runs that made the versions, by id.
+        is_private: Whether votes on the query do not count, because it holds personal data.
     """
 
     looks: Sequence[VersionRanks]
@@ -47,7 +47,7 @@ class Reasons:
 def why_embed(
     text: str, word: str, reasons: Reasons, *, asker_id: int, min_voters: int, prefix: str
 ) -> discord.Embed:
-    """Where a word stands and why: now, by votes, and under each version; for every mask of the text."""
+    """Explain a word's rank for every mask of the text: now, by votes, and in each version."""
     masks = range(text.count(MASK))
     title = say("why.title", word=clipped(escape(word), MAX_TITLE // 2))
     embed = discord.Embed(title=title, colour=COLOUR)
@@ -67,7 +67,7 @@ def why_embed(
 
 
 def _now_lines(word: str, mask: int, reasons: Reasons) -> list[str]:
-    """The word's place in the model that serves, alone and with the votes."""
+    """Show the word's rank in the current version, with and without the votes."""
     place, version = _place(reasons.looks[0], mask), reasons.looks[0].version
     if place is None:
         return [say("why.unknown", version=version)]
@@ -86,7 +86,7 @@ def _now_lines(word: str, mask: int, reasons: Reasons) -> list[str]:
 def _votes_lines(
     word: str, mask: int, reasons: Reasons, asker_id: int, min_voters: int, prefix: str
 ) -> list[str]:
-    """Who voted how on the word, in numbers, and what that amounts to."""
+    """Show the votes on the word, and the judgement they amount to."""
     if reasons.is_private:
         return [say("why.private")]
     if not reasons.votes:
@@ -108,7 +108,7 @@ def _votes_lines(
 
 
 def _version_lines(mask: int, reasons: Reasons) -> list[str]:
-    """A line a version: place, the run that made it, and what that run knew of the word."""
+    """Show for each version its rank, the run that made it, and what that run learnt about the word."""
     places = {look.version: _place(look, mask) for look in reasons.looks}
     lines = []
     for number, look in enumerate(reasons.looks):
@@ -130,7 +130,7 @@ def _version_lines(mask: int, reasons: Reasons) -> list[str]:
 
 
 def _cause(place: WordRank, before: WordRank | None) -> str:
-    """Why a run moved a word: by the votes on it here, or carried over from elsewhere."""
+    """Say why a run moved a word: votes on it in this query, or generalization from other queries."""
     if place.learnt is not None:
         return say("why.held_out") if place.held_out else say(f"why.learnt_{place.learnt}")
     if before is None:
@@ -148,12 +148,12 @@ def _place(look: VersionRanks, mask: int) -> WordRank | None:
 def compare_embed(
     now: Sequence[Words], before: Sequence[Words] | None, *, names: tuple[str, str]
 ) -> discord.Embed:
-    """The best words of the version that serves and of the one before, mask by mask.
+    """Compare the best words of the current version and the one before, mask by mask.
 
     Args:
-        now: for each mask, words with their probabilities, best first.
-        before: the same of the version before; None: there is none.
-        names: of both versions.
+        now: For each mask, words with their probabilities, best first.
+        before: The same for the version before; None if there is none.
+        names: The names of both versions.
     """
     title = say("compare.title", now=names[0], before=names[1])
     if before is None:
@@ -176,7 +176,9 @@ def compare_embed(
         )
         _add(embed, names[1], theirs, mask=mask if several else None)
         if several:
-            embed.add_field(name=BLANK, value=BLANK)  # three columns a row: the next blank starts a new one
+            embed.add_field(
+                name=BLANK, value=BLANK
+            )  # fills the row of three, so that the next blank starts a new row
         line = _summary(words, old)
         summary.append(say("compare.best_of", number=mask + 1, line=line) if several else line)
     embed.description = "\n".join(summary) or say("compare.no_previous", version=names[0])
@@ -191,7 +193,7 @@ def _add(embed: discord.Embed, name: str, value: str, *, mask: int | None) -> No
 
 
 def _summary(now: Words, before: Words) -> str:
-    """One line: the best word, and how many words came and moved."""
+    """Summarise in one line: the best word, and how many words are new or moved."""
     if [word for word, _ in now] == [word for word, _ in before]:
         return say("compare.same")
     marks = [_mark(word, rank, before) for rank, (word, _) in enumerate(now)]
@@ -202,7 +204,7 @@ def _summary(now: Words, before: Words) -> str:
 
 
 def _mark(word: str, rank: int, before: Words | None) -> str:
-    """Where a word came from."""
+    """Return the symbol that shows how a word's rank changed."""
     if before is None:
         return ""
     was = next((at for at, (old, _) in enumerate(before) if old == word), None)

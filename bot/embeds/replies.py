@@ -1,4 +1,4 @@
-"""Prediction → embed, everything escaped. Pure."""
+"""Embeds of replies, versions and verdicts; all text from people is escaped. Pure."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ from training.registry.card import Card
 
 COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
 COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)
-# A backslash before any of these makes Discord show it as it is: markdown, mentions, links.
+# Characters of markdown, mentions and links, which a backslash escapes.
 MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@]|:(?=//))")
 LIST_MARK = re.compile(r"^(\s*\d*)([-+.])(?=\s)", re.MULTILINE)
 MAX_CONTENT = 2000
@@ -28,17 +28,17 @@ MAX_SENTENCE = 1500  # with four full fields still below the 6,000 of an embed
 
 
 def escape(text: str) -> str:
-    """The text so that Discord shows it as it is: no markdown, mention or link comes alive."""
+    """Escape markdown, mentions and links."""
     return LIST_MARK.sub(r"\1\\\2", MARKUP.sub(r"\\\1", text))
 
 
 def clipped(text: str, limit: int) -> str:
-    """The text, cut where it is longer than Discord takes."""
+    """Cut the text to `limit` characters."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def notice_embed(sentence: str) -> discord.Embed:
-    """Trouble that people should know of."""
+    """Build the embed of a notice about a problem."""
     return discord.Embed(description=clipped(escape(sentence), MAX_DESCRIPTION), colour=COLOUR_BAD)
 
 
@@ -50,10 +50,10 @@ def prediction_embed(
     has_thumbs: bool = True,
     is_private: bool = False,
 ) -> discord.Embed:
-    """The reply to a query: the completed sentence, the top words bold, and the best words for each mask.
+    """Build the reply to a query: the completed sentence, and the best words for each mask.
 
-    Without thumbs its footer says that the menus rate; of a private query, whose personal data is not stored,
-    that no vote on it counts.
+    Without thumbs, the footer points to the menus. For a private query, whose personal data is not stored, it
+    says that votes on it do not count.
     """
     best = [mask[0].word for mask in prediction.masks]
     embed = discord.Embed(description=clipped(_completed(text, best), MAX_DESCRIPTION), colour=COLOUR)
@@ -62,7 +62,7 @@ def prediction_embed(
         short = _shortened(text)
         sentences = [f"{_completed(short, s.words)} · {percent(s.share)}" for s in prediction.sentences]
         embed.add_field(name=say("prediction.together"), value=_fitting(sentences), inline=False)
-    # The bars compare the words with the best one: a sure and an unsure model are read alike.
+    # Bars are relative to the best word, so that they are readable whether the model is sure or not.
     for index, mask in enumerate(prediction.masks):
         likeliest = max(candidate.share for candidate in mask) or 1.0
         lines = [
@@ -86,7 +86,7 @@ def prediction_embed(
 
 
 def promises_thumbs(reply: discord.Message) -> bool:
-    """Return whether a reply says that its thumbs rate."""
+    """Whether the reply's footer tells people to use the thumbs."""
     footers = [embed.footer.text or "" for embed in reply.embeds]
     return not any(say("prediction.menus_hint") in footer for footer in footers)
 
@@ -94,7 +94,7 @@ def promises_thumbs(reply: discord.Message) -> bool:
 def model_embed(
     card: Card, *, version: str, domain: str | None, precision: str, notes: list[str]
 ) -> discord.Embed:
-    """What serves and where it comes from."""
+    """Describe the current version and its origin."""
     embed = discord.Embed(title=say("model.title", version=version), colour=COLOUR)
     made = say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)
     embed.description = clipped(escape(made), MAX_SENTENCE)
@@ -119,7 +119,7 @@ def versions_embed(
     domain: str | None,
     withdrawn: Collection[str] = (),
 ) -> discord.Embed:
-    """Versions with their cards, in the order given; None: the card is damaged."""
+    """List versions with their cards, in the given order; a card of None is damaged."""
     lines = []
     for version, card in versions:
         named = ((say("versions.serves"), champion), (say("versions.domain"), domain))
@@ -138,7 +138,7 @@ def versions_embed(
 
 
 def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> discord.Embed:
-    """The end of a run; of what changed, the queries in `shown`."""
+    """Describe how a run ended. Of the changed queries, only those in `shown` are listed."""
     titles = {
         "promoted": say("run.promoted", version=run.challenger or say("run.a_new_version")),
         "rejected": say("run.rejected"),
@@ -169,7 +169,7 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
 
 
 def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
-    """The gate's tests in plain words: what failed first, with figures; what had nothing to go by last."""
+    """List the gate's tests in plain words: failed ones first, with figures; those without data last."""
     failed, passed, unknown = [], [], []
     for reason in (one for one in reasons if isinstance(one, dict)):
         clause = plain_reason(reason, is_domain=is_domain)
@@ -184,13 +184,13 @@ def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
 
 
 def votes_line(report: Mapping[str, Any]) -> str:
-    """How many votes by how many people a run learnt from."""
+    """Say how many votes by how many people a run learnt from."""
     people = say("digest.people", n=report["voters"])
     return say("run.votes_number", n=report["votes"], people=people)
 
 
 def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s: float | None = None) -> str:
-    """How far a run is, since when, and how long it still takes."""
+    """Say how far a run is, how long it has run, and how long it will still take."""
     share = min(done / total, 1.0) if total else None
     counted = "…" if share is None else f"{_bar(share)} {share:.0%}"
     taken = say("run.progress", step=escape(step), counted=counted, elapsed=_duration(elapsed_s))
@@ -198,19 +198,19 @@ def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s:
 
 
 def _completed(text: str, words: Sequence[str]) -> str:
-    """The escaped sentence with a word for each mask in bold."""
+    """Return the escaped sentence with a bold word for each mask."""
     parts = text.split(MASK)
     filled = escape(parts[0])
     for index, (word, part) in enumerate(zip(words, parts[1:], strict=True)):
         if not parts[0].strip() and index == 0:
             word = word[:1].upper() + word[1:]
-        apart = " " if filled.endswith("**") else ""  # two blanks side by side
+        apart = " " if filled.endswith("**") else ""  # two adjacent blanks
         filled += f"{apart}**{escape(word)}**{escape(part)}"
     return filled
 
 
 def _shortened(text: str) -> str:
-    """The sentence with what stands between its masks cut to what is next to them."""
+    """Shorten the sentence by cutting the text between its masks."""
     parts = text.split(MASK)
     most = MAX_BETWEEN // len(parts)
     last = len(parts) - 1
@@ -224,7 +224,7 @@ def _shortened(text: str) -> str:
 
 
 def _fitting(lines: Sequence[str]) -> str:
-    """As many of the lines as fit in a field; the first is cut where not even that does."""
+    """Join as many lines as fit in a field; if even the first does not, cut it."""
     fitting = clipped(lines[0], MAX_FIELD)
     for line in lines[1:]:
         if len(fitting) + len(line) + 1 > MAX_FIELD:
@@ -234,7 +234,7 @@ def _fitting(lines: Sequence[str]) -> str:
 
 
 def change_line(change: dict[str, Any]) -> str:
-    """One query, and which words left and entered its best."""
+    """Show a query with the words that left and entered its best."""
     gone = [word for word in change["before"] if word not in change["after"]]
     new = [word for word in change["after"] if word not in change["before"]]
     parts = [f"− {', '.join(gone)}" if gone else "", f"+ {', '.join(new)}" if new else ""]
@@ -243,18 +243,18 @@ def change_line(change: dict[str, Any]) -> str:
 
 
 def _bar(share: float) -> str:
-    """A bar of five cells."""
+    """Draw a bar of five cells."""
     filled = round(min(max(share, 0.0), 1.0) * 5)
     return "▰" * filled + "▱" * (5 - filled)
 
 
 def percent(score: float) -> str:
-    """A probability as people read it."""
+    """Format a probability; below 10 % with one decimal."""
     return f"{score:.1%}" if score < 0.1 else f"{score:.0%}"
 
 
 def _duration(seconds: float) -> str:
-    """Seconds up to two minutes, then minutes."""
+    """Format seconds; from two minutes on as minutes."""
     if seconds < 120:
         return say("run.seconds", n=max(round(seconds), 1))
     return say("run.minutes", n=round(seconds / 60))

@@ -1,4 +1,4 @@
-"""What a run made: the words that moved, the tests in plain words, what its picture shows. Pure."""
+"""Extracts from a run and a model card what reports show: moved words, gate tests, figures. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Word → sentences whose best words it entered or left, most first."""
+    """Words by the number of sentences whose best words they entered or left, most first."""
 
     came: Mapping[str, int]
     went: Mapping[str, int]
 
 
 def moved_words(run: Run | None) -> Moved:
-    """Over all judged queries; of runs that did not count them, over those that they kept."""
+    """Count over all judged queries; for older runs, over the changes that they stored."""
     report = (run.report if run else None) or {}
     if counted := report.get("moved_words"):
         return Moved(counted["came"], counted["went"])
@@ -36,13 +36,13 @@ def moved_words(run: Run | None) -> Moved:
 
 
 def shown_words(run: Run | None) -> int:
-    """How many words of each mask people saw when the run judged."""
+    """Return how many words of each mask people saw when the run judged."""
     metrics = ((run.report if run else None) or {}).get("metrics") or {}
     return int(metrics.get("shown_words", BEFORE_THE_SETTING))
 
 
 def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
-    """The tests of the gate; a skipped or failed run has none."""
+    """Return the results of the gate's tests; empty for a skipped or failed run."""
     verdict = (run.verdict if run else None) or (card.verdict if card else {})
     return [reason for reason in verdict.get("reasons", ()) if isinstance(reason, dict)]
 
@@ -61,7 +61,7 @@ def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
 
 
 def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | None:
-    """What `training draw` needs for the picture; None where there is nothing to draw."""
+    """Return what `training draw` needs for the run's picture; None if there is nothing to draw."""
     of_run = ((run.report if run else None) or {}).get("metrics") or {}
     metrics: Mapping[str, Any] = of_run | (card.metrics if card else {})
     figures: Figures = {"version": card.version if card else "", "title": title}
@@ -84,7 +84,7 @@ def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | N
 
 
 def _asked(voted: Mapping[str, Mapping[str, int]], side: str) -> list[int]:
-    """How many words were judged so, and how many of them were and are shown."""
+    """Return how many words were judged so, and how many of them were shown before and after."""
     before, after = voted["champion"], voted["challenger"]
     name = f"{side}_shown" if f"{side}_shown" in before else f"{side}_at_5"  # as older runs wrote it
     return [max(before[side], after[side]), before[name], after[name]]

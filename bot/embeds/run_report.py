@@ -1,4 +1,4 @@
-"""What a run made, as one embed: what was decided and why, in plain words. Pure."""
+"""The report on a run or a version as one embed, in plain words. Pure."""
 
 from collections.abc import Collection, Mapping
 
@@ -24,7 +24,7 @@ SHOWN_WORDS, SHOWN_SENTENCES = 6, 4
 
 
 def report_title(card: Card | None, run: Run | None) -> str:
-    """One line: which version, and what became of it."""
+    """Return the version and how its run ended, in one line."""
     version = card.version if card else (run.challenger if run else None)
     if run is None or run.status not in ("promoted", "rejected", "skipped", "failed"):
         return say("report.titles.made", version=version or "")
@@ -36,7 +36,7 @@ def report_title(card: Card | None, run: Run | None) -> str:
 def report_embed(
     card: Card | None, run: Run | None, *, shown: Collection[str], notes: Collection[str] = ()
 ) -> discord.Embed:
-    """The report on a version, a run, or both; of what changed, the sentences in `shown`."""
+    """Build the report on a version, a run, or both, with the changes of the queries in `shown`."""
     colour = COLOUR_BAD if run is not None and run.status in ("failed", "rejected") else COLOUR
     embed = discord.Embed(title=report_title(card, run), colour=colour)
     lines = [say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)] if card else []
@@ -68,6 +68,6 @@ def report_embed(
 
 
 def _words_line(words: Mapping[str, int]) -> str:
-    """The words that moved most, with in how many sentences."""
+    """List the words that moved most, with the number of sentences."""
     shown = list(words.items())[:SHOWN_WORDS]
     return clipped("\n".join(f"{escape(word)} · {count}" for word, count in shown), MAX_FIELD)

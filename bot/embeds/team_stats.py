@@ -1,4 +1,4 @@
-"""How a team votes, as one embed and what its picture shows. Pure."""
+"""Statistics on the team's votes, as an embed and as the data of its picture. Pure."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MAX_SENTENCE = 120  # characters, so that five stand in a field
 
 @dataclass(frozen=True, slots=True)
 class TeamStats:
-    """The last days; `contested` holds only what the channel may see."""
+    """The statistics of the last 30 days; `contested` holds only queries that the channel may see."""
 
     totals: Totals
     hours: Sequence[HourVotes]
@@ -30,13 +30,13 @@ class TeamStats:
 
 
 def first_day(now: datetime, zone: ZoneInfo) -> datetime:
-    """When the first of the days begins."""
+    """Return the start of the first day covered."""
     today = now.astimezone(zone).date()
     return datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time(), zone)
 
 
 def stats_figures(stats: TeamStats, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    """What `training draw` needs for the picture: every day, with votes or without, and the versions."""
+    """Return what `training draw` needs for the picture: votes on each day, and by version."""
     by_day: defaultdict[date, list[int]] = defaultdict(lambda: [0, 0])
     for hour in stats.hours:
         of_day = by_day[hour.hour_at.astimezone(zone).date()]
@@ -51,7 +51,7 @@ def stats_figures(stats: TeamStats, *, now: datetime, zone: ZoneInfo) -> dict[st
 
 
 def stats_embed(stats: TeamStats) -> discord.Embed:
-    """Totals, what people disagree on, and who helped most."""
+    """Show totals, the most contested words, and who voted most."""
     totals = stats.totals
     embed = discord.Embed(title=say("stats.title", days=DAYS), colour=COLOUR)
     if not totals.votes:
@@ -84,7 +84,7 @@ def stats_embed(stats: TeamStats) -> discord.Embed:
 
 
 def _filled(one: ContestedWord) -> str:
-    """The sentence with the word in bold where it stood."""
+    """Return the sentence with the word in bold in its place."""
     parts = one.query.split(MASK)
     at = min(one.mask_index, len(parts) - 2)
     before, after = MASK.join(parts[: at + 1]), MASK.join(parts[at + 1 :])

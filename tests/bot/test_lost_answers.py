@@ -15,7 +15,7 @@ MESSAGES, CALLBACK = "/channels/.*/messages$", "/callback"
 
 @pytest.fixture(autouse=True)
 async def faults_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    monkeypatch.setattr(context, "AGAIN_AFTER_S", (0.05, 0.05))
+    monkeypatch.setattr(context, "RETRY_DELAYS_S", (0.05, 0.05))
     yield
     wire.sandbox.faults.clear()
 
