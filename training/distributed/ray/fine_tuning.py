@@ -1,4 +1,4 @@
-"""A night's fine-tuning by workers of the cluster: the same in each, with its share of every batch."""
+"""A night's fine-tuning on several workers of a Ray cluster; each computes its rows of every batch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from training.votes.retraining_set import Example
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What the workers need."""
+    """Everything that a worker needs; it is pickled."""
 
     model: MaskedLm
     examples: Sequence[Example]
@@ -47,7 +47,7 @@ def fine_tune_together(
     progress: Progress,
     objective: Objective,
 ) -> list[LossPoint]:
-    """As `fine_tune`, by the workers of a gang; `name` is that of what it keeps in between."""
+    """Like `fine_tune`, on the workers of a group; `name` is the folder of the checkpoints."""
     judged = {word for example in examples for word, _ in (*example.wanted, *example.unwanted)}
     words = judged | wanted_words() | unwanted_words()
     tokens = {word: token for word in words if (token := token_of(word)) is not None}
@@ -72,5 +72,5 @@ def _work(context: WorkerContext, task: _Task) -> tuple[dict[str, npt.NDArray[An
         data_parallelism=context.workers,
         checkpointer=context.checkpointer,
     )
-    # Ray hands no tensors on.
+    # As NumPy arrays: Ray Train does not return tensors.
     return {name: weight.numpy() for name, weight in task.model.state_dict().items()}, points

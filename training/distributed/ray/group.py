@@ -1,8 +1,7 @@
-"""A training shared by workers of this cluster, by Ray Train: begun, heard, gone on with after a worker died.
+"""Run one function on several workers of a Ray cluster with Ray Train, and resume it after a failure.
 
-What a worker does is a function of its context in the group, the same for all; what the first one returns is
-what comes of it. A worker or node that dies takes the others with it; all begin again, from the last state
-that was kept.
+All workers run the same function with their own context; the first worker's return value is the result. When
+a worker or node dies, Ray stops the others and restarts all of them from the last checkpoint.
 """
 
 import tempfile
@@ -30,34 +29,34 @@ from training.progress import NoProgress, Progress
 from training.settings import Settings
 
 MAX_FAILURES = 3
-KEEP_EVERY_S = 60.0
-MESSAGE_S = 300  # that a worker waits for another's message
+CHECKPOINT_EVERY_S = 60.0
+MESSAGE_S = 300  # timeout of a collective operation
 STATE = "state.pt"
-LOOK_S = 0.2  # between looks at what the workers say
+POLL_S = 0.2  # between reads of the progress queue
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerGroup:
-    """Who trains, and where what is kept in between lies.
+    """The workers of a training, and where its checkpoints are stored.
 
     Attributes:
-        workers: how many.
+        workers: their number.
         device: as `FILLBOT_DEVICE`; auto: GPUs where the cluster has any.
         storage: a folder or URL that every node reaches.
-        wait_s: without progress from the workers, before the run fails.
-        keep_every_s: between states that are kept.
+        wait_s: how long the workers may be silent before the run fails.
+        checkpoint_every_s: time between checkpoints.
     """
 
     workers: int
     device: str
     storage: str
     wait_s: float
-    keep_every_s: float = KEEP_EVERY_S
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """As the settings have it."""
+        """The workers that the settings ask for."""
         return cls(
             workers=settings.ray_workers,
             device=settings.device,
@@ -68,7 +67,7 @@ class WorkerGroup:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What a worker is given, beside what it works on."""
+    """What each worker gets in addition to the subject of its work."""
 
     workers: Workers
     device: torch.device
@@ -80,17 +79,17 @@ Work = Callable[[WorkerContext, Any], T]
 
 
 def run_on_workers(group: WorkerGroup, work: Work[T], subject: Any, *, name: str, progress: Progress) -> T:
-    """Let the workers do `work(context, subject)`. Returns what the first of them returns.
+    """Run `work(context, subject)` on all workers. Returns the first worker's result.
 
     Args:
-        group: who.
-        work: a function of a module that every node has; the same for every worker but for its context.
-        subject: anything that can be pickled.
-        name: of the folder in `group.storage`.
-        progress: the first worker's is told here.
+        group: the workers.
+        work: a function of a module that is installed on every node.
+        subject: any picklable value.
+        name: the folder of the checkpoints in `group.storage`.
+        progress: reports the first worker's progress.
 
     Raises:
-        TrainingError: the work's own; or workers never began, fell silent, or died too often.
+        TrainingError: raised by the work; or the workers never started, stopped reporting, or died too often.
     """
     if not ray.is_initialized():
         ray.init(address="auto", log_to_driver=False)
@@ -103,7 +102,7 @@ def run_on_workers(group: WorkerGroup, work: Work[T], subject: Any, *, name: str
             "work": work,
             "subject": ray.put(subject),
             "calls": calls,
-            "keep_every_s": group.keep_every_s,
+            "checkpoint_every_s": group.checkpoint_every_s,
             "use_gpu": use_gpu,
         },
         scaling_config=ray.train.ScalingConfig(
@@ -122,7 +121,7 @@ def run_on_workers(group: WorkerGroup, work: Work[T], subject: Any, *, name: str
 
 
 def _wait(trainer: TorchTrainer, calls: Queue, group: WorkerGroup, progress: Progress) -> Any:
-    """Tell what the workers say until they are done."""
+    """Report the progress of the workers until they are done."""
     ended: Future[Any] = Future()
 
     def fit() -> None:
@@ -130,33 +129,34 @@ def _wait(trainer: TorchTrainer, calls: Queue, group: WorkerGroup, progress: Pro
             ended.set_result(trainer.fit().return_value)
         except ray.train.TrainingFailedError as error:
             ended.set_exception(WorkersFailedError(_last_line(error)))
-        except BaseException as error:  # noqa: BLE001 — raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 — raised by the future
             ended.set_exception(error)
 
-    threading.Thread(target=fit, daemon=True, name="workers").start()  # not waited for at the end
-    last_heard = time.monotonic()
+    # A daemon: where the workers are silent, the process exits without waiting for it.
+    threading.Thread(target=fit, daemon=True, name="workers").start()
+    last_report_at = time.monotonic()
     while True:
-        wait([ended], timeout=LOOK_S)
+        wait([ended], timeout=POLL_S)
         is_over = ended.done()  # before the last calls are read
         for call in calls.get_nowait_batch(calls.size()):
             replay(progress, call)
-            last_heard = time.monotonic()
+            last_report_at = time.monotonic()
         if is_over:
             found = ended.result()
             if isinstance(found, TrainingError):
                 raise found
             return found
-        if time.monotonic() - last_heard > group.wait_s:
+        if time.monotonic() - last_report_at > group.wait_s:
             raise WorkersSilentError(group.workers, group.wait_s)
 
 
 def _work(config: dict[str, Any]) -> Any:
-    """What runs in every worker. A run's own error is no crash, after which all would begin again."""
+    """The entry point of a worker. A TrainingError is returned: a raised one would restart all workers."""
     device = torch.device("cuda" if config["use_gpu"] else "cpu")
     assert dist.group.WORLD is not None
     workers = Workers(dist.group.WORLD, device)
     progress = QueueProgress(config["calls"]) if workers.rank == 0 else NoProgress()
-    checkpointer = RayCheckpointer(workers, every_s=config["keep_every_s"])
+    checkpointer = RayCheckpointer(workers, every_s=config["checkpoint_every_s"])
     try:
         found = config["work"](
             WorkerContext(workers, device, checkpointer, progress), ray.get(config["subject"])
@@ -176,7 +176,7 @@ class RayCheckpointer:
         self._last = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """What was kept last."""
+        """The last checkpoint; None before the first."""
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             return None
@@ -185,7 +185,7 @@ class RayCheckpointer:
         return state
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep it where the last time is long ago by the first worker's clock; all wait until it is kept."""
+        """Store the state if a checkpoint is due by the first worker's clock; all workers wait for it."""
         if not self._workers.same(int(time.monotonic() - self._last >= self._every_s)):
             return
         with tempfile.TemporaryDirectory() as folder:

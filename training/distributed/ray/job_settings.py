@@ -1,6 +1,6 @@
-"""What a job on the cluster is told: the settings in force, without what nobody may read there. No Ray.
+"""The environment variables of a job on a Ray cluster: the settings in force, without secrets. No Ray.
 
-A job's environment is shown to everybody who can ask the cluster for it: Ray hides it from browsers alone.
+Everyone who can query the cluster can read a job's environment: Ray hides it only in the dashboard.
 """
 
 from pathlib import Path
@@ -13,17 +13,17 @@ from training.telemetry import OFF
 
 QUIET = {
     **OFF,
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers stay where relative settings mean something
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers keep the directory that relative paths refer to
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
 }
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Variables of the job: every setting but secrets, as this process has them; paths whole."""
+    """Every setting of this process except secrets, with absolute paths."""
     return QUIET | settings_as_environment(
         settings,
         home=str(settings.home.absolute()),
-        base_model=_whole(settings.base_model),
+        base_model=_absolute(settings.base_model),
         data_dir=str(settings.data_dir.absolute()) if settings.data_dir is not None else None,
         database_url=without_password(settings.model_copy(update={"home": settings.home.absolute()}).url),
         ray_address=ON_THE_CLUSTER,
@@ -33,13 +33,13 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def without_password(url: str) -> str:
-    """The URL without it: nodes have it of their own, in `PGPASSWORD` or the file of `PGPASSFILE`."""
-    # `set(password=None)` would leave it as it is.
+    """The URL without its password; nodes set `PGPASSWORD` or `PGPASSFILE` themselves."""
+    # `set(password=None)` would keep the password.
     parts = make_url(url)._replace(password=None).difference_update_query(["password"])
     return parts.render_as_string(hide_password=False)
 
 
-def _whole(base: str) -> str:
-    """A folder by its whole path; a name on the hub as it is."""
+def _absolute(base: str) -> str:
+    """The absolute path of a folder; a name on the hub unchanged."""
     folder = Path(base)
     return str(folder.absolute()) if folder.is_dir() else base

@@ -1,4 +1,4 @@
-"""A job on a Ray cluster, by the cluster's HTTP interface: submitted, followed line by line, stopped."""
+"""Submit, follow and stop a job on a Ray cluster through its HTTP API."""
 
 import asyncio
 import contextlib
@@ -18,20 +18,20 @@ from training.distributed.ray.errors import (
 )
 
 REQUEST_S = 10.0  # of one request
-POLL_S = 1.0  # between looks at the job
+POLL_S = 1.0  # between status requests
 LOST_S = 30.0  # of silence
-STOP_S = 6.0  # for a job to end: Ray kills it after three, and the bot its child after ten
+STOP_S = 6.0  # for a job to end: Ray kills it after 3 s, and the bot kills this process after 10 s
 
 
 class _Client(JobSubmissionClient):
-    """The same, whose requests end."""
+    """A JobSubmissionClient whose requests time out."""
 
     def _do_request(self, *arguments: Any, **others: Any) -> Any:
         return super()._do_request(*arguments, **{"timeout": REQUEST_S, **others})
 
 
 class Job:
-    """One job, submitted; `follow` waits for its end."""
+    """A submitted job; `follow` waits for its end."""
 
     def __init__(self, client: _Client, address: str, job_id: str) -> None:
         self._client, self._address, self.id = client, address, job_id
@@ -40,13 +40,13 @@ class Job:
     async def submit(
         cls, address: str, entrypoint: str, *, job_id: str, environment: dict[str, str]
     ) -> "Job":
-        """Hand it to the cluster.
+        """Submit a job.
 
         Raises:
-            ClusterUnreachableError: nobody answers there.
-            ClusterRefusedError: the answer is no.
+            ClusterUnreachableError: no head node answers.
+            ClusterRefusedError: the cluster rejected it.
         """
-        for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):  # would go before the setting
+        for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):  # they take precedence over the setting
             os.environ.pop(name, None)
 
         def work() -> _Client:
@@ -64,23 +64,23 @@ class Job:
             raise ClusterRefusedError(address, _first_line(error)) from error
 
     async def follow(self, on_line: Callable[[str], None], *, wait_s: float, lost_s: float = LOST_S) -> None:
-        """Hand every line of its log to `on_line`, once, until it has ended.
+        """Pass every line of the log to `on_line`, once and in order, until the job has ended.
 
         Args:
-            on_line: called with lines in order; what it raises is raised.
-            wait_s: for room on the cluster.
-            lost_s: of silence after which the cluster is given up.
+            on_line: its exceptions end the call.
+            wait_s: how long the job may wait for resources.
+            lost_s: how long the cluster may be silent.
 
         Raises:
-            ClusterLostError: nothing is heard of the cluster.
-            ClusterFullError: there was no room.
+            ClusterLostError: the cluster stopped answering.
+            ClusterFullError: the job did not get its resources in time.
         """
         watch = asyncio.create_task(self._watch(wait_s, lost_s))
         tail = asyncio.create_task(self._tail(on_line))
         try:
             await asyncio.wait({watch, tail}, return_when=asyncio.FIRST_COMPLETED)
             if tail.done():
-                tail.result()  # raises what `on_line` does, at once
+                tail.result()  # raises what `on_line` raised
             await watch
             await asyncio.wait({tail}, timeout=REQUEST_S)
             if tail.done():
@@ -91,15 +91,15 @@ class Job:
             await asyncio.gather(watch, tail, return_exceptions=True)
 
     async def stop(self) -> None:
-        """End it, and wait until it has ended, or for `STOP_S`. Says nothing where the cluster is gone."""
+        """Stop the job and wait up to `STOP_S` for its end. Silent where the cluster is unreachable."""
         with contextlib.suppress(OSError, RuntimeError):  # a TimeoutError is an OSError
             async with asyncio.timeout(STOP_S):
                 await asyncio.to_thread(self._client.stop_job, self.id)
-                while not (await self._status()).is_terminal():  # noqa: ASYNC110  no event says it
+                while not (await self._status()).is_terminal():  # noqa: ASYNC110  Ray has no event for it
                     await asyncio.sleep(0.2)
 
     async def end(self) -> tuple[JobStatus, int | None]:
-        """How it ended, and the exit code of its process where that ended by itself."""
+        """The final status, and the exit code of the process where it exited by itself."""
         details = await asyncio.to_thread(self._client.get_job_info, self.id)
         return details.status, details.driver_exit_code
 
@@ -112,7 +112,7 @@ class Job:
         while True:
             try:
                 status = await self._status()
-            except (OSError, RuntimeError) as error:  # RuntimeError: the head answers that it cannot
+            except (OSError, RuntimeError) as error:  # RuntimeError: an error response of the head node
                 if time.monotonic() - last_heard > lost_s:
                     raise ClusterLostError(self._address, lost_s) from error
             else:
@@ -128,7 +128,7 @@ class Job:
             on_line(line)
 
     async def _lines(self) -> AsyncIterator[str]:
-        """What the log grows by; after a connection broke, from where it was."""
+        """New lines of the log; resumes where it was after a lost connection."""
         read, rest = 0, ""
         while True:
             passed = 0

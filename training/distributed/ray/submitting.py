@@ -35,11 +35,11 @@ def submit(settings: Settings, command: tuple[str, ...], progress: Progress) -> 
     """Run `python -m training COMMAND` on the cluster.
 
     Returns:
-        What the run there came to.
+        The outcome of the run.
 
     Raises:
-        TrainingError: it failed there, or the cluster did; the row is settled.
-        KeyboardInterrupt: this process was asked to end; so was the job.
+        TrainingError: the run or the cluster failed; the row in `runs` is finished.
+        KeyboardInterrupt: this process was asked to end, and stopped the job.
     """
     try:
         import ray.job_submission  # noqa: F401
@@ -94,7 +94,7 @@ async def _outcome(job: "Job", output: "_JobOutput") -> Outcome:
 
 
 class _JobOutput:
-    """What the job's lines have said so far."""
+    """The output of the job so far."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -104,7 +104,7 @@ class _JobOutput:
         self.sentence = ""
 
     def read(self, raw: str) -> None:
-        """Hand on progress; what is no line of ours goes where this process's log goes."""
+        """Report the progress in a line; other lines, such as warnings, go to standard error."""
         try:
             line = json.loads(raw)
         except (ValueError, RecursionError):
@@ -129,7 +129,7 @@ class _JobOutput:
     def _advance(self, line: dict[str, Any]) -> None:
         try:
             name, total, done = str(line.pop("step")), int(line.pop("total")), int(line.pop("done"))
-        except (KeyError, TypeError, ValueError):  # as of another release
+        except (KeyError, TypeError, ValueError):  # a job of another release
             return
         del line["event"]
         if name != self._step or done < self._done:
@@ -141,7 +141,7 @@ class _JobOutput:
 
 
 def _may_be_moved(settings: Settings, challenger: str | None) -> bool:
-    """Whether a pointer names it, or nobody can say: the next repair finishes the run as what it came to."""
+    """Whether a pointer names the version, or cannot be read: then the next repair finishes the run."""
     if challenger is None:
         return False
     try:
@@ -153,7 +153,7 @@ def _may_be_moved(settings: Settings, challenger: str | None) -> bool:
 
 
 def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | None:
-    """Close the row of a run that will not: it can promote no more. What it came to, where it had ended."""
+    """Finish the row of a lost run, so that it cannot promote. Returns its outcome if it had ended."""
     if run_id is None:
         return None
     with SynchronousDatabase(settings.url) as database:

@@ -1,11 +1,11 @@
-"""Workers that train together: each works out its rows, gradients are summed. torch.distributed, no Ray.
+"""Data parallelism with torch.distributed, without Ray: each worker computes its rows, gradients are summed.
 
-Every worker draws the same batches. Its rows go through the model, everybody's logits are gathered, and each
-takes the loss of the whole batch: so any loss is the same for any number of workers, whatever it divides by.
-Gradients flow only into one's own rows; their sum is the whole batch's gradient. It is clipped after that,
-and every optimiser takes the same step.
+Every worker draws the same batches, runs its own rows through the model, gathers the logits of all workers
+and computes the loss of the whole batch. So the loss does not depend on the number of workers, whatever it is
+normalized by. Gradients flow only into a worker's own rows; their sum is the gradient of the whole batch. It
+is clipped after the sum, and every optimizer takes the same step.
 
-What depends on the number of workers is the order in which floating-point numbers are added.
+Only the order in which floating-point numbers are added depends on the number of workers.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from training.finetuning.batches import Batch
 
 
 class OutOfMemoryElsewhereError(MemoryError):
-    """Memory ran out in another worker; all of them take the step again."""
+    """Another worker ran out of memory; all of them retry the step with smaller micro-batches."""
 
     def __init__(self) -> None:
         super().__init__("out of memory in another worker")
@@ -29,11 +29,11 @@ class Workers:
     """A `DataParallelism` over a group of processes."""
 
     def __init__(self, group: dist.ProcessGroup, device: torch.device) -> None:
-        """Take the place that the group gives.
+        """Take rank and size from the group.
 
         Args:
-            group: each of them has the same model, and asks for the same things in the same order.
-            device: where the group's messages lie: the GPU for NCCL, the CPU for gloo.
+            group: all its processes have the same model and make the same calls in the same order.
+            device: of the tensors that are exchanged: the GPU for NCCL, the CPU for Gloo.
         """
         self.rank, self.count = group.rank(), group.size()
         self._group, self._device = group, device
@@ -42,10 +42,10 @@ class Workers:
     def forward(
         self, batch: Batch, model: nn.Module, *, device: torch.device, micro_batches: int
     ) -> tuple[Tensor, ...]:
-        """One's own rows through the model, the others' from the others."""
+        """Run this worker's rows through the model, and gather the other workers' results."""
         shares = shares_of(batch, self.count)
         start, stop, masks = shares[self.rank]
-        if start == stop:  # who has none reads one, for nobody
+        if start == stop:  # without rows, run one and discard it: all workers must reach the collective
             start, stop = 0, 1
         rows = batch.rows(start, stop)
         own = [part[:masks] for part in Batch(*rows).to(device).forward(model, micro_batches=micro_batches)]
@@ -58,7 +58,7 @@ class Workers:
         dist.all_gather(gathered, sent, group=self._group)
 
         def whole(number: int) -> Tensor:
-            """A part of everybody's; gradients flow into what is one's own."""
+            """One part of the output for the whole batch; gradients flow into this worker's rows."""
             parts = [said[number, : share.masks] for said, share in zip(gathered, shares, strict=True)]
             parts[self.rank] = own[number]
             return torch.cat(parts)
@@ -66,7 +66,7 @@ class Workers:
         return tuple(whole(number) for number in range(len(own)))
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Sum in one message; a parameter that has a gradient nowhere is left without."""
+        """Sum all gradients in one all-reduce; a parameter without a gradient in any worker keeps None."""
         learnt = [parameter for parameter in parameters if parameter.requires_grad]
         sizes = [parameter.numel() for parameter in learnt]
         if self._sum is None:
@@ -101,10 +101,10 @@ class Workers:
         return int(agreed)
 
     def _require_memory_everywhere(self) -> None:
-        """Meet before a message: who lacks memory would never send its part, and the others would wait.
+        """Synchronize before a collective: a worker out of memory would never join it, and the others hang.
 
         Raises:
-            OutOfMemoryElsewhereError: somebody lacks memory.
+            OutOfMemoryElsewhereError: another worker ran out of memory.
         """
         if self._is_any_out_of_memory(here=False):
             raise OutOfMemoryElsewhereError
@@ -116,7 +116,7 @@ class Workers:
 
 
 class Share(NamedTuple):
-    """A worker's rows of a batch, and how many masks they have."""
+    """A worker's rows of a batch, and the number of their masks."""
 
     start: int
     stop: int
@@ -124,7 +124,7 @@ class Share(NamedTuple):
 
 
 def shares_of(batch: Batch, count: int) -> list[Share]:
-    """Each worker's, in order; rows lie in order, and their masks too."""
+    """The shares of all workers, by rank. Rows are contiguous, and so are their masks."""
     rows, width = batch.input_ids.shape
     edges = [rank * rows // count for rank in range(count + 1)]
     at = torch.searchsorted(batch.mask_at, torch.tensor([edge * width for edge in edges])).tolist()

@@ -1,9 +1,9 @@
-"""One registry for several machines, on storage that they share. Nothing here is imported without it.
+"""A registry that several machines share. Imported only where FILLBOT_MODELS_URL is set.
 
-    log/000000042        what happened to the versions, in order; an entry is created once and never changes
-    versions/v0007-…/    the files of a version, each upload in a folder of its own; `card.json` is the last
-    fillbot.json         which release's storage this is
+    log/000000042        the changes to the versions, in order; an entry is created once and never changes
+    versions/v0007-…/    the files of a version, a folder per upload; `card.json` is written last
+    fillbot.json         the format of the storage
 
-Everybody who reads the log from its beginning knows the same champion. Who adds to it must create the next
-number: of two machines that try, one succeeds, and the other reads what the first did and decides anew.
+All machines that read the log from its beginning agree on the champion. To append an entry, a machine creates
+the next number: of two machines that try, one succeeds, and the other reads the new entry and decides again.
 """

@@ -1,4 +1,4 @@
-"""Shared things in a folder that several machines mount."""
+"""Shared storage in a folder that several machines mount."""
 
 import contextlib
 import errno
@@ -17,24 +17,24 @@ UNFIT = "its file system knows no hard links, by which one of two machines wins;
 
 
 class FolderStorage:
-    """A folder that all machines see. Its file system must know hard links: NFS and its like do."""
+    """A folder that all machines mount. Its file system needs hard links, as NFS has."""
 
     def __init__(self, folder: Path) -> None:
-        """Look at a folder, which must be there: one that is not mounted must not look empty."""
+        """The folder must exist when it is used: an unmounted one must not look empty."""
         self.folder, self.url = folder, folder.as_uri()
 
     def create(self, name: str, content: bytes) -> bool:
-        """A link to what was written beside it appears at once, and only where nothing is."""
-        with self._away():
+        """Hard-link a finished temporary file: atomic, and fails where the name exists."""
+        with self._translated_errors():
             path = self._made(name)
-            beside = path.parent / f".{uuid.uuid4().hex}"
+            temporary = path.parent / f".{uuid.uuid4().hex}"
             try:
-                with beside.open("xb") as file:
+                with temporary.open("xb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
                 try:
-                    path.hardlink_to(beside)
+                    path.hardlink_to(temporary)
                 except FileExistsError:
                     return False
                 except OSError as error:
@@ -43,12 +43,12 @@ class FolderStorage:
                     raise
                 fsync(path.parent)
             finally:
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
         return True
 
     def read(self, name: str) -> bytes | None:
-        """What the file holds."""
-        with self._away():
+        """The content of a file."""
+        with self._translated_errors():
             self._require_folder()
             try:
                 return (self.folder / name).read_bytes()
@@ -56,13 +56,13 @@ class FolderStorage:
                 return None
 
     def read_all(self, names: list[str]) -> list[bytes]:
-        """One after the other."""
-        with self._away():
+        """The contents of files."""
+        with self._translated_errors():
             return [(self.folder / name).read_bytes() for name in names]
 
     def inside(self, folder: str) -> list[str]:
-        """But for what is being written."""
-        with self._away():
+        """Leaves out temporary files, whose names begin with a dot."""
+        with self._translated_errors():
             self._require_folder()
             with contextlib.suppress(FileNotFoundError):
                 found = (path.name for path in (self.folder / folder).iterdir())
@@ -70,27 +70,27 @@ class FolderStorage:
         return []
 
     def upload(self, source: Path, name: str, transfer: Transfer) -> None:
-        """Written beside, flushed, and put in place."""
-        with self._away():
+        """Write a temporary file, flush it and rename it."""
+        with self._translated_errors():
             path = self._made(name)
-            beside = path.parent / f".{uuid.uuid4().hex}"
+            temporary = path.parent / f".{uuid.uuid4().hex}"
             try:
-                _copy(source, beside, transfer)
-                fsync(beside)
-                beside.replace(path)
+                _copy(source, temporary, transfer)
+                fsync(temporary)
+                temporary.replace(path)
                 fsync(path.parent)
             finally:
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
     def download(self, name: str, target: Path, transfer: Transfer) -> None:
-        """Copied; nothing is linked, since the caches of two machines must not share a fault."""
-        with self._away():
+        """Copies, and never links: a fault in one cache must not reach the others."""
+        with self._translated_errors():
             self._require_folder()
             _copy(self.folder / name, target, transfer)
 
     def delete(self, folder: str) -> None:
-        """Out of the way first."""
-        with self._away(), contextlib.suppress(FileNotFoundError):
+        """Renames the folder first, so that a half-deleted one is not visible."""
+        with self._translated_errors(), contextlib.suppress(FileNotFoundError):
             path = self.folder / folder
             delete(path.rename(path.parent / f".{uuid.uuid4().hex}"))
 
@@ -108,7 +108,7 @@ class FolderStorage:
             raise SharedStorageUnreachableError(self.url, "there is no such folder: make it, or mount it")
 
     @contextlib.contextmanager
-    def _away(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:

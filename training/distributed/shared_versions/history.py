@@ -1,4 +1,4 @@
-"""What happened to the shared versions, entry by entry, and how things stand after it. Pure."""
+"""The entries of the log, and the state of the shared versions after each of them. Pure."""
 
 import hashlib
 import json
@@ -17,25 +17,25 @@ Name = str  # of a version
 
 
 class Entry(BaseModel):
-    """One thing that happened. Its id tells it from another of the same content."""
+    """One change. Its id distinguishes it from another entry with the same content."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     what: What
     versions: tuple[Name, ...]
-    folder: str = ""  # of what was added: where its files are
-    card: str = ""  # of what was added: the sha256 of its card
+    folder: str = ""  # of an added version: where its files are
+    card: str = ""  # of an added version: the SHA-256 of its card
     by: str = ""  # the machine
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
 
     def to_bytes(self) -> bytes:
-        """As it is stored."""
+        """One line of JSON."""
         return (json.dumps(self.model_dump(mode="json")) + "\n").encode()
 
 
 class StoredVersion(BaseModel):
-    """Where a version's files are, and the sha256 of the card that lists them."""
+    """The folder of a version's files, and the SHA-256 of the card that lists them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,21 +44,21 @@ class StoredVersion(BaseModel):
 
 
 class State(BaseModel):
-    """How things stand after so many entries."""
+    """Pointers and versions after `position` entries."""
 
     model_config = ConfigDict(frozen=True)
 
     url: str
     position: int = 0  # of the last entry
-    last: str = ""  # its sha256
+    last: str = ""  # its SHA-256
     champion: Name | None = None
     domain: Name | None = None
     withdrawn: frozenset[Name] = frozenset()
     versions: dict[Name, StoredVersion] = {}
-    highest: int = 0  # number ever given
+    highest: int = 0  # version number ever claimed
 
     def after(self, entry: Entry, content: bytes) -> "State":
-        """How things stand after one more entry, stored as `content`."""
+        """The state after one more entry, stored as `content`."""
         changed: dict[str, object] = {
             "position": self.position + 1,
             "last": hashlib.sha256(content).hexdigest(),
@@ -84,16 +84,16 @@ class State(BaseModel):
         return self.model_copy(update=changed)
 
     def names(self) -> list[Name]:
-        """The versions there are, oldest first."""
+        """The versions, oldest first."""
         return sorted(self.versions, key=lambda name: int(name[1:]))
 
     def moved(self, pointer: Pointer, version: Name, *, instead_of: Name | None, by: str) -> Entry:
         """The entry that moves a pointer.
 
         Raises:
-            UnknownVersionError: there is no such version (any more).
-            WithdrawnVersionError: it may serve no more.
-            PointerMovedError: the pointer is somewhere else by now.
+            UnknownVersionError: there is no such version, or no longer.
+            WithdrawnVersionError: it must not serve again.
+            PointerMovedError: the pointer is no longer `instead_of`.
         """
         if version not in self.versions:
             raise UnknownVersionError(version, self.names())

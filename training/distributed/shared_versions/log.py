@@ -1,4 +1,4 @@
-"""The log in shared storage, read and added to."""
+"""Read and append to the log in shared storage."""
 
 import hashlib
 import json
@@ -14,31 +14,31 @@ from training.registry.errors import SharedStorageUnreachableError, UnsuitableSt
 
 FORMAT = {"fillbot": "models", "format": 1}
 MARK = "fillbot.json"
-LOOK_AGAIN_S = 30.0  # whether the storage is still the same
-TRIES = 64  # to add an entry while others do
-WAIT_S = 0.05  # at most, the more often the longer
+CHECK_EVERY_S = 30.0  # that the storage is still the same
+TRIES = 64  # to append an entry while other machines do
+WAIT_S = 0.05  # between tries at most, times their number
 Make = Callable[[State], Entry | None]
 
 
 class Log:
-    """How things stand, as far as this process has read. Blocking; for one thread at a time."""
+    """The state as far as this process has read the log. Blocking; not thread-safe."""
 
     def __init__(self, storage: Storage, state: State) -> None:
         self._storage = storage
         self.state = state
-        self._looked_at: float | None = None
+        self._checked_at: float | None = None
 
     def catch_up(self) -> State:
-        """Read what was added.
+        """Read new entries.
 
         Raises:
             SharedStorageUnreachableError: the storage cannot be reached, or is empty where it was not.
             UnsuitableStorageError: it was written by a later release, or by something else.
         """
         now = time.monotonic()
-        if self._looked_at is None or now - self._looked_at >= LOOK_AGAIN_S:
-            self._look()
-            self._looked_at = now
+        if self._checked_at is None or now - self._checked_at >= CHECK_EVERY_S:
+            self._check()
+            self._checked_at = now
         content = self._storage.read(_name(self.state.position + 1))
         if content is None:
             return self.state
@@ -50,15 +50,15 @@ class Log:
         return self.state
 
     def append(self, make: Make) -> State:
-        """Add the entry that `make` makes of how things stand; made anew where somebody else was first.
+        """Append the entry that `make` builds from the state; rebuilt where another machine was first.
 
-        `make` may raise, or return None: then nothing is added.
+        Where `make` raises or returns None, no entry is appended.
 
         Raises:
             SharedStorageUnreachableError: the storage cannot be reached; the entry may have been added.
-            UnsuitableStorageError: the storage lets several win, or was written by a later release.
+            UnsuitableStorageError: two machines can create one name, or a later release wrote the storage.
         """
-        self._looked_at = None
+        self._checked_at = None
         for attempt in range(TRIES):
             state = self.catch_up()
             entry = make(state)
@@ -78,11 +78,11 @@ class Log:
         try:
             is_first = self._storage.create(name, content)
         except SharedStorageUnreachableError:
-            # The answer may be lost, and the entry there all the same.
+            # The response may be lost although the entry was created.
             if self._storage.read(name) != content:
                 raise
             is_first = True
-        # A client that tries again by itself meets its own entry.
+        # A client that retries by itself finds its own entry.
         if is_first or self._storage.read(name) == content:
             self._take(content)
             return True
@@ -97,8 +97,8 @@ class Log:
             raise UnsuitableStorageError(self._storage.url, reason) from error
         self.state = self.state.after(entry, content)
 
-    def _look(self) -> None:
-        """See that it is the storage that was read before."""
+    def _check(self) -> None:
+        """Check that it is the same storage as before."""
         mark = self._storage.read(MARK)
         if mark is not None and mark != _mark():
             reason = "it holds something else, or is of a later release than this machine's"
@@ -111,7 +111,7 @@ class Log:
             raise SharedStorageUnreachableError(self._storage.url, reason)
 
     def _begin(self) -> None:
-        """Mark it as ours, and see that what is there is not written over."""
+        """Write the format file, and check that existing names are not overwritten."""
         self._storage.create(MARK, _mark())
         if self._storage.create(MARK, _mark()):
             reason = "it writes over what is there where it should not; use S3 or a mounted folder"

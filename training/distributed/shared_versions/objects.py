@@ -1,4 +1,4 @@
-"""Shared things as objects: S3 and whatever else fsspec reaches."""
+"""Shared storage in an object store: S3 and others that fsspec supports."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -11,13 +11,13 @@ from training.errors import ExtraMissingError
 from training.registry.errors import SharedStorageUnreachableError, UnsuitableStorageError
 
 S3 = ("s3", "s3a")
-PART_BYTES = 16 << 20  # of large files, several at once
+PART_BYTES = 16 << 20  # of multipart transfers, `AT_ONCE` in parallel
 AT_ONCE = 4
-CONNECT_S, READ_S = 5, 20  # so that nobody waits for ever
+CONNECT_S, READ_S = 5, 20  # timeouts; the default waits for minutes
 
 
 class ObjectStorage:
-    """Whatever fsspec reaches and can create only what is not there: S3 and its like."""
+    """An object store that fsspec supports, with conditional writes: S3 and compatible stores."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -32,7 +32,7 @@ class ObjectStorage:
         except ImportError as error:
             raise ExtraMissingError(SETTING, "s3fs" if parts.scheme in S3 else parts.scheme) from error
         except ValueError as error:
-            reason = f"nothing is known to reach {parts.scheme}://; use s3:// or the path of a mounted folder"
+            reason = f"{parts.scheme}:// is not supported; use s3:// or the path of a mounted folder"
             raise UnsuitableStorageError(self.url, reason) from error
         self._root = root.rstrip("/")
         is_s3 = "s3" in _protocols(self._fs)
@@ -40,77 +40,81 @@ class ObjectStorage:
         self._large: dict[str, int] = {"chunksize": PART_BYTES, "max_concurrency": AT_ONCE} if is_s3 else {}
 
     def create(self, name: str, content: bytes) -> bool:
-        """By a conditional write."""
+        """A conditional write."""
         try:
-            with self._away(), self._there():
+            with self._translated_errors(), self._existing_bucket():
                 self._fs.pipe_file(self._path(name), content, mode="create")
         except FileExistsError:
             return False
         return True
 
     def read(self, name: str) -> bytes | None:
-        """Of an object."""
+        """The content of an object."""
         try:
-            with self._away():
+            with self._translated_errors():
                 return bytes(self._fs.cat_file(self._path(name), **self._small))
         except FileNotFoundError:
             return None
 
     def read_all(self, names: list[str]) -> list[bytes]:
-        """Many at once."""
+        """Fetches concurrently."""
         if not names:
             return []
         paths = [self._path(name) for name in names]
-        with self._away():
+        with self._translated_errors():
             found = self._fs.cat(paths)
             return [bytes(found[path]) for path in paths]
 
     def inside(self, folder: str) -> list[str]:
-        """By a listing that is not remembered."""
-        with self._away(), contextlib.suppress(FileNotFoundError):
+        """An uncached listing."""
+        with self._translated_errors(), contextlib.suppress(FileNotFoundError):
             found = self._fs.ls(self._path(folder), detail=False, refresh=True)
             return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
         return []
 
     def upload(self, source: Path, name: str, transfer: Transfer) -> None:
-        """In parts where it is large."""
-        with self._away(), self._there():
-            self._fs.put_file(str(source), self._path(name), callback=self._telling(transfer), **self._large)
+        """Multipart for large files."""
+        with self._translated_errors(), self._existing_bucket():
+            self._fs.put_file(
+                str(source), self._path(name), callback=self._callback_for(transfer), **self._large
+            )
 
     def download(self, name: str, target: Path, transfer: Transfer) -> None:
-        """In parts where it is large."""
-        with self._away():
-            self._fs.get_file(self._path(name), str(target), callback=self._telling(transfer), **self._large)
+        """Multipart for large files."""
+        with self._translated_errors():
+            self._fs.get_file(
+                self._path(name), str(target), callback=self._callback_for(transfer), **self._large
+            )
 
     def delete(self, folder: str) -> None:
-        """Everything under it."""
-        with self._away(), contextlib.suppress(FileNotFoundError):
+        """Delete all objects under a prefix."""
+        with self._translated_errors(), contextlib.suppress(FileNotFoundError):
             self._fs.rm(self._path(folder), recursive=True)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
-    def _telling(self, transfer: Transfer) -> Any:
-        class Telling(self._callback):  # type: ignore[name-defined,misc]
+    def _callback_for(self, transfer: Transfer) -> Any:
+        class _Callback(self._callback):  # type: ignore[name-defined,misc]
             def set_size(self, size: int | None) -> None:
                 transfer.sized(size or 0)
 
             def relative_update(self, inc: int = 1) -> None:
                 transfer.moved(inc)
 
-        return Telling()
+        return _Callback()
 
     @contextlib.contextmanager
-    def _there(self) -> Iterator[None]:
-        """Where writing finds no place, the bucket is not there."""
+    def _existing_bucket(self) -> Iterator[None]:
+        """A FileNotFoundError while writing means that the bucket does not exist."""
         try:
             yield
         except FileNotFoundError as error:
             raise SharedStorageUnreachableError(self.url, "there is no such bucket: make it first") from error
 
     @contextlib.contextmanager
-    def _away(self) -> Iterator[None]:
-        """Every kind of storage has errors of its own: but for two, it cannot be reached."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Every store raises its own errors; all but two mean that it cannot be reached."""
         try:
             yield
         except (FileExistsError, FileNotFoundError, SharedStorageUnreachableError):
@@ -120,7 +124,7 @@ class ObjectStorage:
 
 
 def _options(scheme: str) -> dict[str, Any]:
-    """Nothing is remembered, and nobody waits for ever."""
+    """No caching, and timeouts."""
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme in S3:
         limits = {"connect_timeout": CONNECT_S, "read_timeout": READ_S, "retries": {"max_attempts": 2}}
@@ -133,5 +137,5 @@ def _protocols(fs: Any) -> Iterable[str]:
 
 
 def _reason(error: Exception) -> str:
-    """What it says of itself, in one line."""
+    """The message on one line."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

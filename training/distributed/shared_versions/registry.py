@@ -1,4 +1,4 @@
-"""The registry of a machine that shares its versions: the folder is a cache of what the storage holds."""
+"""The registry of a machine that shares its versions; its folder is a cache of the shared storage."""
 
 import contextlib
 import functools
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
     from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
-TROUBLES = (
+STORAGE_ERRORS = (
     SharedStorageUnreachableError,
     UnsuitableStorageError,
     ForeignRegistryError,
     RegistryUnreadableError,
     RegistryUnwritableError,
 )
-AGAIN_S = 60.0  # until what is damaged in the storage is looked at again
+RETRY_DAMAGED_S = 60.0  # until a version that is damaged in the storage is fetched again
 
 
 class SharedRegistry(Registry):
-    """Reads stay local. Whatever changes anything, and `pull`, `verify`, `usable`, may ask the storage."""
+    """Reads are local. Changes, `pull`, `stock` and `verify` may access the storage."""
 
     trouble: str | None = None
 
@@ -63,21 +63,21 @@ class SharedRegistry(Registry):
         self._log = Log(storage, known or State(url=storage.url))
         self._is_joined = known is not None
         self._working = threading.RLock()
-        self._damaged: dict[str, float] = {}  # version → when it is looked at again
+        self._damaged: dict[str, float] = {}  # version → when it is fetched again
         self._here = socket.gethostname()
         self._publisher = Publisher(folder, storage, self._log, by=self._here, progress=progress)
 
     def pull(self) -> None:
-        """Bring what other machines did: pointers, withdrawals, cards, and what serves. Blocking.
+        """Bring other machines' pointers, withdrawals and cards, and the champion's files. Blocking.
 
         Raises:
             SharedStorageUnreachableError: the storage cannot be reached; everything here stays as it is.
-            ForeignRegistryError: the versions here are others.
+            ForeignRegistryError: this folder holds other versions than the storage.
             RegistryUnwritableError: the folder here cannot be written.
         """
         with self._working, self._recording_trouble():
             if self._is_joined:
-                self._settle()  # what a crash left, though the storage be away
+                self._settle()  # finishes what a crash interrupted, even if the storage is unreachable
             state = self._log.catch_up()
             if not self._is_joined:
                 self._publisher.join(Registry(self.folder), state)
@@ -88,10 +88,10 @@ class SharedRegistry(Registry):
             self._settle(arrived=(self._log.state.champion, self._log.state.domain))
 
     def stock(self) -> None:
-        """Fetch what would serve if the champion could not: the one before, and the domain model. Blocking.
+        """Fetch the champion's predecessor and the domain model, which serve if it cannot. Blocking.
 
         Raises:
-            RegistryError: it cannot be had at present.
+            RegistryError: they cannot be fetched at present.
         """
         spare = {self.domain()}
         with contextlib.suppress(NoChampionError, NoEarlierVersionError):
@@ -102,7 +102,7 @@ class SharedRegistry(Registry):
                 self.verify(version, only=SERVED_FILES)
 
     def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
-        """As elsewhere; but what is missing or damaged here is fetched first."""
+        """Verify a version, and fetch its missing and damaged files first."""
         try:
             super().verify(version, only=only)
         except CorruptVersionError:
@@ -115,31 +115,31 @@ class SharedRegistry(Registry):
             super().verify(version, only=only)
 
     def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
-        """Point `champion` at a version, everywhere, unless somebody else was first.
+        """Point `champion` at a version on all machines, unless another machine was first.
 
         Raises:
-            PointerMovedError: it is not `instead_of` (`...`: what is champion here) any more.
+            PointerMovedError: the champion is no longer `instead_of` (`...`: the champion here).
             SharedStorageUnreachableError: the storage cannot be reached.
             UnknownVersionError: there is no such version.
-            WithdrawnVersionError: it may serve no more.
+            WithdrawnVersionError: it must not serve again.
         """
         self._move("champion", version, self.champion() if instead_of is ... else instead_of)
 
     def set_domain(self, version: str) -> None:
-        """Point `domain` at a version, everywhere; raises as `promote` does."""
+        """Point `domain` at a version on all machines; raises like `promote`."""
         self._move("domain", version, self.domain())
 
     def withdraw(self, versions: Iterable[str]) -> None:
-        """Mark versions as withdrawn: here at once, then everywhere.
+        """Mark versions as withdrawn, here first, then on all machines.
 
         Raises:
-            SharedStorageUnreachableError: the others do not know it yet; the next `pull` tells them.
+            SharedStorageUnreachableError: withdrawn only here; the next `pull` tells the other machines.
         """
         super().withdraw(versions)
         self.pull()
 
     def commit(self, draft: Draft, card: Card) -> None:
-        """As elsewhere; but it is stored for all before it appears here."""
+        """Commit a version; it is uploaded before it appears here."""
         self._seal(draft, card)
         stored = self._publisher.upload(draft.version, draft.folder)
         with self._working, self._recording_trouble():
@@ -151,12 +151,12 @@ class SharedRegistry(Registry):
         except OSError:
             if not target.is_dir():
                 raise
-            for path in draft.folder.iterdir():  # the bot was first, and fetched what it needs
+            for path in draft.folder.iterdir():  # the bot was first, and fetched some of the files
                 path.replace(target / path.name)
         fsync(self.folder)
 
     def prune(self, keep: int) -> list[str]:
-        """Delete as elsewhere, here and in the storage."""
+        """Delete old versions, here and in the storage."""
         gone: list[str] = []
         stored_versions: dict[str, StoredVersion] = {}
 
@@ -175,13 +175,13 @@ class SharedRegistry(Registry):
                 for version in gone:
                     self._storage.delete(f"versions/{stored_versions[version].folder}")
                 self._publisher.sweep()
-        except SharedStorageUnreachableError as error:  # the next one prunes, too
+        except SharedStorageUnreachableError as error:  # the next run prunes again
             log.warning("models.not_pruned", reason=error.reason)
         self._cache.clear()
         return gone
 
     def _next(self) -> str:
-        """A number that nobody else gets."""
+        """Claim a version number that no other machine gets."""
         version = ""
 
         def entry(state: State) -> Entry:
@@ -203,7 +203,7 @@ class SharedRegistry(Registry):
                 self._log.append(
                     lambda state: state.moved(pointer, version, instead_of=before, by=self._here)
                 )
-            with contextlib.suppress(RegistryError):  # it is done: the next pull fetches and settles
+            with contextlib.suppress(RegistryError):  # the move is done; the next pull fetches and settles
                 self._bring(self._log.state)
                 self._settle()
 
@@ -215,34 +215,34 @@ class SharedRegistry(Registry):
         self._log.append(entry)
 
     def _bring(self, state: State) -> None:
-        """The cards of all versions, and what the champion serves with."""
+        """Fetch the cards of all versions, and the champion's served files."""
         for version, stored in state.versions.items():
             if not (self.folder / version).is_dir():
-                self._unless_damaged(version, functools.partial(self._cache.bring, version, stored))
+                self._unless_damaged(version, functools.partial(self._cache.fetch, version, stored))
         champion = state.champion
         if champion in self.versions() and not self._cache.has(champion):
             repair = functools.partial(self._cache.repair, champion, state.versions[champion], SERVED_FILES)
             self._unless_damaged(champion, repair)
 
     def _unless_damaged(self, version: str, bring: Callable[[], None]) -> None:
-        """What is damaged in the storage itself is told once, and tried again after a while."""
+        """Log a version that is damaged in the storage once, and retry after `RETRY_DAMAGED_S`."""
         if time.monotonic() < self._damaged.get(version, 0.0):
             return
         try:
             with self._written():
                 bring()
         except CorruptVersionError as error:
-            self._damaged[version] = time.monotonic() + AGAIN_S
+            self._damaged[version] = time.monotonic() + RETRY_DAMAGED_S
             log.error("model.damaged", model_version=version, reason=error.reason)  # noqa: TRY400
 
     def _settle(self, arrived: Iterable[str | None] = ()) -> None:
-        """Let the folder agree with what is known; a champion not `arrived` yet is pointed at by the next."""
+        """Make the folder match the state. The pointer to a champion that has not `arrived` moves later."""
         with self._written():
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".shared.lock"):
                 known = stored_state(self.folder, self._storage.url)
                 if known is not None and known.position > self._log.state.position:
-                    self._log.state = known  # another process of this machine read more
+                    self._log.state = known  # another process on this machine has read more
                 elif known != self._log.state:
                     store_state(self.folder, self._log.state)
                 state = self._log.state
@@ -266,10 +266,10 @@ class SharedRegistry(Registry):
 
     @contextlib.contextmanager
     def _recording_trouble(self) -> Iterator[None]:
-        """`trouble` is why the storage could not be used, until it can."""
+        """Keep the reason why the storage cannot be used in `trouble`, until it can."""
         try:
             yield
-        except TROUBLES as error:
+        except STORAGE_ERRORS as error:
             self.trouble = str(error)
             raise
         self.trouble = None

@@ -1,4 +1,4 @@
-"""What shared storage must be able to do."""
+"""What shared storage must offer."""
 
 from pathlib import Path
 from typing import Protocol
@@ -7,13 +7,13 @@ SETTING = "FILLBOT_MODELS_URL"
 
 
 class Transfer(Protocol):
-    """Who is told how far a file is on its way."""
+    """Receives the progress of a transfer."""
 
     def sized(self, size: int) -> None:
-        """It has so many bytes."""
+        """The size of the file in bytes."""
 
     def moved(self, size: int) -> None:
-        """So many more have arrived."""
+        """Bytes transferred since the last call."""
 
 
 class Storage(Protocol):
@@ -26,22 +26,22 @@ class Storage(Protocol):
     url: str  # without secrets
 
     def create(self, name: str, content: bytes) -> bool:
-        """Durably store what was not there. False: something is there, and stays as it is."""
+        """Durably create a name. False: it exists already and is unchanged."""
 
     def read(self, name: str) -> bytes | None:
-        """What is stored; None: nothing."""
+        """The content of a name; None where it does not exist."""
 
     def read_all(self, names: list[str]) -> list[bytes]:
-        """What is stored under each of them; all are there."""
+        """The contents of names that all exist."""
 
     def inside(self, folder: str) -> list[str]:
-        """The names right inside a folder, in order; none where there is none."""
+        """The sorted names directly inside a folder; empty where it does not exist."""
 
     def upload(self, source: Path, name: str, transfer: Transfer) -> None:
         """Durably store a file."""
 
     def download(self, name: str, target: Path, transfer: Transfer) -> None:
-        """Fetch a file; FileNotFoundError where there is none."""
+        """Fetch a file; raises FileNotFoundError where it does not exist."""
 
     def delete(self, folder: str) -> None:
-        """Delete a folder, if it is there."""
+        """Delete a folder if it exists."""

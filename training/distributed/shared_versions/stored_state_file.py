@@ -1,4 +1,4 @@
-"""What a machine knows of the log, kept beside its cache, so that it need not be read from its beginning."""
+"""The last state that this machine read, kept in its cache so that it need not read the whole log."""
 
 import os
 from pathlib import Path
@@ -12,10 +12,10 @@ NAME = ".shared.json"
 
 
 def stored_state(folder: Path, url: str) -> State | None:
-    """What was kept; None where that is nothing, damaged, or of another storage.
+    """The kept state; None where it is missing, damaged or of another storage.
 
     Raises:
-        RegistryUnreadableError: nobody can say at present.
+        RegistryUnreadableError: the file cannot be read at present.
     """
     path = folder / NAME
     try:
@@ -27,9 +27,9 @@ def stored_state(folder: Path, url: str) -> State | None:
 
 
 def store_state(folder: Path, state: State) -> None:
-    """Atomic and durable."""
-    beside = folder / f"{NAME}.{os.getpid()}"
-    beside.write_text(state.model_dump_json(), encoding="utf-8")
-    fsync(beside)
-    beside.replace(folder / NAME)
+    """Write the state. Atomic and durable."""
+    temporary = folder / f"{NAME}.{os.getpid()}"
+    temporary.write_text(state.model_dump_json(), encoding="utf-8")
+    fsync(temporary)
+    temporary.replace(folder / NAME)
     fsync(folder)

@@ -1,4 +1,4 @@
-"""Whether storage can be shared: tried on something that is deleted again."""
+"""Check whether storage can be shared, with temporary names."""
 
 import uuid
 
@@ -9,10 +9,10 @@ from training.registry.errors import UnsuitableStorageError
 
 
 def probe_write_access(storage: Storage) -> int:
-    """Read what is there, and write as one of several machines would. Returns how many versions are there.
+    """Read the state, and create names like one of several machines. Returns the number of versions.
 
     Raises:
-        SharedStorageUnreachableError: it cannot be reached, or not be written.
+        SharedStorageUnreachableError: it cannot be reached or written.
         UnsuitableStorageError: it holds something else, or lets two machines create the same name.
     """
     state = Log(storage, State(url=storage.url)).catch_up()
