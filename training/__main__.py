@@ -1,7 +1,6 @@
-"""`python -m training`: runs, questions to the model, and the registry, from the command line.
+"""`python -m training`: runs, predictions and the registry on the command line.
 
-Exit codes: 0 done (a rejected or skipped run is done too), 1 could not be done, 2 wrong usage,
-78 a setting must be changed.
+Exit codes: 0 success (also of a rejected or skipped run), 1 failure, 2 wrong usage, 78 a wrong setting.
 """
 
 import argparse
@@ -53,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         _end_with_parent()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the bot
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the cores to the bot
     try:
         settings = load(Settings)
     except SettingsError as error:
@@ -63,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = options.command(options, settings)
     except (TrainingError, StorageError) as error:
         return fail(options, str(error))
-    except BrokenPipeError:  # who read the output has seen enough: `… | head`
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -84,23 +83,23 @@ def _set_up_logging() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that holds the other end of standard input is gone: no orphans."""
+    """End this process when the parent closes standard input, so that no orphan remains."""
 
     def watch() -> None:
         while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
             pass
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             os._exit(1)
-        os.kill(os.getpid(), signal.SIGTERM)  # who listens has something to end first: a job elsewhere
+        os.kill(os.getpid(), signal.SIGTERM)  # a handler has something to end first: a job on a cluster
 
-    os.nice(10)  # people who ask meanwhile go first
+    os.nice(10)  # queries have priority
     threading.Thread(target=watch, daemon=True).start()
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The parser of every command."""
+    """The parser with all commands."""
     parser = argparse.ArgumentParser(
-        prog="python -m training", description="Train, question and manage the models."
+        prog="python -m training", description="Train, evaluate and manage the models."
     )
     commands = Commands(parser)
     for module in COMMANDS:

@@ -20,7 +20,7 @@ def hub_is_reachable() -> bool:
             get_session().head(constants.ENDPOINT, timeout=REACH_TIMEOUT_S)  # honours the proxy settings
             answered.set()
 
-    # In a thread of its own: the name server's time-out is longer than people wait.
+    # In a thread: the DNS timeout is longer than `REACH_TIMEOUT_S`.
     prober = threading.Thread(target=ask, daemon=True)
     prober.start()
     prober.join(REACH_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Where settings point to: a base model, shared versions, a cluster; written whole, or why it cannot be."""
+"""Validate the locations in settings: a base model, shared versions, a cluster."""
 
 import re
 from ipaddress import ip_address
@@ -11,10 +11,10 @@ HUB_NAME = r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?"
 
 
 def base_model(written: str) -> str:
-    """A name on the hub as it is, a folder with `~` and variables filled in.
+    """A name on the hub unchanged, or a folder with `~` and variables expanded.
 
     Raises:
-        ValueError: it can be neither.
+        ValueError: it is neither.
     """
     if _is_name(written):
         return written
@@ -22,7 +22,7 @@ def base_model(written: str) -> str:
 
 
 def missing_base(base: str) -> str | None:
-    """Why there is no such base, where that can be told without the hub."""
+    """Why a base model is missing, where that is known without asking the hub."""
     folder = Path(base)
     if folder.is_dir() or (_is_name(base) and not folder.exists()):
         return None
@@ -36,7 +36,7 @@ def _is_name(written: str) -> bool:
 
 
 def shared(written: str) -> str:
-    """The URL of shared versions: a folder by its whole path, or a bucket.
+    """The URL of shared versions: an absolute folder, or a bucket.
 
     Raises:
         ValueError: it is neither, or a part of it would be ignored.
@@ -56,7 +56,7 @@ def shared(written: str) -> str:
 
 
 def has_port(parts: SplitResult) -> bool:
-    """Whether the port is one, or none is named."""
+    """Whether the port is valid or absent."""
     try:
         return parts.port is None or parts.port > 0
     except ValueError:
@@ -64,7 +64,7 @@ def has_port(parts: SplitResult) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
+    """Whether a host is the loopback interface."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

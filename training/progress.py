@@ -1,4 +1,4 @@
-"""Progress of a run: bars for a person at a terminal, JSON lines for the bot."""
+"""Progress of a run: bars in a terminal, JSON lines for the bot."""
 
 import json
 import sys
@@ -11,33 +11,33 @@ REPORT_EVERY_S = 0.5
 
 
 class Progress(Protocol):
-    """Where a run says how far it is."""
+    """Receives the progress of a run."""
 
     def step(self, name: str, total: int = 0) -> None:
-        """Begin a step; `total` units of work, 0 when they cannot be counted."""
+        """Begin a step of `total` units of work; 0 where they cannot be counted."""
 
     def advance(self, units: int = 1, **figures: float) -> None:
-        """So many more units are done."""
+        """Add finished units, with the current figures."""
 
     def event(self, name: str, **values: Any) -> None:
-        """Something that the one who waits should know."""
+        """Report an event."""
 
 
 class NoProgress:
-    """No progress at all, for tests."""
+    """Ignores all progress."""
 
     def step(self, name: str, total: int = 0) -> None:
-        """Say nothing."""
+        """Ignore it."""
 
     def advance(self, units: int = 1, **figures: float) -> None:
-        """Say nothing."""
+        """Ignore it."""
 
     def event(self, name: str, **values: Any) -> None:
-        """Say nothing."""
+        """Ignore it."""
 
 
 class TerminalProgress:
-    """One bar a step on standard error."""
+    """One bar per step, on standard error."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
@@ -58,7 +58,7 @@ class TerminalProgress:
                 self._bar.set_postfix({k: f"{v:.3g}" for k, v in figures.items()}, refresh=False)
 
     def event(self, name: str, **values: Any) -> None:
-        """Say nothing: the command prints its own outcome."""
+        """Ignore it: the command prints its outcome."""
 
     def close(self) -> None:
         """Finish the bar."""
@@ -68,7 +68,7 @@ class TerminalProgress:
 
 
 class JsonProgress:
-    """One JSON object a line on `stream`, at most one every `REPORT_EVERY_S` for the same step."""
+    """One JSON object per line on `stream`, for each step at most one every `REPORT_EVERY_S`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""What a subprocess or a job is told: the settings in force, derived from their fields, and no secret."""
+"""The environment of a subprocess or job: the settings in force, without secrets."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from storage.backends.locks import is_shared
 from training.settings import Settings
 
-# What the parent's environment holds beside the settings is passed by these names alone.
+# Other variables of the parent are inherited only by these names.
 NAMES = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
@@ -30,22 +30,22 @@ OF_CLUSTER = ("RAY_",)
 
 
 def settings_as_environment(settings: Settings, **instead: Any) -> dict[str, str]:
-    """The variables by which another process reads the same settings, but for secrets.
+    """Variables from which another process reads the same settings, without secrets.
 
     Args:
-        settings: those of the bot may be among them; the training side's alone are told.
-        instead: values that stand in for those of `settings`.
+        settings: only the fields of `training.settings.Settings` are used.
+        instead: values that replace those of `settings`.
     """
-    told = {}
+    variables = {}
     values = settings.model_dump(mode="json", include=set(Settings.model_fields)) | instead
     for name, field in Settings.model_fields.items():
         if SecretStr not in (field.annotation, *get_args(field.annotation)):
-            told[field.alias or f"FILLBOT_{name.upper()}"] = _written(values[name])
-    return told
+            variables[field.alias or f"FILLBOT_{name.upper()}"] = _written(values[name])
+    return variables
 
 
 def inherited_environment(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """The part of this process's environment that a child of it needs."""
+    """The part of this process's environment that a subprocess needs."""
     families: tuple[str, ...] = FAMILIES
     families += OF_SHARED_MODELS if settings.models_url is not None else ()
     families += OF_SERVER if is_shared(settings.url) else ()
@@ -58,7 +58,7 @@ def inherited_environment(environment: Mapping[str, str], settings: Settings) ->
 
 
 def _written(value: Any) -> str:
-    """As `pydantic-settings` reads it from a variable; empty: None."""
+    """A value as `pydantic-settings` reads it; None is empty."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)

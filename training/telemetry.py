@@ -1,4 +1,4 @@
-"""Switch off what the libraries report to their makers. Imported by `training` before any of them."""
+"""Switch off the telemetry of libraries. `training` imports it before any of them."""
 
 import os
 
@@ -18,7 +18,7 @@ OFF = {
 
 
 def switch_off() -> None:
-    """Set every variable that the environment does not set itself, or leaves empty."""
+    """Set the variables that are missing or empty in the environment."""
     for name, value in OFF.items():
         if not os.environ.get(name, "").strip():
             os.environ[name] = value

@@ -1,4 +1,4 @@
-"""`compare`: versions side by side with each other and with what they were trained from."""
+"""`compare`: versions with each other and with their base model."""
 
 import argparse
 import contextlib
@@ -17,13 +17,13 @@ from training.registry.factory import current_registry
 from training.registry.versions import Registry
 from training.settings import Settings
 
-STARTER = "starter"  # the base of what was trained from scratch here, and is nowhere else to be found
-MAX_TEXTS = 120  # of a set: three small models read three such sets in about a minute on two cores
+STARTER = "starter"  # the base of a model trained from scratch, which cannot be downloaded
+MAX_TEXTS = 120  # of a set: three small models read three sets in about a minute on two cores
 NO_BASE = "There is no base to compare with (it cannot be had): name one with --base.\n"
 
 
 def add(commands: Commands) -> None:
-    """Declare it."""
+    """Declare the command."""
     comparison = commands.add("compare", _compare, "words, suites and perplexity of versions and their base")
     comparison.add_argument(
         "arguments",
@@ -104,7 +104,7 @@ def _folder(name: str, registry: Registry) -> Path:
 
 
 def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path, str]:
-    """What a model was trained from, by its card, with the name to show; nothing where it cannot be had."""
+    """The folder and shown name of a model's base, by its card; empty where it is not available."""
     base = settings.base_model
     if folder.parent == registry.folder.resolve():
         base = registry.card(folder.name).base
@@ -120,6 +120,6 @@ def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path,
 
 
 def _distinct(names: dict[Path, str]) -> dict[Path, str]:
-    """Folder → name; all of its path where another has the same name."""
+    """Folder → name; the whole path where two have the same name."""
     shown = list(names.values())
     return {folder: str(folder) if shown.count(name) > 1 else name for folder, name in names.items()}

@@ -1,6 +1,7 @@
-"""`draw`: one picture for the bot, from a JSON object on standard input to a PNG on standard output.
+"""`draw`: one plot for the bot, from a JSON object on standard input to a PNG on standard output.
 
-The bot's child: what is private comes on standard input, and what goes wrong is told as one JSON line.
+A subprocess of the bot: private data arrive on standard input, not as arguments, and errors are reported as
+one JSON line.
 """
 
 import argparse
@@ -17,27 +18,24 @@ from training.settings import Settings
 
 
 def add(commands: Commands) -> None:
-    """Declare it."""
-    sub = commands.add("draw", _draw, "draw what a JSON object on standard input says (for the bot)")
+    """Declare the command."""
+    sub = commands.add("draw", _draw, "draw the plot in a JSON object on standard input (for the bot)")
     sub.set_defaults(progress="json")
 
 
 def _draw(options: argparse.Namespace, settings: Settings) -> int:
-    """Read, draw, write."""
     for_the_bot()
     try:
         wanted = json.loads(sys.stdin.buffer.read())
         draw = KINDS[wanted["kind"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise NotPlottableError(
-            "that is no picture that can be drawn", f"Kinds: {', '.join(KINDS)}."
-        ) from error
+        raise NotPlottableError("there is no such kind of plot", f"Kinds: {', '.join(KINDS)}.") from error
     sys.stdout.buffer.write(draw(wanted, settings))
     return 0
 
 
 def _scores(wanted: dict[str, Any], settings: Settings) -> bytes:
-    """Best and worst words of `versions` for `text`; only the first of them must be whole."""
+    """Best and worst words of `versions` for `text`; all but the first may be missing or damaged."""
     from training.inference.fill_model import FillModel
     from training.inference.loading import served_folder
     from training.reports.plots.style import in_style, png
@@ -50,28 +48,28 @@ def _scores(wanted: dict[str, Any], settings: Settings) -> bytes:
         try:
             before = extremes(FillModel(served_folder(registry, version)), wanted["text"])
             models[f"{version}, before it"] = before
-        except RegistryError:  # pruned or damaged: the picture shows the one that answers
+        except RegistryError:  # pruned or damaged: the plot shows the champion alone
             continue
     with in_style():
         return png(words_figure(wanted["text"], models))
 
 
 def _report(wanted: dict[str, Any], settings: Settings) -> bytes:
-    """How a version was made and judged."""
+    """Training and evaluation of a version."""
     from training.reports.plots.run_report import RunFigures, run_report_figure
     from training.reports.plots.style import in_style, png
     from training.reports.plots.training_log import read_log
 
     figures = RunFigures.from_json(wanted)
     log: list[dict[str, Any]] = []
-    with contextlib.suppress(RegistryError, NotPlottableError):  # only domain models have one
+    with contextlib.suppress(RegistryError, NotPlottableError):  # only domain models have a log
         log = read_log(current_registry(settings).path(figures.version) / TRAINING_LOG)
     with in_style():
         return png(run_report_figure(figures, log))
 
 
 def _stats(wanted: dict[str, Any], settings: Settings) -> bytes:
-    """Votes a day, and how people liked each version."""
+    """Votes per day, and the share of 👍 of each version."""
     from training.reports.plots.style import in_style, png
     from training.reports.plots.vote_stats import VoteStats, vote_stats_figure
 

@@ -1,4 +1,4 @@
-"""`predict` and `evaluate`: what a model says, and how well it does."""
+"""`predict` and `evaluate`: the words of a model, and its metrics."""
 
 import argparse
 import sys
@@ -10,9 +10,9 @@ from training.settings import Settings
 
 
 def add(commands: Commands) -> None:
-    """Declare them."""
+    """Declare the commands."""
     predict = commands.add(
-        "predict", _predict, "the best words for a text with [MASK], as the bare model says"
+        "predict", _predict, "the best words for a text with [MASK], without the adjustment by votes"
     )
     predict.add_argument("text")
     predict.add_argument("--top", type=positive, help="how many words (default: FILLBOT_SHOWN_WORDS)")

@@ -1,4 +1,4 @@
-"""What commands have in common: how they are declared, and how they answer."""
+"""Declare commands and print their results."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from training.settings import Settings
 if TYPE_CHECKING:
     from training.inference.fill_model import FillModel
 
-ASKED_LIMIT_S = 120  # for a question of the bot's
+BOT_REQUEST_LIMIT_S = 120  # for one request of the bot
 Command = Callable[[argparse.Namespace, Settings], int]
 
 
@@ -29,7 +29,7 @@ class Commands:
         self._subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(self, name: str, command: Command, text: str, *, trains: bool = False) -> argparse.ArgumentParser:
-        """Declare one; those that train show progress, and can be a child of the bot."""
+        """Declare a command; one that trains shows progress and can be a subprocess of the bot."""
         sub = self._subparsers.add_parser(name, help=text, description=text)
         sub.set_defaults(command=command)
         sub.add_argument("--json", action="store_true", help="print one JSON object")
@@ -40,7 +40,7 @@ class Commands:
 
 
 def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
-    """A version, or any folder with a model; the champion when None."""
+    """Load a version, or a folder with a model; None: the champion."""
     from training.inference.fill_model import FillModel
     from training.inference.loading import served_folder
 
@@ -58,7 +58,7 @@ def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
 
 
 def finish(options: argparse.Namespace, outcome: Outcome, **more: Any) -> int:
-    """Print the outcome; `more` stands beside it in the JSON object. Returns the exit code."""
+    """Print the outcome; `more` are further fields of the JSON object. Returns the exit code."""
     if options.json:
         end = {"status": outcome.status, "version": outcome.version, "sentence": outcome.sentence}
         print_json({**end, **more})
@@ -72,26 +72,26 @@ def finish(options: argparse.Namespace, outcome: Outcome, **more: Any) -> int:
 
 
 def fail(options: argparse.Namespace, sentence: str) -> int:
-    """Say in one sentence what went wrong. Returns the exit code."""
+    """Print one sentence about an error. Returns the exit code."""
     is_child = getattr(options, "end_with_parent", False)
     if is_child or getattr(options, "progress", "bar") == "json":
         JsonProgress(sys.stdout).event("failed", sentence=sentence)
-    if not (is_child and options.progress == "bar"):  # there the parent says it, as its last line
+    if not (is_child and options.progress == "bar"):  # the parent prints the sentence itself
         sys.stderr.write(sentence + "\n")
     return 1
 
 
 def progress_of(options: argparse.Namespace) -> Progress:
-    """Bars, or JSON lines."""
+    """The progress that the options ask for: bars, or JSON lines."""
     return JsonProgress(sys.stdout) if options.progress == "json" else TerminalProgress()
 
 
 def for_the_bot() -> None:
-    """End by itself in a while, whatever becomes of the bot; and let people who ask meanwhile go first."""
-    signal.alarm(ASKED_LIMIT_S)
+    """Limit the run time, should the bot disappear, and lower the priority below the bot's."""
+    signal.alarm(BOT_REQUEST_LIMIT_S)
     os.nice(10)
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on a line."""
+    """Print one JSON object on a line."""
     sys.stdout.write(json.dumps(value) + "\n")

@@ -1,4 +1,4 @@
-"""`plot`: pictures of trainings, of what models say, and of the corpus."""
+"""`plot`: plots of trainings, predictions and the corpus."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ Draw = Callable[[argparse.Namespace, Settings, Path], None]
 
 
 def add(commands: Commands) -> None:
-    """Declare it, with one subcommand a kind of plot."""
+    """Declare the command, with one subcommand per kind of plot."""
     plot = commands.add("plot", _plot, "draw how training went, what models say, or the corpus, as PNG")
     kinds = plot.add_subparsers(required=True, metavar="KIND")
     training = _kind(
@@ -52,14 +52,13 @@ def _kind(
     """Declare one kind of plot."""
     sub: argparse.ArgumentParser = kinds.add_parser(name, help=text, description=text)
     sub.set_defaults(draw=draw, kind=name)
-    # Not given here it keeps what was given before the kind: `plot --json corpus` is `plot corpus --json`.
+    # Suppressed, so that `plot --json corpus` means the same as `plot corpus --json`.
     sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
     sub.add_argument("--out", type=_png, metavar="FILE", help=f"default: plots/{name}.png in FILLBOT_HOME")
     return sub
 
 
 def _plot(options: argparse.Namespace, settings: Settings) -> int:
-    """Draw, and say where the picture is."""
     path = options.out or settings.home / "plots" / f"{options.kind}.png"
     options.draw(options, settings, path)
     if options.json:
@@ -130,7 +129,7 @@ def _with_log(registry: Registry) -> list[str]:
 
 
 def _label(registry: Registry, model: str) -> str:
-    """A version with its recipe, or else its kind; the name of a folder."""
+    """A version with its recipe or kind; for a folder, its name."""
     if Path(model).is_dir():
         return Path(model).resolve().name
     card = registry.card(model)
@@ -138,7 +137,7 @@ def _label(registry: Registry, model: str) -> str:
 
 
 def _kind_of(registry: Registry, version: str) -> str | None:
-    """None of a damaged one: there may be others to plot."""
+    """The kind of a version; None for a damaged one, which must not prevent the plot."""
     try:
         return registry.card(version).kind
     except CorruptVersionError:
@@ -146,7 +145,7 @@ def _kind_of(registry: Registry, version: str) -> str | None:
 
 
 def _png(text: str) -> Path:
-    """A file's name, as argparse reads it."""
+    """Parse the name of a PNG file."""
     path = Path(text)
     if path.suffix.casefold() != ".png":
         raise argparse.ArgumentTypeError("expected a file name that ends in .png")

@@ -1,4 +1,4 @@
-"""`publish`: a version for others."""
+"""`publish`: export a version to a folder or to the hub."""
 
 import argparse
 import contextlib
@@ -11,7 +11,7 @@ from training.settings import Settings
 
 
 def add(commands: Commands) -> None:
-    """Declare it."""
+    """Declare the command."""
     publish = commands.add(
         "publish", _publish, "a version as a folder that transformers can load, or on the hub"
     )
@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     publish.add_argument(
         "target", help="a new folder; or hub:OWNER/NAME, with HF_TOKEN set or after `hf auth login`"
     )
-    publish.add_argument("--public", action="store_true", help="on the hub: for everybody to see")
+    publish.add_argument("--public", action="store_true", help="on the hub: visible to everyone")
 
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:

@@ -9,11 +9,11 @@ from training.settings import Settings
 
 
 def add(commands: Commands) -> None:
-    """Declare it."""
+    """Declare the command."""
     serve = commands.add("serve", _serve, "answer from replicas on a Ray cluster (FILLBOT_RAY_ADDRESS)")
-    serve.add_argument("--host", default="127.0.0.1", help="where its nodes listen; 0.0.0.0: everywhere")
+    serve.add_argument("--host", default="127.0.0.1", help="address that its nodes listen on; 0.0.0.0: all")
     serve.add_argument("--port", type=int, default=8000, help="port of that (default: 8000)")
-    serve.add_argument("--stop", action="store_true", help="stop the service; bots answer by themselves then")
+    serve.add_argument("--stop", action="store_true", help="stop the service; bots then answer locally")
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
@@ -21,7 +21,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
     if options.stop:
         deployment.stop(settings)
-        sys.stdout.write("The service stops.\n")
+        sys.stdout.write("The service is stopped.\n")
         return 0
     path = deployment.deploy(settings, TerminalProgress(), host=options.host, port=options.port)
     sys.stdout.write(

@@ -1,4 +1,4 @@
-"""`simulate`: what the votes of simulated people do to a model, through the real pipeline."""
+"""`simulate`: nightly runs on the votes of a simulated team, through the real pipeline."""
 
 import argparse
 import sys
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Declare it."""
-    simulation = commands.add("simulate", _simulate, "nights that learn from simulated people's votes")
+    """Declare the command."""
+    simulation = commands.add("simulate", _simulate, "nightly runs that learn from a simulated team's votes")
     suite = "JSON lines: text, wanted, unwanted, category"
     simulation.add_argument(
         "--queries", type=Path, required=True, metavar="FILE", help=f"what people ask and vote on; {suite}"
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
         required=True,
         action="append",
         metavar="FILE",
-        help=f"what nobody asks, to judge versions on; {suite}; repeat it for more",
+        help=f"queries without votes, to evaluate versions on; {suite}; repeat the option for more files",
     )
     simulation.add_argument(
         "--texts",
@@ -91,7 +91,7 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
         rows = [simulation.before, *simulation.nights()]
     progress.close()
     if options.json:
-        print_json({"settings": _said(options, settings), "nights": rows})
+        print_json({"settings": _settings_of(options, settings), "nights": rows})
     else:
         sys.stdout.write(table_of(rows))
     return 0
@@ -106,8 +106,8 @@ def _cases(path: Path) -> tuple["Case", ...]:
     return cases
 
 
-def _said(options: argparse.Namespace, settings: Settings) -> dict[str, object]:
-    """What was simulated, for whoever reads the figures."""
+def _settings_of(options: argparse.Namespace, settings: Settings) -> dict[str, object]:
+    """The settings of the simulation, for the JSON output."""
     return {
         "queries": str(options.queries),
         "test": [str(path) for path in options.test],

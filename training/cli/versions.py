@@ -13,12 +13,12 @@ from training.settings import Settings
 
 
 def add(commands: Commands) -> None:
-    """Declare them."""
-    commands.add("versions", _versions, "every version there is")
-    promote = commands.add("promote", _promote, "let a version serve, whatever the gate said")
+    """Declare the commands."""
+    commands.add("versions", _versions, "list all versions")
+    promote = commands.add("promote", _promote, "make a version champion, whatever the gate decided")
     promote.add_argument("version")
-    rollback = commands.add("rollback", _rollback, "let an earlier version serve")
-    rollback.add_argument("version", nargs="?", help="default: the one before the champion")
+    rollback = commands.add("rollback", _rollback, "make an earlier version champion")
+    rollback.add_argument("version", nargs="?", help="default: the champion's predecessor")
 
 
 def _versions(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""`look`: where words stand in one query under several versions. The bot asks it; people have `predict`."""
+"""`look`: ranks of words in one query under several versions. For the bot; people use `predict`."""
 
 import argparse
 import sys
@@ -13,16 +13,16 @@ MAX_BYTES = 1 << 16
 
 
 def add(commands: Commands) -> None:
-    """Declare it."""
+    """Declare the command."""
     commands.add(
         "look",
-        _look,
-        "where words stand in a query under several versions: a JSON object on standard input, one back",
+        _print_word_ranks,
+        "ranks of words in a query under several versions: reads and prints a JSON object (for the bot)",
     )
 
 
-def _look(options: argparse.Namespace, settings: Settings) -> int:
-    from training.reports.word_ranks import Request, look
+def _print_word_ranks(options: argparse.Namespace, settings: Settings) -> int:
+    from training.reports.word_ranks import Request, word_ranks
 
     for_the_bot()
     try:
@@ -32,5 +32,5 @@ def _look(options: argparse.Namespace, settings: Settings) -> int:
         where = ".".join(str(part) for part in first["loc"])
         return fail(options, f"The question cannot be read: {where + ': ' if where else ''}{first['msg']}.")
     registry = current_registry(settings)
-    print_json({"versions": look(registry, settings.home / "runs", request)})
+    print_json({"versions": word_ranks(registry, settings.home / "runs", request)})
     return 0

@@ -1,4 +1,4 @@
-"""Where words stand in one query under several versions, and what the runs behind those had been told.
+"""Ranks of words in one query under several versions, and the judgements that those versions learnt from.
 
 No torch. Versions are loaded one after the other, on one thread: people who ask meanwhile go first.
 """
@@ -23,7 +23,7 @@ Learnt = dict[str, Any]  # how a set judges a word here, in which split, and on 
 
 
 class Request(BaseModel):
-    """What is asked: `words` are looked up at every mask of `text`, and the `top` best words listed."""
+    """A question: the ranks of `words` at every mask of `text`, and the `top` best words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,12 +34,12 @@ class Request(BaseModel):
 
     @property
     def masks(self) -> int:
-        """How many masks the text has."""
+        """The number of masks in the text."""
         return len(MASK_PATTERN.findall(self.text))
 
 
-def look(registry: Registry, runs_folder: Path, request: Request) -> list[dict[str, Any]]:
-    """One object a version, in the order asked for; one that cannot be looked at has only `trouble`."""
+def word_ranks(registry: Registry, runs_folder: Path, request: Request) -> list[dict[str, Any]]:
+    """One object per version, in the requested order; a version that cannot be loaded has only `trouble`."""
     found = []
     for version in request.versions:
         try:
@@ -72,7 +72,7 @@ def _look(registry: Registry, runs_folder: Path, request: Request, version: str)
 
 
 def _place(model: FillModel, row: Floats, word: str) -> dict[str, Any] | None:
-    """How many words that may be offered come before this one; None for one that may not."""
+    """The number of offered words that rank before a word; None for a word that is not offered."""
     token = model.token_of(word)
     if token is None:
         return None
@@ -87,7 +87,7 @@ def _place(model: FillModel, row: Floats, word: str) -> dict[str, Any] | None:
 
 
 def _learnt(runs_folder: Path, run_id: int | None, request: Request) -> dict[tuple[int, str], Learnt]:
-    """(mask, word in small letters) → what a run's retraining set says; nothing where that is gone."""
+    """(mask, lower-case word) → its entries in a run's retraining set; empty where that was deleted."""
     learnt = {(mask, word.lower()): dict(NOTHING) for mask in range(request.masks) for word in request.words}
     path = runs_folder / f"{run_id or 0:05d}" / FILE
     if run_id is None or not path.exists():

@@ -11,10 +11,10 @@ import pytest
 from support.versions import card
 
 from training.__main__ import main
-from training.cli import word_ranks
+from training.cli import word_ranks as word_ranks_command
 from training.inference.fill_model import FillModel
 from training.registry.versions import Registry
-from training.reports.word_ranks import Request, look
+from training.reports.word_ranks import Request, word_ranks
 from training.votes import retraining_set
 from training.votes.retraining_set import Example, RetrainingSet
 
@@ -56,7 +56,7 @@ def runs_folder(tmp_path: Path) -> Path:
 
 
 def looked(registry: Registry, runs_folder: Path, **asked: Any) -> list[dict[str, Any]]:
-    return look(registry, runs_folder, Request(**{"text": QUERY, "versions": ("v0001",), **asked}))
+    return word_ranks(registry, runs_folder, Request(**{"text": QUERY, "versions": ("v0001",), **asked}))
 
 
 def test_words_stand_where_the_model_has_them(registry: Registry, runs_folder: Path) -> None:
@@ -133,7 +133,7 @@ def ask(registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """Run the command with this on standard input; returns the exit code and what it printed."""
     monkeypatch.setenv("FILLBOT_HOME", str(registry.folder.parent))
 
-    monkeypatch.setattr(word_ranks, "for_the_bot", lambda: None)
+    monkeypatch.setattr(word_ranks_command, "for_the_bot", lambda: None)
 
     def call(question: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(question.encode())))

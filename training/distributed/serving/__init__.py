@@ -1,1 +1,1 @@
-"""Replicas that answer on a Ray cluster, deployed by `deployment.py`."""
+"""Replicas that answer queries on a Ray cluster; `deployment.py` deploys them."""

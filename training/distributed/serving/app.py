@@ -1,4 +1,4 @@
-"""The service as Ray Serve runs it: each replica is a process that answers with the champion."""
+"""The Ray Serve application: each replica is a process that answers with the champion."""
 
 import shutil
 import tempfile
@@ -18,16 +18,16 @@ from training.settings import Settings
 HEALTH_EVERY_S, HEALTH_TIMEOUT_S = 2.0, 15.0
 STARTS_WITHIN_S = 30.0
 DRAINS_WITHIN_S = 5.0
-AT_ONCE = 64  # requests that a replica has; what comes meanwhile goes with the next batch
-QUEUED = 256  # requests that wait for a replica; more are refused with 503
+AT_ONCE = 64  # ongoing requests of a replica; they share the next batch
+QUEUED = 256  # requests waiting for a replica; more are rejected with 503
 
 
 @serve.deployment(name=DEPLOYMENT)
 class Fill:
-    """One replica."""
+    """A Ray Serve replica."""
 
     def __init__(self, service: Service) -> None:
-        """Load the champion, or else what may serve: without any the replica does not start."""
+        """Load the champion, or else another servable version; without one the replica does not start."""
         # A node may have several replicas, and a folder of its own: each replica has a cache of its own.
         self._cache = Path(tempfile.mkdtemp(prefix="fillbot-replica-")) if service.models_url else None
         self._registry = current_registry(
@@ -38,32 +38,32 @@ class Fill:
         self._replica: Replica | None = None
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a request as `protocol.py` has them."""
+        """Answer a request of `protocol.py`."""
         status, said = await self._answering().respond(await request.body())
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
         return Response(said, status, headers, "application/json")
 
     async def check_health(self) -> None:
-        """Raise where people would get no answer: Ray Serve starts another replica then."""
+        """Raise where queries would get no answer; Ray Serve then replaces the replica."""
         await self._answering().check()
 
     async def __del__(self) -> None:
-        """Let the model and its copy go; Ray Serve awaits it."""
+        """Release the model and delete the cache; Ray Serve awaits it."""
         if self._replica is not None:
             await self._replica.close()
         if self._cache is not None:
             shutil.rmtree(self._cache, ignore_errors=True)
 
     def _answering(self) -> Replica:
-        """The replica proper, which needs the event loop that is not there yet when this one is made."""
+        """The replica, built at the first request: the constructor runs before the event loop."""
         if self._replica is None:
             self._replica = Replica(self._registry, self._model, threads=self._threads)
-            del self._model  # else it stays when another serves
+            del self._model  # otherwise it stays in memory after a reload
         return self._replica
 
 
 def build(args: dict[str, Any]) -> serve.Application:
-    """The application, from a `Service` as JSON has it."""
+    """Build the application from a `Service` as JSON."""
     service = Service.model_validate(args)
     fill: Any = Fill  # the decorator's types do not say what it became
     application: serve.Application = fill.options(

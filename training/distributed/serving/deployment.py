@@ -1,4 +1,4 @@
-"""Starts, changes and stops the service on a cluster, through the REST API of its dashboard; no Ray here."""
+"""Deploy and stop the service through the REST API of the Ray dashboard; without the package `ray`."""
 
 import os
 import time
@@ -14,12 +14,12 @@ from training.settings import Settings
 
 NAME, DEPLOYMENT = "fillbot", "fill"
 API = "/api/serve/applications/"
-LOOK_EVERY_S, REQUEST_TIMEOUT_S = 0.5, 120.0  # the first request starts Ray Serve itself
-HANDED_ON = ("AWS_", "FSSPEC_", "OMP_")  # what reaches the shared storage from the nodes, too
+POLL_S, REQUEST_TIMEOUT_S = 0.5, 120.0  # the first request starts Ray Serve itself
+PASSED_VARIABLES = ("AWS_", "FSSPEC_", "OMP_")  # nodes need the credentials of the shared storage
 
 
 class Service(BaseModel):
-    """What replicas are told."""
+    """The settings of the replicas."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class Service(BaseModel):
 
     @classmethod
     def of(cls, settings: Settings) -> "Service":
-        """As the settings have it."""
+        """The service that the settings ask for."""
         return cls(
             home=str(settings.home.absolute()),
             models_url=settings.models_url,
@@ -44,17 +44,17 @@ class Service(BaseModel):
 
 
 def deploy(settings: Settings, progress: Progress, *, host: str, port: int, timeout_s: float = 300.0) -> str:
-    """Start the service, or change the one there is, and wait until it answers. Returns its path. Blocking.
+    """Deploy or update the service, and wait until it answers. Returns its path. Blocking.
 
     Args:
         settings: where the versions are, and how many replicas.
-        progress: told how many replicas are ready.
-        host, port: where each node of the cluster listens; what listens already stays where it is.
-        timeout_s: after so long it has failed.
+        progress: counts ready replicas.
+        host, port: where each node listens; ignored where Ray Serve runs already.
+        timeout_s: until the deployment has failed.
 
     Raises:
         ServeClusterUnreachableError: there is no cluster.
-        NotDeployedError: it did not come up.
+        NotDeployedError: the service did not start.
     """
     service = Service.of(settings)
     config = {
@@ -71,11 +71,11 @@ def deploy(settings: Settings, progress: Progress, *, host: str, port: int, time
         ],
     }
     with _cluster(settings) as cluster:
-        _asked(cluster, settings, "PUT", json=config)
+        _request(cluster, settings, "PUT", json=config)
         progress.step("starting replicas", service.replicas_min)
         ready, ends = 0, time.monotonic() + timeout_s
         while time.monotonic() < ends:
-            found = _asked(cluster, settings, "GET").json()["applications"].get(NAME, {})
+            found = _request(cluster, settings, "GET").json()["applications"].get(NAME, {})
             running = _running(found)
             if running > ready:
                 progress.advance(min(running, service.replicas_min) - ready)
@@ -84,18 +84,18 @@ def deploy(settings: Settings, progress: Progress, *, host: str, port: int, time
                 return PATH
             if found.get("status") in ("DEPLOY_FAILED", "UNHEALTHY"):
                 raise NotDeployedError(_last_line(found.get("message", "")))
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)
     raise NotDeployedError(f"{ready} of {service.replicas_min} replicas are ready after {timeout_s:.0f} s.")
 
 
 def stop(settings: Settings) -> None:
-    """Stop the service. Blocking; twice is the same as once.
+    """Stop the service. Blocking; idempotent.
 
     Raises:
         ServeClusterUnreachableError: there is no cluster.
     """
     with _cluster(settings) as cluster:
-        _asked(cluster, settings, "DELETE")
+        _request(cluster, settings, "DELETE")
 
 
 def _cluster(settings: Settings) -> httpx.Client:
@@ -104,7 +104,7 @@ def _cluster(settings: Settings) -> httpx.Client:
     return httpx.Client(base_url=settings.ray_address, timeout=REQUEST_TIMEOUT_S, trust_env=False)
 
 
-def _asked(cluster: httpx.Client, settings: Settings, method: str, **options: Any) -> httpx.Response:
+def _request(cluster: httpx.Client, settings: Settings, method: str, **options: Any) -> httpx.Response:
     try:
         response = cluster.request(method, API, **options)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -115,7 +115,7 @@ def _asked(cluster: httpx.Client, settings: Settings, method: str, **options: An
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(HANDED_ON)}
+    return {name: value for name, value in os.environ.items() if name.startswith(PASSED_VARIABLES)}
 
 
 def _running(application: dict[str, Any]) -> int:

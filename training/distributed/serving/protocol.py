@@ -1,7 +1,7 @@
-"""What is said between the bot and the service: JSON over HTTP, checked on both sides.
+"""The protocol between bot and service: JSON over HTTP, validated on both sides.
 
-A request holds queries, its reply an answer for each in their order; every answer names the version that
-made it, and is of that version alone. Numbers are written so that reading gives the same ones.
+A request holds queries; the reply holds an answer for each, in the same order. Every answer names the one
+version that produced it. Floats survive the round trip unchanged.
 """
 
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointAnswer, JointFilling, Unsaid
 
 PATH = "/fill"
-MAX_QUERIES = 64  # a request
+MAX_QUERIES = 64  # per request
 MAX_REQUEST_BYTES = 1 << 20
 MAX_REPLY_BYTES = 4 << 20  # 64 queries of five masks are 0.4 MB
 
@@ -29,19 +29,19 @@ class _Message(BaseModel):
 
 
 class FillQuery(_Message):
-    """One query, and what is not to be said in it."""
+    """One query, and the words that must not be offered in it."""
 
     text: Text
     unsaid: Annotated[tuple[tuple[Mask, Word], ...], Field(max_length=2000)] = ()
 
     @classmethod
     def of(cls, text: str, unsaid: Unsaid) -> "FillQuery":
-        """As the predictor has it."""
+        """Build it from the predictor's arguments."""
         return cls(text=text, unsaid=tuple(sorted(unsaid)))
 
 
 class Request(_Message):
-    """Queries that are asked together."""
+    """A batch of queries."""
 
     queries: Annotated[tuple[FillQuery, ...], Field(min_length=1, max_length=MAX_QUERIES)]
 
@@ -56,7 +56,7 @@ class FillAnswer(_Message):
 
     @classmethod
     def of(cls, version: str, answer: JointAnswer) -> "FillAnswer":
-        """As a model has it."""
+        """Build it from a model's answer."""
         return cls(
             version=version,
             masks=tuple(tuple((c.word, c.token, c.score) for c in mask) for mask in answer.masks),
@@ -64,12 +64,12 @@ class FillAnswer(_Message):
         )
 
     def answer(self) -> JointAnswer:
-        """As a model would have given it."""
+        """The answer as a local model returns it."""
         masks = tuple(tuple(Candidate(*one) for one in mask) for mask in self.masks)
         return JointAnswer(masks, tuple(JointFilling(*one) for one in self.fillings))
 
     def fits(self, masks: int) -> bool:
-        """Whether it can be the answer to a query of so many masks."""
+        """Whether it can answer a query with this number of masks."""
         sizes = {len(part) for one in self.fillings for part in one}
         return len(self.masks) == masks and sizes == ({masks} if masks > 1 else set())
 

@@ -1,4 +1,4 @@
-"""A process that answers queries with the champion, and follows it by itself. Knows nothing of Ray."""
+"""Answer queries with the champion, and follow it. Independent of Ray."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ Response = tuple[int, bytes]  # status, JSON
 
 
 class Replica:
-    """Answers requests as `protocol.py` has them; every answer is of one version."""
+    """Answers requests of `protocol.py`. Every answer comes from one version. Needs a running event loop."""
 
     def __init__(
         self, registry: Registry, model: FillModel, *, threads: int = 1, max_waiting: int = MAX_WAITING
@@ -43,17 +43,17 @@ class Replica:
 
     @property
     def version(self) -> str:
-        """The version that serves."""
+        """The version that answers at present."""
         return self._session.model.version
 
     async def respond(self, body: bytes) -> Response:
-        """Answer a request: 200 with a `Reply`, 413 or 422 for what is none, 503 when too many wait."""
+        """Answer a request: 200 with a `Reply`, 413 or 422 for an invalid one, 503 when the queue is full."""
         if len(body) > MAX_REQUEST_BYTES:
             return 413, b'{"error":"the request is too large"}'
         try:
             request = Request.model_validate_json(body)
         except ValidationError:
-            return 422, b'{"error":"not a request"}'  # what it holds is said to nobody
+            return 422, b'{"error":"not a request"}'  # without details: they hold query text
         if self._session.waiting + len(request.queries) > self._max_waiting:
             return 503, b'{"error":"too many queries wait"}'
         try:
@@ -63,10 +63,10 @@ class Replica:
         return 200, Reply(answers=tuple(answers)).model_dump_json().encode()
 
     async def check(self) -> None:
-        """Ask the model, as people do, and look whether the champion is still followed.
+        """Check that the model answers and the champion is still followed.
 
         Raises:
-            RuntimeError: it is not.
+            RuntimeError: the champion is no longer followed.
             TimeoutError: the model does not answer.
         """
         if self._following.done():
@@ -75,15 +75,15 @@ class Replica:
             await self._answer(FillQuery(text=WARM_UP[0]))
 
     async def reload(self, model: FillModel) -> None:
-        """Serve with another version from the next batch on."""
+        """Answer with another version from the next batch on."""
         self._session.reload(model)
 
     async def follow_champion(self) -> bool:
-        """Reload when the champion is another version than the one that serves. True: it did."""
+        """Load the champion unless it answers already. Returns whether it was loaded."""
         return await self._follower.follow()
 
     async def close(self) -> None:
-        """Stop serving. Idempotent."""
+        """Stop answering. Idempotent."""
         self._following.cancel()
         await asyncio.gather(self._following, return_exceptions=True)
         await self._session.close()

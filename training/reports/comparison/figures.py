@@ -1,4 +1,4 @@
-"""The figures of a comparison: what was measured of each model, and how far two of them are apart. Pure."""
+"""The figures of a comparison: metrics of each model, and differences between two models. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Finding = Literal["better", "worse", "no clear difference", "too few cases"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far a model's figure is above another's, over the same cases."""
+    """The difference between two models' figures over the same cases."""
 
     model: str
     against: str
@@ -49,7 +49,7 @@ class Figure:
 def figure(
     material: str, group: str, metric: str, cases: int, *, draws: Mapping[str, Draws], pairs: Sequence[Pair]
 ) -> Figure:
-    """Make one of the bootstrapped draws of every model, which are of the same cases."""
+    """Build the figure from every model's bootstrap draws over the same cases."""
     differences = []
     for model, against in pairs:
         change = interval(draws[model] - draws[against])
@@ -59,7 +59,7 @@ def figure(
 
 
 def conclude(figures: Sequence[Figure], pair: Pair) -> str:
-    """Whether a model is better than another, in one sentence about the figures over all cases."""
+    """One sentence on whether a model is better than another, from the figures over all cases."""
     model, against = pair
     places: dict[Finding, dict[str, list[str]]] = {"better": {}, "worse": {}}
     whole = [each for each in figures if each.group == ALL]

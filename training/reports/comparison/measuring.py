@@ -27,7 +27,7 @@ CASES_AT_ONCE = 128  # bounds the memory: so many rows of the vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A suite or a set of texts, as far as it could be compared.
+    """The comparable part of a suite or a set of texts.
 
     Attributes:
         name: as it is shown.
@@ -67,7 +67,7 @@ class Comparison:
 
     @property
     def figures(self) -> list[Figure]:
-        """Of the suites, then of the texts."""
+        """Figures of the suites, then of the texts."""
         return [each for material in (*self.suites, *self.texts) for each in material.figures]
 
     def to_json(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def compare(
     texts: Mapping[str, Sequence[str]],
     progress: Progress,
 ) -> Comparison:
-    """Ask every model everything, and measure each version against those before it and the base.
+    """Evaluate every model, and compare each version with the earlier ones and the base.
 
     Args:
         models: the versions, and the base where there is one.
@@ -154,7 +154,7 @@ def compare(
 
 
 def _answers(models: Models, queries: Sequence[str]) -> dict[str, dict[str, list[Candidate]]]:
-    """Text → model → its best words; a text with several masks is there once for each."""
+    """Text → model → its best words; one entry per mask of a text."""
     answers: dict[str, dict[str, list[Candidate]]] = {}
     for name, model in models.items():
         for query, masks in zip(queries, model.fill(queries, top=TOP), strict=True):

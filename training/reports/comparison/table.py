@@ -45,7 +45,7 @@ def _words(text: str, answers: Mapping[str, Sequence[Candidate]], base: str | No
 
 
 def _shown(material: Material) -> list[Figure]:
-    """Over all cases, and over the groups that are large enough to say something and are not all cases."""
+    """Figures over all cases, and over proper groups that are large enough."""
     return [
         each for each in material.figures if each.group == ALL or MIN_CASES <= each.cases < material.cases
     ]
@@ -72,7 +72,7 @@ def _figures(metric: str, figures: Sequence[Figure], base: str | None) -> str:
 
 
 def _own_words(comparison: Comparison) -> list[str]:
-    """Suites on which a model does otherwise with all of its words; without pairs there are no intervals."""
+    """Suites whose result changes with all of a model's words; unpaired, so without intervals."""
     suites = [suite for suite in comparison.suites if _has_other_words(suite)]
     if not suites:
         return []

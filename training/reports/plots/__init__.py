@@ -1,1 +1,1 @@
-"""Pictures of how training went, of what models say, and of the corpus; PNG files by matplotlib."""
+"""Plots of trainings, predictions, runs, votes and the corpus, as PNG files by matplotlib."""

@@ -80,7 +80,7 @@ def corpus_health_figure(before: CorpusHealth, after: CorpusHealth) -> Figure:
 
 
 def _rates(health: CorpusHealth) -> list[float]:
-    """How often each of the most frequent words stands in 1,000 words."""
+    """Occurrences of the most frequent words per 1,000 words."""
     return [1000 * count / health.words for _, count in health.top_words]
 
 
@@ -102,7 +102,7 @@ def _draw_lengths(axes: Axes, sides: dict[str, CorpusHealth]) -> None:
 
 
 def _draw_shares(axes: Axes, shares: dict[str, dict[str, float]]) -> None:
-    """Two bars a group, each with its percentage."""
+    """Two bars per group, each with its percentage."""
     for offset, side in ((-0.2, "before"), (0.2, "after")):
         values = [of[side] for of in shares.values()]
         places = np.arange(len(values)) + offset

@@ -1,4 +1,4 @@
-"""What a run made: what the votes asked for, which words came and went, what must not get worse, the loss."""
+"""Plot a run: judged words, words that entered and left the shown ones, guarded suites, and the loss."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ Draw = Callable[[Axes], None]
 
 @dataclass(frozen=True, slots=True)
 class SuiteChange:
-    """One suite: its share of wanted words in [0, 1], and where 95 % of the resampled changes lie."""
+    """The wanted share of one suite in [0, 1], before and after, with the 95 % interval of the change."""
 
     name: str
     before: float
@@ -48,7 +48,7 @@ class SuiteChange:
 
 @dataclass(frozen=True, slots=True)
 class JudgedWords:
-    """Words that people judged alike, and how many of them were shown."""
+    """The number of wanted or unwanted words, and how many of them were shown before and after."""
 
     words: int
     before: int
@@ -57,7 +57,7 @@ class JudgedWords:
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """All that is drawn of a run; what is empty has no panel.
+    """Everything that is drawn of a run; empty parts get no panel.
 
     Attributes:
         version: whose training log is drawn, if it has one.
@@ -82,7 +82,7 @@ class RunFigures:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """From what the bot sends."""
+        """Read the JSON object that the bot sends."""
         asked = values.get("asked")
         return cls(
             version=values["version"],
@@ -110,7 +110,7 @@ def _kept(values: Mapping[str, Any]) -> SuiteChange:
 
 
 def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()) -> Figure:
-    """Panels two by two, and below them the three of a domain model's training log."""
+    """Draw panels in pairs, and a domain model's training log below them."""
     title = wrapped(figures.title, size=TITLE_PT, width_in=WIDTH_IN - 0.5)
     panels: list[tuple[float, Draw]] = []
     if figures.asked:
@@ -168,7 +168,7 @@ def _draw_asked(axes: Axes, asked: tuple[JudgedWords, JudgedWords], shown_words:
 
 
 def _draw_moved(axes: Axes, figures: RunFigures) -> None:
-    """Bars to the right for words that came, to the left for words that went."""
+    """Bars to the right for words that entered, to the left for words that left."""
     came, went = _most(figures.came), _most(figures.went)
     if not came and not went:
         say_instead(axes, f"no word came into a top {figures.shown_words}, none left one")
@@ -196,7 +196,7 @@ def _draw_moved(axes: Axes, figures: RunFigures) -> None:
 
 
 def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
-    """Changes of wanted shares in points, their intervals, and what may be lost."""
+    """Changes of wanted shares in percentage points, with intervals and limits."""
     axes.set_title("What must not get worse: change in points")
     ends = [0.0]
     for place, suite in enumerate(kept):
@@ -230,7 +230,7 @@ def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
 
 
 def _draw_loss(axes: Axes, figures: RunFigures) -> None:
-    """The loss of a short training, a point each."""
+    """The training loss of a night, one point per report."""
     title = "Training loss"
     if figures.perplexity:
         before, after = (f"{value:,.{0 if value >= 1000 else 2}f}" for value in figures.perplexity)
@@ -243,7 +243,7 @@ def _draw_loss(axes: Axes, figures: RunFigures) -> None:
 
 
 def _most(words: Mapping[str, int]) -> dict[str, int]:
-    """Those that moved in most sentences, most first."""
+    """The `MAX_MOVED` words that moved in the most sentences."""
     ranked = sorted(words.items(), key=lambda item: (-item[1], item[0]))
     return dict(ranked[:MAX_MOVED])
 

@@ -71,7 +71,7 @@ def in_style() -> AbstractContextManager[None]:
 
 
 def blank_card(height_in: float) -> Figure:
-    """An empty figure of the usual width; it arranges its parts so that none is cut or overlaps."""
+    """An empty figure of the usual width with constrained layout."""
     figure = Figure(
         (WIDTH_IN, height_in),
         dpi=DPI,
@@ -93,7 +93,7 @@ def png(figure: Figure) -> bytes:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG; the file appears whole or not at all.
+    """Write a figure as PNG, atomically.
 
     Raises:
         PlotUnwritableError: the folder or the file cannot be written.
@@ -119,18 +119,18 @@ def name_bars(axes: Axes, words: Sequence[str], *, places: int) -> None:
 
 
 def height_of_bars(words: Iterable[str], *, places: int) -> float:
-    """How many inches bars and their axis take; each has room for the longest of wrapped words."""
+    """The height in inches of bars and their axis, with room for the longest wrapped word."""
     return 0.35 + places * (0.05 + max((height_of(word, size=LABEL_PT) for word in words), default=0.0))
 
 
 def say_instead(axes: Axes, sentence: str) -> None:
-    """Leave a panel empty but for a sentence that says why."""
+    """Show a sentence in place of a plot."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
 def drawable(text: str) -> str:
-    """Return the text without emoji; letters that no font has become question marks, never boxes."""
+    """Remove emoji, and replace letters that the fonts lack by question marks."""
     there = _characters()
     return "".join(
         char if ord(char) in there else "" if unicodedata.category(char) in _LEFT_OUT else UNKNOWN
@@ -160,7 +160,7 @@ def wrapped(text: str, *, size: float, width_in: float) -> str:
 
 
 def height_of(text: str, *, size: float) -> float:
-    """How many inches the lines of a text take."""
+    """The height in inches of the lines of a text."""
     return (text.count("\n") + 1) * size * 1.35 / 72
 
 
@@ -177,7 +177,7 @@ def _characters() -> frozenset[int]:
 
 
 def _fitting(word: str, size: float, width_in: float) -> int:
-    """How many characters of a word fit on a line: to the last hyphen if there is one."""
+    """The number of characters of a word that fit on a line, up to the last hyphen if it has one."""
 
     def width_of(characters: int) -> float:
         return _width_in(word[:characters], size)

@@ -1,4 +1,4 @@
-"""How training went: loss, perplexity and accuracy over steps, of one or several recipes."""
+"""Plot loss, perplexity and accuracy over the steps of one or several trainings."""
 
 import json
 import math
@@ -56,7 +56,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a `training_log.jsonl`; a line that a kill left half-written is passed over.
+    """Read the rows of a `training_log.jsonl`; skips a line that a crash left half-written.
 
     Raises:
         NotPlottableError: there is no such file.
@@ -127,7 +127,7 @@ def curve(rows: Rows, measure: str, *, held_out: bool) -> tuple[Floats, Floats, 
 
 
 def smoothed(values: Floats) -> Floats:
-    """The mean of the values around each, over a fixed part of the run; narrower at both ends."""
+    """A centred moving average over a fixed part of the run; the window narrows at both ends."""
     window = min(len(values) // SMOOTHED_SHARE, MAX_SMOOTHED) | 1  # odd, so that it is centred
     kernel = np.ones(window)
     if not len(values):

@@ -1,4 +1,4 @@
-"""How a team votes: thumbs a day, and how each model version is liked."""
+"""Plot votes per day, and the share of 👍 of each model version."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ Z = 1.96  # of the normal distribution, for 95 %
 
 @dataclass(frozen=True, slots=True)
 class VoteStats:
-    """What is drawn.
+    """The data of the plot.
 
     Attributes:
         days: day, 👍 and 👎, every day in order.
@@ -41,7 +41,7 @@ class VoteStats:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """From what the bot sends."""
+        """Read the JSON object that the bot sends."""
         return cls(
             days=[(date.fromisoformat(day), up, down) for day, up, down in values["days"]],
             versions=[(name, liked, votes) for name, liked, votes in values["versions"]],
@@ -49,7 +49,7 @@ class VoteStats:
 
 
 def vote_stats_figure(stats: VoteStats) -> Figure:
-    """Days above, versions below."""
+    """Draw days above and versions below."""
     names = [name for name, _, _ in stats.versions]
     versions_in = 0.75 + height_of_bars(names, places=max(2, len(names)))
     figure = blank_card(DAYS_IN + versions_in)
@@ -60,7 +60,7 @@ def vote_stats_figure(stats: VoteStats) -> Figure:
 
 
 def interval(liked: int, votes: int) -> tuple[float, float]:
-    """Where 95 % of Wilson's interval of a share lies, in [0, 1]."""
+    """The 95 % Wilson score interval of a share, in [0, 1]."""
     share, shrink = liked / votes, 1 + Z**2 / votes
     centre = (share + Z**2 / (2 * votes)) / shrink
     half = Z * math.sqrt(share * (1 - share) / votes + (Z / (2 * votes)) ** 2) / shrink

@@ -1,4 +1,4 @@
-"""What models say in a sentence: the ten best and the ten worst of the thousand likeliest words."""
+"""Plot the ten best and the ten worst of the thousand likeliest words for each mask of a text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ LEAST = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class RankedWord:
-    """A word for one mask: its place from 1 among all offered, the natural log of its probability."""
+    """A word for one mask: its rank among all offered words, from 1, and its natural-log probability."""
 
     rank: int
     word: str
@@ -47,13 +47,13 @@ class RankedWord:
 
     @property
     def probability(self) -> float:
-        """Its probability; that of a word with next to none is the least that a double draws."""
+        """Its probability, at least the smallest positive float, so that a log axis can show it."""
         return max(math.exp(self.log_probability), LEAST)
 
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """The two ends of one mask's ranking, each best first; no word is in both.
+    """Both ends of one mask's ranking, each best first and disjoint.
 
     Attributes:
         likeliest: How many words were ranked: `LIKELIEST`, or all of a smaller vocabulary.
@@ -65,7 +65,7 @@ class Extremes:
 
 
 def extremes(fill_model: FillModel, text: str) -> list[Extremes]:
-    """Rank the thousand likeliest words that may be offered, all of them, for every mask of a text.
+    """Rank the thousand likeliest offered words for every mask of a text.
 
     Raises:
         QueryTooLongError: the text has more word pieces than the model reads.
@@ -132,7 +132,7 @@ def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
 
 
 def _draw_best(axes: Axes, words: Sequence[RankedWord], highest: float) -> None:
-    """Bars, on the same scale for every model."""
+    """Bars with one scale for all models."""
     axes.barh(range(len(words)), [word.probability for word in words], color=BLUE, height=0.7)
     for place, word in enumerate(words):
         share = word.probability
@@ -143,7 +143,7 @@ def _draw_best(axes: Axes, words: Sequence[RankedWord], highest: float) -> None:
 
 
 def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int]) -> None:
-    """Points, for a bar has no foot on a log scale; the scale is the same for every model."""
+    """Points with one scale for all models: a bar would have no base on a log scale."""
     low, high = decades
     values = [word.probability for word in words]
     axes.set_xscale("log")
@@ -161,7 +161,7 @@ def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int
 
 
 def _decades(words: Sequence[RankedWord]) -> tuple[int, int]:
-    """The powers of ten around the probabilities, one apart at least; any of no words."""
+    """The powers of ten around the probabilities, at least one apart."""
     logs = [math.log10(word.probability) for word in words] or [0.0]
     low = math.floor(min(logs))
     return low, max(low + 1, math.ceil(max(logs)))
