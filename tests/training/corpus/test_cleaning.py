@@ -61,7 +61,7 @@ def test_scripts_styles_and_comments_are_not_text() -> None:
         ("&unknown; stays & so does this", "&unknown; stays & so does this"),
     ],
 )
-def test_entities_are_decoded_and_what_is_no_tag_stays(cell: str, expected: str) -> None:
+def test_entities_are_decoded_and_text_that_is_not_a_tag_stays(cell: str, expected: str) -> None:
     assert texts(cell) == [expected]
 
 

@@ -48,7 +48,7 @@ def test_the_teams_texts_are_split_by_group(settings: Settings, tmp_path: Path) 
     assert sum(text.source != GENERATED for text in (*corpus.train, *corpus.held_out)) == len(groups)
 
 
-def test_the_split_does_not_depend_on_what_else_is_there(settings: Settings, tmp_path: Path) -> None:
+def test_the_split_does_not_depend_on_other_texts(settings: Settings, tmp_path: Path) -> None:
     write_reviews(tmp_path, 60)
     few = {text.text for text in build_corpus(settings, DOMAIN).held_out}
     write_reviews(tmp_path, 80)

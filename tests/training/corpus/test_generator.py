@@ -81,7 +81,7 @@ def test_every_word_list_is_used() -> None:
     assert set(load_lexicon().lists) <= used
 
 
-def test_the_original_words_and_the_team_words_are_said(vocabulary: Counter[str]) -> None:
+def test_the_original_words_and_the_team_words_occur(vocabulary: Counter[str]) -> None:
     wanted = [word for word in (*ORIGINAL_WANTED, *ORIGINAL_UNWANTED, *TEAM_WORDS) if word not in vocabulary]
     assert wanted == []
 

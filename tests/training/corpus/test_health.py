@@ -85,7 +85,7 @@ def test_the_twenty_most_frequent_words_are_kept() -> None:
     assert [count for _, count in found] == [*range(30, 10, -1)]
 
 
-def test_no_texts_have_nothing_to_count() -> None:
+def test_the_statistics_of_no_texts_are_zero() -> None:
     found = measure_health([])
     assert (found.texts, found.words, found.length_quantiles, found.top_words) == (0, 0, (), ())
     assert found.duplicate_share == 0.0

@@ -79,7 +79,7 @@ def test_the_known_files_are_found_by_their_columns(tmp_path: Path) -> None:
     ]
 
 
-def test_names_and_order_of_files_change_nothing(tmp_path: Path) -> None:
+def test_names_and_order_of_files_do_not_matter(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder, names in zip(folders, ("abc", "cba"), strict=True):
         folder.mkdir()
@@ -213,7 +213,7 @@ def test_a_missing_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
         ("web_scraped.csv", ["Title", "Text"], "'Content'"),
     ],
 )
-def test_a_known_file_without_what_is_to_be_read_is_an_error(
+def test_a_known_file_without_a_column_to_read_is_an_error(
     name: str, columns: list[str], missing: str, tmp_path: Path
 ) -> None:
     write(tmp_path / name, columns, ["x"] * len(columns))
@@ -286,7 +286,7 @@ def test_a_change_of_the_file_or_the_code_is_parsed_again(
 
 
 @pytest.mark.parametrize("damaged", ["report.json", "state.json", "data-00000-of-00001.arrow"])
-def test_a_damaged_entry_is_written_anew(damaged: str, tmp_path: Path) -> None:
+def test_a_damaged_entry_is_rewritten(damaged: str, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     write_reviews(tmp_path / "r.csv", "They fit.")
     first = read_folder(tmp_path, cache_dir=cache)
@@ -327,7 +327,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path
         read_folder(tmp_path, cache_dir=tmp_path / "cache")
 
 
-def test_nothing_is_sent_and_nothing_written_elsewhere(tmp_path: Path) -> None:
+def test_reading_uses_no_network_and_writes_only_to_the_cache(tmp_path: Path) -> None:
     write_reviews(tmp_path / "r.csv", "They fit.")
     (tmp_path / "home").mkdir()
     script = (
@@ -385,7 +385,9 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
         (b"\x00" * 9000, "filled with NUL bytes"),
     ],
 )
-def test_what_is_no_csv_is_called_by_its_name(content: bytes, looks_like: str, tmp_path: Path) -> None:
+def test_the_error_for_a_binary_file_names_its_format(
+    content: bytes, looks_like: str, tmp_path: Path
+) -> None:
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(NotACsvError, match=looks_like):
         read_extra(tmp_path / "x.csv")
@@ -535,7 +537,7 @@ def test_one_endless_row_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
         'id,text\n1,"They fit,\ntoo."\n2,\n3\n,,\n',
     ],
 )
-def test_what_spreadsheets_write_is_read(content: str, tmp_path: Path) -> None:
+def test_files_from_spreadsheets_are_read(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(content, encoding="utf-8", newline="")
     assert read_extra(tmp_path / "x.csv")[0] == ["They fit, too."]
 
@@ -592,7 +594,7 @@ def test_files_of_other_regions_are_read(encoding: str, english: int, tmp_path: 
 
 
 @pytest.mark.parametrize(("encoding", "text"), SPREADSHEETS)
-def test_languages_that_share_an_encoding_are_told_apart(encoding: str, text: str, tmp_path: Path) -> None:
+def test_languages_that_share_an_encoding_are_distinguished(encoding: str, text: str, tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", ("text", "stars"), (text, "5"), encoding=encoding)
     file = csv_files.inspect_file(path)
     (cell,) = next(csv_files.read_rows(file, ["text"])).cells
@@ -700,7 +702,7 @@ def test_the_public_files_have_the_counts_that_are_known_of_them(tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [",", '""', ' ; ;\n""\n'])
-def test_a_header_of_nothing_but_marks_is_an_empty_file(content: str, tmp_path: Path) -> None:
+def test_a_header_of_delimiters_alone_is_an_empty_file(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(content)
     with pytest.raises(EmptyCsvError, match=r"x\.csv is empty"):
         read_extra(tmp_path / "x.csv")
@@ -712,7 +714,7 @@ def test_a_header_that_is_too_long_for_a_field_is_an_error_that_names_its_line(t
         read_extra(tmp_path / "x.csv")
 
 
-def test_a_review_in_the_place_of_the_header_is_not_told_whole(tmp_path: Path) -> None:
+def test_a_review_in_place_of_the_header_is_shortened_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("It fits. " * 1000)
     with pytest.raises(NoTextColumnError) as caught:
         read_extra(tmp_path / "x.csv")

@@ -1,11 +1,11 @@
-"""Sentences nobody voted on, by what their mask asks for."""
+"""Sentences without votes, by what their mask asks for."""
 
 from training.corpus.generator import generate
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.corpus.replay_sentences import ReplaySentences
 
 
-def test_sentences_are_sorted_by_what_they_ask_for() -> None:
+def test_sentences_are_grouped_by_the_word_that_their_mask_asks_for() -> None:
     replay_sentences = ReplaySentences.generate(seed=0, sentences=600, replayed=50)
     assert len(set(replay_sentences.texts)) == 50
     assert min(len(replay_sentences.praise), len(replay_sentences.blame), len(replay_sentences.others)) > 50

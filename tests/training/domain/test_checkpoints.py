@@ -1,4 +1,4 @@
-"""What a killed training finds again."""
+"""Checkpoints of a training that was killed."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ import torch
 from training.domain.checkpoints import Checkpoint
 
 
-def test_what_was_saved_is_found_again(tmp_path: Path) -> None:
+def test_a_saved_state_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "x.checkpoint"
     assert Checkpoint(path, "a").load() is None
     Checkpoint(path, "a").save({"step": 7, "weights": torch.ones(2), "rows": "[]"})
@@ -21,13 +21,13 @@ def test_what_was_saved_is_found_again(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["x.checkpoint"]
 
 
-def test_another_training_does_not_find_it(tmp_path: Path) -> None:
+def test_another_key_does_not_load_it(tmp_path: Path) -> None:
     Checkpoint(tmp_path / "x", "a").save({"step": 7})
     assert Checkpoint(tmp_path / "x", "b").load() is None
 
 
 @pytest.mark.parametrize("content", [b"", b"half a fi", b"PK\x03\x04 no archive"])
-def test_half_a_file_means_to_begin_anew(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_checkpoint_is_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
     assert Checkpoint(tmp_path / "x", "a").load() is None
 
@@ -41,7 +41,7 @@ def test_half_a_file_means_to_begin_anew(tmp_path: Path, content: bytes) -> None
     ],
     ids=["Python", "torch", "disk"],
 )
-def test_what_cannot_be_read_at_present_is_not_begun_anew(
+def test_a_temporary_read_error_is_raised_instead_of_starting_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     Checkpoint(tmp_path / "x", "a").save({"step": 7})
@@ -65,7 +65,7 @@ def test_a_full_disk_leaves_the_last_one(
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_finished_training_leaves_nothing(tmp_path: Path) -> None:
+def test_clearing_deletes_the_checkpoint(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "x", "a")
     checkpoint.save({"step": 1})
     checkpoint.clear()

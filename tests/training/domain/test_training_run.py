@@ -52,7 +52,7 @@ def test_every_recipe_makes_a_version_that_answers(recipe: str, settings: Settin
     assert not list((settings.home / "runs").glob("*.checkpoint*"))
 
 
-def test_what_is_recorded_of_it(settings: Settings) -> None:
+def test_the_card_records_corpus_and_scores(settings: Settings) -> None:
     made = make(settings, recipe="full")
     registry = Registry(settings.models_dir)
     metrics = registry.card(made.version).metrics
@@ -69,7 +69,7 @@ def test_what_is_recorded_of_it(settings: Settings) -> None:
     assert made.report["added_words"] == len(metrics["added_words"]) > 100
 
 
-def test_words_of_several_pieces_can_be_said(settings: Settings) -> None:
+def test_words_of_several_pieces_become_candidates(settings: Settings) -> None:
     made = make(settings, recipe="full")
     registry = Registry(settings.models_dir)
     fill_model = FillModel(registry.path(made.version), threads=1)
@@ -82,7 +82,7 @@ def test_words_of_several_pieces_can_be_said(settings: Settings) -> None:
 
 
 @pytest.mark.long
-def test_a_later_recipe_is_drawn_beside_an_earlier_one(settings: Settings) -> None:
+def test_the_plot_compares_the_newest_version_of_each_recipe(settings: Settings) -> None:
     first = make(settings, recipe="full")
     registry = Registry(settings.models_dir)
     alone = (registry.path(first.version) / "loss_perplexity.png").read_bytes()
@@ -123,7 +123,7 @@ def test_a_checkpoint_of_other_settings_is_not_taken_over(settings: Settings) ->
     assert Registry(settings.models_dir).card(made.version).settings["seed"] == 1
 
 
-def test_nothing_is_learnt_of_no_edge_case(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recipe_without_edge_cases_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def find_none(_texts: object, _sources: object, folder: Path) -> EdgeCaseReport:
         return select_edge_cases(["My cat sleeps on the sofa."], ["x"], folder)
 
@@ -145,7 +145,9 @@ def test_the_comparison_recipe_is_stopped_on_edge_cases(settings: Settings) -> N
     assert kept <= words < 4 * kept
 
 
-def test_a_base_that_cannot_be_had_is_said_first(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_base_model_is_reported_first(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training_run, "find_base", lambda _name: None)
     with pytest.raises(BaseModelError, match="hub cannot be reached"):
         make(settings)

@@ -45,7 +45,7 @@ def test_masks_of_queries_are_places_in_the_flattened_batch(encoder: Encoder) ->
     assert batch.tokens == len(queries[0].ids) + len(queries[1].ids)
 
 
-def test_nothing_padded_needs_no_attention_mask(encoder: Encoder) -> None:
+def test_an_unpadded_batch_has_no_attention_mask(encoder: Encoder) -> None:
     batch = query_batch([encoder.encode("It is [MASK].")] * 2, encoder.pad)
     assert batch.attention_mask is None
     assert batch.tokens == batch.input_ids.numel()
@@ -63,7 +63,7 @@ def test_texts_without_a_word_are_dropped(encoder: Encoder) -> None:
         corpus(encoder, ["", "  "])
 
 
-def test_what_is_hidden_can_be_told_from_the_targets(encoder: Encoder) -> None:
+def test_targets_restore_the_hidden_tokens(encoder: Encoder) -> None:
     batches = corpus(encoder, mask_share=0.5)
     originals = {tuple(row) for row in batches.rows}
     for batch in islice(batches, 50):
@@ -111,7 +111,7 @@ def test_of_hidden_tokens_eight_in_ten_become_masks(encoder: Encoder) -> None:
     assert same / total == pytest.approx(0.1, abs=0.03)
 
 
-def test_what_a_query_would_ask_for_is_mostly_hidden(encoder: Encoder) -> None:
+def test_the_focus_is_hidden_most_of_the_time(encoder: Encoder) -> None:
     text = "nike shoes are very comfortable but they are late and it was not fine"
     start = text.index("comfortable")
     batches = corpus(
@@ -127,7 +127,7 @@ def test_what_a_query_would_ask_for_is_mostly_hidden(encoder: Encoder) -> None:
     assert hits == pytest.approx(0.72, abs=0.05)
 
 
-def test_a_mark_stands_where_the_focus_of_its_text_is_hidden(encoder: Encoder) -> None:
+def test_the_polarity_is_set_where_the_focus_is_hidden(encoder: Encoder) -> None:
     texts = ["nike shoes are washable", "nike boots are soft", "nike socks are warm"]
     spans = [(15, 23), (15, 19), (15, 19)]
     batches = corpus(encoder, texts, mask_share=0.5, batch_examples=3, focus=spans, polarities=[1, -1, 0])
@@ -172,6 +172,6 @@ def test_long_texts_are_cut(encoder: Encoder) -> None:
     assert [len(row) for row in batches.rows] == [12]
 
 
-def test_batches_of_nothing_are_refused_and_do_not_hang() -> None:
+def test_batches_of_no_items_raise_instead_of_hanging() -> None:
     with pytest.raises(ValueError, match="no items"):
         next(shuffled_batches([], 4, seed=0))

@@ -74,7 +74,7 @@ def test_a_rejected_word_leaves_the_best_and_an_accepted_one_joins_them(masked_l
     assert next(masked_lm.parameters()).device.type == "cpu"
 
 
-def test_what_is_anchored_moves_less_than_what_was_voted_on(masked_lm: MaskedLm) -> None:
+def test_anchored_queries_move_less_than_voted_ones(masked_lm: MaskedLm) -> None:
     before = copy.deepcopy(masked_lm)
     tuned(masked_lm, [example([], [ranked(masked_lm, QUERY)[0]])])
 
@@ -85,7 +85,7 @@ def test_what_is_anchored_moves_less_than_what_was_voted_on(masked_lm: MaskedLm)
     assert moved(QUERY) > 3 * max(moved(query) for query in HELD)
 
 
-def test_words_judged_on_several_queries_are_carried_to_praise_nobody_voted_on(masked_lm: MaskedLm) -> None:
+def test_words_judged_on_several_queries_generalize_to_praise_without_votes(masked_lm: MaskedLm) -> None:
     """The voted queries themselves teach nothing here, so that what is carried shows alone."""
     ids = masked_lm.tokenizer.get_vocab()
     votes = [example(["soft"], ["ugly"], query=f"{start} are very [MASK].") for start in ("Shoes", "Boots")]
@@ -125,7 +125,9 @@ def test_the_same_seed_gives_the_same_weights(masked_lm: MaskedLm) -> None:
         [example(["soft"], [], mask_index=5)],  # no such mask
     ],
 )
-def test_nothing_that_can_be_learnt_changes_nothing(masked_lm: MaskedLm, examples: list[Example]) -> None:
+def test_examples_that_cannot_be_learnt_leave_the_model_unchanged(
+    masked_lm: MaskedLm, examples: list[Example]
+) -> None:
     before = copy.deepcopy(masked_lm.state_dict())
     assert tuned(masked_lm, examples) == []
     for name, weight in before.items():

@@ -1,4 +1,4 @@
-"""What judgements say of a word on sentences nobody voted on."""
+"""Tilts of words on sentences without votes."""
 
 import math
 
@@ -21,7 +21,7 @@ def example(number: int, *, wanted: list[str] | None = None, unwanted: list[str]
 
 
 def agreeing(count: int) -> list[Example]:
-    """So many judgements as the word lists have them, each on a word and a query of its own."""
+    """Judgements that agree with the word lists, each on its own word and query."""
     good, bad = sorted(wanted_words())[: count // 2], sorted(unwanted_words())[: count - count // 2]
     examples = [example(number, wanted=[word]) for number, word in enumerate(good)]
     return examples + [example(100 + number, unwanted=[word]) for number, word in enumerate(bad)]
@@ -36,11 +36,11 @@ def test_a_word_judged_alike_on_several_queries_counts_elsewhere_by_its_evidence
     assert tilts == {"squeaky": pytest.approx(-math.log(3) / FULL_LOG_ODDS)}
 
 
-def test_much_evidence_is_no_more_than_full() -> None:
+def test_the_tilt_is_at_most_full() -> None:
     assert word_tilts([example(n, wanted=["grippy"]) for n in range(50)])["grippy"] == 1.0
 
 
-def test_people_who_disagree_about_a_word_carry_it_nowhere() -> None:
+def test_a_contested_word_does_not_generalize() -> None:
     examples = [example(n, wanted=["loud"]) for n in range(3)] + [example(9, unwanted=["loud"])] * 2
     assert word_tilts(examples) == {}
 
@@ -61,6 +61,6 @@ def test_votes_that_contradict_the_word_lists_are_not_overruled_by_them() -> Non
     assert word_tilts([*agreeing(20), *liked])["expensive"] > 0
 
 
-def test_a_word_in_doubt_is_left_alone_whatever_the_lists_say() -> None:
+def test_a_word_in_doubt_is_left_alone_despite_the_lists() -> None:
     judged = [example(200, wanted=["expensive"])]
     assert "expensive" not in word_tilts([*agreeing(20), *judged])

@@ -1,4 +1,4 @@
-"""The losses against numbers by hand."""
+"""The losses against numbers computed by hand."""
 
 import math
 
@@ -102,7 +102,7 @@ def test_judged_words_go_where_they_are_shown_or_far_below(shown_words: int, bel
     assert target[39] == pytest.approx(float(others[least - 2]), abs=1e-4)
 
 
-def test_words_nobody_voted_on_keep_their_odds() -> None:
+def test_words_without_votes_keep_their_odds() -> None:
     torch.manual_seed(0)
     reference = torch.randn(1, 40)
     target = tilted(reference, [3, 9], [1.0, -1.0], offered=30)
@@ -120,7 +120,7 @@ def test_places_are_counted_among_offered_words_alone() -> None:
     assert probabilities(target)[1] == pytest.approx(0.3 / 1.2)
 
 
-def test_the_votes_loss_is_nothing_at_the_target() -> None:
+def test_the_votes_loss_is_zero_at_the_target() -> None:
     reference = logits_of([0.6, 0.3, 0.1])
     votes = judged([0, 2], [-1.0, 1.0], offered=3)
     target = tilted_target(reference, votes)
@@ -156,7 +156,7 @@ def carried(**tilts: float) -> GeneralizationLoss:
     return GeneralizationLoss.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20), shown_words=5)
 
 
-def test_carried_words_are_where_they_should_be_at_their_target() -> None:
+def test_the_generalization_loss_at_its_target_is_the_rank_hinge() -> None:
     in_praise = FALLING.clone()
     # Word 2 rises by half a nat. Word 1 (logit 19) sinks by 4, and half a nat below the 16th, of logit 5.
     in_praise[0, 2] += 0.5
@@ -166,13 +166,13 @@ def test_carried_words_are_where_they_should_be_at_their_target() -> None:
     assert loss.item() == pytest.approx(SHOWN_WEIGHT * 1.0, abs=1e-4)
 
 
-def test_a_carried_word_that_is_the_best_need_not_rise() -> None:
+def test_a_wanted_word_that_is_the_best_need_not_rise() -> None:
     in_praise = FALLING.clone()
     in_praise[0, 19] = -3.0  # the unwanted word has sunk
     assert carried(w0=1.0, w19=-1.0).in_praise(in_praise, FALLING).item() == pytest.approx(0.0, abs=1e-4)
 
 
-def test_where_blame_is_asked_for_carried_words_move_the_other_way() -> None:
+def test_in_blame_words_move_the_other_way() -> None:
     in_blame = FALLING.clone()
     in_blame[0, 1] += 4.0
     in_blame[0, 2] -= 0.5
@@ -215,13 +215,13 @@ def test_an_unwanted_word_is_pushed_only_while_it_is_among_the_best() -> None:
     assert float(rank_hinge(below, torch.tensor([0, 1]), allowed=allowed, rank=15)) == 0.0
 
 
-def test_few_words_that_may_be_offered_have_a_last_one_too() -> None:
+def test_the_rank_hinge_works_with_fewer_than_sixteen_words() -> None:
     logits = torch.tensor([[3.0, 2.0, 1.0]])
     loss = rank_hinge(logits, torch.tensor([0]), allowed=torch.tensor([1, 2]), rank=15)
     assert float(loss) == pytest.approx(2 + RANK_MARGIN)
 
 
-def test_the_share_of_the_right_words_is_what_counts() -> None:
+def test_the_polarity_loss_is_the_log_share_of_the_right_words() -> None:
     rows = logits_of([0.1, 0.2, 0.3, 0.4], [0.3, 0.3, 0.2, 0.2])
     right, wrong = torch.tensor([0, 1]), torch.tensor([2])
     # 0.3 of 0.6, and 0.6 of 0.8; the fourth word does not count.

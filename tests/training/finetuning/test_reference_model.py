@@ -1,4 +1,4 @@
-"""The model in training and the one it was, over what they share."""
+"""The model in training and its reference share the frozen layers."""
 
 import copy
 
@@ -26,7 +26,7 @@ def test_both_give_the_logits_of_the_whole_model(masked_lm: MaskedLm, frozen_sha
 
 
 @pytest.mark.parametrize("frozen_share", [0.0, 0.5])
-def test_only_what_is_not_shared_is_trained_and_the_model_before_stays(
+def test_only_the_upper_layers_are_trained_and_the_reference_stays(
     masked_lm: MaskedLm, frozen_share: float
 ) -> None:
     encoder = Encoder(masked_lm.tokenizer, max_tokens=48)

@@ -1,4 +1,4 @@
-"""The loop learns, stops, repeats itself, and decays what it should."""
+"""The training loop learns, resumes deterministically, and decays matrices only."""
 
 import copy
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_the_loss_is_read_every_ten_steps_and_at_the_end() -> None:
     assert [point.step for point in points] == [10, 20, 25]
 
 
-def test_every_step_is_told() -> None:
+def test_every_step_advances_the_progress() -> None:
     progress = Counted()
     points, _ = learn(25, progress=progress)
     assert progress.units == 25

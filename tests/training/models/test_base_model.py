@@ -1,4 +1,4 @@
-"""Where a base comes from, and how soon it is known that there is none."""
+"""Where the base model is found, and how soon it is reported as unavailable."""
 
 import asyncio
 import shutil
@@ -47,7 +47,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def closed_port() -> Iterator[str]:
-    """The address of a loopback port where nobody listens."""
+    """The address of a loopback port without a listener."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))  # bound and never listening: connections are refused
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
@@ -70,7 +70,7 @@ def test_a_folder_is_taken_as_it_is(distilbert_folder: Path, hub: Path) -> None:
     assert find_base(str(distilbert_folder)) == distilbert_folder
 
 
-def test_a_folder_beside_may_be_named_without_a_path(
+def test_a_folder_in_the_working_directory_may_be_named_without_a_path(
     distilbert_folder: Path, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(distilbert_folder, tmp_path / "our-base")
@@ -101,7 +101,7 @@ def test_a_download_that_was_cut_off_is_no_base(hub: Path, distilbert_folder: Pa
     assert find_base(DEFAULT_BASE_MODEL) is None
 
 
-def test_links_to_nothing_are_no_base(hub: Path, distilbert_folder: Path) -> None:
+def test_dangling_links_are_not_a_base_model(hub: Path, distilbert_folder: Path) -> None:
     snapshot = put_in_cache(hub, DEFAULT_BASE_MODEL, distilbert_folder)
     (snapshot / "model.safetensors").resolve().unlink()
     assert find_base(DEFAULT_BASE_MODEL) is None
@@ -116,7 +116,7 @@ def test_offline_the_default_is_not_to_be_had_and_another_is_an_error(hub: Path)
 
 
 @pytest.mark.parametrize("name", ["not a name", "ends-with-dash-", "a" * 200, 'quo"te'])
-def test_what_is_neither_a_folder_nor_a_name(hub: Path, name: str) -> None:
+def test_a_name_that_is_neither_a_folder_nor_on_the_hub_is_an_error(hub: Path, name: str) -> None:
     with pytest.raises(BaseModelError, match="neither a folder nor a name on the hub"):
         find_base(name)
 

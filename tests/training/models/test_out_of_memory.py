@@ -1,4 +1,4 @@
-"""Where memory runs out, training goes on in smaller pieces with the same result, or says so."""
+"""When memory runs out, training continues in micro-batches with the same result, or reports it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ FULL = (
 
 @contextmanager
 def room_for(rows: int) -> Iterator[list[int]]:
-    """A GPU, as it were, that has memory for so many rows at once; gives what did not fit."""
+    """Simulate a GPU with memory for `rows` rows; yields the sizes of the batches that did not fit."""
     refused: list[int] = []
 
     def refuse(module: nn.Module, arguments: tuple[Any, ...]) -> None:
@@ -75,10 +75,10 @@ def tuned(masked_lm: MaskedLm) -> dict[str, torch.Tensor]:
     return masked_lm.state_dict()
 
 
-def test_a_batch_that_does_not_fit_goes_through_in_pieces(masked_lm: MaskedLm) -> None:
+def test_a_batch_that_does_not_fit_is_split_into_micro_batches(masked_lm: MaskedLm) -> None:
     with room_for(2) as refused:
         tuned(masked_lm)
-    assert 1 <= len(refused) <= 3  # twice as many pieces each time, and kept from then on
+    assert 1 <= len(refused) <= 3  # twice as many micro-batches each time, kept from then on
 
 
 @pytest.mark.parametrize("micro_batches", [2, 3, 64])
@@ -98,12 +98,12 @@ def test_micro_batches_give_the_same_gradients(masked_lm: MaskedLm, micro_batche
         torch.testing.assert_close(split[name], gradient, rtol=1e-6, atol=1e-9)
 
 
-def test_too_little_memory_for_a_row_is_said_in_a_sentence(masked_lm: MaskedLm) -> None:
+def test_too_little_memory_for_a_single_row_is_an_error(masked_lm: MaskedLm) -> None:
     with room_for(0), pytest.raises(OutOfMemoryError, match=r"FILLBOT_DEVICE=cpu.*the champion is unchanged"):
         tuned(masked_lm)
 
 
-def test_what_went_wrong_otherwise_is_not_tried_again() -> None:
+def test_other_errors_are_not_retried() -> None:
     model, calls = nn.Linear(2, 2), []
 
     def loss(micro_batches: int) -> torch.Tensor:
@@ -136,10 +136,10 @@ def test_what_went_wrong_otherwise_is_not_tried_again() -> None:
         (KeyboardInterrupt(), False),
     ],
 )
-def test_how_it_shows_that_memory_ran_out(error: BaseException, expected: bool) -> None:
+def test_out_of_memory_errors_are_recognised(error: BaseException, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
 
 
-def test_a_tensor_that_is_really_too_large_is_told() -> None:
+def test_a_tensor_that_is_too_large_is_translated() -> None:
     with pytest.raises(OutOfMemoryError), translate_errors():
         torch.empty(1 << 55, dtype=torch.uint8)

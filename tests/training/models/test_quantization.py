@@ -48,7 +48,7 @@ def test_all_linear_layers_are_found(masked_lm: MaskedLm) -> None:
     )
 
 
-def test_ranges_hold_what_the_layers_saw(masked_lm: MaskedLm) -> None:
+def test_ranges_contain_the_inputs_of_the_layers(masked_lm: MaskedLm) -> None:
     encoder = Encoder(masked_lm.tokenizer, max_tokens=48)
     queries = [encoder.encode(query) for query in QUERIES]
     together = activation_ranges(masked_lm, queries)
@@ -99,7 +99,7 @@ def test_large_channels_cost_the_others_no_accuracy(tmp_path: Path, monkeypatch:
     assert with_outliers_apart < error("together") / 3
 
 
-def test_a_range_of_nothing_but_zeros(tmp_path: Path) -> None:
+def test_a_range_of_zeros_is_quantized(tmp_path: Path) -> None:
     model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny").eval()
     ranges = {name: ActivationRange(0 * r.low, 0 * r.high) for name, r in calibrate(model).items()}
     write_served(model, tmp_path)

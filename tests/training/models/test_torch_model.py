@@ -38,7 +38,7 @@ def test_the_forward_is_that_of_transformers_at_the_masks(kind: str, base_folder
 
 
 @pytest.mark.parametrize("kind", ["distilbert", "bert"])
-def test_what_is_saved_is_loaded_by_us_and_by_transformers(
+def test_a_saved_model_is_loaded_by_us_and_by_transformers(
     kind: str, base_folders: dict[str, Path], tmp_path: Path
 ) -> None:
     first = torch_model.load(base_folders[kind])
@@ -178,7 +178,7 @@ def test_a_gpu_is_used_when_there_is_one_and_asked_for_by_name() -> None:
 
 
 @pytest.mark.parametrize("kind", ["distilbert", "bert"])
-def test_new_words_are_whole_tokens_that_begin_as_the_mean_of_their_pieces(
+def test_new_words_are_tokens_that_start_as_the_mean_of_their_pieces(
     kind: str, base_folders: dict[str, Path], tmp_path: Path
 ) -> None:
     before, after = torch_model.load(base_folders[kind]).eval(), torch_model.load(base_folders[kind]).eval()
@@ -210,7 +210,9 @@ def test_a_vocabulary_with_spare_rows_grows_only_when_it_must() -> None:
     assert masked_lm.model.config.vocab_size == tokenizer.get_vocab_size() + 2
 
 
-def test_a_base_is_not_blamed_for_too_little_memory(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_not_reported_as_a_damaged_base(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
         raise MemoryError
 

@@ -10,7 +10,7 @@ from training.registry.versions import Draft
 
 
 @pytest.mark.parametrize("base", ["our-base", "models/our-base"])
-def test_a_folder_beside_is_not_taken_for_a_model_of_the_hub(
+def test_a_folder_in_the_working_directory_is_not_taken_for_a_hub_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -63,11 +63,11 @@ def test_agreeing_voters_gain_reliability_and_the_odd_one_loses() -> None:
     assert consensus.reliability[3] == pytest.approx(4 / 11, abs=0.01)
 
 
-def test_a_proven_contrarian_counts_nothing_and_not_negative() -> None:
+def test_a_proven_contrarian_weighs_zero() -> None:
     votes = [(item, voter, 1 if voter < 4 else -1) for item in range(10) for voter in range(5)]
     consensus = consensus_of([*votes, (10, 4, -1)])
     assert consensus.reliability[4] < 0.5
-    assert consensus.down == pytest.approx([0.0] * 11)  # not even where nobody contradicts
+    assert consensus.down == pytest.approx([0.0] * 11)  # not even without a contradiction
     assert not consensus.judged[10]
     assert list(consensus.voters) == [4] * 10 + [0]  # nor as one of the people that a word needs
 
@@ -137,7 +137,7 @@ def test_no_votes() -> None:
     assert len(consensus.judged) == 0
 
 
-def test_what_age_leaves_of_a_vote() -> None:
+def test_votes_decay_with_age() -> None:
     # Half after each half-life, the last after ten; a vote of the future is fresh.
     left = decay_weights([0, 90, 180, 900, 900.1, -5])
     assert left == pytest.approx([1, 1 / 2, 1 / 4, 1 / 1024, 0, 1])
@@ -163,7 +163,7 @@ def test_a_fresh_vote_outweighs_an_old_one() -> None:
     assert consensus.up[0] > 3 * consensus.down[0]
 
 
-def test_what_a_vote_weighs_when_reliabilities_are_known() -> None:
+def test_votes_weigh_by_known_reliabilities() -> None:
     consensus = aggregate_with_reliability([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
     assert (consensus.up, consensus.down) == (pytest.approx([2.0]), [0.0])
     assert consensus.reliability == pytest.approx([0.8, 0.5, 0.8])
@@ -178,7 +178,7 @@ def test_known_reliabilities_weigh_as_fitted_ones() -> None:
     assert weighed.down == pytest.approx(fitted.down)
 
 
-def test_a_hundred_votes_of_one_person_judge_nothing_alone() -> None:
+def test_a_hundred_votes_of_one_person_give_no_judgement() -> None:
     votes = [(item, voter, 1) for item in range(10) for voter in range(item % 5, item % 5 + 2)]
     alone = [(item, 9, -1) for item in range(10, 110)]
     items, voters, values = zip(*votes, *alone, strict=True)
@@ -265,7 +265,7 @@ def test_what_holds_for_any_votes(ballots: dict[tuple[int, int], int]) -> None:
 
 
 @given(BALLOTS, st.integers(1, 3), st.randoms(use_true_random=False))
-def test_the_cap_holds_on_what_is_judged_whatever_the_age(
+def test_the_cap_holds_on_judged_items_at_any_age(
     ballots: dict[tuple[int, int], int], min_voters: int, chance: random.Random
 ) -> None:
     items, voters, values = map(np.array, zip(*numbered(ballots), strict=True))
@@ -280,7 +280,7 @@ def test_the_cap_holds_on_what_is_judged_whatever_the_age(
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(1, 50)), min_size=1, max_size=12))
-def test_the_cap_holds_and_takes_from_nobody_below_it(voters: list[tuple[float, int]]) -> None:
+def test_the_cap_holds_and_leaves_voters_below_it_alone(voters: list[tuple[float, int]]) -> None:
     weight = np.array([w if w > 1e-6 else 0.0 for w, _ in voters])
     cast = np.array([float(c) for _, c in voters])
     capped = _cap(weight, cast, MAX_VOTER_SHARE)

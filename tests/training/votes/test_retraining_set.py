@@ -58,7 +58,7 @@ def test_no_judgements() -> None:
     assert len(chosen.hash) == 64
 
 
-def test_the_hash_is_of_what_was_judged_and_which_way() -> None:
+def test_the_hash_covers_words_and_directions() -> None:
     base = [judgement("cheap"), judgement("ugly", up=0, down=1)]
     same = build(base, held_out_share=0.0).hash
     assert (
@@ -103,7 +103,7 @@ def test_queries_are_held_out_whole_and_by_their_hash() -> None:
 
 
 @pytest.mark.parametrize(("min_held_out", "holds_out"), [(1, True), (10_000, False)])
-def test_nothing_is_held_out_while_it_would_be_too_little(min_held_out: int, holds_out: bool) -> None:
+def test_too_few_judgements_are_not_held_out(min_held_out: int, holds_out: bool) -> None:
     chosen = build(many(100), held_out_share=0.2, min_held_out=min_held_out)
     assert bool(chosen.held_out) == holds_out
     assert chosen.judgements == 100
@@ -137,7 +137,7 @@ def test_the_set_is_kept_as_json_lines(tmp_path: Path) -> None:
     }
 
 
-def test_what_was_kept_is_read_by_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_written_set_is_loaded_by_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     from datasets import Dataset
 

@@ -12,7 +12,7 @@ import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
-from training.corpus.csv.latin_encodings import likeliest
+from training.corpus.csv.latin_encodings import guess_latin_encoding
 
 MAX_SAMPLE_BYTES = 32_768
 MAX_LINE_BYTES = 1 << 16
@@ -32,7 +32,7 @@ OTHER_SCRIPTS = [
     "big5",
     "cp949",
 ]
-LATIN_COST = 0.3  # a character; of Latin text 0.2 at most, of another script 0.46 at least
+LATIN_COST = 0.3  # per character: at most 0.2 in Latin text, at least 0.46 in other scripts
 CHINESE_PUNCTUATION = "，。、！？；：“”‘’（）《》"
 _FOREIGN = re.compile(rb"[\x80-\xff]+")
 _WORD = re.compile(rb"[^\s,;|\t\"]*[\x80-\xff][^\s,;|\t\"]*")
@@ -51,7 +51,7 @@ def guess_encoding(sample: bytes) -> str:
     valid = sum(map(len, _UTF_8.findall(sample)))
     if not foreign or valid >= VALID_SHARE * foreign:  # UTF-8 with some stray bytes
         return "latin-1"
-    latin, cost = likeliest(sample)
+    latin, cost = guess_latin_encoding(sample)
     if foreign < FOREIGN_SHARE * sum(map(len, words)) or cost < LATIN_COST:
         return "latin-1" if latin == "cp1252" else latin
     from charset_normalizer import from_bytes

@@ -48,9 +48,9 @@ def find_header(text: str, is_header: IsHeader) -> Header | None:
         is_header: whether cells are known column names.
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
-    told = _SEP.match(first)
-    delimiters = [told[1].replace("\\t", "\t")] if told else list(DELIMITERS)
-    tables = {delimiter: _rows(text, delimiter)[bool(told) :] for delimiter in delimiters}
+    sep = _SEP.match(first)
+    delimiters = [sep[1].replace("\\t", "\t")] if sep else list(DELIMITERS)
+    tables = {delimiter: _rows(text, delimiter)[bool(sep) :] for delimiter in delimiters}
     best = max(delimiters, key=lambda mark: _rank(first, mark, is_header))
     found = _below_titles(tables, is_header) or (best, 0)
     delimiter, above = found
@@ -65,7 +65,7 @@ def find_header(text: str, is_header: IsHeader) -> Header | None:
         delimiter,
         columns[:named],
         len(columns),
-        above + bool(told),
+        above + bool(sep),
         _unnamed(len(columns) if named == len(columns) else 0, rows[1 : 1 + MAX_ROWS_BELOW]),
     )
 

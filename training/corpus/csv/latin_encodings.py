@@ -1,13 +1,13 @@
-"""Which encoding a text in Latin letters has, by the alphabets of the languages that are written in it.
+"""Guesses the encoding of text in Latin letters, by the alphabets of the languages that use it.
 
-In the wrong encoding the letters of one language turn into letters that no single language has together:
-Czech "příliš" read as Windows-1252 is "pøíliš", with a letter of Danish beside one of Spanish.
+The wrong encoding turns the letters of one language into a mix that no language uses: Czech "příliš" read as
+Windows-1252 is "pøíliš", with a Danish and a Spanish letter.
 """
 
 import unicodedata
 from collections import Counter
 
-# The letters beyond ASCII of each language, the most frequent first.
+# The non-ASCII letters of each language, most frequent first.
 ALPHABETS = {
     "Albanian": "ëç",
     "Catalan": "àóéèíçòúïü·",
@@ -54,7 +54,7 @@ LANGUAGES = {
     "cp775": BALTIC,
     "cp1258": ("Vietnamese",),
 }
-# How unlikely an encoding is before anything is read: it decides where a text has one or two such letters.
+# Prior cost of an encoding; it decides if a text has only one or two non-ASCII letters.
 UNLIKELY = {
     **dict.fromkeys(LANGUAGES, 1.0),
     "cp1252": 0.0,
@@ -67,19 +67,19 @@ UNLIKELY = {
 TYPOGRAPHY = frozenset("’‘“”„‚«»–—…•·¿¡€£¥§°®™©×½¼¾²³´\u00a0")
 NOT_AFTER_LETTERS = "¿¡£¥§‚„«"
 ORDINALS = "ªº"  # after a number, or in "nº"
-# What a character costs: one of the language, a sign, a letter of another language, or what no text has.
+# Costs of a letter per rank in its language, of a sign, of another language's letter, of an odd character.
 RANK_COST, SIGN_COST, OTHER_COST, ODD_COST = 0.02, 0.25, 1.0, 3.0
 
 
-def likeliest(sample: bytes) -> tuple[str, float]:
-    """Return the encoding that explains a text best, and what it costs for each character beyond ASCII."""
+def guess_latin_encoding(sample: bytes) -> tuple[str, float]:
+    """Return the encoding with the lowest cost, and its mean cost per non-ASCII character."""
     costs = {encoding: _cost(sample, encoding) for encoding in LANGUAGES}
     best = min(costs, key=lambda encoding: costs[encoding])
     return best, costs[best]
 
 
 def _cost(sample: bytes, encoding: str) -> float:
-    """The mean cost of the characters beyond ASCII, for the language that has the lowest."""
+    """Mean cost of the non-ASCII characters, for the language with the lowest cost."""
     text = sample.decode(encoding, errors="replace")
     found: Counter[str] = Counter()
     odd = 0
@@ -110,7 +110,7 @@ def _cost_in(found: Counter[str], language: str, known: frozenset[str]) -> float
 
 
 def _is_odd(before: str, char: str, after: str) -> bool:
-    """Whether a character cannot stand there: a capital or a sign within a word, a control character."""
+    """Whether a character is implausible: a capital or a sign within a word, a control character."""
     category = unicodedata.category(char)
     if char in ORDINALS:
         return not (before.isdigit() or before in "nN")

@@ -105,7 +105,7 @@ def test_who_names_a_brand_and_a_product_and_speaks_well_is_kept(corpus: Corpus,
     ],
 )
 def test_a_text_is_dropped_for_the_first_reason_that_holds(corpus: Corpus, text: str, reason: str) -> None:
-    edge_cases = corpus.select(text, GOOD)  # a good one beside it
+    edge_cases = corpus.select(text, GOOD)  # and a good one
     assert edge_cases.kept == (1,)
     assert edge_cases.counts == {reason: 1, KEPT: 1}
 
@@ -230,7 +230,7 @@ def test_the_environment_is_harmless_and_left_as_it_was(
     assert not any("a-secret" in path.read_text() for path in corpus.folder.iterdir())
 
 
-def test_selecting_again_gives_the_same_and_leaves_nothing_old(corpus: Corpus) -> None:
+def test_selecting_again_replaces_the_folder_and_gives_the_same(corpus: Corpus) -> None:
     first = corpus.select(GOOD, "I ordered shoes from Nike.")
     (corpus.folder / "old.txt").write_text("old")
     assert corpus.select(GOOD, "I ordered shoes from Nike.") == first

@@ -73,13 +73,13 @@ def test_a_query_is_as_old_as_its_first_vote() -> None:
     assert novelty(frame) == [0.0, 0.0, 0.0]
 
 
-def test_nothing_is_new_on_the_first_run_or_after_nothing() -> None:
+def test_no_query_is_new_on_the_first_run() -> None:
     frame = votes(("Refunds are [MASK].", 9.0, 1))
     assert novelty(frame, previous=None) == [0.0]
     assert novelty(frame) == [0.0]
 
 
-def test_rejected_votes_make_nothing_known() -> None:
+def test_words_of_rejected_votes_stay_new() -> None:
     rejected = votes(("Refunds are [MASK].", 0.0, 1), flag="denied word")
     clean = votes(("Boots are [MASK].", 0.0, 1), ("Refunds were [MASK].", 9.0, 1))
     assert novelty(pl.concat([rejected, clean])) == [0.0, 1.0]
@@ -117,7 +117,7 @@ def test_no_clean_vote_is_no_drift() -> None:
     assert word_drift(votes(("Boots are [MASK].", 0.0, 1), flag="too long"))["divergence"] is None
 
 
-def test_the_words_that_grew_most_come_first_and_one_persons_words_stay_unsaid() -> None:
+def test_the_words_that_grew_most_come_first_without_words_of_one_person() -> None:
     since: Sequence[Cast] = [
         *(("Refunds take [MASK] days.", 6.0, voter) for voter in (1, 2)),
         *(("Refunds are [MASK].", 6.0, voter) for voter in (1, 2)),

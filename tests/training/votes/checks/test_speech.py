@@ -143,7 +143,7 @@ def test_praise_that_is_denied_is_blame(text: str) -> None:
         "They are hardly ever stiff.",
     ],
 )
-def test_blame_that_is_denied_is_none(text: str) -> None:
+def test_denied_blame_is_not_blame(text: str) -> None:
     assert not heard(text)["blames"]
 
 

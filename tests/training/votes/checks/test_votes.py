@@ -100,7 +100,7 @@ def test_a_word_counts_when_enough_people_voted_on_it(polls: Polls) -> None:
     assert polls.checked(min_voters=3).judgements == []
 
 
-def test_votes_that_cancel_out_judge_nothing(polls: Polls) -> None:
+def test_votes_that_cancel_out_give_no_judgement(polls: Polls) -> None:
     async def casting(database: Database) -> None:
         prediction_id = await ask(database)
         await vote(database, prediction_id, "cheap", -1, by=1)
@@ -125,7 +125,7 @@ def test_asking_a_hundred_times_does_not_vote_a_hundred_times(polls: Polls) -> N
     assert told(polls.checked()) == [(QUERY, "cheap", 0.0, 1.0)]
 
 
-def test_what_was_voted_later_does_not_count_yet(polls: Polls) -> None:
+def test_later_votes_do_not_count_yet(polls: Polls) -> None:
     async def casting(database: Database) -> None:
         for minute, value in ((0, 1), (30, -1)):
             prediction_id = await ask(database)
@@ -161,20 +161,20 @@ def test_a_hundred_repeats_of_one_question_weigh_as_one(polls: Polls) -> None:
 
 def test_votes_age(polls: Polls) -> None:
     async def casting(database: Database) -> None:
-        for voter in range(4):  # so that nobody holds too much
+        for voter in range(4):  # so that no voter exceeds the cap
             prediction_id = await ask(database, f"{voter} is [MASK].")
             await vote(database, prediction_id, "cheap", 1, by=voter, at=minutes(15 * voter))
 
     polls.cast(casting)
     ups = [j.up for j in polls.checked(minute=45, half_life_days=15 / 1440).judgements]
-    # Nobody may hold more than 30 %: of 1, 1/2, 1/4 and 1/8 both of the latest come down, to 9/32.
+    # No voter may hold more than 30 %: of 1, 1/2, 1/4 and 1/8 both of the latest come down, to 9/32.
     weights = sorted(up for up in ups)
     assert weights[2] == pytest.approx(weights[3])
     assert weights[1] == pytest.approx(2 * weights[0], rel=0.1)
     assert max(ups) == pytest.approx(0.3 * sum(ups))
 
 
-def test_a_vote_of_long_ago_counts_nothing(polls: Polls) -> None:
+def test_a_very_old_vote_does_not_count(polls: Polls) -> None:
     async def casting(database: Database) -> None:
         await vote(database, await ask(database), "cheap", 1, by=1, at=minutes(0))
         await vote(database, await ask(database, OTHER), "cheap", 1, by=2, at=minutes(58))
@@ -261,7 +261,7 @@ def test_a_vote_is_flagged_with_the_first_rule_it_breaks(
 ) -> None:
     async def casting(database: Database) -> None:
         await vote(database, await ask(database, query, words=((word, score),)), word, 1, by=1)
-        await vote(database, await ask(database, OTHER), "durable", 1, by=1)  # a good one beside it
+        await vote(database, await ask(database, OTHER), "durable", 1, by=1)  # and a good one
 
     polls.cast(casting)
     report = polls.checked(denied=("aWFUL",))
@@ -405,7 +405,7 @@ def test_a_vote_on_each_version_is_a_vote_on_each(polls: Polls) -> None:
     assert told(report) == [(QUERY, "cheap", 1.0, 0.0)]
 
 
-def test_adjusted_replies_say_nothing_of_the_model(polls: Polls) -> None:
+def test_votes_on_adjusted_replies_do_not_count_as_approval(polls: Polls) -> None:
     async def casting(database: Database) -> None:
         adjusted, bare = await ask(database), await ask(database, OTHER)
         await vote(database, adjusted, "cheap", -1, by=1)
@@ -442,7 +442,7 @@ def test_a_vote_cast_again_leaves_its_query_as_old_as_it_was(polls: Polls) -> No
     assert (drift["before"], drift["since"], drift["divergence"]) == (1, 1, 0.0)
 
 
-def test_each_voters_reliability_is_told_but_not_reported(polls: Polls) -> None:
+def test_reliabilities_are_returned_but_not_reported(polls: Polls) -> None:
     odd, others = 2**63 - 1, [2**63 - 2, 2**63 - 3, 7]
 
     async def casting(database: Database) -> None:
