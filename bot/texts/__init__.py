@@ -1,7 +1,7 @@
-"""Everything that the bot says, by dotted key: one YAML file per language, such as `en.yaml`.
+"""Looks up the texts that people read; each language has a YAML file, such as `en.yaml`.
 
-A process speaks one language, which `speak` chooses at its start. Look a text up when it is said, never while
-a module is imported: the language is not known then.
+A process uses one language, which `speak` sets at the start. Look texts up when they are sent, never while a
+module is imported: the language is not set by then.
 """
 
 from functools import cache
@@ -13,7 +13,7 @@ import yaml
 from storage.text_files import read_text
 
 try:
-    from yaml import CSafeLoader as Loader  # eight times as fast, at every start
+    from yaml import CSafeLoader as Loader  # eight times as fast
 except ImportError:
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
@@ -23,21 +23,23 @@ _spoken = DEFAULT
 
 
 def languages() -> tuple[str, ...]:
-    """The languages that have a file, by their codes."""
+    """Return the codes of the available languages."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
 def speak(language: str) -> None:
-    """Say everything in this language from now on, in the whole process."""
+    """Set the language of the whole process."""
     global _spoken  # one process speaks one language
     _spoken = language
 
 
 def say(key: str, /, **values: object) -> str:
-    """The text of a key such as `run.failed`, with the values filled in; of `one` and `other` by `n`.
+    """Return the text of a key such as `run.failed`, with the values filled in.
+
+    `n` chooses between `one` and `other` where a text has both.
 
     Raises:
-        KeyError: there is no such text, or it wants a value that was not given.
+        KeyError: The text does not exist, or needs a value that is missing.
     """
     entry: Any = texts_of(_spoken)
     for part in key.split("."):
@@ -49,6 +51,6 @@ def say(key: str, /, **values: object) -> str:
 
 @cache
 def texts_of(language: str) -> dict[str, Any]:
-    """Everything in the file of a language."""
+    """Return all texts of a language."""
     texts: dict[str, Any] = yaml.load(read_text(FOLDER / f"{language}.yaml"), Loader=Loader)
     return texts
