@@ -56,7 +56,7 @@ class App:
     runs: TrainingRuns
     reports: ReportChannel
     bot: FillBot
-    night: NightlyRun
+    nightly_run: NightlyRun
     reconcile: Reconcile
     connection: "asyncio.Task[None]"
     endpoint: Endpoint
@@ -139,7 +139,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             runs=runs,
             reports=announcing.reports,
             bot=discord.bot,
-            night=scheduled.night,
+            nightly_run=scheduled.nightly_run,
             reconcile=voting.reconcile,
             connection=connection,
             endpoint=discord.endpoint,

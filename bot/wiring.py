@@ -104,7 +104,7 @@ class Announcing:
 class Scheduled:
     """The nightly run and the tasks that go on without a command."""
 
-    night: NightlyRun
+    nightly_run: NightlyRun
     nightly: NightlySchedule
     rollback: AutomaticRollback
     backups: Backups
@@ -151,22 +151,22 @@ async def open_operations(settings: Settings, stack: contextlib.AsyncExitStack) 
 
 
 async def open_storage(settings: Settings, stack: contextlib.AsyncExitStack) -> Storage:
-    """Open the database and the registry; repair both, and train a first version where there is none yet.
+    """Open the database and the registry; repair both, and train a first version if needed.
 
     Raises:
         StartError: Discord refuses the token, or the first version cannot be trained.
         StorageError: the database cannot be opened.
         TrainingError: the model versions cannot be read.
     """
-    mended = await recover_database(settings)
+    recovered = await recover_database(settings)
     database = await Database.open(settings.url)
     stack.push_async_callback(database.close)
     registry = await asyncio.to_thread(current_registry, settings)
     if not registry.versions():
         await validate_token(settings)
         await make_first_version(settings)
-    lost_pointer = await repair_champion_pointer(registry, database)
-    notices = tuple(notice for notice in (mended, lost_pointer) if notice)
+    repaired = await repair_champion_pointer(registry, database)
+    notices = tuple(notice for notice in (recovered, repaired) if notice)
     return Storage(database, database_file(settings.url), registry, notices)
 
 
@@ -272,9 +272,9 @@ def build_scheduled(
     def due_at() -> datetime:
         return nightly.due_at(datetime.now(UTC))
 
-    night = NightlyRun(runs, reports, rollback, retention, backups, due_at if several else None)
+    nightly_run = NightlyRun(runs, reports, rollback, retention, backups, due_at if several else None)
     nightly = NightlySchedule(
-        lambda: operations.background.supervisor.once("night", night.run),
+        lambda: operations.background.supervisor.once("nightly run", nightly_run.run),
         at=settings.nightly_at,
         zone=settings.zone,
     )
@@ -304,7 +304,7 @@ def build_scheduled(
     leader = LeaderElection(settings, operations.background, tasks)
     if several:
         operations.readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
-    return Scheduled(night, nightly, rollback, backups, forgetting, leader)
+    return Scheduled(nightly_run, nightly, rollback, backups, forgetting, leader)
 
 
 def open_voting(

@@ -25,8 +25,8 @@ LOOK_EVERY_S = 0.5
 class LeaderElection:
     """Runs the leader's tasks in this process, or knows which process does."""
 
-    def __init__(self, settings: Settings, background: Background, duties: LeaderTasks) -> None:
-        self._settings, self._background, self._duties = settings, background, duties
+    def __init__(self, settings: Settings, background: Background, tasks: LeaderTasks) -> None:
+        self._settings, self._background, self._tasks = settings, background, tasks
         self.is_here = False
         self.elsewhere: str | None = None  # HOST:PID
 
@@ -42,11 +42,11 @@ class LeaderElection:
             StorageError: the database cannot be read.
         """
         if is_shared(self._settings.url):
-            self._duties.nightly.follow()
+            self._tasks.nightly.follow()
             self._background.supervise(self._elect, name="election")
         else:
             self.is_here = True
-            await self._duties.begin()
+            await self._tasks.begin()
 
     async def _elect(self) -> None:
         while True:
@@ -81,7 +81,7 @@ class LeaderElection:
             loop.call_soon_threadsafe(lost.set)
 
         lock.on_lost(tell)
-        async with self._duties.done():
+        async with self._tasks.done():
             while lock.is_held:  # the event may have come before `on_lost`
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):

@@ -208,7 +208,7 @@ class TrainingRuns:
         if unless_since is not None:
             command = (*command, "--unless-since", unless_since.isoformat())
         try:
-            end = await self._follow_child(command, on_progress, on_opened)
+            end = await self._follow_subprocess(command, on_progress, on_opened)
         except Exception as error:
             log.exception("run.failed", trigger=trigger)
             self._metrics.run("failed", duration_s=time.monotonic() - started)
@@ -230,7 +230,7 @@ class TrainingRuns:
         )
         return end
 
-    async def _follow_child(
+    async def _follow_subprocess(
         self,
         command: tuple[str, ...],
         on_progress: Callable[[Line], None] | None,

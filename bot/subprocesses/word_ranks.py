@@ -96,7 +96,7 @@ class WordRanks:
 def earlier_versions(registry: Registry, version: str) -> list[str]:
     """Earlier champions that still exist, the latest first, then the domain model."""
     found = [version]
-    with suppress(RegistryError):  # there is none before, or a card is damaged
+    with suppress(RegistryError):  # no earlier champion, or a damaged card
         while len(found) <= MAX_EARLIER and (earlier := registry.previous(found[-1])) not in found:
             found.append(earlier)
     domain = registry.domain()

@@ -220,7 +220,7 @@ async def test_the_night_is_skipped_while_a_run_goes_on(home: Path, pretend: Pre
     async with wired(home) as wire:
         wire.app.runs.begin("retrain")
         with capture_logs() as logs:
-            await wire.app.night.run()
+            await wire.app.nightly_run.run()
         assert [line["event"] for line in logs][-1] == "nightly.skipped"
 
 

@@ -204,7 +204,7 @@ async def test_a_digest_and_a_notice_outlive_an_outage(
     gate.open()
     async with hosted(home, sandbox) as wire:
         sandbox.faults.go_down()
-        await wire.app.night.run()
+        await wire.app.nightly_run.run()
         await wire.app.reports.post_notice("The disk is full.")
         sandbox.faults.clear()
         await nothing_left(wire)

@@ -106,5 +106,5 @@ async def test_a_night_posts_its_digest(home: Path, pretend: Pretend) -> None:
     pretend("print(json.dumps({'event': 'failed', 'sentence': 'No disk.'}))", "sys.exit(1)")
     async with wired(home) as wire, wire.member() as ann:
         since = ann.mark()
-        await wire.app.night.run()
+        await wire.app.nightly_run.run()
         await ann.wait_for_message(lambda body: "No disk." in str(body["embeds"]), since=since)

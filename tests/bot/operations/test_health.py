@@ -178,7 +178,7 @@ async def test_scrapers_get_the_format_that_they_ask_for() -> None:
 async def night(wire: Wire, folder: Path, database: Path, *, keep: int = 7) -> None:
     """What the schedule starts."""
     backups = Backups(database, folder, keep=keep, reports=wire.app.reports, metrics=Metrics())
-    await replace(wire.app.night, backups=backups).run()
+    await replace(wire.app.nightly_run, backups=backups).run()
 
 
 async def told(person: Person, wire: Wire, holding: str) -> bool:

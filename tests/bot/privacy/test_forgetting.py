@@ -111,7 +111,7 @@ async def test_a_backup_that_is_being_made_is_cleaned_too(home: Path) -> None:
         async def is_erased() -> bool:
             return (await privacy.summarize(database, ann.id)).votes == 0
 
-        async with wire.app.night.backups.making:
+        async with wire.app.nightly_run.backups.making:
             offer = await forget(wire, ann)
             await eventually(is_erased)
             copy.write_bytes(content)
