@@ -140,11 +140,12 @@ class Settings(training.settings.Settings):
 
     @field_validator("guild_ids", "admin_role_ids", "shard_ids", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
+    def _split(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):
             return value
         parts = [part for part in re.split(r"[,\s]+", value) if part]
-        if not all(map(_is_id, parts)):
+        least = 0 if info.field_name == "shard_ids" else 1  # Discord numbers shards from 0, and nothing else
+        if not all(_is_id(part, least=least) for part in parts):
             raise ValueError("expected ids (numbers) separated by commas")
         return tuple(int(part) for part in parts)
 
@@ -265,7 +266,8 @@ class Settings(training.settings.Settings):
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
         url = URL(value or "http://none")
-        if url.scheme not in ("http", "https") or not url.host or url.user or url.password:
+        is_address = url.scheme in ("http", "https") and url.host and not re.search(r"\s", url.host)
+        if not is_address or url.user or url.password:
             raise ValueError("expected an address such as http://host:8000/fill, without a name or password")
         return value
 
@@ -297,5 +299,5 @@ def load_settings(**values: Any) -> Settings:
         raise StartError(str(error)) from error
 
 
-def _is_id(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,20}", text, re.ASCII) is not None and int(text) < 2**63
+def _is_id(text: str, *, least: int = 1) -> bool:
+    return re.fullmatch(r"[0-9]{1,20}", text, re.ASCII) is not None and least <= int(text) < 2**63

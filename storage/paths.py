@@ -11,10 +11,12 @@ def expanded_path(written: str) -> Path:
     """Expand `~` and variables such as `$HOME`.
 
     Raises:
-        ValueError: A variable or user is unknown, or the text is a URL.
+        ValueError: A variable or user is unknown, or the text is a URL or a path of another system.
     """
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", written) and not written.startswith("file:///"):
         raise ValueError("expected a path on this machine, not a URL")
+    if os.name != "nt" and re.match(r"[a-zA-Z]:[\\/]|\\\\", written):
+        raise ValueError("that is a path of Windows; expected one of this machine, such as /data/fillbot")
     path = os.path.expandvars(written.removeprefix("file://"))
     if found := VARIABLE.search(path):
         raise ValueError(f"the variable {found[0]} is not set")

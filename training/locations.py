@@ -24,7 +24,14 @@ def base_model(written: str) -> str:
 def missing_base(base: str) -> str | None:
     """Why a base model is missing, where that is known without asking the hub."""
     folder = Path(base)
-    if folder.is_dir() or (_is_name(base) and not folder.exists()):
+    if folder.is_dir():
+        has_model = (folder / "config.json").is_file()
+        return (
+            None
+            if has_model
+            else f"FILLBOT_BASE_MODEL: there is no model in {folder}, as config.json is missing"
+        )
+    if _is_name(base) and not folder.exists():
         return None
     if folder.exists():
         return f"FILLBOT_BASE_MODEL: {folder} is a file; expected a folder, or a name on the hub"
@@ -46,12 +53,18 @@ def shared(written: str) -> str:
         raise ValueError("expected s3://bucket/folder, or the path of a folder")
     if not colon or scheme.lower() == "file":
         return str(expanded_folder(unquote(f"file://{rest}") if colon else written))
+    if scheme.lower() in ("http", "https", "ftp"):
+        raise ValueError(
+            "expected s3://bucket/folder, or the path of a folder; AWS_ENDPOINT_URL names the storage"
+        )
     if "@" in rest.partition("/")[0]:
         raise ValueError(
             "expected an address without a key; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold it"
         )
-    if "?" in rest or "#" in rest or not rest.strip("/") or rest.startswith("/"):
-        raise ValueError(f"expected {scheme.lower()}://bucket/folder, without ? or #")
+    parts = rest.strip("/").split("/")
+    is_folder = "" not in parts and ".." not in parts and not rest.startswith("/")
+    if not is_folder or re.search(r"[?#]", rest) or re.search(r"\s", parts[0]):
+        raise ValueError(f"expected {scheme.lower()}://bucket/folder, without ? or #, .. or blanks")
     return f"{scheme.lower()}://{rest}"
 
 

@@ -86,6 +86,7 @@ def test_a_value_is_taken_as_it_is_meant(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "bert").mkdir()
+    (tmp_path / "bert" / "config.json").touch()
     meant = type(value)(str(value).replace("FOLDER", str(tmp_path))) if "FOLDER" in str(value) else value
     assert getattr(with_env(monkeypatch, **{name: written}), name.lower()) == meant
 
