@@ -94,9 +94,9 @@ class Access:
         return member.guild_permissions.manage_guild or bool(held & self._admin_role_ids)
 
     async def memberships(
-        self, user: discord.abc.User, *, with_channels: bool = False
+        self, user: discord.abc.Snowflake, *, with_channels: bool = False, only_in: int | None = None
     ) -> list[discord.Member]:
-        """Return the person as a member of each allowed server; fetched, since members are not cached.
+        """Return the person as a member of each allowed server, or of one of them; members are not cached.
 
         Servers that another process receives are included, with channels if those are needed. Servers whose
         look-up fails are skipped.
@@ -107,7 +107,7 @@ class Access:
         """
         members = []
         failed: Exception | None = None
-        for guild_id in self._guild_ids:
+        for guild_id in self._guild_ids if only_in is None else self._guild_ids & {only_in}:
             try:
                 guild = self._client.get_guild(guild_id) or await self._fetch_guild(guild_id, with_channels)
                 if guild is not None:

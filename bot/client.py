@@ -28,6 +28,7 @@ from bot.error_replies import cause_of, log_if_unanswerable, log_not_sent, may_h
 from bot.errors import NotListedError, NotSentError
 from bot.suggestions import suggest_command
 from bot.texts import say
+from bot.voting.vote_weights import RoleWeights, VoteWeights
 
 log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
@@ -46,6 +47,7 @@ class FillBot(commands.Bot):
         prefix: str,
         guild_ids: tuple[int, ...],
         admin_role_ids: tuple[int, ...],
+        role_weights: RoleWeights = (),
         syncs_commands: bool = True,
         shards: Shards = WHOLE,
         shedding: LoadShedding | None = None,
@@ -79,6 +81,7 @@ class FillBot(commands.Bot):
         self.shedding.rate_limiter.attach(self.http)
         self.shards_here = shards
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids, is_here=shards.has)
+        self.vote_weights = VoteWeights(self.access, role_weights)
         self.prefix, self._syncs_commands = prefix, syncs_commands
         self._has_admin_roles = bool(admin_role_ids)
         self._pending_cogs: list[commands.Cog] = []

@@ -21,6 +21,8 @@ from storage.settings import load
 from training.locations import is_loopback
 
 Ids = Annotated[tuple[int, ...], NoDecode]
+RoleWeights = Annotated[tuple[tuple[str, float], ...], NoDecode]
+MAX_ROLE_WEIGHT = 5.0
 
 
 class Settings(training.settings.Settings):
@@ -39,6 +41,13 @@ class Settings(training.settings.Settings):
     admin_role_ids: Ids = Field(
         default=(),
         description="Members with a role of these ids are admins, as is everyone who may manage the server.",
+    )
+    role_weights: RoleWeights = Field(
+        default=(),
+        description="Votes of members with these roles, named or by id, have these weights from 0 (not "
+        "counted) to 5, such as Product team=2, 123456789012345678=0.5. All other votes have weight 1. If a "
+        "member has several of the roles, the highest weight applies. A vote keeps the weight that it was "
+        "cast with. FILLBOT_MIN_VOTERS counts people, not weights.",
     )
     report_channel_id: int | None = Field(
         default=None,
@@ -148,6 +157,26 @@ class Settings(training.settings.Settings):
         if not all(_is_id(part, least=least) for part in parts):
             raise ValueError("expected ids (numbers) separated by commas")
         return tuple(int(part) for part in parts)
+
+    @field_validator("role_weights", mode="before")
+    @classmethod
+    def _weight_by_role(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found: dict[str, float] = {}
+        for part in filter(None, map(str.strip, value.split(","))):
+            role, _, weight = (each.strip() for each in part.rpartition("="))
+            if not role or not re.fullmatch(r"[0-9]+(\.[0-9]*)?", weight, re.ASCII):
+                raise ValueError(
+                    f"expected roles with weights, such as Product team=2, Support=0.5, not {part}; for a "
+                    "role whose name has a comma, write its id"
+                )
+            if float(weight) > MAX_ROLE_WEIGHT:
+                raise ValueError(f"the weight of {role} must be between 0 and {MAX_ROLE_WEIGHT:g}")
+            if role.casefold() in map(str.casefold, found):
+                raise ValueError(f"{role} has two weights; keep one of them")
+            found[role] = float(weight)
+        return tuple(found.items())
 
     @field_validator("report_channel_id", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -103,6 +104,7 @@ votes = Table(
     Column("cast_at", UtcDateTime, nullable=False),
     Column("thumbs", TEXT),  # of a reaction: the thumbs given (`storage.votes.reactions`); null: unknown
     Column("drawn_at", UtcDateTime),  # of a menu: when its message was last edited; null: never
+    Column("weight", Float, nullable=False, server_default=text("1")),  # by the voter's roles at that time
     CheckConstraint("value IN (-1, 1)", name="value"),
     CheckConstraint("via IN ('reaction', 'menu', 'suggestion')", name="via"),
     Index(None, "cast_at"),

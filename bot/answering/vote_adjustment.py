@@ -146,6 +146,7 @@ def weigh_votes(
         [vote.value for vote in chosen],
         reliability=list(reliability.values()),
         age_weights=decay_weights(np.array(ages_s) / DAY_S, half_life_days=half_life_days),
+        vote_weights=[vote.weight for vote in chosen],
         min_voters=min_voters,
         max_share=1.0,  # one vote per person and word, so rating many words dilutes none
     )

@@ -91,6 +91,7 @@ class Rating(commands.Cog):
             words = [(mask, self._checked(word)) for mask, word in typed.items()]
             if len({*ratable.words, *words}) > MAX_OPTIONS:
                 raise NoRoomError
+            weight = await self._bot.vote_weights.weight_of(interaction.user, interaction.guild_id)
             with _stale_if_gone():
                 standing = await menu_votes.suggest_words(
                     self._database,
@@ -98,6 +99,7 @@ class Rating(commands.Cog):
                     voter_id=interaction.user.id,
                     words=words,
                     cast_at=datetime.now(UTC),
+                    weight=weight,
                 )
             self._metrics.vote("suggestion", 1, words=len(words))
             log.info("word.suggested", prediction_id=ratable.id, words=len(words))
@@ -120,6 +122,7 @@ class Rating(commands.Cog):
                 self._background.start(self._offer(message, ratable.id), name="menus renewed")
             if not words:
                 raise StaleMenuError
+        weight = await self._bot.vote_weights.weight_of(interaction.user, interaction.guild_id)
         with _stale_if_gone():
             standing = await menu_votes.choose_words(
                 self._database,
@@ -129,6 +132,7 @@ class Rating(commands.Cog):
                 words=words,
                 cast_at=datetime.now(UTC),
                 drawn_at=message.edited_at if message is not None else None,
+                weight=weight,
             )
         self._metrics.vote("menu", value, words=len(words))
         log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(words), via="menu")

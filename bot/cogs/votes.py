@@ -4,6 +4,7 @@ It uses raw events only, so no message needs to be cached or fetched. `bot.votin
 events that were missed while the bot was disconnected.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import discord
@@ -80,7 +81,7 @@ class Votes(commands.Cog):
             return
         value = sign(given)
         change = ThumbAdded(payload.message_id, payload.user_id, value, datetime.now(UTC), given)
-        words = await self._count(payload.channel_id, change, is_direct=payload.guild_id is None)
+        words = await self._count_cast(payload, change)
         if words:
             self._metrics.vote("reaction", value, words=words)
             log.info("vote.cast", message_id=payload.message_id, via="reaction", value=value, words=words)
@@ -130,17 +131,28 @@ class Votes(commands.Cog):
         async with self._in_flight.after_replies(payload.channel_id):
             await mark_deleted(self._database, payload.message_ids, datetime.now(UTC))
 
-    async def _count(self, channel_id: int, change: ThumbChange, *, is_direct: bool = False) -> int:
-        """Apply a change of reactions, in the order of the events. Returns how many votes changed.
+    async def _count_cast(self, payload: discord.RawReactionActionEvent, change: ThumbAdded) -> int:
+        """Store a thumb with its voter's weight. Returns how many votes changed.
 
-        In a direct message a vote waits until its voter is looked up, and later changes wait for it.
+        An event in a server includes its voter. In a direct message a vote waits until its voter is looked
+        up, and later changes wait for it.
         """
+        weights = self._bot.vote_weights
+        if payload.member is not None:
+            weight = await weights.weight_of(payload.member, payload.guild_id)  # without a request
+            return await self._count(payload.channel_id, replace(change, weight=weight))
+        async with (
+            self._in_flight.after_replies(payload.channel_id),
+            self._reconcile.reply_locks.hold(change.message_id),
+        ):
+            if payload.guild_id is None and not await self._may_vote(change):
+                return 0
+            weight = await weights.weight_of(discord.Object(change.voter_id), payload.guild_id)
+            return await self._write_queue.change_thumbs(replace(change, weight=weight))
+
+    async def _count(self, channel_id: int, change: ThumbChange) -> int:
+        """Apply a change of reactions, in the order of the events. Returns how many votes changed."""
         async with self._in_flight.after_replies(channel_id):
-            if isinstance(change, ThumbAdded) and is_direct:
-                async with self._reconcile.reply_locks.hold(change.message_id):
-                    if not await self._may_vote(change):
-                        return 0
-                    return await self._write_queue.change_thumbs(change)
             await self._reconcile.reply_locks.wait_for(change.message_id)
             return await self._write_queue.change_thumbs(change)
 

@@ -62,6 +62,7 @@ def make_bot(
         "prefix": settings.prefix,
         "guild_ids": guild_ids,
         "admin_role_ids": settings.admin_role_ids,
+        "role_weights": settings.role_weights,
         "syncs_commands": not is_shared(settings.url),
         "shedding": LoadShedding(background, RateLimiter(share=settings.shards.share), metrics=metrics),
     }

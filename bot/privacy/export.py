@@ -30,27 +30,28 @@ class VoteTable:
     """
 
     queries: Mapping[str, str]
-    _standing: dict[Item, dict[int, tuple[Precedence, int]]] = field(default_factory=dict)
+    _standing: dict[Item, dict[int, tuple[Precedence, int, float]]] = field(default_factory=dict)
 
     def add(self, chunk: Mapping[str, Iterable[Any]]) -> None:
         """Add votes, given by column, in any order."""
-        names = ("prediction_id", "query_hash", "mask_index", "word", "voter_id", "via", "value", "cast_at")
+        item, vote = ("query_hash", "mask_index", "word"), ("voter_id", "via", "value", "cast_at", "weight")
+        names = ("prediction_id", *item, *vote)
         rows = zip(*(chunk[name] for name in names), strict=True)
-        for prediction_id, query_hash, mask, word, voter, via, value, cast_at in rows:
+        for prediction_id, query_hash, mask, word, voter, via, value, cast_at, weight in rows:
             if query_hash not in self.queries:
                 continue
             votes = self._standing.setdefault((query_hash, mask, word), {})
-            vote = precedence(via, cast_at, prediction_id), value
-            votes[voter] = max(vote, votes.get(voter, vote))
+            cast = precedence(via, cast_at, prediction_id), value, weight
+            votes[voter] = max(cast, votes.get(voter, cast))
 
     def judged(self, *, now: datetime, min_voters: int, half_life_days: float) -> list[tuple[Any, ...]]:
         """The rows by query, mask and word, aggregated as in a run. Slow for many votes."""
         items = sorted(self._standing, key=lambda item: (self.queries[item[0]], *item))
         numbers: dict[int, int] = {}
         rows = [
-            (item, numbers.setdefault(voter, len(numbers)), value, cast_at)
+            (item, numbers.setdefault(voter, len(numbers)), value, weight, cast_at)
             for item, key in enumerate(items)
-            for voter, ((_, cast_at, *_), value) in self._standing[key].items()
+            for voter, ((_, cast_at, *_), value, weight) in self._standing[key].items()
         ]
         ages = np.array([(now - cast_at).total_seconds() / DAY_S for *_, cast_at in rows])
         consensus = aggregate_votes(
@@ -58,6 +59,7 @@ class VoteTable:
             [row[1] for row in rows],
             [row[2] for row in rows],
             age_weights=decay_weights(ages, half_life_days=half_life_days),
+            vote_weights=[row[3] for row in rows],
             min_voters=min_voters,
         )
         return [
@@ -68,7 +70,7 @@ class VoteTable:
                 round(float(consensus.up[i]), 3),
                 round(float(consensus.down[i]), 3),
                 int(consensus.voters[i]),
-                max(cast_at for (_, cast_at, *_), _ in self._standing[items[i]].values()),
+                max(cast_at for (_, cast_at, *_), *_ in self._standing[items[i]].values()),
             )
             for i in np.flatnonzero(consensus.judged)
         ]

@@ -9,7 +9,7 @@ read wait. A pass is idempotent, so a failed one is repeated as a whole.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +33,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.people.tombstones import delete_tombstones
 from storage.votes.predictions import mark_deleted
-from storage.votes.reactions import ThumbsRead
+from storage.votes.reactions import ThumbsRead, reaction_votes, sign
 from storage.votes.recent_replies import RecentReply, recent_replies
 
 log = structlog.stdlib.get_logger(__name__)
@@ -58,6 +58,7 @@ class PassResult:
     adopted: int = 0
     deleted: int = 0
     may_vote: dict[int, bool] = field(default_factory=dict)  # looked up for direct messages
+    weights: dict[tuple[int | None, int], float] = field(default_factory=dict)  # of (server, person)
     logged_at: float = field(default_factory=time.monotonic)
 
 
@@ -296,7 +297,8 @@ class Reconcile:
                 self._log_unreadable(message.channel.id, message.id, str(error))
                 return 0
             gone = await self._non_members(now, found, done)
-            change = ThumbsRead(message.id, found, datetime.now(UTC), gone)
+            weights = await self._weights(now, found, done)
+            change = ThumbsRead(message.id, found, datetime.now(UTC), gone, weights)
             return await self._write_queue.change_thumbs(change)
 
     async def _non_members(
@@ -309,6 +311,24 @@ class Reconcile:
             if person not in done.may_vote:
                 done.may_vote[person] = await self._bot.access.may_vote(person, None)
         return frozenset(person for person in people if not done.may_vote[person])
+
+    async def _weights(
+        self, message: discord.Message, given: Mapping[int, frozenset[str]], done: PassResult
+    ) -> dict[int, float]:
+        """Look up the weights of votes that are new or change, once per person and pass."""
+        if self._bot.vote_weights.is_uniform:
+            return {}
+        guild_id = getattr(message.channel, "guild_id", None) or (message.guild.id if message.guild else None)
+        stored = await reaction_votes(self._database, message.id)
+        weights = {}
+        for person, thumbs in given.items():
+            if stored.get(person) in {sign(one) for one in thumbs}:
+                continue
+            who = guild_id, person
+            if who not in done.weights:
+                done.weights[who] = await self._bot.vote_weights.weight_of(discord.Object(person), guild_id)
+            weights[person] = done.weights[who]
+        return weights
 
     async def _note_deleted(self, channel: discord.PartialMessageable, message_id: int) -> int:
         """Mark a reply as deleted if a request confirms it: a channel without read access looks empty."""

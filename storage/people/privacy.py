@@ -107,6 +107,7 @@ async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, 
             votes.c.via,
             votes.c.thumbs,
             votes.c.cast_at,
+            votes.c.weight,
             predictions.c.model_version,
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)

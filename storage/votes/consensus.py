@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import people, predictions, votes
-from storage.votes.predictions import Value, Via
+from storage.votes.predictions import DEFAULT_WEIGHT, Value, Via
 from storage.votes.standing import OLDEST_FIRST, is_opted_in
 
 
@@ -19,7 +19,8 @@ from storage.votes.standing import OLDEST_FIRST, is_opted_in
 class QueryVote:
     """A vote on a query, through any of its replies.
 
-    `reliability` is the voter's, in [0, 1]; None if the last run did not estimate it.
+    `reliability` is the voter's, in [0, 1]; None if the last run did not estimate it. `weight` is how much
+    the vote counts by the voter's roles.
     """
 
     prediction_id: int
@@ -30,6 +31,7 @@ class QueryVote:
     value: Value
     cast_at: datetime
     reliability: float | None
+    weight: float = DEFAULT_WEIGHT
 
 
 def counted_votes() -> Select[Any]:
@@ -45,6 +47,7 @@ def counted_votes() -> Select[Any]:
             votes.c.value,
             votes.c.cast_at,
             people.c.reliability,
+            votes.c.weight,
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
         .outerjoin(people, people.c.user_id == votes.c.voter_id)

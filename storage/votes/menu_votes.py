@@ -15,7 +15,7 @@ from storage.backends.retries import retried
 from storage.database import Database
 from storage.errors import PredictionGoneError
 from storage.schema import candidates, predictions, votes
-from storage.votes.predictions import StoredVote, Value, upsert_votes
+from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, Value, upsert_votes
 from storage.votes.standing import is_opted_in, standing_votes
 
 SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than an absence
@@ -86,6 +86,7 @@ async def choose_words(
     words: Collection[MaskWord],
     cast_at: datetime,
     drawn_at: datetime | None = None,
+    weight: float = DEFAULT_WEIGHT,
 ) -> Standing:
     """Add the words that a person chose in a menu, and withdraw earlier choices that they deselected.
 
@@ -101,6 +102,7 @@ async def choose_words(
         words: The words that are now chosen.
         cast_at: When they were chosen.
         drawn_at: When the message with the menu was last edited; None if never.
+        weight: How much the votes count by the voter's roles.
 
     Raises:
         PredictionGoneError: The prediction was deleted meanwhile.
@@ -119,7 +121,17 @@ async def choose_words(
         await _lock_prediction(connection, prediction_id)
         await connection.execute(delete(votes).where(*seen))
         new = [
-            StoredVote(prediction_id, mask, word, voter_id, "menu", value, cast_at, drawn_at=drawn_at)
+            StoredVote(
+                prediction_id,
+                mask,
+                word,
+                voter_id,
+                "menu",
+                value,
+                cast_at,
+                drawn_at=drawn_at,
+                weight=weight,
+            )
             for mask, word in words
         ]
         await upsert_votes(connection, new)
@@ -134,6 +146,7 @@ async def suggest_words(
     voter_id: int,
     words: Collection[MaskWord],
     cast_at: datetime,
+    weight: float = DEFAULT_WEIGHT,
 ) -> Standing:
     """Store suggested words as votes for them.
 
@@ -143,7 +156,10 @@ async def suggest_words(
     async with database.write() as connection:
         await lock_votes_shared(connection, [(prediction_id, voter_id)])
         await _lock_prediction(connection, prediction_id)
-        new = [StoredVote(prediction_id, m, word, voter_id, "suggestion", 1, cast_at) for m, word in words]
+        new = [
+            StoredVote(prediction_id, mask, word, voter_id, "suggestion", 1, cast_at, weight=weight)
+            for mask, word in words
+        ]
         await upsert_votes(connection, new)
         return await _standing(connection, prediction_id, voter_id)
 

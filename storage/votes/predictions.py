@@ -17,6 +17,7 @@ from storage.votes.standing import OLDEST_FIRST, is_opted_in
 
 Via = Literal["reaction", "menu", "suggestion"]
 Value = Literal[-1, 1]
+DEFAULT_WEIGHT = 1.0  # of a vote, where no role of its voter has another one
 TICK = timedelta(microseconds=1)
 
 
@@ -52,7 +53,8 @@ class StoredVote:
     """A person's vote on a word of a prediction.
 
     `thumbs` holds the thumbs of a reaction, as `storage.votes.reactions` encodes them; `drawn_at` is when the
-    message of a menu was last edited, by Discord's clock.
+    message of a menu was last edited, by Discord's clock; `weight` is how much the vote counts by the roles
+    that the voter had when it was cast.
     """
 
     prediction_id: int
@@ -64,6 +66,7 @@ class StoredVote:
     cast_at: datetime
     thumbs: str | None = None
     drawn_at: datetime | None = None
+    weight: float = DEFAULT_WEIGHT
 
 
 @retried
@@ -163,7 +166,7 @@ async def votes_until(
 ) -> AsyncIterator[dict[str, tuple[Any, ...]]]:
     """Read the votes cast up to `as_of` that count, with their queries, oldest first, in chunks by column.
 
-    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, score,
+    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, weight, score,
     adjusted and model_version. `score` is None for a suggested word that was not offered; `adjusted` is true
     if votes had changed the reply.
 
@@ -189,6 +192,7 @@ async def votes_until(
             votes.c.via,
             votes.c.value,
             votes.c.cast_at,
+            votes.c.weight,
             score.scalar_subquery().label("score"),
             exists().where(of_prediction, candidates.c.adjusted).label("adjusted"),
             predictions.c.model_version,
@@ -237,7 +241,9 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
     statement = dialect.insert(votes)
     statement = statement.on_conflict_do_update(
         index_elements=list(votes.primary_key.columns),
-        set_={name: statement.excluded[name] for name in ("value", "cast_at", "thumbs", "drawn_at")},
+        set_={
+            name: statement.excluded[name] for name in ("value", "cast_at", "thumbs", "drawn_at", "weight")
+        },
     )
     await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_key)])
 

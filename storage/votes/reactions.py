@@ -9,7 +9,7 @@ thumbs, oldest first. It is NULL in rows older than the column: their thumbs are
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -19,7 +19,7 @@ from storage.backends.retries import retried
 from storage.database import Database
 from storage.people.tombstones import has_tombstone, read_tombstones
 from storage.schema import predictions, votes
-from storage.votes.predictions import StoredVote, Value, upsert_votes
+from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, Value, upsert_votes
 from storage.votes.reaction_rows import Owner, Reply, delete_thumbs, replies_of, stored_thumbs, update_thumbs
 
 SIGNS: dict[str, Value] = {"👍": 1, "👎": -1}
@@ -30,13 +30,17 @@ SEPARATOR = ","
 
 @dataclass(frozen=True, slots=True)
 class ThumbAdded:
-    """A person added a thumb, which decides their vote. `thumb` None means the plain one of `value`."""
+    """A person added a thumb, which decides their vote. `thumb` None means the plain one of `value`.
+
+    `weight` is how much the vote counts by the person's roles.
+    """
 
     message_id: int
     voter_id: int
     value: Value
     cast_at: datetime
     thumb: str | None = None
+    weight: float = DEFAULT_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,15 @@ class ThumbsCleared:
 class ThumbsRead:
     """All thumbs under a reply as read from Discord at `read_at`: voter → thumbs.
 
-    Thumbs of `non_members`, who are no longer allowed to vote, count only if they are stored already.
+    Thumbs of `non_members`, who are no longer allowed to vote, count only if they are stored already. Votes
+    that are new or change get the `weights` of their voters, or else the default.
     """
 
     message_id: int
     given: Mapping[int, frozenset[str]]
     read_at: datetime
     non_members: frozenset[int] = frozenset()
+    weights: Mapping[int, float] = field(default_factory=dict)
 
 
 ThumbChange = ThumbAdded | ThumbRemoved | ThumbsCleared | ThumbsRead
@@ -110,6 +116,18 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
         await upsert_votes(connection, cast)
         await update_thumbs(connection, {owner: changed[owner][0].thumbs for owner in noted})
     return counts
+
+
+@retried
+async def reaction_votes(database: Database, message_id: int) -> dict[int, Value]:
+    """Voter → the vote of the reactions under a reply, as stored."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(votes.c.voter_id, votes.c.value)
+            .join(predictions, predictions.c.id == votes.c.prediction_id)
+            .where(predictions.c.message_id == message_id, votes.c.via == "reaction")
+        )
+        return {row[0]: row[1] for row in rows}
 
 
 @retried
@@ -168,7 +186,7 @@ def _cast(change: ThumbAdded, standing: dict[Owner, list[StoredVote]], reply: Re
     owner = reply.prediction_id, change.voter_id
     thumb = change.thumb or PLAIN[change.value]
     thumbs = [one for one in _thumbs(standing.get(owner)) or () if one != thumb] + [thumb]
-    return _set_thumbs(standing, reply, change.voter_id, thumbs, change.cast_at)
+    return _set_thumbs(standing, reply, change.voter_id, thumbs, change.cast_at, change.weight)
 
 
 def _withdraw(
@@ -229,7 +247,8 @@ def _read_back(
             not stored and forgotten and has_tombstone(forgotten, voter, reply.created_at)
         ):
             continue
-        count += _set_thumbs(standing, reply, voter, _by_likely_age(given, stored), change.read_at)
+        ordered, weight = _by_likely_age(given, stored), change.weights.get(voter, DEFAULT_WEIGHT)
+        count += _set_thumbs(standing, reply, voter, ordered, change.read_at, weight)
     return count
 
 
@@ -253,7 +272,12 @@ def _by_likely_age(given: Collection[str], stored: list[StoredVote] | None) -> l
 
 
 def _set_thumbs(
-    standing: dict[Owner, list[StoredVote]], reply: Reply, voter_id: int, thumbs: list[str], at: datetime
+    standing: dict[Owner, list[StoredVote]],
+    reply: Reply,
+    voter_id: int,
+    thumbs: list[str],
+    at: datetime,
+    weight: float,
 ) -> int:
     """Set an owner's thumbs, the last of which votes. Returns the number of votes."""
     value = sign(thumbs[-1])
@@ -263,7 +287,7 @@ def _set_thumbs(
         for mask, word in reply.tops
     ]
     text = SEPARATOR.join(thumbs)
-    standing[owner] = [replace(vote, value=value, cast_at=at, thumbs=text) for vote in kept]
+    standing[owner] = [replace(vote, value=value, cast_at=at, thumbs=text, weight=weight) for vote in kept]
     return len(kept)
 
 

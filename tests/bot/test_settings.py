@@ -46,6 +46,29 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert settings.prefix == "?"
 
 
+def test_weights_of_roles_are_read_by_name_and_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = with_env(monkeypatch, ROLE_WEIGHTS="Product team=2, 1100000000000000201 = 0.5,A=B=0,")
+    assert settings.role_weights == (("Product team", 2.0), ("1100000000000000201", 0.5), ("A=B", 0.0))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("Product team", "not Product team"),
+        ("=2", "not =2"),
+        ("Product team=much", "not Product team=much"),
+        ("Product team=-1", "not Product team=-1"),
+        ("Product team=nan", "not Product team=nan"),
+        ("Product team=5.1", "the weight of Product team must be between 0 and 5"),
+        ("Product team=2, product Team=3", "product Team has two weights"),
+    ],
+)
+def test_weights_of_roles_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, value: str, said: str) -> None:
+    with pytest.raises(StartError, match="FILLBOT_ROLE_WEIGHTS: ") as refused:
+        with_env(monkeypatch, ROLE_WEIGHTS=value)
+    assert said in str(refused.value)
+
+
 def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DISCORD_TOKEN=abc\nFILLBOT_GUILD_IDS=7\nFILLBOT_PREFIX=\n")
     settings = load_settings()

@@ -14,12 +14,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
-from support.ballots import ask
+from support.ballots import ask, vote
 from support.databases import of_sqlite, url_for
 
 from storage.database import Database
 from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
-from storage.schema import candidates, metadata, people, predictions
+from storage.schema import candidates, metadata, people, predictions, votes
 
 
 async def count(database: Database, table: object = people) -> int:
@@ -79,6 +79,22 @@ async def test_a_database_of_an_older_revision_is_migrated(tmp_path: Path) -> No
     database = await Database.open(url)
     await ask(database)
     assert await count(database, predictions) == 1
+    await database.close()
+
+
+async def test_votes_from_before_weights_have_the_default_one(database_url: str) -> None:
+    database = await Database.open(database_url)
+    prediction_id = await ask(database)
+    await vote(database, prediction_id, "cheap", 1, by=7)
+    async with database.write() as connection:  # as revision 0008 left it
+        await connection.execute(text("ALTER TABLE votes DROP COLUMN weight"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
+    await database.close()
+    database = await Database.open(database_url)
+    await vote(database, prediction_id, "cheap", 1, by=8, weight=2.5)
+    async with database.read() as connection:
+        rows = await connection.execute(select(votes.c.voter_id, votes.c.weight))
+        assert {row[0]: row[1] for row in rows} == {7: 1.0, 8: 2.5}
     await database.close()
 
 

@@ -81,9 +81,11 @@ async def vote(
     mask_index: int = 0,
     via: Via = "reaction",
     at: datetime = NOON,
+    weight: float = 1.0,
 ) -> None:
     """Cast one vote."""
-    await cast_votes(database, [StoredVote(prediction_id, mask_index, word, by, via, value, at)])
+    new = StoredVote(prediction_id, mask_index, word, by, via, value, at, weight=weight)
+    await cast_votes(database, [new])
 
 
 async def votes_on_message(database: Database, message_id: int) -> list[StoredVote]:

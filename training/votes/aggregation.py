@@ -79,6 +79,7 @@ def aggregate_votes(
     values: Ints,
     *,
     age_weights: Numbers | None = None,
+    vote_weights: Numbers | None = None,
     min_voters: int = 1,
 ) -> Consensus:
     """Estimate the reliability of the voters, and aggregate their votes by it.
@@ -88,9 +89,12 @@ def aggregate_votes(
         voters: (votes,) index of the voter, from 0; at most one vote per voter and item.
         values: (votes,) +1 or −1.
         age_weights: (votes,) what age leaves of each vote, in [0, 1]; None if all are fresh.
+        vote_weights: (votes,) how much each vote counts by its voter's roles, ≥ 0; None if all count 1.
         min_voters: voters that an item needs to be judged.
     """
-    return aggregate_parts([VoteArrays.of(items, voters, values, age_weights)], min_voters=min_voters)[0]
+    return aggregate_parts(
+        [VoteArrays.of(items, voters, values, age_weights, vote_weights)], min_voters=min_voters
+    )[0]
 
 
 def aggregate_parts(parts: Sequence["VoteArrays"], *, min_voters: int) -> list[Consensus]:
@@ -108,6 +112,7 @@ def aggregate_with_reliability(
     *,
     reliability: Numbers,
     age_weights: Numbers | None = None,
+    vote_weights: Numbers | None = None,
     min_voters: int = 1,
     max_share: float = MAX_VOTER_SHARE,
 ) -> Consensus:
@@ -115,7 +120,7 @@ def aggregate_with_reliability(
 
     `max_share` is the share of all weight that one voter may hold; 1 for no limit.
     """
-    votes = VoteArrays.of(items, voters, values, age_weights)
+    votes = VoteArrays.of(items, voters, values, age_weights, vote_weights)
     known = np.asarray(reliability, dtype=np.float64)
     return _aggregate([votes], known, min_voters=min_voters, max_share=max_share)[0]
 
@@ -134,6 +139,7 @@ class VoteArrays:
     voter: npt.NDArray[np.int64]
     value: Floats  # +1 or −1
     left: Floats  # what age leaves of the vote, in [0, 1]
+    amount: Floats  # the same times the vote's weight by its voter's roles, ≥ 0
     items: int
     voters: int
 
@@ -144,14 +150,17 @@ class VoteArrays:
         voters: Ints,
         values: Ints,
         left: Numbers | None,
+        weights: Numbers | None = None,
     ) -> Self:
         """Convert sequences; the numbers of items and voters follow from the largest indices."""
         item, voter = np.asarray(items, dtype=np.int64), np.asarray(voters, dtype=np.int64)
+        fresh = np.ones(len(item)) if left is None else np.asarray(left, dtype=np.float64)
         return cls(
             item,
             voter,
             np.asarray(values, dtype=np.float64),
-            np.ones(len(item)) if left is None else np.asarray(left, dtype=np.float64),
+            fresh,
+            fresh if weights is None else fresh * np.asarray(weights, dtype=np.float64),
             int(item.max(initial=-1)) + 1,
             int(voter.max(initial=-1)) + 1,
         )
@@ -166,7 +175,11 @@ class VoteArrays:
 
 
 def _fit_reliability(parts: Sequence[VoteArrays]) -> Floats:
-    """(voters,) reliability by EM; an aged vote is a fraction of an observation."""
+    """(voters,) reliability by EM; an aged vote is a fraction of an observation.
+
+    A vote with a larger weight is more evidence on the word, but not more observations of its voter: that
+    would let roles decide how far the prior is left behind.
+    """
     observed = _sum_arrays(votes.sum_by_voter(votes.left) for votes in parts)
     reliability = np.full(len(observed), PRIOR)
     for _ in range(MAX_ITERATIONS):
@@ -181,7 +194,7 @@ def _fit_reliability(parts: Sequence[VoteArrays]) -> Floats:
 
 def _expected_agreements(votes: VoteArrays, log_odds: Floats) -> Floats:
     """(voters,) expected number of agreements of each voter with the consensus, given (voters,) log-odds."""
-    evidence = votes.sum_by_item(votes.value * votes.left * log_odds[votes.voter])
+    evidence = votes.sum_by_item(votes.value * votes.amount * log_odds[votes.voter])
     wanted = 1.0 / (1.0 + np.exp(-evidence))  # (items,) probability that the word is wanted
     agreement = np.where(votes.value > 0, wanted[votes.item], 1.0 - wanted[votes.item])  # (votes,)
     return votes.sum_by_voter(agreement * votes.left)
@@ -192,16 +205,19 @@ def _aggregate(
 ) -> list[Consensus]:
     """Weigh each vote by its voter's reliability, under the cap.
 
+    The cap counts people: role weights apply on top of it. Under the cap they would have no effect in a small
+    team, since each of two voters may hold half of the weight.
+
     The cap applies to the weight on judged items. Items with too few voters or without a margin teach
     nothing, so they must not leave room for more votes of one voter. Dropping them changes the cap, which may
     drop further items; none returns, so the loop ends.
     """
     full = _log_odds(reliability) / _log_odds(np.array([PRIOR]))  # (voters,)
-    voters = [votes.sum_by_item((full[votes.voter] * votes.left > 0).astype(np.float64)) for votes in parts]
+    voters = [votes.sum_by_item((full[votes.voter] * votes.amount > 0).astype(np.float64)) for votes in parts]
     judged = [counts >= max(min_voters, 1) for counts in voters]  # (items,) each
     while True:
         cast = _sum_arrays(
-            votes.sum_by_voter(votes.left * of_part[votes.item])
+            votes.sum_by_voter(np.where(votes.amount > 0, votes.left, 0.0) * of_part[votes.item])
             for votes, of_part in zip(parts, judged, strict=True)
         )
         weight = _cap(full, cast, max_share)
@@ -220,7 +236,7 @@ def _aggregate(
 
 def _sides(votes: VoteArrays, weight: Floats) -> tuple[Floats, Floats]:
     """(items,) weight for and against, given the (voters,) weight of a fresh vote."""
-    amount = weight[votes.voter] * votes.left  # (votes,)
+    amount = weight[votes.voter] * votes.amount  # (votes,)
     up, down = (votes.sum_by_item(np.where(side, amount, 0.0)) for side in (votes.value > 0, votes.value < 0))
     return up, down
 

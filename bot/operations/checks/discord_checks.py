@@ -1,8 +1,9 @@
 """Checks of Discord over its REST API only: a gateway session would disturb a running bot."""
 
+import difflib
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,7 @@ from bot.errors import EX_UNAVAILABLE
 from bot.operations.checks.result import Finding, failed, passed, skipped
 from bot.permissions import kind_without_messages, known_permissions, missing, needed_to_write
 from bot.settings import Settings
+from bot.voting.vote_weights import RoleWeights, is_meant
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
 PORTAL = "the developer portal (discord.com/developers/applications)"
@@ -119,7 +121,7 @@ class _Seen:
     """What was found in the configured servers."""
 
     places: dict[int, tuple[Channel, discord.Member]] = field(default_factory=dict)
-    roles: set[int] = field(default_factory=set)
+    roles: dict[int, discord.Role] = field(default_factory=dict)
     unreadable: set[int] = field(default_factory=set)  # channels
     is_complete: bool = True
 
@@ -131,7 +133,8 @@ async def _server_findings(client: discord.Client, settings: Settings) -> AsyncI
         async for finding in _server(client, guild_id, seen):
             yield finding
     yield await _report_channel(client, settings.report_channel_id, seen)
-    yield _admin_roles(settings.admin_role_ids, seen.roles, is_complete=seen.is_complete)
+    yield _admin_roles(settings.admin_role_ids, seen.roles.keys(), is_complete=seen.is_complete)
+    yield _role_weights(settings.role_weights, seen.roles.values(), is_complete=seen.is_complete)
 
 
 async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIterator[Finding]:
@@ -148,7 +151,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
     except (*UNREACHABLE, UnreadableError) as error:
         yield _not_told(str(guild_id), error)
         return
-    seen.roles |= {role.id for role in guild.roles}
+    seen.roles |= {role.id: role for role in guild.roles}
     try:
         with reraising_malformed():
             me = await guild.fetch_member(client.user.id)
@@ -277,7 +280,7 @@ async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: 
     return failed(name, f"{channel_id} {where}", fix)
 
 
-def _admin_roles(wanted: Sequence[int], roles: set[int], *, is_complete: bool) -> Finding:
+def _admin_roles(wanted: Sequence[int], roles: Set[int], *, is_complete: bool) -> Finding:
     name = "admin roles"
     if not wanted:
         return skipped(name, "not set: everyone who may manage the server is an admin")
@@ -290,6 +293,30 @@ def _admin_roles(wanted: Sequence[int], roles: set[int], *, is_complete: bool) -
             "Copy the role's id to FILLBOT_ADMIN_ROLE_IDS (Server settings → Roles → ⋯ → Copy role ID).",
         )
     return passed(name, f"{len(wanted)} of {len(wanted)} exist")
+
+
+def _role_weights(wanted: RoleWeights, roles: Collection[discord.Role], *, is_complete: bool) -> Finding:
+    name = "role weights"
+    if not wanted:
+        return skipped(name, "not set: every vote counts the same")
+    unknown = [role for role, _ in wanted if not any(is_meant(one, role) for one in roles)]
+    if unknown and not roles and not is_complete:
+        return skipped(name, f"not looked for: {', '.join(unknown)}")
+    if unknown:
+        named = ", ".join(_with_nearest(role, roles) for role in unknown)
+        return failed(
+            name,
+            f"{named}: no such role in the listed servers",
+            "Correct FILLBOT_ROLE_WEIGHTS: it takes names or ids of roles (Server settings → Roles).",
+        )
+    return passed(name, f"{len(wanted)} of {len(wanted)} exist")
+
+
+def _with_nearest(role: str, roles: Collection[discord.Role]) -> str:
+    """An unknown role, with the name that it may be a slip for."""
+    names = {one.name.casefold(): one.name for one in roles}
+    near = difflib.get_close_matches(role.casefold(), names, n=1)
+    return f"{role} (did you mean {names[near[0]]}?)" if near else role
 
 
 def _invite(client: discord.Client) -> str:

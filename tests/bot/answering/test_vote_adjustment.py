@@ -35,8 +35,9 @@ def vote(
     via: Via = "reaction",
     reliability: float | None = None,
     days_ago: float = 0,
+    weight: float = 1.0,
 ) -> QueryVote:
-    return QueryVote(1, mask, word, by, via, value, NOON - timedelta(days=days_ago), reliability)
+    return QueryVote(1, mask, word, by, via, value, NOON - timedelta(days=days_ago), reliability, weight)
 
 
 def both(word: str, value: Value, *, mask: int = 0) -> list[QueryVote]:
@@ -62,6 +63,16 @@ def words(shown: ShownPrediction, mask: int = 0) -> list[str]:
 
 def shares(shown: ShownPrediction, mask: int = 0) -> dict[str, float]:
     return {candidate.word: candidate.share for candidate in shown.masks[mask]}
+
+
+def test_the_heavier_of_two_votes_decides() -> None:
+    light, heavy = vote("cheap", 1, by=1), vote("cheap", -1, by=2, weight=3.0)
+    assert "cheap" not in words(adjusted([light, heavy]))
+    assert words(adjusted([light, vote("cheap", -1, by=2)]))[0] == "cheap"  # they cancel out
+
+
+def test_a_vote_of_any_weight_is_one_voters() -> None:
+    assert not adjusted([vote("cheap", -1, by=1, weight=5.0)], min_voters=2).is_adjusted
 
 
 def test_without_votes_the_models_five_best_are_shown() -> None:

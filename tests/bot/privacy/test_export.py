@@ -10,7 +10,7 @@ from bot.privacy.export import VoteTable, to_csv
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def chunk(*votes: tuple[str, str, int, str, int]) -> dict[str, list[Any]]:
+def chunk(*votes: tuple[str, str, int, str, int], weight: float = 1.0) -> dict[str, list[Any]]:
     """(query, word, voter, via, value), a minute apart."""
     return {
         "prediction_id": [1] * len(votes),
@@ -21,12 +21,15 @@ def chunk(*votes: tuple[str, str, int, str, int]) -> dict[str, list[Any]]:
         "via": [vote[3] for vote in votes],
         "value": [vote[4] for vote in votes],
         "cast_at": [NOON + timedelta(minutes=number) for number in range(len(votes))],
+        "weight": [weight] * len(votes),
     }
 
 
-def rows_of(*votes: tuple[str, str, int, str, int], min_voters: int = 1) -> list[tuple[Any, ...]]:
+def rows_of(
+    *votes: tuple[str, str, int, str, int], min_voters: int = 1, weight: float = 1.0
+) -> list[tuple[Any, ...]]:
     ballots = VoteTable({"q": "Q"})
-    ballots.add(chunk(*votes))
+    ballots.add(chunk(*votes, weight=weight))
     return ballots.judged(now=NOON, min_voters=min_voters, half_life_days=90)
 
 
@@ -39,6 +42,14 @@ def test_one_vote_a_voter_counts_a_menu_before_a_reaction_and_then_the_latest() 
     assert row[:3] == ("Q", 0, "a")
     assert row[3] > row[4] == 0
     assert (row[5], row[6]) == (1, NOON + timedelta(minutes=2))
+
+
+def test_votes_count_by_their_weight_and_voters_by_heads() -> None:
+    votes = (("Q", "a", 1, "menu", 1), ("Q", "a", 2, "menu", 1))
+    (usual,), (heavy,) = rows_of(*votes), rows_of(*votes, weight=2.0)
+    assert heavy[3] >= 2 * usual[3] > 0
+    assert heavy[5] == usual[5] == 2
+    assert rows_of(votes[0], min_voters=2, weight=5.0) == []
 
 
 def test_what_is_not_judged_and_what_may_not_be_shown_is_left_out() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from faults.hosted import hosted
-from sqlalchemy import update
+from sqlalchemy import select, update
 from support.people import Json, Person
 from support.wire import eventually
 
@@ -353,3 +353,21 @@ async def test_who_was_forgotten_stays_forgotten(
     await ann.react(new, "👍")
     async with hosted(home, sandbox) as wire:
         await wire.until_votes(new, (ann, 1))
+
+
+async def test_thumbs_given_meanwhile_have_the_weight_of_the_roles_that_can_be_looked_up(
+    home: Path, sandbox: Sandbox, ann: Person, bob: Person
+) -> None:
+    (reply,) = await asked(home, sandbox, ann)
+    members = sandbox.world.members
+    admin = replace(members[sandbox.guild_id, ann.id], role_ids=(sandbox.admin_role_id,))
+    members[sandbox.guild_id, ann.id] = admin
+    await ann.react(reply, "👍")
+    await bob.react(reply, "👎")
+    path = f"/guilds/{sandbox.guild_id}/members/{bob.id}"
+    sandbox.faults.fail("GET", path, status=503, times=None)
+    async with hosted(home, sandbox, role_weights=(("Admin", 2.0), ("@everyone", 0.5))) as wire:
+        await wire.until_votes(reply, (ann, 1), (bob, -1))
+        async with wire.app.database.read() as connection:
+            rows = await connection.execute(select(votes.c.voter_id, votes.c.weight))
+            assert {row[0]: row[1] for row in rows} == {ann.id: 2.0, bob.id: 1.0}

@@ -92,7 +92,7 @@ async def test_who_was_counted_before_that_was_written_down_is_so_from_their_old
         for table in ("announcements", "forgettings", "forgotten"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE people DROP COLUMN counted_since"))
-        for column in ("thumbs", "drawn_at"):
+        for column in ("thumbs", "drawn_at", "weight"):
             await connection.execute(text(f"ALTER TABLE votes DROP COLUMN {column}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     await database.close()

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from storage.database import Database
 from storage.errors import PredictionGoneError
-from storage.schema import people, predictions
+from storage.schema import people, predictions, votes
 from storage.votes.menu_votes import (
     SEEN_FOR,
     Standing,
@@ -139,3 +139,13 @@ async def test_a_vote_on_a_prediction_that_was_deleted_says_so(database: Databas
     with pytest.raises(PredictionGoneError):
         await suggest_words(database, prediction, voter_id=BEN, words=words, cast_at=T0)
     assert await withdraw_choices(database, prediction, voter_id=BEN) == Standing()
+
+
+async def test_choices_and_suggestions_have_a_weight(database: Database, prediction: int) -> None:
+    await choose_words(
+        database, prediction, voter_id=BEN, value=1, words=[(0, "light")], cast_at=T0, weight=2.0
+    )
+    await suggest_words(database, prediction, voter_id=BEN, words=[(0, "airy")], cast_at=T0, weight=3.0)
+    async with database.read() as connection:
+        rows = await connection.execute(select(votes.c.word, votes.c.weight))
+        assert {row[0]: row[1] for row in rows} == {"light": 2.0, "airy": 3.0}

@@ -258,6 +258,7 @@ async def test_votes_until_a_time_come_oldest_first_with_query_and_score(databas
         "via": "reaction",
         "value": 1,
         "cast_at": minutes(1),
+        "weight": 1.0,
         "score": 0.4,
         "adjusted": False,
         "model_version": "v0007",

@@ -193,3 +193,23 @@ async def test_no_hot_query_reads_a_whole_table(database: Database) -> None:
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(holes))
             details = [row.detail for row in plan]
             assert not [each for each in details if each.startswith("SCAN")], (statement, details)
+
+
+async def weights(database: Database) -> dict[int, float]:
+    return {vote.voter_id: vote.weight for vote in await votes_on_message(database, MESSAGES[0])}
+
+
+async def test_a_vote_keeps_the_weight_that_it_was_cast_with(database: Database) -> None:
+    await ask(database, message_id=MESSAGES[0])
+    await apply_thumbs(
+        database, [ThumbAdded(MESSAGES[0], 11, 1, NOON, weight=2.0), ThumbAdded(MESSAGES[0], 12, 1, NOON)]
+    )
+    assert await weights(database) == {11: 2.0, 12: 1.0}
+    up, down = frozenset({"👍"}), frozenset({"👎"})
+    given = {11: up, 12: down, 13: up}
+    later = {11: 0.5, 12: 3.0}
+    await apply_thumbs(database, [ThumbsRead(MESSAGES[0], given, minutes(1), weights=later)])
+    assert await weights(database) == {11: 2.0, 12: 3.0, 13: 1.0}
+    await apply_thumbs(database, [ThumbAdded(MESSAGES[0], 11, -1, minutes(2), weight=0.5)])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, -1)])
+    assert (await weights(database))[11] == 0.5

@@ -55,6 +55,65 @@ def test_an_em_step_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert consensus.down == pytest.approx([expected])
 
 
+def weighted(*votes: tuple[int, int, int, float], min_voters: int = 1) -> Consensus:
+    """From (item, voter, value, weight)."""
+    items, voters, values, weights = zip(*votes, strict=True)
+    return aggregate_votes(items, voters, values, vote_weights=weights, min_voters=min_voters)
+
+
+def test_a_vote_of_weight_two_is_the_evidence_of_two_votes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One iteration from reliability 0.8: the evidence is (2 − 1) · logit(0.8), so P(wanted) = 0.8. The first
+    # agrees by 0.8, which gives 4.8 / 6, the second by 0.2, which gives 4.2 / 6: one observation each.
+    monkeypatch.setattr("training.votes.aggregation.MAX_ITERATIONS", 1)
+    consensus = weighted((0, 0, 1, 2.0), (0, 1, -1, 1.0))
+    assert consensus.reliability == pytest.approx([0.8, 0.7])
+    assert list(consensus.voters) == [2]
+
+
+@pytest.mark.parametrize("weight", [0.5, 2.0, 5.0])
+def test_one_voter_is_one_voter_at_any_weight(weight: float) -> None:
+    alone = weighted((0, 0, 1, weight), min_voters=2)
+    assert (list(alone.voters), list(alone.judged)) == ([1], [False])
+
+
+def test_a_known_reliability_is_weighted_too() -> None:
+    consensus = aggregate_with_reliability(
+        [0, 0], [0, 1], [1, -1], reliability=[0.8, 0.8], vote_weights=[2.0, 0.5], max_share=1.0
+    )
+    assert (consensus.up, consensus.down) == (pytest.approx([2.0]), pytest.approx([0.5]))
+
+
+def test_a_vote_of_weight_nothing_is_none() -> None:
+    consensus = weighted((0, 0, 1, 0.0), (0, 1, 1, 1.0), min_voters=2)
+    assert (list(consensus.voters), list(consensus.judged)) == ([1], [False])
+
+
+def test_the_cap_counts_people_and_weights_apply_on_top() -> None:
+    """Of four voters, the first has twenty words: 30 % of all before the weight of 2, twice that with it."""
+    votes = [*((item, 0, 1) for item in range(20)), (20, 1, 1), (21, 2, 1), (22, 3, 1)]
+    items, voters, values = zip(*votes, strict=True)
+    known = [0.8] * 4
+    plain = aggregate_with_reliability(items, voters, values, reliability=known)
+    weights = [2.0 if voter == 0 else 1.0 for voter in voters]
+    heavy = aggregate_with_reliability(items, voters, values, reliability=known, vote_weights=weights)
+    assert plain.up[:20].sum() / plain.up.sum() == pytest.approx(0.3)
+    assert heavy.weight == pytest.approx(plain.weight)
+    assert heavy.up == pytest.approx(plain.up * np.array([2.0] * 20 + [1.0] * 3))
+
+
+def test_votes_of_weight_nothing_make_no_room_under_the_cap() -> None:
+    votes = [(0, 0, 1, 1.0), (1, 1, 1, 1.0), (2, 1, 1, 1.0)]
+    without, beside = weighted(*votes), weighted(*votes, *((0, voter, 1, 0.0) for voter in range(2, 9)))
+    assert beside.up == pytest.approx(without.up)
+
+
+def test_equal_weights_give_what_no_weights_give() -> None:
+    votes = [(item, voter, 1 if (item + voter) % 3 else -1) for item in range(6) for voter in range(4)]
+    plain, ones = consensus_of(votes), weighted(*((*vote, 1.0) for vote in votes))
+    assert (plain.up == ones.up).all()
+    assert (plain.reliability == ones.reliability).all()
+
+
 def test_agreeing_voters_gain_reliability_and_the_odd_one_loses() -> None:
     votes = [(item, voter, 1 if voter < 3 else -1) for item in range(6) for voter in range(4)]
     consensus = consensus_of(votes)

@@ -39,7 +39,10 @@ class NumberedVotes(NoSetup, TransformOp):
 
     @property
     def votes(self) -> pl.DataFrame:
-        """`item`, `voter_id`, `value` and `left` of the last run. Not a result: UpTrain writes those out."""
+        """`item`, `voter_id`, `value`, `left` and `amount` of the last run.
+
+        Not a result: UpTrain writes those out.
+        """
         return self._votes
 
     @property
@@ -55,10 +58,10 @@ class NumberedVotes(NoSetup, TransformOp):
         numbered = clean.with_columns(
             pl.struct(ITEM).rle_id().cast(pl.Int64).alias("item"),
             pl.Series("left", decay_weights(ages, half_life_days=self.half_life_days), dtype=pl.Float64),
-        )
+        ).with_columns((pl.col("left") * pl.col("weight")).alias("amount"))
         items = numbered.group_by("item", maintain_order=True)
         self._items = items.agg(pl.col(["query", *ITEM]).first(), pl.col("score").mean()).drop("item")
-        self._votes = numbered.select("item", "voter_id", "value", "left")
+        self._votes = numbered.select("item", "voter_id", "value", "left", "amount")
         return {"output": pl.DataFrame([{"votes": len(clean), "items": len(self._items)}])}
 
 
@@ -80,6 +83,7 @@ class VoteSpool(Sequence[VoteArrays]):
         columns = (
             voters,
             votes["left"].to_numpy(),
+            votes["amount"].to_numpy(),
             votes["item"].to_numpy().astype(np.int32),
             voter.astype(np.int32),
             votes["value"].to_numpy().astype(np.int8),
@@ -109,10 +113,11 @@ class VoteSpool(Sequence[VoteArrays]):
         part = self._parts[index]
         self._file.seek(part.begins)
         ids = self._read(np.int64, part.voters)
-        left, item = self._read(np.float64, part.votes), self._read(np.int32, part.votes)
+        left, amount = self._read(np.float64, part.votes), self._read(np.float64, part.votes)
+        item = self._read(np.int32, part.votes)
         voter = np.searchsorted(self.voters, ids)[self._read(np.int32, part.votes)]
         value = self._read(np.int8, part.votes)
-        return VoteArrays(item, voter, value, left, part.items, len(self.voters))
+        return VoteArrays(item, voter, value, left, amount, part.items, len(self.voters))
 
     def close(self) -> None:
         """Close and thereby delete the file. Idempotent."""

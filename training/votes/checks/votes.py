@@ -43,6 +43,7 @@ SCHEMA: dict[str, Any] = {
     "via": pl.Utf8,
     "value": pl.Int64,
     "cast_at": pl.Datetime("us", "UTC"),
+    "weight": pl.Float64,
     "score": pl.Float64,
     "adjusted": pl.Boolean,
     "model_version": pl.Utf8,

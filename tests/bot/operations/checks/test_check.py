@@ -309,12 +309,30 @@ async def test_ids_that_name_nothing(home: Path) -> None:
     assert found["admin roles"].startswith("✗ 4713: no such role")
 
 
+async def test_weights_of_roles_that_there_are(home: Path) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        weights = (("admin", 2.0), (str(sandbox.admin_role_id), 3.0))
+        code, found = await against(sandbox, home, role_weights=weights)
+    assert code == 0
+    assert found["role weights"] == "✓ 2 of 2 exist"
+
+
+@pytest.mark.parametrize(("name", "near"), [("Admins", " (did you mean Admin?)"), ("Zebra", "")])
+async def test_the_weight_of_an_unknown_role_names_the_nearest(home: Path, name: str, near: str) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        code, found = await against(sandbox, home, role_weights=((name, 2.0),))
+    assert code == 78
+    assert found["role weights"].startswith(f"✗ {name}{near}: no such role")
+    assert "FILLBOT_ROLE_WEIGHTS" in found["role weights"]
+
+
 async def test_what_is_not_set_does_not_apply(home: Path) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
         code, found = await against(sandbox, home, report_channel_id=None, admin_role_ids=())
     assert code == 0
     assert found["report channel"].startswith("–")
     assert found["admin roles"].startswith("–")
+    assert found["role weights"].startswith("–")
 
 
 async def test_discord_that_cannot_be_reached(home: Path) -> None:

@@ -88,6 +88,19 @@ def test_votes_become_judgements(polls: Polls) -> None:
     assert report.to_json()["judgements"] == 2
 
 
+def test_votes_count_by_their_weight_and_voters_by_heads(polls: Polls) -> None:
+    async def casting(database: Database) -> None:
+        first, other = await ask(database), await ask(database, OTHER)
+        await vote(database, first, "cheap", 1, by=1, weight=3.0)
+        await vote(database, first, "cheap", -1, by=2)
+        await vote(database, other, "cheap", 1, by=1, weight=5.0)
+
+    polls.cast(casting)
+    (judgement,) = polls.checked(min_voters=2).judgements
+    assert (judgement.query, judgement.voters) == (QUERY, 2)
+    assert judgement.up > 2 * judgement.down > 0
+
+
 def test_a_word_counts_when_enough_people_voted_on_it(polls: Polls) -> None:
     async def casting(database: Database) -> None:
         prediction_id = await ask(database)
