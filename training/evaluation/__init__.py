@@ -1,1 +1,1 @@
-"""What a version can do, and whether it may be promoted: metrics, behaviour tests, drift, the gate."""
+"""Evaluate versions, and decide on promotion: metrics, behaviour tests, drift, the gate."""

@@ -1,8 +1,8 @@
-"""The team's own tests of a model's behaviour, in the manner of CheckList (Ribeiro et al. 2005.04118).
+"""Behaviour tests in the style of CheckList (Ribeiro et al. 2005.04118), which the team can edit.
 
-Three kinds, in a file that anybody can edit (suites/behaviour.yaml explains itself): *minimum*, words that
-must or must not be among the best; *invariance*, a brand, a person or a typo that must not change the answer;
-*direction*, a change of the sentence that must move words up or down.
+Three kinds, explained in suites/behaviour.yaml: *minimum*, words that must or must not be among the best;
+*invariance*, a brand, a person or a typo that must not change the answer; *direction*, a change of the
+sentence that must move words up or down.
 """
 
 from abc import ABC, abstractmethod
@@ -29,8 +29,8 @@ from training.inference.encoder import MASK_PATTERN
 from training.inference.fill_model import FillModel, Floats
 
 SHIPPED = Path(__file__).parent / "suites" / "behaviour.yaml"
-TOP = 5  # words that two answers are compared by
-# A bar missed by no more is borderline: noise of training, no change of behaviour.
+TOP = 5  # best words that two answers are compared by
+# A threshold missed by no more than this is borderline: noise of training, not a change of behaviour.
 TOLERANCE_NATS = 0.25  # of a probability: a factor of 1.3
 TOLERANCE_WORDS = 1  # of those that two answers share
 
@@ -39,7 +39,7 @@ Answers = Mapping[str, Floats]  # text → (vocabulary,) natural-log probabiliti
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a model did in one test; `text` is for people."""
+    """The result of one test; `text` is for people."""
 
     name: str
     outcome: Literal["passed", "borderline", "failed"]
@@ -47,7 +47,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether the bar was reached."""
+        """Whether the threshold was reached."""
         return self.outcome == "passed"
 
 
@@ -74,14 +74,14 @@ class _Test(BaseModel, ABC):
     @property
     @abstractmethod
     def queries(self) -> tuple[str, ...]:
-        """What the model is asked."""
+        """The queries of the test."""
 
     @abstractmethod
     def result(self, model: FillModel, answers: Answers) -> Result | None:
-        """How the model did; None where it can say none of the words."""
+        """The result; None where the model can say none of the words."""
 
     def _result(self, margin: float, tolerance: float, text: str) -> Result:
-        """Of how far above the bar (0: just reached) the model is."""
+        """The result for a margin above the threshold (0: just reached)."""
         outcome: Literal["passed", "borderline", "failed"] = "passed"
         if margin < 0:
             outcome = "borderline" if margin >= -tolerance else "failed"
@@ -108,7 +108,7 @@ class Minimum(_Test):
         return (self.text,)
 
     def result(self, model: FillModel, answers: Answers) -> Result | None:
-        """The margin, in nats, is to the last of the best words that are none of those asked for."""
+        """The margin, in nats, to the last of the best other words."""
         logs = answers[self.text]
         margins, texts = [], []
         for words, sign, must in ((self.any_of, 1, "must"), (self.none_of, -1, "must not")):
@@ -123,7 +123,7 @@ class Minimum(_Test):
 
 
 class Invariance(_Test):
-    """Texts whose best words must be about those of the first one."""
+    """Texts whose best words must largely be those of the first text."""
 
     texts: Annotated[list[Text], Field(min_length=2)]
     keep: int = Field(default=3, ge=1, le=TOP)
@@ -134,7 +134,7 @@ class Invariance(_Test):
         return tuple(self.texts)
 
     def result(self, model: FillModel, answers: Answers) -> Result:
-        """The margin, in words, is that of the text that shares the fewest."""
+        """The margin, in words, of the text that shares the fewest."""
         first, *others = (set(model.best(answers[text], TOP)) for text in self.texts)
         shared, text = min(
             (len(first & best), text) for best, text in zip(others, self.texts[1:], strict=True)
@@ -161,7 +161,7 @@ class Direction(_Test):
         return (self.before, self.after)
 
     def result(self, model: FillModel, answers: Answers) -> Result | None:
-        """The margin, in nats, is between the factor that the share moves by and the one that it must."""
+        """The margin, in nats, between the actual and the required factor of the share."""
         tokens = _tokens(model, self.words)
         if not tokens:
             return None
@@ -226,7 +226,7 @@ def run_behaviour(model: FillModel, tests: Tests, *, path: Path = SHIPPED) -> li
 
 
 def new_failures(before: Iterable[Result | None], after: Iterable[Result | None]) -> list[Result]:
-    """What the second model fails, by more than noise, and the first one passes."""
+    """Tests that the first model passes and the second fails by more than the tolerance."""
     return [
         new
         for old, new in zip(before, after, strict=True)
@@ -239,7 +239,7 @@ def _tokens(model: FillModel, words: Sequence[str]) -> list[int]:
 
 
 def _place(location: tuple[int | str, ...], content: object) -> str:
-    """Where in the file, for people: the kind, the entry's number and name, and the field."""
+    """The position in the file, for people: kind, number and name of the entry, and field."""
     match location:
         case (str(kind), int(index), *rest):
             entry = content[kind][index] if isinstance(content, Mapping) else None

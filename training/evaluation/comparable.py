@@ -1,6 +1,7 @@
-"""What several models can all do, so that a comparison is fair: say a word as one token, read a text.
+"""Restrict a comparison to the words and texts that all models can handle, so that it is fair.
 
-Vocabularies differ: one model has words that another spells in pieces, and reads a rare sign as unknown.
+Vocabularies differ: a word may be one token to one model and several pieces to another, and a rare character
+may be unknown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ Models = Mapping[str, FillModel]  # by name, in the order to show
 
 @dataclass(frozen=True, slots=True)
 class ComparableCases:
-    """Cases with only words that all models can say; those that lose a side by it are skipped."""
+    """Cases restricted to words that all models can say; cases that lose a side are skipped."""
 
     cases: tuple[Case, ...]
     skipped: int
@@ -26,7 +27,7 @@ class ComparableCases:
 
 
 def tokens_of(models: Models) -> dict[str, Tokens]:
-    """Model → ids, ascending, of the words that it may offer and all others can say."""
+    """Model → ascending ids of its offered words that all other models can say."""
     shared = {}
     for name, model in models.items():
         is_shared = [_can_all_say(models, model.word_of(int(token))) for token in model.offered]
@@ -35,7 +36,7 @@ def tokens_of(models: Models) -> dict[str, Tokens]:
 
 
 def cases_of(models: Models, cases: Sequence[Case]) -> ComparableCases:
-    """Leave out what not all can say."""
+    """Drop words that some model cannot say."""
     words = {word for case in cases for word in (*case.wanted, *case.unwanted)}
     dropped = {word for word in words if not _can_all_say(models, word)}
     kept = []
@@ -49,7 +50,7 @@ def cases_of(models: Models, cases: Sequence[Case]) -> ComparableCases:
 
 
 def texts_of(models: Models, texts: Sequence[str]) -> list[str]:
-    """The texts that are as many words to every model, with nothing unknown among them."""
+    """The texts that every model splits into the same number of words, none unknown."""
     return [text for text in texts if _is_read_alike(models, text)]
 
 

@@ -1,9 +1,9 @@
-"""Bootstrapped intervals: how far a figure would move with other cases of the same kind. Pure.
+"""Bootstrap confidence intervals of means over cases. Pure.
 
-Resampling cases with replacement (Efron 1979), percentile intervals. Cases that are alike, such as sentences
-of one pattern, are no independent witnesses: given their groups, whole groups are resampled (the cluster
-bootstrap, Field & Welsh 2007). Figures over the same cases are drawn alike, so arithmetic on two of them is
-paired: `interval(means(after) - means(before))`.
+Percentile intervals from resampling with replacement (Efron 1979). Similar cases, such as sentences of one
+pattern, are not independent: given their groups, whole groups are resampled (the cluster bootstrap, Field &
+Welsh 2007). The same seed resamples the same cases, so arithmetic on two draws is paired:
+`interval(means(after) - means(before))`.
 """
 
 from collections.abc import Hashable, Sequence
@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 DRAWS = 2_000
-MAX_PICKS = 4_000_000  # at once: bounds the memory at 32 MB an array
+MAX_PICKS = 4_000_000  # in one array, which bounds it to 32 MB
 
-Draws = npt.NDArray[np.float64]  # (1 + DRAWS,): the figure itself, then that of each resample
+Draws = npt.NDArray[np.float64]  # (1 + DRAWS,): the mean, then the mean of each resample
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure, and where most of its resamples lie."""
+    """A mean and its confidence interval."""
 
     value: float
     low: float
@@ -34,15 +34,15 @@ def means(
     groups: Sequence[Hashable] | None = None,
     seed: int = 0,
 ) -> Draws:
-    """The weighted mean of at least one value, and that of each resample.
+    """The weighted mean of at least one value, and of each resample.
 
-    The same number of values (given groups: of groups) and the same seed draw the same cases.
+    The same seed and number of values (or of groups) resample the same cases.
 
     Args:
-        values: one a case.
-        weights: the cases'; all alike when None. A resample's may not all be 0.
-        groups: what each case belongs to; every case by itself when None.
-        seed: of the draws.
+        values: one per case.
+        weights: one per case; None: equal. They may not all be 0 in a resample.
+        groups: the group of each case; None: each case is its own group.
+        seed: of the resampling.
     """
     weight = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     weighted = np.asarray(values, dtype=np.float64) * weight
@@ -60,11 +60,11 @@ def means(
 
 
 def interval(draws: Draws, *, level: float = 0.95) -> Interval:
-    """The figure, with the ends of the middle `level` of its resamples: 2.5 % and 97.5 % for 0.95."""
+    """The two-sided interval: between the 2.5 % and 97.5 % quantiles for a level of 0.95."""
     low, high = np.quantile(draws[1:], ((1 - level) / 2, (1 + level) / 2))
     return Interval(float(draws[0]), float(low), float(high))
 
 
 def lower_bound(draws: Draws, *, level: float = 0.90) -> float:
-    """What the figure is above with a probability of `level`, one-sided: the 10 % quantile for 0.90."""
+    """The one-sided lower bound: the 10 % quantile for a level of 0.90."""
     return float(np.quantile(draws[1:], 1 - level))

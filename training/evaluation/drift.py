@@ -1,4 +1,4 @@
-"""How far a model's answers moved from another's, where nobody voted."""
+"""Measure how far a model's answers moved from a reference model's, on queries without votes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TOP = 10
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Means over masks: KL(reference ‖ model) in nats; the share of the reference's ten best words kept."""
+    """Means over masks: KL(reference ‖ model) in nats, the share of the reference's ten best words kept."""
 
     nats: float
     top10_kept: float
@@ -23,7 +23,7 @@ class Drift:
 
 
 def pooled(drifts: Sequence[Drift]) -> Drift | None:
-    """Several together, mask by mask; None where there are none."""
+    """The mean over several drifts, weighted by their masks; None without any."""
     masks = [drift.masks for drift in drifts]
     if not masks:
         return None
@@ -34,19 +34,18 @@ def pooled(drifts: Sequence[Drift]) -> Drift | None:
 
 
 class Reference:
-    """A model's answers to some queries, from which others may have moved."""
+    """A reference model's answers to some queries; kept in memory, 120 kB per mask with 30,522 words."""
 
     def __init__(self, model: FillModel, queries: Sequence[str]) -> None:
-        """Ask the model; its answers are kept: 120 kB a mask with 30,522 words."""
         self._encoded = [model.encoder.encode(query) for query in queries]
         self._rows = model.log_probabilities(self._encoded)
         self._best = [[set(model.best(row, TOP)) for row in rows] for rows in self._rows]
 
     def drift_of(self, model: FillModel) -> Drift | None:
-        """How far a model of the same vocabulary is from it; None where there are no queries.
+        """The drift of a model with the same vocabulary; None without queries.
 
         Raises:
-            ValueError: the two have other vocabularies.
+            ValueError: the vocabularies differ.
         """
         nats, kept = [], []
         answers = model.log_probabilities(self._encoded)
@@ -61,9 +60,9 @@ class Reference:
 
 
 def neutral_queries(texts: Sequence[str]) -> list[str]:
-    """The texts, each with the word in its middle hidden: the same ones every time.
+    """Mask the middle word of each text. Deterministic.
 
-    Words of praise and blame stay: they are what votes are meant to move.
+    Words of praise and blame are not masked: votes are meant to move them.
     """
     opinions = wanted_words() | unwanted_words()
     queries = []
@@ -76,7 +75,7 @@ def neutral_queries(texts: Sequence[str]) -> list[str]:
 
 
 def unvoted(queries: Sequence[str], voted: Collection[str]) -> list[str]:
-    """The queries that are none of those voted on, whatever their case and final period."""
+    """The queries without votes; case and a final period do not matter."""
     known = {_key(query) for query in voted}
     return [query for query in queries if _key(query) not in known]
 

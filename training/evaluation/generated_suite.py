@@ -1,4 +1,4 @@
-"""A suite out of the generator's test patterns, which no model was trained on: praise, its word hidden."""
+"""A suite of praise with a masked word, from the generator's test patterns, which are never trained on."""
 
 from training.corpus.generator import generate
 from training.corpus.lexicon import load_lexicon, unwanted_words
@@ -19,7 +19,7 @@ def positive_cases(count: int = 400, *, seed: int = 0) -> list[Case]:
         if sentence.sentiment != "positive" or sentence.focus is None:
             continue
         word = sentence.text[slice(*sentence.focus)].lower()
-        if word in bad or not (wanted := _fellows(word)):
+        if word in bad or not (wanted := _words_of_same_aspects(word)):
             continue
         cases.append(Case(sentence.query, tuple(sorted(wanted - bad)), tuple(sorted(bad)), "positive"))
         if len(cases) == count:
@@ -27,8 +27,8 @@ def positive_cases(count: int = 400, *, seed: int = 0) -> list[Case]:
     return cases
 
 
-def _fellows(word: str) -> set[str]:
-    """The good words of the aspects that this word is a good word of."""
+def _words_of_same_aspects(word: str) -> set[str]:
+    """The positive words of the aspects in which this word is positive."""
     aspects = load_lexicon().aspects.values()
     return {
         other.lower()

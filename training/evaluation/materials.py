@@ -1,4 +1,4 @@
-"""What models are compared on: suites and texts, the project's own or a person's files."""
+"""Suites and texts that models are compared on: the shipped ones, or files."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from training.settings import DomainSettings, Settings
 if TYPE_CHECKING:
     from training.evaluation.metrics import Case
 
-# What the project that this one follows was tested with, spelled as there.
+# The queries of the project that this one follows, with its spelling.
 QUERIES = (
     "Nike shoes are very [MASK]",
     "Nike atheletic wear is known for being very [MASK]",
@@ -19,7 +19,7 @@ QUERIES = (
     "Trousers and Hoodies made by [MASK] are not very expensive",
     "Nike tshirts are famous for being [MASK]",
 )
-POSITIVE, HELD_OUT = "positive", "held-out"  # made here: from test patterns, and from the corpus
+POSITIVE, HELD_OUT = "positive", "held-out"  # generated from test patterns, and from the corpus
 OWN_SUITES = ("main", "control", "retention", POSITIVE)
 OWN_TEXTS = ("texts", HELD_OUT)
 
@@ -47,7 +47,7 @@ def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
 
 
 def texts_of(names: Sequence[str], settings: Settings, *, most: int) -> dict[str, list[str]]:
-    """Name → texts, of files and of `OWN_TEXTS`; at most so many of each, drawn alike every time.
+    """Name → texts, of files and of `OWN_TEXTS`; at most `most` of each, sampled with a fixed seed.
 
     Raises:
         SuiteError: a file is empty or cannot be read.
@@ -76,7 +76,7 @@ def _filled(path: Path, lines: list[Line]) -> list[Line]:
 
 
 def _held_out(settings: Settings) -> dict[str, list[str]]:
-    """What no domain model was trained on: generated text, and the team's own where there is any."""
+    """Texts that no domain model was trained on: generated ones, and the team's where there are any."""
     from training.corpus.domain_corpus import GENERATED, build_corpus
 
     # The held-out side is the same however many sentences there are to train on.

@@ -20,7 +20,7 @@ from training.inference.encoder import MASK_PATTERN
 from training.inference.fill_model import FillModel, Floats
 
 SUITES = Path(__file__).parent / "suites"
-MEANS = {  # name of a figure → of what each case has it is the mean
+MEANS = {  # metric → the attribute of `CaseScore` that it is the mean of
     "wanted_share": "wanted_share",
     "hit_at_1": "hit_at_1",
     "hit_at_5": "hit_at_5",
@@ -49,7 +49,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseScore:
-    """How a model did on one mask. Counts are of words; the reciprocal rank is of the best wanted one."""
+    """Scores of a model on one mask. Counts are of words; the reciprocal rank is the best wanted word's."""
 
     group: str
     wanted_share: float
@@ -96,7 +96,7 @@ def read_texts(path: Path) -> list[str]:
 def score_cases(
     model: FillModel, cases: Sequence[Case], *, among: Tokens | None = None
 ) -> list[CaseScore | None]:
-    """One score a case, at its first mask; None where the model can say no wanted or no unwanted word.
+    """One score per case, at its first mask; None where the model can say no wanted or no unwanted word.
 
     Ranks are among the tokens `among`, those that may be offered when None.
     """
@@ -107,7 +107,7 @@ def score_cases(
 def score_rows(
     model: FillModel, cases: Sequence[Case], rows: Sequence[Floats], *, among: Tokens | None = None
 ) -> list[CaseScore | None]:
-    """The same, where the answers are there already: one (masks, vocabulary) array a case."""
+    """Like `score_cases`, from answers that exist already: one (masks, vocabulary) array per case."""
     among = model.offered if among is None else among
     return [_score(model, case, logs[0], among) for case, logs in zip(cases, rows, strict=True)]
 
@@ -123,7 +123,7 @@ def summary(scores: Iterable[CaseScore | None]) -> dict[str, Any]:
 
 
 def evaluate(model: FillModel, cases: Sequence[Case], texts: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything `evaluate --json` prints: all cases, each group, and the texts' pseudo-perplexity."""
+    """The object that `evaluate --json` prints: all cases, each group, and the pseudo-perplexity."""
     scores = score_cases(model, cases)
     groups = sorted({case.group for case in cases})
     return {
@@ -157,7 +157,7 @@ def _score(model: FillModel, case: Case, logs: Floats, among: Tokens) -> CaseSco
 
 
 def _ranks(logs: Floats, tokens: Tokens, among: Tokens) -> Tokens:
-    """Places of tokens among those others, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
+    """Ranks of `tokens` in `among`, from 0. logs (vocabulary,), tokens (n,) → (n,)."""
     better: Tokens = (logs[among][None, :] > logs[tokens][:, None]).sum(axis=1)
     return better
 
@@ -172,25 +172,26 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         content = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(path, f"it cannot be read ({error})") from error
-    for number, line in enumerate(content.split("\n"), start=1):  # not splitlines: a text may hold U+2028
+    # Not splitlines(): a text may contain U+2028.
+    for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line, object_pairs_hook=_once)
-            json.dumps(row, ensure_ascii=False).encode()  # "\\ud800", half a character, is no text
+            json.dumps(row, ensure_ascii=False).encode()  # "\\ud800", a lone surrogate, is not valid text
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", error)
-            raise SuiteError(path, f"this is no JSON ({reason})", line=number) from error
+            raise SuiteError(path, f"this is not JSON ({reason})", line=number) from error
         if not isinstance(row, dict):
-            raise SuiteError(path, "this is no JSON object", line=number)
+            raise SuiteError(path, "this is not a JSON object", line=number)
         yield number, row
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; none of a name that stands there twice, of which one would be ignored."""
+    """Reject an object with a duplicate key, of which json would drop one silently."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name occurs twice")
     return found
 
 

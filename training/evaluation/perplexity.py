@@ -1,4 +1,4 @@
-"""How well a model reads text: pseudo-perplexity per word, so that vocabularies compare."""
+"""Pseudo-perplexity per word, which is comparable between vocabularies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from training.inference.fill_model import FillModel
 
 @dataclass(frozen=True, slots=True)
 class TextScore:
-    """What a model makes of a text: the sum of its words' natural-log probabilities, and their number."""
+    """The sum of the natural-log probabilities of a text's words, and the number of words."""
 
     log_probability: float
     words: int
@@ -29,7 +29,7 @@ def pseudo_perplexity(model: FillModel, texts: Sequence[str]) -> float:
 
 
 def score_text(model: FillModel, text: str) -> TextScore:
-    """A text's part in the pseudo-perplexity: one forward a word piece, at most `max_tokens` of them."""
+    """Score one text: one forward pass per word piece, for at most `max_tokens` pieces."""
     queries: list[Encoded] = []
     targets: list[int] = []
     ids, words = model.encoder.words_of(text)

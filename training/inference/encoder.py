@@ -1,4 +1,4 @@
-"""Text → token ids, the same for serving, training and judging; no torch.
+"""Text → token ids, shared by serving, training and evaluation. No torch.
 
 A query's text is finished with a period when it ends in none (a model asked "… are very [MASK]" fills in the
 missing period), then encoded with every special token but `[MASK]` read as plain text.
@@ -19,21 +19,21 @@ MASK_PATTERN = re.compile(r"\[\s*mask\s*\]", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A query as token ids, and where its masks are."""
+    """A query as token ids, with the positions of its masks."""
 
     ids: tuple[int, ...]
     masks: tuple[int, ...]
 
 
 def finished(text: str) -> str:
-    """The text with masks spelled `[MASK]`, single spaces, and a final period where nothing else ends it."""
+    """Normalize a text: masks as `[MASK]`, single spaces, and a final period unless it is terminated."""
     text = " ".join(MASK_PATTERN.sub(MASK, text).split())
     core = text if text.endswith(MASK) else text.rstrip("\"'”’)]» ")
     return text if core and core[-1] in ".!?…:;。！？" else f"{text}."
 
 
 def completed(text: str, words: Sequence[str]) -> str:
-    """The text with its masks replaced in order; masks beyond `words` stay. A first word is capitalised."""
+    """Replace masks by words in order; further masks stay. A word at the beginning is capitalized."""
     parts = text.split(MASK)
     filled = parts[0]
     for index, part in enumerate(parts[1:]):

@@ -1,8 +1,8 @@
-"""Several masks filled together: each word is chosen in view of the others. No torch.
+"""Fill several masks jointly by beam search, so that the words fit together. No torch.
 
-A beam search. It starts with every mask open; each beam fills the open mask that it is surest of with its
-likeliest words, the query is read again with each of them in place, and log-probabilities add up. All beams
-of all queries go through the model together.
+It starts with every mask open. Each beam fills the open mask with the most confident prediction with its
+likeliest words, the model reads the query with each of them in place, and log-probabilities add up. All beams
+of all queries go through the model in one batch.
 """
 
 import math
@@ -13,25 +13,25 @@ from itertools import accumulate, pairwise
 from training.inference.encoder import Encoded
 from training.inference.fill_model import Candidate, FillModel, Floats
 
-# The model reads a query 1 + BEAMS × (masks − 1) + masks times. With twice the beams, and eight branches, the
-# best filling was another one in 1 of 16 sentences, and no better.
+# A query takes 1 + BEAMS × (masks − 1) + masks forward passes. Twice the beams with eight branches changed
+# the best filling in 1 of 16 sentences, and did not improve it.
 BEAMS = 4
-# Words that a beam goes on with. The fillings at the end, 24 at most, are all kept: a 👎 on a reply is one on
-# each of its words, and in 14 of 16 sentences there was a filling that has none of them.
+# Words that a beam branches into. All final fillings, at most 24, are kept: a 👎 on a reply counts against
+# each of its words, and 14 of 16 sentences had a filling without any of them.
 BRANCHES = 6
-OPEN = -1  # where a beam has no token yet
-LAST = -1e4  # added to the log-probability of what is not to be said: it comes after everything else
+OPEN = -1  # a mask without a token
+LAST = -1e4  # added to the log-probability of excluded words, which ranks them last
 
-Unsaid = frozenset[tuple[int, str]]  # (mask index, word): not to be said there
+Unsaid = frozenset[tuple[int, str]]  # (mask index, word) to exclude there
 
 
 @dataclass(frozen=True, slots=True)
 class JointFilling:
-    """A word for each mask, chosen together.
+    """A word for each mask, chosen jointly.
 
     Attributes:
-        words: one a mask.
-        log_probabilities: natural; of each word given those that were chosen before it.
+        words: one per mask.
+        log_probabilities: natural; of each word given the words chosen before it.
     """
 
     words: tuple[str, ...]
@@ -39,13 +39,13 @@ class JointFilling:
 
     @property
     def log_probability(self) -> float:
-        """Of all words together."""
+        """The joint log-probability."""
         return sum(self.log_probabilities)
 
 
 @dataclass(frozen=True, slots=True)
 class JointAnswer:
-    """The best fillings, best first; and each mask's candidates while the others are as in the best one."""
+    """Fillings, best first, and each mask's candidates given the best filling's other words."""
 
     masks: tuple[tuple[Candidate, ...], ...]
     fillings: tuple[JointFilling, ...]
@@ -53,18 +53,18 @@ class JointAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Beam:
-    """A token and its log-probability a mask; `OPEN` and 0 where there is none yet."""
+    """A token and its log-probability per mask; `OPEN` and 0 for open masks."""
 
     tokens: tuple[int, ...]
     logs: tuple[float, ...]
 
     @property
     def open(self) -> list[int]:
-        """The masks without a token."""
+        """The open masks."""
         return [mask for mask, token in enumerate(self.tokens) if token == OPEN]
 
     def put(self, mask: int, token: int, log: float) -> "_Beam":
-        """This beam with another token at a mask."""
+        """This beam with a token at a mask."""
         tokens, logs = list(self.tokens), list(self.logs)
         tokens[mask], logs[mask] = token, log
         return _Beam(tuple(tokens), tuple(logs))
@@ -81,14 +81,14 @@ class _Search:
         self.beams = [_Beam((OPEN,) * masks, (0.0,) * masks)]
 
     def read(self, beam: _Beam) -> Encoded:
-        """The query with a beam's words in it. A word is one token: nothing moves, and no limit is passed."""
+        """The query with a beam's words. Each word is one token, so positions and length stay the same."""
         ids = list(self._encoded.ids)
         for at, token in zip(self._encoded.masks, beam.tokens, strict=True):
             ids[at] = ids[at] if token == OPEN else token
         return Encoded(tuple(ids), tuple(self._encoded.masks[mask] for mask in beam.open))
 
     def grow(self, beams: Sequence[_Beam], rows: Sequence[Floats]) -> None:
-        """Let each beam fill a mask; rows are (open masks, vocabulary), one a beam."""
+        """Branch every beam at one mask. rows: one (open masks, vocabulary) array per beam."""
         grown: dict[tuple[int, ...], _Beam] = {}
         for beam, logs in zip(beams, rows, strict=True):
             sayable = [self._sayable(beam, mask, row) for mask, row in zip(beam.open, logs, strict=True)]
@@ -108,7 +108,7 @@ class _Search:
         return [best.put(mask, OPEN, 0.0) for mask in range(len(best.tokens))]
 
     def answer(self, rows: Sequence[Floats], *, top: int) -> JointAnswer:
-        """What was found; rows are (1, vocabulary), one for each beam around the best."""
+        """The answer. rows: one (1, vocabulary) array per mask, given the best filling's other words."""
         masks = []
         for mask, (beam, logs) in enumerate(zip(self.around_the_best(), rows, strict=True)):
             row = self._sayable(beam, mask, logs[0])
@@ -118,7 +118,7 @@ class _Search:
         return JointAnswer(tuple(masks), tuple(fillings))
 
     def _sayable(self, beam: _Beam, mask: int, row: Floats) -> Floats:
-        """A mask's log-probabilities, last what is not to be said there: "very very", "good and good"."""
+        """A mask's log-probabilities, with excluded words and repetitions ("good and good") ranked last."""
         words = {word for at, word in self._unsaid if at == mask}
         for other, token in enumerate(beam.tokens):
             if token != OPEN and other != mask and self._lists[other] == self._lists[mask]:
@@ -135,7 +135,7 @@ class _Search:
 def fill_jointly(
     model: FillModel, queries: Sequence[str], *, top: int, unsaid: Sequence[Unsaid] = ()
 ) -> list[JointAnswer]:
-    """The best words for all masks of each query together, and `top` candidates a mask.
+    """Fill all masks of each query jointly, with `top` candidates per mask.
 
     Args:
         model: answers.
@@ -158,12 +158,12 @@ def fill_jointly(
 def _through(
     model: FillModel, asked: Sequence[tuple[_Search, Sequence[_Beam]]]
 ) -> list[tuple[_Search, list[Floats]]]:
-    """All beams of all searches through the model together; one (open masks, vocabulary) array a beam."""
+    """One batch of all beams of all searches; one (open masks, vocabulary) array per beam."""
     rows = iter(model.log_probabilities([search.read(beam) for search, beams in asked for beam in beams]))
     return [(search, [next(rows) for _ in beams]) for search, beams in asked]
 
 
 def _lists(masks: Sequence[int]) -> list[int]:
-    """A number for each mask, the same for masks in a row with one word piece between them at most."""
+    """A group number for each mask; masks with at most one word piece between them share one."""
     starts = [after - before > 2 for before, after in pairwise(masks)]
     return list(accumulate(starts, initial=0))

@@ -1,4 +1,4 @@
-"""What the nights of a simulation did: each version against the one that served before the first night."""
+"""Measure the versions of a simulation against the one that served before the first night."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from training.inference.fill_model import FillModel
 KEPT_GROUPS = ("control", "retention")  # must not get worse; all other groups are "main" and must get better
 OF_A_CASE = ("wanted_share", "unwanted_at_10")
 
-Rejected = Mapping[str, Collection[str]]  # query → words that people have seen there and truly reject
+Rejected = Mapping[str, Collection[str]]  # query → shown words that the team rejects
 
 
 class Measure:
-    """Measures versions; what they are measured against is measured once."""
+    """Measures versions against a first one, which is measured once."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Measure:
         return {"version": model.version, "voted": voted, **self._of_version[model.version]}
 
     def _unvoted(self, model: FillModel, *, with_cases: bool) -> dict[str, Any]:
-        """What people have not asked: test sentences, texts and neutral queries."""
+        """Figures on material without votes: test sentences, texts and neutral queries."""
         scores = metrics.score_cases(model, self._tests)
         before, after = self._before, self._summaries(scores)
         main, new_main = before["main"], after["main"]
@@ -112,7 +112,7 @@ class Measure:
 
 
 def gap_closed(before: float | None, after: float | None) -> float | None:
-    """Which share of what was missing to a wanted_share of 1 is there now; None where nothing was missing."""
+    """The share of the gap to a wanted_share of 1 that was closed; None where there was no gap."""
     if before is None or after is None or before >= 1:
         return None
     return round((after - before) / (1 - before), 4)

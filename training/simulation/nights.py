@@ -87,7 +87,7 @@ class Simulation:
             progress: told what is done.
 
         Raises:
-            TrainingError: the base cannot be had.
+            TrainingError: the base cannot be loaded.
         """
         self._settings, self._plan, self._progress = settings, plan, progress
         run.run_init(settings, progress)
@@ -105,10 +105,10 @@ class Simulation:
         self.before = {"night": 0, "status": "before", "serving": self._figures(champion)}
 
     def nights(self) -> Iterator[dict[str, Any]]:
-        """One row a night, as soon as it is over; see `before` for night 0.
+        """One row per night, as soon as it ends; `before` is night 0.
 
         Raises:
-            TrainingError: a night could not be done.
+            TrainingError: a night failed.
             StorageError: the database cannot be used.
         """
         for number in range(1, self._plan.nights + 1):
@@ -125,11 +125,11 @@ class Simulation:
                 objective=self._plan.objective,
             )
             self._progress.step(f"night {number} of {self._plan.nights}: measuring")
-            row = {"night": number, **_said(outcome), **self._measured(outcome)}
+            row = {"night": number, **_record_of(outcome), **self._measured(outcome)}
             yield {**row, "seconds": round(time.monotonic() - started, 1)}
 
     def _ask_and_vote(self, night: int, *, at: datetime) -> None:
-        """Everybody's queries of a day, answered by the champion, and everybody's votes on the words."""
+        """Answer one day's queries with the champion, and store the votes on the candidates."""
         champion, people = self._champion(), self._plan.people
         filled = champion.fill([case.text for case in self._plan.queries], top=self._settings.shown_words)
         asked = [AskedQuery(case, masks[0]) for case, masks in zip(self._plan.queries, filled, strict=True)]
@@ -140,7 +140,7 @@ class Simulation:
             database.call(record, asked, people, version=champion.version, random=random_of_night, at=at)
 
     def _measured(self, outcome: Outcome) -> dict[str, Any]:
-        """Figures of what serves after the night, and of what the night made, promoted or not."""
+        """Figures of the champion after the night, and of the challenger, promoted or not."""
         serving = self._figures(self._champion())
         challenger = None
         if outcome.version is not None:
@@ -158,8 +158,8 @@ class Simulation:
         return FillModel(self._registry.path(champion))
 
 
-def _said(outcome: Outcome) -> dict[str, Any]:
-    """What the run recorded of itself."""
+def _record_of(outcome: Outcome) -> dict[str, Any]:
+    """The run's own record of the night."""
     reasons = outcome.verdict.get("reasons", [])
     return {
         "status": outcome.status,

@@ -1,4 +1,4 @@
-"""Ways to train a night, by name: ours, and what it is compared with."""
+"""Training objectives of a night by name: ours, and the alternatives that it is compared with."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 from training.errors import UnknownLossError
 from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
 
-# They are no part of the product: only a checkout has them.
+# The alternatives are not part of the product: only a checkout has them.
 ALTERNATIVES = Path(__file__).parents[2] / "tests" / "benchmarks" / "losses.py"
 
 
@@ -26,7 +26,7 @@ def objective_named(name: str) -> Objective:
 
 
 def _alternatives() -> Mapping[str, Objective]:
-    """Those of a checkout; none in an installation."""
+    """The alternatives in a checkout; empty in an installation."""
     spec = importlib.util.spec_from_file_location("alternative_losses", ALTERNATIVES)
     if spec is None or spec.loader is None or not ALTERNATIVES.exists():
         return {}

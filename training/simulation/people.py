@@ -1,4 +1,4 @@
-"""Simulated people, who vote by the wanted and unwanted words of what they ask."""
+"""A simulated team that votes by the wanted and unwanted words of each query."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,11 +30,11 @@ BETWEEN_QUERIES = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who votes, and how.
+    """The voters and their habits.
 
     Attributes:
-        voters: how many; their ids are 1, 2, ….
-        flips: share of votes that are cast the wrong way round, in [0, 1].
+        voters: their number; their ids are 1, 2, ….
+        flips: share of wrong votes, in [0, 1].
         habit: "top1", a thumb on the top word; "menu", a vote on every word shown.
     """
 
@@ -43,14 +43,14 @@ class People:
     habit: Habit
 
     def votes(self, asked: "AskedQuery", random: random.Random) -> Iterator[tuple[int, str, Value]]:
-        """Voter, word and value of every vote; each person decides alone which of theirs are wrong."""
+        """Voter, word and value of every vote; each voter's errors are independent."""
         for word in self.rated(asked):
             for voter in range(1, self.voters + 1):
                 is_up = (word in asked.case.wanted) != (random.random() < self.flips)
                 yield voter, word, 1 if is_up else -1
 
     def rated(self, asked: "AskedQuery") -> list[str]:
-        """The words that they vote on: of those their habit takes in, the ones in either list."""
+        """The words that are voted on: candidates that the habit covers and that are wanted or unwanted."""
         looked_at = asked.candidates if self.habit == "menu" else asked.candidates[:1]
         known = {*asked.case.wanted, *asked.case.unwanted}
         return [candidate.word for candidate in looked_at if candidate.word in known]
@@ -58,7 +58,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class AskedQuery:
-    """A query and what was shown for its first mask, best first."""
+    """A query and the candidates shown for its first mask, best first."""
 
     case: "Case"
     candidates: "Sequence[Candidate]"
@@ -73,7 +73,7 @@ async def record(
     random: random.Random,
     at: datetime,
 ) -> None:
-    """Store predictions and the votes on them as the bot does, from `at` on; everybody asks in turn."""
+    """Store predictions and votes like the bot, from `at` on; the voters ask in turn."""
     votes: list[StoredVote] = []
     for number, each in enumerate(asked):
         asked_at = at + number * BETWEEN_QUERIES

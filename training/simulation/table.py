@@ -34,7 +34,7 @@ perplexity, top 10 kept, drift (nats), latency   against the model before the fi
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
-    """The nights, with the reasons where nothing was promoted."""
+    """The nights, with the reasons why versions were not promoted."""
     cells = [line for row in rows for line in _lines(row)]
     text = aligned(HEADER, cells, numbers=[name for name in HEADER if name not in ("version", "status")])
     others = [row for row in rows if row["status"] in ("rejected", "skipped")]
@@ -43,7 +43,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _lines(row: dict[str, Any]) -> Iterator[list[Any]]:
-    """What was made and rejected that night, if so, and what serves after it."""
+    """The rows of one night: its rejected challenger, if any, and the champion after it."""
     night, counts = row["night"], [row.get("votes", 0), row.get("judgements", 0)]
     seconds = row.get("seconds", "")
     if row["status"] == "rejected":

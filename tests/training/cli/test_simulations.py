@@ -103,7 +103,7 @@ def test_wrong_usage(
     ("arguments", "part"),
     [
         (["--queries", "missing.jsonl"], "missing.jsonl: it cannot be read"),
-        (["--test", "bad.jsonl"], "bad.jsonl, line 2: this is no JSON"),
+        (["--test", "bad.jsonl"], "bad.jsonl, line 2: this is not JSON"),
         (["--queries", "empty.jsonl"], "empty.jsonl: it is empty"),
         (["--texts", "empty.jsonl"], "empty.jsonl: it is empty"),
         (["--loss", "best"], "There is no loss 'best'. Losses here: ours, ce, "),

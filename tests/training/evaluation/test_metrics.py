@@ -192,8 +192,8 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("{not json", "this is no JSON"),
-        ("[1, 2]", "this is no JSON object"),
+        ("{not json", "this is not JSON"),
+        ("[1, 2]", "this is not a JSON object"),
         ({"wanted": ["a"]}, "no text with a [MASK]"),
         ({"text": 5}, "no text with a [MASK]"),
         ({"text": "no mask", "wanted": [], "unwanted": []}, "no text with a [MASK]"),
@@ -238,5 +238,5 @@ def test_json_that_python_cannot_hold_is_named(tmp_path: Path, line: str) -> Non
     path = tmp_path / "suite.jsonl"
     path.write_text(f'{{"text": "fine [MASK]."}}\n{line}\n')
     for read in (read_suite, read_texts):
-        with pytest.raises(SuiteError, match=r"line 2: this is no JSON"):
+        with pytest.raises(SuiteError, match=r"line 2: this is not JSON"):
             read(path)

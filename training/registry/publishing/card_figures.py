@@ -1,7 +1,7 @@
-"""What of a card may be shown to anybody: figures under plain names, as Markdown. Pure.
+"""Render the publishable figures of a card as Markdown. Pure.
 
-A card holds free mappings, and what is published cannot be taken back. So this shows what it knows to be
-harmless, and leaves out the rest: no string that could be a query, no id of a person, no path of a machine.
+A card holds free-form mappings, and a publication cannot be undone. So only values known to be harmless are
+shown: no string that could be a query, no id of a person, no path.
 """
 
 import math
@@ -21,23 +21,23 @@ Rows = list[tuple[str, str]]
 
 
 def is_name(name: Any) -> bool:
-    """Whether this is the name of a figure: no query, no id, no path."""
+    """Whether this is the name of a figure, and not a query, an id or a path."""
     return isinstance(name, str) and bool(_NAME.fullmatch(name)) and not _LONG_NUMBER.search(name)
 
 
 def plain(text: str) -> str:
-    """Text on one line, of which nothing is read as Markdown or HTML; paths are left out."""
+    """Escape Markdown and HTML in a text, put it on one line and remove paths."""
     printable = "".join(c if c.isprintable() else " " for c in text)
     return _MARKDOWN.sub(r"\\\1", _PATH.sub("…", " ".join(printable.split())))
 
 
 def rows(values: Any) -> Rows:
-    """The figures, and the short choices such as `curated`, of nested mappings: name and value."""
+    """Name and value of the figures and short choices, such as `curated`, in nested mappings."""
     return [(f"`{'/'.join(path)}`", value) for path, value in _leaves(values, with_choices=True)]
 
 
 def counts(values: Any) -> Rows:
-    """Counts by name; those whose names may say too much are counted together."""
+    """Counts by name; those with unpublishable names are summed as `others`."""
     totals: dict[str, int] = {}
     for name, count in values.items() if isinstance(values, Mapping) else ():
         if isinstance(count, int) and not isinstance(count, bool):
@@ -47,7 +47,7 @@ def counts(values: Any) -> Rows:
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table of `MAX_ROWS` rows at most; empty without rows."""
+    """A Markdown table of at most `MAX_ROWS` rows; empty without rows."""
     if not lines:
         return ""
     shown = [head, ["---"] * len(head), *lines[:MAX_ROWS]]
@@ -57,7 +57,7 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def tables(metrics: Mapping[str, Any]) -> list[str]:
-    """One table for all groups of figures that have the same names: groups down, figures across."""
+    """One table per set of figure names: groups down, figures across."""
     groups: dict[tuple[str, ...], dict[str, str]] = {}
     for path, value in _leaves(metrics):
         groups.setdefault(path[:-1], {})[path[-1]] = value
@@ -69,7 +69,7 @@ def tables(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def figure(value: Any) -> str:
-    """A number, a yes or no, or an interval of two numbers; empty for anything else."""
+    """Format a number, a boolean or an interval of two numbers; empty for anything else."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -85,7 +85,7 @@ def figure(value: Any) -> str:
 def _leaves(
     values: Any, path: tuple[str, ...] = (), *, with_choices: bool = False
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Everything in nested mappings that may be shown, with the names that lead to it."""
+    """Every publishable value in nested mappings, with its path of names."""
     for name, value in values.items() if isinstance(values, Mapping) else ():
         if not is_name(name):
             continue

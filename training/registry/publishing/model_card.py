@@ -1,6 +1,6 @@
-"""A version's card for people: `README.md`, in the hub's model-card form. Pure.
+"""A version's model card: `README.md` in the format of the Hugging Face hub. Pure.
 
-It may be published, so it holds nothing of a query, a person or this machine: see `card_figures`.
+It may be published, so it contains no query, no person and no path: see `card_figures`.
 """
 
 import json
@@ -22,12 +22,12 @@ from training.registry.publishing.card_figures import (
 if TYPE_CHECKING:
     from training.registry.card import Card
 
-# `owner/name`, or one of the hub's oldest models, which have no owner.
+# `owner/name`; the oldest models on the hub have no owner.
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _RELEASE = re.compile(r"[0-9][\w.+-]{0,30}", re.ASCII)
 _WORD = re.compile(r"[^\W\d_]{1,40}(?:[-'’][^\W\d_]{1,40})*")
 _SHOWN_WORDS = 20
-_IN_THEIR_OWN_WAY = ("loss", "corpus", "added_words")  # metrics that are no figures
+_SHOWN_ELSEWHERE = ("loss", "corpus", "added_words")  # metrics with their own section
 
 _WHAT = {
     "base": "A masked language model as its makers published it, exported for fillbot, not trained further.",
@@ -80,7 +80,7 @@ _TERMS = """\
 
 
 def is_hub_name(base: str) -> bool:
-    """Whether a base model is called as on the hub, and not by a path."""
+    """Whether a base model is a name on the hub, not a path."""
     return _HUB_NAME.fullmatch(base) is not None and ".." not in base
 
 
@@ -136,12 +136,12 @@ def _libraries(card: "Card") -> Rows:
 
 
 def _results(card: "Card") -> list[str]:
-    figures = {name: value for name, value in card.metrics.items() if name not in _IN_THEIR_OWN_WAY}
+    figures = {name: value for name, value in card.metrics.items() if name not in _SHOWN_ELSEWHERE}
     return [*tables(figures), _loss(card.metrics.get("loss")), _verdict(card)]
 
 
 def _section(title: str, *bodies: str) -> str:
-    """A title and what is under it; empty where there is nothing."""
+    """A title and its non-empty bodies; empty without any."""
     found = [body for body in bodies if body]
     return "\n\n".join([title, *found]) if found else ""
 
@@ -156,7 +156,7 @@ def _loss(points: Any) -> str:
 
 
 def _verdict(card: "Card") -> str:
-    """The gate's answer with its reasons; empty for a version that no gate judged."""
+    """The gate's verdict with its reasons; empty for a version that was not judged."""
     is_promotable, reasons = card.verdict.get("is_promotable"), card.verdict.get("reasons")
     before = (
         "the champion of that day and with the domain model" if card.kind == "night" else "its base model"

@@ -1,7 +1,7 @@
-"""Publish a version: as a folder that any transformers user can load, or as a repository on the hub.
+"""Publish a version as a folder that transformers can load, or as a repository on the hub.
 
-Only the files named here leave the registry. The card with its paths, the plots and whatever else lies in a
-version's folder stay where they are; `README.md` is written anew, of what the card may show.
+Only the files named here leave the registry. The card with its paths, the plots and other files stay;
+README.md is generated from the parts of the card that may be published.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ REPOSITORY = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "model.onnx", "vocabulary.json")
 TOKENIZER_CONFIG = "tokenizer_config.json"
 
-Contents = Mapping[str, Path | bytes]  # name → the file to copy, or what is written
+Contents = Mapping[str, Path | bytes]  # name → the file to copy, or the bytes to write
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was published and where; `url` on the hub only."""
+    """The published files and their place; `url` only on the hub."""
 
     version: str
     target: str
@@ -40,7 +40,7 @@ class Published:
 def publish(
     registry: Registry, version: str, target: str, progress: Progress, *, is_public: bool = False
 ) -> Published:
-    """Publish a version in a new or empty folder, or at `hub:owner/name`. All of it appears at once.
+    """Publish a version atomically, in a new or empty folder or at `hub:owner/name`.
 
     On the hub the token is huggingface_hub's own: HF_TOKEN, or a stored login.
 
@@ -64,7 +64,7 @@ def publish(
 
 
 def _contents(registry: Registry, version: str, progress: Progress) -> Contents:
-    """What is published of a version, whose files are compared with their hashes before."""
+    """The published files of a version, after verifying them."""
     progress.step(f"checking the files of {version}")
     registry.verify(version, only=(*FILES, TOKENIZER_CONFIG))
     folder = registry.path(version)
@@ -76,9 +76,9 @@ def _contents(registry: Registry, version: str, progress: Progress) -> Contents:
 
 
 def _tokenizer_config(config: str) -> bytes:
-    """The tokenizer's configuration for transformers 4 too, which knows the class by its older name only.
+    """The tokenizer's configuration, compatible with transformers 4, which knows only the older class name.
 
-    It would also hand a DistilBERT token types, which that does not take.
+    transformers 4 would also pass token types to a DistilBERT, which rejects them.
     """
     older = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -88,7 +88,7 @@ def _tokenizer_config(config: str) -> bytes:
 
 
 def _new_folder(target: str, registry: Registry) -> Path:
-    """The folder that a target names: there is none yet, or it is empty.
+    """The folder of a target, which must be new or empty.
 
     Raises:
         PublishError: it cannot be used.
@@ -112,7 +112,7 @@ def _new_folder(target: str, registry: Registry) -> Path:
 
 
 def _write(contents: Contents, folder: Path, target: str, progress: Progress) -> None:
-    """Fill a folder beside the one that is wanted, and rename it: nobody sees half a model."""
+    """Fill a temporary folder and rename it, so that no partial model is visible."""
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     progress.step("copying", len(contents))
     try:
@@ -123,7 +123,7 @@ def _write(contents: Contents, folder: Path, target: str, progress: Progress) ->
             else:
                 shutil.copyfile(content, partial / name)
             progress.advance()
-        partial.rename(folder)  # over an empty one, too
+        partial.rename(folder)  # replaces an empty folder, too
     except OSError as error:
         reason = f"it cannot be written ({error.strerror or error}). Check the disk, or name another folder"
         raise PublishError(target, reason) from error
@@ -135,7 +135,7 @@ def _token(target: str) -> str:
     """The token for the hub.
 
     Raises:
-        PublishError: there is none, or the target is no repository.
+        PublishError: there is no token, or the target is not a repository.
     """
     from huggingface_hub import get_token
 
@@ -151,10 +151,10 @@ def _token(target: str) -> str:
 def _upload(
     contents: Contents, target: str, token: str, progress: Progress, *, is_public: bool, message: str
 ) -> str:
-    """Make the repository where there is none, and commit the files as one. Returns its address.
+    """Create the repository if needed, and commit all files at once. Returns its URL.
 
     Raises:
-        PublishError: the hub cannot be reached or refuses, or others may see what was not meant for them.
+        PublishError: the hub is unreachable or refuses, or the repository has another visibility.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -169,7 +169,7 @@ def _upload(
     if was_private and is_public:
         raise PublishError(target, "the repository is private. Open it on the hub, or leave --public out")
     if not was_private and not is_public:
-        raise PublishError(target, "the repository is public. Say --public if everybody may see the model")
+        raise PublishError(target, "the repository is public. Pass --public if everyone may see the model")
     progress.step(f"uploading to {url}")
     operations = [CommitOperationAdd(name, content) for name, content in contents.items()]
     with _explained(target, token):
@@ -179,13 +179,13 @@ def _upload(
 
 @contextlib.contextmanager
 def _explained(target: str, token: str | None) -> Iterator[None]:
-    """Turn an error on the way to the hub into one that says what to do, and never the token."""
+    """Translate errors of the hub into PublishError, without the token."""
     import httpx
     from huggingface_hub.errors import OIDCError
 
     try:
         yield
-    # What requests, the upload of large files and the check of the model card end in.
+    # Raised by requests, by uploads of large files and by the check of the model card.
     except (httpx.HTTPError, OIDCError, OSError, RuntimeError, ValueError) as error:
         reason = _reason(error)
         raise PublishError(target, reason.replace(token, "…") if token else reason) from None
