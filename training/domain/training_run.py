@@ -8,7 +8,7 @@ killed resumes when it is started again with the same inputs.
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,10 +25,11 @@ from training.domain.losses import MaskedTextSteps
 from training.domain.recipes import RECIPES
 from training.domain.step_log import StepLog
 from training.domain.summary import source_to_json
-from training.domain.verdict import judge_domain_model
 from training.errors import BaseModelError, EmptyRecipeError, RegistryError
 from training.evaluation import gate
-from training.evaluation.materials import QUERIES
+from training.evaluation.comparable import cases_of, tokens_of
+from training.evaluation.materials import OWN_SUITES, QUERIES, suites_of
+from training.evaluation.metrics import score_cases, summary
 from training.inference import vocabulary
 from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
@@ -250,6 +251,28 @@ class DomainTraining:
             name: score_held_out(learner, hidden, encoder, device=self._device)
             for name, hidden in self._mask_held_out(learner, self._corpus.held_out).items()
         }
+
+
+def judge_domain_model(
+    base: FillModel, after: FillModel, held_out: Mapping[str, Any]
+) -> tuple[gate.Verdict, dict[str, Any]]:
+    """Return the gate's verdict, and suite → `base` and `after` → figures.
+
+    Both models are scored over the words that are tokens of both.
+    """
+    models = {"base": base, "after": after}
+    shared = tokens_of(models)
+    figures: dict[str, Any] = {}
+    for name, cases in suites_of(OWN_SUITES).items():
+        comparable = cases_of(models, cases)
+        figures[name] = {
+            who: {
+                **summary(score_cases(each, comparable.cases, among=shared[who])),
+                "skipped": comparable.skipped,
+            }
+            for who, each in models.items()
+        }
+    return gate.decide_domain(gate.DomainMeasurements(held_out, figures["control"])), figures
 
 
 def _checkpoint_key(base: Path, corpus: DomainCorpus, domain: DomainSettings) -> str:

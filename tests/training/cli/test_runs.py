@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from training.__main__ import main
-from training.domain import verdict
+from training.domain import training_run
 from training.registry.versions import TRAINING_LOG, Registry
 
 
@@ -29,8 +29,8 @@ def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FILLBOT_BASE_MODEL", str(distilbert_folder))
     monkeypatch.setenv("FILLBOT_DEVICE", "cpu")
     monkeypatch.setattr("training.corpus.domain_corpus.HELD_OUT_SENTENCES", 40)
-    suites = {name: cases[:4] for name, cases in verdict.suites_of(("main", "control")).items()}
-    monkeypatch.setattr(verdict, "suites_of", lambda _names: suites)
+    suites = {name: cases[:4] for name, cases in training_run.suites_of(("main", "control")).items()}
+    monkeypatch.setattr(training_run, "suites_of", lambda _names: suites)
     level = logging.getLogger("transformers").level
     yield tmp_path / "home"
     logging.getLogger("transformers").setLevel(level)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.killing import Deadly, Killed
 
-from training.domain import training_run, verdict
+from training.domain import training_run
 from training.domain.training_run import DomainTraining, DomainVersion
 from training.errors import BaseModelError, EmptyRecipeError
 from training.inference.fill_model import FillModel
@@ -25,8 +25,8 @@ DOMAIN = DomainSettings(sentences=150, batch_examples=16, epochs=1.0, learning_r
 def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("training.corpus.domain_corpus.HELD_OUT_SENTENCES", 40)
-    suites = {name: cases[:4] for name, cases in verdict.suites_of(("main", "control")).items()}
-    monkeypatch.setattr(verdict, "suites_of", lambda _names: suites)
+    suites = {name: cases[:4] for name, cases in training_run.suites_of(("main", "control")).items()}
+    monkeypatch.setattr(training_run, "suites_of", lambda _names: suites)
     return Settings(home=tmp_path / "home", base_model=str(distilbert_folder), device="cpu")
 
 
