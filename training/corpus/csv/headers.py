@@ -1,8 +1,8 @@
 """Finds the header and the delimiter of a CSV file.
 
 Spreadsheets and exports write Excel's `sep=;`, titles and blank lines above the header, delimiters without a
-field after it, and a column of row numbers that the header does not name. `csv.Sniffer` handles none of
-these, and raises on a file with one column.
+field after it, and a column of row numbers that the header does not name. `csv.Sniffer` is not enough: it
+takes the line `sep=;` for the header, and raises on files with a title or with one column.
 """
 
 import csv
