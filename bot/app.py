@@ -18,13 +18,14 @@ from bot.connection.endpoint import Endpoint, check_report_channel
 from bot.connection.session import connected
 from bot.distributed.forget_propagation import ForgetPropagation
 from bot.distributed.startup import shard_locks
+from bot.embeds.run_figures import trigger_text
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.operations.probes import register_probes
 from bot.operations.startup import home_lock
 from bot.runs.nightly import NightlyRun
 from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
-from bot.texts import say, speak
+from bot.texts import say, speaking
 from bot.voting.reconcile import Reconcile
 from bot.wiring import (
     Parts,
@@ -109,8 +110,8 @@ async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
 @contextlib.asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Start everything, and close it in reverse order; raises as `run_app` does."""
-    speak(settings.language)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(speaking(settings.language))
         stack.enter_context(home_lock(settings))
         taken = await stack.enter_async_context(shard_locks(settings))
         operations = await open_operations(settings, stack)
@@ -174,6 +175,6 @@ def _supervise_loops(parts: Parts) -> None:
 async def _post_notices(parts: Parts, interrupted: Sequence[Run]) -> None:
     """Post what was repaired during the start, and the runs that a crash interrupted."""
     notices = [*parts.storage.notices, *([parts.inference.notice] if parts.inference.notice else [])]
-    notices += [say("run.interrupted", id=run.id, trigger=run.trigger) for run in interrupted]
+    notices += [say("run.interrupted", id=run.id, trigger=trigger_text(run.trigger)) for run in interrupted]
     for notice in notices:
         await parts.announcing.reports.post_notice(notice)

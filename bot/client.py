@@ -28,6 +28,7 @@ from bot.error_replies import cause_of, log_if_unanswerable, log_not_sent, may_h
 from bot.errors import NotListedError, NotSentError
 from bot.suggestions import suggest_command
 from bot.texts import say
+from bot.texts.descriptions import DescriptionTranslator, described
 from bot.voting.vote_weights import RoleWeights, VoteWeights
 
 log = structlog.stdlib.get_logger(__name__)
@@ -112,6 +113,7 @@ class FillBot(commands.Bot):
             for one in self.commands:
                 if one.extras.get("admin") and isinstance(one, commands.HybridCommand) and one.app_command:
                     one.app_command.default_permissions = discord.Permissions(manage_guild=True)
+        await self.tree.set_translator(DescriptionTranslator())
         if self._syncs_commands:
             await self.sync_commands()
 
@@ -287,7 +289,7 @@ def command(
     limit = commands.CooldownMapping(commands.Cooldown(*cooldown), commands.BucketType.user)
     return commands.hybrid_command(  # type: ignore[return-value]  # typed for any context
         name=name,
-        description=say(f"commands.{name}"),
+        description=described(name),
         extras={"admin": is_for_admins, "ephemeral": is_ephemeral},
         cooldown=limit,
         **options,

@@ -14,7 +14,7 @@ from bot.announcements.sending import HISTORY, Post, in_best_form, is_refused, s
 from bot.announcements.verdicts import Verdicts
 from bot.embeds.replies import notice_embed
 from bot.runs.training_runs import RunEnd
-from bot.texts import say
+from bot.texts import in_every_language, say
 from storage.announcements import Announcement
 
 log = structlog.stdlib.get_logger(__name__)
@@ -86,9 +86,9 @@ class Delivery:
             return None
         channel, me = self._client.get_partial_messageable(one.channel_id), self._client.user
         try:
-            since = one.created_at - CLOCKS_DIFFER
+            since, begun = one.created_at - CLOCKS_DIFFER, in_every_language("run.starting")
             async for message in channel.history(limit=HISTORY, after=since, oldest_first=False):
-                if message.author == me and message.content == say("run.starting"):
+                if message.author == me and message.content in begun:
                     return message.id
         except discord.HTTPException as error:
             if not is_refused(error):

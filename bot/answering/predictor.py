@@ -80,7 +80,7 @@ class Predictor:
         if agreed is None:
             return name
         key = "int8" if name == "int8" else "fp32"
-        return say(f"model.precisions.{key}", share=f"{agreed['top1']:.0%}", sentences=agreed["masks"])
+        return say(f"model.precisions.{key}", share=agreed["top1"], sentences=agreed["masks"])
 
     @property
     def is_answered_remotely(self) -> bool:

@@ -23,6 +23,7 @@ from bot.runs.training_runs import version_of
 from bot.settings import Settings
 from bot.subprocesses.charts import ChartRenderer, attach
 from bot.texts import say
+from bot.texts.descriptions import described
 from bot.visibility import open_channel_ids
 from storage import runs
 from storage.database import Database
@@ -55,7 +56,7 @@ class Charts(commands.Cog):
         self._follower, self._verdicts, self._pictures = follower, verdicts, pictures
 
     @command("scores", cooldown=(ASKS, ASKS_WITHIN_S))
-    @app_commands.describe(text=say("commands.scores_text"))
+    @app_commands.describe(text=described("scores_text"))
     async def scores(self, context: Context, *, text: str) -> None:
         """Draw the best and worst words of the champion and of the version before it."""
         settings = self._settings
@@ -73,7 +74,7 @@ class Charts(commands.Cog):
         await send_reply(context, embed=embed, file=file)
 
     @command("report", cooldown=(ASKS, ASKS_WITHIN_S))
-    @app_commands.describe(version=say("commands.report_version"))
+    @app_commands.describe(version=described("report_version"))
     async def report(self, context: Context, version: str | None = None) -> None:
         """Report what a version learnt, and why it was promoted or not."""
         card, run = await self._found(version.strip().lower() if version else None)

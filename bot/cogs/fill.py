@@ -10,7 +10,7 @@ from bot.client import command
 from bot.context import Context, may_react, send_reply
 from bot.errors import BusyError
 from bot.operations.metrics import Metrics
-from bot.texts import say
+from bot.texts.descriptions import described
 
 ASKS, ASKS_WITHIN_S = 30, 10  # per person: more than people type, less than a script sends
 
@@ -22,7 +22,7 @@ class Fill(commands.Cog):
         self._query_handler, self._shedding, self._metrics = query_handler, shedding, metrics
 
     @command("fill", cooldown=(ASKS, ASKS_WITHIN_S))
-    @app_commands.describe(text=say("commands.fill_text"))
+    @app_commands.describe(text=described("fill_text"))
     async def fill(self, context: Context, *, text: str) -> None:
         """Answer a query; under load, refuse it."""
 

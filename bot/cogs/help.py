@@ -13,6 +13,7 @@ from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
 from bot.error_replies import usage
 from bot.errors import UnknownCommandError
 from bot.texts import say
+from bot.texts.descriptions import described
 
 
 class Help(commands.Cog):
@@ -22,7 +23,7 @@ class Help(commands.Cog):
         self._bot = bot
 
     @command("help", is_ephemeral=True)
-    @app_commands.describe(name=say("commands.help_name"))
+    @app_commands.describe(name=described("help_name"))
     async def help(self, context: Context, name: str | None = None) -> None:
         """List all commands, or explain one."""
         embed = self._all() if name is None else self._one(name)
@@ -39,7 +40,7 @@ class Help(commands.Cog):
         embed.description = say("help.body", prefix=prefix, example=say("example"))
         for title, cog in self._bot.cogs.items():
             listed: list[Any] = sorted(cog.get_commands(), key=lambda c: str(c.name))
-            if lines := [f"`{prefix}{usage(c)}` — {c.description}" for c in listed]:
+            if lines := [f"`{prefix}{usage(c)}` — {say(f'commands.{c.name}')}" for c in listed]:
                 heading = say(f"help.groups.{title.lower()}")
                 embed.add_field(name=heading, value=clipped("\n".join(lines), MAX_FIELD), inline=False)
         embed.set_footer(text=say("help.more", prefix=prefix))
@@ -52,8 +53,11 @@ class Help(commands.Cog):
         if found is None:
             raise UnknownCommandError(self._bot.prefix)
         embed = discord.Embed(title=f"{self._bot.prefix}{usage(found)}", colour=COLOUR)
-        embed.description = found.description
-        options = [f"`{option.name}` — {option.description}" for option in found.app_command.parameters]
+        embed.description = say(f"commands.{found.name}")
+        options = [
+            f"`{option.name}` — {say(f'commands.{found.name}_{option.name}')}"
+            for option in found.app_command.parameters
+        ]
         if options:
             embed.add_field(name=say("help.options"), value=clipped("\n".join(options), MAX_FIELD))
         embed.add_field(name=say("help.also"), value=f"`/{found.name}`", inline=False)

@@ -17,7 +17,7 @@ from bot.embeds.insights import Reasons, compare_embed, why_embed
 from bot.embeds.replies import clipped
 from bot.settings import Settings
 from bot.subprocesses.word_ranks import VersionRanks, WordRanks, earlier_versions
-from bot.texts import say
+from bot.texts.descriptions import described
 from bot.voting.menus import words_for_each
 from storage import runs
 from storage.database import Database
@@ -48,7 +48,7 @@ class Insight(commands.Cog):
         self._ranks = WordRanks(settings)
 
     @command("why", is_ephemeral=True, cooldown=(LOOKS, LOOKS_WITHIN_S), usage="WORD in TEXT")
-    @app_commands.describe(word=say("commands.why_word"), text=say("commands.why_text"))
+    @app_commands.describe(word=described("why_word"), text=described("why_text"))
     async def why(self, context: Context, word: str, *, text: str) -> None:
         """Explain why a word is ranked where it is in a sentence."""
         if context.interaction is None:
@@ -66,7 +66,7 @@ class Insight(commands.Cog):
         await send_reply(context, embed=embed, ephemeral=True)
 
     @command("compare", cooldown=(LOOKS, LOOKS_WITHIN_S))
-    @app_commands.describe(text=say("commands.compare_text"))
+    @app_commands.describe(text=described("compare_text"))
     async def compare(self, context: Context, *, text: str) -> None:
         """Compare the current model's best words with those of the one before."""
         query = self._query_handler.parse(text)

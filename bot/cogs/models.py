@@ -26,6 +26,7 @@ from bot.runs.schedule import NightlySchedule
 from bot.runs.training_runs import RunEnd, TrainingRuns
 from bot.subprocesses.training_process import Line
 from bot.texts import say
+from bot.texts.descriptions import described
 from storage import runs as run_records
 from storage.database import Database
 from training.errors import RegistryError
@@ -64,7 +65,7 @@ class Models(commands.Cog):
         self._announcements, self._nightly = announcements, nightly
 
     @command("retrain", is_for_admins=True, usage="[votes|domain]")
-    @app_commands.describe(what=say("commands.retrain_what"))
+    @app_commands.describe(what=described("retrain_what"))
     async def retrain(self, context: Context, what: Literal["votes", "domain"] = "votes") -> None:
         """Learn from the votes now (admins)."""
         trigger = "retrain" if what == "votes" else "domain"
@@ -143,7 +144,7 @@ class Models(commands.Cog):
         await send_reply(context, embed=embed)
 
     @command("rollback", is_for_admins=True)
-    @app_commands.describe(version=say("commands.rollback_version"))
+    @app_commands.describe(version=described("rollback_version"))
     async def rollback(self, context: Context, version: str | None = None) -> None:
         """Go back to an earlier model version (admins)."""
         wanted = version.strip().lower() if version else None

@@ -20,6 +20,7 @@ from bot.errors import NotListedError, NotYourQuizError, QueryError, QuizMovedOn
 from bot.permissions import can_react
 from bot.settings import Settings
 from bot.texts import say
+from bot.texts.descriptions import described
 from bot.visibility import open_channel_ids, readable_channel_ids
 from bot.voting.menus import rating_view
 from bot.voting.quiz import RankedSentence, edge_cases, ranked
@@ -54,7 +55,7 @@ class Quiz(commands.Cog):
         self._bot.add_dynamic_items(QuizButton)
 
     @command("quiz", usage="[stop]")
-    @app_commands.describe(what=say("commands.quiz_what"))
+    @app_commands.describe(what=described("quiz_what"))
     async def quiz(self, context: Context, what: Literal["stop"] | None = None) -> None:
         """Rate words where your vote helps most, one sentence at a time."""
         person_id = context.author.id

@@ -54,7 +54,7 @@ def _votes(fresh: Totals, since: str) -> str:
     if not fresh.votes:
         return say("digest.no_votes", since=since)
     people = say("digest.people", n=fresh.voters)
-    return say("digest.votes", n=fresh.votes, votes=f"{fresh.votes:,}", people=people, since=since)
+    return say("digest.votes", n=fresh.votes, people=people, since=since)
 
 
 def _since(run: Run, since: datetime | None) -> str:
@@ -62,7 +62,7 @@ def _since(run: Run, since: datetime | None) -> str:
         return say("digest.so_far")
     if run.as_of - since <= A_NIGHT:
         return say("digest.since_yesterday")
-    return say("digest.since", day=f"{since.day} {since:%B}")
+    return say("digest.since", day=since.day, month=say(f"months.{since.month}"))
 
 
 def _moved(run: Run) -> str:
@@ -70,9 +70,9 @@ def _moved(run: Run) -> str:
     moved = moved_words(run)
     said = []
     if went := _first(moved.went):
-        said.append(say("digest.left", n=went[1], word=went[0], count=f"{went[1]:,}"))
+        said.append(say("digest.left", n=went[1], word=went[0], count=went[1]))
     if came := _first(moved.came):
-        key = {"n": came[1], "word": came[0], "count": f"{came[1]:,}"}
+        key = {"n": came[1], "word": came[0], "count": came[1]}
         said.append(say("digest.entered_too", **key) if went else say("digest.entered", **key))
     return ", ".join(said)
 

@@ -9,6 +9,7 @@ import discord
 from bot.answering.predictor import CANDIDATES
 from bot.answering.vote_adjustment import ShownPrediction, WordVotes
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, percent
+from bot.embeds.run_figures import trigger_text
 from bot.subprocesses.word_ranks import VersionRanks, WordRank
 from bot.texts import say
 from storage.runs import Run
@@ -100,7 +101,7 @@ def _votes_lines(
     if own := [vote.value for vote in votes if vote.voter_id == asker_id]:
         line = say("why.own_up", votes=line) if own[-1] > 0 else say("why.own_down", votes=line)
     one = reasons.word_votes[mask, votes[-1].word]
-    lines = [line, say("why.sums", up=f"{one.up:.1f}", down=f"{one.down:.1f}")]
+    lines = [line, say("why.sums", up=one.up, down=one.down)]
     if one.is_judged:
         return [*lines, say("why.wanted") if one.up > one.down else say("why.unwanted")]
     is_short = one.voters < min_voters
@@ -122,7 +123,7 @@ def _version_lines(mask: int, reasons: Reasons) -> list[str]:
             parts.append(say(f"why.kinds.{look.kind}"))
         if (run := reasons.runs.get(look.run_id or 0)) is not None:
             date = discord.utils.format_dt(run.finished_at or run.started_at, "d")
-            parts.append(say("why.run", id=run.id, trigger=escape(run.trigger), date=date))
+            parts.append(say("why.run", id=run.id, trigger=escape(trigger_text(run.trigger)), date=date))
         if look.kind == "night" and place is not None:
             parts.append(_cause(place, places.get(look.parent or "")))
         lines.append(" · ".join([f"**{name}**", *parts]))
@@ -223,4 +224,4 @@ def _at(rank: int, share: float) -> str:
 
 
 def _share(share: float) -> str:
-    return percent(share) if share >= 0.001 else "< 0.1%"
+    return percent(share) if share >= 0.001 else f"< {percent(0.001)}"

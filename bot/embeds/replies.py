@@ -8,8 +8,8 @@ from typing import Any
 import discord
 
 from bot.answering.vote_adjustment import ShownPrediction
-from bot.embeds.run_figures import plain_reason
-from bot.texts import say
+from bot.embeds.run_figures import plain_reason, trigger_text
+from bot.texts import in_every_language, number, say
 from storage.runs import Run
 from training.inference.encoder import MASK
 from training.registry.card import Card
@@ -88,7 +88,8 @@ def prediction_embed(
 def promises_thumbs(reply: discord.Message) -> bool:
     """Whether the reply's footer tells people to use the thumbs."""
     footers = [embed.footer.text or "" for embed in reply.embeds]
-    return not any(say("prediction.menus_hint") in footer for footer in footers)
+    hints = in_every_language("prediction.menus_hint")
+    return not any(hint in footer for footer in footers for hint in hints)
 
 
 def model_embed(
@@ -164,7 +165,7 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
     changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
     if changed := [change_line(change) for change in changes[:SHOWN_CHANGES]]:
         embed.add_field(name=say("run.changed"), value=clipped("\n".join(changed), MAX_FIELD), inline=False)
-    embed.set_footer(text=say("run.footer", id=run.id, trigger=run.trigger))
+    embed.set_footer(text=say("run.footer", id=run.id, trigger=trigger_text(run.trigger)))
     return embed
 
 
@@ -192,7 +193,7 @@ def votes_line(report: Mapping[str, Any]) -> str:
 def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s: float | None = None) -> str:
     """Say how far a run is, how long it has run, and how long it will still take."""
     share = min(done / total, 1.0) if total else None
-    counted = "…" if share is None else f"{_bar(share)} {share:.0%}"
+    counted = "…" if share is None else f"{_bar(share)} {number(share, '.0%')}"
     taken = say("run.progress", step=escape(step), counted=counted, elapsed=_duration(elapsed_s))
     return taken if left_s is None else say("run.progress_left", taken=taken, left=_duration(left_s))
 
@@ -250,7 +251,7 @@ def _bar(share: float) -> str:
 
 def percent(score: float) -> str:
     """Format a probability; below 10 % with one decimal."""
-    return f"{score:.1%}" if score < 0.1 else f"{score:.0%}"
+    return number(score, ".1%" if score < 0.1 else ".0%")
 
 
 def _duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import discord
 
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
-from bot.texts import say
+from bot.texts import number, say
 from storage.votes.statistics import ContestedWord, HourVotes, TopVoter, Totals, VersionVotes
 from training.inference.encoder import MASK
 
@@ -60,13 +60,14 @@ def stats_embed(stats: TeamStats) -> discord.Embed:
     embed.description = say(
         "stats.totals",
         n=totals.votes,
-        votes=f"{totals.votes:,}",
         people=say("digest.people", n=totals.voters),
-        liked=f"{totals.liked:,}",
-        disliked=f"{totals.votes - totals.liked:,}",
+        liked=totals.liked,
+        disliked=totals.votes - totals.liked,
     )
     if stats.contested:
-        lines = [f"{_filled(one)} · 👍 {one.up:,} 👎 {one.down:,}" for one in stats.contested]
+        lines = [
+            f"{_filled(one)} · 👍 {number(one.up, ',')} 👎 {number(one.down, ',')}" for one in stats.contested
+        ]
         embed.add_field(name=say("stats.contested"), value=clipped("\n".join(lines), MAX_FIELD), inline=False)
     if stats.helpers:
         lines = [
@@ -74,8 +75,7 @@ def stats_embed(stats: TeamStats) -> discord.Embed:
                 "stats.helper",
                 n=one.votes,
                 who=f"<@{one.user_id}>",
-                votes=f"{one.votes:,}",
-                agreed=f"{one.agreed:,}",
+                agreed=one.agreed,
             )
             for one in stats.helpers
         ]

@@ -1,9 +1,12 @@
 """Looks up the texts that people read; each language has a YAML file, such as `en.yaml`.
 
-A process uses one language, which `speak` sets at the start. Look texts up when they are sent, never while a
-module is imported: the language is not set by then.
+A process uses one language, which the app sets with `speaking`. Look texts up when they are sent, never while
+a module is imported: the language is not set by then.
 """
 
+import contextlib
+import string
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,10 +30,15 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
-def speak(language: str) -> None:
-    """Set the language of the whole process."""
-    global _spoken  # one process speaks one language
-    _spoken = language
+@contextlib.contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Set the language of the whole process, and set it back at the end of the block."""
+    global _spoken  # not a ContextVar: it must hold in tasks that discord.py starts, too
+    before, _spoken = _spoken, language
+    try:
+        yield
+    finally:
+        _spoken = before
 
 
 def say(key: str, /, **values: object) -> str:
@@ -38,15 +46,52 @@ def say(key: str, /, **values: object) -> str:
 
     `n` chooses between `one` and `other` where a text has both.
 
+    Formatted numbers, such as `{n:,}` and `{share:.0%}`, get the language's separators.
+
     Raises:
         KeyError: The text does not exist, or needs a value that is missing.
     """
-    entry: Any = texts_of(_spoken)
-    for part in key.split("."):
-        entry = entry[part]
+    entry = _entry(_spoken, key)
     if isinstance(entry, dict):
         entry = entry["one" if values["n"] == 1 else "other"]
-    return str(entry).format_map(values)
+    return _FORMATTER.vformat(str(entry), (), values)
+
+
+def text_in(language: str, key: str) -> str:
+    """Return the text of a key in a language, without values filled in."""
+    return str(_entry(language, key))
+
+
+def in_every_language(key: str) -> frozenset[str]:
+    """Return a key's text in each language, to recognize messages sent before the setting changed."""
+    return frozenset(text_in(language, key) for language in languages())
+
+
+def number(value: float, spec: str) -> str:
+    """Format a number with the language's separators and percent sign."""
+    signs: dict[str, str | int | None] = {
+        ",": say("numbers.thousands"),
+        ".": say("numbers.decimal"),
+        "%": say("numbers.percent"),
+    }
+    return format(value, spec).translate(str.maketrans(signs))
+
+
+class _Formatter(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec and isinstance(value, int | float):
+            return number(value, format_spec)
+        return str(super().format_field(value, format_spec))
+
+
+_FORMATTER = _Formatter()
+
+
+def _entry(language: str, key: str) -> Any:
+    entry: Any = texts_of(language)
+    for part in key.split("."):
+        entry = entry[part]
+    return entry
 
 
 @cache

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.texts import DEFAULT, say, texts_of
+from bot.texts import DEFAULT, in_every_language, languages, number, say, speaking, texts_of
 
 BOT = Path(__file__).parents[2] / "bot"
 PLURAL = {"one", "other"}
+SAYING = {"say", "text_in", "in_every_language"}
 Use = tuple[str, frozenset[str] | None]  # a key, perhaps with a `*`, and the values given; None: not known
 
 
@@ -30,13 +31,13 @@ def uses() -> Iterator[Use]:
     """Every call of `say` in the package."""
     for path in sorted(BOT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
-                key = node.args[0]
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
+                key = node.args[1 if node.func.id == "text_in" else 0]
                 names = frozenset(k.arg for k in node.keywords if k.arg)
                 known = None if any(k.arg is None for k in node.keywords) else names
                 if isinstance(key, ast.Constant):
                     yield key.value, known
-                else:
+                elif path.parent.name != "texts":
                     assert isinstance(key, ast.JoinedStr), (
                         f"{path}:{node.lineno}: the key must be written out"
                     )
@@ -44,8 +45,48 @@ def uses() -> Iterator[Use]:
                     yield "".join(map(str, parts)), known
 
 
-TEXTS = dict(leaves(texts_of(DEFAULT)))
+BY_LANGUAGE = {language: dict(leaves(texts_of(language))) for language in languages()}
+TEXTS = BY_LANGUAGE[DEFAULT]
 USES = sorted(set(uses()), key=str)
+
+
+# Discord's limits by the place where a text stands; everything else is a message, a description or a footer.
+LIMITS = {
+    "commands.*": 100,
+    "rating.controls.*fit": 100,
+    "rating.controls.*": 80,
+    "rating.form_hint": 100,
+    "rating.form_*": 45,
+    "quiz.buttons.*": 80,
+    "forgetting.button": 80,
+    "forgetting.keep": 80,
+    "*title": 256,
+    "*_title": 256,
+    "report.titles.*": 256,
+    "help.groups.*": 256,
+    "help.options": 256,
+    "help.also": 256,
+    "prediction.best*": 256,
+    "prediction.together": 256,
+    **dict.fromkeys(("run.promoted", "run.rejected", "run.skipped", "run.failed", "run.done"), 256),
+    "privacy.explanation": 4096,  # stands in a file
+}
+MESSAGE = 2000
+ROOM = 12  # for each value that is filled in
+
+
+def limit_of(key: str) -> int:
+    """The first limit whose pattern fits the key."""
+    return next((limit for pattern, limit in LIMITS.items() if fnmatchcase(key, pattern)), MESSAGE)
+
+
+def singly(entry: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Key and text of everything in a file, `one` and `other` apart."""
+    if not isinstance(entry, dict):
+        yield prefix, str(entry)
+    else:
+        for name, inner in entry.items():
+            yield from singly(inner, f"{prefix}.{name}" if prefix else name)
 
 
 def wanted(said: str) -> set[str]:
@@ -71,8 +112,48 @@ def test_nothing_in_the_file_is_left_over() -> None:
     assert set(TEXTS) - used == set()
 
 
-def test_descriptions_are_as_short_as_discord_wants_them() -> None:
-    assert all(len(said) <= 100 for key, said in TEXTS.items() if key.startswith("commands."))
+@pytest.mark.parametrize("language", languages())
+def test_every_language_has_the_same_texts_with_the_same_values(language: str) -> None:
+    texts = BY_LANGUAGE[language]
+    assert set(texts) == set(TEXTS)
+    assert {key: wanted(said) for key, said in texts.items()} == {
+        key: wanted(said) for key, said in TEXTS.items()
+    }
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_text_says_something(language: str) -> None:
+    assert [key for key, said in BY_LANGUAGE[language].items() if not said.strip()] == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_no_text_is_longer_than_discord_takes(language: str) -> None:
+    lengths = {key: len(said) + ROOM * len(wanted(said)) for key, said in singly(texts_of(language))}
+    assert {key: length for key, length in lengths.items() if length > limit_of(key)} == {}
+
+
+@pytest.mark.parametrize("language", languages())
+def test_what_the_model_reads_is_english(language: str) -> None:
+    texts = BY_LANGUAGE[language]
+    assert texts["example"] == TEXTS["example"]
+    assert [key for key in texts if key.startswith("sentence.") and texts[key] != TEXTS[key]] == []
+
+
+def test_the_language_is_spoken_inside_the_block_alone() -> None:
+    with speaking("de"):
+        assert say("versions.damaged") == "beschädigt"
+    assert say("versions.damaged") == "damaged"
+
+
+def test_numbers_have_the_signs_of_the_language() -> None:
+    assert (number(1234.5, ",.1f"), number(0.5, ".0%")) == ("1,234.5", "50%")
+    with speaking("de"):
+        assert (number(1234.5, ",.1f"), number(0.5, ".0%")) == ("1.234,5", "50\u00a0%")
+        assert say("digest.people", n=1234) == "1.234 Personen"
+
+
+def test_a_text_is_recognized_in_every_language() -> None:
+    assert {"damaged", "beschädigt"} <= in_every_language("versions.damaged")
 
 
 def test_one_and_many_are_said_differently() -> None:
