@@ -18,14 +18,13 @@ from bot.connection.endpoint import Endpoint, check_report_channel
 from bot.connection.session import connected
 from bot.distributed.forget_propagation import ForgetPropagation
 from bot.distributed.startup import shard_locks
-from bot.embeds.run_figures import trigger_text
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.operations.probes import register_probes
 from bot.operations.startup import home_lock
 from bot.runs.nightly import NightlyRun
 from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
-from bot.texts import say, speaking
+from bot.texts import named, say, speaking
 from bot.voting.reconcile import Reconcile
 from bot.wiring import (
     Parts,
@@ -175,6 +174,8 @@ def _supervise_loops(parts: Parts) -> None:
 async def _post_notices(parts: Parts, interrupted: Sequence[Run]) -> None:
     """Post what was repaired during the start, and the runs that a crash interrupted."""
     notices = [*parts.storage.notices, *([parts.inference.notice] if parts.inference.notice else [])]
-    notices += [say("run.interrupted", id=run.id, trigger=trigger_text(run.trigger)) for run in interrupted]
+    notices += [
+        say("run.interrupted", id=run.id, trigger=named("run.triggers", run.trigger)) for run in interrupted
+    ]
     for notice in notices:
         await parts.announcing.reports.post_notice(notice)

@@ -7,12 +7,12 @@ import structlog
 
 from bot.embeds.digest import Fresh, digest
 from bot.embeds.replies import COLOUR, COLOUR_BAD, notice_embed
-from bot.embeds.run_figures import figures_of, trigger_text
+from bot.embeds.run_figures import figures_of
 from bot.embeds.run_report import report_title
 from bot.errors import BotError
 from bot.runs.training_runs import RunEnd, version_of
 from bot.subprocesses.charts import ChartRenderer, attach
-from bot.texts import say
+from bot.texts import named, say
 from storage import runs
 from storage.database import Database
 from storage.errors import StorageError
@@ -46,7 +46,7 @@ class Digests:
         )
         if run.status in ("promoted", "rejected") and (png := await self._picture(run, version)):
             file = attach(embed, png, name="night", about=embed.description)
-        notes = [say("run.footer", id=run.id, trigger=trigger_text(run.trigger))]
+        notes = [say("run.footer", id=run.id, trigger=named("run.triggers", run.trigger))]
         if version:
             notes.append(say("digest.hint", usage=f"{self._prefix}report {version}"))
         embed.set_footer(text=" · ".join(notes))

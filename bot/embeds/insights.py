@@ -9,9 +9,8 @@ import discord
 from bot.answering.predictor import CANDIDATES
 from bot.answering.vote_adjustment import ShownPrediction, WordVotes
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, percent
-from bot.embeds.run_figures import trigger_text
 from bot.subprocesses.word_ranks import VersionRanks, WordRank
-from bot.texts import say
+from bot.texts import named, say
 from storage.runs import Run
 from storage.votes.consensus import QueryVote
 from storage.votes.standing import standing_votes
@@ -123,7 +122,9 @@ def _version_lines(mask: int, reasons: Reasons) -> list[str]:
             parts.append(say(f"why.kinds.{look.kind}"))
         if (run := reasons.runs.get(look.run_id or 0)) is not None:
             date = discord.utils.format_dt(run.finished_at or run.started_at, "d")
-            parts.append(say("why.run", id=run.id, trigger=escape(trigger_text(run.trigger)), date=date))
+            parts.append(
+                say("why.run", id=run.id, trigger=escape(named("run.triggers", run.trigger)), date=date)
+            )
         if look.kind == "night" and place is not None:
             parts.append(_cause(place, places.get(look.parent or "")))
         lines.append(" · ".join([f"**{name}**", *parts]))

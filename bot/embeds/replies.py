@@ -8,8 +8,8 @@ from typing import Any
 import discord
 
 from bot.answering.vote_adjustment import ShownPrediction
-from bot.embeds.run_figures import plain_reason, trigger_text
-from bot.texts import in_every_language, number, say
+from bot.embeds.run_figures import plain_reason
+from bot.texts import in_every_language, named, number, say
 from storage.runs import Run
 from training.inference.encoder import MASK
 from training.registry.card import Card
@@ -158,14 +158,16 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
         embed.add_field(name=say("run.votes"), value=votes_line(report))
         embed.add_field(name=say("run.judged"), value=str(report["judgements"]))
     if rejected := report.get("rejected"):
-        text = ", ".join(f"{reason}: {votes}" for reason, votes in rejected.items())
+        text = ", ".join(
+            f"{named('run.left_out_reasons', reason)}: {votes}" for reason, votes in rejected.items()
+        )
         embed.add_field(name=say("run.left_out"), value=clipped(escape(text), MAX_FIELD))
     if words := report.get("added_words"):
         embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
     changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
     if changed := [change_line(change) for change in changes[:SHOWN_CHANGES]]:
         embed.add_field(name=say("run.changed"), value=clipped("\n".join(changed), MAX_FIELD), inline=False)
-    embed.set_footer(text=say("run.footer", id=run.id, trigger=trigger_text(run.trigger)))
+    embed.set_footer(text=say("run.footer", id=run.id, trigger=named("run.triggers", run.trigger)))
     return embed
 
 

@@ -47,14 +47,6 @@ def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
     return [reason for reason in verdict.get("reasons", ()) if isinstance(reason, dict)]
 
 
-def trigger_text(trigger: str) -> str:
-    """What started a run, in the language of the bot."""
-    try:
-        return say(f"run.triggers.{trigger}")
-    except KeyError:
-        return trigger
-
-
 def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
     """A criterion's outcome in plain words; the gate's own sentence where the texts have none for it."""
     name = str(reason.get("name"))

@@ -15,8 +15,8 @@ from bot.embeds.replies import (
     verdict_lines,
     votes_line,
 )
-from bot.embeds.run_figures import moved_words, reasons_of, shown_words, trigger_text
-from bot.texts import say
+from bot.embeds.run_figures import moved_words, reasons_of, shown_words
+from bot.texts import named, say
 from storage.runs import Run
 from training.registry.card import Card
 
@@ -63,7 +63,7 @@ def report_embed(
     for note in notes:
         embed.add_field(name=say("model.note"), value=clipped(note, MAX_FIELD), inline=False)
     if run is not None:
-        embed.set_footer(text=say("run.footer", id=run.id, trigger=trigger_text(run.trigger)))
+        embed.set_footer(text=say("run.footer", id=run.id, trigger=named("run.triggers", run.trigger)))
     return embed
 
 

@@ -57,6 +57,11 @@ def say(key: str, /, **values: object) -> str:
     return _FORMATTER.vformat(str(entry), (), values)
 
 
+def named(group: str, name: str) -> str:
+    """Return the text of a name in a group such as `run.triggers`; the name itself if it has none."""
+    return str(_entry(_spoken, group).get(name, name))
+
+
 def text_in(language: str, key: str) -> str:
     """Return the text of a key in a language, without values filled in."""
     return str(_entry(language, key))

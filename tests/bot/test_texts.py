@@ -1,6 +1,7 @@
 """The texts: every key that the code names is there, every text is used, and gets what it asks for."""
 
 import ast
+import re
 import string
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -8,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.texts import DEFAULT, in_every_language, languages, number, say, speaking, texts_of
+from bot.texts import DEFAULT, in_every_language, languages, named, number, say, speaking, texts_of
 
 BOT = Path(__file__).parents[2] / "bot"
 PLURAL = {"one", "other"}
-SAYING = {"say", "text_in", "in_every_language"}
+SAYING = {"say", "text_in", "in_every_language", "named"}
 Use = tuple[str, frozenset[str] | None]  # a key, perhaps with a `*`, and the values given; None: not known
 
 
@@ -36,7 +37,7 @@ def uses() -> Iterator[Use]:
                 names = frozenset(k.arg for k in node.keywords if k.arg)
                 known = None if any(k.arg is None for k in node.keywords) else names
                 if isinstance(key, ast.Constant):
-                    yield key.value, known
+                    yield (f"{key.value}.*" if node.func.id == "named" else key.value), known
                 elif path.parent.name != "texts":
                     assert isinstance(key, ast.JoinedStr), (
                         f"{path}:{node.lineno}: the key must be written out"
@@ -137,6 +138,19 @@ def test_what_the_model_reads_is_english(language: str) -> None:
     texts = BY_LANGUAGE[language]
     assert texts["example"] == TEXTS["example"]
     assert [key for key in texts if key.startswith("sentence.") and texts[key] != TEXTS[key]] == []
+
+
+def test_a_name_without_a_text_is_left_as_it_is() -> None:
+    with speaking("de"):
+        assert named("run.triggers", "nightly") == "nachts"
+        assert named("run.triggers", "by. hand") == "by. hand"
+
+
+def test_every_reason_to_leave_a_vote_out_has_a_text() -> None:
+    source = (BOT.parent / "training/votes/checks/votes.py").read_text(encoding="utf-8")
+    rules = re.findall(r'^ +\("([a-z ]+)", .*\),$', source, re.MULTILINE)
+    assert len(rules) > 5
+    assert set(rules) == set(texts_of(DEFAULT)["run"]["left_out_reasons"])
 
 
 def test_the_language_is_spoken_inside_the_block_alone() -> None:
