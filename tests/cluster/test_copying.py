@@ -116,7 +116,8 @@ async def test_while_somebody_votes_and_killed_in_the_middle(home: Path, databas
         await connection.execute(
             text(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) "
-                "INSERT INTO votes SELECT 3 + i % 6, 0, 'w' || i, i, 'suggestion', 1, :at FROM n"
+                "INSERT INTO votes (prediction_id, mask_index, word, voter_id, via, value, cast_at) "
+                "SELECT 3 + i % 6, 0, 'w' || i, i, 'suggestion', 1, :at FROM n"
             ),
             {"at": "2026-03-01 12:00:00.000000"},
         )
@@ -190,7 +191,7 @@ async def test_a_source_of_another_version_is_refused(home: Path, database_url: 
     with contextlib.closing(sqlite3.connect(home / "fillbot.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.commit()
-    with pytest.raises(CopyError, match="start this version's bot on it once"):
+    with pytest.raises(CopyError, match="start and stop this version of the bot on it once"):
         await passed(home, database_url)
     target = await Database.open(database_url)
     async with target.read() as connection:
