@@ -196,6 +196,7 @@ def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s:
     """Say how far a run is, how long it has run, and how long it will still take."""
     share = min(done / total, 1.0) if total else None
     counted = "…" if share is None else f"{_bar(share)} {number(share, '.0%')}"
+    step = named("run.steps", step)
     taken = say("run.progress", step=escape(step), counted=counted, elapsed=_duration(elapsed_s))
     return taken if left_s is None else say("run.progress_left", taken=taken, left=_duration(left_s))
 

@@ -153,6 +153,14 @@ def test_every_reason_to_leave_a_vote_out_has_a_text() -> None:
     assert set(rules) == set(texts_of(DEFAULT)["run"]["left_out_reasons"])
 
 
+def test_every_step_of_a_run_has_a_text() -> None:
+    steps: set[str] = set()
+    for path in ("domain/training_run", "finetuning/fine_tune", "pipeline/nightly", "votes/checks/votes"):
+        source = (BOT.parent / f"training/{path}.py").read_text(encoding="utf-8")
+        steps.update(re.findall(r'progress\.step\(\s*f?"([^"]+)"', source))
+    assert steps == set(texts_of(DEFAULT)["run"]["steps"])
+
+
 def test_the_language_is_spoken_inside_the_block_alone() -> None:
     with speaking("de"):
         assert say("versions.damaged") == "beschädigt"

@@ -183,7 +183,7 @@ class DomainTraining:
         texts = self._recipe.texts(train, kept)
         if not texts:
             raise EmptyRecipeError(self._recipe.name)
-        progress.step(f"loading {self._settings.base_model}")
+        progress.step("loading the base model")
         learner = torch_model.load(self._base, base=self._settings.base_model).to(device)
         torch.manual_seed(domain.seed)
         progress.step("measuring the base model")
@@ -206,7 +206,7 @@ class DomainTraining:
             device=device,
         )
         masked.skip(trainer.step)
-        progress.step(f"training the domain model ({self._recipe.name})", trainer.steps)
+        progress.step("training the domain model", trainer.steps)
         progress.advance(trainer.step)
         trainer.run(masked.step, progress)
         scores["after"] = self._scores(learner)
