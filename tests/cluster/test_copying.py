@@ -156,7 +156,7 @@ async def test_while_somebody_votes_and_killed_in_the_middle(home: Path, databas
             await Database.open(database_url)
         code, out = await run()
         assert code == 0, out
-        assert "stop it, run this command once more" in out
+        assert "Stop it, run this command again" in out
         with pytest.raises(HalfCopiedError):
             await Database.open(database_url)
         is_over = True
