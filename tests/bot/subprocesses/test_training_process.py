@@ -233,7 +233,7 @@ async def test_children_are_asked_in_turn_and_too_many_people_turned_away() -> N
 async def test_what_the_bot_asks_ends_by_itself_when_the_bot_is_gone(
     command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    code = "import sys; from training.cli import output; output.ASKED_LIMIT_S = 1; "
+    code = "import sys; from training.cli import output; output.BOT_REQUEST_LIMIT_S = 1; "
     code += "from training.__main__ import main; sys.exit(main(sys.argv[1:]))"
     monkeypatch.setattr(training_process, "PROGRAM", (sys.executable, "-c", code))
     async with spawned(settings_for(tmp_path), command, log_path=tmp_path / "log", is_asked=True) as process:
