@@ -155,8 +155,8 @@ class ChannelLoad:
             interaction, events = open_interaction(world, person_id, body)
             source_id = interaction.id
         else:
-            draft = MessagePayload(content=f"!fill {query}")
-            message, events = post_message(world, channel, author=world.users[person_id], draft=draft)
+            payload = MessagePayload(content=f"!fill {query}")
+            message, events = post_message(world, channel, author=world.users[person_id], payload=payload)
             source_id = message.id
         question = self._by_source[str(source_id)] = Question(channel.id, time.perf_counter())
         self._dispatch(events)

@@ -79,9 +79,9 @@ class Load:
 
     def ask(self, query: str) -> Answer:
         """Say it; the answer is filled in when it comes."""
-        draft = MessagePayload(content=f"!fill {query}")
+        payload = MessagePayload(content=f"!fill {query}")
         message, events = post_message(
-            self.sandbox.world, self._channel, author=next(self._people), draft=draft
+            self.sandbox.world, self._channel, author=next(self._people), payload=payload
         )
         answer = self._asked[str(message.id)] = Answer(query, time.perf_counter())
         self._dispatch(events)

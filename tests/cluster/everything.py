@@ -16,6 +16,7 @@ from soak.run import write_home
 from training.distributed.serving import deployment
 from training.progress import NoProgress
 from training.registry.factory import open_registry
+from training.registry.sharing import pull
 from training.registry.versions import Registry
 from training.settings import Settings
 
@@ -80,7 +81,7 @@ class Everything:
 
     def champion(self) -> str | None:
         """As the storage has it now. Blocking."""
-        self.registry.pull()
+        pull(self.registry)
         return self.registry.champion()
 
 
@@ -95,6 +96,6 @@ def everything(folder: Path, base: Path) -> Iterator[Everything]:
     with s3_server() as s3, postgres_server(is_durable=True) as postgres, ray_nodes(cpus=CPUS) as nodes:
         models_url = s3.new_bucket()
         registry = open_registry(Settings(_env_file=None, home=home, models_url=models_url))
-        registry.pull()
+        pull(registry)
         with service_on(nodes, home, models_url=models_url) as service:
             yield Everything(postgres, nodes, service, models_url, registry)

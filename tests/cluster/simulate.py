@@ -94,7 +94,7 @@ class Crowd:
             self._sandbox.world,
             channel,
             author=self._askers[team.guild_id],
-            draft=MessagePayload(content=text),
+            payload=MessagePayload(content=text),
         )
         asked = self._waiting[str(message.id)] = Asked(team, time.perf_counter())
         self.asked.append(asked)

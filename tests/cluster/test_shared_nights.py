@@ -18,6 +18,7 @@ from training.pipeline.run import run_init, run_night
 from training.progress import NoProgress
 from training.registry.errors import PointerMovedError
 from training.registry.factory import open_registry
+from training.registry.sharing import pull
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 
@@ -79,7 +80,7 @@ def test_a_night_on_a_machine_with_nothing_of_its_own(tmp_path: Path, models_url
     outcome = run_night(there, NoProgress(), trigger="retrain", night=NIGHT)
     assert (outcome.status, outcome.version) == ("promoted", "v0002")
     registry = open_registry(here)
-    registry.pull()
+    pull(registry)
     assert (registry.champion(), registry.domain()) == ("v0002", "v0001")
     registry.verify("v0002")
 
@@ -96,7 +97,7 @@ def test_a_night_does_not_promote_over_what_another_machine_did_meanwhile(
         commit(registry, *arguments)  # type: ignore[arg-type]
         monkeypatch.setattr(Registry, "_seal", commit)
         other = open_registry(settings_of(tmp_path / "other", models_url, base))
-        other.pull()
+        pull(other)
         with other.draft() as draft:
             for path in other.path("v0001").iterdir():
                 (draft.folder / path.name).write_bytes(path.read_bytes())

@@ -131,7 +131,7 @@ class Town:
         query = next(self._sentences)
         person, channel = self._chance.choice(self._people), self._chance.choice(self._channels)
         message, events = post_message(
-            self._world, channel, author=person, draft=MessagePayload(content=f"!fill {query}")
+            self._world, channel, author=person, payload=MessagePayload(content=f"!fill {query}")
         )
         is_heard = bool(self._gateway._bot_sessions())
         ask = Ask(self._now_s(), query.count("[MASK]"), is_heard, str(message.id))
