@@ -83,7 +83,7 @@ class Person:
         *names: str,
         predicate: Callable[[Json], bool] = lambda _: True,
         since: int = 0,
-        timeout_s: float = 20.0,
+        timeout_s: float = 45.0,
     ) -> Json:
         """Return the first event of one of these names that fits; raises TimeoutError."""
         at = since
@@ -97,7 +97,7 @@ class Person:
                 await self._heard.wait()
 
     async def wait_for_message(
-        self, predicate: Callable[[Json], bool] = lambda _: True, *, since: int = 0, timeout_s: float = 20.0
+        self, predicate: Callable[[Json], bool] = lambda _: True, *, since: int = 0, timeout_s: float = 45.0
     ) -> Json:
         """Return the first new or edited message that fits."""
         return await self.wait_for_event(

@@ -177,7 +177,7 @@ def tells(**line: object) -> str:
     return f"print(json.dumps({line!r}))"
 
 
-async def eventually(find: Callable[[], Awaitable[T]], *, timeout_s: float = 20.0) -> Any:
+async def eventually(find: Callable[[], Awaitable[T]], *, timeout_s: float = 45.0) -> Any:
     """Ask again and again until the answer is true; raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while not (found := await find()):  # noqa: ASYNC110  what is waited for has no event
