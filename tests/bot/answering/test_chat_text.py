@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.answering import chat_text
 from bot.answering.chat_text import plain_sentence
 from bot.answering.queries import parse_query
+from training.inference.encoder import MASK
 
 PLAIN = "Nike shoes are very [MASK]"
 
@@ -192,3 +194,8 @@ def test_a_message_of_one_sign_again_and_again_is_read_at_once(part: str) -> Non
     started = time.process_time()
     plain_sentence((part * 2000)[:2000])
     assert time.process_time() - started < 0.5
+
+
+@given(st.from_regex(chat_text._PLAIN, fullmatch=True).filter(lambda text: MASK in text))
+def test_what_is_taken_as_plain_at_once_has_nothing_to_strip(text: str) -> None:
+    assert chat_text._strip_layer(text) == text
