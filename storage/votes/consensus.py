@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.backends.retries import retried
@@ -56,12 +56,16 @@ def counted_votes() -> Select[Any]:
     )
 
 
+# Built once: every question runs it, and building it took a tenth of the bot's time for a question.
+VOTES_ON_QUERY = counted_votes().where(predictions.c.query_hash == bindparam("query_hash"))
+
+
 @retried
 async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
     """Return the votes on a query that count, oldest first."""
-    statement = counted_votes().where(predictions.c.query_hash == query_hash)
     async with database.read() as connection:
-        return [QueryVote(*row[1:]) for row in await connection.execute(statement)]
+        rows = await connection.execute(VOTES_ON_QUERY, {"query_hash": query_hash})
+        return [QueryVote(*row[1:]) for row in rows]
 
 
 @retried
