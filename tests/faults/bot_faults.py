@@ -119,7 +119,7 @@ async def bot_killed_during_a_run(chance: random.Random, home: Path) -> Found:
             await owner.say(people.sandbox.channel_id, "!retrain")
 
         async def is_there() -> bool:
-            runs[:] = bot.children()
+            runs[:] = bot.children
             return bool(runs)
 
         await eventually(is_there)
