@@ -108,7 +108,7 @@ class Insight(commands.Cog):
         )
 
     async def _look_before(self, query: Query, version: str, *, shown: int) -> VersionRanks | None:
-        """Ask the version before this one; None if there is none."""
+        """Ask the previous version; return None if the champion has no predecessor."""
         before = None
         with suppress(RegistryError):
             before = await asyncio.to_thread(self._registry.previous, version)

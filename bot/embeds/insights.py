@@ -154,7 +154,7 @@ def compare_embed(
 
     Args:
         now: For each mask, words with their probabilities, best first.
-        before: The same for the version before; None if there is none.
+        before: The same for the previous version; None if the champion has no predecessor.
         names: The names of both versions.
     """
     title = say("compare.title", now=names[0], before=names[1])

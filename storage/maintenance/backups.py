@@ -113,7 +113,7 @@ def backup_files(folder: Path, database: Path | None = None) -> list[Path]:
 
 
 def last_made_at(folder: Path) -> datetime | None:
-    """Return when the newest daily backup was made; None if there is none.
+    """Return when the newest daily backup was made; None if no daily backup exists.
 
     A file that an erasure changed later counts as made at the end of its day.
     """

@@ -101,7 +101,7 @@ def test_a_line_means_what_a_shell_would_read(line: str, home: str, monkeypatch:
         ("FILLBOT_HOME=${NOWHERE}/x\n", "the variable ${NOWHERE} is not set"),
         ("FILLBOT_HOME=$NOWHERE/x\n", "FILLBOT_HOME: the variable $NOWHERE is not set"),
         ("FILLBOT_HOME=%APPDATA%/x\n", "FILLBOT_HOME: the variable %APPDATA% is not set"),
-        ("FILLBOT_HOME=~nobody-of-that-name/x\n", "FILLBOT_HOME: the user after ~ does not exist"),
+        ("FILLBOT_HOME=~unknown-user/x\n", "FILLBOT_HOME: the user after ~ does not exist"),
         ("FILLBOT_HOME=s3://bucket/x\n", "FILLBOT_HOME: expected a path"),
         ("FILLBOT_HOME=.env\n", "FILLBOT_HOME: the folder cannot be written: .env is a file"),
         ("FILLBOT_HOME=.env/votes\n", ".env is a file"),
@@ -149,7 +149,7 @@ def test_a_name_near_to_none_is_told_of() -> None:
 
 
 def test_what_another_program_reads_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside the setting that has its value already."""
+    """A name similar to a setting may belong to another program if that setting has a value."""
     monkeypatch.setenv("DISCORD_TOKEN_2", "s3cret")
     monkeypatch.setenv("DISCORD_TOKEN", "s3cret")
     load(Settings, warn=pytest.fail)

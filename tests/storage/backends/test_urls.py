@@ -103,7 +103,7 @@ def test_a_colon_needs_no_encoding() -> None:
         ("postgresql://db/votes#part", "expected"),
         ("postgresql://me:s3cret@db/votes?channel_binding=require", "channel_binding"),
         ("postgresql://me:s3cret@db/votes?connect_timeout=3", "connect_timeout"),
-        ("~nobody-of-that-name/x.db", "does not exist"),
+        ("~unknown-user/x.db", "does not exist"),
         ("$FILLBOT_NOT_SET/x.db", "not set"),
         ("/usr", "it is a folder"),
     ],
