@@ -1,33 +1,19 @@
 """Queries are shown only to those who may see the channel they came from."""
 
 import dataclasses
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from support.people import Json, Person
+from support.run_rows import promoted_run
 from support.wire import Wire
 
 from bot.announcements.verdicts import Verdicts
 from bot.runs.training_runs import RunEnd
 from storage.errors import DatabaseUnavailableError
-from storage.runs import Run
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-RUN = Run(
-    id=1,
-    trigger="retrain",
-    status="promoted",
-    started_at=NOON,
-    finished_at=NOON,
-    as_of=NOON,
-    retraining_set_hash=None,
-    champion="v0001",
-    challenger="v0002",
-    verdict=None,
-    report=None,
-)
+RUN = promoted_run(trigger="retrain")
 
 
 async def shown(wire: Wire, reply: Json, channel_id: int) -> bool:

@@ -1,34 +1,20 @@
 """What `!why` and `!compare` say of what is known."""
 
 import dataclasses
-from datetime import UTC, datetime
 from typing import Any
 
 import discord
 import pytest
+from support.run_rows import NOON, promoted_run
 
 from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, weigh_votes
 from bot.embeds.insights import Reasons, compare_embed, why_embed
 from bot.subprocesses.word_ranks import MaskRanks, VersionRanks, WordRank
-from storage.runs import Run
 from storage.votes.consensus import QueryVote
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXT = "Nike shoes are very [MASK]."
 ANN, BOB, CLEO = 1, 2, 3
-RUN = Run(
-    id=12,
-    trigger="nightly",
-    status="promoted",
-    started_at=NOON,
-    finished_at=NOON,
-    as_of=NOON,
-    retraining_set_hash=None,
-    champion="v0001",
-    challenger="v0002",
-    verdict=None,
-    report=None,
-)
+RUN = promoted_run(id=12)
 
 
 def look(version: str, rank: int | None, score: float = 0.1, masks: int = 1, **columns: Any) -> VersionRanks:

@@ -1,31 +1,18 @@
 """What the picture of a run shows of the words that people see."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from support.run_rows import promoted_run
 
 from bot.embeds.run_figures import figures_of, shown_words
 from storage.runs import Run
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HARM = {"pseudo_perplexity": 12.0}
 
 
 def run(**metrics: Any) -> Run:
-    return Run(
-        id=3,
-        trigger="nightly",
-        status="promoted",
-        started_at=NOON,
-        finished_at=NOON,
-        as_of=NOON,
-        retraining_set_hash=None,
-        champion="v0001",
-        challenger="v0002",
-        verdict=None,
-        report={"metrics": {"domain": HARM, "challenger": HARM, **metrics}},
-    )
+    return promoted_run(report={"metrics": {"domain": HARM, "challenger": HARM, **metrics}})
 
 
 @pytest.mark.parametrize(("name", "recorded", "shown"), [("shown", {"shown_words": 8}, 8), ("at_5", {}, 5)])
