@@ -140,14 +140,14 @@ class NotYourQuizError(QuizError):
     """The quiz belongs to another person."""
 
     def __init__(self, prefix: str) -> None:
-        super().__init__(say("errors.not_your_quiz", prefix=prefix))
+        super().__init__(say("quiz.not_yours", prefix=prefix))
 
 
 class QuizMovedOnError(QuizError):
     """The sentence is not the latest of the quiz."""
 
     def __init__(self, prefix: str) -> None:
-        super().__init__(say("errors.quiz_moved_on", prefix=prefix))
+        super().__init__(say("quiz.moved_on", prefix=prefix))
 
 
 class WordError(BotError):

@@ -70,7 +70,7 @@ class Charts(commands.Cog):
         png = await self._pictures.draw("scores", text=query.text, versions=versions)
         embed = discord.Embed(colour=COLOUR)
         embed.description = clipped(escape(query.text), MAX_DESCRIPTION)
-        file = attach(embed, png, name="scores", about=say("pictures.scores", text=query.text))
+        file = attach(embed, png, name="scores", about=say("scores.picture", text=query.text))
         await send_reply(context, embed=embed, file=file)
 
     @command("report", cooldown=(ASKS, ASKS_WITHIN_S))

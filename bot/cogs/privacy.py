@@ -88,11 +88,9 @@ class Privacy(commands.Cog):
             half_life_days=self._settings.vote_half_life_days,
         )
         if not rows:
-            await send_reply(context, say("privacy.nothing_to_export"), ephemeral=True)
+            await send_reply(context, say("export.nothing"), ephemeral=True)
             return
-        await self._send(
-            context, say("privacy.exported", n=len(rows)), name=EXPORT_NAME, content=to_csv(rows)
-        )
+        await self._send(context, say("export.done", n=len(rows)), name=EXPORT_NAME, content=to_csv(rows))
 
     @command("optout", is_ephemeral=True)
     async def optout(self, context: Context) -> None:

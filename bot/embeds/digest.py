@@ -53,7 +53,7 @@ def digest(run: Run, fresh: Fresh | None, *, version: str | None, sentence: str,
 def _votes(fresh: Totals, since: str) -> str:
     if not fresh.votes:
         return say("digest.no_votes", since=since)
-    people = say("digest.people", n=fresh.voters)
+    people = say("people", n=fresh.voters)
     return say("digest.votes", n=fresh.votes, people=people, since=since)
 
 
@@ -62,7 +62,7 @@ def _since(run: Run, since: datetime | None) -> str:
         return say("digest.so_far")
     if run.as_of - since <= A_NIGHT:
         return say("digest.since_yesterday")
-    return say("digest.since", day=since.day, month=say(f"months.{since.month}"))
+    return say("digest.since", day=since.day, month=say(f"digest.months.{since.month}"))
 
 
 def _moved(run: Run) -> str:

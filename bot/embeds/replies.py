@@ -188,7 +188,7 @@ def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
 
 def votes_line(report: Mapping[str, Any]) -> str:
     """Say how many votes by how many people a run learnt from."""
-    people = say("digest.people", n=report["voters"])
+    people = say("people", n=report["voters"])
     return say("run.votes_number", n=report["votes"], people=people)
 
 

@@ -55,9 +55,9 @@ def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
         outcome = "unknown"
     of_test = "domain" if is_domain and name == "learnt" else name
     try:
-        return say(f"report.tests.{of_test}.{outcome}")
+        return say(f"gate.tests.{of_test}.{outcome}")
     except KeyError:
-        return say("report.too_little", test=name) if outcome == "unknown" else str(reason["text"])
+        return say("gate.too_little", test=name) if outcome == "unknown" else str(reason["text"])
 
 
 def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | None:

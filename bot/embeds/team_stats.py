@@ -60,7 +60,7 @@ def stats_embed(stats: TeamStats) -> discord.Embed:
     embed.description = say(
         "stats.totals",
         n=totals.votes,
-        people=say("digest.people", n=totals.voters),
+        people=say("people", n=totals.voters),
         liked=totals.liked,
         disliked=totals.votes - totals.liked,
     )

@@ -1,4 +1,6 @@
-"""Looks up the texts that people read; each language has a YAML file, such as `en.yaml`.
+"""Looks up the texts that people read; each language has a folder of YAML files, such as `en/quiz.yaml`.
+
+Each feature has a file of its own. All files of a language together form one tree of keys.
 
 A process uses one language, which the app sets with `speaking`. Look texts up when they are sent, never while
 a module is imported: the language is not set by then.
@@ -27,7 +29,7 @@ _spoken = DEFAULT
 
 def languages() -> tuple[str, ...]:
     """Return the codes of the available languages."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    return tuple(sorted({path.parent.name for path in FOLDER.glob("*/*.yaml")}))
 
 
 @contextlib.contextmanager
@@ -102,5 +104,15 @@ def _entry(language: str, key: str) -> Any:
 @cache
 def texts_of(language: str) -> dict[str, Any]:
     """Return all texts of a language."""
-    texts: dict[str, Any] = yaml.load(read_text(FOLDER / f"{language}.yaml"), Loader=Loader)
+    texts: dict[str, Any] = {}
+    for path in sorted((FOLDER / language).glob("*.yaml")):
+        _add(yaml.load(read_text(path), Loader=Loader), to=texts)
     return texts
+
+
+def _add(texts: dict[str, Any], *, to: dict[str, Any]) -> None:
+    for key, entry in texts.items():
+        if isinstance(entry, dict):
+            _add(entry, to=to.setdefault(key, {}))
+        else:
+            to[key] = entry

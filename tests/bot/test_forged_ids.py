@@ -119,5 +119,5 @@ async def test_take_back_takes_back_nobody_elses_votes(
 async def test_a_quiz_button_with_ones_own_id_is_no_quiz(wire: Wire, ann: Person, bob: Person) -> None:
     custom_id = f"quiz:next:{ann.id}"
     message = await forged(wire, bob, custom_id, channel_id=wire.channel_id)
-    assert await said(bob, message, custom_id) == say("errors.not_your_quiz", prefix="!")
-    assert await said(ann, message, custom_id) == say("errors.quiz_moved_on", prefix="!")
+    assert await said(bob, message, custom_id) == say("quiz.not_yours", prefix="!")
+    assert await said(ann, message, custom_id) == say("quiz.moved_on", prefix="!")

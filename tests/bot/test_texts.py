@@ -3,13 +3,15 @@
 import ast
 import re
 import string
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+import yaml
 
-from bot.texts import DEFAULT, in_every_language, languages, named, number, say, speaking, texts_of
+from bot.texts import DEFAULT, FOLDER, in_every_language, languages, named, number, say, speaking, texts_of
 
 BOT = Path(__file__).parents[2] / "bot"
 PLURAL = {"one", "other"}
@@ -108,6 +110,13 @@ def test_what_the_code_says_is_in_the_file(pattern: str, given: frozenset[str] |
         assert all(wanted(TEXTS[key]) <= given for key in keys)
 
 
+@pytest.mark.parametrize("language", languages())
+def test_no_text_stands_in_two_files_of_a_language(language: str) -> None:
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (FOLDER / language).glob("*.yaml")]
+    keys = Counter(key for texts in files for key, _ in singly(texts))
+    assert [key for key, times in keys.items() if times > 1] == []
+
+
 def test_nothing_in_the_file_is_left_over() -> None:
     used = {key for pattern, _ in USES for key in meant(pattern)}
     assert set(TEXTS) - used == set()
@@ -171,7 +180,7 @@ def test_numbers_have_the_signs_of_the_language() -> None:
     assert (number(1234.5, ",.1f"), number(0.5, ".0%")) == ("1,234.5", "50%")
     with speaking("de"):
         assert (number(1234.5, ",.1f"), number(0.5, ".0%")) == ("1.234,5", "50\u00a0%")
-        assert say("digest.people", n=1234) == "1.234 Personen"
+        assert say("people", n=1234) == "1.234 Personen"
 
 
 def test_a_text_is_recognized_in_every_language() -> None:

@@ -5,7 +5,7 @@ queries, and lost nothing elsewhere, compared with the domain model. No limit is
 the losses it allows would add up night after night.
 
 To add a criterion, add a row to `CRITERIA`: the verdict, the model card and `!report` follow from the table.
-`report.tests.NAME` in `bot/texts/en.yaml` puts it into plain words; without an entry, the report shows the
+`gate.tests.NAME` in `bot/texts/en/runs.yaml` puts it into plain words; without an entry, the report shows the
 criterion's own sentence. The table in `docs/learning.md` is tested against this one.
 """
 
