@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.errors import BackupError
 from storage.maintenance.backups import back_up, daily, examine, fsync, open_sqlite
 from storage.maintenance.restore import replace_database, wal_files
+from storage.sentences import Sentence
 
 SET_ASIDE = ".damaged-"
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -68,7 +69,10 @@ async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery |
         if backup is None and not rows:
             return None
         if (left := examine(fresh).problem) is not None:
-            raise BackupError(f"the recovered database is damaged ({left})", "Check the disk.")
+            raise BackupError(
+                Sentence("the recovered database is damaged ({problem})", problem=left),
+                Sentence("Check the disk."),
+            )
         fsync(fresh)
         return Recovery(
             problem, backup, is_whole, replace_database(fresh, database, now=now, aside=SET_ASIDE)
