@@ -4,11 +4,10 @@ import difflib
 import re
 from datetime import time
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_settings import NoDecode
 from yarl import URL
 
 import training.settings
@@ -20,8 +19,8 @@ from storage.errors import SettingsError
 from storage.settings import load
 from training.locations import is_loopback
 
-Ids = Annotated[tuple[int, ...], NoDecode]
-RoleWeights = Annotated[tuple[tuple[str, float], ...], NoDecode]
+Ids = tuple[int, ...]
+RoleWeights = tuple[tuple[str, float], ...]
 MAX_ROLE_WEIGHT = 5.0
 
 

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from storage import variables
 from storage.backends.urls import file_url, usable_url
@@ -25,14 +24,15 @@ FILE = ".env"
 _S = TypeVar("_S", bound="Settings")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings from the environment (`FILLBOT_…`) and `.env`. Frozen; read once, in `main()`, by `load`."""
 
-    model_config = SettingsConfigDict(
+    model_config = ConfigDict(
         extra="ignore",
         hide_input_in_errors=True,  # may contain the Discord token
         frozen=True,
         populate_by_name=True,
+        validate_default=True,
     )
 
     home: Path = Field(
@@ -53,18 +53,6 @@ class Settings(BaseSettings):
 
     def __init__(self, _env_file: str | Path | None = FILE, **values: Any) -> None:
         super().__init__(**{**_read(type(self), _env_file), **values})
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Disable the sources of pydantic-settings: `__init__` passes what `variables` read."""
-        return (init_settings,)
 
     @field_validator("home", mode="before")
     @classmethod
@@ -121,10 +109,12 @@ def variable_of(name: str, field: FieldInfo) -> str:
 
 def _reject_misspelled(found: dict[str, str], warn: Callable[[str], None]) -> None:
     given = {name for name, value in found.items() if value}
-    for name, near in variables.misspelled(given, NAMES, given=given & NAMES):
-        if near is not None:
+    for name in sorted(given - NAMES):
+        near, is_ours = variables.setting_meant(name, NAMES), name.startswith("FILLBOT")
+        if near and (is_ours or near not in given):  # names of other programs often resemble one that is set
             raise SettingsError(f"{name} is not a setting; did you mean {near}")
-        warn(f"{name} is not a setting of fillbot and is ignored. See .env.example.")
+        if is_ours:
+            warn(f"{name} is not a setting of fillbot and is ignored. See .env.example.")
 
 
 def _to_stderr(sentence: str) -> None:

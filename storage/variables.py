@@ -73,27 +73,10 @@ def cleaned(value: str) -> str:
     return value if value.isspace() else bare
 
 
-def misspelled(
-    names: Iterable[str], known: Iterable[str], *, given: Iterable[str] = (), own: str = "FILLBOT"
-) -> list[tuple[str, str | None]]:
-    """Return unknown names that were probably meant as settings, each with the closest setting or None.
-
-    Args:
-        names: Names of the variables that are set.
-        known: Names of all settings.
-        given: Settings that are set; names of other programs often resemble one of them.
-        own: The prefix of names that belong to this program.
-    """
-    known, given = sorted(known), set(given)
-    found: list[tuple[str, str | None]] = []
-    for name in sorted(set(names) - set(known)):
-        spelled = re.sub(r"\W", "_", name)
-        near = difflib.get_close_matches(spelled, known, n=1, cutoff=CUTOFF)
-        if name.startswith(own):
-            found.append((name, near[0] if near else None))
-        elif near and near[0] not in given:
-            found.append((name, near[0]))
-    return found
+def setting_meant(name: str, known: Iterable[str]) -> str | None:
+    """Return the setting that a misspelled name resembles; None if it resembles none."""
+    near = difflib.get_close_matches(re.sub(r"\W", "_", name), sorted(known), n=1, cutoff=CUTOFF)
+    return near[0] if near else None
 
 
 def _blank_lines_before(text: str) -> int:

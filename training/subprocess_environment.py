@@ -58,7 +58,7 @@ def inherited_environment(environment: Mapping[str, str], settings: Settings) ->
 
 
 def _written(value: Any) -> str:
-    """A value as `pydantic-settings` reads it; None is empty."""
+    """A value as `storage.settings` reads it; None is empty."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
