@@ -27,10 +27,8 @@ from storage.maintenance.backups import (
 from storage.maintenance.copy_to_postgres import TableCopy, copy
 from storage.maintenance.restore import exclusive_access, restore
 from storage.maintenance.server_info import describe_server
-from storage.sentences import Sentence
 from storage.settings import EX_CONFIG, Settings, load
 
-NOT_A_FILE = "FILLBOT_DATABASE_URL does not name a file"
 PROGRESS_EVERY_S = 2.0
 FINAL = "Set FILLBOT_DATABASE_URL to the server and start the bot. Keep the file until you trust the move."
 NOT_FINAL = (
@@ -51,8 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
         database = database_file(settings.url)
         if database is None:
             if options.command is not _check:
-                raise BackupError(NOT_A_FILE, "Use the server's tools, such as pg_dump and pg_restore.")
-            return asyncio.run(_check_server(settings))
+                advice = "Use the server's tools, such as pg_dump and pg_restore."
+                raise BackupError("FILLBOT_DATABASE_URL does not name a file", advice)
+            _print(f"✓ {asyncio.run(describe_server(settings.url))}")
+            return 0
         code: int = options.command(options, settings, database)
     except StorageError as error:
         _print(str(error), is_error=True)
@@ -94,15 +94,6 @@ def _check(_options: argparse.Namespace, settings: Settings, database: Path) -> 
     return 0 if is_intact else 1
 
 
-async def _check_server(settings: Settings) -> int:
-    database = Database.unmigrated(settings.url)
-    try:
-        _print(f"✓ {await describe_server(database)}")
-    finally:
-        await database.close()
-    return 0
-
-
 def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
     try:
         to = usable_url(variables.cleaned(options.to))
@@ -111,7 +102,7 @@ def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
     if not is_shared(to):
         raise DatabaseUrlError("the target of a copy must be a server")
     if not source.is_file():
-        raise CopyError(Sentence("{problem} at {path}", problem=NO_DATABASE, path=source))
+        raise CopyError(f"{NO_DATABASE} at {source}")
     with contextlib.ExitStack() as stack:
         is_final = True
         try:

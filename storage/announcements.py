@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
-from storage.backends.retries import retried, retried_if_rolled_back
+from storage.backends.retries import retried_if_rolled_back
 from storage.database import Database
 from storage.schema import announcements
 
@@ -43,38 +43,22 @@ class Announcement:
 
 @retried_if_rolled_back
 async def store(
-    database: Database,
-    kind: Kind,
-    *,
-    now: datetime,
-    claimed_until: datetime | None = None,
-    run_trigger: str | None = None,
-    run_id: int | None = None,
-    sentence: str | None = None,
-    figure: str = "",
-    limit: int = MAX_ROWS,
-    **place: Any,
+    database: Database, kind: Kind, *, now: datetime, limit: int = MAX_ROWS, **columns: Any
 ) -> Announcement:
-    """Store an announcement; `place` holds the columns that say where and to whom it goes."""
+    """Store an announcement; `columns` are those that say what it is about and to whom it goes."""
+    row = {
+        "id": secrets.randbits(62),
+        "kind": kind,
+        "created_at": now,
+        "due_at": now,
+        "figure": "",
+        "attempts": 0,
+        **columns,
+    }
+    newest = select(announcements.c.id).order_by(announcements.c.created_at.desc()).limit(limit)
     async with database.write() as connection:
-        stored = await connection.execute(
-            insert(announcements).returning(announcements),
-            {
-                "id": secrets.randbits(62),
-                "kind": kind,
-                "run_trigger": run_trigger,
-                "run_id": run_id,
-                "sentence": sentence,
-                "figure": figure,
-                "created_at": now,
-                "due_at": now,
-                "claimed_until": claimed_until,
-                "attempts": 0,
-                **place,
-            },
-        )
+        stored = await connection.execute(insert(announcements).returning(announcements), row)
         announcement = Announcement(**stored.one()._mapping)
-        newest = select(announcements.c.id).order_by(announcements.c.created_at.desc()).limit(limit)
         await connection.execute(
             delete(announcements).where(
                 announcements.c.id.not_in(newest), announcements.c.sentence.is_not(None)
@@ -83,27 +67,21 @@ async def store(
     return announcement
 
 
-@retried
 async def change(database: Database, announcement_id: int, /, **columns: Any) -> bool:
     """Update columns such as `run_id`, `sentence` or `message_id`. False: the row is gone."""
-    async with database.write() as connection:
-        result = await connection.execute(
-            update(announcements).where(announcements.c.id == announcement_id).values(**columns)
-        )
-    return result.rowcount == 1
+    statement = update(announcements).where(announcements.c.id == announcement_id).values(**columns)
+    return await database.execute(statement) == 1
 
 
-@retried
 async def due(database: Database, now: datetime, *, limit: int = 20) -> list[Announcement]:
     """Return unclaimed announcements whose next attempt is due, oldest first."""
-    statement = (
+    query = (
         select(announcements)
         .where(announcements.c.due_at <= now, _is_free(now))
         .order_by(announcements.c.created_at)
         .limit(limit)
     )
-    async with database.read() as connection:
-        return [Announcement(**row._mapping) for row in await connection.execute(statement)]
+    return [Announcement(**row._mapping) for row in await database.fetch(query)]
 
 
 @retried_if_rolled_back
@@ -122,58 +100,32 @@ async def claim(
     return None if row is None else Announcement(**row._mapping)
 
 
-@retried
-async def reschedule(database: Database, announcement_id: int, due_at: datetime, *, attempts: int) -> None:
-    """Release the claim and set when any process may try again."""
-    await change(database, announcement_id, due_at=due_at, claimed_until=None, attempts=attempts)
-
-
-@retried
 async def delete_announcement(database: Database, announcement_id: int) -> None:
     """Delete an announcement that was sent or is obsolete."""
-    async with database.write() as connection:
-        await connection.execute(delete(announcements).where(announcements.c.id == announcement_id))
+    await database.execute(delete(announcements).where(announcements.c.id == announcement_id))
 
 
-@retried
 async def retry_all(database: Database, now: datetime) -> None:
     """Make all announcements due now, after Discord was unreachable."""
-    async with database.write() as connection:
-        await connection.execute(update(announcements).where(announcements.c.due_at > now).values(due_at=now))
+    await database.execute(update(announcements).where(announcements.c.due_at > now).values(due_at=now))
 
 
-@retried
 async def release_claims(database: Database) -> None:
     """Release all claims; call it only where no other process can hold one."""
-    async with database.write() as connection:
-        await connection.execute(
-            update(announcements).where(announcements.c.claimed_until.is_not(None)).values(claimed_until=None)
-        )
+    is_claimed = announcements.c.claimed_until.is_not(None)
+    await database.execute(update(announcements).where(is_claimed).values(claimed_until=None))
 
 
-@retried
 async def next_due_at(database: Database) -> datetime | None:
     """Return when the next attempt is due or the next claim ends; None if the outbox is empty."""
-    async with database.read() as connection:
-        rows = await connection.execute(select(announcements.c.due_at, announcements.c.claimed_until))
-        return min((max(due_at, until or due_at) for due_at, until in rows), default=None)
+    rows = await database.fetch(select(announcements.c.due_at, announcements.c.claimed_until))
+    return min((max(due_at, until or due_at) for due_at, until in rows), default=None)
 
 
-@retried
 async def announced_runs(database: Database) -> set[int]:
     """Return the ids of runs that have an announcement."""
-    async with database.read() as connection:
-        found = await connection.execute(
-            select(announcements.c.run_id).where(announcements.c.run_id.is_not(None))
-        )
-        return set(found.scalars())
-
-
-@retried
-async def count(database: Database) -> int:
-    """Return the number of announcements."""
-    async with database.read() as connection:
-        return await connection.scalar(select(func.count()).select_from(announcements)) or 0
+    query = select(announcements.c.run_id).where(announcements.c.run_id.is_not(None))
+    return {row.run_id for row in await database.fetch(query)}
 
 
 def _is_free(now: datetime) -> Any:

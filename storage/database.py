@@ -8,21 +8,21 @@ parallel (see `storage.backends.postgres`), and connecting is retried for severa
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Executable, Row, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from storage.backends import postgres, sqlite
-from storage.backends.retries import retry
+from storage.backends.retries import retried, retrying
 from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, CHECKPOINT_TIMEOUT_MS, is_damage
 from storage.errors import (
     DatabaseDamagedError,
@@ -34,14 +34,15 @@ from storage.errors import (
     DatabaseUrlError,
 )
 
+AnyRow = Row[*tuple[Any, ...]]
 CLOSE_TIMEOUT_S, CLOSE_POLL_S = 5.0, 0.005
 
 
 @dataclass(slots=True)
-class _Progress:
-    """The state of a transaction."""
+class _Session:
+    """A connection, and whether its transaction is being committed."""
 
-    is_open: bool = False
+    connection: AsyncConnection
     is_committing: bool = False
 
 
@@ -50,7 +51,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, where: str) -> None:
         self._engine = engine
-        self._where = where
+        self.where = where  # the path of the file, or the server and database name, without credentials
         self._is_server = engine.dialect.name != "sqlite"
         self._writing = contextlib.nullcontext() if self._is_server else asyncio.Lock()
         self.damaged = asyncio.Event()  # set when an operation found the file damaged
@@ -73,20 +74,14 @@ class Database:
         database = cls.unmigrated(url)
         try:
             async with database.write() as connection:
-                await postgres.lock_migrations(connection)
+                await postgres.lock(connection, postgres.MIGRATION_LOCK)
                 await connection.run_sync(_migrate)
                 if not is_copy_target:
                     await postgres.accept_copy(connection)
-        except CommandError as error:
+        except BaseException as error:
             await database.close()
-            raise DatabaseTooNewError(database._where) from error
-        except TypeError as error:
-            await database.close()
-            if "unexpected keyword argument" not in str(error):
-                raise
-            raise DatabaseUrlError(f"{error}; for TLS write ?ssl=require") from error
-        except BaseException:
-            await database.close()
+            if isinstance(error, CommandError):
+                raise DatabaseTooNewError(database.where) from error
             raise
         return database
 
@@ -101,11 +96,9 @@ class Database:
         try:
             parsed = make_url(url)
             engine = _engine_of(parsed)
-        except ModuleNotFoundError as error:
-            if error.name == "asyncpg":
-                raise DatabaseDriverError from error
-            raise DatabaseUrlError(str(error)) from error
         except (ArgumentError, InvalidRequestError, ImportError) as error:
+            if isinstance(error, ImportError) and error.name == "asyncpg":
+                raise DatabaseDriverError from error
             raise DatabaseUrlError(str(error)) from error
         return cls(engine, _prepared_location(parsed))
 
@@ -116,11 +109,10 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database cannot be read.
         """
-        with self._translated() as progress:
-            async with self._connected(progress) as connection:
-                if self._is_server:
-                    await connection.execution_options(**postgres.SNAPSHOT)
-                yield connection
+        async with self._connected() as session:
+            if self._is_server:
+                await session.connection.execution_options(**postgres.SNAPSHOT)
+            yield session.connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -131,18 +123,32 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database cannot be written (read-only, full, locked for too long).
         """
-        async with self._writing:
-            with self._translated() as progress:
-                async with self._connected(progress) as connection:
-                    await connection.execution_options(fillbot_writes=True)
-                    async with connection.begin():
-                        yield connection
-                        progress.is_committing = True
+        async with self._writing, self._connected() as session:
+            await session.connection.execution_options(fillbot_writes=True)
+            async with session.connection.begin():
+                yield session.connection
+                session.is_committing = True
 
-    @property
-    def where(self) -> str:
-        """The path of the file, or the server and database name, without credentials."""
-        return self._where
+    @retried
+    async def fetch(self, query: Executable, parameters: Any = None) -> Sequence[AnyRow]:
+        """Return the rows of one query. Raises as `read`."""
+        async with self.read() as connection:
+            return (await connection.execute(query, parameters)).all()
+
+    async def fetch_first(self, query: Executable) -> AnyRow | None:
+        """Return the first row of one query; None if it has no rows. Raises as `read`."""
+        return next(iter(await self.fetch(query)), None)
+
+    async def fetch_value(self, query: Executable) -> Any:
+        """Return the first column of the first row of one query; None if it has no rows. Raises as `read`."""
+        row = await self.fetch_first(query)
+        return None if row is None else row[0]
+
+    @retried
+    async def execute(self, statement: Executable, parameters: Any = None) -> int:
+        """Run one idempotent statement and return the number of rows that it changed. Raises as `write`."""
+        async with self.write() as connection:
+            return (await connection.execute(statement, parameters)).rowcount
 
     async def compact(self, *, rewrite: bool = True) -> bool:
         """Remove deleted rows from the file and the write-ahead log of SQLite. Writers wait.
@@ -158,17 +164,15 @@ class Database:
         """
         if self._is_server:
             return True
-        async with self._writing:
-            with self._translated():
-                async with self._engine.connect() as connection:
-                    driver = (await connection.get_raw_connection()).driver_connection
-                    assert driver is not None  # noqa: S101  it was just connected
-                    if rewrite:
-                        await driver.execute("VACUUM")
-                    await driver.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT_MS}")
-                    log = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                    busy, _, _ = await log.fetchone()
-                    await driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        async with self._writing, self._connected() as session:
+            driver = (await session.connection.get_raw_connection()).driver_connection
+            assert driver is not None  # noqa: S101  it was just connected
+            if rewrite:
+                await driver.execute("VACUUM")
+            await driver.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT_MS}")
+            log = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, _, _ = await log.fetchone()
+            await driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return not busy
 
     async def close(self) -> None:
@@ -184,50 +188,39 @@ class Database:
         await self._engine.dispose()
 
     @contextlib.asynccontextmanager
-    async def _connected(self, progress: _Progress) -> AsyncIterator[AsyncConnection]:
-        async with contextlib.AsyncExitStack() as stack:
-
-            async def connect() -> AsyncConnection:
-                return await stack.enter_async_context(self._engine.connect())
-
-            if self._is_server:
-                errors = (DBAPIError, OSError, PoolTimeoutError)
-                connection = await retry(connect, postgres.is_lost, errors=errors)
-            else:
-                connection = await connect()
-            progress.is_open = True
-            yield connection
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[_Progress]:
-        progress = _Progress()
+    async def _connected(self) -> AsyncIterator[_Session]:
+        """Connect, and translate the errors of the database, also those of the block."""
+        session: _Session | None = None
         try:
-            yield progress
+            async with contextlib.AsyncExitStack() as stack:
+
+                async def connect() -> AsyncConnection:
+                    return await stack.enter_async_context(self._engine.connect())
+
+                connection = await (retrying(postgres.is_lost)(connect) if self._is_server else connect())
+                session = _Session(connection)
+                yield session
         except IntegrityError:  # the caller's mistake, not a failure of the database
             raise
-        except DBAPIError as error:
-            raise self._error_of(error, progress) from error
-        except sqlite3.Error as error:  # raised by `BEGIN`, which bypasses SQLAlchemy
-            raise self._error_of(error, progress) from error
-        except (OSError, PoolTimeoutError) as error:
-            if not self._is_server or (
-                progress.is_open and not progress.is_committing
-            ):  # raised by the block
+        except (DBAPIError, sqlite3.Error, OSError, PoolTimeoutError) as error:
+            is_committing = session is not None and session.is_committing
+            is_of_block = session is not None and not is_committing
+            if isinstance(error, OSError | PoolTimeoutError) and (is_of_block or not self._is_server):
                 raise
-            raise self._error_of(error, progress) from error
+            raise self._error_of(error, is_committing=is_committing) from error
 
-    def _error_of(self, error: Exception, progress: _Progress) -> DatabaseUnavailableError:
+    def _error_of(self, error: Exception, *, is_committing: bool) -> DatabaseUnavailableError:
         if self._is_server:
             reason = postgres.error_reason(error)
             if not postgres.is_lost(error):
-                return DatabaseServerError(self._where, reason)
-            is_rolled_back = not progress.is_committing or postgres.is_rolled_back(error)
-            return DatabaseLostError(self._where, reason, is_rolled_back=is_rolled_back)
+                return DatabaseServerError(self.where, reason)
+            is_rolled_back = not is_committing or postgres.is_rolled_back(error)
+            return DatabaseLostError(self.where, reason, is_rolled_back=is_rolled_back)
         origin = error.orig if isinstance(error, DBAPIError) else error
         if not is_damage(origin):
-            return DatabaseUnavailableError(self._where, str(origin))
+            return DatabaseUnavailableError(self.where, str(origin))
         self.damaged.set()
-        return DatabaseDamagedError(self._where, str(origin))
+        return DatabaseDamagedError(self.where, str(origin))
 
 
 def _engine_of(url: URL) -> AsyncEngine:

@@ -21,10 +21,8 @@ StorageError
 
 from pathlib import Path
 
-from storage.sentences import TranslatableError
 
-
-class StorageError(TranslatableError):
+class StorageError(Exception):
     """Base class. The message says what to do."""
 
 
@@ -62,38 +60,33 @@ class DatabaseDriverError(DatabaseUrlError):
 class DatabaseUnavailableError(StorageError):
     """The database cannot be opened, read or written. `where` never contains a password."""
 
+    sentence = (
+        "The database at {where} cannot be used ({reason}). Check that the disk has free space and that this "
+        "user may write to FILLBOT_HOME, then try again. No data was written."
+    )
+
     def __init__(self, where: str, reason: str) -> None:
         self.where, self.reason = where, reason
-        super().__init__(
-            f"The database at {where} cannot be used ({reason}). Check that the disk has free space and that "
-            "this user may write to FILLBOT_HOME, then try again. No data was written."
-        )
+        super().__init__(self.sentence.format(where=where, reason=reason))
 
 
 class DatabaseDamagedError(DatabaseUnavailableError):
     """The file is damaged; the bot recovers it at its next start."""
 
-    def __init__(self, where: str, reason: str) -> None:
-        self.where, self.reason = where, reason
-        StorageError.__init__(
-            self,
-            f"The database at {where} is damaged ({reason}). The bot recovers it at its next start if there "
-            "is a backup or if rows can still be read. Otherwise restore a copy (`python -m storage "
-            "restore`), or move the file away to start with an empty database.",
-        )
+    sentence = (
+        "The database at {where} is damaged ({reason}). The bot recovers it at its next start if there is a "
+        "backup or if rows can still be read. Otherwise restore a copy (`python -m storage restore`), or "
+        "move the file away to start with an empty database."
+    )
 
 
 class DatabaseServerError(DatabaseUnavailableError):
     """The server refused a request: missing permissions, no such database, no disk space."""
 
-    def __init__(self, where: str, reason: str) -> None:
-        self.where, self.reason = where, reason
-        StorageError.__init__(
-            self,
-            f"The database at {where} cannot be used ({reason}). Check FILLBOT_DATABASE_URL and the "
-            "server's log: the database must exist, and the user needs permission to create tables. No data "
-            "was written.",
-        )
+    sentence = (
+        "The database at {where} cannot be used ({reason}). Check FILLBOT_DATABASE_URL and the server's log: "
+        "the database must exist, and the user needs permission to create tables. No data was written."
+    )
 
 
 class DatabaseLostError(DatabaseServerError):
@@ -102,14 +95,17 @@ class DatabaseLostError(DatabaseServerError):
     `is_rolled_back` is False when the connection was lost during the commit, so that its outcome is unknown.
     """
 
+    sentence = (
+        "The database at {where} cannot be reached ({reason}). Check that the server is running and "
+        "reachable from this machine, then try again. "
+    )
+
     def __init__(self, where: str, reason: str, *, is_rolled_back: bool = True) -> None:
-        self.where, self.reason, self.is_rolled_back = where, reason, is_rolled_back
-        end = "No data was written" if is_rolled_back else "The last change may have been written"
-        StorageError.__init__(
-            self,
-            f"The database at {where} cannot be reached ({reason}). Check that the server is running and "
-            f"reachable from this machine, then try again. {end}.",
+        self.is_rolled_back = is_rolled_back
+        self.sentence += (
+            "No data was written." if is_rolled_back else "The last change may have been written."
         )
+        super().__init__(where, reason)
 
 
 class DatabaseTooNewError(StorageError):

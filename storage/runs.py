@@ -15,10 +15,8 @@ from storage.backends.retries import retried, retried_if_rolled_back
 from storage.database import Database
 from storage.errors import DatabaseLostError
 from storage.schema import runs
-from storage.sentences import Sentence, TranslatableError, from_json, to_json
 
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
-INTERRUPTED = Sentence("it was interrupted: the process ended before the run did")
 POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
 
 
@@ -38,39 +36,13 @@ class Run:
     verdict: dict[str, Any] | None
     report: dict[str, Any] | None
 
-    @property
-    def reason(self) -> str:
-        """Why the run was skipped or failed; empty after a verdict of the gate."""
-        verdict = self.verdict or {}
-        plain = [reason for reason in verdict.get("reasons", ()) if isinstance(reason, str)]
-        return from_json(verdict["said"]) if "said" in verdict else "; ".join(plain)
-
 
 @retried_if_rolled_back
-async def open_run(
-    database: Database,
-    trigger: str,
-    *,
-    started_at: datetime,
-    champion: str | None,
-    challenger: str | None = None,
-    retraining_set_hash: str | None = None,
-) -> int:
-    """Insert an open row and return the run's id."""
+async def open_run(database: Database, trigger: str, /, *, started_at: datetime, **columns: Any) -> int:
+    """Insert an open row and return the run's id; `columns` are others, such as `champion`."""
+    row = {"trigger": trigger, "status": "open", "started_at": started_at, "as_of": started_at, **columns}
     async with database.write() as connection:
-        result = await connection.execute(
-            insert(runs).returning(runs.c.id),
-            {
-                "trigger": trigger,
-                "status": "open",
-                "started_at": started_at,
-                "as_of": started_at,
-                "champion": champion,
-                "challenger": challenger,
-                "retraining_set_hash": retraining_set_hash,
-            },
-        )
-        run_id: int = result.scalar_one()
+        run_id: int = (await connection.execute(insert(runs).returning(runs.c.id), row)).scalar_one()
     return run_id
 
 
@@ -95,17 +67,8 @@ async def finish_run(
     report: dict[str, Any] | None = None,
 ) -> bool:
     """Close an open run. False: it was closed already, and nothing changed."""
-    columns: dict[str, Any] = {"status": status, "finished_at": finished_at}
-    if verdict is not None:
-        columns["verdict"] = verdict
-    if report is not None:
-        columns["report"] = report
-    return await note(database, run_id, **columns)
-
-
-def failure(reason: TranslatableError | str) -> dict[str, Any]:
-    """Return the verdict of a run that the gate did not judge: why, as text and as what translations need."""
-    return {"reasons": [str(reason)], "said": to_json(reason)}
+    known = {name: it for name, it in (("verdict", verdict), ("report", report)) if it is not None}
+    return await note(database, run_id, status=status, finished_at=finished_at, **known)
 
 
 @retried_if_rolled_back
@@ -115,7 +78,7 @@ async def end_open_training(database: Database, reason: str, *, now: datetime) -
         result = await connection.execute(
             update(runs)
             .where(runs.c.status == "open", runs.c.trigger.not_in(POINTER_MOVES))
-            .values(status="failed", finished_at=now, verdict=failure(reason))
+            .values(status="failed", finished_at=now, verdict={"reasons": [reason]})
         )
     return result.rowcount
 
@@ -138,13 +101,11 @@ async def run_if_open(database: Database, run_id: int, action: Callable[[], None
     return True
 
 
-@retried
 async def get_run(database: Database, run_id: int) -> Run | None:
     """Return a run by its id."""
     return await _first(database, select(runs).where(runs.c.id == run_id))
 
 
-@retried
 async def latest(
     database: Database, *triggers: str, statuses: tuple[str, ...] = (), before_id: int | None = None
 ) -> Run | None:
@@ -159,7 +120,6 @@ async def latest(
     return await _first(database, statement)
 
 
-@retried
 async def first_since(database: Database, trigger: str, since: datetime) -> Run | None:
     """Return the oldest run of a trigger that started at `since` or later."""
     statement = (
@@ -168,7 +128,6 @@ async def first_since(database: Database, trigger: str, since: datetime) -> Run 
     return await _first(database, statement)
 
 
-@retried
 async def last_champion(database: Database) -> str | None:
     """Return the champion after the newest finished run, by its row; None before the first run."""
     run = await latest(database, statuses=("promoted", "rejected", "skipped", "failed", "done"))
@@ -178,7 +137,6 @@ async def last_champion(database: Database) -> str | None:
     return run.challenger if is_moved and run.challenger is not None else run.champion
 
 
-@retried
 async def latest_training(database: Database) -> Run | None:
     """Return the newest finished run of the pipeline."""
     statement = (
@@ -190,24 +148,21 @@ async def latest_training(database: Database) -> Run | None:
     return await _first(database, statement)
 
 
-@retried
 async def durations_s(database: Database, *triggers: str, limit: int = 5) -> list[float]:
     """Return the durations of the newest runs of the triggers that reached a verdict, newest first."""
-    async with database.read() as connection:
-        rows = await connection.execute(
-            select(runs.c.started_at, runs.c.finished_at)
-            .where(
-                runs.c.trigger.in_(triggers),
-                runs.c.status.in_(("promoted", "rejected")),
-                runs.c.finished_at.is_not(None),
-            )
-            .order_by(runs.c.id.desc())
-            .limit(limit)
+    query = (
+        select(runs.c.started_at, runs.c.finished_at)
+        .where(
+            runs.c.trigger.in_(triggers),
+            runs.c.status.in_(("promoted", "rejected")),
+            runs.c.finished_at.is_not(None),
         )
-        return [(finished - started).total_seconds() for started, finished in rows]
+        .order_by(runs.c.id.desc())
+        .limit(limit)
+    )
+    return [(finished - started).total_seconds() for started, finished in await database.fetch(query)]
 
 
-@retried
 async def latest_as_of(database: Database) -> datetime | None:
     """Return the `as_of` of the newest run that trained on votes; None before the first."""
     statement = (
@@ -216,24 +171,18 @@ async def latest_as_of(database: Database) -> datetime | None:
         .order_by(runs.c.id.desc())
         .limit(1)
     )
-    async with database.read() as connection:
-        found: datetime | None = (await connection.execute(statement)).scalar_one_or_none()
-        return found
+    found: datetime | None = await database.fetch_value(statement)
+    return found
 
 
-@retried
 async def rolled_back_hashes(database: Database) -> set[str]:
     """Return the hashes of retraining sets whose versions were rolled back and must not be promoted again."""
-    async with database.read() as connection:
-        rows = await connection.execute(
-            select(runs.c.retraining_set_hash).where(
-                runs.c.trigger == "rollback", runs.c.status == "done", runs.c.retraining_set_hash.is_not(None)
-            )
-        )
-        return set(rows.scalars())
+    query = select(runs.c.retraining_set_hash).where(
+        runs.c.trigger == "rollback", runs.c.status == "done", runs.c.retraining_set_hash.is_not(None)
+    )
+    return {row.retraining_set_hash for row in await database.fetch(query)}
 
 
-@retried
 async def paused_since(database: Database) -> datetime | None:
     """Return when a rollback paused nightly promotion; None if a resume or promotion has ended the pause.
 
@@ -243,17 +192,12 @@ async def paused_since(database: Database) -> datetime | None:
     rollback = await latest(database, "rollback", statuses=("done",))
     if rollback is None or rollback.finished_at is None:
         return None
-    async with database.read() as connection:
-        later = await connection.execute(
-            select(runs.c.id)
-            .where(
-                runs.c.id > rollback.id,
-                ((runs.c.status == "promoted") & (runs.c.trigger != "domain"))
-                | (runs.c.trigger.in_(("resume", "promote")) & (runs.c.status == "done")),
-            )
-            .limit(1)
-        )
-        return None if later.first() else rollback.finished_at
+    later = select(runs.c.id).where(
+        runs.c.id > rollback.id,
+        ((runs.c.status == "promoted") & (runs.c.trigger != "domain"))
+        | (runs.c.trigger.in_(("resume", "promote")) & (runs.c.status == "done")),
+    )
+    return None if await database.fetch_first(later.limit(1)) else rollback.finished_at
 
 
 @retried
@@ -276,7 +220,7 @@ async def repair(
             status = "failed" if not arrived else ("done" if run.trigger in POINTER_MOVES else "promoted")
             verdict = run.verdict or {}
             if not arrived:
-                verdict = {**verdict, **failure(INTERRUPTED)}
+                verdict = {**verdict, "reasons": ["it was interrupted: the process ended before the run did"]}
             await connection.execute(
                 update(runs)
                 .where(runs.c.id == run.id)
@@ -286,6 +230,5 @@ async def repair(
 
 
 async def _first(database: Database, statement: Select[Any]) -> Run | None:
-    async with database.read() as connection:
-        row = (await connection.execute(statement)).first()
+    row = await database.fetch_first(statement)
     return None if row is None else Run(**row._mapping)

@@ -13,7 +13,6 @@ import threading
 import structlog
 
 from storage.errors import SettingsError, StorageError
-from storage.sentences import Sentence
 from storage.settings import EX_CONFIG, load
 from training.cli import (
     comparisons,
@@ -57,21 +56,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load(Settings)
     except SettingsError as error:
-        fail(options, error)
+        fail(options, str(error))
         return EX_CONFIG
     try:
         code: int = options.command(options, settings)
     except (TrainingError, StorageError) as error:
-        return fail(options, error)
+        return fail(options, str(error))
     except BrokenPipeError:  # the reader closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        reason = f"{error.strerror or error}{where}"
-        return fail(options, Sentence("{reason}. Check the disk and FILLBOT_HOME.", reason=reason))
+        return fail(options, f"{error.strerror or error}{where}. Check the disk and FILLBOT_HOME.")
     except KeyboardInterrupt:
-        return fail(options, Sentence("Stopped. The champion is unchanged."))
+        return fail(options, "Stopped. The champion is unchanged.")
     return code
 
 

@@ -34,10 +34,8 @@ TrainingError
 from collections.abc import Sequence
 from pathlib import Path
 
-from storage.sentences import TranslatableError
 
-
-class TrainingError(TranslatableError):
+class TrainingError(Exception):
     """Ends a run or a command."""
 
 
@@ -71,8 +69,8 @@ class UnknownVersionError(RegistryError):
     """The registry has no such version."""
 
     def __init__(self, version: str, known: Sequence[str]) -> None:
-        self.version, self.known = version, list(known[-10:])
-        there = ", ".join(self.known) or "none yet"
+        self.version = version
+        there = ", ".join(known[-10:]) if known else "none yet"
         super().__init__(f"There is no model version {version!r}. Versions here: {there}.")
 
 
@@ -251,8 +249,7 @@ class NotComparableError(TrainingError):
     """The named models cannot be compared."""
 
     def __init__(self, reason: str, known: Sequence[str]) -> None:
-        self.known = list(known[-10:])
-        there = ", ".join(self.known) or "none yet"
+        there = ", ".join(known[-10:]) if known else "none yet"
         super().__init__(
             f"That cannot be compared: {reason}. Name two versions or folders with a model, and texts with "
             f"[MASK] if you like. Versions here: {there}."

@@ -21,7 +21,7 @@ from discord.ext import commands
 from bot.announcements.delivery import Delivery, NowhereError
 from bot.background import Background
 from bot.runs.training_runs import RunEnd, TrainingRuns
-from bot.texts import say, translated
+from bot.texts import say
 from storage import announcements as outbox
 from storage import runs as run_records
 from storage.announcements import Announcement, Kind
@@ -246,8 +246,8 @@ class Announcer:
                 await outbox.delete_announcement(self.database, one.id)
                 log.error("announcement.given_up", announcement_id=one.id, kind=one.kind, run_id=one.run_id)
                 return
-            due_at = now + timedelta(seconds=pause_s)
-            await whole(outbox.reschedule(self.database, one.id, due_at, attempts=attempts))
+            released = {"due_at": now + timedelta(seconds=pause_s), "claimed_until": None}
+            await whole(outbox.change(self.database, one.id, attempts=attempts, **released))
         except StorageError as error:  # its claim expires
             log.warning("announcements.failed", reason=str(error))
         self._news.set()
@@ -285,8 +285,9 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
 
 def _sentence_of(run: Run) -> str:
     """How a run ended while the bot was not running."""
-    if run.status == "failed" and run.reason:
-        text = translated(run.reason)
+    reasons = [reason for reason in (run.verdict or {}).get("reasons", ()) if isinstance(reason, str)]
+    if run.status == "failed" and reasons:
+        text = "; ".join(reasons)
         return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
     return say("run.ended_meanwhile")
 

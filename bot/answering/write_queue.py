@@ -1,10 +1,10 @@
 """Batches database writes: everything that waits goes into one transaction, and so into one fsync."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import structlog
+from tenacity import RetryCallState, retry, retry_if_exception_type
 
 from storage.database import Database
 from storage.errors import StorageError
@@ -64,14 +64,12 @@ class WriteQueue:
             await batcher.close()
 
 
+def _log_first(state: RetryCallState) -> None:
+    if state.attempt_number == 1 and state.outcome is not None:
+        log.error("votes.waiting", reason=str(state.outcome.exception()))
+
+
+@retry(retry=retry_if_exception_type(StorageError), wait=lambda _: RETRY_AFTER_S, before_sleep=_log_first)
 async def _until_written(write: Callable[[], Awaitable[T]]) -> T:
     """Retry while the database cannot be written; log only the first failure."""
-    is_logged = False
-    while True:
-        try:
-            return await write()
-        except StorageError as error:
-            if not is_logged:
-                log.error("votes.waiting", reason=str(error))  # noqa: TRY400  the traceback adds nothing to the reason
-                is_logged = True
-            await asyncio.sleep(RETRY_AFTER_S)
+    return await write()

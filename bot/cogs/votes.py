@@ -80,7 +80,7 @@ class Votes(commands.Cog):
         if given is None or (payload.member is not None and payload.member.bot):
             return
         value = sign(given)
-        change = ThumbAdded(payload.message_id, payload.user_id, value, datetime.now(UTC), given)
+        change = ThumbAdded(payload.message_id, payload.user_id, given, datetime.now(UTC))
         words = await self._count_cast(payload, change)
         if words:
             self._metrics.vote("reaction", value, words=words)
@@ -93,7 +93,7 @@ class Votes(commands.Cog):
         if taken is None:
             return
         value = sign(taken)
-        change = ThumbRemoved(payload.message_id, payload.user_id, value, taken, datetime.now(UTC))
+        change = ThumbRemoved(payload.message_id, payload.user_id, taken, datetime.now(UTC))
         words = await self._count(payload.channel_id, change)
         if words:
             log.info("vote.withdrawn", message_id=payload.message_id, value=value, words=words)
@@ -103,7 +103,8 @@ class Votes(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
         """Withdraw all votes by reaction on a reply."""
-        words = await self._count(payload.channel_id, ThumbsCleared(payload.message_id))
+        change = ThumbsCleared(payload.message_id, datetime.now(UTC))
+        words = await self._count(payload.channel_id, change)
         if words:
             log.info("votes.cleared", message_id=payload.message_id, words=words)
 
@@ -114,7 +115,7 @@ class Votes(commands.Cog):
         if cleared is None:
             return
         value = sign(cleared)
-        change = ThumbsCleared(payload.message_id, value, cleared, datetime.now(UTC))
+        change = ThumbsCleared(payload.message_id, datetime.now(UTC), cleared)
         words = await self._count(payload.channel_id, change)
         if words:
             log.info("votes.cleared", message_id=payload.message_id, value=value, words=words)

@@ -8,8 +8,8 @@ import structlog
 from bot.background import Background
 from bot.connection.session import IDENTIFY_EVERY_S
 from bot.settings import Settings
-from storage.backends.locks import Lock, acquire_async, is_shared, lock_for, release_async
-from storage.errors import LockHeldError, StorageError
+from storage.backends.locks import Lock, acquire_when_free, is_shared, lock_for, release_async
+from storage.errors import StorageError
 
 log = structlog.stdlib.get_logger(__name__)
 AGAIN_S = 0.5
@@ -26,17 +26,12 @@ class SharedIdentifyLimit:
         if not is_shared(self._settings.url):
             return
         lock = lock_for(self._settings, f"identify {bucket}", reacquires=False)
-        while True:
-            try:
-                await acquire_async(lock)
-            except LockHeldError:
-                await asyncio.sleep(AGAIN_S)
-            except StorageError as error:
-                log.warning("identify.without_turn", reason=str(error))
-                return
-            else:
-                self._background.start(_give_back_later(lock), name="identify", is_endless=True)
-                return
+        try:
+            await acquire_when_free(lock, poll_s=AGAIN_S)
+        except StorageError as error:
+            log.warning("identify.without_turn", reason=str(error))
+        else:
+            self._background.start(_give_back_later(lock), name="identify", is_endless=True)
 
 
 async def _give_back_later(lock: Lock) -> None:

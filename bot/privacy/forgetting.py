@@ -23,7 +23,7 @@ from bot.settings import Settings
 from bot.texts import say
 from storage.backends.locks import FORGETTING, QueuedLock
 from storage.database import Database
-from storage.errors import DatabaseUnavailableError, StorageError
+from storage.errors import StorageError
 from storage.people import forgetting
 from storage.people.forgetting import Erased, Request
 from storage.people.privacy import runs_since
@@ -201,12 +201,10 @@ class Forgetting:
         cleaned, not_cleaned = 0, []
         for path in self._copies():
             try:
-                erased = await asyncio.to_thread(
-                    forgetting.erase_in_file, path, user_id, since=since, now=now
-                )
+                erased = await forgetting.erase_in_file(path, user_id, since=since, now=now)
                 cleaned += erased is not None
-            except DatabaseUnavailableError as error:
-                log.warning("backup.not_cleaned", path=str(path), reason=error.reason)
+            except StorageError as error:
+                log.warning("backup.not_cleaned", path=str(path), reason=str(error))
                 not_cleaned.append(path.name)
         return cleaned, tuple(not_cleaned)
 

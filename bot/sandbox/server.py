@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import ClassVar, Self
@@ -61,8 +61,6 @@ class Sandbox:
         max_concurrency: How many shards may identify concurrently.
         identify_every_s: Seconds between IDENTIFYs of a bucket; Discord requires 5.
         limits: Rate limits of the bot's requests; `Limits()` are Discord's, None switches them off.
-        language: The language of the page.
-        page_texts: The page's texts in that language, by the English ones.
     """
 
     guild_id = seed.GUILD_ID
@@ -86,8 +84,6 @@ class Sandbox:
         max_concurrency: int = 1,
         identify_every_s: float = 0.0,
         limits: Limits | None = None,
-        language: str = "en",
-        page_texts: Mapping[str, str] | None = None,
     ) -> None:
         self._port = port
         self.bot_token = bot_token or secrets.token_urlsafe(32)
@@ -125,7 +121,6 @@ class Sandbox:
             files,
         ):
             module.add_routes(app)
-        app[files.PAGE_TEXTS] = {"language": language, "texts": dict(page_texts or {})}
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
     @property

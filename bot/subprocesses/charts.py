@@ -2,7 +2,6 @@
 
 import io
 import json
-from dataclasses import asdict
 from typing import Any
 
 import discord
@@ -12,8 +11,7 @@ from bot.embeds.replies import escape
 from bot.errors import PictureError
 from bot.settings import Settings
 from bot.subprocesses.training_process import SubprocessSlots, ask_subprocess
-from bot.texts import language, say, translated
-from storage.sentences import sentence_in
+from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
 AT_ONCE = 2
@@ -35,8 +33,7 @@ class ChartRenderer:
             BusyError: too many charts are waiting.
         """
         async with self._slots.one():
-            question = {"kind": kind, "language": asdict(language()), **what}
-            code, told = await self._ask(json.dumps(question).encode())
+            code, told = await self._ask(json.dumps({"kind": kind, **what}).encode())
         if code:
             log.warning("picture.failed", kind=kind, code=code)
             raise PictureError(_sentence(told))
@@ -62,6 +59,6 @@ def attach(embed: discord.Embed, png: bytes, *, name: str, about: str) -> discor
 def _sentence(told: bytes) -> str:
     """The subprocess's own error sentence, or a general one if it was killed."""
     try:
-        return escape(translated(sentence_in(json.loads(told))))
-    except (ValueError, AttributeError):
+        return escape(str(json.loads(told)["sentence"]))
+    except (ValueError, KeyError, TypeError):
         return say("pictures.failed")

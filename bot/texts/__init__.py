@@ -7,6 +7,7 @@ a module is imported: the language is not set by then.
 """
 
 import contextlib
+import string
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any
 
 import yaml
 
-from storage.sentences import Language
 from storage.text_files import read_text
 
 try:
@@ -44,17 +44,19 @@ def speaking(language: str) -> Iterator[None]:
 
 
 def say(key: str, /, **values: object) -> str:
-    """Return the text of a key such as `run.failed`, with the values filled in as by `Language.fill`.
+    """Return the text of a key such as `run.failed`, with the values filled in.
+
+    `n` chooses between `one` and `other` where a text has both.
+
+    Formatted numbers, such as `{n:,}` and `{share:.0%}`, get the language's separators.
 
     Raises:
         KeyError: The text does not exist, or needs a value that is missing.
     """
-    return language().fill(_entry(_spoken, key), values)
-
-
-def translated(what: object) -> str:
-    """Say a sentence or an error from below the bot; in English if it has no translation."""
-    return language().say(what)
+    entry = _entry(_spoken, key)
+    if isinstance(entry, dict):
+        entry = entry["one" if values["n"] == 1 else "other"]
+    return _FORMATTER.vformat(str(entry), (), values)
 
 
 def named(group: str, name: str) -> str:
@@ -74,22 +76,22 @@ def in_every_language(key: str) -> frozenset[str]:
 
 def number(value: float, spec: str) -> str:
     """Format a number with the language's separators and percent sign."""
-    return language().number(value, spec)
-
-
-def language() -> Language:
-    """Return what it takes to say sentences from below the bot."""
-    return _language_of(_spoken)
-
-
-@cache
-def _language_of(code: str) -> Language:
-    signs = {
-        ",": text_in(code, "numbers.thousands"),
-        ".": text_in(code, "numbers.decimal"),
-        "%": text_in(code, "numbers.percent"),
+    signs: dict[str, str | int | None] = {
+        ",": say("numbers.thousands"),
+        ".": say("numbers.decimal"),
+        "%": say("numbers.percent"),
     }
-    return Language(texts_of(code).get("sentences", {}), signs)
+    return format(value, spec).translate(str.maketrans(signs))
+
+
+class _Formatter(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec and isinstance(value, int | float):
+            return number(value, format_spec)
+        return str(super().format_field(value, format_spec))
+
+
+_FORMATTER = _Formatter()
 
 
 def _entry(language: str, key: str) -> Any:

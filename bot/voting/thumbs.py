@@ -4,8 +4,8 @@ import re
 
 import discord
 
-from storage.votes.predictions import Value
 from storage.votes.reactions import SUPER, sign
+from storage.votes.standing import Value
 
 VARIATION = "\ufe0f"  # the emoji variation selector, which some clients append
 THUMB = re.compile("[👍👎][🏻🏼🏽🏾🏿]?")

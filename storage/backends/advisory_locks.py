@@ -83,8 +83,7 @@ class AdvisoryLock:
         self._thread = threading.Thread(target=loop.run_forever, name="lock", daemon=True)
         self._thread.start()
         try:
-            self._call(self._acquire())
-            self._call(self._start_keeper())
+            self._call(self._open_session())
         except BaseException:
             self.release()
             raise
@@ -131,7 +130,8 @@ class AdvisoryLock:
             raise
         self._connection, self._confirmed_at = connection, confirmed_at
 
-    async def _start_keeper(self) -> None:
+    async def _open_session(self) -> None:
+        await self._acquire()
         self._keeper = asyncio.create_task(self._maintain())
 
     async def _close_session(self) -> None:
@@ -180,7 +180,7 @@ class AdvisoryLock:
 
     async def _reacquire(self) -> bool:
         """Reacquire the lock. False: another process has it."""
-        while True:
+        while True:  # not by tenacity: each kind of failure has its own consequence
             try:
                 await self._acquire()
             except LockHeldError as held:
@@ -219,17 +219,14 @@ async def _connect(url: URL, application: str, silence_s: float) -> Any:
     except ImportError as error:
         raise DatabaseUrlError("asyncpg is missing: pip install 'fillbot[cluster]'") from error
     _, arguments = url.get_dialect()().create_connect_args(url)
-    for name in (
-        "prepared_statement_cache_size",
-        "prepared_statement_name_func",
-    ):  # options of SQLAlchemy's dialect
-        arguments.pop(name, None)
+    for name in ("cache_size", "name_func"):  # options of SQLAlchemy's dialect
+        arguments.pop(f"prepared_statement_{name}", None)
     with _translated(url):
         return await asyncpg.connect(
             **{**arguments, "timeout": CONNECT_TIMEOUT_S, "statement_cache_size": 0},
             server_settings={
                 "application_name": application,
-                "idle_session_timeout": str(round(silence_s * 1000)),
+                "idle_session_timeout": f"{silence_s * 1000:.0f}",
             },
         )
 

@@ -8,12 +8,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from filelock import FileLock, Timeout
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_fixed
 
 from storage.backends.advisory_locks import LEASE_S, AdvisoryLock
 from storage.errors import LockHeldError
@@ -24,7 +24,6 @@ BOT = "bot"  # one bot per home
 POINTER = "pointer"  # one rollback, manual promotion or repair: an open row is then not a crash
 FORGETTING = "forgetting"  # one erasure request
 LEADER = "leader"  # the instance that runs the schedule
-POLL_S = 0.2
 RUN_LEASE_S = 30.0  # a training process may hold the GIL for seconds
 
 
@@ -51,12 +50,11 @@ class FileLocks:
     def __init__(self, home: Path, *names: str) -> None:
         # One thread may acquire the lock and another release it.
         self._locks = {name: FileLock(home / f"{name}.lock", thread_local=False) for name in names}
-        self._is_held = False
 
     @property
     def is_held(self) -> bool:
         """Whether the locks are held."""
-        return self._is_held
+        return all(lock.is_locked for lock in self._locks.values())
 
     def acquire(self) -> None:
         """Acquire all locks or none.
@@ -73,11 +71,9 @@ class FileLocks:
                     raise LockHeldError(name) from error
                 taken.callback(lock.release)
             taken.pop_all()
-        self._is_held = True
 
     def release(self) -> None:
         """Release all locks. Idempotent."""
-        self._is_held = False
         for lock in self._locks.values():
             lock.release(force=True)
 
@@ -93,18 +89,17 @@ def is_shared(url: str) -> bool:
         return False
 
 
-def lock_for(settings: Settings, *names: str, lease_s: float | None = None, reacquires: bool = True) -> Lock:
+def lock_for(settings: Settings, *names: str, reacquires: bool = True) -> Lock:
     """Return a lock for all processes that use the database; of SQLite, lock files in the home.
 
     Args:
         settings: Which database and home.
         names: The names to lock together.
-        lease_s: How long the lock outlives an unresponsive holder.
         reacquires: Whether to reacquire the lock after a loss.
     """
     if not is_shared(settings.url):
         return FileLocks(settings.home, *names)
-    lease_s = lease_s or (RUN_LEASE_S if RUN in names else LEASE_S)
+    lease_s = RUN_LEASE_S if RUN in names else LEASE_S
     return AdvisoryLock(settings.url, *names, lease_s=lease_s, reacquires=reacquires)
 
 
@@ -142,32 +137,19 @@ class QueuedLock:
 
     async def __aenter__(self) -> None:
         """Wait for the lock; raises DatabaseUnavailableError if the server cannot be reached."""
-        await self._mine.acquire()
-        try:
-            while self._lock is not None:
-                with contextlib.suppress(LockHeldError):
-                    await acquire_async(self._lock)
-                    return
-                await asyncio.sleep(POLL_S)
-        except BaseException:
-            self._mine.release()
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._mine)
             if self._lock is not None:
-                await release_async(self._lock)
-        finally:
-            self._mine.release()
+                await acquire_when_free(self._lock)
+                stack.push_async_callback(release_async, self._lock)
+            self._releases = stack.pop_all()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._releases.aclose()
 
 
 async def acquire_async(lock: Lock) -> None:
     """Acquire without blocking the event loop; a cancelled call releases what it acquired."""
-    if isinstance(lock, FileLocks):
-        lock.acquire()
-        return
     taking = asyncio.create_task(asyncio.to_thread(lock.acquire))
     try:
         await asyncio.shield(taking)
@@ -178,9 +160,12 @@ async def acquire_async(lock: Lock) -> None:
         raise
 
 
+async def acquire_when_free(lock: Lock, *, poll_s: float = 0.2) -> None:
+    """Acquire as soon as no other process holds the lock. Raises DatabaseUnavailableError."""
+    waiting = AsyncRetrying(retry=retry_if_exception_type(LockHeldError), wait=wait_fixed(poll_s))
+    await waiting(acquire_async, lock)
+
+
 async def release_async(lock: Lock) -> None:
     """Release without blocking the event loop; completes even when cancelled."""
-    if isinstance(lock, FileLocks):
-        lock.release()
-        return
     await asyncio.shield(asyncio.create_task(asyncio.to_thread(lock.release)))

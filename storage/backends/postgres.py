@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,7 +32,10 @@ ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock
 # Shutting down, crashed, starting, idle session ended, too many connections, read-only standby.
 UNAVAILABLE = ("57P01", "57P02", "57P03", "57P05", "53300", "25006")
 # First of the two keys of an advisory lock. Locks with one 64-bit key have a key space of their own.
-MIGRATION_LOCK, VOTE_LOCK, ERASE_LOCK, OWNER_LOCK = 0x66_69_6C_01, 0x66_69_6C_02, 0x66_69_6C_03, 0x66_69_6C_04
+MIGRATION_LOCK = 0x66_69_6C_01  # one process migrates at a time
+VOTE_LOCK = 0x66_69_6C_02  # exclusive: no other writer of votes, so that whole predictions can be deleted
+ERASE_LOCK = 0x66_69_6C_03  # no other erasure or search for orphaned queries
+OWNER_LOCK = 0x66_69_6C_04
 OWNER_LOCKS = 1_000  # the server's lock table holds some thousands of locks
 
 
@@ -88,11 +92,6 @@ def error_reason(error: BaseException) -> str:
     return first[0] if first else type(cause).__name__
 
 
-async def lock_migrations(connection: AsyncConnection) -> None:
-    """Let one process migrate at a time."""
-    await _lock(connection, MIGRATION_LOCK)
-
-
 async def accept_copy(connection: AsyncConnection) -> None:
     """Accept a finished copy, so that no further pass of the copy can change this database.
 
@@ -109,7 +108,7 @@ async def accept_copy(connection: AsyncConnection) -> None:
 
 
 async def lock_votes_shared(connection: AsyncConnection, owners: Iterable[object] = ()) -> None:
-    """Block `lock_votes`, and other writers of votes of the same owners, until the transaction ends."""
+    """Block `VOTE_LOCK`, and other writers of votes of the same owners, until the transaction ends."""
     if connection.dialect.name != "postgresql":
         return
     keys = sorted({zlib.crc32(repr(owner).encode()) % OWNER_LOCKS for owner in owners})
@@ -122,16 +121,13 @@ async def lock_votes_shared(connection: AsyncConnection, owners: Iterable[object
     )
 
 
-async def lock_votes(connection: AsyncConnection) -> None:
-    """Block all other writers of votes until the transaction ends; for deleting whole predictions."""
-    await _lock(connection, VOTE_LOCK)
+def insert_into(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT of the connection's dialect, which supports ON CONFLICT."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return insert(table)
 
 
-async def lock_erasing(connection: AsyncConnection) -> None:
-    """Block other erasures and searches for orphaned queries until the transaction ends."""
-    await _lock(connection, ERASE_LOCK)
-
-
-async def _lock(connection: AsyncConnection, kind: int) -> None:
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:kind, 0)"), {"kind": kind})
+async def lock(connection: AsyncConnection, *locks: int) -> None:
+    """Acquire locks in this order, and hold them until the transaction ends."""
+    for key in locks if connection.dialect.name == "postgresql" else ():
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key, 0)"), {"key": key})

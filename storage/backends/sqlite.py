@@ -1,14 +1,13 @@
 """SQLite: pragmas, explicit transactions, and detection of damage."""
 
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import AdaptedConnection, Connection
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 BUSY_TIMEOUT_MS = 15_000
-WAL_TRIES, WAL_RETRY_S = 100, 0.02
 CHECKPOINT_TIMEOUT_MS = 500  # waits for readers while writers wait for it
 APPLICATION_ID = 0x66_69_6C_6C  # "fill": identifies the file, also to `file`
 NO_PATH = (":", "file:")  # `:memory:` and SQLite URIs
@@ -23,10 +22,7 @@ PRAGMAS = (
 
 def is_damage(error: BaseException | None) -> bool:
     """Whether SQLite reported a corrupt file or one that is not a database."""
-    while error is not None and not isinstance(error, sqlite3.Error):  # unwrap the driver's errors
-        error = error.__cause__
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary result code
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return _primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def prepare_path(path: str) -> None:
@@ -43,7 +39,7 @@ def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in PRAGMAS:
-            _execute_with_retries(cursor, pragma)
+            _execute(cursor, pragma)
         cursor.close()
     except BaseException:
         connection.close()  # the pool does not close it
@@ -62,13 +58,19 @@ def begin(connection: Connection) -> None:
         raise
 
 
-def _execute_with_retries(cursor: Any, statement: str) -> None:
-    """Retry: switching a new file to WAL ignores the busy timeout while another process does the same."""
-    for left in reversed(range(WAL_TRIES)):
-        try:
-            cursor.execute(statement)
-            return
-        except sqlite3.OperationalError as error:
-            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            time.sleep(WAL_RETRY_S)
+def _primary_code(error: BaseException | None) -> int:
+    """Return the primary result code of SQLite, or 0 for another error."""
+    while error is not None and not isinstance(error, sqlite3.Error):  # unwrap the driver's errors
+        error = error.__cause__
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+# Switching a new file to WAL ignores the busy timeout while another process does the same.
+@retry(
+    retry=retry_if_exception(lambda error: _primary_code(error) == sqlite3.SQLITE_BUSY),
+    stop=stop_after_attempt(100),
+    wait=wait_fixed(0.02),
+    reraise=True,
+)
+def _execute(cursor: Any, statement: str) -> None:
+    cursor.execute(statement)

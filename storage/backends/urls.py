@@ -104,9 +104,8 @@ def _postgres(rest: str) -> str:
         raise ValueError(EXPECTED)
     address, mark, query = rest[2:].partition("?")
     if "@" in address + query:
-        _, at, place = rest[2:].partition("@")
-        names = rest[2:].partition("@")[0]
-        if (at and "@" in place.partition("?")[0]) or re.search(r"[/?#\s]|%(?![0-9a-fA-F]{2})", names):
+        names, _, place = rest[2:].partition("@")
+        if "@" in place.partition("?")[0] or re.search(r"[/?#\s]|%(?![0-9a-fA-F]{2})", names):
             raise ValueError(ENCODE)
     if "#" in address or re.search(r"\s", address):
         raise ValueError(ENCODE if "@" in address else EXPECTED)

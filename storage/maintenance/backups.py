@@ -18,11 +18,10 @@ from sqlalchemy import make_url
 
 from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS
 from storage.errors import BackupError
-from storage.sentences import Sentence
 
 NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")
 SET_ASIDE = ".before-restore-"
-NO_DATABASE = Sentence("there is no database yet")
+NO_DATABASE = "there is no database yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,7 @@ def back_up(database: Path, to: Path) -> None:
         BackupError: There is no database, it is damaged, or the copy cannot be written.
     """
     if not database.is_file():
-        raise BackupError(
-            Sentence("{problem} at {path}", problem=NO_DATABASE, path=database),
-            Sentence("The bot creates it at its first start."),
-        )
+        raise BackupError(f"{NO_DATABASE} at {database}", "The bot creates it at its first start.")
     temporary = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -62,24 +58,19 @@ def back_up(database: Path, to: Path) -> None:
         with open_sqlite(database) as connection:
             connection.execute("VACUUM INTO ?", (str(temporary),))
         if (problem := examine(temporary).problem) is not None:
-            raise BackupError(
-                Sentence("the copy is damaged ({problem})", problem=problem),
-                Sentence("Check the disk, then restore a backup."),
-            )
+            raise BackupError(f"the copy is damaged ({problem})", "Check the disk, then restore a backup.")
         fsync(temporary)
         temporary.replace(to)
         fsync(to.parent)
     except sqlite3.Error as error:
         raise BackupError(
             f"{database}: {error}",
-            Sentence(
-                "Free some disk space. If the database is damaged, restore a backup (docs/operations.md)."
-            ),
+            "Free some disk space. If the database is damaged, restore a backup (docs/operations.md).",
         ) from error
     except OSError as error:
         raise BackupError(
             f"{error.filename or to}: {error.strerror or error}",
-            Sentence("Free some disk space and check that this user may write there."),
+            "Free some disk space and check that this user may write there.",
         ) from error
     finally:
         with contextlib.suppress(OSError):
@@ -109,14 +100,8 @@ def daily(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
 
 
-def backup_files(folder: Path, database: Path | None = None) -> list[Path]:
-    """Return the daily backups and the databases that restores set aside.
-
-    Args:
-        folder: The folder of the backups, in the home.
-        database: The database file; None means the one in the home.
-    """
-    database = database or folder.parent / "fillbot.db"
+def backup_files(folder: Path, database: Path) -> list[Path]:
+    """Return the daily backups in a folder and the databases that restores set aside."""
     aside = sorted(database.parent.glob(f"{database.name}{SET_ASIDE}*"))
     return daily(folder) + [path for path in aside if not path.name.endswith(("-wal", "-shm"))]
 
@@ -153,10 +138,10 @@ def examine(path: Path) -> Examination:
                 return Examination("not a database of fillbot")
             revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             names = sorted(tables - {"alembic_version"})
-            rows = tuple((name, _count(connection, name)) for name in names)
+            counts = [connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names]  # noqa: S608
     except sqlite3.Error as error:
         return Examination(str(error))
-    return Examination(None, revision[0] if revision else None, rows)
+    return Examination(None, revision[0] if revision else None, tuple(zip(names, counts, strict=True)))
 
 
 @contextlib.contextmanager
@@ -176,8 +161,3 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _count(connection: sqlite3.Connection, table: str) -> int:
-    quoted = table.replace('"', '""')
-    return int(connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()[0])  # noqa: S608  quoted

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import String, Table
 
 from storage.errors import CopyError
 from storage.maintenance.checksums import Digest, columns_of, digest, digest_in_postgres, values_for
@@ -63,10 +63,8 @@ async def copy(source: Path, url: str, *, is_final: bool, progress: Progress) ->
     try:
         with _snapshot(source) as connection:
             await _claim(target, connection)
-            copied = []
-            for name in ORDER:
-                rows = await _table(connection, target, metadata.tables[name], progress=progress)
-                copied.append(rows)
+            tables = [metadata.tables[name] for name in ORDER]
+            copied = [await _table(connection, target, table, progress=progress) for table in tables]
             await _set_sequences(target)
             is_same = all(one.source == one.target for one in copied)
             await target.execute(
@@ -157,14 +155,13 @@ def _ranges(source: sqlite3.Connection, table: Table) -> Iterator[tuple[Any, Any
 
 def _within(key: str, low: Any, high: Any, mark: str, collation: str = "") -> tuple[str, list[Any]]:
     bounds = [(sign, value) for sign, value in ((">", low), ("<=", high)) if value is not None]
-    marks = [mark if mark == "?" else f"${place + 1}" for place in range(len(bounds))]
-    terms = [f'"{key}"{collation} {sign} {m}' for (sign, _), m in zip(bounds, marks, strict=True)]
+    terms = [f'"{key}"{collation} {sign} {mark}{place}' for place, (sign, _) in enumerate(bounds, 1)]
     return " AND ".join(terms) or "true", [value for _, value in bounds]
 
 
 def _there(table: Table, low: Any, high: Any) -> tuple[str, list[Any]]:
     key = columns_of(table)[0]
-    return _within(key.name, low, high, "$", ' COLLATE "C"' if key.kind == "text" else "")
+    return _within(key.name, low, high, "$", ' COLLATE "C"' if key.encoding.of is String else "")
 
 
 async def _digest_there(target: Any, table: Table, low: Any, high: Any) -> Digest:

@@ -14,11 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from storage.backends.sqlite import is_damage
-from storage.database import Database
 from storage.errors import BackupError
-from storage.maintenance.backups import back_up, daily, examine, fsync, open_sqlite
-from storage.maintenance.restore import replace_database, wal_files
-from storage.sentences import Sentence
+from storage.maintenance.backups import back_up, daily, examine, open_sqlite
+from storage.maintenance.restore import migrate, new_file_for, replace_database
 
 SET_ASIDE = ".damaged-"
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -58,27 +56,18 @@ async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery |
     """
     if (problem := await asyncio.to_thread(find_damage, database)) is None:
         return None
-    fresh = database.with_name(f".{database.name}.recovering")
-    try:
-        _remove(fresh)
+    with new_file_for(database) as fresh:
         backup = next((file for file in reversed(daily(backups)) if examine(file).problem is None), None)
         if backup is not None:
             back_up(backup, fresh)
-        await (await Database.open(f"sqlite+aiosqlite:///{fresh}")).close()
+        await migrate(fresh)
         rows, is_whole = await asyncio.to_thread(copy_readable_rows, database, fresh)
         if backup is None and not rows:
             return None
         if (left := examine(fresh).problem) is not None:
-            raise BackupError(
-                Sentence("the recovered database is damaged ({problem})", problem=left),
-                Sentence("Check the disk."),
-            )
-        fsync(fresh)
-        return Recovery(
-            problem, backup, is_whole, replace_database(fresh, database, now=now, aside=SET_ASIDE)
-        )
-    finally:
-        _remove(fresh)
+            raise BackupError(f"the recovered database is damaged ({left})", "Check the disk.")
+        kept = replace_database(fresh, database, now=now, aside=SET_ASIDE)
+    return Recovery(problem, backup, is_whole, kept)
 
 
 def find_damage(database: Path) -> str | None:
@@ -161,8 +150,3 @@ def _fits(row: Sequence[object], declared: Sequence[str]) -> bool:
         except ValueError:
             return False
     return True
-
-
-def _remove(fresh: Path) -> None:
-    for path in (fresh, *wal_files(fresh)):
-        path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from storage.backends.locks import BOT, RUN, FileLocks, holding
+from storage.backends.urls import file_url
 from storage.database import Database
 from storage.errors import BackupError, InUseError, LockHeldError, RestoreError
 from storage.maintenance.backups import SET_ASIDE, back_up, examine, fsync, open_sqlite
@@ -45,25 +46,37 @@ async def restore(file: Path, database: Path, *, now: datetime) -> Path | None:
     """
     if (problem := examine(file).problem) is not None:
         raise RestoreError(file, problem)
-    fresh = database.with_name(f".{database.name}.restoring")
-    try:
+    with new_file_for(database) as fresh:
         try:
             back_up(file, fresh)
-            await (await Database.open(f"sqlite+aiosqlite:///{fresh}")).close()
+            await migrate(fresh)
+            return replace_database(fresh, database, now=now)
         except BackupError as error:
             raise RestoreError(file, error.reason) from error
-        fsync(fresh)
-        try:
-            return replace_database(fresh, database, now=now)
         except OSError as error:
             raise RestoreError(file, f"{error.filename or database}: {error.strerror}") from error
-    finally:
-        for path in (fresh, *wal_files(fresh)):
+
+
+@contextlib.contextmanager
+def new_file_for(database: Path) -> Iterator[Path]:
+    """Yield the path of a file next to the database, to be written and moved there; delete it at the end."""
+    fresh = database.with_name(f".{database.name}.new")
+    files = (fresh, *wal_files(fresh))
+    with contextlib.ExitStack() as stack:
+        for path in files:
             path.unlink(missing_ok=True)
+            stack.callback(path.unlink, missing_ok=True)
+        yield fresh
+
+
+async def migrate(file: Path) -> None:
+    """Create a SQLite file, or bring it to the newest schema. Raises as `Database.open`."""
+    await (await Database.open(file_url(file))).close()
 
 
 def replace_database(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) -> Path | None:
     """Replace the database atomically, after hard-linking the old file to a name with `aside`."""
+    fsync(fresh)
     kept = None
     if database.exists():
         with contextlib.suppress(sqlite3.Error), open_sqlite(database) as connection:  # it may be damaged

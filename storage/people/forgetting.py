@@ -8,7 +8,7 @@ the asker's id, so that the votes of others still count. A tombstone stays while
 A request is a row in `forgettings` until it is complete. After a crash it is repeated, which is idempotent.
 """
 
-import contextlib
+import asyncio
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,38 +16,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    NullPool,
-    Select,
-    and_,
-    create_engine,
-    delete,
-    event,
-    exists,
-    false,
-    func,
-    inspect,
-    or_,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Select, and_, delete, exists, func, or_, select, update
 
-from storage.backends.postgres import lock_erasing, lock_votes
+from storage.backends.postgres import ERASE_LOCK, VOTE_LOCK, insert_into, lock
 from storage.backends.retries import retried
-from storage.backends.sqlite import BUSY_TIMEOUT_MS
+from storage.backends.urls import file_url
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
+from storage.maintenance.backups import open_sqlite
 from storage.people.privacy import read_summary
 from storage.people.tombstones import write_tombstone
 from storage.schema import announcements, forgettings, people, predictions, runs, votes
 
 SQLITE_HEADER = b"SQLite format 3\x00"
+# Without the first, two erasures could each keep a query for the other's person.
+ERASING = (ERASE_LOCK, VOTE_LOCK)
 MAX_PARAMETERS = 30_000  # parameters of a statement; SQLite allows 32,766
 # Parts of a run's report that show the effects of votes, with their empty values.
 VOTE_EFFECTS: dict[str, Any] = {"changes": [], "moved_words": None}
@@ -89,9 +72,8 @@ async def request(database: Database, user_id: int, *, now: datetime) -> Request
     """Store an erasure request and return it; an existing one stays unchanged."""
     async with database.write() as connection:
         since = (await read_summary(connection, user_id)).counted_since
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         await connection.execute(
-            dialect.insert(forgettings)
+            insert_into(connection, forgettings)
             .values(user_id=user_id, asked_at=now, counted_since=since)
             .on_conflict_do_nothing(index_elements=[forgettings.c.user_id])
         )
@@ -99,26 +81,22 @@ async def request(database: Database, user_id: int, *, now: datetime) -> Request
         return Request(**(await connection.execute(mine)).one()._mapping)
 
 
-@retried
 async def requests(database: Database) -> list[Request]:
     """Return the open requests, oldest first."""
     statement = select(forgettings).order_by(forgettings.c.asked_at, forgettings.c.user_id)
-    async with database.read() as connection:
-        return [Request(**row._mapping) for row in await connection.execute(statement)]
+    return [Request(*row) for row in await database.fetch(statement)]
 
 
-@retried
 async def close_request(database: Database, user_id: int) -> None:
     """Delete a completed request."""
-    async with database.write() as connection:
-        await connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
+    await database.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
 
 
 @retried
 async def preview(database: Database, user_id: int) -> Erased:
     """Return what `erase_person` would erase, without changing anything."""
     async with database.write() as connection:
-        await _begin_erasing(connection)
+        await lock(connection, *ERASING)
         found = await connection.run_sync(erase, user_id, since=None)
         await connection.rollback()
     return found
@@ -128,20 +106,14 @@ async def preview(database: Database, user_id: int) -> Erased:
 async def erase_person(database: Database, user_id: int, *, since: datetime | None, now: datetime) -> Erased:
     """Erase a person's data and write a tombstone, in one idempotent transaction."""
     async with database.write() as connection:
-        await _begin_erasing(connection)
+        await lock(connection, *ERASING)
         erased = await connection.run_sync(erase, user_id, since=since)
         await connection.run_sync(write_tombstone, user_id, now)
     return erased
 
 
-async def _begin_erasing(connection: AsyncConnection) -> None:
-    """Lock out other erasures, which could each keep a query for the other's person, and new votes."""
-    await lock_erasing(connection)
-    await lock_votes(connection)
-
-
-def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: datetime) -> Erased | None:
-    """Erase a person's data from a copy of the database, also of an older schema. Blocking.
+async def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: datetime) -> Erased | None:
+    """Erase a person's data from a copy of the database, which is migrated first.
 
     The file is rewritten afterwards, so that no free page holds erased data.
 
@@ -149,42 +121,47 @@ def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now: date
         What was erased; None if the file is not a database of fillbot.
 
     Raises:
-        DatabaseUnavailableError: The file is damaged, or cannot be read or written.
+        StorageError: The file is damaged, cannot be read or written, or is of a newer version of fillbot.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
-        with path.open("rb") as file:
-            if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
-                return None
-        with engine.begin() as connection:
-            if not {"predictions", "votes"} <= set(inspect(connection).get_table_names()):
-                return None
-            erased = erase(connection, user_id, since=since, is_copy=True)
-            write_tombstone(connection, user_id, now)
-        with contextlib.closing(engine.raw_connection()) as raw:
-            raw.cursor().execute("VACUUM")
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except (DBAPIError, sqlite3.Error, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error)
-        raise DatabaseUnavailableError(str(path), reason) from error
-    finally:
-        engine.dispose()
+        if not await asyncio.to_thread(_is_database, path):
+            return None
+        database = await Database.open(file_url(path))
+        try:
+            erased = await erase_person(database, user_id, since=since, now=now)
+            await close_request(database, user_id)
+            await database.compact()
+        finally:
+            await database.close()
+        await asyncio.to_thread(_leave_wal, path)
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseUnavailableError(str(path), str(error)) from error
     return erased
 
 
-def erase(connection: Connection, user_id: int, *, since: datetime | None, is_copy: bool = False) -> Erased:
+def _is_database(path: Path) -> bool:
+    """Whether a file is a database of fillbot."""
+    with path.open("rb") as file:
+        if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
+            return False
+    with open_sqlite(path) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    return {"predictions", "votes"} <= names
+
+
+def _leave_wal(path: Path) -> None:
+    """Leave WAL mode, in which a backup could not be read from a read-only medium."""
+    with open_sqlite(path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+
+
+def erase(connection: Connection, user_id: int, *, since: datetime | None) -> Erased:
     """Erase a person's data in a transaction.
 
-    Args:
-        connection: A connection to the database or to a copy.
-        user_id: The person.
-        since: Reports of runs since then lose the effects of votes, as those may be the person's.
-        is_copy: Whether to delete the request as well.
+    Reports of runs since `since` lose the effects of votes, as those may be the person's.
     """
     own_votes = connection.execute(delete(votes).where(votes.c.voter_id == user_id)).rowcount
-    gone = list(connection.execute(_orphaned_predictions(user_id, has_quiz=_has_quiz(connection))).scalars())
+    gone = list(connection.execute(_orphaned_predictions(user_id)).scalars())
     mine = predictions.c.asker_id == user_id
     asked = connection.execute(select(func.count()).where(mine)).scalar_one()
     others_votes = 0
@@ -192,10 +169,14 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None, is_co
         others_votes += connection.execute(delete(votes).where(votes.c.prediction_id.in_(ids))).rowcount
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
     unnamed = connection.execute(update(predictions).where(mine).values(asker_id=None)).rowcount
-    _erase_row(connection, user_id)
-    _erase_from_announcements(connection, user_id)
-    if is_copy and inspect(connection).has_table("forgettings"):
-        connection.execute(delete(forgettings).where(forgettings.c.user_id == user_id))
+    # An opt-out stays.
+    person = people.c.user_id == user_id
+    connection.execute(delete(people).where(person, people.c.opted_out_at.is_(None)))
+    connection.execute(update(people).where(person).values(reliability=None, counted_since=None))
+    # The channel of a direct message identifies the person.
+    announced = announcements.c.asker_id == user_id
+    connection.execute(delete(announcements).where(announced, announcements.c.guild_id.is_(None)))
+    connection.execute(update(announcements).where(announced).values(asker_id=None, interaction_token=None))
     reports = drop_orphaned_queries(connection, since=since)
     return Erased(own_votes, asked - unnamed, unnamed, others_votes, reports)
 
@@ -242,17 +223,17 @@ def orphaned_of(connection: Connection, queries: Collection[str]) -> set[str]:
     return lost
 
 
-def _orphaned_predictions(user_id: int, *, has_quiz: bool = True) -> Select[Any]:
+def _orphaned_predictions(user_id: int) -> Select[Any]:
     """Select the predictions to delete: those of queries that no other known person asked on a server.
 
-    Quiz items do not count as asking and are deleted as well. `has_quiz` is False for older schemas.
+    Quiz items do not count as asking and are deleted as well.
     """
     other, own = predictions.alias(), predictions.alias()
     shared = exists().where(
         other.c.query_hash == predictions.c.query_hash,
         other.c.asker_id != user_id,
         other.c.guild_id.is_not(None),
-        other.c.quiz_at.is_(None) if has_quiz else true(),
+        other.c.quiz_at.is_(None),
     )
     asked = predictions.c.query_hash.in_(select(own.c.query_hash).where(own.c.asker_id == user_id))
     return select(predictions.c.id).where(
@@ -261,39 +242,11 @@ def _orphaned_predictions(user_id: int, *, has_quiz: bool = True) -> Select[Any]
             and_(predictions.c.asker_id == user_id, or_(predictions.c.guild_id.is_(None), ~shared)),
             # Of people erased before: this person was the last known one who asked it.
             and_(predictions.c.asker_id.is_(None), asked, ~shared),
-            and_(predictions.c.quiz_at.is_not(None), asked, ~shared) if has_quiz else false(),
+            and_(predictions.c.quiz_at.is_not(None), asked, ~shared),
         )
     )
-
-
-def _has_quiz(connection: Connection) -> bool:
-    return "quiz_at" in {column["name"] for column in inspect(connection).get_columns("predictions")}
-
-
-def _erase_row(connection: Connection, user_id: int) -> None:
-    """Erase a row of `people` except for an opt-out, also in older schemas."""
-    row = people.c.user_id == user_id
-    connection.execute(delete(people).where(row, people.c.opted_out_at.is_(None)))
-    there = {column["name"] for column in inspect(connection).get_columns("people")}
-    if known := {"reliability": None, "counted_since": None}.keys() & there:
-        connection.execute(update(people).where(row).values(dict.fromkeys(known)))
-
-
-def _erase_from_announcements(connection: Connection, user_id: int) -> None:
-    """Erase the person from announcements; the channel of a direct message identifies them as well."""
-    if not inspect(connection).has_table("announcements"):
-        return
-    mine = announcements.c.asker_id == user_id
-    connection.execute(delete(announcements).where(mine, announcements.c.guild_id.is_(None)))
-    connection.execute(update(announcements).where(mine).values(asker_id=None, interaction_token=None))
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), MAX_PARAMETERS):
         yield items[start : start + MAX_PARAMETERS]
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-    for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", "foreign_keys = ON", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {pragma}")

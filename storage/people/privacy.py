@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.backends.postgres import insert_into
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.runs import POINTER_MOVES
 from storage.schema import announcements, people, predictions, runs, votes
-from storage.votes.standing import is_opted_in
+from storage.votes.standing import opted_out_at
 
 CHUNK_ROWS = 2_000
 
@@ -64,9 +64,8 @@ async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSumma
 async def opt_out(database: Database, user_id: int, *, now: datetime) -> bool:
     """Exclude a person's votes. False: they had opted out already."""
     async with database.write() as connection:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         result = await connection.execute(
-            dialect.insert(people)
+            insert_into(connection, people)
             .values(user_id=user_id, opted_out_at=now)
             .on_conflict_do_update(
                 index_elements=[people.c.user_id],
@@ -77,26 +76,18 @@ async def opt_out(database: Database, user_id: int, *, now: datetime) -> bool:
     return result.rowcount > 0
 
 
-@retried
 async def opt_in(database: Database, user_id: int) -> bool:
     """Count a person's votes again, including those cast meanwhile. False: they had not opted out."""
-    async with database.write() as connection:
-        result = await connection.execute(
-            update(people)
-            .where(people.c.user_id == user_id, people.c.opted_out_at.is_not(None))
-            .values(opted_out_at=None)
-        )
-    return result.rowcount > 0
+    out = (people.c.user_id == user_id) & people.c.opted_out_at.is_not(None)
+    return await database.execute(update(people).where(out).values(opted_out_at=None)) > 0
 
 
-@retried
 async def is_opted_out(database: Database, user_id: int) -> bool:
     """Whether a person's votes do not count."""
-    async with database.read() as connection:
-        return not await connection.scalar(select(is_opted_in(literal(user_id, BigInteger))))
+    return await database.fetch_value(opted_out_at(user_id)) is not None
 
 
-async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
+def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
     """Return a person's votes with their queries, newest first."""
     statement = (
         select(
@@ -114,11 +105,10 @@ async def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, 
         .where(votes.c.voter_id == user_id)
         .order_by(votes.c.cast_at.desc(), votes.c.prediction_id.desc(), votes.c.mask_index, votes.c.word)
     )
-    async for row in _rows(database, statement):
-        yield row
+    return _rows(database, statement)
 
 
-async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
+def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
     """Return a person's predictions, newest first."""
     statement = (
         select(
@@ -132,11 +122,9 @@ async def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str
         .where(predictions.c.asker_id == user_id)
         .order_by(predictions.c.id.desc())
     )
-    async for row in _rows(database, statement):
-        yield row
+    return _rows(database, statement)
 
 
-@retried
 async def announcements_for(database: Database, user_id: int) -> list[dict[str, Any]]:
     """Return the pending announcements for a person, oldest first."""
     wanted = ("kind", "run_trigger", "run_id", "sentence", "figure", "guild_id", "channel_id", "message_id")
@@ -145,10 +133,9 @@ async def announcements_for(database: Database, user_id: int) -> list[dict[str, 
         .where(announcements.c.asker_id == user_id)
         .order_by(announcements.c.created_at, announcements.c.id)
     )
-    return [row async for row in _rows(database, statement)]
+    return [dict(row._mapping) for row in await database.fetch(statement)]
 
 
-@retried
 async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]]:
     """Return the runs that read votes at `since` or later, oldest first, including cancelled ones."""
     statement = (
@@ -156,7 +143,7 @@ async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]
         .where(runs.c.as_of >= since, runs.c.trigger.not_in((*POINTER_MOVES, "resume", "domain")))
         .order_by(runs.c.id)
     )
-    return [row async for row in _rows(database, statement)]
+    return [dict(row._mapping) for row in await database.fetch(statement)]
 
 
 async def _rows(database: Database, statement: Select[Any]) -> AsyncIterator[dict[str, Any]]:

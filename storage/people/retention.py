@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import ColumnElement, Table, delete, exists, select, tuple_
 
-from storage.backends.postgres import lock_erasing, lock_votes
+from storage.backends.postgres import ERASE_LOCK, VOTE_LOCK, lock
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.people.forgetting import drop_orphaned_queries
@@ -30,48 +30,32 @@ async def expire(database: Database, before: datetime, *, batch: int = BATCH) ->
 
     Removes their queries from the reports of runs as well. Works in small transactions.
     """
-    key = select(*votes.primary_key.columns).where(votes.c.cast_at < before).order_by(votes.c.cast_at)
-    gone_votes = 0
-    while True:
-        async with database.write() as connection:
-            await lock_votes(connection)
-            rows = (await connection.execute(key.limit(batch))).all()
-            for row in rows:
-                same = [votes.c[name] == value for name, value in row._mapping.items()]
-                await connection.execute(delete(votes).where(*same))
-        gone_votes += len(rows)
-        if len(rows) < batch:
-            break
-        await asyncio.sleep(0)
-    gone_predictions = await _expire_predictions(database, before, batch=batch)
+    old_votes = votes.c.cast_at < before
+    gone_votes = await _delete_in_batches(database, votes, old_votes, batch=batch)
+    unvoted = ~exists().where(votes.c.prediction_id == predictions.c.id)
+    old_predictions = predictions.c.created_at < before
+    gone_predictions = await _delete_in_batches(database, predictions, old_predictions & unvoted, batch=batch)
     reports = 0
     if gone_predictions:
         async with database.write() as connection:
-            await lock_erasing(connection)
+            await lock(connection, ERASE_LOCK)
             reports = await connection.run_sync(drop_orphaned_queries)
     return Expired(gone_votes, gone_predictions, reports)
 
 
 @retried
-async def _expire_predictions(database: Database, before: datetime, *, batch: int) -> int:
-    gone = last = 0
+async def _delete_in_batches(
+    database: Database, table: Table, condition: ColumnElement[bool], *, batch: int
+) -> int:
+    """Delete the rows that match; return their number."""
+    key = tuple_(*table.primary_key.columns)
+    some = select(*table.primary_key.columns).where(condition).limit(batch)
+    gone = 0
     while True:
-        unvoted = (
-            select(predictions.c.id)
-            .where(
-                predictions.c.id > last,
-                predictions.c.created_at < before,
-                ~exists().where(votes.c.prediction_id == predictions.c.id),
-            )
-            .order_by(predictions.c.id)
-            .limit(batch)
-        )
         async with database.write() as connection:
-            await lock_votes(connection)  # or a vote cast meanwhile would be deleted, too
-            ids = list((await connection.execute(unvoted)).scalars())
-            await connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
-        gone += len(ids)
-        if len(ids) < batch:
+            await lock(connection, VOTE_LOCK)  # or a vote cast meanwhile would be deleted with its prediction
+            count = (await connection.execute(delete(table).where(key.in_(some)))).rowcount
+        gone += count
+        if count < batch:
             return gone
-        last = ids[-1]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # let waiting writers in

@@ -8,9 +8,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, inspect, select
+from sqlalchemy import Connection, delete, func, select
 
-from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import forgotten
 
@@ -21,9 +20,7 @@ def fingerprint(user_id: int) -> str:
 
 
 def write_tombstone(connection: Connection, user_id: int, forgotten_at: datetime) -> None:
-    """Store a tombstone; does nothing in a copy whose schema has none."""
-    if not inspect(connection).has_table("forgotten"):
-        return
+    """Store a tombstone."""
     person = fingerprint(user_id)
     connection.execute(delete(forgotten).where(forgotten.c.person == person))
     connection.execute(forgotten.insert().values(person=person, forgotten_at=forgotten_at))
@@ -40,16 +37,12 @@ def has_tombstone(people: Mapping[str, datetime], user_id: int, created_at: date
     return forgotten_at is not None and created_at <= forgotten_at
 
 
-@retried
 async def delete_tombstones(database: Database, before: datetime) -> None:
     """Delete the tombstones of people who were forgotten before a time."""
-    async with database.write() as connection:
-        await connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < before))
+    await database.execute(delete(forgotten).where(forgotten.c.forgotten_at < before))
 
 
-@retried
 async def last_forgotten_at(database: Database) -> datetime | None:
     """Return the time of the newest tombstone; None if there are no tombstones."""
-    async with database.read() as connection:
-        found: datetime | None = await connection.scalar(select(func.max(forgotten.c.forgotten_at)))
-        return found
+    found: datetime | None = await database.fetch_value(select(func.max(forgotten.c.forgotten_at)))
+    return found

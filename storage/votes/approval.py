@@ -5,12 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import exists, select
 
-from storage.backends.retries import retried
 from storage.database import Database
 from storage.runs import POINTER_MOVES
 from storage.schema import candidates, predictions, runs, votes
-from storage.votes.predictions import Value
-from storage.votes.standing import is_opted_in, standing_rank
+from storage.votes.standing import VOTE_COLUMNS, Value, is_opted_in, standing_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,6 @@ class CountedVote:
     cast_at: datetime
 
 
-@retried
 async def votes_on_version(
     database: Database,
     version: str,
@@ -49,12 +46,7 @@ async def votes_on_version(
     own = (
         select(
             predictions.c.query_hash,
-            votes.c.mask_index,
-            votes.c.voter_id,
-            votes.c.value,
-            votes.c.cast_at,
-            votes.c.prediction_id,
-            votes.c.word,
+            *VOTE_COLUMNS,
             standing_rank(predictions.c.query_hash).label("rank"),
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
@@ -75,12 +67,10 @@ async def votes_on_version(
         .order_by(*([column.desc() for column in order] if newest else order))
         .limit(limit)
     )
-    async with database.read() as connection:
-        found = [CountedVote(**row._mapping) for row in await connection.execute(statement)]
+    found = [CountedVote(*row) for row in await database.fetch(statement)]
     return found[::-1] if newest else found
 
 
-@retried
 async def promoted_at(database: Database, version: str) -> datetime | None:
     """Return when a run promoted a version; None if none did, or if it was later promoted without a run."""
     statement = (
@@ -89,6 +79,5 @@ async def promoted_at(database: Database, version: str) -> datetime | None:
         .order_by(runs.c.id.desc())
         .limit(1)
     )
-    async with database.read() as connection:
-        row = (await connection.execute(statement)).first()
+    row = await database.fetch_first(statement)
     return None if row is None or row.trigger in POINTER_MOVES else row.finished_at

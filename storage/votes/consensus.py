@@ -6,30 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.backends.postgres import insert_into
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import people, predictions, votes
-from storage.votes.predictions import DEFAULT_WEIGHT, Value, Via
-from storage.votes.standing import OLDEST_FIRST, is_opted_in
+from storage.votes.predictions import DEFAULT_WEIGHT
+from storage.votes.standing import OLDEST_FIRST, VOTE_COLUMNS, Vote
 
 
 @dataclass(frozen=True, slots=True)
-class QueryVote:
+class QueryVote(Vote):
     """A vote on a query, through any of its replies.
 
     `reliability` is the voter's, in [0, 1]; None if the last run did not estimate it. `weight` is how much
     the vote counts by the voter's roles.
     """
 
-    prediction_id: int
-    mask_index: int
-    word: str
-    voter_id: int
-    via: Via
-    value: Value
-    cast_at: datetime
     reliability: float | None
     weight: float = DEFAULT_WEIGHT
 
@@ -37,21 +30,10 @@ class QueryVote:
 def counted_votes() -> Select[Any]:
     """Select the votes that count, oldest first: query_hash, then the columns of `QueryVote`."""
     return (
-        select(
-            predictions.c.query_hash,
-            votes.c.prediction_id,
-            votes.c.mask_index,
-            votes.c.word,
-            votes.c.voter_id,
-            votes.c.via,
-            votes.c.value,
-            votes.c.cast_at,
-            people.c.reliability,
-            votes.c.weight,
-        )
+        select(predictions.c.query_hash, *VOTE_COLUMNS, people.c.reliability, votes.c.weight)
         .join(predictions, predictions.c.id == votes.c.prediction_id)
         .outerjoin(people, people.c.user_id == votes.c.voter_id)
-        .where(is_opted_in(votes.c.voter_id))
+        .where(people.c.opted_out_at.is_(None))  # as `is_opted_in`, which reads all people
         .order_by(*OLDEST_FIRST)
     )
 
@@ -60,12 +42,10 @@ def counted_votes() -> Select[Any]:
 VOTES_ON_QUERY = counted_votes().where(predictions.c.query_hash == bindparam("query_hash"))
 
 
-@retried
 async def votes_on_query(database: Database, query_hash: str) -> list[QueryVote]:
     """Return the votes on a query that count, oldest first."""
-    async with database.read() as connection:
-        rows = await connection.execute(VOTES_ON_QUERY, {"query_hash": query_hash})
-        return [QueryVote(*row[1:]) for row in rows]
+    rows = await database.fetch(VOTES_ON_QUERY, {"query_hash": query_hash})
+    return [QueryVote(*row[1:]) for row in rows]
 
 
 @retried
@@ -85,8 +65,7 @@ async def store_reliabilities(
         )
         if not reliability:
             return
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(people)
+        statement = insert_into(connection, people)
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[people.c.user_id],

@@ -3,20 +3,19 @@
 Every function is one idempotent transaction.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, delete, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, delete, false, select
 
 from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.errors import PredictionGoneError
 from storage.schema import candidates, predictions, votes
-from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, Value, upsert_votes
-from storage.votes.standing import is_opted_in, standing_votes
+from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, upsert_votes
+from storage.votes.standing import Value, opted_out_at, standing_votes
 
 SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than an absence
 MaskWord = tuple[int, str]  # mask index and word
@@ -52,13 +51,8 @@ class Standing:
 async def ratable(database: Database, prediction_id: int) -> Ratable | None:
     """Return the words of a prediction that can be rated; None if it does not exist."""
     async with database.read() as connection:
-        row = (
-            await connection.execute(
-                select(predictions.c.channel_id, predictions.c.message_id).where(
-                    predictions.c.id == prediction_id
-                )
-            )
-        ).first()
+        reply = select(predictions.c.channel_id, predictions.c.message_id)
+        row = (await connection.execute(reply.where(predictions.c.id == prediction_id))).first()
         if row is None:
             return None
         offered = await connection.execute(
@@ -76,7 +70,6 @@ async def ratable(database: Database, prediction_id: int) -> Ratable | None:
     return Ratable(prediction_id, row.channel_id, row.message_id, tuple(words))
 
 
-@retried
 async def choose_words(
     database: Database,
     prediction_id: int,
@@ -107,38 +100,18 @@ async def choose_words(
     Raises:
         PredictionGoneError: The prediction was deleted meanwhile.
     """
-    seen = [
-        votes.c.prediction_id == prediction_id,
-        votes.c.voter_id == voter_id,
-        votes.c.via == "menu",
-        votes.c.value == value,
-        votes.c.drawn_at == drawn_at,
-    ]
+    seen = [votes.c.via == "menu", votes.c.value == value, votes.c.drawn_at == drawn_at]
     if words:
         seen.append(votes.c.cast_at >= cast_at - SEEN_FOR)
-    async with database.write() as connection:
-        await lock_votes_shared(connection, [(prediction_id, voter_id)])
-        await _lock_prediction(connection, prediction_id)
-        await connection.execute(delete(votes).where(*seen))
-        new = [
-            StoredVote(
-                prediction_id,
-                mask,
-                word,
-                voter_id,
-                "menu",
-                value,
-                cast_at,
-                drawn_at=drawn_at,
-                weight=weight,
-            )
-            for mask, word in words
-        ]
-        await upsert_votes(connection, new)
-        return await _standing(connection, prediction_id, voter_id)
+    new = [
+        StoredVote(
+            prediction_id, mask, word, voter_id, "menu", value, cast_at, drawn_at=drawn_at, weight=weight
+        )
+        for mask, word in words
+    ]
+    return await _replace(database, prediction_id, voter_id, withdrawn=seen, cast=new)
 
 
-@retried
 async def suggest_words(
     database: Database,
     prediction_id: int,
@@ -153,46 +126,43 @@ async def suggest_words(
     Raises:
         PredictionGoneError: The prediction was deleted meanwhile.
     """
-    async with database.write() as connection:
-        await lock_votes_shared(connection, [(prediction_id, voter_id)])
-        await _lock_prediction(connection, prediction_id)
-        new = [
-            StoredVote(prediction_id, mask, word, voter_id, "suggestion", 1, cast_at, weight=weight)
-            for mask, word in words
-        ]
-        await upsert_votes(connection, new)
-        return await _standing(connection, prediction_id, voter_id)
+    new = [
+        StoredVote(prediction_id, mask, word, voter_id, "suggestion", 1, cast_at, weight=weight)
+        for mask, word in words
+    ]
+    return await _replace(database, prediction_id, voter_id, cast=new)
+
+
+async def withdraw_choices(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
+    """Withdraw all choices and suggestions of a person; their thumb stays."""
+    return await _replace(database, prediction_id, voter_id, withdrawn=[votes.c.via != "reaction"])
 
 
 @retried
-async def withdraw_choices(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
-    """Withdraw all choices and suggestions of a person; their thumb stays."""
+async def _replace(
+    database: Database,
+    prediction_id: int,
+    voter_id: int,
+    *,
+    withdrawn: Sequence[ColumnElement[bool]] = (false(),),
+    cast: Sequence[StoredVote] | None = None,
+) -> Standing:
+    """Delete the person's votes that match, then cast new ones, which the prediction must still exist for."""
+    mine = (votes.c.prediction_id == prediction_id, votes.c.voter_id == voter_id)
     async with database.write() as connection:
         await lock_votes_shared(connection, [(prediction_id, voter_id)])
-        await connection.execute(
-            delete(votes).where(
-                votes.c.prediction_id == prediction_id,
-                votes.c.voter_id == voter_id,
-                votes.c.via != "reaction",
-            )
-        )
-        return await _standing(connection, prediction_id, voter_id)
-
-
-async def _lock_prediction(connection: AsyncConnection, prediction_id: int) -> None:
-    """Prevent the deletion of a prediction until the transaction ends."""
-    row = select(predictions.c.id).where(predictions.c.id == prediction_id)
-    if await connection.scalar(row.with_for_update(read=True, key_share=True)) is None:
-        raise PredictionGoneError
-
-
-async def _standing(connection: AsyncConnection, prediction_id: int, voter_id: int) -> Standing:
-    rows = await connection.execute(
-        select(votes).where(votes.c.prediction_id == prediction_id, votes.c.voter_id == voter_id)
-    )
-    standing = standing_votes(StoredVote(**row._mapping) for row in rows)
+        if cast is not None:
+            row = select(predictions.c.id).where(predictions.c.id == prediction_id)
+            # The lock prevents the deletion of the prediction until the transaction ends.
+            if await connection.scalar(row.with_for_update(read=True, key_share=True)) is None:
+                raise PredictionGoneError
+        await connection.execute(delete(votes).where(*mine, *withdrawn))
+        await upsert_votes(connection, cast or ())
+        rows = await connection.execute(select(votes).where(*mine))
+        standing = standing_votes(StoredVote(**row._mapping) for row in rows)
+        is_counted = await connection.scalar(opted_out_at(voter_id)) is None
     return Standing(
         tuple(sorted((vote.mask_index, vote.word) for vote in standing if vote.value > 0)),
         tuple(sorted((vote.mask_index, vote.word) for vote in standing if vote.value < 0)),
-        is_counted=bool(await connection.scalar(select(is_opted_in(literal(voter_id, BigInteger))))),
+        is_counted=is_counted,
     )

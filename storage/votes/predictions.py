@@ -3,20 +3,17 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Select, bindparam, exists, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.backends.postgres import lock_votes_shared
+from storage.backends.postgres import insert_into, lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import candidates, predictions, votes
-from storage.votes.standing import OLDEST_FIRST, is_opted_in
+from storage.votes.standing import OLDEST_FIRST, VOTE_COLUMNS, Vote, is_opted_in
 
-Via = Literal["reaction", "menu", "suggestion"]
-Value = Literal[-1, 1]
 DEFAULT_WEIGHT = 1.0  # of a vote, where no role of its voter has another one
 TICK = timedelta(microseconds=1)
 
@@ -49,27 +46,19 @@ class NewPrediction:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredVote:
-    """A person's vote on a word of a prediction.
+class StoredVote(Vote):
+    """A vote as it is stored.
 
     `thumbs` holds the thumbs of a reaction, as `storage.votes.reactions` encodes them; `drawn_at` is when the
     message of a menu was last edited, by Discord's clock; `weight` is how much the vote counts by the roles
     that the voter had when it was cast.
     """
 
-    prediction_id: int
-    mask_index: int
-    word: str
-    voter_id: int
-    via: Via
-    value: Value
-    cast_at: datetime
     thumbs: str | None = None
     drawn_at: datetime | None = None
     weight: float = DEFAULT_WEIGHT
 
 
-@retried
 async def record_prediction(database: Database, new: NewPrediction) -> int:
     """Store a prediction with its candidates and return its id."""
     (prediction_id,) = await record_predictions(database, [new])
@@ -79,10 +68,11 @@ async def record_prediction(database: Database, new: NewPrediction) -> int:
 @retried
 async def record_predictions(database: Database, new: Sequence[NewPrediction]) -> list[int]:
     """Store predictions with their candidates in one transaction; return their ids in order."""
+    columns = [column.name for column in predictions.columns if column.name in NewPrediction.__slots__]
     async with database.write() as connection:
         result = await connection.execute(
             insert(predictions).returning(predictions.c.id, sort_by_parameter_order=True),
-            [_without_candidates(one) for one in new],
+            [{name: getattr(one, name) for name in columns} for one in new],
         )
         ids = list(result.scalars())
         rows = [
@@ -95,18 +85,19 @@ async def record_predictions(database: Database, new: Sequence[NewPrediction]) -
     return ids
 
 
-@retried
 async def attach_messages(database: Database, messages: Mapping[int, int]) -> None:
     """Store the replies of predictions; `messages` maps prediction to message."""
-    async with database.write() as connection:
-        await connection.execute(
-            update(predictions)
-            # A reply may be detached while another process searches for it.
-            .where(predictions.c.id == bindparam("prediction"), predictions.c.deleted_at.is_(None))
-            .values(message_id=bindparam("message")),
-            # In order, as in `upsert_votes`, to avoid deadlocks.
-            [{"prediction": prediction, "message": messages[prediction]} for prediction in sorted(messages)],
-        )
+    statement = (
+        update(predictions)
+        # A reply may be detached while another process searches for it.
+        .where(predictions.c.id == bindparam("prediction"), predictions.c.deleted_at.is_(None))
+        .values(message_id=bindparam("message"))
+    )
+    # In order, as in `upsert_votes`, to avoid deadlocks.
+    rows = [
+        {"prediction": prediction, "message": message} for prediction, message in sorted(messages.items())
+    ]
+    await database.execute(statement, rows)
 
 
 @retried
@@ -129,12 +120,10 @@ async def detach_reply(database: Database, message_id: int, *, now: datetime) ->
     return True
 
 
-@retried
 async def prediction_of_message(database: Database, message_id: int) -> int | None:
     """Return the id of the prediction that a reply shows; None for other messages."""
-    async with database.read() as connection:
-        found: int | None = (await connection.execute(_ids_of_message(message_id))).scalar_one_or_none()
-        return found
+    found: int | None = await database.fetch_value(_ids_of_message(message_id))
+    return found
 
 
 @retried
@@ -145,16 +134,10 @@ async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
         await upsert_votes(connection, new)
 
 
-@retried
 async def mark_deleted(database: Database, message_ids: Iterable[int], deleted_at: datetime) -> int:
     """Mark replies as deleted in Discord; predictions and votes stay. Returns the number of replies."""
-    async with database.write() as connection:
-        result = await connection.execute(
-            update(predictions)
-            .where(predictions.c.message_id.in_(list(message_ids)), predictions.c.deleted_at.is_(None))
-            .values(deleted_at=deleted_at)
-        )
-    return result.rowcount
+    shown = predictions.c.message_id.in_(list(message_ids)) & predictions.c.deleted_at.is_(None)
+    return await database.execute(update(predictions).where(shown).values(deleted_at=deleted_at))
 
 
 async def votes_until(
@@ -166,9 +149,9 @@ async def votes_until(
 ) -> AsyncIterator[dict[str, tuple[Any, ...]]]:
     """Read the votes cast up to `as_of` that count, with their queries, oldest first, in chunks by column.
 
-    Columns: prediction_id, query, query_hash, mask_index, word, voter_id, via, value, cast_at, weight, score,
-    adjusted and model_version. `score` is None for a suggested word that was not offered; `adjusted` is true
-    if votes had changed the reply.
+    The columns are those of `Vote`, then weight, query, query_hash, score, adjusted and model_version.
+    `score` is None for a suggested word that was not offered; `adjusted` is true if votes had changed the
+    reply.
 
     Args:
         database: The database.
@@ -183,16 +166,10 @@ async def votes_until(
     )
     statement: Select[Any] = (
         select(
-            votes.c.prediction_id,
+            *VOTE_COLUMNS,
+            votes.c.weight,
             predictions.c.query,
             predictions.c.query_hash,
-            votes.c.mask_index,
-            votes.c.word,
-            votes.c.voter_id,
-            votes.c.via,
-            votes.c.value,
-            votes.c.cast_at,
-            votes.c.weight,
             score.scalar_subquery().label("score"),
             exists().where(of_prediction, candidates.c.adjusted).label("adjusted"),
             predictions.c.model_version,
@@ -212,20 +189,12 @@ async def votes_until(
             yield dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
 
 
-@retried
 async def count_votes(database: Database, *, since: datetime | None = None) -> int:
     """Count the votes of people who did not opt out, or those of them cast after `since`."""
     statement = select(func.count()).select_from(votes).where(is_opted_in(votes.c.voter_id))
     if since is not None:
         statement = statement.where(votes.c.cast_at > since)
-    async with database.read() as connection:
-        return int((await connection.execute(statement)).scalar_one())
-
-
-def _without_candidates(new: NewPrediction) -> dict[str, Any]:
-    row = asdict(new)
-    del row["candidates"]
-    return row
+    return int(await database.fetch_value(statement))
 
 
 def _ids_of_message(message_id: int) -> Select[Any]:
@@ -237,8 +206,7 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
     if not new:
         return
     new = await _dated_after_earlier_votes(connection, new)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(votes)
+    statement = insert_into(connection, votes)
     statement = statement.on_conflict_do_update(
         index_elements=list(votes.primary_key.columns),
         set_={
@@ -275,11 +243,9 @@ async def _dated_after_earlier_votes(
         )
         .group_by(predictions.c.id, votes.c.mask_index, votes.c.word, votes.c.voter_id)
     )
-    last: dict[tuple[int, int, str, int], datetime] = {
-        (row[0], row[1], row[2], row[3]): row[4] for row in rows
-    }
+    last: dict[tuple[object, ...], datetime] = {tuple(key): cast_at for *key, cast_at in rows}
     dated = []
     for vote in new:
-        previous = last.get((vote.prediction_id, vote.mask_index, vote.word, vote.voter_id))
+        previous = last.get(_key(vote)[:4])
         dated.append(replace(vote, cast_at=previous + TICK) if previous and vote.cast_at < previous else vote)
     return dated

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, distinct, func, select, union
+from sqlalchemy import Select, distinct, func, select, union
 
 from storage.backends.retries import retried
 from storage.database import Database
@@ -62,18 +62,24 @@ async def open_sentences(
 ) -> list[OpenSentence]:
     """Return queries of these channels that a person could rate, newest first; see `is_shown_in`."""
     chosen = _chosen(person_id, channel_ids).subquery()
+    newest = (
+        select(predictions.c.id, predictions.c.query, chosen.c.query_hash, chosen.c.asked)
+        .join(chosen, chosen.c.newest == predictions.c.id)
+        .order_by(predictions.c.id.desc())
+    )
+    candidates_of = (
+        select(candidates)
+        .join(chosen, chosen.c.newest == candidates.c.prediction_id)
+        .order_by(candidates.c.prediction_id, candidates.c.mask_index, candidates.c.rank)
+    )
+    votes_on = counted_votes().where(predictions.c.query_hash.in_(select(chosen.c.query_hash)))
+    offered: dict[int, list[StoredCandidate]] = defaultdict(list)
+    cast: dict[str, list[QueryVote]] = defaultdict(list)
     async with database.read() as connection:
-        rows = await connection.execute(
-            select(predictions.c.id, predictions.c.query, chosen.c.query_hash, chosen.c.asked)
-            .join(chosen, chosen.c.newest == predictions.c.id)
-            .order_by(predictions.c.id.desc())
-        )
-        sentences = list(rows)
-        offered: dict[int, list[StoredCandidate]] = defaultdict(list)
-        for prediction_id, *columns in await connection.execute(_candidates_of(chosen)):
+        sentences = (await connection.execute(newest)).all()
+        for prediction_id, *columns in await connection.execute(candidates_of):
             offered[prediction_id].append(StoredCandidate(*columns))
-        cast: dict[str, list[QueryVote]] = defaultdict(list)
-        for query_hash, *columns in await connection.execute(_votes_on(chosen)):
+        for query_hash, *columns in await connection.execute(votes_on):
             cast[query_hash].append(QueryVote(*columns))
     return [
         OpenSentence(query, query_hash, asked, tuple(offered[prediction_id]), tuple(cast[query_hash]))
@@ -81,7 +87,6 @@ async def open_sentences(
     ]
 
 
-@retried
 async def latest_item(database: Database, person_id: int) -> QuizItem | None:
     """Return the newest quiz item of a person; None before their first quiz."""
     statement = (
@@ -90,12 +95,10 @@ async def latest_item(database: Database, person_id: int) -> QuizItem | None:
         .order_by(predictions.c.id.desc())
         .limit(1)
     )
-    async with database.read() as connection:
-        row = (await connection.execute(statement)).first()
+    row = await database.fetch_first(statement)
     return None if row is None else QuizItem(*row)
 
 
-@retried
 async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tally:
     """Count what a person rated in the quiz that started at `quiz_at`."""
     rated = (
@@ -109,11 +112,8 @@ async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tal
         .distinct()
         .subquery()
     )
-    async with database.read() as connection:
-        counts = await connection.execute(
-            select(func.count(), func.count(distinct(rated.c.prediction_id))).select_from(rated)
-        )
-        return Tally(*counts.one())
+    counts = select(func.count(), func.count(distinct(rated.c.prediction_id))).select_from(rated)
+    return Tally(*(await database.fetch(counts))[0])
 
 
 def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
@@ -136,15 +136,3 @@ def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
         .order_by(newest.desc())
         .limit(SENTENCES)
     )
-
-
-def _candidates_of(chosen: Subquery) -> Select[Any]:
-    return (
-        select(candidates)
-        .join(chosen, chosen.c.newest == candidates.c.prediction_id)
-        .order_by(candidates.c.prediction_id, candidates.c.mask_index, candidates.c.rank)
-    )
-
-
-def _votes_on(chosen: Subquery) -> Select[Any]:
-    return counted_votes().where(predictions.c.query_hash.in_(select(chosen.c.query_hash)))

@@ -12,62 +12,56 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.people.tombstones import has_tombstone, read_tombstones
-from storage.schema import predictions, votes
-from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, Value, upsert_votes
-from storage.votes.reaction_rows import Owner, Reply, delete_thumbs, replies_of, stored_thumbs, update_thumbs
+from storage.schema import candidates, predictions, votes
+from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, upsert_votes
+from storage.votes.standing import Value
 
 SIGNS: dict[str, Value] = {"👍": 1, "👎": -1}
-PLAIN = {value: emoji for emoji, value in SIGNS.items()}
 SUPER = "*"
 SEPARATOR = ","
+Owner = tuple[int, int]  # prediction and voter
+OF_OWNER = (
+    votes.c.prediction_id == bindparam("prediction"),
+    votes.c.voter_id == bindparam("voter"),
+    votes.c.via == "reaction",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ThumbAdded:
-    """A person added a thumb, which decides their vote. `thumb` None means the plain one of `value`.
-
-    `weight` is how much the vote counts by the person's roles.
-    """
+    """A person added a thumb, which decides their vote; `weight` is how much it counts by their roles."""
 
     message_id: int
     voter_id: int
-    value: Value
+    thumb: str
     cast_at: datetime
-    thumb: str | None = None
     weight: float = DEFAULT_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
 class ThumbRemoved:
-    """A person removed a thumb; the newest remaining one decides their vote.
-
-    `thumb` None means the plain one of `value`. `withdrawn_at` None leaves the date of a changed vote.
-    """
+    """A person removed a thumb; the newest remaining one decides their vote."""
 
     message_id: int
     voter_id: int
-    value: Value
-    thumb: str | None = None
-    withdrawn_at: datetime | None = None
+    thumb: str
+    withdrawn_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ThumbsCleared:
-    """A moderator cleared all thumbs under a reply (`value` None) or one emoji with its super reactions.
-
-    `emoji` None means the plain thumb of `value`. `cleared_at` None leaves the dates of changed votes.
-    """
+    """A moderator cleared all thumbs under a reply (`emoji` None), or one emoji with its super reactions."""
 
     message_id: int
-    value: Value | None = None
+    cleared_at: datetime
     emoji: str | None = None
-    cleared_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +79,15 @@ class ThumbsRead:
     weights: Mapping[int, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A prediction with a reply; `tops` holds the mask and the top word of each mask."""
+
+    prediction_id: int
+    created_at: datetime
+    tops: list[tuple[int, str]]
+
+
 ThumbChange = ThumbAdded | ThumbRemoved | ThumbsCleared | ThumbsRead
 
 
@@ -97,66 +100,102 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
     """
     async with database.write() as connection:
         await lock_votes_shared(connection, {change.message_id for change in changes})
-        replies = await replies_of(connection, {change.message_id for change in changes})
-        before = await stored_thumbs(connection, {reply.prediction_id for reply in replies.values()})
+        replies = await _replies_of(connection, {change.message_id for change in changes})
+        before = await _stored_thumbs(connection, {reply.prediction_id for reply in replies.values()})
         is_read_back = any(isinstance(change, ThumbsRead) for change in changes)
         forgotten = await connection.run_sync(read_tombstones) if is_read_back else {}
         after, counts = dict(before), []
         for change in changes:
             reply = replies.get(change.message_id)
             counts.append(_apply(change, after, reply, forgotten) if reply else 0)
-        await delete_thumbs(connection, before.keys() - after.keys())
-        changed = {owner: stored for owner, stored in after.items() if stored != before.get(owner)}
-        noted = {
-            owner
-            for owner, stored in changed.items()
-            if _without_thumbs(stored) == _without_thumbs(before.get(owner))
-        }
-        cast = [vote for owner, stored in changed.items() if owner not in noted for vote in stored]
-        await upsert_votes(connection, cast)
-        await update_thumbs(connection, {owner: changed[owner][0].thumbs for owner in noted})
+        await _store(connection, before, after)
     return counts
 
 
-@retried
 async def reaction_votes(database: Database, message_id: int) -> dict[int, Value]:
-    """Voter → the vote of the reactions under a reply, as stored."""
-    async with database.read() as connection:
-        rows = await connection.execute(
-            select(votes.c.voter_id, votes.c.value)
-            .join(predictions, predictions.c.id == votes.c.prediction_id)
-            .where(predictions.c.message_id == message_id, votes.c.via == "reaction")
-        )
-        return {row[0]: row[1] for row in rows}
+    """Return voter → the vote of the reactions under a reply, as stored."""
+    query = (
+        select(votes.c.voter_id, votes.c.value)
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .where(predictions.c.message_id == message_id, votes.c.via == "reaction")
+    )
+    return {row.voter_id: row.value for row in await database.fetch(query)}
 
 
-@retried
 async def may_have_unknown_thumbs(database: Database, message_id: int, voter_id: int) -> bool:
     """Whether no thumb of a person under a reply is stored, though there may be some in Discord.
 
     That is the case after a person added both thumbs while the bot was offline.
     """
-    async with database.read() as connection:
-        prediction_id = await connection.scalar(
-            select(predictions.c.id).where(predictions.c.message_id == message_id)
-        )
-        if prediction_id is None:
-            return False
-        stored = await connection.scalar(
-            select(votes.c.word)
-            .where(
-                votes.c.prediction_id == prediction_id,
-                votes.c.voter_id == voter_id,
-                votes.c.via == "reaction",
-            )
-            .limit(1)
-        )
-        return stored is None
+    stored = exists().where(
+        votes.c.prediction_id == predictions.c.id, votes.c.voter_id == voter_id, votes.c.via == "reaction"
+    )
+    query = select(predictions.c.id).where(predictions.c.message_id == message_id, ~stored)
+    return await database.fetch_first(query) is not None
 
 
 def sign(thumb: str) -> Value:
     """Return the value of a thumb's vote."""
     return SIGNS[thumb[0]]
+
+
+async def _replies_of(connection: AsyncConnection, message_ids: Collection[int]) -> Mapping[int, Reply]:
+    """Return message → reply, for messages that are replies."""
+    top = (candidates.c.prediction_id == predictions.c.id) & (candidates.c.rank == 0)
+    rows = await connection.execute(
+        select(
+            predictions.c.message_id,
+            predictions.c.id,
+            predictions.c.created_at,
+            candidates.c.mask_index,
+            candidates.c.word,
+        )
+        .join(candidates, top)
+        .where(predictions.c.message_id.in_(message_ids))
+    )
+    replies: dict[int, Reply] = {}
+    for message_id, prediction_id, created_at, mask_index, word in rows:
+        reply = replies.setdefault(message_id, Reply(prediction_id, created_at, []))
+        reply.tops.append((mask_index, word))
+    return replies
+
+
+async def _stored_thumbs(
+    connection: AsyncConnection, prediction_ids: Collection[int]
+) -> dict[Owner, list[StoredVote]]:
+    """Return the votes from thumbs on some predictions, by owner."""
+    rows = await connection.execute(
+        select(votes).where(votes.c.prediction_id.in_(prediction_ids), votes.c.via == "reaction")
+    )
+    standing: dict[Owner, list[StoredVote]] = {}
+    for row in rows:
+        vote = StoredVote(**row._mapping)
+        standing.setdefault((vote.prediction_id, vote.voter_id), []).append(vote)
+    return standing
+
+
+async def _store(
+    connection: AsyncConnection,
+    before: Mapping[Owner, list[StoredVote]],
+    after: Mapping[Owner, list[StoredVote]],
+) -> None:
+    gone = [{"prediction": p, "voter": v} for p, v in sorted(before.keys() - after.keys())]
+    changed = {owner: stored for owner, stored in after.items() if stored != before.get(owner)}
+    # Only the thumbs behind these changed, not the votes, whose dates `upsert_votes` would change.
+    noted = {
+        owner
+        for owner, stored in changed.items()
+        if _without_thumbs(stored) == _without_thumbs(before.get(owner))
+    }
+    if gone:
+        await connection.execute(delete(votes).where(*OF_OWNER), gone)
+    await upsert_votes(
+        connection, [vote for owner, stored in changed.items() if owner not in noted for vote in stored]
+    )
+    if noted:
+        rows = [{"prediction": p, "voter": v, "noted": changed[p, v][0].thumbs} for p, v in sorted(noted)]
+        statement = update(votes).where(*OF_OWNER).values(thumbs=bindparam("noted"))
+        await connection.execute(statement, rows)
 
 
 def _apply(
@@ -169,32 +208,21 @@ def _apply(
     if isinstance(change, ThumbsRead):
         return _read_back(change, standing, reply, forgotten)
     if isinstance(change, ThumbAdded):
-        return _cast(change, standing, reply)
+        kept = _thumbs(standing.get((reply.prediction_id, change.voter_id))) or []
+        thumbs = [one for one in kept if one != change.thumb] + [change.thumb]
+        return _set_thumbs(standing, reply, change.voter_id, thumbs, change.cast_at, change.weight)
     if isinstance(change, ThumbRemoved):
         owner = reply.prediction_id, change.voter_id
-        gone = {change.thumb or PLAIN[change.value]}
-        return _withdraw(standing, owner, gone, change.value, change.withdrawn_at)
+        return _withdraw(standing, owner, (change.thumb,), change.withdrawn_at)
     owners = [owner for owner in standing if owner[0] == reply.prediction_id]
-    if change.value is None:
+    if change.emoji is None:
         return sum(len(standing.pop(owner)) for owner in owners)
-    emoji = change.emoji or PLAIN[change.value]
-    gone = {emoji, emoji + SUPER}
-    return sum(_withdraw(standing, owner, gone, change.value, change.cleared_at) for owner in owners)
-
-
-def _cast(change: ThumbAdded, standing: dict[Owner, list[StoredVote]], reply: Reply) -> int:
-    owner = reply.prediction_id, change.voter_id
-    thumb = change.thumb or PLAIN[change.value]
-    thumbs = [one for one in _thumbs(standing.get(owner)) or () if one != thumb] + [thumb]
-    return _set_thumbs(standing, reply, change.voter_id, thumbs, change.cast_at, change.weight)
+    gone = change.emoji, change.emoji + SUPER
+    return sum(_withdraw(standing, owner, gone, change.cleared_at) for owner in owners)
 
 
 def _withdraw(
-    standing: dict[Owner, list[StoredVote]],
-    owner: Owner,
-    gone: Collection[str],
-    value: Value,
-    at: datetime | None,
+    standing: dict[Owner, list[StoredVote]], owner: Owner, gone: Sequence[str], at: datetime
 ) -> int:
     """Remove some thumbs of one value from an owner's."""
     stored = standing.get(owner)
@@ -202,19 +230,14 @@ def _withdraw(
         return 0
     thumbs = _thumbs(stored)
     left = [one for one in thumbs or () if one not in gone]
-    if left == thumbs or (thumbs is None and stored[0].value != value):
+    if left == thumbs or (thumbs is None and stored[0].value != sign(gone[0])):
         return 0
     if not left:
         return len(standing.pop(owner))
-    is_turned = sign(left[-1]) != stored[0].value
+    value, text = sign(left[-1]), SEPARATOR.join(left)
+    is_turned = value != stored[0].value
     standing[owner] = [
-        replace(
-            vote,
-            value=sign(left[-1]),
-            cast_at=at if at and is_turned else vote.cast_at,
-            thumbs=SEPARATOR.join(left),
-        )
-        for vote in stored
+        replace(vote, value=value, cast_at=at if is_turned else vote.cast_at, thumbs=text) for vote in stored
     ]
     return len(stored) if is_turned else 0
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, func, select
 
-from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import predictions, votes
 from storage.votes.reactions import SIGNS
@@ -34,7 +33,6 @@ class RecentReply:
     down: int
 
 
-@retried
 async def recent_replies(
     database: Database, since: datetime, *, limit: int, shards: tuple[tuple[int, ...], int] = ((0,), 1)
 ) -> list[RecentReply]:
@@ -78,8 +76,7 @@ async def recent_replies(
         .join(counted, counted.c.prediction_id == newest.c.id, isouter=True)
         .order_by(newest.c.id.desc())
     )
-    async with database.read() as connection:
-        return [RecentReply(*row) for row in await connection.execute(statement)]
+    return [RecentReply(*row) for row in await database.fetch(statement)]
 
 
 def _count_of(emoji: str) -> ColumnElement[int]:

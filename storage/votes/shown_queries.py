@@ -2,9 +2,8 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import predictions, votes
 from storage.votes.standing import is_opted_in
@@ -21,11 +20,10 @@ def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
         predictions.c.message_id.is_not(None),
         predictions.c.deleted_at.is_(None),
         predictions.c.quiz_at.is_(None),
-        is_opted_in(predictions.c.asker_id),
+        or_(predictions.c.asker_id.is_(None), is_opted_in(predictions.c.asker_id)),
     )
 
 
-@retried
 async def voted_queries(database: Database, channel_ids: Collection[int]) -> dict[str, str]:
     """Return hash → newest text of queries of these channels that have votes in any channel."""
     other = predictions.alias()
@@ -40,5 +38,4 @@ async def voted_queries(database: Database, channel_ids: Collection[int]) -> dic
         .group_by(predictions.c.query_hash)
     )
     statement = select(predictions.c.query_hash, predictions.c.query).where(predictions.c.id.in_(newest))
-    async with database.read() as connection:
-        return {row.query_hash: row.query for row in await connection.execute(statement)}
+    return {row.query_hash: row.query for row in await database.fetch(statement)}

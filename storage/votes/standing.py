@@ -9,35 +9,35 @@ A property test holds the three to the same result.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy import ColumnElement, Select, func, select
 
 from storage.schema import people, votes
 
+Via = Literal["reaction", "menu", "suggestion"]
+Value = Literal[-1, 1]
 PRECEDENCE = (votes.c.via != "reaction", votes.c.cast_at, votes.c.prediction_id, votes.c.via)
 OLDEST_FIRST = (*(votes.c[n] for n in ("cast_at", "prediction_id", "mask_index", "word", "voter_id", "via")),)
 
 
-class _Vote(Protocol):
-    """The fields that the rule reads; all votes are on the same query."""
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A person's vote on a word of a prediction."""
 
-    @property
-    def prediction_id(self) -> int: ...
-    @property
-    def mask_index(self) -> int: ...
-    @property
-    def word(self) -> str: ...
-    @property
-    def voter_id(self) -> int: ...
-    @property
-    def via(self) -> str: ...
-    @property
-    def cast_at(self) -> datetime: ...
+    prediction_id: int
+    mask_index: int
+    word: str
+    voter_id: int
+    via: Via
+    value: Value
+    cast_at: datetime
 
 
-V = TypeVar("V", bound=_Vote)
+VOTE_COLUMNS = [votes.c[name] for name in Vote.__slots__]
+V = TypeVar("V", bound=Vote)
 Precedence = tuple[bool, datetime, int, str]
 
 
@@ -61,6 +61,14 @@ def standing_rank(query_hash: ColumnElement[str]) -> ColumnElement[int]:
 
 
 def is_opted_in(user_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether a user has not opted out. True where the id is NULL."""
+    """Whether a user has not opted out, in statements about many users; NULL for NULL.
+
+    It lists those who opted out once, which takes a third of the time of a look-up for each of 300,000 votes.
+    """
     person = people.alias()  # `people` itself would correlate with statements that join it
-    return ~exists().where(person.c.user_id == user_id, person.c.opted_out_at.is_not(None))
+    return user_id.not_in(select(person.c.user_id).where(person.c.opted_out_at.is_not(None)))
+
+
+def opted_out_at(user_id: int) -> Select[Any]:
+    """Select when a user opted out; no row or NULL if they did not."""
+    return select(people.c.opted_out_at).where(people.c.user_id == user_id)

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, exists, func, select
 
-from storage.backends.retries import retried
 from storage.database import Database
 from storage.schema import candidates, predictions, votes
 from storage.votes.standing import is_opted_in
@@ -66,28 +65,23 @@ class TopVoter:
     agreed: int
 
 
-@retried
 async def totals(database: Database, *, since: datetime, until: datetime | None = None) -> Totals:
     """Count the votes cast after `since` and up to `until`."""
     statement = _counted(since, func.count(), UP, func.count(votes.c.voter_id.distinct()))
     if until is not None:
         statement = statement.where(votes.c.cast_at <= until)
-    async with database.read() as connection:
-        count, liked, voters = (await connection.execute(statement)).one()
+    ((count, liked, voters),) = await database.fetch(statement)
     return Totals(count, liked or 0, voters)
 
 
-@retried
 async def votes_by_hour(database: Database, *, since: datetime) -> list[HourVotes]:
     """Return the hours with votes, oldest first."""
     hour = func.substr(cast(votes.c.cast_at, String), 1, 13)  # 2026-03-01 12, on PostgreSQL in UTC sessions
     statement = _counted(since, hour, UP, DOWN).group_by(hour).order_by(hour)
-    async with database.read() as connection:
-        rows = await connection.execute(statement)
-        return [HourVotes(datetime.fromisoformat(at).replace(tzinfo=UTC), up, down) for at, up, down in rows]
+    rows = await database.fetch(statement)
+    return [HourVotes(datetime.fromisoformat(at).replace(tzinfo=UTC), up, down) for at, up, down in rows]
 
 
-@retried
 async def votes_by_version(database: Database, *, since: datetime, most: int) -> list[VersionVotes]:
     """Return the newest versions with votes.
 
@@ -102,11 +96,9 @@ async def votes_by_version(database: Database, *, since: datetime, most: int) ->
         .order_by(func.max(predictions.c.id).desc())
         .limit(most)
     )
-    async with database.read() as connection:
-        return [VersionVotes(*row) for row in await connection.execute(statement)]
+    return [VersionVotes(*row) for row in await database.fetch(statement)]
 
 
-@retried
 async def contested_words(
     database: Database, *, since: datetime, channel_ids: Collection[int], most: int
 ) -> list[ContestedWord]:
@@ -140,11 +132,9 @@ async def contested_words(
         .order_by(ranked.c.contest.desc(), (ranked.c[3] + ranked.c[4]).desc(), ranked.c.query_hash)
         .limit(most)
     )
-    async with database.read() as connection:
-        return [ContestedWord(*row) for row in await connection.execute(best)]
+    return [ContestedWord(*row) for row in await database.fetch(best)]
 
 
-@retried
 async def top_voters(database: Database, *, since: datetime, most: int) -> list[TopVoter]:
     """Return the voters whom others agree with most, then those with most votes."""
     key = (predictions.c.query_hash, votes.c.mask_index, votes.c.word)
@@ -170,8 +160,7 @@ async def top_voters(database: Database, *, since: datetime, most: int) -> list[
         .order_by(agreed.desc(), cast_votes.desc(), against.c.voter_id)
         .limit(most)
     )
-    async with database.read() as connection:
-        return [TopVoter(*map(int, row)) for row in await connection.execute(statement)]
+    return [TopVoter(*map(int, row)) for row in await database.fetch(statement)]
 
 
 def _counted(since: datetime, *columns: Any) -> Select[Any]:

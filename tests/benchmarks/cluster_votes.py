@@ -88,7 +88,7 @@ async def _prepare(url: str) -> None:
 async def _work(url: str, voters: int, seconds: float, offset: int, begin_at: float) -> float:
     database = await Database.open(url)
     write_queue, numbers, cast = WriteQueue(database), itertools.count(offset), 0
-    await write_queue.change_thumbs(ThumbAdded(0, offset, 1, datetime.now(UTC)))
+    await write_queue.change_thumbs(ThumbAdded(0, offset, "👍", datetime.now(UTC)))
     await asyncio.sleep(max(begin_at - time.time(), 0))
     began = time.perf_counter()
 
@@ -96,7 +96,7 @@ async def _work(url: str, voters: int, seconds: float, offset: int, begin_at: fl
         nonlocal cast
         while time.perf_counter() < began + seconds:
             number = next(numbers)
-            await write_queue.change_thumbs(ThumbAdded(number % REPLIES, number, 1, datetime.now(UTC)))
+            await write_queue.change_thumbs(ThumbAdded(number % REPLIES, number, "👍", datetime.now(UTC)))
             cast += 1
 
     await asyncio.gather(*(vote() for _ in range(voters)))

@@ -38,11 +38,11 @@ async def _writing() -> list[Row]:
         await asyncio.gather(*(write_queue.attach(one, n) for n, one in enumerate(ids)))
         began = time.perf_counter()
         for n in range(ONE_BY_ONE):
-            await apply_thumbs(database, [ThumbAdded(n % REPLIES, n, 1, now)])
+            await apply_thumbs(database, [ThumbAdded(n % REPLIES, n, "👍", now)])
         alone = ONE_BY_ONE / (time.perf_counter() - began)
         began = time.perf_counter()
         await asyncio.gather(
-            *(write_queue.change_thumbs(ThumbAdded(n % REPLIES, 10_000 + n, 1, now)) for n in range(VOTES))
+            *(write_queue.change_thumbs(ThumbAdded(n % REPLIES, 10_000 + n, "👍", now)) for n in range(VOTES))
         )
         together = VOTES / (time.perf_counter() - began)
         await write_queue.close()

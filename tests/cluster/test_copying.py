@@ -93,11 +93,11 @@ async def test_a_second_pass_brings_what_changed_and_takes_what_went(
     source = await filled(home)
     for number in range(40):
         await ask(source, f"shoes {number} [MASK]", message_id=number, asker_id=100 + number)
-        await apply_thumbs(source, [ThumbAdded(number, voter, 1, minutes(1)) for voter in range(5)])
+        await apply_thumbs(source, [ThumbAdded(number, voter, "👍", minutes(1)) for voter in range(5)])
     first = await passed(home, database_url, is_final=False)
     assert {one.table: one.written for one in first}["votes"] > 5
     assert all(one.written == 0 for one in await passed(home, database_url, is_final=False))
-    await apply_thumbs(source, [ThumbAdded(7, 3, -1, minutes(9))])
+    await apply_thumbs(source, [ThumbAdded(7, 3, "👎", minutes(9))])
     await forgetting.erase_person(source, 110, since=None, now=NOON)  # who alone asked one of them
     await forgetting.erase_person(source, 2, since=None, now=NOON)
     second = {one.table: one.written for one in await passed(home, database_url)}
@@ -127,7 +127,7 @@ async def test_while_somebody_votes_and_killed_in_the_middle(home: Path, databas
         nonlocal cast
         while not is_over:
             await apply_thumbs(
-                source, [ThumbAdded(cast % 6, 10**6 + cast, 1, NOON + timedelta(seconds=cast))]
+                source, [ThumbAdded(cast % 6, 10**6 + cast, "👍", NOON + timedelta(seconds=cast))]
             )
             cast += 1
             await asyncio.sleep(0.01)

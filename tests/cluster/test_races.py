@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from support.ballots import NOON, ask, minutes, vote, votes_on_message
 
 from storage import runs
-from storage.backends.postgres import lock_votes_shared
+from storage.backends.postgres import lock, lock_votes_shared
 from storage.database import Database
 from storage.people import forgetting, privacy, retention
 from storage.schema import forgettings, people, predictions
@@ -72,10 +72,9 @@ async def test_a_menu_chosen_twice_at_once_holds_one_choice(two: tuple[Database,
 async def test_thumbs_under_one_reply_from_two_processes(two: tuple[Database, Database]) -> None:
     one, other = two
     await ask(one, message_id=5, masks=2)
-    values: tuple[reactions.Value, reactions.Value] = (1, -1)
     await asyncio.gather(
         *(
-            reactions.apply_thumbs(database, [reactions.ThumbAdded(5, voter, values[voter % 2], minutes(1))])
+            reactions.apply_thumbs(database, [reactions.ThumbAdded(5, voter, "👍👎"[voter % 2], minutes(1))])
             for voter in range(40)
             for database in two
         )
@@ -107,9 +106,9 @@ async def test_a_vote_on_what_is_being_erased_waits_and_finds_no_reply(
     await ask(one, asker_id=ANN, message_id=5)
     await ask(one, "Puma shoes are [MASK]", asker_id=BOB, message_id=6)
     async with one.write() as connection:
-        await forgetting._begin_erasing(connection)
+        await lock(connection, *forgetting.ERASING)
         await connection.run_sync(forgetting.erase, ANN, since=None)
-        changes = [reactions.ThumbAdded(message, BOB, 1, minutes(1)) for message in (5, 6)]
+        changes = [reactions.ThumbAdded(message, BOB, "👍", minutes(1)) for message in (5, 6)]
         casting = asyncio.create_task(reactions.apply_thumbs(other, changes))
         await waits(one, casting)
     assert await casting == [0, 1]

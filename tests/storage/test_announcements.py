@@ -47,7 +47,7 @@ async def test_a_claim_of_a_process_that_died_is_let_go(database: Database) -> N
 
 async def test_what_is_put_off_is_due_later_or_when_discord_is_back(database: Database) -> None:
     one = await stored(database, claimed_until=minutes(5))
-    await announcements.reschedule(database, one.id, minutes(9), attempts=3)
+    await announcements.change(database, one.id, due_at=minutes(9), claimed_until=None, attempts=3)
     assert await announcements.due(database, minutes(8)) == []
     await announcements.retry_all(database, minutes(2))
     (row,) = await announcements.due(database, minutes(2))

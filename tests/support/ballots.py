@@ -12,12 +12,11 @@ from storage.votes.predictions import (
     NewPrediction,
     StoredCandidate,
     StoredVote,
-    Value,
-    Via,
     attach_messages,
     cast_votes,
     record_prediction,
 )
+from storage.votes.standing import Value, Via
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 QUERY = "Nike shoes are very [MASK]."

@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import make_url
+from alembic.command import upgrade
+from alembic.config import Config
+from sqlalchemy import create_engine, make_url
+
+from storage.backends.sqlite import APPLICATION_ID
 
 T = TypeVar("T")
 TEMPLATE = os.environ.get("TEST_POSTGRES_URL", "")
@@ -59,6 +63,18 @@ def rows(home: Path, statement: str) -> list[tuple[Any, ...]]:
             return [tuple(row) for row in await server.fetch(statement)]
 
     return _in_a_thread(ask())
+
+
+def migrate_to(path: Path, revision: str) -> None:
+    """Create a SQLite file with the tables of a schema version, such as "0001"."""
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        config = Config()
+        config.set_main_option("script_location", "storage:migrations")
+        config.attributes["connection"] = connection
+        upgrade(config, revision)
+    engine.dispose()
 
 
 @contextlib.contextmanager

@@ -9,10 +9,7 @@ if TYPE_CHECKING:  # drawing a plot starts faster without SQLAlchemy
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The status and sentence that people read, and what the `runs` table stores.
-
-    The sentence is a `Sentence` wherever the bot may have to translate it.
-    """
+    """The status and sentence that people read, and what the `runs` table stores."""
 
     status: "Status"
     sentence: str

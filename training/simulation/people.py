@@ -11,11 +11,10 @@ from storage.votes.predictions import (
     NewPrediction,
     StoredCandidate,
     StoredVote,
-    Value,
-    Via,
     cast_votes,
     record_prediction,
 )
+from storage.votes.standing import Value, Via
 from training.inference.encoder import finished, query_hash
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from bot.operations.checks.result import Finding, failed, passed, skipped
 from bot.runs.schedule import Daily
 from bot.settings import Settings
 from storage.backends.locks import is_shared
-from storage.database import Database
 from storage.errors import StorageError
 from storage.maintenance.backups import database_file, examine, last_made_at, open_sqlite
 from storage.maintenance.server_info import describe_server
@@ -136,11 +135,7 @@ def _disk(settings: Settings) -> Finding:
 
 async def _server(settings: Settings) -> Finding:
     try:
-        database = Database.unmigrated(settings.url)
-        try:
-            return passed("database", await describe_server(database))
-        finally:
-            await database.close()
+        return passed("database", await describe_server(settings.url))
     except StorageError as error:
         fix = "Start the server, and look at FILLBOT_DATABASE_URL."
         return failed("database", str(error), fix, exit_code=EX_UNAVAILABLE)

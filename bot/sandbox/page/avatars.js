@@ -2,7 +2,6 @@
 
 import { h } from "./dom.js";
 import { isAdmin, nameOf } from "./state.js";
-import { say } from "./texts.js";
 
 const TINTS = { ada: 0, ben: 1, cleo: 2 };
 
@@ -17,6 +16,6 @@ export function avatar(user, size = "") {
 export function badges(user) {
   return [
     user.bot && h("span", { class: "badge" }, "BOT"),
-    isAdmin(user) && h("span", { class: "badge admin" }, say("ADMIN")),
+    isAdmin(user) && h("span", { class: "badge admin" }, "ADMIN"),
   ];
 }

@@ -6,7 +6,6 @@ import { fromWire, toWire } from "./mentions.js";
 import { api, attempt } from "./rest.js";
 import { tell } from "./signals.js";
 import { FLAG, hasFlag, state } from "./state.js";
-import { say } from "./texts.js";
 
 export const isEditing = (message) => state.editing?.id === message.id;
 
@@ -54,7 +53,7 @@ async function save(message, text) {
 
 export function renderEditor(message) {
   const box = h("textarea", {
-    rows: "1", "aria-label": say("Edit your message"), maxlength: "2000", data: { key: "editor" },
+    rows: "1", "aria-label": "Edit your message", maxlength: "2000", data: { key: "editor" },
   });
   box.value = state.editing.text;
   const cancel = () => {
@@ -78,6 +77,5 @@ export function renderEditor(message) {
   queueMicrotask(grow);
   const button = (label, onclick) => h("button", { class: "plain", type: "button", onclick }, label);
   return h("div", { class: "editor" }, box, h("p", { class: "muted" },
-    say("escape to "), button(say("cancel"), cancel),
-    say(" · enter to "), button(say("save"), () => save(message, box.value))));
+    "escape to ", button("cancel", cancel), " · enter to ", button("save", () => save(message, box.value))));
 }

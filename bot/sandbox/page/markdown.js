@@ -3,7 +3,6 @@
 import { h } from "./dom.js";
 import { tell } from "./signals.js";
 import { nameOf, state } from "./state.js";
-import { say } from "./texts.js";
 import { stamp } from "./times.js";
 
 const BLOCKS = [
@@ -147,7 +146,7 @@ function renderInline({ kind, match }, depth) {
 
 function spoiler(content) {
   const reveal = () => cover.replaceWith(h("span", { class: "spoiler shown" }, [...cover.firstChild.childNodes]));
-  const label = say("Spoiler, press to show");
+  const label = "Spoiler, press to show";
   const cover = h("button", { class: "spoiler", type: "button", "aria-label": label, onclick: reveal },
     h("span", {}, content));
   return cover;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
@@ -16,7 +15,6 @@ PAGE_FOLDER = Path(__file__).parent.parent / "page"
 # not from the system's table: it may say that a script is plain text, which browsers refuse to run
 PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 PAGE_FILES = frozenset(one.name for one in PAGE_FOLDER.iterdir() if one.suffix in PAGE_TYPES)
-PAGE_TEXTS: web.AppKey[dict[str, Any]] = web.AppKey("page_texts", dict)  # what `page/texts.js` reads
 INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
@@ -36,9 +34,7 @@ async def read_index(request: web.Request) -> web.Response:
 
 
 async def read_page_file(request: web.Request) -> web.Response:
-    """Return a file of the page, or its texts; only known names are served."""
-    if request.match_info["name"] == "texts.json":
-        return web.json_response(request.app[PAGE_TEXTS], headers={"Cache-Control": "no-store"})
+    """Return a file of the page; only known names are served."""
     return _page_file(request, request.match_info["name"])
 
 

@@ -65,7 +65,7 @@ async def nothing_left(wire: Wire) -> None:
     """Wait until everything was told."""
 
     async def is_told() -> bool:
-        return not await outbox.count(wire.app.database)
+        return await outbox.next_due_at(wire.app.database) is None
 
     await eventually(is_told)
 
@@ -262,7 +262,7 @@ async def test_what_nothing_takes_for_a_week_is_given_up(
         with capture_logs() as lines:
             await wire.app.reports.post_notice("The disk is full.")
         assert [line["event"] for line in lines] == ["announcement.refused", "announcement.given_up"]
-        assert not await outbox.count(wire.app.database)
+        assert await outbox.next_due_at(wire.app.database) is None
 
 
 async def test_a_notice_whose_answer_was_lost_is_posted_once(
@@ -285,7 +285,7 @@ async def test_a_notice_that_a_killed_process_had_sent_is_posted_once(
     await stored(home, kind="notice", sentence="The disk is full.", **about)
     database = await Database.open(settings_for(home).url)
     (row,) = await outbox.due(database, since + announcer.CLAIM)
-    await outbox.reschedule(database, row.id, since, attempts=1)
+    await outbox.change(database, row.id, due_at=since, claimed_until=None, attempts=1)
     await database.close()
     async with hosted(home, sandbox) as wire:
         await nothing_left(wire)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.answering.predictor import Prediction
 from bot.answering.vote_adjustment import ShownPrediction, adjust
 from storage.votes.consensus import QueryVote
-from storage.votes.predictions import Value, Via
+from storage.votes.standing import Value, Via
 from training.inference.fill_model import Candidate
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

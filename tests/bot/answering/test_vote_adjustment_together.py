@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.answering.predictor import Prediction
 from bot.answering.vote_adjustment import SHOWN_SENTENCES, ShownPrediction, adjust, rejected_words
 from storage.votes.consensus import QueryVote
-from storage.votes.predictions import Value
+from storage.votes.standing import Value
 from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling
 

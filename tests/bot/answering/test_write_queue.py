@@ -42,7 +42,7 @@ async def test_everybody_gets_their_own_prediction(database: Database, write_que
     assert len(set(ids)) == len(words)
     await asyncio.gather(*(write_queue.attach(one, 1000 + n) for n, one in enumerate(ids)))
     await asyncio.gather(
-        *(write_queue.change_thumbs(ThumbAdded(1000 + n, 7, 1, NOON)) for n in range(len(words)))
+        *(write_queue.change_thumbs(ThumbAdded(1000 + n, 7, "👍", NOON)) for n in range(len(words)))
     )
     for number, word in enumerate(words):
         assert await prediction_of_message(database, 1000 + number) == ids[number]
@@ -61,7 +61,7 @@ async def test_who_waits_shares_a_transaction(
     monkeypatch.setattr(write_queue_module, "apply_thumbs", counted)
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
     await asyncio.gather(
-        *(write_queue.change_thumbs(ThumbAdded(1000, voter, 1, NOON)) for voter in range(300))
+        *(write_queue.change_thumbs(ThumbAdded(1000, voter, "👍", NOON)) for voter in range(300))
     )
     assert sum(sizes) == 300
     assert len(sizes) <= 3
@@ -70,7 +70,11 @@ async def test_who_waits_shares_a_transaction(
 
 async def test_changes_keep_their_order(database: Database, write_queue: WriteQueue) -> None:
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
-    changes = [ThumbAdded(1000, 7, 1, NOON), ThumbRemoved(1000, 7, 1), ThumbAdded(1000, 7, -1, NOON)]
+    changes = [
+        ThumbAdded(1000, 7, "👍", NOON),
+        ThumbRemoved(1000, 7, "👍", NOON),
+        ThumbAdded(1000, 7, "👎", NOON),
+    ]
     assert await asyncio.gather(*(write_queue.change_thumbs(change) for change in changes)) == [1, 1, 1]
     assert [v.value for v in await votes_on_message(database, 1000)] == [-1]
 
@@ -79,7 +83,7 @@ async def test_what_was_told_is_on_the_disk(
     database: Database, write_queue: WriteQueue, tmp_path: Path
 ) -> None:
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
-    await write_queue.change_thumbs(ThumbAdded(1000, 7, 1, NOON))
+    await write_queue.change_thumbs(ThumbAdded(1000, 7, "👍", NOON))
     other = await Database.open(url_for(tmp_path / "fillbot.db"))  # as another process sees it
     assert len(await votes_on_message(other, 1000)) == 1
     await other.close()
@@ -100,6 +104,6 @@ async def test_a_vote_waits_while_the_database_cannot_be_written(
     monkeypatch.setattr(write_queue_module, "apply_thumbs", failing)
     await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
     with capture_logs() as logs:
-        assert await write_queue.change_thumbs(ThumbAdded(1000, 7, 1, NOON)) == 1
+        assert await write_queue.change_thumbs(ThumbAdded(1000, 7, "👍", NOON)) == 1
     assert [line["event"] for line in logs] == ["votes.waiting"]
     assert len(await votes_on_message(database, 1000)) == 1

@@ -66,7 +66,7 @@ async def test_a_turn_is_waited_for(settings: Settings) -> None:
     async def one(name: str) -> None:
         async with turn:
             order.append(name)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the other task runs, and must wait
             order.append(name)
 
     await asyncio.gather(one("a"), one("b"))

@@ -8,15 +8,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from alembic.command import upgrade
-from alembic.config import Config
 from filelock import FileLock
-from sqlalchemy import create_engine, delete, func, insert, select
+from sqlalchemy import delete, func, insert, select
 from support.ballots import NOON, QUERY, ask
-from support.databases import of_sqlite
+from support.databases import migrate_to, of_sqlite
 
 from storage import __main__ as command
-from storage.backends.sqlite import APPLICATION_ID
 from storage.database import Database
 from storage.errors import BackupError, InUseError, RestoreError
 from storage.maintenance.backups import (
@@ -90,7 +87,7 @@ async def test_a_backup_made_while_writes_go_on_is_consistent(
     tmp_path: Path, database: Database, file: Path
 ) -> None:
     """Every transaction writes two people; a copy in the middle holds both or none of each."""
-    is_over = asyncio.Event()
+    is_over, has_written = asyncio.Event(), asyncio.Event()
 
     async def write() -> None:
         number = 0
@@ -99,11 +96,13 @@ async def test_a_backup_made_while_writes_go_on_is_consistent(
             async with database.write() as connection:
                 await connection.execute(insert(people), {"user_id": number})
                 await connection.execute(insert(people), {"user_id": number + 1})
+            has_written.set()
 
     writer = asyncio.create_task(write())
     counts = []
     for copy in range(5):
-        await asyncio.sleep(0.02)
+        has_written.clear()
+        await has_written.wait()
         path = tmp_path / f"{copy}.db"
         await asyncio.to_thread(back_up, file, path)
         counts.append(dict(examine(path).rows)["people"])
@@ -204,7 +203,7 @@ async def test_what_was_there_before_a_restore_is_kept_with_its_log(
     assert kept is not None
     assert await stored(file) == ([], [])
     assert await stored(kept) == ([QUERY], [9])
-    assert backup_files(tmp_path / "backups") == [backup, kept]
+    assert backup_files(tmp_path / "backups", tmp_path / "fillbot.db") == [backup, kept]
 
 
 async def test_a_restore_where_nothing_was_before(tmp_path: Path, database: Database, file: Path) -> None:
@@ -232,7 +231,7 @@ async def test_what_is_no_good_backup_is_refused(
         await restore(bad, file, now=NOW)
     async with database.read() as connection:
         assert (await connection.execute(select(func.count()).select_from(votes))).scalar_one() == 200
-    assert backup_files(tmp_path / "backups") == []
+    assert backup_files(tmp_path / "backups", tmp_path / "fillbot.db") == []
 
 
 async def test_nothing_is_restored_while_the_bot_runs(tmp_path: Path) -> None:
@@ -245,14 +244,7 @@ async def test_nothing_is_restored_while_the_bot_runs(tmp_path: Path) -> None:
 
 async def test_an_older_backup_is_migrated(tmp_path: Path, database: Database, file: Path) -> None:
     old = tmp_path / "old.db"
-    engine = create_engine(f"sqlite:///{old}")
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        config = Config()
-        config.set_main_option("script_location", "storage:migrations")
-        config.attributes["connection"] = connection
-        upgrade(config, "0001")
-    engine.dispose()
+    migrate_to(old, "0001")
     await restore(old, tmp_path / "new.db", now=NOW)
     assert examine(tmp_path / "new.db").revision == examine(file).revision
     assert examine(old).revision == "0001"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON, BigInteger, Text, insert, select
 from support.ballots import NOON, QUERY, ask, minutes, vote
-from support.databases import of_sqlite
+from support.databases import migrate_to, of_sqlite
 
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
@@ -205,7 +205,7 @@ def holding(path: Path, *needles: bytes) -> list[str]:
 
 @of_sqlite
 async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
-    erased = forgetting.erase_in_file(copy, ANN, since=None, now=NOW)
+    erased = await forgetting.erase_in_file(copy, ANN, since=None, now=NOW)
     assert erased == Erased(votes=1, queries=1, others_votes=1)
     assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
     with sqlite3.connect(copy) as connection:
@@ -213,40 +213,43 @@ async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT * FROM forgettings").fetchall() == []
     connection.close()
-    assert forgetting.erase_in_file(copy, ANN, since=None, now=NOW) == Erased()
+    assert await forgetting.erase_in_file(copy, ANN, since=None, now=NOW) == Erased()
 
 
 @of_sqlite
-async def test_a_copy_of_the_first_schema_will_do(copy: Path) -> None:
-    with sqlite3.connect(copy) as connection:
-        connection.execute("DROP TABLE forgettings")
-        for column in ("counted_since", "reliability"):
-            connection.execute(f"ALTER TABLE people DROP COLUMN {column}")
+async def test_a_copy_of_the_first_schema_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    migrate_to(path, "0001")
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "INSERT INTO predictions (id, channel_id, asker_id, query, query_hash, model_version, latency_ms,"
+            " created_at) VALUES (1, 2, ?, ?, 'hash', 'v0001', 1, '2026-03-01 12:00:00.000000')",
+            (ANN, SECRET),
+        )
+        connection.execute("INSERT INTO people (user_id) VALUES (?)", (ANN,))
     connection.close()
-    assert forgetting.erase_in_file(copy, ANN, since=NOON, now=NOW) == Erased(
-        votes=1, queries=1, others_votes=1
-    )
-    assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
+    assert await forgetting.erase_in_file(path, ANN, since=NOON, now=NOW) == Erased(queries=1)
+    assert holding(path, b"xylophone", ANN.to_bytes(8, "big")) == []
 
 
 @of_sqlite
-def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
+async def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("remember the milk")
     with sqlite3.connect(tmp_path / "other.db") as connection:
         connection.execute("CREATE TABLE milk (litres)")
     connection.close()
     before = (tmp_path / "other.db").read_bytes()
     for name in ("notes", "other.db"):
-        assert forgetting.erase_in_file(tmp_path / name, ANN, since=None, now=NOW) is None
+        assert await forgetting.erase_in_file(tmp_path / name, ANN, since=None, now=NOW) is None
     assert (tmp_path / "other.db").read_bytes() == before
 
 
 @of_sqlite
-def test_a_damaged_copy_is_said(tmp_path: Path) -> None:
+async def test_a_damaged_copy_is_said(tmp_path: Path) -> None:
     path = tmp_path / "torn.db"
     path.write_bytes(forgetting.SQLITE_HEADER + b"rubbish" * 500)
     with pytest.raises(DatabaseUnavailableError, match=r"torn\.db cannot be used"):
-        forgetting.erase_in_file(path, ANN, since=None, now=NOW)
+        await forgetting.erase_in_file(path, ANN, since=None, now=NOW)
 
 
 @of_sqlite

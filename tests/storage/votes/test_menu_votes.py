@@ -99,7 +99,7 @@ async def test_what_was_chosen_long_ago_stays_unless_the_menu_is_emptied(
 async def test_a_menu_says_more_than_a_thumb_and_the_last_word_counts(
     database: Database, prediction: int
 ) -> None:
-    await apply_thumbs(database, [ThumbAdded(50, BEN, 1, T0 + timedelta(hours=1))])
+    await apply_thumbs(database, [ThumbAdded(50, BEN, "👍", T0 + timedelta(hours=1))])
     standing = await choose_words(
         database, prediction, voter_id=BEN, value=-1, words=[(0, "soft")], cast_at=T0
     )
@@ -110,7 +110,7 @@ async def test_a_menu_says_more_than_a_thumb_and_the_last_word_counts(
 
 
 async def test_taking_back_leaves_the_thumb_and_other_people(database: Database, prediction: int) -> None:
-    await apply_thumbs(database, [ThumbAdded(50, BEN, 1, T0)])
+    await apply_thumbs(database, [ThumbAdded(50, BEN, "👍", T0)])
     await suggest_words(database, prediction, voter_id=BEN, words=[(0, "airy")], cast_at=T0)
     await suggest_words(database, prediction, voter_id=CLEO, words=[(0, "airy")], cast_at=T0)
     standing = await withdraw_choices(database, prediction, voter_id=BEN)

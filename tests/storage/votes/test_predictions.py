@@ -14,8 +14,11 @@ from storage.votes import predictions as feedback
 from storage.votes.consensus import votes_on_query
 from storage.votes.predictions import StoredVote
 from storage.votes.reactions import ThumbAdded, ThumbChange, ThumbRemoved, ThumbsCleared, apply_thumbs
+from storage.votes.standing import Value
 
 MESSAGE, ADA, BEN = 1_400_000_000_000_000_001, 1_300_000_000_000_000_007, 9_223_372_036_854_775_807
+
+THUMBS = {1: "👍", -1: "👎"}
 
 
 async def standing(database: Database, message_id: int = MESSAGE) -> list[tuple[int, str, int, int]]:
@@ -28,12 +31,12 @@ async def change(database: Database, one: ThumbChange) -> int:
     return votes
 
 
-async def cast(database: Database, value: feedback.Value, *, by: int = ADA, at: datetime = NOON) -> int:
-    return await change(database, ThumbAdded(MESSAGE, by, value, at))
+async def cast(database: Database, value: Value, *, by: int = ADA, at: datetime = NOON) -> int:
+    return await change(database, ThumbAdded(MESSAGE, by, THUMBS[value], at))
 
 
-async def withdraw(database: Database, value: feedback.Value, *, by: int = ADA) -> int:
-    return await change(database, ThumbRemoved(MESSAGE, by, value))
+async def withdraw(database: Database, value: Value, *, by: int = ADA) -> int:
+    return await change(database, ThumbRemoved(MESSAGE, by, THUMBS[value], NOON))
 
 
 async def votes_until(database: Database, as_of: datetime, **chunking: int) -> list[dict[str, Any]]:
@@ -165,7 +168,7 @@ async def test_a_message_that_is_no_reply_takes_no_votes(database: Database) -> 
     await ask(database)  # not yet sent
     assert await cast(database, 1) == 0
     assert await withdraw(database, 1) == 0
-    assert await change(database, ThumbsCleared(MESSAGE)) == 0
+    assert await change(database, ThumbsCleared(MESSAGE, NOON)) == 0
     assert await feedback.mark_deleted(database, [MESSAGE], NOON) == 0
     assert await votes_on_message(database, MESSAGE) == []
 
@@ -174,7 +177,7 @@ async def test_clearing_one_emoji_leaves_the_other(database: Database) -> None:
     await ask(database, message_id=MESSAGE)
     await cast(database, 1, by=ADA)
     await cast(database, -1, by=BEN)
-    assert await change(database, ThumbsCleared(MESSAGE, 1)) == 1
+    assert await change(database, ThumbsCleared(MESSAGE, NOON, "👍")) == 1
     assert await standing(database) == [(0, "cheap", BEN, -1)]
 
 
@@ -184,8 +187,8 @@ async def test_clearing_all_reactions_leaves_what_was_voted_otherwise(database: 
     await cast(database, 1, by=ADA)
     await cast(database, -1, by=BEN)
     await vote(database, prediction_id, "ugly", -1, by=ADA, via="menu")
-    await change(database, ThumbAdded(MESSAGE + 1, ADA, 1, NOON))
-    assert await change(database, ThumbsCleared(MESSAGE)) == 2
+    await change(database, ThumbAdded(MESSAGE + 1, ADA, "👍", NOON))
+    assert await change(database, ThumbsCleared(MESSAGE, NOON)) == 2
     assert await standing(database) == [(0, "ugly", ADA, -1)]
     assert await standing(database, MESSAGE + 1) == [(0, "cheap", ADA, 1)]
 

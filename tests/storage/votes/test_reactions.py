@@ -12,7 +12,6 @@ from support.databases import of_sqlite
 from storage.database import Database
 from storage.votes import predictions
 from storage.votes.consensus import votes_on_query
-from storage.votes.predictions import Value
 from storage.votes.reactions import (
     ThumbAdded,
     ThumbChange,
@@ -23,6 +22,7 @@ from storage.votes.reactions import (
     sign,
 )
 from storage.votes.recent_replies import recent_replies
+from storage.votes.standing import Value
 
 MESSAGES = (1_400_000_000_000_000_001, 1_400_000_000_000_000_002, 7)  # the last is nobody's reply
 VOTERS = (11, 12, 13)
@@ -35,14 +35,14 @@ def drawn(chance: random.Random, number: int) -> list[ThumbChange]:
     for nth in range(number):
         message, voter = chance.choice(MESSAGES), chance.choice(VOTERS)
         thumb = chance.choice(THUMBS)
-        emoji, value = thumb.removesuffix("*"), sign(thumb)
+        emoji = thumb.removesuffix("*")
         kind = chance.random()
         if kind < 0.6:
-            changes.append(ThumbAdded(message, voter, value, minutes(nth), thumb))
+            changes.append(ThumbAdded(message, voter, thumb, minutes(nth)))
         elif kind < 0.9:
-            changes.append(ThumbRemoved(message, voter, value, thumb))
+            changes.append(ThumbRemoved(message, voter, thumb, minutes(nth)))
         else:
-            changes.append(chance.choice((ThumbsCleared(message), ThumbsCleared(message, value, emoji))))
+            changes.append(chance.choice((ThumbsCleared(message, NOON), ThumbsCleared(message, NOON, emoji))))
     return changes
 
 
@@ -50,9 +50,9 @@ def expected(changes: list[ThumbChange]) -> dict[tuple[int, int], Value]:
     """Message and voter → the vote that stands, from the definition alone."""
     given: defaultdict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # thumb → when
     for nth, change in enumerate(changes):
-        if isinstance(change, ThumbAdded) and change.thumb:
+        if isinstance(change, ThumbAdded):
             given[change.message_id, change.voter_id][change.thumb] = nth
-        elif isinstance(change, ThumbRemoved) and change.thumb:
+        elif isinstance(change, ThumbRemoved):
             given[change.message_id, change.voter_id].pop(change.thumb, None)
         elif isinstance(change, ThumbsCleared):
             for (message, _), thumbs in given.items():
@@ -96,13 +96,13 @@ async def test_any_batching_ends_the_same(database: Database, seed: int) -> None
 async def test_counts_say_what_each_change_touched(database: Database) -> None:
     await ask(database, masks=2, message_id=MESSAGES[0])
     changes = [
-        ThumbAdded(MESSAGES[0], 11, 1, NOON),
-        ThumbAdded(MESSAGES[0], 12, -1, NOON),
-        ThumbRemoved(MESSAGES[0], 11, -1),
-        ThumbRemoved(MESSAGES[0], 11, 1),
-        ThumbAdded(MESSAGES[2], 11, 1, NOON),
-        ThumbsCleared(MESSAGES[0]),
-        ThumbsCleared(MESSAGES[0]),
+        ThumbAdded(MESSAGES[0], 11, "👍", NOON),
+        ThumbAdded(MESSAGES[0], 12, "👎", NOON),
+        ThumbRemoved(MESSAGES[0], 11, "👎", NOON),
+        ThumbRemoved(MESSAGES[0], 11, "👍", NOON),
+        ThumbAdded(MESSAGES[2], 11, "👍", NOON),
+        ThumbsCleared(MESSAGES[0], NOON),
+        ThumbsCleared(MESSAGES[0], NOON),
     ]
     assert await apply_thumbs(database, changes) == [2, 2, 0, 2, 0, 2, 0]
 
@@ -120,7 +120,7 @@ async def standing(database: Database) -> dict[int, tuple[int, str | None]]:
 async def test_reading_back_keeps_the_vote_of_a_person_who_gives_both_thumbs(database: Database) -> None:
     await ask(database, message_id=MESSAGES[0])
     await apply_thumbs(
-        database, [ThumbAdded(MESSAGES[0], 11, 1, NOON), ThumbAdded(MESSAGES[0], 12, -1, NOON)]
+        database, [ThumbAdded(MESSAGES[0], 11, "👍", NOON), ThumbAdded(MESSAGES[0], 12, "👎", NOON)]
     )
     both = frozenset({"👍", "👎🏿"})
     await apply_thumbs(database, [ThumbsRead(MESSAGES[0], {11: both, 12: both, 13: both}, minutes(1))])
@@ -130,10 +130,12 @@ async def test_reading_back_keeps_the_vote_of_a_person_who_gives_both_thumbs(dat
 async def test_thumbs_that_were_read_back_can_be_taken_back_one_by_one(database: Database) -> None:
     await ask(database, message_id=MESSAGES[0])
     await apply_thumbs(database, [ThumbsRead(MESSAGES[0], {11: frozenset({"👍", "👍🏽*"})}, NOON)])
-    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍🏽")])  # that one is a super reaction
-    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1)])
+    await apply_thumbs(
+        database, [ThumbRemoved(MESSAGES[0], 11, "👍🏽", NOON)]
+    )  # that one is a super reaction
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👍", NOON)])
     assert await standing(database) == {11: (1, "👍🏽*")}
-    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍🏽*")])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👍🏽*", NOON)])
     assert await standing(database) == {}
 
 
@@ -141,10 +143,10 @@ async def test_taking_one_of_two_tones_back_leaves_the_time_of_the_vote(database
     """Else it would count as later than what the person voted on the same query in between."""
     first = await ask(database, message_id=MESSAGES[0])
     await apply_thumbs(
-        database, [ThumbAdded(MESSAGES[0], 11, 1, NOON), ThumbAdded(MESSAGES[0], 11, 1, NOON, "👍🏽")]
+        database, [ThumbAdded(MESSAGES[0], 11, "👍", NOON), ThumbAdded(MESSAGES[0], 11, "👍🏽", NOON)]
     )
     await vote(database, first, "cheap", -1, by=11, at=minutes(5), via="menu")
-    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍", minutes(9))])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👍", minutes(9))])
     thumb, menu = await votes_on_message(database, MESSAGES[0])
     assert (thumb.cast_at, thumb.thumbs, menu.cast_at) == (NOON, "👍🏽", minutes(5))
 
@@ -152,8 +154,8 @@ async def test_taking_one_of_two_tones_back_leaves_the_time_of_the_vote(database
 async def test_a_vote_of_before_thumbs_were_kept_goes_with_its_thumb(database: Database) -> None:
     prediction = await ask(database, message_id=MESSAGES[0])
     await vote(database, prediction, "cheap", 1, by=11)
-    assert await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, -1)]) == [0]
-    assert await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1, "👍🏽")]) == [1]
+    assert await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👎", NOON)]) == [0]
+    assert await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👍🏽", NOON)]) == [1]
     assert await standing(database) == {}
 
 
@@ -161,9 +163,7 @@ async def test_as_many_thumbs_are_stored_as_a_person_gives(database: Database) -
     """Discord counts each; replies whose numbers differ are read again and again."""
     asked = await ask(database, message_id=MESSAGES[0], masks=2)
     given = [(11, "👍"), (11, "👍🏽"), (11, "👍🏽*"), (11, "👎"), (12, "👎🏿")]
-    await apply_thumbs(
-        database, [ThumbAdded(MESSAGES[0], who, sign(thumb), NOON, thumb) for who, thumb in given]
-    )
+    await apply_thumbs(database, [ThumbAdded(MESSAGES[0], who, thumb, NOON) for who, thumb in given])
     await vote(database, asked, "cheap", 1, by=13)
     (reply,) = await recent_replies(database, NOON - timedelta(days=9), limit=10)
     assert (reply.up, reply.down) == (4, 2)
@@ -180,8 +180,8 @@ async def test_no_hot_query_reads_a_whole_table(database: Database) -> None:
 
     prediction = await ask(database, message_id=MESSAGES[0])
     event.listen(database._engine.sync_engine, "before_cursor_execute", note)
-    await apply_thumbs(database, [ThumbAdded(MESSAGES[0], 11, 1, NOON)])
-    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, 1)])
+    await apply_thumbs(database, [ThumbAdded(MESSAGES[0], 11, "👍", NOON)])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👍", NOON)])
     await votes_on_query(database, "0" * 32)
     await predictions.attach_messages(database, {prediction: MESSAGES[1]})
     await predictions.prediction_of_message(database, MESSAGES[1])
@@ -202,7 +202,8 @@ async def weights(database: Database) -> dict[int, float]:
 async def test_a_vote_keeps_the_weight_that_it_was_cast_with(database: Database) -> None:
     await ask(database, message_id=MESSAGES[0])
     await apply_thumbs(
-        database, [ThumbAdded(MESSAGES[0], 11, 1, NOON, weight=2.0), ThumbAdded(MESSAGES[0], 12, 1, NOON)]
+        database,
+        [ThumbAdded(MESSAGES[0], 11, "👍", NOON, weight=2.0), ThumbAdded(MESSAGES[0], 12, "👍", NOON)],
     )
     assert await weights(database) == {11: 2.0, 12: 1.0}
     up, down = frozenset({"👍"}), frozenset({"👎"})
@@ -210,6 +211,6 @@ async def test_a_vote_keeps_the_weight_that_it_was_cast_with(database: Database)
     later = {11: 0.5, 12: 3.0}
     await apply_thumbs(database, [ThumbsRead(MESSAGES[0], given, minutes(1), weights=later)])
     assert await weights(database) == {11: 2.0, 12: 3.0, 13: 1.0}
-    await apply_thumbs(database, [ThumbAdded(MESSAGES[0], 11, -1, minutes(2), weight=0.5)])
-    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, -1)])
+    await apply_thumbs(database, [ThumbAdded(MESSAGES[0], 11, "👎", minutes(2), weight=0.5)])
+    await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👎", NOON)])
     assert (await weights(database))[11] == 0.5

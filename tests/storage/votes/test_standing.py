@@ -12,8 +12,8 @@ from sqlalchemy import Engine, create_engine, delete, insert, select
 from support.ballots import NOON, QUERY, hash_of, minutes
 
 from storage.schema import metadata, predictions, votes
-from storage.votes.predictions import StoredVote, Via
-from storage.votes.standing import standing_rank, standing_votes
+from storage.votes.predictions import StoredVote
+from storage.votes.standing import Via, standing_rank, standing_votes
 from training.votes.checks.votes import SCHEMA, LatestVote
 
 PREDICTIONS = (1, 2, 3)

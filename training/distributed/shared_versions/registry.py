@@ -270,6 +270,6 @@ class SharedRegistry(Registry):
         try:
             yield
         except STORAGE_ERRORS as error:
-            self.trouble = error.sentence
+            self.trouble = str(error)
             raise
         self.trouble = None

@@ -14,7 +14,7 @@ from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
 
 from storage.database import Database
 from storage.schema import candidates, people
-from storage.votes.predictions import Value
+from storage.votes.standing import Value
 from training.votes.aggregation import Judgement
 from training.votes.checks.report import ChecksReport
 from training.votes.checks.votes import run_checks
