@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import discord
 
+from bot.texts import named
+
 # Of https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 MISSING_PERMISSIONS = 50013
 INVALID_BODY = 50035
@@ -57,7 +59,7 @@ def can_react(allowed: discord.Permissions) -> bool:
 
 def permission_name(permission: str) -> str:
     """Return a permission's name as Discord's settings show it."""
-    return permission.replace("_", " ").title()
+    return named("errors.permissions", permission.replace("_", " ").title())
 
 
 def refuses_reference(error: discord.HTTPException) -> bool:
