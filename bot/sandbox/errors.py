@@ -7,8 +7,6 @@ SandboxError
 └── PortInUseError      the port is in use; nothing was started
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import Any
 
@@ -99,12 +97,51 @@ class ApiError(SandboxError):
         return {"message": self.message, "code": self.code}
 
 
+# Discord's messages for the codes of fields, where they do not depend on the value
+FIELD_MESSAGES = {
+    "APPLICATION_COMMANDS_DUPLICATE_NAME": "Command names must be unique.",
+    "APPLICATION_COMMAND_INVALID_NAME": "Command name is invalid",
+    "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_WITH_CHOICES": (
+        "Autocomplete cannot be enabled for an option with choices"
+    ),
+    "APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_EXISTS": "Option choice name already exists",
+    "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS": "Option name already exists",
+    "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID": (
+        "Required options must be placed before non-required options"
+    ),
+    "APPLICATION_COMMAND_OPTION_CHOICE_INVALID": "Must be one of the choices.",
+    "APPLICATION_COMMAND_OPTION_UNKNOWN": "No such option.",
+    "ATTACHMENT_NOT_FOUND": "Attachment data not found",
+    "BASE_TYPE_REQUIRED": "This field is required",
+    "BITFIELD_TYPE_INVALID": "There is no such flag.",
+    "BOOLEAN_TYPE_CONVERT": "Must be either true or false.",
+    "COMPONENT_CUSTOM_ID_DUPLICATED": "Component custom id cannot be duplicated",
+    "COMPONENT_DISABLED_IN_MODAL": "Nothing in a modal can be disabled.",
+    "COMPONENT_ID_DUPLICATED": "Component id cannot be duplicated",
+    "COMPONENT_INVALID_EMOJI": "Invalid emoji",
+    "COMPONENT_LAYOUT_WIDTH_EXCEEDED": "The specified row is too wide.",
+    "COMPONENT_VALIDATION_FAILED": "Component validation failed",
+    "DICT_TYPE_CONVERT": "Only dictionaries may be used in a DictType",
+    "LIST_TYPE_CONVERT": "Only iterables may be used in a ListType",
+    "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG": "The components v2 flag cannot be removed from a message.",
+    "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2": "Components V2 go without content and embeds.",
+    "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL": "Cannot reply to a message in a different channel",
+    "REPLIES_UNKNOWN_MESSAGE": "Unknown message",
+    "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED": "The specified option value is already used",
+    "SELECT_COMPONENT_REQUIRED_ZERO_MIN_VALUES": "Min values must be at least 1 if the component is required",
+    "SELECT_COMPONENT_TOO_MANY_DEFAULT_VALUES": "There are more defaults than max_values.",
+    "STRING_TYPE_CONVERT": "Could not interpret value as string.",
+    "URL_TYPE_INVALID_URL": "Not a well formed URL.",
+}
+
+
 class InvalidBodyError(ApiError):
     """A field of the body breaks a limit; `path` names it, as in ``embeds.0.title``."""
 
-    def __init__(self, path: str, code: str, text: str) -> None:
+    def __init__(self, path: str, code: str, text: str | None = None) -> None:
         super().__init__(Refusal.INVALID_BODY)
-        self.path, self.field_code, self.text = path, code, text
+        self.path, self.field_code = path, code
+        self.text = FIELD_MESSAGES[code] if text is None else text
 
     def body(self) -> dict[str, Any]:
         """The JSON body, with the errors nested along the field's path as Discord nests them."""

@@ -5,8 +5,6 @@ responses; those here are what authors of bots see. Interaction callbacks have n
 count for the token.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import re
@@ -17,10 +15,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
-from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, answer
-from bot.sandbox.world.state import Json
+from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer
 
 CALLBACK = re.compile(r"/interactions/")
 WEBHOOK = re.compile(r"/webhooks/(\d+/[^/]+)")
@@ -97,29 +94,25 @@ class RateLimits:
         """The number of 429 responses."""
         return self.refused.total()
 
-    def middleware(self) -> Middleware:
-        """Return the middleware that limits the bot's requests; people's always pass."""
-
-        @web.middleware
-        async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-            path = request.path.removeprefix(PREFIX)
-            is_webhook = WEBHOOK.match(path) is not None or CALLBACK.match(path) is not None
-            if not request.path.startswith(PREFIX) or not (is_webhook or _is_bots(request)):
-                return await handler(request)
-            route = _route(request)
-            self.requests[route] += 1
-            if request.app[GATEWAY].faults.is_down or self.limits is None or CALLBACK.match(path):
-                return await handler(request)
-            refusal, headers = self._take(request, path, self.limits)
-            if refusal is not None:
-                self.refused[route] += 1
-                return refusal
-            response = await handler(request)
-            if "X-RateLimit-Limit" not in response.headers:  # an injected fault sets its own
-                response.headers.update(headers)
-            return response
-
-        return limit
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Limit the bot's requests; people's always pass."""
+        path = request.path.removeprefix(PREFIX)
+        is_webhook = WEBHOOK.match(path) is not None or CALLBACK.match(path) is not None
+        if not request.path.startswith(PREFIX) or not (is_webhook or _is_bots(request)):
+            return await handler(request)
+        route = _route(request)
+        self.requests[route] += 1
+        if request.app[GATEWAY].faults.is_down or self.limits is None or CALLBACK.match(path):
+            return await handler(request)
+        refusal, headers = self._take(request, path, self.limits)
+        if refusal is not None:
+            self.refused[route] += 1
+            return refusal
+        response = await handler(request)
+        if "X-RateLimit-Limit" not in response.headers:  # an injected fault sets its own
+            response.headers.update(headers)
+        return response
 
     def _take(
         self, request: web.Request, path: str, limits: Limits
@@ -137,7 +130,7 @@ class RateLimits:
         headers = _headers(kind, own, now)
         for scope, window in windows:
             if wait_s := window.wait_s(now):
-                return _refusal(scope, wait_s, headers), {}
+                return too_many_requests(scope, wait_s, headers), {}
         for _, window in windows:
             window.used += 1
         headers["X-RateLimit-Remaining"] = str(own.limit.requests - own.used)
@@ -154,7 +147,8 @@ class RateLimits:
 
 
 def _is_bots(request: web.Request) -> bool:
-    return request.app[ACCOUNTS].by_header(request.headers) == request.app[WORLD].bot_user_id
+    world = request.app[WORLD]
+    return world.user_id_by_header(request.headers) == world.bot_user_id
 
 
 def _route(request: web.Request) -> tuple[str, str]:
@@ -182,7 +176,7 @@ def _edits_old(request: web.Request, path: str) -> bool:
     world = request.app[WORLD]
     if found is None or found[2] is None:
         return False
-    message = world.messages.get(int(found[1]), {}).get(int(found[2]))
+    message = world.history(int(found[1])).get(int(found[2]))
     return message is not None and world.now() - message.created_at > OLD
 
 
@@ -199,22 +193,19 @@ def _headers(bucket: str, window: _Window, now: float) -> dict[str, str]:
     }
 
 
-def _refusal(scope: str, wait_s: float, headers: dict[str, str]) -> web.Response:
-    """Return 429; an edit of an old message has its own code."""
+def too_many_requests(scope: str, wait_s: float, headers: dict[str, str]) -> web.Response:
+    """Return 429; the scope "shared" is that of old messages' edits, which have their own code."""
     retry_after_s = math.ceil(wait_s * 1000) / 1000
-    body: Json = {
-        "message": "You are being rate limited.",
-        "code": 0,
-        "retry_after": retry_after_s,
-        "global": scope == "global",
-    }
+    message, code = "You are being rate limited.", 0
     if scope == "shared":
-        body["message"] = "Maximum number of edits to messages older than 1 hour reached. Try again later"
-        body["code"] = 30046
-        scope = "user"
+        message = "Maximum number of edits to messages older than 1 hour reached. Try again later"
+        code, scope = 30046, "user"
+    body = {"message": message, "code": code, "retry_after": retry_after_s, "global": scope == "global"}
     response = answer(body, status=429)
     response.headers.update(headers)
-    response.headers.update({"Retry-After": str(math.ceil(retry_after_s)), "X-RateLimit-Scope": scope})
+    response.headers.update(
+        {"Retry-After": str(max(1, math.ceil(retry_after_s))), "X-RateLimit-Scope": scope}
+    )
     if scope == "global":
         response.headers["X-RateLimit-Global"] = "true"
     return response

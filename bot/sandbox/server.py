@@ -1,10 +1,8 @@
 """The sandbox: a Discord-compatible server on 127.0.0.1 with a chat page, all in memory."""
 
-from __future__ import annotations
-
 import errno
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import ClassVar, Self
@@ -16,7 +14,6 @@ from bot.sandbox.errors import PortInUseError
 from bot.sandbox.faults import Faults
 from bot.sandbox.gateway.server import Gateway
 from bot.sandbox.gateway.sharding import IdentifyLimit
-from bot.sandbox.guard import guard_middleware
 from bot.sandbox.messages.threads import change_members, change_thread, open_thread
 from bot.sandbox.rate_limits import Limits, RateLimits
 from bot.sandbox.rest import (
@@ -30,17 +27,16 @@ from bot.sandbox.rest import (
     threads,
     webhooks,
 )
-from bot.sandbox.rest.api import ACCOUNTS, GATEWAY, PREFIX, WORLD, refusals_middleware
-from bot.sandbox.rest.fault_injection import faults_middleware
+from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD
+from bot.sandbox.rest.middlewares import guard, inject_faults, refusals
 from bot.sandbox.world import seed
-from bot.sandbox.world.accounts import Accounts
 from bot.sandbox.world.channels import change_overwrite, created, delete_channel
 from bot.sandbox.world.objects import guild_json
-from bot.sandbox.world.state import Channel, ChannelKind, Event, Guild, User, World
+from bot.sandbox.world.state import Channel, ChannelKind, Guild, Json, User, World, events_for
 
 LOOPBACK = "127.0.0.1"
+ROUTES_OF = (messages, reactions, channels, threads, guilds, commands, interactions, webhooks, files)
 MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_MESSAGES = 5000  # per channel, so that a soak test of days does not fill the memory
 
 
 def utc_now() -> datetime:
@@ -61,6 +57,8 @@ class Sandbox:
         max_concurrency: How many shards may identify concurrently.
         identify_every_s: Seconds between IDENTIFYs of a bucket; Discord requires 5.
         limits: Rate limits of the bot's requests; `Limits()` are Discord's, None switches them off.
+        language: The language of the page.
+        page_texts: The page's texts in that language, by the English ones.
     """
 
     guild_id = seed.GUILD_ID
@@ -84,43 +82,26 @@ class Sandbox:
         max_concurrency: int = 1,
         identify_every_s: float = 0.0,
         limits: Limits | None = None,
+        language: str = "en",
+        page_texts: Mapping[str, str] | None = None,
     ) -> None:
         self._port = port
         self.bot_token = bot_token or secrets.token_urlsafe(32)
-        self.world: World = seed.seed_world(now, max_messages=MAX_MESSAGES)
-        accounts = Accounts(self.world, self.bot_token)
+        self.world: World = seed.seed_world(now, self.bot_token)
         self._gateway = Gateway(
             self.world,
-            accounts,
             message_content_allowed=message_content_allowed,
             heartbeat_interval_ms=heartbeat_interval_ms,
             identify_limit=IdentifyLimit(max_concurrency=max_concurrency, every_s=identify_every_s),
         )
         self.rate_limits = RateLimits(limits)
-        app = web.Application(
-            middlewares=[
-                *self.middlewares,
-                guard_middleware(),
-                self.rate_limits.middleware(),
-                refusals_middleware(),
-                faults_middleware(),
-            ],
-            client_max_size=MAX_BODY_BYTES,
-        )
-        app[WORLD], app[GATEWAY], app[ACCOUNTS] = self.world, self._gateway, accounts
+        around_all = (guard, self.rate_limits.middleware, refusals, inject_faults)
+        app = web.Application(middlewares=[*self.middlewares, *around_all], client_max_size=MAX_BODY_BYTES)
+        app[WORLD], app[GATEWAY] = self.world, self._gateway
         app[interactions.TIMEOUT_S] = interaction_timeout_s
-        for module in (
-            messages,
-            reactions,
-            channels,
-            threads,
-            guilds,
-            commands,
-            interactions,
-            webhooks,
-            files,
-        ):
-            module.add_routes(app)
+        for module in ROUTES_OF:
+            app.add_routes(module.routes)
+        app[files.PAGE_TEXTS] = {"language": language, "texts": dict(page_texts or {})}
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
     @property
@@ -141,7 +122,7 @@ class Sandbox:
     @property
     def gateway_url(self) -> str:
         """The URL of the gateway."""
-        return f"{self.url.replace('http', 'ws', 1)}/gateway"
+        return self.world.gateway_url
 
     @property
     def people(self) -> dict[str, User]:
@@ -161,15 +142,16 @@ class Sandbox:
         `guild_id` determines its shard.
         """
         ids = tuple(member_ids)
-        guild = seed.create_guild(self.world, guild_id or self.world.mint.mint(), name=name, owner_id=ids[0])
+        guild = seed.create_guild(self.world, guild_id or self.world.new_id(), name=name, owner_id=ids[0])
         for user_id in ids:
             seed.join(self.world, guild.id, user_id)
-        for user_id in ids:
-            told = guild_json(self.world, guild, user_id)
-            del told[
-                "unavailable"
-            ]  # discord.py takes a guild with this field for one that became available again
-            self._gateway.dispatch([Event("GUILD_CREATE", told, frozenset({user_id}))])
+
+        def seen_by(user_id: int) -> Json:
+            body = guild_json(self.world, guild, user_id)
+            del body["unavailable"]  # with it, discord.py takes the guild for one that is available again
+            return body
+
+        self._gateway.dispatch(events_for("GUILD_CREATE", ids, seen_by))
         return guild
 
     def add_channel(
@@ -234,7 +216,7 @@ class Sandbox:
     ) -> None:
         """Add people to a thread, or remove them."""
         thread = self.world.find_channel(thread_id)
-        self._gateway.dispatch(change_members(self.world, thread, added=added, removed=removed)[1])
+        self._gateway.dispatch(change_members(self.world, thread, added=added, removed=removed))
 
     async def __aenter__(self) -> Self:
         """Start listening.

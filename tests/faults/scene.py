@@ -70,7 +70,7 @@ class Scene:
         for messages in self.sandbox.world.messages.values():
             for message in messages.values():
                 for reaction in message.reactions:
-                    for user_id in reaction.user_ids:
+                    for user_id in reaction.giver_ids():
                         if not self.sandbox.world.users[user_id].is_bot:
                             found[message.id, user_id] = VALUES.get(reaction.emoji[0], 0)
         return found

@@ -79,7 +79,7 @@ class Team:
             await self.choose(person, reply)
             return
         thumb = self.chance.choice(THUMBS)
-        mine = [r.emoji for r in self._message(reply).reactions if person.id in r.user_ids]
+        mine = [r.emoji for r in self._message(reply).reactions if person.id in r.giver_ids()]
         if mine == [thumb]:
             await person.unreact(reply, thumb)
         elif thumb not in mine:  # of two thumbs none is taken back: which one counts then is read back later
@@ -166,7 +166,7 @@ class Team:
         given: Thumbs = defaultdict(set)
         for reply in self.replies:
             for reaction in self._message(reply).reactions:
-                for user_id in reaction.user_ids:
+                for user_id in reaction.giver_ids():
                     if user_id != self.sandbox.bot_user_id:
                         given[int(reply["id"]), user_id].add(VALUES[reaction.emoji])
         return given

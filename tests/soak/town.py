@@ -133,7 +133,7 @@ class Town:
         message, events = post_message(
             self._world, channel, author=person, payload=MessagePayload(content=f"!fill {query}")
         )
-        is_heard = bool(self._gateway._bot_sessions())
+        is_heard = bool(self._sandbox.faults.bot_sessions())
         ask = Ask(self._now_s(), query.count("[MASK]"), is_heard, str(message.id))
         self.asks.append(ask)
         self._waiting[ask.message_id] = ask

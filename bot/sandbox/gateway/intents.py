@@ -1,7 +1,5 @@
 """Gateway intents: which events a bot receives, and whether it gets message content."""
 
-from __future__ import annotations
-
 from enum import IntFlag
 
 from bot.sandbox.world.state import Json

@@ -1,7 +1,5 @@
 """The gateway: sockets, sessions, heartbeats, resuming, and the audience of events."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -14,15 +12,25 @@ from aiohttp import WSMsgType, web
 from bot.sandbox.faults import Faults
 from bot.sandbox.gateway.intents import Intent
 from bot.sandbox.gateway.ready_event import send_members, send_ready
-from bot.sandbox.gateway.sessions import Connection, Session, frame
+from bot.sandbox.gateway.sessions import (
+    HEARTBEAT,
+    HEARTBEAT_ACK,
+    HELLO,
+    IDENTIFY,
+    INVALID_SESSION,
+    PRESENCE,
+    REQUEST_MEMBERS,
+    RESUME,
+    VOICE,
+    Connection,
+    Session,
+    frame,
+)
 from bot.sandbox.gateway.sharding import WHOLE, IdentifyLimit, read_shard
-from bot.sandbox.world.accounts import Accounts
 from bot.sandbox.world.objects import presence_json
 from bot.sandbox.world.state import Event, Json, World
 
 ACK_AFTER_S = 0.02
-HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT = 1, 2, 3, 4, 6, 7
-REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 UNKNOWN_OPCODE, DECODE_ERROR, NOT_AUTHENTICATED, WRONG_TOKEN = 4001, 4002, 4003, 4004
 ALREADY_AUTHENTICATED, SESSION_TIMED_OUT, INVALID_SHARD = 4005, 4009, 4010
 DISALLOWED_INTENTS, GOING_AWAY = 4014, 1001
@@ -38,19 +46,17 @@ class Gateway:
     def __init__(
         self,
         world: World,
-        accounts: Accounts,
         *,
         message_content_allowed: bool,
         heartbeat_interval_ms: int,
         identify_limit: IdentifyLimit,
     ) -> None:
-        self.faults = Faults(self)
         self._world = world
-        self._accounts = accounts
         self.message_content_allowed = message_content_allowed
         self.identify_limit = identify_limit
         self._heartbeat_interval_ms = heartbeat_interval_ms
         self._sessions: dict[str, Session] = {}
+        self.faults = Faults(world, self._sessions, self._update_presence)
         self._connections: set[Connection] = set()
 
     def dispatch(self, events: Iterable[Event]) -> None:
@@ -63,9 +69,9 @@ class Gateway:
             if any(session.user_id == self._world.bot_user_id for session in sessions):
                 for delay_s, name, body in self.faults.for_event(event.name, event.data):
                     if delay_s:
-                        asyncio.get_running_loop().call_later(delay_s, self.send_to_bot, name, body)
+                        asyncio.get_running_loop().call_later(delay_s, self.faults.send_event, name, body)
                     else:
-                        self.send_to_bot(name, body)
+                        self.faults.send_event(name, body)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client until its socket closes; its session stays for a resume."""
@@ -85,7 +91,7 @@ class Gateway:
             if session is not None and session.detach(connection, self._world.now()):
                 if socket.close_code in LEFT_FOR_GOOD:
                     self._sessions.pop(session.id, None)
-                self._tell_presence()
+                self._update_presence()
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
@@ -144,7 +150,7 @@ class Gateway:
 
     def _identify(self, connection: Connection, body: Json) -> Session | None:
         """Start a session, or close the connection with the reason."""
-        user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
+        user_id = self._world.user_id_by_token(str(body.get("token", "")))
         is_bot = user_id == self._world.bot_user_id
         intents: int = body.get("intents", 0)
         if user_id is None:
@@ -161,18 +167,18 @@ class Gateway:
             connection.send(frame(INVALID_SESSION, body=False))
             return None
         session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE, shard=shard)
-        session.connection = connection
+        session.attach(connection)
         self._forget_old_sessions()
         send_ready(self._world, session)
         self._sessions[session.id] = session
-        self._tell_presence()
+        self._update_presence()
         return session
 
     def _resume(self, connection: Connection, body: Json) -> Session | None:
         """Resume a session: replay missed events, then RESUMED; or send INVALID_SESSION."""
         self._forget_old_sessions()
         session = self._sessions.get(str(body.get("session_id")))
-        user_id = self._accounts.by_gateway_token(str(body.get("token", "")))
+        user_id = self._world.user_id_by_token(str(body.get("token", "")))
         seq = body.get("seq")
         missed = session.missed_since(seq) if session is not None and isinstance(seq, int) else None
         if session is None or missed is None or user_id != session.user_id:
@@ -184,76 +190,26 @@ class Gateway:
             session.connection.close(4000)
         for text in missed:
             connection.send(text)
-        session.connection = connection
+        session.attach(connection)
         session.push("RESUMED", {})
-        self._tell_presence()
+        self._update_presence()
         return session
 
     def _forget_old_sessions(self) -> None:
         """Delete sessions that were not resumed in time."""
         too_old = self._world.now() - RESUME_WINDOW
         for session in tuple(self._sessions.values()):
-            if (
-                session.connection is None
-                and session.detached_at is not None
-                and session.detached_at < too_old
-            ):
+            if session.detached_at is not None and session.detached_at < too_old:
                 del self._sessions[session.id]
 
-    def _tell_presence(self) -> None:
+    def _update_presence(self) -> None:
         """Send people the bot's presence when it has changed."""
         bot_user_id = self._world.bot_user_id
-        is_online = any(one.connection is not None for one in self._bot_sessions())
+        is_online = any(one.connection is not None for one in self.faults.bot_sessions())
         if is_online == (bot_user_id in self._world.online_ids):
             return
         (self._world.online_ids.add if is_online else self._world.online_ids.discard)(bot_user_id)
-        for guild_id, member_id in self._world.members:
-            if member_id == bot_user_id:
-                people = frozenset(one.user_id for one in self._world.members_of(guild_id))
-                told = presence_json(bot_user_id, guild_id, is_online=is_online)
-                self.dispatch([Event("PRESENCE_UPDATE", told, people - {bot_user_id})])
-
-    def _bot_sessions(self) -> list[Session]:
-        return [one for one in self._sessions.values() if one.user_id == self._world.bot_user_id]
-
-    def drop_bot(self, code: int) -> None:
-        """Close the bot's sockets; its sessions keep buffering events."""
-        for session in self._bot_sessions():
-            if session.connection is not None:
-                session.connection.close(code)
-                session.detach(session.connection, self._world.now())
-        self._tell_presence()
-
-    def invalidate_bot(self, shard_id: int | None = None) -> None:
-        """Delete the bot's sessions, or those of one shard, and send INVALID_SESSION."""
-        for session in self._bot_sessions():
-            if shard_id not in (None, session.shard.id):
-                continue
-            del self._sessions[session.id]
-            if session.connection is not None:
-                session.connection.send(frame(INVALID_SESSION, body=False))
-        self._tell_presence()
-
-    def forget_bot(self) -> None:
-        """Delete the bot's sessions without sending anything."""
-        for session in self._bot_sessions():
-            del self._sessions[session.id]
-        self._tell_presence()
-
-    def ask_bot_to_reconnect(self) -> None:
-        """Send RECONNECT."""
-        for session in self._bot_sessions():
-            if session.connection is not None:
-                session.connection.send(frame(RECONNECT))
-
-    def silence_bot(self) -> None:
-        """Send nothing more on the bot's open sockets, without closing them."""
-        for session in self._bot_sessions():
-            if session.connection is not None:
-                session.connection.is_silent = True
-
-    def send_to_bot(self, event: str, body: Json) -> None:
-        """Push an event of any shape to the bot's sessions that it concerns."""
-        for session in self._bot_sessions():
-            if session.shard.hears(event, body):
-                session.push(event, body)
+        for guild in self._world.guilds_of(bot_user_id):
+            people = frozenset(one.user_id for one in self._world.members_of(guild.id))
+            presence = presence_json(bot_user_id, guild.id, is_online=is_online)
+            self.dispatch([Event("PRESENCE_UPDATE", presence, people - {bot_user_id})])

@@ -1,7 +1,5 @@
 """Gateway sessions: numbered events with a bounded buffer for resuming, and their sockets."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -15,7 +13,8 @@ from bot.sandbox.gateway.intents import Intent, is_heard, without_content
 from bot.sandbox.gateway.sharding import WHOLE, Shard
 from bot.sandbox.world.state import Json
 
-DISPATCH = 0
+DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT = 0, 1, 2, 3, 4, 6, 7
+REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 MAX_WAITING_FRAMES = 2000
 
 
@@ -82,6 +81,10 @@ class Session:
         self._seq += 1
         text = json.dumps({"op": DISPATCH, "t": event, "s": self._seq, "d": body})
         self._buffer.append((self._seq, text))
+        self.send(text)
+
+    def send(self, text: str) -> None:
+        """Send a frame if a socket is attached."""
         if self.connection is not None:
             self.connection.send(text)
 
@@ -91,6 +94,10 @@ class Session:
         if not oldest - 1 <= seq <= self._seq:
             return None
         return [text for at, text in self._buffer if at > seq]
+
+    def attach(self, connection: Connection) -> None:
+        """Send events over `connection` from now on."""
+        self.connection, self.detached_at = connection, None
 
     def detach(self, connection: Connection, at: datetime) -> bool:
         """Detach `connection`; return False if another one has been attached meanwhile."""

@@ -1,7 +1,5 @@
 """Shards: a bot in many guilds receives the events of each over one of several connections."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -3,31 +3,30 @@
 The numbers are those of Discord's documentation.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from bot.sandbox.errors import InvalidBodyError
 from bot.sandbox.fields import (
     MAX_DOUBLE,
     Check,
+    Needed,
     check_bool,
     check_int,
     check_list,
-    check_number,
     check_object,
     check_text,
     fields,
     list_of,
+    nonempty,
+    number,
     one_of,
     required_error,
     text,
     whole,
 )
-from bot.sandbox.interactions.inputs import CHANNEL_TYPES
+from bot.sandbox.interactions.inputs import channel_types
 from bot.sandbox.world.state import Json
 
 SLASH, OF_USER, OF_MESSAGE = 1, 2, 3
@@ -40,7 +39,6 @@ SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MEN
     1, 11
 )
 ATTACHMENT = 11
-WITH_CHOICES = (STRING, INTEGER, NUMBER)
 MAX_EXACT = (1 << 53) - 1  # the largest whole number that a double holds exactly
 MAX_STRING_CHARS = 6000
 # \w stands for letters and digits; combining vowel signs of Devanagari and Thai are no \w in Python
@@ -55,7 +53,7 @@ LOCALES = (
 def _name(value: Any, path: str) -> None:
     check_text(value, path, at_least=1, at_most=32)
     if not NAME.fullmatch(value) or value != value.lower():
-        raise InvalidBodyError(path, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
+        raise InvalidBodyError(path, "APPLICATION_COMMAND_INVALID_NAME")
 
 
 def _by_locale(check_one: Check) -> Check:
@@ -64,90 +62,55 @@ def _by_locale(check_one: Check) -> Check:
     def check(value: Any, path: str) -> None:
         for locale, one in check_object(value, path).items():
             if locale not in LOCALES:
-                raise InvalidBodyError(
-                    f"{path}.{locale}", "ENUM_TYPE_COERCE", f'Value "{locale}" is not a valid enum value.'
-                )
+                reason = f'Value "{locale}" is not a valid enum value.'
+                raise InvalidBodyError(f"{path}.{locale}", "ENUM_TYPE_COERCE", reason)
             check_one(one, f"{path}.{locale}")
 
     return check
 
 
-_description = text(100, at_least=1)
-_value_checks: dict[int, Check] = {
-    STRING: text(100, at_least=1),
-    INTEGER: whole(-MAX_EXACT, MAX_EXACT),
-    NUMBER: partial(check_number, at_least=-MAX_DOUBLE, at_most=MAX_DOUBLE),
-}
-_BOUNDS: dict[int, tuple[str, str, Check]] = {
-    STRING: ("min_length", "max_length", whole(0, MAX_STRING_CHARS)),
-    INTEGER: ("min_value", "max_value", _value_checks[INTEGER]),
-    NUMBER: ("min_value", "max_value", _value_checks[NUMBER]),
-}
+_description = nonempty(100)
+_exact = whole(-MAX_EXACT, MAX_EXACT)
+_double = number(-MAX_DOUBLE, MAX_DOUBLE)
+_value_checks: dict[int, Check] = {STRING: nonempty(100), INTEGER: _exact, NUMBER: _double}
 
 
-def _choice(kind: int) -> Check:
-    return fields(
-        required={"name": text(100, at_least=1), "value": _value_checks[kind]},
-        optional={"name_localizations": _by_locale(text(100, at_least=1))},
+def _choices(kind: int) -> Check:
+    choice = fields(
+        name=Needed(nonempty(100)),
+        value=Needed(_value_checks[kind]),
+        name_localizations=_by_locale(nonempty(100)),
     )
+    return list_of(choice, at_most=MAX_CHOICES)
 
 
 def check_suggestions(data: Any, kind: int) -> None:
     """Refuse choices over Discord's limits for an option of type `kind` that is being completed."""
-    fields(required={"choices": list_of(_choice(kind), at_most=MAX_CHOICES)})(data, "data")
+    fields(choices=Needed(_choices(kind)))(data, "data")
 
 
 def check_counts(commands: Sequence[Json]) -> None:
     """Refuse more commands than Discord takes of a kind."""
     for kind, most in MOST_OF_KIND.items():
         if sum((one.get("type") or SLASH) == kind for one in commands) > most:
-            raise InvalidBodyError(
-                "_root", "APPLICATION_COMMANDS_MAX", f"There are more than {most} commands of type {kind}."
-            )
+            reason = f"There are more than {most} commands of type {kind}."
+            raise InvalidBodyError("_root", "APPLICATION_COMMANDS_MAX", reason)
 
 
 def check_command(command: Any, path: str) -> None:
     """Refuse a command over Discord's limits."""
-    start = f"{path}." if path else ""
     kind = check_object(command, path or "_root").get("type")
     if kind is not None:
-        one_of(*MOST_OF_KIND)(kind, f"{start}type")
-    is_slash = kind in (None, SLASH)
-    name = _name if is_slash else text(32, at_least=1)
-    required: dict[str, Check] = {"name": name}
-    optional: dict[str, Check] = {
-        "id": check_int,
-        "name_localizations": _by_locale(name),
-        "default_member_permissions": check_int,
-        "dm_permission": check_bool,
-        "nsfw": check_bool,
-        "contexts": list_of(one_of(0, 1, 2), at_least=1, at_most=3, is_set=True),
-        "integration_types": list_of(one_of(0, 1), at_least=1, at_most=2, is_set=True),
-        "handler": one_of(1, 2),
-    }
-    if is_slash:
-        required["description"] = _description
-        optional["description_localizations"] = _by_locale(_description)
-        optional["options"] = _options_of(None)
-    else:
-        optional["description"] = text(0)
-        optional["options"] = list_of(check_object, at_most=0)
-    fields(required=required, optional=optional)(command, path)
+        one_of(*MOST_OF_KIND)(kind, f"{path}.type".lstrip("."))
+    (_slash_command if kind in (None, SLASH) else _menu_command)(command, path)
+    _of_any_kind(command, path)
     if _chars(command) > MAX_COMMAND_CHARS:
-        raise InvalidBodyError(
-            path or "_root",
-            "APPLICATION_COMMAND_TOO_LARGE",
-            f"Command exceeds maximum size ({MAX_COMMAND_CHARS})",
-        )
+        too_large = f"Command exceeds maximum size ({MAX_COMMAND_CHARS})"
+        raise InvalidBodyError(path or "_root", "APPLICATION_COMMAND_TOO_LARGE", too_large)
 
 
-def _options_of(parent: int | None) -> Check:
-    """Return a check for the options of a command (None), a group or a subcommand."""
-    inside = {
-        None: range(SUBCOMMAND, ATTACHMENT + 1),
-        SUBCOMMAND_GROUP: (SUBCOMMAND,),
-        SUBCOMMAND: range(STRING, ATTACHMENT + 1),
-    }[parent]
+def _options_of(*kinds: int) -> Check:
+    """Return a check for options of these types."""
 
     def check(value: Any, path: str) -> None:
         given = check_list(value, path, at_most=MAX_OPTIONS)
@@ -155,8 +118,10 @@ def _options_of(parent: int | None) -> Check:
             here = f"{path}.{at}"
             if check_object(one, here).get("type") is None:
                 raise required_error(f"{here}.type")
-            one_of(*inside)(one["type"], f"{here}.type")
-            _option(one["type"])(one, here)
+            one_of(*kinds)(one["type"], f"{here}.type")
+            _option(one, here)
+            fields(**(_ELSEWHERE | _ONLY_OF.get(one["type"], {})))(one, here)
+            _check_option(one, here)
         _check_together(given, path)
 
     return check
@@ -166,81 +131,85 @@ def _check_together(options: Sequence[Json], path: str) -> None:
     """Refuse options that exclude each other or are in the wrong order."""
     names = [one["name"] for one in options]
     if len(set(names)) < len(names):
-        raise InvalidBodyError(
-            path, "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS", "Option name already exists"
-        )
-    are_nested = {one["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP) for one in options}
-    if len(are_nested) > 1:
-        raise InvalidBodyError(
-            path,
-            "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
-            "Sub-command and sub-command group option types are mutually exclusive to all other types",
-        )
+        raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS")
+    if len({one["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP) for one in options}) > 1:
+        reason = "Sub-command and sub-command group option types are mutually exclusive to all other types"
+        raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", reason)
     required = [bool(one.get("required")) for one in options]
     if required != sorted(required, reverse=True):
-        raise InvalidBodyError(
-            path,
-            "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
-            "Required options must be placed before non-required options",
-        )
-
-
-def _option(kind: int) -> Check:
-    """Return a check for an option of one type."""
-    optional: dict[str, Check] = {
-        "name_localizations": _by_locale(_name),
-        "description_localizations": _by_locale(_description),
-        "required": check_bool,
-        "autocomplete": check_bool if kind in WITH_CHOICES else _never,
-    }
-    choices = list_of(_choice(kind), at_most=MAX_CHOICES) if kind in WITH_CHOICES else _nothing
-    optional["choices"] = choices
-    for name in ("min_value", "max_value", "min_length", "max_length"):
-        least, most, check_bound = _BOUNDS.get(kind, ("", "", _nothing))
-        optional[name] = check_bound if name in (least, most) else _nothing
-    if kind == STRING:
-        optional["max_length"] = whole(1, MAX_STRING_CHARS)
-    is_nested = kind in (SUBCOMMAND, SUBCOMMAND_GROUP)
-    optional["options"] = _options_of(kind) if is_nested else _nothing
-    optional["channel_types"] = (
-        list_of(one_of(*CHANNEL_TYPES), at_most=len(CHANNEL_TYPES), is_set=True)
-        if kind == CHANNEL
-        else _nothing
-    )
-    return fields(
-        required={"name": _name, "description": _description}, optional=optional, then=_check_option
-    )
+        raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID")
 
 
 def _check_option(option: Json, path: str) -> None:
     """Refuse contradicting limits, choices together with autocomplete, and choices of the same name."""
-    least, most, _ = _BOUNDS.get(option["type"], ("", "", None))
-    if None not in (option.get(least), option.get(most)) and option[least] > option[most]:
-        raise InvalidBodyError(f"{path}.{least}", "NUMBER_TYPE_RANGE", f"Must be at most {most}.")
+    for least, most in (("min_length", "max_length"), ("min_value", "max_value")):
+        if None not in (option.get(least), option.get(most)) and option[least] > option[most]:
+            raise InvalidBodyError(f"{path}.{least}", "NUMBER_TYPE_RANGE", f"Must be at most {most}.")
     choices = option.get("choices") or []
     if choices and option.get("autocomplete"):
-        raise InvalidBodyError(
-            f"{path}.autocomplete",
-            "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_WITH_CHOICES",
-            "Autocomplete cannot be enabled for an option with choices",
-        )
+        code = "APPLICATION_COMMAND_OPTIONS_AUTOCOMPLETE_WITH_CHOICES"
+        raise InvalidBodyError(f"{path}.autocomplete", code)
     if len({one["name"] for one in choices}) < len(choices):
-        raise InvalidBodyError(
-            f"{path}.choices",
-            "APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_EXISTS",
-            "Option choice name already exists",
-        )
-
-
-def _never(value: Any, path: str) -> None:
-    if check_bool(value, path):
-        raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Not for this type.")
+        code = "APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_EXISTS"
+        raise InvalidBodyError(f"{path}.choices", code)
 
 
 def _nothing(value: Any, path: str) -> None:
     """Refuse a field that an option of this type does not have; an empty list is allowed."""
     if value != []:
         raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Not for this type.")
+
+
+def _no_autocomplete(value: Any, path: str) -> None:
+    if check_bool(value, path):
+        _nothing(value, path)
+
+
+_any_option = _options_of(*range(SUBCOMMAND, ATTACHMENT + 1))
+_plain_option = _options_of(*range(STRING, ATTACHMENT + 1))
+_option = fields(
+    name=Needed(_name),
+    description=Needed(_description),
+    name_localizations=_by_locale(_name),
+    description_localizations=_by_locale(_description),
+    required=check_bool,
+)
+# fields that only options of some types have
+_ONLY_OF: dict[int, dict[str, Check]] = {
+    SUBCOMMAND: {"options": _plain_option},
+    SUBCOMMAND_GROUP: {"options": _options_of(SUBCOMMAND)},
+    STRING: {"min_length": whole(0, MAX_STRING_CHARS), "max_length": whole(1, MAX_STRING_CHARS)},
+    INTEGER: {"min_value": _exact, "max_value": _exact},
+    NUMBER: {"min_value": _double, "max_value": _double},
+    CHANNEL: {"channel_types": channel_types},
+}
+for _kind in _value_checks:
+    _ONLY_OF[_kind] |= {"choices": _choices(_kind), "autocomplete": check_bool}
+_ELSEWHERE = {name: _nothing for own in _ONLY_OF.values() for name in own} | {
+    "autocomplete": _no_autocomplete
+}
+_of_any_kind = fields(
+    id=check_int,
+    default_member_permissions=check_int,
+    dm_permission=check_bool,
+    nsfw=check_bool,
+    contexts=list_of(one_of(0, 1, 2), at_least=1, at_most=3, is_set=True),
+    integration_types=list_of(one_of(0, 1), at_least=1, at_most=2, is_set=True),
+    handler=one_of(1, 2),
+)
+_slash_command = fields(
+    name=Needed(_name),
+    name_localizations=_by_locale(_name),
+    description=Needed(_description),
+    description_localizations=_by_locale(_description),
+    options=_any_option,
+)
+_menu_command = fields(
+    name=Needed(nonempty(32)),
+    name_localizations=_by_locale(nonempty(32)),
+    description=text(0),
+    options=list_of(check_object, at_most=0),
+)
 
 
 def _chars(command: Json) -> int:

@@ -1,7 +1,5 @@
 """Application commands: those the bot has registered, and the validation of a person's options."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +39,7 @@ def register_commands(world: World, guild_id: int | None, bodies: Any) -> list[J
     check_counts(given)
     keys = [(guild_id, str(one["name"]), int(one.get("type") or SLASH)) for one in given]
     if len(set(keys)) < len(keys):
-        raise InvalidBodyError("name", "APPLICATION_COMMANDS_DUPLICATE_NAME", "Command names must be unique.")
+        raise InvalidBodyError("name", "APPLICATION_COMMANDS_DUPLICATE_NAME")
     made = {key: _command(world, guild_id, one) for key, one in zip(keys, given, strict=True)}
     for key in [key for key in world.commands if key[0] == guild_id]:
         del world.commands[key]
@@ -72,10 +70,10 @@ def _command(world: World, guild_id: int | None, body: Json) -> Json:
         "default_member_permissions": None,
         "nsfw": False,
         **{key: value for key, value in body.items() if value is not None},
-        "id": known["id"] if known else str(world.mint.mint()),
+        "id": known["id"] if known else str(world.new_id()),
         "type": kind,
         "application_id": str(world.bot_user_id),
-        "version": str(world.mint.mint()),
+        "version": str(world.new_id()),
     }
     if command["default_member_permissions"] is not None:
         command["default_member_permissions"] = str(command["default_member_permissions"])
@@ -138,7 +136,7 @@ def checked_options(
         option = by_name.get(check_object(one, f"{path}.{at}").get("name", ""))
         here = f"{path}.{at}"
         if option is None:
-            raise InvalidBodyError(f"{here}.name", "APPLICATION_COMMAND_OPTION_UNKNOWN", "No such option.")
+            raise InvalidBodyError(f"{here}.name", "APPLICATION_COMMAND_OPTION_UNKNOWN")
         if option["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
             inner = checked_options(
                 option.get("options") or [], one.get("options"), is_final=is_final, path=f"{here}.options"
@@ -152,9 +150,8 @@ def checked_options(
     named = {one["name"] for one in checked}
     missing = [one["name"] for one in defined if one.get("required") and one["name"] not in named]
     if missing and is_final:
-        raise InvalidBodyError(
-            path, "APPLICATION_COMMAND_OPTIONS_REQUIRED_MISSING", f"Required options are missing: {missing}"
-        )
+        reason = f"Required options are missing: {missing}"
+        raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_REQUIRED_MISSING", reason)
     return checked
 
 
@@ -166,7 +163,7 @@ def _check_value(option: Json, value: Any, path: str) -> None:
             value, path, at_least=option.get("min_length") or 0, at_most=option.get("max_length") or 6000
         )
     elif kind == BOOLEAN and not isinstance(value, bool):
-        raise InvalidBodyError(path, "BOOLEAN_TYPE_CONVERT", "Must be either true or false.")
+        raise InvalidBodyError(path, "BOOLEAN_TYPE_CONVERT")
     elif kind in (INTEGER, NUMBER):
         wanted = int if kind == INTEGER else (int, float)
         if isinstance(value, bool) or not isinstance(value, wanted):
@@ -176,9 +173,7 @@ def _check_value(option: Json, value: Any, path: str) -> None:
             raise InvalidBodyError(path, "NUMBER_TYPE_RANGE", f"Must be between {least} and {most}.")
     choices = [one["value"] for one in option.get("choices") or []]
     if choices and value not in choices:
-        raise InvalidBodyError(
-            path, "APPLICATION_COMMAND_OPTION_CHOICE_INVALID", "Must be one of the choices."
-        )
+        raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTION_CHOICE_INVALID")
 
 
 def full_name(command: Json, options: Sequence[Json]) -> str:
@@ -188,6 +183,11 @@ def full_name(command: Json, options: Sequence[Json]) -> str:
         names.append(options[0]["name"])
         options = options[0]["options"]
     return " ".join(names)
+
+
+def focused_kind(options: Sequence[Json]) -> int | None:
+    """Return the type of the option that is being completed, if any."""
+    return next((one["type"] for one in leaves(options) if one.get("focused")), None)
 
 
 def leaves(options: Sequence[Json]) -> list[Json]:

@@ -4,8 +4,6 @@ The numbers are those of Discord's documentation. An unknown or misplaced compon
 limit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,19 +11,30 @@ from bot.sandbox.errors import InvalidBodyError
 from bot.sandbox.fields import (
     WEB,
     Check,
+    Needed,
+    all_of,
     check_bool,
+    check_int,
     check_list,
     check_object,
     fields,
     list_of,
+    nonempty,
     one_of,
     required_error,
     text,
     url,
     whole,
 )
-from bot.sandbox.interactions.buttons import BUTTON, button
-from bot.sandbox.interactions.inputs import IN_LABEL, SELECTS, TEXT_INPUT, labelled_input, select, text_input
+from bot.sandbox.interactions.inputs import (
+    IN_LABEL,
+    SELECTS,
+    TEXT_INPUT,
+    component_id,
+    partial_emoji,
+    select,
+    text_input,
+)
 from bot.sandbox.world.state import Json
 
 MAX_ROWS = 5
@@ -33,29 +42,27 @@ MAX_IN_ROW = 5
 MAX_V2_COMPONENTS = 40
 MAX_V2_CHARS = 4000  # of all text displays together
 MAX_MODAL_COMPONENTS = 5
-MAX_ID = (1 << 31) - 1
 
-ACTION_ROW, SECTION, TEXT_DISPLAY, THUMBNAIL, GALLERY, FILE, SEPARATOR = 1, 9, 10, 11, 12, 13, 14
+ACTION_ROW, BUTTON, SECTION, TEXT_DISPLAY, THUMBNAIL, GALLERY, FILE, SEPARATOR = 1, 2, 9, 10, 11, 12, 13, 14
 CONTAINER, LABEL = 17, 18
 IN_CONTAINER = (ACTION_ROW, SECTION, TEXT_DISPLAY, GALLERY, FILE, SEPARATOR)
 IN_V2_MESSAGE = (*IN_CONTAINER, CONTAINER)
-IN_MODAL = (ACTION_ROW, TEXT_DISPLAY, LABEL)
+LINK_STYLE, PREMIUM_STYLE = 5, 6
 
 
 def check_components(components: Any, *, is_v2: bool) -> tuple[Json, ...]:
     """Refuse the components of a message over Discord's limits; return them with their ``id`` filled in."""
     given = check_list(components, "components", at_most=MAX_V2_COMPONENTS if is_v2 else MAX_ROWS)
-    allowed = IN_V2_MESSAGE if is_v2 else (ACTION_ROW,)
+    check_one = _one_of(IN_MESSAGES, *(IN_V2_MESSAGE if is_v2 else (ACTION_ROW,)))
     for at, one in enumerate(given):
-        _one_of(_IN_MESSAGES, allowed)(one, f"components.{at}")
+        check_one(one, f"components.{at}")
     every = list(walk(given, "components"))
     _check_ids(every)
     if is_v2:
         chars = sum(len(one["content"]) for _, one in every if one["type"] == TEXT_DISPLAY)
         if len(every) > MAX_V2_COMPONENTS or chars > MAX_V2_CHARS:
-            raise InvalidBodyError(
-                "components", "BASE_TYPE_BAD_LENGTH", "Too many components, or too much text in them."
-            )
+            too_large = "Too many components, or too much text in them."
+            raise InvalidBodyError("components", "BASE_TYPE_BAD_LENGTH", too_large)
     return tuple(_numbered(given))
 
 
@@ -77,121 +84,113 @@ def walk(components: Sequence[Any], path: str) -> Iterator[tuple[str, Json]]:
         yield from walk(nested, here)
 
 
-def _one_of(table: Mapping[int, Check], allowed: Sequence[int]) -> Check:
-    """Return a check for a component of one of the allowed types."""
+def _one_of(table: Mapping[int, Check], *allowed: int) -> Check:
+    """Return a check for a component of one of the allowed types, each with its own check in `table`."""
 
     def check(value: Any, path: str) -> None:
         kind = check_object(value, path).get("type")
         if kind is None:
             raise required_error(f"{path}.type")
-        if isinstance(kind, bool) or not isinstance(kind, int) or kind not in allowed:
-            listed = ", ".join(map(str, allowed))
-            raise InvalidBodyError(
-                f"{path}.type", "UNION_TYPE_CHOICES", f"Value of field must be one of ({listed})."
-            )
+        if type(kind) is not int or kind not in allowed:
+            reason = f"Value of field must be one of ({', '.join(map(str, allowed))})."
+            raise InvalidBodyError(f"{path}.type", "UNION_TYPE_CHOICES", reason)
         table[kind](value, path)
 
     return check
 
 
-def _component(*, required: Mapping[str, Check] | None = None, **optional: Check) -> Check:
-    return fields(required=required, optional={"id": whole(0, MAX_ID), **optional})
-
-
-def _row(value: Any, path: str) -> None:
+def _check_row(row: Any, path: str) -> None:
     """Refuse a row that is empty or too wide, or that has other components next to a menu."""
-    inside = check_list(value.get("components"), f"{path}.components", at_least=1, at_most=MAX_IN_ROW)
+    inside = check_list(row.get("components"), f"{path}.components", at_least=1, at_most=MAX_IN_ROW)
     for at, one in enumerate(inside):
-        _one_of(_IN_MESSAGES, (BUTTON, *SELECTS))(one, f"{path}.components.{at}")
+        _one_of(IN_MESSAGES, BUTTON, *SELECTS)(one, f"{path}.components.{at}")
     if len(inside) > 1 and any(one["type"] != BUTTON for one in inside):
-        raise InvalidBodyError(
-            f"{path}.components", "COMPONENT_LAYOUT_WIDTH_EXCEEDED", "The specified row is too wide."
-        )
+        raise InvalidBodyError(f"{path}.components", "COMPONENT_LAYOUT_WIDTH_EXCEEDED")
 
 
-def _in_section(value: Any, path: str) -> None:
-    _one_of(_IN_MESSAGES, (TEXT_DISPLAY,))(value, path)
+def _check_style(button: Any, path: str) -> None:
+    """Refuse a button without what its style asks for, or with what its style does not go with."""
+    style = button["style"]
+    key = {LINK_STYLE: "url", PREMIUM_STYLE: "sku_id"}.get(style, "custom_id")
+    others = {"url", "sku_id", "custom_id"} - {key}
+    if style == PREMIUM_STYLE:
+        others |= {"label", "emoji"}
+    elif not (button.get("label") or button.get("emoji")):
+        raise required_error(f"{path}.label")
+    if button.get(key) is None:
+        raise required_error(f"{path}.{key}")
+    for other in sorted(others):
+        if button.get(other) is not None:
+            reason = f"A button of style {style} has no {other}"
+            raise InvalidBodyError(f"{path}.{other}", "BUTTON_COMPONENT_FIELD_NOT_ALLOWED", reason)
 
 
-def _beside_section(value: Any, path: str) -> None:
-    _one_of(_IN_MESSAGES, (BUTTON, THUMBNAIL))(value, path)
-
-
-def _in_container(value: Any, path: str) -> None:
-    _one_of(_IN_MESSAGES, IN_CONTAINER)(value, path)
-
-
-def _in_modal(value: Any, path: str) -> None:
-    _one_of(_IN_MODALS, IN_MODAL)(value, path)
-
-
-_media = fields(required={"url": url(*WEB, "attachment")})
-_about_media = {"description": text(1024, at_least=1), "spoiler": check_bool}
-_text_display = _component(required={"content": text(MAX_V2_CHARS, at_least=1)})
-_IN_MESSAGES: dict[int, Check] = {
-    ACTION_ROW: fields(optional={"id": whole(0, MAX_ID)}, then=_row),
-    BUTTON: button,
+_button = fields(
+    style=Needed(one_of(1, 2, 3, 4, LINK_STYLE, PREMIUM_STYLE)),
+    id=component_id,
+    label=text(80),
+    custom_id=nonempty(100),
+    url=url(*WEB, "discord", at_most=512),
+    sku_id=check_int,
+    emoji=partial_emoji,
+    disabled=check_bool,
+)
+_about_media: dict[str, Check | Needed] = {
+    "media": Needed(fields(url=Needed(url(*WEB, "attachment")))),
+    "description": nonempty(1024),
+    "spoiler": check_bool,
+}
+_text_display = fields(content=Needed(nonempty(MAX_V2_CHARS)), id=component_id)
+IN_MESSAGES: dict[int, Check] = {}
+IN_MESSAGES |= {  # in two steps, because some hold others
+    ACTION_ROW: all_of(fields(id=component_id), _check_row),
+    BUTTON: all_of(_button, _check_style),
     **{kind: select(kind, in_modal=False) for kind in SELECTS},
-    SECTION: _component(
-        required={
-            "components": list_of(_in_section, at_least=1, at_most=3),
-            "accessory": _beside_section,
-        }
+    SECTION: fields(
+        components=Needed(list_of(_one_of(IN_MESSAGES, TEXT_DISPLAY), at_least=1, at_most=3)),
+        accessory=Needed(_one_of(IN_MESSAGES, BUTTON, THUMBNAIL)),
+        id=component_id,
     ),
     TEXT_DISPLAY: _text_display,
-    THUMBNAIL: _component(required={"media": _media}, **_about_media),
-    GALLERY: _component(
-        required={
-            "items": list_of(
-                fields(required={"media": _media}, optional=_about_media), at_least=1, at_most=10
-            )
-        }
-    ),
-    FILE: _component(required={"file": fields(required={"url": url("attachment")})}, spoiler=check_bool),
-    SEPARATOR: _component(divider=check_bool, spacing=one_of(1, 2)),
-    CONTAINER: _component(
-        required={"components": list_of(_in_container, at_least=1, at_most=MAX_V2_COMPONENTS)},
+    THUMBNAIL: fields(id=component_id, **_about_media),
+    GALLERY: fields(items=Needed(list_of(fields(**_about_media), at_least=1, at_most=10)), id=component_id),
+    FILE: fields(file=Needed(fields(url=Needed(url("attachment")))), spoiler=check_bool, id=component_id),
+    SEPARATOR: fields(divider=check_bool, spacing=one_of(1, 2), id=component_id),
+    CONTAINER: fields(
+        components=Needed(
+            list_of(_one_of(IN_MESSAGES, *IN_CONTAINER), at_least=1, at_most=MAX_V2_COMPONENTS)
+        ),
         accent_color=whole(0, 0xFFFFFF),
         spoiler=check_bool,
+        id=component_id,
     ),
 }
-_IN_MODALS: dict[int, Check] = {
-    # Discord accepts one text input per row, although its schema allows five.
-    ACTION_ROW: _component(
-        required={
-            "components": list_of(
-                _one_of({TEXT_INPUT: text_input(is_labelled=False)}, (TEXT_INPUT,)), at_least=1, at_most=1
-            )
-        }
-    ),
+# Discord accepts one text input per row, although its schema allows five.
+_input_in_row = _one_of({TEXT_INPUT: text_input(is_labelled=False)}, TEXT_INPUT)
+IN_MODALS: dict[int, Check] = {
+    ACTION_ROW: fields(components=Needed(list_of(_input_in_row, at_least=1, at_most=1)), id=component_id),
     TEXT_DISPLAY: _text_display,
-    LABEL: _component(
-        required={
-            "label": text(45, at_least=1),
-            "component": _one_of(dict.fromkeys(IN_LABEL, labelled_input), IN_LABEL),
-        },
-        description=text(100, at_least=1),
+    LABEL: fields(
+        label=Needed(nonempty(45)),
+        component=Needed(_one_of(IN_LABEL, *IN_LABEL)),
+        description=nonempty(100),
+        id=component_id,
     ),
 }
 _form = fields(
-    required={
-        "title": text(45, at_least=1),
-        "custom_id": text(100, at_least=1),
-        "components": list_of(_in_modal, at_least=1, at_most=MAX_MODAL_COMPONENTS),
-    }
+    title=Needed(nonempty(45)),
+    custom_id=Needed(nonempty(100)),
+    components=Needed(list_of(_one_of(IN_MODALS, *IN_MODALS), at_least=1, at_most=MAX_MODAL_COMPONENTS)),
 )
 
 
 def _check_ids(every: Sequence[tuple[str, Json]]) -> None:
     """Refuse a custom id or a numeric id that two components share."""
-    for key, code, said in (
-        ("custom_id", "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"),
-        ("id", "COMPONENT_ID_DUPLICATED", "Component id cannot be duplicated"),
-    ):
+    for key in ("custom_id", "id"):
         seen: set[object] = set()
         for path, one in every:
             if one.get(key) and one[key] in seen:
-                raise InvalidBodyError(f"{path}.{key}", code, said)
+                raise InvalidBodyError(f"{path}.{key}", f"COMPONENT_{key.upper()}_DUPLICATED")
             seen.add(one.get(key))
 
 

@@ -1,30 +1,29 @@
 """Menus, and the inputs of modals: text, files, radio buttons, checkboxes."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 from bot.sandbox.errors import InvalidBodyError
 from bot.sandbox.fields import (
     Check,
+    Needed,
+    all_of,
     check_bool,
     check_int,
     check_text,
     fields,
+    is_emoji,
     list_of,
+    nonempty,
     one_of,
     text,
     whole,
     word_of,
 )
-from bot.sandbox.interactions.buttons import MAX_ID, partial_emoji
 from bot.sandbox.world.state import Json
 
 STRING_SELECT, TEXT_INPUT, USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT = range(3, 9)
 SELECTS = (STRING_SELECT, USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT)
 FILE_UPLOAD, RADIO_GROUP, CHECKBOX_GROUP, CHECKBOX = 19, 21, 22, 23
-IN_LABEL = (TEXT_INPUT, *SELECTS, FILE_UPLOAD, RADIO_GROUP, CHECKBOX_GROUP, CHECKBOX)
 CHANNEL_TYPES = (0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16)
 MAX_MENU_CHOICES = 25
 MAX_BOXES = 10
@@ -36,86 +35,80 @@ DEFAULTS_OF = {
     CHANNEL_SELECT: ("channel",),
 }
 
-_custom_id = {"custom_id": text(100, at_least=1)}
+component_id = whole(0, (1 << 31) - 1)
+channel_types = list_of(one_of(*CHANNEL_TYPES), at_most=len(CHANNEL_TYPES), is_set=True)
+
+
+def _check_symbol(emoji: Json, path: str) -> None:
+    if emoji.get("id") is not None or not is_emoji(emoji["name"]):
+        raise InvalidBodyError(f"{path}.name", "COMPONENT_INVALID_EMOJI")
+
+
+partial_emoji = all_of(fields(name=Needed(nonempty(32)), id=check_int, animated=check_bool), _check_symbol)
 _choice = fields(
-    required={"label": text(100, at_least=1), "value": text(100, at_least=1)},
-    optional={"description": text(100), "default": check_bool, "emoji": partial_emoji},
+    label=Needed(nonempty(100)),
+    value=Needed(nonempty(100)),
+    description=text(100),
+    default=check_bool,
+    emoji=partial_emoji,
 )
 
 
 def _choices(at_least: int, at_most: int) -> Check:
     """Return a check for the choices of a menu or group; their values must differ."""
-    each = list_of(_choice, at_least=at_least, at_most=at_most)
-
-    def check(value: Any, path: str) -> None:
-        each(value, path)
-        if len({one["value"] for one in value}) < len(value):
-            raise InvalidBodyError(
-                path,
-                "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED",
-                "The specified option value is already used",
-            )
-
-    return check
+    return all_of(list_of(_choice, at_least=at_least, at_most=at_most), _check_values_differ)
 
 
-def _check_counts(one: Json, path: str, *, most_choices: int, is_required: bool, usual_most: int = 1) -> None:
+def _check_values_differ(choices: list[Json], path: str) -> None:
+    if len({one["value"] for one in choices}) < len(choices):
+        raise InvalidBodyError(path, "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED")
+
+
+def _check_counts(
+    one: Json, path: str, *, most_choices: int, required_by_default: bool, usual_most: int = 1
+) -> None:
     """Refuse counts that contradict each other, the number of choices, or the defaults."""
-    least, most = one.get("min_values"), one.get("max_values")
-    if least == 0 and is_required:
-        raise InvalidBodyError(
-            f"{path}.min_values",
-            "SELECT_COMPONENT_REQUIRED_ZERO_MIN_VALUES",
-            "Min values must be at least 1 if the component is required",
-        )
+    least, most, is_required = one.get("min_values"), one.get("max_values"), one.get("required")
+    if least == 0 and (required_by_default if is_required is None else is_required):
+        raise InvalidBodyError(f"{path}.min_values", "SELECT_COMPONENT_REQUIRED_ZERO_MIN_VALUES")
     available = len(one.get("options") or ()) or most_choices
-    most = usual_most if most is None else most
+    most = min(usual_most, available) if most is None else most
     if (1 if least is None else least) > most:
         raise InvalidBodyError(f"{path}.min_values", "NUMBER_TYPE_RANGE", "Must be at most max_values.")
     if most > available:
         raise InvalidBodyError(f"{path}.max_values", "NUMBER_TYPE_RANGE", f"Must be at most {available}.")
     chosen = [choice for choice in one.get("options") or () if choice.get("default")]
     if len(chosen or one.get("default_values") or ()) > most:
-        raise InvalidBodyError(
-            f"{path}.{'options' if chosen else 'default_values'}",
-            "SELECT_COMPONENT_TOO_MANY_DEFAULT_VALUES",
-            "There are more defaults than max_values.",
-        )
+        place = "options" if chosen else "default_values"
+        raise InvalidBodyError(f"{path}.{place}", "SELECT_COMPONENT_TOO_MANY_DEFAULT_VALUES")
+
+
+def _check_not_disabled(menu: Json, path: str) -> None:
+    if menu.get("disabled"):
+        raise InvalidBodyError(f"{path}.disabled", "COMPONENT_DISABLED_IN_MODAL")
 
 
 def select(kind: int, *, in_modal: bool) -> Check:
     """Return a check for a menu; in a modal it is required by default."""
-
-    def together(menu: Json, path: str) -> None:
-        is_required = menu.get("required")
-        _check_counts(
-            menu,
-            path,
-            most_choices=MAX_MENU_CHOICES,
-            is_required=in_modal if is_required is None else is_required,
-        )
-        if in_modal and menu.get("disabled"):
-            raise InvalidBodyError(
-                f"{path}.disabled", "COMPONENT_DISABLED_IN_MODAL", "Nothing in a modal can be disabled."
-            )
-
-    required: dict[str, Check] = dict(_custom_id)
-    optional: dict[str, Check] = {
-        "id": whole(0, MAX_ID),
-        "placeholder": text(150),
-        "min_values": whole(0, MAX_MENU_CHOICES),
-        "max_values": whole(1, MAX_MENU_CHOICES),
-        "disabled": check_bool,
-        "required": check_bool,
-    }
+    own: dict[str, Check | Needed] = {}
     if kind == STRING_SELECT:
-        required["options"] = _choices(1, MAX_MENU_CHOICES)
+        own["options"] = Needed(_choices(1, MAX_MENU_CHOICES))
     else:
-        default = fields(required={"id": check_int, "type": word_of(*DEFAULTS_OF[kind])})
-        optional["default_values"] = list_of(default, at_most=MAX_MENU_CHOICES)
+        default = fields(id=Needed(check_int), type=Needed(word_of(*DEFAULTS_OF[kind])))
+        own["default_values"] = list_of(default, at_most=MAX_MENU_CHOICES)
     if kind == CHANNEL_SELECT:
-        optional["channel_types"] = list_of(one_of(*CHANNEL_TYPES), at_most=len(CHANNEL_TYPES), is_set=True)
-    return fields(required=required, optional=optional, then=together)
+        own["channel_types"] = channel_types
+    of_any_kind = fields(
+        custom_id=Needed(nonempty(100)),
+        id=component_id,
+        placeholder=text(150),
+        min_values=whole(0, MAX_MENU_CHOICES),
+        max_values=whole(1, MAX_MENU_CHOICES),
+        disabled=check_bool,
+        required=check_bool,
+    )
+    counts = partial(_check_counts, most_choices=MAX_MENU_CHOICES, required_by_default=in_modal)
+    return all_of(of_any_kind, fields(**own), counts, *([_check_not_disabled] if in_modal else []))
 
 
 def _check_lengths(one: Json, path: str) -> None:
@@ -127,54 +120,40 @@ def _check_lengths(one: Json, path: str) -> None:
 
 def text_input(*, is_labelled: bool) -> Check:
     """Return a check for a text input; outside a label component it needs its own label."""
-    label = {"label": text(45, at_least=1)}
-    return fields(
-        required={**_custom_id, "style": one_of(1, 2), **({} if is_labelled else label)},
-        optional={
-            **label,
-            "id": whole(0, MAX_ID),
-            "value": text(MAX_INPUT_CHARS),
-            "placeholder": text(100),
-            "required": check_bool,
-            "min_length": whole(0, MAX_INPUT_CHARS),
-            "max_length": whole(1, MAX_INPUT_CHARS),
-        },
-        then=_check_lengths,
+    label = nonempty(45)
+    of_any_place = fields(
+        custom_id=Needed(nonempty(100)),
+        style=Needed(one_of(1, 2)),
+        label=label if is_labelled else Needed(label),
+        id=component_id,
+        value=text(MAX_INPUT_CHARS),
+        placeholder=text(100),
+        required=check_bool,
+        min_length=whole(0, MAX_INPUT_CHARS),
+        max_length=whole(1, MAX_INPUT_CHARS),
     )
+    return all_of(of_any_place, _check_lengths)
 
 
-def _group(*, at_least: int, at_most: int, has_choices: bool = True) -> Check:
+def _group(at_most: int, *, usual_most: int, **own: Check | Needed) -> Check:
     """Return a check for radio buttons, checkboxes or an upload of several files."""
-
-    def together(group: Json, path: str) -> None:
-        is_required = group.get("required")
-        _check_counts(
-            group,
-            path,
-            most_choices=MAX_BOXES,
-            is_required=is_required is not False,
-            usual_most=min(at_most, len(group["options"])) if has_choices else 1,
-        )
-
-    choices: Mapping[str, Check] = {"options": _choices(at_least, MAX_BOXES)} if has_choices else {}
-    counts = {"min_values": whole(0, at_most), "max_values": whole(1, at_most)}
-    return fields(
-        required={**_custom_id, **choices},
-        optional={"id": whole(0, MAX_ID), "required": check_bool, **counts},
-        then=together,
+    of_any_kind = fields(
+        custom_id=Needed(nonempty(100)),
+        id=component_id,
+        required=check_bool,
+        min_values=whole(0, at_most),
+        max_values=whole(1, at_most),
+        **own,
     )
+    counts = partial(_check_counts, most_choices=MAX_BOXES, required_by_default=True, usual_most=usual_most)
+    return all_of(of_any_kind, counts)
 
 
-_INPUTS: dict[int, Check] = {
+IN_LABEL: dict[int, Check] = {
     TEXT_INPUT: text_input(is_labelled=True),
     **{kind: select(kind, in_modal=True) for kind in SELECTS},
-    FILE_UPLOAD: _group(at_least=0, at_most=MAX_BOXES, has_choices=False),
-    RADIO_GROUP: _group(at_least=2, at_most=1),
-    CHECKBOX_GROUP: _group(at_least=1, at_most=MAX_BOXES),
-    CHECKBOX: fields(required=_custom_id, optional={"id": whole(0, MAX_ID), "default": check_bool}),
+    FILE_UPLOAD: _group(MAX_BOXES, usual_most=1),
+    RADIO_GROUP: _group(1, usual_most=1, options=Needed(_choices(2, MAX_BOXES))),
+    CHECKBOX_GROUP: _group(MAX_BOXES, usual_most=MAX_BOXES, options=Needed(_choices(1, MAX_BOXES))),
+    CHECKBOX: fields(custom_id=Needed(nonempty(100)), id=component_id, default=check_bool),
 }
-
-
-def labelled_input(value: Any, path: str) -> None:
-    """Refuse the input in a label over Discord's limits."""
-    _INPUTS[value["type"]](value, path)

@@ -1,7 +1,5 @@
 """Modals: those that the bot opens, and what a person enters."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -81,5 +79,5 @@ def _filled(component: Json, answers: dict[str, Any]) -> Json:
         least = (component.get("min_length") or int(is_required)) if text or is_required else 0
         check_text(text, custom_id, at_least=least, at_most=component.get("max_length") or MAX_INPUT_CHARS)
     elif component["type"] != TEXT_INPUT and component.get("required", True) and not given:
-        raise InvalidBodyError(custom_id, "BASE_TYPE_REQUIRED", "This field is required")
+        raise InvalidBodyError(custom_id, "BASE_TYPE_REQUIRED")
     return shape

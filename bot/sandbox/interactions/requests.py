@@ -1,7 +1,5 @@
 """Interactions that people start: validated, and sent to the bot as INTERACTION_CREATE."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
@@ -15,14 +13,15 @@ from bot.sandbox.interactions.commands import (
     WITH_BOT,
     checked_options,
     find_command,
+    focused_kind,
     full_name,
     leaves,
 )
 from bot.sandbox.interactions.components import walk
 from bot.sandbox.interactions.inputs import SELECTS, STRING_SELECT
 from bot.sandbox.interactions.modals import submitted_modal
-from bot.sandbox.messages.file_limits import MAX_FILE_BYTES
 from bot.sandbox.messages.message_objects import message_json
+from bot.sandbox.messages.payloads import MAX_FILE_BYTES
 from bot.sandbox.world.objects import (
     channel_json,
     interaction_channel_json,
@@ -61,21 +60,31 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
         shape, about = _component_data(world, channel, source, called)
     elif kind == MODAL_SUBMIT:
         opener, shape = submitted_modal(world, person_id, called)
-        source = world.messages.get(channel.id, {}).get(opener.source_id or 0)
+        source = world.history(channel.id).get(opener.source_id or 0)
         about = {"triggering_interaction_metadata": opener.metadata}
     else:
         raise InvalidBodyError("type", "BASE_TYPE_CHOICES", "Value must be one of {2, 3, 4, 5}.")
-    focused = next((one["type"] for one in leaves(shape.get("options") or []) if one.get("focused")), None)
-    interaction = _opened(
-        world,
-        person_id,
-        channel,
+    _forget_expired(world)
+    interaction_id = world.new_id()
+    interaction = Interaction(
+        id=interaction_id,
+        token=secrets.token_urlsafe(48),
         kind=kind,
-        focused_kind=focused,
-        about=about,
+        person_id=person_id,
+        channel_id=channel.id,
+        opened_at=world.now(),
+        metadata={
+            "id": str(interaction_id),
+            "type": kind,
+            "user": user_json(world.users[person_id]),
+            "authorizing_integration_owners": {"0": str(channel.guild_id or 0)},
+            **about,
+        },
         nonce=body.get("nonce"),
-        source=source,
+        source_id=source.id if source else None,
+        focused_kind=focused_kind(shape.get("options") or []),
     )
+    world.interactions[interaction_id] = interaction
     told = _told(world, interaction, channel) | {"data": shape}
     if source is not None:
         told["message"] = message_json(world, source, world.bot_user_id)
@@ -106,18 +115,11 @@ def _place(world: World, person_id: int, body: Json) -> Channel:
         raise ApiError(Refusal.MISSING_ACCESS)
     if channel.kind in WITHOUT_MESSAGES:
         raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
-    if not _has_bot(world, channel):
-        raise ApiError(Refusal.UNKNOWN_APPLICATION)
-    if body.get("application_id", str(world.bot_user_id)) != str(world.bot_user_id):
+    bot_id = world.bot_user_id
+    has_bot = bot_id in channel.recipient_ids or world.member_in(channel, bot_id) is not None
+    if not has_bot or body.get("application_id", str(bot_id)) != str(bot_id):
         raise ApiError(Refusal.UNKNOWN_APPLICATION)
     return channel
-
-
-def _has_bot(world: World, channel: Channel) -> bool:
-    """Return whether the bot is in the guild or the conversation."""
-    if channel.guild_id is None:
-        return world.bot_user_id in channel.recipient_ids
-    return (channel.guild_id, world.bot_user_id) in world.members
 
 
 def _command_data(
@@ -132,8 +134,7 @@ def _command_data(
     if "guild_id" in command:
         shape["guild_id"] = command["guild_id"]
     values = [(one["type"], one["value"]) for one in leaves(options)]
-    resolved = _resolved(world, channel, values) if is_final else {}
-    if resolved:
+    if is_final and (resolved := _resolved(world, channel, values)):
         shape["resolved"] = resolved
     return shape, {"name": full_name(command, options), "command_type": command["type"]}
 
@@ -149,18 +150,16 @@ def _clicked(world: World, person_id: int, channel: Channel, body: Json) -> Mess
 def _component_data(world: World, channel: Channel, source: Message, called: Json) -> tuple[Json, Json]:
     """Return the data of a component interaction and its metadata; refuse values that are not offered."""
     custom_id = called.get("custom_id")
-    component = next(
-        (one for _, one in walk(source.components, "") if one.get("custom_id") == custom_id), None
-    )
+    named = (one for _, one in walk(source.components, "") if one.get("custom_id") == custom_id)
+    component = next(named, None)
     if component is None or component.get("disabled") or source.author.id != world.bot_user_id:
-        raise InvalidBodyError("data", "COMPONENT_VALIDATION_FAILED", "Component validation failed")
+        raise InvalidBodyError("data", "COMPONENT_VALIDATION_FAILED")
     shape: Json = {"custom_id": custom_id, "component_type": component["type"], "id": component["id"]}
     if component["type"] in SELECTS:
         shape["values"] = chosen_values(component, called.get("values"), "data.values")
         if component["type"] != STRING_SELECT:
-            shape["resolved"] = _resolved(
-                world, channel, [(RESOLVED_AS[component["type"]], one) for one in shape["values"]]
-            )
+            kind = RESOLVED_AS[component["type"]]
+            shape["resolved"] = _resolved(world, channel, [(kind, one) for one in shape["values"]])
     return shape, {"interacted_message_id": str(source.id)}
 
 
@@ -172,7 +171,7 @@ def chosen_values(menu: Json, values: Any, path: str) -> list[str]:
     fits = (1 if least is None else least) <= len(chosen) <= (1 if most is None else most)
     is_offered = menu["type"] != STRING_SELECT or offered.issuperset(chosen)
     if not fits or not is_offered or len(set(chosen)) < len(chosen):
-        raise InvalidBodyError(path, "COMPONENT_VALIDATION_FAILED", "Component validation failed")
+        raise InvalidBodyError(path, "COMPONENT_VALIDATION_FAILED")
     return chosen
 
 
@@ -183,8 +182,7 @@ def _resolved(world: World, channel: Channel, values: Iterable[tuple[int, Any]])
         key = int(value) if str(value).isascii() and str(value).isdigit() else 0
         if kind == USER and key in world.users:
             found.setdefault("users", {})[str(key)] = user_json(world.users[key])
-            member = world.members.get((channel.guild_id or 0, key))
-            if member is not None:
+            if member := world.member_in(channel, key):
                 bits = str(permissions_in(world, key, channel))
                 shape = member_json(world, member, with_user=False) | {"permissions": bits}
                 found.setdefault("members", {})[str(key)] = shape
@@ -194,48 +192,16 @@ def _resolved(world: World, channel: Channel, values: Iterable[tuple[int, Any]])
             shape = channel_json(world, world.channels[key], world.bot_user_id) | {"permissions": "0"}
             found.setdefault("channels", {})[str(key)] = shape
         elif kind in (USER, ROLE, CHANNEL):
-            raise InvalidBodyError(
-                "data.options", "NUMBER_TYPE_COERCE", f'Value "{value}" is not known here.'
-            )
+            reason = f'Value "{value}" is not known here.'
+            raise InvalidBodyError("data.options", "NUMBER_TYPE_COERCE", reason)
     return dict(found)
 
 
-def _opened(
-    world: World,
-    person_id: int,
-    channel: Channel,
-    *,
-    kind: int,
-    focused_kind: int | None,
-    about: Json,
-    nonce: str | None,
-    source: Message | None,
-) -> Interaction:
-    """Store a new interaction, and delete those whose tokens have expired."""
+def _forget_expired(world: World) -> None:
+    """Delete the interactions whose tokens have expired."""
     oldest = world.now() - TOKEN_LIFETIME
     for old in [one for one in world.interactions.values() if one.opened_at < oldest]:
         del world.interactions[old.id]
-    interaction_id = world.mint.mint()
-    interaction = Interaction(
-        id=interaction_id,
-        token=secrets.token_urlsafe(48),
-        kind=kind,
-        person_id=person_id,
-        channel_id=channel.id,
-        opened_at=world.now(),
-        metadata={
-            "id": str(interaction_id),
-            "type": kind,
-            "user": user_json(world.users[person_id]),
-            "authorizing_integration_owners": {"0": str(channel.guild_id or 0)},
-            **about,
-        },
-        nonce=nonce,
-        source_id=None if source is None else source.id,
-        focused_kind=focused_kind,
-    )
-    world.interactions[interaction_id] = interaction
-    return interaction
 
 
 def _told(world: World, interaction: Interaction, channel: Channel) -> Json:

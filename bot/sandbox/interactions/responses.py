@@ -1,7 +1,5 @@
 """The bot's responses to interactions: the first one, and further ones with the token."""
 
-from __future__ import annotations
-
 import hmac
 from dataclasses import replace
 
@@ -104,7 +102,7 @@ def _fitting(interaction: Interaction) -> frozenset[int]:
 
 def follow_up(world: World, interaction: Interaction, payload: MessagePayload) -> tuple[Message, list[Event]]:
     """Post another message; after a deferral the first one replaces the loading message."""
-    first = world.messages.get(interaction.channel_id, {}).get(interaction.reply_id or 0)
+    first = world.history(interaction.channel_id).get(interaction.reply_id or 0)
     if first is not None and first.flags & MessageFlag.LOADING:
         return edit_message(world, first, payload)
     return _post(world, interaction, payload, is_first=False)

@@ -1,19 +1,21 @@
 """Embeds: Discord's limits on what they hold; the numbers are those of its documentation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from bot.sandbox.errors import InvalidBodyError
 from bot.sandbox.fields import (
     WEB,
+    Check,
+    Needed,
+    all_of,
     check_bool,
     check_list,
+    check_timestamp,
     fields,
     list_of,
+    nonempty,
     required_error,
     text,
-    timestamp,
     url,
     whole,
 )
@@ -26,42 +28,42 @@ MAX_COLOR = 0xFFFFFF
 SHOWN = ("title", "description", "fields", "image", "thumbnail", "author", "footer", "video", "provider")
 
 _picture_url = url(*WEB, "attachment")
+_icon = {"icon_url": _picture_url, "proxy_icon_url": text(2048)}
 _size = whole(0, (1 << 31) - 1)
-_media = {"width": _size, "height": _size, "proxy_url": text(2048), "description": text(4096)}
-_picture = fields(required={"url": _picture_url}, optional=_media)
-_field = fields(
-    required={"name": text(256, at_least=1), "value": text(1024, at_least=1)}, optional={"inline": check_bool}
-)
+_media: dict[str, Check] = {
+    "width": _size,
+    "height": _size,
+    "proxy_url": text(2048),
+    "description": text(4096),
+}
+_picture = fields(url=Needed(_picture_url), **_media)
 
 
-def _shows_something(embed: Any, path: str) -> None:
+def _check_shows_something(embed: Any, path: str) -> None:
     if not any(embed.get(name) for name in SHOWN):
         raise required_error(f"{path}.description")
 
 
-_embed = fields(
-    optional={
-        "type": text(100),
-        "url": url(*WEB),
-        "title": text(256),
-        "color": whole(0, MAX_COLOR),
-        "timestamp": timestamp,
-        "description": text(4096),
-        "author": fields(
-            required={"name": text(256, at_least=1)},
-            optional={"url": url(*WEB), "icon_url": _picture_url, "proxy_icon_url": text(2048)},
+_embed = all_of(
+    fields(
+        type=text(100),
+        url=url(*WEB),
+        title=text(256),
+        color=whole(0, MAX_COLOR),
+        timestamp=check_timestamp,
+        description=text(4096),
+        author=fields(name=Needed(nonempty(256)), url=url(*WEB), **_icon),
+        image=_picture,
+        thumbnail=_picture,
+        footer=fields(text=Needed(nonempty(2048)), **_icon),
+        fields=list_of(
+            fields(name=Needed(nonempty(256)), value=Needed(nonempty(1024)), inline=check_bool),
+            at_most=MAX_FIELDS,
         ),
-        "image": _picture,
-        "thumbnail": _picture,
-        "footer": fields(
-            required={"text": text(2048, at_least=1)},
-            optional={"icon_url": _picture_url, "proxy_icon_url": text(2048)},
-        ),
-        "fields": list_of(_field, at_most=MAX_FIELDS),
-        "provider": fields(optional={"name": text(256), "url": url(*WEB)}),
-        "video": fields(optional={"url": url(*WEB), **_media}),
-    },
-    then=_shows_something,
+        provider=fields(name=text(256), url=url(*WEB)),
+        video=fields(url=url(*WEB), **_media),
+    ),
+    _check_shows_something,
 )
 
 
@@ -71,9 +73,8 @@ def check_embeds(embeds: Any) -> tuple[Json, ...]:
     for at, embed in enumerate(given):
         _embed(embed, f"embeds.{at}")
     if sum(map(_chars, given)) > MAX_EMBED_CHARS:
-        raise InvalidBodyError(
-            "embeds", "MAX_EMBED_SIZE_EXCEEDED", f"Embed size exceeds maximum size of {MAX_EMBED_CHARS}"
-        )
+        too_large = f"Embed size exceeds maximum size of {MAX_EMBED_CHARS}"
+        raise InvalidBodyError("embeds", "MAX_EMBED_SIZE_EXCEEDED", too_large)
     return tuple({**one, "type": "rich"} for one in given)
 
 

@@ -1,14 +1,22 @@
 """Messages as JSON objects of Discord's API, and their events."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import quote
 
 from bot.sandbox.interactions.inputs import SELECTS
 from bot.sandbox.world.objects import channel_json, member_json, user_json
 from bot.sandbox.world.permissions import reader_ids
-from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, Reaction, World
+from bot.sandbox.world.state import (
+    Attachment,
+    Channel,
+    Event,
+    Json,
+    Message,
+    MessageFlag,
+    Reaction,
+    World,
+    events_for,
+)
 
 DEFAULTS: dict[int, Json] = {  # Discord adds these to components
     11: {"description": None, "spoiler": False},
@@ -69,7 +77,7 @@ def message_json(world: World, message: Message, viewer_id: int, *, with_referen
 
 def _referenced_json(world: World, reference: Json, viewer_id: int) -> Json | None:
     """Return the message that is replied to, without its reactions, or None when it is gone."""
-    target = world.messages.get(int(reference["channel_id"]), {}).get(int(reference["message_id"]))
+    target = world.history(int(reference["channel_id"])).get(int(reference["message_id"]))
     if target is None:
         return None
     shape = message_json(world, target, viewer_id, with_reference=False)
@@ -79,13 +87,14 @@ def _referenced_json(world: World, reference: Json, viewer_id: int) -> Json | No
 
 def reaction_json(reaction: Reaction, viewer_id: int) -> Json:
     """Return the reaction object of a message."""
-    normal, burst = len(reaction.user_ids), len(reaction.super_ids)
+    normal = len(reaction.giver_ids())
+    burst = len(reaction.given) - normal
     return {
         "emoji": emoji_json(reaction.emoji),
         "count": normal + burst,
         "count_details": {"burst": burst, "normal": normal},
-        "me": viewer_id in reaction.user_ids,
-        "me_burst": viewer_id in reaction.super_ids,
+        "me": (viewer_id, False) in reaction.given,
+        "me_burst": (viewer_id, True) in reaction.given,
         "burst_colors": list(SUPER_COLORS) if burst else [],
     }
 
@@ -152,16 +161,16 @@ def audience_of(world: World, message: Message) -> frozenset[int]:
 
 def message_events(world: World, name: str, message: Message) -> list[Event]:
     """Return one event per viewer, because ``me`` in reactions differs."""
-    extra = place_json(world.channels[message.channel_id])
-    author = world.members.get((world.channels[message.channel_id].guild_id or 0, message.author.id))
+    channel = world.channels[message.channel_id]
+    extra = place_json(channel)
+    author = world.member_in(channel, message.author.id)
     if author is not None and message.webhook_id is None:
         extra["member"] = member_json(world, author, with_user=False)
-    return [
-        Event(name, message_json(world, message, viewer_id) | extra, frozenset({viewer_id}))
-        for viewer_id in sorted(audience_of(world, message))
-    ]
+    viewers = audience_of(world, message)
+    return events_for(name, viewers, lambda one: message_json(world, message, one) | extra)
 
 
 def place_json(channel: Channel) -> Json:
-    """Return ``guild_id``, left out in direct messages: a null there ends discord.py."""
-    return {} if channel.guild_id is None else {"guild_id": str(channel.guild_id)}
+    """Return the ids of channel and guild; in direct messages a null for the guild would end discord.py."""
+    place = {"channel_id": str(channel.id)}
+    return place if channel.guild_id is None else place | {"guild_id": str(channel.guild_id)}

@@ -1,23 +1,22 @@
 """Message payloads: the validated body of a request that creates or edits a message."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import (
     WEB,
-    Check,
+    Needed,
+    all_of,
     check_bool,
     check_int,
-    check_number,
     check_text,
     fields,
     list_of,
+    nonempty,
+    number,
     one_of,
     text,
     url,
@@ -26,7 +25,6 @@ from bot.sandbox.fields import (
 )
 from bot.sandbox.interactions.components import check_components
 from bot.sandbox.messages.embeds import check_embeds
-from bot.sandbox.messages.file_limits import MAX_FILES, check_files
 from bot.sandbox.world.state import Json, Message, MessageFlag
 
 USER_MENTION = re.compile(r"<@!?(\d{15,20})>")
@@ -34,6 +32,8 @@ SETTABLE_FLAGS = (
     MessageFlag.SUPPRESS_EMBEDS | MessageFlag.EPHEMERAL | MessageFlag.COMPONENTS_V2 | 1 << 12  # silent
 )
 KNOWN_FLAGS = (1 << 16) - 1 & ~(1 << 9 | 1 << 10 | 1 << 11)  # those between are not documented
+MAX_FILES = 10
+MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_CONTENT_CHARS = 2000
 MAX_MENTIONED = 100
 MAX_STICKERS = 3
@@ -52,79 +52,63 @@ def _nonce(value: Any, path: str) -> None:
 def _flags(value: Any, path: str) -> None:
     whole(0, MAX_INT64)(value, path)
     if value & ~KNOWN_FLAGS:
-        raise InvalidBodyError(path, "BITFIELD_TYPE_INVALID", "There is no such flag.")
+        raise InvalidBodyError(path, "BITFIELD_TYPE_INVALID")
 
 
 def _mentions_together(mentions: Json, path: str) -> None:
     for kind in ("users", "roles"):
         if kind in (mentions.get("parse") or ()) and mentions.get(kind):
-            raise InvalidBodyError(
-                path,
-                "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
-                f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.',
-            )
+            reason = f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.'
+            raise InvalidBodyError(path, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", reason)
 
 
 _ids = list_of(check_int, at_most=MAX_MENTIONED, is_set=True)
-_poll_media = fields(
-    required={"text": text(300, at_least=1)},
-    optional={"emoji": fields(optional={"id": check_int, "name": text(32), "animated": check_bool})},
+_allowed_mentions = fields(
+    parse=list_of(word_of("roles", "users", "everyone"), at_most=3, is_set=True),
+    users=_ids,
+    roles=_ids,
+    replied_user=check_bool,
 )
-_message: dict[str, Check] = {
-    "content": text(MAX_CONTENT_CHARS),
-    "tts": check_bool,
-    "nonce": _nonce,
-    "enforce_nonce": check_bool,
-    "flags": _flags,
-    "allowed_mentions": fields(
-        optional={
-            "parse": list_of(word_of("roles", "users", "everyone"), at_most=3, is_set=True),
-            "users": _ids,
-            "roles": _ids,
-            "replied_user": check_bool,
-        },
-        then=_mentions_together,
+_attachment = fields(
+    id=Needed(check_int),
+    filename=nonempty(1024),
+    description=text(1024),
+    title=text(1024),
+    duration_secs=number(0, (1 << 31) - 1),
+    waveform=text(400),
+    is_spoiler=check_bool,
+    is_remix=check_bool,
+)
+_poll_media = fields(
+    text=Needed(nonempty(300)), emoji=fields(id=check_int, name=text(32), animated=check_bool)
+)
+_poll = fields(
+    question=Needed(_poll_media),
+    answers=Needed(list_of(fields(poll_media=Needed(_poll_media)), at_least=1, at_most=10)),
+    duration=whole(1, 768),
+    allow_multiselect=check_bool,
+    layout_type=one_of(1),
+)
+_check_message = fields(
+    content=text(MAX_CONTENT_CHARS),
+    tts=check_bool,
+    nonce=_nonce,
+    enforce_nonce=check_bool,
+    flags=_flags,
+    allowed_mentions=all_of(_allowed_mentions, _mentions_together),
+    message_reference=fields(
+        message_id=Needed(check_int),
+        type=one_of(0, 1),
+        channel_id=check_int,
+        guild_id=check_int,
+        fail_if_not_exists=check_bool,
     ),
-    "message_reference": fields(
-        required={"message_id": check_int},
-        optional={
-            "type": one_of(0, 1),
-            "channel_id": check_int,
-            "guild_id": check_int,
-            "fail_if_not_exists": check_bool,
-        },
-    ),
-    "sticker_ids": list_of(check_int, at_most=MAX_STICKERS),
-    "attachments": list_of(
-        fields(
-            required={"id": check_int},
-            optional={
-                "filename": text(1024, at_least=1),
-                "description": text(1024),
-                "title": text(1024),
-                "duration_secs": partial(check_number, at_least=0, at_most=(1 << 31) - 1),
-                "waveform": text(400),
-                "is_spoiler": check_bool,
-                "is_remix": check_bool,
-            },
-        ),
-        at_most=MAX_FILES,
-    ),
-    "poll": fields(
-        required={
-            "question": _poll_media,
-            "answers": list_of(fields(required={"poll_media": _poll_media}), at_least=1, at_most=10),
-        },
-        optional={
-            "duration": whole(1, 768),
-            "allow_multiselect": check_bool,
-            "layout_type": one_of(1),
-        },
-    ),
-    "username": text(80, at_least=1),
-    "avatar_url": url(*WEB),
-}
-_check_message = fields(optional=_message)
+    sticker_ids=list_of(check_int, at_most=MAX_STICKERS),
+    attachments=list_of(_attachment, at_most=MAX_FILES),
+    poll=_poll,
+    username=nonempty(80),
+    avatar_url=url(*WEB),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,38 +180,39 @@ def read_payload(
     flags = (body.get("flags") or 0) & SETTABLE_FLAGS
     was_v2 = before is not None and bool(before.flags & MessageFlag.COMPONENTS_V2)
     if was_v2 and body.get("flags") is not None and not flags & MessageFlag.COMPONENTS_V2:
-        raise InvalidBodyError(
-            "flags",
-            "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG",
-            "The components v2 flag cannot be removed from a message.",
-        )
+        raise InvalidBodyError("flags", "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG")
     is_v2 = was_v2 or bool(flags & MessageFlag.COMPONENTS_V2)
-    content = body.get("content") if body.get("content") is not None else ("" if "content" in body else None)
+    content = (body["content"] or "") if "content" in body else None
     embeds = check_embeds(_or_empty(body["embeds"])) if "embeds" in body else None
     if is_v2 and (content or embeds or body.get("poll")):
-        raise InvalidBodyError(
-            "flags",
-            "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
-            "Components V2 go without content and embeds.",
-        )
+        raise InvalidBodyError("flags", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2")
     components = (
         check_components(_or_empty(body["components"]), is_v2=is_v2) if "components" in body else None
     )
-    check_files([len(one.content) for one in uploads.values()])
+    _check_sizes(uploads)
     listed: list[Json] | None = body.get("attachments")
-    entries = listed or []
-    described = _described(uploads, entries)
+    about = {int(one["id"]): one for one in listed or []}
+    described = tuple(
+        replace(
+            one,
+            filename=str(about.get(index, {}).get("filename") or one.filename),
+            description=about.get(index, {}).get("description"),
+        )
+        for index, one in sorted(uploads.items())
+    )
     there = {} if before is None else {one.id: one.filename for one in before.attachments}
-    _check_are_there(entries, known={*uploads, *there})
-    kept = set(there) if listed is None else {int(one["id"]) for one in listed}
+    for at, one in enumerate(listed or []):
+        if int(one["id"]) not in {*uploads, *there}:
+            raise InvalidBodyError(f"attachments.{at}", "ATTACHMENT_NOT_FOUND")
+    kept = set(there) if listed is None else set(about)
     names = {one.filename for one in described} | {there[one] for one in kept & set(there)}
-    _check_references([*_pictures(embeds or ()), *_media(components or ())], names)
+    _check_references({"embeds": embeds or (), "components": components or ()}, names)
     return MessagePayload(
         content=content,
         embeds=embeds,
         components=components,
         uploads=described,
-        kept_attachment_ids=None if listed is None else frozenset(int(one["id"]) for one in listed),
+        kept_attachment_ids=None if listed is None else frozenset(about),
         flags=flags,
         allowed_mentions=body.get("allowed_mentions"),
         reference=body.get("message_reference"),
@@ -237,57 +222,33 @@ def read_payload(
     )
 
 
+def _check_sizes(uploads: Mapping[int, Upload]) -> None:
+    """Refuse too many files (50035) or one that is too large (40005)."""
+    if len(uploads) > MAX_FILES:
+        most = f"Must be {MAX_FILES} or fewer in length."
+        raise InvalidBodyError("attachments", "BASE_TYPE_MAX_LENGTH", most)
+    if any(len(one.content) > MAX_FILE_BYTES for one in uploads.values()):
+        raise ApiError(Refusal.ENTITY_TOO_LARGE)
+
+
 def _or_empty(given: Any) -> Any:
     return [] if given is None else given
 
 
-def _described(uploads: Mapping[int, Upload], entries: Sequence[Json]) -> tuple[Upload, ...]:
-    """Return the files in order, with names and descriptions from the list of attachments."""
-    about = {int(one["id"]): one for one in entries}
-    return tuple(
-        Upload(
-            filename=str(about.get(index, {}).get("filename") or one.filename),
-            content_type=one.content_type,
-            content=one.content,
-            description=about.get(index, {}).get("description"),
-        )
-        for index, one in sorted(uploads.items())
-    )
-
-
-def _check_are_there(entries: Sequence[Json], *, known: Set[int]) -> None:
-    """Refuse an entry in the list of attachments without a file, uploaded or there already."""
-    for at, one in enumerate(entries):
-        if int(one["id"]) not in known:
-            raise InvalidBodyError(f"attachments.{at}", "ATTACHMENT_NOT_FOUND", "Attachment data not found")
-
-
-def _check_references(found: Iterable[tuple[str, str]], names: Set[str]) -> None:
+def _check_references(body: Json, names: Set[str]) -> None:
     """Refuse ``attachment://name`` where the message has no file of that name."""
-    for path, address in found:
+    for path, address in _addresses(body, ""):
         name = address.removeprefix(REFERENCE)
         if name != address and name not in names:
-            raise InvalidBodyError(
-                path,
-                "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND",
-                f"The referenced attachment {name[:100]!r} was not found in the message.",
-            )
+            reason = f"The referenced attachment {name[:100]!r} was not found in the message."
+            raise InvalidBodyError(path, "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND", reason)
 
 
-def _pictures(embeds: Sequence[Json]) -> Iterator[tuple[str, str]]:
-    """Yield path and address of every picture of embeds."""
-    places = (("image", "url"), ("thumbnail", "url"), ("footer", "icon_url"), ("author", "icon_url"))
-    for at, embed in enumerate(embeds):
-        for part, key in places:
-            if address := (embed.get(part) or {}).get(key):
-                yield f"embeds.{at}.{part}.{key}", address
-
-
-def _media(components: Any, path: str = "components") -> Iterator[tuple[str, str]]:
-    """Yield path and address of everything in components that has one."""
-    inner = components.items() if isinstance(components, dict) else enumerate(components)
-    for key, one in inner:
-        if key == "url":
-            yield f"{path}.url", str(one)
+def _addresses(part: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield path and address of everything in embeds and components that has one."""
+    for key, one in part.items() if isinstance(part, dict) else enumerate(part):
+        here = f"{path}.{key}" if path else str(key)
+        if key in ("url", "icon_url") and one is not None:
+            yield here, str(one)
         elif isinstance(one, dict | list | tuple):
-            yield from _media(one, f"{path}.{key}")
+            yield from _addresses(one, here)

@@ -1,7 +1,5 @@
 """Posting, editing and deleting messages, with the resulting events."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +8,17 @@ from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.messages.message_objects import attachment_url, audience_of, message_events, place_json
 from bot.sandbox.messages.payloads import MessagePayload, Upload
 from bot.sandbox.world.permissions import reader_ids
-from bot.sandbox.world.snowflakes import made_at
-from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, User, World
+from bot.sandbox.world.state import (
+    Attachment,
+    Channel,
+    Event,
+    Json,
+    Message,
+    MessageFlag,
+    User,
+    World,
+    made_at,
+)
 
 PLAIN, REPLY = 0, 19
 MAX_BULK_DELETE_AGE = timedelta(days=14)
@@ -54,7 +61,7 @@ def post_message(
         return repeated, []
     reference, replied_to = _reference(world, channel, payload)
     content = payload.content or ""
-    message_id = world.mint.mint()
+    message_id = world.new_id()
     mention_ids = payload.mention_ids(content)
     if replied_to is not None and payload.mentions_replied_user and replied_to.author.id in world.users:
         mention_ids = tuple(dict.fromkeys((*mention_ids, replied_to.author.id)))
@@ -116,8 +123,7 @@ def edit_message(world: World, message: Message, payload: MessagePayload) -> tup
 def delete_message(world: World, message: Message) -> list[Event]:
     """Delete a message."""
     del world.messages[message.channel_id][message.id]
-    channel = world.channels[message.channel_id]
-    gone = {"id": str(message.id), "channel_id": str(channel.id), **place_json(channel)}
+    gone = {"id": str(message.id), **place_json(world.channels[message.channel_id])}
     return [Event("MESSAGE_DELETE", gone, audience_of(world, message))]
 
 
@@ -131,9 +137,9 @@ def delete_messages(world: World, channel: Channel, message_ids: Sequence[int]) 
         raise ApiError(Refusal.BULK_DELETE_COUNT)
     if any(world.now() - made_at(message_id) > MAX_BULK_DELETE_AGE for message_id in message_ids):
         raise ApiError(Refusal.TOO_OLD_TO_BULK_DELETE)
-    history = world.messages.get(channel.id, {})
+    history = world.history(channel.id)
     gone_ids = [message_id for message_id in message_ids if history.pop(message_id, None) is not None]
-    gone = {"ids": [str(one) for one in gone_ids], "channel_id": str(channel.id), **place_json(channel)}
+    gone = {"ids": [str(one) for one in gone_ids], **place_json(channel)}
     return [Event("MESSAGE_DELETE_BULK", gone, reader_ids(world, channel))] if gone_ids else []
 
 
@@ -141,7 +147,7 @@ def _posted_before(world: World, channel: Channel, author: User, payload: Messag
     """Return the recent message of the same author with the same enforced nonce."""
     if not payload.is_nonce_enforced or payload.nonce is None:
         return None
-    recent = list(world.messages.get(channel.id, {}).values())[-NONCE_LOOK_BACK:]
+    recent = list(world.history(channel.id).values())[-NONCE_LOOK_BACK:]
     return next((one for one in recent if one.author.id == author.id and one.nonce == payload.nonce), None)
 
 
@@ -155,43 +161,37 @@ def _reference(world: World, channel: Channel, payload: MessagePayload) -> tuple
         return None, None
     for key, own_id in (("channel_id", channel.id), ("guild_id", channel.guild_id)):
         if payload.reference.get(key) is not None and str(payload.reference[key]) != str(own_id):
-            raise InvalidBodyError(
-                "message_reference",
-                "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL",
-                "Cannot reply to a message in a different channel",
-            )
+            raise InvalidBodyError("message_reference", "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL")
     message_id = int(payload.reference["message_id"])
-    target = world.messages.get(channel.id, {}).get(message_id)
+    target = world.history(channel.id).get(message_id)
     if target is None:
         if payload.reference.get("fail_if_not_exists", True):
-            raise InvalidBodyError("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
+            raise InvalidBodyError("message_reference", "REPLIES_UNKNOWN_MESSAGE")
         return None, None
-    return {
-        "type": 0,
-        "message_id": str(message_id),
-        "channel_id": str(channel.id),
-        **place_json(channel),
-    }, target
+    return {"type": 0, "message_id": str(message_id), **place_json(channel)}, target
 
 
 def _attachments(world: World, channel_id: int, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
-    """Return the uploaded files as attachments with ids, and with sizes when they are PNG images."""
-    made = []
-    for one in uploads:
-        is_png = one.content.startswith(PNG_SIGNATURE) and len(one.content) >= 24
-        made.append(
-            Attachment(
-                id=world.mint.mint(),
-                channel_id=channel_id,
-                filename=one.filename,
-                content_type=one.content_type,
-                content=one.content,
-                description=one.description,
-                width=int.from_bytes(one.content[16:20]) if is_png else None,
-                height=int.from_bytes(one.content[20:24]) if is_png else None,
-            )
+    """Return the uploaded files as attachments with ids."""
+    return tuple(
+        Attachment(
+            world.new_id(),
+            channel_id,
+            one.filename,
+            one.content_type,
+            one.content,
+            one.description,
+            *_png_size(one.content),
         )
-    return tuple(made)
+        for one in uploads
+    )
+
+
+def _png_size(content: bytes) -> tuple[int | None, int | None]:
+    """Return width and height of a PNG image, which are not known of other files."""
+    if not content.startswith(PNG_SIGNATURE) or len(content) < 24:
+        return None, None
+    return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
 def _with_urls(world: World, embeds: Sequence[Json], attachments: Sequence[Attachment]) -> tuple[Json, ...]:
@@ -202,13 +202,8 @@ def _with_urls(world: World, embeds: Sequence[Json], attachments: Sequence[Attac
         attachment = by_reference.get(picture.get("url", ""))
         if attachment is None:
             return picture
-        url = attachment_url(world, attachment)
-        return {
-            "url": url,
-            "proxy_url": url,
-            "width": attachment.width or 0,
-            "height": attachment.height or 0,
-        }
+        url, width, height = attachment_url(world, attachment), attachment.width, attachment.height
+        return {"url": url, "proxy_url": url, "width": width or 0, "height": height or 0}
 
     return tuple(
         {**embed, **{place: resolved(embed[place]) for place in ("image", "thumbnail") if embed.get(place)}}

@@ -1,7 +1,5 @@
 """Threads: opening, joining and archiving them, with their events."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -9,7 +7,17 @@ from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.messages.message_objects import message_events
 from bot.sandbox.world.objects import channel_json, thread_member_json
 from bot.sandbox.world.permissions import Permission, may, viewer_ids
-from bot.sandbox.world.state import WITH_POSTS, Channel, ChannelKind, Event, Message, MessageFlag, World
+from bot.sandbox.world.state import (
+    WITH_POSTS,
+    Channel,
+    ChannelKind,
+    Event,
+    Json,
+    Message,
+    MessageFlag,
+    World,
+    events_for,
+)
 
 OPENED_IN = {
     ChannelKind.TEXT: (ChannelKind.PUBLIC_THREAD, ChannelKind.PRIVATE_THREAD),
@@ -48,7 +56,7 @@ def open_thread(
     if message is not None and message.id in world.channels:
         raise ApiError(Refusal.THREAD_EXISTS)
     thread = Channel(
-        id=message.id if message is not None else world.mint.mint(),
+        id=message.id if message is not None else world.new_id(),
         kind=kind or fitting[0],
         name=name,
         guild_id=parent.guild_id,
@@ -67,13 +75,13 @@ def open_thread(
 
 def change_members(
     world: World, thread: Channel, *, added: Iterable[int] = (), removed: Iterable[int] = ()
-) -> tuple[Channel, list[Event]]:
+) -> list[Event]:
     """Add people to a thread, or remove them."""
     out = set(removed)
     kept = tuple(one for one in thread.member_ids if one not in out)
     changed = replace(thread, member_ids=tuple(dict.fromkeys((*kept, *added))))
     if changed == thread:
-        return thread, []
+        return []
     before = viewer_ids(world, thread)
     world.channels[thread.id] = changed
     after = viewer_ids(world, changed)
@@ -86,7 +94,7 @@ def change_members(
         "removed_member_ids": [str(one) for one in thread.member_ids if one not in changed.member_ids],
     }
     events = _created(world, changed, after - before)
-    return changed, [*events, Event("THREAD_MEMBERS_UPDATE", told, before | after)]
+    return [*events, Event("THREAD_MEMBERS_UPDATE", told, before | after)]
 
 
 def change_thread(
@@ -105,10 +113,8 @@ def change_thread(
         is_locked=thread.is_locked if is_locked is None else is_locked,
     )
     world.channels[thread.id] = changed
-    return changed, [
-        Event("THREAD_UPDATE", channel_json(world, changed, one), frozenset({one}))
-        for one in sorted(viewer_ids(world, changed))
-    ]
+    viewers = viewer_ids(world, changed)
+    return changed, events_for("THREAD_UPDATE", viewers, lambda one: channel_json(world, changed, one))
 
 
 def reopen_to_send(world: World, thread: Channel, user_id: int) -> list[Event]:
@@ -130,10 +136,11 @@ def check_not_archived(channel: Channel) -> None:
 
 def _created(world: World, thread: Channel, told_ids: Iterable[int]) -> list[Event]:
     """Announce a new thread to those who see it, and their membership to those who joined."""
-    events = []
-    for one in sorted(told_ids):
-        told = {**channel_json(world, thread, one), "newly_created": True}
-        if one in thread.member_ids:
-            told["member"] = thread_member_json(world, thread, one)
-        events.append(Event("THREAD_CREATE", told, frozenset({one})))
-    return events
+
+    def seen_by(user_id: int) -> Json:
+        body = {**channel_json(world, thread, user_id), "newly_created": True}
+        if user_id in thread.member_ids:
+            body["member"] = thread_member_json(world, thread, user_id)
+        return body
+
+    return events_for("THREAD_CREATE", told_ids, seen_by)

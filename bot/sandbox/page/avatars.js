@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { isAdmin, nameOf } from "./state.js";
+import { say } from "./texts.js";
 
 const TINTS = { ada: 0, ben: 1, cleo: 2 };
 
@@ -16,6 +17,6 @@ export function avatar(user, size = "") {
 export function badges(user) {
   return [
     user.bot && h("span", { class: "badge" }, "BOT"),
-    isAdmin(user) && h("span", { class: "badge admin" }, "ADMIN"),
+    isAdmin(user) && h("span", { class: "badge admin" }, say("ADMIN")),
   ];
 }

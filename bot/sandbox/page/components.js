@@ -10,6 +10,7 @@ import { openMenu } from "./menu.js";
 import { embedPicture } from "./pictures.js";
 import { tell } from "./signals.js";
 import { isDirect, nameOf, state } from "./state.js";
+import { say } from "./texts.js";
 
 const LINK = 5;
 const SELECTS = [3, 5, 6, 7, 8];
@@ -32,7 +33,7 @@ function pressComponent(message, component, { values, onfail } = {}) {
 
 export function renderComponents(message) {
   const rows = (message.components ?? []).map((component) => renderComponent(component, message));
-  if (message.hasFailed) rows.push(h("p", { class: "failed", role: "alert" }, "This interaction failed"));
+  if (message.hasFailed) rows.push(h("p", { class: "failed", role: "alert" }, say("This interaction failed")));
   return rows;
 }
 
@@ -91,7 +92,7 @@ function renderSelect(component, message) {
   const byDefault = options.filter((option) => option.default).map((option) => option.value);
   const chosen = state.choices.get(key) ?? byDefault;
   const picked = options.filter((option) => chosen.includes(option.value));
-  const placeholder = component.placeholder || "Make a selection";
+  const placeholder = component.placeholder || say("Make a selection");
   const isWaiting = message.waitingFor === component.custom_id;
   const choose = (values) => {
     state.choices.set(key, values);

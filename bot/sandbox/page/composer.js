@@ -11,6 +11,7 @@ import { tell } from "./signals.js";
 import { readSlash, slashData } from "./slash.js";
 import { bot, channelKey, FLAG, nameOf, state } from "./state.js";
 import { accept, hideSuggestions, isActive, isOffering, moveActive, suggest } from "./suggestions.js";
+import { say } from "./texts.js";
 import { makeNonce } from "./times.js";
 
 const MAX_CHARS = 2000;
@@ -45,7 +46,7 @@ export function boxChanged() {
   const wasOver = ui.counter.classList.contains("over");
   ui.counter.textContent = left <= COUNT_FROM ? String(left) : "";
   ui.counter.classList.toggle("over", left < 0);
-  if (left < 0 && !wasOver) announce(`Too long: a message holds ${MAX_CHARS} characters.`);
+  if (left < 0 && !wasOver) announce(say("Too long: a message holds {most} characters.", { most: MAX_CHARS }));
   ui.send.disabled = ui.box.value.trim() === "" || left < 0;
   suggest();
 }
@@ -61,8 +62,8 @@ export function renderReplying() {
   ui.replying.hidden = !message;
   if (!message) return ui.replying.replaceChildren();
   return ui.replying.replaceChildren(
-    h("span", {}, "Replying to ", h("strong", {}, nameOf(message.author))),
-    iconButton("close", "Cancel the reply", { onclick: cancelReply }));
+    h("span", {}, say("Replying to "), h("strong", {}, nameOf(message.author))),
+    iconButton("close", say("Cancel the reply"), { onclick: cancelReply }));
 }
 
 function cancelReply() {
@@ -75,11 +76,13 @@ async function sendBox() {
   const text = ui.box.value.trim();
   if (!text) return;
   const { length } = ui.box.value;
-  if (length > MAX_CHARS) return toast(`A message holds ${MAX_CHARS} characters; this one has ${length}.`);
-  if (!state.current) return toast("Not connected yet. Your text stays in the box.");
+  if (length > MAX_CHARS) {
+    return toast(say("A message holds {most} characters; this one has {length}.", { most: MAX_CHARS, length }));
+  }
+  if (!state.current) return toast(say("Not connected yet. Your text stays in the box."));
   const slash = readSlash(text);
   if (!slash && /^\/[a-z]/.test(text) && state.commands.length) {
-    return toast(`There is no command ${text.split(/\s/)[0]}. Type / to see all.`);
+    return toast(say("There is no command {command}. Type / to see all.", { command: text.split(/\s/)[0] }));
   }
   const channelId = state.current;
   let send;
@@ -110,7 +113,8 @@ function prepareSlash(slash, channelId) {
   const mark = (outcome) => {
     if (outcome !== "failed") return;
     const author = bot() ?? state.me;
-    const content = `${nameOf(author)} did not answer /${slash.command.words}. Is it running?`;
+    const values = { bot: nameOf(author), command: slash.command.words };
+    const content = say("{bot} did not answer /{command}. Is it running?", values);
     insertMessage({ id: makeNonce(), channel_id: channelId, author, flags: FLAG.EPHEMERAL, content, isLocal: true });
     tell("log");
   };

@@ -1,5 +1,7 @@
 // Building elements, and the ones that index.html holds. What people or the bot wrote becomes text nodes only.
 
+import { say } from "./texts.js";
+
 /** The elements of index.html, by id. */
 export const ui = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
 
@@ -52,7 +54,7 @@ export const iconButton = (name, label, props = {}) =>
 
 /** Tells for a while what went wrong. */
 export function toast(text) {
-  const dismiss = iconButton("close", "Dismiss", { onclick: () => item.remove() });
+  const dismiss = iconButton("close", say("Dismiss"), { onclick: () => item.remove() });
   const item = h("div", { class: "toast" }, h("span", {}, text), dismiss);
   ui.toasts.append(item);
   while (ui.toasts.children.length > 4) ui.toasts.firstChild.remove();

@@ -6,6 +6,7 @@ import { fromWire, toWire } from "./mentions.js";
 import { api, attempt } from "./rest.js";
 import { tell } from "./signals.js";
 import { FLAG, hasFlag, state } from "./state.js";
+import { say } from "./texts.js";
 
 export const isEditing = (message) => state.editing?.id === message.id;
 
@@ -53,7 +54,7 @@ async function save(message, text) {
 
 export function renderEditor(message) {
   const box = h("textarea", {
-    rows: "1", "aria-label": "Edit your message", maxlength: "2000", data: { key: "editor" },
+    rows: "1", "aria-label": say("Edit your message"), maxlength: "2000", data: { key: "editor" },
   });
   box.value = state.editing.text;
   const cancel = () => {
@@ -77,5 +78,6 @@ export function renderEditor(message) {
   queueMicrotask(grow);
   const button = (label, onclick) => h("button", { class: "plain", type: "button", onclick }, label);
   return h("div", { class: "editor" }, box, h("p", { class: "muted" },
-    "escape to ", button("cancel", cancel), " · enter to ", button("save", () => save(message, box.value))));
+    say("escape to "), button(say("cancel"), cancel),
+    say(" · enter to "), button(say("save"), () => save(message, box.value))));
 }

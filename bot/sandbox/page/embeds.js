@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { inline, link, markdown } from "./markdown.js";
 import { embedPicture } from "./pictures.js";
+import { say } from "./texts.js";
 import { sayWhen } from "./times.js";
 
 export function renderEmbed(embed, message) {
@@ -12,7 +13,7 @@ export function renderEmbed(embed, message) {
   const thumbnail = embedPicture(embed.thumbnail, message, "thumbnail");
   const box = h("div", {
     class: `embed${thumbnail ? " with-thumbnail" : ""}`, role: "group",
-    "aria-label": embed.title ? `Embed: ${embed.title.replace(/[*_`~|]/g, "")}` : "Embed",
+    "aria-label": embed.title ? say("Embed: {title}", { title: embed.title.replace(/[*_`~|]/g, "") }) : say("Embed"),
   },
   embed.author?.name && h("div", { class: "embed-author" }, linked(embed.author.url, embed.author.name)),
   embed.title && h("div", { class: "embed-title" }, linked(embed.url, inline(embed.title))),

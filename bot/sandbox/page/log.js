@@ -8,16 +8,19 @@ import { renderBody, shouldGroup } from "./message.js";
 import { renderReactions } from "./reactions.js";
 import { tell } from "./signals.js";
 import { channelKey, channelName, FLAG, hasFlag, isDirect, nameOf, state } from "./state.js";
+import { say } from "./texts.js";
 import { createdAt, dayOf, formats, isOlder, sayWhen } from "./times.js";
 
 const EXAMPLES = [
   "!fill Nike shoes are very [MASK]", "!fill The delivery was [MASK] and the support was [MASK]", "!help",
 ];
 const ABOUT = {
-  support: "Type a sentence with [MASK] in it: fillbot fills the blank with the words that fit best. "
-    + "Vote 👍 or 👎 on the bold word, and a better model learns from the votes.",
-  reports: "Every morning I tell here what the night learnt from your votes, and whether a new model answers now.",
-  "@me": "This is your direct conversation with fillbot. Nobody else reads along. Every command works here too.",
+  support: say("Type a sentence with [MASK] in it: fillbot fills the blank with the words that fit best. "
+    + "Vote 👍 or 👎 on the bold word, and a better model learns from the votes."),
+  reports: say(
+    "Every morning I tell here what the night learnt from your votes, and whether a new model answers now.",
+  ),
+  "@me": say("This is your direct conversation with fillbot. Only you can read it. Every command works here."),
 };
 
 const rows = new Map(); // message id → {element, bodyStamp, reactionStamp}
@@ -55,13 +58,14 @@ function rowOf(message, isGrouped) {
 }
 
 function renderStart(channel, isEmpty) {
-  const about = ABOUT[channelKey(channel)] ?? channel.topic ?? "Ask fillbot something.";
+  const about = ABOUT[channelKey(channel)] ?? channel.topic ?? say("Ask fillbot something.");
   const chips = EXAMPLES.map((text) =>
     h("button", { class: "chip", type: "button", onclick: () => tell("write", text) }, text));
   const hasExamples = isEmpty && channelKey(channel) !== "reports";
-  return h("section", { class: "start", "aria-label": "Start of the conversation" },
-    h("h2", {}, isDirect(channel) ? channelName(channel) : `Welcome to #${channelName(channel)}`), h("p", {}, about),
-    hasExamples && [h("p", { class: "muted" }, "Try one of these:"), h("div", { class: "chips" }, chips)]);
+  return h("section", { class: "start", "aria-label": say("Start of the conversation") },
+    h("h2", {}, isDirect(channel) ? channelName(channel) : say("Welcome to #{channel}", { channel: channelName(channel) })),
+    h("p", {}, about),
+    hasExamples && [h("p", { class: "muted" }, say("Try one of these:")), h("div", { class: "chips" }, chips)]);
 }
 
 function divider(text, kind = "") {
@@ -74,7 +78,7 @@ function divider(text, kind = "") {
 }
 
 function headOf(channel, log) {
-  const loading = () => h("p", { class: "loading muted" }, "Loading messages…");
+  const loading = () => h("p", { class: "loading muted" }, say("Loading messages…"));
   if (!log.isComplete) return ui.log.querySelector(".loading") ?? loading();
   const isEmpty = log.messages.length === 0;
   const key = `${state.token} ${channel.id} ${isEmpty}`;
@@ -93,7 +97,7 @@ export function renderLog() {
     const isNewDay = !previous || dayOf(createdAt(previous.id)) !== dayOf(at);
     const isFirstUnread = message.id === log.firstUnread;
     if (isNewDay) wanted.push(divider(formats.longDate.format(at)));
-    if (isFirstUnread) wanted.push(divider("New", "unread"));
+    if (isFirstUnread) wanted.push(divider(say("New"), "unread"));
     wanted.push(rowOf(message, !isNewDay && !isFirstUnread && shouldGroup(message, previous)));
     previous = message;
   }
@@ -125,8 +129,8 @@ export function noticeMessage({ isMine }) {
 
 function showUnseen() {
   ui.newest.hidden = isPinned;
-  const news = unseen ? `${unseen} new ${unseen === 1 ? "message" : "messages"} · ` : "";
-  ui.newest.textContent = `${news}Jump to newest`;
+  const news = unseen === 1 ? say("1 new message · ") : say("{n} new messages · ", { n: unseen });
+  ui.newest.textContent = `${unseen ? news : ""}${say("Jump to newest")}`;
 }
 
 /** Goes to a message of this channel, reading further back when it is not there yet. */
@@ -138,7 +142,7 @@ export async function showMessage(id) {
     await loadOlder();
   }
   const element = rows.get(id)?.element;
-  if (!element?.isConnected) return toast("That message is not here any more.");
+  if (!element?.isConnected) return toast(say("That message is not here any more."));
   isPinned = false;
   element.scrollIntoView({ block: "center" });
   element.classList.add("flash");

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { tell } from "./signals.js";
 import { nameOf, state } from "./state.js";
+import { say } from "./texts.js";
 import { stamp } from "./times.js";
 
 const BLOCKS = [
@@ -146,7 +147,7 @@ function renderInline({ kind, match }, depth) {
 
 function spoiler(content) {
   const reveal = () => cover.replaceWith(h("span", { class: "spoiler shown" }, [...cover.firstChild.childNodes]));
-  const label = "Spoiler, press to show";
+  const label = say("Spoiler, press to show");
   const cover = h("button", { class: "spoiler", type: "button", "aria-label": label, onclick: reveal },
     h("span", {}, content));
   return cover;

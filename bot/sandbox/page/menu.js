@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { closeLayer, openLayer, popupOf } from "./layer.js";
+import { say } from "./texts.js";
 
 let menuCount = 0;
 
@@ -18,7 +19,7 @@ export function openMenu(anchor, { title, options, chosen, least, most, onchoose
     role: "listbox", tabindex: "0", "aria-multiselectable": isMultiple && "true", "aria-label": title,
   }, items);
   const tally = h("span", { class: "muted", "aria-live": "polite" });
-  const done = h("button", { class: "button s1", type: "button", onclick: () => closeLayer() }, "Done");
+  const done = h("button", { class: "button s1", type: "button", onclick: () => closeLayer() }, say("Done"));
   const popup = popupOf("menu-popup", {}, list, isMultiple && h("div", { class: "menu-foot" }, tally, done));
   const mayBeSent = () => picked.size >= least && picked.size <= most;
   const isChanged = () => picked.size !== chosen.length || chosen.some((value) => !picked.has(value));
@@ -30,7 +31,8 @@ export function openMenu(anchor, { title, options, chosen, least, most, onchoose
       item.classList.toggle("full", picked.size >= most && most > 1 && !picked.has(options[index].value));
     });
     list.setAttribute("aria-activedescendant", `${id}-${active}`);
-    tally.textContent = mayBeSent() ? `${picked.size} of at most ${most}` : `Choose at least ${least}`;
+    tally.textContent = mayBeSent()
+      ? say("{n} of at most {most}", { n: picked.size, most }) : say("Choose at least {least}", { least });
     done.disabled = !mayBeSent();
   }
 

@@ -12,6 +12,7 @@ import { pickEmoji } from "./reactions.js";
 import { api, attempt } from "./rest.js";
 import { tell } from "./signals.js";
 import { channelName, FLAG, hasFlag, nameOf, state } from "./state.js";
+import { say } from "./texts.js";
 import { createdAt, formats, sayWhen } from "./times.js";
 
 const GROUP_WITHIN_MS = 7 * 60_000;
@@ -39,22 +40,24 @@ function renderReference(message) {
   const source = message.referenced_message;
   if (source) {
     const name = nameOf(source.author);
-    const unsaid = source.embeds?.length ? "Click to see the embed" : "Click to see the attachment";
+    const unsaid = source.embeds?.length ? say("Click to see the embed") : say("Click to see the attachment");
     const snippet = source.content || unsaid;
     return h("button", {
       class: "reference", type: "button", data: { key: "reference" },
-      "aria-label": `Replying to ${name}: ${plainWords(source)}`, onclick: () => tell("show", source.id),
+      "aria-label": `${say("Replying to ")}${name}: ${plainWords(source)}`, onclick: () => tell("show", source.id),
     },
     avatar(source.author, "tiny"), h("span", { class: "name" }, name),
     h("span", { class: "snippet" }, inline(snippet.replace(/\n/g, " "))));
   }
-  if (message.type === REPLY) return h("div", { class: "reference" }, h("em", {}, "The original message was deleted"));
+  if (message.type === REPLY) {
+    return h("div", { class: "reference" }, h("em", {}, say("The original message was deleted")));
+  }
   const used = message.interaction_metadata ?? message.interaction;
   const user = used?.user ?? state.users.get(used?.user_id);
   if (!user || used.type === COMPONENT) return null;
   const name = used.name ?? message.interaction?.name;
   return h("div", { class: "reference" }, avatar(user, "tiny"), h("span", { class: "name" }, nameOf(user)),
-    name && h("span", {}, " used ", h("span", { class: "mention" }, `/${name}`)));
+    name && h("span", {}, say(" used "), h("span", { class: "mention" }, `/${name}`)));
 }
 
 const dots = () => h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
@@ -62,9 +65,9 @@ const dots = () => h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h
 function renderText(message) {
   const edited = message.edited_timestamp && h("span", {
     class: "edited", title: formats.full.format(new Date(message.edited_timestamp)),
-  }, message.content ? " (edited)" : "(edited)");
+  }, `${message.content ? " " : ""}${say("(edited)")}`);
   if (hasFlag(message, FLAG.LOADING)) {
-    return h("div", { class: "text muted" }, dots(), `${nameOf(message.author)} is thinking…`);
+    return h("div", { class: "text muted" }, dots(), say("{bot} is thinking…", { bot: nameOf(message.author) }));
   }
   if (isEditing(message)) return renderEditor(message);
   if (!message.content) return edited || null;
@@ -77,7 +80,7 @@ function renderThread(message) {
   if (!thread) return null;
   const open = () => tell("open", thread.id);
   return h("button", { class: "thread-link", type: "button", data: { key: "thread" }, onclick: open },
-    h("span", { "aria-hidden": "true" }, "↳ "), h("strong", {}, channelName(thread)), " · See the thread ›");
+    h("span", { "aria-hidden": "true" }, "↳ "), h("strong", {}, channelName(thread)), say(" · See the thread ›"));
 }
 
 function renderTools(message) {
@@ -85,11 +88,11 @@ function renderTools(message) {
   const isMine = message.author.id === state.me?.id;
   const remove = () => attempt(() => api("DELETE", path)).then(() => tell("box"));
   const tool = (name, label, key, onclick) => iconButton(name, label, { data: { key: `tool ${key}` }, onclick });
-  return h("div", { class: "tools", role: "group", "aria-label": "Message actions" },
-    tool("smile", "Add a reaction", "react", ({ currentTarget }) => pickEmoji(currentTarget, message)),
-    tool("reply", `Reply to ${nameOf(message.author)}`, "reply", () => tell("reply", message)),
-    mayEdit(message) && tool("pen", "Edit your message", "edit", () => startEditing(message)),
-    isMine && tool("bin", "Delete your message", "delete", remove));
+  return h("div", { class: "tools", role: "group", "aria-label": say("Message actions") },
+    tool("smile", say("Add a reaction"), "react", ({ currentTarget }) => pickEmoji(currentTarget, message)),
+    tool("reply", say("Reply to {name}", { name: nameOf(message.author) }), "reply", () => tell("reply", message)),
+    mayEdit(message) && tool("pen", say("Edit your message"), "edit", () => startEditing(message)),
+    isMine && tool("bin", say("Delete your message"), "delete", remove));
 }
 
 function renderEphemeral(message) {
@@ -99,8 +102,8 @@ function renderEphemeral(message) {
     tell("box");
     if (!message.isLocal) api("DELETE", `/channels/${message.channel_id}/messages/${message.id}`).catch(() => null);
   };
-  return h("p", { class: "ephemeral" }, icon("eye"), "Only you can see this · ",
-    h("button", { class: "plain", type: "button", data: { key: "dismiss" }, onclick: dismiss }, "Dismiss"));
+  return h("p", { class: "ephemeral" }, icon("eye"), say("Only you can see this · "),
+    h("button", { class: "plain", type: "button", data: { key: "dismiss" }, onclick: dismiss }, say("Dismiss")));
 }
 
 /** The inside of a message's row; reactions are filled in by whoever draws the row. */

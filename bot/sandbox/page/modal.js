@@ -4,6 +4,7 @@ import { h, iconButton, placeOfFocus, ui } from "./dom.js";
 import { interact } from "./interactions.js";
 import { markdown } from "./markdown.js";
 import { bot, state } from "./state.js";
+import { say } from "./texts.js";
 
 const [ROW, MENU, TEXT_INPUT, TEXT, LABEL] = [1, 3, 4, 10, 18];
 const MAX_CHARS = 4000;
@@ -12,11 +13,11 @@ export function openModal(modal) {
   const parts = (modal.components ?? []).map((part, index) => readPart(part, `input-${index}`)).filter(Boolean);
   const inputs = parts.flatMap((part) => part.input ?? []);
   const problem = h("p", { class: "failed", role: "alert" });
-  const submit = h("button", { class: "button s1", type: "submit" }, "Submit");
+  const submit = h("button", { class: "button s1", type: "submit" }, say("Submit"));
   const mark = (outcome) => {
     if (outcome === "done") ui.modal.close();
     submit.disabled = outcome === "waiting";
-    problem.textContent = outcome === "failed" ? "Something went wrong. Try again." : "";
+    problem.textContent = outcome === "failed" ? say("Something went wrong. Try again.") : "";
   };
   const send = (event) => {
     event.preventDefault();
@@ -31,10 +32,11 @@ export function openModal(modal) {
   ui.modal.onclose = place.restore;
   const cancel = () => ui.modal.close();
   ui.modal.replaceChildren(h("form", { onsubmit: send, novalidate: true },
-    h("header", {}, h("h2", { id: "modal-title" }, modal.title), iconButton("close", "Close", { onclick: cancel })),
+    h("header", {}, h("h2", { id: "modal-title" }, modal.title),
+      iconButton("close", say("Close"), { onclick: cancel })),
     parts.map((part) => part.shown),
     problem,
-    h("footer", {}, h("button", { class: "plain", type: "button", onclick: cancel }, "Cancel"), submit)));
+    h("footer", {}, h("button", { class: "plain", type: "button", onclick: cancel }, say("Cancel")), submit)));
   if (!ui.modal.open) ui.modal.showModal();
   inputs[0]?.control.focus();
 }
@@ -58,8 +60,8 @@ function readPart(part, id) {
     input.tally?.();
     if (error.textContent) input.check();
   });
-  const isOptional = component.required === false && h("span", { class: "muted" }, " (optional)");
-  const label = h("label", { for: id }, part.label || component.label || "Your answer", isOptional);
+  const isOptional = component.required === false && h("span", { class: "muted" }, say(" (optional)"));
+  const label = h("label", { for: id }, part.label || component.label || say("Your answer"), isOptional);
   const answer = () => {
     const one = { type: component.type, custom_id: component.custom_id, ...input.value() };
     return part.type === LABEL ? { type: LABEL, component: one } : { type: ROW, components: [one] };
@@ -82,8 +84,9 @@ function textInput(component, id) {
   tally();
   const complaint = () => {
     const { length } = control.value.trim();
-    if (!length) return required ? "Please fill this in." : "";
-    return length < least ? `Please write at least ${least} characters; this has ${length}.` : "";
+    if (!length) return required ? say("Please fill this in.") : "";
+    if (length >= least) return "";
+    return say("Please write at least {least} characters; this has {length}.", { least, length });
   };
   return { control, counter, tally, complaint, value: () => ({ value: control.value }) };
 }
@@ -92,13 +95,14 @@ function menuInput(component, id) {
   const { min_values: least = 1, max_values: most = 1, required = true } = component;
   const options = component.options.map((option) =>
     h("option", { value: option.value, selected: option.default }, option.label));
-  const unchosen = most === 1 && h("option", { value: "" }, component.placeholder || "Make a selection");
+  const unchosen = most === 1 && h("option", { value: "" }, component.placeholder || say("Make a selection"));
   const control = h("select", { id, multiple: most > 1, "aria-required": String(required) }, unchosen, options);
   const values = () => [...control.selectedOptions].map((option) => option.value).filter(Boolean);
   const complaint = () => {
     const { length } = values();
     if (!length && !required) return "";
-    return length < least ? `Please choose at least ${least}.` : length > most ? `Please choose at most ${most}.` : "";
+    if (length < least) return say("Please choose at least {least}.", { least });
+    return length > most ? say("Please choose at most {most}.", { most }) : "";
   };
   return { control, complaint, value: () => ({ values: values() }) };
 }

@@ -18,6 +18,7 @@ import { loadCommands } from "./slash.js";
 import {
   bot, channelKey, isDirect, learnChannel, learnUser, orderedChannels, PEOPLE, resetState, state,
 } from "./state.js";
+import { translatePage } from "./texts.js";
 
 const REMEMBERED_AS = "fillbot.person";
 
@@ -171,6 +172,7 @@ addEventListener("visibilitychange", markRead);
 addEventListener("pagehide", () => gateway?.close());
 addEventListener("pageshow", ({ persisted }) => persisted && becomePerson(state.token));
 
+translatePage();
 const address = readAddress();
 wantedChannel = address.channel;
 renderPeople(becomePerson);

@@ -1,6 +1,7 @@
 // Pictures and files of messages; a picture opens large, and leads to the others of its message.
 
 import { h, icon, iconButton, placeOfFocus, ui } from "./dom.js";
+import { say } from "./texts.js";
 
 /** Files are served by the sandbox itself, whatever name of this machine their address carries. */
 function ownUrl(url) {
@@ -73,12 +74,12 @@ function enlarge(button) {
     const { source, words } = all[at].dataset;
     ui.lightbox.replaceChildren(
       h("img", { src: source, alt: words }),
-      h("p", { class: "lightbox-words" }, words, all.length > 1 && ` · ${at + 1} of ${all.length}`),
+      h("p", { class: "lightbox-words" }, words, all.length > 1 && ` · ${say("{n} of {all}", { n: at + 1, all: all.length })}`),
       h("p", {},
-        h("a", { href: source, target: "_blank", rel: "noopener" }, "Open in a new tab"),
-        all.length > 1 && iconButton("left", "Previous picture", { onclick: () => turn(-1), data: { step: "-1" } }),
-        all.length > 1 && iconButton("right", "Next picture", { onclick: () => turn(1), data: { step: "1" } }),
-        h("button", { class: "plain", type: "button", onclick: () => ui.lightbox.close() }, "Close")));
+        h("a", { href: source, target: "_blank", rel: "noopener" }, say("Open in a new tab")),
+        all.length > 1 && iconButton("left", say("Previous picture"), { onclick: () => turn(-1), data: { step: "-1" } }),
+        all.length > 1 && iconButton("right", say("Next picture"), { onclick: () => turn(1), data: { step: "1" } }),
+        h("button", { class: "plain", type: "button", onclick: () => ui.lightbox.close() }, say("Close"))));
   };
   turn = (step) => {
     if (all.length < 2) return;

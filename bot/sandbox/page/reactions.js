@@ -5,6 +5,7 @@ import { emojiKey } from "./history.js";
 import { closeLayer, openLayer, popupOf } from "./layer.js";
 import { api, attempt } from "./rest.js";
 import { nameOf } from "./state.js";
+import { say } from "./texts.js";
 
 const QUICK_EMOJI = ["👍", "👎", "❤️", "😂", "🎉", "🤔", "👀", "✅"];
 
@@ -17,14 +18,15 @@ const react = (message, emoji, isMine) =>
 export function renderReactions(message) {
   const pills = (message.reactions ?? []).map((reaction) => renderPill(message, reaction));
   if (pills.length) pills.push(h("button", {
-    class: "reaction add", type: "button", "aria-label": "Add a reaction", data: { key: "add reaction" },
+    class: "reaction add", type: "button", "aria-label": say("Add a reaction"), data: { key: "add reaction" },
     onclick: ({ currentTarget }) => pickEmoji(currentTarget, message),
   }, icon("smile")));
   return pills;
 }
 
 function renderPill(message, { emoji, count, me }) {
-  const people = `${count} ${count === 1 ? "reaction" : "reactions"}${me ? ", yours among them" : ""}`;
+  const reactions = count === 1 ? say("1 reaction") : say("{n} reactions", { n: count });
+  const people = `${reactions}${me ? say(", yours among them") : ""}`;
   const pill = h("button", {
     class: "reaction", type: "button", "aria-pressed": String(Boolean(me)), "aria-label": `${emoji.name}, ${people}`,
     data: { key: `reaction ${emoji.name}`, emoji: emoji.name }, onclick: () => react(message, emoji, me),
@@ -44,8 +46,8 @@ export function pickEmoji(anchor, message) {
     if (!isMine) react(message, { name }, false);
   };
   const buttons = QUICK_EMOJI.map((name) =>
-    h("button", { type: "button", "aria-label": `React with ${name}`, onclick: () => choose(name) }, name));
-  const picker = popupOf("emoji-picker", { role: "group", "aria-label": "Choose a reaction" }, buttons);
+    h("button", { type: "button", "aria-label": say("React with {name}", { name }), onclick: () => choose(name) }, name));
+  const picker = popupOf("emoji-picker", { role: "group", "aria-label": say("Choose a reaction") }, buttons);
   picker.addEventListener("keydown", ({ key }) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
     const at = buttons.indexOf(document.activeElement);

@@ -2,12 +2,14 @@
 
 import { toast } from "./dom.js";
 import { state } from "./state.js";
+import { say } from "./texts.js";
 
 const API = "/api/v10";
 
 class ApiError extends Error {
   constructor(status, body) {
-    const unsaid = status ? `The server answered ${status}.` : "The sandbox cannot be reached. Is it still running?";
+    const unsaid = status
+      ? say("The server answered {status}.", { status }) : say("The sandbox cannot be reached. Is it still running?");
     super(body?.message || unsaid);
     this.status = status;
   }

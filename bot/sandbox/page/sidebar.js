@@ -6,18 +6,19 @@ import { tell } from "./signals.js";
 import {
   bot, capitalised, channelKey, channelName, isDirect, isThread, nameOf, orderedChannels, partnerOf, PEOPLE, state,
 } from "./state.js";
+import { say } from "./texts.js";
 
 function renderChannel(channel) {
   const count = state.unread.get(channel.id);
   const sign = h("span", { class: "hash", "aria-hidden": "true" }, isThread(channel) ? "↳" : "#");
   return h("button", {
-    class: `channel${count ? " unread" : ""}${isThread(channel) ? " thread" : ""}`, type: "button",
+    class: `channel${count ? say(" unread") : ""}${isThread(channel) ? " thread" : ""}`, type: "button",
     "aria-current": channel.id === state.current && "page", data: { channel: channelKey(channel) },
     onclick: () => tell("open", channel.id),
   },
   isDirect(channel) ? avatar(partnerOf(channel) ?? { username: "?" }, "small") : sign,
   h("span", { class: "channel-label" }, channelName(channel)),
-  count && h("span", { class: "count" }, String(count), h("span", { class: "hidden" }, " unread")));
+  count && h("span", { class: "count" }, String(count), h("span", { class: "hidden" }, say(" unread"))));
 }
 
 export function renderSidebar() {
@@ -25,15 +26,15 @@ export function renderSidebar() {
   const focused = ui.channels.contains(document.activeElement) ? document.activeElement.dataset.channel : null;
   const group = (title, channels) =>
     channels.length ? [h("h2", { class: "group" }, title), ...channels.map(renderChannel)] : [];
-  ui["guild-name"].textContent = state.guild?.name ?? "fillbot sandbox";
+  ui["guild-name"].textContent = state.guild?.name ?? say("fillbot sandbox");
   ui.channels.replaceChildren(
-    ...group("Channels", all.filter((channel) => !isDirect(channel))),
-    ...group("Direct messages", all.filter(isDirect)));
+    ...group(say("Channels"), all.filter((channel) => !isDirect(channel))),
+    ...group(say("Direct messages"), all.filter(isDirect)));
   if (focused) ui.channels.querySelector(`[data-channel="${CSS.escape(focused)}"]`)?.focus();
   const total = [...state.unread.values()].reduce((sum, count) => sum + count, 0);
   const channel = state.channels.get(state.current);
   const place = channel ? `${isDirect(channel) ? "@" : "#"}${channelName(channel)} · ` : "";
-  document.title = `${total ? `(${total}) ` : ""}${place}fillbot sandbox`;
+  document.title = `${total ? `(${total}) ` : ""}${place}${say("fillbot sandbox")}`;
 }
 
 /** Draws who one can be; `become` is called with the name of the person chosen. */
@@ -42,7 +43,7 @@ export function renderPeople(become) {
     const choose = () => become(name);
     const input = h("input", { type: "radio", name: "person", value: name, class: "hidden", onchange: choose });
     return h("label", { class: "person" }, input, avatar({ id: name, username: name }, "small"),
-      h("span", {}, capitalised(name)), name === PEOPLE[0] && h("span", { class: "badge admin" }, "ADMIN"));
+      h("span", {}, capitalised(name)), name === PEOPLE[0] && h("span", { class: "badge admin" }, say("ADMIN")));
   }));
 }
 
@@ -53,10 +54,12 @@ export function renderHeader() {
   ui.topic.textContent = channel.topic ?? "";
   const robot = bot();
   const isOnline = robot && state.online.has(robot.id);
-  const presence = `${robot ? nameOf(robot) : "The bot"} is ${isOnline ? "online" : "offline"}`;
+  const name = robot ? nameOf(robot) : say("The bot");
+  const presence = isOnline ? say("{name} is online", { name }) : say("{name} is offline", { name });
   ui.presence.className = `presence ${isOnline ? "online" : "offline"}`;
   if (ui.presence.textContent !== presence) ui.presence.textContent = presence; // else it is read aloud again
-  const label = `Message ${isDirect(channel) ? "@" : "#"}${channelName(channel)} as ${capitalised(state.token)}`;
+  const place = `${isDirect(channel) ? "@" : "#"}${channelName(channel)}`;
+  const label = say("Message {place} as {person}", { place, person: capitalised(state.token) });
   ui["box-label"].textContent = label;
   ui.box.placeholder = label;
 }
@@ -65,9 +68,10 @@ export function renderTyping() {
   const now = Date.now();
   const isTyping = ([id, until]) => until > now && id !== state.me?.id;
   const names = [...(state.typing.get(state.current) ?? [])].filter(isTyping)
-    .map(([id]) => nameOf(state.users.get(id) ?? { username: "someone" }));
-  const some = `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing…`;
-  const text = names.length === 0 ? "" : names.length > 3 ? "Several people are typing…" : some;
+    .map(([id]) => nameOf(state.users.get(id) ?? { username: say("someone") }));
+  const joined = { names: names.join(say(" and ")) };
+  const some = names.length > 1 ? say("{names} are typing…", joined) : say("{names} is typing…", joined);
+  const text = names.length === 0 ? "" : names.length > 3 ? say("Several people are typing…") : some;
   if (ui.typing.dataset.text === text) return;
   ui.typing.dataset.text = text;
   const dots = h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
@@ -76,8 +80,8 @@ export function renderTyping() {
 setInterval(renderTyping, 1_000);
 
 export function showConnection(status) {
-  const refused = `The server does not know ${capitalised(state.token)}.`;
-  ui.banner.textContent = { lost: "Connection lost. Trying again…", refused }[status] ?? "";
+  const refused = say("The server does not know {person}.", { person: capitalised(state.token) });
+  ui.banner.textContent = { lost: say("Connection lost. Trying again…"), refused }[status] ?? "";
   ui.banner.hidden = !ui.banner.textContent;
 }
 

@@ -2,6 +2,7 @@
 
 import { api } from "./rest.js";
 import { bot, channelName, state } from "./state.js";
+import { say } from "./texts.js";
 
 const escaped = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
@@ -90,8 +91,8 @@ const READERS = { // by the type of the option
   10: (raw) => (Number.isFinite(Number(raw)) ? Number(raw) : null),
 };
 const WANTED = {
-  4: "a whole number", 5: "true or false", 6: "a person, as @name", 7: "a channel, as #name", 8: "a role, as @name",
-  9: "a person or role, as @name", 10: "a number",
+  4: say("a whole number"), 5: say("true or false"), 6: say("a person, as @name"), 7: say("a channel, as #name"),
+  8: say("a role, as @name"), 9: say("a person or role, as @name"), 10: say("a number"),
 };
 
 function idOf(things, raw, naming) {
@@ -106,9 +107,11 @@ function typedValue(option, raw) {
   if (choice) return choice.value;
   if (raw === "") return raw;
   if (option.choices?.length) {
-    throw new Error(`“${option.name}” is one of: ${option.choices.map(({ name }) => name).join(", ")}.`);
+    const choices = option.choices.map(({ name }) => name).join(", ");
+    throw new Error(say("“{option}” is one of: {choices}.", { option: option.name, choices }));
   }
   const value = READERS[option.type]?.(raw) ?? null;
-  if (value === null) throw new Error(`“${option.name}” should be ${WANTED[option.type] ?? "something else"}.`);
+  const wanted = WANTED[option.type] ?? say("something else");
+  if (value === null) throw new Error(say("“{option}” should be {wanted}.", { option: option.name, wanted }));
   return value;
 }

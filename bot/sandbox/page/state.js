@@ -1,5 +1,6 @@
 // Everything known about the world as one person sees it; thrown away when the person changes.
 
+import { say } from "./texts.js";
 import { isOlder } from "./times.js";
 
 export const PEOPLE = ["ada", "ben", "cleo"]; // a person's token is the name
@@ -45,7 +46,7 @@ export const partnerOf = (channel) =>
   channel.recipients?.find((user) => user.id !== state.me?.id) ?? channel.recipients?.[0];
 
 export const channelName = (channel) =>
-  isDirect(channel) ? nameOf(partnerOf(channel) ?? { username: "direct message" }) : channel.name;
+  isDirect(channel) ? nameOf(partnerOf(channel) ?? { username: say("direct message") }) : channel.name;
 
 export const channelKey = (channel) => (isDirect(channel) ? "@me" : isThread(channel) ? channel.id : channel.name);
 export const guildOf = (channel) => (channel && !isDirect(channel) ? state.guild?.id : undefined);

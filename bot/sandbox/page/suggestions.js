@@ -7,6 +7,7 @@ import { api } from "./rest.js";
 import { tell } from "./signals.js";
 import { readSlash, slashData } from "./slash.js";
 import { bot, isDirect, orderedChannels, state } from "./state.js";
+import { say } from "./texts.js";
 import { makeNonce } from "./times.js";
 
 const MAX_SHOWN = 25;
@@ -74,26 +75,27 @@ function suggestCommands(text, slash) {
       text: `${sign}${command.words}${first ? ` ${next}` : ""}`,
     };
   });
-  const title = items.length ? "Commands" : isSlash && !slash && state.commands.length ? "No command of that name" : "";
+  const isUnknown = isSlash && !slash && state.commands.length;
+  const title = items.length ? say("Commands") : isUnknown ? say("No command of that name") : "";
   return { title, items, isFirstActive: isSlash && items.length > 0 };
 }
 
 function suggestNames(names) {
   const items = names.map(({ typed, more, text }) => ({ label: typed, hint: more, text }));
-  return { title: "People and channels", items, isFirstActive: true };
+  return { title: say("People and channels"), items, isFirstActive: true };
 }
 
 function suggestOptions(slash, text) {
   const { command, given } = slash;
   const current = given.find(({ start, end }) => start <= text.length && end === text.length);
   const option = current && command.options.find(({ name }) => name === current.name);
-  const about = option && `${option.name}${option.required ? "" : " (optional)"}: ${option.description}`;
+  const about = option && `${option.name}${option.required ? "" : say(" (optional)")}: ${option.description}`;
   const withValue = (value) => `${text.slice(0, current.start)}${current.isLoose ? "" : " "}${value} `;
   const values = option ? valuesOf(slash, current, option).map((name) => ({ label: name, text: withValue(name) })) : [];
   const isBetween = !current || (current.raw !== "" && text.endsWith(" "));
   const rest = isBetween ? command.options.filter(({ name }) => !given.some((one) => one.name === name)) : [];
   const names = rest.map(({ name, required, description }) => ({
-    label: `${name}:`, hint: required ? "needed" : "optional", more: description, text: `${text.trimEnd()} ${name}: `,
+    label: `${name}:`, hint: required ? say("needed") : say("optional"), more: description, text: `${text.trimEnd()} ${name}: `,
   }));
   const title = about ?? `/${command.words}: ${command.description}`;
   return { title, items: [...values.slice(0, MAX_SHOWN), ...names] };

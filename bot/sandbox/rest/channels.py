@@ -1,82 +1,52 @@
 """Routes for channels, typing and direct messages."""
 
-from __future__ import annotations
-
-from aiohttp import web
-
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_int
 from bot.sandbox.messages.message_objects import place_json
-from bot.sandbox.rest.api import (
-    GATEWAY,
-    PREFIX,
-    WORLD,
-    answer,
-    caller_id,
-    nothing,
-    read_object,
-    seen_channel,
-)
+from bot.sandbox.rest.api import Call, Routes
 from bot.sandbox.world.channels import open_direct_channel
 from bot.sandbox.world.objects import channel_json, member_json
-from bot.sandbox.world.permissions import may, needed_to_read, needed_to_send, reader_ids
-from bot.sandbox.world.state import WITHOUT_MESSAGES, ChannelKind, Event, Json
+from bot.sandbox.world.permissions import needed_to_read, needed_to_send, reader_ids
+from bot.sandbox.world.state import WITHOUT_MESSAGES, Event, Json
+
+routes = Routes()
 
 
-def add_routes(app: web.Application) -> None:
-    """Register these routes."""
-    channel = PREFIX + "/channels/{channel_id}"
-    app.router.add_get(channel, read)
-    app.router.add_post(channel + "/typing", type_in)
-    app.router.add_post(PREFIX + "/users/@me/channels", open_direct)
-    app.router.add_get(PREFIX + "/users/@me/channels", list_direct)
-
-
-async def read(request: web.Request) -> web.Response:
+@routes.api("GET", "/channels/{channel_id}")
+async def read(call: Call) -> Json:
     """Return a channel or thread."""
-    user_id, channel = seen_channel(request)
-    return answer(channel_json(request.app[WORLD], channel, user_id))
+    return channel_json(call.world, call.channel(), call.user_id)
 
 
-async def type_in(request: web.Request) -> web.Response:
+@routes.api("POST", "/channels/{channel_id}/typing")
+async def type_in(call: Call) -> None:
     """Show everyone else that the caller is typing."""
-    user_id, channel = seen_channel(request)
-    world = request.app[WORLD]
+    channel = call.channel()
     if channel.kind in WITHOUT_MESSAGES:
         raise ApiError(Refusal.NO_MESSAGES_HERE)
-    if not may(world, user_id, channel, needed_to_send(channel) | needed_to_read(channel)):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
-    told: Json = {
-        "channel_id": str(channel.id),
-        "user_id": str(user_id),
-        "timestamp": int(world.now().timestamp()),
+    call.require(channel, needed_to_send(channel) | needed_to_read(channel))
+    body: Json = {
+        "user_id": str(call.user_id),
+        "timestamp": int(call.world.now().timestamp()),
         **place_json(channel),
     }
-    member = world.members.get((channel.guild_id or 0, user_id))
-    if member is not None:
-        told["member"] = member_json(world, member, with_user=True)
-    request.app[GATEWAY].dispatch([Event("TYPING_START", told, reader_ids(world, channel))])
-    return nothing()
+    if member := call.world.member_in(channel, call.user_id):
+        body["member"] = member_json(call.world, member, with_user=True)
+    call.dispatch([Event("TYPING_START", body, reader_ids(call.world, channel))])
 
 
-async def open_direct(request: web.Request) -> web.Response:
+@routes.api("POST", "/users/@me/channels")
+async def open_direct(call: Call) -> Json:
     """Return the direct-message channel with another user, opening it when needed."""
-    user_id = caller_id(request)
-    body = await read_object(request)
-    other_id = check_int(body.get("recipient_id"), "recipient_id")
-    world = request.app[WORLD]
-    channel, events = open_direct_channel(world, user_id, other_id)
-    request.app[GATEWAY].dispatch(events)
-    return answer(channel_json(world, channel, user_id))
+    user_id = call.user_id
+    other_id = check_int((await call.read_object()).get("recipient_id"), "recipient_id")
+    channel, events = open_direct_channel(call.world, user_id, other_id)
+    call.dispatch(events)
+    return channel_json(call.world, channel, user_id)
 
 
-async def list_direct(request: web.Request) -> web.Response:
+@routes.api("GET", "/users/@me/channels")
+async def list_direct(call: Call) -> list[Json]:
     """Return the caller's direct-message channels."""
-    user_id = caller_id(request)
-    world = request.app[WORLD]
-    own = [
-        one
-        for one in world.channels.values()
-        if one.kind is ChannelKind.DIRECT and user_id in one.recipient_ids
-    ]
-    return answer([channel_json(world, one, user_id) for one in own])
+    own = call.world.direct_channels_of(call.user_id)
+    return [channel_json(call.world, one, call.user_id) for one in own]

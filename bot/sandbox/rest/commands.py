@@ -1,74 +1,66 @@
 """Routes for application commands: the bot registers them, people list them."""
 
-from __future__ import annotations
-
-from aiohttp import web
-
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.interactions.commands import commands_of, register_command, register_commands
-from bot.sandbox.rest.api import PREFIX, WORLD, answer, caller_id, nothing, path_id, read_json, read_object
+from bot.sandbox.rest.api import Call, Routes
+from bot.sandbox.world.state import Json
+
+GLOBAL = "/applications/{application_id}/commands"
+OF_GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
+
+routes = Routes()
 
 
-def add_routes(app: web.Application) -> None:
-    """Register these routes, for global commands and for those of a guild."""
-    application = PREFIX + "/applications/{application_id}"
-    for commands in (application + "/commands", application + "/guilds/{guild_id}/commands"):
-        app.router.add_get(commands, list_commands)
-        app.router.add_put(commands, replace_commands)
-        app.router.add_post(commands, add_command)
-        app.router.add_get(commands + "/{command_id}", read_command)
-        app.router.add_delete(commands + "/{command_id}", delete_command)
-
-
-async def list_commands(request: web.Request) -> web.Response:
+@routes.api("GET", GLOBAL, OF_GUILD)
+async def list_commands(call: Call) -> list[Json]:
     """Return the commands; people get them too, for the page."""
-    return answer(commands_of(request.app[WORLD], _scope(request, is_reading=True)))
+    return commands_of(call.world, _scope(call, is_reading=True))
 
 
-async def replace_commands(request: web.Request) -> web.Response:
+@routes.api("PUT", GLOBAL, OF_GUILD)
+async def replace_commands(call: Call) -> list[Json]:
     """Replace all commands."""
-    scope = _scope(request)
-    return answer(register_commands(request.app[WORLD], scope, await read_json(request)))
+    scope = _scope(call)
+    return register_commands(call.world, scope, await call.read_json())
 
 
-async def add_command(request: web.Request) -> web.Response:
+@routes.api("POST", GLOBAL, OF_GUILD, status=201)
+async def add_command(call: Call) -> Json:
     """Add or replace one command."""
-    scope = _scope(request)
-    return answer(register_command(request.app[WORLD], scope, await read_object(request)), status=201)
+    scope = _scope(call)
+    return register_command(call.world, scope, await call.read_object())
 
 
-async def read_command(request: web.Request) -> web.Response:
+@routes.api("GET", GLOBAL + "/{command_id}", OF_GUILD + "/{command_id}")
+async def read_command(call: Call) -> Json:
     """Return one command."""
-    key = _key(request, is_reading=True)
-    return answer(request.app[WORLD].commands[key])
+    return call.world.commands[_key(call, is_reading=True)]
 
 
-async def delete_command(request: web.Request) -> web.Response:
+@routes.api("DELETE", GLOBAL + "/{command_id}", OF_GUILD + "/{command_id}")
+async def delete_command(call: Call) -> None:
     """Remove one command."""
-    del request.app[WORLD].commands[_key(request)]
-    return nothing()
+    del call.world.commands[_key(call)]
 
 
-def _key(request: web.Request, *, is_reading: bool = False) -> tuple[int | None, str, int]:
-    scope = _scope(request, is_reading=is_reading)
-    wanted = request.match_info["command_id"]
-    for key, command in request.app[WORLD].commands.items():
-        if key[0] == scope and command["id"] == wanted:
+def _key(call: Call, *, is_reading: bool = False) -> tuple[int | None, str, int]:
+    scope = _scope(call, is_reading=is_reading)
+    for key, command in call.world.commands.items():
+        if key[0] == scope and command["id"] == call.path["command_id"]:
             return key
     raise ApiError(Refusal.UNKNOWN_COMMAND)
 
 
-def _scope(request: web.Request, *, is_reading: bool = False) -> int | None:
+def _scope(call: Call, *, is_reading: bool = False) -> int | None:
     """Return the guild of the path, or None for global commands; only the bot may change commands."""
-    user_id = caller_id(request)
-    world = request.app[WORLD]
-    if path_id(request, "application_id") != world.bot_user_id:
+    user_id, world = call.user_id, call.world
+    if call.path_id("application_id") != world.bot_user_id:
         raise ApiError(Refusal.UNKNOWN_APPLICATION)
     if user_id != world.bot_user_id and not is_reading:
         raise ApiError(Refusal.MISSING_ACCESS)
-    if "guild_id" not in request.match_info:
+    if "guild_id" not in call.path:
         return None
-    guild_id = path_id(request, "guild_id")
+    guild_id = call.path_id("guild_id")
     if (guild_id, user_id) not in world.members or (guild_id, world.bot_user_id) not in world.members:
         raise ApiError(Refusal.MISSING_ACCESS)
     return guild_id

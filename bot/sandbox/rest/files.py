@@ -1,31 +1,27 @@
 """Routes for browsers: the page, its files, attachments, and the gateway's socket."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
 from yarl import URL
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.rest.api import GATEWAY, WORLD, answer, path_id
+from bot.sandbox.rest.api import GATEWAY, WORLD, Call, Routes, answer, refused
 
 PAGE_FOLDER = Path(__file__).parent.parent / "page"
 # not from the system's table: it may say that a script is plain text, which browsers refuse to run
 PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 PAGE_FILES = frozenset(one.name for one in PAGE_FOLDER.iterdir() if one.suffix in PAGE_TYPES)
+PAGE_TEXTS: web.AppKey[dict[str, Any]] = web.AppKey("page_texts", dict)  # what `page/texts.js` reads
 INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
-def add_routes(app: web.Application) -> None:
-    """Register these routes."""
-    app.router.add_get("/", read_index)
-    app.router.add_get("/page/{name}", read_page_file)
-    app.router.add_get("/attachments/{channel_id}/{attachment_id}/{filename}", read_attachment)
-    app.router.add_get("/gateway", open_socket)
+routes = Routes()
 
 
+@routes.get("/")
 async def read_index(request: web.Request) -> web.Response:
     """Return the page, always under the one origin that its pictures come from."""
     if request.headers["Host"] != URL(request.app[WORLD].url).authority:
@@ -33,8 +29,11 @@ async def read_index(request: web.Request) -> web.Response:
     return _page_file(request, "index.html")
 
 
+@routes.get("/page/{name}")
 async def read_page_file(request: web.Request) -> web.Response:
-    """Return a file of the page; only known names are served."""
+    """Return a file of the page, or its texts; only known names are served."""
+    if request.match_info["name"] == "texts.json":
+        return web.json_response(request.app[PAGE_TEXTS], headers={"Cache-Control": "no-store"})
     return _page_file(request, request.match_info["name"])
 
 
@@ -59,10 +58,12 @@ def _page_file(request: web.Request, name: str) -> web.Response:
     )
 
 
+@routes.get("/attachments/{channel_id}/{attachment_id}/{filename}")
 async def read_attachment(request: web.Request) -> web.Response:
     """Return an attachment: images inline, anything else as a download that is never executed here."""
-    attachment_id = path_id(request, "attachment_id")
-    history = request.app[WORLD].messages.get(path_id(request, "channel_id"), {})
+    call = Call(request)
+    attachment_id = call.path_id("attachment_id")
+    history = call.world.history(call.path_id("channel_id"))
     for message in reversed(history.values()):
         for one in message.attachments:
             if one.id == attachment_id and one.filename == request.match_info["filename"]:
@@ -81,6 +82,7 @@ async def read_attachment(request: web.Request) -> web.Response:
     raise ApiError(Refusal.NOT_FOUND)
 
 
+@routes.get("/gateway")
 async def open_socket(request: web.Request) -> web.StreamResponse:
     """Open a gateway socket."""
     gateway = request.app[GATEWAY]
@@ -88,5 +90,5 @@ async def open_socket(request: web.Request) -> web.StreamResponse:
     if gateway.faults.is_down and is_bot:
         return answer({"message": "503: Service Unavailable", "code": 0}, status=503)
     if request.headers.get("Upgrade", "").lower() != "websocket":
-        return answer(ApiError(Refusal.BAD_REQUEST).body(), status=400)
+        return refused(ApiError(Refusal.BAD_REQUEST))
     return await gateway.serve(request)

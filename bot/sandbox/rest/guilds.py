@@ -1,12 +1,9 @@
 """Routes for the guild, its members and roles, users, and the application itself."""
 
-from __future__ import annotations
-
-from aiohttp import web
-
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, caller_id, path_id, query_int
+from bot.sandbox.rest.api import Call, Routes
 from bot.sandbox.world.objects import (
+    DEFAULTS,
     channel_json,
     guild_summary_json,
     knows_of,
@@ -17,162 +14,116 @@ from bot.sandbox.world.objects import (
     thread_member_json,
     user_json,
 )
-from bot.sandbox.world.state import Channel, Guild, Json, World
+from bot.sandbox.world.state import Channel, Json
 
 GUILDS_A_SHARD = 1000  # Discord's recommendation; the maximum is 2,500
 MESSAGE_CONTENT_LIMITED = 1 << 19  # the application's flag: the intent is on, as for any bot in few servers
 
-
-def add_routes(app: web.Application) -> None:
-    """Register these routes."""
-    guild = PREFIX + "/guilds/{guild_id}"
-    app.router.add_get(guild, read_guild)
-    app.router.add_get(guild + "/channels", list_channels)
-    app.router.add_get(guild + "/roles", list_roles)
-    app.router.add_get(guild + "/members", list_members)
-    app.router.add_get(guild + "/members/{user_id}", read_member)
-    app.router.add_get(guild + "/threads/active", list_threads)
-    app.router.add_get(PREFIX + "/users/@me", read_self)
-    app.router.add_get(PREFIX + "/users/@me/guilds", list_own_guilds)
-    app.router.add_get(PREFIX + "/users/{user_id}", read_user)
-    app.router.add_get(PREFIX + "/oauth2/applications/@me", read_application)
-    app.router.add_get(PREFIX + "/applications/@me", read_application)
-    app.router.add_get(PREFIX + "/gateway", read_gateway)
-    app.router.add_get(PREFIX + "/gateway/bot", read_gateway_for_bot)
+routes = Routes()
 
 
-async def read_guild(request: web.Request) -> web.Response:
+@routes.api("GET", "/guilds/{guild_id}")
+async def read_guild(call: Call) -> Json:
     """Return a guild."""
-    _, guild = own_guild(request)
-    return answer(guild_summary_json(request.app[WORLD], guild))
+    return guild_summary_json(call.world, call.guild())
 
 
-async def list_channels(request: web.Request) -> web.Response:
+@routes.api("GET", "/guilds/{guild_id}/channels")
+async def list_channels(call: Call) -> list[Json]:
     """Return the guild's channels that the caller knows of, without threads."""
-    user_id, world, known = _known_channels(request)
-    return answer([channel_json(world, one, user_id) for one in known if not one.is_thread])
+    return [channel_json(call.world, one, call.user_id) for one in _known_channels(call) if not one.is_thread]
 
 
-async def list_threads(request: web.Request) -> web.Response:
+@routes.api("GET", "/guilds/{guild_id}/threads/active")
+async def list_threads(call: Call) -> Json:
     """Return the guild's active threads that the caller sees, and the caller's memberships."""
-    user_id, world, known = _known_channels(request)
-    active = [one for one in known if one.is_thread and not one.is_archived]
+    user_id, world = call.user_id, call.world
+    active = [one for one in _known_channels(call) if one.is_thread and not one.is_archived]
     joined = [thread_member_json(world, one, user_id) for one in active if user_id in one.member_ids]
     threads = [channel_json(world, one, user_id) for one in active]
-    return answer({"threads": threads, "members": joined, "has_more": False})
+    return {"threads": threads, "members": joined, "has_more": False}
 
 
-def _known_channels(request: web.Request) -> tuple[int, World, list[Channel]]:
-    user_id, guild = own_guild(request)
-    world = request.app[WORLD]
-    return user_id, world, [one for one in world.channels_of(guild.id) if knows_of(world, user_id, one)]
+def _known_channels(call: Call) -> list[Channel]:
+    channels = call.world.channels_of(call.guild().id)
+    return [one for one in channels if knows_of(call.world, call.user_id, one)]
 
 
-async def list_roles(request: web.Request) -> web.Response:
+@routes.api("GET", "/guilds/{guild_id}/roles")
+async def list_roles(call: Call) -> list[Json]:
     """Return the guild's roles."""
-    _, guild = own_guild(request)
-    return answer([role_json(one) for one in request.app[WORLD].roles_of(guild.id)])
+    return [role_json(one) for one in call.world.roles_of(call.guild().id)]
 
 
-async def list_members(request: web.Request) -> web.Response:
+@routes.api("GET", "/guilds/{guild_id}/members")
+async def list_members(call: Call) -> list[Json]:
     """Return up to 1000 members after an id, ordered by id."""
-    _, guild = own_guild(request)
-    world = request.app[WORLD]
-    limit = query_int(request, "limit", 1, at_most=1000)
-    after = query_int(request, "after", 0, at_most=(1 << 64) - 1, at_least=0)
-    page = [one for one in world.members_of(guild.id) if one.user_id > after][:limit]
-    return answer([member_json(world, one, with_user=True) for one in page])
+    guild = call.guild()
+    limit = call.query_int("limit", 1, at_most=1000)
+    after = call.query_id("after")
+    page = [one for one in call.world.members_of(guild.id) if one.user_id > after][:limit]
+    return [member_json(call.world, one, with_user=True) for one in page]
 
 
-async def read_member(request: web.Request) -> web.Response:
+@routes.api("GET", "/guilds/{guild_id}/members/{user_id}")
+async def read_member(call: Call) -> Json:
     """Return one member."""
-    caller, guild = own_guild(request)
-    world = request.app[WORLD]
-    user_id = caller if request.match_info["user_id"] == "@me" else path_id(request, "user_id")
-    member = world.members.get((guild.id, user_id))
+    guild = call.guild()
+    member = call.world.members.get((guild.id, call.path_user_id()))
     if member is None:
         raise ApiError(Refusal.UNKNOWN_MEMBER)
-    return answer(member_json(world, member, with_user=True))
+    return member_json(call.world, member, with_user=True)
 
 
-async def read_self(request: web.Request) -> web.Response:
+@routes.api("GET", "/users/@me")
+async def read_self(call: Call) -> Json:
     """Return the caller."""
-    return answer(self_json(request.app[WORLD].users[caller_id(request)]))
+    return self_json(call.user)
 
 
-async def list_own_guilds(request: web.Request) -> web.Response:
+@routes.api("GET", "/users/@me/guilds")
+async def list_own_guilds(call: Call) -> list[Json]:
     """Return the caller's guilds."""
-    user_id = caller_id(request)
-    world = request.app[WORLD]
-    own = [one for one in world.guilds.values() if (one.id, user_id) in world.members]
-    return answer([own_guild_json(world, one, user_id) for one in own])
+    return [own_guild_json(call.world, one, call.user_id) for one in call.world.guilds_of(call.user_id)]
 
 
-async def read_user(request: web.Request) -> web.Response:
+@routes.api("GET", "/users/{user_id}")
+async def read_user(call: Call) -> Json:
     """Return any user."""
-    caller_id(request)
-    user = request.app[WORLD].users.get(path_id(request, "user_id"))
+    _ = call.user_id  # refuses requests without a token
+    user = call.world.users.get(call.path_id("user_id"))
     if user is None:
         raise ApiError(Refusal.UNKNOWN_USER)
-    return answer(user_json(user))
+    return user_json(user)
 
 
-async def read_application(request: web.Request) -> web.Response:
+@routes.api("GET", "/oauth2/applications/@me", "/applications/@me")
+async def read_application(call: Call) -> Json:
     """Return the bot's application with its owner; people have none."""
-    world = request.app[WORLD]
-    if caller_id(request) != world.bot_user_id:
+    world = call.world
+    if call.user_id != world.bot_user_id:
         raise ApiError(Refusal.UNKNOWN_APPLICATION)
-    flags = MESSAGE_CONTENT_LIMITED if request.app[GATEWAY].message_content_allowed else 0
-    application: Json = {
+    flags = MESSAGE_CONTENT_LIMITED if call.gateway.message_content_allowed else 0
+    return DEFAULTS["application"] | {
         "id": str(world.bot_user_id),
         "name": world.users[world.bot_user_id].name,
-        "description": "",
-        "icon": None,
-        "type": None,
-        "redirect_uris": [],
-        "interactions_endpoint_url": None,
-        "role_connections_verification_url": None,
-        "explicit_content_filter": 0,
-        "eligible_oauth2_scopes": [],
-        "bot_public": False,
-        "bot_require_code_grant": False,
-        "verify_key": "0" * 64,
         "flags": flags,
         "flags_new": str(flags),
         "owner": user_json(world.users[world.owner_id]),
-        "team": None,
         "approximate_guild_count": len(world.guilds),
-        "approximate_user_install_count": 0,
-        "approximate_user_authorization_count": 0,
-        "integration_types_config": {"0": {}},
     }
-    return answer(application)
 
 
-async def read_gateway(request: web.Request) -> web.Response:
+@routes.api("GET", "/gateway")
+async def read_gateway(call: Call) -> Json:
     """Return the gateway's URL."""
-    return answer({"url": _gateway_url(request)})
+    return {"url": call.world.gateway_url}
 
 
-async def read_gateway_for_bot(request: web.Request) -> web.Response:
+@routes.api("GET", "/gateway/bot")
+async def read_gateway_for_bot(call: Call) -> Json:
     """Return the gateway's URL and the session start limits."""
-    at_once = request.app[GATEWAY].identify_limit.max_concurrency
+    at_once = call.gateway.identify_limit.max_concurrency
     limits = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": at_once}
-    shards = 1 + len(request.app[WORLD].guilds) // GUILDS_A_SHARD
-    return answer({"url": _gateway_url(request), "shards": shards, "session_start_limit": limits})
-
-
-def _gateway_url(request: web.Request) -> str:
-    return f"{request.app[WORLD].url.replace('http', 'ws', 1)}/gateway"
-
-
-def own_guild(request: web.Request) -> tuple[int, Guild]:
-    """Return the caller and the guild of the path, of which the caller must be a member."""
-    user_id = caller_id(request)
-    world = request.app[WORLD]
-    guild = world.guilds.get(path_id(request, "guild_id"))
-    if guild is None:
-        raise ApiError(Refusal.UNKNOWN_GUILD)
-    if (guild.id, user_id) not in world.members:
-        raise ApiError(Refusal.MISSING_ACCESS)
-    return user_id, guild
+    shards = 1 + len(call.world.guilds) // GUILDS_A_SHARD
+    return {"url": call.world.gateway_url, "shards": shards, "session_start_limit": limits}

@@ -1,7 +1,5 @@
 """Routes for interactions: a person starts one, and the bot answers it in time."""
 
-from __future__ import annotations
-
 import asyncio
 
 from aiohttp import web
@@ -18,74 +16,56 @@ from bot.sandbox.interactions.responses import (
 )
 from bot.sandbox.messages.message_objects import message_json
 from bot.sandbox.messages.payloads import MessagePayload, read_payload
-from bot.sandbox.rest.api import (
-    GATEWAY,
-    PREFIX,
-    WORLD,
-    answer,
-    caller_id,
-    nothing,
-    path_id,
-    read_body,
-    read_object,
-)
+from bot.sandbox.rest.api import Call, Routes
 from bot.sandbox.world.state import Interaction, Json, Message, MessageFlag, World
 
 TIMEOUT_S = web.AppKey("interaction_timeout_s", float)
 
-
-def add_routes(app: web.Application) -> None:
-    """Register these routes."""
-    app.router.add_post(PREFIX + "/interactions", start)
-    app.router.add_post(PREFIX + "/interactions/{interaction_id}/{token}/callback", call_back)
+routes = Routes()
 
 
-async def start(request: web.Request) -> web.Response:
+@routes.api("POST", "/interactions")
+async def start(call: Call) -> None:
     """Start an interaction as a person; bots cannot."""
-    person_id = caller_id(request)
-    world, gateway = request.app[WORLD], request.app[GATEWAY]
-    if world.users[person_id].is_bot:
+    world, gateway = call.world, call.gateway
+    if call.user.is_bot:
         raise ApiError(Refusal.MISSING_ACCESS)
-    interaction, events = open_interaction(world, person_id, await read_object(request))
+    interaction, events = open_interaction(world, call.user_id, await call.read_object())
     gateway.dispatch(events)
     asyncio.get_running_loop().call_later(
-        request.app[TIMEOUT_S], lambda: gateway.dispatch(expire_interaction(world, interaction.id))
+        call.request.app[TIMEOUT_S], lambda: gateway.dispatch(expire_interaction(world, interaction.id))
     )
-    return nothing()
 
 
-async def call_back(request: web.Request) -> web.Response:
+@routes.api("POST", "/interactions/{interaction_id}/{token}/callback")
+async def call_back(call: Call) -> Json | None:
     """Take the bot's first response; the token in the path authenticates it."""
-    world = request.app[WORLD]
-    interaction_id = path_id(request, "interaction_id")
-    interaction = find_interaction(world, interaction_id, request.match_info["token"])
-    body, uploads = await read_body(request)
+    world = call.world
+    interaction_id, token = call.path_id("interaction_id"), call.path["token"]
+    interaction = find_interaction(world, interaction_id, token)
+    body, uploads = await call.read_body()
     kind = body.get("type")
     if isinstance(kind, bool) or not isinstance(kind, int):
         raise required_error("type")
     shape = check_object({} if body.get("data") is None else body["data"], "data")
-    source = world.messages.get(interaction.channel_id, {}).get(interaction.source_id or 0)
-    is_message = kind in (MESSAGE, DEFERRED_MESSAGE, UPDATE)
-    payload = (
-        read_payload(shape, uploads, before=source if kind == UPDATE else None)
-        if is_message
-        else MessagePayload()
-    )
+    payload = MessagePayload()
+    if kind in (MESSAGE, DEFERRED_MESSAGE, UPDATE):
+        source = world.history(interaction.channel_id).get(interaction.source_id or 0)
+        payload = read_payload(shape, uploads, before=source if kind == UPDATE else None)
     # looked up again: it may have been answered or expired while the body was read
-    interaction = find_interaction(world, interaction_id, request.match_info["token"])
+    interaction = find_interaction(world, interaction_id, token)
     message, events = answer_interaction(world, interaction, kind=kind, body=shape, payload=payload)
-    request.app[GATEWAY].dispatch(events)
-    if request.query.get("with_response", "").lower() not in ("1", "true"):
-        return nothing()
-    return answer(_callback_json(world, interaction, kind, message))
+    call.dispatch(events)
+    is_wanted = call.request.query.get("with_response", "").lower() in ("1", "true")
+    return _callback_json(world, interaction, kind, message) if is_wanted else None
 
 
 def _callback_json(world: World, interaction: Interaction, kind: int, message: Message | None) -> Json:
     """Return the result of a response."""
-    told: Json = {"id": str(interaction.id), "type": interaction.kind}
-    shape: Json = {"interaction": told}
+    about: Json = {"id": str(interaction.id), "type": interaction.kind}
+    shape: Json = {"interaction": about}
     if message is not None:
-        told |= {
+        about |= {
             "response_message_id": str(message.id),
             "response_message_loading": bool(message.flags & MessageFlag.LOADING),
             "response_message_ephemeral": message.ephemeral_for is not None,

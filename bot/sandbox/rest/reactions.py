@@ -1,9 +1,5 @@
 """Routes for reactions."""
 
-from __future__ import annotations
-
-from aiohttp import web
-
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.messages.reactions import (
     add_reaction,
@@ -14,110 +10,99 @@ from bot.sandbox.messages.reactions import (
     remove_reaction,
 )
 from bot.sandbox.messages.threads import check_not_archived
-from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer, nothing, path_id, query_int
-from bot.sandbox.rest.messages import seen_message
+from bot.sandbox.rest.api import Call, Routes
 from bot.sandbox.world.objects import user_json
-from bot.sandbox.world.permissions import Permission, may
-from bot.sandbox.world.state import Message
+from bot.sandbox.world.permissions import Permission
+from bot.sandbox.world.state import Channel, Json, Message
+
+REACTIONS = "/channels/{channel_id}/messages/{message_id}/reactions"
+OF_EMOJI = REACTIONS + "/{emoji}"
+
+routes = Routes()
 
 
-def add_routes(app: web.Application) -> None:
-    """Register these routes."""
-    reactions = PREFIX + "/channels/{channel_id}/messages/{message_id}/reactions"
-    app.router.add_delete(reactions, clear_all)
-    app.router.add_get(reactions + "/{emoji}", list_users)
-    app.router.add_delete(reactions + "/{emoji}", clear_one)
-    app.router.add_put(reactions + "/{emoji}/@me", add)
-    app.router.add_delete(reactions + "/{emoji}/@me", remove)
-    app.router.add_delete(reactions + "/{emoji}/{type:[01]}/@me", remove)
-    app.router.add_delete(reactions + "/{emoji}/{type:[01]}/{user_id}", remove_of)
-    app.router.add_delete(reactions + "/{emoji}/{user_id}", remove_of)
-
-
-async def add(request: web.Request) -> web.Response:
+@routes.api("PUT", OF_EMOJI + "/@me")
+async def add(call: Call) -> None:
     """Add a reaction; a new emoji needs the permission to add reactions."""
-    user_id, channel, message = seen_message(request)
-    world, emoji = request.app[WORLD], request.match_info["emoji"]
+    channel, message = call.message()
     check_not_archived(channel)
-    is_super = _is_super(request)
-    if is_super and world.users[user_id].is_bot:
+    emoji, is_super = call.path["emoji"], _is_super(call)
+    if is_super and call.user.is_bot:
         raise ApiError(Refusal.MISSING_PERMISSIONS)  # bots cannot give super reactions
-    is_new = find_reaction(message, emoji) is None
-    needed = Permission.READ_MESSAGE_HISTORY | (Permission.ADD_REACTIONS if is_new else 0)
-    if not may(world, user_id, channel, needed):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
-    request.app[GATEWAY].dispatch(
-        add_reaction(world, message, emoji=emoji, user_id=user_id, is_super=is_super)
-    )
-    return nothing()
+    needed = Permission.READ_MESSAGE_HISTORY
+    if find_reaction(message, emoji) is None:
+        needed |= Permission.ADD_REACTIONS
+    call.require(channel, needed)
+    call.dispatch(add_reaction(call.world, message, emoji=emoji, user_id=call.user_id, is_super=is_super))
 
 
-async def remove(request: web.Request) -> web.Response:
+@routes.api("DELETE", OF_EMOJI + "/@me", OF_EMOJI + "/{type:[01]}/@me")
+async def remove(call: Call) -> None:
     """Remove the caller's own reaction."""
-    user_id, channel, message = seen_message(request)
+    channel, message = call.message()
     check_not_archived(channel)
-    return _remove(request, message, user_id)
+    _remove(call, message, call.user_id)
 
 
-async def remove_of(request: web.Request) -> web.Response:
+@routes.api("DELETE", OF_EMOJI + "/{type:[01]}/{user_id}", OF_EMOJI + "/{user_id}")
+async def remove_of(call: Call) -> None:
     """Remove a person's reaction; another person's needs the permission to manage messages."""
-    user_id, message = _manager_of(request, unless_own=True)
-    return _remove(request, message, user_id)
-
-
-def _remove(request: web.Request, message: Message, user_id: int) -> web.Response:
-    world, emoji = request.app[WORLD], request.match_info["emoji"]
-    events = remove_reaction(world, message, emoji=emoji, user_id=user_id, is_super=_is_super(request))
-    request.app[GATEWAY].dispatch(events)
-    return nothing()
-
-
-async def clear_one(request: web.Request) -> web.Response:
-    """Remove all reactions with one emoji."""
-    _, message = _manager_of(request)
-    request.app[GATEWAY].dispatch(clear_emoji(request.app[WORLD], message, emoji=request.match_info["emoji"]))
-    return nothing()
-
-
-async def clear_all(request: web.Request) -> web.Response:
-    """Remove all reactions."""
-    _, message = _manager_of(request)
-    request.app[GATEWAY].dispatch(clear_reactions(request.app[WORLD], message))
-    return nothing()
-
-
-async def list_users(request: web.Request) -> web.Response:
-    """Return the users who reacted with an emoji, by id, up to 100 after an id."""
-    _, _, message = seen_message(request)
-    world, emoji = request.app[WORLD], request.match_info["emoji"]
-    check_emoji(emoji)
-    limit = query_int(request, "limit", 25, at_most=100)
-    after = query_int(request, "after", 0, at_most=(1 << 64) - 1, at_least=0)
-    reaction = find_reaction(message, emoji)
-    is_super = _is_super(request)
-    if reaction is None:
-        return answer([])
-    givers = reaction.super_ids if is_super else reaction.user_ids
-    page = [user_id for user_id in sorted(givers) if user_id > after][:limit]
-    return answer([user_json(world.users[user_id]) for user_id in page])
-
-
-def _manager_of(request: web.Request, *, unless_own: bool = False) -> tuple[int, Message]:
-    """Return whose reactions the path names and the message, if the caller may remove them."""
-    caller, channel, message = seen_message(request)
+    channel, message = call.message()
     check_not_archived(channel)
-    target = path_id(request, "user_id") if unless_own else caller
-    if unless_own and target == caller:
-        return target, message
+    user_id = call.path_id("user_id")
+    if user_id != call.user_id:
+        _require_management(call, channel)
+    _remove(call, message, user_id)
+
+
+def _remove(call: Call, message: Message, user_id: int) -> None:
+    emoji, is_super = call.path["emoji"], _is_super(call)
+    call.dispatch(remove_reaction(call.world, message, emoji=emoji, user_id=user_id, is_super=is_super))
+
+
+@routes.api("DELETE", OF_EMOJI)
+async def clear_one(call: Call) -> None:
+    """Remove all reactions with one emoji."""
+    call.dispatch(clear_emoji(call.world, _managed_message(call), emoji=call.path["emoji"]))
+
+
+@routes.api("DELETE", REACTIONS)
+async def clear_all(call: Call) -> None:
+    """Remove all reactions."""
+    call.dispatch(clear_reactions(call.world, _managed_message(call)))
+
+
+@routes.api("GET", OF_EMOJI)
+async def list_users(call: Call) -> list[Json]:
+    """Return the users who reacted with an emoji, by id, up to 100 after an id."""
+    _, message = call.message()
+    check_emoji(call.path["emoji"])
+    limit, after = call.query_int("limit", 25, at_most=100), call.query_id("after")
+    is_super = _is_super(call)
+    reaction = find_reaction(message, call.path["emoji"])
+    if reaction is None:
+        return []
+    givers = sorted(reaction.giver_ids(is_super=is_super))
+    page = [user_id for user_id in givers if user_id > after][:limit]
+    return [user_json(call.world.users[user_id]) for user_id in page]
+
+
+def _managed_message(call: Call) -> Message:
+    """Return the message of the path, if the caller may remove other people's reactions."""
+    channel, message = call.message()
+    check_not_archived(channel)
+    _require_management(call, channel)
+    return message
+
+
+def _require_management(call: Call, channel: Channel) -> None:
     if channel.guild_id is None:
         raise ApiError(Refusal.DIRECT_CHANNEL)
-    if not may(request.app[WORLD], caller, channel, Permission.MANAGE_MESSAGES):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
-    return target, message
+    call.require(channel, Permission.MANAGE_MESSAGES)
 
 
-def _is_super(request: web.Request) -> bool:
+def _is_super(call: Call) -> bool:
     """Return whether path or query name super reactions, which are of type 1."""
-    if "type" in request.match_info:
-        return request.match_info["type"] == "1"
-    return query_int(request, "type", 0, at_least=0, at_most=1) == 1
+    if "type" in call.path:
+        return call.path["type"] == "1"
+    return call.query_int("type", 0, at_least=0, at_most=1) == 1

@@ -1,10 +1,6 @@
 """Routes for threads: opening, changing, joining and leaving them."""
 
-from __future__ import annotations
-
 from typing import Any
-
-from aiohttp import web
 
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.fields import check_bool, check_choice, check_object, check_text, check_whole
@@ -12,152 +8,119 @@ from bot.sandbox.messages.message_objects import message_json
 from bot.sandbox.messages.payloads import Upload, read_payload
 from bot.sandbox.messages.posting import post_message
 from bot.sandbox.messages.threads import change_members, change_thread, check_not_archived, open_thread
-from bot.sandbox.rest.api import (
-    GATEWAY,
-    PREFIX,
-    WORLD,
-    answer,
-    nothing,
-    path_id,
-    read_body,
-    read_object,
-    seen_channel,
-)
-from bot.sandbox.rest.messages import check_may_send, seen_message
+from bot.sandbox.rest.api import Call, Routes
+from bot.sandbox.rest.messages import check_may_send
 from bot.sandbox.world.objects import channel_json, thread_member_json
-from bot.sandbox.world.permissions import Permission, may
-from bot.sandbox.world.state import THREADS, WITH_POSTS, Channel, ChannelKind, Json, World
+from bot.sandbox.world.permissions import Permission
+from bot.sandbox.world.state import THREADS, WITH_POSTS, Channel, ChannelKind, Json
 
 ARCHIVED_AFTER_MINUTES = (60, 1440, 4320, 10080)
 MAX_SLOW_MODE_S = 21_600
 UNNAMED_KIND = int(ChannelKind.PRIVATE_THREAD)  # Discord's default type of a thread
+CHANNEL = "/channels/{channel_id}"
+
+routes = Routes()
 
 
-def add_routes(app: web.Application) -> None:
-    """Register these routes."""
-    channel = PREFIX + "/channels/{channel_id}"
-    app.router.add_patch(channel, change)
-    app.router.add_post(channel + "/threads", start)
-    app.router.add_post(channel + "/messages/{message_id}/threads", start_from_message)
-    app.router.add_get(channel + "/thread-members", list_members)
-    app.router.add_put(channel + "/thread-members/{user_id}", add_member)
-    app.router.add_delete(channel + "/thread-members/{user_id}", remove_member)
-
-
-async def start(request: web.Request) -> web.Response:
+@routes.api("POST", CHANNEL + "/threads", status=201)
+async def start(call: Call) -> Json:
     """Open a thread without a starting message; a forum's post includes its first message."""
-    user_id, channel = seen_channel(request)
-    world = request.app[WORLD]
-    body, uploads = await read_body(request)
+    channel = call.channel()
+    body, uploads = await call.read_body()
     name = _checked_name(body)
     if channel.kind in WITH_POSTS:
-        return _post(request, user_id, channel, name=name, body=body, uploads=uploads)
+        return _post(call, channel, name=name, body=body, uploads=uploads)
     kind = ChannelKind(check_choice(body.get("type", UNNAMED_KIND), "type", sorted(THREADS)))
     is_private = kind is ChannelKind.PRIVATE_THREAD
-    _check_may_open(world, user_id, channel, is_private=is_private)
-    thread, events = open_thread(world, channel, name=name, owner_id=user_id, kind=kind)
-    request.app[GATEWAY].dispatch(events)
-    return answer(channel_json(world, thread, user_id), status=201)
+    call.require(
+        channel, Permission.CREATE_PRIVATE_THREADS if is_private else Permission.CREATE_PUBLIC_THREADS
+    )
+    thread, events = open_thread(call.world, channel, name=name, owner_id=call.user_id, kind=kind)
+    call.dispatch(events)
+    return channel_json(call.world, thread, call.user_id)
 
 
-def _post(
-    request: web.Request, user_id: int, forum: Channel, *, name: str, body: Json, uploads: dict[int, Upload]
-) -> web.Response:
+def _post(call: Call, forum: Channel, *, name: str, body: Json, uploads: dict[int, Upload]) -> Json:
     """Open a thread in a forum with its first message."""
-    world = request.app[WORLD]
+    world, user_id = call.world, call.user_id
     payload = read_payload(check_object(body.get("message"), "message"), uploads)
-    check_may_send(world, user_id, forum, payload, is_first=True)
+    check_may_send(call, forum, payload, is_first=True)
     thread, events = open_thread(world, forum, name=name, owner_id=user_id)
-    request.app[GATEWAY].dispatch(events)
-    message, events = post_message(world, thread, author=world.users[user_id], payload=payload)
-    request.app[GATEWAY].dispatch(events)
-    shape = channel_json(world, thread, user_id)
-    return answer(shape | {"message": message_json(world, message, user_id)}, status=201)
+    call.dispatch(events)
+    message, events = post_message(world, thread, author=call.user, payload=payload)
+    call.dispatch(events)
+    return channel_json(world, thread, user_id) | {"message": message_json(world, message, user_id)}
 
 
-async def start_from_message(request: web.Request) -> web.Response:
+@routes.api("POST", CHANNEL + "/messages/{message_id}/threads", status=201)
+async def start_from_message(call: Call) -> Json:
     """Open a thread from a message."""
-    user_id, channel = seen_channel(request)
-    _check_may_open(request.app[WORLD], user_id, channel, is_private=False)
-    name = _checked_name(await read_object(request))
-    _, _, message = seen_message(request)
-    world = request.app[WORLD]
-    thread, events = open_thread(world, channel, name=name, owner_id=user_id, message=message)
-    request.app[GATEWAY].dispatch(events)
-    return answer(channel_json(world, thread, user_id), status=201)
+    call.require(call.channel(), Permission.CREATE_PUBLIC_THREADS)
+    name = _checked_name(await call.read_object())
+    channel, message = call.message()
+    thread, events = open_thread(call.world, channel, name=name, owner_id=call.user_id, message=message)
+    call.dispatch(events)
+    return channel_json(call.world, thread, call.user_id)
 
 
-async def change(request: web.Request) -> web.Response:
+@routes.api("PATCH", CHANNEL)
+async def change(call: Call) -> Json:
     """Rename, archive, reopen or lock a thread; other channels cannot be changed."""
-    user_id, thread = _thread(request)
-    world = request.app[WORLD]
-    body = await read_object(request)
+    thread = _thread(call)
+    body = await call.read_object()
     name = _checked_name(body) if "name" in body else None
     is_archived = check_bool(body.get("archived"), "archived")
     is_locked = check_bool(body.get("locked"), "locked")
-    may_manage = may(world, user_id, thread, Permission.MANAGE_THREADS)
-    if not may_manage and (thread.owner_id != user_id or is_locked is not None or thread.is_locked):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    is_for_managers = thread.owner_id != call.user_id or is_locked is not None or thread.is_locked
+    if is_for_managers:
+        call.require(thread, Permission.MANAGE_THREADS)
     if is_archived is None:
         check_not_archived(thread)
-    changed, events = change_thread(world, thread, name=name, is_archived=is_archived, is_locked=is_locked)
-    request.app[GATEWAY].dispatch(events)
-    return answer(channel_json(world, changed, user_id))
+    thread, events = change_thread(
+        call.world, thread, name=name, is_archived=is_archived, is_locked=is_locked
+    )
+    call.dispatch(events)
+    return channel_json(call.world, thread, call.user_id)
 
 
-async def list_members(request: web.Request) -> web.Response:
+@routes.api("GET", CHANNEL + "/thread-members")
+async def list_members(call: Call) -> list[Json]:
     """Return the members of a thread."""
-    _, thread = _thread(request)
-    return answer([thread_member_json(request.app[WORLD], thread, one) for one in thread.member_ids])
+    thread = _thread(call)
+    return [thread_member_json(call.world, thread, one) for one in thread.member_ids]
 
 
-async def add_member(request: web.Request) -> web.Response:
+@routes.api("PUT", CHANNEL + "/thread-members/{user_id}")
+async def add_member(call: Call) -> None:
     """Join a thread, or add someone else."""
-    user_id, thread = _thread(request)
+    thread = _thread(call)
     check_not_archived(thread)
-    target = _target(request, user_id)
-    if target not in {one for guild_id, one in request.app[WORLD].members if guild_id == thread.guild_id}:
+    target_id = call.path_user_id()
+    if call.world.member_in(thread, target_id) is None:
         raise ApiError(Refusal.UNKNOWN_MEMBER)
-    if target != user_id and not may(
-        request.app[WORLD], user_id, thread, Permission.SEND_MESSAGES_IN_THREADS
-    ):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
-    _, events = change_members(request.app[WORLD], thread, added=[target])
-    request.app[GATEWAY].dispatch(events)
-    return nothing()
+    if target_id != call.user_id:
+        call.require(thread, Permission.SEND_MESSAGES_IN_THREADS)
+    call.dispatch(change_members(call.world, thread, added=[target_id]))
 
 
-async def remove_member(request: web.Request) -> web.Response:
+@routes.api("DELETE", CHANNEL + "/thread-members/{user_id}")
+async def remove_member(call: Call) -> None:
     """Leave a thread, or remove someone else."""
-    user_id, thread = _thread(request)
+    thread = _thread(call)
     check_not_archived(thread)
-    target = _target(request, user_id)
-    owns = thread.kind is ChannelKind.PRIVATE_THREAD and thread.owner_id == user_id
-    if target != user_id and not (
-        owns or may(request.app[WORLD], user_id, thread, Permission.MANAGE_THREADS)
-    ):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
-    _, events = change_members(request.app[WORLD], thread, removed=[target])
-    request.app[GATEWAY].dispatch(events)
-    return nothing()
+    target_id = call.path_user_id()
+    is_owner = thread.kind is ChannelKind.PRIVATE_THREAD and thread.owner_id == call.user_id
+    if target_id != call.user_id and not is_owner:
+        call.require(thread, Permission.MANAGE_THREADS)
+    call.dispatch(change_members(call.world, thread, removed=[target_id]))
 
 
-def _thread(request: web.Request) -> tuple[int, Channel]:
-    """Return the caller and the thread of the path."""
-    user_id, channel = seen_channel(request)
+def _thread(call: Call) -> Channel:
+    """Return the thread of the path."""
+    channel = call.channel()
     if not channel.is_thread:
         raise ApiError(Refusal.WRONG_CHANNEL_TYPE)
-    return user_id, channel
-
-
-def _target(request: web.Request, user_id: int) -> int:
-    return user_id if request.match_info["user_id"] == "@me" else path_id(request, "user_id")
-
-
-def _check_may_open(world: World, user_id: int, parent: Channel, *, is_private: bool) -> None:
-    needed = Permission.CREATE_PRIVATE_THREADS if is_private else Permission.CREATE_PUBLIC_THREADS
-    if not may(world, user_id, parent, needed):
-        raise ApiError(Refusal.MISSING_PERMISSIONS)
+    return channel
 
 
 def _checked_name(body: Json) -> str:

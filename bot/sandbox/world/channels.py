@@ -1,12 +1,10 @@
 """Creating, changing and deleting channels, and opening direct-message channels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.world.objects import channel_json, knows_of
-from bot.sandbox.world.state import Channel, ChannelKind, Event, Overwrite, World
+from bot.sandbox.world.state import Channel, ChannelKind, Event, Overwrite, World, events_for
 
 
 def created(world: World, channel: Channel) -> list[Event]:
@@ -66,16 +64,13 @@ def open_direct_channel(world: World, user_id: int, other_id: int) -> tuple[Chan
     """
     if other_id not in world.users or other_id == user_id:
         raise ApiError(Refusal.UNKNOWN_USER)
-    shares_guild = any(
-        (guild_id, user_id) in world.members for guild_id, one in world.members if one == other_id
-    )
-    if not shares_guild:
+    if not any((one.id, user_id) in world.members for one in world.guilds_of(other_id)):
         raise ApiError(Refusal.CANNOT_SEND_TO_USER)
     pair = tuple(sorted((user_id, other_id)))
-    for one in world.channels.values():
-        if one.kind is ChannelKind.DIRECT and one.recipient_ids == pair:
+    for one in world.direct_channels_of(user_id):
+        if one.recipient_ids == pair:
             return one, []
-    channel = Channel(world.mint.mint(), ChannelKind.DIRECT, name="", guild_id=None, recipient_ids=pair)
+    channel = Channel(world.new_id(), ChannelKind.DIRECT, name="", guild_id=None, recipient_ids=pair)
     world.channels[channel.id] = channel
     people = frozenset(one for one in pair if not world.users[one].is_bot)  # bots get no event, as on Discord
     return channel, _events(world, "CHANNEL_CREATE", channel, people)
@@ -87,4 +82,4 @@ def _told_ids(world: World, channel: Channel) -> frozenset[int]:
 
 
 def _events(world: World, name: str, channel: Channel, told_ids: frozenset[int]) -> list[Event]:
-    return [Event(name, channel_json(world, channel, one), frozenset({one})) for one in sorted(told_ids)]
+    return events_for(name, told_ids, lambda viewer_id: channel_json(world, channel, viewer_id))

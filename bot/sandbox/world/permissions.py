@@ -1,9 +1,9 @@
 """Discord's permission bits, and how roles and overwrites combine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import IntFlag
+from functools import reduce
+from operator import or_
 
 from bot.sandbox.world.state import WITH_VOICE, Channel, ChannelKind, World
 
@@ -12,7 +12,6 @@ class Permission(IntFlag):
     """The permissions that the sandbox implements, with Discord's numbers."""
 
     ADMINISTRATOR = 1 << 3
-    MANAGE_CHANNELS = 1 << 4
     MANAGE_GUILD = 1 << 5
     ADD_REACTIONS = 1 << 6
     VIEW_CHANNEL = 1 << 10
@@ -21,7 +20,6 @@ class Permission(IntFlag):
     EMBED_LINKS = 1 << 14
     ATTACH_FILES = 1 << 15
     READ_MESSAGE_HISTORY = 1 << 16
-    MENTION_EVERYONE = 1 << 17
     USE_EXTERNAL_EMOJIS = 1 << 18
     CONNECT = 1 << 20
     MANAGE_WEBHOOKS = 1 << 29
@@ -33,7 +31,7 @@ class Permission(IntFlag):
 
 
 ALL = (1 << 53) - 1
-EVERYONE = (
+DIRECT = (
     Permission.ADD_REACTIONS
     | Permission.VIEW_CHANNEL
     | Permission.SEND_MESSAGES
@@ -41,8 +39,11 @@ EVERYONE = (
     | Permission.ATTACH_FILES
     | Permission.READ_MESSAGE_HISTORY
     | Permission.USE_EXTERNAL_EMOJIS
-    | Permission.CONNECT
     | Permission.USE_APPLICATION_COMMANDS
+)
+EVERYONE = (
+    DIRECT
+    | Permission.CONNECT
     | Permission.CREATE_PUBLIC_THREADS
     | Permission.CREATE_PRIVATE_THREADS
     | Permission.SEND_MESSAGES_IN_THREADS
@@ -52,12 +53,6 @@ ADMIN = (
     | Permission.MANAGE_MESSAGES
     | Permission.MANAGE_WEBHOOKS
     | Permission.MANAGE_THREADS
-)
-DIRECT = EVERYONE & ~(
-    Permission.CREATE_PUBLIC_THREADS
-    | Permission.CREATE_PRIVATE_THREADS
-    | Permission.SEND_MESSAGES_IN_THREADS
-    | Permission.CONNECT
 )
 
 
@@ -129,19 +124,15 @@ def viewer_ids(
     ruled_by = _ruled_by(world, channel)
     alone = {one.target_id for one in ruled_by.overwrites} | {world.guilds[channel.guild_id].owner_id}
     alone.update(channel.member_ids)
-    of_roles: dict[tuple[int, ...], bool] = {}  # all others with the same roles may do the same
-    viewers = []
+    sees: dict[tuple[object, ...], bool] = {}  # all others with the same roles may do the same
+    viewers = set()
     for (guild_id, user_id), member in world.members.items():
-        if guild_id != channel.guild_id:
-            continue
-        roles = tuple(member.role_ids)
-        sees = None if user_id in alone else of_roles.get(roles)
-        if sees is None:
-            sees = may(world, user_id, channel, needs)
-            if user_id not in alone:
-                of_roles[roles] = sees
-        if sees:
-            viewers.append(user_id)
+        if guild_id == channel.guild_id:
+            key = (member.role_ids, user_id if user_id in alone else None)
+            if key not in sees:
+                sees[key] = may(world, user_id, channel, needs)
+            if sees[key]:
+                viewers.add(user_id)
     return frozenset(viewers)
 
 
@@ -154,7 +145,4 @@ def _ruled_by(world: World, channel: Channel) -> Channel:
 
 def _together(bits: Iterable[int]) -> int:
     """Return the union of bit sets."""
-    union = 0
-    for one in bits:
-        union |= int(one)
-    return union
+    return reduce(or_, map(int, bits), 0)

@@ -1,13 +1,10 @@
 """The initial world: one guild with its channels, roles and people, under fixed ids."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from bot.sandbox.errors import NameTakenError
 from bot.sandbox.world.permissions import ADMIN, EVERYONE, Permission
-from bot.sandbox.world.snowflakes import SnowflakeMint
 from bot.sandbox.world.state import Channel, ChannelKind, Guild, Member, Overwrite, Role, User, World
 
 GUILD_ID = 1100000000000000001
@@ -21,15 +18,9 @@ PEOPLE_IDS = {"ada": 1100000000000000501, "ben": 1100000000000000502, "cleo": 11
 FOUNDED_AT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def seed_world(now: Callable[[], datetime], *, max_messages: int) -> World:
+def seed_world(now: Callable[[], datetime], bot_token: str) -> World:
     """Return the world with the guild "Sportswear team": ada is admin by role, ben and cleo are members."""
-    world = World(
-        now=now,
-        mint=SnowflakeMint(now),
-        bot_user_id=BOT_USER_ID,
-        owner_id=OWNER_ID,
-        max_messages=max_messages,
-    )
+    world = World(now, BOT_USER_ID, bot_token, OWNER_ID)
     world.users[BOT_USER_ID] = User(BOT_USER_ID, "fillbot", is_bot=True)
     world.users[OWNER_ID] = User(OWNER_ID, "owner")
     for name, user_id in PEOPLE_IDS.items():
@@ -59,7 +50,7 @@ def add_person(world: World, name: str, *, is_bot: bool = False) -> User:
     """
     if any(user.name == name for user in world.users.values()):
         raise NameTakenError(name)
-    user = User(world.mint.mint(), name, is_bot)
+    user = User(world.new_id(), name, is_bot)
     world.users[user.id] = user
     return user
 
@@ -79,7 +70,7 @@ def add_channel(
         hidden = Overwrite(guild_id, is_member=False, allow=0, deny=view)
         overwrites = (hidden, *(Overwrite(one, is_member=True, allow=view, deny=0) for one in only_for))
     position = len(world.channels_of(guild_id))
-    channel = Channel(world.mint.mint(), kind, name, guild_id, position, overwrites=overwrites)
+    channel = Channel(world.new_id(), kind, name, guild_id, position, overwrites=overwrites)
     world.channels[channel.id] = channel
     return channel
 

@@ -1,22 +1,23 @@
 """The sandbox's world: who and what is there, held in memory.
 
 The things in it are frozen values, replaced when they change; only :class:`World` itself changes.
-The functions that change it (in ``messages``, ``reactions``, ``threads``, ``interactions``, ``callbacks``)
-return the events to send.
+The functions that change it return the events to send.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
+import hmac
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.world.snowflakes import SnowflakeMint
 
 Json = dict[str, Any]
+BOT_SCHEME = "Bot "
+MAX_MESSAGES = 5000  # per channel, so that a soak test of days does not fill the memory
+DISCORD_EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
+SEQUENCE_BITS = 22  # of an id; the upper 42 bits are milliseconds since Discord's epoch
 
 
 class ChannelKind(IntEnum):
@@ -144,11 +145,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """One emoji under a message and who gave it, in order; `super_ids` gave it as a super reaction."""
+    """One emoji under a message and who gave it, in order, each with whether as a super reaction."""
 
     emoji: str
-    user_ids: tuple[int, ...] = ()
-    super_ids: tuple[int, ...] = ()
+    given: tuple[tuple[int, bool], ...] = ()
+
+    def giver_ids(self, *, is_super: bool = False) -> list[int]:
+        """Return the users who gave it as a normal or as a super reaction."""
+        return [user_id for user_id, as_super in self.given if as_super == is_super]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +216,12 @@ class Interaction:
 
 @dataclass(slots=True)
 class World:
-    """Everything that exists, by id. `messages` holds at most `max_messages` per channel, oldest first."""
+    """Everything that exists, by id. `messages` holds at most 5000 messages per channel, oldest first."""
 
     now: Callable[[], datetime]
-    mint: SnowflakeMint
     bot_user_id: int
+    bot_token: str = field(repr=False)
     owner_id: int
-    max_messages: int = 5000
     url: str = ""
     users: dict[int, User] = field(default_factory=dict)
     guilds: dict[int, Guild] = field(default_factory=dict)
@@ -230,6 +233,32 @@ class World:
     commands: dict[tuple[int | None, str, int], Json] = field(default_factory=dict)
     interactions: dict[int, Interaction] = field(default_factory=dict)
     online_ids: set[int] = field(default_factory=set)
+    last_id: int = 0
+
+    @property
+    def gateway_url(self) -> str:
+        """The URL of the gateway."""
+        return f"{self.url.replace('http', 'ws', 1)}/gateway"
+
+    def new_id(self) -> int:
+        """Return an id larger than every one before it, even when the clock stands still or jumps back."""
+        wanted = ((self.now() - DISCORD_EPOCH) // timedelta(milliseconds=1)) << SEQUENCE_BITS
+        self.last_id = max(wanted, self.last_id + 1)
+        return self.last_id
+
+    def user_id_by_token(self, token: str) -> int | None:
+        """Return the user id for a bare token, as in IDENTIFY, or None; a person's token is their name."""
+        given = token.encode(errors="replace")
+        if hmac.compare_digest(given, self.bot_token.encode()):
+            return self.bot_user_id
+        people = (one for one in self.users.values() if not one.is_bot)
+        return next((one.id for one in people if hmac.compare_digest(given, one.name.encode())), None)
+
+    def user_id_by_header(self, headers: Mapping[str, str]) -> int | None:
+        """Return the user id for an ``Authorization`` header: ``Bot <token>`` or a person's bare name."""
+        header = headers.get("Authorization", "")
+        user_id = self.user_id_by_token(header.removeprefix(BOT_SCHEME))
+        return user_id if (user_id == self.bot_user_id) == header.startswith(BOT_SCHEME) else None
 
     def find_channel(self, channel_id: int) -> Channel:
         """Return the channel, or refuse with 10003."""
@@ -239,31 +268,51 @@ class World:
 
     def find_message(self, channel_id: int, message_id: int) -> Message:
         """Return the message, or refuse with 10008."""
-        message = self.messages.get(channel_id, {}).get(message_id)
+        message = self.history(channel_id).get(message_id)
         if message is None:
             raise ApiError(Refusal.UNKNOWN_MESSAGE)
         return message
+
+    def history(self, channel_id: int) -> dict[int, Message]:
+        """Return the messages of a channel by id, oldest first."""
+        return self.messages.get(channel_id, {})
 
     def store(self, message: Message) -> None:
         """Add or replace a message, and forget the channel's oldest one when there are too many."""
         history = self.messages.setdefault(message.channel_id, {})
         history[message.id] = message
-        if len(history) > self.max_messages:
+        if len(history) > MAX_MESSAGES:
             del history[next(iter(history))]
 
     def roles_of(self, guild_id: int) -> list[Role]:
         """Return the guild's roles, lowest first."""
-        return sorted(
-            (one for one in self.roles.values() if one.guild_id == guild_id), key=lambda role: role.position
-        )
+        roles = (one for one in self.roles.values() if one.guild_id == guild_id)
+        return sorted(roles, key=lambda role: role.position)
 
     def members_of(self, guild_id: int) -> list[Member]:
         """Return the guild's members in order of their ids."""
         return [self.members[key] for key in sorted(one for one in self.members if one[0] == guild_id)]
 
+    def member_in(self, channel: Channel, user_id: int) -> Member | None:
+        """Return a user's membership of a channel's guild; None for others and in direct messages."""
+        return self.members.get((channel.guild_id or 0, user_id))
+
+    def guilds_of(self, user_id: int) -> list[Guild]:
+        """Return the guilds of which a user is a member."""
+        return [one for one in self.guilds.values() if (one.id, user_id) in self.members]
+
     def channels_of(self, guild_id: int) -> list[Channel]:
         """Return the guild's channels, threads included."""
         return [one for one in self.channels.values() if one.guild_id == guild_id]
+
+    def direct_channels_of(self, user_id: int) -> list[Channel]:
+        """Return a user's direct-message channels."""
+        return [one for one in self.channels.values() if user_id in one.recipient_ids]
+
+
+def made_at(snowflake: int) -> datetime:
+    """Return the aware UTC time (to the millisecond) that an id carries."""
+    return DISCORD_EPOCH + timedelta(milliseconds=snowflake >> SEQUENCE_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,3 +322,8 @@ class Event:
     name: str
     data: Json
     audience: frozenset[int]
+
+
+def events_for(name: str, user_ids: Iterable[int], body: Callable[[int], Json]) -> list[Event]:
+    """Return one event per user, in order of their ids; `body` returns what a user sees."""
+    return [Event(name, body(one), frozenset({one})) for one in sorted(user_ids)]

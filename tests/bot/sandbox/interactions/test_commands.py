@@ -15,7 +15,7 @@ COMMAND = {"name": "fill", "description": "Fills"}
 
 @pytest.fixture
 def world():
-    return seed_world(lambda: datetime(2024, 1, 1, tzinfo=UTC), max_messages=10)
+    return seed_world(lambda: datetime(2024, 1, 1, tzinfo=UTC), "token")
 
 
 def option(kind: int, **limits) -> list[dict]:

@@ -248,7 +248,7 @@ async def test_a_direct_message_reaches_the_bot_and_nobody_else(stage: Stage) ->
     await say(page, "!progress")
     await expect(page.get_by_text("Training: done")).to_be_visible()
     await other.get_by_role("button", name="fillbot", exact=True).click()
-    await expect(other.locator(".start")).to_contain_text("Nobody else reads along")
+    await expect(other.locator(".start")).to_contain_text("Only you can read it")
     await expect(other.locator(".message")).to_have_count(0)
 
 
