@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.embeds.replies import escape
 from bot.errors import BotError, LostReplyError, NotSentError
 from bot.permissions import is_refusal
-from bot.texts import say
+from bot.texts import say, translated
 from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError
 
@@ -61,9 +61,9 @@ def cause_of(error: BaseException) -> BaseException:
 def reply_to(error: BaseException, *, prefix: str, command: Any) -> str | None:
     """Return the reply to an error that people can act on; None for any other."""
     if isinstance(error, UnknownVersionError):
-        return escape(str(error))  # it quotes what was typed
+        return escape(translated(error))  # it quotes what was typed
     if isinstance(error, SHOWN_ERRORS):
-        return str(error)
+        return translated(error)
     if isinstance(error, commands.CommandOnCooldown | app_commands.CommandOnCooldown):
         return say("errors.cooldown", seconds=math.ceil(error.retry_after))
     if isinstance(error, commands.MissingRequiredArgument):

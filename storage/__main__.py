@@ -27,6 +27,7 @@ from storage.maintenance.backups import (
 from storage.maintenance.copy_to_postgres import TableCopy, copy
 from storage.maintenance.restore import exclusive_access, restore
 from storage.maintenance.server_info import describe_server
+from storage.sentences import Sentence
 from storage.settings import EX_CONFIG, Settings, load
 
 PROGRESS_EVERY_S = 2.0
@@ -102,7 +103,7 @@ def _copy(options: argparse.Namespace, settings: Settings, source: Path) -> int:
     if not is_shared(to):
         raise DatabaseUrlError("the target of a copy must be a server")
     if not source.is_file():
-        raise CopyError(f"{NO_DATABASE} at {source}")
+        raise CopyError(Sentence("{problem} at {path}", problem=NO_DATABASE, path=source))
     with contextlib.ExitStack() as stack:
         is_final = True
         try:

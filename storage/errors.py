@@ -21,8 +21,10 @@ StorageError
 
 from pathlib import Path
 
+from storage.sentences import TranslatableError
 
-class StorageError(Exception):
+
+class StorageError(TranslatableError):
     """Base class. The message says what to do."""
 
 

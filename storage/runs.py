@@ -15,8 +15,10 @@ from storage.backends.retries import retried, retried_if_rolled_back
 from storage.database import Database
 from storage.errors import DatabaseLostError
 from storage.schema import runs
+from storage.sentences import Sentence, TranslatableError, from_json, to_json
 
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
+INTERRUPTED = Sentence("it was interrupted: the process ended before the run did")
 POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
 
 
@@ -35,6 +37,13 @@ class Run:
     challenger: str | None
     verdict: dict[str, Any] | None
     report: dict[str, Any] | None
+
+    @property
+    def reason(self) -> str:
+        """Why the run was skipped or failed; empty after a verdict of the gate."""
+        verdict = self.verdict or {}
+        plain = [reason for reason in verdict.get("reasons", ()) if isinstance(reason, str)]
+        return from_json(verdict["said"]) if "said" in verdict else "; ".join(plain)
 
 
 @retried_if_rolled_back
@@ -71,6 +80,11 @@ async def finish_run(
     return await note(database, run_id, status=status, finished_at=finished_at, **known)
 
 
+def failure(reason: TranslatableError | str) -> dict[str, Any]:
+    """Return the verdict of a run that the gate did not judge: why, as text and as what translations need."""
+    return {"reasons": [str(reason)], "said": to_json(reason)}
+
+
 @retried_if_rolled_back
 async def end_open_training(database: Database, reason: str, *, now: datetime) -> int:
     """Mark open training runs as failed, so that they do not promote. Returns how many."""
@@ -78,7 +92,7 @@ async def end_open_training(database: Database, reason: str, *, now: datetime) -
         result = await connection.execute(
             update(runs)
             .where(runs.c.status == "open", runs.c.trigger.not_in(POINTER_MOVES))
-            .values(status="failed", finished_at=now, verdict={"reasons": [reason]})
+            .values(status="failed", finished_at=now, verdict=failure(reason))
         )
     return result.rowcount
 
@@ -220,7 +234,7 @@ async def repair(
             status = "failed" if not arrived else ("done" if run.trigger in POINTER_MOVES else "promoted")
             verdict = run.verdict or {}
             if not arrived:
-                verdict = {**verdict, "reasons": ["it was interrupted: the process ended before the run did"]}
+                verdict = {**verdict, **failure(INTERRUPTED)}
             await connection.execute(
                 update(runs)
                 .where(runs.c.id == run.id)

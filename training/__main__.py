@@ -13,6 +13,7 @@ import threading
 import structlog
 
 from storage.errors import SettingsError, StorageError
+from storage.sentences import Sentence
 from storage.settings import EX_CONFIG, load
 from training.cli import (
     comparisons,
@@ -56,20 +57,21 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load(Settings)
     except SettingsError as error:
-        fail(options, str(error))
+        fail(options, error)
         return EX_CONFIG
     try:
         code: int = options.command(options, settings)
     except (TrainingError, StorageError) as error:
-        return fail(options, str(error))
+        return fail(options, error)
     except BrokenPipeError:  # the reader closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        return fail(options, f"{error.strerror or error}{where}. Check the disk and FILLBOT_HOME.")
+        reason = f"{error.strerror or error}{where}"
+        return fail(options, Sentence("{reason}. Check the disk and FILLBOT_HOME.", reason=reason))
     except KeyboardInterrupt:
-        return fail(options, "Stopped. The champion is unchanged.")
+        return fail(options, Sentence("Stopped. The champion is unchanged."))
     return code
 
 

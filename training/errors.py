@@ -34,8 +34,10 @@ TrainingError
 from collections.abc import Sequence
 from pathlib import Path
 
+from storage.sentences import TranslatableError
 
-class TrainingError(Exception):
+
+class TrainingError(TranslatableError):
     """Ends a run or a command."""
 
 
@@ -69,8 +71,8 @@ class UnknownVersionError(RegistryError):
     """The registry has no such version."""
 
     def __init__(self, version: str, known: Sequence[str]) -> None:
-        self.version = version
-        there = ", ".join(known[-10:]) if known else "none yet"
+        self.version, self.known = version, list(known[-10:])
+        there = ", ".join(self.known) or "none yet"
         super().__init__(f"There is no model version {version!r}. Versions here: {there}.")
 
 
@@ -249,7 +251,8 @@ class NotComparableError(TrainingError):
     """The named models cannot be compared."""
 
     def __init__(self, reason: str, known: Sequence[str]) -> None:
-        there = ", ".join(known[-10:]) if known else "none yet"
+        self.known = list(known[-10:])
+        there = ", ".join(self.known) or "none yet"
         super().__init__(
             f"That cannot be compared: {reason}. Name two versions or folders with a model, and texts with "
             f"[MASK] if you like. Versions here: {there}."

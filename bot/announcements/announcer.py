@@ -21,7 +21,7 @@ from discord.ext import commands
 from bot.announcements.delivery import Delivery, NowhereError
 from bot.background import Background
 from bot.runs.training_runs import RunEnd, TrainingRuns
-from bot.texts import say
+from bot.texts import say, translated
 from storage import announcements as outbox
 from storage import runs as run_records
 from storage.announcements import Announcement, Kind
@@ -285,9 +285,8 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
 
 def _sentence_of(run: Run) -> str:
     """How a run ended while the bot was not running."""
-    reasons = [reason for reason in (run.verdict or {}).get("reasons", ()) if isinstance(reason, str)]
-    if run.status == "failed" and reasons:
-        text = "; ".join(reasons)
+    if run.status == "failed" and run.reason:
+        text = translated(run.reason)
         return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
     return say("run.ended_meanwhile")
 

@@ -19,7 +19,7 @@ from bot.privacy.export import VoteTable, to_csv
 from bot.privacy.forgetting import ForgetResult, Forgetting
 from bot.privacy.mydata import export_personal_data
 from bot.settings import Settings
-from bot.texts import say
+from bot.texts import say, translated
 from bot.visibility import readable_channel_ids
 from storage.database import Database
 from storage.errors import StorageError
@@ -151,7 +151,7 @@ class Privacy(commands.Cog):
             )
         except (StorageError, TrainingError, OSError) as error:
             log.warning("forgetting.failed", reason=str(error))
-            await edit_or_write(interaction, say("forgetting.later", reason=escape(str(error))))
+            await edit_or_write(interaction, say("forgetting.later", reason=escape(translated(error))))
 
     async def _send(self, context: Context, text: str, *, name: str, content: bytes) -> None:
         """Send a file privately: by direct message, or as an ephemeral reply if that fails."""

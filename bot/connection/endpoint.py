@@ -10,6 +10,7 @@ from bot.errors import EX_UNAVAILABLE, StartError
 from bot.permissions import kind_without_messages
 from bot.sandbox import Limits, PortInUseError, Sandbox
 from bot.settings import Settings
+from bot.texts import texts_of
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -36,7 +37,13 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
         return Endpoint(token, settings.guild_ids, settings.report_channel_id)
     try:
         limits = Limits() if settings.sandbox_rate_limits else None
-        sandbox = await stack.enter_async_context(Sandbox(port=settings.sandbox_port, limits=limits))
+        sandbox = Sandbox(
+            port=settings.sandbox_port,
+            limits=limits,
+            language=settings.language,
+            page_texts=texts_of(settings.language).get("page"),
+        )
+        await stack.enter_async_context(sandbox)
     except PortInUseError as error:
         raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
     set_discord_urls(sandbox.api_url, sandbox.gateway_url)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.embeds.replies import MAX_DESCRIPTION, clipped, escape
 from bot.embeds.run_figures import moved_words, plain_reason, reasons_of
-from bot.texts import say
+from bot.texts import say, translated
 from storage.runs import Run
 from storage.votes.statistics import Totals
 
@@ -43,7 +43,7 @@ def digest(run: Run, fresh: Fresh | None, *, version: str | None, sentence: str,
         name = version or say("digest.the_new_version")
         parts.append(say("digest.rejected", version=name, why=why, champion=run.champion))
     else:
-        why = sentence or "; ".join(map(str, (run.verdict or {}).get("reasons", ())))
+        why = sentence or translated(run.reason)
         what = say("digest.skipped") if run.status == "skipped" else say("digest.failed")
         parts = [". ".join([*parts, f"{what} {why}".rstrip(". ")])]
     text = f"{'; '.join(parts)}."

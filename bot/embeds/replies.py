@@ -9,8 +9,9 @@ import discord
 
 from bot.answering.vote_adjustment import ShownPrediction
 from bot.embeds.run_figures import plain_reason
-from bot.texts import in_every_language, named, number, say
+from bot.texts import in_every_language, named, number, say, translated
 from storage.runs import Run
+from storage.sentences import from_json
 from training.inference.encoder import MASK
 from training.registry.card import Card
 
@@ -178,7 +179,7 @@ def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
         clause = plain_reason(reason, is_domain=is_domain)
         line = escape(f"{clause[:1].upper()}{clause[1:]}.")
         if not reason["passed"]:
-            failed.append(f"✗ **{line}** {escape(str(reason['text']))}")
+            failed.append(f"✗ **{line}** {escape(translated(from_json(reason)))}")
         elif reason.get("has_data", True):
             passed.append(f"✓ {line}")
         else:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.texts import say
+from bot.texts import say, translated
 from storage.runs import Run
+from storage.sentences import from_json
 from training.evaluation.gate import GUARDED_SUITES
 from training.registry.card import Card
 
@@ -57,7 +58,7 @@ def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
     try:
         return say(f"gate.tests.{of_test}.{outcome}")
     except KeyError:
-        return say("gate.too_little", test=name) if outcome == "unknown" else str(reason["text"])
+        return say("gate.too_little", test=name) if outcome == "unknown" else translated(from_json(reason))
 
 
 def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | None:

@@ -16,7 +16,7 @@ from bot.embeds.replies import (
     votes_line,
 )
 from bot.embeds.run_figures import moved_words, reasons_of, shown_words
-from bot.texts import named, say
+from bot.texts import named, say, translated
 from storage.runs import Run
 from training.registry.card import Card
 
@@ -40,7 +40,7 @@ def report_embed(
     colour = COLOUR_BAD if run is not None and run.status in ("failed", "rejected") else COLOUR
     embed = discord.Embed(title=report_title(card, run), colour=colour)
     lines = [say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)] if card else []
-    lines += [str(r) for r in ((run.verdict if run else None) or {}).get("reasons", ()) if isinstance(r, str)]
+    lines += [translated(run.reason)] if run is not None and run.reason else []
     embed.description = clipped(escape("\n".join(lines)), MAX_DESCRIPTION) or None
     reasons = reasons_of(run, card)
     if reasons:

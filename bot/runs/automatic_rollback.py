@@ -18,6 +18,7 @@ from bot.texts import say
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
+from storage.sentences import Sentence
 from storage.votes.approval import promoted_at, votes_on_version
 from training.errors import NoChampionError, NoEarlierVersionError, RegistryError, TrainingError
 from training.registry import promotion
@@ -158,7 +159,9 @@ class AutomaticRollback:
                 return False
             # Before moving the pointer: a run that is about to promote then finds its row closed and stops.
             await run_records.end_open_training(
-                self._database, f"{champion}, its champion, was rolled back meanwhile", now=now
+                self._database,
+                Sentence("{version}, its champion, was rolled back meanwhile", version=champion),
+                now=now,
             )
             if self._registry.champion() != champion:
                 return False

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from bot.operations.metrics import Metrics
 from bot.runs.cancellation import cancelled_with_its_row
 from bot.settings import Settings
 from bot.subprocesses.training_process import GRACE_S, Line, follow, spawned
-from bot.texts import say
+from bot.texts import say, translated
 from storage import runs
 from storage.backends.locks import POINTER, RUN, QueuedLock, holding_async, is_shared, lock_for
 from storage.database import Database
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Run
+from storage.sentences import sentence_in
 from training.errors import RegistryError, RegistryUnreadableError, TrainingError
 from training.registry import promotion
 from training.registry.errors import SharedStorageUnreachableError
@@ -213,7 +214,7 @@ class TrainingRuns:
             log.exception("run.failed", trigger=trigger)
             self._metrics.run("failed", duration_s=time.monotonic() - started)
             is_told = isinstance(error, StorageError | TrainingError)
-            return RunEnd(None, str(error) if is_told else say("run.not_started", error=error))
+            return RunEnd(None, translated(error) if is_told else say("run.not_started", error=error))
         run_id, status = (end.run.id, end.run.status) if end.run else (None, "failed")
         if end.run is not None and status == "promoted":
             log.info("model.promoted", model_version=end.run.challenger, left=end.run.champion, run_id=run_id)
@@ -228,7 +229,7 @@ class TrainingRuns:
             duration_s=duration_s,
             sentence=end.sentence,
         )
-        return end
+        return replace(end, sentence=translated(end.sentence))
 
     async def _follow_subprocess(
         self,
@@ -245,7 +246,7 @@ class TrainingRuns:
                 run_id = line["run_id"]
                 if on_opened is not None:
                     on_opened(run_id)
-            sentence = str(line.get("sentence", sentence))
+            sentence = sentence_in(line) or sentence
             if on_progress is not None and line.get("event") == "progress":
                 on_progress(line)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import asdict
 from typing import Any
 
 import discord
@@ -11,7 +12,8 @@ from bot.embeds.replies import escape
 from bot.errors import PictureError
 from bot.settings import Settings
 from bot.subprocesses.training_process import SubprocessSlots, ask_subprocess
-from bot.texts import say
+from bot.texts import language, say, translated
+from storage.sentences import sentence_in
 
 log = structlog.stdlib.get_logger(__name__)
 AT_ONCE = 2
@@ -33,7 +35,8 @@ class ChartRenderer:
             BusyError: too many charts are waiting.
         """
         async with self._slots.one():
-            code, told = await self._ask(json.dumps({"kind": kind, **what}).encode())
+            question = {"kind": kind, "language": asdict(language()), **what}
+            code, told = await self._ask(json.dumps(question).encode())
         if code:
             log.warning("picture.failed", kind=kind, code=code)
             raise PictureError(_sentence(told))
@@ -59,6 +62,6 @@ def attach(embed: discord.Embed, png: bytes, *, name: str, about: str) -> discor
 def _sentence(told: bytes) -> str:
     """The subprocess's own error sentence, or a general one if it was killed."""
     try:
-        return escape(str(json.loads(told)["sentence"]))
-    except (ValueError, KeyError, TypeError):
+        return escape(translated(sentence_in(json.loads(told))))
+    except (ValueError, AttributeError):
         return say("pictures.failed")

@@ -7,7 +7,6 @@ a module is imported: the language is not set by then.
 """
 
 import contextlib
-import string
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from storage.sentences import Language
 from storage.text_files import read_text
 
 try:
@@ -44,19 +44,17 @@ def speaking(language: str) -> Iterator[None]:
 
 
 def say(key: str, /, **values: object) -> str:
-    """Return the text of a key such as `run.failed`, with the values filled in.
-
-    `n` chooses between `one` and `other` where a text has both.
-
-    Formatted numbers, such as `{n:,}` and `{share:.0%}`, get the language's separators.
+    """Return the text of a key such as `run.failed`, with the values filled in as by `Language.fill`.
 
     Raises:
         KeyError: The text does not exist, or needs a value that is missing.
     """
-    entry = _entry(_spoken, key)
-    if isinstance(entry, dict):
-        entry = entry["one" if values["n"] == 1 else "other"]
-    return _FORMATTER.vformat(str(entry), (), values)
+    return language().fill(_entry(_spoken, key), values)
+
+
+def translated(what: object) -> str:
+    """Say a sentence or an error from below the bot; in English if it has no translation."""
+    return language().say(what)
 
 
 def named(group: str, name: str) -> str:
@@ -76,22 +74,22 @@ def in_every_language(key: str) -> frozenset[str]:
 
 def number(value: float, spec: str) -> str:
     """Format a number with the language's separators and percent sign."""
-    signs: dict[str, str | int | None] = {
-        ",": say("numbers.thousands"),
-        ".": say("numbers.decimal"),
-        "%": say("numbers.percent"),
+    return language().number(value, spec)
+
+
+def language() -> Language:
+    """Return what it takes to say sentences from below the bot."""
+    return _language_of(_spoken)
+
+
+@cache
+def _language_of(code: str) -> Language:
+    signs = {
+        ",": text_in(code, "numbers.thousands"),
+        ".": text_in(code, "numbers.decimal"),
+        "%": text_in(code, "numbers.percent"),
     }
-    return format(value, spec).translate(str.maketrans(signs))
-
-
-class _Formatter(string.Formatter):
-    def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec and isinstance(value, int | float):
-            return number(value, format_spec)
-        return str(super().format_field(value, format_spec))
-
-
-_FORMATTER = _Formatter()
+    return Language(texts_of(code).get("sentences", {}), signs)
 
 
 def _entry(language: str, key: str) -> Any:

@@ -18,10 +18,11 @@ from sqlalchemy import make_url
 
 from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS
 from storage.errors import BackupError
+from storage.sentences import Sentence
 
 NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")
 SET_ASIDE = ".before-restore-"
-NO_DATABASE = "there is no database yet"
+NO_DATABASE = Sentence("there is no database yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,10 @@ def back_up(database: Path, to: Path) -> None:
         BackupError: There is no database, it is damaged, or the copy cannot be written.
     """
     if not database.is_file():
-        raise BackupError(f"{NO_DATABASE} at {database}", "The bot creates it at its first start.")
+        raise BackupError(
+            Sentence("{problem} at {path}", problem=NO_DATABASE, path=database),
+            Sentence("The bot creates it at its first start."),
+        )
     temporary = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -58,19 +62,24 @@ def back_up(database: Path, to: Path) -> None:
         with open_sqlite(database) as connection:
             connection.execute("VACUUM INTO ?", (str(temporary),))
         if (problem := examine(temporary).problem) is not None:
-            raise BackupError(f"the copy is damaged ({problem})", "Check the disk, then restore a backup.")
+            raise BackupError(
+                Sentence("the copy is damaged ({problem})", problem=problem),
+                Sentence("Check the disk, then restore a backup."),
+            )
         fsync(temporary)
         temporary.replace(to)
         fsync(to.parent)
     except sqlite3.Error as error:
         raise BackupError(
             f"{database}: {error}",
-            "Free some disk space. If the database is damaged, restore a backup (docs/operations.md).",
+            Sentence(
+                "Free some disk space. If the database is damaged, restore a backup (docs/operations.md)."
+            ),
         ) from error
     except OSError as error:
         raise BackupError(
             f"{error.filename or to}: {error.strerror or error}",
-            "Free some disk space and check that this user may write there.",
+            Sentence("Free some disk space and check that this user may write there."),
         ) from error
     finally:
         with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ from storage.backends.sqlite import is_damage
 from storage.errors import BackupError
 from storage.maintenance.backups import back_up, daily, examine, open_sqlite
 from storage.maintenance.restore import migrate, new_file_for, replace_database
+from storage.sentences import Sentence
 
 SET_ASIDE = ".damaged-"
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -65,7 +66,10 @@ async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery |
         if backup is None and not rows:
             return None
         if (left := examine(fresh).problem) is not None:
-            raise BackupError(f"the recovered database is damaged ({left})", "Check the disk.")
+            raise BackupError(
+                Sentence("the recovered database is damaged ({problem})", problem=left),
+                Sentence("Check the disk."),
+            )
         kept = replace_database(fresh, database, now=now, aside=SET_ASIDE)
     return Recovery(problem, backup, is_whole, kept)
 

@@ -48,7 +48,12 @@ def uses() -> Iterator[Use]:
                     yield "".join(map(str, parts)), known
 
 
-BY_LANGUAGE = {language: dict(leaves(texts_of(language))) for language in languages()}
+def own(language: str) -> dict[str, object]:
+    """The bot's own texts; those of code below it and of the page are in test_translated_sentences.py."""
+    return {group: entry for group, entry in texts_of(language).items() if group not in ("sentences", "page")}
+
+
+BY_LANGUAGE = {language: dict(leaves(own(language))) for language in languages()}
 TEXTS = BY_LANGUAGE[DEFAULT]
 USES = sorted(set(uses()), key=str)
 

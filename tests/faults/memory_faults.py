@@ -45,7 +45,7 @@ async def _short_of_memory(
         if rows is not None:
             assert (run.status == "promoted") == (rows > 0), (rows, run)
         if ended["code"] and run.status == "failed":
-            assert run.verdict == {"reasons": [str(OutOfMemoryError())]}, run.verdict
+            assert run.reason == str(OutOfMemoryError()), run.verdict
         return await found_after_kill(home, voting, killed_at=ended_at, command="night")
 
 

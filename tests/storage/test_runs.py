@@ -101,7 +101,7 @@ async def test_an_open_training_run_is_ended_and_pointer_moves_are_not(database:
         run = await runs.get_run(database, run_id)
         assert run is not None
         assert (run.status, run.finished_at) == ("failed", minutes(2))
-        assert run.verdict == {"reasons": ["a rollback came in between"]}
+        assert run.reason == "a rollback came in between"
     for run_id in moves:
         run = await runs.get_run(database, run_id)
         assert run is not None
@@ -180,7 +180,7 @@ async def test_repair_settles_what_a_crash_left_open(
     assert (run.status, run.finished_at) == (status, minutes(7))
     if status == "failed":
         assert run.verdict is not None
-        assert "interrupted" in run.verdict["reasons"][0]
+        assert "interrupted" in run.reason
 
 
 @pytest.mark.parametrize(("domain", "status"), [("v0002", "promoted"), ("v0001", "failed")])

@@ -372,7 +372,9 @@ def test_a_home_that_is_a_file(home: Path, call: Call) -> None:
 def test_a_failure_is_told_to_the_bot_as_a_line_too(home: Path, call: Call) -> None:
     code, out, error = call("run", "--progress", "json", "--trigger", "retrain")
     assert code == 1
-    assert json.loads(out) == {"event": "failed", "sentence": error.strip()}
+    line = json.loads(out)
+    assert (line["event"], line["sentence"]) == ("failed", error.strip())
+    assert line["said"]["key"] == "NoChampionError"
 
 
 def test_as_a_process_of_its_own_it_ends_when_its_parent_does(home: Path) -> None:

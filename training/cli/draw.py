@@ -8,8 +8,10 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from storage.sentences import Language, Sentence
 from training.cli.output import Commands, for_the_bot
 from training.errors import NotPlottableError, RegistryError
 from training.registry.factory import current_registry
@@ -39,18 +41,21 @@ def _scores(wanted: dict[str, Any], settings: Settings) -> bytes:
     from training.inference.fill_model import FillModel
     from training.inference.loading import served_folder
     from training.reports.plots.style import in_style, png
-    from training.reports.plots.words import extremes, words_figure
+    from training.reports.plots.words import Extremes, extremes, words_figure
 
     registry = current_registry(settings)
     first, *others = wanted["versions"]
-    models = {f"{first}, the champion": extremes(FillModel(served_folder(registry, first)), wanted["text"])}
+    champion = Sentence("{version}, the champion", version=first)
+    models: dict[str, Sequence[Extremes]] = {
+        champion: extremes(FillModel(served_folder(registry, first)), wanted["text"])
+    }
     for version in others:
         try:
             before = extremes(FillModel(served_folder(registry, version)), wanted["text"])
-            models[f"{version}, before it"] = before
+            models[Sentence("{version}, before it", version=version)] = before
         except RegistryError:  # pruned or damaged: the plot shows the champion alone
             continue
-    with in_style():
+    with in_style(_language_of(wanted)):
         return png(words_figure(wanted["text"], models))
 
 
@@ -64,7 +69,7 @@ def _report(wanted: dict[str, Any], settings: Settings) -> bytes:
     log: list[dict[str, Any]] = []
     with contextlib.suppress(RegistryError, NotPlottableError):  # only domain models have a log
         log = read_log(current_registry(settings).path(figures.version) / TRAINING_LOG)
-    with in_style():
+    with in_style(_language_of(wanted)):
         return png(run_report_figure(figures, log))
 
 
@@ -73,8 +78,12 @@ def _stats(wanted: dict[str, Any], settings: Settings) -> bytes:
     from training.reports.plots.style import in_style, png
     from training.reports.plots.vote_stats import VoteStats, vote_stats_figure
 
-    with in_style():
+    with in_style(_language_of(wanted)):
         return png(vote_stats_figure(VoteStats.from_json(wanted)))
+
+
+def _language_of(wanted: dict[str, Any]) -> Language:
+    return Language(**wanted.get("language", {}))
 
 
 KINDS = {"scores": _scores, "report": _report, "stats": _stats}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from storage.sentences import TranslatableError, to_json
 from training.errors import NoChampionError
 from training.pipeline.outcome import Outcome
 from training.progress import JsonProgress, Progress, TerminalProgress
@@ -59,26 +60,29 @@ def fill_model_of(model: str | None, settings: Settings) -> "FillModel":
 
 def finish(options: argparse.Namespace, outcome: Outcome, **more: Any) -> int:
     """Print the outcome; `more` are further fields of the JSON object. Returns the exit code."""
+    end = {"status": outcome.status, "version": outcome.version, **_said(outcome.sentence)}
     if options.json:
-        end = {"status": outcome.status, "version": outcome.version, "sentence": outcome.sentence}
         print_json({**end, **more})
     elif getattr(options, "progress", "bar") == "json":
-        progress_of(options).event(
-            "finished", status=outcome.status, version=outcome.version, sentence=outcome.sentence
-        )
+        progress_of(options).event("finished", **end)
     else:
         sys.stdout.write(outcome.sentence + "\n")
     return 0
 
 
-def fail(options: argparse.Namespace, sentence: str) -> int:
-    """Print one sentence about an error. Returns the exit code."""
+def fail(options: argparse.Namespace, reason: TranslatableError | str) -> int:
+    """Print why a command failed. Returns the exit code."""
     is_child = getattr(options, "end_with_parent", False)
     if is_child or getattr(options, "progress", "bar") == "json":
-        JsonProgress(sys.stdout).event("failed", sentence=sentence)
+        JsonProgress(sys.stdout).event("failed", **_said(reason))
     if not (is_child and options.progress == "bar"):  # the parent prints the sentence itself
-        sys.stderr.write(sentence + "\n")
+        sys.stderr.write(f"{reason}\n")
     return 1
+
+
+def _said(what: TranslatableError | str) -> dict[str, Any]:
+    """The English sentence, and what the bot needs to translate it."""
+    return {"sentence": str(what), "said": to_json(what)}
 
 
 def progress_of(options: argparse.Namespace) -> Progress:

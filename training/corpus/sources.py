@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.sentences import Sentence
 from training.corpus.csv.errors import MissingColumnError, NoTextColumnError
 
 
@@ -90,7 +91,7 @@ def recognise_source(path: Path, columns: Sequence[str]) -> CsvSource | None:
         if not missing and hints:
             return source
         if missing and (hints >= MIN_HINTS or path.name.casefold() == source.published_as):
-            what = f"looks like {source.published_as}"
+            what = Sentence("looks like {name}", name=source.published_as)
             raise MissingColumnError(path, missing, columns=columns, source=what)
     return None
 
@@ -113,7 +114,7 @@ def source_of_named_file(path: Path, columns: Sequence[str], *, text_column: str
     """
     if text_column is not None:
         if text_column.casefold() not in {column.casefold() for column in columns}:
-            raise MissingColumnError(path, [text_column], columns=columns, source="was named")
+            raise MissingColumnError(path, [text_column], columns=columns, source=Sentence("was named"))
         return CsvSource(path.stem, body=text_column)
     found = recognise_source(path, columns)
     if found is not None:

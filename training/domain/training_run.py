@@ -34,7 +34,7 @@ from training.inference import vocabulary
 from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
 from training.models import torch_model
-from training.models.base_model import find_base
+from training.models.base_model import UNREACHABLE, find_base
 from training.models.writing import export_base, make_card, write_files
 from training.progress import Progress
 from training.registry.versions import TRAINING_LOG, Registry
@@ -84,8 +84,7 @@ class DomainTraining:
         """
         base = find_base(settings.base_model)
         if base is None:
-            reason = "it is not in the hub's cache and the hub cannot be reached"
-            raise BaseModelError(settings.base_model, reason)
+            raise BaseModelError(settings.base_model, UNREACHABLE)
         self._settings, self._domain, self._progress = settings, domain, progress
         self._base, self._folder = base, folder
         self._extra, self._text_column = extra, text_column

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from storage.sentences import Sentence
 from training.corpus.yaml_files import read_yaml
 from training.errors import BehaviourError, QueryTooLongError
 from training.inference.encoder import MASK_PATTERN
@@ -43,7 +44,7 @@ class Result:
 
     name: str
     outcome: Literal["passed", "borderline", "failed"]
-    text: str
+    text: Sentence
 
     @property
     def passed(self) -> bool:
@@ -80,7 +81,7 @@ class _Test(BaseModel, ABC):
     def result(self, model: FillModel, answers: Answers) -> Result | None:
         """The result; None where the model can say none of the words."""
 
-    def _result(self, margin: float, tolerance: float, text: str) -> Result:
+    def _result(self, margin: float, tolerance: float, text: Sentence) -> Result:
         """The result for a margin above the threshold (0: just reached)."""
         outcome: Literal["passed", "borderline", "failed"] = "passed"
         if margin < 0:
@@ -111,15 +112,27 @@ class Minimum(_Test):
         """The margin, in nats, to the last of the best other words."""
         logs = answers[self.text]
         margins, texts = [], []
-        for words, sign, must in ((self.any_of, 1, "must"), (self.none_of, -1, "must not")):
+        for words, sign, must in (
+            (self.any_of, 1, Sentence("must")),
+            (self.none_of, -1, Sentence("must not")),
+        ):
             if not (tokens := _tokens(model, words or ())):
                 continue
             best = max(tokens, key=lambda token: logs[token])
             others = [token for token in model.best(logs, self.top + 1) if token != best]
             margins.append(sign * float(logs[best] - logs[others[: self.top][-1]]))
             place = 1 + int((logs[model.offered] > logs[best]).sum())
-            texts.append(f'"{model.word_of(best)}" is number {place} and {must} be in the top {self.top}')
-        return self._result(min(margins), TOLERANCE_NATS, "; ".join(texts)) if margins else None
+            texts.append(
+                Sentence(
+                    '"{word}" is number {place} and {must} be in the top {top}',
+                    word=model.word_of(best),
+                    place=place,
+                    must=must,
+                    top=self.top,
+                )
+            )
+        text = Sentence("{texts:; }", texts=texts)
+        return self._result(min(margins), TOLERANCE_NATS, text) if margins else None
 
 
 class Invariance(_Test):
@@ -142,7 +155,14 @@ class Invariance(_Test):
         return self._result(
             shared - self.keep,
             TOLERANCE_WORDS,
-            f'"{text}" has {shared} of the top {TOP} of "{self.texts[0]}" and must have {self.keep}',
+            Sentence(
+                '"{text}" has {shared} of the top {top} of "{first}" and must have {keep}',
+                text=text,
+                shared=shared,
+                top=TOP,
+                first=self.texts[0],
+                keep=self.keep,
+            ),
         )
 
 
@@ -168,12 +188,16 @@ class Direction(_Test):
         before, after = (float(np.logaddexp.reduce(answers[text][tokens])) for text in self.queries)
         sign = 1 if self.moves == "up" else -1
         shown = ", ".join([*self.words[:3], *(["…"] if len(self.words) > 3 else [])])
-        return self._result(
-            sign * (after - before) - np.log(self.times),
-            TOLERANCE_NATS,
-            f"the share of {shown} goes from {np.exp(before):.3f} to {np.exp(after):.3f} "
-            f"and must go {self.moves}" + (f" by a factor of {self.times:g}" if self.times > 1 else ""),
+        text = Sentence(
+            "the share of {words} goes from {before:.3f} to {after:.3f} and must go {moves}",
+            words=shown,
+            before=float(np.exp(before)),
+            after=float(np.exp(after)),
+            moves=Sentence("up") if self.moves == "up" else Sentence("down"),
         )
+        if self.times > 1:
+            text = Sentence("{text} by a factor of {times:g}", text=text, times=self.times)
+        return self._result(sign * (after - before) - np.log(self.times), TOLERANCE_NATS, text)
 
 
 class _File(BaseModel):
@@ -196,9 +220,11 @@ def read_behaviour(path: Path) -> Tests:
     try:
         content = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BehaviourError(path, f"it cannot be read ({' '.join(str(error).split())})") from error
+        raise BehaviourError(
+            path, Sentence("it cannot be read ({reason})", reason=" ".join(str(error).split()))
+        ) from error
     if not isinstance(content, dict):
-        raise BehaviourError(path, "there is no list of tests in it")
+        raise BehaviourError(path, Sentence("there is no list of tests in it"))
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
@@ -219,7 +245,12 @@ def run_behaviour(model: FillModel, tests: Tests, *, path: Path = SHIPPED) -> li
             try:
                 encoded[query] = model.encoder.encode(query)
             except QueryTooLongError as error:
-                raise BehaviourError(path, str(error).rstrip("."), where=f'"{test.name}"') from error
+                reason = Sentence(
+                    "it has {tokens} word pieces, and the model reads at most {max_tokens}",
+                    tokens=error.tokens,
+                    max_tokens=error.max_tokens,
+                )
+                raise BehaviourError(path, reason, where=f'"{test.name}"') from error
     rows = model.log_probabilities(list(encoded.values()))
     answers = {query: row[0] for query, row in zip(encoded, rows, strict=True)}
     return [test.result(model, answers) for test in tests]

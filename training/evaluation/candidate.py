@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from storage.sentences import Sentence
 from training.evaluation import behaviour_tests, drift, gate, metrics
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.metrics import CaseScore
@@ -147,7 +148,9 @@ class CandidateEvaluation:
         return gate.Behaviour(
             tests=taken,
             skipped=len(results) - taken,
-            new_failures=tuple(f"{failure.name} ({failure.text})" for failure in failures),
+            new_failures=tuple(
+                Sentence("{test} ({result})", test=failure.name, result=failure.text) for failure in failures
+            ),
         )
 
 

@@ -10,12 +10,13 @@ criterion's own sentence. The table in `docs/learning.md` is tested against this
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from storage.sentences import Sentence, to_json
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.drift import Drift
 
@@ -121,7 +122,7 @@ class Finding:
     """How one criterion came out. A criterion without data passes, and its text says so."""
 
     passed: bool
-    text: str
+    text: Sentence
     has_data: bool = True
 
 
@@ -151,7 +152,7 @@ class Reason:
 
     name: str
     passed: bool
-    text: str
+    text: Sentence
     has_data: bool = True
 
 
@@ -164,7 +165,11 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """For the card and the `runs` table."""
-        return asdict(self)
+        reasons = [
+            {"name": one.name, "passed": one.passed, "has_data": one.has_data, **to_json(one.text)}
+            for one in self.reasons
+        ]
+        return {"is_promotable": self.is_promotable, "reasons": reasons}
 
     @property
     def is_helped_by_smaller_step(self) -> bool:
@@ -174,7 +179,7 @@ class Verdict:
         return bool(failed) and failed <= helped
 
     @property
-    def failures(self) -> list[str]:
+    def failures(self) -> list[Sentence]:
         """The texts of the criteria that failed."""
         return [reason.text for reason in self.reasons if not reason.passed]
 
@@ -204,15 +209,23 @@ def _voted_words(measured: Measurements, limit: float) -> Finding:
         challenger.wanted_shown - champion.wanted_shown >= limit
         and challenger.unwanted_shown <= champion.unwanted_shown
     )
-    text = (
-        f"of {challenger.unwanted} rejected words {challenger.unwanted_shown} are in the top "
-        f"{measured.shown_words} (before: {champion.unwanted_shown}), of {challenger.wanted} accepted ones "
-        f"{challenger.wanted_shown} (before: {champion.wanted_shown})"
+    text = Sentence(
+        "of {rejected} rejected words {rejected_shown} are in the top {top} (before: {rejected_before}), of "
+        "{accepted} accepted ones {accepted_shown} (before: {accepted_before})",
+        top=measured.shown_words,
+        rejected=challenger.unwanted,
+        rejected_shown=challenger.unwanted_shown,
+        rejected_before=champion.unwanted_shown,
+        accepted=challenger.wanted,
+        accepted_shown=challenger.wanted_shown,
+        accepted_before=champion.wanted_shown,
     )
     if champion.unwanted_shown == 0 and champion.wanted_shown == champion.wanted:
-        text = (
-            f"the champion already answers as people voted ({champion.wanted} words accepted, "
-            f"{champion.unwanted} rejected); there is nothing to learn yet"
+        text = Sentence(
+            "the champion already answers as people voted ({accepted} words accepted, {rejected} rejected); "
+            "there is nothing to learn yet",
+            accepted=champion.wanted,
+            rejected=champion.unwanted,
         )
     return Finding(fewer_unwanted or more_wanted, text)
 
@@ -221,28 +234,45 @@ def _wanted_share(suite: str, measured: Measurements, limit: float) -> Finding:
     before, after = (
         skills.wanted_shares[suite] for skills in (measured.domain_skills, measured.challenger_skills)
     )
-    return _kept_share(suite, before, after, limit, reference="domain")
+    return _kept_share(suite, before, after, limit, reference=Sentence("domain"))
 
 
 def _kept_share(
-    suite: str, before: float | None, after: float | None, limit: float, *, reference: str
+    suite: str, before: float | None, after: float | None, limit: float, *, reference: Sentence
 ) -> Finding:
     subject = GUARDED_SUITES[suite].subject
     if before is None or after is None:
-        return Finding(True, f"{subject}: the model can say 0 words of the suite", has_data=False)
-    text = f"{subject}: wanted share {after:.3f} ({reference} {before:.3f}, may lose {limit:.2f})"
+        text = Sentence("{subject}: the model can say 0 words of the suite", subject=subject)
+        return Finding(True, text, has_data=False)
+    text = Sentence(
+        "{subject}: wanted share {after:.3f} ({reference} {before:.3f}, may lose {limit:.2f})",
+        subject=subject,
+        after=after,
+        reference=reference,
+        before=before,
+        limit=limit,
+    )
     return Finding(after >= before - limit, text)
 
 
 def _perplexity(measured: Measurements, limit: float) -> Finding:
     before, after = measured.domain_skills.pseudo_perplexity, measured.challenger_skills.pseudo_perplexity
-    text = f"pseudo-perplexity {after:.2f} (domain {before:.2f}, may grow by {limit - 1:.0%})"
+    text = Sentence(
+        "pseudo-perplexity {after:.2f} (domain {before:.2f}, may grow by {growth:.0%})",
+        after=after,
+        before=before,
+        growth=limit - 1,
+    )
     return Finding(after / before <= limit, text)
 
 
 def _latency(measured: Measurements, limit: float) -> Finding:
     slower = measured.challenger_skills.latency_ratio / max(measured.domain_skills.latency_ratio, 1e-9)
-    text = f"a query takes {slower:.2f} × the domain model's time (limit {limit:.2f} ×)"
+    text = Sentence(
+        "a query takes {slower:.2f} × the domain model's time (limit {limit:.2f} ×)",
+        slower=slower,
+        limit=limit,
+    )
     return Finding(slower <= limit, text)
 
 
@@ -250,7 +280,9 @@ def _drift(measured: Measurements, limit: float) -> Finding:
     if measured.drift is None:
         return _NOTHING_NEUTRAL
     nats = measured.drift.nats
-    text = f"answers nobody voted on moved by {nats:.3f} nats (limit {limit:.2f})"
+    text = Sentence(
+        "answers that got no votes moved by {nats:.3f} nats (limit {limit:.2f})", nats=nats, limit=limit
+    )
     return Finding(nats <= limit, text)
 
 
@@ -258,49 +290,68 @@ def _overlap(measured: Measurements, limit: float) -> Finding:
     if measured.drift is None:
         return _NOTHING_NEUTRAL
     kept, masks = measured.drift.top10_kept, measured.drift.masks
-    text = f"{kept:.0%} of the top ten on {masks} of them kept (at least {limit:.0%})"
+    text = Sentence(
+        "{kept:.0%} of the top ten on {masks} of them kept (at least {limit:.0%})",
+        kept=kept,
+        masks=masks,
+        limit=limit,
+    )
     return Finding(kept >= limit, text)
 
 
-_NOTHING_NEUTRAL = Finding(True, "0 neutral queries to compare answers on", has_data=False)
+_NOTHING_NEUTRAL = Finding(True, Sentence("0 neutral queries to compare answers on"), has_data=False)
 
 
 def _behaviour(measured: Measurements, limit: float) -> Finding:
     behaviour = measured.behaviour
-    skipped = f" ({behaviour.skipped} skipped)" if behaviour.skipped else ""
+    tests = Sentence("{n} behaviour tests", n=behaviour.tests)
+    if behaviour.skipped:
+        tests = Sentence("{tests} ({n} skipped)", tests=tests, n=behaviour.skipped)
     if not behaviour.tests:
-        return Finding(True, f"0 behaviour tests to take{skipped}", has_data=False)
+        return Finding(True, Sentence("{tests} to take", tests=tests), has_data=False)
     failures = behaviour.new_failures
-    text = f"of {behaviour.tests} behaviour tests{skipped} {len(failures)} are newly failed"
+    text = Sentence("of {tests} {n} are newly failed", tests=tests, n=len(failures))
     if failures:
-        left_out = f" and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
-        text += f": {'; '.join(failures[:SHOWN_FAILURES])}{left_out}"
+        text = Sentence("{text}: {failures:; }", text=text, failures=failures[:SHOWN_FAILURES])
+    if len(failures) > SHOWN_FAILURES:
+        text = Sentence("{text} and {n} more", text=text, n=len(failures) - SHOWN_FAILURES)
     return Finding(len(failures) <= limit, text)
 
 
 def _deny_list(measured: Measurements, limit: float) -> Finding:
     offered, denied = measured.denied_offered, measured.denied
     if len(offered) > limit:
-        return Finding(False, f"it may offer denied words: {', '.join(offered)}")
-    return Finding(True, f"it may offer {len(offered)} of {denied} denied words", has_data=denied > 0)
+        return Finding(False, Sentence("it may offer denied words: {words}", words=list(offered)))
+    text = Sentence("it may offer {n} of {denied} denied words", n=len(offered), denied=denied)
+    return Finding(True, text, has_data=denied > 0)
 
 
 def _held_out(measured: Measurements, limit: float) -> Finding:
     held_out = measured.held_out
     if held_out.judgements < MIN_HELD_OUT or not held_out.hit_changes:
-        text = f"{held_out.judgements} held-out judgements are too few to judge by (needed: {MIN_HELD_OUT})"
+        text = Sentence(
+            "{n} held-out judgements are too few to judge by (needed: {needed})",
+            n=held_out.judgements,
+            needed=MIN_HELD_OUT,
+        )
         return Finding(True, text, has_data=False)
     low = interval(means(held_out.hit_changes)).low
-    text = f"on {len(held_out.hit_changes)} held-out queries hit@10 changed by at least {low:+.3f}"
-    return Finding(low >= limit, f"{text} (limit {limit:+.2f})")
+    text = Sentence(
+        "on {n} held-out queries hit@10 changed by at least {low:+.3f} (limit {limit:+.2f})",
+        n=len(held_out.hit_changes),
+        low=low,
+        limit=limit,
+    )
+    return Finding(low >= limit, text)
 
 
 def _rolled_back(measured: Measurements, limit: float) -> Finding:
-    text = f"none of {measured.rolled_back} rolled-back sets of votes is this one"
+    text = Sentence("none of {n} rolled-back sets of votes is this one", n=measured.rolled_back)
     if measured.was_rolled_back:
-        text = (
-            f"a version with the same votes was rolled back before (1 of {measured.rolled_back}); new votes "
-            "or a promotion by hand help"
+        text = Sentence(
+            "a version with the same votes was rolled back before (1 of {n}); new votes help, and so does a "
+            "promotion by hand",
+            n=measured.rolled_back,
         )
     return Finding(measured.was_rolled_back <= limit, text, has_data=measured.rolled_back > 0)
 
@@ -310,13 +361,15 @@ def _domain_loss(measured: DomainMeasurements, limit: float) -> Finding:
         float(np.mean([part["loss"] for part in measured.held_out[model].values()]))
         for model in ("base", "after")
     )
-    text = f"held-out text costs {after:.3f} nats a word (base {before:.3f})"
+    text = Sentence(
+        "held-out text costs {after:.3f} nats a word (base {before:.3f})", after=after, before=before
+    )
     return Finding(after - before < limit, text)
 
 
 def _domain_control(measured: DomainMeasurements, limit: float) -> Finding:
     before, after = (measured.control[model]["wanted_share"] for model in ("base", "after"))
-    return _kept_share("control", before, after, limit, reference="base")
+    return _kept_share("control", before, after, limit, reference=Sentence("base"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,14 +377,14 @@ class Suite:
     """A suite whose wanted share is guarded: its file in `suites/`, and what it is about."""
 
     file: str
-    subject: str
+    subject: Sentence
 
 
 GUARDED_SUITES = {
-    "control": Suite("control", "complaints and negations"),
-    "retention": Suite("retention", "general English"),
+    "control": Suite("control", Sentence("complaints and negations")),
+    "retention": Suite("retention", Sentence("general English")),
     # Votes that teach the opposite are learnt as well as any others: this suite gives them away.
-    "praise": Suite("main", "praise of the products"),
+    "praise": Suite("main", Sentence("praise of the products")),
 }
 
 CRITERIA: tuple[Criterion[Measurements], ...] = (

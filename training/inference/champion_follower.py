@@ -151,4 +151,4 @@ def serving_order(registry: Registry) -> list[str]:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    return error.sentence if isinstance(error, RegistryError) else str(error) or type(error).__name__

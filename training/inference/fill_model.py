@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
+from storage.sentences import Sentence
 from training.errors import CorruptVersionError, RegistryUnreadableError
 from training.inference.encoder import Encoded, Encoder
 from training.registry.atomic_files import MISSING, readable
@@ -76,10 +77,11 @@ class FillModel:
         except Exception as error:  # libraries raise many types for damaged files
             if any(sign in str(error) for sign in NO_MEMORY):
                 raise MemoryError(str(error)) from error
-            raise CorruptVersionError(self.version, f"it cannot be loaded ({error})") from error
+            reason = Sentence("it cannot be loaded ({error})", error=str(error))
+            raise CorruptVersionError(self.version, reason) from error
         if [value.name for value in self._session.get_outputs()] != [OUTPUT]:
             raise CorruptVersionError(
-                self.version, "its model.onnx was written by another release of fillbot"
+                self.version, Sentence("its model.onnx was written by another release of fillbot")
             )
         self._is_offered = np.zeros(max(self.encoder.words) + 1, dtype=bool)
         self._is_offered[self.offered] = True

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import structlog
 
+from storage.sentences import Sentence
 from training.errors import BaseModelError
 from training.hub import hub_is_reachable
 from training.settings import DEFAULT_BASE_MODEL
 
 log = structlog.stdlib.get_logger(__name__)
-UNREACHABLE = "it is not in the hub's cache and the hub cannot be reached"
+UNREACHABLE = Sentence("it is not in the hub's cache and the hub cannot be reached")
 FILES = [
     "config.json",
     "*.safetensors",
@@ -37,7 +38,7 @@ def find_base(name: str) -> Path | None:
         try:
             return _download(name)
         except _HubError as error:  # a proxy that answers in its place, or a model that was deleted
-            reason = f"the hub did not deliver it ({str(error).splitlines()[0]})"
+            reason = Sentence("the hub did not deliver it ({error})", error=str(error).splitlines()[0])
     if name == DEFAULT_BASE_MODEL:
         log.info("base.not_found", base=name, reason=reason)
         return None
@@ -64,7 +65,7 @@ def _on_this_machine(name: str) -> Path | None:
     if folder.is_dir():
         return folder
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise BaseModelError(name, "there is no such folder")
+        raise BaseModelError(name, Sentence("there is no such folder"))
     names = [name, f"distilbert/{name}"] if name == DEFAULT_BASE_MODEL else [name]
     return next((cached for one in names if (cached := _cached(one)) is not None), None)
 
@@ -78,7 +79,7 @@ def _cached(name: str) -> Path | None:
     except (LocalEntryNotFoundError, HfHubHTTPError, FileNotFoundError):
         return None
     except HFValidationError as error:
-        raise BaseModelError(name, "that is neither a folder nor a name on the hub") from error
+        raise BaseModelError(name, Sentence("that is neither a folder nor a name on the hub")) from error
     return folder if _is_complete(folder) else None
 
 
@@ -99,4 +100,4 @@ def _download(name: str) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError) as error:
         raise _HubError(str(error).strip() or type(error).__name__) from error
     except OSError as error:
-        raise BaseModelError(name, f"it could not be stored ({error})") from error
+        raise BaseModelError(name, Sentence("it could not be stored ({error})", error=str(error))) from error

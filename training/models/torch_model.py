@@ -14,6 +14,7 @@ import torch
 from tokenizers import AddedToken, Tokenizer
 from torch import Tensor, nn
 
+from storage.sentences import Sentence
 from training.errors import BaseModelError, DeviceError
 from training.inference.encoder import MASK
 from training.models.out_of_memory import is_out_of_memory
@@ -47,14 +48,20 @@ class MaskedLm(nn.Module):
         self.tokenizer = tokenizer
         self.kind: str = model.config.model_type
         if self.kind not in ("bert", "distilbert"):
-            raise BaseModelError(base, f"it is of kind {self.kind!r}, and only bert and distilbert are known")
+            reason = Sentence(
+                "it is of kind {kind!r}, and only bert and distilbert are known", kind=self.kind
+            )
+            raise BaseModelError(base, reason)
         activation = model.config.activation if self.kind == "distilbert" else model.config.hidden_act
         if activation != "gelu":
-            raise BaseModelError(base, f"its activation is {activation!r}, and only gelu is known")
+            reason = Sentence(
+                "its activation is {activation!r}, and only gelu is known", activation=activation
+            )
+            raise BaseModelError(base, reason)
         if missing := [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]:
-            raise BaseModelError(base, f"its tokenizer lacks {', '.join(missing)}")
+            raise BaseModelError(base, Sentence("its tokenizer lacks {tokens}", tokens=missing))
         if tokenizer.get_vocab_size(with_added_tokens=True) > model.config.vocab_size:
-            raise BaseModelError(base, "its tokenizer knows more tokens than its weights")
+            raise BaseModelError(base, Sentence("its tokenizer knows more tokens than its weights"))
 
     @property
     def shape(self) -> EncoderShape:
@@ -251,7 +258,8 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the run shows its own
     base = base or str(folder)
     if not any(folder.glob("*.safetensors")):
-        raise BaseModelError(base, "there is no .safetensors file (pickled weights are not read)")
+        reason = Sentence("there is no .safetensors file (pickled weights are not read)")
+        raise BaseModelError(base, reason)
     try:
         model, loading = AutoModelForMaskedLM.from_pretrained(
             folder,
@@ -265,14 +273,13 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     except Exception as error:  # damaged files make transformers raise almost anything
         if is_out_of_memory(error):
             raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise BaseModelError(base, reason[0]) from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise BaseModelError(base, lines[0]) from error
     if missing := sorted(loading["missing_keys"]):  # transformers would initialise them randomly
-        raise BaseModelError(
-            base, f"its weights lack {', '.join(missing[:3])}: is it a masked language model?"
-        )
+        reason = Sentence("its weights lack {weights}: is it a masked language model?", weights=missing[:3])
+        raise BaseModelError(base, reason)
     if not getattr(tokenizer, "is_fast", False):
-        raise BaseModelError(base, "its tokenizer is not one of the tokenizers library")
+        raise BaseModelError(base, Sentence("its tokenizer is not one of the tokenizers library"))
     return MaskedLm(model, tokenizer.backend_tokenizer, base=base)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from storage import runs
+from storage.sentences import Sentence
 from storage.votes.consensus import store_reliabilities
 from storage.votes.predictions import count_votes
 from training.corpus.replay_sentences import ReplaySentences
@@ -66,7 +67,7 @@ class NightlyRun:
         chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
         report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
         if reason := self._reason_to_skip(chosen, checks, is_automatic=is_automatic):
-            return Outcome("skipped", reason, verdict={"reasons": [reason]}, report=report)
+            return Outcome("skipped", reason, verdict=runs.failure(reason), report=report)
         if not self._database.call(runs.note, self._run_id, retraining_set_hash=chosen.hash):
             raise RunCancelledError  # a request to be forgotten, for example: the set holds those votes
         retraining_set.write(chosen, self._folder)
@@ -94,12 +95,16 @@ class NightlyRun:
 
     def _reason_to_skip(
         self, chosen: RetrainingSet, checks: ChecksReport, *, is_automatic: bool
-    ) -> str | None:
+    ) -> Sentence | None:
         needed = self._settings.needed_judgements
         if chosen.judgements < needed:
-            return (
-                f"There are {chosen.judgements} judged words from {checks.votes} votes; a run needs {needed} "
-                f"(a word is judged when {self._settings.needed_voters} or more people voted and agree)."
+            return Sentence(
+                "There are {judged} judged words from {votes} votes; a run needs {needed} (a word is judged "
+                "when {voters} or more people voted and agree).",
+                judged=chosen.judgements,
+                votes=checks.votes,
+                needed=needed,
+                voters=self._settings.needed_voters,
             )
         if not is_automatic:
             return None
@@ -109,9 +114,12 @@ class NightlyRun:
         fresh = self._database.call(count_votes, since=paused)
         if fresh >= needed:
             return None
-        return (
-            f"Nightly promotion is paused since the rollback of {paused:%Y-%m-%d %H:%M} UTC: {fresh} of "
-            f"{needed} new votes since. An admin can end the pause with `!resume`."
+        return Sentence(
+            "Nightly promotion is paused since the rollback of {at} UTC: {fresh} of {needed} new votes "
+            "since. An admin can end the pause with `!resume`.",
+            at=f"{paused:%Y-%m-%d %H:%M}",
+            fresh=fresh,
+            needed=needed,
         )
 
     def _train_and_judge(
@@ -242,8 +250,11 @@ class NightlyRun:
     ) -> Outcome:
         """Promote a version that passed the gate, unless the run was cancelled meanwhile."""
         if not verdict.is_promotable:
-            sentence = f"{version} was not promoted: {'; '.join(verdict.failures)}."
+            sentence = Sentence(
+                "{version} was not promoted: {reasons:; }.", version=version, reasons=verdict.failures
+            )
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
         self._database.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
         act(lambda: self._registry.promote(version, instead_of=left))
-        return Outcome("promoted", f"{version} is the new champion.", version, verdict.to_json(), report)
+        sentence = Sentence("{version} is the new champion.", version=version)
+        return Outcome("promoted", sentence, version, verdict.to_json(), report)

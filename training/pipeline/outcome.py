@@ -9,7 +9,10 @@ if TYPE_CHECKING:  # drawing a plot starts faster without SQLAlchemy
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The status and sentence that people read, and what the `runs` table stores."""
+    """The status and sentence that people read, and what the `runs` table stores.
+
+    The sentence is a `Sentence` wherever the bot may have to translate it.
+    """
 
     status: "Status"
     sentence: str

@@ -21,6 +21,7 @@ from storage import runs
 from storage.backends.locks import RUN, Lock, holding, lock_for
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Status
+from storage.sentences import Sentence, TranslatableError
 from training.errors import (
     DuplicateRunError,
     NoChampionError,
@@ -59,14 +60,14 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
     with run_lock(settings), out_of_memory.translate_errors():
         pull(registry)
         if (champion := registry.champion()) is not None and champion in registry.versions():
-            return Outcome("done", f"{champion} serves already.", champion)
+            return Outcome("done", Sentence("{version} serves already.", version=champion), champion)
         domain = registry.domain()
         if shared_versions(registry) is not None and domain in registry.versions():
             version = str(domain)  # another machine wrote it and crashed before promoting it
         else:
             version = install_first(settings, registry, progress, starter or StarterSettings())
         version = serve_first_version(registry, version)
-    return Outcome("done", f"{version} serves.", version)
+    return Outcome("done", Sentence("{version} serves.", version=version), version)
 
 
 def run_domain(
@@ -120,14 +121,18 @@ def _prune(registry: Registry, settings: Settings) -> None:
 def _domain_outcome(made: "DomainVersion", *, can_serve: bool) -> Outcome:
     version, verdict = made.version, made.verdict
     status: Status = "promoted"
-    sentence = f"Every night now starts from the domain model {version}."
+    sentence = Sentence("Every night now starts from the domain model {version}.", version=version)
     if not can_serve:
         status = "done"
-        sentence = f"{version} is made for comparison; nights start from the same model as before."
+        sentence = Sentence(
+            "{version} is made for comparison; nights start from the same model as before.", version=version
+        )
     elif not verdict.is_promotable:
-        status, sentence = (
-            "rejected",
-            f"{version} did not become the domain model: {'; '.join(verdict.failures)}.",
+        status = "rejected"
+        sentence = Sentence(
+            "{version} did not become the domain model: {reasons:; }.",
+            version=version,
+            reasons=verdict.failures,
         )
     return Outcome(status, sentence, version, verdict.to_json(), made.report)
 
@@ -178,8 +183,10 @@ def run_night(
             database.call(runs.note, run.id, as_of=as_of)
             run.outcome = work.learn(is_automatic=trigger in AUTOMATIC, as_of=as_of, act=run.act)
         if substitute is not None:
-            sentence = (
-                f"{run.outcome.sentence} The domain model is damaged; nights start from {substitute} now."
+            sentence = Sentence(
+                "{outcome} The domain model is damaged; nights start from {version} now.",
+                outcome=run.outcome.sentence,
+                version=substitute,
             )
             run.outcome = replace(run.outcome, sentence=sentence)
         outcome = _without_withdrawn(run.outcome, registry, database)
@@ -192,9 +199,11 @@ def _without_withdrawn(outcome: Outcome, registry: Registry, database: Synchrono
     left = database.run(lambda database: promotion.replace_withdrawn_champion(registry, database, now=now()))
     if left is None:
         return outcome
-    sentence = (
-        f"{outcome.sentence} {left} learnt from votes that are forgotten, so the domain model "
-        f"{registry.champion()} serves now."
+    sentence = Sentence(
+        "{outcome} {version} learnt from votes that are forgotten, so the domain model {domain} serves now.",
+        outcome=outcome.sentence,
+        version=left,
+        domain=registry.champion(),
     )
     return replace(outcome, sentence=sentence)
 
@@ -220,7 +229,7 @@ class _Run:
 
     def __init__(self, database: SynchronousDatabase, run_id: int, lock: Lock) -> None:
         self.id, self._lock = run_id, lock
-        self.outcome = Outcome("failed", "The run did not come to an end.")
+        self.outcome = Outcome("failed", Sentence("The run did not come to an end."))
         self._database = database
 
     def act(self, action: Callable[[], None]) -> None:
@@ -254,19 +263,12 @@ def _recorded(
         with out_of_memory.translate_errors():
             yield run
     except BaseException as error:
+        reason: TranslatableError | str = f"{type(error).__name__}: {error}"
         if isinstance(error, TrainingError | StorageError):
-            sentence = str(error)
-        else:
-            sentence = (
-                f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "it was stopped"
-            )
-        database.call(
-            runs.finish_run,
-            run_id,
-            "failed",
-            finished_at=now(),
-            verdict={"reasons": [sentence]},
-        )
+            reason = error
+        elif not isinstance(error, Exception):
+            reason = Sentence("it was stopped")
+        database.call(runs.finish_run, run_id, "failed", finished_at=now(), verdict=runs.failure(reason))
         raise
     outcome = run.outcome
     database.call(

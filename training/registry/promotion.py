@@ -12,6 +12,7 @@ import structlog
 from storage import runs
 from storage.database import Database
 from storage.runs import Run
+from storage.sentences import Sentence
 from training.errors import (
     CorruptVersionError,
     NoChampionError,
@@ -136,7 +137,8 @@ async def _move(
     registry.require_not_withdrawn(version)  # before an open run is cancelled for it
     # In a thread: hashing takes a second, and the bot must keep answering.
     await asyncio.to_thread(registry.verify, version, only=SERVED_FILES)
-    await runs.end_open_training(database, f"a {trigger} came in between", now=now)
+    reason = Sentence("a {trigger} came in between", trigger=trigger)
+    await runs.end_open_training(database, reason, now=now)
     run_id = await runs.open_run(
         database,
         trigger,
@@ -148,8 +150,7 @@ async def _move(
     try:
         await asyncio.to_thread(registry.promote, version, instead_of=champion)
     except RegistryError as error:
-        reasons = {"reasons": [str(error)]}
-        await runs.finish_run(database, run_id, "failed", finished_at=now, verdict=reasons)
+        await runs.finish_run(database, run_id, "failed", finished_at=now, verdict=runs.failure(error))
         raise
     report = {"by": by, "overrides": _objections(registry, version)} if trigger == "promote" else None
     await runs.finish_run(database, run_id, "done", finished_at=now, report=report)

@@ -16,6 +16,7 @@ from types import EllipsisType
 
 from pydantic import ValidationError
 
+from storage.sentences import Sentence
 from training.errors import (
     CorruptVersionError,
     NoChampionError,
@@ -85,13 +86,13 @@ class Registry:
             with readable(path, missing=MISSING):
                 content = path.read_bytes()
         except MISSING as error:
-            raise CorruptVersionError(version, "card.json is missing") from error
+            raise CorruptVersionError(version, Sentence("card.json is missing")) from error
         try:
             card = Card.model_validate_json(content)
         except ValidationError as error:
-            raise CorruptVersionError(version, "card.json cannot be read") from error
+            raise CorruptVersionError(version, Sentence("{name} cannot be read", name="card.json")) from error
         if card.version != version:  # a renamed folder still passes its own hashes
-            raise CorruptVersionError(version, f"its files are those of {card.version}")
+            raise CorruptVersionError(version, Sentence("its files are those of {other}", other=card.version))
         return card
 
     def champion(self) -> str | None:
@@ -190,14 +191,14 @@ class Registry:
         for name in only or {*SERVED_FILES, *card.files}:
             expected = card.files.get(name)
             if expected is None or Path(name).name != name:
-                raise CorruptVersionError(version, f"its card does not list {name}")
+                raise CorruptVersionError(version, Sentence("its card does not list {name}", name=name))
             try:
                 with readable(folder / name, missing=MISSING):
                     actual = sha256(folder / name)
             except (*MISSING, ValueError) as error:  # ValueError: not a valid file name
-                raise CorruptVersionError(version, f"{name} cannot be read") from error
+                raise CorruptVersionError(version, Sentence("{name} cannot be read", name=name)) from error
             if actual != expected:
-                raise CorruptVersionError(version, f"{name} is not what was written")
+                raise CorruptVersionError(version, Sentence("{name} is not what was written", name=name))
 
     @contextlib.contextmanager
     def draft(self) -> Iterator[Draft]:
@@ -212,7 +213,7 @@ class Registry:
                 delete(left_over)
             version = self._next()
             if not VERSION.fullmatch(version):
-                raise RegistryUnwritableError(self.folder, "no version number is left")
+                raise RegistryUnwritableError(self.folder, Sentence("no version number is left"))
             folder = self.folder / f"{version}.partial"
             folder.mkdir()
         try:

@@ -237,7 +237,7 @@ async def test_a_run_that_is_training_can_no_longer_promote(parts: Parts) -> Non
     assert await parts.rollback.check()
     row = await run_records.get_run(parts.database, run_id)
     assert row is not None
-    assert row.verdict == {"reasons": ["v0002, its champion, was rolled back meanwhile"]}
+    assert row.reason == "v0002, its champion, was rolled back meanwhile"
     assert not await run_records.run_if_open(parts.database, run_id, lambda: None)
 
 

@@ -242,7 +242,7 @@ async def test_halting_waits_for_a_run_by_hand(parts: Parts) -> None:
     halting = asyncio.create_task(halt())
 
     async def is_told() -> bool:  # it sees so before it would promote
-        return (await parts.row(run_id)).verdict == {"reasons": ["for a reason"]}
+        return (await parts.row(run_id)).reason == "for a reason"
 
     await eventually(is_told)
     assert not halting.done()

@@ -174,7 +174,7 @@ def test_only_what_was_passed_and_is_clearly_lost_is_a_new_failure() -> None:
 
 def test_a_text_that_is_too_long_is_named(fill_model: FillModel) -> None:
     test = minimum(name="novel", text="so " * 60 + "[MASK]", any_of="cheap")
-    with pytest.raises(BehaviourError, match=r'team.yaml, "novel": That is 6\d word pieces'):
+    with pytest.raises(BehaviourError, match=r'team.yaml, "novel": it has 6\d word pieces'):
         run_behaviour(fill_model, [test], path=Path("team.yaml"))
 
 

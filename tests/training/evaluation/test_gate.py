@@ -229,7 +229,9 @@ def test_a_verdict_as_json() -> None:
     assert drift == {
         "name": "drift",
         "passed": False,
-        "text": "answers nobody voted on moved by 0.200 nats (limit 0.10)",
+        "text": "answers that got no votes moved by 0.200 nats (limit 0.10)",
+        "key": "answers that got no votes moved by {nats:.3f} nats (limit {limit:.2f})",
+        "values": {"nats": 0.2, "limit": 0.1},
         "has_data": True,
     }
 

@@ -199,7 +199,7 @@ def test_a_night_without_votes_is_skipped_with_the_reason(started: Home) -> None
     assert "There are 0 judged words from 0 votes; a run needs 1" in outcome.sentence
     run = started.latest()
     assert (run.trigger, run.status, run.champion, run.challenger) == ("retrain", "skipped", "v0001", None)
-    assert run.verdict == {"reasons": [outcome.sentence]}
+    assert run.reason == outcome.sentence
     assert started.registry.versions() == ["v0001"]
 
 

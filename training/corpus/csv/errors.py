@@ -67,10 +67,10 @@ class MissingColumnError(CsvError):
 
     def __init__(self, path: Path, missing: Sequence[str], *, columns: Sequence[str], source: str) -> None:
         """Name the missing columns; `source` says what the file seems to be."""
-        self.missing = tuple(missing)
+        self.missing, self.columns = tuple(missing), format_columns(columns)
         super().__init__(
             f"{path} {source} but has no column {format_columns(missing)}. Its columns: "
-            f"{format_columns(columns)}. Name one of them with the text column option, or restore the "
+            f"{self.columns}. Name one of them with the text column option, or restore the "
             "missing one."
         )
 
@@ -79,9 +79,10 @@ class NoTextColumnError(CsvError):
     """No column has a usual name for text."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.columns = format_columns(columns)
         super().__init__(
             f"{path} has no column with a usual name for text (text, review, content, …). Its columns: "
-            f"{format_columns(columns)}. Name the one to read with the text column option."
+            f"{self.columns}. Name the one to read with the text column option."
         )
 
 

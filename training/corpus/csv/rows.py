@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from storage.sentences import Sentence
 from storage.text_files import encoding_of
 from training.corpus.csv.encodings import encoding_of_file
 from training.corpus.csv.errors import (
@@ -35,12 +36,12 @@ MAX_ROW_CHARS = 4 << 20  # quoted fields may contain line ends; csv limits a fie
 HEAD_LINES, HEAD_CHARS = 60, 1 << 18  # enough for titles, the header and some rows
 RAGGED, NUL, BROKEN = "ragged rows", "rows with NUL bytes", "rows that cannot be parsed"
 BINARY = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"%PDF", "a PDF"),
-    (b"PAR1", "a Parquet file"),
-    (b"SQLite format 3", "an SQLite database"),
+    (b"PK\x03\x04", Sentence("a ZIP archive or an Excel workbook")),
+    (b"\xd0\xcf\x11\xe0", Sentence("an old Excel workbook")),
+    (b"\x1f\x8b", Sentence("a gzip archive")),
+    (b"%PDF", Sentence("a PDF")),
+    (b"PAR1", Sentence("a Parquet file")),
+    (b"SQLite format 3", Sentence("an SQLite database")),
 )
 # Windows-1252 differs from Latin-1 here; the five undefined bytes stay control characters.
 WINDOWS = {
@@ -174,7 +175,11 @@ def read_rows(file: CsvFile, columns: Sequence[str]) -> Iterator[CsvRow]:
     if not fitting and first_broken is not None:
         raise first_broken
     if not fitting and first_ragged[0]:
-        reason = f"no row has the {len(file.columns)} fields of the header; this one has {first_ragged[1]}"
+        reason = Sentence(
+            "no row has the {columns} fields of the header; this one has {fields}",
+            columns=len(file.columns),
+            fields=first_ragged[1],
+        )
         raise BrokenRowError(file.path, line=first_ragged[0], reason=reason)
 
 
@@ -219,16 +224,17 @@ class _Lines:
         self._chars += len(line)
         self._of_row.append(line)
         if len(line) == MAX_LINE_CHARS and line[-1] not in "\r\n":
-            reason = f"the line is longer than {MAX_LINE_CHARS:,} characters"
+            reason = Sentence("the line is longer than {chars:,} characters", chars=MAX_LINE_CHARS)
             raise BrokenRowError(self._path, line=self._line, reason=reason)
         if self._chars > MAX_ROW_CHARS:
-            reason = f"the row is longer than {MAX_ROW_CHARS:,} characters"
+            reason = Sentence("the row is longer than {chars:,} characters", chars=MAX_ROW_CHARS)
             raise BrokenRowError(self._path, line=self.row_line, reason=reason)
         self.has_nul = self.has_nul or "\0" in line
         return line
 
     def unclosed(self) -> BrokenRowError:
-        return BrokenRowError(self._path, line=self.row_line, reason="a quote is opened and not closed")
+        reason = Sentence("a quote is opened and not closed")
+        return BrokenRowError(self._path, line=self.row_line, reason=reason)
 
     def broken(self, error: csv.Error) -> BrokenRowError:
         if self.spans() > 1:
@@ -274,7 +280,7 @@ def _encoding_by_first_bytes(path: Path) -> str:
         if sample.startswith(mark):
             raise NotACsvError(path, looks_like)
     if sample.count(0) > len(sample) // 2 + 1 and encoding_of(sample) == "utf-8":
-        raise NotACsvError(path, "filled with NUL bytes")
+        raise NotACsvError(path, Sentence("filled with NUL bytes"))
     return encoding_of(sample)
 
 

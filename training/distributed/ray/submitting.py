@@ -13,6 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from storage import runs
+from storage.sentences import Sentence, sentence_in
 from training.distributed.ray.errors import ClusterPackageError, JobFailedError
 from training.distributed.ray.job_settings import environment
 from training.errors import RegistryError, TrainingError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 PROGRAM = ("python", "-m", "training")  # of the nodes
 LINES = ("--progress", "json", "--json")
-STOPPED = "it was stopped"
+STOPPED = Sentence("it was stopped")
 
 
 def submit(settings: Settings, command: tuple[str, ...], progress: Progress) -> Outcome:
@@ -52,7 +53,7 @@ def submit(settings: Settings, command: tuple[str, ...], progress: Progress) -> 
         _settle(settings, output.run_id, STOPPED)
         raise KeyboardInterrupt from None
     except TrainingError as error:
-        settled = _settle(settings, output.run_id, str(error))
+        settled = _settle(settings, output.run_id, error)
         if settled is None:
             raise
         return settled
@@ -86,10 +87,14 @@ async def _outcome(job: "Job", output: "_JobOutput") -> Outcome:
     if output.sentence:
         raise JobFailedError(output.sentence)
     status, code = await job.end()
-    ended = f"with code {code}" if code is not None else f"as {status}"
     raise JobFailedError(
-        f"The run ended on the cluster {ended} without a word; the log of job {job.id} on the Ray dashboard "
-        "says more. The champion is unchanged."
+        Sentence(
+            "The run ended on the cluster without a result (status {status}, code {code}). The log of job "
+            "{job} on the Ray dashboard says more. The champion is unchanged.",
+            status=status,
+            code=code,
+            job=job.id,
+        )
     )
 
 
@@ -115,12 +120,12 @@ class _JobOutput:
         elif "event" not in line:
             if {"status", "sentence"} <= line.keys():
                 self.outcome = Outcome(
-                    line["status"], line["sentence"], line.get("version"), report=line.get("report") or {}
+                    line["status"], sentence_in(line), line.get("version"), report=line.get("report") or {}
                 )
         elif line["event"] == "progress":
             self._advance(line)
         elif line["event"] == "failed":
-            self.sentence = str(line.get("sentence", ""))
+            self.sentence = sentence_in(line)
         else:
             if line["event"] == "opened" and isinstance(line.get("run_id"), int):
                 self.run_id = line["run_id"]
@@ -152,7 +157,7 @@ def _may_be_moved(settings: Settings, challenger: str | None) -> bool:
         return True
 
 
-def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | None:
+def _settle(settings: Settings, run_id: int | None, reason: TrainingError | str) -> Outcome | None:
     """Finish the row of a lost run, so that it cannot promote. Returns its outcome if it had ended."""
     if run_id is None:
         return None
@@ -161,10 +166,12 @@ def _settle(settings: Settings, run_id: int | None, sentence: str) -> Outcome | 
         if run is None:
             return None
         if run.status == "open" and not _may_be_moved(settings, run.challenger):
-            verdict = {"reasons": [sentence]}
+            verdict = runs.failure(reason)
             database.call(runs.finish_run, run_id, "failed", finished_at=now(), verdict=verdict)
             run = database.call(runs.get_run, run_id)
     if run is None or run.status in ("open", "failed"):
         return None
-    about = f"Run {run_id} had ended as {run.status} before the cluster was lost."
+    about = Sentence(
+        "Run {id} had ended as {status} before the cluster was lost.", id=run_id, status=run.status
+    )
     return Outcome(run.status, about, run.challenger, run.verdict or {}, run.report or {})

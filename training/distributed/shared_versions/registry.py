@@ -270,6 +270,6 @@ class SharedRegistry(Registry):
         try:
             yield
         except STORAGE_ERRORS as error:
-            self.trouble = str(error)
+            self.trouble = error.sentence
             raise
         self.trouble = None

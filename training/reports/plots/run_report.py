@@ -6,8 +6,9 @@ from typing import Any, Self
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from storage.sentences import Sentence
 from training.evaluation.gate import GUARDED_SUITES, limit_of
 from training.reports.plots.style import (
     BLUE,
@@ -22,6 +23,8 @@ from training.reports.plots.style import (
     height_of,
     height_of_bars,
     name_bars,
+    number,
+    say,
     say_instead,
     wrapped,
 )
@@ -133,47 +136,47 @@ def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()
     figure = blank_card(height_of(title, size=TITLE_PT) + 0.2 + sum(heights or [1.0]))
     figure.suptitle(title, x=0.12 / WIDTH_IN, ha="left", fontsize=TITLE_PT)
     if not heights:
-        say_instead(figure.subplots(), "there are no figures of this version")
+        say_instead(figure.subplots(), say(Sentence("there are no figures of this version")))
         return figure
     bands = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for band, row in zip(bands, rows, strict=False):
         for axes, (_, draw) in zip(band.subplots(1, len(row), squeeze=False)[0], row, strict=True):
             draw(axes)
     if log:
-        meanings = "Training (thin lines: each step, smoothed) and held-out text (dots)"
-        bands[-1].suptitle(meanings, x=0.12 / WIDTH_IN, ha="left", fontsize=TEXT_PT)
+        meanings = Sentence("Training (thin lines: each step, smoothed) and held-out text (dots)")
+        bands[-1].suptitle(say(meanings), x=0.12 / WIDTH_IN, ha="left", fontsize=TEXT_PT)
         for axes, (measure, name) in zip(bands[-1].subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
             draw_measure(axes, {"": log}, measure)
-            axes.set_title(name)
+            axes.set_title(say(name))
     return figure
 
 
 def _draw_asked(axes: Axes, asked: tuple[JudgedWords, JudgedWords], shown_words: int) -> None:
     """Shares of the judged words that are shown, before and after."""
-    axes.set_title(f"What people voted for: words in the top {shown_words}")
+    axes.set_title(say(Sentence("What people voted for: words in the top {n}", n=shown_words)))
     names = []
     for place, (each, name, colour) in enumerate(
-        zip(asked, ("wanted", "rejected"), (BLUE, VERMILION), strict=True)
+        zip(asked, (Sentence("wanted"), Sentence("rejected")), (BLUE, VERMILION), strict=True)
     ):
-        names.append(f"{name}\n({each.words:,})")
+        names.append(f"{say(name)}\n({number(each.words, ',')})")
         for offset, count, of_bar in ((-0.2, each.before, GREY), (0.2, each.after, colour)):
             share = count / each.words if each.words else 0.0
             axes.barh(place + offset, share, height=0.36, color=of_bar)
-            when = "before" if offset < 0 else "after"
-            _label(axes, share, place + offset, f"{count:,} {when}" if each.words else "–")
+            text = Sentence("{n:,} before", n=count) if offset < 0 else Sentence("{n:,} after", n=count)
+            _label(axes, share, place + offset, say(text) if each.words else "–")
     name_bars(axes, names, places=2)
     axes.set_xlim(0, 1.35)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ".0%")))
 
 
 def _draw_moved(axes: Axes, figures: RunFigures) -> None:
     """Bars to the right for words that entered, to the left for words that left."""
     came, went = _most(figures.came), _most(figures.went)
     if not came and not went:
-        say_instead(axes, f"no word came into a top {figures.shown_words}, none left one")
+        say_instead(axes, say(Sentence("no word came into a top {n}, none left one", n=figures.shown_words)))
         return
-    axes.set_title(f"Words that came into the top {figures.shown_words}, and that left it")
+    axes.set_title(say(Sentence("Words that came into the top {n}, and that left it", n=figures.shown_words)))
     moves = [
         *((word, count) for word, count in came.items()),
         *((word, -count) for word, count in went.items()),
@@ -183,7 +186,7 @@ def _draw_moved(axes: Axes, figures: RunFigures) -> None:
         places, [m for _, m in moves], color=[GREEN if m > 0 else VERMILION for _, m in moves], height=0.7
     )
     for place, (_, move) in zip(places, moves, strict=True):
-        _label(axes, move, place, f"{move:+,}".replace("-", "−"), left=move < 0)
+        _label(axes, move, place, number(move, "+,").replace("-", "−"), left=move < 0)
     name_bars(axes, [_spelled(word) for word, _ in moves], places=max(MIN_PLACES, len(moves)))
     low, high = -max(went.values(), default=0), max(came.values(), default=0)
     chars = len(f"{max([*came.values(), *went.values()]):,}")
@@ -191,13 +194,13 @@ def _draw_moved(axes: Axes, figures: RunFigures) -> None:
     axes.set_xlim(low - room if went else 0, high + room if came else 0)
     axes.axvline(0, color=GREY, lw=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
-    axes.set_xlabel("sentences", fontsize=LABEL_PT)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(abs(value), ",.0f")))
+    axes.set_xlabel(say(Sentence("sentences")), fontsize=LABEL_PT)
 
 
 def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
     """Changes of wanted shares in percentage points, with intervals and limits."""
-    axes.set_title("What must not get worse: change in points")
+    axes.set_title(say(Sentence("What must not get worse: change in points")))
     ends = [0.0]
     for place, suite in enumerate(kept):
         change = 100 * (suite.after - suite.before)
@@ -213,7 +216,8 @@ def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
             axes.plot([limit, limit], [place - 0.32, place + 0.32], color=VERMILION, lw=2)
             ends.append(limit)
     names = [
-        f"{wrapped(suite.name, size=LABEL_PT, width_in=1.6)}\n{suite.before:.1%} → {suite.after:.1%}"
+        f"{wrapped(say(suite.name), size=LABEL_PT, width_in=1.6)}\n"
+        f"{number(suite.before, '.1%')} → {number(suite.after, '.1%')}"
         for suite in kept
     ]
     name_bars(axes, names, places=len(kept))
@@ -222,24 +226,25 @@ def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
     axes.set_xlim(min(ends) - room, max(ends) + room)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:+.3g}".replace("-", "−") if value else "0")
+        FuncFormatter(lambda value, _: number(value, "+.3g").replace("-", "−") if value else "0")
     )
-    notes = ["line: 95 % interval"] if any(suite.low is not None for suite in kept) else []
-    notes += ["upright: the limit"] if any(suite.may_lose is not None for suite in kept) else []
-    axes.set_xlabel("; ".join(notes), fontsize=LABEL_PT)
+    notes = [Sentence("line: 95 % interval")] if any(suite.low is not None for suite in kept) else []
+    notes += [Sentence("upright: the limit")] if any(suite.may_lose is not None for suite in kept) else []
+    axes.set_xlabel("; ".join(map(say, notes)), fontsize=LABEL_PT)
 
 
 def _draw_loss(axes: Axes, figures: RunFigures) -> None:
     """The training loss of a night, one point per report."""
-    title = "Training loss"
+    title = Sentence("Training loss")
     if figures.perplexity:
-        before, after = (f"{value:,.{0 if value >= 1000 else 2}f}" for value in figures.perplexity)
-        title += f" (perplexity {before} → {after})"
-    axes.set_title(title)
+        before, after = (number(p, f",.{0 if p >= 1000 else 2}f") for p in figures.perplexity)
+        title = Sentence("Training loss (perplexity {before} → {after})", before=before, after=after)
+    axes.set_title(say(title))
     axes.plot(*zip(*figures.loss, strict=True), color=BLUE, lw=1.6, marker="o", ms=4)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ",.6g")))
     axes.margins(y=0.15)
-    axes.set_xlabel("step", fontsize=LABEL_PT)
+    axes.set_xlabel(say(Sentence("step")), fontsize=LABEL_PT)
 
 
 def _most(words: Mapping[str, int]) -> dict[str, int]:

@@ -9,8 +9,9 @@ import io
 import os
 import unicodedata
 from bisect import bisect
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
+from storage.sentences import ENGLISH, Language
 from training.errors import PlotUnwritableError
 
 DPI = 150
@@ -38,6 +40,7 @@ OTHER_FONTS = (
 )
 UNKNOWN = "?"
 _LEFT_OUT = {"So", "Sk", "Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn"}  # emoji, their skin tones, marks, joiners
+_language = ContextVar("language", default=ENGLISH)
 TITLE_PT, TEXT_PT, LABEL_PT = 12.0, 10.0, 9.0
 
 _STYLE = {
@@ -62,12 +65,28 @@ _STYLE = {
 }
 
 
-def in_style() -> AbstractContextManager[None]:
+@contextmanager
+def in_style(language: Language = ENGLISH) -> Iterator[None]:
     """The context in which figures are made and saved; outside it matplotlib's settings are untouched.
 
     Within a process it may be entered by one thread at a time: the settings are global.
     """
-    return matplotlib.style.context({**_STYLE, "font.family": _fonts()}, after_reset=True)
+    token = _language.set(language)
+    try:
+        with matplotlib.style.context({**_STYLE, "font.family": _fonts()}, after_reset=True):
+            yield
+    finally:
+        _language.reset(token)
+
+
+def say(what: str) -> str:
+    """Say a text of a plot in the language of its context."""
+    return _language.get().say(what)
+
+
+def number(value: float, spec: str) -> str:
+    """Format a number with the signs of the context's language."""
+    return _language.get().number(value, spec)
 
 
 def blank_card(height_in: float) -> Figure:

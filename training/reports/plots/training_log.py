@@ -12,13 +12,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import (
-    LogLocator,
-    MaxNLocator,
-    NullLocator,
-    PercentFormatter,
-)
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from storage.sentences import Sentence
 from training.errors import NotPlottableError
 from training.reports.plots.style import (
     BLUE,
@@ -33,15 +29,17 @@ from training.reports.plots.style import (
     blank_card,
     height_of,
     in_style,
+    number,
     save,
+    say,
     say_instead,
     wrapped,
 )
 
 MEASURES = {
-    "loss": "Loss, nats a hidden token",
-    "perplexity": "Perplexity",
-    "accuracy": "Accuracy at the masks",
+    "loss": Sentence("Loss, nats a hidden token"),
+    "perplexity": Sentence("Perplexity"),
+    "accuracy": Sentence("Accuracy at the masks"),
 }
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, BROWN)
 MARKERS = "osD^vPX"  # as many as are prime to the colours: 35 pairs before one comes again
@@ -157,12 +155,13 @@ def draw_measure(axes: Axes, logs: Mapping[str, Rows], measure: str) -> None:
         drawn += [*values, *held]
         left_out += missing + held_missing
     if not drawn:
-        say_instead(axes, "nothing to show")
+        say_instead(axes, say(Sentence("nothing to show")))
         return
     _set_scale(axes, measure, min(drawn), max(drawn))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_xlabel(f"step (values left out: {left_out:,})" if left_out else "step", fontsize=LABEL_PT)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ",.0f")))
+    label = Sentence("step (values left out: {n:,})", n=left_out) if left_out else Sentence("step")
+    axes.set_xlabel(say(label), fontsize=LABEL_PT)
 
 
 def _set_scale(axes: Axes, measure: str, low: float, high: float) -> None:
@@ -178,4 +177,10 @@ def _set_scale(axes: Axes, measure: str, low: float, high: float) -> None:
     else:
         margin = max(0.05 * (high - low), 0.02 * high, 0.001)
         axes.set_ylim(low - margin, high + margin)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0) if measure == "accuracy" else "{x:,.6g}")
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(
+            lambda value, _: (
+                say(Sentence("{n:.3g}%", n=100 * value)) if measure == "accuracy" else number(value, ",.6g")
+            )
+        )
+    )

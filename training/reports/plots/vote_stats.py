@@ -9,8 +9,9 @@ from typing import Any, Self
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from storage.sentences import Sentence
 from training.reports.plots.style import (
     BLUE,
     GREY,
@@ -19,6 +20,8 @@ from training.reports.plots.style import (
     blank_card,
     height_of_bars,
     name_bars,
+    number,
+    say,
     say_instead,
 )
 
@@ -71,21 +74,24 @@ def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
     """Stacked bars."""
     ups, downs = [up for _, up, _ in days], [down for _, _, down in days]
     if not sum(ups) + sum(downs):
-        say_instead(axes, "nobody voted in these days")
+        say_instead(axes, say(Sentence("there are no votes from these days")))
         return
-    axes.set_title("Votes a day")
+    axes.set_title(say(Sentence("Votes a day")))
     places = range(len(days))
     axes.bar(places, ups, width=0.8, color=BLUE)
     axes.bar(places, downs, width=0.8, bottom=ups, color=VERMILION)
     step = max(1, math.ceil((len(days) - 1) / (MAX_TICKS - 1)))
     shown = [*reversed(range(len(days) - 1, -1, -step))]  # today is always named
-    axes.set_xticks(shown, labels=[f"{days[at][0].day} {days[at][0]:%b}" for at in shown])
+    axes.set_xticks(shown, labels=[_day(days[at][0]) for at in shown])
     axes.set_xlim(-0.8, len(days) - 0.2)
     axes.grid(visible=False, axis="x")
     axes.set_ylim(0, 1.08 * max(up + down for up, down in zip(ups, downs, strict=True)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    labels = (f"thumbs up: {sum(ups):,}", f"thumbs down: {sum(downs):,}")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ",.0f")))
+    labels = (
+        say(Sentence("thumbs up: {n:,}", n=sum(ups))),
+        say(Sentence("thumbs down: {n:,}", n=sum(downs))),
+    )
     patches = [Patch(color=colour) for colour in (BLUE, VERMILION)]
     axes.legend(
         patches,
@@ -101,18 +107,22 @@ def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
 def _draw_versions(axes: Axes, versions: Sequence[tuple[str, int, int]]) -> None:
     """The share of 👍 of each version, with its interval."""
     if not versions:
-        say_instead(axes, "no version was voted on")
+        say_instead(axes, say(Sentence("no version was voted on")))
         return
-    axes.set_title("Thumbs up, by the model version that answered")
+    axes.set_title(say(Sentence("Thumbs up, by the model version that answered")))
     for place, (_, liked, votes) in enumerate(versions):
         low, high = interval(liked, votes)
         axes.plot([low, high], [place, place], color=BLUE, lw=2, alpha=0.5)
         axes.plot(liked / votes, place, "o", color=BLUE, ms=7)
-        text = f"{liked / votes:.0%} of {votes:,}"
+        text = say(Sentence("{share:.0%} of {votes:,}", share=liked / votes, votes=votes))
         axes.annotate(text, (1.02, place), va="center", fontsize=LABEL_PT, annotation_clip=False)
     name_bars(axes, [name for name, _, _ in versions], places=max(2, len(versions)))
     axes.axvline(0.5, color=GREY, lw=0.8)
     axes.set_xlim(0, 1.16)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel("line: 95 % interval", fontsize=LABEL_PT)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ".0%")))
+    axes.set_xlabel(say(Sentence("line: 95 % interval")), fontsize=LABEL_PT)
+
+
+def _day(day: date) -> str:
+    return say(Sentence("{day} {month}", day=day.day, month=f"{day:%b}"))

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from storage.sentences import Sentence
 from training.inference.encoder import finished
 from training.inference.fill_model import FillModel
 from training.reports.plots.style import (
@@ -23,7 +24,9 @@ from training.reports.plots.style import (
     height_of_bars,
     in_style,
     name_bars,
+    number,
     save,
+    say,
     say_instead,
     wrapped,
 )
@@ -103,7 +106,7 @@ def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
     column_in = WIDTH_IN / len(models)
     title = wrapped(finished(text), size=TITLE_PT, width_in=WIDTH_IN - 0.5)
     if masks > MAX_MASKS:
-        title += f"\n(the first {MAX_MASKS} of {masks} masks)"
+        title += say(Sentence("\n(the first {n} of {masks} masks)", n=MAX_MASKS, masks=masks))
     rows = list(zip(*(each[:MAX_MASKS] for each in models.values()), strict=True))  # (masks, models)
     headings = [
         [_heading(label, mask if masks > 1 else None, column_in) for label in models]
@@ -119,13 +122,16 @@ def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
         highest = max(word.probability for each in row for word in each.best)
         decades = _decades([word for each in row for word in each.worst])
         for each, heading, above, below in zip(row, heads, best, worst, strict=True):
-            above.set_title(f"{heading}\nthe {len(each.best)} best")
+            above.set_title(say(Sentence("{heading}\nthe {n} best", heading=heading, n=len(each.best))))
             _draw_best(above, each.best, highest)
             name_bars(above, [_spelled(word, column_in) for word in each.best], places=SHOWN)
             if not each.worst:
-                say_instead(below, f"no words but these {each.likeliest}")
+                say_instead(below, say(Sentence("no words but these {n}", n=each.likeliest)))
                 continue
-            below.set_title(f"{heading}\nthe {len(each.worst)} worst of {each.likeliest:,}")
+            title = Sentence(
+                "{heading}\nthe {n} worst of {all:,}", heading=heading, n=len(each.worst), all=each.likeliest
+            )
+            below.set_title(say(title))
             _draw_worst(below, each.worst, decades)
             name_bars(below, [_spelled(word, column_in) for word in each.worst], places=SHOWN)
     return figure
@@ -136,10 +142,10 @@ def _draw_best(axes: Axes, words: Sequence[RankedWord], highest: float) -> None:
     axes.barh(range(len(words)), [word.probability for word in words], color=BLUE, height=0.7)
     for place, word in enumerate(words):
         share = word.probability
-        _label(axes, share, place, f"{share:.2%}" if share >= LEAST_PERCENTAGE else f"{share:.1e}")
+        _label(axes, share, place, number(share, ".2%" if share >= LEAST_PERCENTAGE else ".1e"))
     axes.set_xlim(0, 1.4 * highest)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: say(Sentence("{n:.3g}%", n=100 * value))))
 
 
 def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int]) -> None:
@@ -151,13 +157,13 @@ def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int
     axes.hlines(range(len(values)), 10.0**low, values, color=VERMILION, lw=1, alpha=0.5)
     axes.plot(values, range(len(values)), "o", color=VERMILION, ms=6)
     for place, value in enumerate(values):
-        _label(axes, value, place, f"{value:.1e}")
+        _label(axes, value, place, number(value, ".1e"))
     ticks = [10.0**power for power in range(low, high + 1, math.ceil((high - low) / 3))]
     axes.xaxis.set_major_locator(
         FixedLocator(ticks if len(ticks) > 2 else [ticks[0], 3 * ticks[0], ticks[1]])
     )
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ".0e")))
 
 
 def _decades(words: Sequence[RankedWord]) -> tuple[int, int]:
@@ -173,8 +179,8 @@ def _label(axes: Axes, x: float, y: float, text: str) -> None:
 
 def _heading(label: str, mask: int | None, column_in: float) -> str:
     """A model's label, and which mask it is where there are several."""
-    text = label if mask is None else f"{label}, mask {mask}"
-    return wrapped(text, size=TEXT_PT, width_in=(0.9 - WORD_SHARE) * column_in)
+    text = label if mask is None else Sentence("{label}, mask {number}", label=label, number=mask)
+    return wrapped(say(text), size=TEXT_PT, width_in=(0.9 - WORD_SHARE) * column_in)
 
 
 def _spelled(word: RankedWord, column_in: float) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.versions import card
 
+from storage.sentences import Sentence
 from training.evaluation.gate import Reason, Verdict
 from training.registry.card import Kind
 from training.registry.publishing.model_card import is_hub_name, model_card
@@ -116,7 +117,11 @@ def test_it_says_what_a_version_was_made_from() -> None:
 
 def test_it_says_how_a_version_did() -> None:
     verdict = Verdict(
-        False, (Reason("learnt", True, "1 < 9"), Reason("drift", False, "0.2 nats (limit 0.1)"))
+        False,
+        (
+            Reason("learnt", True, Sentence("1 < 9")),
+            Reason("drift", False, Sentence("0.2 nats (limit 0.1)")),
+        ),
     )
     text = model_card(card("v0004", **NIGHT, verdict=verdict.to_json()))
     rows = rows_of(text)
