@@ -9,7 +9,7 @@ CLUSTER := $(VENV)/.cluster
 WORKERS := $(shell n=$$(( $$(nproc 2>/dev/null || echo 3) + 1 )); echo $$(( n < 4 ? n : 4 )))
 PARALLEL := -n $(WORKERS) --dist loadfile
 
-.PHONY: run test test-long test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: $(STAMP)  ## Run the tests, but for the long ones: within eight minutes on
 
 test-long: $(STAMP)  ## Run what takes long: the chat page in a browser, whole trainings, simulated nights
 	$(BIN)/python -m pytest -q $(PARALLEL) -m long --durations=5 --ignore tests/cluster
+
+test-deletion: $(STAMP)  ## Delete each feature in a copy: lint and all other tests stay green; FEATURE=quiz ONLY=tests/bot picks
+	$(BIN)/python tests/delete_features.py --workers $(WORKERS) --feature "$(FEATURE)" $(ONLY)
 
 test-cluster: $(CLUSTER)  ## Test what runs past one machine: PostgreSQL, S3, Ray; installs what it needs
 	$(BIN)/python -m pytest -q tests/cluster

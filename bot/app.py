@@ -13,12 +13,19 @@ import structlog
 from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
 from bot.client import FillBot
-from bot.cogs.all_cogs import all_cogs
+from bot.cogs.edits import Edits
+from bot.cogs.fill import Fill
+from bot.cogs.help import Help
+from bot.cogs.models import Models
+from bot.cogs.privacy import Privacy
+from bot.cogs.rating import Rating
+from bot.cogs.votes import Votes
 from bot.connection.endpoint import Endpoint, check_report_channel
 from bot.connection.session import connected
 from bot.distributed.forget_propagation import ForgetPropagation
 from bot.distributed.startup import shard_locks
 from bot.errors import EX_UNAVAILABLE, StartError
+from bot.features import add_features
 from bot.operations.probes import register_probes
 from bot.operations.startup import home_lock
 from bot.runs.nightly import NightlyRun
@@ -44,6 +51,7 @@ from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
+CORE = (Fill, Edits, Rating, Votes, Models, Privacy, Help)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         voting = open_voting(settings, storage, inference, discord, operations, stack)
         parts = Parts(settings, operations, storage, inference, runs, discord, announcing, scheduled, voting)
         register_probes(parts)
-        discord.bot.add_cogs(*all_cogs(parts))
+        discord.bot.add_cogs(*(cog(parts) for cog in CORE))
+        add_features(parts)
         connection = await stack.enter_async_context(connected(discord.bot, discord.endpoint.token))
         check_report_channel(discord.bot.get_channel(discord.endpoint.report_channel_id or 0))
         _close_before_disconnecting(parts, stack)

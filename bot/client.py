@@ -5,8 +5,8 @@ import contextlib
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import discord
@@ -18,6 +18,7 @@ from bot.access import Access
 from bot.answering.edited_questions import EditedQuestions
 from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
+from bot.commands import DescriptionTranslator
 from bot.connection.duplicates import DeduplicatingTree, SeenIds
 from bot.connection.rate_limiter import RateLimiter
 from bot.connection.session import UNREACHABLE, IdentifyLimiter
@@ -26,17 +27,13 @@ from bot.context import Context, send_reply
 from bot.distributed.shards import WHOLE, Shards
 from bot.error_replies import cause_of, log_if_unanswerable, log_not_sent, may_have_arrived, reply_to
 from bot.errors import NotListedError, NotSentError
-from bot.suggestions import suggest_command
 from bot.texts import say
-from bot.texts.descriptions import DescriptionTranslator, described
 from bot.voting.vote_weights import RoleWeights, VoteWeights
 
 log = structlog.stdlib.get_logger(__name__)
-P = ParamSpec("P")
 READY_AFTER_S = 0.5  # since the last GUILD_CREATE
 NOT_LISTED_EVERY_S = 600.0
 NETWORK = (aiohttp.ClientError, OSError)
-ASKS, ASKS_WITHIN_S = 20, 20.0  # per person, for most commands
 
 
 class FillBot(commands.Bot):
@@ -131,7 +128,7 @@ class FillBot(commands.Bot):
     async def on_message(self, message: discord.Message, /) -> None:
         """Process messages of people, each once; bots and webhooks are ignored."""
         if message.webhook_id is None and self._seen_messages.is_new(message.id):
-            async with self.questions.lock(message.id):
+            async with self.questions.locks.hold(message.id):
                 await self.process_commands(message)
 
     async def invoke(self, context: Context, /) -> None:  # type: ignore[override]
@@ -158,22 +155,22 @@ class FillBot(commands.Bot):
     async def on_command_error(self, context: Context, error: commands.CommandError, /) -> None:  # type: ignore[override]
         """Reply to the error of a command.
 
-        1. An unknown command: suggest the intended one if that is nearly certain.
+        1. An unknown command: ignore it, as it may be for another bot; features may listen to the event.
         2. A server that is not allowed: say so at most every ten minutes per channel.
         3. Discord accepts no reply, or may already have it: only log.
         4. Anything else: `_error_reply`.
         """
         cause = cause_of(error)
         if isinstance(cause, commands.CommandNotFound):
-            await self._suggest(context)
+            self.dispatch("unknown_command", context)
             return
         if isinstance(cause, NotListedError) and not self._may_say_not_listed(context):
             return
         if self._log_if_unanswerable(cause):
             return
-        await self._say(context, self._error_reply(cause, context.command))
+        await self.send_sentence(context, self._error_reply(cause, context.command))
 
-    async def _say(self, context: Context, sentence: str) -> None:
+    async def send_sentence(self, context: Context, sentence: str) -> None:
         """Reply with a sentence; a failure is logged."""
         try:
             await send_reply(context, sentence, ephemeral=True)
@@ -224,13 +221,14 @@ class FillBot(commands.Bot):
         if not interaction.response.is_done():
             await _reply_ephemerally(interaction, say("errors.stale_command"))
 
-    async def _may_ask(self, context: Context) -> bool:
+    async def may_ask(self, context: Context) -> bool:
+        """Whether the bot works where this was written, for who wrote it."""
         return await self.access.may_ask(context.author, context.guild.id if context.guild else None)
 
     async def _may_command(self, context: Context) -> bool:
         command: Any = context.command
         try:
-            if not await self._may_ask(context):
+            if not await self.may_ask(context):
                 raise NotListedError
             if command.extras.get("admin"):
                 await self.access.require_admin(context.author, context.guild.id if context.guild else None)
@@ -248,13 +246,6 @@ class FillBot(commands.Bot):
         self._not_listed_said_at = {context.channel.id: now, **told}
         return is_first
 
-    async def _suggest(self, context: Context) -> None:
-        """Suggest the intended command where the bot works; ignore the message elsewhere."""
-        names = [command.qualified_name for command in self.commands]
-        name = suggest_command(context.invoked_with or "", context.message.content, names=names)
-        if name is not None and await self._may_ask(context):
-            await self._say(context, say("errors.did_you_mean", usage=f"{self.prefix}{name}"))
-
 
 async def _reply_ephemerally(interaction: discord.Interaction, sentence: str) -> None:
     """Send a sentence that only this person sees; a failure is logged."""
@@ -265,32 +256,3 @@ async def _reply_ephemerally(interaction: discord.Interaction, sentence: str) ->
             await interaction.response.send_message(sentence, ephemeral=True)
     except (discord.HTTPException, *NETWORK) as error:
         log_not_sent(error)
-
-
-def command(
-    name: str,
-    *,
-    is_for_admins: bool = False,
-    is_ephemeral: bool = False,
-    cooldown: tuple[int, float] = (ASKS, ASKS_WITHIN_S),
-    **options: Any,
-) -> Callable[
-    [Callable[Concatenate[Any, Context, P], Coroutine[Any, Any, None]]], commands.HybridCommand[Any, P, None]
-]:
-    """Declare a prefix and slash command, described by the text `commands.NAME`.
-
-    Args:
-        name: The command's name.
-        is_for_admins: Whether only admins may use it.
-        is_ephemeral: Whether only the asker sees its slash replies.
-        cooldown: How often a person may use it, and in how many seconds.
-        options: Passed to `commands.hybrid_command`.
-    """
-    limit = commands.CooldownMapping(commands.Cooldown(*cooldown), commands.BucketType.user)
-    return commands.hybrid_command(  # type: ignore[return-value]  # typed for any context
-        name=name,
-        description=described(name),
-        extras={"admin": is_for_admins, "ephemeral": is_ephemeral},
-        cooldown=limit,
-        **options,
-    )

@@ -14,9 +14,6 @@ BotError
 ├── NotListedError         the bot does not work in this server
 ├── UnknownCommandError    the command does not exist
 ├── StaleMenuError         a menu or button does not belong to a known reply
-├── QuizError              a person may not press this quiz button
-│   ├── NotYourQuizError
-│   └── QuizMovedOnError
 ├── WordError              a suggested word cannot be accepted
 │   ├── NotAWordError
 │   ├── NoRoomError
@@ -130,24 +127,6 @@ class StaleMenuError(BotError):
 
     def __init__(self) -> None:
         super().__init__(say("errors.stale_menu"))
-
-
-class QuizError(BotError):
-    """A person may not press this quiz button."""
-
-
-class NotYourQuizError(QuizError):
-    """The quiz belongs to another person."""
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__(say("quiz.not_yours", prefix=prefix))
-
-
-class QuizMovedOnError(QuizError):
-    """The sentence is not the latest of the quiz."""
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__(say("quiz.moved_on", prefix=prefix))
 
 
 class WordError(BotError):

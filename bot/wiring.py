@@ -12,7 +12,6 @@ from pathlib import Path
 
 from bot.announcements.announcer import Announcer
 from bot.announcements.delivery import Delivery
-from bot.announcements.digests import Digests
 from bot.announcements.report_channel import ReportChannel
 from bot.announcements.verdicts import Verdicts
 from bot.answering.champion_follower import BotChampionFollower, load_champion
@@ -45,6 +44,7 @@ from bot.runs.schedule import NightlySchedule
 from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
 from bot.subprocesses.charts import ChartRenderer
+from bot.subprocesses.word_ranks import WordRanks
 from bot.voting.reconcile import Reconcile
 from storage.backends.locks import is_shared
 from storage.database import Database
@@ -75,10 +75,11 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """The model that answers; `notice` says why it is not the champion."""
+    """The model that answers, and how other versions rank words; `notice` says why it is not the champion."""
 
     predictor: Predictor
     follower: BotChampionFollower
+    word_ranks: WordRanks
     notice: str | None
 
 
@@ -95,6 +96,7 @@ class Announcing:
     """Messages about runs and problems."""
 
     announcements: Announcer
+    delivery: Delivery
     reports: ReportChannel
     verdicts: Verdicts
     pictures: ChartRenderer
@@ -186,7 +188,7 @@ async def open_inference(
     predictor = Predictor(model, metrics=metrics, remote=remote)
     stack.push_async_callback(predictor.close)
     follower = BotChampionFollower(storage.registry, predictor, trouble=notice, metrics=metrics)
-    return Inference(predictor, follower, notice)
+    return Inference(predictor, follower, WordRanks(settings), notice)
 
 
 def build_runs(
@@ -226,18 +228,18 @@ async def open_announcing(
     """
     channel_id = discord.endpoint.report_channel_id
     verdicts, pictures = Verdicts(discord.bot, storage.database), ChartRenderer(settings)
-    digests = Digests(storage.database, storage.registry, pictures, prefix=settings.prefix)
+    delivery = Delivery(discord.bot, verdicts=verdicts, channel_id=channel_id)
     announcements = Announcer(
         discord.bot,
         storage.database,
-        delivery=Delivery(discord.bot, verdicts=verdicts, digests=digests, channel_id=channel_id),
+        delivery=delivery,
         runs=runs,
         background=operations.background,
         is_shared=is_shared(settings.url),
     )
     await announcements.open()
     reports = ReportChannel(announcements, channel_id=channel_id)
-    return Announcing(announcements, reports, verdicts, pictures)
+    return Announcing(announcements, delivery, reports, verdicts, pictures)
 
 
 def build_scheduled(
@@ -324,12 +326,7 @@ def open_voting(
         write_queue,
         ThumbSeeding(operations.background, discord.bot.shedding.rate_limiter),
         in_flight,
-        prefix=settings.prefix,
-        max_chars=settings.max_query_chars,
-        max_masks=settings.max_masks,
-        shown_words=settings.shown_words,
-        min_voters=settings.needed_voters,
-        half_life_days=settings.vote_half_life_days,
+        settings,
     )
     reconcile = Reconcile(
         discord.bot,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.features import FEATURES
+
 PROJECT = Path(__file__).parents[1]
 PACKAGES = ("bot", "training", "storage")
 MODULES = {
@@ -178,6 +180,27 @@ def test_the_sandbox_is_imported_in_one_place() -> None:
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("bot.embeds")])
 def test_embeds_are_made_without_the_database(module: str) -> None:
     assert not any(name.startswith(("sqlalchemy", "storage.database")) for name in imports(module))
+
+
+def feature_of(module: str) -> str:
+    """`bot.features.quiz.cog` → `quiz`; of any other module, an empty name."""
+    return module.removeprefix("bot.features.").split(".")[0] if module.startswith("bot.features.") else ""
+
+
+@pytest.mark.parametrize("module", of_package("bot"))
+def test_a_feature_is_imported_only_by_itself(module: str) -> None:
+    """So that it can be deleted: the core imports the list of features alone, and in one place."""
+    used = {name for name in ours(imports(module), "bot") if name.startswith("bot.features")}
+    if feature_of(module):
+        assert {feature_of(name) for name in used} <= {feature_of(module)}
+    else:
+        assert used <= ({"bot.features"} if module == "bot.app" else set())
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_the_sql_of_a_feature_is_used_by_it_alone(feature: str) -> None:
+    users = {module for module in MODULES if f"storage.votes.{feature}" in imports(module)}
+    assert {feature_of(module) for module in users} <= {feature}
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

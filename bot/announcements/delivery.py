@@ -9,7 +9,6 @@ from typing import Any
 import discord
 import structlog
 
-from bot.announcements.digests import Digests
 from bot.announcements.sending import HISTORY, Post, in_best_form, is_refused, send
 from bot.announcements.verdicts import Verdicts
 from bot.embeds.replies import notice_embed
@@ -18,6 +17,7 @@ from bot.texts import in_every_language, say
 from storage.announcements import Announcement
 
 log = structlog.stdlib.get_logger(__name__)
+NightlyMessage = Callable[[RunEnd, str], Awaitable[tuple[discord.Embed, discord.File | None]]]
 TOKEN_LIVES = timedelta(minutes=14, seconds=30)  # fifteen minutes, less what a request takes
 TOKEN_IS_OVER = 50027
 UNSEEN = (10003, 50001)  # the channel is gone, or the bot cannot see it
@@ -30,13 +30,16 @@ class NowhereError(Exception):
 
 
 class Delivery:
-    """Edits or sends one message; `channel_id` is the report channel's."""
+    """Edits or sends one message; `channel_id` is the report channel's.
 
-    def __init__(
-        self, client: discord.Client, *, verdicts: Verdicts, digests: Digests, channel_id: int | None
-    ) -> None:
-        self._client, self._channel_id = client, channel_id
-        self._verdicts, self._digests = verdicts, digests
+    Attributes:
+        nightly_message: Builds the message of a nightly run, given how it ended and a sentence on how people
+            like the champion; None: a nightly run gets a verdict, as any other.
+    """
+
+    def __init__(self, client: discord.Client, *, verdicts: Verdicts, channel_id: int | None) -> None:
+        self._client, self._channel_id, self._verdicts = client, channel_id, verdicts
+        self.nightly_message: NightlyMessage | None = None
 
     @property
     def elsewhere(self) -> str:
@@ -150,10 +153,10 @@ class Delivery:
                 yield direct, direct.id
 
     async def _post(self, one: Announcement, end: RunEnd, channel_id: int) -> Post:
-        if one.kind == "verdict":
+        if one.kind == "digest" and self.nightly_message is not None:
+            return Post.of(*await self.nightly_message(end, one.figure))
+        if one.kind in ("verdict", "digest"):
             return Post.of(await self._verdicts.embed(end, channel_id=channel_id))
-        if one.kind == "digest":
-            return Post.of(*await self._digests.message(end, figure=one.figure))
         return Post.of(notice_embed(end.sentence))
 
 

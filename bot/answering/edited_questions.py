@@ -3,15 +3,15 @@
 The map is kept in memory only: questions from before the start are not answered again.
 """
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from weakref import WeakValueDictionary
 
 import discord
+
+from bot.message_locks import MessageLocks
 
 EDITABLE_FOR = timedelta(minutes=10)
 REMEMBERED = 2000  # questions
@@ -33,14 +33,7 @@ class EditedQuestions:
         self._clock = clock
         self._started_at = datetime.now(UTC)
         self._answered: OrderedDict[int, AnsweredQuestion] = OrderedDict()
-        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-
-    def lock(self, question_id: int) -> asyncio.Lock:
-        """Return the question's lock; it orders the first answer, edits and deletion."""
-        lock = self._locks.get(question_id)
-        if lock is None:
-            lock = self._locks[question_id] = asyncio.Lock()
-        return lock
+        self.locks = MessageLocks()  # of questions: they order the first answer, edits and deletion
 
     def note(self, question: discord.Message, reply: discord.Message) -> None:
         """Remember the latest reply to a question."""

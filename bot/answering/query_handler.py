@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Self
 
 import discord
 import structlog
@@ -13,9 +13,11 @@ from bot.answering.in_flight import InFlight
 from bot.answering.predictor import Predictor
 from bot.answering.queries import Query, parse_query
 from bot.answering.thumb_seeding import ThumbSeeding
-from bot.answering.vote_adjustment import ShownPrediction, adjust, rejected_words
+from bot.answering.vote_adjustment import ShownPrediction, VoteRules, adjust, rejected_words
 from bot.answering.write_queue import WriteQueue
+from bot.context import Context, may_react
 from bot.embeds.replies import prediction_embed, promises_thumbs
+from bot.settings import Settings
 from bot.voting.menus import rating_view, words_for_each
 from storage.database import Database
 from storage.votes.consensus import QueryVote, votes_on_query
@@ -45,11 +47,17 @@ class QueryOrigin:
     may_react: bool = True
     is_interaction: bool = False
 
-
-class _VoteRules(TypedDict):
-    min_voters: int
-    half_life_days: float
-    now: datetime
+    @classmethod
+    def of(cls, context: Context, *, quiz_at: datetime | None = None) -> Self:
+        """The author and the place of a command."""
+        return cls(
+            context.author.id,
+            context.channel.id,
+            context.guild.id if context.guild else None,
+            quiz_at=quiz_at,
+            may_react=may_react(context),
+            is_interaction=context.interaction is not None,
+        )
 
 
 class QueryHandler:
@@ -62,19 +70,10 @@ class QueryHandler:
         write_queue: WriteQueue,
         thumbs: ThumbSeeding,
         in_flight: InFlight,
-        *,
-        prefix: str,
-        max_chars: int,
-        max_masks: int,
-        shown_words: int,
-        min_voters: int,
-        half_life_days: float,
+        settings: Settings,
     ) -> None:
         self._predictor, self._database, self._write_queue = predictor, database, write_queue
-        self._thumbs, self._in_flight = thumbs, in_flight
-        self._prefix, self._max_chars, self._max_masks = prefix, max_chars, max_masks
-        self._shown_words = shown_words
-        self._min_voters, self._half_life_days = min_voters, half_life_days
+        self._thumbs, self._in_flight, self._settings = thumbs, in_flight, settings
 
     def parse(self, text: str) -> Query:
         """Parse what a person typed.
@@ -82,7 +81,10 @@ class QueryHandler:
         Raises:
             QueryError: It cannot be answered; the text says what to change.
         """
-        return parse_query(text, max_chars=self._max_chars, max_masks=self._max_masks, prefix=self._prefix)
+        settings = self._settings
+        return parse_query(
+            text, max_chars=settings.max_query_chars, max_masks=settings.max_masks, prefix=settings.prefix
+        )
 
     async def predict(self, query: Query) -> tuple[ShownPrediction, float]:
         """Return the champion's prediction, adjusted by the votes on the same query, and its latency in ms.
@@ -92,16 +94,14 @@ class QueryHandler:
             BusyError: Too many queries wait.
         """
         prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
-        rules = _VoteRules(
-            min_voters=self._min_voters, half_life_days=self._half_life_days, now=datetime.now(UTC)
-        )
-        most = words_for_each(len(prediction.masks), shown_words=self._shown_words)
-        shown = adjust(prediction, votes, shown=most, **rules)
+        rules = VoteRules.of(self._settings)
+        most = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
+        shown = adjust(prediction, votes, rules, shown=most)
         if not prediction.sentences or shown.sentences:
             return shown, prediction.latency_ms
         # Each sentence has a rejected word: search again without those words.
-        others = await self._predictor.predict(query.text, unsaid=rejected_words(votes, **rules))
-        shown = replace(adjust(others, votes, shown=most, **rules), votes=shown.votes)
+        others = await self._predictor.predict(query.text, unsaid=rejected_words(votes, rules))
+        shown = replace(adjust(others, votes, rules, shown=most), votes=shown.votes)
         return shown, prediction.latency_ms + others.latency_ms
 
     async def reply(self, text: str, origin: QueryOrigin, send: Send) -> discord.Message:

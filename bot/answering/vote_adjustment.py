@@ -9,11 +9,13 @@ votes on all their words, and the list of each mask starts with the word of the 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Self
 
 import numpy as np
 
 from bot.answering.predictor import Prediction
+from bot.settings import Settings
 from storage.votes.consensus import QueryVote
 from storage.votes.standing import standing_votes
 from training.inference.fill_model import Candidate
@@ -26,6 +28,26 @@ MAX_FACTOR = 20.0
 # against one give 0.67. Three against two give 0.75, so that supporters can still vote for the word.
 REJECTED_FACTOR = 0.7
 DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRules:
+    """When votes become a judgement.
+
+    Attributes:
+        min_voters: How many people must have voted on a word before it counts.
+        half_life_days: The age at which a vote counts half.
+        now: The time for which ages are computed.
+    """
+
+    min_voters: int
+    half_life_days: float
+    now: datetime
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The rules of the settings, at this moment."""
+        return cls(settings.needed_voters, settings.vote_half_life_days, datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +118,17 @@ class _OddsFactor:
 
 
 def adjust(
-    prediction: Prediction,
-    votes: Sequence[QueryVote],
-    *,
-    min_voters: int,
-    half_life_days: float,
-    now: datetime,
-    shown: int,
+    prediction: Prediction, votes: Sequence[QueryVote], rules: VoteRules, *, shown: int
 ) -> ShownPrediction:
     """Return the best words of each mask, adjusted by the votes on this query.
 
     Args:
         prediction: More candidates than are shown, best first.
         votes: Votes on the same query, oldest first.
-        min_voters: How many people must have voted on a word before it counts.
-        half_life_days: The age at which a vote counts half.
-        now: The time for which ages are computed.
+        rules: When votes become a judgement.
         shown: Words to show for each mask.
     """
-    odds = _odds_factors(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
+    odds = _odds_factors(votes, rules)
     fillings = [*prediction.sentences, *_sentences_with_wanted_words(prediction, odds)]
     sentences, moved = _rank_sentences(prediction.sentences, fillings, odds)
     masks = []
@@ -128,10 +142,8 @@ def adjust(
     return ShownPrediction(tuple(masks), prediction.model_version, count, sentences)
 
 
-def weigh_votes(
-    votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
-) -> dict[tuple[int, str], WordVotes]:
-    """Return the aggregated votes by (mask index, word); arguments as in `adjust`."""
+def weigh_votes(votes: Sequence[QueryVote], rules: VoteRules) -> dict[tuple[int, str], WordVotes]:
+    """Return the aggregated votes by (mask index, word)."""
     if not votes:
         return {}
     chosen = standing_votes(votes)
@@ -139,15 +151,15 @@ def weigh_votes(
     reliability = {vote.voter_id: PRIOR if vote.reliability is None else vote.reliability for vote in chosen}
     item_numbers = {item: number for number, item in enumerate(items)}
     voter_numbers = {voter_id: number for number, voter_id in enumerate(reliability)}
-    ages_s = [(now - vote.cast_at).total_seconds() for vote in chosen]
+    ages_s = [(rules.now - vote.cast_at).total_seconds() for vote in chosen]
     consensus = aggregate_with_reliability(
         [item_numbers[vote.mask_index, vote.word] for vote in chosen],
         [voter_numbers[vote.voter_id] for vote in chosen],
         [vote.value for vote in chosen],
         reliability=list(reliability.values()),
-        age_weights=decay_weights(np.array(ages_s) / DAY_S, half_life_days=half_life_days),
+        age_weights=decay_weights(np.array(ages_s) / DAY_S, half_life_days=rules.half_life_days),
         vote_weights=[vote.weight for vote in chosen],
-        min_voters=min_voters,
+        min_voters=rules.min_voters,
         max_share=1.0,  # one vote per person and word, so rating many words dilutes none
     )
     columns = (consensus.up, consensus.down, consensus.voters, consensus.judged)
@@ -157,11 +169,9 @@ def weigh_votes(
     }
 
 
-def rejected_words(
-    votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
-) -> Unsaid:
-    """Return the words that votes reject, as (mask index, word); arguments as in `adjust`."""
-    odds = _odds_factors(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
+def rejected_words(votes: Sequence[QueryVote], rules: VoteRules) -> Unsaid:
+    """Return the words that votes reject, as (mask index, word)."""
+    odds = _odds_factors(votes, rules)
     return frozenset(
         (index, word)
         for index, of_mask in odds.items()
@@ -272,13 +282,10 @@ def _sentences_with_wanted_words(
     return found
 
 
-def _odds_factors(
-    votes: Sequence[QueryVote], *, min_voters: int, half_life_days: float, now: datetime
-) -> dict[int, dict[str, _OddsFactor]]:
+def _odds_factors(votes: Sequence[QueryVote], rules: VoteRules) -> dict[int, dict[str, _OddsFactor]]:
     """Return mask index to word to odds factor, for the words that have a judgement."""
-    counted = weigh_votes(votes, min_voters=min_voters, half_life_days=half_life_days, now=now)
     odds: dict[int, dict[str, _OddsFactor]] = {}
-    for (mask_index, word), one in counted.items():
+    for (mask_index, word), one in weigh_votes(votes, rules).items():
         if one.is_judged:
             factor = min(max((1.0 + one.up) / (1.0 + one.down), 1.0 / MAX_FACTOR), MAX_FACTOR)
             odds.setdefault(mask_index, {})[word] = _OddsFactor(factor, one.voters)

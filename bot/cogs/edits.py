@@ -6,9 +6,8 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.client import FillBot
 from bot.context import Context
-from storage.database import Database
+from bot.wiring import Parts
 from storage.votes.predictions import detach_reply
 
 log = structlog.stdlib.get_logger(__name__)
@@ -17,8 +16,8 @@ log = structlog.stdlib.get_logger(__name__)
 class Edits(commands.Cog):
     """Listeners for edited and deleted questions."""
 
-    def __init__(self, bot: FillBot, database: Database) -> None:
-        self._bot, self._database = bot, database
+    def __init__(self, parts: Parts) -> None:
+        self._bot, self._database = parts.discord.bot, parts.storage.database
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
@@ -27,7 +26,7 @@ class Edits(commands.Cog):
         if message.author.bot or message.webhook_id is not None or message.edited_at is None:
             return
         questions = self._bot.questions
-        async with questions.lock(message.id):
+        async with questions.locks.hold(message.id):
             before = questions.answered(message.id)
             if before is None and not questions.is_recent(message):
                 return
@@ -45,7 +44,7 @@ class Edits(commands.Cog):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Delete the reply to a question that is deleted soon after asking, unless it has votes."""
         questions = self._bot.questions
-        async with questions.lock(payload.message_id):
+        async with questions.locks.hold(payload.message_id):
             answered = questions.answered(payload.message_id)
             questions.forget(payload.message_id)
             if answered is None or not await self._may_replace(answered.reply):

@@ -1,29 +1,26 @@
 """`!help`: lists all commands, or explains one."""
 
-from typing import Any
+from typing import Any, get_args
 
 import discord
-from discord import app_commands
 from discord.ext import commands
 
-from bot.client import FillBot, command
-from bot.cogs.choices import offering
+from bot.commands import Group, command, offering
 from bot.context import Context, send_reply
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
 from bot.error_replies import usage
 from bot.errors import UnknownCommandError
 from bot.texts import say
-from bot.texts.descriptions import described
+from bot.wiring import Parts
 
 
 class Help(commands.Cog):
     """The command `!help`."""
 
-    def __init__(self, bot: FillBot) -> None:
-        self._bot = bot
+    def __init__(self, parts: Parts) -> None:
+        self._bot = parts.discord.bot
 
-    @command("help", is_ephemeral=True)
-    @app_commands.describe(name=described("help_name"))
+    @command("help", group="help", is_ephemeral=True)
     async def help(self, context: Context, name: str | None = None) -> None:
         """List all commands, or explain one."""
         embed = self._all() if name is None else self._one(name)
@@ -38,10 +35,13 @@ class Help(commands.Cog):
         prefix = self._bot.prefix
         embed = discord.Embed(title=say("help.title"), colour=COLOUR)
         embed.description = say("help.body", prefix=prefix, example=say("example"))
-        for title, cog in self._bot.cogs.items():
-            listed: list[Any] = sorted(cog.get_commands(), key=lambda c: str(c.name))
-            if lines := [f"`{prefix}{usage(c)}` — {say(f'commands.{c.name}')}" for c in listed]:
-                heading = say(f"help.groups.{title.lower()}")
+        for group in get_args(Group):
+            listed: list[Any] = [c for c in self._bot.commands if c.extras["group"] == group]
+            if lines := [
+                f"`{prefix}{usage(c)}` — {say(f'commands.{c.name}')}"
+                for c in sorted(listed, key=lambda c: str(c.name))
+            ]:
+                heading = say(f"help.groups.{group}")
                 embed.add_field(name=heading, value=clipped("\n".join(lines), MAX_FIELD), inline=False)
         embed.set_footer(text=say("help.more", prefix=prefix))
         return embed

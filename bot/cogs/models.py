@@ -1,42 +1,33 @@
-"""`!retrain`, `!model`, `!versions`, `!rollback`, `!resume`: start runs, and manage versions."""
+"""`!retrain`, `!model`, `!rollback`, `!resume`: start runs, and manage versions."""
 
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
 import discord
 import structlog
-from discord import app_commands
 from discord.ext import commands
 
-from bot.announcements.announcer import Announcer, PendingAnnouncement
-from bot.answering.champion_follower import BotChampionFollower
-from bot.background import Background
-from bot.client import FillBot, command
-from bot.cogs.choices import offering
+from bot.announcements.announcer import PendingAnnouncement
+from bot.commands import command, offering
 from bot.context import Context, send_reply
 from bot.embeds import replies
 from bot.errors import RunBusyError
-from bot.runs.automatic_rollback import AutomaticRollback
 from bot.runs.progress import ProgressMessage, StartMessage, edit_methods
 from bot.runs.remaining_time import RemainingTime
-from bot.runs.schedule import NightlySchedule
-from bot.runs.training_runs import RunEnd, TrainingRuns
+from bot.runs.training_runs import RunEnd
 from bot.subprocesses.training_process import Line
 from bot.texts import say
-from bot.texts.descriptions import described
+from bot.wiring import Parts
 from storage import runs as run_records
-from storage.database import Database
 from training.errors import RegistryError
 from training.registry import promotion
-from training.registry.card import Card
 from training.registry.sharing import shared_versions
-from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
-SHOWN_VERSIONS = 12
 SIMILAR_TRIGGERS = {
     "retrain": ("nightly", "retrain", "forget"),
     "domain": ("domain",),
@@ -46,26 +37,20 @@ SIMILAR_TRIGGERS = {
 class Models(commands.Cog):
     """Commands for runs and model versions."""
 
-    def __init__(
-        self,
-        bot: FillBot,
-        *,
-        registry: Registry,
-        database: Database,
-        follower: BotChampionFollower,
-        runs: TrainingRuns,
-        announcements: Announcer,
-        background: Background,
-        nightly: NightlySchedule,
-        rollback: AutomaticRollback,
-    ) -> None:
-        self._rollback = rollback
-        self._bot, self._registry, self._database = bot, registry, database
-        self._follower, self._runs, self._background = follower, runs, background
-        self._announcements, self._nightly = announcements, nightly
+    def __init__(self, parts: Parts) -> None:
+        self._bot, self._background = parts.discord.bot, parts.operations.background
+        self._registry, self._database = parts.storage.registry, parts.storage.database
+        self._follower, self._runs = parts.inference.follower, parts.runs
+        self._announcements = parts.announcing.announcements
+        self._nightly, self._rollback = parts.scheduled.nightly, parts.scheduled.rollback
 
-    @command("retrain", is_for_admins=True, usage="[votes|domain]")
-    @app_commands.describe(what=described("retrain_what"))
+    @command(
+        "retrain",
+        group="models",
+        is_for_admins=True,
+        lookalikes=("refrain", "restrain", "retain", "retrains"),
+        usage="[votes|domain]",
+    )
     async def retrain(self, context: Context, what: Literal["votes", "domain"] = "votes") -> None:
         """Learn from the votes now (admins)."""
         trigger = "retrain" if what == "votes" else "domain"
@@ -105,7 +90,7 @@ class Models(commands.Cog):
                 await progress.show_until(run)
             await expected.conclude(await run)
 
-    @command("model")
+    @command("model", group="models", lookalikes=("modal", "mode", "modem", "modes", "models"))
     async def model(self, context: Context) -> None:
         """Show which model version answers, and what it learnt."""
         predictor = self._follower.predictor
@@ -117,7 +102,9 @@ class Models(commands.Cog):
             notes.append(say("model.others_not_seen", trouble=shared.trouble))
         if (service := predictor.service) is not None:
             notes.append(service)
-        origin = self._card(domain) if domain is not None else None
+        origin = None
+        with suppress(RegistryError):  # it is damaged or missing
+            origin = self._registry.card(domain) if domain is not None else None
         if origin is not None and origin.kind == "base":
             notes.append(say("model.from_base", prefix=self._bot.prefix))
         if origin is not None and origin.kind == "starter":
@@ -131,20 +118,7 @@ class Models(commands.Cog):
             embed.add_field(name=say("model.next_run"), value=discord.utils.format_dt(next_at, "R"))
         await send_reply(context, embed=embed)
 
-    @command("versions")
-    async def versions(self, context: Context) -> None:
-        """List the newest model versions."""
-        names = reversed(self._registry.versions()[-SHOWN_VERSIONS:])
-        embed = replies.versions_embed(
-            [(name, self._card(name)) for name in names],
-            champion=self._registry.champion(),
-            domain=self._registry.domain(),
-            withdrawn=self._registry.withdrawn(),
-        )
-        await send_reply(context, embed=embed)
-
-    @command("rollback", is_for_admins=True)
-    @app_commands.describe(version=described("rollback_version"))
+    @command("rollback", group="models", is_for_admins=True, lookalikes=("rollbacks",))
     async def rollback(self, context: Context, version: str | None = None) -> None:
         """Go back to an earlier model version (admins)."""
         wanted = version.strip().lower() if version else None
@@ -167,19 +141,12 @@ class Models(commands.Cog):
         known = reversed(self._registry.versions())
         return [name for name in known if typed.lower() in name and name not in left_out]
 
-    @command("resume", is_for_admins=True)
+    @command("resume", group="models", is_for_admins=True)
     async def resume(self, context: Context) -> None:
         """Resume nightly promotion after a rollback (admins)."""
         async with self._runs.moving:
             ended = await promotion.resume(self._registry, self._database, now=datetime.now(UTC))
         await send_reply(context, say("rollback.resumed") if ended else say("rollback.not_paused"))
-
-    def _card(self, version: str) -> Card | None:
-        """Return the card of a version; None if it is damaged or missing."""
-        try:
-            return self._registry.card(version)
-        except RegistryError:
-            return None
 
 
 def _requested_from(context: Context) -> dict[str, int | str | None]:

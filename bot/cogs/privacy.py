@@ -1,60 +1,38 @@
-"""`!mydata`, `!forgetme`, `!optout`, `!optin`, `!export`: a person's rights over their data."""
+"""`!mydata`, `!forgetme`, `!optout`, `!optin`: a person's rights over their data."""
 
-import asyncio
-import io
 from datetime import UTC, datetime
 
-import aiohttp
 import discord
 import structlog
 from discord.ext import commands
 
-from bot.background import Background
-from bot.client import FillBot, command
+from bot.commands import command
 from bot.context import Context, send_reply
 from bot.embeds.replies import escape
-from bot.errors import TooLargeError
-from bot.privacy.confirmation import ConfirmationView, edit_or_write
-from bot.privacy.export import VoteTable, to_csv
-from bot.privacy.forgetting import ForgetResult, Forgetting
+from bot.privacy.confirmation import ConfirmationView
+from bot.privacy.delivery import FILE_LIMIT_BYTES, edit_or_write, send_privately
+from bot.privacy.forgetting import ForgetResult
 from bot.privacy.mydata import export_personal_data
-from bot.settings import Settings
 from bot.texts import say, translated
-from bot.visibility import readable_channel_ids
-from storage.database import Database
+from bot.wiring import Parts
 from storage.errors import StorageError
 from storage.people import forgetting as forgetting_records
 from storage.people import privacy
 from storage.people.forgetting import Erased
-from storage.people.personal_data import has_placeholder
-from storage.votes import shown_queries
-from storage.votes.predictions import votes_until
 from training.errors import TrainingError
 
 log = structlog.stdlib.get_logger(__name__)
-FILE_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES  # Discord's limit in a direct message
-EXPORT_CHUNK_ROWS = 2_000  # rows read before other tasks get a turn
 OFFERS, OFFERS_WITHIN_S = 3, 3600.0  # per person: each may stop a run, and rewrites the database
-CLOSED = (50007, 50278)  # codes: direct messages closed, no shared server
-EXPORT_NAME = "fillbot-judgements.csv"
 
 
 class Privacy(commands.Cog):
     """Commands about stored data."""
 
-    def __init__(
-        self,
-        bot: FillBot,
-        database: Database,
-        forgetting: Forgetting,
-        background: Background,
-        *,
-        settings: Settings,
-    ) -> None:
-        self._bot, self._database, self._settings = bot, database, settings
-        self._forgetting, self._background = forgetting, background
+    def __init__(self, parts: Parts) -> None:
+        self._bot, self._database = parts.discord.bot, parts.storage.database
+        self._forgetting, self._background = parts.scheduled.forgetting, parts.operations.background
 
-    @command("mydata", is_ephemeral=True)
+    @command("mydata", group="privacy", is_ephemeral=True, lookalikes=("mydate",))
     async def mydata(self, context: Context) -> None:
         """Send the asker everything that is stored about them."""
         user_id = context.author.id
@@ -70,29 +48,9 @@ class Privacy(commands.Cog):
             lines.append(say("privacy.zipped"))
         if made.is_cut:
             lines.append(say("privacy.cut"))
-        await self._send(context, "\n".join(lines), name=made.name, content=made.content)
+        await send_privately(context, "\n".join(lines), name=made.name, content=made.content)
 
-    @command("export", is_for_admins=True, is_ephemeral=True)
-    async def export(self, context: Context) -> None:
-        """Send an admin the judgements on the queries that they may read."""
-        members = await self._bot.access.memberships(context.author, with_channels=True)
-        found = await shown_queries.voted_queries(self._database, readable_channel_ids(members))
-        queries = {name: query for name, query in found.items() if not has_placeholder(query)}
-        ballots, now = VoteTable(queries), datetime.now(UTC)
-        async for chunk in votes_until(self._database, now, chunk_rows=EXPORT_CHUNK_ROWS):
-            ballots.add(chunk)
-        rows = await asyncio.to_thread(
-            ballots.judged,
-            now=now,
-            min_voters=self._settings.needed_voters,
-            half_life_days=self._settings.vote_half_life_days,
-        )
-        if not rows:
-            await send_reply(context, say("export.nothing"), ephemeral=True)
-            return
-        await self._send(context, say("export.done", n=len(rows)), name=EXPORT_NAME, content=to_csv(rows))
-
-    @command("optout", is_ephemeral=True)
+    @command("optout", group="privacy", is_ephemeral=True, lookalikes=())
     async def optout(self, context: Context) -> None:
         """Stop counting the asker's votes."""
         changed = await privacy.opt_out(self._database, context.author.id, now=datetime.now(UTC))
@@ -103,7 +61,7 @@ class Privacy(commands.Cog):
             text = say("privacy.is_out", prefix=self._bot.prefix)
         await send_reply(context, text, ephemeral=True)
 
-    @command("optin", is_ephemeral=True)
+    @command("optin", group="privacy", is_ephemeral=True, lookalikes=("optic", "option"))
     async def optin(self, context: Context) -> None:
         """Count the asker's votes again."""
         changed = await privacy.opt_in(self._database, context.author.id)
@@ -112,7 +70,13 @@ class Privacy(commands.Cog):
         text = say("privacy.opted_in", n=votes) if changed else say("privacy.is_in", prefix=prefix)
         await send_reply(context, text, ephemeral=True)
 
-    @command("forgetme", is_ephemeral=True, cooldown=(OFFERS, OFFERS_WITHIN_S))
+    @command(
+        "forgetme",
+        group="privacy",
+        is_ephemeral=True,
+        lookalikes=("forgetmenot",),
+        cooldown=(OFFERS, OFFERS_WITHIN_S),
+    )
     async def forgetme(self, context: Context) -> None:
         """Show what would be deleted, with a button that confirms."""
         known = await privacy.summarize(self._database, context.author.id)
@@ -152,27 +116,6 @@ class Privacy(commands.Cog):
         except (StorageError, TrainingError, OSError) as error:
             log.warning("forgetting.failed", reason=str(error))
             await edit_or_write(interaction, say("forgetting.later", reason=escape(translated(error))))
-
-    async def _send(self, context: Context, text: str, *, name: str, content: bytes) -> None:
-        """Send a file privately: by direct message, or as an ephemeral reply if that fails."""
-        if len(content) > FILE_LIMIT_BYTES:
-            raise TooLargeError
-        try:
-            await context.author.send(text, file=discord.File(io.BytesIO(content), name))
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            is_closed = isinstance(error, discord.Forbidden) or (
-                isinstance(error, discord.HTTPException) and error.code in CLOSED
-            )
-            log.warning("person.not_told", is_closed=is_closed, reason=str(error) or type(error).__name__)
-            if context.interaction is not None:
-                await send_reply(context, text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
-            else:
-                await send_reply(
-                    context, say("privacy.closed") if is_closed else say("privacy.not_delivered")
-                )
-            return
-        if context.guild is not None or context.interaction is not None:
-            await send_reply(context, say("privacy.sent"), ephemeral=True)
 
 
 def _counts(erased: Erased) -> list[str]:

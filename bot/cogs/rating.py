@@ -9,14 +9,9 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.answering.in_flight import InFlight
-from bot.answering.predictor import Predictor
-from bot.background import Background
-from bot.client import FillBot
 from bot.connection.session import UNREACHABLE
 from bot.embeds.replies import MAX_CONTENT, clipped
 from bot.errors import DeniedWordError, EmptyFormError, NoRoomError, NotAWordError, StaleMenuError
-from bot.operations.metrics import Metrics
 from bot.permissions import can_see
 from bot.texts import say
 from bot.voting.menus import (
@@ -30,7 +25,7 @@ from bot.voting.menus import (
     standing_text,
     take_back_view,
 )
-from storage.database import Database
+from bot.wiring import Parts
 from storage.errors import PredictionGoneError
 from storage.votes import menu_votes
 from storage.votes.menu_votes import Ratable, Standing
@@ -42,26 +37,18 @@ log = structlog.stdlib.get_logger(__name__)
 class Rating(commands.Cog):
     """Handlers of the controls of replies."""
 
-    def __init__(
-        self,
-        bot: FillBot,
-        database: Database,
-        predictor: Predictor,
-        in_flight: InFlight,
-        background: Background,
-        *,
-        metrics: Metrics,
-    ) -> None:
-        self._metrics = metrics
-        self._bot, self._database, self._predictor = bot, database, predictor
-        self._in_flight, self._background = in_flight, background
+    def __init__(self, parts: Parts) -> None:
+        self._bot, self._database = parts.discord.bot, parts.storage.database
+        self._predictor, self._in_flight = parts.inference.predictor, parts.voting.in_flight
+        self._background, self._metrics = parts.operations.background, parts.operations.metrics
         self._denied = {word.lower() for word in denied_words()}
 
     async def cog_load(self) -> None:
         """Register the controls, so that those of earlier replies work too."""
         self._bot.add_dynamic_items(Control)
 
-    async def use(
+    @commands.Cog.listener()
+    async def on_words_control(
         self, interaction: discord.Interaction, what: ControlKind, prediction_id: int, chosen: Sequence[str]
     ) -> None:
         """Handle a menu or a button."""
@@ -80,7 +67,8 @@ class Rating(commands.Cog):
             else:
                 await self._choose(interaction, ratable, 1 if what == "fit" else -1, chosen)
 
-    async def suggest(
+    @commands.Cog.listener()
+    async def on_words_suggested(
         self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
     ) -> None:
         """Handle the form; `typed` maps a mask to its word."""

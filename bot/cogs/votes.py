@@ -11,13 +11,8 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.answering.in_flight import InFlight
-from bot.answering.write_queue import WriteQueue
-from bot.client import FillBot
-from bot.operations.metrics import Metrics
-from bot.voting.reconcile import Reconcile
 from bot.voting.thumbs import thumb
-from storage.database import Database
+from bot.wiring import Parts
 from storage.votes.predictions import mark_deleted, prediction_of_message
 from storage.votes.reactions import (
     ThumbAdded,
@@ -34,18 +29,11 @@ log = structlog.stdlib.get_logger(__name__)
 class Votes(commands.Cog):
     """Listeners for reactions, and for deleted replies."""
 
-    def __init__(
-        self,
-        bot: FillBot,
-        database: Database,
-        write_queue: WriteQueue,
-        in_flight: InFlight,
-        *,
-        reconcile: Reconcile,
-        metrics: Metrics,
-    ) -> None:
-        self._reconcile, self._metrics = reconcile, metrics
-        self._bot, self._database, self._write_queue, self._in_flight = bot, database, write_queue, in_flight
+    def __init__(self, parts: Parts) -> None:
+        self._bot, self._database = parts.discord.bot, parts.storage.database
+        self._metrics = parts.operations.metrics
+        self._write_queue, self._in_flight = parts.voting.write_queue, parts.voting.in_flight
+        self._reconcile = parts.voting.reconcile
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:

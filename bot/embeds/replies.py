@@ -100,7 +100,7 @@ def model_embed(
     embed = discord.Embed(title=say("model.title", version=version), colour=COLOUR)
     made = say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)
     embed.description = clipped(escape(made), MAX_SENTENCE)
-    embed.add_field(name=say("model.made"), value=_when(card.created_at))
+    embed.add_field(name=say("model.made"), value=formatted_time(card.created_at))
     embed.add_field(name=say("model.precision"), value=precision)
     embed.add_field(name=say("model.starts_from"), value=domain or say("model.nothing_yet"))
     if reasons := card.verdict.get("reasons"):
@@ -114,41 +114,15 @@ def model_embed(
     return embed
 
 
-def versions_embed(
-    versions: list[tuple[str, Card | None]],
-    *,
-    champion: str | None,
-    domain: str | None,
-    withdrawn: Collection[str] = (),
-) -> discord.Embed:
-    """List versions with their cards, in the given order; a card of None is damaged."""
-    lines = []
-    for version, card in versions:
-        named = ((say("versions.serves"), champion), (say("versions.domain"), domain))
-        marks = [mark for mark, one in named if version == one]
-        if version in withdrawn:
-            marks.append(say("versions.withdrawn"))
-        if card is not None and card.verdict and not card.verdict.get("is_promotable"):
-            marks.append(say("versions.not_promoted"))
-        suffix = f" — {', '.join(marks)}" if marks else ""
-        name = f"**{version}**" if version == champion else version
-        kind = say(f"versions.kinds.{card.kind}") if card else ""
-        about = f"{kind} · {_when(card.created_at)}" if card else say("versions.damaged")
-        lines.append(f"{name} · {about}{suffix}")
-    text = clipped("\n".join(lines) or say("versions.none"), MAX_DESCRIPTION)
-    return discord.Embed(title=say("versions.title"), description=text, colour=COLOUR)
-
-
 def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> discord.Embed:
     """Describe how a run ended. Of the changed queries, only those in `shown` are listed."""
-    titles = {
-        "promoted": say("run.promoted", version=run.challenger or say("run.a_new_version")),
-        "rejected": say("run.rejected"),
-        "skipped": say("run.skipped"),
-        "failed": say("run.failed"),
-    }
-    colour = COLOUR_BAD if run.status == "failed" else COLOUR
-    embed = discord.Embed(title=titles.get(run.status, say("run.done")), colour=colour)
+    if run.status == "rejected":
+        title = say("run.rejected")
+    elif run.status in ("promoted", "skipped", "failed"):
+        title = say(f"run.titles.{run.status}", version=run.challenger or say("run.a_new_version"))
+    else:
+        title = say("run.done")
+    embed = discord.Embed(title=title, colour=COLOUR_BAD if run.status == "failed" else COLOUR)
     embed.description = clipped(escape(sentence), MAX_SENTENCE)
     reasons = (run.verdict or {}).get("reasons") or []
     if reasons and isinstance(reasons[0], dict):
@@ -165,9 +139,8 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
         embed.add_field(name=say("run.left_out"), value=clipped(escape(text), MAX_FIELD))
     if words := report.get("added_words"):
         embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
-    changes = [c for c in report.get("changes", []) if c["query"] in shown and c["before"] != c["after"]]
-    if changed := [change_line(change) for change in changes[:SHOWN_CHANGES]]:
-        embed.add_field(name=say("run.changed"), value=clipped("\n".join(changed), MAX_FIELD), inline=False)
+    if changed := changes_text(report, shown):
+        embed.add_field(name=say("run.changed"), value=changed, inline=False)
     embed.set_footer(text=say("run.footer", id=run.id, trigger=named("run.triggers", run.trigger)))
     return embed
 
@@ -185,6 +158,12 @@ def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
         else:
             unknown.append(f"– {line}")
     return clipped("\n".join([*failed, *passed, *unknown]) or "—", MAX_FIELD)
+
+
+def changes_text(report: Mapping[str, Any], shown: Collection[str]) -> str:
+    """List the queries in `shown` whose best words changed; empty if none did."""
+    changes = [c for c in report.get("changes", ()) if c["query"] in shown and c["before"] != c["after"]]
+    return clipped("\n".join(map(_change_line, changes[:SHOWN_CHANGES])), MAX_FIELD)
 
 
 def votes_line(report: Mapping[str, Any]) -> str:
@@ -238,7 +217,7 @@ def _fitting(lines: Sequence[str]) -> str:
     return fitting
 
 
-def change_line(change: dict[str, Any]) -> str:
+def _change_line(change: dict[str, Any]) -> str:
     """Show a query with the words that left and entered its best."""
     gone = [word for word in change["before"] if word not in change["after"]]
     new = [word for word in change["after"] if word not in change["before"]]
@@ -258,6 +237,11 @@ def percent(score: float) -> str:
     return number(score, ".1%" if score < 0.1 else ".0%")
 
 
+def small_percent(score: float) -> str:
+    """Format a probability that may be too small to show."""
+    return percent(score) if score >= 0.001 else f"< {percent(0.001)}"
+
+
 def _duration(seconds: float) -> str:
     """Format seconds; from two minutes on as minutes."""
     if seconds < 120:
@@ -265,5 +249,6 @@ def _duration(seconds: float) -> str:
     return say("run.minutes", n=round(seconds / 60))
 
 
-def _when(moment: datetime) -> str:
+def formatted_time(moment: datetime) -> str:
+    """Show a time in the time zone of each reader."""
     return discord.utils.format_dt(moment, "f")

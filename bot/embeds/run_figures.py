@@ -36,16 +36,20 @@ def moved_words(run: Run | None) -> Moved:
     return Moved(_most_first(came), _most_first(went))
 
 
-def shown_words(run: Run | None) -> int:
-    """Return how many words of each mask people saw when the run judged."""
-    metrics = ((run.report if run else None) or {}).get("metrics") or {}
-    return int(metrics.get("shown_words", BEFORE_THE_SETTING))
-
-
 def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
     """Return the results of the gate's tests; empty for a skipped or failed run."""
     verdict = (run.verdict if run else None) or (card.verdict if card else {})
     return [reason for reason in verdict.get("reasons", ()) if isinstance(reason, dict)]
+
+
+def run_title(card: Card | None, run: Run | None) -> str:
+    """Return the version and how its run ended, in one line."""
+    version = card.version if card else (run.challenger if run else None)
+    if run is None or run.status not in ("promoted", "rejected", "skipped", "failed"):
+        return say("run.titles.made", version=version or "")
+    if version is None and run.status in ("promoted", "rejected"):
+        return say("run.titles.nameless")
+    return say(f"run.titles.{run.status}", version=version or "")
 
 
 def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:

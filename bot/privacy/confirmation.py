@@ -7,7 +7,6 @@ import aiohttp
 import discord
 import structlog
 
-from bot.embeds.replies import MAX_CONTENT, clipped
 from bot.error_replies import log_if_unanswerable
 from bot.texts import say
 
@@ -63,18 +62,3 @@ class ConfirmationView(discord.ui.View):
     async def _no(self, interaction: discord.Interaction) -> None:
         self.stop()
         await interaction.response.edit_message(content=say("forgetting.kept"), view=None)
-
-
-async def edit_or_write(interaction: discord.Interaction, text: str) -> None:
-    """Edit the message whose button was pressed, or else send the person a direct message.
-
-    An interaction can be edited for fifteen minutes, and a run may take longer.
-    """
-    text = clipped(text, MAX_CONTENT)
-    try:
-        await interaction.edit_original_response(content=text)
-    except (discord.DiscordException, aiohttp.ClientError, OSError):
-        try:
-            await interaction.user.send(text)
-        except (discord.DiscordException, aiohttp.ClientError, OSError):
-            log.info("person.not_told")

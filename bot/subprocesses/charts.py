@@ -18,6 +18,7 @@ from storage.sentences import sentence_in
 log = structlog.stdlib.get_logger(__name__)
 AT_ONCE = 2
 TIMEOUT_S = 60.0
+DRAWINGS, DRAWINGS_WITHIN_S = 5, 30  # per person: a picture takes seconds of CPU time
 
 
 class ChartRenderer:

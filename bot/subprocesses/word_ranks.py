@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +9,11 @@ import structlog
 
 from bot.errors import WordRanksError
 from bot.subprocesses.training_process import SubprocessSlots, ask_subprocess
-from training.errors import RegistryError
-from training.registry.versions import Registry
 from training.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
 TIMEOUT_S = 30.0
-MAX_EARLIER = 3  # versions before the champion, without the domain model
+RANKINGS, RANKINGS_WITHIN_S = 6, 60  # per person: each loads models
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class WordRanks:
         """The ranks under each version for a query's text, in the order of `versions`.
 
         Raises:
-            NoLookError: the subprocess failed or took too long.
+            WordRanksError: the subprocess failed or took too long.
             BusyError: too many are waiting.
         """
         question = json.dumps({"text": text, "versions": [*versions], "words": [*words], "top": top})
@@ -91,18 +88,6 @@ class WordRanks:
             log.warning("word_ranks.failed", exit_code=code)
             raise WordRanksError
         return [_look(one) for one in answered["versions"]]
-
-
-def earlier_versions(registry: Registry, version: str) -> list[str]:
-    """Earlier champions that still exist, the latest first, then the domain model."""
-    found = [version]
-    with suppress(RegistryError):  # no earlier champion, or a damaged card
-        while len(found) <= MAX_EARLIER and (earlier := registry.previous(found[-1])) not in found:
-            found.append(earlier)
-    domain = registry.domain()
-    if domain in registry.versions() and domain not in found:
-        found.append(str(domain))
-    return found[1:]
 
 
 def _look(told: dict[str, Any]) -> VersionRanks:

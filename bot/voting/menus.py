@@ -1,12 +1,12 @@
 """The controls of a reply: two menus to rate its words, and a button to suggest a word.
 
-Their custom ids hold only the prediction id, so they work after a restart. The cog `Rating` decides from the
-database who may use them, and for what.
+Their custom ids hold only the prediction id, so they work after a restart. They tell the cog `Rating` by
+events, which decides from the database who may use them, and for what.
 """
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, Self, cast
+from typing import Any, Literal, Self, cast
 
 import discord
 from discord import ui
@@ -21,20 +21,6 @@ MAX_OPTIONS = 25  # Discord's maximum for a menu
 MAX_LABEL = 100
 MAX_WORD = 40
 FORM_OPEN_S = 3600.0  # Discord does not report that a form was closed
-
-
-class ReplyControls(Protocol):
-    """What the controls call; implemented by the cog `Rating`."""
-
-    async def use(
-        self, interaction: discord.Interaction, what: ControlKind, prediction_id: int, chosen: Sequence[str]
-    ) -> None:
-        """Apply what a person chose."""
-
-    async def suggest(
-        self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
-    ) -> None:
-        """Vote for the words that a person typed, by mask."""
 
 
 class Control(
@@ -54,9 +40,9 @@ class Control(
         return cls(item, cast(ControlKind, match["what"]), int(match["id"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        """Pass the choice to the cog."""
+        """Tell the cog what was chosen."""
         chosen = list(getattr(self.item, "values", ()))
-        await _cog(interaction).use(interaction, self.what, self.prediction_id, chosen)
+        interaction.client.dispatch("words_control", interaction, self.what, self.prediction_id, chosen)
 
 
 class SuggestForm(ui.Modal):
@@ -79,10 +65,10 @@ class SuggestForm(ui.Modal):
             self.add_item(one)
 
     async def on_submit(self, interaction: discord.Interaction) -> None:
-        """Pass the typed words to the cog; a field without a letter counts as empty."""
+        """Tell the cog which words were typed; a field without a letter counts as empty."""
         words = {mask: visible(one.value) for mask, one in enumerate(self.typed)}
         typed = {mask: word for mask, word in words.items() if any(sign.isalnum() for sign in word)}
-        await _cog(interaction).suggest(interaction, self.prediction_id, typed)
+        interaction.client.dispatch("words_suggested", interaction, self.prediction_id, typed)
 
 
 def words_for_each(masks: int, *, shown_words: int) -> int:
@@ -157,7 +143,3 @@ def _button(what: ControlKind, prediction_id: int, *, emoji: str | None = None) 
         custom_id=f"words:{what}:{prediction_id}", label=say(f"rating.controls.{what}"), emoji=emoji
     )
     return Control(button, what, prediction_id)
-
-
-def _cog(interaction: discord.Interaction) -> ReplyControls:
-    return cast(ReplyControls, cast(Any, interaction.client).get_cog("Rating"))

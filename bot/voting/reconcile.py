@@ -20,6 +20,7 @@ import structlog
 from bot.answering.write_queue import WriteQueue
 from bot.client import FillBot
 from bot.connection.tolerant_parsers import UnreadableError, reraising_malformed
+from bot.message_locks import MessageLocks
 from bot.permissions import known_permissions
 from bot.voting.channel_history import (
     count_thumbs,
@@ -28,7 +29,6 @@ from bot.voting.channel_history import (
     has_own_thumbs,
     read_thumbs,
 )
-from bot.voting.reply_locks import ReplyLocks
 from storage.database import Database
 from storage.errors import StorageError
 from storage.people.tombstones import delete_tombstones
@@ -99,7 +99,7 @@ class Reconcile:
         self._bot, self._database, self._write_queue = bot, database, write_queue
         self._offer_thumbs = offer_thumbs
         self._look_back, self._max_replies, self._since = look_back, max_replies, since
-        self.reply_locks = ReplyLocks()
+        self.reply_locks = MessageLocks()  # events under a reply wait while its reactions are read
         self._requested = asyncio.Event()
         self._is_gap = False
         self._unreadable: set[int] = set()  # channels and messages that were logged

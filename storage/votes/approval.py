@@ -1,14 +1,27 @@
-"""Approval: the votes on the words that a model version offered."""
+"""Approval: the votes on the words that a model version offered, and how many votes there were in a time."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 
 from storage.database import Database
 from storage.runs import POINTER_MOVES
 from storage.schema import candidates, predictions, runs, votes
 from storage.votes.standing import VOTE_COLUMNS, Value, is_opted_in, standing_rank
+
+UP: ColumnElement[int] = func.sum((votes.c.value > 0).cast(votes.c.value.type))
+DOWN: ColumnElement[int] = func.sum((votes.c.value < 0).cast(votes.c.value.type))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The number of votes, of 👍 among them, and of voters."""
+
+    votes: int
+    liked: int
+    voters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +94,17 @@ async def promoted_at(database: Database, version: str) -> datetime | None:
     )
     row = await database.fetch_first(statement)
     return None if row is None or row.trigger in POINTER_MOVES else row.finished_at
+
+
+async def totals(database: Database, *, since: datetime, until: datetime | None = None) -> Totals:
+    """Count the votes cast after `since` and up to `until`."""
+    statement = counted_since(since, func.count(), UP, func.count(votes.c.voter_id.distinct()))
+    if until is not None:
+        statement = statement.where(votes.c.cast_at <= until)
+    ((count, liked, voters),) = await database.fetch(statement)
+    return Totals(count, liked or 0, voters)
+
+
+def counted_since(since: datetime, *columns: Any) -> Select[Any]:
+    """Select columns of the votes after `since` that count."""
+    return select(*columns).select_from(votes).where(votes.c.cast_at > since, is_opted_in(votes.c.voter_id))

@@ -202,9 +202,9 @@ async def test_help_tells_how_one_command_is_used(wire: Wire, ann: Person) -> No
 
 async def test_a_slash_command_that_is_no_more_is_told(wire: Wire, ann: Person) -> None:
     tree = wire.app.bot.tree
-    removed = tree.remove_command("versions")
+    removed = tree.remove_command("model")
     assert removed is not None
-    reply = await wire.slash(ann, "versions")
+    reply = await wire.slash(ann, "model")
     tree.add_command(removed)
     assert reply["content"].startswith("That did not work: the command may have changed.")
 

@@ -2,10 +2,10 @@
 
 import pytest
 import pytest_asyncio
-from discord import ButtonStyle, SelectOption, ui
 from sqlalchemy import func, select
+from support.forged_controls import forged, said
 from support.people import Json, Person
-from support.wire import EPHEMERAL, Wire
+from support.wire import Wire
 
 from bot.texts import say
 from storage.schema import votes
@@ -17,29 +17,6 @@ STALE = say("errors.stale_menu")
 @pytest_asyncio.fixture(loop_scope="module")
 async def reply(wire: Wire, ann: Person) -> Json:
     return await wire.ask(ann)
-
-
-async def forged(wire: Wire, person: Person, custom_id: str, *, channel_id: int, word: str = "") -> Json:
-    """A message of the bot's with one control that carries this id; a menu where there is a word."""
-    view = ui.View(timeout=None)
-    if word:
-        view.add_item(ui.Select(custom_id=custom_id, options=[SelectOption(label=word, value=word)]))
-    else:
-        view.add_item(ui.Button(custom_id=custom_id, label="press", style=ButtonStyle.danger))
-    view.stop()  # no callback of its own
-    sent = await wire.app.bot.get_partial_messageable(channel_id).send("look", view=view)
-    return await person.wait_for_event("MESSAGE_CREATE", predicate=lambda body: body["id"] == str(sent.id))
-
-
-async def said(person: Person, message: Json, custom_id: str, word: str = "") -> str:
-    since = person.mark()
-    if word:
-        await person.select(message, custom_id, [word])
-    else:
-        await person.click(message, custom_id)
-    line = await person.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
-    content: str = line["content"]
-    return content
 
 
 async def all_votes(wire: Wire) -> int:
@@ -114,10 +91,3 @@ async def test_take_back_takes_back_nobody_elses_votes(
         "MESSAGE_UPDATE", predicate=lambda body: body["id"] == message["id"], since=since
     )
     assert [voter for _, _, voter, _ in await wire.votes(reply)] == [ann.id]
-
-
-async def test_a_quiz_button_with_ones_own_id_is_no_quiz(wire: Wire, ann: Person, bob: Person) -> None:
-    custom_id = f"quiz:next:{ann.id}"
-    message = await forged(wire, bob, custom_id, channel_id=wire.channel_id)
-    assert await said(bob, message, custom_id) == say("quiz.not_yours", prefix="!")
-    assert await said(ann, message, custom_id) == say("quiz.moved_on", prefix="!")

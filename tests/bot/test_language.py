@@ -31,10 +31,10 @@ async def test_help_is_in_the_language_of_the_bot(wire: Wire, ann: Person) -> No
 
 
 async def test_help_on_one_command_is_in_the_language_of_the_bot(wire: Wire, ann: Person) -> None:
-    (embed,) = (await wire.say(ann, "!help why"))["embeds"]
+    (embed,) = (await wire.say(ann, "!help fill"))["embeds"]
     german = texts_of("de")["commands"]
-    assert embed["description"] == german["why"]
-    assert german["why_word"] in embed["fields"][0]["value"]
+    assert embed["description"] == german["fill"]
+    assert german["fill_text"] in embed["fields"][0]["value"]
 
 
 async def test_a_reply_is_in_the_language_of_the_bot(wire: Wire, ann: Person) -> None:
@@ -51,13 +51,13 @@ async def test_an_error_is_in_the_language_of_the_bot(wire: Wire, ann: Person) -
 async def test_discord_gets_the_descriptions_in_every_language(wire: Wire) -> None:
     others = set(languages()) - {DEFAULT}
     commands = {one["name"]: one for one in wire.sandbox.world.commands.values()}
-    assert commands["why"]["description"] == texts_of(DEFAULT)["commands"]["why"]
+    assert commands["fill"]["description"] == texts_of(DEFAULT)["commands"]["fill"]
     for language in others:
         texts = texts_of(language)["commands"]
         assert {
             name: command["description_localizations"][language] for name, command in commands.items()
         } == {name: texts[name] for name in commands}
-        options = {option["name"]: option for option in commands["why"]["options"]}
+        options = {option["name"]: option for option in commands["fill"]["options"]}
         assert {name: option["description_localizations"][language] for name, option in options.items()} == {
-            name: texts[f"why_{name}"] for name in options
+            name: texts[f"fill_{name}"] for name in options
         }

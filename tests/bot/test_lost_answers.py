@@ -44,15 +44,6 @@ async def test_a_message_answered_with_503_is_sent_once(wire: Wire, ann: Person)
     assert [body["id"] for body in await by_bot(wire, ann, since=since)] == [reply["id"]]
 
 
-async def test_a_picture_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Person) -> None:
-    since = ann.mark()
-    wire.sandbox.faults.cut("POST", MESSAGES, is_done_first=True)
-    reply = await wire.say(ann, f"!scores {QUERY}")
-    assert reply["embeds"][0]["image"]["url"]
-    await wire.ask(ann)
-    assert len(await by_bot(wire, ann, since=since)) == 2
-
-
 async def test_a_message_that_was_not_taken_is_sent_again(wire: Wire, ann: Person) -> None:
     wire.sandbox.faults.cut("POST", MESSAGES)
     assert await wire.ask(ann)

@@ -77,7 +77,7 @@ async def test_a_reply_to_what_cannot_be_replied_to_comes_without_a_reference(
     assert (await said_by_bot(wire, ann, f"!fill {QUERY}", wire.channel_id))["embeds"]
 
 
-@pytest.mark.parametrize("text", [f"!fill {QUERY}", "!help", "!model", "!stats"])
+@pytest.mark.parametrize("text", [f"!fill {QUERY}", "!help", "!model"])
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_an_embed_that_may_not_be_shown_is_said_by_name(
     wire: Wire, ann: Person, text: str, is_known: bool
@@ -89,20 +89,6 @@ async def test_an_embed_that_may_not_be_shown_is_said_by_name(
     assert "Embed Links" in told["content"]
     assert not told["embeds"]
     assert not told["components"]
-
-
-@pytest.mark.parametrize("is_known", [True, False])
-async def test_a_picture_that_may_not_be_attached_is_left_out(
-    wire: Wire, ann: Person, is_known: bool
-) -> None:
-    channel_id = channel_without(wire, *[Permission.ATTACH_FILES] * is_known)
-    if not is_known:
-        deny_unheard(wire, channel_id, Permission.ATTACH_FILES)
-    told = await said_by_bot(wire, ann, f"!scores {QUERY}", channel_id)
-    assert "Attach Files" in told["content"]
-    assert told["embeds"]
-    assert told["embeds"][0].get("image") is None
-    assert not told["attachments"]
 
 
 @pytest.mark.parametrize("text", [f"!fill {QUERY}", "!fill no mask", "!help", "!modell"])

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 from support.app import ended_app, environment, spawn
+from support.commands import declared, options
 from support.databases import TEMPLATE
 from support.people import Person
 from support.wire import LOADING, eventually, leads
@@ -87,14 +88,15 @@ async def use(sandbox: Sandbox, home: Path, health_url: str) -> list[str]:
         faults.rate_limit("POST", "/webhooks/", retry_after_s=0.1)
         faults.rate_limit("POST", "/channels/", retry_after_s=0.1)
         faults.fail("PUT", "/reactions/", status=403)
-        await is_answered(ben, "why", word="soft", text="Nike shoes are very [MASK]")
-        await is_answered(ben, "mydata")
-        await is_answered(ada, "export")
+        for name in ("why", "mydata", "export"):
+            if (command := declared().get(name)) is not None:
+                asked = options(command, word="soft", text="Nike shoes are very [MASK]")
+                await is_answered(ada, name, **asked)
         await is_answered(ada, "rollback", version="../../etc")
         faults.fail("POST", "/callback", status=500, times=2)
         await ben.slash(channel_id, "model")
         faults.cut("POST", "/callback", times=1)
-        await ben.slash(channel_id, "versions")
+        await ben.slash(channel_id, "help")
         await asyncio.sleep(1.0)
         faults.clear()
         (home / "models" / "v0001" / "card.json").rename(home / "card.json")  # now `!model` fails

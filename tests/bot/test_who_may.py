@@ -1,7 +1,4 @@
-"""Every command × every kind of person, by prefix and by slash: answered, refused in a sentence, or unheard.
-
-A command that is new must be given a line in `COMMANDS`, or the first test fails.
-"""
+"""Every command × every kind of person, by prefix and by slash: answered, refused, or unheard."""
 
 import contextlib
 import dataclasses
@@ -13,6 +10,7 @@ from typing import Literal
 
 import pytest
 import pytest_asyncio
+from support.commands import declared, options
 from support.people import Json, Person
 from support.wire import EPHEMERAL, Wire, wired
 
@@ -25,26 +23,10 @@ from bot.texts import say
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROLE_ID = 1100000000000000777
 Answer = Literal["answered", "for admins", "elsewhere", "silence"]
-# What follows the command, by prefix and as options, so that a permitted one ends quickly; and whose it is.
-COMMANDS: dict[str, tuple[str, dict[str, str], bool]] = {
-    "compare": ("no blank", {"text": "no blank"}, False),
-    "fill": ("no blank", {"text": "no blank"}, False),
-    "forgetme": ("", {}, False),
-    "help": ("", {}, False),
-    "model": ("", {}, False),
-    "mydata": ("", {}, False),
-    "optin": ("", {}, False),
-    "optout": ("", {}, False),
-    "quiz": ("", {}, False),
-    "report": ("../../etc", {"version": "../../etc"}, False),
-    "scores": ("no blank", {"text": "no blank"}, False),
-    "stats": ("", {}, False),
-    "versions": ("", {}, False),
-    "why": ("word no blank", {"word": "word", "text": "no blank"}, False),
-    "export": ("", {}, True),
-    "resume": ("", {}, True),
-    "retrain": ("", {}, True),
-    "rollback": ("../../etc", {"version": "../../etc"}, True),
+FOR_ADMINS = {"export", "resume", "retrain", "rollback"}
+# With these values a permitted command ends quickly.
+OPTIONS = {
+    name: options(one, word="word", text="no blank", version="../../etc") for name, one in declared().items()
 }
 # Who → what commands for everybody and those for admins come to.
 BY_PREFIX: dict[str, tuple[Answer, Answer]] = {
@@ -109,8 +91,8 @@ class Post:
 
         return await self.person.wait_for_event("MESSAGE_CREATE", predicate=is_answer, since=since)
 
-    async def by_slash(self, name: str, options: Mapping[str, str]) -> Json:
-        return await self.wire.slash(self.person, name, channel_id=await self.channel_id(), **options)
+    async def by_slash(self, name: str, values: Mapping[str, str]) -> Json:
+        return await self.wire.slash(self.person, name, channel_id=await self.channel_id(), **values)
 
 
 @contextlib.asynccontextmanager
@@ -143,16 +125,16 @@ def kind_of(reply: Json) -> Answer:
     return "for admins" if content.startswith("Only admins can do that") else "answered"
 
 
-async def test_every_command_has_a_line(wire: Wire) -> None:
+async def test_only_these_commands_are_for_admins(wire: Wire) -> None:
     found = {one.name: bool(one.extras.get("admin")) for one in wire.app.bot.commands}
-    assert found == {name: is_for_admins for name, (*_, is_for_admins) in COMMANDS.items()}
+    assert found == {name: name in FOR_ADMINS for name in OPTIONS}
     assert wire.app.bot.tree.get_commands(type=None) == wire.app.bot.tree.get_commands()
 
 
 @pytest.mark.parametrize(("who", "answers"), BY_PREFIX.items(), ids=BY_PREFIX)
 async def test_by_prefix(wire: Wire, who: str, answers: tuple[Answer, Answer]) -> None:
-    expected = {name: answers[is_for_admins] for name, (*_, is_for_admins) in COMMANDS.items()}
-    lines = {name: f"!{name} {arguments}" for name, (arguments, *_) in COMMANDS.items()}
+    expected = {name: answers[name in FOR_ADMINS] for name in OPTIONS}
+    lines = {name: " ".join([f"!{name}", *values.values()]) for name, values in OPTIONS.items()}
     if answers == ("silence", "silence"):
         assert await said_after(wire, who, list(lines.values())) == []
         return
@@ -173,9 +155,9 @@ async def test_by_prefix(wire: Wire, who: str, answers: tuple[Answer, Answer]) -
 
 @pytest.mark.parametrize(("who", "answers"), BY_SLASH.items(), ids=BY_SLASH)
 async def test_by_slash(wire: Wire, who: str, answers: tuple[Answer, Answer]) -> None:
-    expected = {name: answers[is_for_admins] for name, (*_, is_for_admins) in COMMANDS.items()}
+    expected = {name: answers[name in FOR_ADMINS] for name in OPTIONS}
     async with post(wire, who) as writer:
-        replies = {name: await writer.by_slash(name, options) for name, (_, options, _) in COMMANDS.items()}
+        replies = {name: await writer.by_slash(name, values) for name, values in OPTIONS.items()}
     assert {name: kind_of(reply) for name, reply in replies.items()} == expected
     refusals = [reply for reply in replies.values() if kind_of(reply) != "answered"]
     assert all(reply["flags"] & EPHEMERAL for reply in refusals)  # nobody else sees who was refused
@@ -184,7 +166,7 @@ async def test_by_slash(wire: Wire, who: str, answers: tuple[Answer, Answer]) ->
 async def test_nobody_can_install_the_commands_for_themselves(wire: Wire) -> None:
     """Discord offers that for every application: they would answer in any server and group."""
     told = [(c["integration_types"], c["contexts"]) for c in wire.sandbox.world.commands.values()]
-    assert told == [([0], [0, 1])] * len(COMMANDS)
+    assert told == [([0], [0, 1])] * len(OPTIONS)
 
 
 async def test_a_command_from_a_server_that_the_bot_is_not_in_is_refused(wire: Wire, ann: Person) -> None:

@@ -10,18 +10,13 @@ from hypothesis import strategies as st
 from support.discord_reader import MAX_CONTENT, check_components, check_embed, kinds_in, read
 
 from bot.answering.queries import parse_query
-from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence, WordVotes
-from bot.embeds import digest, insights, replies, run_report, team_stats
-from bot.embeds.insights import Reasons
+from bot.answering.vote_adjustment import ShownCandidate, ShownPrediction, ShownSentence
+from bot.embeds import replies
 from bot.errors import QueryError
-from bot.subprocesses.word_ranks import MaskRanks, VersionRanks, WordRank
 from bot.voting.menus import rating_view, standing_text, take_back_view
 from storage.people.personal_data import mask_personal_data
 from storage.runs import Run
-from storage.votes.consensus import QueryVote
 from storage.votes.menu_votes import Standing
-from storage.votes.standing import standing_votes
-from storage.votes.statistics import ContestedWord, TopVoter, Totals
 from training.inference.encoder import MASK, completed
 from training.registry.card import Card
 
@@ -186,7 +181,7 @@ def check(embed: discord.Embed, *, also: frozenset[str] = frozenset()) -> None:
 @target(
     "reports on runs",
     checked="within Discord's limits, and nothing comes alive",
-    inputs=40_000,
+    inputs=20_000,
     run=runs,
     card=cards,
     sentence=long_texts,
@@ -195,106 +190,8 @@ def check(embed: discord.Embed, *, also: frozenset[str] = frozenset()) -> None:
 def reported(run: Run, card: Card, sentence: str, notes: list[str]) -> None:
     shown = {change["query"] for change in (run.report or {}).get("changes", ())}
     check(replies.verdict_embed(run, sentence, shown=shown))
-    check(run_report.report_embed(card, run, shown=shown, notes=[replies.escape(note) for note in notes]))
-    check(run_report.report_embed(card, None, shown=shown))
     check(replies.model_embed(card, version="v0007", domain=None, precision="int8", notes=notes))
-    check(replies.versions_embed([("v0007", card), ("v0008", None)] * 6, champion="v0007", domain="v0008"))
     check(replies.notice_embed(sentence))
-    fresh = digest.Fresh(Totals(3, 2, 1), NOON)
-    said = digest.digest(run, fresh, version="v0008", sentence=sentence, figure=sentence)
-    assert len(said) <= replies.MAX_DESCRIPTION
-    assert read(said)[1] == []
-
-
-@target(
-    "statistics",
-    checked="within Discord's limits, and nothing comes alive but the mentions of those who helped",
-    inputs=30_000,
-    contested=st.lists(
-        st.tuples(long_texts, st.integers(0, 6), words, st.integers(0, 10**6), st.integers(0, 10**6)),
-        max_size=5,
-    ),
-    helpers=st.lists(st.builds(TopVoter, ids, st.integers(1, 10**6), st.integers(0, 10**6)), max_size=5),
-)
-def counted(contested: list[tuple[str, int, str, int, int]], helpers: list[TopVoter]) -> None:
-    disputed = [
-        ContestedWord(f"a {query} [MASK] {query}", mask, word, up, down)
-        for query, mask, word, up, down in contested
-    ]
-    embed = team_stats.stats_embed(team_stats.TeamStats(Totals(9, 5, 3), (), (), disputed, helpers))
-    check(embed, also=frozenset({"mention"}))
-    assert kinds_in(embed).count("mention") <= len(helpers)
-
-
-places = st.none() | st.builds(
-    WordRank,
-    word=words,
-    rank=st.integers(1, 30_000),
-    score=shares,
-    learnt=st.sampled_from((None, "wanted", "unwanted")),
-    held_out=st.booleans(),
-    wanted_elsewhere=st.integers(0, 99),
-    unwanted_elsewhere=st.integers(0, 99),
-)
-
-
-@st.composite
-def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
-    """A query, a word of it, and all that could be known of both."""
-    text, prediction = draw(shown_predictions())
-    word = draw(words)
-    kind = st.sampled_from(("base", "starter", "domain", "night"))
-
-    def look(version: str) -> VersionRanks:
-        masks = tuple(MaskRanks((), (draw(places),)) for _ in prediction.masks)
-        return VersionRanks(version, draw(kind), "v0001", draw(st.sampled_from((None, 3))), masks)
-
-    looks = [look(f"v{number:04}") for number in range(7, 7 - draw(st.integers(1, 5)), -1)]
-    vote = st.builds(
-        QueryVote,
-        prediction_id=st.integers(1, 2),
-        mask_index=st.integers(0, len(prediction.masks) - 1),
-        word=st.sampled_from((word, word.swapcase(), "good")),
-        voter_id=st.integers(1, 4),
-        via=st.sampled_from(("reaction", "menu", "suggestion")),
-        value=st.sampled_from((1, -1)),
-        cast_at=st.just(NOON),
-        reliability=st.none() | shares,
-    )
-    votes = draw(st.lists(vote, max_size=6))
-    sums = st.builds(WordVotes, st.floats(0, 9), st.floats(0, 9), st.integers(0, 9), is_judged=st.booleans())
-    word_votes = {(one.mask_index, one.word): draw(sums) for one in standing_votes(votes)}
-    known = {3: draw(runs)} if draw(st.booleans()) else {}
-    return text, word, Reasons(looks, prediction, votes, word_votes, known, draw(st.booleans()))
-
-
-@target(
-    "explanations",
-    checked="within Discord's limits, and nothing comes alive; no markup is cut in two",
-    inputs=30_000,
-    asked=looked(),
-)
-def explained(asked: tuple[str, str, Reasons]) -> None:
-    text, word, reasons = asked
-    embed = insights.why_embed(text, word, reasons, asker_id=1, min_voters=2, prefix="!")
-    check(embed, also=frozenset({"code"}))
-    if "*" not in text + word:
-        assert "*" not in read(embed.description or "")[0]
-
-
-ranked = st.lists(st.tuples(words, shares), min_size=1, max_size=5, unique_by=lambda one: one[0])
-
-
-@target(
-    "comparisons",
-    checked="within Discord's limits, and nothing comes alive",
-    inputs=30_000,
-    pairs=st.lists(st.tuples(ranked, ranked), min_size=1, max_size=5),
-    has_before=st.booleans(),
-)
-def compared(pairs: list[tuple[Any, Any]], has_before: bool) -> None:
-    before = [one for _, one in pairs] if has_before else None
-    check(insights.compare_embed([one for one, _ in pairs], before, names=("v0002", "v0001")))
 
 
 @target(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answering.predictor import Prediction
-from bot.answering.vote_adjustment import ShownPrediction, adjust
+from bot.answering.vote_adjustment import ShownPrediction, VoteRules, adjust
 from storage.votes.consensus import QueryVote
 from storage.votes.standing import Value, Via
 from training.inference.fill_model import Candidate
@@ -52,9 +52,7 @@ def adjusted(
     min_voters: int = 2,
     shown: int = 5,
 ) -> ShownPrediction:
-    return adjust(
-        prediction or predicted(), votes, min_voters=min_voters, half_life_days=90, now=NOON, shown=shown
-    )
+    return adjust(prediction or predicted(), votes, VoteRules(min_voters, 90, NOON), shown=shown)
 
 
 def words(shown: ShownPrediction, mask: int = 0) -> list[str]:

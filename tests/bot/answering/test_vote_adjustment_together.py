@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answering.predictor import Prediction
-from bot.answering.vote_adjustment import SHOWN_SENTENCES, ShownPrediction, adjust, rejected_words
+from bot.answering.vote_adjustment import SHOWN_SENTENCES, ShownPrediction, VoteRules, adjust, rejected_words
 from storage.votes.consensus import QueryVote
 from storage.votes.standing import Value
 from training.inference.fill_model import Candidate
@@ -45,7 +45,7 @@ def both(word: str, value: Value, *, mask: int) -> list[QueryVote]:
 
 
 def adjusted(*votes: list[QueryVote], prediction: Prediction = TOGETHER) -> ShownPrediction:
-    return adjust(prediction, [*chain(*votes)], min_voters=2, half_life_days=90, now=NOON, shown=5)
+    return adjust(prediction, [*chain(*votes)], VoteRules(2, 90, NOON), shown=5)
 
 
 def sentences(shown: ShownPrediction) -> list[tuple[str, float]]:
@@ -126,7 +126,7 @@ def test_votes_on_words_that_are_neither_shown_nor_would_be_change_nothing() -> 
 
 def test_the_rejected_words_are_told() -> None:
     votes = [*both("warm", -1, mask=1), *both("red", 1, mask=0), *both("ice", -1, mask=0)]
-    left = rejected_words(votes, min_voters=2, half_life_days=90, now=NOON)
+    left = rejected_words(votes, VoteRules(2, 90, NOON))
     assert left == {(1, "warm"), (0, "ice")}
 
 
@@ -146,8 +146,8 @@ def test_the_rejected_words_are_told() -> None:
     )
 )
 def test_whatever_is_voted_lists_and_sentences_agree(votes: list[QueryVote]) -> None:
-    shown = adjust(TOGETHER, votes, min_voters=1, half_life_days=90, now=NOON, shown=5)
-    left_out = rejected_words(votes, min_voters=1, half_life_days=90, now=NOON)
+    shown = adjust(TOGETHER, votes, VoteRules(1, 90, NOON), shown=5)
+    left_out = rejected_words(votes, VoteRules(1, 90, NOON))
     for sentence in shown.sentences:
         assert not set(enumerate(sentence.words)) & left_out
     if shown.sentences:

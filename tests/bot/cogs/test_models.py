@@ -1,4 +1,4 @@
-"""`!model`, `!versions`, `!rollback`, `!resume` and who may use them, over the wire."""
+"""`!model`, `!rollback`, `!resume` and who may use them, over the wire."""
 
 import json
 from collections.abc import AsyncIterator
@@ -62,17 +62,6 @@ async def test_a_champion_promoted_from_the_command_line_serves_by_itself(
     assert [c["score"] for c in before["candidates"]] != [c["score"] for c in after["candidates"]]
     reply = await wire.say(ann, "!model")
     assert reply["embeds"][0]["description"] == "Learnt from your votes, starting from v0001"
-
-
-async def test_versions_are_listed_newest_first_with_their_part(wire: Wire, ann: Person) -> None:
-    lines = (await wire.say(ann, "!versions"))["embeds"][0]["description"].split("\n")
-    assert [line.split(" · ")[:2] for line in lines] == [
-        ["v0003", "learnt from votes"],
-        ["v0002", "learnt from votes"],
-        ["**v0001**", "base model"],
-    ]
-    assert lines[0].endswith(" — not promoted")
-    assert lines[2].endswith(" — answers now, nightly runs start here")
 
 
 async def test_rollback_leads_to_the_champion_before(wire: Wire, ada: Person) -> None:
@@ -190,14 +179,6 @@ async def test_choices_that_come_too_late_are_one_line_in_the_log(
 
         await eventually(is_logged)
     assert not [record for record in caplog.records if record.exc_info]
-
-
-async def test_a_damaged_card_is_marked_and_the_rest_is_listed(home: Path) -> None:
-    (home / "models" / "v0002" / "card.json").write_text("{")
-    async with wired(home) as wire, wire.member() as person:
-        lines = (await wire.say(person, "!versions"))["embeds"][0]["description"].split("\n")
-        assert lines[1] == "v0002 · damaged"
-        assert len(lines) == 3
 
 
 async def test_a_champion_damaged_while_it_waits_is_not_served(home: Path) -> None:

@@ -66,7 +66,3 @@ async def test_the_last_of_ten_words_counts_as_a_vote(wire: Wire, ann: Person) -
     await ann.select(reply, menus(reply)[0]["custom_id"], [last])
     await ann.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
     assert [one[1] for one in await wire.votes(reply)] == [last.removeprefix("0:")]
-
-
-async def test_compare_shows_ten_words_of_both_versions(wire: Wire, ann: Person) -> None:
-    assert lines(await wire.say(ann, "!compare my shoes are [MASK]")) == [10, 10]

@@ -128,10 +128,7 @@ async def test_the_reply_says_that_a_run_goes_on_and_how_it_ended(home: Path, pr
         await told(ann, offer, "Training a model without your votes")
         await told(ann, offer, "The run is done: v0003 serves now.")
         assert wire.app.follower.predictor.version == "v0003"
-        assert "v0004 · learnt from votes" in (
-            text := (await wire.say(ann, "!versions"))["embeds"][0]["description"]
-        )
-        assert "— withdrawn" in text
+        assert wire.app.registry.withdrawn() == {"v0004"}
         async with wire.person("ada") as ada:
             refused = await wire.say(ada, "!rollback v0004")
             assert refused["content"].startswith("v0004 is withdrawn")
