@@ -152,6 +152,27 @@ runs = Table(
     Index(None, "status"),
 )
 
+model_versions = Table(  # of machines that share them (`storage.model_versions`)
+    "model_versions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 7 of v0007
+    Column("kind", String(16)),  # base, starter, domain, night; null: only the number is taken
+    Column("folder", TEXT),  # of its files in object storage; null: only the number is taken
+    Column("card_hash", String(64)),  # SHA-256 of its card.json
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("is_champion", Boolean, nullable=False),
+    Column("is_domain", Boolean, nullable=False),
+    Column("moved_at", UtcDateTime),  # when it last became champion or domain model; null: never
+    Column("moved_by", TEXT),  # the machine that did that
+    Column("withdrawn_at", UtcDateTime),
+    Column("deleted_at", UtcDateTime),
+    Column("revision", BigInteger, nullable=False),  # of its last change; the highest is the table's
+    *(
+        Index(None, flag, unique=True, sqlite_where=text(flag), postgresql_where=text(flag))
+        for flag in ("is_champion", "is_domain")
+    ),
+)
+
 announcements = Table(  # outbox: a row is deleted once Discord has accepted its message
     "announcements",
     metadata,

@@ -55,6 +55,8 @@ OF_TRAINING = (
     "FILLBOT_MODELS_URL=s3://bucket/models?region=s3cret",
     "FILLBOT_MODELS_URL=file://host/models",
     "FILLBOT_MODELS_URL=a.file",
+    "FILLBOT_MODELS_URL=s3://bucket/models",  # without a database on a server
+    "FILLBOT_MODELS_URL=/srv/models",
     "FILLBOT_RAY_ADDRESS=http://head:port",
     "FILLBOT_RAY_ADDRESS=http://me:s3cret@head:8265",
     "FILLBOT_RAY_ADDRESS=head:8265",

@@ -75,7 +75,8 @@ class Settings(storage.settings.Settings):
     models_url: str | None = Field(
         default=None,
         description="Storage that several machines share versions on: s3://bucket/folder, or the path of a "
-        "mounted folder. Empty: this machine's alone, in FILLBOT_HOME.",
+        "mounted folder. It needs FILLBOT_DATABASE_URL=postgresql://…, which says what is there. Empty: this "
+        "machine's alone, in FILLBOT_HOME.",
     )
     keep_versions: int = Field(
         default=7,
@@ -131,8 +132,16 @@ class Settings(storage.settings.Settings):
 
     @field_validator("models_url")
     @classmethod
-    def _folder_or_bucket(cls, value: str | None) -> str | None:
-        return value if value is None else locations.shared(value)
+    def _folder_or_bucket(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        url = locations.shared(value)
+        if "database_url" in info.data and not _has_server(info):
+            raise ValueError(
+                "shared models need FILLBOT_DATABASE_URL=postgresql://user:password@host/name: the database "
+                "says which versions exist and which one serves"
+            )
+        return url
 
     @field_validator("ray_address")
     @classmethod
@@ -147,7 +156,7 @@ class Settings(storage.settings.Settings):
             raise ValueError("expected an address without a name, a password, ? or #")
         if locations.is_loopback(parts.hostname):
             return address
-        if not (info.data.get("database_url") or "").startswith("postgresql"):
+        if not _has_server(info):
             raise ValueError(
                 "a run on another machine needs FILLBOT_DATABASE_URL=postgresql+asyncpg://…: it reads the "
                 "votes from there"
@@ -199,6 +208,11 @@ class Settings(storage.settings.Settings):
     def models_dir(self) -> Path:
         """Folder of the registry."""
         return self.home / "models"
+
+
+def _has_server(info: ValidationInfo) -> bool:
+    """Whether the database is a server that several machines reach."""
+    return (info.data.get("database_url") or "").startswith("postgresql")
 
 
 class _Frozen(BaseModel):

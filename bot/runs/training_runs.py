@@ -26,7 +26,6 @@ from storage.runs import Run
 from storage.sentences import sentence_in
 from training.errors import RegistryError, RegistryUnreadableError, TrainingError
 from training.registry import promotion
-from training.registry.errors import SharedStorageUnreachableError
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -171,7 +170,7 @@ class TrainingRuns:
             await stack.enter_async_context(self.moving)
             try:
                 found = await promotion.repair(self._registry, self._database, now=datetime.now(UTC))
-            except (SharedStorageUnreachableError, RegistryUnreadableError):
+            except RegistryUnreadableError:
                 # It is unknown whether the run promoted its version.
                 self._left_open = True
                 return []

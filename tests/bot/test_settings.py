@@ -99,9 +99,6 @@ def test_blanks_around_the_token_are_no_part_of_it(monkeypatch: pytest.MonkeyPat
         ("BASE_MODEL", "distilbert/distilbert-base-uncased", "distilbert/distilbert-base-uncased"),
         ("BASE_MODEL", "~/bert", "FOLDER/bert"),
         ("DATA_DIR", "$HOME/bert", Path("FOLDER/bert")),
-        ("MODELS_URL", "~/models", "FOLDER/models"),
-        ("MODELS_URL", "file:///srv/my%20models", "/srv/my models"),
-        ("MODELS_URL", "S3://bucket/models", "s3://bucket/models"),
     ],
 )
 def test_a_value_is_taken_as_it_is_meant(
@@ -112,6 +109,22 @@ def test_a_value_is_taken_as_it_is_meant(
     (tmp_path / "bert" / "config.json").touch()
     meant = type(value)(str(value).replace("FOLDER", str(tmp_path))) if "FOLDER" in str(value) else value
     assert getattr(with_env(monkeypatch, **{name: written}), name.lower()) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("~/models", "FOLDER/models"),
+        ("file:///srv/my%20models", "/srv/my models"),
+        ("S3://bucket/models", "s3://bucket/models"),
+    ],
+)
+def test_shared_models_lie_where_it_says_if_there_is_a_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str, value: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = with_env(monkeypatch, MODELS_URL=written, DATABASE_URL="postgresql://me@host/fillbot")
+    assert settings.models_url == value.replace("FOLDER", str(tmp_path))
 
 
 def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

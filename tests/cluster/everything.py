@@ -67,6 +67,7 @@ class Everything:
     nodes: Nodes
     service: Service
     models_url: str
+    database_url: str
     registry: Registry  # of somebody at a machine of their own
 
     @property
@@ -94,8 +95,8 @@ def everything(folder: Path, base: Path) -> Iterator[Everything]:
     home = folder / "operator"
     write_home(home / "models", base)
     with s3_server() as s3, postgres_server(is_durable=True) as postgres, ray_nodes(cpus=CPUS) as nodes:
-        models_url = s3.new_bucket()
-        registry = open_registry(Settings(_env_file=None, home=home, models_url=models_url))
+        where = {"models_url": s3.new_bucket(), "database_url": postgres.new_database()}
+        registry = open_registry(Settings(_env_file=None, home=home, **where))
         pull(registry)
-        with service_on(nodes, home, models_url=models_url) as service:
-            yield Everything(postgres, nodes, service, models_url, registry)
+        with service_on(nodes, home, **where) as service:
+            yield Everything(postgres, nodes, service, **where, registry=registry)

@@ -7,15 +7,20 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cluster.s3 import S3, s3_server
-from support.shared_machines import Machine, machine
+from cluster.postgres import Postgres
+from cluster.s3 import s3_server
+from support.shared_machines import Machine, machine, rows_of
 from support.shared_stories import (
     begun,
-    test_a_copy_of_the_same_versions_joins,  # noqa: F401  and the others: they run here, too
+    test_a_bucket_of_an_earlier_release_is_taken_over,  # noqa: F401  and the others: they run here, too
+    test_a_copy_of_the_same_versions_joins,  # noqa: F401
     test_a_crash_at_any_call_leaves_no_half_version,  # noqa: F401
+    test_a_database_of_others_is_refused_and_an_older_copy_brought_up_to_date,  # noqa: F401
+    test_a_replica_follows_without_the_database,  # noqa: F401
     test_a_storage_that_is_not_the_one_from_before_is_not_followed,  # noqa: F401
     test_a_withdrawn_version_is_withdrawn_everywhere,  # noqa: F401
     test_nobody_gets_the_number_of_another,  # noqa: F401
@@ -24,16 +29,16 @@ from support.shared_stories import (
     test_pruning_keeps_what_serves_and_deletes_on_both_sides,  # noqa: F401
     test_versions_from_before_are_brought_along,  # noqa: F401
     test_weights_are_fetched_by_who_needs_them,  # noqa: F401
+    test_what_a_crash_left_unpublished_is_published_at_the_next_look,  # noqa: F401
     test_what_one_machine_promotes_serves_on_the_other,  # noqa: F401
     write_whole,
 )
 from support.versions import card
 
+from training.distributed.shared_versions.published import probe
 from training.distributed.shared_versions.registry import SharedRegistry
 from training.registry.errors import SharedStorageUnreachableError
-from training.registry.factory import probe_shared_storage
 from training.registry.versions import SERVED_FILES
-from training.settings import Settings
 
 ONE_CHAMPION_S = 10.0  # within so much everybody serves the new one
 FOLLOWER = """
@@ -46,7 +51,9 @@ from training.registry.factory import current_registry
 from training.settings import Settings
 
 async def main():
-    registry = await asyncio.to_thread(current_registry, Settings(home=Path(sys.argv[1]), models_url={url!r}))
+    registry = await asyncio.to_thread(current_registry, Settings(
+        home=Path(sys.argv[1]), models_url={url!r}, database_url={database_url!r}
+    ))
     model, trouble = await load_champion(registry)
     predictor = Predictor(model)
     follower = BotChampionFollower(registry, predictor, trouble=trouble)
@@ -65,8 +72,8 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def machine_of(tmp_path: Path, models_url: str) -> Machine:
-    return lambda name: machine(tmp_path / name, models_url)
+def machine_of(tmp_path: Path, models_url: str, database_url: str) -> Machine:
+    return lambda name: machine(tmp_path / name, models_url, database_url)
 
 
 @pytest.fixture
@@ -75,14 +82,14 @@ def crash_step() -> int:
 
 
 def test_everybody_serves_a_new_champion_within_ten_seconds(
-    machine_of: Machine, models_url: str, tmp_path: Path, models_folder: Path
+    machine_of: Machine, models_url: str, database_url: str, tmp_path: Path, models_folder: Path
 ) -> None:
     """Four bots with a cache each; the versions of `models_folder` are brought along by the first machine."""
     here = machine_of("here")
     shutil.copytree(models_folder, here.folder)
     here.pull()
     root = Path(__file__).parents[2]
-    code = FOLLOWER.format(root=str(root), url=models_url)
+    code = FOLLOWER.format(root=str(root), url=models_url, database_url=database_url)
     bots = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path / f"bot{number}"), "v0002"],
@@ -106,7 +113,6 @@ def _followed(here: SharedRegistry, bots: list["subprocess.Popen[str]"]) -> list
     for bot in bots:
         assert bot.stdout is not None
         assert bot.stdout.readline().startswith("serving v0001 ")
-    time.sleep(1)
     promoted_at = time.time()
     here.promote("v0002")
     took = []
@@ -129,12 +135,12 @@ def test_large_files_arrive_whole(machine_of: Machine) -> None:
     there.verify(draft.version)
 
 
-def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path) -> None:
+def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path, database_url: str) -> None:
     before = dict(os.environ)
     with s3_server() as server:
         environment = server.environment
         url = server.new_bucket()
-        here = machine(tmp_path / "here", url)
+        here = machine(tmp_path / "here", url, database_url)
         begun(here, 2)
     try:
         os.environ.update(environment)
@@ -152,8 +158,21 @@ def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path) -> None:
         os.environ.update(before)
 
 
-def test_the_check_tells_whether_it_can_be_written(models_url: str, tmp_path: Path, s3: S3) -> None:
-    assert s3.endpoint
-    assert probe_shared_storage(Settings(home=tmp_path, models_url=models_url)) == 0
+def test_the_check_tells_whether_it_can_be_written(models_url: str) -> None:
+    assert probe(models_url) == 0
     with pytest.raises(SharedStorageUnreachableError, match="there is no such bucket"):
-        probe_shared_storage(Settings(home=tmp_path, models_url=f"{models_url}-not-there"))
+        probe(f"{models_url}-not-there")
+
+
+def test_while_the_database_restarts_a_promotion_waits(
+    machine_of: Machine, database_url: str, postgres: Postgres
+) -> None:
+    here = machine_of("here")
+    begun(here, 2)
+    postgres.stop()  # not a crash: this server does not keep what it confirmed last
+    with ThreadPoolExecutor(1) as thread:
+        promotion = thread.submit(here.promote, "v0001")
+        postgres.start()
+        promotion.result(timeout=60)
+    assert here.champion() == "v0001"
+    assert rows_of(database_url)["v0001"].is_champion

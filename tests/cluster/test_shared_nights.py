@@ -49,9 +49,9 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(folder)
 
 
-def settings_of(home: Path, models_url: str, base: str, **more: object) -> Settings:
-    return Settings.model_validate(
-        {"home": home, "models_url": models_url, "base_model": base, "device": "cpu", **more}
+def settings_of(home: Path, models_url: str, base: str, database_url: str) -> Settings:
+    return Settings(
+        home=home, models_url=models_url, base_model=base, device="cpu", database_url=database_url
     )
 
 
@@ -68,13 +68,10 @@ def reject_a_word(settings: Settings) -> None:
     asyncio.run(work())
 
 
-def test_a_night_on_a_machine_with_nothing_of_its_own(tmp_path: Path, models_url: str, base: str) -> None:
-    here, there = (
-        settings_of(
-            tmp_path / name, models_url, base, database_url=f"sqlite+aiosqlite:///{tmp_path / 'one.db'}"
-        )
-        for name in ("here", "there")
-    )
+def test_a_night_on_a_machine_with_nothing_of_its_own(
+    tmp_path: Path, models_url: str, base: str, database_url: str
+) -> None:
+    here, there = (settings_of(tmp_path / name, models_url, base, database_url) for name in ("here", "there"))
     run_init(here, NoProgress())
     reject_a_word(here)
     outcome = run_night(there, NoProgress(), trigger="retrain", night=NIGHT)
@@ -86,9 +83,9 @@ def test_a_night_on_a_machine_with_nothing_of_its_own(tmp_path: Path, models_url
 
 
 def test_a_night_does_not_promote_over_what_another_machine_did_meanwhile(
-    tmp_path: Path, models_url: str, base: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, models_url: str, base: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = settings_of(tmp_path / "here", models_url, base)
+    here = settings_of(tmp_path / "here", models_url, base, database_url)
     run_init(here, NoProgress())
     reject_a_word(here)
     commit = Registry._seal
@@ -96,7 +93,7 @@ def test_a_night_does_not_promote_over_what_another_machine_did_meanwhile(
     def commit_and_promote(registry: Registry, *arguments: object) -> None:
         commit(registry, *arguments)  # type: ignore[arg-type]
         monkeypatch.setattr(Registry, "_seal", commit)
-        other = open_registry(settings_of(tmp_path / "other", models_url, base))
+        other = open_registry(settings_of(tmp_path / "other", models_url, base, database_url))
         pull(other)
         with other.draft() as draft:
             for path in other.path("v0001").iterdir():

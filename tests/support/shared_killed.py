@@ -11,10 +11,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from support.shared_machines import history, machine  # noqa: E402
+from support.shared_machines import database_beside, machine  # noqa: E402
 from support.shared_stories import begun, night  # noqa: E402
-
-from training.distributed.shared_versions.folder import FolderStorage  # noqa: E402
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "shutil.rmtree")
 
@@ -38,27 +36,27 @@ def main(folder: Path, step: int) -> None:
     """Kill one machine after the other; another one looks whether all is whole."""
     shared = folder / "shared"
     shared.mkdir()
-    begun(machine(folder / "here", str(shared)), 3)
-    watcher = machine(folder / "watcher", str(shared))
+    where = str(shared), database_beside(str(shared))
+    begun(machine(folder / "here", *where), 3)
+    watcher = machine(folder / "watcher", *where)
     deadly, is_passed = 1, False
     while not is_passed:
         child = os.fork()
         if not child:
             kill_at(folder, deadly)
-            night(folder / "here", FolderStorage(shared))
+            night(folder / "here", *where)
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         is_passed = code == 0
         assert is_passed or code == -signal.SIGKILL, code
         watcher.pull()
-        again = machine(folder / "here", str(shared))
+        again = machine(folder / "here", *where)
         again.pull()
         assert (again.versions(), again.champion()) == (watcher.versions(), watcher.champion())
         for registry in (again, watcher):
             for version in registry.versions():
                 registry.verify(version)
         deadly += step
-    history(str(shared))  # has no gaps
     sys.stdout.write(f"killed {deadly // step - 1} times\n")
 
 

@@ -1,38 +1,38 @@
-"""What holds for versions that machines share, wherever they are stored: run on a folder, and on S3."""
+"""What holds for versions that machines share: run on a folder with SQLite, and on S3 with PostgreSQL."""
 
+import asyncio
+import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.shared_machines import Machine, champions, history, storage_of
+from sqlalchemy import delete, insert
+from support.shared_machines import Machine, rows_of, storage_of
 from support.versions import card, registry_of, write
 
-from training.distributed.shared_versions.publishing import Publisher
-from training.distributed.shared_versions.storage import Storage
-from training.distributed.shared_versions.transfer_progress import TransferProgress
+from storage.database import Database
+from storage.errors import DatabaseUnavailableError
+from storage.model_versions import ModelVersion, SynchronousModelVersions
+from storage.schema import model_versions
+from training.distributed.shared_versions import registry as registry_module
+from training.distributed.shared_versions.cached_registry import CachedRegistry
+from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError
+from training.distributed.shared_versions.importing import import_versions
+from training.distributed.shared_versions.object_storage import Transfer
+from training.distributed.shared_versions.published import EARLIER, PUBLISHED, published_state
+from training.distributed.shared_versions.registry import SharedRegistry
 from training.errors import CorruptVersionError, UnknownVersionError, WithdrawnVersionError
-from training.registry.errors import (
-    ForeignRegistryError,
-    PointerMovedError,
-    SharedStorageUnreachableError,
-    UnsuitableStorageError,
-)
+from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
 from training.registry.repair import repair_champion, serve_first_version
 from training.registry.versions import SERVED_FILES, Registry
 
 WEIGHTS = "model.safetensors"
-
-
-class Nobody:
-    """Is told of no progress."""
-
-    def sized(self, size: int) -> None:
-        pass
-
-    def moved(self, size: int) -> None:
-        pass
 
 
 def write_whole(registry: Registry, *, champion: str | None = None) -> str:
@@ -90,7 +90,7 @@ def test_a_process_that_begins_anew_goes_on_where_the_last_one_was(machine_of: M
     assert served(machine_of("here"), "v0001") == "v0001"
 
 
-def test_of_two_promotions_from_the_same_champion_one_wins(machine_of: Machine, models_url: str) -> None:
+def test_of_two_promotions_from_the_same_champion_one_wins(machine_of: Machine, database_url: str) -> None:
     here, there = machine_of("here"), machine_of("there")
     begun(here)
     second, third = write(here, champion="v0001"), write(here, champion="v0001")
@@ -100,7 +100,9 @@ def test_of_two_promotions_from_the_same_champion_one_wins(machine_of: Machine, 
         there.promote(third)
     assert there.champion() == "v0002"  # what the loser sees is what serves
     there.promote(third)
-    assert champions(models_url) == ["v0001", "v0002", "v0003"]
+    rows = rows_of(database_url)
+    assert [name for name, row in rows.items() if row.is_champion] == ["v0003"]
+    assert all(row.moved_by and row.moved_at and row.kind == "base" for row in rows.values())
 
 
 def test_a_run_does_not_promote_over_what_came_after_it_began(machine_of: Machine) -> None:
@@ -169,7 +171,7 @@ def test_pruning_keeps_what_serves_and_deletes_on_both_sides(machine_of: Machine
     here.pull()
     for registry in (here, there):
         assert registry.versions() == ["v0001", "v0004", "v0005"]
-    stored = [name.partition("-")[0] for name in storage_of(models_url).inside("versions")]
+    stored = [name.partition("-")[0] for name in storage_of(models_url).names_in("versions")]
     assert stored == ["v0001", "v0004", "v0005"]
     with pytest.raises(UnknownVersionError):
         here.promote("v0002")
@@ -217,8 +219,8 @@ def test_what_is_damaged_in_the_storage_is_never_taken(
     there.pull()
     second = write(here, champion="v0001")
     storage = storage_of(models_url)
-    (folder,) = (folder for folder in storage.inside("versions") if folder.startswith(second))
-    storage.upload(here.path("v0001") / "README.md", f"versions/{folder}/{name}", Nobody())
+    (folder,) = (folder for folder in storage.names_in("versions") if folder.startswith(second))
+    storage.upload(here.path("v0001") / "README.md", f"versions/{folder}/{name}", step="")
     here.promote(second)
     there.pull()
     assert there.champion() == second
@@ -270,15 +272,15 @@ def test_half_of_the_versions_from_before_is_gone_on_with(
     machine_of: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry_of(tmp_path / "here" / "models", 3)
-    add, added = Publisher.add, []
+    add, added = SharedRegistry._add, []
 
-    def fail(self: Publisher, version: str, place: object) -> None:
+    def fail(self: SharedRegistry, version: str, *arguments: object) -> None:
         if added:
             raise SharedStorageUnreachableError("storage", "cable")
         added.append(version)
-        add(self, version, place)  # type: ignore[arg-type]
+        add(self, version, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Publisher, "add", fail)
+    monkeypatch.setattr(SharedRegistry, "_add", fail)
     with pytest.raises(SharedStorageUnreachableError):
         machine_of("here").pull()
     monkeypatch.undo()
@@ -316,8 +318,8 @@ def test_a_storage_that_is_not_the_one_from_before_is_not_followed(
 ) -> None:
     here = machine_of("here")
     begun(here, 2)
-    storage = storage_of(models_url)
-    storage.delete("log")
+    storage_of(models_url).delete(PUBLISHED)
+    storage_of(models_url).delete("versions")
     again = machine_of("here")
     with pytest.raises(SharedStorageUnreachableError, match="emptied, replaced, or not mounted"):
         again.pull()
@@ -327,20 +329,218 @@ def test_a_storage_that_is_not_the_one_from_before_is_not_followed(
     assert (again.champion(), again.versions()) == ("v0002", ["v0001", "v0002"])
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"what": "sung", "versions": []}'])
-def test_a_log_of_another_release_says_so(machine_of: Machine, models_url: str, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"mine", b"{}", b'{"fillbot": "models", "format": 3}'])
+def test_a_storage_of_something_else_or_a_later_release_is_left_alone(
+    machine_of: Machine, models_url: str, content: bytes
+) -> None:
     here = machine_of("here")
     begun(here)
-    storage_of(models_url).create(f"log/{len(history(models_url)) + 1:09d}", content)
-    with pytest.raises(UnsuitableStorageError, match="use the release that the other machines use"):
-        here.pull()
+    storage_of(models_url).write(PUBLISHED, content)
+    for registry in (here, machine_of("there"), replica_of(here, models_url)):
+        with pytest.raises(UnsuitableStorageError, match="holds something else, or is of a later release"):
+            registry.pull()
     assert here.champion() == "v0001"
+    assert storage_of(models_url).read(PUBLISHED) == content
 
 
-def test_a_storage_of_something_else_is_left_alone(machine_of: Machine, models_url: str) -> None:
-    storage_of(models_url).create("fillbot.json", b"mine")
-    with pytest.raises(UnsuitableStorageError, match="holds something else"):
-        machine_of("here").pull()
+def replica_of(registry: SharedRegistry, models_url: str) -> CachedRegistry:
+    """A process on another machine, without access to the database."""
+    return CachedRegistry(registry.folder.with_name("replica"), storage_of(models_url))
+
+
+def test_a_replica_follows_without_the_database(machine_of: Machine, models_url: str) -> None:
+    here = machine_of("here")
+    begun(here, 2)
+    replica = replica_of(here, models_url)
+    replica.pull()
+    assert (replica.champion(), replica.versions()) == ("v0002", ["v0001", "v0002"])
+    here.promote("v0001")
+    here.withdraw(["v0002"])
+    replica.pull()
+    assert (served(replica, "v0001"), replica.champion(), replica.withdrawn()) == (
+        "v0001",
+        "v0001",
+        {"v0002"},
+    )
+
+
+def test_what_a_crash_left_unpublished_is_published_at_the_next_look(
+    machine_of: Machine, models_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = machine_of("here"), machine_of("there")
+    begun(here, 2)
+    replica = replica_of(here, models_url)
+
+    def die(*_: object) -> None:
+        raise KilledError
+
+    monkeypatch.setattr(registry_module, "publish", die)
+    with pytest.raises(KilledError):
+        here.promote("v0001")
+    monkeypatch.undo()
+    replica.pull()
+    assert replica.champion() == "v0002"  # the hint is stale
+    there.pull()  # and does not count for who has the database
+    assert there.champion() == "v0001"
+    replica.pull()
+    assert replica.champion() == "v0001"
+
+
+def test_a_replica_does_not_go_back_to_an_older_state(machine_of: Machine, models_url: str) -> None:
+    here = machine_of("here")
+    begun(here)
+    older = storage_of(models_url).read(PUBLISHED)
+    assert older is not None
+    write(here)
+    here.promote("v0002")
+    replica = replica_of(here, models_url)
+    replica.pull()
+    storage_of(models_url).write(PUBLISHED, older)  # by a machine that was slow
+    replica.pull()
+    assert replica.champion() == "v0002"
+    here.pull()
+    assert published_state(storage_of(models_url)).champion == "v0002"  # type: ignore[union-attr]
+
+
+def test_a_database_of_others_is_refused_and_an_older_copy_brought_up_to_date(
+    machine_of: Machine, models_url: str, database_url: str
+) -> None:
+    here = machine_of("here")
+    begun(here, 2)
+    here.withdraw(["v0001"])
+    table = SynchronousModelVersions(database_url)
+    table.change(lambda rows: [replace(row, is_champion=False, withdrawn_at=None) for row in rows])
+    lost = [replace(row, folder=None, card_hash=None, revision=0) for row in table.read()]
+    forget_rows(database_url, lost)
+    with pytest.raises(UnsuitableStorageError, match="is an older copy"):
+        here.pull()
+    assert here.champion() == "v0002"
+    for sentence in ("Took over 2 versions", "Nothing to do: the database has 2 versions"):
+        assert import_versions(models_url, database_url).startswith(sentence)
+    here.pull()
+    assert (here.champion(), here.domain(), here.withdrawn()) == ("v0002", "v0001", {"v0001"})
+    assert write(here) == "v0003"
+
+
+def forget_rows(database_url: str, rows: Sequence[ModelVersion]) -> None:
+    """As a restored dump has it: these rows, with the revisions that they had."""
+
+    async def work() -> None:
+        database = await Database.open(database_url)
+        async with database.write() as connection:
+            await connection.execute(delete(model_versions))
+            if rows:
+                await connection.execute(insert(model_versions), [asdict(row) for row in rows])
+        await database.close()
+
+    asyncio.run(work())
+
+
+def earlier_bucket(registry: SharedRegistry, models_url: str, database_url: str) -> None:
+    """What an earlier release left: a log instead of the table; v0002 was pruned, v0003 is withdrawn."""
+    begun(registry, 4)
+    storage = storage_of(models_url)
+    rows = rows_of(database_url)
+    entries: list[dict[str, Any]] = []
+    for name, row in rows.items():
+        entries.append({"what": "claimed", "versions": [name]})
+        entries.append({"what": "added", "versions": [name], "folder": row.folder, "card": row.card_hash})
+        entries.append({"what": "champion", "versions": [name], "by": "vienna"})
+    entries.append({"what": "domain", "versions": ["v0001"], "by": "graz"})
+    entries.append({"what": "withdrawn", "versions": ["v0003"]})
+    entries.append({"what": "pruned", "versions": ["v0002"]})
+    entries.append({"what": "claimed", "versions": ["v0005"]})
+    storage.delete(f"versions/{rows['v0002'].folder}")
+    for position, entry in enumerate(entries, 1):
+        line = json.dumps({**entry, "at": "2026-03-01T03:00:00Z"})
+        storage.write(f"log/{position:09d}", line.encode())
+    storage.write(PUBLISHED, EARLIER)
+    forget_rows(database_url, [])
+
+
+def test_a_bucket_of_an_earlier_release_is_taken_over(
+    machine_of: Machine, models_url: str, database_url: str
+) -> None:
+    earlier_bucket(machine_of("before"), models_url, database_url)
+    here = machine_of("here")
+    with pytest.raises(UnsuitableStorageError, match="python -m training import-models"):
+        here.pull()
+    assert import_versions(models_url, database_url).startswith("Took over 3 versions")
+    rows = rows_of(database_url)
+    assert (rows["v0004"].moved_by, rows["v0001"].moved_by, rows["v0004"].kind) == ("vienna", "graz", "base")
+    here.pull()
+    assert (here.versions(), here.champion(), here.domain()) == (
+        ["v0001", "v0003", "v0004"],
+        "v0004",
+        "v0001",
+    )
+    assert here.withdrawn() == {"v0003"}
+    assert import_versions(models_url, database_url).startswith("Nothing to do: the database has 3 versions")
+    assert write(here) == "v0006"
+
+
+def test_a_takeover_that_was_killed_before_it_was_published_is_finished(
+    machine_of: Machine, models_url: str, database_url: str
+) -> None:
+    earlier_bucket(machine_of("before"), models_url, database_url)
+    import_versions(models_url, database_url)
+    storage_of(models_url).write(PUBLISHED, EARLIER)
+    assert import_versions(models_url, database_url).startswith("Nothing to do")
+    here = machine_of("here")
+    here.pull()
+    assert here.champion() == "v0004"
+
+
+def test_a_cache_of_an_earlier_release_goes_on(
+    machine_of: Machine, models_url: str, database_url: str
+) -> None:
+    before = machine_of("here")
+    earlier_bucket(before, models_url, database_url)
+    path = before.folder / ".shared.json"
+    state = json.loads(path.read_bytes())
+    del state["revision"], state["format"], state["fillbot"]
+    path.write_text(json.dumps({**state, "position": 14, "last": "ab12"}))
+    import_versions(models_url, database_url)
+    here = machine_of("here")
+    here.pull()
+    assert (here.champion(), here.versions()) == ("v0004", ["v0001", "v0003", "v0004"])
+
+
+def test_nothing_is_taken_over_from_an_empty_storage_or_into_another_database(
+    machine_of: Machine, models_url: str, database_url: str
+) -> None:
+    with pytest.raises(UnsuitableStorageError, match="it is empty"):
+        import_versions(models_url, database_url)
+    here = machine_of("here")
+    begun(here)
+    storage_of(models_url).write(PUBLISHED, EARLIER)
+    entry = {
+        "what": "added",
+        "versions": ["v0001"],
+        "folder": "v0001-x",
+        "card": "y",
+        "at": "2026-03-01T03:00:00Z",
+    }
+    storage_of(models_url).write("log/000000001", json.dumps(entry).encode())
+    with pytest.raises(UnsuitableStorageError, match="other versions of the same names"):
+        import_versions(models_url, database_url)
+
+
+def test_without_the_database_nothing_changes(
+    machine_of: Machine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = machine_of("here")
+    begun(here, 2)
+
+    def be_away(*_: object) -> None:
+        raise DatabaseUnavailableError("db:5432/fillbot", "connection refused")
+
+    monkeypatch.setattr(SynchronousModelVersions, "_call", be_away)
+    for action in (here.pull, lambda: here.promote("v0001"), lambda: write(here)):
+        with pytest.raises(SharedStorageUnreachableError, match="connection refused"):
+            action()
+    assert here.trouble is not None
+    assert (here.champion(), served(here, "v0002")) == ("v0002", "v0002")
 
 
 def test_a_lost_champion_is_settled_once_for_all(machine_of: Machine) -> None:
@@ -358,32 +558,44 @@ class KilledError(BaseException):
 
 
 class Deadly:
-    """Storage whose user dies at one of its calls: before it is done, or after."""
+    """What a registry uses, whose user dies at one of its calls: before it is done, or after."""
 
-    def __init__(self, storage: Storage, *, at: int, is_done: bool) -> None:
-        self._storage, self._at, self._is_done = storage, at, is_done
-        self.url, self.calls = storage.url, 0
+    def __init__(self, used: object, calls: "Calls") -> None:
+        self._used, self._calls = used, calls
 
     def __getattr__(self, name: str) -> object:
-        action = getattr(self._storage, name)
+        action = getattr(self._used, name)
+        if not callable(action):
+            return action
 
-        def call(*arguments: object) -> object:
-            self.calls += 1
-            if self.calls == self._at and not self._is_done:
+        def call(*arguments: object, **more: object) -> object:
+            self._calls.done += 1
+            is_last = self._calls.done == self._calls.deadly
+            if is_last and not self._calls.is_done:
                 raise KilledError
-            result = action(*arguments)
-            if self.calls == self._at:
+            result = action(*arguments, **more)
+            if is_last:
                 raise KilledError
             return result
 
         return call
 
 
-def night(folder: Path, storage: Storage) -> None:
-    """All that a night does to the versions."""
-    from training.distributed.shared_versions.registry import SharedRegistry
+@dataclass
+class Calls:
+    """Which call is the last, and whether it is still done."""
 
-    registry = SharedRegistry(folder / "models", storage)
+    deadly: int = 0
+    is_done: bool = False
+    done: int = 0
+
+
+def night(folder: Path, models_url: str, database_url: str, calls: Calls | None = None) -> None:
+    """All that a night does to the versions."""
+    calls = calls or Calls()
+    storage: Any = Deadly(storage_of(models_url), calls)
+    table: Any = Deadly(SynchronousModelVersions(database_url), calls)
+    registry = SharedRegistry(folder / "models", storage, table)
     registry.pull()
     version = write_whole(registry, champion=registry.champion())
     registry.withdraw(["v0002"])
@@ -394,15 +606,15 @@ def night(folder: Path, storage: Storage) -> None:
 
 @pytest.mark.parametrize("is_done", [False, True])
 def test_a_crash_at_any_call_leaves_no_half_version(
-    machine_of: Machine, models_url: str, tmp_path: Path, crash_step: int, *, is_done: bool
+    machine_of: Machine, models_url: str, database_url: str, tmp_path: Path, crash_step: int, *, is_done: bool
 ) -> None:
     begun(machine_of("here"), 3)
     watcher = machine_of("watcher")
-    calls, passed = 1 - crash_step, False
+    deadly, passed = 1 - crash_step, False
     while not passed:
-        calls += crash_step
+        deadly += crash_step
         try:
-            night(tmp_path / "here", Deadly(storage_of(models_url), at=calls, is_done=is_done))  # type: ignore[arg-type]
+            night(tmp_path / "here", models_url, database_url, Calls(deadly, is_done))
             passed = True
         except KilledError:
             pass
@@ -415,8 +627,10 @@ def test_a_crash_at_any_call_leaves_no_half_version(
         for version in again.versions():
             again.verify(version)
         assert watcher.champion() not in watcher.withdrawn()
-    assert calls > 20  # a night makes some fifty
-    history(models_url)  # has no gaps
+        replica = replica_of(watcher, models_url)
+        replica.pull()
+        assert replica.champion() == watcher.champion()
+    assert deadly > 20
 
 
 PROMOTER = """
@@ -426,7 +640,7 @@ from pathlib import Path
 from support.shared_machines import machine
 from training.registry.errors import PointerMovedError
 
-registry = machine(Path({home!r}), {url!r})
+registry = machine(Path({home!r}), {url!r}, {database_url!r})
 registry.pull()
 version, won = sys.argv[1], 0
 print("ready", flush=True)
@@ -443,7 +657,7 @@ for _ in range({rounds}):
 
 
 def test_processes_that_promote_at_once_win_one_after_the_other(
-    machine_of: Machine, models_url: str, tmp_path: Path
+    machine_of: Machine, models_url: str, database_url: str, tmp_path: Path
 ) -> None:
     """Each process promotes a version of its own, again and again: every champion has one successor."""
     here, racers, rounds = machine_of("here"), 4, 6
@@ -459,6 +673,7 @@ def test_processes_that_promote_at_once_win_one_after_the_other(
                     root=str(tests.parent),
                     home=str(tmp_path / f"racer{number}"),
                     url=models_url,
+                    database_url=database_url,
                     rounds=rounds,
                 ),
                 f"v{number:04d}",
@@ -482,17 +697,18 @@ def test_processes_that_promote_at_once_win_one_after_the_other(
         out, _ = process.communicate(timeout=120)
         assert process.returncode == 0
         outputs.append(out)
-    won = champions(models_url)[racers:]
-    # Each win is told by who won, with the champion that it followed: exactly the chain of the history.
-    told = [
+    # Each win names the champion that it followed. Together they are one walk from the first champion to the
+    # last, so each version is left as often as it is reached: two wins over one champion would not fit.
+    moves = [
         (line.split()[1], f"v{number:04d}")
         for number, out in enumerate(outputs, 1)
         for line in out.splitlines()
     ]
-    chain = list(zip([f"v{racers:04d}", *won], won, strict=False))
-    assert sorted(told) == sorted(chain)
     here.pull()
-    assert here.champion() == won[-1]
+    reached = Counter([f"v{racers:04d}", *(after for _, after in moves)])
+    left = Counter([*(before for before, _ in moves), str(here.champion())])
+    assert reached == left
+    assert len(moves) >= racers
 
 
 def test_large_files_show_how_far_they_are() -> None:
@@ -508,12 +724,12 @@ def test_large_files_show_how_far_they_are() -> None:
         def event(self, name: str, **values: object) -> None:
             raise AssertionError
 
-    shown = TransferProgress(Progress(), "uploading v0001")
-    shown.sized(40_000_000)
+    shown = Transfer(Progress(), "uploading v0001")
+    shown.set_size(40_000_000)
     for _ in range(4):
-        shown.moved(10_500_000)
+        shown.relative_update(10_500_000)
     assert said == [("uploading v0001", 40), 10, 11, 10, 11]
-    TransferProgress(Progress(), "small").sized(1000)
+    Transfer(Progress(), "small").set_size(1000)
     assert len(said) == 5
 
 

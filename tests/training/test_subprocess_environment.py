@@ -15,7 +15,9 @@ from training.subprocess_environment import inherited_environment, settings_as_e
 TEXT = st.text(st.characters(codec="utf-8", categories=("L", "Nd"), include_characters="-_."), min_size=1)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "home": TEXT.map(lambda name: Path("/homes") / name.replace("/", "-")),
-    "database_url": st.none() | TEXT.map("sqlite+aiosqlite:///{}".format),
+    "database_url": st.none()
+    | TEXT.map("sqlite+aiosqlite:///{}".format)
+    | st.just("postgresql+asyncpg://me@host/fillbot"),
     "keep_backups": st.integers(0, 3650),
     "base_model": TEXT,
     "data_dir": st.none() | TEXT.map(lambda name: Path("data") / name.replace("/", "-")),

@@ -14,8 +14,8 @@ from support.versions import registry_of, write
 
 from storage import runs
 from storage.database import Database
-from training.distributed.shared_versions.history import State
-from training.distributed.shared_versions.stored_state_file import store_state, stored_state
+from training.distributed.shared_versions.cached_registry import CachedRegistry
+from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.errors import CorruptVersionError, RegistryUnreadableError, RegistryUnwritableError
 from training.pipeline.run import run_init
 from training.progress import NoProgress
@@ -194,10 +194,10 @@ async def test_an_open_row_is_settled_only_when_the_pointers_can_be_read(
 def test_what_is_known_of_shared_versions_is_not_forgotten_when_it_cannot_be_read(
     tmp_path: Path, unreadable: Break
 ) -> None:
-    store_state(tmp_path, State(url="s3://models", position=7))
+    (tmp_path / ".shared.json").write_text("{}")
     unreadable(".shared.json", errno.EIO)
     with pytest.raises(RegistryUnreadableError):
-        stored_state(tmp_path, "s3://models")
+        CachedRegistry(tmp_path, ObjectStorage(str(tmp_path)))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS], ids=named)

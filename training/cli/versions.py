@@ -1,14 +1,14 @@
-"""`versions`, `promote` and `rollback`: the registry."""
+"""`versions`, `promote`, `rollback` and `import-models`: the registry."""
 
 import argparse
 import getpass
 import sys
 from typing import Any
 
-from training.cli.output import Commands, finish, print_json
+from training.cli.output import Commands, fail, finish, print_json
 from training.errors import CorruptVersionError
 from training.pipeline.outcome import Outcome
-from training.registry.factory import current_registry
+from training.registry.factory import current_registry, import_shared_versions
 from training.settings import Settings
 
 
@@ -19,6 +19,12 @@ def add(commands: Commands) -> None:
     promote.add_argument("version")
     rollback = commands.add("rollback", _rollback, "make an earlier version champion")
     rollback.add_argument("version", nargs="?", help="default: the champion's predecessor")
+    commands.add(
+        "import-models",
+        _import_models,
+        "take over shared versions that the database does not know: from the log of an earlier release, or "
+        "after the database was lost",
+    )
 
 
 def _versions(options: argparse.Namespace, settings: Settings) -> int:
@@ -80,3 +86,9 @@ def _rollback(options: argparse.Namespace, settings: Settings) -> int:
     if version == before:
         sentence = f"{version} serves already; nothing was changed."
     return finish(options, Outcome("done", sentence, version))
+
+
+def _import_models(options: argparse.Namespace, settings: Settings) -> int:
+    if settings.models_url is None:
+        return fail(options, "Nothing is shared: FILLBOT_MODELS_URL is not set.")
+    return finish(options, Outcome("done", import_shared_versions(settings)))

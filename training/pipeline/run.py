@@ -38,7 +38,7 @@ from training.progress import Progress
 from training.registry import promotion
 from training.registry.factory import open_registry
 from training.registry.repair import repair_domain, serve_first_version
-from training.registry.sharing import pull, shared_versions
+from training.registry.sharing import pull
 from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
 
@@ -62,8 +62,8 @@ def run_init(settings: Settings, progress: Progress, *, starter: StarterSettings
         if (champion := registry.champion()) is not None and champion in registry.versions():
             return Outcome("done", Sentence("{version} serves already.", version=champion), champion)
         domain = registry.domain()
-        if shared_versions(registry) is not None and domain in registry.versions():
-            version = str(domain)  # another machine wrote it and crashed before promoting it
+        if domain is not None and domain in registry.versions():
+            version = domain  # a process wrote it and crashed before promoting it
         else:
             version = install_first(settings, registry, progress, starter or StarterSettings())
         version = serve_first_version(registry, version)

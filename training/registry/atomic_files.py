@@ -38,6 +38,20 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Write a file atomically and durably."""
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        fsync(temporary)
+        temporary.replace(path)
+        fsync(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
 @contextlib.contextmanager
 def readable(path: Path, *, missing: tuple[type[OSError], ...] = (FileNotFoundError,)) -> Iterator[None]:
     """Translate the block's OSErrors into RegistryUnreadableError, except those in `missing`."""

@@ -1,8 +1,6 @@
 """Build the registry for the settings: a local folder, or one that several machines share. No torch."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
@@ -12,7 +10,6 @@ from training.registry.versions import Registry
 from training.settings import Settings
 
 if TYPE_CHECKING:
-    from training.distributed.shared_versions.storage import Storage
     from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
@@ -29,13 +26,13 @@ def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> 
 
     Raises:
         ExtraMissingError: the client of the storage is not installed.
-        UnsuitableStorageError: the kind of storage is not supported.
+        RegistryError: the kind of storage is not supported.
     """
     if settings.models_url is None:
         return Registry(settings.models_dir)
     from training.distributed.shared_versions.registry import SharedRegistry
 
-    return SharedRegistry(settings.models_dir, _storage_at(settings.models_url), progress=progress)
+    return SharedRegistry.open(settings.models_dir, settings.models_url, settings.url, progress=progress)
 
 
 def current_registry(settings: Settings) -> Registry:
@@ -62,17 +59,18 @@ def probe_shared_storage(settings: Settings) -> int:
     Raises:
         TrainingError: one of these is not possible.
     """
-    from training.distributed.shared_versions.write_access import probe_write_access
+    from training.distributed.shared_versions.published import probe
 
-    return probe_write_access(_storage_at(settings.models_url or ""))
+    return probe(settings.models_url or "")
 
 
-def _storage_at(url: str) -> "Storage":
-    parts = urlsplit(url)
-    if parts.scheme in ("", "file"):
-        from training.distributed.shared_versions.folder import FolderStorage
+def import_shared_versions(settings: Settings) -> str:
+    """Take over the versions at FILLBOT_MODELS_URL that the database does not know. Returns what was done.
 
-        return FolderStorage(Path(unquote(parts.path) if parts.scheme else url).absolute())
-    from training.distributed.shared_versions.objects import ObjectStorage
+    Raises:
+        TrainingError: there are none, or the storage cannot be reached.
+        StorageError: the database cannot be reached.
+    """
+    from training.distributed.shared_versions.importing import import_versions
 
-    return ObjectStorage(url)
+    return import_versions(settings.models_url or "", settings.url)

@@ -98,7 +98,6 @@ async def repair(registry: Registry, database: Database, *, now: datetime) -> li
     as they were found.
 
     Raises:
-        SharedStorageUnreachableError: the versions are shared, and their storage cannot be reached.
         RegistryUnreadableError: the pointers cannot be read at present.
     """
     await asyncio.to_thread(pull, registry)

@@ -4,8 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError, UnknownVersionError
-from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
-from training.registry.sharing import shared_versions
+from training.registry.errors import PointerMovedError
 from training.registry.versions import SERVED_FILES, Registry
 
 STARTING_KINDS = ("domain", "base", "starter")  # nights may start from these
@@ -23,8 +22,7 @@ def repair_champion(registry: Registry, *, last: str | None) -> str | None:
 
     Raises:
         RegistryUnwritableError: the folder cannot be written.
-        RegistryUnreadableError: the folder cannot be read at present, so no version may be chosen.
-        SharedStorageUnreachableError: the versions are shared, and their storage cannot be reached.
+        RegistryUnreadableError: the versions cannot be read at present, so none of them may be chosen.
     """
     if registry.champion() in registry.versions():
         return None
@@ -35,7 +33,7 @@ def repair_champion(registry: Registry, *, last: str | None) -> str | None:
             if version in registry.withdrawn() or (is_refused and version != last):
                 continue
             registry.verify(version, only=SERVED_FILES)
-        except (SharedStorageUnreachableError, RegistryUnreadableError):
+        except RegistryUnreadableError:
             raise
         except RegistryError:
             continue
@@ -67,7 +65,7 @@ def repair_domain(registry: Registry, *, make_first: Callable[[], str]) -> str |
 def serve_first_version(registry: Registry, version: str) -> str:
     """Make a first version champion and domain model. Blocking. Returns the champion.
 
-    Where another machine was faster, its version is champion and domain model.
+    An existing domain model becomes champion instead: another process was faster, or crashed before this.
 
     Raises:
         RegistryError: the pointers cannot be moved.
@@ -75,8 +73,7 @@ def serve_first_version(registry: Registry, version: str) -> str:
     with contextlib.suppress(PointerMovedError):
         if registry.domain() not in registry.versions():  # else only the champion pointer was lost
             registry.set_domain(version)
-    if shared_versions(registry) is not None:
-        version = registry.domain() or version
+    version = registry.domain() or version
     try:
         registry.promote(version)
     except PointerMovedError as error:
@@ -88,7 +85,7 @@ def _first_undamaged(registry: Registry, versions: Iterable[str]) -> str | None:
     for version in versions:
         try:
             registry.verify(version)
-        except (SharedStorageUnreachableError, RegistryUnreadableError):  # it may be undamaged
+        except RegistryUnreadableError:  # it may be undamaged
             raise
         except RegistryError:
             continue

@@ -1,6 +1,5 @@
 """The seam to versions that several machines share. On one machine, nothing has to be synchronized."""
 
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from training.registry.versions import Registry
@@ -11,11 +10,9 @@ class SharedVersions(Protocol):
     """What a registry offers in addition where machines share their versions.
 
     Attributes:
-        folder: the cache on this machine.
         trouble: why other machines' changes do not arrive at present; None while they do.
     """
 
-    folder: Path
     trouble: str | None
 
     def pull(self) -> None:

@@ -7,7 +7,6 @@ lists the versions that must not serve again. Nothing here imports torch.
 
 import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -25,7 +24,7 @@ from training.errors import (
     UnknownVersionError,
     WithdrawnVersionError,
 )
-from training.registry.atomic_files import MISSING, delete, fsync, readable, sha256, writable
+from training.registry.atomic_files import MISSING, delete, fsync, readable, replace_file, sha256, writable
 from training.registry.card import Card as Card
 from training.registry.card import Kind as Kind
 from training.registry.errors import PointerMovedError
@@ -274,13 +273,7 @@ class Registry:
         return version if VERSION.fullmatch(version) else None
 
     def _write(self, name: str, versions: Iterable[str]) -> None:
-        temporary = self.folder / f".{name}.{os.getpid()}"
         try:
-            temporary.write_text("".join(f"{version}\n" for version in versions))
-            fsync(temporary)
-            temporary.replace(self.folder / name)
-            fsync(self.folder)
+            replace_file(self.folder / name, "".join(f"{version}\n" for version in versions))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error

@@ -321,7 +321,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
-from training.registry import versions as module
+from training.registry import atomic_files, versions as module
 from training.registry.versions import Registry
 from support.versions import write
 
@@ -342,6 +342,7 @@ registry = Registry(Path(sys.argv[1]))
 point, calls = sys.argv[2], int(sys.argv[3])
 owner = module if hasattr(module, point) else Path
 setattr(owner, point, kill_after(getattr(owner, point), calls))
+atomic_files.fsync = module.fsync  # of the pointers
 version = write(registry, champion=registry.champion())
 registry.promote(version)
 print("done")

@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from training.distributed.serving.deployment import DEPLOYMENT, Service
 from training.distributed.serving.replica import RETRY_AFTER_S, Replica
+from training.distributed.shared_versions.cached_registry import CachedRegistry
+from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.inference.champion_follower import load_servable_model
-from training.registry.factory import current_registry
-from training.settings import Settings
+from training.registry.versions import Registry
 
 HEALTH_EVERY_S, HEALTH_TIMEOUT_S = 2.0, 15.0
 STARTS_WITHIN_S = 30.0
@@ -30,9 +31,11 @@ class Fill:
         """Load the champion, or else another servable version; without one the replica does not start."""
         # A node may have several replicas, and a folder of its own: each replica has a cache of its own.
         self._cache = Path(tempfile.mkdtemp(prefix="fillbot-replica-")) if service.models_url else None
-        self._registry = current_registry(
-            Settings(home=self._cache or Path(service.home), models_url=service.models_url)
-        )
+        if self._cache is None:
+            self._registry: Registry = Registry(Path(service.models_dir))
+        else:
+            self._registry = CachedRegistry(self._cache, ObjectStorage(str(service.models_url)))
+            self._registry.pull()
         self._threads = service.threads
         self._model, _ = load_servable_model(self._registry, threads=service.threads)
         self._replica: Replica | None = None

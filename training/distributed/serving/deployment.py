@@ -23,8 +23,8 @@ class Service(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    home: str
-    models_url: str | None
+    models_dir: str
+    models_url: str | None  # replicas follow what is published there; they get no access to the database
     threads: int
     replicas_min: int
     replicas_max: int
@@ -34,7 +34,7 @@ class Service(BaseModel):
     def of(cls, settings: Settings) -> "Service":
         """The service that the settings ask for."""
         return cls(
-            home=str(settings.home.absolute()),
+            models_dir=str(settings.models_dir.absolute()),
             models_url=settings.models_url,
             threads=settings.replica_cpus,
             replicas_min=settings.replicas_min,

@@ -1,9 +1,11 @@
 """A registry that several machines share. Imported only where FILLBOT_MODELS_URL is set.
 
-    log/000000042        the changes to the versions, in order; an entry is created once and never changes
-    versions/v0007-…/    the files of a version, a folder per upload; `card.json` is written last
-    fillbot.json         the format of the storage
+The table `model_versions` says which versions exist, and which are champion and domain model. In object
+storage, an S3 bucket or a folder that all machines mount, lie
 
-All machines that read the log from its beginning agree on the champion. To append an entry, a machine creates
-the next number: of two machines that try, one succeeds, and the other reads the new entry and decides again.
+    versions/v0007-…/    the files of a version, a folder per upload; never changed
+    fillbot.json         what the table says, for processes without access to the database
+
+A version is uploaded and verified before its row appears. `fillbot.json` is written after each change of the
+table. If a crash prevents that, the next `pull` of any process with the database does it.
 """

@@ -1,125 +1,77 @@
-"""The registry of a machine that shares its versions; its folder is a cache of the shared storage."""
+"""The registry of a machine that shares its versions: the table decides, object storage holds the files."""
 
 import contextlib
-import functools
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
 import structlog
-from filelock import FileLock
 
-from training.distributed.shared_versions.cache import Cache
-from training.distributed.shared_versions.history import Entry, Pointer, State, StoredVersion
-from training.distributed.shared_versions.log import Log
-from training.distributed.shared_versions.publishing import Publisher
-from training.distributed.shared_versions.storage import Storage
-from training.distributed.shared_versions.stored_state_file import store_state, stored_state
-from training.errors import (
-    CorruptVersionError,
-    NoChampionError,
-    NoEarlierVersionError,
-    RegistryError,
-    RegistryUnreadableError,
-    RegistryUnwritableError,
+from storage.errors import StorageError
+from storage.model_versions import Decide, SynchronousModelVersions
+from training.distributed.shared_versions.cached_registry import CachedRegistry
+from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError
+from training.distributed.shared_versions.object_storage import ObjectStorage
+from training.distributed.shared_versions.published import publish, published_state
+from training.distributed.shared_versions.state import (
+    Pointer,
+    State,
+    StoredVersion,
+    added,
+    claimed,
+    deleted,
+    moved,
+    name_of,
+    withdrawn,
 )
-from training.registry.atomic_files import fsync
+from training.errors import CorruptVersionError, RegistryError
+from training.registry.atomic_files import MISSING, fsync, readable, sha256
 from training.registry.card import Card
-from training.registry.errors import (
-    ForeignRegistryError,
-    SharedStorageUnreachableError,
-    UnsuitableStorageError,
-)
-from training.registry.versions import SERVED_FILES, Draft, Registry
+from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
+from training.registry.versions import Draft, Registry
 
 if TYPE_CHECKING:
     from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
-STORAGE_ERRORS = (
-    SharedStorageUnreachableError,
-    UnsuitableStorageError,
-    ForeignRegistryError,
-    RegistryUnreadableError,
-    RegistryUnwritableError,
+UPLOAD_TRIES, RETRY_UPLOAD_S = 4, 5.0  # half a minute, doubling
+OLD_DATABASE = (
+    "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or take over "
+    "what is published there with `python -m training import-models`"
 )
-RETRY_DAMAGED_S = 60.0  # until a version that is damaged in the storage is fetched again
+ABANDONED = timedelta(days=7)  # an upload whose version was never added
 
 
-class SharedRegistry(Registry):
-    """Reads are local. Changes, `pull`, `stock` and `verify` may access the storage."""
+class SharedRegistry(CachedRegistry):
+    """Changes are transactions in the database; they are published for processes that cannot read it."""
 
-    trouble: str | None = None
+    def __init__(self, folder: Path, storage: ObjectStorage, table: SynchronousModelVersions) -> None:
+        super().__init__(folder, storage)
+        self._table = table
 
-    def __init__(self, folder: Path, storage: Storage, *, progress: "Progress | None" = None) -> None:
-        super().__init__(folder)
-        self._storage = storage
-        self._cache = Cache(folder, storage, progress)
-        known = stored_state(folder, storage.url)
-        self._log = Log(storage, known or State(url=storage.url))
-        self._is_joined = known is not None
-        self._working = threading.RLock()
-        self._damaged: dict[str, float] = {}  # version → when it is fetched again
-        self._here = socket.gethostname()
-        self._publisher = Publisher(folder, storage, self._log, by=self._here, progress=progress)
+    @classmethod
+    def open(
+        cls, folder: Path, url: str, database_url: str, *, progress: "Progress | None" = None
+    ) -> "SharedRegistry":
+        """Open the registry whose cache is `folder`; connects to nothing yet."""
+        return cls(folder, ObjectStorage(url, progress), SynchronousModelVersions(database_url))
 
     def pull(self) -> None:
-        """Bring other machines' pointers, withdrawals and cards, and the champion's files. Blocking.
-
-        Raises:
-            SharedStorageUnreachableError: the storage cannot be reached; everything here stays as it is.
-            ForeignRegistryError: this folder holds other versions than the storage.
-            RegistryUnwritableError: the folder here cannot be written.
-        """
-        with self._working, self._recording_trouble():
-            if self._is_joined:
-                self._settle()  # finishes what a crash interrupted, even if the storage is unreachable
-            state = self._log.catch_up()
-            if not self._is_joined:
-                self._publisher.join(Registry(self.folder), state)
-                self._is_joined = True
-            if mine := self.withdrawn() - self._log.state.withdrawn:
-                self._append_withdrawn(mine)
-            self._bring(self._log.state)
-            self._settle(arrived=(self._log.state.champion, self._log.state.domain))
-
-    def stock(self) -> None:
-        """Fetch the champion's predecessor and the domain model, which serve if it cannot. Blocking.
-
-        Raises:
-            RegistryError: they cannot be fetched at present.
-        """
-        spare = {self.domain()}
-        with contextlib.suppress(NoChampionError, NoEarlierVersionError):
-            spare.add(self.previous())
-        for version in spare - {None}:
-            assert version is not None
-            if not self._cache.has(version):
-                self.verify(version, only=SERVED_FILES)
-
-    def verify(self, version: str, *, only: tuple[str, ...] = ()) -> None:
-        """Verify a version, and fetch its missing and damaged files first."""
-        try:
-            super().verify(version, only=only)
-        except CorruptVersionError:
-            stored = self._log.state.versions.get(version)
-            if stored is None:
-                raise
-            log.info("model.fetching", model_version=version)
-            with self._written():
-                self._cache.repair(version, stored, only)
-            super().verify(version, only=only)
+        """Bring other machines' changes; publish the state where that was missed."""
+        super().pull()
+        if not_yet := self.withdrawn() - set(self._state.withdrawn):
+            self._change(lambda rows: withdrawn(rows, not_yet))
 
     def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
         """Point `champion` at a version on all machines, unless another machine was first.
 
         Raises:
             PointerMovedError: the champion is no longer `instead_of` (`...`: the champion here).
-            SharedStorageUnreachableError: the storage cannot be reached.
+            SharedStorageUnreachableError: the database or the storage cannot be reached.
             UnknownVersionError: there is no such version.
             WithdrawnVersionError: it must not serve again.
         """
@@ -139,12 +91,10 @@ class SharedRegistry(Registry):
         self.pull()
 
     def commit(self, draft: Draft, card: Card) -> None:
-        """Commit a version; it is uploaded before it appears here."""
+        """Commit a version; it is uploaded and verified before it appears anywhere."""
         self._seal(draft, card)
-        stored = self._publisher.upload(draft.version, draft.folder)
-        with self._working, self._recording_trouble():
-            self._publisher.add(draft.version, stored)
-            self._settle()
+        self._add(draft.version, draft.folder, card.kind)
+        self._settle()
         target = self.folder / draft.version
         try:
             draft.folder.rename(target)
@@ -156,120 +106,156 @@ class SharedRegistry(Registry):
         fsync(self.folder)
 
     def prune(self, keep: int) -> list[str]:
-        """Delete old versions, here and in the storage."""
+        """Delete old versions, here and in the storage. What fails is done by the next run."""
         gone: list[str] = []
-        stored_versions: dict[str, StoredVersion] = {}
-
-        def entry(state: State) -> Entry | None:
-            nonlocal gone
-            self._settle(arrived=(state.champion, state.domain))
-            gone = [version for version in self._prunable(keep) if version in state.versions]
-            stored_versions.update(state.versions)
-            return Entry(what="pruned", versions=tuple(gone), by=self._here) if gone else None
-
         try:
             self.pull()
-            with self._working, self._recording_trouble():
-                self._log.append(entry)
-                self._settle()
-                for version in gone:
-                    self._storage.delete(f"versions/{stored_versions[version].folder}")
-                self._publisher.sweep()
-        except SharedStorageUnreachableError as error:  # the next run prunes again
-            log.warning("models.not_pruned", reason=error.reason)
+            seen = self._state
+            old = [version for version in self._prunable(keep) if version in seen.versions]
+            self._change(lambda rows: deleted(rows, old, seen=seen))
+            gone = [version for version in old if version not in self._state.versions]
+            self._settle()
+            self._sweep()
+        except SharedStorageUnreachableError as error:
+            log.warning("models.not_pruned", reason=str(error))
         self._cache.clear()
         return gone
 
+    def _newest_state(self) -> State:
+        """The state of the table. What is published is replaced where it is older."""
+        url = self._storage.url
+        published = published_state(self._storage)  # read first, so that it cannot be newer than the table
+        with self._reached_database():
+            state = State.of(self._table.read())
+        if published is None:
+            if state.versions:
+                reason = "it is not what it was: emptied, replaced, or not mounted"
+                raise SharedStorageUnreachableError(url, reason)
+            publish(self._storage, state)  # before the first version; from then on it must be there
+        elif max(published.revision, self._state.revision) > state.revision or published.conflicts_with(
+            state
+        ):
+            reason = (
+                "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or "
+                "take over what is published here with `python -m training import-models`"
+            )
+            raise UnsuitableStorageError(url, reason)
+        if not self._is_cache:
+            state = self._join(state)
+        if published != state:
+            publish(self._storage, state)
+        return state
+
     def _next(self) -> str:
         """Claim a version number that no other machine gets."""
-        version = ""
-
-        def entry(state: State) -> Entry:
-            nonlocal version
-            number = max(state.highest, int(super(SharedRegistry, self)._next()[1:]) - 1) + 1
-            version = f"v{number:04d}"
-            return Entry(what="claimed", versions=(version,), by=self._here)
-
         self.pull()
-        with self._working, self._recording_trouble():
-            self._log.append(entry)
-        return version
+        self._change(claimed)
+        return name_of(self._state.highest)
 
     def _move(self, pointer: Pointer, version: str, before: str | None) -> None:
         with self._working:
             self.pull()
             self.path(version)
-            with self._recording_trouble():
-                self._log.append(
-                    lambda state: state.moved(pointer, version, instead_of=before, by=self._here)
-                )
+            self._change(lambda rows: moved(rows, pointer, version, instead_of=before))
             with contextlib.suppress(RegistryError):  # the move is done; the next pull fetches and settles
-                self._bring(self._log.state)
-                self._settle()
+                self._bring()
+                self._settle(arrived=(self._state.champion, self._state.domain))
 
-    def _append_withdrawn(self, names: frozenset[str]) -> None:
-        def entry(state: State) -> Entry | None:
-            more = tuple(sorted(names - state.withdrawn))
-            return Entry(what="withdrawn", versions=more, by=self._here) if more else None
+    def _change(self, decide: Decide) -> None:
+        """Change the table, then publish the new state."""
+        with self._working:
+            with self._recording_trouble(), self._reached_database():
+                self._state = State.of(self._table.change(decide))
+            with contextlib.suppress(SharedStorageUnreachableError):  # the next `pull` publishes it
+                publish(self._storage, self._state)
 
-        self._log.append(entry)
+    def _add(self, version: str, folder: Path, kind: str) -> None:
+        """Store the files of a version, then add its row; where it is there already, nothing changes.
 
-    def _bring(self, state: State) -> None:
-        """Fetch the cards of all versions, and the champion's served files."""
-        for version, stored in state.versions.items():
-            if not (self.folder / version).is_dir():
-                self._unless_damaged(version, functools.partial(self._cache.fetch, version, stored))
-        champion = state.champion
-        if champion in self.versions() and not self._cache.has(champion):
-            repair = functools.partial(self._cache.repair, champion, state.versions[champion], SERVED_FILES)
-            self._unless_damaged(champion, repair)
+        Raises:
+            ForeignRegistryError: there is another version of that name.
+            SharedStorageUnreachableError: the storage cannot be reached for half a minute.
+        """
+        stored = self._upload(version, folder)
+        self._change(lambda rows: added(rows, version, stored, kind=kind))
+        if self._state.versions[version].card != stored.card:
+            raise ForeignRegistryError(self.folder, self._storage.url, f"{version} is another there")
 
-    def _unless_damaged(self, version: str, bring: Callable[[], None]) -> None:
-        """Log a version that is damaged in the storage once, and retry after `RETRY_DAMAGED_S`."""
-        if time.monotonic() < self._damaged.get(version, 0.0):
-            return
-        try:
-            with self._written():
-                bring()
-        except CorruptVersionError as error:
-            self._damaged[version] = time.monotonic() + RETRY_DAMAGED_S
-            log.error("model.damaged", model_version=version, reason=error.reason)  # noqa: TRY400
+    def _upload(self, version: str, folder: Path) -> StoredVersion:
+        """Store the files in a folder of their own, so that two uploads never mix."""
+        for attempt in range(UPLOAD_TRIES):
+            stored = StoredVersion(
+                folder=f"{version}-{uuid.uuid4().hex[:12]}", card=sha256(folder / "card.json")
+            )
+            try:
+                for path in sorted(folder.iterdir()):
+                    name = f"versions/{stored.folder}/{path.name}"
+                    self._storage.upload(path, name, step=f"uploading {version}")
+                return stored
+            except SharedStorageUnreachableError as error:
+                if attempt == UPLOAD_TRIES - 1:
+                    raise
+                log.warning("model.not_uploaded", model_version=version, reason=str(error))
+                time.sleep(RETRY_UPLOAD_S * 2**attempt)
+        raise AssertionError
 
-    def _settle(self, arrived: Iterable[str | None] = ()) -> None:
-        """Make the folder match the state. The pointer to a champion that has not `arrived` moves later."""
-        with self._written():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / ".shared.lock"):
-                known = stored_state(self.folder, self._storage.url)
-                if known is not None and known.position > self._log.state.position:
-                    self._log.state = known  # another process on this machine has read more
-                elif known != self._log.state:
-                    store_state(self.folder, self._log.state)
-                state = self._log.state
-                super().withdraw(state.withdrawn)
-                for version in self.versions():
-                    if version not in state.versions and int(version[1:]) <= state.highest:  # pruned
-                        self._cache.drop(version)
-                for pointer, wanted in (("domain", state.domain), ("champion", state.champion)):
-                    needed = SERVED_FILES if pointer == "champion" else ()
-                    if wanted is None or wanted == self._pointer(pointer):
-                        continue
-                    if wanted in arrived or self._cache.has(wanted, ("card.json", *needed)):
-                        self._write(pointer, [wanted])
+    def _join(self, state: State) -> State:
+        """Check that the versions here are those that are shared; bring them there if nothing serves yet.
+
+        Raises:
+            ForeignRegistryError: they are others.
+            CorruptVersionError: a version here is damaged.
+        """
+        here, url = Registry(self.folder), self._storage.url
+        ours = here.versions()
+        for version in ours:
+            stored = state.versions.get(version)
+            if stored is not None and stored.card != _card_hash(here, version):
+                raise ForeignRegistryError(self.folder, url, f"{version} is another there")
+        missing = [version for version in ours if version not in state.versions]
+        if missing and state.champion is not None:
+            reason = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there"
+            raise ForeignRegistryError(self.folder, url, reason)
+        self._state = state
+        for version in missing:
+            here.verify(version)
+            self._add(version, here.path(version), here.card(version).kind)
+        self._point("domain", here.domain())
+        self._point("champion", here.champion())
+        return self._state
+
+    def _point(self, pointer: Pointer, version: str | None) -> None:
+        """Move a pointer as it is here, unless it was set before."""
+        present = self._state.champion if pointer == "champion" else self._state.domain
+        if version is not None and version in self._state.versions and present is None:
+            with contextlib.suppress(PointerMovedError):
+                self._change(lambda rows: moved(rows, pointer, version, instead_of=None))
+
+    def _sweep(self) -> None:
+        """Delete the files of deleted versions, and abandoned uploads."""
+        with self._reached_database():
+            rows = {name_of(row.number): row for row in self._table.read()}
+        kept = {row.folder for row in rows.values() if row.deleted_at is None}
+        for folder in self._storage.names_in("versions"):
+            row = rows.get(folder.partition("-")[0])
+            if row is None or folder in kept:
+                continue
+            if row.deleted_at is not None or datetime.now(UTC) - row.created_at > ABANDONED:
+                self._storage.delete(f"versions/{folder}")
 
     @contextlib.contextmanager
-    def _written(self) -> Iterator[None]:
+    def _reached_database(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error
+        except StorageError as error:
+            reason = f"the database of versions: {error}".rstrip(".")
+            raise SharedStorageUnreachableError(self._storage.url, reason) from error
 
-    @contextlib.contextmanager
-    def _recording_trouble(self) -> Iterator[None]:
-        """Keep the reason why the storage cannot be used in `trouble`, until it can."""
-        try:
-            yield
-        except STORAGE_ERRORS as error:
-            self.trouble = error.sentence
-            raise
-        self.trouble = None
+
+def _card_hash(registry: Registry, version: str) -> str:
+    path = registry.path(version) / "card.json"
+    try:
+        with readable(path, missing=MISSING):
+            return sha256(path)
+    except MISSING as error:
+        raise CorruptVersionError(version, "card.json is missing") from error

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from training.distributed.ray.job_settings import environment, without_password
+from training.distributed.serving.deployment import Service, _environment
 from training.settings import ON_THE_CLUSTER, Settings
 
 TOKEN, PASSWORD = "t0ken-t0ken", "passw0rd"
@@ -37,3 +38,17 @@ def test_neither_the_token_nor_the_databases_password_is_handed_on(tmp_path: Pat
 
 def test_a_url_without_a_password_stays() -> None:
     assert without_password("postgresql+asyncpg://me@host/fillbot") == "postgresql+asyncpg://me@host/fillbot"
+
+
+def test_replicas_get_no_access_to_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        home=tmp_path,
+        database_url=f"postgresql+asyncpg://me:{PASSWORD}@host:5432/fillbot",
+        models_url="s3://bucket/models",
+    )
+    told = f"{Service.of(settings)} {_environment()}"
+    assert "s3://bucket/models" in told
+    assert PASSWORD not in told
+    assert "postgresql" not in told

@@ -14,8 +14,8 @@ def models_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def machine_of(tmp_path: Path, models_url: str) -> Machine:
-    return lambda name: machine(tmp_path / name, models_url)
+def machine_of(tmp_path: Path, models_url: str, database_url: str) -> Machine:
+    return lambda name: machine(tmp_path / name, models_url, database_url)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from support.shared_machines import database_beside
 
 from training.pipeline import run
 from training.pipeline.run import run_init, run_night
@@ -13,7 +14,10 @@ from training.settings import Settings
 
 
 def settings_of(home: Path, models_url: str, base: Path) -> Settings:
-    return Settings(home=home, models_url=models_url, base_model=str(base), device="cpu")
+    settings = Settings(
+        home=home, base_model=str(base), device="cpu", database_url=database_beside(models_url)
+    )
+    return settings.model_copy(update={"models_url": models_url})  # which is refused without a server
 
 
 def test_a_second_machine_makes_no_first_version(
