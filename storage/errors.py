@@ -62,20 +62,20 @@ class DatabaseDriverError(DatabaseUrlError):
 class DatabaseUnavailableError(StorageError):
     """The database cannot be opened, read or written. `where` never contains a password."""
 
-    sentence = (
+    _template = (
         "The database at {where} cannot be used ({reason}). Check that the disk has free space and that this "
         "user may write to FILLBOT_HOME, then try again. No data was written."
     )
 
     def __init__(self, where: str, reason: str) -> None:
         self.where, self.reason = where, reason
-        super().__init__(self.sentence.format(where=where, reason=reason))
+        super().__init__(self._template.format(where=where, reason=reason))
 
 
 class DatabaseDamagedError(DatabaseUnavailableError):
     """The file is damaged; the bot recovers it at its next start."""
 
-    sentence = (
+    _template = (
         "The database at {where} is damaged ({reason}). The bot recovers it at its next start if there is a "
         "backup or if rows can still be read. Otherwise restore a copy (`python -m storage restore`), or "
         "move the file away to start with an empty database."
@@ -85,7 +85,7 @@ class DatabaseDamagedError(DatabaseUnavailableError):
 class DatabaseServerError(DatabaseUnavailableError):
     """The server refused a request: missing permissions, no such database, no disk space."""
 
-    sentence = (
+    _template = (
         "The database at {where} cannot be used ({reason}). Check FILLBOT_DATABASE_URL and the server's log: "
         "the database must exist, and the user needs permission to create tables. No data was written."
     )
@@ -97,14 +97,14 @@ class DatabaseLostError(DatabaseServerError):
     `is_rolled_back` is False when the connection was lost during the commit, so that its outcome is unknown.
     """
 
-    sentence = (
+    _template = (
         "The database at {where} cannot be reached ({reason}). Check that the server is running and "
         "reachable from this machine, then try again. "
     )
 
     def __init__(self, where: str, reason: str, *, is_rolled_back: bool = True) -> None:
         self.is_rolled_back = is_rolled_back
-        self.sentence += (
+        self._template += (
             "No data was written." if is_rolled_back else "The last change may have been written."
         )
         super().__init__(where, reason)
