@@ -182,6 +182,7 @@ async def test_nothing_is_lost_while_parts_of_it_die_at_thirty_queries_a_second(
         jobs = [asyncio.create_task(watch.follow())]
         jobs += [asyncio.create_task(town.live(RATE / 2, until_s=float("inf"))) for town in towns]
         try:
+            # Real time between the faults: queries have to go on under each of them.
             await asyncio.sleep(5)
             took_s = await promoted_everywhere(all_of_it, several)
             await asyncio.to_thread(kill_a_replica, all_of_it)

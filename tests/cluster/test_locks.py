@@ -186,7 +186,7 @@ async def test_turns_are_taken_among_processes(database_url: str) -> None:
     async def one(turn: QueuedLock, name: str) -> None:
         async with turn:
             order.append(name)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # real time, in which the other would get its turn too early
             order.append(name)
 
     await asyncio.gather(one(here_, "a"), one(there, "b"))

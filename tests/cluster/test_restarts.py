@@ -46,10 +46,10 @@ async def test_no_vote_is_refused_or_lost_when_the_server_restarts(own: Postgres
             group.create_task(voters())
         group.create_task(readers())
         for _ in range(2):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # real time, so that votes are under way when the server stops
             before = confirmed
             await asyncio.to_thread(own.stop, mode)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # real time, in which votes fail and are retried
             await asyncio.to_thread(own.start)
             while confirmed < before + 10:  # noqa: ASYNC110  what is waited for has no event
                 await asyncio.sleep(0.05)

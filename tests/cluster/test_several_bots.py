@@ -165,7 +165,7 @@ async def test_another_process_leads_when_the_leader_dies_and_no_night_is_double
         return "open" not in await nightly_runs(database)
 
     await eventually(is_settled)
-    await asyncio.sleep(1)  # in which a second one would begin
+    await asyncio.sleep(1)  # real time: a second run would begin by the clock of another process
     assert len(await nightly_runs(database)) == 1
 
 

@@ -1,7 +1,6 @@
 """The registry of a machine that shares its versions: the table decides, object storage holds the files."""
 
 import contextlib
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING
 
 import structlog
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from storage.errors import StorageError
 from storage.model_versions import Decide, SynchronousModelVersions
@@ -28,8 +28,8 @@ from training.distributed.shared_versions.state import (
     name_of,
     withdrawn,
 )
-from training.errors import CorruptVersionError, RegistryError
-from training.registry.atomic_files import MISSING, fsync, readable, sha256
+from training.errors import RegistryError
+from training.registry.atomic_files import fsync, sha256
 from training.registry.card import Card
 from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
 from training.registry.versions import Draft, Registry
@@ -38,7 +38,13 @@ if TYPE_CHECKING:
     from training.progress import Progress
 
 log = structlog.stdlib.get_logger(__name__)
-UPLOAD_TRIES, RETRY_UPLOAD_S = 4, 5.0  # half a minute, doubling
+PATIENTLY = Retrying(  # for half a minute
+    retry=retry_if_exception_type(SharedStorageUnreachableError),
+    stop=stop_after_attempt(4),
+    wait=wait_exponential(multiplier=5),
+    before_sleep=lambda state: log.warning("model.not_uploaded", attempt=state.attempt_number),
+    reraise=True,
+)
 OLD_DATABASE = (
     "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or take over "
     "what is published there with `python -m training import-models`"
@@ -127,19 +133,15 @@ class SharedRegistry(CachedRegistry):
         published = published_state(self._storage)  # read first, so that it cannot be newer than the table
         with self._reached_database():
             state = State.of(self._table.read())
+        if published is None and state.versions and published_state(self._storage) is None:
+            reason = "it is not what it was: emptied, replaced, or not mounted"
+            raise SharedStorageUnreachableError(url, reason)
         if published is None:
-            if state.versions:
-                reason = "it is not what it was: emptied, replaced, or not mounted"
-                raise SharedStorageUnreachableError(url, reason)
             publish(self._storage, state)  # before the first version; from then on it must be there
         elif max(published.revision, self._state.revision) > state.revision or published.conflicts_with(
             state
         ):
-            reason = (
-                "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or "
-                "take over what is published here with `python -m training import-models`"
-            )
-            raise UnsuitableStorageError(url, reason)
+            raise UnsuitableStorageError(url, OLD_DATABASE)
         if not self._is_cache:
             state = self._join(state)
         if published != state:
@@ -176,28 +178,18 @@ class SharedRegistry(CachedRegistry):
             ForeignRegistryError: there is another version of that name.
             SharedStorageUnreachableError: the storage cannot be reached for half a minute.
         """
-        stored = self._upload(version, folder)
+        stored = PATIENTLY(self._upload, version, folder)
         self._change(lambda rows: added(rows, version, stored, kind=kind))
         if self._state.versions[version].card != stored.card:
             raise ForeignRegistryError(self.folder, self._storage.url, f"{version} is another there")
 
     def _upload(self, version: str, folder: Path) -> StoredVersion:
         """Store the files in a folder of their own, so that two uploads never mix."""
-        for attempt in range(UPLOAD_TRIES):
-            stored = StoredVersion(
-                folder=f"{version}-{uuid.uuid4().hex[:12]}", card=sha256(folder / "card.json")
-            )
-            try:
-                for path in sorted(folder.iterdir()):
-                    name = f"versions/{stored.folder}/{path.name}"
-                    self._storage.upload(path, name, step=f"uploading {version}")
-                return stored
-            except SharedStorageUnreachableError as error:
-                if attempt == UPLOAD_TRIES - 1:
-                    raise
-                log.warning("model.not_uploaded", model_version=version, reason=str(error))
-                time.sleep(RETRY_UPLOAD_S * 2**attempt)
-        raise AssertionError
+        stored = StoredVersion(folder=f"{version}-{uuid.uuid4().hex[:12]}", card=sha256(folder / "card.json"))
+        for path in sorted(folder.iterdir()):
+            name = f"versions/{stored.folder}/{path.name}"
+            self._storage.upload(path, name, step=f"uploading {version}")
+        return stored
 
     def _join(self, state: State) -> State:
         """Check that the versions here are those that are shared; bring them there if nothing serves yet.
@@ -209,8 +201,9 @@ class SharedRegistry(CachedRegistry):
         here, url = Registry(self.folder), self._storage.url
         ours = here.versions()
         for version in ours:
+            here.card(version)  # raises if it is damaged
             stored = state.versions.get(version)
-            if stored is not None and stored.card != _card_hash(here, version):
+            if stored is not None and stored.card != sha256(here.path(version) / "card.json"):
                 raise ForeignRegistryError(self.folder, url, f"{version} is another there")
         missing = [version for version in ours if version not in state.versions]
         if missing and state.champion is not None:
@@ -250,12 +243,3 @@ class SharedRegistry(CachedRegistry):
         except StorageError as error:
             reason = f"the database of versions: {error}".rstrip(".")
             raise SharedStorageUnreachableError(self._storage.url, reason) from error
-
-
-def _card_hash(registry: Registry, version: str) -> str:
-    path = registry.path(version) / "card.json"
-    try:
-        with readable(path, missing=MISSING):
-            return sha256(path)
-    except MISSING as error:
-        raise CorruptVersionError(version, "card.json is missing") from error
