@@ -30,6 +30,7 @@ PLACES = (
     "tests/storage/votes/test_NAME.py",
     "tests/fuzz/features/NAME.py",
 )
+STEPS = ("ruff", "format", "mypy", "collection", "tests")
 
 
 def features_of(root: Path) -> list[str]:
@@ -102,19 +103,22 @@ def copied(folder: Path) -> Path:
     return root
 
 
-def tried(feature: str, *, tests: list[str], workers: int, mypy_cache: Path) -> Trial:
+def tried(feature: str, *, steps: list[str], tests: list[str], workers: int, mypy_cache: Path) -> Trial:
     """Delete a feature in a copy, and check the rest."""
+    parallel = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+    commands = {
+        "ruff": ["ruff", "check", "--no-cache", "."],
+        "format": ["ruff", "format", "--no-cache", "--check", "."],
+        "mypy": ["mypy", "--cache-dir", str(mypy_cache)],
+        "collection": ["pytest", "-q", "--collect-only", "--ignore", "tests/cluster", "tests"],
+        "tests": ["pytest", "-q", "-m", "not long", "--ignore", "tests/cluster", *parallel],
+    }
     with tempfile.TemporaryDirectory(prefix="deletion-") as name:
         root = copied(Path(name))
         trial = Trial(feature, delete(root, feature))
-        trial.run(root, "ruff", "ruff", "check", "--no-cache", ".")
-        trial.run(root, "format", "ruff", "format", "--no-cache", "--check", ".")
-        trial.run(root, "mypy", "mypy", "--cache-dir", str(mypy_cache))
-        parallel = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
-        left = [each for each in tests if (root / each).exists()]
-        trial.run(
-            root, "pytest", "pytest", "-q", "-m", "not long", "--ignore", "tests/cluster", *parallel, *left
-        )
+        commands["tests"] += [each for each in tests if (root / each).exists()]
+        for step in steps:
+            trial.run(root, step, *commands[step])
     return trial
 
 
@@ -122,6 +126,7 @@ def main() -> int:
     """Try what is asked for, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--feature", default="", help="features, separated by commas; all when empty")
+    parser.add_argument("--steps", default=",".join(STEPS), help=f"of {', '.join(STEPS)}, by commas")
     parser.add_argument("--workers", type=int, default=1, help="processes of pytest")
     parser.add_argument("tests", nargs="*", default=["tests"], help="the tests to run, but for the long ones")
     options = parser.parse_args()
@@ -131,7 +136,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mypy-") as cache:
         trials = []
         for feature in wanted:
-            trial = tried(feature, tests=options.tests, workers=options.workers, mypy_cache=Path(cache))
+            trial = tried(
+                feature,
+                steps=options.steps.split(","),
+                tests=options.tests,
+                workers=options.workers,
+                mypy_cache=Path(cache),
+            )
             trials.append(trial)
             verdict = f"✗ {', '.join(trial.failed)}" if trial.failed else "✓"
             line = f"{feature:<14} {trial.files:>2} files  {verdict}  {' · '.join(trial.last_lines)}"

@@ -183,7 +183,7 @@ def test_embeds_are_made_without_the_database(module: str) -> None:
 
 
 def feature_of(module: str) -> str:
-    """`bot.features.quiz.cog` → `quiz`; of any other module, an empty name."""
+    """The feature that a module belongs to; of any other module, an empty name."""
     return module.removeprefix("bot.features.").split(".")[0] if module.startswith("bot.features.") else ""
 
 

@@ -156,7 +156,8 @@ class Delivery:
         if one.kind == "digest" and self.nightly_message is not None:
             return Post.of(*await self.nightly_message(end, one.figure))
         if one.kind in ("verdict", "digest"):
-            return Post.of(await self._verdicts.embed(end, channel_id=channel_id))
+            told = replace(end, sentence=f"{end.sentence} {one.figure}".rstrip())
+            return Post.of(await self._verdicts.embed(told, channel_id=channel_id))
         return Post.of(notice_embed(end.sentence))
 
 
