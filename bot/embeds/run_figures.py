@@ -62,7 +62,7 @@ def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
     try:
         return say(f"gate.tests.{of_test}.{outcome}")
     except KeyError:
-        return say("gate.too_little", test=name) if outcome == "unknown" else translated(from_json(reason))
+        return translated(from_json(reason))
 
 
 def figures_of(card: Card | None, run: Run | None, *, title: str) -> Figures | None:
