@@ -28,6 +28,7 @@ def asked(tmp_path: Path, pretend: Pretend) -> Asked:
         body, arguments, environment = json.loads(path.read_text())
         assert arguments == ["draw"]  # where everybody on this machine could read it
         assert not {name for name in environment if "TOKEN" in name and name.startswith(("DISCORD", "FILL"))}
+        assert body.pop("language")["signs"] == {",": ",", ".": ".", "%": "%"}
         found: dict[str, Any] = body
         return found
 
