@@ -75,11 +75,7 @@ class Refusal(Enum):
     INVALID_BODY = (400, 50035, "Invalid Form Body")
     THREAD_ARCHIVED = (400, 50083, "Thread is archived")
     INVALID_JSON = (400, 50109, "The request body contains invalid JSON.")
-    NO_HISTORY_TO_REPLY_TO = (
-        400,
-        160002,
-        "You cannot reply without permission to read message history",
-    )
+    NO_HISTORY_TO_REPLY_TO = (400, 160002, "You cannot reply without permission to read message history")
     THREAD_EXISTS = (400, 160004, "A thread has already been created for this message")
     THREAD_LOCKED = (400, 160005, "Thread is locked")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.sandbox.errors import Refusal
-from bot.sandbox.gateway.sessions import INVALID_SESSION, RECONNECT, Session, frame
+from bot.sandbox.gateway.sessions import Op, Session, frame
 from bot.sandbox.world.state import Json, World
 
 ANY = re.compile("")
@@ -132,7 +132,7 @@ class Faults:
         for session in self.bot_sessions():
             if shard_id in (None, session.shard.id):
                 del self._sessions[session.id]
-                session.send(frame(INVALID_SESSION, body=False))
+                session.send(frame(Op.INVALID_SESSION, body=False))
         self._update_presence()
 
     def forget_sessions(self) -> None:
@@ -144,7 +144,7 @@ class Faults:
     def ask_to_reconnect(self) -> None:
         """Send RECONNECT, as Discord does before a deployment."""
         for session in self.bot_sessions():
-            session.send(frame(RECONNECT))
+            session.send(frame(Op.RECONNECT))
 
     def silence_gateway(self) -> None:
         """Leave the bot's sockets open but send nothing: a half-dead connection."""
@@ -155,7 +155,7 @@ class Faults:
     def send_event(self, name: str, body: Json) -> None:
         """Send the bot an event of any shape, even a malformed one, over the shards that it concerns."""
         for session in self.bot_sessions():
-            if session.shard.hears(name, body):
+            if session.shard.receives(name, body):
                 session.push(name, body)
 
     def bot_sessions(self) -> list[Session]:
@@ -196,7 +196,7 @@ class Faults:
         return [*sent, *((0.0, *held) for held in self._taken())]
 
     def _taken(self) -> list[tuple[str, Json]]:
-        """Return the event held back for a swap, if any, and hold it no longer."""
+        """Return the event held back for a swap, if any, and clear it."""
         held, self._held = self._held, None
         return [] if held is None else [held]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from bot.sandbox.errors import InvalidBodyError
@@ -53,15 +53,15 @@ def check_int(value: Any, path: str) -> int:
 
 def check_whole(value: Any, path: str, *, at_most: int, at_least: int = 0) -> int:
     """Refuse anything but a JSON integer in the range; return it."""
-    if type(value) is not int:
+    if not is_int(value):
         raise _not_a("int", value, path)
     check_number(value, path, at_least=at_least, at_most=at_most)
-    return value
+    return int(value)
 
 
 def check_number(value: Any, path: str, *, at_least: float, at_most: float) -> None:
     """Refuse anything but a JSON number in the range."""
-    if type(value) not in (int, float):
+    if not (is_int(value) or isinstance(value, float)):
         raise _not_a("float", value, path)
     if not at_least <= value <= at_most:
         code = "NUMBER_TYPE_MIN" if value < at_least else "NUMBER_TYPE_MAX"
@@ -84,10 +84,10 @@ def check_bool(value: Any, path: str) -> bool | None:
 
 def check_choice(value: Any, path: str, choices: Collection[int]) -> int:
     """Refuse a number that is not in `choices`; return it."""
-    if type(value) is not int or value not in choices:
+    if not is_int(value) or value not in choices:
         listed = ", ".join(str(int(one)) for one in choices)
         raise InvalidBodyError(path, "BASE_TYPE_CHOICES", f"Value must be one of {{{listed}}}.")
-    return value
+    return int(value)
 
 
 def check_timestamp(value: Any, path: str) -> None:
@@ -183,7 +183,7 @@ class Needed:
     check: Check
 
 
-def fields(**checks: Check | Needed) -> Check:
+def json_object(**checks: Check | Needed) -> Check:
     """Return a check for an object by its fields, the needed ones first; others may be missing or null."""
     needed = {name: one.check for name, one in checks.items() if isinstance(one, Needed)}
     optional = {name: one for name, one in checks.items() if not isinstance(one, Needed)}
@@ -208,6 +208,11 @@ def all_of(*checks: Check) -> Check:
             one(value, path)
 
     return check
+
+
+def is_int(value: Any) -> TypeGuard[int]:
+    """Return whether a value is an integer in JSON, where true and false are not numbers."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_emoji(value: str) -> bool:

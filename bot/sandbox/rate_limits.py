@@ -58,20 +58,20 @@ class Limits:
 
 @dataclass(slots=True)
 class _Window:
-    """The requests since `began_at`; the first request after the end of the window starts a new one."""
+    """The requests since `began_at`; the first request after its end starts a new window."""
 
     limit: Limit
     began_at: float
     used: int = 0
 
-    def renew(self, now: float) -> None:
-        """Start a new window if this one has ended."""
-        if now >= self.began_at + self.limit.seconds:
-            self.began_at, self.used = now, 0
+    @property
+    def ends_at(self) -> float:
+        """When the window ends."""
+        return self.began_at + self.limit.seconds
 
     def wait_s(self, now: float) -> float:
         """Return the seconds until another request is allowed; 0 if it is allowed now."""
-        return 0.0 if self.used < self.limit.requests else self.began_at + self.limit.seconds - now
+        return 0.0 if self.used < self.limit.requests else self.ends_at - now
 
 
 class RateLimits:
@@ -138,12 +138,10 @@ class RateLimits:
 
     def _window(self, kind: str, major: str, limit: Limit, now: float) -> _Window:
         if len(self._windows) > MAX_BUCKETS:
-            self._windows = {
-                key: one for key, one in self._windows.items() if now < one.began_at + one.limit.seconds
-            }
-        window = self._windows.setdefault((kind, major), _Window(limit, now))
-        window.renew(now)
-        return window
+            self._windows = {key: one for key, one in self._windows.items() if now < one.ends_at}
+        if (kind, major) not in self._windows or now >= self._windows[kind, major].ends_at:
+            self._windows[kind, major] = _Window(limit, now)
+        return self._windows[kind, major]
 
 
 def _is_bots(request: web.Request) -> bool:
@@ -172,17 +170,16 @@ def _bucket(method: str, path: str, route: str, limits: Limits) -> tuple[str, st
 
 def _edits_old(request: web.Request, path: str) -> bool:
     """Return whether the path names a message that is older than an hour."""
-    found = MESSAGE.fullmatch(path)
-    world = request.app[WORLD]
+    world, found = request.app[WORLD], MESSAGE.fullmatch(path)
     if found is None or found[2] is None:
         return False
     message = world.history(int(found[1])).get(int(found[2]))
-    return message is not None and world.now() - message.created_at > OLD
+    return message is not None and world.age_of(message.id) > OLD
 
 
 def _headers(bucket: str, window: _Window, now: float) -> dict[str, str]:
     """Return the headers that say how much of a bucket was left before this request."""
-    reset_after_s = max(0.0, window.began_at + window.limit.seconds - now)
+    reset_after_s = max(0.0, window.ends_at - now)
     return {
         "Via": "1.1 sandbox",
         "X-RateLimit-Bucket": hashlib.sha256(bucket.encode()).hexdigest()[:32],

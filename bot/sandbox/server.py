@@ -4,13 +4,12 @@ import errno
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import ClassVar, Self
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from bot.sandbox.errors import PortInUseError
+from bot.sandbox.errors import NameTakenError, PortInUseError
 from bot.sandbox.faults import Faults
 from bot.sandbox.gateway.server import Gateway
 from bot.sandbox.gateway.sharding import IdentifyLimit
@@ -32,7 +31,8 @@ from bot.sandbox.rest.middlewares import guard, inject_faults, refusals
 from bot.sandbox.world import seed
 from bot.sandbox.world.channels import change_overwrite, created, delete_channel
 from bot.sandbox.world.objects import guild_json
-from bot.sandbox.world.state import Channel, ChannelKind, Guild, Json, User, World, events_for
+from bot.sandbox.world.permissions import Permission
+from bot.sandbox.world.state import Channel, ChannelKind, Event, Guild, Json, Overwrite, User, World
 
 LOOPBACK = "127.0.0.1"
 ROUTES_OF = (messages, reactions, channels, threads, guilds, commands, interactions, webhooks, files)
@@ -130,8 +130,15 @@ class Sandbox:
         return {user.name: user for user in self.world.users.values() if not user.is_bot}
 
     def add_person(self, name: str, *, guild_id: int | None = None, is_bot: bool = False) -> User:
-        """Add a person or bot, optionally as a member of a guild; no event is sent."""
-        user = seed.add_person(self.world, name, is_bot=is_bot)
+        """Add a person or bot, optionally as a member of a guild; no event is sent.
+
+        Raises:
+            NameTakenError: The name, which is a person's token, is taken.
+        """
+        if any(user.name == name for user in self.world.users.values()):
+            raise NameTakenError(name)
+        user = User(self.world.new_id(), name, is_bot)
+        self.world.users[user.id] = user
         if guild_id is not None:
             seed.join(self.world, guild_id, user.id)
         return user
@@ -151,7 +158,7 @@ class Sandbox:
             del body["unavailable"]  # with it, discord.py takes the guild for one that is available again
             return body
 
-        self._gateway.dispatch(events_for("GUILD_CREATE", ids, seen_by))
+        self._gateway.dispatch(Event.for_each("GUILD_CREATE", ids, seen_by))
         return guild
 
     def add_channel(
@@ -163,7 +170,14 @@ class Sandbox:
         only_for: Iterable[int] | None = None,
     ) -> Channel:
         """Add a channel for a whole guild or for some members, and announce it to them."""
-        channel = seed.add_channel(self.world, guild_id, name, kind=kind, only_for=only_for)
+        overwrites: tuple[Overwrite, ...] = ()
+        if only_for is not None:
+            view = int(Permission.VIEW_CHANNEL)
+            hidden = Overwrite(guild_id, is_member=False, allow=0, deny=view)
+            overwrites = (hidden, *(Overwrite(one, is_member=True, allow=view, deny=0) for one in only_for))
+        position = len(self.world.channels_of(guild_id))
+        channel = Channel(self.world.new_id(), kind, name, guild_id, position, overwrites=overwrites)
+        self.world.channels[channel.id] = channel
         self._gateway.dispatch(created(self.world, channel))
         return channel
 
@@ -200,16 +214,13 @@ class Sandbox:
 
     def archive_thread(self, thread_id: int, *, is_locked: bool = False) -> None:
         """Archive a thread; only those who manage threads can reopen a locked one."""
-        self._change_thread(thread_id, is_archived=True, is_locked=is_locked)
+        thread = self.world.find_channel(thread_id)
+        self._gateway.dispatch(change_thread(self.world, thread, is_archived=True, is_locked=is_locked)[1])
 
     def reopen_thread(self, thread_id: int) -> None:
         """Unarchive and unlock a thread."""
-        self._change_thread(thread_id, is_archived=False, is_locked=False)
-
-    def _change_thread(self, thread_id: int, *, is_archived: bool, is_locked: bool) -> None:
         thread = self.world.find_channel(thread_id)
-        _, events = change_thread(self.world, thread, is_archived=is_archived, is_locked=is_locked)
-        self._gateway.dispatch(events)
+        self._gateway.dispatch(change_thread(self.world, thread, is_archived=False, is_locked=False)[1])
 
     def change_thread_members(
         self, thread_id: int, *, added: Iterable[int] = (), removed: Iterable[int] = ()
@@ -237,9 +248,7 @@ class Sandbox:
         self.world.url = f"http://{LOOPBACK}:{port}"
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         """Close every socket and stop listening."""
         await self._gateway.close()
         await self._runner.cleanup()

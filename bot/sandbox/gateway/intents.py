@@ -33,7 +33,7 @@ NEEDED = (
 )
 
 
-def is_heard(event: str, shape: Json, intents: int) -> bool:
+def receives(event: str, shape: Json, intents: int) -> bool:
     """Return whether an event reaches a session with these intents; events without an intent always do."""
     for prefix, in_guild, in_direct in NEEDED:
         if event.startswith(prefix):

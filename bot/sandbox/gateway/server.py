@@ -12,20 +12,7 @@ from aiohttp import WSMsgType, web
 from bot.sandbox.faults import Faults
 from bot.sandbox.gateway.intents import Intent
 from bot.sandbox.gateway.ready_event import send_members, send_ready
-from bot.sandbox.gateway.sessions import (
-    HEARTBEAT,
-    HEARTBEAT_ACK,
-    HELLO,
-    IDENTIFY,
-    INVALID_SESSION,
-    PRESENCE,
-    REQUEST_MEMBERS,
-    RESUME,
-    VOICE,
-    Connection,
-    Session,
-    frame,
-)
+from bot.sandbox.gateway.sessions import Connection, Op, Session, frame
 from bot.sandbox.gateway.sharding import WHOLE, IdentifyLimit, read_shard
 from bot.sandbox.world.objects import presence_json
 from bot.sandbox.world.state import Event, Json, World
@@ -37,7 +24,7 @@ DISALLOWED_INTENTS, GOING_AWAY = 4014, 1001
 LEFT_FOR_GOOD = (1000, 1001)  # close codes after which Discord ends the session
 RESUME_WINDOW = timedelta(minutes=10)
 BUFFER_SIZE = 1000
-LEAST_PATIENCE_S = 5.0  # even with a short heartbeat interval: a busy machine sends them late
+MIN_TIMEOUT_S = 5.0  # even with a short heartbeat interval: a busy machine sends them late
 
 
 class Gateway:
@@ -81,11 +68,11 @@ class Gateway:
         connection = Connection(socket, transport if isinstance(transport, asyncio.Transport) else None)
         self._connections.add(connection)
         writer = asyncio.create_task(connection.write())
-        connection.send(frame(HELLO, {"heartbeat_interval": self._heartbeat_interval_ms}))
+        connection.send(frame(Op.HELLO, {"heartbeat_interval": self._heartbeat_interval_ms}))
         session: Session | None = None
         try:
             while (packet := await self._receive(socket, connection)) is not None:
-                session = self._hear(connection, session, packet)
+                session = self._handle(connection, session, packet)
         finally:
             self._connections.discard(connection)
             if session is not None and session.detach(connection, self._world.now()):
@@ -108,9 +95,9 @@ class Gateway:
 
     async def _receive(self, socket: web.WebSocketResponse, connection: Connection) -> Json | None:
         """Return the next packet, or None if the client has gone, timed out or sent invalid data."""
-        patience_s = max(2 * self._heartbeat_interval_ms / 1000, LEAST_PATIENCE_S)
+        timeout_s = max(2 * self._heartbeat_interval_ms / 1000, MIN_TIMEOUT_S)
         try:
-            message = await socket.receive(timeout=patience_s)
+            message = await socket.receive(timeout=timeout_s)
         except TimeoutError:
             await socket.close(code=SESSION_TIMED_OUT)
             return None
@@ -125,26 +112,28 @@ class Gateway:
             return None
         return packet
 
-    def _hear(self, connection: Connection, session: Session | None, packet: Json) -> Session | None:
+    def _handle(self, connection: Connection, session: Session | None, packet: Json) -> Session | None:
         """Handle one packet; return the connection's session afterwards."""
         op, body = packet["op"], packet.get("d")
-        if op == HEARTBEAT:
+        if op == Op.HEARTBEAT:
             is_bot = session is not None and session.user_id == self._world.bot_user_id
             if self.faults.acknowledges_heartbeats or not is_bot:
                 # Delayed as over a network: discord.py stores the time of a heartbeat only after sending it.
-                asyncio.get_running_loop().call_later(ACK_AFTER_S, connection.send, frame(HEARTBEAT_ACK))
-        elif op in (IDENTIFY, RESUME):
+                asyncio.get_running_loop().call_later(ACK_AFTER_S, connection.send, frame(Op.HEARTBEAT_ACK))
+        elif op in (Op.IDENTIFY, Op.RESUME):
             if session is not None:
                 connection.close(ALREADY_AUTHENTICATED)
             elif not isinstance(body, dict) or not isinstance(body.get("intents", 0), int):
                 connection.close(DECODE_ERROR)
             else:
-                return self._identify(connection, body) if op == IDENTIFY else self._resume(connection, body)
+                return (
+                    self._identify(connection, body) if op == Op.IDENTIFY else self._resume(connection, body)
+                )
         elif session is None:
             connection.close(NOT_AUTHENTICATED)
-        elif op == REQUEST_MEMBERS and isinstance(body, dict):
+        elif op == Op.REQUEST_MEMBERS and isinstance(body, dict):
             send_members(self._world, session, body)
-        elif op not in (PRESENCE, VOICE):
+        elif op not in (Op.PRESENCE, Op.VOICE):
             connection.close(UNKNOWN_OPCODE)
         return session
 
@@ -164,11 +153,11 @@ class Gateway:
             connection.close(INVALID_SHARD)
             return None
         if is_bot and not self.identify_limit.may_begin(shard, time.monotonic()):
-            connection.send(frame(INVALID_SESSION, body=False))
+            connection.send(frame(Op.INVALID_SESSION, body=False))
             return None
         session = Session(user_id, intents=intents if is_bot else None, buffer_size=BUFFER_SIZE, shard=shard)
         session.attach(connection)
-        self._forget_old_sessions()
+        self._delete_old_sessions()
         send_ready(self._world, session)
         self._sessions[session.id] = session
         self._update_presence()
@@ -176,7 +165,7 @@ class Gateway:
 
     def _resume(self, connection: Connection, body: Json) -> Session | None:
         """Resume a session: replay missed events, then RESUMED; or send INVALID_SESSION."""
-        self._forget_old_sessions()
+        self._delete_old_sessions()
         session = self._sessions.get(str(body.get("session_id")))
         user_id = self._world.user_id_by_token(str(body.get("token", "")))
         seq = body.get("seq")
@@ -184,7 +173,7 @@ class Gateway:
         if session is None or missed is None or user_id != session.user_id:
             if session is not None and user_id == session.user_id:
                 del self._sessions[session.id]
-            connection.send(frame(INVALID_SESSION, body=False))
+            connection.send(frame(Op.INVALID_SESSION, body=False))
             return None
         if session.connection is not None:
             session.connection.close(4000)
@@ -195,7 +184,7 @@ class Gateway:
         self._update_presence()
         return session
 
-    def _forget_old_sessions(self) -> None:
+    def _delete_old_sessions(self) -> None:
         """Delete sessions that were not resumed in time."""
         too_old = self._world.now() - RESUME_WINDOW
         for session in tuple(self._sessions.values()):

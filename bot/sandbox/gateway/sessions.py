@@ -6,16 +6,22 @@ import json
 import secrets
 from collections import deque
 from datetime import datetime
+from enum import IntEnum
 
 from aiohttp import web
 
-from bot.sandbox.gateway.intents import Intent, is_heard, without_content
+from bot.sandbox.gateway.intents import Intent, receives, without_content
 from bot.sandbox.gateway.sharding import WHOLE, Shard
 from bot.sandbox.world.state import Json
 
-DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT = 0, 1, 2, 3, 4, 6, 7
-REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 MAX_WAITING_FRAMES = 2000
+
+
+class Op(IntEnum):
+    """Discord's gateway opcodes."""
+
+    DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE = 0, 1, 2, 3, 4
+    RESUME, RECONNECT, REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 6, 7, 8, 9, 10, 11
 
 
 def frame(op: int, body: object = None) -> str:
@@ -74,12 +80,12 @@ class Session:
     def push(self, event: str, body: Json) -> None:
         """Number an event, buffer it for resuming, and send it if a socket is attached."""
         if self._intents is not None:
-            if not is_heard(event, body, self._intents):
+            if not receives(event, body, self._intents):
                 return
             if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE") and not self._intents & Intent.MESSAGE_CONTENT:
                 body = without_content(body, self.user_id)
         self._seq += 1
-        text = json.dumps({"op": DISPATCH, "t": event, "s": self._seq, "d": body})
+        text = json.dumps({"op": Op.DISPATCH, "t": event, "s": self._seq, "d": body})
         self._buffer.append((self._seq, text))
         self.send(text)
 

@@ -19,7 +19,7 @@ class Shard:
         """Return whether a guild's events arrive here; those of direct messages (None) go to shard 0."""
         return self.id == (0 if guild_id is None else (guild_id >> 22) % self.count)
 
-    def hears(self, event: str, body: Json) -> bool:
+    def receives(self, event: str, body: Json) -> bool:
         """Return whether an event arrives here; with one shard, every event does, whatever its shape."""
         if self.count == 1:
             return True

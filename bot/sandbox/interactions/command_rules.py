@@ -5,27 +5,11 @@ The numbers are those of Discord's documentation.
 
 import re
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any
 
+from bot.sandbox import fields
 from bot.sandbox.errors import InvalidBodyError
-from bot.sandbox.fields import (
-    MAX_DOUBLE,
-    Check,
-    Needed,
-    check_bool,
-    check_int,
-    check_list,
-    check_object,
-    check_text,
-    fields,
-    list_of,
-    nonempty,
-    number,
-    one_of,
-    required_error,
-    text,
-    whole,
-)
 from bot.sandbox.interactions.inputs import channel_types
 from bot.sandbox.world.state import Json
 
@@ -35,13 +19,13 @@ MAX_COMMANDS = sum(MOST_OF_KIND.values())
 MAX_COMMAND_CHARS = 8000  # names, descriptions and values of a command and its options together
 MAX_OPTIONS = 25
 MAX_CHOICES = 25
-SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER = range(
-    1, 11
+OptionType = IntEnum(
+    "OptionType",
+    "SUBCOMMAND SUBCOMMAND_GROUP STRING INTEGER BOOLEAN USER CHANNEL ROLE MENTIONABLE NUMBER ATTACHMENT",
 )
-ATTACHMENT = 11
 MAX_EXACT = (1 << 53) - 1  # the largest whole number that a double holds exactly
 MAX_STRING_CHARS = 6000
-# \w stands for letters and digits; combining vowel signs of Devanagari and Thai are no \w in Python
+# In Python, \w does not match the combining vowel signs of Devanagari and Thai.
 NAME = re.compile(r"[-_'\w\u0900-\u097f\u0e00-\u0e7f]{1,32}")
 LOCALES = (
     *("ar", "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "he", "hi", "hr"),
@@ -51,16 +35,16 @@ LOCALES = (
 
 
 def _name(value: Any, path: str) -> None:
-    check_text(value, path, at_least=1, at_most=32)
+    fields.check_text(value, path, at_least=1, at_most=32)
     if not NAME.fullmatch(value) or value != value.lower():
         raise InvalidBodyError(path, "APPLICATION_COMMAND_INVALID_NAME")
 
 
-def _by_locale(check_one: Check) -> Check:
+def _by_locale(check_one: fields.Check) -> fields.Check:
     """Return a check for translations."""
 
     def check(value: Any, path: str) -> None:
-        for locale, one in check_object(value, path).items():
+        for locale, one in fields.check_object(value, path).items():
             if locale not in LOCALES:
                 reason = f'Value "{locale}" is not a valid enum value.'
                 raise InvalidBodyError(f"{path}.{locale}", "ENUM_TYPE_COERCE", reason)
@@ -69,24 +53,28 @@ def _by_locale(check_one: Check) -> Check:
     return check
 
 
-_description = nonempty(100)
-_exact = whole(-MAX_EXACT, MAX_EXACT)
-_double = number(-MAX_DOUBLE, MAX_DOUBLE)
-_value_checks: dict[int, Check] = {STRING: nonempty(100), INTEGER: _exact, NUMBER: _double}
+_description = fields.nonempty(100)
+_exact = fields.whole(-MAX_EXACT, MAX_EXACT)
+_double = fields.number(-fields.MAX_DOUBLE, fields.MAX_DOUBLE)
+_value_checks: dict[int, fields.Check] = {
+    OptionType.STRING: fields.nonempty(100),
+    OptionType.INTEGER: _exact,
+    OptionType.NUMBER: _double,
+}
 
 
-def _choices(kind: int) -> Check:
-    choice = fields(
-        name=Needed(nonempty(100)),
-        value=Needed(_value_checks[kind]),
-        name_localizations=_by_locale(nonempty(100)),
+def _choices(kind: int) -> fields.Check:
+    choice = fields.json_object(
+        name=fields.Needed(fields.nonempty(100)),
+        value=fields.Needed(_value_checks[kind]),
+        name_localizations=_by_locale(fields.nonempty(100)),
     )
-    return list_of(choice, at_most=MAX_CHOICES)
+    return fields.list_of(choice, at_most=MAX_CHOICES)
 
 
 def check_suggestions(data: Any, kind: int) -> None:
     """Refuse choices over Discord's limits for an option of type `kind` that is being completed."""
-    fields(choices=Needed(_choices(kind)))(data, "data")
+    fields.json_object(choices=fields.Needed(_choices(kind)))(data, "data")
 
 
 def check_counts(commands: Sequence[Json]) -> None:
@@ -99,9 +87,9 @@ def check_counts(commands: Sequence[Json]) -> None:
 
 def check_command(command: Any, path: str) -> None:
     """Refuse a command over Discord's limits."""
-    kind = check_object(command, path or "_root").get("type")
+    kind = fields.check_object(command, path or "_root").get("type")
     if kind is not None:
-        one_of(*MOST_OF_KIND)(kind, f"{path}.type".lstrip("."))
+        fields.one_of(*MOST_OF_KIND)(kind, f"{path}.type".lstrip("."))
     (_slash_command if kind in (None, SLASH) else _menu_command)(command, path)
     _of_any_kind(command, path)
     if _chars(command) > MAX_COMMAND_CHARS:
@@ -109,18 +97,18 @@ def check_command(command: Any, path: str) -> None:
         raise InvalidBodyError(path or "_root", "APPLICATION_COMMAND_TOO_LARGE", too_large)
 
 
-def _options_of(*kinds: int) -> Check:
+def _options_of(*kinds: int) -> fields.Check:
     """Return a check for options of these types."""
 
     def check(value: Any, path: str) -> None:
-        given = check_list(value, path, at_most=MAX_OPTIONS)
+        given = fields.check_list(value, path, at_most=MAX_OPTIONS)
         for at, one in enumerate(given):
             here = f"{path}.{at}"
-            if check_object(one, here).get("type") is None:
-                raise required_error(f"{here}.type")
-            one_of(*kinds)(one["type"], f"{here}.type")
+            if fields.check_object(one, here).get("type") is None:
+                raise fields.required_error(f"{here}.type")
+            fields.one_of(*kinds)(one["type"], f"{here}.type")
             _option(one, here)
-            fields(**(_ELSEWHERE | _ONLY_OF.get(one["type"], {})))(one, here)
+            fields.json_object(**(_ELSEWHERE | _ONLY_OF.get(one["type"], {})))(one, here)
             _check_option(one, here)
         _check_together(given, path)
 
@@ -132,7 +120,7 @@ def _check_together(options: Sequence[Json], path: str) -> None:
     names = [one["name"] for one in options]
     if len(set(names)) < len(names):
         raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS")
-    if len({one["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP) for one in options}) > 1:
+    if len({one["type"] in (OptionType.SUBCOMMAND, OptionType.SUBCOMMAND_GROUP) for one in options}) > 1:
         reason = "Sub-command and sub-command group option types are mutually exclusive to all other types"
         raise InvalidBodyError(path, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", reason)
     required = [bool(one.get("required")) for one in options]
@@ -161,54 +149,57 @@ def _nothing(value: Any, path: str) -> None:
 
 
 def _no_autocomplete(value: Any, path: str) -> None:
-    if check_bool(value, path):
+    if fields.check_bool(value, path):
         _nothing(value, path)
 
 
-_any_option = _options_of(*range(SUBCOMMAND, ATTACHMENT + 1))
-_plain_option = _options_of(*range(STRING, ATTACHMENT + 1))
-_option = fields(
-    name=Needed(_name),
-    description=Needed(_description),
+_any_option = _options_of(*OptionType)
+_plain_option = _options_of(*range(OptionType.STRING, OptionType.ATTACHMENT + 1))
+_option = fields.json_object(
+    name=fields.Needed(_name),
+    description=fields.Needed(_description),
     name_localizations=_by_locale(_name),
     description_localizations=_by_locale(_description),
-    required=check_bool,
+    required=fields.check_bool,
 )
 # fields that only options of some types have
-_ONLY_OF: dict[int, dict[str, Check]] = {
-    SUBCOMMAND: {"options": _plain_option},
-    SUBCOMMAND_GROUP: {"options": _options_of(SUBCOMMAND)},
-    STRING: {"min_length": whole(0, MAX_STRING_CHARS), "max_length": whole(1, MAX_STRING_CHARS)},
-    INTEGER: {"min_value": _exact, "max_value": _exact},
-    NUMBER: {"min_value": _double, "max_value": _double},
-    CHANNEL: {"channel_types": channel_types},
+_ONLY_OF: dict[int, dict[str, fields.Check]] = {
+    OptionType.SUBCOMMAND: {"options": _plain_option},
+    OptionType.SUBCOMMAND_GROUP: {"options": _options_of(OptionType.SUBCOMMAND)},
+    OptionType.STRING: {
+        "min_length": fields.whole(0, MAX_STRING_CHARS),
+        "max_length": fields.whole(1, MAX_STRING_CHARS),
+    },
+    OptionType.INTEGER: {"min_value": _exact, "max_value": _exact},
+    OptionType.NUMBER: {"min_value": _double, "max_value": _double},
+    OptionType.CHANNEL: {"channel_types": channel_types},
 }
 for _kind in _value_checks:
-    _ONLY_OF[_kind] |= {"choices": _choices(_kind), "autocomplete": check_bool}
+    _ONLY_OF[_kind] |= {"choices": _choices(_kind), "autocomplete": fields.check_bool}
 _ELSEWHERE = {name: _nothing for own in _ONLY_OF.values() for name in own} | {
     "autocomplete": _no_autocomplete
 }
-_of_any_kind = fields(
-    id=check_int,
-    default_member_permissions=check_int,
-    dm_permission=check_bool,
-    nsfw=check_bool,
-    contexts=list_of(one_of(0, 1, 2), at_least=1, at_most=3, is_set=True),
-    integration_types=list_of(one_of(0, 1), at_least=1, at_most=2, is_set=True),
-    handler=one_of(1, 2),
+_of_any_kind = fields.json_object(
+    id=fields.check_int,
+    default_member_permissions=fields.check_int,
+    dm_permission=fields.check_bool,
+    nsfw=fields.check_bool,
+    contexts=fields.list_of(fields.one_of(0, 1, 2), at_least=1, at_most=3, is_set=True),
+    integration_types=fields.list_of(fields.one_of(0, 1), at_least=1, at_most=2, is_set=True),
+    handler=fields.one_of(1, 2),
 )
-_slash_command = fields(
-    name=Needed(_name),
+_slash_command = fields.json_object(
+    name=fields.Needed(_name),
     name_localizations=_by_locale(_name),
-    description=Needed(_description),
+    description=fields.Needed(_description),
     description_localizations=_by_locale(_description),
     options=_any_option,
 )
-_menu_command = fields(
-    name=Needed(nonempty(32)),
-    name_localizations=_by_locale(nonempty(32)),
-    description=text(0),
-    options=list_of(check_object, at_most=0),
+_menu_command = fields.json_object(
+    name=fields.Needed(fields.nonempty(32)),
+    name_localizations=_by_locale(fields.nonempty(32)),
+    description=fields.text(0),
+    options=fields.list_of(fields.check_object, at_most=0),
 )
 
 

@@ -6,18 +6,10 @@ from typing import Any
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_int, check_list, check_object, check_text
 from bot.sandbox.interactions.command_rules import (
-    BOOLEAN,
-    CHANNEL,
-    INTEGER,
     MAX_COMMANDS,
-    MENTIONABLE,
-    NUMBER,
-    ROLE,
+    MAX_STRING_CHARS,
     SLASH,
-    STRING,
-    SUBCOMMAND,
-    SUBCOMMAND_GROUP,
-    USER,
+    OptionType,
     check_command,
     check_counts,
 )
@@ -25,6 +17,7 @@ from bot.sandbox.world.permissions import permissions_in
 from bot.sandbox.world.state import Channel, Json, World
 
 IN_GUILD, WITH_BOT = 0, 1
+TEXTUAL = {OptionType.STRING, OptionType.USER, OptionType.CHANNEL, OptionType.ROLE, OptionType.MENTIONABLE}
 
 
 def register_commands(world: World, guild_id: int | None, bodies: Any) -> list[Json]:
@@ -87,18 +80,14 @@ def find_command(world: World, person_id: int, channel: Channel, called: Json) -
         ApiError: No such command exists here, or the person lacks the permissions it requires.
     """
     kind = check_int(called.get("type") or SLASH, "data.type")
-    scopes = [None] if channel.guild_id is None else [channel.guild_id, None]
-    found = next(
-        (
-            one
-            for scope in scopes
-            for one in commands_of(world, scope)
-            if one["type"] == kind
-            and called.get("id", one["id"]) == one["id"]
-            and called.get("name") == one["name"]
-        ),
-        None,
-    )
+    commands = [] if channel.guild_id is None else commands_of(world, channel.guild_id)
+    matching = [
+        one
+        for one in [*commands, *commands_of(world, None)]
+        if (one["type"], one["name"]) == (kind, called.get("name"))
+        and called.get("id", one["id"]) == one["id"]
+    ]
+    found = matching[0] if matching else None
     if found is None or not _is_offered(found, channel):
         raise ApiError(Refusal.UNKNOWN_COMMAND)
     needed = check_int(found["default_member_permissions"] or 0, "default_member_permissions")
@@ -137,10 +126,9 @@ def checked_options(
         here = f"{path}.{at}"
         if option is None:
             raise InvalidBodyError(f"{here}.name", "APPLICATION_COMMAND_OPTION_UNKNOWN")
-        if option["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
-            inner = checked_options(
-                option.get("options") or [], one.get("options"), is_final=is_final, path=f"{here}.options"
-            )
+        if option["type"] in (OptionType.SUBCOMMAND, OptionType.SUBCOMMAND_GROUP):
+            nested, inside = option.get("options") or [], f"{here}.options"
+            inner = checked_options(nested, one.get("options"), is_final=is_final, path=inside)
             checked.append({"name": option["name"], "type": option["type"], "options": inner})
             continue
         if is_final:
@@ -158,14 +146,13 @@ def checked_options(
 def _check_value(option: Json, value: Any, path: str) -> None:
     """Refuse a value of the wrong type, out of range, or outside the choices."""
     kind = option["type"]
-    if kind in (STRING, USER, CHANNEL, ROLE, MENTIONABLE):
-        check_text(
-            value, path, at_least=option.get("min_length") or 0, at_most=option.get("max_length") or 6000
-        )
-    elif kind == BOOLEAN and not isinstance(value, bool):
+    if kind in TEXTUAL:
+        least, most = option.get("min_length") or 0, option.get("max_length") or MAX_STRING_CHARS
+        check_text(value, path, at_least=least, at_most=most)
+    elif kind == OptionType.BOOLEAN and not isinstance(value, bool):
         raise InvalidBodyError(path, "BOOLEAN_TYPE_CONVERT")
-    elif kind in (INTEGER, NUMBER):
-        wanted = int if kind == INTEGER else (int, float)
+    elif kind in (OptionType.INTEGER, OptionType.NUMBER):
+        wanted = int if kind == OptionType.INTEGER else (int, float)
         if isinstance(value, bool) or not isinstance(value, wanted):
             raise InvalidBodyError(path, "NUMBER_TYPE_COERCE", f'Value "{value}" is not a number.')
         least, most = option.get("min_value"), option.get("max_value")
@@ -179,7 +166,7 @@ def _check_value(option: Json, value: Any, path: str) -> None:
 def full_name(command: Json, options: Sequence[Json]) -> str:
     """Return the command's name with its subcommands, such as ``model list``."""
     names = [command["name"]]
-    while options and options[0]["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
+    while options and options[0]["type"] in (OptionType.SUBCOMMAND, OptionType.SUBCOMMAND_GROUP):
         names.append(options[0]["name"])
         options = options[0]["options"]
     return " ".join(names)

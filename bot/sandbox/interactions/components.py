@@ -5,27 +5,11 @@ limit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
+from bot.sandbox import fields
 from bot.sandbox.errors import InvalidBodyError
-from bot.sandbox.fields import (
-    WEB,
-    Check,
-    Needed,
-    all_of,
-    check_bool,
-    check_int,
-    check_list,
-    check_object,
-    fields,
-    list_of,
-    nonempty,
-    one_of,
-    required_error,
-    text,
-    url,
-    whole,
-)
 from bot.sandbox.interactions.inputs import (
     IN_LABEL,
     SELECTS,
@@ -34,6 +18,7 @@ from bot.sandbox.interactions.inputs import (
     partial_emoji,
     select,
     text_input,
+    with_children,
 )
 from bot.sandbox.world.state import Json
 
@@ -52,7 +37,7 @@ LINK_STYLE, PREMIUM_STYLE = 5, 6
 
 def check_components(components: Any, *, is_v2: bool) -> tuple[Json, ...]:
     """Refuse the components of a message over Discord's limits; return them with their ``id`` filled in."""
-    given = check_list(components, "components", at_most=MAX_V2_COMPONENTS if is_v2 else MAX_ROWS)
+    given = fields.check_list(components, "components", at_most=MAX_V2_COMPONENTS if is_v2 else MAX_ROWS)
     check_one = _one_of(IN_MESSAGES, *(IN_V2_MESSAGE if is_v2 else (ACTION_ROW,)))
     for at, one in enumerate(given):
         check_one(one, f"components.{at}")
@@ -76,22 +61,23 @@ def walk(components: Sequence[Any], path: str) -> Iterator[tuple[str, Json]]:
     """Yield every component at any depth with its dotted path."""
     for at, one in enumerate(components):
         here = f"{path}.{at}"
-        yield here, check_object(one, here)
+        yield here, fields.check_object(one, here)
         yield from walk(
-            check_list(one.get("components") or [], here, at_most=MAX_V2_COMPONENTS), f"{here}.components"
+            fields.check_list(one.get("components") or [], here, at_most=MAX_V2_COMPONENTS),
+            f"{here}.components",
         )
         nested = [one[key] for key in ("accessory", "component") if one.get(key) is not None]
         yield from walk(nested, here)
 
 
-def _one_of(table: Mapping[int, Check], *allowed: int) -> Check:
+def _one_of(table: Mapping[int, fields.Check], *allowed: int) -> fields.Check:
     """Return a check for a component of one of the allowed types, each with its own check in `table`."""
 
     def check(value: Any, path: str) -> None:
-        kind = check_object(value, path).get("type")
+        kind = fields.check_object(value, path).get("type")
         if kind is None:
-            raise required_error(f"{path}.type")
-        if type(kind) is not int or kind not in allowed:
+            raise fields.required_error(f"{path}.type")
+        if not fields.is_int(kind) or kind not in allowed:
             reason = f"Value of field must be one of ({', '.join(map(str, allowed))})."
             raise InvalidBodyError(f"{path}.type", "UNION_TYPE_CHOICES", reason)
         table[kind](value, path)
@@ -101,7 +87,7 @@ def _one_of(table: Mapping[int, Check], *allowed: int) -> Check:
 
 def _check_row(row: Any, path: str) -> None:
     """Refuse a row that is empty or too wide, or that has other components next to a menu."""
-    inside = check_list(row.get("components"), f"{path}.components", at_least=1, at_most=MAX_IN_ROW)
+    inside = fields.check_list(row.get("components"), f"{path}.components", at_least=1, at_most=MAX_IN_ROW)
     for at, one in enumerate(inside):
         _one_of(IN_MESSAGES, BUTTON, *SELECTS)(one, f"{path}.components.{at}")
     if len(inside) > 1 and any(one["type"] != BUTTON for one in inside):
@@ -116,71 +102,82 @@ def _check_style(button: Any, path: str) -> None:
     if style == PREMIUM_STYLE:
         others |= {"label", "emoji"}
     elif not (button.get("label") or button.get("emoji")):
-        raise required_error(f"{path}.label")
+        raise fields.required_error(f"{path}.label")
     if button.get(key) is None:
-        raise required_error(f"{path}.{key}")
+        raise fields.required_error(f"{path}.{key}")
     for other in sorted(others):
         if button.get(other) is not None:
             reason = f"A button of style {style} has no {other}"
             raise InvalidBodyError(f"{path}.{other}", "BUTTON_COMPONENT_FIELD_NOT_ALLOWED", reason)
 
 
-_button = fields(
-    style=Needed(one_of(1, 2, 3, 4, LINK_STYLE, PREMIUM_STYLE)),
+_button = fields.json_object(
+    style=fields.Needed(fields.one_of(1, 2, 3, 4, LINK_STYLE, PREMIUM_STYLE)),
     id=component_id,
-    label=text(80),
-    custom_id=nonempty(100),
-    url=url(*WEB, "discord", at_most=512),
-    sku_id=check_int,
+    label=fields.text(80),
+    custom_id=fields.nonempty(100),
+    url=fields.url(*fields.WEB, "discord", at_most=512),
+    sku_id=fields.check_int,
     emoji=partial_emoji,
-    disabled=check_bool,
+    disabled=fields.check_bool,
 )
-_about_media: dict[str, Check | Needed] = {
-    "media": Needed(fields(url=Needed(url(*WEB, "attachment")))),
-    "description": nonempty(1024),
-    "spoiler": check_bool,
+_about_media: dict[str, fields.Check | fields.Needed] = {
+    "media": fields.Needed(fields.json_object(url=fields.Needed(fields.url(*fields.WEB, "attachment")))),
+    "description": fields.nonempty(1024),
+    "spoiler": fields.check_bool,
 }
-_text_display = fields(content=Needed(nonempty(MAX_V2_CHARS)), id=component_id)
-IN_MESSAGES: dict[int, Check] = {}
+_text_display = fields.json_object(content=fields.Needed(fields.nonempty(MAX_V2_CHARS)), id=component_id)
+IN_MESSAGES: dict[int, fields.Check] = {}
 IN_MESSAGES |= {  # in two steps, because some hold others
-    ACTION_ROW: all_of(fields(id=component_id), _check_row),
-    BUTTON: all_of(_button, _check_style),
+    ACTION_ROW: fields.all_of(fields.json_object(id=component_id), _check_row),
+    BUTTON: fields.all_of(_button, _check_style),
     **{kind: select(kind, in_modal=False) for kind in SELECTS},
-    SECTION: fields(
-        components=Needed(list_of(_one_of(IN_MESSAGES, TEXT_DISPLAY), at_least=1, at_most=3)),
-        accessory=Needed(_one_of(IN_MESSAGES, BUTTON, THUMBNAIL)),
+    SECTION: fields.json_object(
+        components=fields.Needed(fields.list_of(_one_of(IN_MESSAGES, TEXT_DISPLAY), at_least=1, at_most=3)),
+        accessory=fields.Needed(_one_of(IN_MESSAGES, BUTTON, THUMBNAIL)),
         id=component_id,
     ),
     TEXT_DISPLAY: _text_display,
-    THUMBNAIL: fields(id=component_id, **_about_media),
-    GALLERY: fields(items=Needed(list_of(fields(**_about_media), at_least=1, at_most=10)), id=component_id),
-    FILE: fields(file=Needed(fields(url=Needed(url("attachment")))), spoiler=check_bool, id=component_id),
-    SEPARATOR: fields(divider=check_bool, spacing=one_of(1, 2), id=component_id),
-    CONTAINER: fields(
-        components=Needed(
-            list_of(_one_of(IN_MESSAGES, *IN_CONTAINER), at_least=1, at_most=MAX_V2_COMPONENTS)
+    THUMBNAIL: fields.json_object(id=component_id, **_about_media),
+    GALLERY: fields.json_object(
+        items=fields.Needed(fields.list_of(fields.json_object(**_about_media), at_least=1, at_most=10)),
+        id=component_id,
+    ),
+    FILE: fields.json_object(
+        file=fields.Needed(fields.json_object(url=fields.Needed(fields.url("attachment")))),
+        spoiler=fields.check_bool,
+        id=component_id,
+    ),
+    SEPARATOR: fields.json_object(divider=fields.check_bool, spacing=fields.one_of(1, 2), id=component_id),
+    CONTAINER: fields.json_object(
+        components=fields.Needed(
+            fields.list_of(_one_of(IN_MESSAGES, *IN_CONTAINER), at_least=1, at_most=MAX_V2_COMPONENTS)
         ),
-        accent_color=whole(0, 0xFFFFFF),
-        spoiler=check_bool,
+        accent_color=fields.whole(0, 0xFFFFFF),
+        spoiler=fields.check_bool,
         id=component_id,
     ),
 }
 # Discord accepts one text input per row, although its schema allows five.
 _input_in_row = _one_of({TEXT_INPUT: text_input(is_labelled=False)}, TEXT_INPUT)
-IN_MODALS: dict[int, Check] = {
-    ACTION_ROW: fields(components=Needed(list_of(_input_in_row, at_least=1, at_most=1)), id=component_id),
+IN_MODALS: dict[int, fields.Check] = {
+    ACTION_ROW: fields.json_object(
+        components=fields.Needed(fields.list_of(_input_in_row, at_least=1, at_most=1)), id=component_id
+    ),
     TEXT_DISPLAY: _text_display,
-    LABEL: fields(
-        label=Needed(nonempty(45)),
-        component=Needed(_one_of(IN_LABEL, *IN_LABEL)),
-        description=nonempty(100),
+    LABEL: fields.json_object(
+        label=fields.Needed(fields.nonempty(45)),
+        component=fields.Needed(_one_of(IN_LABEL, *IN_LABEL)),
+        description=fields.nonempty(100),
         id=component_id,
     ),
 }
-_form = fields(
-    title=Needed(nonempty(45)),
-    custom_id=Needed(nonempty(100)),
-    components=Needed(list_of(_one_of(IN_MODALS, *IN_MODALS), at_least=1, at_most=MAX_MODAL_COMPONENTS)),
+_form = fields.json_object(
+    title=fields.Needed(fields.nonempty(45)),
+    custom_id=fields.Needed(fields.nonempty(100)),
+    components=fields.Needed(
+        fields.list_of(_one_of(IN_MODALS, *IN_MODALS), at_least=1, at_most=MAX_MODAL_COMPONENTS)
+    ),
 )
 
 
@@ -196,17 +193,10 @@ def _check_ids(every: Sequence[tuple[str, Json]]) -> None:
 
 def _numbered(components: Sequence[Json]) -> list[Json]:
     """Return the components with missing ids filled in from 1, as Discord does."""
-    count = 0
+    counter = count(1)
 
     def number(one: Json) -> Json:
-        nonlocal count
-        count += 1
-        numbered: Json = {**one, "id": one.get("id") or count}
-        if "components" in one:
-            numbered["components"] = [number(child) for child in one["components"]]
-        for key in ("accessory", "component"):
-            if key in one:
-                numbered[key] = number(one[key])
-        return numbered
+        position = next(counter)
+        return with_children({**one, "id": one.get("id") or position}, number)
 
     return [number(one) for one in components]

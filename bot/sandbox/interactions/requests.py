@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.fields import check_int, check_list, check_object
-from bot.sandbox.interactions.command_rules import CHANNEL, ROLE, USER
+from bot.sandbox.fields import check_int, check_list, check_object, check_text
+from bot.sandbox.interactions.command_rules import OptionType
 from bot.sandbox.interactions.commands import (
     IN_GUILD,
     WITH_BOT,
@@ -17,24 +18,18 @@ from bot.sandbox.interactions.commands import (
     full_name,
     leaves,
 )
-from bot.sandbox.interactions.components import walk
-from bot.sandbox.interactions.inputs import SELECTS, STRING_SELECT
-from bot.sandbox.interactions.modals import submitted_modal
+from bot.sandbox.interactions.components import MAX_MODAL_COMPONENTS, walk
+from bot.sandbox.interactions.inputs import MAX_INPUT_CHARS, SELECTS, STRING_SELECT, TEXT_INPUT
 from bot.sandbox.messages.message_objects import message_json
 from bot.sandbox.messages.payloads import MAX_FILE_BYTES
-from bot.sandbox.world.objects import (
-    channel_json,
-    interaction_channel_json,
-    member_json,
-    role_json,
-    user_json,
-)
+from bot.sandbox.world.objects import channel_json, member_json, role_json, user_json
 from bot.sandbox.world.permissions import Permission, may, permissions_in, unseen_permissions_in
 from bot.sandbox.world.state import WITHOUT_MESSAGES, Channel, Event, Interaction, Json, Message, World
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 # menus of users, roles, users or roles, channels → the type of option with the same meaning
-RESOLVED_AS = {5: USER, 6: ROLE, 7: USER, 8: CHANNEL}
+RESOLVED_AS = {5: OptionType.USER, 6: OptionType.ROLE, 7: OptionType.USER, 8: OptionType.CHANNEL}
+ANSWER_KEYS = ("value", "values")  # of a component of a modal
 TOKEN_LIFETIME = timedelta(minutes=15)
 
 
@@ -59,12 +54,12 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
         source = _clicked(world, person_id, channel, body)
         shape, about = _component_data(world, channel, source, called)
     elif kind == MODAL_SUBMIT:
-        opener, shape = submitted_modal(world, person_id, called)
+        opener, shape = _submitted_modal(world, person_id, called)
         source = world.history(channel.id).get(opener.source_id or 0)
         about = {"triggering_interaction_metadata": opener.metadata}
     else:
         raise InvalidBodyError("type", "BASE_TYPE_CHOICES", "Value must be one of {2, 3, 4, 5}.")
-    _forget_expired(world)
+    _delete_expired(world)
     interaction_id = world.new_id()
     interaction = Interaction(
         id=interaction_id,
@@ -85,12 +80,12 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
         focused_kind=focused_kind(shape.get("options") or []),
     )
     world.interactions[interaction_id] = interaction
-    told = _told(world, interaction, channel) | {"data": shape}
+    sent = _event_body(world, interaction, channel) | {"data": shape}
     if source is not None:
-        told["message"] = message_json(world, source, world.bot_user_id)
+        sent["message"] = message_json(world, source, world.bot_user_id)
     begun = {"id": str(interaction.id), "nonce": interaction.nonce}
     return interaction, [
-        Event("INTERACTION_CREATE", told, frozenset({world.bot_user_id})),
+        Event("INTERACTION_CREATE", sent, frozenset({world.bot_user_id})),
         Event("INTERACTION_CREATE", begun, frozenset({person_id})),
     ]
 
@@ -163,6 +158,56 @@ def _component_data(world: World, channel: Channel, source: Message, called: Jso
     return shape, {"interacted_message_id": str(source.id)}
 
 
+def _submitted_modal(world: World, person_id: int, called: Json) -> tuple[Interaction, Json]:
+    """Return the interaction that opened the modal, and the modal's data with the person's input.
+
+    The modal is found by ``custom_id``, and by ``id`` if given; it can be submitted once.
+
+    Raises:
+        ApiError: The bot has opened no such modal for this person, or a text is invalid.
+    """
+    opener = next(
+        (
+            one
+            for one in reversed(world.interactions.values())
+            if one.person_id == person_id
+            and one.modal is not None
+            and one.modal["custom_id"] == called.get("custom_id")
+            and called.get("id", str(one.id)) == str(one.id)
+        ),
+        None,
+    )
+    if opener is None or opener.modal is None:
+        raise ApiError(Refusal.UNKNOWN_INTERACTION)
+    components = check_list(called.get("components"), "data.components", at_most=MAX_MODAL_COMPONENTS)
+    answers = {one["custom_id"]: one for _, one in walk(components, "data.components") if "custom_id" in one}
+    filled = [_filled(one, answers) for one in opener.modal["components"]]
+    world.interactions[opener.id] = replace(opener, modal=None)
+    return opener, {"custom_id": opener.modal["custom_id"], "components": filled}
+
+
+def _filled(component: Json, answers: dict[str, Any]) -> Json:
+    """Return a component of the modal with the person's input instead of its definition."""
+    shape: Json = {"type": component["type"], "id": component.get("id", 0)}
+    if "components" in component:
+        return {**shape, "components": [_filled(one, answers) for one in component["components"]]}
+    if "component" in component:
+        return {**shape, "component": _filled(component["component"], answers)}
+    if "custom_id" not in component:
+        return shape
+    custom_id = component["custom_id"]
+    given = answers.get(custom_id, {})
+    shape |= {"custom_id": custom_id} | {key: given[key] for key in ANSWER_KEYS if key in given}
+    if component["type"] == TEXT_INPUT:
+        text = shape.setdefault("value", "")
+        is_required = component.get("required", True)
+        least = (component.get("min_length") or int(is_required)) if text or is_required else 0
+        check_text(text, custom_id, at_least=least, at_most=component.get("max_length") or MAX_INPUT_CHARS)
+    elif component.get("required", True) and not given:
+        raise InvalidBodyError(custom_id, "BASE_TYPE_REQUIRED")
+    return shape
+
+
 def chosen_values(menu: Json, values: Any, path: str) -> list[str]:
     """Return the values chosen in a menu; refuse any that it does not offer or allow."""
     chosen = [str(one) for one in check_list(values or [], path, at_most=25)]
@@ -180,40 +225,41 @@ def _resolved(world: World, channel: Channel, values: Iterable[tuple[int, Any]])
     found: dict[str, Json] = {}
     for kind, value in values:
         key = int(value) if str(value).isascii() and str(value).isdigit() else 0
-        if kind == USER and key in world.users:
+        if kind == OptionType.USER and key in world.users:
             found.setdefault("users", {})[str(key)] = user_json(world.users[key])
             if member := world.member_in(channel, key):
                 bits = str(permissions_in(world, key, channel))
                 shape = member_json(world, member, with_user=False) | {"permissions": bits}
                 found.setdefault("members", {})[str(key)] = shape
-        elif kind == ROLE and key in world.roles:
+        elif kind == OptionType.ROLE and key in world.roles:
             found.setdefault("roles", {})[str(key)] = role_json(world.roles[key])
-        elif kind == CHANNEL and key in world.channels:
+        elif kind == OptionType.CHANNEL and key in world.channels:
             shape = channel_json(world, world.channels[key], world.bot_user_id) | {"permissions": "0"}
             found.setdefault("channels", {})[str(key)] = shape
-        elif kind in (USER, ROLE, CHANNEL):
+        elif kind in (OptionType.USER, OptionType.ROLE, OptionType.CHANNEL):
             reason = f'Value "{value}" is not known here.'
             raise InvalidBodyError("data.options", "NUMBER_TYPE_COERCE", reason)
     return dict(found)
 
 
-def _forget_expired(world: World) -> None:
+def _delete_expired(world: World) -> None:
     """Delete the interactions whose tokens have expired."""
     oldest = world.now() - TOKEN_LIFETIME
     for old in [one for one in world.interactions.values() if one.opened_at < oldest]:
         del world.interactions[old.id]
 
 
-def _told(world: World, interaction: Interaction, channel: Channel) -> Json:
+def _event_body(world: World, interaction: Interaction, channel: Channel) -> Json:
     """Return the fields that every interaction sends to the bot: user, channel, token."""
-    told: Json = {
+    bits = str(permissions_in(world, interaction.person_id, channel))
+    body: Json = {
         "id": str(interaction.id),
         "application_id": str(world.bot_user_id),
         "type": interaction.kind,
         "token": interaction.token,
         "version": 1,
         "channel_id": str(channel.id),
-        "channel": interaction_channel_json(world, channel, interaction.person_id),
+        "channel": channel_json(world, channel, world.bot_user_id) | {"permissions": bits},
         "app_permissions": str(unseen_permissions_in(world, world.bot_user_id, channel)),
         "locale": "en-US",
         "entitlements": [],
@@ -222,10 +268,9 @@ def _told(world: World, interaction: Interaction, channel: Channel) -> Json:
         "attachment_size_limit": MAX_FILE_BYTES,
     }
     if channel.guild_id is None:
-        return told | {"user": user_json(world.users[interaction.person_id])}
+        return body | {"user": user_json(world.users[interaction.person_id])}
     member = world.members[channel.guild_id, interaction.person_id]
-    bits = str(permissions_in(world, interaction.person_id, channel))
-    return told | {
+    return body | {
         "guild_id": str(channel.guild_id),
         "guild": {"id": str(channel.guild_id), "locale": "en-US", "features": []},
         "guild_locale": "en-US",

@@ -4,8 +4,8 @@ import hmac
 from dataclasses import replace
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.interactions.command_rules import STRING, check_suggestions
-from bot.sandbox.interactions.modals import show_modal
+from bot.sandbox.interactions.command_rules import OptionType, check_suggestions
+from bot.sandbox.interactions.components import check_modal
 from bot.sandbox.interactions.requests import AUTOCOMPLETE, COMMAND, MODAL_SUBMIT, TOKEN_LIFETIME
 from bot.sandbox.messages.payloads import MessagePayload
 from bot.sandbox.messages.posting import PLAIN, edit_message, post_message
@@ -63,6 +63,7 @@ def answer_interaction(
     if kind not in _fitting(interaction):
         raise InvalidBodyError("type", "INTERACTION_CALLBACK_TYPE_INVALID", f"Type {kind} does not fit here.")
     person = frozenset({interaction.person_id})
+    succeeded = {"id": str(interaction.id), "nonce": interaction.nonce}
     answered = replace(interaction, is_answered=True)
     message: Message | None = None
     events: list[Event] = []
@@ -77,14 +78,20 @@ def answer_interaction(
         if kind == UPDATE:
             message, events = edit_message(world, message, payload)
     elif kind == CHOICES:
-        check_suggestions(body, interaction.focused_kind or STRING)
-        choices = body["choices"]
-        told = {"nonce": interaction.nonce, "choices": choices}
-        events = [Event("APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", told, person)]
+        check_suggestions(body, interaction.focused_kind or OptionType.STRING)
+        suggestions = {"nonce": interaction.nonce, "choices": body["choices"]}
+        events = [Event("APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", suggestions, person)]
     else:
-        answered, events = show_modal(world, answered, body)
+        check_modal(body)
+        answered = replace(answered, modal=body)
+        shown = {
+            **succeeded,
+            "channel_id": str(interaction.channel_id),
+            "application": {"id": str(world.bot_user_id), "name": world.users[world.bot_user_id].name},
+            **{key: body[key] for key in ("custom_id", "title", "components")},
+        }
+        events = [Event("INTERACTION_MODAL_CREATE", shown, person)]
     world.interactions[interaction.id] = answered
-    succeeded = {"id": str(interaction.id), "nonce": interaction.nonce}
     return message, [*events, Event("INTERACTION_SUCCESS", succeeded, person)]
 
 

@@ -2,23 +2,8 @@
 
 from typing import Any
 
+from bot.sandbox import fields
 from bot.sandbox.errors import InvalidBodyError
-from bot.sandbox.fields import (
-    WEB,
-    Check,
-    Needed,
-    all_of,
-    check_bool,
-    check_list,
-    check_timestamp,
-    fields,
-    list_of,
-    nonempty,
-    required_error,
-    text,
-    url,
-    whole,
-)
 from bot.sandbox.world.state import Json
 
 MAX_EMBEDS = 10
@@ -27,41 +12,47 @@ MAX_FIELDS = 25
 MAX_COLOR = 0xFFFFFF
 SHOWN = ("title", "description", "fields", "image", "thumbnail", "author", "footer", "video", "provider")
 
-_picture_url = url(*WEB, "attachment")
-_icon = {"icon_url": _picture_url, "proxy_icon_url": text(2048)}
-_size = whole(0, (1 << 31) - 1)
-_media: dict[str, Check] = {
+_picture_url = fields.url(*fields.WEB, "attachment")
+_icon = {"icon_url": _picture_url, "proxy_icon_url": fields.text(2048)}
+_size = fields.whole(0, (1 << 31) - 1)
+_media: dict[str, fields.Check] = {
     "width": _size,
     "height": _size,
-    "proxy_url": text(2048),
-    "description": text(4096),
+    "proxy_url": fields.text(2048),
+    "description": fields.text(4096),
 }
-_picture = fields(url=Needed(_picture_url), **_media)
+_picture = fields.json_object(url=fields.Needed(_picture_url), **_media)
 
 
 def _check_shows_something(embed: Any, path: str) -> None:
     if not any(embed.get(name) for name in SHOWN):
-        raise required_error(f"{path}.description")
+        raise fields.required_error(f"{path}.description")
 
 
-_embed = all_of(
-    fields(
-        type=text(100),
-        url=url(*WEB),
-        title=text(256),
-        color=whole(0, MAX_COLOR),
-        timestamp=check_timestamp,
-        description=text(4096),
-        author=fields(name=Needed(nonempty(256)), url=url(*WEB), **_icon),
+_embed = fields.all_of(
+    fields.json_object(
+        type=fields.text(100),
+        url=fields.url(*fields.WEB),
+        title=fields.text(256),
+        color=fields.whole(0, MAX_COLOR),
+        timestamp=fields.check_timestamp,
+        description=fields.text(4096),
+        author=fields.json_object(
+            name=fields.Needed(fields.nonempty(256)), url=fields.url(*fields.WEB), **_icon
+        ),
         image=_picture,
         thumbnail=_picture,
-        footer=fields(text=Needed(nonempty(2048)), **_icon),
-        fields=list_of(
-            fields(name=Needed(nonempty(256)), value=Needed(nonempty(1024)), inline=check_bool),
+        footer=fields.json_object(text=fields.Needed(fields.nonempty(2048)), **_icon),
+        fields=fields.list_of(
+            fields.json_object(
+                name=fields.Needed(fields.nonempty(256)),
+                value=fields.Needed(fields.nonempty(1024)),
+                inline=fields.check_bool,
+            ),
             at_most=MAX_FIELDS,
         ),
-        provider=fields(name=text(256), url=url(*WEB)),
-        video=fields(url=url(*WEB), **_media),
+        provider=fields.json_object(name=fields.text(256), url=fields.url(*fields.WEB)),
+        video=fields.json_object(url=fields.url(*fields.WEB), **_media),
     ),
     _check_shows_something,
 )
@@ -69,7 +60,7 @@ _embed = all_of(
 
 def check_embeds(embeds: Any) -> tuple[Json, ...]:
     """Refuse embeds over Discord's limits; return them with their ``type``."""
-    given = check_list(embeds, "embeds", at_most=MAX_EMBEDS)
+    given = fields.check_list(embeds, "embeds", at_most=MAX_EMBEDS)
     for at, embed in enumerate(given):
         _embed(embed, f"embeds.{at}")
     if sum(map(_chars, given)) > MAX_EMBED_CHARS:

@@ -3,20 +3,10 @@
 from typing import Any
 from urllib.parse import quote
 
-from bot.sandbox.interactions.inputs import SELECTS
+from bot.sandbox.interactions.inputs import SELECTS, with_children
 from bot.sandbox.world.objects import channel_json, member_json, user_json
 from bot.sandbox.world.permissions import reader_ids
-from bot.sandbox.world.state import (
-    Attachment,
-    Channel,
-    Event,
-    Json,
-    Message,
-    MessageFlag,
-    Reaction,
-    World,
-    events_for,
-)
+from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, Reaction, World
 
 DEFAULTS: dict[int, Json] = {  # Discord adds these to components
     11: {"description": None, "spoiler": False},
@@ -29,12 +19,8 @@ SUPER_COLORS = ("#ffb02e", "#fcd53f")  # Discord derives them from the emoji's p
 
 def message_json(world: World, message: Message, viewer_id: int, *, with_reference: bool = True) -> Json:
     """Return the message object as `viewer_id` sees it (``me`` in its reactions)."""
-    shown_in_embeds = {
-        embed[place]["url"]
-        for embed in message.embeds
-        for place in ("image", "thumbnail")
-        if embed.get(place)
-    }
+    pictures = [embed.get(place) or {} for embed in message.embeds for place in ("image", "thumbnail")]
+    shown_in_embeds = {one.get("url") for one in pictures}
     shape: Json = {
         "id": str(message.id),
         "channel_id": str(message.channel_id),
@@ -112,12 +98,7 @@ def component_json(component: Json) -> Json:
         shape.pop("required", None)  # meaningless in messages
     if shape["type"] in DEFAULTS:
         shape = {**DEFAULTS[shape["type"]], **shape}
-    if "components" in shape:
-        shape["components"] = [component_json(one) for one in shape["components"]]
-    for key in ("accessory", "component"):
-        if key in shape:
-            shape[key] = component_json(shape[key])
-    return shape
+    return with_children(shape, component_json)
 
 
 def _filled(shape: Any) -> Any:
@@ -167,7 +148,7 @@ def message_events(world: World, name: str, message: Message) -> list[Event]:
     if author is not None and message.webhook_id is None:
         extra["member"] = member_json(world, author, with_user=False)
     viewers = audience_of(world, message)
-    return events_for(name, viewers, lambda one: message_json(world, message, one) | extra)
+    return Event.for_each(name, viewers, lambda one: message_json(world, message, one) | extra)
 
 
 def place_json(channel: Channel) -> Json:

@@ -5,24 +5,8 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.sandbox import fields
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
-from bot.sandbox.fields import (
-    WEB,
-    Needed,
-    all_of,
-    check_bool,
-    check_int,
-    check_text,
-    fields,
-    list_of,
-    nonempty,
-    number,
-    one_of,
-    text,
-    url,
-    whole,
-    word_of,
-)
 from bot.sandbox.interactions.components import check_components
 from bot.sandbox.messages.embeds import check_embeds
 from bot.sandbox.world.state import Json, Message, MessageFlag
@@ -44,13 +28,13 @@ REFERENCE = "attachment://"
 
 def _nonce(value: Any, path: str) -> None:
     if isinstance(value, str):
-        check_text(value, path, at_most=MAX_NONCE_CHARS)
+        fields.check_text(value, path, at_most=MAX_NONCE_CHARS)
     else:
-        whole(-MAX_INT64 - 1, MAX_INT64)(value, path)
+        fields.whole(-MAX_INT64 - 1, MAX_INT64)(value, path)
 
 
 def _flags(value: Any, path: str) -> None:
-    whole(0, MAX_INT64)(value, path)
+    fields.whole(0, MAX_INT64)(value, path)
     if value & ~KNOWN_FLAGS:
         raise InvalidBodyError(path, "BITFIELD_TYPE_INVALID")
 
@@ -62,52 +46,55 @@ def _mentions_together(mentions: Json, path: str) -> None:
             raise InvalidBodyError(path, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", reason)
 
 
-_ids = list_of(check_int, at_most=MAX_MENTIONED, is_set=True)
-_allowed_mentions = fields(
-    parse=list_of(word_of("roles", "users", "everyone"), at_most=3, is_set=True),
+_ids = fields.list_of(fields.check_int, at_most=MAX_MENTIONED, is_set=True)
+_allowed_mentions = fields.json_object(
+    parse=fields.list_of(fields.word_of("roles", "users", "everyone"), at_most=3, is_set=True),
     users=_ids,
     roles=_ids,
-    replied_user=check_bool,
+    replied_user=fields.check_bool,
 )
-_attachment = fields(
-    id=Needed(check_int),
-    filename=nonempty(1024),
-    description=text(1024),
-    title=text(1024),
-    duration_secs=number(0, (1 << 31) - 1),
-    waveform=text(400),
-    is_spoiler=check_bool,
-    is_remix=check_bool,
+_attachment = fields.json_object(
+    id=fields.Needed(fields.check_int),
+    filename=fields.nonempty(1024),
+    description=fields.text(1024),
+    title=fields.text(1024),
+    duration_secs=fields.number(0, (1 << 31) - 1),
+    waveform=fields.text(400),
+    is_spoiler=fields.check_bool,
+    is_remix=fields.check_bool,
 )
-_poll_media = fields(
-    text=Needed(nonempty(300)), emoji=fields(id=check_int, name=text(32), animated=check_bool)
+_poll_media = fields.json_object(
+    text=fields.Needed(fields.nonempty(300)),
+    emoji=fields.json_object(id=fields.check_int, name=fields.text(32), animated=fields.check_bool),
 )
-_poll = fields(
-    question=Needed(_poll_media),
-    answers=Needed(list_of(fields(poll_media=Needed(_poll_media)), at_least=1, at_most=10)),
-    duration=whole(1, 768),
-    allow_multiselect=check_bool,
-    layout_type=one_of(1),
-)
-_check_message = fields(
-    content=text(MAX_CONTENT_CHARS),
-    tts=check_bool,
-    nonce=_nonce,
-    enforce_nonce=check_bool,
-    flags=_flags,
-    allowed_mentions=all_of(_allowed_mentions, _mentions_together),
-    message_reference=fields(
-        message_id=Needed(check_int),
-        type=one_of(0, 1),
-        channel_id=check_int,
-        guild_id=check_int,
-        fail_if_not_exists=check_bool,
+_poll = fields.json_object(
+    question=fields.Needed(_poll_media),
+    answers=fields.Needed(
+        fields.list_of(fields.json_object(poll_media=fields.Needed(_poll_media)), at_least=1, at_most=10)
     ),
-    sticker_ids=list_of(check_int, at_most=MAX_STICKERS),
-    attachments=list_of(_attachment, at_most=MAX_FILES),
+    duration=fields.whole(1, 768),
+    allow_multiselect=fields.check_bool,
+    layout_type=fields.one_of(1),
+)
+_check_message = fields.json_object(
+    content=fields.text(MAX_CONTENT_CHARS),
+    tts=fields.check_bool,
+    nonce=_nonce,
+    enforce_nonce=fields.check_bool,
+    flags=_flags,
+    allowed_mentions=fields.all_of(_allowed_mentions, _mentions_together),
+    message_reference=fields.json_object(
+        message_id=fields.Needed(fields.check_int),
+        type=fields.one_of(0, 1),
+        channel_id=fields.check_int,
+        guild_id=fields.check_int,
+        fail_if_not_exists=fields.check_bool,
+    ),
+    sticker_ids=fields.list_of(fields.check_int, at_most=MAX_STICKERS),
+    attachments=fields.list_of(_attachment, at_most=MAX_FILES),
     poll=_poll,
-    username=nonempty(80),
-    avatar_url=url(*WEB),
+    username=fields.nonempty(80),
+    avatar_url=fields.url(*fields.WEB),
 )
 
 

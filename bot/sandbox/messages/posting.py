@@ -8,17 +8,7 @@ from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.messages.message_objects import attachment_url, audience_of, message_events, place_json
 from bot.sandbox.messages.payloads import MessagePayload, Upload
 from bot.sandbox.world.permissions import reader_ids
-from bot.sandbox.world.state import (
-    Attachment,
-    Channel,
-    Event,
-    Json,
-    Message,
-    MessageFlag,
-    User,
-    World,
-    made_at,
-)
+from bot.sandbox.world.state import Attachment, Channel, Event, Json, Message, MessageFlag, User, World
 
 PLAIN, REPLY = 0, 19
 MAX_BULK_DELETE_AGE = timedelta(days=14)
@@ -44,8 +34,8 @@ def post_message(
     Args:
         world: Changed in place.
         channel: Where to; the caller has checked permissions.
-        author: Whose name stands on it.
-        payload: What it says.
+        author: The author.
+        payload: The validated body.
         kind: Discord's message type; replies get their own.
         webhook_id: Set when it comes through a webhook or an interaction.
         interaction: The ``interaction_metadata`` fields to show with it.
@@ -61,17 +51,15 @@ def post_message(
         return repeated, []
     reference, replied_to = _reference(world, channel, payload)
     content = payload.content or ""
-    message_id = world.new_id()
     mention_ids = payload.mention_ids(content)
     if replied_to is not None and payload.mentions_replied_user and replied_to.author.id in world.users:
         mention_ids = tuple(dict.fromkeys((*mention_ids, replied_to.author.id)))
     attachments = _attachments(world, channel.id, payload.uploads)
     message = Message(
-        id=message_id,
+        id=world.new_id(),
         channel_id=channel.id,
         author=author,
         content=content,
-        created_at=made_at(message_id),
         kind=REPLY if reference is not None and kind == PLAIN else kind,
         flags=payload.flags & ~MessageFlag.EPHEMERAL
         | (MessageFlag.EPHEMERAL if ephemeral_for is not None else 0),
@@ -135,7 +123,7 @@ def delete_messages(world: World, channel: Channel, message_ids: Sequence[int]) 
     """
     if not 2 <= len(message_ids) <= 100:
         raise ApiError(Refusal.BULK_DELETE_COUNT)
-    if any(world.now() - made_at(message_id) > MAX_BULK_DELETE_AGE for message_id in message_ids):
+    if any(world.age_of(message_id) > MAX_BULK_DELETE_AGE for message_id in message_ids):
         raise ApiError(Refusal.TOO_OLD_TO_BULK_DELETE)
     history = world.history(channel.id)
     gone_ids = [message_id for message_id in message_ids if history.pop(message_id, None) is not None]

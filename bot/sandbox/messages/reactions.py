@@ -27,13 +27,13 @@ def add_reaction(
     if (user_id, is_super) in given:
         return []
     _set_given(world, message, emoji, (*given, (user_id, is_super)))
-    told = _about(world, message, emoji=emoji, user_id=user_id, is_super=is_super)
+    body = _place_of(world, message) | _giver_json(emoji, user_id, is_super=is_super)
     if is_super:
-        told["burst_colors"] = list(SUPER_COLORS)
+        body["burst_colors"] = list(SUPER_COLORS)
     if member := world.member_in(world.channels[message.channel_id], user_id):
-        told["member"] = member_json(world, member, with_user=True)
-    told["message_author_id"] = str(message.author.id)
-    return [Event("MESSAGE_REACTION_ADD", told, audience_of(world, message))]
+        body["member"] = member_json(world, member, with_user=True)
+    body["message_author_id"] = str(message.author.id)
+    return [Event("MESSAGE_REACTION_ADD", body, audience_of(world, message))]
 
 
 def remove_reaction(
@@ -46,8 +46,8 @@ def remove_reaction(
         return []
     left = tuple(one for one in before.given if one != (user_id, is_super))
     _set_given(world, message, emoji, left)
-    told = _about(world, message, emoji=emoji, user_id=user_id, is_super=is_super)
-    return [Event("MESSAGE_REACTION_REMOVE", told, audience_of(world, message))]
+    body = _place_of(world, message) | _giver_json(emoji, user_id, is_super=is_super)
+    return [Event("MESSAGE_REACTION_REMOVE", body, audience_of(world, message))]
 
 
 def clear_emoji(world: World, message: Message, *, emoji: str) -> list[Event]:
@@ -56,14 +56,14 @@ def clear_emoji(world: World, message: Message, *, emoji: str) -> list[Event]:
     if find_reaction(message, emoji) is None:
         return []
     _set_given(world, message, emoji, ())
-    told = _about(world, message, emoji=emoji)
-    return [Event("MESSAGE_REACTION_REMOVE_EMOJI", told, audience_of(world, message))]
+    body = _place_of(world, message) | {"emoji": emoji_json(emoji)}
+    return [Event("MESSAGE_REACTION_REMOVE_EMOJI", body, audience_of(world, message))]
 
 
 def clear_reactions(world: World, message: Message) -> list[Event]:
     """Remove all reactions from a message."""
     world.store(replace(message, reactions=()))
-    return [Event("MESSAGE_REACTION_REMOVE_ALL", _about(world, message), audience_of(world, message))]
+    return [Event("MESSAGE_REACTION_REMOVE_ALL", _place_of(world, message), audience_of(world, message))]
 
 
 def _set_given(world: World, message: Message, emoji: str, given: tuple[tuple[int, bool], ...]) -> None:
@@ -84,18 +84,12 @@ def check_emoji(emoji: str) -> None:
         raise ApiError(Refusal.UNKNOWN_EMOJI)
 
 
-def _about(
-    world: World,
-    message: Message,
-    *,
-    emoji: str | None = None,
-    user_id: int | None = None,
-    is_super: bool = False,
-) -> Json:
-    """Return the fields that say which message, which emoji and who."""
-    told: Json = {"message_id": str(message.id), **place_json(world.channels[message.channel_id])}
-    if emoji is not None:
-        told["emoji"] = emoji_json(emoji)
-    if user_id is not None:
-        told |= {"user_id": str(user_id), "type": int(is_super), "burst": is_super}
-    return told
+def _place_of(world: World, message: Message) -> Json:
+    """Return the fields of an event that say which message it is about."""
+    return {"message_id": str(message.id), **place_json(world.channels[message.channel_id])}
+
+
+def _giver_json(emoji: str, user_id: int, *, is_super: bool) -> Json:
+    """Return the fields of an event that say which reaction it is about, and whose."""
+    giver = {"user_id": str(user_id), "type": int(is_super), "burst": is_super}
+    return giver | {"emoji": emoji_json(emoji)}

@@ -7,17 +7,7 @@ from bot.sandbox.errors import ApiError, Refusal
 from bot.sandbox.messages.message_objects import message_events
 from bot.sandbox.world.objects import channel_json, thread_member_json
 from bot.sandbox.world.permissions import Permission, may, viewer_ids
-from bot.sandbox.world.state import (
-    WITH_POSTS,
-    Channel,
-    ChannelKind,
-    Event,
-    Json,
-    Message,
-    MessageFlag,
-    World,
-    events_for,
-)
+from bot.sandbox.world.state import WITH_POSTS, Channel, ChannelKind, Event, Json, Message, MessageFlag, World
 
 OPENED_IN = {
     ChannelKind.TEXT: (ChannelKind.PUBLIC_THREAD, ChannelKind.PRIVATE_THREAD),
@@ -86,7 +76,7 @@ def change_members(
     world.channels[thread.id] = changed
     after = viewer_ids(world, changed)
     joined = [one for one in changed.member_ids if one not in thread.member_ids]
-    told = {
+    body = {
         "id": str(thread.id),
         "guild_id": str(thread.guild_id),
         "member_count": len(changed.member_ids),
@@ -94,7 +84,7 @@ def change_members(
         "removed_member_ids": [str(one) for one in thread.member_ids if one not in changed.member_ids],
     }
     events = _created(world, changed, after - before)
-    return [*events, Event("THREAD_MEMBERS_UPDATE", told, before | after)]
+    return [*events, Event("THREAD_MEMBERS_UPDATE", body, before | after)]
 
 
 def change_thread(
@@ -114,7 +104,7 @@ def change_thread(
     )
     world.channels[thread.id] = changed
     viewers = viewer_ids(world, changed)
-    return changed, events_for("THREAD_UPDATE", viewers, lambda one: channel_json(world, changed, one))
+    return changed, Event.for_each("THREAD_UPDATE", viewers, lambda one: channel_json(world, changed, one))
 
 
 def reopen_to_send(world: World, thread: Channel, user_id: int) -> list[Event]:
@@ -134,7 +124,7 @@ def check_not_archived(channel: Channel) -> None:
         raise ApiError(Refusal.THREAD_ARCHIVED)
 
 
-def _created(world: World, thread: Channel, told_ids: Iterable[int]) -> list[Event]:
+def _created(world: World, thread: Channel, audience: Iterable[int]) -> list[Event]:
     """Announce a new thread to those who see it, and their membership to those who joined."""
 
     def seen_by(user_id: int) -> Json:
@@ -143,4 +133,4 @@ def _created(world: World, thread: Channel, told_ids: Iterable[int]) -> list[Eve
             body["member"] = thread_member_json(world, thread, user_id)
         return body
 
-    return events_for("THREAD_CREATE", told_ids, seen_by)
+    return Event.for_each("THREAD_CREATE", audience, seen_by)

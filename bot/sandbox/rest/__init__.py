@@ -1,1 +1,1 @@
-"""The REST API, route by route; each module adds its own routes to the application."""
+"""The REST API; each module declares the routes of one subject."""

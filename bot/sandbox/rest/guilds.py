@@ -6,7 +6,7 @@ from bot.sandbox.world.objects import (
     DEFAULTS,
     channel_json,
     guild_summary_json,
-    knows_of,
+    is_informed_of,
     member_json,
     own_guild_json,
     role_json,
@@ -30,7 +30,7 @@ async def read_guild(call: Call) -> Json:
 
 @routes.api("GET", "/guilds/{guild_id}/channels")
 async def list_channels(call: Call) -> list[Json]:
-    """Return the guild's channels that the caller knows of, without threads."""
+    """Return the guild's channels whose events the caller gets, without threads."""
     return [channel_json(call.world, one, call.user_id) for one in _known_channels(call) if not one.is_thread]
 
 
@@ -46,7 +46,7 @@ async def list_threads(call: Call) -> Json:
 
 def _known_channels(call: Call) -> list[Channel]:
     channels = call.world.channels_of(call.guild().id)
-    return [one for one in channels if knows_of(call.world, call.user_id, one)]
+    return [one for one in channels if is_informed_of(call.world, call.user_id, one)]
 
 
 @routes.api("GET", "/guilds/{guild_id}/roles")

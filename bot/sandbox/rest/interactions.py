@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.fields import check_object, required_error
+from bot.sandbox.fields import check_object, is_int, required_error
 from bot.sandbox.interactions.requests import expire_interaction, open_interaction
 from bot.sandbox.interactions.responses import (
     DEFERRED_MESSAGE,
@@ -45,7 +45,7 @@ async def call_back(call: Call) -> Json | None:
     interaction = find_interaction(world, interaction_id, token)
     body, uploads = await call.read_body()
     kind = body.get("type")
-    if isinstance(kind, bool) or not isinstance(kind, int):
+    if not is_int(kind):
         raise required_error("type")
     shape = check_object({} if body.get("data") is None else body["data"], "data")
     payload = MessagePayload()

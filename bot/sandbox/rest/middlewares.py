@@ -54,10 +54,10 @@ async def inject_faults(request: web.Request, handler: Handler) -> web.StreamRes
     if faults.is_down:
         return answer({"message": "503: Service Unavailable", "code": 0}, status=503)
     fault = faults.for_request(request.method, request.path.removeprefix(PREFIX))
-    return await handler(request) if fault is None else await _meet(fault, request, handler)
+    return await handler(request) if fault is None else await _apply(fault, request, handler)
 
 
-async def _meet(fault: RequestFault, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _apply(fault: RequestFault, request: web.Request, handler: Handler) -> web.StreamResponse:
     """Respond to a request with a fault."""
     if fault.delay_s:
         await asyncio.sleep(fault.delay_s)

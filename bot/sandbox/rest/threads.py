@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.fields import check_bool, check_choice, check_object, check_text, check_whole
+from bot.sandbox.fields import check_bool, check_choice, check_object, check_text, json_object, one_of, whole
 from bot.sandbox.messages.message_objects import message_json
 from bot.sandbox.messages.payloads import Upload, read_payload
 from bot.sandbox.messages.posting import post_message
@@ -14,11 +14,14 @@ from bot.sandbox.world.objects import channel_json, thread_member_json
 from bot.sandbox.world.permissions import Permission
 from bot.sandbox.world.state import THREADS, WITH_POSTS, Channel, ChannelKind, Json
 
-ARCHIVED_AFTER_MINUTES = (60, 1440, 4320, 10080)
-MAX_SLOW_MODE_S = 21_600
 UNNAMED_KIND = int(ChannelKind.PRIVATE_THREAD)  # Discord's default type of a thread
 CHANNEL = "/channels/{channel_id}"
 
+_check_options = json_object(
+    auto_archive_duration=one_of(60, 1440, 4320, 10080),  # minutes
+    rate_limit_per_user=whole(0, 21_600),  # seconds
+    invitable=check_bool,
+)
 routes = Routes()
 
 
@@ -127,9 +130,5 @@ def _checked_name(body: Json) -> str:
     """Return the name of a thread after validating it and the fields next to it."""
     name: Any = body.get("name", "")
     check_text(name, "name", at_least=1, at_most=100)
-    if body.get("auto_archive_duration") is not None:
-        check_choice(body["auto_archive_duration"], "auto_archive_duration", ARCHIVED_AFTER_MINUTES)
-    if body.get("rate_limit_per_user") is not None:
-        check_whole(body["rate_limit_per_user"], "rate_limit_per_user", at_most=MAX_SLOW_MODE_S)
-    check_bool(body.get("invitable"), "invitable")
+    _check_options(body, "")
     return str(name)

@@ -3,23 +3,23 @@
 from dataclasses import replace
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.world.objects import channel_json, knows_of
-from bot.sandbox.world.state import Channel, ChannelKind, Event, Overwrite, World, events_for
+from bot.sandbox.world.objects import channel_json, is_informed_of
+from bot.sandbox.world.state import Channel, ChannelKind, Event, Overwrite, World
 
 
 def created(world: World, channel: Channel) -> list[Event]:
     """Return the events that announce a new channel."""
-    return _events(world, "CHANNEL_CREATE", channel, _told_ids(world, channel))
+    return _events(world, "CHANNEL_CREATE", channel, _audience_of(world, channel))
 
 
 def change_overwrite(
     world: World, channel: Channel, target_id: int, *, allow: int = 0, deny: int = 0
 ) -> list[Event]:
-    """Allow or deny a role or a member some permissions, on top of what the channel says already.
+    """Allow or deny a role or a member some permissions, on top of the channel's present overwrites.
 
     A member who can no longer see the channel gets CHANNEL_DELETE, one who now can gets CHANNEL_CREATE.
     """
-    before = _told_ids(world, channel)
+    before = _audience_of(world, channel)
     old = next((one for one in channel.overwrites if one.target_id == target_id), None)
     new = Overwrite(
         target_id,
@@ -30,7 +30,7 @@ def change_overwrite(
     others = tuple(one for one in channel.overwrites if one is not old)
     changed = replace(channel, overwrites=(*others, new))
     world.channels[channel.id] = changed
-    after = _told_ids(world, changed)
+    after = _audience_of(world, changed)
     return [
         *_events(world, "CHANNEL_DELETE", channel, before - after),
         *_events(world, "CHANNEL_UPDATE", changed, before & after),
@@ -42,18 +42,18 @@ def delete_channel(world: World, channel: Channel) -> list[Event]:
     """Delete a channel with its threads and messages, or a thread."""
     below = [one for one in world.channels.values() if one.is_thread and one.parent_id == channel.id]
     events = [event for one in below for event in delete_channel(world, one)]
-    told_ids = _told_ids(world, channel)
+    audience = _audience_of(world, channel)
     del world.channels[channel.id]
     world.messages.pop(channel.id, None)
     if not channel.is_thread:
-        return [*events, *_events(world, "CHANNEL_DELETE", channel, told_ids)]
+        return [*events, *_events(world, "CHANNEL_DELETE", channel, audience)]
     gone = {
         "id": str(channel.id),
         "guild_id": str(channel.guild_id),
         "parent_id": str(channel.parent_id),
         "type": int(channel.kind),
     }
-    return [Event("THREAD_DELETE", gone, told_ids)]
+    return [Event("THREAD_DELETE", gone, audience)]
 
 
 def open_direct_channel(world: World, user_id: int, other_id: int) -> tuple[Channel, list[Event]]:
@@ -76,10 +76,10 @@ def open_direct_channel(world: World, user_id: int, other_id: int) -> tuple[Chan
     return channel, _events(world, "CHANNEL_CREATE", channel, people)
 
 
-def _told_ids(world: World, channel: Channel) -> frozenset[int]:
+def _audience_of(world: World, channel: Channel) -> frozenset[int]:
     members = {user_id for guild_id, user_id in world.members if guild_id == channel.guild_id}
-    return frozenset(one for one in members if knows_of(world, one, channel))
+    return frozenset(one for one in members if is_informed_of(world, one, channel))
 
 
-def _events(world: World, name: str, channel: Channel, told_ids: frozenset[int]) -> list[Event]:
-    return events_for(name, told_ids, lambda viewer_id: channel_json(world, channel, viewer_id))
+def _events(world: World, name: str, channel: Channel, audience: frozenset[int]) -> list[Event]:
+    return Event.for_each(name, audience, lambda viewer_id: channel_json(world, channel, viewer_id))

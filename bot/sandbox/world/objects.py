@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bot.sandbox.world.permissions import Permission, guild_permissions, may, permissions_in
+from bot.sandbox.world.permissions import Permission, guild_permissions, may
 from bot.sandbox.world.state import (
     WITH_POSTS,
     WITH_VOICE,
@@ -112,29 +112,21 @@ def _thread_fields(world: World, thread: Channel) -> Json:
 
 
 def thread_member_json(world: World, thread: Channel, user_id: int) -> Json:
-    """Return the object that says that someone has joined a thread."""
+    """Return the thread member object."""
     joined_at = made_at(thread.id).isoformat()
     return {"id": str(thread.id), "user_id": str(user_id), "join_timestamp": joined_at, "flags": 0}
 
 
-def interaction_channel_json(world: World, channel: Channel, viewer_id: int) -> Json:
-    """Return the partial channel of an interaction, with the person's permissions in it."""
-    return {
-        **channel_json(world, channel, world.bot_user_id),
-        "permissions": str(permissions_in(world, viewer_id, channel)),
-    }
-
-
-def knows_of(world: World, user_id: int, channel: Channel) -> bool:
-    """Say whether someone is told of a channel: bots of every one, but only of threads they see."""
+def is_informed_of(world: World, user_id: int, channel: Channel) -> bool:
+    """Return whether someone gets a channel's events; bots do of hidden channels, too, but not threads."""
     if world.users[user_id].is_bot and not channel.is_thread:
         return world.member_in(channel, user_id) is not None
     return may(world, user_id, channel, Permission.VIEW_CHANNEL)
 
 
 def guild_json(world: World, guild: Guild, viewer_id: int) -> Json:
-    """Return the guild object of GUILD_CREATE, with the channels and threads that `viewer_id` is told of."""
-    known = [one for one in world.channels_of(guild.id) if knows_of(world, viewer_id, one)]
+    """Return the guild object of GUILD_CREATE, with the channels and threads that concern `viewer_id`."""
+    known = [one for one in world.channels_of(guild.id) if is_informed_of(world, viewer_id, one)]
     channels = [one for one in known if not one.is_thread]
     threads = [one for one in known if one.is_thread and not one.is_archived]
     members = world.members_of(guild.id)

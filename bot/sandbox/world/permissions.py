@@ -95,7 +95,7 @@ def guild_permissions(world: World, user_id: int, guild_id: int) -> int:
 
 
 def may(world: World, user_id: int, channel: Channel, permission: Permission) -> bool:
-    """Say whether `user_id` holds all bits of `permission` in `channel`."""
+    """Return whether `user_id` holds all bits of `permission` in `channel`."""
     return permissions_in(world, user_id, channel) & permission == permission
 
 
@@ -105,13 +105,13 @@ def needed_to_send(channel: Channel) -> Permission:
 
 
 def needed_to_read(channel: Channel) -> Permission:
-    """Return what the messages in `channel` ask for: a voice channel's are for those who may join it."""
-    is_spoken = channel.kind in WITH_VOICE
-    return Permission.VIEW_CHANNEL | Permission.CONNECT if is_spoken else Permission.VIEW_CHANNEL
+    """Return the permission to read messages in `channel`; in a voice channel that includes joining it."""
+    has_voice = channel.kind in WITH_VOICE
+    return Permission.VIEW_CHANNEL | Permission.CONNECT if has_voice else Permission.VIEW_CHANNEL
 
 
 def reader_ids(world: World, channel: Channel) -> frozenset[int]:
-    """Return the ids of all who hear of the messages in `channel`."""
+    """Return the ids of all who get the events of messages in `channel`."""
     return viewer_ids(world, channel, needs=needed_to_read(channel))
 
 
@@ -137,7 +137,7 @@ def viewer_ids(
 
 
 def _ruled_by(world: World, channel: Channel) -> Channel:
-    """The channel whose overwrites count: a thread's are its parent's."""
+    """Return the channel whose overwrites apply: a thread's are its parent's."""
     if channel.is_thread and channel.parent_id is not None:
         return world.channels[channel.parent_id]
     return channel

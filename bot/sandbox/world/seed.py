@@ -1,15 +1,15 @@
 """The initial world: one guild with its channels, roles and people, under fixed ids."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bot.sandbox.errors import NameTakenError
-from bot.sandbox.world.permissions import ADMIN, EVERYONE, Permission
-from bot.sandbox.world.state import Channel, ChannelKind, Guild, Member, Overwrite, Role, User, World
+from bot.sandbox.world.permissions import ADMIN, EVERYONE
+from bot.sandbox.world.state import Channel, ChannelKind, Guild, Member, Role, User, World
 
 GUILD_ID = 1100000000000000001
 SUPPORT_CHANNEL_ID = 1100000000000000101
 REPORTS_CHANNEL_ID = 1100000000000000102
+CHANNEL_IDS = {"support": SUPPORT_CHANNEL_ID, "reports": REPORTS_CHANNEL_ID}
 ADMIN_ROLE_ID = 1100000000000000201
 BOT_ROLE_ID = 1100000000000000202
 BOT_USER_ID = 1100000000000000301  # also the application's id, as Discord does for new bots
@@ -26,9 +26,7 @@ def seed_world(now: Callable[[], datetime], bot_token: str) -> World:
     for name, user_id in PEOPLE_IDS.items():
         world.users[user_id] = User(user_id, name)
     create_guild(world, GUILD_ID, name="Sportswear team", owner_id=OWNER_ID)
-    for position, (channel_id, name) in enumerate(
-        ((SUPPORT_CHANNEL_ID, "support"), (REPORTS_CHANNEL_ID, "reports"))
-    ):
+    for position, (name, channel_id) in enumerate(CHANNEL_IDS.items()):
         world.channels[channel_id] = Channel(channel_id, ChannelKind.TEXT, name, GUILD_ID, position=position)
     world.roles[ADMIN_ROLE_ID] = Role(ADMIN_ROLE_ID, GUILD_ID, "Admin", int(ADMIN), position=2)
     world.roles[BOT_ROLE_ID] = Role(
@@ -40,39 +38,6 @@ def seed_world(now: Callable[[], datetime], bot_token: str) -> World:
 
 
 _FIRST_ROLES = {BOT_USER_ID: (BOT_ROLE_ID,), PEOPLE_IDS["ada"]: (ADMIN_ROLE_ID,)}
-
-
-def add_person(world: World, name: str, *, is_bot: bool = False) -> User:
-    """Add someone who is in no guild yet; a person's token is the name.
-
-    Raises:
-        NameTakenError: The name is taken.
-    """
-    if any(user.name == name for user in world.users.values()):
-        raise NameTakenError(name)
-    user = User(world.new_id(), name, is_bot)
-    world.users[user.id] = user
-    return user
-
-
-def add_channel(
-    world: World,
-    guild_id: int,
-    name: str,
-    *,
-    kind: ChannelKind = ChannelKind.TEXT,
-    only_for: Iterable[int] | None = None,
-) -> Channel:
-    """Add a channel, visible to the whole guild or only to some of its members."""
-    overwrites: tuple[Overwrite, ...] = ()
-    if only_for is not None:
-        view = int(Permission.VIEW_CHANNEL)
-        hidden = Overwrite(guild_id, is_member=False, allow=0, deny=view)
-        overwrites = (hidden, *(Overwrite(one, is_member=True, allow=view, deny=0) for one in only_for))
-    position = len(world.channels_of(guild_id))
-    channel = Channel(world.new_id(), kind, name, guild_id, position, overwrites=overwrites)
-    world.channels[channel.id] = channel
-    return channel
 
 
 def create_guild(world: World, guild_id: int, *, name: str, owner_id: int) -> Guild:

@@ -1,6 +1,6 @@
-"""The sandbox's world: who and what is there, held in memory.
+"""The sandbox's data, held in memory.
 
-The things in it are frozen values, replaced when they change; only :class:`World` itself changes.
+The values are frozen and replaced when they change; only :class:`World` itself is mutable.
 The functions that change it return the events to send.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 from bot.sandbox.errors import ApiError, Refusal
 
@@ -122,7 +122,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Guild:
-    """A guild; its roles, members and channels stand in the world's tables."""
+    """A guild; its roles, members and channels are in the world's tables."""
 
     id: int
     name: str
@@ -145,7 +145,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """One emoji under a message and who gave it, in order, each with whether as a super reaction."""
+    """One emoji under a message; `given` are (user id, whether it is a super reaction), in order."""
 
     emoji: str
     given: tuple[tuple[int, bool], ...] = ()
@@ -163,7 +163,6 @@ class Message:
     channel_id: int
     author: User
     content: str
-    created_at: datetime
     edited_at: datetime | None = None
     kind: int = 0
     flags: int = 0
@@ -179,6 +178,11 @@ class Message:
     webhook_id: int | None = None
     interaction: Json | None = None
     ephemeral_for: int | None = None
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was posted."""
+        return made_at(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +245,14 @@ class World:
         return f"{self.url.replace('http', 'ws', 1)}/gateway"
 
     def new_id(self) -> int:
-        """Return an id larger than every one before it, even when the clock stands still or jumps back."""
+        """Return an id larger than all earlier ones, even when the clock stands still or jumps back."""
         wanted = ((self.now() - DISCORD_EPOCH) // timedelta(milliseconds=1)) << SEQUENCE_BITS
         self.last_id = max(wanted, self.last_id + 1)
         return self.last_id
+
+    def age_of(self, snowflake: int) -> timedelta:
+        """Return how long ago an id was generated."""
+        return self.now() - made_at(snowflake)
 
     def user_id_by_token(self, token: str) -> int | None:
         """Return the user id for a bare token, as in IDENTIFY, or None; a person's token is their name."""
@@ -278,7 +286,7 @@ class World:
         return self.messages.get(channel_id, {})
 
     def store(self, message: Message) -> None:
-        """Add or replace a message, and forget the channel's oldest one when there are too many."""
+        """Add or replace a message; delete the channel's oldest one when there are too many."""
         history = self.messages.setdefault(message.channel_id, {})
         history[message.id] = message
         if len(history) > MAX_MESSAGES:
@@ -323,7 +331,7 @@ class Event:
     data: Json
     audience: frozenset[int]
 
-
-def events_for(name: str, user_ids: Iterable[int], body: Callable[[int], Json]) -> list[Event]:
-    """Return one event per user, in order of their ids; `body` returns what a user sees."""
-    return [Event(name, body(one), frozenset({one})) for one in sorted(user_ids)]
+    @classmethod
+    def for_each(cls, name: str, user_ids: Iterable[int], body: Callable[[int], Json]) -> list[Self]:
+        """Return one event per user, in order of their ids; `body` returns what a user sees."""
+        return [cls(name, body(one), frozenset({one})) for one in sorted(user_ids)]

@@ -7,9 +7,7 @@ from support.people import RefusedError
 
 from bot.sandbox.errors import InvalidBodyError
 from bot.sandbox.interactions.command_rules import (
-    INTEGER,
-    NUMBER,
-    STRING,
+    OptionType,
     check_command,
     check_counts,
     check_suggestions,
@@ -20,7 +18,7 @@ def command(*options: dict, **changes) -> dict:
     return {"name": "fill", "description": "Fills", "type": 1, "options": list(options), **changes}
 
 
-def option(kind: int = STRING, **changes) -> dict:
+def option(kind: int = OptionType.STRING, **changes) -> dict:
     return {"type": kind, "name": "x", "description": "X", **changes}
 
 
@@ -35,8 +33,8 @@ GROUP = option(2, options=[option(1, options=[option(name="y")])])
     "body",
     [
         command(option(required=True, min_length=0, max_length=6000), option(name="y", choices=choices("a"))),
-        command(option(INTEGER, min_value=-5, max_value=5, autocomplete=True)),
-        command(option(NUMBER, choices=choices(0.5, 1))),
+        command(option(OptionType.INTEGER, min_value=-5, max_value=5, autocomplete=True)),
+        command(option(OptionType.NUMBER, choices=choices(0.5, 1))),
         command(option(7, channel_types=[0, 15])),
         command(GROUP),
         command(name="größe", name_localizations={"de": "füllen", "th": "คำสั่ง", "hi": "हिन्दी"}),
@@ -95,9 +93,9 @@ def test_a_command_that_fits_is_taken(body):
         command(option(choices=[{"name": "x" * 101, "value": "x"}])),
         command(option(choices=[{"value": "x"}])),
         command(option(choices=choices("x", name_localizations={"xx": "x"}))),
-        command(option(INTEGER, choices=choices(1.5))),
-        command(option(INTEGER, choices=choices(1 << 53))),
-        command(option(NUMBER, choices=choices("1"))),
+        command(option(OptionType.INTEGER, choices=choices(1.5))),
+        command(option(OptionType.INTEGER, choices=choices(1 << 53))),
+        command(option(OptionType.NUMBER, choices=choices("1"))),
         command(option(choices=choices("a"), autocomplete=True)),
         command(option(autocomplete="yes")),
         command(option(5, choices=choices("a"))),
@@ -107,9 +105,9 @@ def test_a_command_that_fits_is_taken(body):
         command(option(max_length=0)),
         command(option(min_length=3, max_length=2)),
         command(option(min_value=1)),
-        command(option(INTEGER, min_value=1.5)),
-        command(option(INTEGER, min_value=3, max_value=2)),
-        command(option(INTEGER, max_length=5)),
+        command(option(OptionType.INTEGER, min_value=1.5)),
+        command(option(OptionType.INTEGER, min_value=3, max_value=2)),
+        command(option(OptionType.INTEGER, max_length=5)),
         command(option(7, channel_types=[99])),
         command(option(options=[option(name="y")])),
         command(option(1, options=[GROUP])),
@@ -133,7 +131,13 @@ def test_more_commands_than_discord_takes_of_a_kind_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("kind", "values"), [(STRING, ["a", "x" * 100]), (INTEGER, [0, -5]), (NUMBER, [1, 0.5]), (STRING, [])]
+    ("kind", "values"),
+    [
+        (OptionType.STRING, ["a", "x" * 100]),
+        (OptionType.INTEGER, [0, -5]),
+        (OptionType.NUMBER, [1, 0.5]),
+        (OptionType.STRING, []),
+    ],
 )
 def test_suggestions_that_fit_are_taken(kind, values):
     check_suggestions({"choices": choices(*values)}, kind)
@@ -142,22 +146,22 @@ def test_suggestions_that_fit_are_taken(kind, values):
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
-        (STRING, {}),
-        (STRING, {"choices": {}}),
-        (STRING, {"choices": ["a"]}),
-        (STRING, {"choices": choices(*"x" * 26)}),
-        (STRING, {"choices": choices("x" * 101)}),
-        (STRING, {"choices": choices("")}),
-        (STRING, {"choices": choices(1)}),
-        (STRING, {"choices": [{"name": "", "value": "x"}]}),
-        (STRING, {"choices": [{"name": "x" * 101, "value": "x"}]}),
-        (STRING, {"choices": [{"name": 1, "value": "x"}]}),
-        (STRING, {"choices": [{"name": "x"}]}),
-        (STRING, {"choices": choices("x", name_localizations={"xx": "x"})}),
-        (INTEGER, {"choices": choices("1")}),
-        (INTEGER, {"choices": choices(1.5)}),
-        (INTEGER, {"choices": choices(True)}),
-        (NUMBER, {"choices": choices("0.5")}),
+        (OptionType.STRING, {}),
+        (OptionType.STRING, {"choices": {}}),
+        (OptionType.STRING, {"choices": ["a"]}),
+        (OptionType.STRING, {"choices": choices(*"x" * 26)}),
+        (OptionType.STRING, {"choices": choices("x" * 101)}),
+        (OptionType.STRING, {"choices": choices("")}),
+        (OptionType.STRING, {"choices": choices(1)}),
+        (OptionType.STRING, {"choices": [{"name": "", "value": "x"}]}),
+        (OptionType.STRING, {"choices": [{"name": "x" * 101, "value": "x"}]}),
+        (OptionType.STRING, {"choices": [{"name": 1, "value": "x"}]}),
+        (OptionType.STRING, {"choices": [{"name": "x"}]}),
+        (OptionType.STRING, {"choices": choices("x", name_localizations={"xx": "x"})}),
+        (OptionType.INTEGER, {"choices": choices("1")}),
+        (OptionType.INTEGER, {"choices": choices(1.5)}),
+        (OptionType.INTEGER, {"choices": choices(True)}),
+        (OptionType.NUMBER, {"choices": choices("0.5")}),
     ],
 )
 def test_suggestions_that_do_not_fit_are_refused(kind, data):
@@ -169,7 +173,7 @@ async def test_suggestions_fit_the_option_that_is_being_completed(sandbox, make_
     bot = make_bot()
     await start(bot)
     scope = (sandbox.application_id, sandbox.guild_id)
-    await bot.http.upsert_guild_command(*scope, command(option(INTEGER, autocomplete=True)))
+    await bot.http.upsert_guild_command(*scope, command(option(OptionType.INTEGER, autocomplete=True)))
     asked = {"name": "fill", "options": [{"name": "x", "value": "1", "focused": True}]}
     await ben.request(
         "POST", "/interactions", {"type": 4, "channel_id": str(sandbox.channel_id), "data": asked}
