@@ -1,4 +1,4 @@
-// How a user looks beside their messages.
+// The avatar next to a user's messages.
 
 import { h } from "./dom.js";
 import { isAdmin, nameOf } from "./state.js";

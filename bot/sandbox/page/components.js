@@ -76,7 +76,7 @@ function renderButton(component, message) {
   }, content);
 }
 
-/** What a menu offers: its own options, or the people, roles and channels of the guild. */
+/** Returns the options of a menu: its own, or the people, roles and channels of the guild. */
 function menuOptions(component) {
   if (component.type === 3) return component.options ?? [];
   const users = [...state.users.values()].map((user) => ({ value: user.id, label: nameOf(user) }));

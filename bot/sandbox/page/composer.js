@@ -1,4 +1,4 @@
-// The box in which people write, and what happens when they send.
+// The message box, and sending what it holds.
 
 import { announce, h, icon, iconButton, toast, ui } from "./dom.js";
 import { editNewest } from "./editing.js";
@@ -128,7 +128,7 @@ function pressEnter() {
   else sendBox();
 }
 
-/** What a key does in the box; null leaves it to the browser. */
+/** Handles a key in the box; null leaves it to the browser. */
 function actionOf({ key, shiftKey, altKey }) {
   if (altKey) return null;
   const isOpen = isOffering();

@@ -1,4 +1,4 @@
-// Building elements, and the ones that index.html holds. What people or the bot wrote becomes text nodes only.
+// Builds elements, and looks up those of index.html. Text from people and the bot becomes text nodes only.
 
 import { say } from "./texts.js";
 
@@ -52,7 +52,7 @@ export function icon(name) {
 export const iconButton = (name, label, props = {}) =>
   h("button", { class: "icon", type: "button", "aria-label": label, title: label, ...props }, icon(name));
 
-/** Tells for a while what went wrong. */
+/** Shows an error message for a while. */
 export function toast(text) {
   const dismiss = iconButton("close", say("Dismiss"), { onclick: () => item.remove() });
   const item = h("div", { class: "toast" }, h("span", {}, text), dismiss);
@@ -61,13 +61,13 @@ export function toast(text) {
   setTimeout(() => item.remove(), 8_000);
 }
 
-/** Tells a screen reader, once; nothing is seen. */
+/** Announces a text to screen readers, once, without showing it. */
 export function announce(text) {
   ui.announcer.append(h("p", {}, text));
   while (ui.announcer.children.length > 5) ui.announcer.firstChild.remove();
 }
 
-/** Where the focus is within a message, to find it again when the message has been drawn anew meanwhile. */
+/** Describes where the focus is within a message, so that it can be restored after a redraw. */
 export function placeOfFocus() {
   const element = document.activeElement;
   const message = element?.closest("[data-id]")?.dataset.id;

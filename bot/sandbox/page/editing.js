@@ -1,4 +1,4 @@
-// Editing a message in its place: Enter saves, Escape cancels.
+// Edits a message in place: Enter saves, Escape cancels.
 
 import { h, toast, ui } from "./dom.js";
 import { findMessage, logOf, touch } from "./history.js";
@@ -24,7 +24,7 @@ export function startEditing(message) {
   editor?.scrollIntoView({ block: "nearest" });
 }
 
-/** Edits the newest message of one's own in the open channel; returns whether there is one. */
+/** Edits the person's own newest message in the open channel; returns whether one exists. */
 export function editNewest() {
   const message = logOf(state.current).messages.findLast(mayEdit);
   if (message) startEditing(message);

@@ -1,4 +1,4 @@
-// Embeds: what the bot shows in a box.
+// Renders embeds.
 
 import { h } from "./dom.js";
 import { inline, link, markdown } from "./markdown.js";
@@ -26,7 +26,7 @@ export function renderEmbed(embed, message) {
   return box;
 }
 
-/** Gives a box the colour that the bot asked for. */
+/** Applies an embed's colour to its box. */
 export function paintEdge(box, colour) {
   if (typeof colour === "number") box.style.borderInlineStartColor = `#${colour.toString(16).padStart(6, "0")}`;
 }

@@ -1,4 +1,4 @@
-// What the gateway tells, and what it changes.
+// Applies the gateway's events to the state and the page.
 
 import { announce } from "./dom.js";
 import {
@@ -12,14 +12,14 @@ import { loadCommands } from "./slash.js";
 import { FLAG, hasFlag, learnChannel, learnUser, nameOf, state } from "./state.js";
 import { receiveCompletions } from "./suggestions.js";
 
-/** Reads out a message of somebody else, once it says something. */
+/** Announces another user's message to screen readers, as soon as it has content. */
 function readOut(message) {
   if (hasFlag(message, FLAG.LOADING) || message.author.id === state.me?.id) return;
   const only = hasFlag(message, FLAG.EPHEMERAL) ? ", only to you" : "";
   announce(`${nameOf(message.author)}${only}: ${plainWords(message)}`);
 }
 
-/** Counts a message that nobody has seen, and remembers where the unread ones begin. */
+/** Counts an unread message, and remembers the first unread one. */
 function countUnread(message) {
   state.unread.set(message.channel_id, (state.unread.get(message.channel_id) ?? 0) + 1);
   logOf(message.channel_id).firstUnread ??= message.id;

@@ -1,6 +1,6 @@
 // One person's connection to the gateway.
 
-/** One person's connection: identifies, beats, resumes after a drop and identifies anew where that is refused. */
+/** Identifies, sends heartbeats, resumes after a drop, and identifies again if the resume is refused. */
 export class Gateway {
   constructor(token, onEvent, onStatus) {
     Object.assign(this, { token, onEvent, onStatus, session: null, sequence: null, failures: 0, closed: false });

@@ -28,7 +28,7 @@ export function insertMessage(message) {
   else messages.splice(at, 0, message);
 }
 
-/** Marks a message as changed, so that it is drawn anew. */
+/** Marks a message as changed, so that it is redrawn. */
 export function touch(message) {
   message.revision = (message.revision ?? 0) + 1;
 }
@@ -43,7 +43,7 @@ export function changeMessage(change) {
   touch(message);
 }
 
-/** What the bot now offers as chosen replaces what was chosen before. */
+/** Replaces what was chosen in a menu by the defaults that the bot now sends. */
 function forgetChoices(message) {
   for (const key of state.choices.keys()) if (key.startsWith(`${message.id}:`)) state.choices.delete(key);
 }
@@ -76,7 +76,7 @@ export function keepReactions({ channel_id: channelId, message_id: messageId }, 
   if (message) message.reactions = (message.reactions ?? []).filter(isKept);
 }
 
-/** Loads the newest page, or the page before what is there; joins a loading that is under way. */
+/** Loads the newest page, or the one before the loaded messages; joins a request in flight. */
 export function loadHistory(channelId, { older = false } = {}) {
   const log = logOf(channelId);
   log.loading ??= loadPage(channelId, log, older).finally(() => {

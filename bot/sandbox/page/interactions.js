@@ -1,4 +1,4 @@
-// What a person sends to the bot other than messages: commands, clicks, choices and forms.
+// Interactions that a person sends to the bot: commands, clicks, choices and forms.
 
 import { api, attempt } from "./rest.js";
 import { guildOf, state } from "./state.js";
@@ -6,7 +6,7 @@ import { makeNonce } from "./times.js";
 
 const TIMEOUT_MS = 6_000;
 
-/** What every interaction says about where it comes from. */
+/** Returns the fields of every interaction: guild, channel, application, session. */
 export function interactionBody(type, { nonce, channelId, applicationId, data, message }) {
   return {
     type, nonce, application_id: applicationId, channel_id: channelId, session_id: state.session, data,
@@ -14,7 +14,7 @@ export function interactionBody(type, { nonce, channelId, applicationId, data, m
   };
 }
 
-/** Sends an interaction and watches that it gets an answer; `mark` receives "waiting", "done" or "failed". */
+/** Sends an interaction and waits for its response; `mark` receives "waiting", "done" or "failed". */
 export async function interact(type, { mark = () => {}, ...about }) {
   const nonce = makeNonce();
   const world = state;

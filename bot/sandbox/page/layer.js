@@ -1,4 +1,4 @@
-// The one popup beside what opened it; a press elsewhere, Escape or a resize closes it.
+// The popup next to the element that opened it; a click elsewhere, Escape or a resize closes it.
 
 import { h, placeOfFocus, ui } from "./dom.js";
 
@@ -6,7 +6,7 @@ let layer = null;
 
 export const openedFrom = () => layer?.anchor ?? null;
 
-/** Shows a popup; `onclose` is told whether it was cancelled. */
+/** Shows a popup; `onclose` receives whether it was cancelled. */
 export function openLayer(anchor, popup, onclose = null) {
   closeLayer();
   anchor.focus({ preventScroll: true }); // Safari leaves a clicked button without focus
@@ -32,7 +32,7 @@ export function closeLayer({ isCancelled = false } = {}) {
   onclose?.(isCancelled);
 }
 
-/** Closes what does not move with the messages; what was chosen in a menu counts. */
+/** Closes the popup before the messages move; choices made in a menu are kept. */
 export function closeOnScroll() {
   if (layer) closeLayer({ isCancelled: layer.popup.classList.contains("emoji-picker") });
 }
@@ -48,7 +48,7 @@ document.addEventListener("keydown", (event) => {
 }, { capture: true });
 addEventListener("resize", () => closeLayer());
 
-/** Tab stays within the popup, which stands at the end of the page and far from what opened it. */
+/** Keeps Tab within the popup, which is at the end of the page, far from the element that opened it. */
 function keepFocus(event) {
   const stops = [...layer.popup.querySelectorAll("button:not(:disabled), [tabindex]")];
   const at = stops.indexOf(document.activeElement) + (event.shiftKey ? -1 : 1);

@@ -1,4 +1,4 @@
-// The list of messages: what stands in it, and where it is scrolled to.
+// The list of messages and its scroll position.
 
 import { h, placeOfFocus, toast, ui } from "./dom.js";
 import { isEditing } from "./editing.js";
@@ -30,13 +30,13 @@ let isPinned = true; // the newest message is in view, and stays so
 let lastTop = 0;
 let unseen = 0;
 
-/** Forgets what was drawn: another person sees another world. */
+/** Clears the list, because another person sees other messages. */
 export function clearLog() {
   rows.clear();
   dividers.clear();
 }
 
-/** Makes or refreshes a message's row, replacing only what changed and keeping the focus where it was. */
+/** Creates or updates a message's row, replacing only the changed parts and keeping the focus. */
 function rowOf(message, isGrouped) {
   const bodyStamp = `${message.revision ?? 0} ${isGrouped} ${isEditing(message)}`;
   const reactionStamp = JSON.stringify(message.reactions ?? []);
@@ -120,7 +120,7 @@ export function scrollToNewest() {
   ui.newest.hidden = true;
 }
 
-/** Counts a message that came while older ones are being read; one's own leads to the end. */
+/** Counts a message that arrives while the list is scrolled up; the person's own scrolls to the end. */
 export function noticeMessage({ isMine }) {
   if (isMine) isPinned = true;
   if (!isPinned) unseen += 1;
@@ -133,7 +133,7 @@ function showUnseen() {
   ui.newest.textContent = `${unseen ? news : ""}${say("Jump to newest")}`;
 }
 
-/** Goes to a message of this channel, reading further back when it is not there yet. */
+/** Scrolls to a message of this channel, loading older pages until it is found. */
 export async function showMessage(id) {
   const log = logOf(state.current);
   const isMissing = () => !log.isComplete && (!log.messages.length || isOlder(id, log.messages[0].id));
@@ -149,7 +149,7 @@ export async function showMessage(id) {
   return setTimeout(() => element.classList.remove("flash"), 1500);
 }
 
-/** Loads older messages above and keeps what is being read where it is. */
+/** Loads older messages above and keeps the scroll position. */
 async function loadOlder() {
   const log = logOf(state.current);
   if (log.isComplete || !log.isLoaded) return;

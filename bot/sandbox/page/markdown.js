@@ -1,4 +1,4 @@
-// The part of Markdown that Discord knows.
+// Discord's subset of Markdown.
 
 import { h } from "./dom.js";
 import { tell } from "./signals.js";
@@ -38,7 +38,7 @@ const INLINES = [
 ];
 const STARTERS = /[\\`*_~|[<h@]/g;
 
-/** Renders the part of Markdown that Discord knows. Returns a fragment of elements and text nodes. */
+/** Renders Discord's subset of Markdown. Returns a fragment of elements and text nodes. */
 export function markdown(text, depth = 0) {
   const fragment = document.createDocumentFragment();
   let at = 0;

@@ -1,4 +1,4 @@
-// Names as people type them, `@ada` and `#reports`, and as they travel, `<@1>` and `<#2>`.
+// Converts between names as people type them, `@ada` and `#reports`, and as Discord sends them, `<@1>` and `<#2>`.
 
 import { channelName, isDirect, nameOf, state } from "./state.js";
 
@@ -25,7 +25,7 @@ export function fromWire(text) {
   return nameables().reduce((words, { typed, wire }) => words.replaceAll(wire, typed), text);
 }
 
-/** Who or what could be meant by a name that is being typed at the end of a text. */
+/** Returns the users or channels that match a name being typed at the end of a text. */
 export function namesFor(text) {
   const start = /(?<![^\s(])[@#][\w.-]*$/.exec(text)?.[0].toLowerCase();
   if (!start) return [];

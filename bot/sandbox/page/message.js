@@ -1,4 +1,4 @@
-// What a message shows.
+// Renders messages.
 
 import { avatar, badges } from "./avatars.js";
 import { renderComponents } from "./components.js";
@@ -19,7 +19,7 @@ const GROUP_WITHIN_MS = 7 * 60_000;
 const [REPLY, COMPONENT] = [19, 3];
 const EMOJI_ONLY = /^(?:\p{Extended_Pictographic}|[\u{FE0F}\u{200D}\u{1F3FB}-\u{1F3FF}]|\s){1,40}$/u;
 
-/** Whether a message stands under the previous one without its own avatar and name. */
+/** Returns whether a message is shown under the previous one without its own avatar and name. */
 export function shouldGroup(message, previous) {
   if (!previous || previous.author.id !== message.author.id || message.type === REPLY) return false;
   if (message.message_reference || message.webhook_id !== previous.webhook_id) return false;
@@ -28,7 +28,7 @@ export function shouldGroup(message, previous) {
   return createdAt(message.id) - createdAt(previous.id) < GROUP_WITHIN_MS;
 }
 
-/** What a message says, in plain words, for a screen reader and for snippets. */
+/** Returns a message as plain text, for screen readers and snippets. */
 export function plainWords(message) {
   const embeds = (message.embeds ?? []).flatMap((embed) => [embed.title, embed.description]);
   const files = (message.attachments ?? []).map((file) => file.description || file.filename);
@@ -106,7 +106,7 @@ function renderEphemeral(message) {
     h("button", { class: "plain", type: "button", data: { key: "dismiss" }, onclick: dismiss }, say("Dismiss")));
 }
 
-/** The inside of a message's row; reactions are filled in by whoever draws the row. */
+/** Builds the content of a message's row, without its reactions. */
 export function renderBody(message, isGrouped) {
   const at = createdAt(message.id);
   const when = h("time", { datetime: at.toISOString(), title: formats.full.format(at) },

@@ -1,4 +1,4 @@
-// Forms that the bot asks a person to fill in. Text inputs and menus are understood, in rows or with labels.
+// Modals of the bot, with text inputs and menus, in rows or with labels.
 
 import { h, iconButton, placeOfFocus, ui } from "./dom.js";
 import { interact } from "./interactions.js";
@@ -41,7 +41,7 @@ export function openModal(modal) {
   inputs[0]?.control.focus();
 }
 
-/** What a part of the form shows, and how its answer is sent. */
+/** Builds a component of the modal, and the function that returns its answer. */
 function readPart(part, id) {
   if (part.type === TEXT) return { shown: h("div", { class: "text" }, markdown(part.content)) };
   const component = part.component ?? part.components?.[0];

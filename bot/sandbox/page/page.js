@@ -122,7 +122,7 @@ function readAddress() {
   return { person: PEOPLE.includes(person) ? person : null, channel: channel || null };
 }
 
-/** Everything here has been seen. */
+/** Marks the open channel as read. */
 function markRead() {
   if (!state.current || document.hidden || !state.unread.delete(state.current)) return;
   renderSidebar();

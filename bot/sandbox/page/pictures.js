@@ -1,9 +1,9 @@
-// Pictures and files of messages; a picture opens large, and leads to the others of its message.
+// Pictures and files of messages; a click enlarges a picture, from which the others of its message can be reached.
 
 import { h, icon, iconButton, placeOfFocus, ui } from "./dom.js";
 import { say } from "./texts.js";
 
-/** Files are served by the sandbox itself, whatever name of this machine their address carries. */
+/** Rewrites a file's address to this page's origin, because the sandbox serves all files itself. */
 function ownUrl(url) {
   try {
     const parsed = new URL(url, location.href);
@@ -29,7 +29,7 @@ export function picture(url, { name, alt, width, height, kind = "" }) {
   }, h("img", { src: source, alt: words, width, height, loading: "lazy" }));
 }
 
-/** The picture of an embed, which may be one of the message's own files. */
+/** Builds the picture of an embed, which may be one of the message's own files. */
 export function embedPicture(media, message, kind) {
   if (!media?.url) return null;
   const name = media.url.startsWith("attachment://") ? media.url.slice(13) : null;
@@ -43,7 +43,7 @@ export function embedPicture(media, message, kind) {
 const nameIn = (url) => decodeURIComponent(url.split(/[?#]/)[0].split("/").pop()) || "picture";
 const isPicture = (file) => file.content_type?.startsWith("image/") || /\.(png|jpe?g|gif|webp)$/i.test(file.filename);
 
-/** The files of a message that no embed shows: pictures side by side, other files below. */
+/** Builds the files that no embed shows: pictures side by side, other files below. */
 export function renderAttachments(message) {
   const inEmbeds = JSON.stringify(message.embeds ?? []);
   const isShown = (file) => inEmbeds.includes(`attachment://${file.filename}"`) || inEmbeds.includes(`"${file.url}"`);

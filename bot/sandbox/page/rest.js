@@ -1,4 +1,4 @@
-// Discord's REST interface, called as the present person.
+// Calls Discord's REST API as the selected person.
 
 import { toast } from "./dom.js";
 import { state } from "./state.js";
@@ -15,7 +15,7 @@ class ApiError extends Error {
   }
 }
 
-/** Calls the interface; waits out rate limits, throws ApiError otherwise. */
+/** Calls the API; waits out rate limits, throws ApiError on other errors. */
 export async function api(method, path, body) {
   const headers = { Authorization: state.token };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -37,7 +37,7 @@ export async function api(method, path, body) {
 }
 
 
-/** Runs an action of a person; what goes wrong is told in a toast. Returns whether it worked. */
+/** Runs an action of a person; errors are shown in a toast. Returns whether it succeeded. */
 export async function attempt(action) {
   try {
     await action();

@@ -1,4 +1,4 @@
-// Around the messages: channels, people, the header, who is typing, and how the connection is.
+// Around the messages: channels, people, the header, the typing indicator and the connection state.
 
 import { avatar } from "./avatars.js";
 import { h, icon, ui } from "./dom.js";
@@ -37,7 +37,7 @@ export function renderSidebar() {
   document.title = `${total ? `(${total}) ` : ""}${place}${say("fillbot sandbox")}`;
 }
 
-/** Draws who one can be; `become` is called with the name of the person chosen. */
+/** Draws the list of people; `become` is called with the name of the selected one. */
 export function renderPeople(become) {
   ui.people.replaceChildren(...PEOPLE.map((name) => {
     const choose = () => become(name);
@@ -87,7 +87,7 @@ export function showConnection(status) {
 
 const narrow = matchMedia("(max-width: 760px)");
 
-/** Folds the channels away or out; on a wide window they always stand there. */
+/** Hides or shows the channels; on a wide window they are always visible. */
 function unfold(isOpen) {
   ui.app.classList.toggle("open", isOpen);
   ui.scrim.hidden = !isOpen;

@@ -1,4 +1,4 @@
-// What one part of the page asks of another, so that neither imports the other:
+// Events between modules of the page, so that neither imports the other:
 // "log": draw the messages again · "open": a channel, by id · "show": a message, by id · "write": text into the box
 // "reply": to a message · "box": put the focus into the box.
 

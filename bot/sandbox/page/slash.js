@@ -1,4 +1,4 @@
-// Slash commands as people type them, `/name option: value`, and as they travel.
+// Slash commands as people type them, `/name option: value`, and as Discord sends them.
 
 import { api } from "./rest.js";
 import { bot, channelName, state } from "./state.js";
@@ -63,7 +63,7 @@ export function readSlash(text) {
   return { command, given, hasSpace: rest.length > 0 };
 }
 
-/** Turns what was typed into the data of an interaction; throws a sentence when something is missing or wrong. */
+/** Converts a typed command to the data of an interaction; throws an Error that says what is missing or wrong. */
 export function slashData({ command, given }, focus = null) {
   const options = given.map(({ name, raw }) => {
     const option = command.options.find((candidate) => candidate.name === name);

@@ -1,4 +1,4 @@
-// Everything known about the world as one person sees it; thrown away when the person changes.
+// The state of the page as one person sees it; reset when the person changes.
 
 import { say } from "./texts.js";
 import { isOlder } from "./times.js";
@@ -30,7 +30,7 @@ const freshState = (token) => ({
 
 export let state = freshState(PEOPLE[0]);
 
-/** Forgets everything, to see the world as the person with this token. */
+/** Resets the state for the person with this token. */
 export function resetState(token) {
   state = freshState(token);
 }

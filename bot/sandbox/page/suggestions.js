@@ -1,4 +1,4 @@
-// What could be typed next: commands, their options, the values of an option, names of people and channels.
+// Suggestions while typing: commands, their options, the values of an option, names of people and channels.
 
 import { h, ui } from "./dom.js";
 import { interactionBody } from "./interactions.js";
@@ -21,7 +21,7 @@ let askTimer = null;
 
 const write = (text) => tell("write", text);
 
-/** Offers what fits the text in the box. */
+/** Shows the suggestions for the text in the box. */
 export function suggest() {
   const text = ui.box.value;
   const slash = readSlash(text);
@@ -111,7 +111,7 @@ function valuesOf(slash, current, option) {
   return all.filter((name) => name.toLowerCase().includes(start) && name !== current.raw);
 }
 
-/** The bot's own completions for the option being typed; asks for them and offers what came for this very text. */
+/** Returns the bot's completions for the text of an option, and requests them if they are missing. */
 function completions(slash, current) {
   const key = `${slash.command.words} ${current.name} ${current.raw}`;
   if (asked.key === key) return asked.choices;
@@ -135,7 +135,7 @@ async function ask(key, slash, name) {
   await api("POST", "/interactions", body).catch(() => null);
 }
 
-/** Takes the bot's completions, when they are still wanted. */
+/** Stores the bot's completions, unless the text has changed since the request. */
 export function receiveCompletions({ nonce, choices }) {
   if (asked.nonce !== nonce) return;
   asked.choices = choices ?? [];

@@ -1,4 +1,4 @@
-// Ids, which hold times, and times as people write them.
+// Times: those that ids carry, and how they are shown.
 
 import { h } from "./dom.js";
 import { locale, say } from "./texts.js";
@@ -25,7 +25,7 @@ export function sayWhen(date) {
   return days === 1 ? say("Yesterday at {time}", { time }) : `${formats.date.format(date)} ${time}`;
 }
 
-/** A time that the bot wrote as `<t:seconds:style>`. */
+/** Renders a time that the bot wrote as `<t:seconds:style>`. */
 export function stamp(date, style = "f") {
   if (Number.isNaN(date.getTime())) return h("time", { class: "stamp" }, say("an invalid date"));
   const dateStyle = { d: "short", D: "long", f: "long", F: "full" }[style];
