@@ -122,6 +122,8 @@ class Talker(commands.Bot):
         intents.guilds = intents.messages = intents.message_content = intents.reactions = True
         super().__init__(command_prefix="!", intents=intents, help_command=None, guild_ready_timeout=0.1)
         self.heard = Heard()
+        self.may_finish = asyncio.Event()  # cleared by tests of what is shown before long work has ended
+        self.may_finish.set()
 
     async def setup_hook(self) -> None:
         self.tree.add_command(self.slash_fill())
@@ -179,7 +181,7 @@ class Talker(commands.Bot):
 
     async def report_progress(self, message: discord.Message) -> None:
         progress = await message.channel.send("Training: 10 %")
-        await asyncio.sleep(0.3)
+        await self.may_finish.wait()
         await progress.edit(content="Training: done")
 
     async def attach(self, message: discord.Message) -> None:
@@ -201,7 +203,7 @@ class Talker(commands.Bot):
 
     async def type_slowly(self, message: discord.Message) -> None:
         async with message.channel.typing():
-            await asyncio.sleep(0.6)
+            await self.may_finish.wait()
         await message.channel.send("That took a while.")
 
     async def open_thread(self, message: discord.Message) -> None:

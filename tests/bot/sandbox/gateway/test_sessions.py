@@ -27,7 +27,7 @@ async def test_a_socket_that_does_not_drain_is_cut_off():
     connection = Connection(StuckSocket(), transport)
     writer = asyncio.create_task(connection.write())
     connection.send("being written for ever")
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the writer takes the first frame
     for _ in range(MAX_WAITING_FRAMES):
         connection.send("waiting")
     assert not transport.is_aborted

@@ -146,7 +146,10 @@ async def test_tab_stays_in_a_menu_and_escape_leads_back(stage: Stage) -> None:
 
 async def test_a_message_is_read_aloud_once_and_an_edit_or_a_reaction_is_not(stage: Stage) -> None:
     page = await stage.open()
+    stage.bot.may_finish.clear()
     await say(page, "!progress")
+    await expect(page.locator("#announcer p")).to_have_text("fillbot: Training: 10 %")
+    stage.bot.may_finish.set()
     await expect(page.locator(".edited")).to_be_visible()
     await rate(page)
     await expect(page.locator("#announcer p")).to_have_text(
@@ -171,6 +174,8 @@ async def test_at_200_percent_nothing_is_cut_and_the_channels_stay_in_reach(stag
 
 async def test_nothing_moves_for_those_who_asked_for_it(stage: Stage) -> None:
     page = await stage.open(reduced_motion="reduce")
+    stage.bot.may_finish.clear()
     await say(page, "!slowly")
     await expect(page.locator("#typing")).to_have_text("fillbot is typing…")
     assert await page.evaluate("document.getAnimations().length") == 0
+    stage.bot.may_finish.set()

@@ -37,9 +37,11 @@ async def test_a_typed_message_and_the_reply_with_its_embed_appear(stage: Stage)
 
 async def test_an_edit_shows_at_once_and_is_marked(stage: Stage) -> None:
     page = await stage.open()
+    stage.bot.may_finish.clear()
     await say(page, "!progress")
     progress = page.locator(".message").nth(1)
     await expect(progress.locator(".text")).to_contain_text("Training: 10 %")
+    stage.bot.may_finish.set()
     await expect(progress.locator(".text")).to_have_text("Training: done (edited)")
 
 
@@ -92,8 +94,10 @@ async def test_what_is_typed_before_the_page_is_connected_stays_in_the_box(stage
 
 async def test_typing_is_shown_while_the_bot_works(stage: Stage) -> None:
     page = await stage.open()
+    stage.bot.may_finish.clear()
     await say(page, "!slowly")
     await expect(page.locator("#typing")).to_have_text("fillbot is typing…")
+    stage.bot.may_finish.set()
     await expect(page.locator(".message")).to_have_count(2)
     await expect(page.locator("#typing")).to_be_empty()
 
