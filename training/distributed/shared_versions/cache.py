@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from storage.sentences import Sentence
 from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.distributed.shared_versions.state import StoredVersion
 from training.errors import CorruptVersionError
@@ -36,13 +37,13 @@ class Cache:
         """
         content = self._storage.read(f"versions/{stored.folder}/card.json") or b""
         if hashlib.sha256(content).hexdigest() != stored.card:
-            raise CorruptVersionError(version, f"card.json is damaged at {self._storage.url}")
+            raise CorruptVersionError(version, _damaged("card.json", self._storage.url))
         try:
             card = Card.model_validate_json(content)
         except ValidationError as error:
-            raise CorruptVersionError(version, "card.json cannot be read") from error
+            raise CorruptVersionError(version, Sentence("{name} cannot be read", name="card.json")) from error
         if any(Path(name).name != name for name in card.files):
-            raise CorruptVersionError(version, "its card lists files of other folders")
+            raise CorruptVersionError(version, Sentence("its card lists files of other folders"))
         if names is None:
             names = [name for name in card.files if not name.endswith(LARGE)]
         target = self._folder / version
@@ -89,10 +90,10 @@ class Cache:
             try:
                 self._storage.download(source, temporary, step=f"fetching {version}")
             except FileNotFoundError as error:
-                reason = f"{path.name} is not at {self._storage.url} any more"
+                reason = Sentence("{name} is not at {url} any more", name=path.name, url=self._storage.url)
                 raise CorruptVersionError(version, reason) from error
             if sha256(temporary) != expected:
-                raise CorruptVersionError(version, f"{path.name} is damaged at {self._storage.url}")
+                raise CorruptVersionError(version, _damaged(path.name, self._storage.url))
             fsync(temporary)
             if path.is_dir():
                 shutil.rmtree(path)
@@ -103,3 +104,7 @@ class Cache:
 
     def _temporary(self) -> Path:
         return self._folder / f".{uuid.uuid4().hex}.fetched"
+
+
+def _damaged(name: str, url: str) -> Sentence:
+    return Sentence("{name} is damaged at {url}", name=name, url=url)

@@ -11,6 +11,7 @@ import structlog
 from filelock import FileLock
 from pydantic import ValidationError
 
+from storage.sentences import Sentence
 from training.distributed.shared_versions.cache import Cache
 from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError
 from training.distributed.shared_versions.object_storage import ObjectStorage
@@ -67,7 +68,7 @@ class CachedRegistry(Registry):
                 self._settle()  # finishes what a crash interrupted, even if the storage is unreachable
             state = self._newest_state()
             if self._is_cache and state.conflicts_with(self._state):
-                reason = "versions of the same name have other files there"
+                reason = Sentence("versions of the same name have other files there")
                 raise ForeignRegistryError(self.folder, self._storage.url, reason)
             if state.revision >= self._state.revision:  # what is published may be older for a moment
                 self._state = state
@@ -103,7 +104,7 @@ class CachedRegistry(Registry):
     def _newest_state(self) -> State:
         state = published_state(self._storage)
         if state is None:
-            reason = "nothing is published there: it was emptied or replaced, or is not mounted"
+            reason = Sentence("nothing is published there: it was emptied or replaced, or is not mounted")
             raise SharedStorageUnreachableError(self._storage.url, reason)
         return state
 

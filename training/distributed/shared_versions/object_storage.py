@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 from fsspec.callbacks import DEFAULT_CALLBACK
 
+from storage.sentences import Sentence
 from training.distributed.shared_versions.errors import UnsuitableStorageError
 from training.errors import ExtraMissingError
 from training.registry.atomic_files import fsync, sha256
@@ -68,7 +69,9 @@ class ObjectStorage:
         except ImportError as error:
             raise ExtraMissingError(SETTING, "s3fs" if parts.scheme in S3 else parts.scheme) from error
         except ValueError as error:
-            reason = f"{parts.scheme}:// is not supported; use s3:// or the path of a mounted folder"
+            reason = Sentence(
+                "{scheme}:// is not supported; use s3:// or the path of a mounted folder", scheme=parts.scheme
+            )
             raise UnsuitableStorageError(self.url, reason) from error
         self._root = root.rstrip("/")
 
@@ -111,7 +114,8 @@ class ObjectStorage:
             with self._fs.open(path, "rb", block_size=PART_BYTES) as stored:
                 actual = hashlib.file_digest(stored, "sha256").hexdigest()
         if actual != sha256(source):
-            raise SharedStorageUnreachableError(self.url, f"{name} was not stored as it is here")
+            reason = Sentence("{name} was not stored as it is here", name=name)
+            raise SharedStorageUnreachableError(self.url, reason)
 
     def download(self, name: str, target: Path, *, step: str) -> None:
         """Fetch a file; raises FileNotFoundError where it does not exist."""
@@ -125,7 +129,8 @@ class ObjectStorage:
 
     def _path(self, name: str) -> str:
         if self._folder is not None and not self._folder.is_dir():  # an unmounted one must not look empty
-            raise SharedStorageUnreachableError(self.url, "there is no such folder: make it, or mount it")
+            reason = Sentence("there is no such folder: make it, or mount it")
+            raise SharedStorageUnreachableError(self.url, reason)
         return f"{self._root}/{name}"
 
     def _transfer(self, step: str) -> fsspec.Callback:
@@ -143,7 +148,7 @@ class ObjectStorage:
             if isinstance(error, FileNotFoundError):
                 if not is_writing:
                     raise
-                reason = "there is no such bucket: make it first"
+                reason = Sentence("there is no such bucket: make it first")
             raise SharedStorageUnreachableError(self.url, reason) from error
 
 

@@ -4,6 +4,7 @@ import uuid
 
 from pydantic import ValidationError
 
+from storage.sentences import Sentence
 from training.distributed.shared_versions.errors import UnsuitableStorageError
 from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.distributed.shared_versions.state import State
@@ -24,7 +25,9 @@ def published_state(storage: ObjectStorage) -> State | None:
     if content is None:
         return None
     if content == EARLIER:
-        reason = "it is of an earlier release; stop all bots and run `python -m training import-models`"
+        reason = Sentence(
+            "it is of an earlier release; stop all bots and run `python -m training import-models`"
+        )
         raise UnsuitableStorageError(storage.url, reason)
     try:
         state = State.model_validate_json(content)
@@ -32,7 +35,7 @@ def published_state(storage: ObjectStorage) -> State | None:
             return state
     except ValidationError:
         pass
-    reason = "it holds something else, or is of a later release than this machine's"
+    reason = Sentence("it holds something else, or is of a later release than this machine's")
     raise UnsuitableStorageError(storage.url, reason)
 
 
@@ -57,7 +60,7 @@ def probe(url: str) -> int:
     try:
         storage.write(name, b"probe")
         if storage.read(name) != b"probe":
-            raise SharedStorageUnreachableError(storage.url, "what was just written is not there")
+            raise SharedStorageUnreachableError(storage.url, Sentence("what was just written is not there"))
     finally:
         storage.delete(name)
     state = published_state(storage)

@@ -13,6 +13,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from storage.errors import StorageError
 from storage.model_versions import Decide, SynchronousModelVersions
+from storage.sentences import Sentence
 from training.distributed.shared_versions.cached_registry import CachedRegistry
 from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError
 from training.distributed.shared_versions.object_storage import ObjectStorage
@@ -45,7 +46,7 @@ PATIENTLY = Retrying(  # for half a minute
     before_sleep=lambda state: log.warning("model.not_uploaded", attempt=state.attempt_number),
     reraise=True,
 )
-OLD_DATABASE = (
+OLD_DATABASE = Sentence(
     "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or take over "
     "what is published there with `python -m training import-models`"
 )
@@ -134,7 +135,7 @@ class SharedRegistry(CachedRegistry):
         with self._reached_database():
             state = State.of(self._table.read())
         if published is None and state.versions and published_state(self._storage) is None:
-            reason = "it is not what it was: emptied, replaced, or not mounted"
+            reason = Sentence("it is not what it was: emptied, replaced, or not mounted")
             raise SharedStorageUnreachableError(url, reason)
         if published is None:
             publish(self._storage, state)  # before the first version; from then on it must be there
@@ -181,7 +182,9 @@ class SharedRegistry(CachedRegistry):
         stored = PATIENTLY(self._upload, version, folder)
         self._change(lambda rows: added(rows, version, stored, kind=kind))
         if self._state.versions[version].card != stored.card:
-            raise ForeignRegistryError(self.folder, self._storage.url, f"{version} is another there")
+            raise ForeignRegistryError(
+                self.folder, self._storage.url, Sentence("{version} is another there", version=version)
+            )
 
     def _upload(self, version: str, folder: Path) -> StoredVersion:
         """Store the files in a folder of their own, so that two uploads never mix."""
@@ -204,10 +207,12 @@ class SharedRegistry(CachedRegistry):
             here.card(version)  # raises if it is damaged
             stored = state.versions.get(version)
             if stored is not None and stored.card != sha256(here.path(version) / "card.json"):
-                raise ForeignRegistryError(self.folder, url, f"{version} is another there")
+                raise ForeignRegistryError(
+                    self.folder, url, Sentence("{version} is another there", version=version)
+                )
         missing = [version for version in ours if version not in state.versions]
         if missing and state.champion is not None:
-            reason = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there"
+            reason = Sentence("these versions are not there: {versions}", versions=missing)
             raise ForeignRegistryError(self.folder, url, reason)
         self._state = state
         for version in missing:
@@ -241,5 +246,5 @@ class SharedRegistry(CachedRegistry):
         try:
             yield
         except StorageError as error:
-            reason = f"the database of versions: {error}".rstrip(".")
+            reason = Sentence("the database of versions: {error}", error=str(error).rstrip("."))
             raise SharedStorageUnreachableError(self._storage.url, reason) from error
