@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from training.corpus import sources
 from training.corpus.csv import rows as csv_files
 from training.corpus.csv.errors import CsvError
-from training.corpus.csv.parsing import FileParser
+from training.corpus.csv.parsing import parse_file
 from training.errors import BehaviourError, CorruptVersionError, RegistryError, SuiteError
 from training.evaluation.behaviour_tests import SHIPPED, read_behaviour
 from training.evaluation.metrics import read_suite, read_texts
@@ -120,10 +120,9 @@ def csv_read(folder: Path) -> Iterator[Check]:
             assert csv_files.read_columns(path)
             file = csv_files.inspect_file(path)
             source = sources.source_of_named_file(path, file.columns, text_column=text_column)
-            parsing = FileParser(file, source, max_sentences=MAX_SENTENCES)
-            for sentence in parsing.sentences():
-                assert sentence["text"].encode().strip()
-                assert "\0" not in sentence["text"]
+            for text, _, _ in parse_file(file, source, max_sentences=MAX_SENTENCES).sentences:
+                assert text.encode().strip()
+                assert "\0" not in text
         except CsvError as error:
             names(path, error)
 

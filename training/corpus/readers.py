@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.csv import rows as csv_files
-from training.corpus.csv.cache import ParsedFile, load_or_parse
+from training.corpus.csv.cache import load_or_parse
 from training.corpus.csv.errors import CacheError, CsvError, UnopenableFileError, format_columns
+from training.corpus.csv.parsing import ParsedFile
 from training.corpus.csv.rows import CsvFile
 from training.corpus.sources import KNOWN, CsvSource
 
@@ -85,28 +85,27 @@ def read_folder(
     Raises:
         CsvError: no known or named file can be read, or the cache cannot be written.
     """
-    found, passed_over = find_files(folder, extra=extra, text_column=text_column)
+    found, skipped = find_files(folder, extra=extra, text_column=text_column)
     texts: list[SourceText] = []
     reports: list[SourceReport] = []
     broken: list[CsvError] = []
     seen: set[str] = set()
-    with TemporaryDirectory() as scratch:
-        for file, source in found:
-            try:
-                parsed = load_or_parse(file, source, cache_dir or Path(scratch), max_sentences=max_sentences)
-            except CacheError:
-                raise
-            except CsvError as error:
-                broken.append(error)
-                passed_over.append(_skipped(file.path, error))
-                continue
-            kept, report = _drop_repeated(file, source, parsed, seen)
-            texts += kept
-            reports.append(report)
-            seen |= {duplicate_key(text.text) for text in kept}
+    for file, source in found:
+        try:
+            parsed = load_or_parse(file, source, cache_dir, max_sentences=max_sentences)
+        except CacheError:
+            raise
+        except CsvError as error:
+            broken.append(error)
+            skipped.append(_skipped(file.path, error))
+            continue
+        kept, report = _drop_repeated(file, source, parsed, seen)
+        texts += kept
+        reports.append(report)
+        seen |= {duplicate_key(text.text) for text in kept}
     if broken and not reports:
         raise broken[0]
-    return texts, [*reports, *passed_over]
+    return texts, [*reports, *skipped]
 
 
 def _drop_repeated(
@@ -116,7 +115,7 @@ def _drop_repeated(
     texts: list[SourceText] = []
     kept_rows: set[int] = set()
     dropped = Counter(parsed.dropped)
-    for text, row, group in parsed.sentences():
+    for text, row, group in parsed.sentences:
         if duplicate_key(text) in seen:
             dropped[IN_ANOTHER_FILE] += 1
             continue
@@ -135,8 +134,8 @@ def _drop_repeated(
     return texts, report
 
 
-def _skipped(path: Path, error: CsvError) -> SourceReport:
-    return SourceReport(path.stem, str(path), 0, 0, 0, {}, (f"skipped: {error}",), is_read=False)
+def _skipped(path: Path, reason: CsvError | str) -> SourceReport:
+    return SourceReport(path.stem, str(path), 0, 0, 0, {}, (f"skipped: {reason}",), is_read=False)
 
 
 def find_files(
@@ -150,29 +149,27 @@ def find_files(
     Raises:
         CsvError: no known or named file can be read.
     """
-    leave_out = {path.resolve() for path in extra}
+    left_out = {path.resolve() for path in extra}
     found: list[tuple[CsvFile, CsvSource]] = []
-    passed_over: list[SourceReport] = []
+    skipped: list[SourceReport] = []
     broken: list[CsvError] = []
     for path in _csv_paths(folder):
-        if path.resolve() in leave_out:
+        if path.resolve() in left_out:
             continue
         try:
             columns = csv_files.read_columns(path)
-        except CsvError as error:
-            passed_over.append(_skipped(path, error))
+        except CsvError as error:  # perhaps of another kind: no reason to refuse the folder
+            skipped.append(_skipped(path, error))
             continue
         try:
-            source = sources.recognise_source(path, columns)
-            if source is not None:
+            if source := sources.recognise_source(path, columns):
                 found.append((csv_files.inspect_file(path), source))
-                continue
+            else:
+                names = format_columns(columns)
+                skipped.append(_skipped(path, f"no known file has its columns ({names}); name it to read it"))
         except CsvError as error:
             broken.append(error)
-            passed_over.append(_skipped(path, error))
-            continue
-        note = f"skipped: no known file has its columns ({format_columns(columns)}); name it to read it"
-        passed_over.append(SourceReport(path.stem, str(path), 0, 0, 0, {}, (note,), is_read=False))
+            skipped.append(_skipped(path, error))
     order = {source.name: place for place, source in enumerate(KNOWN)}
     found.sort(key=lambda each: (order[each[1].name], each[0].sha256))
     is_header = partial(sources.is_known_header, text_column=text_column)
@@ -182,10 +179,10 @@ def find_files(
             found.append((file, sources.source_of_named_file(path, file.columns, text_column=text_column)))
         except CsvError as error:
             broken.append(error)
-            passed_over.append(_skipped(path, error))
+            skipped.append(_skipped(path, error))
     if broken and not found:
         raise broken[0]
-    return found, passed_over
+    return found, skipped
 
 
 def _csv_paths(folder: Path | None) -> list[Path]:

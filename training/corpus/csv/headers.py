@@ -5,6 +5,7 @@ field after it, and a column of row numbers that the header does not name. `csv.
 takes the line `sep=;` for the header, and raises on files with a title or with one column.
 """
 
+import contextlib
 import csv
 import re
 from collections.abc import Callable, Sequence
@@ -51,23 +52,15 @@ def find_header(text: str, is_header: IsHeader) -> Header | None:
     sep = _SEP.match(first)
     delimiters = [sep[1].replace("\\t", "\t")] if sep else list(DELIMITERS)
     tables = {delimiter: _rows(text, delimiter)[bool(sep) :] for delimiter in delimiters}
-    best = max(delimiters, key=lambda mark: _rank(first, mark, is_header))
-    found = _below_titles(tables, is_header) or (best, 0)
-    delimiter, above = found
+    most = max(delimiters, key=lambda delimiter: _rank(first, delimiter, is_header))
+    delimiter, above = _below_titles(tables, is_header) or (most, 0)
     rows = tables[delimiter][above:]
-    if not rows:
-        return None
-    columns = tuple(map(column_name, rows[0]))
+    columns = tuple(map(column_name, rows[0])) if rows else ()
     named = len(trim_empty_cells(columns, 0))
     if not named:
         return None
-    return Header(
-        delimiter,
-        columns[:named],
-        len(columns),
-        above + bool(sep),
-        _unnamed(len(columns) if named == len(columns) else 0, rows[1 : 1 + MAX_ROWS_BELOW]),
-    )
+    unnamed = named == len(columns) and _begin_with_numbers(rows[1 : 1 + MAX_ROWS_BELOW], len(columns))
+    return Header(delimiter, columns[:named], len(columns), above + bool(sep), int(unnamed))
 
 
 def fit_row(cells: list[str], header: Header, needed: int) -> list[str] | None:
@@ -133,25 +126,20 @@ def _filled(cells: Sequence[str]) -> int:
     return sum(bool(cell.strip()) for cell in cells)
 
 
-def _unnamed(width: int, rows: list[list[str]]) -> int:
-    """1 if the rows begin with a number that the header lacks, as R writes row names; else 0."""
-    is_named = [len(row) == width + 1 and bool(row[-1].strip()) and _is_number(row[0]) for row in rows]
-    return int(width > 0 and bool(rows) and all(is_named))
-
-
-def _is_number(cell: str) -> bool:
-    return cell.strip().isdigit()
+def _begin_with_numbers(rows: list[list[str]], width: int) -> bool:
+    """Whether all rows begin with a number that the header lacks, as R writes row names."""
+    return bool(rows) and all(
+        len(row) == width + 1 and bool(row[-1].strip()) and row[0].strip().isdigit() for row in rows
+    )
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:
     """Non-blank rows up to the first that cannot be parsed; the last one may be truncated."""
     rows: list[list[str]] = []
-    try:
-        for cells in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
-            if any(cell.strip() for cell in cells):
-                rows.append(cells)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+    with contextlib.suppress(csv.Error):  # reported when the rows are read
+        for cells in filter(_filled, reader):
+            rows.append(cells)
             if len(rows) > MAX_ROWS_ABOVE + MAX_ROWS_BELOW:
                 break
-    except csv.Error:  # reported when the rows are read
-        pass
     return rows

@@ -7,18 +7,19 @@ module.
 """
 
 import codecs
+import contextlib
 import csv
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TextIO
 
 from storage.sentences import Sentence
 from storage.text_files import encoding_of
-from training.corpus.csv.encodings import encoding_of_file
+from training.corpus.csv.encodings import WINDOWS_1252, encoding_of_file
 from training.corpus.csv.errors import (
     BrokenRowError,
     EmptyCsvError,
@@ -35,6 +36,7 @@ MAX_LINE_CHARS = 1 << 20
 MAX_ROW_CHARS = 4 << 20  # quoted fields may contain line ends; csv limits a field to 131,072 characters
 HEAD_LINES, HEAD_CHARS = 60, 1 << 18  # enough for titles, the header and some rows
 RAGGED, NUL, BROKEN = "ragged rows", "rows with NUL bytes", "rows that cannot be parsed"
+UNCLOSED = Sentence("a quote is opened and not closed")
 BINARY = (
     (b"PK\x03\x04", Sentence("a ZIP archive or an Excel workbook")),
     (b"\xd0\xcf\x11\xe0", Sentence("an old Excel workbook")),
@@ -43,13 +45,6 @@ BINARY = (
     (b"PAR1", Sentence("a Parquet file")),
     (b"SQLite format 3", Sentence("an SQLite database")),
 )
-# Windows-1252 differs from Latin-1 here; the five undefined bytes stay control characters.
-WINDOWS = {
-    byte: bytes([byte]).decode("cp1252")
-    for byte in range(0x80, 0xA0)
-    if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
-}
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class CsvFile:
 
     Attributes:
         sha256: hash of the content.
-        encoding: Python's name of the encoding; "latin-1" is read as Windows-1252.
+        encoding: the encoding, by the name of its codec.
         header: the layout of the rows.
         notes: how the file is read, for people.
     """
@@ -91,37 +86,24 @@ def read_columns(path: Path, is_header: IsHeader = is_known_header) -> tuple[str
         CsvError: the file has no header or cannot be read.
     """
     encoding = _encoding_by_first_bytes(path)
-    return _header(path, "latin-1" if encoding == "utf-8" else encoding, is_header).columns
+    return _header(path, WINDOWS_1252 if encoding == "utf-8" else encoding, is_header).columns
 
 
 def inspect_file(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
-    """Read the whole file once, in chunks, for its hash, encoding and header.
+    """Read the whole file in chunks, for its hash and encoding, and find its header.
 
     Raises:
         CsvError: the file is empty, binary, or not text in its encoding.
     """
     encoding = _encoding_by_first_bytes(path)
     notes: list[str] = []
-    digest = hashlib.sha256()
-    decoder = codecs.getincrementaldecoder(encoding)()
-    bad_byte: int | None = None
-    offset, lines = 0, 1
-    with _open_or_raise(path, lambda: path.open("rb")) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-            if bad_byte is None:
-                bad_byte = _first_bad_byte(decoder, chunk, offset, final=False)
-                end = len(chunk) if bad_byte is None else bad_byte - offset
-                lines += chunk.count(b"\n", 0, max(0, end))
-            offset += len(chunk)
-        if bad_byte is None:
-            bad_byte = _first_bad_byte(decoder, b"", offset, final=True)
-    if bad_byte is not None:
+    if (found := _first_bad_byte(path, encoding)) is not None:
+        byte, line = found
         if not encoding.startswith("utf-8"):
-            raise UnknownEncodingError(path, encoding=encoding, byte=bad_byte)
+            raise UnknownEncodingError(path, encoding=encoding, byte=byte)
         encoding = encoding_of_file(path)
-        named = "Windows-1252" if encoding == "latin-1" else encoding.upper()
-        notes.append(f"not UTF-8 at byte {bad_byte:,} (line {lines:,}): read as {named}")
+        named = "Windows-1252" if encoding == WINDOWS_1252 else encoding.upper()
+        notes.append(f"not UTF-8 at byte {byte:,} (line {line:,}): read as {named}")
     elif not encoding.startswith("utf-8"):
         notes.append(f"read as {encoding.upper()}")
     header = _header(path, encoding, is_header)
@@ -129,7 +111,9 @@ def inspect_file(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
         notes.append(f"fields are separated by {'tabs' if header.delimiter == chr(9) else header.delimiter}")
     if header.above:
         notes.append(f"rows above the header: {header.above}")
-    return CsvFile(path, digest.hexdigest(), encoding, header, tuple(notes))
+    with _readable(path), path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return CsvFile(path, sha256, encoding, header, tuple(notes))
 
 
 def read_rows(file: CsvFile, columns: Sequence[str]) -> Iterator[CsvRow]:
@@ -139,161 +123,160 @@ def read_rows(file: CsvFile, columns: Sequence[str]) -> Iterator[CsvRow]:
         CsvError: there are no rows, none of them fits the header, or none can be parsed.
     """
     wanted = [file.columns.index(column) for column in columns]
-    windows = file.encoding == "latin-1"
-    number, fitting, first_ragged = 0, 0, (0, 0)
+    number = fitting = 0
     first_broken: BrokenRowError | None = None
-    with _open_or_raise(file.path, lambda: _open_text(file.path, file.encoding)) as stream:
-        lines = _Lines(stream, file.path)
-        above = csv.reader(lines, delimiter=file.header.delimiter)
+    first_ragged: tuple[int, int] | None = None  # its line and number of fields
+    with _readable(file.path), _open_text(file.path, file.encoding) as stream:
+        rows = _Rows(stream, file.path, file.header.delimiter)
         for _ in range(file.header.above + 1):
-            _next_row(above, lines)
-        reader = csv.reader(lines, delimiter=file.header.delimiter)
+            rows.next_row()
         while True:
+            number += 1
             try:
-                cells = _next_row(reader, lines)
+                cells = rows.next_row()
             except BrokenRowError as error:
-                number += 1
                 first_broken = first_broken or error
                 yield CsvRow(number, (), BROKEN)
-                lines.go_on_below()  # re-read from the next line what an open quote swallowed
-                reader = csv.reader(lines, delimiter=file.header.delimiter)
                 continue
             if cells is None:
                 break
-            number += 1
-            if lines.has_nul:
+            if rows.has_nul:
                 yield CsvRow(number, (), NUL)
             elif (fit := fit_row(cells, file.header, wanted[0] + 1 if first_broken is None else 0)) is None:
-                first_ragged = first_ragged if first_ragged[0] else (lines.row_line, len(cells))
+                first_ragged = first_ragged or (rows.row_line, len(cells))
                 yield CsvRow(number, (), RAGGED)
             else:
                 fitting += 1
-                chosen = tuple(fit[index] for index in wanted)
-                yield CsvRow(number, tuple(c.translate(WINDOWS) for c in chosen) if windows else chosen)
-    if number == 0:
+                yield CsvRow(number, tuple(fit[index] for index in wanted))
+    if number == 1:
         raise EmptyCsvError(file.path, has_header=True)
     if not fitting and first_broken is not None:
         raise first_broken
-    if not fitting and first_ragged[0]:
+    if not fitting and first_ragged is not None:
+        line, fields = first_ragged
         reason = Sentence(
             "no row has the {columns} fields of the header; this one has {fields}",
             columns=len(file.columns),
-            fields=first_ragged[1],
+            fields=fields,
         )
-        raise BrokenRowError(file.path, line=first_ragged[0], reason=reason)
+        raise BrokenRowError(file.path, line=line, reason=reason)
 
 
-class _Lines:
-    """Bounded lines of a file for `csv.reader`; records the line at which each row begins."""
+class _Rows:
+    """The non-blank rows of a file, in bounded memory, with the lines at which they begin.
 
-    def __init__(self, stream: TextIO, path: Path) -> None:
-        self._stream, self._path = stream, path
-        self._line = self._chars = 0
+    Attributes:
+        row_line: the first line of the row read last, counted from 1.
+    """
+
+    def __init__(self, stream: TextIO, path: Path, delimiter: str = ",") -> None:
+        self._stream, self._path, self._delimiter = stream, path, delimiter
+        self._line = 0
         self._of_row: list[str] = []
         self._again: deque[str] = deque()
+        self._ended_inside = False
+        self._reader = csv.reader(self._lines(), delimiter=delimiter)
         self.row_line = 1
-        self.has_nul = self.ended_inside = False
 
-    def begin_row(self) -> None:
-        self.row_line = self._line + 1
-        self._chars = 0
-        self._of_row = []
-        self.has_nul = self.ended_inside = False
+    @property
+    def has_nul(self) -> bool:
+        """Whether the row read last has NUL bytes."""
+        return any("\0" in line for line in self._of_row)
 
-    def go_on_below(self) -> None:
-        """Re-read all lines of this row except the first."""
+    def next_row(self) -> list[str] | None:
+        """Return the next row, or None at the end.
+
+        Raises:
+            BrokenRowError: the row cannot be parsed. The next call goes on in the line after its first one.
+        """
+        while True:
+            self.row_line, self._of_row = self._line + 1, []
+            reason: str | None = None
+            try:
+                cells = next(self._reader, None)
+                if self._ended_inside:
+                    reason = UNCLOSED
+            except BrokenRowError:
+                self._go_on_below()
+                raise
+            except csv.Error as error:
+                reason = UNCLOSED if len(self._of_row) > 1 else str(error)
+            if reason is not None:
+                self._go_on_below()
+                raise BrokenRowError(self._path, line=self.row_line, reason=reason)
+            if cells is None or any(cell.strip() for cell in cells):
+                return cells
+
+    def _lines(self) -> Iterator[str]:
+        chars = 0
+        while line := self._again.popleft() if self._again else self._stream.readline(MAX_LINE_CHARS):
+            chars = len(line) + (chars if self._of_row else 0)
+            self._line += 1
+            self._of_row.append(line)
+            if len(line) == MAX_LINE_CHARS and line[-1] not in "\r\n":
+                reason = Sentence("the line is longer than {chars:,} characters", chars=MAX_LINE_CHARS)
+                raise BrokenRowError(self._path, line=self._line, reason=reason)
+            if chars > MAX_ROW_CHARS:
+                reason = Sentence("the row is longer than {chars:,} characters", chars=MAX_ROW_CHARS)
+                raise BrokenRowError(self._path, line=self.row_line, reason=reason)
+            yield line
+        self._ended_inside = bool(self._of_row)  # the reader expects more: a quote is open
+
+    def _go_on_below(self) -> None:
+        """Read all lines of this row except the first again: an open quote has swallowed them."""
         self._again.extendleft(reversed(self._of_row[1:]))
-        self._line = self.row_line
+        self._line, self._ended_inside = self.row_line, False
         if self._of_row and self._of_row[0][-1] not in "\r\n":  # skip the rest of a line that is too long
             while (line := self._stream.readline(MAX_LINE_CHARS)) and line[-1] not in "\r\n":
                 pass
-
-    def spans(self) -> int:
-        """Number of lines of the row so far."""
-        return self._line - self.row_line + 1
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._stream.readline(MAX_LINE_CHARS)
-        if not line:
-            self.ended_inside = self.spans() > 0  # the reader expects more: a quote is open
-            raise StopIteration
-        self._line += 1
-        self._chars += len(line)
-        self._of_row.append(line)
-        if len(line) == MAX_LINE_CHARS and line[-1] not in "\r\n":
-            reason = Sentence("the line is longer than {chars:,} characters", chars=MAX_LINE_CHARS)
-            raise BrokenRowError(self._path, line=self._line, reason=reason)
-        if self._chars > MAX_ROW_CHARS:
-            reason = Sentence("the row is longer than {chars:,} characters", chars=MAX_ROW_CHARS)
-            raise BrokenRowError(self._path, line=self.row_line, reason=reason)
-        self.has_nul = self.has_nul or "\0" in line
-        return line
-
-    def unclosed(self) -> BrokenRowError:
-        reason = Sentence("a quote is opened and not closed")
-        return BrokenRowError(self._path, line=self.row_line, reason=reason)
-
-    def broken(self, error: csv.Error) -> BrokenRowError:
-        if self.spans() > 1:
-            return self.unclosed()
-        return BrokenRowError(self._path, line=self.row_line, reason=str(error))
-
-
-def _next_row(reader: Iterator[list[str]], lines: _Lines) -> list[str] | None:
-    """Return the next non-blank row, or None at the end."""
-    while True:
-        lines.begin_row()
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise lines.broken(error) from error
-        if lines.ended_inside:
-            raise lines.unclosed()
-        if cells is None or any(cell.strip() for cell in cells):
-            return cells
+        self._reader = csv.reader(self._lines(), delimiter=self._delimiter)
 
 
 def _header(path: Path, encoding: str, is_header: IsHeader) -> Header:
-    with _open_or_raise(path, lambda: _open_text(path, encoding)) as stream:
+    with _readable(path), _open_text(path, encoding) as stream:
         head = "".join(islice(iter(lambda: stream.readline(HEAD_CHARS), ""), HEAD_LINES))[:HEAD_CHARS]
         if not head.strip("\ufeff \t\r\n"):
             raise EmptyCsvError(path, has_header=False)
-        header = find_header(head.translate(WINDOWS) if encoding == "latin-1" else head, is_header)
+        header = find_header(head, is_header)
         if header is None:
             stream.seek(0)
-            lines = _Lines(stream, path)
-            _next_row(csv.reader(lines), lines)  # raises if the first row is broken
+            _Rows(stream, path).next_row()  # raises if the first row is broken
             raise EmptyCsvError(path, has_header=False)  # only delimiters and quotes
     return header
 
 
 def _encoding_by_first_bytes(path: Path) -> str:
     """Detect a Unicode encoding by the byte order mark or the positions of NULs; UTF-8 by default."""
-    with _open_or_raise(path, lambda: path.open("rb")) as file:
+    with _readable(path), path.open("rb") as file:
         sample = file.read(SAMPLE_BYTES)
     if not sample.strip():
         raise EmptyCsvError(path, has_header=False)
     for mark, looks_like in BINARY:
         if sample.startswith(mark):
             raise NotACsvError(path, looks_like)
-    if sample.count(0) > len(sample) // 2 + 1 and encoding_of(sample) == "utf-8":
+    encoding = encoding_of(sample)
+    if encoding == "utf-8" and sample.count(0) > len(sample) // 2 + 1:
         raise NotACsvError(path, Sentence("filled with NUL bytes"))
-    return encoding_of(sample)
+    return encoding
 
 
-def _first_bad_byte(
-    decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, *, final: bool
-) -> int | None:
-    """Offset in the file of the first byte of a chunk that does not decode, or None."""
-    pending = len(decoder.getstate()[0])
-    try:
-        decoder.decode(chunk, final)
-    except UnicodeDecodeError as error:
-        return offset - pending + error.start
-    return None
+def _first_bad_byte(path: Path, encoding: str) -> tuple[int, int] | None:
+    """Offset and line of the first byte that does not decode, or None."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset, line = 0, 1
+    with _readable(path), path.open("rb") as file:
+        while True:
+            chunk = file.read(CHUNK_BYTES)
+            pending = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                place = error.start - pending
+                return offset + place, line + chunk.count(b"\n", 0, max(0, place))
+            if not chunk:
+                return None
+            offset += len(chunk)
+            line += chunk.count(b"\n")
 
 
 def _open_text(path: Path, encoding: str) -> TextIO:
@@ -301,8 +284,10 @@ def _open_text(path: Path, encoding: str) -> TextIO:
     return path.open(encoding=encoding, errors="replace", newline="")
 
 
-def _open_or_raise(path: Path, open_: Callable[[], _T]) -> _T:
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Translate the errors of reading a file."""
     try:
-        return open_()
+        yield
     except OSError as error:
         raise UnopenableFileError(path, error.strerror or str(error)) from error
