@@ -6,9 +6,8 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -22,7 +21,6 @@ from training.corpus.readers import find_files
 STOP_WORDS = Path(__file__).with_name("stop_words.txt")
 # Upper bounds of the bins in words: 1–5, 6–10, …, 76–80; one more bin for longer texts.
 LENGTHS = tuple(range(5, 85, 5))
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 TOP_WORDS = 20
 MAX_RATED = 3_000  # texts: VADER is Python word by word, 10,000 short ones a second
 MAX_RATED_CHARS = 2_000  # VADER's time grows with the square of the length
@@ -51,7 +49,7 @@ class CorpusHealth:
         texts: number of texts.
         words: number of words, separated by spaces.
         lengths: number of texts in each bin of `LENGTHS`, and of longer ones.
-        length_quantiles: words per text at `QUANTILES`; empty without texts.
+        median_length: median number of words per text; 0 without texts.
         duplicate_share: share of the texts that repeat an earlier one, ignoring case and punctuation.
         top_words: the most frequent content words in lower case with their counts, most frequent first.
     """
@@ -59,31 +57,20 @@ class CorpusHealth:
     texts: int
     words: int
     lengths: tuple[int, ...]
-    length_quantiles: tuple[float, ...]
+    median_length: float
     duplicate_share: float
     sentiment: SentimentShares
     top_words: tuple[tuple[str, int], ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Convert to JSON with named bins and quantiles."""
-        bins = [f"≤{end}" for end in LENGTHS] + [f">{LENGTHS[-1]}"]
-        quantiles = [f"p{100 * q:.0f}" for q in QUANTILES]
-        return {
-            **asdict(self),
-            "lengths": dict(zip(bins, self.lengths, strict=True)),
-            "length_quantiles": dict(zip(quantiles, self.length_quantiles, strict=False)),
-            "top_words": dict(self.top_words),
-        }
 
-
-def measure_health(texts: Sequence[str], *, seed: int = 0) -> CorpusHealth:
+def measure_health(texts: Sequence[str]) -> CorpusHealth:
     """Compute the statistics of texts; the sentiment is that of a sample of up to `MAX_RATED`.
 
-    The sample is deterministic in texts and seed. A text is rated by its first `MAX_RATED_CHARS`.
+    The sample is deterministic in the texts. A text is rated by its first `MAX_RATED_CHARS`.
     """
     lengths = [len(text.split()) for text in texts]
     bins = Counter(bisect_left(LENGTHS, length) for length in lengths)
-    unlike = {duplicate_key(text) or text.strip() for text in texts}
+    different = {duplicate_key(text) or text.strip() for text in texts}
     stop_words = _stop_words()
     content = Counter(
         word
@@ -96,9 +83,9 @@ def measure_health(texts: Sequence[str], *, seed: int = 0) -> CorpusHealth:
         texts=len(texts),
         words=sum(lengths),
         lengths=tuple(bins[place] for place in range(len(LENGTHS) + 1)),
-        length_quantiles=tuple(float(q) for q in np.quantile(lengths, QUANTILES)) if texts else (),
-        duplicate_share=1 - len(unlike) / len(texts) if texts else 0.0,
-        sentiment=_sentiment(texts, seed=seed),
+        median_length=float(np.median(lengths)) if texts else 0.0,
+        duplicate_share=1 - len(different) / len(texts) if texts else 0.0,
+        sentiment=_sentiment(texts),
         top_words=tuple(by_frequency[:TOP_WORDS]),
     )
 
@@ -133,16 +120,14 @@ def _cells(file: rows.CsvFile, source: sources.CsvSource) -> Iterator[str]:
         yield from (cell for cell in row.cells if cell.strip())
 
 
-def _sentiment(texts: Sequence[str], *, seed: int) -> SentimentShares:
-    sample = random.Random(seed).sample(texts, min(len(texts), MAX_RATED))  # noqa: S311 — a sample, no secret
+def _sentiment(texts: Sequence[str]) -> SentimentShares:
+    sample = random.Random(0).sample(texts, min(len(texts), MAX_RATED))  # noqa: S311 — a sample, no secret
     if not sample:
         return SentimentShares(0.0, 0.0, 0.0, 0)
     rater = SentimentIntensityAnalyzer()
     scores = np.array([rater.polarity_scores(text[:MAX_RATED_CHARS])["compound"] for text in sample])
-    positive, negative = (
-        float(np.mean(scores >= SENTIMENT_THRESHOLD)),
-        float(np.mean(scores <= -SENTIMENT_THRESHOLD)),
-    )
+    positive = float(np.mean(scores >= SENTIMENT_THRESHOLD))
+    negative = float(np.mean(scores <= -SENTIMENT_THRESHOLD))
     return SentimentShares(positive, 1 - positive - negative, negative, len(sample))
 
 

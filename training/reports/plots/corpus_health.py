@@ -91,7 +91,7 @@ def _draw_lengths(axes: Axes, sides: dict[str, CorpusHealth]) -> None:
         shares = np.array(health.lengths) / max(health.texts, 1)
         axes.stairs(shares, edges, color=COLOURS[side], lw=1.5)
         axes.stairs(shares, edges, color=COLOURS[side], fill=True, alpha=0.2)
-    medians = [f"{h.length_quantiles[2]:,.0f}" if h.texts else "–" for h in sides.values()]
+    medians = [f"{h.median_length:,.0f}" if h.texts else "–" for h in sides.values()]
     axes.set_title(f"Words a text (median {medians[0]}, then {medians[1]})")
     ticks = [*range(0, LENGTHS[-1], 20), LENGTHS[-1]]
     axes.set_xticks(ticks, labels=[*map(str, ticks[:-1]), f"{ticks[-1]}+"])
