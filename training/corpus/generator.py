@@ -82,11 +82,8 @@ class Pattern:
     @property
     def split(self) -> Split:
         """The side of the split, by hash of the id."""
-        return (
-            "test"
-            if int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16) % TEST_ONE_IN == 0
-            else "train"
-        )
+        digest = hashlib.sha256(self.id.encode()).hexdigest()
+        return "test" if int(digest[:8], 16) % TEST_ONE_IN == 0 else "train"
 
 
 @functools.cache

@@ -12,11 +12,12 @@ the others by rank. The items of a list under `even` are equally likely.
 
 import functools
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from training.corpus.yaml_files import read_yaml
 
@@ -92,7 +93,6 @@ class ProductGroup:
     name: str
     aspects: frozenset[str]
     parts: tuple[Part, ...]
-    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,95 +139,90 @@ def _items(text: object, *, where: str) -> tuple[str, ...]:
     items = tuple(" ".join(item.split()) for item in text.split(","))
     if "" in items:
         raise WordFileError(where, problem="an item is empty; look for two commas in a row or one at the end")
-    if len({item.lower() for item in items}) < len(items):
-        twice = sorted({item for item in items if sum(item.lower() == other.lower() for other in items) > 1})
+    counts = Counter(item.lower() for item in items)
+    if twice := sorted(item for item, count in counts.items() if count > 1):
         raise WordFileError(where, problem=f"listed twice: {', '.join(twice)}")
     return items
 
 
-def _ranked(words: Sequence[str]) -> WordList:
-    return WordList(tuple(words), tuple(accumulate(1 / (place + RANK_OFFSET) for place in range(len(words)))))
+def _ranks(count: int) -> list[float]:
+    """Weights by rank."""
+    return [1 / (place + RANK_OFFSET) for place in range(count)]
 
 
-def _led(words: Sequence[str]) -> WordList:
-    ranked = _ranked(words)
-    others = ranked.cumulative[-1] - ranked.cumulative[0]
-    return WordList(tuple(words), tuple(others + total - ranked.cumulative[0] for total in ranked.cumulative))
+def _word_list(text: object, kind: str = "ranked", *, where: str) -> WordList:
+    words = _items(text, where=where)
+    weights = _ranks(len(words))
+    if kind == "even":
+        weights = [1.0] * len(words)
+    elif kind == "led":
+        weights[0] = sum(weights[1:])
+    return WordList(words, tuple(accumulate(weights)))
 
 
-def _even(words: Sequence[str]) -> WordList:
-    return WordList(tuple(words), tuple(float(place + 1) for place in range(len(words))))
+def _entries(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Yield name, content and place of the entries of a file."""
+    for name, entry in content.items():
+        yield name, entry, f"{path.name}, {name}"
 
 
 def _read_aspects(path: Path) -> dict[str, Aspect]:
-    aspects = {}
-    for name, entry in read_yaml(path).items():
-        where = f"{path.name}, {name}"
-        aspects[name] = Aspect(
-            name=name,
-            positive=_ranked(_items(entry["positive"], where=where)),
-            negative=_ranked(_items(entry["negative"], where=where)),
+    return {
+        name: Aspect(
+            name,
+            positive=_word_list(entry["positive"], where=where),
+            negative=_word_list(entry["negative"], where=where),
             weight=float(entry.get("weight", 1)),
         )
-    return aspects
+        for name, entry, where in _entries(path, read_yaml(path))
+    }
 
 
 def _read_parts(path: Path) -> dict[str, Part]:
-    parts = {}
-    for name, entry in read_yaml(path).items():
-        where = f"{path.name}, {name}"
-        parts[name] = Part(
-            singular=name,
+    return {
+        name: Part(
+            name,
             plural=entry.get("plural"),
-            faults=_ranked(_items(entry["faults"], where=where)),
-            strengths=_ranked(_items(entry["strengths"], where=where)),
+            faults=_word_list(entry["faults"], where=where),
+            strengths=_word_list(entry["strengths"], where=where),
         )
-    return parts
+        for name, entry, where in _entries(path, read_yaml(path))
+    }
 
 
 def _read_products(
-    path: Path, *, aspects: Mapping[str, Aspect], parts: Mapping[str, Part]
-) -> tuple[Product, ...]:
-    products = []
-    for name, entry in read_yaml(path)["groups"].items():
-        where = f"{path.name}, {name}"
-        group_aspects = _items(entry["aspects"], where=where)
-        group_parts = _items(entry["parts"], where=where) if "parts" in entry else ()
-        unknown = [a for a in group_aspects if a not in aspects] + [p for p in group_parts if p not in parts]
+    path: Path, groups: Mapping[str, Any], aspects: Mapping[str, Aspect], parts: Mapping[str, Part]
+) -> Iterator[Product]:
+    for name, entry, where in _entries(path, groups):
+        its_aspects = _items(entry["aspects"], where=where)
+        its_parts = _items(entry["parts"], where=where) if "parts" in entry else ()
+        unknown = [a for a in its_aspects if a not in aspects] + [p for p in its_parts if p not in parts]
         if unknown:
             raise WordFileError(where, problem=f"no such aspect or part: {', '.join(unknown)}")
-        group = ProductGroup(
-            name=name,
-            aspects=frozenset(group_aspects),
-            parts=tuple(parts[part] for part in group_parts),
-            weight=float(entry.get("weight", 1)),
-        )
+        group = ProductGroup(name, frozenset(its_aspects), tuple(parts[part] for part in its_parts))
         items = _items(entry["items"], where=where)
-        shares = [1 / (place + RANK_OFFSET) for place in range(len(items))]
-        for item, share in zip(items, shares, strict=True):
+        ranks = _ranks(len(items))
+        for item, rank in zip(items, ranks, strict=True):
             singular, slash, plural = item.partition("/")
-            products.append(
-                Product(
-                    singular=singular if slash and singular else None,
-                    plural=plural or None,
-                    mass=None if slash else item,
-                    group=group,
-                    weight=group.weight * share / sum(shares),
-                    singular_weight=group.weight * share / sum(shares) * float(entry.get("singular", 1)),
-                )
+            weight = float(entry.get("weight", 1)) * rank / sum(ranks)
+            yield Product(
+                singular=singular if slash and singular else None,
+                plural=plural or None,
+                mass=None if slash else item,
+                group=group,
+                weight=weight,
+                singular_weight=weight * float(entry.get("singular", 1)),
             )
-    return tuple(products)
 
 
 def _read_lists(folder: Path) -> dict[str, WordList]:
     lists: dict[str, WordList] = {}
     for path in sorted(folder.glob("*.yaml")):
-        content = read_yaml(path)
-        for kind, build in (("led", _led), ("ranked", _ranked), ("even", _even)):
-            for name, text in content.get(kind, {}).items():
+        for kind, content in read_yaml(path).items():
+            for name, text, where in _entries(path, content):
                 if name in lists:
-                    raise WordFileError(f"{path.name}, {name}", problem="this list exists already")
-                lists[name] = build(_items(text, where=f"{path.name}, {name}"))
+                    raise WordFileError(where, problem="this list exists already")
+                lists[name] = _word_list(text, kind, where=where)
     return lists
 
 
@@ -240,13 +235,16 @@ def load_lexicon() -> Lexicon:
     """
     aspects = _read_aspects(WORDS_DIR / "products" / "aspects.yaml")
     parts = _read_parts(WORDS_DIR / "products" / "parts.yaml")
-    products_path = WORDS_DIR / "products" / "products.yaml"
-    families = read_yaml(products_path)["families"]
+    path = WORDS_DIR / "products" / "products.yaml"
+    content = read_yaml(path)
     return Lexicon(
         lists=_read_lists(WORDS_DIR),
         aspects=aspects,
-        products=_read_products(products_path, aspects=aspects, parts=parts),
-        aliases={name: frozenset(_items(text, where=name)) for name, text in families.items()},
+        products=tuple(_read_products(path, content["groups"], aspects, parts)),
+        aliases={
+            name: frozenset(_items(text, where=where))
+            for name, text, where in _entries(path, content["families"])
+        },
     )
 
 

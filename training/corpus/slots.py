@@ -1,8 +1,8 @@
-"""The pieces of a compiled pattern, and how their words are joined to a sentence."""
+"""What the slots of a pattern say, and how their words are joined to a sentence."""
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from training.corpus.lexicon import MAX_REDRAWS, Aspect, Form, Part, Polarity, Product, WordList
@@ -16,9 +16,12 @@ _VOWEL_SOUND = re.compile(
 MAIN = "main"  # label of the product that a pattern is about
 
 
+Aspects = Mapping[frozenset[str], tuple[tuple[Aspect, ...], tuple[float, ...]]]
+
+
 @dataclass(slots=True)
 class SentenceState:
-    """The choices made so far in the sentence that is being written."""
+    """The sentence that is being written: the choices made so far, and a method per kind of slot."""
 
     rng: random.Random
     used: set[str]
@@ -27,111 +30,57 @@ class SentenceState:
     aspects: list[Aspect] = field(default_factory=list)
     part: Part | None = None
 
-    def pick(self, words: WordList) -> str:
-        """Draw a word that the sentence does not contain yet."""
+    def word(self, words: WordList, label: str | None = None) -> str:
+        """Draw a word that the sentence does not contain yet, or repeat the one drawn under the label."""
+        if label is not None and label in self.labelled:
+            return self.labelled[label]
         word = words.pick(self.rng, used=self.used)
         self.used.add(word.lower())
+        if label is not None:
+            self.labelled[label] = word
         return word
 
+    def product(self, forms: tuple[Form, ...], label: str) -> str:
+        """Name a product in the first of the forms that it has."""
+        return next(name for form in forms if (name := self.products[label].form(form)))
 
-@dataclass(frozen=True, slots=True)
-class TextPiece:
-    """Literal text."""
+    def agreement(self, plural: str, singular: str) -> str:
+        """Choose the form of a verb or pronoun that agrees with the product."""
+        return plural if self.products[MAIN].plural else singular
 
-    text: str
+    def part_word(self, kind: str) -> str:
+        """Name a part of the product (`part`, `parts`), or draw a `fault` or `strength` of it."""
+        if self.part is None:
+            parts = self.products[MAIN].group.parts
+            self.part = self.rng.choice([part for part in parts if part.plural or kind != "parts"])
+        if kind == "fault":
+            return self.word(self.part.faults)
+        if kind == "strength":
+            return self.word(self.part.strengths)
+        return self.part.plural if kind == "parts" and self.part.plural else self.part.singular
 
-    def render(self, draft: SentenceState) -> str:
-        """Return the text."""
-        return self.text
+    def aspect_word(self, polarity: Polarity, aspect: Aspect) -> str:
+        """Draw a word of an aspect."""
+        self.aspects.append(aspect)
+        return self.word(aspect.words_of(polarity))
 
+    def same_aspect_word(self, polarity: Polarity) -> str:
+        """Draw a word of the aspect used last."""
+        return self.aspect_word(polarity, self.aspects[-1])
 
-@dataclass(frozen=True, slots=True)
-class ListPiece:
-    """A word from a list."""
-
-    words: WordList
-    label: str | None
-
-    def render(self, draft: SentenceState) -> str:
-        """Draw a word, or repeat the one drawn under the same label."""
-        if self.label is None:
-            return draft.pick(self.words)
-        if self.label not in draft.labelled:
-            draft.labelled[self.label] = draft.pick(self.words)
-        return draft.labelled[self.label]
-
-
-@dataclass(frozen=True, slots=True)
-class ProductPiece:
-    """A product's name."""
-
-    forms: tuple[Form, ...]
-    label: str
-
-    def render(self, draft: SentenceState) -> str:
-        """Return the name of the product that the sentence is about."""
-        product = draft.products[self.label]
-        return next(name for form in self.forms if (name := product.form(form)))
-
-
-@dataclass(frozen=True, slots=True)
-class AgreementPiece:
-    """A verb or pronoun that agrees with the product."""
-
-    plural: str
-    singular: str
-
-    def render(self, draft: SentenceState) -> str:
-        """Return the form for the product's number."""
-        return self.plural if draft.products[MAIN].plural else self.singular
-
-
-@dataclass(frozen=True, slots=True)
-class PartPiece:
-    """A part of the product, or a fault or strength of it."""
-
-    kind: str
-    plural: bool
-
-    def render(self, draft: SentenceState) -> str:
-        """Return the part's name, or a word that fits it."""
-        if draft.part is None:
-            parts = draft.products[MAIN].group.parts
-            draft.part = draft.rng.choice([part for part in parts if part.plural or not self.plural])
-        if self.kind == "fault":
-            return draft.pick(draft.part.faults)
-        if self.kind == "strength":
-            return draft.pick(draft.part.strengths)
-        return draft.part.plural if self.plural and draft.part.plural else draft.part.singular
-
-
-@dataclass(frozen=True, slots=True)
-class AspectPiece:
-    """A word of one polarity of an aspect: a named aspect, any that applies, or the one used last."""
-
-    polarity: Polarity
-    named: Aspect | None
-    repeats: bool
-    choices: Mapping[frozenset[str], tuple[tuple[Aspect, ...], tuple[float, ...]]]
-
-    def render(self, draft: SentenceState) -> str:
-        """Draw a word of the aspect."""
-        aspect = self.named or (draft.aspects[-1] if self.repeats else self._choose(draft))
-        draft.aspects.append(aspect)
-        return draft.pick(aspect.words_of(self.polarity))
-
-    def _choose(self, draft: SentenceState) -> Aspect:
-        groups = frozenset(product.group.name for product in draft.products.values())
-        aspects, cumulative = self.choices[groups]
+    def any_aspect_word(self, polarity: Polarity, choices: Aspects) -> str:
+        """Draw a word of an aspect that applies to all products of the sentence, if possible a new one."""
+        groups = frozenset(product.group.name for product in self.products.values())
+        aspects, cumulative = choices[groups]
         aspect = aspects[0]
         for _ in range(MAX_REDRAWS):
-            aspect = draft.rng.choices(aspects, cum_weights=cumulative)[0]
-            if aspect not in draft.aspects:
+            aspect = self.rng.choices(aspects, cum_weights=cumulative)[0]
+            if aspect not in self.aspects:
                 break
-        return aspect
+        return self.aspect_word(polarity, aspect)
 
 
-Piece = TextPiece | ListPiece | ProductPiece | AgreementPiece | PartPiece | AspectPiece
+Piece = Callable[[SentenceState], str]
 
 
 def starts_with_vowel_sound(word: str) -> bool:

@@ -20,21 +20,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, combinations_with_replacement
-from typing import Literal
 
-from training.corpus.lexicon import MAX_REDRAWS, Aspect, CorpusError, Form, Lexicon, Product
-from training.corpus.slots import (
-    MAIN,
-    AgreementPiece,
-    AspectPiece,
-    ListPiece,
-    PartPiece,
-    Piece,
-    ProductPiece,
-    SentenceState,
-    TextPiece,
-    append_words,
-)
+from training.corpus.lexicon import MAX_REDRAWS, CorpusError, Form, Lexicon, Polarity, Product
+from training.corpus.slots import MAIN, Piece, SentenceState, append_words
 
 _PIECE = re.compile(r"(\{[^{}]*\}|\[|\])")
 _SLOT = re.compile(r"\{(?P<name>[a-z_]+)(?:#(?P<label>\w+))?(?::(?P<option>[a-z_|]+|[+-]))?\}")
@@ -74,16 +62,16 @@ class Template:
 
     def write(self, rng: random.Random) -> tuple[str, tuple[int, int] | None]:
         """Generate one sentence, and return it with the character span of its focus."""
-        draft = SentenceState(rng=rng, used=set(self.literals))
+        state = SentenceState(rng=rng, used=set(self.literals))
         for label, (products, cumulative) in self.products.items():
-            taken = list(draft.products.values())
+            taken = list(state.products.values())
             for _ in range(MAX_REDRAWS):
-                draft.products[label] = rng.choices(products, cum_weights=cumulative)[0]
-                if draft.products[label] not in taken:
+                state.products[label] = rng.choices(products, cum_weights=cumulative)[0]
+                if state.products[label] not in taken:
                     break
         text, start, end = "", 0, 0
         for index, piece in enumerate(self.pieces):
-            words = piece.render(draft)
+            words = piece(state)
             text = append_words(text, words)
             if self.focus is not None and index == self.focus[0]:
                 start = len(text) - len(words)
@@ -99,7 +87,7 @@ class TemplateCompiler:
         self._lexicon = lexicon
         self._product_aspects = lexicon.product_aspects
         groups = {product.group.name: product.group for product in lexicon.products}
-        self._aspects_of: dict[frozenset[str], tuple[tuple[Aspect, ...], tuple[float, ...]]] = {}
+        self._aspects_of = {}
         for one, other in combinations_with_replacement(groups.values(), 2):
             shared = [a for name, a in lexicon.aspects.items() if name in one.aspects & other.aspects]
             weights = tuple(accumulate(aspect.weight for aspect in shared))
@@ -119,7 +107,7 @@ class TemplateCompiler:
             elif raw.startswith("{"):
                 pieces.append(self._slot(raw, text))
             elif raw:
-                pieces.append(TextPiece(raw))
+                pieces.append(_literal(raw))
         if len(marks) not in (0, 2) or (marks and marks[0] == marks[1]):
             raise PatternError(text, problem="the focus needs one [ and one ] with text between them")
         said = [slot["name"] for slot in _SLOT.finditer(text) if slot["option"] in ("+", "-")]
@@ -134,24 +122,30 @@ class TemplateCompiler:
 
     def _slot(self, raw: str, text: str) -> Piece:
         if agreement := _AGREEMENT.fullmatch(raw):
-            return AgreementPiece(agreement["plural"], agreement["singular"])
+            plural, singular = agreement["plural"], agreement["singular"]
+            return lambda state: state.agreement(plural, singular)
         slot = _SLOT.fullmatch(raw)
         if slot is None:
             raise PatternError(text, problem=f"{raw} is not a slot")
         name, label, option = slot["name"], slot["label"], slot["option"]
         if option in ("+", "-"):
-            named = self._lexicon.aspects.get(name)
-            if named is None and name not in ("attribute", "same"):
-                raise PatternError(text, problem=f"there is no aspect {name!r}")
-            polarity: Literal["+", "-"] = "+" if option == "+" else "-"
-            return AspectPiece(polarity, named, name == "same", self._aspects_of)
+            return self._aspect_slot(name, "+" if option == "+" else "-", text)
         if name in _FORMS:
-            return ProductPiece(_FORMS[name], label or MAIN)
+            return lambda state: state.product(_FORMS[name], label or MAIN)
         if name in _PART_SLOTS:
-            return PartPiece(name, name == "parts")
+            return lambda state: state.part_word(name)
         if name not in self._lexicon.lists:
             raise PatternError(text, problem=f"there is no list {name!r}")
-        return ListPiece(self._lexicon.lists[name], label)
+        return lambda state: state.word(self._lexicon.lists[name], label)
+
+    def _aspect_slot(self, name: str, polarity: Polarity, text: str) -> Piece:
+        if name == "same":
+            return lambda state: state.same_aspect_word(polarity)
+        if name == "attribute":
+            return lambda state: state.any_aspect_word(polarity, self._aspects_of)
+        if name not in self._lexicon.aspects:
+            raise PatternError(text, problem=f"there is no aspect {name!r}")
+        return lambda state: state.aspect_word(polarity, self._lexicon.aspects[name])
 
     def _products(self, text: str) -> dict[str, Weighted]:
         """Label → the products that all slots with that label allow, with cumulative weights."""
@@ -162,16 +156,17 @@ class TemplateCompiler:
             labels.append(MAIN)
         found = {}
         for label in dict.fromkeys(labels):
-            fitting = [p for p in self._lexicon.products if self._fits(p, slots, label)]
+            fitting = [
+                product
+                for product in self._lexicon.products
+                if all(self._allows(product, slot, label) for slot in slots)
+            ]
             if not fitting:
                 raise PatternError(text, problem="no product fits all of its slots")
             singular = any(s["name"] == "product" and (s["label"] or MAIN) == label for s in slots)
             weights = (product.singular_weight if singular else product.weight for product in fitting)
             found[label] = (tuple(fitting), tuple(accumulate(weights)))
         return found
-
-    def _fits(self, product: Product, slots: list[re.Match[str]], label: str) -> bool:
-        return all(self._allows(product, slot, label) for slot in slots)
 
     def _allows(self, product: Product, slot: re.Match[str], label: str) -> bool:
         name, option = slot["name"], slot["option"]
@@ -184,3 +179,7 @@ class TemplateCompiler:
         if option in ("+", "-") and name in self._product_aspects:
             return name in product.group.aspects
         return True
+
+
+def _literal(text: str) -> Piece:
+    return lambda _state: text
