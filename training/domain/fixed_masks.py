@@ -44,19 +44,15 @@ class HeldOutScore:
     accuracy: float
     words: int
 
-    @property
-    def perplexity(self) -> float:
-        """exp(loss)."""
-        return math.exp(min(self.loss, 700.0))
-
     def to_json(self) -> dict[str, float | int]:
-        """Convert to rounded figures."""
-        return {
-            "loss": round(self.loss, 4),
-            "perplexity": round(self.perplexity, 3),
-            "accuracy": round(self.accuracy, 4),
-            "words": self.words,
-        }
+        """Convert to rounded figures, with the perplexity."""
+        return {**rounded(self.loss, self.accuracy), "words": self.words}
+
+
+def rounded(loss: float, accuracy: float) -> dict[str, float]:
+    """Round a mean loss in nats and an accuracy for a log, and add the perplexity."""
+    perplexity = math.exp(min(loss, 700.0))  # exp(710) overflows
+    return {"loss": round(loss, 4), "perplexity": round(perplexity, 3), "accuracy": round(accuracy, 4)}
 
 
 def mask_words(texts: Sequence[str], encoder: Encoder, *, share: float, seed: int) -> list[MaskedText]:
@@ -69,18 +65,17 @@ def mask_words(texts: Sequence[str], encoder: Encoder, *, share: float, seed: in
             continue
         chosen = random.Random(f"{seed} {text}").sample(spans, max(1, round(share * len(spans))))  # noqa: S311
         ids = encoder.encode_text(text, encoder.max_tokens)
-        at = {p: number for number, span in enumerate(chosen) for p in encoder.tokens_at(text, span)}
-        places = sorted(place for place in at if place < len(ids) - 1)
-        query = [encoder.mask if position in at else token for position, token in enumerate(ids)]
-        query[-1] = encoder.sep
-        if places:
-            hidden.append(
-                MaskedText(
-                    Encoded(tuple(query), tuple(places)),
-                    tuple(ids[p] for p in places),
-                    tuple(at[p] for p in places),
-                )
-            )
+        word_at = {  # without the last position, which is [SEP]
+            place: number
+            for number, span in enumerate(chosen)
+            for place in encoder.tokens_at(text, span)
+            if place < len(ids) - 1
+        }
+        if word_at:
+            places = tuple(sorted(word_at))
+            query = tuple(encoder.mask if place in word_at else token for place, token in enumerate(ids))
+            targets, words = tuple(ids[p] for p in places), tuple(word_at[p] for p in places)
+            hidden.append(MaskedText(Encoded(query, places), targets, words))
     return hidden
 
 
@@ -102,11 +97,8 @@ def score_held_out(
         loss -= float(logs.gather(1, targets[:, None]).sum())
         is_right = iter((logs.argmax(dim=-1) == targets).tolist())
         for each in part:
-            missed: dict[int, bool] = {}
-            for word in each.words:
-                is_piece_wrong = not next(is_right)
-                missed[word] = missed.get(word, False) or is_piece_wrong
-            words += len(missed)
-            right += sum(not is_missed for is_missed in missed.values())
+            missed = {word for word, is_found in zip(each.words, is_right, strict=False) if not is_found}
+            words += len({*each.words})
+            right += len({*each.words} - missed)
     model.train(was_training)
     return HeldOutScore(loss / max(words, 1), right / max(words, 1), words)

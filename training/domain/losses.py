@@ -70,20 +70,16 @@ class MaskedTextSteps:
 
     def _loss(self, step: int, batch: Batch, micro_batches: int) -> Tensor:
         """Return the masked-LM loss in nats per masked token, plus the weighted polarity losses."""
-        tokens, polarities = (
-            batch.tokens,
-            set(batch.polarity.tolist()) if batch.polarity is not None else set(),
-        )
-        batch = batch.to(self._device)
+        polarities = set() if batch.polarity is None else set(batch.polarity.tolist())  # before the GPU
+        tokens, batch = batch.tokens, batch.to(self._device)
         assert batch.targets is not None
         (logits,) = batch.forward(self._model, micro_batches=micro_batches)  # (masks, vocabulary)
         loss = masked_lm(logits, batch.targets)
         is_right = logits.detach().argmax(dim=-1) == batch.targets
         self._log.note(step + 1, loss.detach(), is_right.float().mean(), tokens=tokens)
         if 1 in polarities:
-            above = rank_hinge(
-                logits[batch.polarity == 1], self._unwanted, allowed=self._others, rank=HIDDEN_RANK
-            )
+            praise = logits[batch.polarity == 1]
+            above = rank_hinge(praise, self._unwanted, allowed=self._others, rank=HIDDEN_RANK)
             loss = loss + self._domain.praise_weight * above
         if -1 in polarities:
             wrong = polarity_loss(logits[batch.polarity == -1], self._unwanted, self._wanted)

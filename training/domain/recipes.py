@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from training.corpus.domain_corpus import GENERATED, CorpusText
 from training.corpus.lexicon import unwanted_words, wanted_words
+from training.corpus.replay_sentences import EVERYDAY, EVERYDAY_COPIES
 from training.inference.vocabulary import WORD
 
 OWN_COPIES = 3  # the team's own texts are few compared with the generated ones
 # Against five copies of every edge case, complaints and plain English would otherwise be too rare.
-BLAME_COPIES, EVERYDAY_COPIES = 2, 3
-EVERYDAY = "retention"  # prefix of the reasons of plain English
+BLAME_COPIES = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,13 @@
 """The log of a long training, `training_log.jsonl`: one row per step and per evaluation."""
 
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from training.domain.fixed_masks import HeldOutScore
+from training.domain.fixed_masks import HeldOutScore, rounded
 from training.finetuning.trainer import REPORT_EVERY_STEPS
 
 
@@ -45,21 +44,13 @@ class StepLog:
         """Write the rows of the steps since the last flush, all with their average speed."""
         if not self._waiting:
             return
-        losses = [float(loss) for _, loss, _, _ in self._waiting]
+        figures = [(step, rounded(float(loss), float(acc)), n) for step, loss, acc, n in self._waiting]
         elapsed = time.perf_counter() - self._since
-        speed = sum(tokens for *_, tokens in self._waiting) / max(elapsed, 1e-9)
-        for (step, _, accuracy, tokens), loss in zip(self._waiting, losses, strict=True):
-            self.rows.append(
-                {
-                    "step": step,
-                    "epoch": round(step / self.steps_per_epoch, 4),
-                    "loss": round(loss, 4),
-                    "perplexity": round(math.exp(min(loss, 700.0)), 3),
-                    "accuracy": round(float(accuracy), 4),
-                    "tokens": tokens,
-                    "tokens_per_s": round(speed, 1),
-                }
-            )
+        speed = round(sum(tokens for *_, tokens in self._waiting) / max(elapsed, 1e-9), 1)
+        self.rows += [
+            {**self._place(step), **scores, "tokens": tokens, "tokens_per_s": speed}
+            for step, scores, tokens in figures
+        ]
         self._waiting.clear()
         self.seconds += elapsed
         self.start_clock()
@@ -67,21 +58,13 @@ class StepLog:
     def evaluated(self, step: int, scores: dict[str, HeldOutScore]) -> float:
         """Add the row of an evaluation on held-out text, and return the mean loss of its parts."""
         loss = sum(score.loss for score in scores.values()) / len(scores)
-        parts = {name: score.to_json() for name, score in scores.items()}
         accuracy = sum(score.accuracy for score in scores.values()) / len(scores)
-        self.rows.append(
-            {
-                "step": step,
-                "epoch": round(step / self.steps_per_epoch, 4),
-                "held_out": {
-                    "loss": round(loss, 4),
-                    "perplexity": round(math.exp(min(loss, 700.0)), 3),
-                    "accuracy": round(accuracy, 4),
-                    **parts,
-                },
-            }
-        )
+        parts = {name: score.to_json() for name, score in scores.items()}
+        self.rows.append({**self._place(step), "held_out": {**rounded(loss, accuracy), **parts}})
         return loss
+
+    def _place(self, step: int) -> dict[str, float]:
+        return {"step": step, "epoch": round(step / self.steps_per_epoch, 4)}
 
     @property
     def tokens_per_s(self) -> float:

@@ -1,6 +1,7 @@
 """The report of a domain run as tables."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from training.corpus.readers import SourceReport
@@ -11,15 +12,7 @@ FIGURES, WHO = ("wanted_share", "unwanted_at_10"), ("base", "after")
 
 def source_to_json(source: SourceReport) -> dict[str, Any]:
     """Convert a source report to JSON, without the file's path."""
-    return {
-        "source": source.source,
-        "is_read": source.is_read,
-        "rows": source.rows,
-        "kept_rows": source.kept_rows,
-        "sentences": source.sentences,
-        "dropped": source.dropped,
-        "notes": list(source.notes),
-    }
+    return {name: value for name, value in asdict(source).items() if name != "path"}
 
 
 def format_report(report: Mapping[str, Any]) -> str:
@@ -47,18 +40,12 @@ def _files(sources: list[dict[str, Any]]) -> str:
 
 
 def _held_out(held_out: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    rows = [
-        (
-            part,
-            int(before["words"]),
-            f"{before['perplexity']:.2f}",
-            f"{after['perplexity']:.2f}",
-            f"{before['accuracy']:.3f}",
-            f"{after['accuracy']:.3f}",
-        )
-        for part, before in held_out["base"].items()
-        for after in (held_out["after"][part],)
-    ]
+    rows = []
+    for part, base in held_out["base"].items():
+        sides = (base, held_out["after"][part])
+        perplexities = [f"{side['perplexity']:.2f}" for side in sides]
+        accuracies = [f"{side['accuracy']:.3f}" for side in sides]
+        rows.append((part, int(base["words"]), *perplexities, *accuracies))
     header = ("held-out text", "hidden words", *_before_and_after("perplexity", "accuracy"))
     return aligned(header, rows, numbers=header[1:])
 

@@ -37,6 +37,7 @@ from training.models import torch_model
 from training.models.base_model import UNREACHABLE, find_base
 from training.models.writing import export_base, make_card, write_files
 from training.progress import Progress
+from training.registry.atomic_files import sha256
 from training.registry.versions import TRAINING_LOG, Registry
 from training.reports.plots.corpus_health import plot_corpus_health
 from training.reports.plots.training_log import plot_training, read_log
@@ -279,6 +280,5 @@ def _checkpoint_key(base: Path, corpus: DomainCorpus, domain: DomainSettings) ->
     digest = hashlib.sha256(domain.model_dump_json().encode() + corpus.hash.encode())
     for path in sorted(base.iterdir()):
         if path.suffix in (".safetensors", ".json") and path.is_file():
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(sha256(path).encode())
     return digest.hexdigest()
