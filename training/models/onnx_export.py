@@ -141,11 +141,8 @@ def _build(graph: Graph, shape: EncoderShape, ops: WeightOps) -> None:
     epsilon = shape.layer_norm_eps
     words = ops.look_up(graph, "input_ids")
     length = graph.node("Shape", ["input_ids"], "length", start=1, end=2)
-    begin, axis = (
-        graph.constant("zero", np.zeros(1, np.int64)),
-        graph.constant("first", np.zeros(1, np.int64)),
-    )
-    positions = graph.node("Slice", [graph.weight("positions"), begin, length, axis], "position_rows")
+    zero = graph.constant("zero", np.zeros(1, np.int64))
+    positions = graph.node("Slice", [graph.weight("positions"), zero, length, zero], "position_rows")
     embedded = graph.node("Add", [words, positions], "embedded")  # (batch, tokens, hidden)
     hidden = _norm(graph, embedded, "embedding_norm", epsilon)
     for layer in range(shape.layers):
@@ -177,16 +174,13 @@ def _layer(graph: Graph, hidden: str, layer: int, shape: EncoderShape, ops: Weig
         name = f"{layer}.{name}"
         return ops.multiply(graph, value, name, graph.weights[f"{name}.weight"].T, None)
 
-    def added(value: str, skip: str, norm: str, bias: str) -> str:
+    def added(value: str, skip: str, norm: str, linear: str) -> str:
+        parameters = [
+            graph.weight(f"{layer}.{p}") for p in (f"{norm}.weight", f"{norm}.bias", f"{linear}.bias")
+        ]
         return graph.node(
             "SkipLayerNormalization",
-            [
-                value,
-                skip,
-                graph.weight(f"{layer}.{norm}.weight"),
-                graph.weight(f"{layer}.{norm}.bias"),
-                graph.weight(f"{layer}.{bias}.bias"),
-            ],
+            [value, skip, *parameters],
             f"{layer}.{norm}",
             domain=FUSED,
             epsilon=shape.layer_norm_eps,
@@ -194,9 +188,8 @@ def _layer(graph: Graph, hidden: str, layer: int, shape: EncoderShape, ops: Weig
 
     if layer == shape.layers - 1:
         keys, values = stacked("kv", hidden)
-        hidden = graph.node(
-            "Gather", [_flat(graph, hidden, shape, "all_rows"), "mask_at"], "mask_rows", axis=0
-        )
+        rows = _flat(graph, hidden, shape, "all_rows")
+        hidden = graph.node("Gather", [rows, "mask_at"], "mask_rows", axis=0)
         (queries,) = stacked("q", hidden)
     else:
         queries, keys, values = stacked("qkv", hidden)
@@ -208,12 +201,8 @@ def _layer(graph: Graph, hidden: str, layer: int, shape: EncoderShape, ops: Weig
         num_heads=shape.heads,
     )
     hidden = added(multiply(attended, "o"), hidden, "attention_norm", "o")
-    up = graph.node(
-        "BiasGelu",
-        [multiply(hidden, "up"), graph.weight(f"{layer}.up.bias")],
-        f"{layer}.up",
-        domain=FUSED,
-    )
+    inputs = [multiply(hidden, "up"), graph.weight(f"{layer}.up.bias")]
+    up = graph.node("BiasGelu", inputs, f"{layer}.up", domain=FUSED)
     return added(multiply(up, "down"), hidden, "output_norm", "down")
 
 

@@ -1,4 +1,4 @@
-"""Int8Ops quantization: weights per output channel, activations with one scale per product, outliers in fp32.
+"""Int8 quantization: weights per output channel, activations with one scale per product, outliers in fp32.
 
 A few channels of a transformer's activations are tens of times larger than the rest, and a common scale
 leaves hardly any steps for the others (Dettmers et al. 2208.07339). These channels are known in advance: they
@@ -50,13 +50,9 @@ class ActivationRange:
 
 def calibrate(model: MaskedLm) -> dict[str, ActivationRange]:
     """Measure the inputs of all linear layers, by the names of `MaskedLm.weights`, on generated sentences."""
-    replay_sentences = ReplaySentences.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
-    blame = [query for query, _ in replay_sentences.blame]
-    texts = [
-        text
-        for part in (replay_sentences.praise, blame, replay_sentences.others)
-        for text in part[:CALIBRATED_ON]
-    ]
+    replay = ReplaySentences.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
+    blame = tuple(query for query, _ in replay.blame)
+    texts = [text for part in (replay.praise, blame, replay.others) for text in part[:CALIBRATED_ON]]
     encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
     return activation_ranges(model, [encoder.encode(text) for text in texts])
 
@@ -105,9 +101,8 @@ def largest_weight() -> int:
         ir_version=10,
     )
     options = ort.SessionOptions()
-    options.graph_optimization_level = (
-        ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    )  # otherwise the constant product is folded away
+    # Otherwise the constant product is folded away.
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {})
     return 127 if int(found[0, 0]) == 255 * 127 * inner else 64
@@ -130,9 +125,8 @@ class Int8Ops:
         is_kept[outliers] = 0
         columns = graph.constant(f"{name}.outliers", outliers.astype(np.int64))
         large = graph.node("Gather", [value, columns], f"{name}.large", axis=-1)
-        exact = graph.node(
-            "MatMul", [large, graph.constant(f"{name}.exact", weight[outliers])], f"{name}.exact_product"
-        )
+        exact_weight = graph.constant(f"{name}.exact", weight[outliers])
+        exact = graph.node("MatMul", [large, exact_weight], f"{name}.exact_product")
         # The outliers are clipped to the range of the others, which does no harm: their weights are 0 here.
         rest = ActivationRange(seen.low * is_kept, seen.high * is_kept)
         most = self._quantized(graph, value, name, weight * is_kept[:, None], bias, rest)

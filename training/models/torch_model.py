@@ -66,17 +66,13 @@ class MaskedLm(nn.Module):
     @property
     def shape(self) -> EncoderShape:
         """The encoder's sizes, whatever the kind."""
-        config = self.model.config
-        if self.kind == "distilbert":
-            return EncoderShape(
-                config.n_layers, config.dim, config.n_heads, config.max_position_embeddings, 1e-12
-            )
+        config = self.model.config  # DistilBERT's maps these names to its own
         return EncoderShape(
-            config.num_hidden_layers,
-            config.hidden_size,
-            config.num_attention_heads,
-            config.max_position_embeddings,
-            config.layer_norm_eps,
+            layers=config.num_hidden_layers,
+            hidden_size=config.hidden_size,
+            heads=config.num_attention_heads,
+            max_tokens=config.max_position_embeddings,
+            layer_norm_eps=getattr(config, "layer_norm_eps", 1e-12),
         )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
@@ -112,37 +108,31 @@ class MaskedLm(nn.Module):
 
     def weights(self) -> dict[str, Tensor]:
         """The parameters under the same names for either kind; those of layer i begin with `{i}.`."""
-        state = self.model.state_dict()
-        prefix, names = _LAYERS[self.kind]
         weights = {
-            name: state[theirs].detach().float()
-            for name, theirs in _HEADS[self.kind].items()
-            if theirs in state
+            f"{name}.{part}": tensor.detach().float()
+            for name, module in self._modules_by_name().items()
+            for part, tensor in module.named_parameters()
         }
-        for layer in range(self.shape.layers):
-            for name, theirs in names.items():
-                for part in ("weight", "bias"):
-                    weights[f"{layer}.{name}.{part}"] = (
-                        state[f"{prefix}.{layer}.{theirs}.{part}"].detach().float()
-                    )
+        embeddings = self.model.base_model.embeddings
+        weights["words"] = embeddings.word_embeddings.weight.detach().float()
+        weights["positions"] = embeddings.position_embeddings.weight.detach().float()
         if self.kind == "bert":  # queries are one segment, so the token type is a constant
-            weights["positions"] = (
-                weights["positions"] + state["bert.embeddings.token_type_embeddings.weight"][0].float()
-            )
+            weights["positions"] = weights["positions"] + embeddings.token_type_embeddings.weight[0].detach()
         return weights
 
     def linear_layers(self) -> dict[str, nn.Linear]:
         """The linear layers, under the names of `weights`."""
-        prefix, names = _LAYERS[self.kind]
-        paths = {
-            f"{layer}.{name}": f"{prefix}.{layer}.{theirs}"
-            for layer in range(self.shape.layers)
-            for name, theirs in names.items()
-        }
-        heads = {name: theirs for name, theirs in _HEADS[self.kind].items() if name.endswith(".weight")}
-        paths |= {name.removesuffix(".weight"): path.removesuffix(".weight") for name, path in heads.items()}
-        modules = {name: self.model.get_submodule(path) for name, path in paths.items()}
+        modules = self._modules_by_name()
         return {name: module for name, module in modules.items() if isinstance(module, nn.Linear)}
+
+    def _modules_by_name(self) -> dict[str, nn.Module]:
+        """The modules with a weight and a bias: those of the layers, the head and the first layer norm."""
+        modules = {"embedding_norm": self.model.base_model.embeddings.LayerNorm}
+        modules |= {name: self.model.get_submodule(path) for name, path in _HEADS[self.kind].items()}
+        for number, layer in enumerate(self.layers):
+            for name, path in _LAYERS[self.kind].items():
+                modules[f"{number}.{name}"] = layer.get_submodule(path)
+        return modules
 
     def add_words(self, words: Sequence[str]) -> None:
         """Add words that the tokenizer splits into pieces as whole tokens.
@@ -167,23 +157,12 @@ class MaskedLm(nn.Module):
         Raises:
             OSError: the folder cannot be written.
         """
-        try:
-            self._save(folder)
-        except Exception as error:
-            # safetensors and tokenizers raise their own errors for a full disk: "… (os error 28)".
-            if isinstance(error, OSError) or (number := OS_ERROR.search(str(error))) is None:
-                raise
-            raise OSError(int(number[1]), str(error), str(folder)) from error
+        from transformers import PreTrainedTokenizerFast
 
-    def _save(self, folder: Path) -> None:
-        self.model.save_pretrained(folder, safe_serialization=True)
         tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        tokenizer.save(str(folder / "tokenizer.json"))
-        from transformers import PreTrainedTokenizerFast
-
-        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        fast_tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
             tokenizer_object=tokenizer,
             pad_token="[PAD]",  # noqa: S106
             unk_token="[UNK]",  # noqa: S106
@@ -191,57 +170,50 @@ class MaskedLm(nn.Module):
             sep_token="[SEP]",  # noqa: S106
             mask_token=MASK,
             model_max_length=self.shape.max_tokens,
-        ).save_pretrained(folder)
+        )
+        try:
+            self.model.save_pretrained(folder, safe_serialization=True)
+            fast_tokenizer.save_pretrained(folder)
+        except Exception as error:
+            # safetensors and tokenizers raise their own errors for a full disk: "… (os error 28)".
+            if isinstance(error, OSError) or (number := OS_ERROR.search(str(error))) is None:
+                raise
+            raise OSError(int(number[1]), str(error), str(folder)) from error
 
 
-_DISTILBERT = {
-    "q": "attention.q_lin",
-    "k": "attention.k_lin",
-    "v": "attention.v_lin",
-    "o": "attention.out_lin",
-    "attention_norm": "sa_layer_norm",
-    "up": "ffn.lin1",
-    "down": "ffn.lin2",
-    "output_norm": "output_layer_norm",
-}
-_BERT = {
-    "q": "attention.self.query",
-    "k": "attention.self.key",
-    "v": "attention.self.value",
-    "o": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm",
-    "up": "intermediate.dense",
-    "down": "output.dense",
-    "output_norm": "output.LayerNorm",
-}
+# Our name of a module → its path in a layer, and in the model.
 _LAYERS = {
-    "distilbert": ("distilbert.transformer.layer", _DISTILBERT),
-    "bert": ("bert.encoder.layer", _BERT),
+    "distilbert": {
+        "q": "attention.q_lin",
+        "k": "attention.k_lin",
+        "v": "attention.v_lin",
+        "o": "attention.out_lin",
+        "attention_norm": "sa_layer_norm",
+        "up": "ffn.lin1",
+        "down": "ffn.lin2",
+        "output_norm": "output_layer_norm",
+    },
+    "bert": {
+        "q": "attention.self.query",
+        "k": "attention.self.key",
+        "v": "attention.self.value",
+        "o": "attention.output.dense",
+        "attention_norm": "attention.output.LayerNorm",
+        "up": "intermediate.dense",
+        "down": "output.dense",
+        "output_norm": "output.LayerNorm",
+    },
 }
 _HEADS = {
     "distilbert": {
-        "words": "distilbert.embeddings.word_embeddings.weight",
-        "positions": "distilbert.embeddings.position_embeddings.weight",
-        "embedding_norm.weight": "distilbert.embeddings.LayerNorm.weight",
-        "embedding_norm.bias": "distilbert.embeddings.LayerNorm.bias",
-        "transform.weight": "vocab_transform.weight",
-        "transform.bias": "vocab_transform.bias",
-        "head_norm.weight": "vocab_layer_norm.weight",
-        "head_norm.bias": "vocab_layer_norm.bias",
-        "projector.weight": "vocab_projector.weight",
-        "projector.bias": "vocab_projector.bias",
+        "transform": "vocab_transform",
+        "head_norm": "vocab_layer_norm",
+        "projector": "vocab_projector",
     },
     "bert": {
-        "words": "bert.embeddings.word_embeddings.weight",
-        "positions": "bert.embeddings.position_embeddings.weight",
-        "embedding_norm.weight": "bert.embeddings.LayerNorm.weight",
-        "embedding_norm.bias": "bert.embeddings.LayerNorm.bias",
-        "transform.weight": "cls.predictions.transform.dense.weight",
-        "transform.bias": "cls.predictions.transform.dense.bias",
-        "head_norm.weight": "cls.predictions.transform.LayerNorm.weight",
-        "head_norm.bias": "cls.predictions.transform.LayerNorm.bias",
-        "projector.weight": "cls.predictions.decoder.weight",
-        "projector.bias": "cls.predictions.bias",
+        "transform": "cls.predictions.transform.dense",
+        "head_norm": "cls.predictions.transform.LayerNorm",
+        "projector": "cls.predictions.decoder",
     },
 }
 
@@ -299,8 +271,7 @@ def pick_device(wanted: str) -> torch.device:
     Raises:
         DeviceError: cuda was requested but is unavailable.
     """
-    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
+    has_cuda = torch.cuda.is_available()
+    if wanted == "cuda" and not has_cuda:
         raise DeviceError(wanted)
-    return torch.device("cuda")
+    return torch.device("cuda" if has_cuda and wanted != "cpu" else "cpu")
