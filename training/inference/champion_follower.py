@@ -21,7 +21,6 @@ from training.registry.sharing import SharedVersions, shared_versions
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
-REFUSED = (CorruptVersionError,)
 RETRIED = (RegistryError, OSError, MemoryError)  # and TimeoutError, which is an OSError
 
 
@@ -77,7 +76,7 @@ class ChampionFollower:
         try:
             model = await asyncio.to_thread(load, self._registry, champion, threads=self._threads)
         except RETRIED as error:
-            self._refused = champion if isinstance(error, REFUSED) else None
+            self._refused = champion if isinstance(error, CorruptVersionError) else None
             if not isinstance(error, SharedStorageUnreachableError):  # the registry reports it itself
                 self.trouble = _reason(error)
                 self.failed += self._log_once(champion, error)

@@ -128,15 +128,12 @@ class FillModel:
         Raises:
             QueryTooLongError: a query has more word pieces than the model reads.
         """
-        filled = []
         rows = self.log_probabilities([self.encoder.encode(query) for query in queries])
-        for logs in rows:
-            masks = [
-                [Candidate(self.word_of(t), t, float(np.exp(row[t]))) for t in self.best(row, top)]
-                for row in logs
-            ]
-            filled.append(masks)
-        return filled
+        return [[self.candidates(row, top) for row in masks] for masks in rows]
+
+    def candidates(self, row: Floats, top: int) -> list[Candidate]:
+        """The `top` best words of a mask, best first, from its (vocabulary,) log-probabilities."""
+        return [Candidate(self.word_of(t), t, float(np.exp(row[t]))) for t in self.best(row, top)]
 
     def best(self, row: Floats, top: int) -> list[int]:
         """The `top` likeliest tokens that may be offered, best first; ties go to the lower id."""

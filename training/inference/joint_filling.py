@@ -5,7 +5,6 @@ likeliest words, the model reads the query with each of them in place, and log-p
 of all queries go through the model in one batch.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -111,9 +110,7 @@ class _Search:
         """The answer. rows: one (1, vocabulary) array per mask, given the best filling's other words."""
         masks = []
         for mask, (beam, logs) in enumerate(zip(self.around_the_best(), rows, strict=True)):
-            row = self._sayable(beam, mask, logs[0])
-            best = self._model.best(row, top)
-            masks.append(tuple(Candidate(self._model.word_of(t), t, math.exp(row[t])) for t in best))
+            masks.append(tuple(self._model.candidates(self._sayable(beam, mask, logs[0]), top)))
         fillings = [JointFilling(tuple(map(self._model.word_of, b.tokens)), b.logs) for b in self.beams]
         return JointAnswer(tuple(masks), tuple(fillings))
 

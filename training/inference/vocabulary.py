@@ -6,6 +6,7 @@ with them. `new_words` finds such words; the domain model learns them as whole t
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,18 +16,9 @@ from tokenizers import Tokenizer
 
 from storage.text_files import read_text
 
-# Combining marks up to U+AAFF, with the letters between them; `re` has no name for them.
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u0610-\u061a"
-    "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0711-\u07b0\u07eb-\u07f3\u07fd"
-    "\u0816-\u082d\u0859-\u085b\u0898-\u08e1\u08e3-\u0963\u0981-\u09e3\u09fe-\u0a51\u0a70-\u0a75"
-    "\u0a81-\u0ae3\u0afa-\u0b63\u0b82-\u0bd7\u0c00-\u0c63\u0c81-\u0c83\u0cbc-\u0ce3\u0d00-\u0d4d"
-    "\u0d57\u0d62-\u0d63\u0d81-\u0ddf\u0df2-\u0df3\u0e31-\u0e3a\u0e47-\u0e4e\u0eb1-\u0ecd"
-    "\u0f18-\u0f19\u0f35\u0f37\u0f39\u0f3e-\u0f84\u0f86-\u0fbc\u0fc6\u102b-\u103e\u1056-\u108f"
-    "\u109a-\u109d\u135d-\u135f\u1712-\u1734\u1752-\u17d3\u17dd\u1885-\u193b\u1a17-\u1a1b"
-    "\u1a55-\u1a7f\u1ab0-\u1b44\u1b6b-\u1b73\u1b80-\u1bad\u1be6-\u1bf3\u1c24-\u1c37\u1cd0-\u1cd2"
-    "\u1cd4-\u1dff\u302a-\u302f\u3099-\u309a\ua802-\ua827\ua880-\ua8c5\ua8e0-\ua8f1\ua926-\ua92d"
-    "\ua947-\ua953\ua980-\ua9c0\uaa29-\uaa4d\uaaeb-\uaaef\uabe3-\uabea"
+# `re` has no name for combining marks. Those of the historic scripts after U+ABEA occur in no vocabulary.
+_MARKS = "".join(
+    char for char in map(chr, range(0x300, 0xABEB)) if unicodedata.category(char) in ("Mn", "Mc")
 )
 _LETTERS = rf"(?:[^\W\d_][{_MARKS}]*)+"
 # Letters of any script, joined by single hyphens or apostrophes: no piece, digit, punctuation or [unused7].
