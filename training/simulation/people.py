@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from storage.database import Database
 from storage.votes.predictions import (
@@ -15,16 +15,22 @@ from storage.votes.predictions import (
     record_prediction,
 )
 from storage.votes.standing import Value, Via
+from training.evaluation.metrics import Case
 from training.inference.encoder import finished, query_hash
-
-if TYPE_CHECKING:
-    from training.evaluation.metrics import Case
-    from training.inference.fill_model import Candidate
+from training.inference.fill_model import Candidate
 
 Habit = Literal["menu", "top1"]
 VIA: Mapping[Habit, Via] = {"menu": "menu", "top1": "reaction"}
 GUILD_ID, CHANNEL_ID = 1, 1
 BETWEEN_QUERIES = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuery:
+    """A query and the candidates shown for its first mask, best first."""
+
+    case: Case
+    candidates: Sequence[Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +47,18 @@ class People:
     flips: float
     habit: Habit
 
-    def votes(self, asked: "AskedQuery", random: random.Random) -> Iterator[tuple[int, str, Value]]:
+    def votes(self, asked: AskedQuery, random: random.Random) -> Iterator[tuple[int, str, Value]]:
         """Voter, word and value of every vote; each voter's errors are independent."""
         for word in self.rated(asked):
             for voter in range(1, self.voters + 1):
                 is_up = (word in asked.case.wanted) != (random.random() < self.flips)
                 yield voter, word, 1 if is_up else -1
 
-    def rated(self, asked: "AskedQuery") -> list[str]:
+    def rated(self, asked: AskedQuery) -> list[str]:
         """The words that are voted on: candidates that the habit covers and that are wanted or unwanted."""
         looked_at = asked.candidates if self.habit == "menu" else asked.candidates[:1]
         known = {*asked.case.wanted, *asked.case.unwanted}
         return [candidate.word for candidate in looked_at if candidate.word in known]
-
-
-@dataclass(frozen=True, slots=True)
-class AskedQuery:
-    """A query and the candidates shown for its first mask, best first."""
-
-    case: "Case"
-    candidates: "Sequence[Candidate]"
 
 
 async def record(

@@ -43,30 +43,15 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _lines(row: dict[str, Any]) -> Iterator[list[Any]]:
-    """The rows of one night: its rejected challenger, if any, and the champion after it."""
-    night, counts = row["night"], [row.get("votes", 0), row.get("judgements", 0)]
-    seconds = row.get("seconds", "")
-    if row["status"] == "rejected":
-        yield [
-            night,
-            row["version"],
-            "rejected",
-            *counts,
-            *_figures(row["challenger"]),
-            _latency(row),
-            seconds,
-        ]
-        yield [night, row["serving"]["version"], "serves still", "", "", *_figures(row["serving"]), "", ""]
-        return
-    yield [
-        night,
-        row["serving"]["version"],
-        row["status"],
-        *counts,
-        *_figures(row["serving"]),
-        _latency(row),
-        seconds,
-    ]
+    """The rows of one night: its challenger if that was rejected, and the champion after it."""
+    night, serving, is_rejected = row["night"], row["serving"], row["status"] == "rejected"
+    judged = row["challenger"] if is_rejected else serving
+    version = row["version"] if is_rejected else serving["version"]
+    counts = row.get("votes", 0), row.get("judgements", 0)
+    cost = _latency(row), row.get("seconds", "")
+    yield [night, version, row["status"], *counts, *_figures(judged), *cost]
+    if is_rejected:
+        yield [night, serving["version"], "still serves", "", "", *_figures(serving), "", ""]
 
 
 def _figures(figures: dict[str, Any]) -> list[str]:

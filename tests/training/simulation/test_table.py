@@ -67,7 +67,7 @@ def test_every_night_is_a_row_and_reasons_stand_below() -> None:
         ["v0001", "before"],
         ["v0002", "promoted"],
         ["v0003", "rejected"],
-        ["v0002", "serves"],
+        ["v0002", "still"],
         ["v0002", "skipped"],
     ]
     assert "Night 2: v0003 was not promoted: no.\nNight 3: There are 0 judged words.\n" in text
