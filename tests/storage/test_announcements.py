@@ -1,4 +1,4 @@
-"""What is still to be told: stored before it is sent, claimed by one process, gone once it is told."""
+"""Announcements are stored before they are sent, claimed by one process, and deleted after delivery."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,19 +18,19 @@ async def stored(database: Database, *, minute: float = 0, **about: Any) -> Anno
     return await announcements.store(database, about.pop("kind", "notice"), now=minutes(minute), **about)
 
 
-async def test_what_is_stored_is_due_at_once_the_oldest_first(database: Database) -> None:
+async def test_stored_announcements_are_due_at_once_oldest_first(database: Database) -> None:
     second, first = await stored(database, minute=2), await stored(database, minute=1)
     assert await announcements.due(database, minutes(3)) == [first, second]
 
 
-async def test_what_was_told_is_gone(database: Database) -> None:
+async def test_a_delivered_announcement_is_deleted(database: Database) -> None:
     one = await stored(database)
     await announcements.delete_announcement(database, one.id)
     assert await announcements.due(database, minutes(1)) == []
     assert not await announcements.change(database, one.id, sentence="late")
 
 
-async def test_a_claim_is_of_one_process_until_it_ends(database: Database) -> None:
+async def test_one_process_holds_a_claim_until_it_ends(database: Database) -> None:
     one = await stored(database)
     assert await announcements.claim(database, one.id, now=minutes(1), until=minutes(3)) is not None
     assert await announcements.claim(database, one.id, now=minutes(2), until=minutes(4)) is None
@@ -39,13 +39,13 @@ async def test_a_claim_is_of_one_process_until_it_ends(database: Database) -> No
     assert await announcements.claim(database, one.id, now=minutes(3), until=minutes(5)) is not None
 
 
-async def test_a_claim_of_a_process_that_died_is_let_go(database: Database) -> None:
+async def test_claims_of_a_crashed_process_are_released(database: Database) -> None:
     one = await stored(database, claimed_until=minutes(5))
     await announcements.release_claims(database)
     assert [row.id for row in await announcements.due(database, minutes(1))] == [one.id]
 
 
-async def test_what_is_put_off_is_due_later_or_when_discord_is_back(database: Database) -> None:
+async def test_a_postponed_announcement_is_due_later_or_when_discord_is_back(database: Database) -> None:
     one = await stored(database, claimed_until=minutes(5))
     await announcements.change(database, one.id, due_at=minutes(9), claimed_until=None, attempts=3)
     assert await announcements.due(database, minutes(8)) == []
@@ -54,20 +54,22 @@ async def test_what_is_put_off_is_due_later_or_when_discord_is_back(database: Da
     assert (row.attempts, row.claimed_until) == (3, None)
 
 
-async def test_the_oldest_go_where_too_much_is_to_be_told_but_no_run_that_goes_on(database: Database) -> None:
+async def test_the_oldest_are_dropped_beyond_the_limit_but_not_of_active_runs(
+    database: Database,
+) -> None:
     running = await stored(database, sentence=None, kind="verdict", run_trigger="retrain")
     kept = [await stored(database, minute=minute, limit=2) for minute in (1, 2, 3)]
     rows = await announcements.due(database, minutes(4))
     assert [row.id for row in rows] == [running.id, kept[1].id, kept[2].id]
 
 
-async def test_the_runs_whose_end_is_to_be_told_are_known(database: Database) -> None:
+async def test_runs_with_an_announcement_are_listed(database: Database) -> None:
     await stored(database, sentence=None, kind="digest", run_trigger="nightly", run_id=7)
     await stored(database)
     assert await announcements.announced_runs(database) == {7}
 
 
-async def test_who_asked_for_a_run_is_forgotten_and_the_verdict_is_not(database: Database) -> None:
+async def test_erasing_a_person_keeps_the_announcement_of_their_run(database: Database) -> None:
     verdict = {"kind": "verdict", "asker_id": ADA, "guild_id": 1, "channel_id": 2, "interaction_token": "t"}
     await stored(database, **verdict)
     await stored(database, **{**verdict, "guild_id": None})  # a direct channel says who asked

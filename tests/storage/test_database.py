@@ -1,4 +1,4 @@
-"""Opening, migrating, transactions, and what happens where the disk does not play along."""
+"""Opening, migrating, transactions, and failures of the disk."""
 
 import asyncio
 import gc
@@ -113,7 +113,7 @@ async def test_a_database_of_a_newer_revision_is_refused_and_untouched(database_
 
 
 @of_sqlite
-async def test_pragmas_that_the_promises_rest_on(database: Database) -> None:
+async def test_the_pragmas_are_set(database: Database) -> None:
     async with database.read() as connection:
         values = [
             (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
@@ -153,13 +153,13 @@ async def test_a_cancelled_transaction_leaves_nothing_and_frees_the_lock(databas
     assert await count(database) == 1
 
 
-async def test_a_mistake_of_the_callers_is_not_reported_as_a_full_disk(database: Database) -> None:
+async def test_an_integrity_error_is_not_reported_as_a_full_disk(database: Database) -> None:
     await opt_out(database, 1)
     with pytest.raises(IntegrityError):
         await opt_out(database, 1)
 
 
-async def test_an_error_in_the_log_names_no_query_and_nobody(database: Database) -> None:
+async def test_a_logged_error_contains_no_query_and_no_person(database: Database) -> None:
     statement = select(candidates.c.word).where(candidates.c.word == "xylophone")
 
     async def look() -> None:
@@ -185,7 +185,7 @@ async def test_writers_of_one_process_queue(database: Database) -> None:
     assert await count(database) == 50
 
 
-async def test_writers_of_two_databases_and_two_processes_lose_nothing(
+async def test_writers_of_two_databases_and_two_processes_lose_no_rows(
     database_url: str, database: Database
 ) -> None:
     script = (
@@ -221,7 +221,7 @@ async def test_closing_twice_is_closing_once(database_url: str) -> None:
 
 
 @of_sqlite
-async def test_a_file_that_is_no_database(database_url: str, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_an_error(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "fillbot.db"
     path.write_bytes(b"this was never a database\n" * 200)
     before = path.read_bytes()
@@ -231,14 +231,14 @@ async def test_a_file_that_is_no_database(database_url: str, tmp_path: Path) -> 
 
 
 @of_sqlite
-async def test_a_folder_in_place_of_the_file(database_url: str, tmp_path: Path) -> None:
+async def test_a_folder_in_place_of_the_file_is_an_error(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "fillbot.db").mkdir()
     with pytest.raises(DatabaseUnavailableError, match="unable to open database file"):
         await Database.open(database_url)
 
 
 @of_sqlite
-async def test_a_home_that_is_a_file(tmp_path: Path) -> None:
+async def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with pytest.raises(DatabaseUnavailableError, match="Check that the disk has free space") as caught:
         await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'home' / 'fillbot.db'}")
@@ -246,7 +246,7 @@ async def test_a_home_that_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-async def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
     with pytest.raises(DatabaseUnavailableError):
@@ -254,7 +254,7 @@ async def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 
 
 @of_sqlite
-async def test_a_database_that_may_only_be_read(database_url: str, tmp_path: Path) -> None:
+async def test_a_read_only_database_is_an_error(database_url: str, tmp_path: Path) -> None:
     await (await Database.open(database_url)).close()
     read_only = f"sqlite+aiosqlite:///file:{tmp_path / 'fillbot.db'}?mode=ro&uri=true"
     with pytest.raises(DatabaseUnavailableError, match="readonly"):
@@ -285,7 +285,7 @@ async def test_on_a_full_disk_nothing_is_half_written(database: Database) -> Non
         "postgresql+nonsense://ada:secret@db/x",
     ],
 )
-async def test_a_url_that_says_no_usable_database(url: str) -> None:
+async def test_a_url_of_no_supported_database_is_refused(url: str) -> None:
     with pytest.raises(DatabaseUrlError, match="FILLBOT_DATABASE_URL") as caught:
         await Database.open(url)
     assert "secret" not in str(caught.value)
@@ -309,7 +309,7 @@ async def test_a_writer_that_is_cancelled_while_it_waits_leaves_nothing_open(
     assert await count(database) == 1
 
 
-async def test_whoever_is_cancelled_at_any_moment_is_in_nobodys_way(database: Database) -> None:
+async def test_a_task_cancelled_at_any_moment_blocks_no_other(database: Database) -> None:
     for number in range(60):
         task = asyncio.create_task(opt_out(database, 2 * number) if number % 3 else count(database))
         await asyncio.sleep(number / 30_000)  # up to 2 ms: longer than either takes

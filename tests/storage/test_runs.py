@@ -150,7 +150,7 @@ async def test_what_ends_a_pause(database: Database, trigger: str, status: Statu
     assert (await runs.paused_since(database) is None) == ends
 
 
-async def test_a_later_rollback_pauses_anew(database: Database) -> None:
+async def test_a_later_rollback_pauses_again(database: Database) -> None:
     await finished(database, "rollback", minute=1)
     await finished(database, "resume", minute=2)
     await finished(database, "rollback", minute=3)
@@ -219,7 +219,7 @@ async def test_a_rollback_that_repair_finished_counts_as_one(database: Database)
     assert await runs.paused_since(database) == minutes(8)
 
 
-async def test_how_long_runs_took_that_were_judged(database: Database) -> None:
+async def test_durations_are_those_of_judged_runs(database: Database) -> None:
     assert await runs.durations_s(database, "retrain") == []
     for minute, status in ((1, "promoted"), (2, "rejected"), (3, "failed"), (4, "skipped")):
         await finished(database, "retrain", status, minute=minute)

@@ -1,4 +1,4 @@
-"""`.env` as editors write it, names that are slips, paths: honoured whole, or refused in one sentence."""
+"""`.env` files as editors write them, misspelled names, and paths: read, or refused in one sentence."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_a_file_of_any_usual_encoding_is_read(encoding: str, line_end: str) -> N
 
 
 @pytest.mark.parametrize("content", [b"FILLBOT_HOME=a\x00b\n", b"\xff\xfe\x00", b"FILLBOT_HOME=\x81\x8d\n"])
-def test_a_file_that_is_no_text_is_refused(content: bytes) -> None:
+def test_a_file_that_is_not_text_is_refused(content: bytes) -> None:
     assert ".env" in refused(content)
 
 
@@ -126,7 +126,7 @@ def test_a_line_means_what_a_shell_would_read(line: str, home: str, monkeypatch:
         ("DISCORD_TOKEN=s3cret\nFILLBOT_DISCORD_TOKEN=s3cret2\n", "keep one of them"),
     ],
 )
-def test_what_would_be_misread_is_refused(content: str, said: str) -> None:
+def test_ambiguous_lines_are_refused(content: str, said: str) -> None:
     if "FILLBOT_DISCORD_TOKEN" in content:
         Path(".env").write_text(content)
         with pytest.raises(SettingsError, match=said):
@@ -141,21 +141,21 @@ def test_a_misspelt_variable_of_the_environment_is_refused(monkeypatch: pytest.M
         load(Settings)
 
 
-def test_a_name_near_to_none_is_told_of() -> None:
+def test_an_unknown_name_that_resembles_no_setting_is_a_warning() -> None:
     told: list[str] = []
     Path(".env").write_text("FILLBOT_COLOUR_OF_THE_SKY=blue\nPOSTGRES_USER=me\n")
     load(Settings, warn=told.append)
     assert ["FILLBOT_COLOUR_OF_THE_SKY" in sentence for sentence in told] == [True]
 
 
-def test_what_another_program_reads_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_other_programs_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name similar to a setting may belong to another program if that setting has a value."""
     monkeypatch.setenv("DISCORD_TOKEN_2", "s3cret")
     monkeypatch.setenv("DISCORD_TOKEN", "s3cret")
     load(Settings, warn=pytest.fail)
 
 
-def test_an_empty_variable_is_no_slip(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_is_not_misspelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILLBOT_HOEM", "")
     load(Settings, warn=pytest.fail)
 
@@ -172,7 +172,7 @@ def test_a_folder_in_the_place_of_the_file_is_refused() -> None:
         load(Settings)
 
 
-def test_a_virtual_environment_of_that_name_is_none_of_ours() -> None:
+def test_a_virtual_environment_of_that_name_is_ignored() -> None:
     Path(".env").mkdir()
     Path(".env/pyvenv.cfg").touch()
     load(Settings)

@@ -40,7 +40,7 @@ def test_yaml_is_read_as_an_editor_writes_it(encoding: str, line_end: str, tmp_p
 @pytest.mark.parametrize(
     "text", ["a: 1\na: 2\n", "a: 1\n'a': 2\n", "x:\n- b: {a: 1, c: 2, a: 3}\n", "x: {y: {a: 1, a: 1}}\n"]
 )
-def test_a_key_that_stands_there_twice_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_repeated_key_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(yaml.YAMLError, match="the key a is repeated, in lines"):
         read_yaml(tmp_path / "a.yaml")
@@ -49,7 +49,7 @@ def test_a_key_that_stands_there_twice_is_refused(text: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text", ["a: 1\n'1': 2\n1: 3\n", "a: &b {c: 1}\nd: *b\n", "a: {<<: {b: 1}, b: 2}\n", ""]
 )
-def test_other_keys_are_not(text: str, tmp_path: Path) -> None:
+def test_keys_that_are_not_repeated_are_read(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(text)
     assert read_yaml(tmp_path / "a.yaml") == yaml.safe_load(text)
 
@@ -61,7 +61,7 @@ def test_behaviour_tests_with_a_repeated_key_name_the_file(tmp_path: Path) -> No
         read_behaviour(path)
 
 
-def test_a_name_that_a_line_of_a_suite_has_twice_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_name_in_a_line_of_a_suite_is_refused(tmp_path: Path) -> None:
     (tmp_path / "suite.jsonl").write_text('{"text": "It is [MASK].", "text": "It was [MASK]."}\n')
     with pytest.raises(SuiteError, match=r"line 1: .*twice"):
         read_suite(tmp_path / "suite.jsonl")
@@ -69,10 +69,11 @@ def test_a_name_that_a_line_of_a_suite_has_twice_is_refused(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("language", languages())
 def test_no_text_of_the_bot_is_there_twice(language: str) -> None:
-    assert read_yaml(FOLDER / f"{language}.yaml")
+    for file in (FOLDER / language).glob("*.yaml"):
+        assert read_yaml(file), file
 
 
-def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_suite_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "suite.jsonl").write_bytes(b"\xe4\xf6")
     with pytest.raises(SuiteError, match=r"suite\.jsonl"):
         read_suite(tmp_path / "suite.jsonl")

@@ -1,4 +1,4 @@
-"""Locks on files: held by one, refused to others, let go whatever happens."""
+"""File locks: held by one process, refused to others, and always released."""
 
 import asyncio
 import subprocess
@@ -43,7 +43,7 @@ def test_all_names_or_none(settings: Settings) -> None:
             pass
 
 
-def test_a_process_that_dies_lets_go(settings: Settings) -> None:
+def test_the_lock_of_a_process_that_dies_is_released(settings: Settings) -> None:
     script = (
         "import os, sys, pathlib; from storage.backends.locks import FileLocks\n"
         "FileLocks(pathlib.Path(sys.argv[1]), 'run').acquire(); os._exit(9)"
@@ -54,13 +54,13 @@ def test_a_process_that_dies_lets_go(settings: Settings) -> None:
         pass
 
 
-async def test_in_an_event_loop_too(settings: Settings) -> None:
+async def test_a_lock_can_be_held_in_an_event_loop(settings: Settings) -> None:
     async with holding_async(lock_for(settings, RUN)):
         with pytest.raises(LockHeldError):
             lock_for(settings, RUN).acquire()
 
 
-async def test_a_turn_is_waited_for(settings: Settings) -> None:
+async def test_a_queued_lock_waits_for_its_turn(settings: Settings) -> None:
     turn, order = QueuedLock(settings, "pointer"), []
 
     async def one(name: str) -> None:
@@ -82,5 +82,5 @@ async def test_a_turn_is_waited_for(settings: Settings) -> None:
         ("nonsense", False),
     ],
 )
-def test_who_shares_a_database(url: str, expected: bool) -> None:
+def test_a_database_is_shared_if_it_is_on_a_server(url: str, expected: bool) -> None:
     assert is_shared(url) is expected

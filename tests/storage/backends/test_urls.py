@@ -1,4 +1,4 @@
-"""FILLBOT_DATABASE_URL as people write it: taken whole, or refused in one sentence without a secret."""
+"""FILLBOT_DATABASE_URL as people write it: used, or refused in one sentence without a secret."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_a_file_is_found_however_it_is_written(
 
 
 @pytest.mark.parametrize("written", ["sqlite://", "sqlite+aiosqlite://", "sqlite:///:memory:", ":memory:"])
-def test_memory_is_memory(written: str) -> None:
+def test_a_database_in_memory_stays_in_memory(written: str) -> None:
     url = make_url(usable_url(written))
     assert url.drivername == "sqlite+aiosqlite"
     assert url.database in (None, "", ":memory:")
@@ -72,7 +72,7 @@ def test_a_server_is_reached_by_the_driver_that_is_here(scheme: str) -> None:
     "password",
     ["s3cret@w", "s3cret/w", "s3cret#w", "s3cret?w", "s3cret%w", "s3cret w", "s3@c/r", "@", "%"],
 )
-def test_a_password_that_is_not_encoded_is_told_of(password: str) -> None:
+def test_a_password_that_is_not_encoded_is_named_as_the_reason(password: str) -> None:
     with pytest.raises(ValueError, match="percent-encode") as caught:
         usable_url(f"postgresql://me:{password}@db/votes")
     assert str(caught.value) == ENCODE
@@ -108,7 +108,7 @@ def test_a_colon_needs_no_encoding() -> None:
         ("/usr", "it is a folder"),
     ],
 )
-def test_what_names_no_database_is_refused_without_the_password(written: str, said: str) -> None:
+def test_a_url_without_a_database_is_refused_without_the_password(written: str, said: str) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         usable_url(written)
     assert "s3cret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Backups: whole, private, one a day, and everything is there after a restore."""
+"""Backups are intact, private and daily, and a restore brings everything back."""
 
 import asyncio
 import os
@@ -151,7 +151,7 @@ async def test_a_damaged_database_is_not_backed_up(tmp_path: Path, database: Dat
     assert not (tmp_path / "copy.db").exists()
 
 
-async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, file: Path) -> None:
+async def test_a_backup_to_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, file: Path) -> None:
     (tmp_path / "full").write_text("")
     with pytest.raises(BackupError, match=r"(Not a directory|File exists)"):
         back_up(file, tmp_path / "full" / "copy.db")
@@ -167,7 +167,7 @@ async def test_the_age_of_a_backup_is_not_that_of_a_later_change(tmp_path: Path,
 
 
 def spoil(path: Path) -> None:
-    """Let it be no database any more."""
+    """Overwrite the file, so that it is not a database."""
     path.write_bytes(b"rubbish " * 1000)
 
 
@@ -190,7 +190,7 @@ async def test_everything_is_there_after_a_restore(tmp_path: Path, database: Dat
     assert await stored(backup) == ([QUERY], [7, 8])
 
 
-async def test_what_was_there_before_a_restore_is_kept_with_its_log(
+async def test_the_previous_database_is_kept_with_its_log(
     tmp_path: Path, database: Database, file: Path
 ) -> None:
     backup = back_up_today(file, tmp_path / "backups", keep=1, today=TODAY)
@@ -213,7 +213,7 @@ async def test_a_restore_where_nothing_was_before(tmp_path: Path, database: Data
 
 
 @pytest.mark.parametrize("kind", ["missing", "rubbish", "damaged", "foreign"])
-async def test_what_is_no_good_backup_is_refused(
+async def test_an_unusable_backup_is_refused(
     tmp_path: Path, database: Database, file: Path, *, kind: str
 ) -> None:
     await with_votes(database, *range(200))

@@ -1,4 +1,4 @@
-"""A damaged database: what a backup has and what can still be read take its place; nothing is deleted."""
+"""A damaged database is replaced by its backup and its readable rows, and is kept."""
 
 import random
 import shutil
@@ -80,7 +80,7 @@ def overwrite(file: Path, *pages: int, content: bytes = b"\xff" * PAGE) -> None:
             opened.write(content)
 
 
-async def test_a_whole_database_is_left_alone(tmp_path: Path) -> None:
+async def test_an_intact_database_is_left_alone(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     content = file.read_bytes()
     assert await recover(file, tmp_path / "backups", now=NOW) is None
@@ -103,7 +103,7 @@ async def test_a_damaged_index_costs_nothing(tmp_path: Path) -> None:
     assert find_damage(recovery.kept) is not None
 
 
-async def test_a_damaged_table_has_what_the_backup_has_and_all_else_is_as_it_was(tmp_path: Path) -> None:
+async def test_a_damaged_table_is_restored_and_the_others_stay(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     overwrite(file, root_page(file, "people"))
     assert await recover(file, tmp_path / "backups", now=NOW) is not None
@@ -120,7 +120,7 @@ async def test_a_damaged_table_has_what_the_backup_has_and_all_else_is_as_it_was
         pytest.param(lambda file: file.write_bytes(file.read_bytes()[:9000]), id="truncated"),
     ],
 )
-async def test_what_cannot_be_read_is_restored_from_the_backup(
+async def test_unreadable_rows_are_restored_from_the_backup(
     tmp_path: Path, spoil: Callable[[Path], object]
 ) -> None:
     file = await filled(tmp_path)
@@ -153,7 +153,7 @@ async def test_without_a_backup_the_rows_before_the_damage_are_kept(tmp_path: Pa
     assert await voters(file) == ALL
 
 
-async def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "fillbot.db"
     file.write_bytes(b"a letter to my aunt, " * 500)
     assert await recover(file, tmp_path / "backups", now=NOW) is None
@@ -188,7 +188,7 @@ async def test_any_pages_may_be_damaged(tmp_path: Path, seed: int) -> None:
     assert find_damage(file) is None
 
 
-async def test_damage_that_is_met_while_running_is_told_apart(tmp_path: Path) -> None:
+async def test_damage_found_while_running_is_a_different_error(tmp_path: Path) -> None:
     file = await filled(tmp_path)
     overwrite(file, root_page(file, "votes"))
     database = await Database.open(f"sqlite+aiosqlite:///{file}")

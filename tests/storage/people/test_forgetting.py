@@ -1,4 +1,4 @@
-"""Forgetting a person: just which rows go, from the database and from its copies."""
+"""Erasing a person: which rows are deleted from the database and from its copies."""
 
 import shutil
 import sqlite3
@@ -65,7 +65,7 @@ async def test_a_persons_votes_go_and_others_stay(database: Database) -> None:
     assert await rows(database, predictions.c.query, predictions.c.asker_id) == {(QUERY, BOB)}
 
 
-async def test_a_query_only_they_asked_goes_with_its_words_and_what_others_voted(database: Database) -> None:
+async def test_a_query_that_only_they_asked_is_deleted_with_all_votes(database: Database) -> None:
     prediction_id = await ask(database, SECRET, asker_id=ANN)
     for voter in (ANN, BOB, CLEO):
         await vote(database, prediction_id, "cheap", 1, by=voter)
@@ -74,7 +74,7 @@ async def test_a_query_only_they_asked_goes_with_its_words_and_what_others_voted
     assert await rows(database, votes.c.voter_id) == set()
 
 
-async def test_a_query_that_others_asked_too_stays_without_the_name(database: Database) -> None:
+async def test_a_query_that_others_asked_too_stays_without_the_asker(database: Database) -> None:
     mine, theirs = await ask(database, asker_id=ANN), await ask(database, asker_id=BOB)
     await vote(database, mine, "cheap", -1, by=BOB)
     assert await forget(database) == Erased(unnamed=1)
@@ -82,7 +82,7 @@ async def test_a_query_that_others_asked_too_stays_without_the_name(database: Da
     assert await rows(database, votes.c.prediction_id, votes.c.voter_id) == {(mine, BOB)}
 
 
-async def test_the_last_who_is_known_to_have_asked_takes_the_text_along(database: Database) -> None:
+async def test_erasing_the_last_known_asker_deletes_the_query(database: Database) -> None:
     for person in (ANN, BOB):
         await ask(database, SECRET, asker_id=person)
     await forget(database, ANN)
@@ -90,14 +90,14 @@ async def test_the_last_who_is_known_to_have_asked_takes_the_text_along(database
     assert await rows(database, predictions.c.id) == set()
 
 
-async def test_a_direct_message_goes_always_as_its_channel_says_whose_it_is(database: Database) -> None:
+async def test_a_direct_message_is_always_deleted(database: Database) -> None:
     await ask(database, asker_id=ANN, guild_id=None)
     theirs = await ask(database, asker_id=BOB)
     assert await forget(database) == Erased(queries=1)
     assert await rows(database, predictions.c.id) == {(theirs,)}
 
 
-async def test_what_somebody_else_asked_directly_is_no_reason_to_keep_it_on_a_server(
+async def test_a_direct_message_of_another_person_does_not_keep_a_query(
     database: Database,
 ) -> None:
     await ask(database, SECRET, asker_id=ANN)
@@ -106,7 +106,7 @@ async def test_what_somebody_else_asked_directly_is_no_reason_to_keep_it_on_a_se
     assert await rows(database, predictions.c.id) == {(theirs,)}
 
 
-async def test_who_was_quizzed_on_it_did_not_ask_it(database: Database) -> None:
+async def test_a_quiz_item_does_not_count_as_asking(database: Database) -> None:
     await ask(database, SECRET, asker_id=ANN)
     quizzed = await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
     await vote(database, quizzed, "cheap", 1, by=BOB)
@@ -114,7 +114,7 @@ async def test_who_was_quizzed_on_it_did_not_ask_it(database: Database) -> None:
     assert await rows(database, predictions.c.id) == set()
 
 
-async def test_who_was_quizzed_takes_nothing_along_of_who_asked(database: Database) -> None:
+async def test_erasing_a_quizzed_person_keeps_the_query_of_its_asker(database: Database) -> None:
     asked = await ask(database, SECRET, asker_id=ANN)
     quizzed = await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
     assert await forget(database, BOB) == Erased(unnamed=1)
@@ -129,7 +129,7 @@ async def test_of_their_row_only_an_opt_out_is_left(database: Database) -> None:
     assert await rows(database, people) == {(BOB, None, 0.8, NOON), (CLEO, NOON, None, None)}
 
 
-async def test_queries_that_are_gone_go_from_the_reports_of_runs(database: Database) -> None:
+async def test_deleted_queries_are_removed_from_the_reports_of_runs(database: Database) -> None:
     await ask(database, SECRET, asker_id=ANN)
     await ask(database, asker_id=BOB)
     report = {
@@ -204,7 +204,7 @@ def holding(path: Path, *needles: bytes) -> list[str]:
 
 
 @of_sqlite
-async def test_a_copy_forgets_too_and_is_rewritten(copy: Path) -> None:
+async def test_a_person_is_erased_from_a_copy_which_is_rewritten(copy: Path) -> None:
     erased = await forgetting.erase_in_file(copy, ANN, since=None, now=NOW)
     assert erased == Erased(votes=1, queries=1, others_votes=1)
     assert holding(copy, b"xylophone", ANN.to_bytes(8, "big")) == []
@@ -233,7 +233,7 @@ async def test_a_copy_of_the_first_schema_is_migrated(tmp_path: Path) -> None:
 
 
 @of_sqlite
-async def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_of_fillbot_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("remember the milk")
     with sqlite3.connect(tmp_path / "other.db") as connection:
         connection.execute("CREATE TABLE milk (litres)")
@@ -245,7 +245,7 @@ async def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None
 
 
 @of_sqlite
-async def test_a_damaged_copy_is_said(tmp_path: Path) -> None:
+async def test_a_damaged_copy_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "torn.db"
     path.write_bytes(forgetting.SQLITE_HEADER + b"rubbish" * 500)
     with pytest.raises(DatabaseUnavailableError, match=r"torn\.db cannot be used"):

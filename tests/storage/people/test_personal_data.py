@@ -1,4 +1,4 @@
-"""Which spellings are personal data, by a labelled list; written by hand, with made-up numbers."""
+"""Detection of personal data, measured on a labelled list that was written by hand with made-up numbers."""
 
 from itertools import pairwise
 from pathlib import Path

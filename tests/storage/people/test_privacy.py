@@ -1,4 +1,4 @@
-"""What is told of one person, and opting out and in."""
+"""The summary of a person, and opting out and in."""
 
 from sqlalchemy import select, text
 from support.ballots import NOON, QUERY, ask, minutes, vote
@@ -14,7 +14,7 @@ from storage.votes.predictions import count_votes
 ANN, BOB = 2**62 + 1, 2**62 + 2
 
 
-async def test_nobody_is_known_before_they_do_anything(database: Database) -> None:
+async def test_a_person_without_votes_and_queries_has_an_empty_summary(database: Database) -> None:
     assert await privacy.summarize(database, ANN) == PersonSummary(0, 0, None, None, None)
     assert [row async for row in privacy.votes_of(database, ANN)] == []
 
@@ -47,7 +47,7 @@ async def test_opting_out_and_in_is_told_apart_from_doing_it_again(database: Dat
     assert not await privacy.opt_in(database, ANN)
 
 
-async def test_the_first_run_that_counts_somebody_is_kept(database: Database) -> None:
+async def test_the_first_run_that_counted_a_voter_is_kept(database: Database) -> None:
     """Also when they take that vote back and cast another, which then is their first."""
     await store_reliabilities(database, {ANN: 0.9}, as_of=NOON)
     await store_reliabilities(database, {ANN: 0.8}, as_of=minutes(5))
@@ -78,7 +78,7 @@ async def test_a_run_that_was_ended_may_have_read_votes(database: Database) -> N
     assert [row["status"] for row in await privacy.runs_since(database, NOON)] == ["failed"]
 
 
-async def test_who_was_counted_before_that_was_written_down_is_so_from_their_oldest_vote(
+async def test_without_a_stored_time_a_voter_is_counted_since_their_oldest_vote(
     database_url: str,
 ) -> None:
     database = await Database.open(database_url)

@@ -1,4 +1,4 @@
-"""What is older than it is to be kept goes, in small transactions."""
+"""Rows older than the retention period are deleted in small transactions."""
 
 from sqlalchemy import select
 from support.ballots import NOON, QUERY, ask, minutes, vote
@@ -14,7 +14,7 @@ async def ids(database: Database, column: object = predictions.c.id) -> list[int
         return sorted((await connection.execute(select(column))).scalars())
 
 
-async def test_old_votes_and_predictions_without_votes_go(database: Database) -> None:
+async def test_old_votes_and_predictions_without_votes_are_deleted(database: Database) -> None:
     old = await ask(database, "Old [MASK].")
     voted = await ask(database, "Old but voted on [MASK].")
     new = await ask(database, created_at=minutes(10))
@@ -27,7 +27,7 @@ async def test_old_votes_and_predictions_without_votes_go(database: Database) ->
     assert await expire(database, minutes(10)) == Expired(0, 0, 0)
 
 
-async def test_many_go_batch_by_batch(database: Database) -> None:
+async def test_many_rows_are_deleted_in_batches(database: Database) -> None:
     for number in range(7):
         prediction_id = await ask(database, f"Old [MASK] {number}.")
         await vote(database, prediction_id, "cheap", 1, by=number)
@@ -36,7 +36,7 @@ async def test_many_go_batch_by_batch(database: Database) -> None:
     assert await ids(database) == [kept]
 
 
-async def test_reports_name_no_query_that_is_gone(database: Database) -> None:
+async def test_reports_name_no_deleted_query(database: Database) -> None:
     await ask(database)
     await ask(database, "New [MASK].", created_at=minutes(10))
     run_id = await open_run(database, "nightly", started_at=NOON, champion="v0001")

@@ -130,7 +130,7 @@ async def test_a_version_that_a_person_chose_is_not_watched(database: Database, 
     assert await promoted_at(database, VERSION) is None
 
 
-async def test_a_move_that_failed_ends_no_watch(database: Database) -> None:
+async def test_a_failed_pointer_move_does_not_end_the_watch(database: Database) -> None:
     await row(database, "nightly", "promoted", at=minutes(3))
     await row(database, "promote", "failed", at=minutes(4))
     assert await promoted_at(database, VERSION) == minutes(3)

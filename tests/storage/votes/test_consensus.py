@@ -1,4 +1,4 @@
-"""Votes on a query across its replies, and what the last run made of the voters."""
+"""Votes on a query across its replies, and the reliabilities that the last run stored."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ async def test_votes_of_people_who_opted_out_are_not_read(database: Database) ->
     assert await voters_of(database) == [8]
 
 
-async def test_a_noted_reliability_comes_with_the_vote(database: Database) -> None:
+async def test_a_vote_comes_with_its_voters_reliability(database: Database) -> None:
     asked = await ask(database)
     for voter in (7, 8):
         await vote(database, asked, "cheap", 1, by=voter)
@@ -67,7 +67,7 @@ async def test_a_noted_reliability_comes_with_the_vote(database: Database) -> No
     assert [vote.reliability for vote in await votes_on_query(database, hash_of(QUERY))] == [0.95, None]
 
 
-async def test_noting_again_forgets_who_is_not_named(database: Database) -> None:
+async def test_storing_reliabilities_again_replaces_all(database: Database) -> None:
     await store_reliabilities(database, {7: 0.95, 8: 0.6})
     await store_reliabilities(database, {8: 0.7, 9: 0.8})
     assert await known(database) == {7: (False, None), 8: (False, 0.7), 9: (False, 0.8)}
@@ -75,13 +75,13 @@ async def test_noting_again_forgets_who_is_not_named(database: Database) -> None
     assert {row for _, row in (await known(database)).values()} == {None}
 
 
-async def test_noting_leaves_the_opted_out_opted_out(database: Database) -> None:
+async def test_storing_reliabilities_keeps_opt_outs(database: Database) -> None:
     await opt_out(database, 7)
     await store_reliabilities(database, {7: 0.9, 8: 0.9})
     assert await known(database) == {7: (True, 0.9), 8: (False, 0.9)}
 
 
-async def test_a_noted_reliability_opts_nobody_out(database: Database) -> None:
+async def test_storing_reliabilities_does_not_opt_out(database: Database) -> None:
     await vote(database, await ask(database), "cheap", 1, by=7)
     await store_reliabilities(database, {7: 0.9})
     assert await voters_of(database) == [7]

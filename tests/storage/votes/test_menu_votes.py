@@ -1,4 +1,4 @@
-"""Votes from menus and suggestions: what replaces what, and what one person's votes say."""
+"""Votes from menus and suggestions: which choices replace earlier ones, and which votes stand."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -73,9 +73,7 @@ async def chosen(
     return standing.liked
 
 
-async def test_what_was_chosen_before_the_menu_was_drawn_anew_stays(
-    database: Database, prediction: int
-) -> None:
+async def test_choices_from_before_the_menu_was_redrawn_stay(database: Database, prediction: int) -> None:
     await chosen(database, prediction, (0, "light"), at=T0, drawn_at=None)
     now, edited_at = T0 + timedelta(seconds=9), T0 - timedelta(hours=1)  # clocks differ
     both = ((0, "light"), (1, "good"))
@@ -86,9 +84,7 @@ async def test_what_was_chosen_before_the_menu_was_drawn_anew_stays(
     assert await chosen(database, prediction, at=now, drawn_at=None) == ()
 
 
-async def test_what_was_chosen_long_ago_stays_unless_the_menu_is_emptied(
-    database: Database, prediction: int
-) -> None:
+async def test_old_choices_stay_unless_the_menu_is_emptied(database: Database, prediction: int) -> None:
     await chosen(database, prediction, (0, "light"), at=T0, drawn_at=None)
     later = T0 + SEEN_FOR + timedelta(seconds=1)
     both = ((0, "light"), (1, "good"))
@@ -96,7 +92,7 @@ async def test_what_was_chosen_long_ago_stays_unless_the_menu_is_emptied(
     assert await chosen(database, prediction, at=later, drawn_at=None) == ()
 
 
-async def test_a_menu_says_more_than_a_thumb_and_the_last_word_counts(
+async def test_a_menu_vote_precedes_a_thumb_and_the_latest_vote_stands(
     database: Database, prediction: int
 ) -> None:
     await apply_thumbs(database, [ThumbAdded(50, BEN, "👍", T0 + timedelta(hours=1))])
@@ -121,7 +117,7 @@ async def test_taking_back_leaves_the_thumb_and_other_people(database: Database,
 
 
 @pytest.mark.parametrize("opted_out_at", [None, T0])
-async def test_who_opted_out_does_not_count(
+async def test_votes_of_opted_out_people_do_not_count(
     database: Database, prediction: int, opted_out_at: datetime | None
 ) -> None:
     async with database.write() as connection:

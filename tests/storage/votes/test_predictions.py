@@ -97,7 +97,7 @@ async def test_two_predictions_cannot_share_a_message(database: Database) -> Non
         await ask(database, message_id=MESSAGE)
 
 
-async def test_a_reply_that_nobody_voted_on_can_show_another_prediction(database: Database) -> None:
+async def test_a_reply_without_votes_can_show_another_prediction(database: Database) -> None:
     first = await ask(database, message_id=MESSAGE)
     assert await feedback.detach_reply(database, MESSAGE, now=NOON)
     second = await ask(database, message_id=MESSAGE)
@@ -147,7 +147,7 @@ async def test_people_vote_independently(database: Database) -> None:
     assert await standing(database) == [(0, "cheap", ADA, 1), (0, "cheap", BEN, -1)]
 
 
-async def test_a_thumb_taken_back_is_gone(database: Database) -> None:
+async def test_a_removed_thumb_withdraws_the_vote(database: Database) -> None:
     await ask(database, masks=2, message_id=MESSAGE)
     await cast(database, 1)
     assert await withdraw(database, 1) == 2
@@ -303,7 +303,7 @@ async def test_one_vote_is_one_row_also_when_a_word_was_offered_twice(database: 
     assert row["score"] == 0.4
 
 
-async def test_who_opted_out_does_not_count(database: Database) -> None:
+async def test_votes_of_opted_out_people_do_not_count(database: Database) -> None:
     prediction_id = await ask(database)
     await vote(database, prediction_id, "cheap", 1, by=ADA)
     await vote(database, prediction_id, "cheap", -1, by=BEN)
@@ -311,7 +311,7 @@ async def test_who_opted_out_does_not_count(database: Database) -> None:
     assert [row["voter_id"] for row in await votes_until(database, NOON)] == [ADA]
 
 
-async def test_who_opted_out_does_not_end_a_pause_either(database: Database) -> None:
+async def test_votes_of_opted_out_people_do_not_end_a_pause(database: Database) -> None:
     prediction_id = await ask(database)
     await vote(database, prediction_id, "cheap", 1, by=ADA, at=minutes(1))
     await vote(database, prediction_id, "cheap", -1, by=BEN, at=minutes(1))
@@ -353,7 +353,7 @@ async def test_words_and_queries_keep_every_character(database: Database) -> Non
     assert (row["query"], row["word"], row["score"]) == (query, word, 0.5)
 
 
-async def test_the_last_word_on_a_sentence_counts_when_the_clock_was_set_back(database: Database) -> None:
+async def test_the_latest_vote_stands_when_the_clock_was_set_back(database: Database) -> None:
     first, second = await ask(database), await ask(database)
     await vote(database, second, "cheap", 1, by=7, at=minutes(60))
     await vote(database, first, "cheap", -1, by=7, at=minutes(0))

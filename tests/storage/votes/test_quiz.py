@@ -1,4 +1,4 @@
-"""What a person may be quizzed on, and how far they came."""
+"""The queries of a person's quiz, and their progress."""
 
 import itertools
 from datetime import datetime
@@ -38,7 +38,7 @@ async def opt_out(database: Database, user_id: int) -> None:
         await connection.execute(insert(people), {"user_id": user_id, "opted_out_at": NOON})
 
 
-async def test_what_others_asked_is_offered_newest_first(database: Database) -> None:
+async def test_queries_of_others_are_offered_newest_first(database: Database) -> None:
     for query in ("one", "two", "three"):
         await asked(database, query)
     assert await offered(database) == ["three", "two", "one"]
@@ -73,12 +73,12 @@ async def test_votes_on_all_replies_come_with_it_oldest_first(database: Database
     ],
     ids=["own", "elsewhere", "direct", "never sent", "quizzed"],
 )
-async def test_what_may_not_be_offered_is_not(database: Database, where: dict[str, Any]) -> None:
+async def test_hidden_queries_are_not_offered(database: Database, where: dict[str, Any]) -> None:
     await asked(database, **where)
     assert await offered(database) == []
 
 
-async def test_a_direct_message_does_not_lend_its_spelling(database: Database) -> None:
+async def test_the_spelling_of_a_direct_message_is_not_shown(database: Database) -> None:
     await asked(database, "my shoes are [MASK].")
     direct = await asked(database, "my shoes are [MASK].", guild_id=None)
     assert direct > 1
@@ -86,7 +86,7 @@ async def test_a_direct_message_does_not_lend_its_spelling(database: Database) -
     assert sentence.asked == 1
 
 
-async def test_what_was_rated_or_offered_before_is_not_offered_again(database: Database) -> None:
+async def test_rated_and_offered_queries_are_not_offered_again(database: Database) -> None:
     rated = await asked(database, "rated")
     await vote(database, rated, "cheap", 1, by=ANN)
     await asked(database, "skipped")
@@ -102,7 +102,7 @@ async def test_a_deleted_reply_is_not_brought_back(database: Database) -> None:
     assert await offered(database) == []
 
 
-async def test_what_somebody_asked_who_opted_out_is_not_offered(database: Database) -> None:
+async def test_queries_of_opted_out_people_are_not_offered(database: Database) -> None:
     await asked(database, "ben's")
     await opt_out(database, BEN)
     await asked(database, "cleo's", by=CLEO)

@@ -1,4 +1,4 @@
-"""Changes of thumbs, however they are batched, end where one after the other would."""
+"""Changes of thumbs have the same result however they are batched."""
 
 import random
 from collections import defaultdict
@@ -151,7 +151,7 @@ async def test_taking_one_of_two_tones_back_leaves_the_time_of_the_vote(database
     assert (thumb.cast_at, thumb.thumbs, menu.cast_at) == (NOON, "👍🏽", minutes(5))
 
 
-async def test_a_vote_of_before_thumbs_were_kept_goes_with_its_thumb(database: Database) -> None:
+async def test_a_vote_without_stored_thumbs_is_withdrawn_with_its_thumb(database: Database) -> None:
     prediction = await ask(database, message_id=MESSAGES[0])
     await vote(database, prediction, "cheap", 1, by=11)
     assert await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👎", NOON)]) == [0]
@@ -159,7 +159,7 @@ async def test_a_vote_of_before_thumbs_were_kept_goes_with_its_thumb(database: D
     assert await standing(database) == {}
 
 
-async def test_as_many_thumbs_are_stored_as_a_person_gives(database: Database) -> None:
+async def test_all_thumbs_of_a_person_are_stored(database: Database) -> None:
     """Discord counts each; replies whose numbers differ are read again and again."""
     asked = await ask(database, message_id=MESSAGES[0], masks=2)
     given = [(11, "👍"), (11, "👍🏽"), (11, "👍🏽*"), (11, "👎"), (12, "👎🏿")]

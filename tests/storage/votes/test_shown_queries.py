@@ -1,4 +1,4 @@
-"""Queries are shown again only of channels that may be read, and as they were asked there."""
+"""Queries are shown again only to readers of their channel, as they were asked there."""
 
 from sqlalchemy import update
 from support.ballots import NOON, QUERY, ask, hash_of, vote
@@ -35,7 +35,7 @@ async def test_a_query_is_shown_as_it_was_asked_there(database: Database) -> Non
     assert await voted_queries(database, {2}) == {hash_of(QUERY): QUERY}
 
 
-async def test_deleted_replies_and_what_people_asked_who_opted_out_are_not_shown(database: Database) -> None:
+async def test_deleted_replies_and_queries_of_opted_out_people_are_not_shown(database: Database) -> None:
     deleted = await ask(database, message_id=1)
     opted_out = await ask(database, "The socks feel [MASK].", asker_id=ANN, message_id=2)
     for prediction_id in (deleted, opted_out):

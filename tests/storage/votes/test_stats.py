@@ -66,12 +66,12 @@ async def test_a_word_is_contested_when_people_disagree(voted: Database) -> None
     assert found == [ContestedWord("Nike shoes are very [MASK].", 0, "cheap", 2, 1)]
 
 
-async def test_contested_words_of_other_channels_are_not_told(voted: Database) -> None:
+async def test_contested_words_of_other_channels_are_not_listed(voted: Database) -> None:
     assert await stats.contested_words(voted, since=SINCE, channel_ids={3}, most=5) == []
     assert await stats.contested_words(voted, since=SINCE, channel_ids=(), most=5) == []
 
 
-async def test_a_query_is_told_once_by_its_most_contested_word(database: Database) -> None:
+async def test_a_query_is_listed_once_with_its_most_contested_word(database: Database) -> None:
     prediction = await ask(database)
     for voter in range(4):
         value = 1 if voter % 2 else -1
@@ -82,7 +82,7 @@ async def test_a_query_is_told_once_by_its_most_contested_word(database: Databas
     assert (found.word, found.up, found.down) == ("ugly", 2, 2)
 
 
-async def test_who_agrees_with_others_helped_most(voted: Database) -> None:
+async def test_the_voters_who_agree_with_others_come_first(voted: Database) -> None:
     # On "cheap" 8 and 9 agree: for each of them the others say +1 −1 = 0, which bears nobody out yet.
     assert [(h.user_id, h.votes, h.agreed) for h in await stats.top_voters(voted, since=SINCE, most=5)] == [
         (9, 3, 0),
