@@ -59,12 +59,6 @@ class StoredVote(Vote):
     weight: float = DEFAULT_WEIGHT
 
 
-async def record_prediction(database: Database, new: NewPrediction) -> int:
-    """Store a prediction with its candidates and return its id."""
-    (prediction_id,) = await record_predictions(database, [new])
-    return prediction_id
-
-
 @retried
 async def record_predictions(database: Database, new: Sequence[NewPrediction]) -> list[int]:
     """Store predictions with their candidates in one transaction; return their ids in order."""

@@ -49,7 +49,7 @@ class QuizItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class QuizProgress:
     """How many words and sentences a person rated."""
 
     words: int
@@ -99,7 +99,7 @@ async def latest_item(database: Database, person_id: int) -> QuizItem | None:
     return None if row is None else QuizItem(*row)
 
 
-async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tally:
+async def quiz_progress(database: Database, person_id: int, *, quiz_at: datetime) -> QuizProgress:
     """Count what a person rated in the quiz that started at `quiz_at`."""
     rated = (
         select(votes.c.prediction_id, votes.c.mask_index, votes.c.word)
@@ -113,7 +113,7 @@ async def tally(database: Database, person_id: int, *, quiz_at: datetime) -> Tal
         .subquery()
     )
     counts = select(func.count(), func.count(distinct(rated.c.prediction_id))).select_from(rated)
-    return Tally(*(await database.fetch(counts))[0])
+    return QuizProgress(*(await database.fetch(counts))[0])
 
 
 def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:

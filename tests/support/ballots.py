@@ -14,7 +14,7 @@ from storage.votes.predictions import (
     StoredVote,
     attach_messages,
     cast_votes,
-    record_prediction,
+    record_predictions,
 )
 from storage.votes.standing import Value, Via
 
@@ -64,7 +64,7 @@ async def ask(
         ),
         quiz_at=quiz_at,
     )
-    prediction_id = await record_prediction(database, new)
+    (prediction_id,) = await record_predictions(database, [new])
     if message_id is not None:
         await attach_messages(database, {prediction_id: message_id})
     return prediction_id

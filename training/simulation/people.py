@@ -12,7 +12,7 @@ from storage.votes.predictions import (
     StoredCandidate,
     StoredVote,
     cast_votes,
-    record_prediction,
+    record_predictions,
 )
 from storage.votes.standing import Value, Via
 from training.evaluation.metrics import Case
@@ -75,9 +75,8 @@ async def record(
     for number, each in enumerate(asked):
         asked_at = at + number * BETWEEN_QUERIES
         asker_id = 1 + number % people.voters
-        prediction_id = await record_prediction(
-            database, _prediction(each, asker_id=asker_id, version=version, at=asked_at)
-        )
+        new = _prediction(each, asker_id=asker_id, version=version, at=asked_at)
+        (prediction_id,) = await record_predictions(database, [new])
         votes += [
             StoredVote(prediction_id, 0, word, voter, VIA[people.habit], value, asked_at)
             for voter, word, value in people.votes(each, random)

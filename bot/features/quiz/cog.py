@@ -203,8 +203,8 @@ class Quiz(commands.Cog):
             await channel.get_partial_message(last.message_id).edit(view=view)
 
     async def _thanks(self, person_id: int, quiz_at: datetime) -> str:
-        tally = await quiz.tally(self._database, person_id, quiz_at=quiz_at)
-        if not tally.words:
+        progress = await quiz.quiz_progress(self._database, person_id, quiz_at=quiz_at)
+        if not progress.words:
             return say("quiz.done_nothing")
-        words, sentences = say("quiz.words", n=tally.words), say("quiz.sentences", n=tally.sentences)
+        words, sentences = say("quiz.words", n=progress.words), say("quiz.sentences", n=progress.sentences)
         return say("quiz.done", words=words, sentences=sentences)

@@ -53,6 +53,7 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
         *(f"announcements.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
         *(f"announcements.{name}" for name in ("run_id", "sentence", "figure", "interaction_token")),
         *("predictions.query", "runs.id", "runs.report", "runs.verdict"),
+        *(f"model_versions.{name}" for name in ("folder", "moved_by", "revision")),
     }
 
 

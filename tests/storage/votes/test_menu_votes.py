@@ -17,7 +17,7 @@ from storage.votes.menu_votes import (
     suggest_words,
     withdraw_choices,
 )
-from storage.votes.predictions import NewPrediction, StoredCandidate, attach_messages, record_prediction
+from storage.votes.predictions import NewPrediction, StoredCandidate, attach_messages, record_predictions
 from storage.votes.reactions import ThumbAdded, apply_thumbs
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ async def prediction(database: Database) -> int:
     words = ((0, "soft"), (0, "light"), (1, "good"), (1, "soft"))
     offered = tuple(StoredCandidate(m, rank % 2, word, 0.1) for rank, (m, word) in enumerate(words))
     new = NewPrediction(10, 20, BEN, "[MASK] and [MASK].", "h", "v0001", 1.0, T0, offered)
-    prediction_id = await record_prediction(database, new)
+    (prediction_id,) = await record_predictions(database, [new])
     await attach_messages(database, {prediction_id: 50})
     return prediction_id
 

@@ -78,7 +78,7 @@ async def test_a_prediction_is_stored_whole_or_not_at_all(database: Database) ->
     twice = feedback.StoredCandidate(0, 0, "cheap", 0.4)
     new = feedback.NewPrediction(1, 2, 3, QUERY, hash_of(QUERY), "v0001", 1.0, NOON, (twice, twice))
     with pytest.raises(IntegrityError):
-        await feedback.record_prediction(database, new)
+        await feedback.record_predictions(database, [new])
     async with database.read() as connection:
         assert (await connection.execute(select(func.count()).select_from(predictions))).scalar_one() == 0
 

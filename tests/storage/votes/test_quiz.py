@@ -13,7 +13,7 @@ from storage.people.privacy import is_opted_out
 from storage.schema import people
 from storage.votes import quiz
 from storage.votes.predictions import mark_deleted
-from storage.votes.quiz import QuizItem, Tally
+from storage.votes.quiz import QuizItem, QuizProgress
 
 OPEN, PRIVATE = 2, 9  # channels
 ANN, BEN, CLEO = 31, 32, 33
@@ -147,5 +147,5 @@ async def test_a_tally_counts_the_words_of_one_quiz(database: Database) -> None:
     await vote(database, skipped, "cheap", 1, by=BEN)
     await vote(database, await item(database, "four", minutes(9)), "cheap", 1, by=ANN)
     await vote(database, await item(database, "five", None), "cheap", 1, by=ANN)
-    assert await quiz.tally(database, ANN, quiz_at=NOON) == Tally(words=3, sentences=2)
-    assert await quiz.tally(database, BEN, quiz_at=NOON) == Tally(words=0, sentences=0)
+    assert await quiz.quiz_progress(database, ANN, quiz_at=NOON) == QuizProgress(words=3, sentences=2)
+    assert await quiz.quiz_progress(database, BEN, quiz_at=NOON) == QuizProgress(words=0, sentences=0)
