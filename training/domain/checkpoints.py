@@ -16,7 +16,7 @@ class Checkpoint:
         self._path, self._key = path, key
 
     def load(self) -> dict[str, Any] | None:
-        """Return the last state saved under this key, or None if there is none or it is damaged.
+        """Return the last state saved under this key, or None if it is missing or damaged.
 
         Raises:
             OSError: the file cannot be read at the moment; starting over would overwrite it.

@@ -1,4 +1,4 @@
-"""Keep a process on the champion: which version to load first, what to retry, what to refuse.
+"""Follows the champion: which version to load first, what to retry, what to refuse.
 
 A damaged version is refused until the pointer moves or a reload is requested: verifying it takes seconds of
 hashing. Transient failures are retried at the next poll: a disk, mount or storage that is unavailable, a

@@ -166,7 +166,7 @@ def _offered(tokens: Sequence[int], encoder: Encoder) -> npt.NDArray[np.int64]:
     """Ids of the tokens that may be offered, ascending.
 
     Raises:
-        ValueError: there are none, or some that the tokenizer does not know.
+        ValueError: the list is empty, or has tokens that the tokenizer does not know.
     """
     offered = np.unique(np.asarray(tokens, dtype=np.int64))
     if not len(offered) or any(int(token) not in encoder.words for token in offered):

@@ -135,10 +135,10 @@ def fill_jointly(
     """Fill all masks of each query jointly, with `top` candidates per mask.
 
     Args:
-        model: answers.
-        queries: at least one mask in each.
-        top: candidates a mask.
-        unsaid: what is not to be said, one for each query; none: everything may be.
+        model: the model.
+        queries: texts with at least one mask each.
+        top: number of candidates per mask.
+        unsaid: the excluded words of each query; empty to exclude nothing.
 
     Raises:
         QueryTooLongError: a query has more word pieces than the model reads.

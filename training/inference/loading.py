@@ -24,7 +24,7 @@ def load(registry: Registry, version: str, *, threads: int = 0) -> FillModel:
 
 
 def served_folder(registry: Registry, version: str) -> Path:
-    """The folder of a version, with the files that serve in it.
+    """Return the folder of a version with the files that it serves from.
 
     Raises:
         RegistryError: there is no such version, or one of these files is missing or damaged.

@@ -17,7 +17,7 @@ Answered = tuple[str, JointAnswer]  # the version that answered, and its answer
 
 
 class Session:
-    """Owns a model, its inference thread and its queues. Needs a running event loop."""
+    """A model with its inference thread and its queues. Needs a running event loop."""
 
     def __init__(self, model: FillModel, *, max_waiting: int = 1024) -> None:
         """Answer with `model`; `max_waiting` is the length of each of the two queues."""

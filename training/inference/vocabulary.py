@@ -86,14 +86,14 @@ def write(
     precision: str,
     agreement: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record the words of a version in `vocabulary.json`, and the numbers it serves with.
+    """Write `vocabulary.json`: the words that a version offers, and how it serves.
 
     Args:
-        folder: the version's.
+        folder: the version's folder.
         offered_ids: token ids that may be offered.
-        max_tokens: that the model reads.
+        max_tokens: number of tokens that the model reads.
         precision: fp32 or int8.
-        agreement: of int8 with fp32, where that was measured.
+        agreement: agreement of int8 with fp32, if it was measured.
     """
     content = {
         "max_tokens": max_tokens,
@@ -107,13 +107,13 @@ def write(
 def new_words(
     tokenizer: Tokenizer, texts: Iterable[str], named: Iterable[str] = (), *, min_count: int
 ) -> list[str]:
-    """Lower-case words that the tokenizer would take apart, the commonest in the texts first.
+    """Find words that the tokenizer splits, in lower case, most frequent first.
 
     Args:
-        tokenizer: a base model's.
+        tokenizer: the tokenizer of a base model.
         texts: the corpus.
-        named: words to take however rare they are.
-        min_count: how often another word must stand in the texts. A word seen a few times cannot be learnt,
+        named: words to include however rare they are.
+        min_count: how often any other word must occur in the texts. A word seen a few times cannot be learnt,
             and every word costs a row of the vocabulary.
     """
     counts = Counter(word for text in texts for word in WORD.findall(text.lower()))

@@ -30,11 +30,11 @@ class Measure:
         """Measure the version that the first night starts from.
 
         Args:
-            first: it, as it serves.
-            queries: what people ask.
-            tests: what nobody asks.
-            shown_words: words that people see of each mask.
-            texts: for the pseudo-perplexity; each also gives a neutral query.
+            first: the version.
+            queries: the queries that people ask.
+            tests: test sentences, which people never ask.
+            texts: texts for the pseudo-perplexity; each also gives a neutral query.
+            shown_words: number of words that people see per mask.
         """
         self._queries, self._tests, self._texts = queries, tests, texts
         neutral = [case.text for case in metrics.read_suite(metrics.SUITES / "retention.jsonl")]
@@ -46,11 +46,11 @@ class Measure:
         self._before = self._summaries(metrics.score_cases(first, tests))
 
     def figures(self, model: FillModel, rejected: Rejected, *, with_cases: bool = False) -> dict[str, Any]:
-        """Everything that a night's row says of a version; what votes do not change is measured once.
+        """Return the figures of a version for a night's row; those without votes are measured once.
 
         Args:
             model: the version.
-            rejected: what people have voted on so far.
+            rejected: the words that people have rejected so far.
             with_cases: add each test sentence's wanted_share and unwanted_at_10, in the order of the file.
         """
         if model.version not in self._of_version:
@@ -100,7 +100,7 @@ class Measure:
         }
 
     def _voted(self, shown: Sequence[Sequence[str]], rejected: Rejected) -> dict[str, int]:
-        """Words among those shown for all queries: those of the file's lists, and those people rejected."""
+        """Count the shown words that the suite wants, does not want, or that people rejected."""
         counts = {"rejected": sum(map(len, rejected.values()))}
         for name, words in (("before", self._shown), ("after", shown)):
             counts[f"rejected_{name}"] = counts[f"unwanted_{name}"] = counts[f"wanted_{name}"] = 0

@@ -1,4 +1,4 @@
-"""Simulated days: people ask and vote, a night learns from it, and what came of it is measured."""
+"""Simulated days: people ask and vote, a nightly run learns from the votes, and its model is measured."""
 
 import contextlib
 import random
@@ -34,14 +34,14 @@ class Plan:
     """What is simulated.
 
     Attributes:
-        queries: what people ask, every day.
-        tests: what versions are judged on.
-        texts: for the pseudo-perplexity.
-        people: who votes, and how.
-        nights: how many.
-        night: hyper-parameters of each night; their seed is that of the wrong votes, too.
-        objective: how a night trains.
-        with_cases: whether figures hold those of every test sentence.
+        queries: the queries that people ask every day.
+        tests: the test sentences that versions are judged on.
+        texts: texts for the pseudo-perplexity.
+        people: the voters and their habits.
+        nights: number of nights.
+        night: hyper-parameters of each night; their seed also decides the wrong votes.
+        objective: the training objective of each night.
+        with_cases: whether the figures include those of every test sentence.
     """
 
     queries: tuple[Case, ...]
@@ -56,10 +56,10 @@ class Plan:
 
 @contextlib.contextmanager
 def home_of(settings: Settings, folder: Path | None) -> Iterator[Settings]:
-    """Settings of a home for the simulation alone: `folder`, which stays, or one that is gone in the end.
+    """Yield settings with a home for the simulation alone: `folder`, or a temporary folder.
 
     Raises:
-        HomeInUseError: there is something in the folder: it may be the home of a bot.
+        HomeInUseError: the folder is not empty, so it may be the home of a bot.
     """
     if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HomeInUseError(folder)
@@ -76,15 +76,15 @@ def home_of(settings: Settings, folder: Path | None) -> Iterator[Settings]:
 
 
 class Simulation:
-    """A home of its own, the people around it, and what is measured every night."""
+    """Nightly runs in a home of their own, with simulated votes and measurements."""
 
     def __init__(self, settings: Settings, plan: Plan, progress: Progress) -> None:
         """Make the first version, and measure it.
 
         Args:
-            settings: of a home with nothing in it; its base is the domain model and the first champion.
+            settings: settings with an empty home; the base model is the domain model and first champion.
             plan: what is simulated.
-            progress: told what is done.
+            progress: reports each step.
 
         Raises:
             TrainingError: the base cannot be loaded.
@@ -105,7 +105,7 @@ class Simulation:
         self.before = {"night": 0, "status": "before", "serving": self._figures(champion)}
 
     def nights(self) -> Iterator[dict[str, Any]]:
-        """One row per night, as soon as it ends; `before` is night 0.
+        """Run the nights, and yield one row after each. `before` is the row of night 0.
 
         Raises:
             TrainingError: a night failed.
@@ -159,7 +159,7 @@ class Simulation:
 
 
 def _record_of(outcome: Outcome) -> dict[str, Any]:
-    """The run's own record of the night."""
+    """The outcome of a nightly run as columns of its row."""
     reasons = outcome.verdict.get("reasons", [])
     return {
         "status": outcome.status,

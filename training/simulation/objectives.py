@@ -15,14 +15,15 @@ def objective_named(name: str) -> Objective:
     """The objective of that name.
 
     Raises:
-        UnknownLossError: there is none.
+        UnknownLossError: no objective has that name.
     """
     if name == DEFAULT_OBJECTIVE.name:
         return DEFAULT_OBJECTIVE
-    there = _alternatives()
-    if name not in there:
-        raise UnknownLossError(name, [DEFAULT_OBJECTIVE.name, *there], None if there else ALTERNATIVES)
-    return there[name]
+    alternatives = _alternatives()
+    if name not in alternatives:
+        known = [DEFAULT_OBJECTIVE.name, *alternatives]
+        raise UnknownLossError(name, known, None if alternatives else ALTERNATIVES)
+    return alternatives[name]
 
 
 def _alternatives() -> Mapping[str, Objective]:
