@@ -187,11 +187,12 @@ def json_object(**checks: Check | Needed) -> Check:
     """Return a check for an object by its fields, the needed ones first; others may be missing or null."""
     needed = {name: one.check for name, one in checks.items() if isinstance(one, Needed)}
     optional = {name: one for name, one in checks.items() if not isinstance(one, Needed)}
+    in_order = needed | optional
 
     def check(value: Any, path: str) -> None:
         given = check_object(value, path)
         start = f"{path}." if path else ""
-        for name, check_one in (needed | optional).items():
+        for name, check_one in in_order.items():
             if given.get(name) is not None:
                 check_one(given[name], f"{start}{name}")
             elif name in needed:

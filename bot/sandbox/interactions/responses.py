@@ -84,7 +84,7 @@ def answer_interaction(
     else:
         check_modal(body)
         answered = replace(answered, modal=body)
-        shown = {
+        shown: Json = {
             **succeeded,
             "channel_id": str(interaction.channel_id),
             "application": {"id": str(world.bot_user_id), "name": world.users[world.bot_user_id].name},
