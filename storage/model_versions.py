@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,8 +20,6 @@ from storage.database import Database
 from storage.schema import model_versions
 
 ALL = select(model_versions).order_by(model_versions.c.number)
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,20 +96,19 @@ class SynchronousModelVersions:
         Raises:
             StorageError: The database cannot be written.
         """
-        return self._call(change_model_versions, decide)
+        return self._call(lambda database: change_model_versions(database, decide))
 
     def _call(
-        self,
-        function: Callable[Concatenate[Database, P], Coroutine[Any, Any, T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        async def work() -> T:
-            unmigrated = Database.unmigrated
-            database = unmigrated(self._url) if self._is_migrated else await Database.open(self._url)
+        self, function: Callable[[Database], Coroutine[Any, Any, list[ModelVersion]]]
+    ) -> list[ModelVersion]:
+        async def work() -> list[ModelVersion]:
+            if self._is_migrated:
+                database = Database.unmigrated(self._url)
+            else:
+                database = await Database.open(self._url)
             self._is_migrated = True
             try:
-                return await function(database, *args, **kwargs)
+                return await function(database)
             finally:
                 await database.close()
 
