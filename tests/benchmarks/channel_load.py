@@ -171,7 +171,7 @@ class ChannelLoad:
         began = time.perf_counter()
         questions = []
         for number in range(round(case.rate * ASKED_FOR_S)):
-            await asyncio.sleep(max(0.0, began + number / case.rate - time.perf_counter()))
+            await asyncio.sleep(max(0.0, began + number / case.rate - time.perf_counter()))  # the rate
             questions.append(
                 self._ask(next(queries), next(people).id, next(channels), is_slash=case.is_slash)
             )

@@ -89,7 +89,7 @@ async def _work(url: str, voters: int, seconds: float, offset: int, begin_at: fl
     database = await Database.open(url)
     write_queue, numbers, cast = WriteQueue(database), itertools.count(offset), 0
     await write_queue.change_thumbs(ThumbAdded(0, offset, "👍", datetime.now(UTC)))
-    await asyncio.sleep(max(begin_at - time.time(), 0))
+    await asyncio.sleep(max(begin_at - time.time(), 0))  # all processes begin at one time
     began = time.perf_counter()
 
     async def vote() -> None:

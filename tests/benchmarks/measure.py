@@ -93,7 +93,7 @@ def in_turn(works: Mapping[str, Callable[[], Any]], *, rounds: int, times: int =
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
         for name, work in works.items():
-            time.sleep(PAUSE_S)
+            time.sleep(PAUSE_S)  # threads of the previous work spin until then
             for _ in range(times):
                 started = time.perf_counter()
                 work()

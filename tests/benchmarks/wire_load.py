@@ -96,7 +96,7 @@ class Load:
         for number, query in enumerate(queries):
             wait = began + number / rate - time.perf_counter()
             if wait > 0 or not number % 10:
-                await asyncio.sleep(max(0.0, wait))
+                await asyncio.sleep(max(0.0, wait))  # the rate
             if time.perf_counter() - began > seconds:
                 break
             answers.append(self.ask(query))
@@ -212,14 +212,14 @@ async def _busy() -> list[Row]:
         async def watch() -> None:
             while True:
                 memory.append(resident_mb(load.process.pid))
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # a sample a second
 
         watcher, load.told_later = asyncio.create_task(watch()), 0
         asked = [f"{next(queries)} {number}" for number in range(round(rate * OVERLOAD_S))]
         answers = await load.at_rate(asked, rate, seconds=OVERLOAD_S, settle=False)
         ends = max(answer.said_at for answer in answers)
         said_for = ends - min(answer.said_at for answer in answers)
-        await asyncio.sleep(2)
+        await asyncio.sleep(2)  # the overload is over before the next measurement
         watcher.cancel()
         after = await load.at_rate(sentences(40, seed=8), 20)
         unanswered = sum(not answer.body for answer in answers)
@@ -269,7 +269,7 @@ async def _reload() -> list[Row]:
 
         async def promote() -> None:
             for version in ("v0002", "v0001", "v0002"):
-                await asyncio.sleep(RELOAD_FOR_S / 4)
+                await asyncio.sleep(RELOAD_FOR_S / 4)  # spread over the measurement
                 pointer = load.home / "models" / "champion.new"
                 pointer.write_text(f"{version}\n")
                 pointer.replace(load.home / "models" / "champion")
@@ -278,7 +278,7 @@ async def _reload() -> list[Row]:
         async def watch() -> None:
             while True:
                 peak.append(resident_mb(load.process.pid))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # ten samples a second
 
         tasks = [asyncio.create_task(promote()), asyncio.create_task(watch())]
         answers = await load.at_rate(sentences(RELOAD_RATE * RELOAD_FOR_S, seed=21), RELOAD_RATE)

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from support.ballots import votes_on_message
 from support.databases import of_sqlite
 from support.people import Json, Person
-from support.wire import Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
+from support.wire import FOREVER, Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
 
 from bot.app import open_app, run_app
 from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
@@ -74,7 +74,7 @@ async def test_an_app_that_is_cancelled_as_a_gap_is_noticed_ends(home: Path, tur
     async with asyncio.timeout(20), wired(home) as wire:
         wire.app.reconcile.schedule_pass()
         for _ in range(turns):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # one turn of the event loop
 
 
 async def test_a_damaged_champion_is_told_in_the_report_channel(home: Path) -> None:
@@ -197,7 +197,7 @@ async def test_a_missed_night_is_caught_up_and_its_verdict_reported(home: Path, 
 
 async def test_a_night_that_was_not_missed_is_not_caught_up(home: Path, pretend: Pretend) -> None:
     run_id = await open_row(home, "nightly")
-    pretend("time.sleep(60)")
+    pretend(FOREVER)
     async with wired(home) as wire, wire.person("ben") as ben:
         await wire.say(ben, "!help")  # the schedule would have started its run before it is answered
         assert not wire.app.runs.is_running
@@ -216,7 +216,7 @@ async def test_a_nights_verdict_is_reported_with_its_row(home: Path, pretend: Pr
 
 
 async def test_the_night_is_skipped_while_a_run_goes_on(home: Path, pretend: Pretend) -> None:
-    pretend("time.sleep(60)")
+    pretend(FOREVER)
     async with wired(home) as wire:
         wire.app.runs.begin("retrain")
         with capture_logs() as logs:
@@ -265,7 +265,7 @@ async def test_what_was_heard_before_the_stop_is_answered_and_counted(home: Path
 async def test_stopping_during_a_run_ends_it_and_says_so(home: Path, pretend: Pretend) -> None:
     run_id = await open_row(home, "cli")
     progress = tells(event="progress", step="training", done=0, total=0)
-    pretend(tells(event="opened", run_id=run_id), progress, "time.sleep(60)")
+    pretend(tells(event="opened", run_id=run_id), progress, FOREVER)
     async with contextlib.AsyncExitStack() as stack:
         async with wired(home) as wire:
             ada = await stack.enter_async_context(wire.person("ada"))

@@ -59,7 +59,7 @@ async def test_a_failure_is_logged_under_its_name() -> None:
     background = Background()
     with capture_logs() as logs:
         await asyncio.wait([background.start(broken(), name="sums")])
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the callback of the task that ended
     assert [(line["event"], line["task"]) for line in logs] == [("task.failed", "sums")]
 
 
@@ -139,10 +139,10 @@ async def test_closing_does_not_wait_for_the_next_restart() -> None:
 
 
 async def test_closing_lets_work_finish_and_cancels_what_is_endless() -> None:
-    finished = []
+    finished, may_finish = [], asyncio.Event()
 
     async def work() -> None:
-        await asyncio.sleep(0.01)
+        await may_finish.wait()
         finished.append("work")
 
     async def watch() -> None:
@@ -151,7 +151,10 @@ async def test_closing_lets_work_finish_and_cancels_what_is_endless() -> None:
     background = Background()
     background.start(work(), name="work")
     watching = background.supervise(watch, name="watch")
-    await background.close()
+    closing = asyncio.create_task(background.close())
+    await asyncio.wait([watching])
+    may_finish.set()
+    await closing
     await background.close()
     assert finished == ["work"]
     assert watching.cancelled()
@@ -176,7 +179,7 @@ async def test_closing_ends_a_loop_that_swallowed_its_cancellation() -> None:
 
     background = Background(Supervisor(first_s=3600))
     task = background.supervise(loop, name="loop")
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it waits
     async with asyncio.timeout(5):
         await background.close()
     assert task.cancelled()

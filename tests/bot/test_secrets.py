@@ -14,7 +14,7 @@ from support.app import ended_app, environment, spawn
 from support.commands import declared, options
 from support.databases import TEMPLATE
 from support.people import Person
-from support.wire import LOADING, eventually, leads
+from support.wire import LOADING, eventually, leads, until_met
 
 from bot.sandbox.server import Sandbox
 
@@ -97,7 +97,7 @@ async def use(sandbox: Sandbox, home: Path, health_url: str) -> list[str]:
         await ben.slash(channel_id, "model")
         faults.cut("POST", "/callback", times=1)
         await ben.slash(channel_id, "help")
-        await asyncio.sleep(1.0)
+        await until_met(sandbox, "/callback")
         faults.clear()
         (home / "models" / "v0001" / "card.json").rename(home / "card.json")  # now `!model` fails
         await ben.say(channel_id, "!model")
@@ -123,7 +123,9 @@ async def use(sandbox: Sandbox, home: Path, health_url: str) -> list[str]:
             for path in ("/healthz", "/readyz", "/metrics", "/nowhere"):
                 async with http.get(health_url + path) as response:
                     told.append(await response.text())
-        await asyncio.sleep(0.5)
+        last = await ada.say(channel_id, "That is all.")
+        for person in (ada, ben):  # what is on its way to them arrives before this message
+            await person.wait_for_event("MESSAGE_CREATE", predicate=lambda body: body["id"] == last["id"])
         return [*told, *(repr(event) for person in (ada, ben) for event in person.events)]
 
 

@@ -73,7 +73,7 @@ async def test_thumbs_given_while_one_shard_was_away_are_read_back(
     """discord.py says that all shards are ready once only."""
     team = next(team for team in teams if team.shard(2) == 1)
     reply = await wire.ask(mia, channel_id=team.channel_id)
-    await asyncio.sleep(2 * DEBOUNCE_S)  # the pass after the start is over
+    await asyncio.sleep(2 * DEBOUNCE_S)  # the pass after the start begins only then, and is over at once
     wire.sandbox.faults.invalidate_sessions(shard_id=1)
     await mia.react(reply, "👎")
     await eventually(is_online(wire, False))

@@ -109,7 +109,7 @@ class Bots:
                 if leaders:
                     assert len(leaders) == 1
                     return leaders[0]
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # polled: the bots are other processes
 
 
 @contextlib.asynccontextmanager

@@ -127,7 +127,7 @@ class Crowd:
             while number < now * rate:
                 self._ask()
                 number += 1
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # the pace of the questions
         ends = time.perf_counter() + SETTLE_S
         while any(one.reply_id is None for one in self.asked) and time.perf_counter() < ends:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -151,7 +151,7 @@ async def wrong_votes(database: Database, expected: dict[int, int]) -> int:
         wrong += sum(one not in expected for one in stored)
         if not wrong or time.perf_counter() > ends:
             return wrong
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # polled, up to a time
 
 
 def cpu_s(bot: Bot) -> float:

@@ -130,7 +130,7 @@ async def test_while_somebody_votes_and_killed_in_the_middle(home: Path, databas
                 source, [ThumbAdded(cast % 6, 10**6 + cast, "👍", NOON + timedelta(seconds=cast))]
             )
             cast += 1
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the pace of the votes
 
     command = [sys.executable, "-m", "storage", "copy", "--to", database_url]
     env = environment(home) | {"FILLBOT_DATABASE_URL": f"sqlite+aiosqlite:///{home / 'fillbot.db'}"}

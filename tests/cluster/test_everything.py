@@ -166,7 +166,7 @@ class Watch:
                     self.reigns.append(Reign(last.version, last.from_s, self.now_s()))
                 self.reigns.append(Reign(champion, before_s, float("inf")))
             before_s = looked_s
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)  # samples which version is champion
 
 
 async def test_nothing_is_lost_while_parts_of_it_die_at_thirty_queries_a_second(
@@ -183,14 +183,14 @@ async def test_nothing_is_lost_while_parts_of_it_die_at_thirty_queries_a_second(
         jobs += [asyncio.create_task(town.live(RATE / 2, until_s=float("inf"))) for town in towns]
         try:
             # Real time between the faults: queries have to go on under each of them.
-            await asyncio.sleep(5)
+            await asyncio.sleep(5)  # load between two events
             took_s = await promoted_everywhere(all_of_it, several)
             await asyncio.to_thread(kill_a_replica, all_of_it)
-            await asyncio.sleep(5)
+            await asyncio.sleep(5)  # load between two events
             await asyncio.to_thread(restart, all_of_it)
-            await asyncio.sleep(5)
+            await asyncio.sleep(5)  # load between two events
             title = await retrained_while_a_node_dies(all_of_it, ada)
-            await asyncio.sleep(SOON_S)
+            await asyncio.sleep(SOON_S)  # load after the last event
             assert not any(job.done() for job in jobs), [job.exception() for job in jobs if job.done()]
         finally:
             for job in jobs:
@@ -290,4 +290,4 @@ async def settled(towns: Sequence[Town], database: Database) -> list[StoredRow]:
         ]
         if not any(differing) or time.monotonic() > ends:
             return rows
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # polled, up to a time

@@ -69,7 +69,7 @@ def until(is_so: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
     give_up_at = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < give_up_at
-        time.sleep(0.02)
+        time.sleep(0.02)  # polled: locks of other processes have no event
 
 
 def can_be_had(url: str, *names: str) -> bool:

@@ -49,7 +49,7 @@ async def waits(database: Database, blocked: asyncio.Task[Any]) -> None:
             if waiting or row_waits:
                 return
             assert not blocked.done(), "it did not wait"
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # polled: the server has no event for a statement that waits
 
 
 async def test_a_menu_chosen_twice_at_once_holds_one_choice(two: tuple[Database, Database]) -> None:

@@ -89,7 +89,7 @@ async def test_versions_are_promoted_and_replicas_killed_under_load_and_nobody_n
     asked: list[tuple[float, asyncio.Task[Any]]] = []
     began, events = time.monotonic(), {}
     for number in range(int(RATE * 24)):
-        await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
+        await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))  # the rate
         now = time.monotonic() - began
         if "promoted" not in events and now > 2:
             registry.promote("v0002")

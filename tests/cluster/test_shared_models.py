@@ -63,7 +63,7 @@ async def main():
         if predictor.version != last:
             last = predictor.version
             print("serving", last, time.time(), flush=True)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # polled, in a process of its own
     watching.cancel()
     await predictor.close()
 

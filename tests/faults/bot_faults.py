@@ -30,7 +30,7 @@ async def _killed(chance: random.Random, home: Path, until: Moment) -> Found:
             killed_at = bot.kill()
             await people.until_answered(people.people[0])
             recovery_s = time.monotonic() - killed_at
-            await asyncio.sleep(chance.uniform(0, 1))
+            await asyncio.sleep(chance.uniform(0, 1))  # people go on for a while after it is back
         return Found(
             lost_votes=await people.lost_votes(home),
             half_promoted=await _half_promoted(home),
@@ -67,7 +67,7 @@ async def bot_killed_at_any_instant(chance: random.Random, home: Path) -> Found:
     """Wherever it is."""
 
     async def moment(_people: Team, _bot: Supervised, chance: random.Random) -> None:
-        await asyncio.sleep(chance.uniform(0, 2))
+        await asyncio.sleep(chance.uniform(0, 2))  # the instant is random, whatever the bot does then
 
     return await _killed(chance, home, moment)
 
@@ -78,7 +78,7 @@ async def bot_killed_at_a_reply(chance: random.Random, home: Path) -> Found:
 
     async def moment(people: Team, _bot: Supervised, chance: random.Random) -> None:
         await people.ask(people.people[1])
-        await asyncio.sleep(chance.uniform(0, 0.02))
+        await asyncio.sleep(chance.uniform(0, 0.02))  # at a random instant of what follows
 
     return await _killed(chance, home, moment)
 
@@ -93,7 +93,7 @@ async def bot_killed_at_a_vote(chance: random.Random, home: Path) -> Found:
                 await people.choose(owner, people.replies[-1])
             else:
                 await owner.react(people.replies[-1], "👍")
-                await asyncio.sleep(chance.uniform(0, 0.02))
+                await asyncio.sleep(chance.uniform(0, 0.02))  # at a random instant of what follows
 
     return await _killed(chance, home, moment)
 
@@ -104,7 +104,7 @@ async def bot_killed_while_it_reloads(chance: random.Random, home: Path) -> Foun
 
     async def moment(_people: Team, bot: Supervised, chance: random.Random) -> None:
         Registry(bot.home / "models").promote("v0002")
-        await asyncio.sleep(chance.uniform(0, 2.5))
+        await asyncio.sleep(chance.uniform(0, 2.5))  # at a random instant of the reload: it takes 2 s
 
     return await _killed(chance, home, moment)
 
@@ -123,7 +123,7 @@ async def bot_killed_during_a_run(chance: random.Random, home: Path) -> Found:
             return bool(runs)
 
         await eventually(is_there)
-        await asyncio.sleep(chance.uniform(0, 12))
+        await asyncio.sleep(chance.uniform(0, 12))  # at a random instant of the run: it takes 12 s
 
     found = await _killed(chance, home, moment)
 

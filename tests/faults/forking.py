@@ -166,7 +166,7 @@ def forked(asked: dict[str, Any]) -> dict[str, Any]:
             os._exit(code)
     os.close(writing)
     if asked["after_s"] is not None:
-        time.sleep(asked["after_s"])
+        time.sleep(asked["after_s"])  # the instant at which it is killed is given in real time
         os.kill(child, signal.SIGKILL)  # not yet waited for, so the number is still its own
     _, status = os.waitpid(child, 0)
     passed = os.read(reading, 20)

@@ -150,7 +150,7 @@ class Voting:
             number = 0
             while not is_over.is_set():
                 await self.vote(number)
-                await asyncio.sleep(VOTE_EVERY_S)
+                await asyncio.sleep(VOTE_EVERY_S)  # the pace of the votes
                 number += 1
 
         task = asyncio.create_task(go_on())

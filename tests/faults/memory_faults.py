@@ -97,7 +97,7 @@ async def _untold(sandbox: Sandbox, *, since_id: int) -> int:
     for _ in range(600):
         if untold() <= 0:
             break
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # polled: the sandbox has no event for it
     return abs(untold())
 
 

@@ -33,7 +33,7 @@ async def rate_limited(chance: random.Random, home: Path) -> Found:
             is_global=chance.random() < 0.3,
         )
         await people.act_often(8)
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(wait_s)  # the bot was told to wait this long, in real time
         people.sandbox.faults.clear()
         return await people.stands_again(wire, time.monotonic())
 

@@ -62,7 +62,7 @@ class Team:
             self.replies.append(reply)
             return reply
         self.wrong += not reply["content"].startswith("One moment")  # who asks too often is told so
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # a person who was refused asks again a little later
         return None
 
     async def until_answered(self, person: Person) -> Json:
@@ -118,7 +118,7 @@ class Team:
                     await self.ask(person)
                 else:
                     await self.vote(person)
-                await asyncio.sleep(self.chance.uniform(0, 0.1))
+                await asyncio.sleep(self.chance.uniform(0, 0.1))  # people act at random instants
 
         going = [asyncio.create_task(go_on(person)) for person in self.people]
         try:

@@ -175,7 +175,7 @@ async def half_an_hour_away(chance: random.Random, home: Path) -> Found:
             people.sandbox.faults.go_down()
             for _ in range(8):
                 await people.act_often(2)
-                await sleep(AWAY.total_seconds() / SPED_UP / 8)
+                await sleep(AWAY.total_seconds() / SPED_UP / 8)  # Discord is away for a real time
         late = AWAY
         # The try that is under way has waited long enough, or has to wait as long as it would have.
         people.sandbox.faults.clear()

@@ -163,7 +163,7 @@ class Running:
                 n.startswith(("discord.py: ", "discord-ui-")) and "timeout" not in n for n in names
             )
 
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # tasks for the last event exist after this turn
         await eventually(is_so, timeout_s=SETTLED_WITHIN_S)
 
     async def is_alive(self) -> None:

@@ -70,7 +70,7 @@ class Run:
         """Move the champion pointer between two versions."""
         registry, versions = Registry(self.home / "models"), ["v0001", "v0002"]
         while True:
-            await asyncio.sleep(self.options.reload_every)
+            await asyncio.sleep(self.options.reload_every)  # a soak test runs in real time
             before = self.reigns[-1]
             version = next(one for one in versions if one != before.version)
             now_s = self.bot.now_s()
@@ -87,7 +87,7 @@ class Run:
         number = 0
         while True:
             at_s = (number + self.chance.uniform(0.2, 0.5)) * every
-            await asyncio.sleep(max(0.0, at_s - self.bot.now_s()))
+            await asyncio.sleep(max(0.0, at_s - self.bot.now_s()))  # troubles come by the clock
             is_early = self.bot.now_s() < self.ends_s * KILLS_UNTIL or self.options.only
             self.made.append(await make(next(early if is_early else late), victim, self.chance))
             number = max(number + 1, int(self.bot.now_s() / every))
@@ -97,7 +97,7 @@ class Run:
         with out.open("w") as file:
             while True:
                 began, cpu = self.bot.now_s(), time.process_time()
-                await asyncio.sleep(SAMPLE_EVERY_S)
+                await asyncio.sleep(SAMPLE_EVERY_S)  # the period that a sample covers
                 with contextlib.suppress(OSError, sqlite3.Error):  # just killed
                     one = self._sample(began, cpu)
                     self.samples.append(one)
@@ -139,7 +139,7 @@ class Run:
         self.sandbox.faults.invalidate_sessions()
         ends_s = self.bot.now_s() + RECONCILE_S
         while judging.differing(self.town, judging.stored_rows(self.database)) and self.bot.now_s() < ends_s:  # noqa: ASYNC110
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # polled: the bot is another process
         await self.bot.stop()
 
 

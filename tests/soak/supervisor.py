@@ -66,7 +66,7 @@ class Supervised:
             life.ended_s = self.now_s()
             self.is_ready.clear()
             if life.ready_s is None:
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(PAUSE_S)  # as systemd waits before it starts a service again
 
     async def kill(self) -> None:
         """`kill -9`; returns when the next one is ready."""

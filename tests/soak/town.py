@@ -113,9 +113,9 @@ class Town:
         began, number = self._now_s(), 0
         while (now := self._now_s()) < until_s:
             if (wait := began + number / rate - now) > 0:
-                await asyncio.sleep(wait)
+                await asyncio.sleep(wait)  # the pace of questions and votes
             elif number % 10 == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # other tasks get their turn, even behind schedule
             self.ask()
             self.vote()
             number += 1

@@ -44,52 +44,52 @@ async def ask_to_reconnect(victim: Victim, _chance: random.Random) -> None:
 async def rate_limit(victim: Victim, chance: random.Random) -> None:
     wait_s = chance.uniform(1, 5)
     victim.faults.rate_limit("POST", MESSAGES, times=4, retry_after_s=wait_s, is_global=chance.random() < 0.5)
-    await asyncio.sleep(wait_s)
+    await asyncio.sleep(wait_s)  # the bot was told to wait this long
 
 
 async def fail(victim: Victim, chance: random.Random) -> None:
     victim.faults.fail("*", "", status=chance.choice((500, 502)), times=None)
-    await asyncio.sleep(chance.uniform(2, 4))
+    await asyncio.sleep(chance.uniform(2, 4))  # how long the trouble lasts
 
 
 async def slow(victim: Victim, chance: random.Random) -> None:
     victim.faults.delay("*", "", delay_s=chance.uniform(0.3, 1.0), times=None)
-    await asyncio.sleep(5)
+    await asyncio.sleep(5)  # how long the trouble lasts
 
 
 async def duplicate(victim: Victim, _chance: random.Random) -> None:
     victim.faults.duplicate_next_event("MESSAGE_REACTION|INTERACTION", times=40)
-    await asyncio.sleep(DISORDER_S)
+    await asyncio.sleep(DISORDER_S)  # how long the trouble lasts
 
 
 async def delay(victim: Victim, chance: random.Random) -> None:
     victim.faults.delay_next_event(TOLD, delay_s=chance.uniform(0.5, 2.5), times=40)
-    await asyncio.sleep(DISORDER_S)
+    await asyncio.sleep(DISORDER_S)  # how long the trouble lasts
 
 
 async def swap(victim: Victim, _chance: random.Random) -> None:
     for _ in range(20):
         victim.faults.swap_next_events(TOLD)
-        await asyncio.sleep(DISORDER_S / 20)
+        await asyncio.sleep(DISORDER_S / 20)  # spread over as long as the others
 
 
 async def lose(victim: Victim, _chance: random.Random) -> None:
     """Events are lost with a session: a new one begins after it, and the bot is told."""
     victim.faults.lose_next_event(TOLD, times=100)
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1.5)  # how long the trouble lasts
     victim.faults.clear()
     victim.faults.invalidate_sessions()
 
 
 async def go_down(victim: Victim, _chance: random.Random) -> None:
     victim.faults.go_down()
-    await asyncio.sleep(10)
+    await asyncio.sleep(10)  # how long the trouble lasts
 
 
 async def lock_database(victim: Victim, _chance: random.Random) -> None:
     with closing(sqlite3.connect(victim.database, isolation_level=None, timeout=5)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        await asyncio.sleep(3)
+        await asyncio.sleep(3)  # how long the trouble lasts
         connection.execute("ROLLBACK")
 
 

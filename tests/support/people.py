@@ -63,7 +63,7 @@ class Person:
 
     async def _beat(self, interval_s: float) -> None:
         while True:
-            await asyncio.sleep(interval_s)
+            await asyncio.sleep(interval_s)  # the gateway sets the interval of heartbeats
             await self._socket.send_json({"op": 1, "d": None})
 
     async def _listen(self) -> None:

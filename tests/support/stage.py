@@ -71,5 +71,5 @@ async def until(is_so: Any, what: str) -> None:
     for _ in range(200):
         if is_so():
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # polled: what is waited for has no event
     pytest.fail(f"waited in vain for: {what}")

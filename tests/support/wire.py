@@ -150,7 +150,7 @@ async def leads(sandbox: Sandbox) -> None:
         return bool(sandbox.world.commands)
 
     await eventually(are_known)
-    await asyncio.sleep(0.2)  # in which it looks for runs that were left open
+    await asyncio.sleep(0.2)  # nothing tells when it has looked for runs that were left open
 
 
 @contextlib.contextmanager
@@ -172,9 +172,22 @@ def settings_for(home: Path, **settings: Any) -> Settings:
     return Settings(_env_file=None, home=home, **{**usual, **settings})
 
 
+FOREVER = "time.sleep(60)"  # of a pretended training process: it goes on until it is ended, or for a minute
+
+
 def tells(**line: object) -> str:
     """A line of a pretended training process: it tells one JSON line."""
     return f"print(json.dumps({line!r}))"
+
+
+async def until_met(sandbox: Sandbox, path: str = "", *, left: int = 0) -> None:
+    """Wait until requests have met the faults injected for a path, all but `left` of them."""
+
+    async def are_met() -> bool:
+        pending = [one for one in sandbox.faults._requests if path in one.path.pattern]
+        return sum(one.times or 0 for one in pending) <= left
+
+    await eventually(are_met)
 
 
 async def eventually(find: Callable[[], Awaitable[T]], *, timeout_s: float = 45.0) -> Any:

@@ -39,7 +39,7 @@ async def test_votes_do_not_wait_for_replies_that_begin_later(in_flight: InFligh
 
     with in_flight.sending_reply(1):
         waiting = asyncio.create_task(count())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it waits for the first reply
         later = in_flight.sending_reply(1)
         later.__enter__()
     await waiting
@@ -56,10 +56,10 @@ async def test_waiting_votes_go_on_in_order(in_flight: InFlight) -> None:
     async with asyncio.TaskGroup() as group:
         with in_flight.sending_reply(1):
             group.create_task(count("first"))
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # it waits, before the second is created
             with in_flight.sending_reply(1):
                 group.create_task(count("second"))
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # it waits, too
             assert order == []
         group.create_task(count("third"))  # nothing is on its way any more, but two are still waking up
     assert order == ["first", "second", "third"]
@@ -73,22 +73,26 @@ async def test_votes_do_not_wait_for_a_reply_that_failed(in_flight: InFlight) ->
 
 
 async def test_drain_waits_for_all_tracked_work(in_flight: InFlight) -> None:
-    done = []
+    may_work, may_count, done = asyncio.Event(), asyncio.Event(), []
 
     async def work() -> None:
         async with in_flight.track():
-            await asyncio.sleep(0.02)
+            await may_work.wait()
             done.append("work")
 
     async def count() -> None:
         async with in_flight.after_replies(1):
-            await asyncio.sleep(0.04)
+            await may_count.wait()
             done.append("count")
+            may_work.set()
 
     tasks = [asyncio.create_task(one) for one in (work(), count())]
-    await asyncio.sleep(0)
-    await in_flight.drain()
-    assert done == ["work", "count"]
+    await asyncio.sleep(0)  # both are tracked
+    draining = asyncio.create_task(in_flight.drain())
+    await asyncio.sleep(0)  # it waits for them
+    may_count.set()
+    await draining
+    assert done == ["count", "work"]
     await asyncio.gather(*tasks)
 
 

@@ -71,17 +71,19 @@ async def test_those_turned_away_are_told_together_by_channel(
 async def test_past_saturation_everyone_is_answered_or_told(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over the wire, with a model that takes its time."""
+    """Over the wire, with a model that answers nothing until most queries were turned away."""
     monkeypatch.setitem(InFlight.__init__.__kwdefaults__, "max_queries", 4)
-    really = Predictor.predict
+    really, may_answer = Predictor.predict, asyncio.Event()
 
-    async def slowly(predictor: Predictor, text: str) -> Prediction:
-        await asyncio.sleep(0.5)
+    async def late(predictor: Predictor, text: str) -> Prediction:
+        await may_answer.wait()
         return await really(predictor, text)
 
-    monkeypatch.setattr(Predictor, "predict", slowly)
+    monkeypatch.setattr(Predictor, "predict", late)
     async with wired(home) as wire, wire.member() as ann:
         sent = [await ann.say(wire.channel_id, f"!fill shoes are {n} [MASK]") for n in range(20)]
+        assert await told_in(wire, ann, {message["id"] for message in sent}, least=16) == 16
+        may_answer.set()
         assert await told_in(wire, ann, {message["id"] for message in sent}) == 20
         assert (await wire.ask(ann))["embeds"], "and then it answers again"
 
@@ -194,14 +196,14 @@ def known_after_s(person: Person, asked: list[Json]) -> list[float]:
     return found
 
 
-async def told_in(wire: Wire, person: Person, asked: set[str]) -> int:
-    """How many of those were answered, or told that they are not."""
+async def told_in(wire: Wire, person: Person, asked: set[str], *, least: int | None = None) -> int:
+    """How many of those were answered, or told that they are not; waits for `least` or else for all."""
 
     async def told() -> int:
         heard = [body for name, body in person.events if name == "MESSAGE_CREATE"]
         replies = sum((body.get("message_reference") or {}).get("message_id") in asked for body in heard)
         notices = [body["content"].split()[0] for body in heard if "more question" in body["content"]]
         number = replies + sum(1 if word == "One" else int(word) for word in notices)
-        return number if number >= len(asked) else 0
+        return number if number >= (least or len(asked)) else 0
 
     return int(await eventually(told))

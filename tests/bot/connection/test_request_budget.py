@@ -43,7 +43,7 @@ async def test_those_who_wait_go_on_when_there_are_no_limits() -> None:
     budget = limited(rate_per_s=0.001)
     await budget.spend(Priority.OTHER)
     waiting = asyncio.create_task(budget.spend(Priority.OTHER))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it waits for the budget
     budget.is_unlimited = True
     async with asyncio.timeout(5):
         await waiting

@@ -12,7 +12,7 @@ import discord
 import pytest
 from faults.hosted import settings_on
 from structlog.testing import capture_logs
-from support.wire import untouched_discord
+from support.wire import until_met, untouched_discord
 
 from bot.client import FillBot
 from bot.connection.session import (
@@ -148,7 +148,7 @@ async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: San
             raise AssertionError
 
     task = asyncio.create_task(run())
-    await asyncio.sleep(0.1)
+    await until_met(sandbox)
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()

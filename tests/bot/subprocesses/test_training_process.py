@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.wire import Pretend, eventually, settings_for
+from support.wire import FOREVER, Pretend, eventually, settings_for
 
 from bot.errors import BusyError
 from bot.subprocesses import training_process
@@ -139,7 +139,7 @@ async def test_arguments_and_standard_error_arrive(tmp_path: Path, pretend: Pret
 
 
 async def test_leaving_early_terminates_the_child(tmp_path: Path, pretend: Pretend) -> None:
-    pretend("import time; time.sleep(60)")
+    pretend(FOREVER)
     async with spawned(settings_for(tmp_path)) as process:
         assert is_alive(process)
     assert process.returncode == -signal.SIGTERM
@@ -148,7 +148,7 @@ async def test_leaving_early_terminates_the_child(tmp_path: Path, pretend: Prete
 async def test_a_child_that_does_not_listen_is_killed(
     tmp_path: Path, pretend: Pretend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend(DEAF + "print('{}'); import time; time.sleep(60)")
+    pretend(DEAF + "print('{}')", FOREVER)
     monkeypatch.setattr(training_process, "GRACE_S", 0.2)
     with pytest.raises(TimeoutError):
         async with spawned(settings_for(tmp_path)) as process, asyncio.timeout(0.5):
@@ -159,7 +159,7 @@ async def test_a_child_that_does_not_listen_is_killed(
 async def test_a_child_is_killed_when_the_ending_itself_is_cancelled(
     tmp_path: Path, pretend: Pretend
 ) -> None:
-    pretend(DEAF + "print('{}'); import time; time.sleep(60)")
+    pretend(DEAF + "print('{}')", FOREVER)
     processes = []
     listening = asyncio.Event()
 
@@ -219,7 +219,7 @@ async def test_children_are_asked_in_turn_and_too_many_people_turned_away() -> N
             await gate.wait()
 
     waiting = [asyncio.create_task(ask(number)) for number in range(3)]
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # each of them now has its turn or waits for it
     assert began == [0]
     with pytest.raises(BusyError):
         await ask(3)

@@ -11,7 +11,7 @@ import pytest
 from faults.hosted import hosted
 from sqlalchemy import select, update
 from support.people import Json, Person
-from support.wire import eventually
+from support.wire import eventually, until_met
 
 from bot.sandbox.messages.reactions import add_reaction
 from bot.sandbox.server import Sandbox
@@ -278,7 +278,7 @@ async def test_what_is_given_while_a_reply_is_read_is_the_last_word(
     sandbox.faults.delay("GET", "/reactions/", delay_s=0.5, times=2)
     async with hosted(home, sandbox) as wire:
         reading = asyncio.create_task(wire.app.reconcile.reconcile(is_gap=True))
-        await asyncio.sleep(0.2)
+        await until_met(sandbox, left=1)
         await bob.unreact(reply, "👍")
         await bob.react(reply, "👎")
         await ann.react(reply, "👍")
