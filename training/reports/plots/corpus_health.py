@@ -9,46 +9,35 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from training.corpus.health import LENGTHS, CorpusHealth
-from training.reports.plots.style import (
-    BLUE,
-    LABEL_PT,
-    VERMILION,
-    blank_card,
-    height_of_bars,
-    in_style,
-    name_bars,
-    save,
-    say_instead,
-    wrapped,
-)
+from training.reports.plots import style
 
-COLOURS = {"before": VERMILION, "after": BLUE}
+COLOURS = {"before": style.VERMILION, "after": style.BLUE}
 FIGURES_IN, LEGEND_IN = 3.0, 0.3
 WORD_IN = 1.6
 MIN_PLACES = 5
-MIN_SHARE_SHOWN = 0.05  # so that an axis of nothing has readable ticks
+MIN_SHARE_SHOWN = 0.05  # so that an axis without data has readable ticks
 
 
 def plot_corpus_health(before: CorpusHealth, after: CorpusHealth, path: Path) -> None:
-    """Plot the cells of the CSV files (before) beside the sentences made of them (after) to a PNG file.
+    """Plot the cells of the CSV files (before) and the sentences made of them (after) to a PNG file.
 
     Raises:
         PlotUnwritableError: the folder or the file cannot be written.
     """
-    with in_style():
-        save(corpus_health_figure(before, after), path)
+    with style.in_style():
+        style.save(corpus_health_figure(before, after), path)
 
 
 def corpus_health_figure(before: CorpusHealth, after: CorpusHealth) -> Figure:
     """Lengths, duplicates and sentiment above; the most frequent words, before and after, below."""
     sides = {"before": before, "after": after}
     words = {
-        side: [wrapped(word, size=LABEL_PT, width_in=WORD_IN) for word, _ in health.top_words]
+        side: [style.wrapped(word, size=style.LABEL_PT, width_in=WORD_IN) for word, _ in health.top_words]
         for side, health in sides.items()
     }
     places = max(MIN_PLACES, len(words["before"]), len(words["after"]))
-    words_in = 0.6 + height_of_bars(["", *words["before"], *words["after"]], places=places)
-    figure = blank_card(FIGURES_IN + words_in + LEGEND_IN)
+    words_in = 0.6 + style.height_of_bars(["", *words["before"], *words["after"]], places=places)
+    figure = style.blank_card(FIGURES_IN + words_in + LEGEND_IN)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(FIGURES_IN, words_in))[:, 0]
     lengths, duplicates, sentiment = above.subplots(1, 3, width_ratios=(5, 2, 4))
     _draw_lengths(lengths, sides)
@@ -61,18 +50,18 @@ def corpus_health_figure(before: CorpusHealth, after: CorpusHealth) -> Figure:
         {f: {side: getattr(health.sentiment, f) for side, health in sides.items()} for f in feelings},
     )
     rated = " and ".join(f"{health.sentiment.rated:,}" for health in sides.values())
-    sentiment.set_xlabel(f"{rated} texts rated", fontsize=LABEL_PT)
+    sentiment.set_xlabel(f"{rated} texts rated", fontsize=style.LABEL_PT)
     rates = {side: _rates(health) for side, health in sides.items()}
     highest = max([*rates["before"], *rates["after"]], default=1.0)
     for axes, side in zip(below.subplots(1, 2), sides, strict=True):
         if not words[side]:
-            say_instead(axes, f"no words {side} cleaning")
+            style.say_instead(axes, f"no words {side} cleaning")
             continue
         axes.set_title(f"The {len(words[side])} most frequent words {side} cleaning")
         axes.barh(range(len(words[side])), rates[side], color=COLOURS[side], height=0.7)
         axes.set_xlim(0, 1.05 * highest)
-        axes.set_xlabel("times in 1,000 words", fontsize=LABEL_PT)
-        name_bars(axes, words[side], places=places)
+        axes.set_xlabel("times in 1,000 words", fontsize=style.LABEL_PT)
+        style.name_bars(axes, words[side], places=places)
     counts = (f"before cleaning: {before.texts:,} cells", f"after cleaning: {after.texts:,} sentences")
     patches = [Patch(color=colour) for colour in COLOURS.values()]
     figure.legend(patches, counts, loc="outside upper left", ncols=2, borderaxespad=0.7)
@@ -98,7 +87,7 @@ def _draw_lengths(axes: Axes, sides: dict[str, CorpusHealth]) -> None:
     axes.set_xlim(0, edges[-1])
     axes.set_ylim(0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel("words", fontsize=LABEL_PT)
+    axes.set_xlabel("words", fontsize=style.LABEL_PT)
 
 
 def _draw_shares(axes: Axes, shares: dict[str, dict[str, float]]) -> None:
@@ -114,7 +103,7 @@ def _draw_shares(axes: Axes, shares: dict[str, dict[str, float]]) -> None:
                 (0, 3),
                 textcoords="offset points",
                 ha="center",
-                fontsize=LABEL_PT,
+                fontsize=style.LABEL_PT,
             )
     axes.set_xticks(range(len(shares)), labels=list(shares))
     axes.tick_params(axis="x", length=0)

@@ -1,8 +1,8 @@
-"""How every plot looks, and how it becomes a file.
+"""The style of all plots, and how they are saved.
 
 A plot is an opaque light card with a border: its contrast is the same on Discord's white and dark
 backgrounds, where no colour of a transparent text is far from both, and the border shows where it ends on
-white. Colours are told apart by the colour-blind too (after Okabe and Ito, darkened to 3:1 on the card).
+white. The colours are safe for colour blindness (after Okabe and Ito, darkened to a contrast of 3:1).
 """
 
 import io
@@ -118,23 +118,36 @@ def save(figure: Figure, path: Path) -> None:
         PlotUnwritableError: the folder or the file cannot be written.
     """
     picture = png(figure)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(picture)
-        beside.replace(path)
+        temporary.write_bytes(picture)
+        temporary.replace(path)
     except OSError as error:
         with suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
         raise PlotUnwritableError(path, error.strerror or str(error)) from error
 
 
 def name_bars(axes: Axes, words: Sequence[str], *, places: int) -> None:
-    """Name horizontal bars, the first on top; where words are fewer than `places`, room stays below."""
+    """Label horizontal bars, the first on top, with room below if there are fewer words than `places`."""
     axes.set_yticks(range(len(words)), labels=words)
     axes.set_ylim(places - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
+
+
+def label(axes: Axes, x: float, y: float, text: str, *, left: bool = False) -> None:
+    """Write a text to the right of a point, or to its left."""
+    axes.annotate(
+        text,
+        (x, y),
+        (-5 if left else 5, 0),
+        textcoords="offset points",
+        va="center",
+        ha="right" if left else "left",
+        fontsize=LABEL_PT,
+    )
 
 
 def height_of_bars(words: Iterable[str], *, places: int) -> float:

@@ -16,32 +16,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from storage.sentences import Sentence
 from training.errors import NotPlottableError
-from training.reports.plots.style import (
-    BLUE,
-    BROWN,
-    CARD,
-    GREEN,
-    GREY,
-    LABEL_PT,
-    PURPLE,
-    VERMILION,
-    WIDTH_IN,
-    blank_card,
-    height_of,
-    in_style,
-    number,
-    save,
-    say,
-    say_instead,
-    wrapped,
-)
+from training.reports.plots import style
 
 MEASURES = {
     "loss": Sentence("Loss, nats a hidden token"),
     "perplexity": Sentence("Perplexity"),
     "accuracy": Sentence("Accuracy at the masks"),
 }
-COLOURS = (BLUE, VERMILION, GREEN, PURPLE, BROWN)
+COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.BROWN)
 MARKERS = "osD^vPX"  # as many as are prime to the colours: 35 pairs before one comes again
 SMOOTHED_SHARE = 25  # a point is the mean of this part of the run around it
 MAX_SMOOTHED = 201
@@ -82,22 +64,24 @@ def plot_training(logs: Mapping[str, Rows], path: Path) -> None:
     Raises:
         PlotUnwritableError: the folder or the file cannot be written.
     """
-    with in_style():
-        save(training_figure(logs), path)
+    with style.in_style():
+        style.save(training_figure(logs), path)
 
 
 def training_figure(logs: Mapping[str, Rows]) -> Figure:
     """Three panels, every recipe in each: training as a thin line, the held-out set with markers."""
-    labels = [wrapped(label, size=LABEL_PT, width_in=0.4 * WIDTH_IN) for label in logs]
-    figure = blank_card(PANEL_IN + sum(height_of(label, size=LABEL_PT) for label in [*labels, ""]))
+    labels = [style.wrapped(label, size=style.LABEL_PT, width_in=0.4 * style.WIDTH_IN) for label in logs]
+    figure = style.blank_card(
+        PANEL_IN + sum(style.height_of(label, size=style.LABEL_PT) for label in [*labels, ""])
+    )
     for axes, (measure, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
         draw_measure(axes, logs, measure)
         axes.set_title(title)
     pairs = zip(labels, cycle(COLOURS), cycle(MARKERS))
     lines = [Line2D([], [], color=colour, marker=marker, lw=1.8) for _, colour, marker in pairs]
     meanings = {
-        "training, smoothed (faint: each step)": Line2D([], [], color=GREY, lw=1.1),
-        "held-out text": Line2D([], [], color=GREY, marker="o", lw=1.8),
+        "training, smoothed (faint: each step)": Line2D([], [], color=style.GREY, lw=1.1),
+        "held-out text": Line2D([], [], color=style.GREY, marker="o", lw=1.8),
     }
     figure.legend(
         [*lines, *meanings.values()],
@@ -105,7 +89,7 @@ def training_figure(logs: Mapping[str, Rows]) -> Figure:
         loc="outside upper left",
         borderaxespad=0.7,
         ncols=min(4, len(labels) + 2),
-        fontsize=LABEL_PT,
+        fontsize=style.LABEL_PT,
     )
     return figure
 
@@ -150,18 +134,20 @@ def draw_measure(axes: Axes, logs: Mapping[str, Rows], measure: str) -> None:
         alone = "." if len(steps) == 1 else None
         axes.plot(steps, values, color=colour, lw=0.7, alpha=0.25)
         axes.plot(steps, line, color=colour, lw=1.1, marker=alone)
-        (markers,) = axes.plot(held_at, held, color=colour, lw=1.8, marker=marker, ms=6, mec=CARD, zorder=3)
+        (markers,) = axes.plot(
+            held_at, held, color=colour, lw=1.8, marker=marker, ms=6, mec=style.CARD, zorder=3
+        )
         markers.set_markevery(max(1, math.ceil(len(held_at) / MAX_MARKERS)))
         drawn += [*values, *held]
         left_out += missing + held_missing
     if not drawn:
-        say_instead(axes, say(Sentence("nothing to show")))
+        style.say_instead(axes, style.say(Sentence("nothing to show")))
         return
     _set_scale(axes, measure, min(drawn), max(drawn))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ",.0f")))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ",.0f")))
     label = Sentence("step (values left out: {n:,})", n=left_out) if left_out else Sentence("step")
-    axes.set_xlabel(say(label), fontsize=LABEL_PT)
+    axes.set_xlabel(style.say(label), fontsize=style.LABEL_PT)
 
 
 def _set_scale(axes: Axes, measure: str, low: float, high: float) -> None:
@@ -180,7 +166,9 @@ def _set_scale(axes: Axes, measure: str, low: float, high: float) -> None:
     axes.yaxis.set_major_formatter(
         FuncFormatter(
             lambda value, _: (
-                say(Sentence("{n:.3g}%", n=100 * value)) if measure == "accuracy" else number(value, ",.6g")
+                style.say(Sentence("{n:.3g}%", n=100 * value))
+                if measure == "accuracy"
+                else style.number(value, ",.6g")
             )
         )
     )

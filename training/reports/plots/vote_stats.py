@@ -1,61 +1,40 @@
 """Plot votes per day, and the share of 👍 of each model version."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from typing import Any, Self
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from pydantic import BaseModel
 
 from storage.sentences import Sentence
-from training.reports.plots.style import (
-    BLUE,
-    GREY,
-    LABEL_PT,
-    VERMILION,
-    blank_card,
-    height_of_bars,
-    name_bars,
-    number,
-    say,
-    say_instead,
-)
+from training.reports.plots import style
 
 DAYS_IN = 2.9
 MAX_TICKS = 9
 Z = 1.96  # of the normal distribution, for 95 %
 
 
-@dataclass(frozen=True, slots=True)
-class VoteStats:
-    """The data of the plot.
+class VoteStats(BaseModel):
+    """The JSON object that the bot sends.
 
     Attributes:
         days: day, 👍 and 👎, every day in order.
         versions: version, 👍 and all votes, newest first.
     """
 
-    days: Sequence[tuple[date, int, int]]
-    versions: Sequence[tuple[str, int, int]]
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read the JSON object that the bot sends."""
-        return cls(
-            days=[(date.fromisoformat(day), up, down) for day, up, down in values["days"]],
-            versions=[(name, liked, votes) for name, liked, votes in values["versions"]],
-        )
+    days: list[tuple[date, int, int]]
+    versions: list[tuple[str, int, int]]
 
 
 def vote_stats_figure(stats: VoteStats) -> Figure:
     """Draw days above and versions below."""
     names = [name for name, _, _ in stats.versions]
-    versions_in = 0.75 + height_of_bars(names, places=max(2, len(names)))
-    figure = blank_card(DAYS_IN + versions_in)
+    versions_in = 0.75 + style.height_of_bars(names, places=max(2, len(names)))
+    figure = style.blank_card(DAYS_IN + versions_in)
     above, below = figure.subplots(2, 1, height_ratios=(DAYS_IN, versions_in))
     _draw_days(above, stats.days)
     _draw_versions(below, stats.versions)
@@ -74,12 +53,12 @@ def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
     """Stacked bars."""
     ups, downs = [up for _, up, _ in days], [down for _, _, down in days]
     if not sum(ups) + sum(downs):
-        say_instead(axes, say(Sentence("there are no votes from these days")))
+        style.say_instead(axes, style.say(Sentence("there are no votes from these days")))
         return
-    axes.set_title(say(Sentence("Votes a day")))
+    axes.set_title(style.say(Sentence("Votes a day")))
     places = range(len(days))
-    axes.bar(places, ups, width=0.8, color=BLUE)
-    axes.bar(places, downs, width=0.8, bottom=ups, color=VERMILION)
+    axes.bar(places, ups, width=0.8, color=style.BLUE)
+    axes.bar(places, downs, width=0.8, bottom=ups, color=style.VERMILION)
     step = max(1, math.ceil((len(days) - 1) / (MAX_TICKS - 1)))
     shown = [*reversed(range(len(days) - 1, -1, -step))]  # today is always named
     axes.set_xticks(shown, labels=[_day(days[at][0]) for at in shown])
@@ -87,12 +66,12 @@ def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
     axes.grid(visible=False, axis="x")
     axes.set_ylim(0, 1.08 * max(up + down for up, down in zip(ups, downs, strict=True)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ",.0f")))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ",.0f")))
     labels = (
-        say(Sentence("thumbs up: {n:,}", n=sum(ups))),
-        say(Sentence("thumbs down: {n:,}", n=sum(downs))),
+        style.say(Sentence("thumbs up: {n:,}", n=sum(ups))),
+        style.say(Sentence("thumbs down: {n:,}", n=sum(downs))),
     )
-    patches = [Patch(color=colour) for colour in (BLUE, VERMILION)]
+    patches = [Patch(color=colour) for colour in (style.BLUE, style.VERMILION)]
     axes.legend(
         patches,
         labels,
@@ -100,29 +79,29 @@ def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
         bbox_to_anchor=(1, 1),
         ncols=2,
         borderaxespad=0.2,
-        fontsize=LABEL_PT,
+        fontsize=style.LABEL_PT,
     )
 
 
 def _draw_versions(axes: Axes, versions: Sequence[tuple[str, int, int]]) -> None:
     """The share of 👍 of each version, with its interval."""
     if not versions:
-        say_instead(axes, say(Sentence("no version was voted on")))
+        style.say_instead(axes, style.say(Sentence("no version was voted on")))
         return
-    axes.set_title(say(Sentence("Thumbs up, by the model version that answered")))
+    axes.set_title(style.say(Sentence("Thumbs up, by the model version that answered")))
     for place, (_, liked, votes) in enumerate(versions):
         low, high = interval(liked, votes)
-        axes.plot([low, high], [place, place], color=BLUE, lw=2, alpha=0.5)
-        axes.plot(liked / votes, place, "o", color=BLUE, ms=7)
-        text = say(Sentence("{share:.0%} of {votes:,}", share=liked / votes, votes=votes))
-        axes.annotate(text, (1.02, place), va="center", fontsize=LABEL_PT, annotation_clip=False)
-    name_bars(axes, [name for name, _, _ in versions], places=max(2, len(versions)))
-    axes.axvline(0.5, color=GREY, lw=0.8)
+        axes.plot([low, high], [place, place], color=style.BLUE, lw=2, alpha=0.5)
+        axes.plot(liked / votes, place, "o", color=style.BLUE, ms=7)
+        text = style.say(Sentence("{share:.0%} of {votes:,}", share=liked / votes, votes=votes))
+        axes.annotate(text, (1.02, place), va="center", fontsize=style.LABEL_PT, annotation_clip=False)
+    style.name_bars(axes, [name for name, _, _ in versions], places=max(2, len(versions)))
+    axes.axvline(0.5, color=style.GREY, lw=0.8)
     axes.set_xlim(0, 1.16)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ".0%")))
-    axes.set_xlabel(say(Sentence("line: 95 % interval")), fontsize=LABEL_PT)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ".0%")))
+    axes.set_xlabel(style.say(Sentence("line: 95 % interval")), fontsize=style.LABEL_PT)
 
 
 def _day(day: date) -> str:
-    return say(Sentence("{day} {month}", day=day.day, month=f"{day:%b}"))
+    return style.say(Sentence("{day} {month}", day=day.day, month=f"{day:%b}"))

@@ -12,30 +12,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from storage.sentences import Sentence
 from training.inference.encoder import finished
 from training.inference.fill_model import FillModel
-from training.reports.plots.style import (
-    BLUE,
-    LABEL_PT,
-    TEXT_PT,
-    TITLE_PT,
-    VERMILION,
-    WIDTH_IN,
-    blank_card,
-    height_of,
-    height_of_bars,
-    in_style,
-    name_bars,
-    number,
-    save,
-    say,
-    say_instead,
-    wrapped,
-)
+from training.reports.plots import style
 
 LIKELIEST = 1000
 SHOWN = 10
 MAX_MODELS = 3
-MAX_MASKS = 3  # as many rows of panels as still make a picture
-WORD_SHARE = 0.42  # of a column, at most, for the words beside the bars
+MAX_MASKS = 3  # more rows of panels would be too many for one picture
+WORD_SHARE = 0.42  # of a column, at most, for the words next to the bars
 LEAST_PERCENTAGE = 1e-4  # 0.01 %; less is written as 3.1e-05
 LEAST = 1e-300
 
@@ -90,8 +73,10 @@ def plot_words(text: str, models: Mapping[str, FillModel], path: Path) -> None:
         PlotUnwritableError: the folder or the file cannot be written.
         QueryTooLongError: the text has more word pieces than a model reads.
     """
-    with in_style():
-        save(words_figure(text, {label: extremes(model, text) for label, model in models.items()}), path)
+    with style.in_style():
+        style.save(
+            words_figure(text, {label: extremes(model, text) for label, model in models.items()}), path
+        )
 
 
 def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
@@ -103,49 +88,53 @@ def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
     masks = len(next(iter(models.values()), ()))
     if not masks or not 1 <= len(models) <= MAX_MODELS:
         raise ValueError(f"expected a mask and one to {MAX_MODELS} models, not {masks} and {len(models)}")
-    column_in = WIDTH_IN / len(models)
-    title = wrapped(finished(text), size=TITLE_PT, width_in=WIDTH_IN - 0.5)
+    column_in = style.WIDTH_IN / len(models)
+    title = style.wrapped(finished(text), size=style.TITLE_PT, width_in=style.WIDTH_IN - 0.5)
     if masks > MAX_MASKS:
-        title += say(Sentence("\n(the first {n} of {masks} masks)", n=MAX_MASKS, masks=masks))
+        title += style.say(Sentence("\n(the first {n} of {masks} masks)", n=MAX_MASKS, masks=masks))
     rows = list(zip(*(each[:MAX_MASKS] for each in models.values()), strict=True))  # (masks, models)
     headings = [
         [_heading(label, mask if masks > 1 else None, column_in) for label in models]
         for mask in range(1, len(rows) + 1)
     ]
     words = [_spelled(w, column_in) for row in rows for each in row for w in (*each.best, *each.worst)]
-    heading_in = max(height_of(f"{heading}\n", size=TEXT_PT) for row in headings for heading in row)
-    panel_in = heading_in + height_of_bars(words, places=SHOWN) + 0.15
-    figure = blank_card(height_of(title, size=TITLE_PT) + 2 * len(rows) * panel_in)
-    figure.suptitle(title, x=0.12 / WIDTH_IN, ha="left", fontsize=TITLE_PT)
+    heading_in = max(
+        style.height_of(f"{heading}\n", size=style.TEXT_PT) for row in headings for heading in row
+    )
+    panel_in = heading_in + style.height_of_bars(words, places=SHOWN) + 0.15
+    figure = style.blank_card(style.height_of(title, size=style.TITLE_PT) + 2 * len(rows) * panel_in)
+    figure.suptitle(title, x=0.12 / style.WIDTH_IN, ha="left", fontsize=style.TITLE_PT)
     grid = figure.subplots(2 * len(rows), len(models), squeeze=False)
     for row, heads, best, worst in zip(rows, headings, grid[::2], grid[1::2], strict=True):
         highest = max(word.probability for each in row for word in each.best)
         decades = _decades([word for each in row for word in each.worst])
         for each, heading, above, below in zip(row, heads, best, worst, strict=True):
-            above.set_title(say(Sentence("{heading}\nthe {n} best", heading=heading, n=len(each.best))))
+            above.set_title(style.say(Sentence("{heading}\nthe {n} best", heading=heading, n=len(each.best))))
             _draw_best(above, each.best, highest)
-            name_bars(above, [_spelled(word, column_in) for word in each.best], places=SHOWN)
+            style.name_bars(above, [_spelled(word, column_in) for word in each.best], places=SHOWN)
             if not each.worst:
-                say_instead(below, say(Sentence("no words but these {n}", n=each.likeliest)))
+                style.say_instead(below, style.say(Sentence("no words but these {n}", n=each.likeliest)))
                 continue
             title = Sentence(
                 "{heading}\nthe {n} worst of {all:,}", heading=heading, n=len(each.worst), all=each.likeliest
             )
-            below.set_title(say(title))
+            below.set_title(style.say(title))
             _draw_worst(below, each.worst, decades)
-            name_bars(below, [_spelled(word, column_in) for word in each.worst], places=SHOWN)
+            style.name_bars(below, [_spelled(word, column_in) for word in each.worst], places=SHOWN)
     return figure
 
 
 def _draw_best(axes: Axes, words: Sequence[RankedWord], highest: float) -> None:
     """Bars with one scale for all models."""
-    axes.barh(range(len(words)), [word.probability for word in words], color=BLUE, height=0.7)
+    axes.barh(range(len(words)), [word.probability for word in words], color=style.BLUE, height=0.7)
     for place, word in enumerate(words):
         share = word.probability
-        _label(axes, share, place, number(share, ".2%" if share >= LEAST_PERCENTAGE else ".1e"))
+        style.label(axes, share, place, style.number(share, ".2%" if share >= LEAST_PERCENTAGE else ".1e"))
     axes.set_xlim(0, 1.4 * highest)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: say(Sentence("{n:.3g}%", n=100 * value))))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: style.say(Sentence("{n:.3g}%", n=100 * value)))
+    )
 
 
 def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int]) -> None:
@@ -154,16 +143,16 @@ def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int
     values = [word.probability for word in words]
     axes.set_xscale("log")
     axes.set_xlim(10.0**low, 10.0 ** (high + 0.5 * (high - low)))
-    axes.hlines(range(len(values)), 10.0**low, values, color=VERMILION, lw=1, alpha=0.5)
-    axes.plot(values, range(len(values)), "o", color=VERMILION, ms=6)
+    axes.hlines(range(len(values)), 10.0**low, values, color=style.VERMILION, lw=1, alpha=0.5)
+    axes.plot(values, range(len(values)), "o", color=style.VERMILION, ms=6)
     for place, value in enumerate(values):
-        _label(axes, value, place, number(value, ".1e"))
+        style.label(axes, value, place, style.number(value, ".1e"))
     ticks = [10.0**power for power in range(low, high + 1, math.ceil((high - low) / 3))]
     axes.xaxis.set_major_locator(
         FixedLocator(ticks if len(ticks) > 2 else [ticks[0], 3 * ticks[0], ticks[1]])
     )
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, ".0e")))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ".0e")))
 
 
 def _decades(words: Sequence[RankedWord]) -> tuple[int, int]:
@@ -173,15 +162,11 @@ def _decades(words: Sequence[RankedWord]) -> tuple[int, int]:
     return low, max(low + 1, math.ceil(max(logs)))
 
 
-def _label(axes: Axes, x: float, y: float, text: str) -> None:
-    axes.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", fontsize=LABEL_PT)
-
-
 def _heading(label: str, mask: int | None, column_in: float) -> str:
     """A model's label, and which mask it is where there are several."""
     text = label if mask is None else Sentence("{label}, mask {number}", label=label, number=mask)
-    return wrapped(say(text), size=TEXT_PT, width_in=(0.9 - WORD_SHARE) * column_in)
+    return style.wrapped(style.say(text), size=style.TEXT_PT, width_in=(0.9 - WORD_SHARE) * column_in)
 
 
 def _spelled(word: RankedWord, column_in: float) -> str:
-    return wrapped(word.word, size=LABEL_PT, width_in=WORD_SHARE * column_in)
+    return style.wrapped(word.word, size=style.LABEL_PT, width_in=WORD_SHARE * column_in)

@@ -1,4 +1,4 @@
-"""The picture of the corpus before and after cleaning."""
+"""The plot of the corpus before and after cleaning."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def drawn(before: list[str], after: list[str]) -> Figure:
         return figure
 
 
-def test_every_figure_is_there_before_and_after() -> None:
+def test_every_figure_is_drawn_before_and_after() -> None:
     figure = drawn(CELLS, SENTENCES)
     lengths, duplicates, sentiment, before, after = figure.axes
     assert {"before cleaning: 5 cells", "after cleaning: 4 sentences"} <= set(said(figure).split("\n"))
@@ -68,11 +68,11 @@ def test_no_text_is_cut_or_covered(before: list[str], after: list[str]) -> None:
     assert covering(figure) == []
 
 
-def test_a_side_without_words_says_so() -> None:
+def test_a_side_without_words_has_a_sentence() -> None:
     assert "no words after cleaning" in said(drawn(CELLS, []))
 
 
-def test_the_picture_opens(tmp_path: Path) -> None:
+def test_the_file_is_a_png(tmp_path: Path) -> None:
     plot_corpus_health(measure_health(CELLS), measure_health(SENTENCES), tmp_path / "corpus.png")
     height, width, _ = matplotlib.image.imread(tmp_path / "corpus.png").shape
     assert width == 1500

@@ -1,4 +1,4 @@
-"""The picture of a run: which panels there are, what stands in them, and that nothing is cut or covered."""
+"""The plot of a run: its panels and figures; no text is cut or covered."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ LOG = [{"step": n, "loss": 3.0, "perplexity": 20.1, "accuracy": 0.4} for n in ra
 def drawn(log: list[dict[str, Any]] | None = None, **values: Any) -> Figure:
     with in_style():
         figure = run_report_figure(
-            RunFigures.from_json({"version": "v0001", "title": "v0001", **values}), log or []
+            RunFigures.model_validate({"version": "v0001", "title": "v0001", **values}), log or []
         )
         figure.draw_without_rendering()
         return figure
@@ -61,7 +61,7 @@ def test_a_domain_model_has_its_training_log_below() -> None:
     assert "Perplexity" in said(figure)
 
 
-def test_words_that_came_stand_right_and_words_that_went_left() -> None:
+def test_bars_of_entering_words_point_right_and_of_leaving_words_left() -> None:
     (moved,) = [axes for axes in drawn(**NIGHT).axes if axes.get_title(loc="left").startswith("Words that")]
     assert [bar.get_width() for bar in moved.patches] == [4, 1, -6]
 

@@ -1,4 +1,4 @@
-"""The look of a plot, its file, and texts of any kind in it."""
+"""The style of plots, their files, and arbitrary texts in them."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_what_is_drawn_stands_out_from_the_card() -> None:
+def test_colours_contrast_with_the_card() -> None:
     assert contrast(style.INK, style.CARD) > 7
     assert contrast(style.GREY, style.CARD) > 4.5  # for texts; WCAG asks 3 of lines and bars
     assert all(contrast(colour, style.CARD) > 4 for colour in training_log.COLOURS)
@@ -42,7 +42,7 @@ def test_the_file_is_an_opaque_card_with_a_border(tmp_path: Path) -> None:
     assert pixels[150, 0, :3] == pytest.approx(to_rgb(style.BORDER), abs=0.01)
 
 
-def test_settings_of_matplotlib_neither_matter_nor_change() -> None:
+def test_matplotlibs_settings_have_no_effect_and_are_unchanged() -> None:
     with matplotlib.rc_context({"text.usetex": True, "font.size": 40}):
         with in_style():
             assert matplotlib.rcParams["text.usetex"] is False
@@ -51,7 +51,7 @@ def test_settings_of_matplotlib_neither_matter_nor_change() -> None:
         assert matplotlib.rcParams["font.size"] == 40
 
 
-def test_an_earlier_picture_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_an_earlier_file_is_replaced_without_leftovers(tmp_path: Path) -> None:
     (tmp_path / "card.png").write_bytes(b"old")
     with in_style():
         save(blank_card(1.0), tmp_path / "card.png")
@@ -59,7 +59,7 @@ def test_an_earlier_picture_is_replaced_and_nothing_else_is_left(tmp_path: Path)
     assert (tmp_path / "card.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder.png").mkdir()
     with in_style():
@@ -83,7 +83,7 @@ def test_emoji_are_left_out(given: str, drawn: str) -> None:
 
 
 @given(text(max_size=60))
-def test_any_text_is_wrapped_and_drawn_whole(sentence: str) -> None:
+def test_any_text_is_wrapped_and_drawn_completely(sentence: str) -> None:
     lines = wrapped(sentence, size=12, width_in=2.0)
     assert "".join(lines.split()) == "".join(drawable(word) for word in sentence.split())
     with in_style():
@@ -111,6 +111,6 @@ def test_a_sentence_instead_of_a_panel() -> None:
         assert said(figure) == "nothing to show"
 
 
-def test_letters_that_no_font_has_are_no_boxes() -> None:
+def test_letters_without_a_font_are_question_marks() -> None:
     assert drawable("很好") in ("很好", "??")  # where a font for them is installed, and elsewhere
     assert drawable("\U00012000") == "?"  # cuneiform

@@ -1,4 +1,4 @@
-"""The training log: what is read of it, what is drawn of it, and odd ones."""
+"""Reading and drawing training logs, including unusual ones."""
 
 import json
 import math
@@ -44,7 +44,7 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-def test_the_log_is_read_but_for_what_a_kill_left_half_written(tmp_path: Path) -> None:
+def test_half_written_lines_of_a_log_are_skipped(tmp_path: Path) -> None:
     whole = [{"step": 1, "loss": 4.0}, {"step": 1, "held_out": {"loss": 3.0}}]
     lines = [json.dumps(row) + "\n" for row in whole]
     assert read_log(write(tmp_path / "log", *lines, '{"step": 2, "los')) == whole
@@ -55,13 +55,13 @@ def test_the_log_is_read_but_for_what_a_kill_left_half_written(tmp_path: Path) -
     assert read_log(write(tmp_path / "log", "[1]\n", '{"loss": 1}\n', "\n")) == []
 
 
-def test_a_log_keeps_what_is_no_finite_number(tmp_path: Path) -> None:
+def test_numbers_that_are_not_finite_are_read(tmp_path: Path) -> None:
     (row,) = read_log(write(tmp_path / "log", '{"step": 1, "loss": NaN, "perplexity": Infinity}\n'))
     assert math.isnan(row["loss"])
     assert math.isinf(row["perplexity"])
 
 
-def test_a_missing_log_is_an_error_that_says_who_writes_one(tmp_path: Path) -> None:
+def test_a_missing_log_is_an_error_that_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(
         NotPlottableError, match=r"no training log at .*nowhere.* `python -m training domain`"
     ):
@@ -79,7 +79,7 @@ def test_steps_are_in_order_and_the_later_of_two_rows_counts() -> None:
     assert (steps.tolist(), values.tolist(), missing) == ([1, 2, 3], [1, 2, 3], 0)
 
 
-def test_training_and_held_out_text_are_told_apart() -> None:
+def test_training_and_held_out_text_are_separate() -> None:
     log = [{"step": 1, "loss": 4.0}, {"step": 1, "held_out": {"loss": 3.0, "own": {"loss": 9.0}}}]
     assert curve(log, "loss", held_out=False)[1].tolist() == [4.0]
     assert curve(log, "loss", held_out=True)[1].tolist() == [3.0]
@@ -87,7 +87,7 @@ def test_training_and_held_out_text_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e304, None, "3.1", True, 0.0, -1.0])
-def test_what_is_no_perplexity_is_left_out_and_counted(value: Any) -> None:
+def test_invalid_perplexities_are_dropped_and_counted(value: Any) -> None:
     steps, values, missing = curve(
         [{"step": 1, "perplexity": value}, {"step": 2, "perplexity": 8}], "perplexity", held_out=False
     )
@@ -178,7 +178,7 @@ def test_odd_logs_are_drawn(log: list[dict[str, Any]]) -> None:
     assert covering(figure) == []
 
 
-def test_what_was_left_out_is_said() -> None:
+def test_dropped_values_are_mentioned() -> None:
     log = [{"step": 1, "loss": 900.0, "perplexity": math.inf}, {"step": 2, **figures(3.0)}]
     loss, perplexity, _ = drawn({"full": log}).axes
     assert loss.get_xlabel() == "step"
@@ -186,7 +186,7 @@ def test_what_was_left_out_is_said() -> None:
     assert "nothing to show" in said(drawn({"full": []}))
 
 
-def test_one_point_alone_can_be_seen() -> None:
+def test_a_single_point_is_visible() -> None:
     figure = drawn({"full": [{"step": 7, **figures(3.0)}]})
     assert figure.axes[0].get_lines()[1].get_marker() == "."
 
@@ -205,7 +205,7 @@ def test_perplexity_has_plain_numbers_on_its_axis(low: float, high: float) -> No
 
 
 @pytest.mark.parametrize("logs", [{"full": rows(60)}, {}])
-def test_the_picture_opens(logs: dict[str, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_the_file_is_a_png(logs: dict[str, list[dict[str, Any]]], tmp_path: Path) -> None:
     plot_training(logs, tmp_path / "log.png")
     height, width, _ = matplotlib.image.imread(tmp_path / "log.png").shape
     assert width == 1500

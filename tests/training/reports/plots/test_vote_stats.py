@@ -1,4 +1,4 @@
-"""The picture of a team's votes: days and versions, from none to very many."""
+"""The plot of a team's votes by day and version, from none to very many."""
 
 from datetime import date, timedelta
 
@@ -16,7 +16,7 @@ def drawn(votes: list[tuple[int, int]], versions: list[tuple[str, int, int]]) ->
     first = TODAY - timedelta(days=len(votes) - 1)
     days = [[(first + timedelta(days=n)).isoformat(), *of_day] for n, of_day in enumerate(votes)]
     with in_style():
-        figure = vote_stats_figure(VoteStats.from_json({"days": days, "versions": versions}))
+        figure = vote_stats_figure(VoteStats.model_validate({"days": days, "versions": versions}))
         figure.draw_without_rendering()
         return figure
 

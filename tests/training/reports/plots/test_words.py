@@ -1,4 +1,4 @@
-"""The best and the truly worst words: which they are, and how they stand in the picture."""
+"""The choice of the best and worst words, and their plot."""
 
 import math
 from itertools import product
@@ -84,13 +84,13 @@ def test_every_mask_has_its_own(fill_model: FillModel) -> None:
     assert first.best != second.best
 
 
-def test_a_text_that_is_too_long_is_refused(fill_model: FillModel, tmp_path: Path) -> None:
+def test_a_text_that_is_too_long_is_rejected(fill_model: FillModel, tmp_path: Path) -> None:
     with pytest.raises(QueryTooLongError):
         plot_words("shoes " * 60 + "[MASK]", {"base": fill_model}, tmp_path / "words.png")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_models_stand_side_by_side_each_in_its_own_order() -> None:
+def test_each_model_has_a_column_in_its_own_order() -> None:
     figure = drawn(QUERY, {"full v0002": [ends(word="a")], "curated v0003": [ends(word="b", top=-2.0)]})
     grid = [axes.get_subplotspec() for axes in figure.axes]
     assert [(spec.rowspan.start, spec.colspan.start) for spec in grid] == [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -173,12 +173,12 @@ def test_masks_beyond_the_third_are_counted_in_the_title() -> None:
 
 
 @pytest.mark.parametrize("models", [{}, {"base": []}, {str(n): [ends()] for n in range(4)}])
-def test_no_mask_or_too_many_models_is_a_mistake(models: dict[str, list[Extremes]]) -> None:
+def test_no_mask_or_too_many_models_is_an_error(models: dict[str, list[Extremes]]) -> None:
     with pytest.raises(ValueError, match="one to 3 models"):
         words_figure(QUERY, models)
 
 
-def test_the_picture_opens(fill_models: dict[str, FillModel], tmp_path: Path) -> None:
+def test_the_file_is_a_png(fill_models: dict[str, FillModel], tmp_path: Path) -> None:
     plot_words(QUERY, fill_models, tmp_path / "words.png")
     height, width, _ = matplotlib.image.imread(tmp_path / "words.png").shape
     assert width == 1500
