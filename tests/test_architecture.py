@@ -66,7 +66,6 @@ SEAMS = {
     ("training.registry.factory", "training.distributed"),
     ("training.pipeline.nightly", "training.distributed"),
     ("training.cli.runs", "training.distributed"),
-    ("training.cli.serving", "training.distributed"),
 }
 MAX_MODULES = 14  # a folder
 HEAVY = {"torch", "transformers", "datasets"}

@@ -15,34 +15,12 @@ import structlog
 from storage.errors import SettingsError, StorageError
 from storage.sentences import Sentence
 from storage.settings import EX_CONFIG, load
-from training.cli import (
-    comparisons,
-    draw,
-    measures,
-    plots,
-    publishing,
-    runs,
-    serving,
-    simulations,
-    versions,
-    word_ranks,
-)
+from training.cli import bot_requests, comparisons, measures, plots, runs, simulations, versions
 from training.cli.output import Commands, fail
 from training.errors import TrainingError
 from training.settings import Settings
 
-COMMANDS = (
-    runs,
-    measures,
-    word_ranks,
-    comparisons,
-    simulations,
-    plots,
-    draw,
-    versions,
-    publishing,
-    serving,
-)
+COMMANDS = (runs, measures, comparisons, simulations, plots, versions, bot_requests)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,7 +70,7 @@ def _end_with_parent() -> None:
             pass
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             os._exit(1)
-        os.kill(os.getpid(), signal.SIGTERM)  # a handler has something to end first: a job on a cluster
+        os.kill(os.getpid(), signal.SIGTERM)  # a handler may have to stop a job on a cluster first
 
     os.nice(10)  # queries have priority
     threading.Thread(target=watch, daemon=True).start()

@@ -78,7 +78,7 @@ class WordRanks:
         async with self._slots.one():
             try:
                 code, out = await ask_subprocess(
-                    self._settings, "look", question=question.encode(), timeout_s=TIMEOUT_S
+                    self._settings, "inspect", question=question.encode(), timeout_s=TIMEOUT_S
                 )
                 answered = json.loads(out) if code == 0 else None
             except (TimeoutError, OSError, ValueError) as error:
@@ -91,7 +91,7 @@ class WordRanks:
 
 
 def _look(told: dict[str, Any]) -> VersionRanks:
-    if "trouble" in told:
+    if "error" in told:
         return VersionRanks(told["version"])
     masks = tuple(
         MaskRanks(

@@ -1,4 +1,4 @@
-"""`python -m training`: shapes that others rely on, and one sentence for every trouble."""
+"""`python -m training`: the formats of its output, and one sentence for each error."""
 
 import asyncio
 import json
@@ -110,7 +110,7 @@ def test_predict_answers_every_mask(registry: Registry, call: Call) -> None:
     assert [len(mask) for mask in answer["masks"]] == [2, 2]
 
 
-def test_predict_for_people(registry: Registry, call: Call) -> None:
+def test_predict_prints_text(registry: Registry, call: Call) -> None:
     code, out, _ = call("predict", QUERY)
     assert code == 0
     lines = out.splitlines()
@@ -130,7 +130,7 @@ def test_predict_with_another_model(
     assert [row["word"] for row in answer["masks"][0]] == [c.word for c in expected]
 
 
-def test_predict_reads_what_is_no_text(registry: Registry, call: Call) -> None:
+def test_predict_accepts_invalid_utf8(registry: Registry, call: Call) -> None:
     assert len(parsed(call("predict", "--json", "caf\udce9 is [MASK]"))["masks"]) == 1
 
 
@@ -144,13 +144,13 @@ def test_predict_of_a_text_that_is_too_long(registry: Registry, call: Call) -> N
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "1001", "many", "", "1.5"])
-def test_predict_of_a_strange_number_of_words_is_wrong_usage(
+def test_predict_rejects_an_invalid_number_of_words(
     home: Path, capsys: pytest.CaptureFixture[str], top: str
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["predict", "--top", top, QUERY])
     assert caught.value.code == 2
-    assert "between 1 and 1000" in capsys.readouterr().err
+    assert "from 1 to 1000" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [(), ("unheard-of",), ("predict",), ("evaluate",), ("promote",)])
@@ -177,7 +177,7 @@ def test_an_unknown_version(registry: Registry, call: Call, arguments: tuple[str
 
 
 @pytest.mark.parametrize("command", [("predict", QUERY), ("promote", "v0001"), ("rollback",), ("run",)])
-def test_before_the_first_version(home: Path, call: Call, command: tuple[str, ...]) -> None:
+def test_there_must_be_a_version(home: Path, call: Call, command: tuple[str, ...]) -> None:
     sentence = refused(call(*command))
     assert "There is no model version" in sentence
 
@@ -226,7 +226,7 @@ def test_evaluate_without_texts_has_no_perplexity(registry: Registry, call: Call
     assert parsed(call("evaluate", "--suite", suite, "--json"))["pseudo_perplexity"] is None
 
 
-def test_evaluate_of_a_base_as_the_hub_gives_it(
+def test_evaluate_accepts_a_base_in_the_format_of_the_hub(
     registry: Registry, call: Call, tmp_path: Path, distilbert_folder: Path
 ) -> None:
     suite = write_lines(tmp_path / "suite.jsonl", SUITE)
@@ -235,7 +235,7 @@ def test_evaluate_of_a_base_as_the_hub_gives_it(
     assert of_folder["all"] == of_version["all"]
 
 
-def test_evaluate_for_people(registry: Registry, call: Call, tmp_path: Path) -> None:
+def test_evaluate_prints_text(registry: Registry, call: Call, tmp_path: Path) -> None:
     suite = write_lines(tmp_path / "suite.jsonl", SUITE)
     texts = write_lines(tmp_path / "texts.jsonl", [{"text": "These boots are good."}])
     code, out, _ = call("evaluate", "--suite", suite, "--texts", texts)
@@ -248,7 +248,7 @@ def test_evaluate_for_people(registry: Registry, call: Call, tmp_path: Path) -> 
     ]
 
 
-def test_evaluate_names_the_line_that_cannot_be_read(registry: Registry, call: Call, tmp_path: Path) -> None:
+def test_evaluate_locates_an_invalid_line(registry: Registry, call: Call, tmp_path: Path) -> None:
     suite = write_lines(tmp_path / "suite.jsonl", [SUITE[0], {"text": "no mask"}])
     assert f"{suite}, line 2: there is no text with a [MASK]" in refused(call("evaluate", "--suite", suite))
     assert "it is empty" in refused(call("evaluate", "--suite", write_lines(tmp_path / "empty", [])))
@@ -294,7 +294,7 @@ def test_versions_before_the_first(home: Path, call: Call) -> None:
     assert parsed(call("versions", "--json")) == {"champion": None, "domain": None, "versions": []}
 
 
-def test_versions_for_people_lists_a_damaged_one_too(registry: Registry, call: Call) -> None:
+def test_versions_prints_damaged_ones(registry: Registry, call: Call) -> None:
     (registry.path("v0002") / "card.json").unlink()
     code, out, _ = call("versions")
     assert code == 0
@@ -329,9 +329,7 @@ def test_rollback_and_promote_move_the_champion_and_are_recorded(
     assert recorded(home) == [("rollback", "done", "v0001"), ("promote", "done", "v0002")]
 
 
-def test_a_rollback_to_the_champion_is_said_to_change_nothing(
-    registry: Registry, call: Call, home: Path
-) -> None:
+def test_a_rollback_to_the_champion_changes_nothing(registry: Registry, call: Call, home: Path) -> None:
     assert call("rollback", "v0002")[:2] == (0, "v0002 serves already; nothing was changed.\n")
     assert recorded(home) == []
 
@@ -345,7 +343,7 @@ def test_nothing_to_roll_back_to(registry: Registry, call: Call) -> None:
     ("name", "value"),
     [("FILLBOT_KEEP_VERSIONS", "none"), ("FILLBOT_DEVICE", "tpu"), ("FILLBOT_MIN_VOTERS", "0")],
 )
-def test_a_setting_that_cannot_be_used_is_named(
+def test_an_invalid_setting_is_named(
     home: Path, call: Call, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -369,7 +367,7 @@ def test_a_home_that_is_a_file(home: Path, call: Call) -> None:
     assert "FILLBOT_HOME" in refused(call("init"), code=78)
 
 
-def test_a_failure_is_told_to_the_bot_as_a_line_too(home: Path, call: Call) -> None:
+def test_a_failure_is_also_a_json_line_for_the_bot(home: Path, call: Call) -> None:
     code, out, error = call("run", "--progress", "json", "--trigger", "retrain")
     assert code == 1
     line = json.loads(out)
@@ -377,7 +375,7 @@ def test_a_failure_is_told_to_the_bot_as_a_line_too(home: Path, call: Call) -> N
     assert line["said"]["key"] == "NoChampionError"
 
 
-def test_as_a_process_of_its_own_it_ends_when_its_parent_does(home: Path) -> None:
+def test_a_subprocess_ends_with_its_parent(home: Path) -> None:
     # A run that would take a minute, in a process whose standard input is held by this one.
     script = (
         "import time\n"

@@ -5,8 +5,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from training.cli.measures import positive
-from training.cli.output import Commands, fill_model_of, print_json
+from training.cli.output import COUNT, Commands, fill_model_of, print_json
 from training.errors import BaseModelError, NotComparableError, RegistryError
 from training.evaluation.materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
 from training.inference.encoder import MASK_PATTERN
@@ -18,22 +17,22 @@ from training.registry.versions import Registry
 from training.settings import Settings
 
 STARTER = "starter"  # the base of a model trained from scratch, which cannot be downloaded
-MAX_TEXTS = 120  # of a set: three small models read three sets in about a minute on two cores
-NO_BASE = "There is no base to compare with (it cannot be had): name one with --base.\n"
+MAX_TEXTS = 120  # per set: three small models take about a minute for three sets on two cores
+NO_BASE = "No base is available to compare with. Name one with --base.\n"
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    comparison = commands.add("compare", _compare, "words, suites and perplexity of versions and their base")
+    comparison = commands.add(
+        "compare", _compare, "compare versions and their base by words, suites and perplexity"
+    )
     comparison.add_argument(
         "arguments",
         nargs="+",
         metavar="VERSION|TEXT",
         help="two or more versions, or folders with a model; texts with [MASK] (default: five)",
     )
-    comparison.add_argument(
-        "--base", help="a version, or a folder; default: what the first version was trained from"
-    )
+    comparison.add_argument("--base", help="a version, or a folder; default: the base of the first version")
     comparison.add_argument(
         "--suite",
         action="append",
@@ -47,7 +46,7 @@ def add(commands: Commands) -> None:
         "on); repeat it for more (default: all of these)",
     )
     comparison.add_argument(
-        "--max-texts", type=positive, default=MAX_TEXTS, help="texts of a set at most (default %(default)s)"
+        "--max-texts", type=COUNT, default=MAX_TEXTS, help="texts of a set at most (default %(default)s)"
     )
 
 
@@ -68,17 +67,16 @@ def _compare(options: argparse.Namespace, settings: Settings) -> int:
     else:
         base = _base_of(versions[0], settings, registry)
     names = _distinct(base | {folder: folder.name for folder in versions})
-    progress = TerminalProgress()
-    comparison = compare(
-        {name: fill_model_of(str(folder), settings) for folder, name in names.items()},
-        base=next((names[folder] for folder in base), None),
-        versions=[names[folder] for folder in versions],
-        queries=[q.encode(errors="replace").decode() for q in queries] or QUERIES,
-        suites=suites,
-        texts=texts,
-        progress=progress,
-    )
-    progress.close()
+    with contextlib.closing(TerminalProgress()) as progress:
+        comparison = compare(
+            {name: fill_model_of(str(folder), settings) for folder, name in names.items()},
+            base=next((names[folder] for folder in base), None),
+            versions=[names[folder] for folder in versions],
+            queries=[q.encode(errors="replace").decode() for q in queries] or QUERIES,
+            suites=suites,
+            texts=texts,
+            progress=progress,
+        )
     if options.json:
         print_json(comparison.to_json())
     else:

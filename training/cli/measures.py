@@ -1,21 +1,22 @@
 """`predict` and `evaluate`: the words of a model, and its metrics."""
 
 import argparse
+import itertools
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
-from training.cli.output import Commands, fail, fill_model_of, print_json
-from training.errors import SuiteError
+from training.cli.output import COUNT, Commands, fail, fill_model_of, print_json
 from training.settings import Settings
 
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
     predict = commands.add(
-        "predict", _predict, "the best words for a text with [MASK], without the adjustment by votes"
+        "predict", _predict, "the best words for a text with [MASK], without vote adjustment"
     )
     predict.add_argument("text")
-    predict.add_argument("--top", type=positive, help="how many words (default: FILLBOT_SHOWN_WORDS)")
+    predict.add_argument("--top", type=COUNT, help="how many words (default: FILLBOT_SHOWN_WORDS)")
     predict.add_argument("--model", help="a version, or a folder; default: the champion")
     evaluation = commands.add("evaluate", _evaluate, "metrics on a suite and on texts")
     evaluation.add_argument(
@@ -28,7 +29,7 @@ def add(commands: Commands) -> None:
 def _predict(options: argparse.Namespace, settings: Settings) -> int:
     from training.inference.encoder import MASK, MASK_PATTERN, completed, finished
 
-    text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters
+    text = options.text.encode(errors="replace").decode()  # bytes that are not UTF-8 arrive as surrogates
     if not MASK_PATTERN.search(text):
         return fail(options, "There is no [MASK] in that text: put one where the word should stand.")
     fill_model = fill_model_of(options.model, settings)
@@ -38,24 +39,18 @@ def _predict(options: argparse.Namespace, settings: Settings) -> int:
         """The text with a word in one mask, and the others as they are."""
         return completed(finished(text), [word if i == mask else MASK for i in range(len(masks))])
 
-    if options.json:
-        rows = [
-            [
-                {
-                    "word": c.word,
-                    "token": c.token,
-                    "score": round(c.score, 6),
-                    "sequence": sequence(index, c.word),
-                }
-                for c in mask
-            ]
-            for index, mask in enumerate(masks)
+    rows = [
+        [
+            {**asdict(each), "score": round(each.score, 6), "sequence": sequence(mask, each.word)}
+            for each in candidates
         ]
+        for mask, candidates in enumerate(masks)
+    ]
+    if options.json:
         print_json({"version": fill_model.version, "masks": rows})
         return 0
-    for index, mask in enumerate(masks):
-        for c in mask:
-            sys.stdout.write(f"{c.score:7.2%}  {c.word:<20} {sequence(index, c.word)}\n")
+    for row in itertools.chain(*rows):
+        sys.stdout.write(f"{row['score']:7.2%}  {row['word']:<20} {row['sequence']}\n")
     return 0
 
 
@@ -63,8 +58,6 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     from training.evaluation.metrics import evaluate, read_suite, read_texts
 
     cases = read_suite(options.suite)
-    if not cases:
-        raise SuiteError(options.suite, "it is empty")
     texts = read_texts(options.texts) if options.texts else []
     result = evaluate(fill_model_of(options.model, settings), cases, texts)
     if options.json:
@@ -77,10 +70,3 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     if texts:
         sys.stdout.write(f"pseudo-perplexity per word {result['pseudo_perplexity']}\n")
     return 0
-
-
-def positive(text: str) -> int:
-    """A count of words, as argparse reads it."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError("expected a number between 1 and 1000")
-    return int(text)

@@ -1,6 +1,7 @@
 """Declare commands and print their results."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -29,9 +30,15 @@ class Commands:
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(self, name: str, command: Command, text: str, *, trains: bool = False) -> argparse.ArgumentParser:
-        """Declare a command; one that trains shows progress and can be a subprocess of the bot."""
-        sub = self._subparsers.add_parser(name, help=text, description=text)
+    def add(
+        self, name: str, command: Command, text: str, *, trains: bool = False, is_hidden: bool = False
+    ) -> argparse.ArgumentParser:
+        """Declare a command.
+
+        One that trains shows progress and can be a subprocess of the bot; a hidden one is not in `--help`.
+        """
+        shown: dict[str, Any] = {} if is_hidden else {"help": text}  # `help=None` would still list it
+        sub = self._subparsers.add_parser(name, description=text, **shown)
         sub.set_defaults(command=command)
         sub.add_argument("--json", action="store_true", help="print one JSON object")
         if trains:
@@ -62,7 +69,7 @@ def finish(options: argparse.Namespace, outcome: Outcome, **more: Any) -> int:
     """Print the outcome; `more` are further fields of the JSON object. Returns the exit code."""
     end = {"status": outcome.status, "version": outcome.version, **_said(outcome.sentence)}
     if options.json:
-        print_json({**end, **more})
+        print_json(end | more)
     elif getattr(options, "progress", "bar") == "json":
         progress_of(options).event("finished", **end)
     else:
@@ -90,7 +97,7 @@ def progress_of(options: argparse.Namespace) -> Progress:
     return JsonProgress(sys.stdout) if options.progress == "json" else TerminalProgress()
 
 
-def for_the_bot() -> None:
+def limit_for_the_bot() -> None:
     """Limit the run time, should the bot disappear, and lower the priority below the bot's."""
     signal.alarm(BOT_REQUEST_LIMIT_S)
     os.nice(10)
@@ -99,3 +106,20 @@ def for_the_bot() -> None:
 def print_json(value: Any) -> None:
     """Print one JSON object on a line."""
     sys.stdout.write(json.dumps(value) + "\n")
+
+
+def number(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], Any]:
+    """Make a parser of numbers from `low` to `high`, as the `type` of an argument."""
+
+    def parse(text: str) -> Any:
+        with contextlib.suppress(ValueError):
+            if low <= (value := kind(text)) <= high:
+                return value
+        whole = "whole " if kind is int else ""
+        raise argparse.ArgumentTypeError(f"expected a {whole}number from {low} to {high}")
+
+    return parse
+
+
+COUNT = number(int, 1, 1000)
+SEED = number(int, 0, 2**32 - 1)  # as numpy takes it

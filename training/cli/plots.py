@@ -1,6 +1,7 @@
 """`plot`: plots of trainings, predictions and the corpus."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +88,7 @@ def _draw_words(options: argparse.Namespace, settings: Settings, path: Path) -> 
     from training.inference.encoder import MASK_PATTERN
     from training.reports.plots.words import MAX_MODELS, plot_words
 
-    text = options.text.encode(errors="replace").decode()  # bytes that are no UTF-8 arrive as half characters
+    text = options.text.encode(errors="replace").decode()  # bytes that are not UTF-8 arrive as surrogates
     if not MASK_PATTERN.search(text):
         raise NotPlottableError("there is no [MASK] in that text", "Put one where the word should stand.")
     registry = current_registry(settings)
@@ -121,11 +122,13 @@ def _draw_corpus(options: argparse.Namespace, settings: Settings, path: Path) ->
 
 def _with_log(registry: Registry) -> list[str]:
     """The domain models that have a training log, oldest first."""
-    return [
-        version
-        for version in registry.versions()
-        if (registry.path(version) / TRAINING_LOG).is_file() and _kind_of(registry, version) == "domain"
-    ]
+    found = []
+    for version in registry.versions():
+        with contextlib.suppress(CorruptVersionError):  # a damaged version must not prevent the plot
+            is_domain = registry.card(version).kind == "domain"
+            if is_domain and (registry.path(version) / TRAINING_LOG).is_file():
+                found.append(version)
+    return found
 
 
 def _label(registry: Registry, model: str) -> str:
@@ -134,14 +137,6 @@ def _label(registry: Registry, model: str) -> str:
         return Path(model).resolve().name
     card = registry.card(model)
     return f"{card.recipe or card.kind} {model}"
-
-
-def _kind_of(registry: Registry, version: str) -> str | None:
-    """The kind of a version; None for a damaged one, which must not prevent the plot."""
-    try:
-        return registry.card(version).kind
-    except CorruptVersionError:
-        return None
 
 
 def _png(text: str) -> Path:

@@ -1,18 +1,16 @@
 """`simulate`: nightly runs on the votes of a simulated team, through the real pipeline."""
 
 import argparse
+import json
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from training.cli.measures import positive
-from training.cli.output import Commands, print_json
-from training.errors import SuiteError
+from training.cli.output import COUNT, SEED, Commands, number
 from training.progress import TerminalProgress
 from training.settings import NightSettings, Settings
 
-if TYPE_CHECKING:
-    from training.evaluation.metrics import Case
+SETTINGS = ("queries", "test", "texts", "voters", "flips", "nights", "votes", "loss", "seed")  # in the output
 
 
 def add(commands: Commands) -> None:
@@ -20,7 +18,11 @@ def add(commands: Commands) -> None:
     simulation = commands.add("simulate", _simulate, "nightly runs that learn from a simulated team's votes")
     suite = "JSON lines: text, wanted, unwanted, category"
     simulation.add_argument(
-        "--queries", type=Path, required=True, metavar="FILE", help=f"what people ask and vote on; {suite}"
+        "--queries",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=f"queries that people ask and vote on; {suite}",
     )
     simulation.add_argument(
         "--test",
@@ -36,11 +38,11 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="JSON lines: text; for the pseudo-perplexity (default: those that ship with the project)",
     )
-    simulation.add_argument("--voters", type=positive, default=5, help="people, who all vote (default 5)")
+    simulation.add_argument("--voters", type=COUNT, default=5, help="people, who all vote (default 5)")
     simulation.add_argument(
-        "--flips", type=_share, default=0.1, help="share of votes that are wrong (default 0.1)"
+        "--flips", type=number(float, 0, 1), default=0.1, help="share of votes that are wrong (default 0.1)"
     )
-    simulation.add_argument("--nights", type=positive, default=3, help="default 3")
+    simulation.add_argument("--nights", type=COUNT, default=3, help="number of nightly runs (default 3)")
     simulation.add_argument(
         "--votes",
         choices=("menu", "top1"),
@@ -50,11 +52,9 @@ def add(commands: Commands) -> None:
     simulation.add_argument(
         "--loss", default="ours", help="how nights train; others are in tests/benchmarks/losses.py"
     )
+    simulation.add_argument("--seed", type=SEED, default=0, help="of wrong votes and training (default 0)")
     simulation.add_argument(
-        "--seed", type=_seed, default=0, help="of wrong votes and of training (default 0)"
-    )
-    simulation.add_argument(
-        "--home", type=Path, metavar="FOLDER", help="keep everything there; default: a temporary folder"
+        "--home", type=Path, metavar="FOLDER", help="where to keep all files; default: a temporary folder"
     )
     simulation.add_argument(
         "--cases", action="store_true", help="with --json: the figures of every test sentence as well"
@@ -62,14 +62,11 @@ def add(commands: Commands) -> None:
 
 
 def _simulate(options: argparse.Namespace, settings: Settings) -> int:
-    from training.evaluation.metrics import SUITES, read_texts
+    from training.evaluation.metrics import SUITES, read_suite, read_texts
 
-    queries = _cases(options.queries)
-    tests = tuple(case for path in options.test for case in _cases(path))
-    path = options.texts or SUITES / "texts.jsonl"
-    texts = tuple(read_texts(path))
-    if not texts:
-        raise SuiteError(path, "it is empty")
+    queries = tuple(read_suite(options.queries))
+    tests = tuple(case for path in options.test for case in read_suite(path))
+    texts = tuple(read_texts(options.texts or SUITES / "texts.jsonl"))
     from training.simulation.nights import Plan, Simulation, home_of
     from training.simulation.objectives import objective_named
     from training.simulation.people import People
@@ -85,54 +82,12 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
         objective=objective_named(options.loss),
         with_cases=options.cases,
     )
-    progress = TerminalProgress()
-    with home_of(settings, options.home) as own:
+    with closing(TerminalProgress()) as progress, home_of(settings, options.home) as own:
         simulation = Simulation(own, plan, progress)
         rows = [simulation.before, *simulation.nights()]
-    progress.close()
     if options.json:
-        print_json({"settings": _settings_of(options, settings), "nights": rows})
+        chosen = {name: getattr(options, name) for name in SETTINGS} | {"base": settings.base_model}
+        sys.stdout.write(json.dumps({"settings": chosen, "nights": rows}, default=str) + "\n")
     else:
         sys.stdout.write(table_of(rows))
     return 0
-
-
-def _cases(path: Path) -> tuple["Case", ...]:
-    from training.evaluation.metrics import read_suite
-
-    cases = tuple(read_suite(path))
-    if not cases:
-        raise SuiteError(path, "it is empty")
-    return cases
-
-
-def _settings_of(options: argparse.Namespace, settings: Settings) -> dict[str, object]:
-    """The settings of the simulation, for the JSON output."""
-    return {
-        "queries": str(options.queries),
-        "test": [str(path) for path in options.test],
-        "texts": None if options.texts is None else str(options.texts),
-        "voters": options.voters,
-        "flips": options.flips,
-        "nights": options.nights,
-        "votes": options.votes,
-        "loss": options.loss,
-        "seed": options.seed,
-        "base": settings.base_model,
-    }
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError("expected a number from 0 to 1")
-    return share
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError("expected a whole number from 0, below 2³²")
-    return int(text)

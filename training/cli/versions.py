@@ -1,13 +1,17 @@
-"""`versions`, `promote`, `rollback` and `import-models`: the registry."""
+"""`versions`, `promote`, `rollback`, `publish` and `import-models`: the registry."""
 
 import argparse
+import contextlib
 import getpass
 import sys
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from training.cli.output import Commands, fail, finish, print_json
 from training.errors import CorruptVersionError
 from training.pipeline.outcome import Outcome
+from training.progress import TerminalProgress
 from training.registry.factory import current_registry, import_shared_versions
 from training.settings import Settings
 
@@ -25,6 +29,14 @@ def add(commands: Commands) -> None:
         "take over shared versions that the database does not know: from the log of an earlier release, or "
         "after the database was lost",
     )
+    publish = commands.add(
+        "publish", _publish, "a version as a folder that transformers can load, or on the hub"
+    )
+    publish.add_argument("version")
+    publish.add_argument(
+        "target", help="a new folder; or hub:OWNER/NAME, with HF_TOKEN set or after `hf auth login`"
+    )
+    publish.add_argument("--public", action="store_true", help="on the hub: visible to everyone")
 
 
 def _versions(options: argparse.Namespace, settings: Settings) -> int:
@@ -59,29 +71,23 @@ def _versions(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _promote(options: argparse.Namespace, settings: Settings) -> int:
-    from training.pipeline.synchronous_database import SynchronousDatabase, now
     from training.registry import promotion
+    from training.synchronous_database import SynchronousDatabase, now
 
-    registry = current_registry(settings)
-    with SynchronousDatabase(settings.url) as database:
-        version = database.run(
-            lambda database: promotion.promote(
-                registry, database, options.version, now=now(), by=getpass.getuser()
-            )
-        )
+    promote = partial(promotion.promote, current_registry(settings))
+    with SynchronousDatabase.open(settings.url) as database:
+        version = database.call(promote, options.version, now=now(), by=getpass.getuser())
     return finish(options, Outcome("done", f"{version} serves now.", version))
 
 
 def _rollback(options: argparse.Namespace, settings: Settings) -> int:
-    from training.pipeline.synchronous_database import SynchronousDatabase, now
     from training.registry import promotion
+    from training.synchronous_database import SynchronousDatabase, now
 
     registry = current_registry(settings)
     before = registry.champion()
-    with SynchronousDatabase(settings.url) as database:
-        version = database.run(
-            lambda database: promotion.roll_back(registry, database, options.version, now=now())
-        )
+    with SynchronousDatabase.open(settings.url) as database:
+        version = database.call(partial(promotion.roll_back, registry), options.version, now=now())
     sentence = f"{version} serves now; nightly promotion is paused until there are new votes or a `!resume`."
     if version == before:
         sentence = f"{version} serves already; nothing was changed."
@@ -92,3 +98,17 @@ def _import_models(options: argparse.Namespace, settings: Settings) -> int:
     if settings.models_url is None:
         return fail(options, "Nothing is shared: FILLBOT_MODELS_URL is not set.")
     return finish(options, Outcome("done", import_shared_versions(settings)))
+
+
+def _publish(options: argparse.Namespace, settings: Settings) -> int:
+    from training.registry.publishing.publish import publish
+
+    registry = current_registry(settings)
+    with contextlib.closing(TerminalProgress()) as progress:
+        published = publish(registry, options.version, options.target, progress, is_public=options.public)
+    if options.json:
+        print_json(asdict(published))
+        return 0
+    place = published.url or published.target
+    sys.stdout.write(f"{published.version} is published at {place}: {len(published.files)} files.\n")
+    return 0

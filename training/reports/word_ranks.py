@@ -1,6 +1,6 @@
 """Ranks of words in one query under several versions, and the judgements that those versions learnt from.
 
-No torch. Versions are loaded one after the other, on one thread: people who ask meanwhile go first.
+No torch. Versions are loaded one after the other and use one thread, so that queries have priority.
 """
 
 import json
@@ -39,17 +39,17 @@ class Request(BaseModel):
 
 
 def word_ranks(registry: Registry, runs_folder: Path, request: Request) -> list[dict[str, Any]]:
-    """One object per version, in the requested order; a version that cannot be loaded has only `trouble`."""
+    """One object per version, in the requested order; a version that cannot be loaded has only an `error`."""
     found = []
     for version in request.versions:
         try:
-            found.append(_look(registry, runs_folder, request, version))
+            found.append(_ranks_of(registry, runs_folder, request, version))
         except TrainingError as error:
-            found.append({"version": version, "trouble": str(error)})
+            found.append({"version": version, "error": str(error)})
     return found
 
 
-def _look(registry: Registry, runs_folder: Path, request: Request, version: str) -> dict[str, Any]:
+def _ranks_of(registry: Registry, runs_folder: Path, request: Request, version: str) -> dict[str, Any]:
     card = registry.card(version)
     model = FillModel(served_folder(registry, version), threads=1)
     (rows,) = model.log_probabilities([model.encoder.encode(request.text)])  # (masks, vocabulary)

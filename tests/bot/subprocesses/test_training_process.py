@@ -229,7 +229,7 @@ async def test_children_are_asked_in_turn_and_too_many_people_turned_away() -> N
     assert began == [0, 1, 2, 4]
 
 
-@pytest.mark.parametrize("command", ["draw", "look"])
+@pytest.mark.parametrize("command", ["draw", "inspect"])
 async def test_what_the_bot_asks_ends_by_itself_when_the_bot_is_gone(
     command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""`compare`: what is compared with what, and one sentence for every trouble."""
+"""`compare`: the choice of models and material, and one sentence for each error."""
 
 import argparse
 import json
@@ -51,7 +51,7 @@ Call = Callable[..., tuple[str, str]]
 
 @pytest.fixture
 def call(settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command, on one case and one text unless told otherwise. Returns both outputs."""
+    """Run the command, by default on one case and one text. Returns both outputs."""
     (tmp_path / "suite.jsonl").write_text(json.dumps(CASE))
     (tmp_path / "own.jsonl").write_text(json.dumps({"text": "These boots are good."}))
     parser = argparse.ArgumentParser()
@@ -83,7 +83,7 @@ def test_versions_are_compared_with_each_other_and_their_base(registry: Registry
     assert found["conclusion"] == "Between v0003 and v0002 there is no clear difference in any of 5 figures."
 
 
-def test_the_table_is_for_people_and_the_progress_beside_it(registry: Registry, call: Call) -> None:
+def test_the_table_goes_to_stdout_and_the_progress_to_stderr(registry: Registry, call: Call) -> None:
     out, error = call("v0002", "v0003")
     assert out.startswith(f"{QUERY}\n      v0001 (base)")
     assert out.endswith("figures.\n")
@@ -111,7 +111,7 @@ def test_the_base_itself_can_be_one_of_the_versions(registry: Registry, call: Ca
     assert list(found["texts"][QUERY]) == ["v0001", "v0002"]
 
 
-def test_a_base_that_is_no_version_is_exported_from_its_folder(
+def test_a_base_without_a_version_is_exported_from_its_folder(
     settings: Settings, call: Call, served_folders: dict[str, Path], distilbert_folder: Path
 ) -> None:
     registry = Registry(settings.models_dir)
@@ -123,7 +123,7 @@ def test_a_base_that_is_no_version_is_exported_from_its_folder(
 
 
 @pytest.mark.parametrize("base", ["starter", "/no/such/folder"])
-def test_without_a_base_the_versions_are_compared_alone_and_it_is_said(
+def test_without_a_base_only_the_versions_are_compared_with_a_notice(
     settings: Settings, call: Call, served_folders: dict[str, Path], base: str
 ) -> None:
     registry = Registry(settings.models_dir)
@@ -139,7 +139,7 @@ def test_the_base_can_be_named(registry: Registry, call: Call, served_folders: d
     assert parsed(call("v0001", "v0002", "--base", str(folder), "--json"))["base"] == folder.name
 
 
-def test_folders_of_one_name_are_told_apart(
+def test_folders_with_the_same_name_are_shown_with_their_paths(
     registry: Registry, call: Call, served_folders: dict[str, Path], tmp_path: Path
 ) -> None:
     copies = [tmp_path / place / "model" for place in ("here", "there")]
@@ -152,7 +152,7 @@ def test_folders_of_one_name_are_told_apart(
 @pytest.mark.parametrize(
     "arguments", [("v0002",), ("v0002", "v0002"), ("v0002", QUERY), (QUERY,), ("v0002", "home/models/v0002")]
 )
-def test_one_model_alone_cannot_be_compared(
+def test_a_single_model_cannot_be_compared(
     registry: Registry,
     call: Call,
     arguments: tuple[str, ...],
@@ -165,7 +165,9 @@ def test_one_model_alone_cannot_be_compared(
 
 
 @pytest.mark.parametrize("name", ["v0099", "Nike shoes are very good", "../models/v0001", ""])
-def test_what_is_neither_model_nor_text_is_named(registry: Registry, call: Call, name: str) -> None:
+def test_an_argument_that_is_neither_model_nor_text_is_named(
+    registry: Registry, call: Call, name: str
+) -> None:
     with pytest.raises(NotComparableError) as caught:
         call("v0001", name)
     assert str(caught.value).startswith(
@@ -173,7 +175,7 @@ def test_what_is_neither_model_nor_text_is_named(registry: Registry, call: Call,
     )
 
 
-def test_troubles_with_a_model_or_a_text_are_told(registry: Registry, call: Call, tmp_path: Path) -> None:
+def test_errors_of_a_model_or_text_are_reported(registry: Registry, call: Call, tmp_path: Path) -> None:
     with pytest.raises(QueryTooLongError):
         call("v0001", "v0002", "shoes " * 60 + "[MASK]")
     with pytest.raises(BaseModelError):
@@ -183,7 +185,7 @@ def test_troubles_with_a_model_or_a_text_are_told(registry: Registry, call: Call
         call("v0001", "v0003")
 
 
-def test_by_default_the_projects_own_suites_and_texts_are_used(registry: Registry, call: Call) -> None:
+def test_the_shipped_suites_and_texts_are_the_default(registry: Registry, call: Call) -> None:
     found = parsed(call("v0002", "v0003", "--max-texts", "3", "--json", on=[]))
     assert list(found["suites"]) == ["main", "control", "retention", "positive"]
     assert {n: t["cases"] + t["skipped"] for n, t in found["perplexity"].items()} == {

@@ -1,4 +1,4 @@
-"""`plot`: what each kind draws of what, where the picture goes, and one sentence for every trouble."""
+"""`plot`: the data and the file of each kind, and one sentence for each error."""
 
 import argparse
 import json
@@ -106,12 +106,12 @@ def test_training_plots_every_domain_model_with_a_log(
     assert drawn == [["full v0002", "curated v0003"]]
 
 
-def test_training_plots_the_versions_that_are_named(registry: Registry, plot: Plot, drawn: Labels) -> None:
+def test_training_plots_the_named_versions(registry: Registry, plot: Plot, drawn: Labels) -> None:
     plot("training", "v0003", "v0003")
     assert drawn == [["curated v0003"]]
 
 
-def test_a_damaged_version_is_passed_over_unless_it_is_named(
+def test_a_damaged_version_is_skipped_unless_it_is_named(
     registry: Registry, plot: Plot, drawn: Labels
 ) -> None:
     (registry.path("v0002") / "card.json").unlink()
@@ -128,13 +128,15 @@ def test_words_are_those_of_the_domain_model_and_the_champion(
     assert drawn == [["curated-only v0004", "base v0001"]]
 
 
-def test_one_version_that_is_both_stands_once(registry: Registry, plot: Plot, drawn: Labels) -> None:
+def test_a_champion_that_is_the_domain_model_is_plotted_once(
+    registry: Registry, plot: Plot, drawn: Labels
+) -> None:
     registry.set_domain("v0001")
     plot("words", "caf\udce9 is [MASK]")  # a byte that is no UTF-8
     assert drawn == [["base v0001"]]
 
 
-def test_words_of_models_that_are_named(
+def test_words_are_plotted_for_the_named_models(
     registry: Registry, plot: Plot, drawn: Labels, distilbert_folder: Path
 ) -> None:
     alike = registry.folder / "other" / distilbert_folder.name
@@ -145,17 +147,17 @@ def test_words_of_models_that_are_named(
     assert drawn == [["full v0002", name, f"{name} ({alike})"]]
 
 
-def test_corpus_is_of_the_teams_files(plot: Plot, settings: Settings, tmp_path: Path) -> None:
+def test_corpus_plots_the_teams_files(plot: Plot, settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("Reviewer,Title,Content,Star_rating\nAnn,Nice,<b>They fit.</b>,5\n")
     assert plot("corpus", data_dir=tmp_path) == settings.home / "plots" / "corpus.png"
 
 
-def test_the_picture_goes_where_it_is_wanted(registry: Registry, plot: Plot, tmp_path: Path) -> None:
+def test_the_plot_is_written_to_out(registry: Registry, plot: Plot, tmp_path: Path) -> None:
     assert plot("training", "--out", str(tmp_path / "new" / "log.PNG")) == tmp_path / "new" / "log.PNG"
 
 
 @pytest.mark.parametrize("arguments", [("training", "--json"), ("--json", "training")])
-def test_the_path_as_json(registry: Registry, plot: Plot, arguments: tuple[str, ...]) -> None:
+def test_the_path_is_printed_as_json(registry: Registry, plot: Plot, arguments: tuple[str, ...]) -> None:
     assert parsed(*arguments).json is True
     assert plot(*arguments).name == "training.png"
 
@@ -183,7 +185,7 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: tuple[str, .
         (("corpus",), NotPlottableError, "no CSV files of a known kind to read. Set FILLBOT_DATA_DIR"),
     ],
 )
-def test_what_cannot_be_plotted_is_said(
+def test_an_impossible_plot_is_reported(
     registry: Registry, plot: Plot, arguments: tuple[str, ...], error: type[TrainingError], sentence: str
 ) -> None:
     with pytest.raises(error, match=sentence):
@@ -196,7 +198,7 @@ def test_more_models_than_fit_are_refused(registry: Registry, plot: Plot) -> Non
         plot("words", QUERY, *models)
 
 
-def test_before_the_first_version(plot: Plot) -> None:
+def test_there_must_be_a_version(plot: Plot) -> None:
     with pytest.raises(NoChampionError):
         plot("words", QUERY)
     with pytest.raises(NotPlottableError, match=r"no domain model has a training log\. Run"):

@@ -1,4 +1,4 @@
-"""`publish`, as it is called and as it answers."""
+"""`publish`: its arguments and its output."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.cli import publishing
+from training.cli import versions
 from training.cli.output import Commands
 from training.errors import PublishError, UnknownVersionError
 from training.models import torch_model
@@ -41,7 +41,7 @@ def call(
         shown_words=5,
     )
     parser = argparse.ArgumentParser()
-    publishing.add(Commands(parser))
+    versions.add(Commands(parser))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         options = parser.parse_args(["publish", *arguments])
@@ -53,7 +53,7 @@ def call(
     return run
 
 
-def test_as_json_it_says_what_is_where(call: Call, tmp_path: Path) -> None:
+def test_json_has_the_published_files(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("v0001", "out", "--json")
     assert code == 0
     assert out.count("\n") == 1
@@ -65,14 +65,14 @@ def test_as_json_it_says_what_is_where(call: Call, tmp_path: Path) -> None:
     }
 
 
-def test_for_people_it_is_one_sentence_and_a_bar(call: Call) -> None:
+def test_the_text_output_is_one_sentence_and_a_bar(call: Call) -> None:
     code, out, error = call("v0001", "out")
     assert (code, out) == (0, "v0001 is published at out: 7 files.\n")
     assert "checking the files of v0001" in error
     assert "copying: 100%" in error
 
 
-def test_what_cannot_be_done_is_left_to_the_command_line_to_say(call: Call) -> None:
+def test_errors_are_raised_to_the_command_line(call: Call) -> None:
     with pytest.raises(UnknownVersionError):
         call("v0009", "out")
     with pytest.raises(PublishError, match=r"for the hub, write hub:ours/shoe-bert\.$"):

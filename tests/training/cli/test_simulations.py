@@ -1,4 +1,4 @@
-"""`simulate` as a person calls it."""
+"""`simulate` on the command line."""
 
 import json
 import os
@@ -34,7 +34,7 @@ TESTS = [
 
 @pytest.fixture
 def usual(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The options that every call needs, beside an empty FILLBOT_HOME and a tiny base."""
+    """The options that every call needs, with an empty FILLBOT_HOME and a tiny base."""
     for name in os.environ:
         if name.startswith("FILLBOT_") or name == "DISCORD_TOKEN":
             monkeypatch.delenv(name)
@@ -53,7 +53,7 @@ def usual(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.long
 def test_a_night_from_the_command_line(usual: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """One full call: the rows, each test sentence, the home that is kept, and nobody else's."""
+    """One full call: the rows, each test sentence, and the kept home; the user's own home is untouched."""
     options = ["--nights", "1", "--votes", "menu", "--flips", "0", "--loss", "ce", "--seed", "3"]
     assert main([*usual, *options, "--json", "--cases", "--home", "kept"]) == 0
     answer = json.loads(capsys.readouterr().out)
@@ -68,9 +68,7 @@ def test_a_night_from_the_command_line(usual: list[str], capsys: pytest.CaptureF
     assert not Path("home").exists()
 
 
-def test_a_table_for_people_with_everything_that_is_tested(
-    usual: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_table_covers_all_test_files(usual: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--test", "queries.jsonl", "--nights", "1", "--voters", "1", "--votes", "top1"]
     assert main([*usual, *arguments]) == 0  # one person is too few: nothing is trained
     out = capsys.readouterr().out
@@ -81,8 +79,8 @@ def test_a_table_for_people_with_everything_that_is_tested(
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["--voters", "0"], "between 1 and 1000"),
-        (["--nights", "0"], "between 1 and 1000"),
+        (["--voters", "0"], "from 1 to 1000"),
+        (["--nights", "0"], "from 1 to 1000"),
         (["--flips", "1.5"], "a number from 0 to 1"),
         (["--flips", "some"], "a number from 0 to 1"),
         (["--flips", "nan"], "a number from 0 to 1"),
@@ -110,7 +108,7 @@ def test_wrong_usage(
         (["--home", "."], "is not an empty folder"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(
+def test_an_error_is_one_sentence(
     usual: list[str], arguments: list[str], part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("empty.jsonl").write_text("\n")

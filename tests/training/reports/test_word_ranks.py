@@ -1,4 +1,4 @@
-"""Where words stand under several versions, and what their runs had been told."""
+"""Ranks of words under several versions, and the judgements that their runs learnt from."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 from support.versions import card
 
 from training.__main__ import main
-from training.cli import word_ranks as word_ranks_command
+from training.cli import bot_requests
 from training.inference.fill_model import FillModel
 from training.registry.versions import Registry
 from training.reports.word_ranks import Request, word_ranks
@@ -59,7 +59,7 @@ def looked(registry: Registry, runs_folder: Path, **asked: Any) -> list[dict[str
     return word_ranks(registry, runs_folder, Request(**{"text": QUERY, "versions": ("v0001",), **asked}))
 
 
-def test_words_stand_where_the_model_has_them(registry: Registry, runs_folder: Path) -> None:
+def test_ranks_are_those_of_the_model(registry: Registry, runs_folder: Path) -> None:
     (found,) = looked(registry, runs_folder, words=("cheap", "GREAT"), top=100)
     (mask,) = found["masks"]
     expected = FillModel(registry.path("v0001")).fill([QUERY], top=100)[0][0]
@@ -70,18 +70,18 @@ def test_words_stand_where_the_model_has_them(registry: Registry, runs_folder: P
         assert place["score"] == pytest.approx(expected[at].score, rel=1e-5)
 
 
-def test_every_mask_is_looked_at(registry: Registry, runs_folder: Path) -> None:
+def test_every_mask_is_inspected(registry: Registry, runs_folder: Path) -> None:
     (found,) = looked(registry, runs_folder, text="[MASK] shoes are [MASK]", words=("cheap",), top=3)
     assert [len(mask["best"]) for mask in found["masks"]] == [3, 3]
     assert found["masks"][0]["words"] != found["masks"][1]["words"]
 
 
-def test_a_word_that_cannot_be_answered_has_no_place(registry: Registry, runs_folder: Path) -> None:
+def test_a_word_that_is_not_offered_has_no_rank(registry: Registry, runs_folder: Path) -> None:
     (found,) = looked(registry, runs_folder, words=("breathable", "##s", "[MASK]"))
     assert found["masks"][0]["words"] == [None, None, None]
 
 
-def test_a_version_says_where_it_comes_from(registry: Registry, runs_folder: Path) -> None:
+def test_a_version_has_its_origin(registry: Registry, runs_folder: Path) -> None:
     first, second = looked(registry, runs_folder, versions=("v0002", "v0001"))
     assert (first["version"], first["kind"], first["parent"], first["run_id"]) == (
         "v0002",
@@ -100,7 +100,7 @@ def test_a_version_says_where_it_comes_from(registry: Registry, runs_folder: Pat
         ("slow", None, None, (0, 0)),
     ],
 )
-def test_what_the_run_was_told_is_said(
+def test_the_judgements_of_the_run_are_reported(
     registry: Registry,
     runs_folder: Path,
     word: str,
@@ -114,7 +114,7 @@ def test_what_the_run_was_told_is_said(
     assert (place["wanted_elsewhere"], place["unwanted_elsewhere"]) == elsewhere
 
 
-def test_what_is_gone_is_not_missed(registry: Registry, runs_folder: Path) -> None:
+def test_a_deleted_retraining_set_is_no_error(registry: Registry, runs_folder: Path) -> None:
     shutil.rmtree(runs_folder)
     (found,) = looked(registry, runs_folder, versions=("v0002",), words=("cheap",))
     assert found["masks"][0]["words"][0]["as"] is None
@@ -123,9 +123,9 @@ def test_what_is_gone_is_not_missed(registry: Registry, runs_folder: Path) -> No
 def test_a_damaged_version_leaves_the_others_as_they_are(registry: Registry, runs_folder: Path) -> None:
     (registry.path("v0001") / "model.onnx").write_bytes(b"rubbish")
     bad, good, none = looked(registry, runs_folder, versions=("v0001", "v0002", "v0099"))
-    assert "v0001 is damaged" in bad["trouble"]
+    assert "v0001 is damaged" in bad["error"]
     assert "masks" in good
-    assert "There is no model version" in none["trouble"]
+    assert "There is no model version" in none["error"]
 
 
 @pytest.fixture
@@ -133,11 +133,11 @@ def ask(registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """Run the command with this on standard input; returns the exit code and what it printed."""
     monkeypatch.setenv("FILLBOT_HOME", str(registry.folder.parent))
 
-    monkeypatch.setattr(word_ranks_command, "for_the_bot", lambda: None)
+    monkeypatch.setattr(bot_requests, "limit_for_the_bot", lambda: None)
 
-    def call(question: str) -> tuple[int, str, str]:
+    def call(question: str, command: str = "inspect") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(question.encode())))
-        code = main(["look"])
+        code = main([command])
         return code, *capsys.readouterr()
 
     return call
@@ -148,6 +148,11 @@ def test_the_command_answers_one_object_with_another(ask: Any) -> None:
     assert code == 0
     (version,) = json.loads(out)["versions"]
     assert len(version["masks"][0]["best"]) == 2
+
+
+def test_the_command_works_under_its_former_name(ask: Any) -> None:
+    code, out, _ = ask(json.dumps({"text": QUERY, "versions": ["v0001"]}), "look")
+    assert (code, len(json.loads(out)["versions"])) == (0, 1)
 
 
 @pytest.mark.parametrize("question", ["", "[]", '{"text": "x", "versions": []}', '{"text": "x", "more": 1}'])

@@ -32,10 +32,10 @@ class Figure:
     Attributes:
         material: name of the suite or of the set of texts.
         group: `ALL`, or a group of the suite.
-        metric: as evaluate.py names it.
-        cases: how many; of texts, how many of those.
+        metric: a metric of a suite, or `PERPLEXITY`.
+        cases: number of cases or texts.
         intervals: model → its figure.
-        differences: of the pairs that were asked for.
+        differences: one per requested pair.
     """
 
     material: str

@@ -1,8 +1,8 @@
-"""Models side by side: their best words for a text, suites, and perplexity on the same texts.
+"""Compare models: their best words for a text, and their figures on the same suites and texts.
 
-Only what all of them can do counts (comparable.py); what is left out by it is counted. Ranks are among words
-that all can say, so that a word only one of them has neither helps nor hurts. What each does with its own
-words, as it serves, stands beside it.
+Figures cover only the cases and texts that all models can handle (`training.evaluation.comparable`). Ranks
+are among the words that all models can say, so that a word of only one model has no effect. `own_words` has
+each model's figures with all of its words, as it serves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from training.reports.comparison.figures import ALL, PERPLEXITY, Figure, Pair, c
 
 METRICS = ("wanted_share", "hit_at_1", "hit_at_5", "unwanted_at_10")  # of a suite
 TOP = 10
-CASES_AT_ONCE = 128  # bounds the memory: so many rows of the vocabulary
+CASES_AT_ONCE = 128  # bounds the memory to this many rows of the vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Material:
         name: as it is shown.
         cases: cases, or texts, that were compared.
         skipped: those that were not.
-        figures: of a suite by group and metric, of texts their perplexity; none without cases.
+        figures: by group and metric for a suite, the perplexity for texts; none without cases.
         dropped_words: words of a suite that not every model can say as one token.
-        own_words: model → what `evaluate` says of it on the whole suite; empty for texts.
+        own_words: model → its summary over the whole suite; empty for texts.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Comparison:
     """Everything that `compare` prints."""
 
     versions: tuple[str, ...]
-    base: str | None  # one of the versions, or a model beside them; None where there is none
+    base: str | None  # one of the versions, or another model; None if no base is available
     answers: Mapping[str, Mapping[str, list[Candidate]]]  # text → model → its best words
     suites: tuple[Material, ...]
     texts: tuple[Material, ...]
@@ -127,7 +127,7 @@ def compare(
         queries: texts with [MASK] to show the best words for.
         suites: cases by the suite's name.
         texts: unmasked texts by the name of their set, for the perplexity.
-        progress: of this.
+        progress: advanced once per case and text of each model.
 
     Raises:
         QueryTooLongError: a query or a case has more word pieces than a model reads.

@@ -9,11 +9,11 @@ from training.reports.comparison.figures import ALL, LESS_IS_BETTER, MIN_CASES, 
 from training.reports.comparison.measuring import METRICS, Comparison, Material
 from training.tables import GAP, MAX_WIDTH, aligned
 
-LEVEL = 1e-4  # figures nearer than this are one: some are rounded to it
-MAX_NAMED = 8  # words that were left out, by name
+LEVEL = 1e-4  # figures closer than this are equal: some are rounded to four digits
+MAX_NAMED = 8  # omitted words that are named
 LEGEND = (
-    f"[low, high] is the 95 % interval of {DRAWS:,} bootstrap resamples. A difference is marked where it is "
-    "clear of\nzero; where nothing differs, one in twenty is marked all the same."
+    f"[low, high] is the 95 % interval of {DRAWS:,} bootstrap resamples. A difference is marked if its "
+    "interval\nexcludes zero. Without any real difference, one in twenty is marked by chance."
 )
 
 

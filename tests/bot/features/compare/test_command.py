@@ -87,7 +87,7 @@ sys.exit(1)
     monkeypatch.setattr(training_process, "PROGRAM", (sys.executable, "-S", "-c", code))
     await wire.say(ann, "!compare the secret boots are [MASK]")
     arguments, question, is_token_there = json.loads(note.read_text())
-    assert (arguments, is_token_there) == (["look"], False)
+    assert (arguments, is_token_there) == (["inspect"], False)
     assert json.loads(question) == {
         "text": "the secret boots are [MASK].",
         "versions": ["v0001"],

@@ -1,4 +1,4 @@
-"""When a difference counts, and the sentence about it."""
+"""Findings about differences, and the conclusion."""
 
 import numpy as np
 import pytest
@@ -83,7 +83,7 @@ def test_the_conclusion_about_a_model_that_is_only_worse() -> None:
     )
 
 
-def test_the_conclusion_where_nothing_is_clear() -> None:
+def test_the_conclusion_without_a_clear_difference() -> None:
     assert conclude([figure_of(SAME, SAME)], PAIR) == (
         "Between v2 and v1 there is no clear difference in any of 1 figures."
     )

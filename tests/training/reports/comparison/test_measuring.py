@@ -1,4 +1,4 @@
-"""Models side by side, with figures by hand."""
+"""Comparisons of models, with figures computed by hand."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ QUERY = "Nike shoes are very [MASK]"
 
 
 class Counting:
-    """Progress that adds up what it is told."""
+    """Adds up the progress."""
 
     def __init__(self) -> None:
         self.steps: list[list[int]] = []
@@ -80,7 +80,7 @@ def test_suites_by_hand() -> None:
     assert (suite.name, suite.cases, suite.skipped) == ("main", 20, 1)
     assert suite.dropped_words == ("stylish",)
     assert {(f.group, f.cases) for f in suite.figures} == {("all", 20), ("comfort", 10), ("quality", 10)}
-    # "stylish" counts for nobody: comfortable / (comfortable + cheap).
+    # "stylish" counts for no model: comfortable / (comfortable + cheap).
     shares = values(figure_of(suite, "comfort", "wanted_share"))
     assert shares == {"base": 0.3333, "v1": 0.6667, "v2": 0.8}
     # great / (great + poor + cheap); v2 gives poor what is left, 0.1 over its 103 or so tokens.
@@ -91,7 +91,7 @@ def test_suites_by_hand() -> None:
     assert whole["base"] == pytest.approx((1 / 3 + 1 / 11) / 2, abs=1e-4)
 
 
-def test_a_word_that_only_one_model_has_is_no_rival() -> None:
+def test_a_word_of_only_one_model_has_no_rank() -> None:
     (suite,) = compared(suites={"main": CASES}).suites
     # v2's best word is "stylish", then "comfortable"; base's is "cheap".
     assert values(figure_of(suite, "comfort", "hit_at_1")) == {"base": 0.0, "v1": 1.0, "v2": 1.0}
@@ -99,7 +99,7 @@ def test_a_word_that_only_one_model_has_is_no_rival() -> None:
     assert values(figure_of(suite, "quality", "unwanted_at_10"))["base"] == 2.0
 
 
-def test_each_models_own_words_are_measured_beside_it() -> None:
+def test_each_model_is_also_measured_with_its_own_words() -> None:
     (suite,) = compared(suites={"main": CASES}).suites
     assert {model: (of["cases"], of["skipped"]) for model, of in suite.own_words.items()} == {
         "base": (20, 1),
@@ -152,7 +152,7 @@ def test_a_base_that_is_one_of_the_versions_is_measured_once() -> None:
 def test_perplexity_by_hand() -> None:
     uniform = {"v1": speaker(), "v2": speaker(added=["stylish"])}
     size = len(uniform["v1"].encoder.ids)
-    texts = ["shoes boots", "washable boots", "boots ☃"]  # two pieces, three, one that nobody knows
+    texts = ["shoes boots", "washable boots", "boots ☃"]  # two pieces, three, and an unknown character
     comparison = compared(models=uniform, base=None, texts={"own": texts})
     (own,) = comparison.texts
     assert (own.name, own.cases, own.skipped) == ("own", 2, 1)
@@ -180,7 +180,7 @@ def test_less_perplexity_is_better() -> None:
     )
 
 
-def test_nothing_to_compare_has_no_figures() -> None:
+def test_without_material_there_are_no_figures() -> None:
     comparison = compared(suites={"main": CASES[-1:]}, texts={"own": ["☃"]})
     assert comparison.figures == []
     assert (comparison.suites[0].cases, comparison.suites[0].skipped) == (0, 1)
@@ -207,14 +207,14 @@ def test_a_text_with_several_masks_is_answered_at_each() -> None:
     ]
 
 
-def test_a_text_that_is_too_long_is_refused_before_anything_is_measured() -> None:
+def test_a_text_that_is_too_long_is_rejected_before_measuring() -> None:
     progress = Counting()
     with pytest.raises(QueryTooLongError):
         compared(queries=["shoes " * 60 + "[MASK]"], suites={"main": CASES}, progress=progress)
     assert progress.steps == []
 
 
-def test_the_progress_comes_to_its_end() -> None:
+def test_the_progress_reaches_its_total() -> None:
     progress = Counting()
     compared(suites={"main": CASES}, texts={"own": ["shoes", "☃"]}, progress=progress)
     assert progress.steps == [[126, 126], [6, 6]]  # of three models; each case twice

@@ -1,4 +1,4 @@
-"""A comparison as people see it."""
+"""The text output of a comparison."""
 
 from collections.abc import Sequence
 
@@ -72,8 +72,8 @@ texts  +0.00 [-0.25, +0.50] better  +0.00 [-0.25, +0.50] better  +0.00 [-0.25, +
 
 Left out of main: 0 of 20 cases; 1 words that not all can say (chic).
 Left out of texts: 1 of 10 texts.
-[low, high] is the 95 % interval of 2,000 bootstrap resamples. A difference is marked where it is clear of
-zero; where nothing differs, one in twenty is marked all the same.
+[low, high] is the 95 % interval of 2,000 bootstrap resamples. A difference is marked if its interval
+excludes zero. Without any real difference, one in twenty is marked by chance.
 
 v0003 is better than v0002.
 """
@@ -87,13 +87,13 @@ def test_small_groups_and_groups_of_all_cases_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize("finding", ["no clear difference", "too few cases"])
-def test_only_what_is_clear_is_marked(finding: Finding) -> None:
+def test_only_clear_differences_are_marked(finding: Finding) -> None:
     table = table_of(comparison(figure("all", finding=finding)))
     assert table.count("better  ") == 2  # of the texts
     assert finding not in table
 
 
-def test_what_each_model_does_with_words_of_its_own_is_shown_where_it_differs() -> None:
+def test_figures_with_own_words_are_shown_where_they_differ() -> None:
     title = "the same over all words that each model has, as it serves"
     table = table_of(comparison(figure("all"), own=0.75))
     assert table.split(title)[1].startswith(
@@ -104,7 +104,7 @@ def test_what_each_model_does_with_words_of_its_own_is_shown_where_it_differs() 
     assert title not in table_of(comparison(figure("all"), own=0.5123))
 
 
-def test_nothing_left_out_is_not_told() -> None:
+def test_without_omissions_none_are_listed() -> None:
     assert "Left out of main" not in table_of(comparison(figure("all")))
 
 

@@ -1,4 +1,4 @@
-"""`draw`: a JSON object in, a PNG out; in this process, so that it is quick."""
+"""`draw`: a JSON object in, a PNG out; called in this process to save time."""
 
 import io
 import json
@@ -12,7 +12,7 @@ import pytest
 from support.versions import write
 
 from training.__main__ import main
-from training.cli import draw
+from training.cli import bot_requests
 from training.registry.versions import TRAINING_LOG, Registry
 
 Draw = Callable[..., tuple[int, bytes]]
@@ -24,7 +24,7 @@ def drawn(tmp_path: Path, models_folder_of_two: Path, monkeypatch: pytest.Monkey
     """Ask for a picture. Returns the exit code and what was written."""
     monkeypatch.setenv("FILLBOT_HOME", str(models_folder_of_two.parent))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(draw, "for_the_bot", lambda: None)
+    monkeypatch.setattr(bot_requests, "limit_for_the_bot", lambda: None)
 
     def ask(body: Any) -> tuple[int, bytes]:
         given = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -66,11 +66,11 @@ def test_scores_have_a_column_a_version(drawn: Draw) -> None:
     assert alone != both
 
 
-def test_a_champion_that_is_gone_is_one_sentence(drawn: Draw, capsys: pytest.CaptureFixture[str]) -> None:
-    code, told = drawn({"kind": "scores", "text": "It is [MASK].", "versions": ["v0099"]})
+def test_a_missing_champion_is_one_sentence(drawn: Draw, capsys: pytest.CaptureFixture[str]) -> None:
+    code, printed = drawn({"kind": "scores", "text": "It is [MASK].", "versions": ["v0099"]})
     assert code == 1
-    assert json.loads(told)["sentence"].startswith("There is no model version")
-    assert "It is" not in told.decode() + capsys.readouterr().err
+    assert json.loads(printed)["sentence"].startswith("There is no model version")
+    assert "It is" not in printed.decode() + capsys.readouterr().err
 
 
 def test_a_report_has_the_training_log_of_its_version(drawn: Draw) -> None:
@@ -85,7 +85,7 @@ def test_stats_are_drawn(drawn: Draw) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", {"kind": "nonsense"}, {}])
-def test_what_is_no_picture_is_one_sentence(drawn: Draw, body: Any) -> None:
-    code, told = drawn(body)
+def test_an_unknown_kind_of_plot_is_one_sentence(drawn: Draw, body: Any) -> None:
+    code, printed = drawn(body)
     assert code == 1
-    assert "Kinds: scores, report, stats." in json.loads(told)["sentence"]
+    assert "Kinds: scores, report, stats." in json.loads(printed)["sentence"]
