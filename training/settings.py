@@ -4,11 +4,13 @@
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -34,20 +36,20 @@ class Settings(storage.settings.Settings):
         alias="DISCORD_TOKEN",
         description="The bot's token from the Discord developer portal. Empty: the sandbox on this machine.",
     )
-    base_model: str = Field(
+    base_model: Annotated[str, AfterValidator(locations.base_model)] = Field(
         default=DEFAULT_BASE_MODEL,
         description="The masked language model to start from: a folder, or a BERT or DistilBERT on the hub.",
     )
-    data_dir: Path | None = Field(
+    data_dir: Annotated[Path, BeforeValidator(lambda value: expanded_folder(str(value)))] | None = Field(
         default=None,
-        description="Folder of the team's CSV files for the domain model; none: generated text alone.",
+        description="Folder of the team's CSV files for the domain model. Empty: only generated text.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="Where runs train: auto (GPU when there is one), cpu, cuda."
+    device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(str.lower)] = Field(
+        default="auto", description="Where runs train: auto (on a GPU if one is found), cpu or cuda."
     )
-    precision: Precision = Field(
+    precision: Annotated[Precision, BeforeValidator(str.lower)] = Field(
         default="auto",
-        description="Numbers that versions serve with: auto (int8 where it answers as fp32 does), fp32.",
+        description="Number format of serving versions: auto (int8 where its answers match fp32) or fp32.",
     )
     min_judgements: int | None = Field(
         default=None,
@@ -70,24 +72,25 @@ class Settings(storage.settings.Settings):
         "masks, 6 for each of four and 5 for each of five. A suggested word needs a free option.",
     )
     vote_half_life_days: float = Field(
-        default=90.0, ge=1, le=36_500, description="Days after which a vote counts half."
+        default=90.0, ge=1, le=36_500, description="Age in days at which a vote counts half."
     )
     models_url: str | None = Field(
         default=None,
-        description="Storage that several machines share versions on: s3://bucket/folder, or the path of a "
-        "mounted folder. It needs FILLBOT_DATABASE_URL=postgresql://…, which says what is there. Empty: this "
-        "machine's alone, in FILLBOT_HOME.",
+        description="Storage on which several machines share versions: s3://bucket/folder, or the path of a "
+        "mounted folder. It needs FILLBOT_DATABASE_URL=postgresql://…, which records the versions. Empty: "
+        "versions are only on this machine, in FILLBOT_HOME.",
     )
     keep_versions: int = Field(
         default=7,
         ge=1,
         le=10_000,
-        description="Newest model versions kept, beside the champion, the previous one and the domain model.",
+        description="Newest model versions to keep, in addition to the champion, the previous champion and "
+        "the domain model.",
     )
     ray_address: str | None = Field(
         default=None,
-        description="Where Ray takes jobs, such as http://head:8265: runs train there. Empty: on this "
-        "machine. auto: on the cluster that this machine is a node of.",
+        description="Address of the Ray cluster on which runs train, such as http://head:8265. Empty: this "
+        "machine. auto: the cluster that this machine is a node of.",
     )
     ray_workers: int = Field(
         default=1, ge=1, le=1_000, description="Workers that share a run's training on Ray."
@@ -96,39 +99,24 @@ class Settings(storage.settings.Settings):
         default=600.0,
         gt=0,
         le=86_400,
-        description="Seconds that a run on Ray waits for its workers, free or silent ones, before it fails.",
+        description="Seconds that a run on Ray waits for free workers, or for silent ones, before it fails.",
     )
 
     replicas_min: int = Field(
-        default=2, ge=1, le=1000, description="Replicas of the service that run at all times."
+        default=2, ge=1, le=1000, description="Smallest number of replicas of the service."
     )
     replicas_max: int = Field(
-        default=8, ge=1, le=1000, description="Replicas of the service at most, under load."
+        default=8, ge=1, le=1000, description="Largest number of replicas of the service, under load."
     )
     replica_requests: float = Field(
         default=4,
         gt=0,
         le=100,
-        description="Requests a replica has at once, on average, above which another one is started.",
+        description="Average number of concurrent requests per replica above which another replica starts.",
     )
     replica_cpus: int = Field(
-        default=1, ge=1, le=64, description="Processors of a replica: threads that its model computes in."
+        default=1, ge=1, le=64, description="Processors per replica: the number of threads of its model."
     )
-
-    @field_validator("data_dir", mode="before")
-    @classmethod
-    def _whole_data_dir(cls, value: Any) -> Any:
-        return expanded_folder(value) if isinstance(value, str) else value
-
-    @field_validator("base_model")
-    @classmethod
-    def _folder_or_name(cls, value: str) -> str:
-        return locations.base_model(value)
-
-    @field_validator("device", "precision", mode="before")
-    @classmethod
-    def _in_small_letters(cls, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else value
 
     @field_validator("models_url")
     @classmethod
@@ -145,8 +133,8 @@ class Settings(storage.settings.Settings):
 
     @field_validator("ray_address")
     @classmethod
-    def _reaches_what_a_run_needs(cls, address: str | None, info: ValidationInfo) -> str | None:
-        """A run elsewhere needs votes and models that it reaches from there."""
+    def _job_can_reach_its_data(cls, address: str | None, info: ValidationInfo) -> str | None:
+        """A run on another machine needs a database and a registry that it can reach from there."""
         if address is None or address == ON_THE_CLUSTER:
             return address
         parts = urlsplit(address)
@@ -158,29 +146,29 @@ class Settings(storage.settings.Settings):
             return address
         if not _has_server(info):
             raise ValueError(
-                "a run on another machine needs FILLBOT_DATABASE_URL=postgresql+asyncpg://…: it reads the "
-                "votes from there"
+                "a run on another machine needs FILLBOT_DATABASE_URL=postgresql+asyncpg://…, from which it "
+                "reads the votes"
             )
         if "models_url" in info.data and not info.data["models_url"]:
             raise ValueError(
-                "a run on another machine needs FILLBOT_MODELS_URL: it brings the new version there"
+                "a run on another machine needs FILLBOT_MODELS_URL, to which it uploads the new version"
             )
         return address
 
     def missing(self) -> str | None:
-        """Folders that are to be read must be there."""
+        """Which of the folders to read is missing, as a sentence."""
         if self.data_dir is not None and not self.data_dir.is_dir():
             return f"FILLBOT_DATA_DIR: there is no folder {self.data_dir}"
         return locations.missing_base(self.base_model)
 
     @property
     def submits_runs(self) -> bool:
-        """Whether runs are jobs for a cluster elsewhere."""
+        """Whether runs are submitted as jobs to a cluster."""
         return self.ray_address not in (None, ON_THE_CLUSTER)
 
     @property
     def is_on_cluster(self) -> bool:
-        """Whether runs of this process share their training among workers."""
+        """Whether this process is on a cluster, so that its runs distribute training over workers."""
         return self.ray_address == ON_THE_CLUSTER
 
     @model_validator(mode="after")
@@ -191,7 +179,7 @@ class Settings(storage.settings.Settings):
 
     @property
     def in_sandbox(self) -> bool:
-        """Whether the app runs beside its own Discord-compatible server."""
+        """Whether the bot connects to the sandbox instead of Discord."""
         return self.discord_token is None
 
     @property
@@ -219,101 +207,108 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NightSettings(_Frozen):
+class OptimizerSettings(_Frozen):
+    """What every training has in common."""
+
+    seed: int = Field(default=0, description="Seed of initial weights, batches, masks and dropout.")
+    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
+    weight_decay: float = Field(default=0.01, ge=0, le=1, description="On matrices only, as in nanoGPT.")
+    warmup_share: float = Field(default=0.06, ge=0, le=0.5, description="Share of steps of linear warm-up.")
+    max_gradient_norm: float = Field(default=1.0, gt=0, description="Norm to which gradients are clipped.")
+
+
+class NightSettings(OptimizerSettings):
     """Fine-tuning on judgements. Recorded in every card."""
 
-    seed: int = Field(default=0, description="Seed of batches, replay and dropout.")
     learning_rate: float = Field(default=1e-4, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
-    weight_decay: float = Field(default=0.01, ge=0, le=1, description="On matrices only (nanoGPT's habit).")
-    warmup_share: float = Field(default=0.06, ge=0, le=0.5, description="Of all steps, linear.")
-    max_gradient_norm: float = Field(default=1.0, gt=0)
-    epochs: int = Field(default=12, ge=1, le=100, description="Passes over the voted queries at most.")
-    min_steps: int = Field(default=40, ge=1, description="Steps at least, however few the votes.")
-    reach_steps: int = Field(
-        default=90, ge=1, description="The same where judgements are carried to other sentences."
+    epochs: int = Field(default=12, ge=1, le=100, description="Most passes over the voted queries.")
+    min_steps: int = Field(default=40, ge=1, description="Fewest steps, however few the votes are.")
+    generalization_steps: int = Field(
+        default=90, ge=1, description="Fewest steps if judgements generalise to other sentences."
     )
     max_steps: int = Field(default=1500, ge=1)
-    batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries a step.")
-    replay_examples: int = Field(
-        default=24, ge=1, le=4096, description="Corpus sentences a step, held by KL."
-    )
+    batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries per step.")
+    replay_examples: int = Field(default=24, ge=1, le=4096, description="Replayed sentences per step.")
     anchor_examples: int = Field(
-        default=20, ge=1, le=4096, description="Sentences a step of praise, of blame and of all others."
+        default=20, ge=1, le=4096, description="Sentences per step of praise, of blame and of all others."
     )
-    sentences: int = Field(
-        default=16_000,
-        ge=100,
-        description="Generated ones nobody voted on, sorted by what they ask for.",
+    sentences: int = Field(default=16_000, ge=100, description="Generated sentences without votes.")
+    replayed: int = Field(default=6_000, ge=1, description="How many of them are replayed with hidden words.")
+    votes_weight: float = Field(default=0.5, ge=0, description="Weight of the loss on voted queries.")
+    replay_weight: float = Field(
+        default=3.0, ge=0, description="Weight of the KL to the domain model on replay."
     )
-    replayed: int = Field(default=6_000, ge=1, description="Of those, replayed with hidden words.")
-    votes_weight: float = Field(default=0.5, ge=0, description="Of the loss on voted queries.")
-    replay_weight: float = Field(default=3.0, ge=0, description="Of the KL to the domain model on replay.")
     replay_lm_weight: float = Field(
-        default=0.65, ge=0, description="Of the masked-LM loss on replay: it pays for lost fluency."
+        default=0.65, ge=0, description="Weight of the masked-LM loss on replay, which restores lost fluency."
     )
-    anchor_weight: float = Field(default=5.0, ge=0, description="Of the KL on queries that are held.")
-    reach_weight: float = Field(default=1.75, ge=0, description="Of judgements carried to other praise.")
-    reach_raise: float = Field(default=0.5, ge=0, description="Nats by which a wanted word rises there.")
-    reach_sink: float = Field(default=4.2, ge=0, description="Nats by which an unwanted word sinks there.")
-    blame_part: float = Field(
-        default=0.3, ge=0, le=1, description="Of that, the other way round, where blame is asked for."
+    anchor_weight: float = Field(default=5.0, ge=0, description="Weight of the KL on anchors.")
+    generalization_weight: float = Field(default=1.75, ge=0, description="Weight of the loss on praise.")
+    generalization_raise: float = Field(
+        default=0.5, ge=0, description="Nats by which a wanted word rises in praise."
+    )
+    generalization_sink: float = Field(
+        default=4.2, ge=0, description="Nats by which an unwanted word sinks in praise."
+    )
+    blame_share: float = Field(
+        default=0.3, ge=0, le=1, description="Share of these nats by which words move the other way in blame."
     )
     blame_lm_weight: float = Field(
-        default=0.25, ge=0, description="Of the masked-LM loss on the words of blame."
+        default=0.25, ge=0, description="Weight of the masked-LM loss on the words of blame."
     )
-    mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the replayed tokens (BERT).")
-    max_tokens: int = Field(default=64, ge=8, le=512, description="A replayed sentence is cut here.")
-    held_out_share: float = Field(default=0.1, ge=0, lt=1, description="Of the voted queries, by hash.")
+    mask_share: float = Field(
+        default=0.15, gt=0, lt=1, description="Share of masked words in replay, as in BERT."
+    )
+    max_tokens: int = Field(
+        default=64, ge=8, le=512, description="Length to which replayed sentences are cut."
+    )
+    held_out_share: float = Field(default=0.1, ge=0, lt=1, description="Share of held-out queries, by hash.")
 
 
-class DomainSettings(_Frozen):
+class DomainSettings(OptimizerSettings):
     """Masked-LM training on the team's corpus (the original: AdamW 2e-5, decay 0.01, 15 % masks)."""
 
     recipe: Literal["full", "curated", "curated-only"] = Field(
-        default="curated", description="What is learnt, and what is held in place: recipes.py."
+        default="curated", description="What is learnt; see `training.domain.recipes`."
     )
-    seed: int = 0
     sentences: int = Field(default=25_000, ge=100, description="Generated sentences in the corpus.")
-    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
-    weight_decay: float = 0.01
-    warmup_share: float = 0.06
-    max_gradient_norm: float = 1.0
     epochs: float = Field(
-        default=1.0, gt=0, le=100, description="At most; an epoch has as many texts as the corpus."
+        default=1.0, gt=0, le=100, description="Most epochs; each has as many texts as the corpus."
     )
     batch_examples: int = Field(default=64, ge=1)
-    mask_share: float = Field(default=0.15, gt=0, lt=1, description="Of the words, hidden whole (BERT).")
-    max_tokens: int = Field(default=64, ge=8, le=512, description="A sentence is cut here.")
+    mask_share: float = Field(
+        default=0.15, gt=0, lt=1, description="Share of masked whole words, as in BERT."
+    )
+    max_tokens: int = Field(default=64, ge=8, le=512, description="Length to which sentences are cut.")
     new_word_count: int = Field(
-        default=20, ge=1, description="A word of several pieces that stands so often becomes a token."
+        default=20, ge=1, description="Occurrences from which a word of several pieces becomes a token."
     )
     praise_weight: float = Field(
-        default=0.12, ge=0, description="Of unwanted words that come up among the best in praise (curated)."
+        default=0.12, ge=0, description="Weight of the loss on unwanted words among the best in praise."
     )
     blame_weight: float = Field(
-        default=0.3, ge=0, description="Of wanted words where a complaint has an unwanted one (curated)."
+        default=0.3,
+        ge=0,
+        description="Weight of the loss on wanted words where a complaint has an unwanted one.",
     )
-    evaluations: int = Field(default=4, ge=1, description="On held-out text, an epoch.")
-    patience: int = Field(default=3, ge=1, description="Evaluations without improvement before it stops.")
+    evaluations: int = Field(default=4, ge=1, description="Evaluations on held-out text per epoch.")
+    patience: int = Field(
+        default=3, ge=1, description="Evaluations without improvement before training stops."
+    )
 
 
-class StarterSettings(_Frozen):
-    """The compact model trained from scratch when no base can be had; sized for a minute on two cores."""
+class StarterSettings(OptimizerSettings):
+    """The compact model trained from scratch without a base model; takes about a minute on two cores."""
 
-    seed: int = 0
     sentences: int = Field(
         default=50_000, ge=100, description="Generated sentences; each is seen about once."
     )
-    vocabulary: int = Field(default=5_000, ge=200, description="WordPiece entries at most.")
+    vocabulary: int = Field(default=5_000, ge=200, description="Most WordPiece entries.")
     layers: int = Field(default=3, ge=1)
     hidden_size: int = Field(default=128, ge=8)
-    inner_size: int = Field(default=256, ge=8, description="Width inside the feed-forward part.")
+    inner_size: int = Field(default=256, ge=8, description="Width of the feed-forward layers.")
     heads: int = Field(default=4, ge=1)
-    initial_spread: float = Field(default=0.06, gt=0, description="Standard deviation of the first weights.")
+    initial_std: float = Field(default=0.06, gt=0, description="Standard deviation of the initial weights.")
     learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    warmup_share: float = 0.06
-    max_gradient_norm: float = 1.0
     batch_examples: int = Field(
         default=32, ge=1, description="Small: many steps matter more than smooth ones."
     )

@@ -26,15 +26,15 @@ from training.evaluation.gate import Verdict
 from training.finetuning.reference_model import ModelWithReference
 from training.models import writing as versions  # noqa: F401
 from training.pipeline import run as pipeline
-from training.pipeline.synchronous_database import SynchronousDatabase
 from training.progress import NoProgress
 from training.settings import DomainSettings, NightSettings, Settings
+from training.synchronous_database import SynchronousDatabase
 
 WRITES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")  # audit events
 NIGHT = NightSettings(
     learning_rate=1e-3,
     min_steps=3,
-    reach_steps=3,
+    generalization_steps=3,
     max_steps=3,
     batch_examples=4,
     replay_examples=2,

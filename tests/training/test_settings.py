@@ -1,4 +1,4 @@
-"""Settings of a run: defaults that depend on where it runs, and what is refused."""
+"""Training settings: defaults that depend on the environment, and invalid values."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_on_discord_more_people_must_agree(monkeypatch: pytest.MonkeyPatch) -> N
     assert "a-token" not in repr(settings)
 
 
-def test_what_is_set_goes_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_given_settings_override_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FILLBOT_MIN_JUDGEMENTS", "5")
     monkeypatch.setenv("FILLBOT_HOME", "elsewhere")
     (tmp_path / ".env").write_text("FILLBOT_MIN_VOTERS=3\nFILLBOT_MIN_JUDGEMENTS=7\nFILLBOT_UNHEARD_OF=1\n")

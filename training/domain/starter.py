@@ -133,7 +133,7 @@ def _blank(settings: StarterSettings, vocabulary: int) -> torch.nn.Module:
             max_position_embeddings=MAX_POSITIONS,
             dropout=0.0,  # each sentence is seen about once, so there is no overfitting
             attention_dropout=0.0,
-            initializer_range=settings.initial_spread,
+            initializer_range=settings.initial_std,
         )
     )
     steps = torch.arange(MAX_POSITIONS)[:, None] / 10_000 ** (
@@ -142,5 +142,5 @@ def _blank(settings: StarterSettings, vocabulary: int) -> torch.nn.Module:
     waves = torch.stack([steps.sin(), steps.cos()], dim=-1).flatten(1)  # (positions, hidden)
     table = blank.distilbert.embeddings.position_embeddings.weight
     with torch.no_grad():
-        table.copy_(waves * settings.initial_spread * math.sqrt(2))
+        table.copy_(waves * settings.initial_std * math.sqrt(2))
     return blank

@@ -1,8 +1,9 @@
 """Padded batches: queries with their masks, and corpus texts with hidden words."""
 
+import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -31,17 +32,11 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Copy to a device without blocking."""
-
-        def move(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(device, non_blocking=True)
-
-        return Batch(
-            self.input_ids.to(device, non_blocking=True),
-            move(self.attention_mask),
-            self.mask_at.to(device, non_blocking=True),
-            move(self.targets),
-            move(self.polarity),
-        )
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {
+            name: each.to(device, non_blocking=True) for name, each in tensors.items() if each is not None
+        }
+        return replace(self, **moved)
 
     def forward(self, model: nn.Module, *, micro_batches: int = 1) -> tuple[Tensor, ...]:
         """Return the model's outputs for all masks, each (masks, vocabulary).
@@ -51,18 +46,14 @@ class Batch:
         """
         if micro_batches == 1:
             return _as_tuple(model(self.input_ids, self.attention_mask, self.mask_at))
+        size = max(1, math.ceil(len(self.input_ids) / micro_batches))
         outputs = [
-            checkpoint(lambda *rows: _as_tuple(model(*rows)), *rows, use_reentrant=False)
-            for rows in self._split(micro_batches)
+            checkpoint(
+                lambda *rows: _as_tuple(model(*rows)), *self.rows(start, start + size), use_reentrant=False
+            )
+            for start in range(0, len(self.input_ids), size)
         ]
         return tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
-
-    def _split(self, micro_batches: int) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
-        """Split the rows in order into at most `micro_batches` groups; every row has a mask."""
-        count = len(self.input_ids)
-        size = -(-count // min(micro_batches, count))
-        for start in range(0, count, size):
-            yield self.rows(start, start + size)
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor | None, Tensor]:
         """Return the rows [start, stop) as arguments of a forward pass: token ids, attention mask, masks."""
@@ -83,12 +74,10 @@ class Batch:
 
 def pad_rows(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:
     """Pad rows of token ids to (batch, tokens) arrays: the ids, and the attention mask."""
-    width = max(len(row) for row in rows)
-    ids = np.full((len(rows), width), pad, dtype=np.int64)
-    attention = np.zeros((len(rows), width), dtype=np.int64)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-        attention[i, : len(row)] = 1
+    lengths = np.array([[len(row)] for row in rows])  # (batch, 1)
+    attention = (np.arange(lengths.max()) < lengths).astype(np.int64)  # (batch, tokens)
+    ids = np.full_like(attention, pad)
+    ids[attention == 1] = np.concatenate(rows)
     return ids, attention
 
 

@@ -7,9 +7,8 @@ Each step adds the losses of up to five batches:
     blame     complaints and "never [MASK]", where judged words move the other way: without it the model would
               praise everything
     anchors   all other queries, held to the domain model
-    replay    corpus texts, held to the domain model. If judgements generalise, a masked-LM loss is added,
-    which
-              makes up for the fluency that generalization costs.
+    replay    corpus texts, held to the domain model. If judgements generalise, a masked-LM loss is added to
+              restore the fluency that generalization costs.
 """
 
 import math
@@ -42,11 +41,10 @@ LossTerm = Iterator[tuple[Batch, Loss]]
 
 @dataclass(frozen=True, slots=True)
 class _EncodedExample:
-    """An example with its words as token ids. `query` has one mask; words have weights."""
+    """An example as token ids: a query with one mask, and its words with sign (±1) and weight."""
 
     query: Encoded
-    wanted: tuple[tuple[int, float], ...]
-    unwanted: tuple[tuple[int, float], ...]
+    words: tuple[tuple[int, float, float], ...]
 
 
 def fine_tune(
@@ -85,7 +83,7 @@ def fine_tune(
     """
     torch.manual_seed(settings.seed)
     terms = _LossTerms(model, token_of, offered, settings, device, shown_words)
-    judged = [e for e in map(terms.encode, examples) if e.wanted or e.unwanted]
+    judged = [example for example in map(terms.encode, examples) if example.words]
     if not judged:
         return []
     model.to(device)
@@ -97,11 +95,13 @@ def fine_tune(
     if objective.has_anchors:
         parts.append(terms.anchors(replay_sentences.others))
     if tilts:
-        parts += [terms.praise(replay_sentences.praise, tilts), terms.blame(replay_sentences.blame, tilts)]
+        generalized = terms.generalization(tilts)
+        parts.append(terms.praise(replay_sentences.praise, generalized))
+        parts.append(terms.blame(replay_sentences.blame, generalized))
     elif objective.has_anchors:
         parts.append(terms.anchors([query for query, _ in replay_sentences.blame]))
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
-    least = settings.reach_steps if tilts else settings.min_steps
+    least = settings.generalization_steps if tilts else settings.min_steps
     steps = min(max(per_epoch * settings.epochs, least), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
     scale = math.sqrt(768 / model.shape.hidden_size)  # narrower models need and tolerate larger steps
@@ -160,21 +160,29 @@ class _LossTerms:
         """Encode an example; it has no words if its query has no such mask."""
         query = self._encoder.encode(example.query)
         if example.mask_index >= len(query.masks):
-            return _EncodedExample(query, (), ())
-
-        def tokens(words: tuple[tuple[str, float], ...]) -> tuple[tuple[int, float], ...]:
-            return tuple(
-                (token, weight) for word, weight in words if (token := self._token_of(word)) is not None
-            )
-
-        one_mask = Encoded(query.ids, (query.masks[example.mask_index],))
-        return _EncodedExample(one_mask, tokens(example.wanted), tokens(example.unwanted))
+            return _EncodedExample(query, ())
+        words = tuple(
+            (token, sign, weight)
+            for side, sign in ((example.wanted, 1.0), (example.unwanted, -1.0))
+            for word, weight in side
+            if (token := self._token_of(word)) is not None
+        )
+        return _EncodedExample(Encoded(query.ids, (query.masks[example.mask_index],)), words)
 
     def tilts(self, examples: Sequence[Example]) -> dict[int, float]:
         """Token → tilt on sentences without votes; empty unless there are tilts of either sign."""
         tilts = {self._token_of(word): tilt for word, tilt in word_tilts(examples).items()}
         known = {token: tilt for token, tilt in tilts.items() if token is not None}
         return known if min(known.values(), default=0) < 0 < max(known.values(), default=0) else {}
+
+    def generalization(self, tilts: dict[int, float]) -> GeneralizationLoss:
+        return GeneralizationLoss.of(
+            tilts,
+            raise_by=self._settings.generalization_raise,
+            sink_by=self._settings.generalization_sink,
+            allowed=self._offered,
+            shown_words=self._shown_words,
+        )
 
     def votes(self, judged: Sequence[_EncodedExample], objective: Objective) -> LossTerm:
         weight = self._settings.votes_weight
@@ -184,7 +192,7 @@ class _LossTerms:
             def loss(logits: Tensor, reference: Tensor, judgements: BatchJudgements = judgements) -> Tensor:
                 return weight * objective.votes_loss(logits, reference, judgements)
 
-            yield self._query_batch([example.query for example in group]), loss
+            yield query_batch([example.query for example in group], self._encoder.pad), loss
 
     def replay(self, texts: Sequence[str], *, lm_weight: float) -> LossTerm:
         settings = self._settings
@@ -212,18 +220,17 @@ class _LossTerms:
             seed=self._settings.seed + 2,
         )
 
-    def praise(self, queries: Sequence[str], tilts: dict[int, float]) -> LossTerm:
-        generalized = self._generalization_loss(tilts, share=1.0)
+    def praise(self, queries: Sequence[str], generalized: GeneralizationLoss) -> LossTerm:
+        weight = self._settings.generalization_weight
         return self._with_loss(
             queries,
-            lambda logits, reference: self._settings.reach_weight * generalized.in_praise(logits, reference),
+            lambda logits, reference: weight * generalized.in_praise(logits, reference),
             seed=self._settings.seed + 3,
         )
 
-    def blame(self, queries: Sequence[tuple[str, str]], tilts: dict[int, float]) -> LossTerm:
+    def blame(self, queries: Sequence[tuple[str, str]], generalized: GeneralizationLoss) -> LossTerm:
         """Move judged words a fraction of the way in the other direction, and learn the hidden word."""
-        generalized = self._generalization_loss(tilts, share=self._settings.blame_part)
-        weight = self._settings.blame_lm_weight
+        weight, share = self._settings.blame_lm_weight, self._settings.blame_share
         known = [
             (self._encoder.encode(query), token)
             for query, word in queries
@@ -233,35 +240,18 @@ class _LossTerms:
             words = torch.tensor([word for _, word in group], device=self._device)  # (masks,)
 
             def loss(logits: Tensor, reference: Tensor, words: Tensor = words) -> Tensor:
-                return generalized.in_blame(logits, reference) + weight * masked_lm(logits, words)
+                moved = generalized.in_blame(logits, reference, share=share)
+                return moved + weight * masked_lm(logits, words)
 
-            yield self._query_batch([query for query, _ in group]), loss
-
-    def _generalization_loss(self, tilts: dict[int, float], *, share: float) -> GeneralizationLoss:
-        raise_by, sink_by = share * self._settings.reach_raise, share * self._settings.reach_sink
-        return GeneralizationLoss.of(
-            tilts,
-            raise_by=raise_by,
-            sink_by=sink_by,
-            allowed=self._offered,
-            shown_words=self._shown_words,
-        )
+            yield query_batch([query for query, _ in group], self._encoder.pad), loss
 
     def _with_loss(self, queries: Sequence[str], loss: Loss, *, seed: int) -> LossTerm:
         encoded = [self._encoder.encode(query) for query in queries]
         groups = shuffled_batches(encoded, self._settings.anchor_examples, seed)
-        return ((self._query_batch(group), loss) for group in groups)
-
-    def _query_batch(self, queries: Sequence[Encoded]) -> Batch:
-        return query_batch(queries, self._encoder.pad)
+        return ((query_batch(group, self._encoder.pad), loss) for group in groups)
 
     def _flatten(self, examples: Sequence[_EncodedExample]) -> BatchJudgements:
-        flat = [
-            (row, token, sign, weight)
-            for row, example in enumerate(examples)
-            for words, sign in ((example.wanted, 1.0), (example.unwanted, -1.0))
-            for token, weight in words
-        ]
+        flat = [(row, *word) for row, example in enumerate(examples) for word in example.words]
         rows, words, signs, weights = (
             torch.tensor(column, device=self._device) for column in zip(*flat, strict=True)
         )  # (judgements,) each

@@ -1,9 +1,9 @@
 """Losses of fine-tuning and of domain training: scalars, computed in fp32 whatever the logits' type."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -36,11 +36,8 @@ class BatchJudgements:
     shown_words: int
 
 
-class VotesLoss(Protocol):
-    """A loss on voted queries."""
-
-    def __call__(self, logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
-        """Return a scalar from the logits of the model and of the reference, both (masks, vocabulary)."""
+# (masks, vocabulary) logits of the model and of the reference, and the judgements → a scalar.
+VotesLoss = Callable[[Tensor, Tensor, BatchJudgements], Tensor]
 
 
 def masked_lm(logits: Tensor, targets: Tensor) -> Tensor:
@@ -189,10 +186,13 @@ class GeneralizationLoss:
         hinge = rank_hinge(logits, unwanted, allowed=self.others, rank=self.hidden_rank)
         return loss + SHOWN_WEIGHT * hinge
 
-    def in_blame(self, logits: Tensor, reference: Tensor) -> Tensor:
-        """Move the words the other way: where a sentence asks for blame, an unwanted word is right."""
+    def in_blame(self, logits: Tensor, reference: Tensor, *, share: float = 1.0) -> Tensor:
+        """Move the words the other way, by a share of the shifts.
+
+        Where a sentence asks for blame, an unwanted word is right.
+        """
         before = functional.log_softmax(reference.float(), dim=-1)  # (masks, vocabulary)
-        return self._to_target(before[:, self.words] - self.shifts, logits, before, sign=-1)
+        return self._to_target(before[:, self.words] - share * self.shifts, logits, before, sign=-1)
 
     def _to_target(self, moved: Tensor, logits: Tensor, before: Tensor, *, sign: int) -> Tensor:
         """KL(target ‖ model), plus a hinge on the odds of all wanted to all unwanted words.

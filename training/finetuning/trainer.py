@@ -16,30 +16,11 @@ from training.errors import OutOfMemoryError
 from training.finetuning.data_parallelism import SINGLE_WORKER, DataParallelism
 from training.models.out_of_memory import is_out_of_memory
 from training.progress import Progress
+from training.settings import OptimizerSettings
 
 log = structlog.stdlib.get_logger(__name__)
 REPORT_EVERY_STEPS = 10  # reading a loss waits for the GPU
 CHECKPOINT_EVERY_STEPS = 10  # a multiple of the above: stopping elsewhere would add readings
-
-
-class OptimizerSettings(Protocol):
-    """The hyper-parameters that the optimiser needs; any of the settings classes fits."""
-
-    @property
-    def learning_rate(self) -> float:
-        """Peak of the schedule."""
-
-    @property
-    def weight_decay(self) -> float:
-        """AdamW's, on matrices only."""
-
-    @property
-    def warmup_share(self) -> float:
-        """Share of all steps."""
-
-    @property
-    def max_gradient_norm(self) -> float:
-        """Norm to which gradients are clipped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Padding, masks, and whole words hidden as BERT's are."""
+"""Padding, masks, and whole-word masking as in BERT."""
 
 from itertools import islice
 
@@ -35,7 +35,7 @@ def test_rows_are_padded_to_the_longest() -> None:
     assert attention.tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
-def test_masks_of_queries_are_places_in_the_flattened_batch(encoder: Encoder) -> None:
+def test_masks_of_queries_are_positions_in_the_flattened_batch(encoder: Encoder) -> None:
     queries = [encoder.encode("[MASK] shoes are [MASK]."), encoder.encode("It is so very [MASK], not late.")]
     batch = query_batch(queries, encoder.pad)
     width = batch.input_ids.shape[1]
@@ -51,7 +51,7 @@ def test_an_unpadded_batch_has_no_attention_mask(encoder: Encoder) -> None:
     assert batch.tokens == batch.input_ids.numel()
 
 
-def test_a_batch_moves_whole(encoder: Encoder) -> None:
+def test_all_tensors_of_a_batch_move(encoder: Encoder) -> None:
     batch = next(iter(corpus(encoder))).to(torch.device("cpu"))
     assert isinstance(batch, Batch)
     assert batch.targets is not None
@@ -99,7 +99,7 @@ def test_words_are_hidden_whole(encoder: Encoder) -> None:
     assert seen > 50
 
 
-def test_of_hidden_tokens_eight_in_ten_become_masks(encoder: Encoder) -> None:
+def test_eight_of_ten_hidden_tokens_become_masks(encoder: Encoder) -> None:
     masked = same = total = 0
     for batch in islice(corpus(encoder, mask_share=0.5, batch_examples=4), 500):
         assert batch.targets is not None

@@ -1,4 +1,4 @@
-"""Votes are learnt by a real tiny model, and little else moves."""
+"""A tiny real model learns the votes, and its other answers hardly move."""
 
 import copy
 from dataclasses import replace
@@ -93,7 +93,12 @@ def test_words_judged_on_several_queries_generalize_to_praise_without_votes(mask
     def odds_after(query: str, **changed: Any) -> float:
         model = copy.deepcopy(masked_lm)
         objective = replace(DEFAULT_OBJECTIVE, votes_loss=lambda logits, *_: 0.0 * logits.sum(), **changed)
-        tuned(model, votes, objective=objective, settings=SETTINGS.model_copy(update={"reach_steps": 40}))
+        tuned(
+            model,
+            votes,
+            objective=objective,
+            settings=SETTINGS.model_copy(update={"generalization_steps": 40}),
+        )
         logits = logits_at(model, query)[0]
         return float(logits[ids["soft"]] - logits[ids["ugly"]])
 

@@ -27,11 +27,11 @@ def agreeing(count: int) -> list[Example]:
     return examples + [example(100 + number, unwanted=[word]) for number, word in enumerate(bad)]
 
 
-def test_a_word_judged_on_one_query_counts_on_that_alone() -> None:
+def test_a_word_judged_on_one_query_does_not_generalize() -> None:
     assert word_tilts([example(1, unwanted=["squeaky"])]) == {}
 
 
-def test_a_word_judged_alike_on_several_queries_counts_elsewhere_by_its_evidence() -> None:
+def test_a_word_judged_alike_on_several_queries_generalizes_by_its_evidence() -> None:
     tilts = word_tilts([example(1, unwanted=["squeaky"]), example(2, unwanted=["squeaky"])])
     assert tilts == {"squeaky": pytest.approx(-math.log(3) / FULL_LOG_ODDS)}
 
@@ -45,7 +45,7 @@ def test_a_contested_word_does_not_generalize() -> None:
     assert word_tilts(examples) == {}
 
 
-def test_the_word_lists_are_believed_once_enough_judgements_agree_with_them() -> None:
+def test_the_word_lists_count_once_enough_judgements_agree_with_them() -> None:
     assert word_tilts(agreeing(9)) == {}
     tilts = word_tilts(agreeing(20))
     # Twenty of twenty agree: (2 + 20) / (4 + 20) = 11/12, of which 2 · 11/12 − 1 = 5/6 counts.
@@ -61,6 +61,6 @@ def test_votes_that_contradict_the_word_lists_are_not_overruled_by_them() -> Non
     assert word_tilts([*agreeing(20), *liked])["expensive"] > 0
 
 
-def test_a_word_in_doubt_is_left_alone_despite_the_lists() -> None:
+def test_a_contested_word_is_not_tilted_by_the_lists() -> None:
     judged = [example(200, wanted=["expensive"])]
     assert "expensive" not in word_tilts([*agreeing(20), *judged])

@@ -1,4 +1,4 @@
-"""The losses against numbers computed by hand."""
+"""The losses, compared with numbers computed by hand."""
 
 import math
 
@@ -56,7 +56,7 @@ def tilted(
     return tilted_target(reference, judged(words, signs, offered=offered, shown_words=shown_words))
 
 
-def test_masked_lm_is_the_mean_surprise() -> None:
+def test_masked_lm_is_the_mean_cross_entropy() -> None:
     logits = logits_of([0.5, 0.25, 0.25], [0.1, 0.1, 0.8])
     # −(ln 0.25 + ln 0.8) / 2
     assert masked_lm(logits, torch.tensor([1, 2])).item() == pytest.approx(
@@ -93,7 +93,9 @@ def test_an_accepted_word_rises_to_the_fourth_place_at_least_and_the_first_at_mo
 
 
 @pytest.mark.parametrize(("shown_words", "below", "least"), [(3, 10, 2), (5, 16, 4), (8, 25, 7), (10, 31, 9)])
-def test_judged_words_go_where_they_are_shown_or_far_below(shown_words: int, below: int, least: int) -> None:
+def test_judged_words_move_into_the_shown_words_or_far_below(
+    shown_words: int, below: int, least: int
+) -> None:
     """Forty words, each half a nat likelier than the next, so that the rank decides, not the tilt."""
     reference = torch.arange(40.0, 0.0, -1.0)[None] / 2
     target = tilted(reference, [0, 39], [-1.0, 1.0], offered=40, shown_words=shown_words)[0]
@@ -112,7 +114,7 @@ def test_words_without_votes_keep_their_odds() -> None:
     assert target.exp().sum().item() == pytest.approx(1.0)
 
 
-def test_places_are_counted_among_offered_words_alone() -> None:
+def test_ranks_are_counted_among_offered_words() -> None:
     # The last two may not be offered: the first place is 0.3, however likely a full stop is.
     target = tilted(logits_of([0.3, 0.05, 0.05, 0.02, 0.5, 0.08]), [1], [1.0], offered=4)
     assert probabilities(target)[1] == pytest.approx(0.2 / 1.15)  # 0.05 · 4, between the fourth and the first
@@ -187,7 +189,7 @@ def test_half_precision_logits_give_full_precision_losses() -> None:
     assert kl_to_reference(logits, logits).dtype == torch.float32
 
 
-def test_training_on_the_votes_loss_arrives_at_the_target() -> None:
+def test_training_on_the_votes_loss_reaches_the_target() -> None:
     torch.manual_seed(0)
     reference = torch.randn(1, 30)
     votes = judged([4, 11], [-1.0, 1.0], offered=25)

@@ -73,7 +73,7 @@ def test_every_step_advances_the_progress() -> None:
     assert progress.figures == [{"loss": point.loss} for point in points]
 
 
-def test_it_goes_on_where_it_was_saved_as_if_it_had_never_stopped() -> None:
+def test_resuming_gives_the_same_result_as_no_interruption() -> None:
     """Dropout, the moments of AdamW and the schedule included."""
 
     def begin() -> tuple[Trainer, Callable[[int], Step], nn.Module]:

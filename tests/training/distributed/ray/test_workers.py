@@ -39,7 +39,7 @@ EXAMPLES = [
     for start in STARTS
 ]
 SETTINGS = NightSettings(
-    reach_steps=STEPS,
+    generalization_steps=STEPS,
     min_steps=STEPS,
     max_steps=STEPS,
     batch_examples=4,
