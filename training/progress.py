@@ -36,6 +36,9 @@ class NoProgress:
         """Ignore it."""
 
 
+NO_PROGRESS = NoProgress()
+
+
 class TerminalProgress:
     """One bar per step, on standard error."""
 
@@ -81,7 +84,7 @@ class JsonProgress:
         self._report({})
 
     def advance(self, units: int = 1, **figures: float) -> None:
-        """Count, and report now and then."""
+        """Count the units, and report if the last report is old enough."""
         self._done += units
         if self._done >= self._total or time.monotonic() - self._last >= REPORT_EVERY_S:
             self._report(figures)

@@ -20,7 +20,7 @@ from storage.votes.consensus import QueryVote
 from storage.votes.standing import standing_votes
 from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling, Unsaid
-from training.votes.aggregation import PRIOR, aggregate_with_reliability, decay_weights
+from training.votes.aggregation import PRIOR, aggregate_votes, decay_weights
 
 SHOWN_SENTENCES = 3
 MAX_FACTOR = 20.0
@@ -152,7 +152,7 @@ def weigh_votes(votes: Sequence[QueryVote], rules: VoteRules) -> dict[tuple[int,
     item_numbers = {item: number for number, item in enumerate(items)}
     voter_numbers = {voter_id: number for number, voter_id in enumerate(reliability)}
     ages_s = [(rules.now - vote.cast_at).total_seconds() for vote in chosen]
-    consensus = aggregate_with_reliability(
+    consensus = aggregate_votes(
         [item_numbers[vote.mask_index, vote.word] for vote in chosen],
         [voter_numbers[vote.voter_id] for vote in chosen],
         [vote.value for vote in chosen],

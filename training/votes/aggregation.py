@@ -78,51 +78,35 @@ def aggregate_votes(
     voters: Ints,
     values: Ints,
     *,
-    age_weights: Numbers | None = None,
-    vote_weights: Numbers | None = None,
-    min_voters: int = 1,
-) -> Consensus:
-    """Estimate the reliability of the voters, and aggregate their votes by it.
-
-    Args:
-        items: (votes,) index of the item, from 0.
-        voters: (votes,) index of the voter, from 0; at most one vote per voter and item.
-        values: (votes,) +1 or −1.
-        age_weights: (votes,) what age leaves of each vote, in [0, 1]; None if all are fresh.
-        vote_weights: (votes,) how much each vote counts by its voter's roles, ≥ 0; None if all count 1.
-        min_voters: voters that an item needs to be judged.
-    """
-    return aggregate_parts(
-        [VoteArrays.of(items, voters, values, age_weights, vote_weights)], min_voters=min_voters
-    )[0]
-
-
-def aggregate_parts(parts: Sequence["VoteArrays"], *, min_voters: int) -> list[Consensus]:
-    """Like `aggregate_votes`, for votes in parts that have no item in common but share the voters' indices.
-
-    Every iteration reads each part once, one after the other, so that `parts` may read them from disk.
-    """
-    return _aggregate(parts, _fit_reliability(parts), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
-
-
-def aggregate_with_reliability(
-    items: Ints,
-    voters: Ints,
-    values: Ints,
-    *,
-    reliability: Numbers,
+    reliability: Numbers | None = None,
     age_weights: Numbers | None = None,
     vote_weights: Numbers | None = None,
     min_voters: int = 1,
     max_share: float = MAX_VOTER_SHARE,
 ) -> Consensus:
-    """Aggregate votes with a known reliability, (voters,). Otherwise like `aggregate_votes`.
+    """Aggregate votes by the reliability of their voters.
 
-    `max_share` is the share of all weight that one voter may hold; 1 for no limit.
+    Args:
+        items: (votes,) index of the item, from 0.
+        voters: (votes,) index of the voter, from 0; at most one vote per voter and item.
+        values: (votes,) +1 or −1.
+        reliability: (voters,) known reliability; None to estimate it from the votes.
+        age_weights: (votes,) what age leaves of each vote, in [0, 1]; None if all are fresh.
+        vote_weights: (votes,) how much each vote counts by its voter's roles, ≥ 0; None if all count 1.
+        min_voters: voters that an item needs to be judged.
+        max_share: share of all weight that one voter may hold; 1 for no limit.
     """
-    votes = VoteArrays.of(items, voters, values, age_weights, vote_weights)
-    known = np.asarray(reliability, dtype=np.float64)
-    return _aggregate([votes], known, min_voters=min_voters, max_share=max_share)[0]
+    votes = [VoteArrays.of(items, voters, values, age_weights, vote_weights)]
+    known = _fit_reliability(votes) if reliability is None else np.asarray(reliability, dtype=np.float64)
+    return _aggregate(votes, known, min_voters=min_voters, max_share=max_share)[0]
+
+
+def aggregate_parts(parts: Iterable["VoteArrays"], *, min_voters: int) -> list[Consensus]:
+    """Like `aggregate_votes`, for votes in parts that have no item in common but share the voters' indices.
+
+    `parts` is iterated over about 20 times, so that it may read the parts from disk one after the other.
+    """
+    return _aggregate(parts, _fit_reliability(parts), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
 
 
 def decay_weights(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
@@ -174,7 +158,7 @@ class VoteArrays:
         return np.bincount(self.voter, weights=amount, minlength=self.voters).astype(np.float64)
 
 
-def _fit_reliability(parts: Sequence[VoteArrays]) -> Floats:
+def _fit_reliability(parts: Iterable[VoteArrays]) -> Floats:
     """(voters,) reliability by EM; an aged vote is a fraction of an observation.
 
     A vote with a larger weight is more evidence on the word, but not more observations of its voter: that
@@ -201,7 +185,7 @@ def _expected_agreements(votes: VoteArrays, log_odds: Floats) -> Floats:
 
 
 def _aggregate(
-    parts: Sequence[VoteArrays], reliability: Floats, *, min_voters: int, max_share: float
+    parts: Iterable[VoteArrays], reliability: Floats, *, min_voters: int, max_share: float
 ) -> list[Consensus]:
     """Weigh each vote by its voter's reliability, under the cap.
 

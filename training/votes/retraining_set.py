@@ -9,6 +9,7 @@ from pathlib import Path
 from training.votes.aggregation import Judgement
 
 FILE = "retraining_set.jsonl"  # in the folder of the run
+MIN_HELD_OUT = 30  # judgements; with fewer, one lost hit moves the mean by more than the gate allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class RetrainingSet:
         return sum(len(e.wanted) + len(e.unwanted) for e in (*self.train, *self.held_out))
 
 
-def build(judgements: Sequence[Judgement], *, held_out_share: float, min_held_out: int = 30) -> RetrainingSet:
+def build(
+    judgements: Sequence[Judgement], *, held_out_share: float, min_held_out: int = MIN_HELD_OUT
+) -> RetrainingSet:
     """Group judgements by query and mask, and split them by the query's hash.
 
     If fewer than `min_held_out` judgements would be held out, none are: they are too few to measure by, and

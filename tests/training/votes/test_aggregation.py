@@ -1,4 +1,4 @@
-"""Votes → judgements: golden numbers by hand, and what holds whatever the votes."""
+"""Votes → judgements: numbers computed by hand, and properties that hold for all votes."""
 
 import math
 import random
@@ -16,7 +16,6 @@ from training.votes.aggregation import (
     _cap,
     _log_odds,
     aggregate_votes,
-    aggregate_with_reliability,
     decay_weights,
 )
 
@@ -77,7 +76,7 @@ def test_one_voter_is_one_voter_at_any_weight(weight: float) -> None:
 
 
 def test_a_known_reliability_is_weighted_too() -> None:
-    consensus = aggregate_with_reliability(
+    consensus = aggregate_votes(
         [0, 0], [0, 1], [1, -1], reliability=[0.8, 0.8], vote_weights=[2.0, 0.5], max_share=1.0
     )
     assert (consensus.up, consensus.down) == (pytest.approx([2.0]), pytest.approx([0.5]))
@@ -93,9 +92,9 @@ def test_the_cap_counts_people_and_weights_apply_on_top() -> None:
     votes = [*((item, 0, 1) for item in range(20)), (20, 1, 1), (21, 2, 1), (22, 3, 1)]
     items, voters, values = zip(*votes, strict=True)
     known = [0.8] * 4
-    plain = aggregate_with_reliability(items, voters, values, reliability=known)
+    plain = aggregate_votes(items, voters, values, reliability=known)
     weights = [2.0 if voter == 0 else 1.0 for voter in voters]
-    heavy = aggregate_with_reliability(items, voters, values, reliability=known, vote_weights=weights)
+    heavy = aggregate_votes(items, voters, values, reliability=known, vote_weights=weights)
     assert plain.up[:20].sum() / plain.up.sum() == pytest.approx(0.3)
     assert heavy.weight == pytest.approx(plain.weight)
     assert heavy.up == pytest.approx(plain.up * np.array([2.0] * 20 + [1.0] * 3))
@@ -103,8 +102,8 @@ def test_the_cap_counts_people_and_weights_apply_on_top() -> None:
 
 def test_votes_of_weight_nothing_make_no_room_under_the_cap() -> None:
     votes = [(0, 0, 1, 1.0), (1, 1, 1, 1.0), (2, 1, 1, 1.0)]
-    without, beside = weighted(*votes), weighted(*votes, *((0, voter, 1, 0.0) for voter in range(2, 9)))
-    assert beside.up == pytest.approx(without.up)
+    without, with_zero = weighted(*votes), weighted(*votes, *((0, voter, 1, 0.0) for voter in range(2, 9)))
+    assert with_zero.up == pytest.approx(without.up)
 
 
 def test_equal_weights_give_what_no_weights_give() -> None:
@@ -173,7 +172,7 @@ def test_enough_voters_and_a_margin_are_needed() -> None:
     items, voters, values, left = zip(*votes, strict=True)
 
     def judged(min_voters: int) -> list[bool]:
-        consensus = aggregate_with_reliability(
+        consensus = aggregate_votes(
             items,
             voters,
             values,
@@ -223,7 +222,7 @@ def test_a_fresh_vote_outweighs_an_old_one() -> None:
 
 
 def test_votes_weigh_by_known_reliabilities() -> None:
-    consensus = aggregate_with_reliability([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
+    consensus = aggregate_votes([0, 0, 0], [0, 1, 2], [1, -1, 1], reliability=[0.8, 0.5, 0.8])
     assert (consensus.up, consensus.down) == (pytest.approx([2.0]), [0.0])
     assert consensus.reliability == pytest.approx([0.8, 0.5, 0.8])
 
@@ -232,7 +231,7 @@ def test_known_reliabilities_weigh_as_fitted_ones() -> None:
     votes = [(item, voter, 1 if voter < 3 else -1) for item in range(6) for voter in range(4)]
     items, voters, values = zip(*votes, strict=True)
     fitted = aggregate_votes(items, voters, values)
-    weighed = aggregate_with_reliability(items, voters, values, reliability=fitted.reliability)
+    weighed = aggregate_votes(items, voters, values, reliability=fitted.reliability)
     assert weighed.up == pytest.approx(fitted.up)
     assert weighed.down == pytest.approx(fitted.down)
 
@@ -250,7 +249,7 @@ def test_a_hundred_votes_of_one_person_move_no_word_past_the_cap() -> None:
     # Ten people, two a word, wanted; one more votes against on all hundred words.
     votes = [(item, (item + nth) % 10, 1) for item in range(100) for nth in range(2)]
     items, voters, values = zip(*votes, *((item, 10, -1) for item in range(100)), strict=True)
-    consensus = aggregate_with_reliability(items, voters, values, reliability=[0.8] * 11, min_voters=2)
+    consensus = aggregate_votes(items, voters, values, reliability=[0.8] * 11, min_voters=2)
     assert consensus.judged.all()
     assert (consensus.up > consensus.down).all()
     assert consensus.down.sum() <= 0.3 * (consensus.up + consensus.down).sum() * (1 + 1e-9)
@@ -261,7 +260,7 @@ def test_words_that_are_not_judged_make_no_room_under_the_cap() -> None:
     together = [(item, 0, 1) for item in range(10)] + [(item, 1 + item % 2, 1) for item in range(10)]
     alone = [(10 + nth, 3 + nth, 1) for nth in range(50)]
     items, voters, values = zip(*together, *alone, strict=True)
-    consensus = aggregate_with_reliability(items, voters, values, reliability=[0.8] * 53, min_voters=2)
+    consensus = aggregate_votes(items, voters, values, reliability=[0.8] * 53, min_voters=2)
     # A third each: 5 votes of one, so half of each of the first's ten.
     assert consensus.weight[:3] == pytest.approx([0.5, 1.0, 1.0])
     assert consensus.up[:10] == pytest.approx([1.5] * 10)
@@ -379,7 +378,7 @@ def test_it_agrees_with_crowd_kit(seed: int, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_where_there_is_no_cap_a_voter_of_many_words_weighs_on_each_as_on_one() -> None:
     items, voters, values = [0, 1, 2, 3, 3], [0, 0, 0, 0, 1], [-1, -1, -1, -1, 1]
-    free = aggregate_with_reliability(items, voters, values, reliability=[0.8, 0.8], max_share=1.0)
+    free = aggregate_votes(items, voters, values, reliability=[0.8, 0.8], max_share=1.0)
     assert free.down.tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0])
-    capped = aggregate_with_reliability(items, voters, values, reliability=[0.8, 0.8])
+    capped = aggregate_votes(items, voters, values, reliability=[0.8, 0.8])
     assert capped.down[0] < 0.5

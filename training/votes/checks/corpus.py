@@ -23,6 +23,7 @@ from training.votes.checks.framework import (
     FrameSource,
     NoSetup,
     Signal,
+    first_reason,
     register_op,
     run,
 )
@@ -84,11 +85,8 @@ class TextQuality(NoSetup, ColumnOp):
             ("not English", (latin * 4 < letters * 3) | _lacks_usual_words(words)),
             ("a question", text.str.contains(r"\?")),
         ]
-        flag = pl.lit("")
-        for reason, failed in reversed(rules):
-            flag = pl.when(failed).then(pl.lit(reason)).otherwise(flag)
         keys = pl.Series("key", [duplicate_key(each) for each in data["text"]])
-        flagged = data.with_columns(flag.alias("flag"), keys)
+        flagged = data.with_columns(first_reason(rules).alias("flag"), keys)
         # The first clean one of equal texts stays, so that one in capitals does not drop the others.
         is_repeated = ~pl.struct("flag", "key").is_first_distinct() & (pl.col("flag") == "")
         flag = pl.when(is_repeated).then(pl.lit("duplicate")).otherwise(pl.col("flag"))
@@ -131,11 +129,10 @@ class EdgeCaseFilter(NoSetup, ColumnOp):
 
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Replace the columns."""
-        reason = pl.lit("")
-        for name, signal in reversed(DROPPED_BECAUSE.items()):
-            failed = pl.Series(signal.run(data), dtype=pl.Boolean)
-            reason = pl.when(failed).then(pl.lit(name)).otherwise(reason)
-        reason = pl.when(pl.col("flagged")).then(pl.col("flag")).otherwise(reason)
+        reasons = [
+            (name, pl.Series(signal.run(data), dtype=pl.Boolean)) for name, signal in DROPPED_BECAUSE.items()
+        ]
+        reason = pl.when("flagged").then("flag").otherwise(first_reason(reasons))
         kept = pl.Series("kept", EDGE_CASE.run(data), dtype=pl.Boolean)
         return {"output": data.with_columns(kept, reason.alias("reason")).drop("text", "flag")}
 

@@ -41,35 +41,22 @@ class EdgeCaseReport:
     @property
     def counts(self) -> dict[str, int]:
         """Outcome → number of rows."""
-        counts: Counter[str] = Counter()
-        for each in self.by_source.values():
-            counts.update(each)
-        return dict(counts)
+        return dict(sum(map(Counter, self.by_source.values()), Counter()))
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON without the indices, which are in the file of the check."""
         sources = {source: _summary(counts) for source, counts in self.by_source.items()}
-        return {
-            **_summary(self.counts),
-            "sources": sources,
-            "signals": self.signals,
-            "examples": self.examples,
-        }
+        more = {"sources": sources, "signals": self.signals, "examples": self.examples}
+        return _summary(self.counts) | more
 
     def table(self) -> str:
         """Format three tables: rows by source, by outcome and by signal."""
         content = self.to_json()
         summaries = {**content["sources"], "all": content}
-        sources = [
-            (
-                _line(source),
-                each["rows"],
-                each["kept"],
-                each["rows"] - each["kept"],
-                f"{100 * each['share']:.1f}",
-            )
-            for source, each in summaries.items()
-        ]
+        sources = []
+        for source, each in summaries.items():
+            rows, kept = each["rows"], each["kept"]
+            sources.append((_line(source), rows, kept, rows - kept, f"{100 * each['share']:.1f}"))
         outcomes = {KEPT: content["kept"], **content["dropped"]}
         reasons = [(outcome, rows, self.examples.get(outcome, "")) for outcome, rows in outcomes.items()]
         return "\n\n".join(

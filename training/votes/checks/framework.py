@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +36,7 @@ __all__ = [
     "NoSetup",
     "Signal",
     "TransformOp",
+    "first_reason",
     "register_op",
     "run",
 ]
@@ -73,6 +74,11 @@ class FrameSource(NoSetup, TransformOp):
         for operator in self._operators:
             frame = operator.run(frame)["output"]
         return {"output": frame}
+
+
+def first_reason(failed: Iterable[tuple[str, Any]]) -> pl.Expr:
+    """The reason of the first condition that holds for each row; empty where none does."""
+    return pl.coalesce(*(pl.when(condition).then(pl.lit(reason)) for reason, condition in failed), pl.lit(""))
 
 
 def run(checks: CheckSet, folder: Path) -> None:

@@ -54,26 +54,19 @@ class ChecksReport:
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON for the run's report, without voters and without the judgements themselves."""
-        return {
-            "votes": self.votes,
-            "voters": self.voters,
-            "judgements": len(self.judgements),
-            "rejected": self.rejected,
-            "edge_cases": self.edge_cases,
-            "approval": self.approval,
-            "drift": self.drift,
-        }
+        names = ("votes", "voters", "rejected", "edge_cases", "approval", "drift")
+        return {name: getattr(self, name) for name in names} | {"judgements": len(self.judgements)}
 
 
+@dataclass(slots=True)
 class ResultCollector:
     """Adds up the results of the checks over the parts of the votes."""
 
-    def __init__(self) -> None:
-        self._votes = 0
-        self._voters = pl.Series(dtype=pl.Int64)
-        self._rejected: Counter[str] = Counter()
-        self._approval: list[dict[str, Any]] = []
-        self.query_words: list[QueryWords] = []
+    votes: int = 0
+    voters: set[int] = field(default_factory=set)
+    rejected: Counter[str] = field(default_factory=Counter)
+    approval: list[dict[str, Any]] = field(default_factory=list)
+    query_words: list[QueryWords] = field(default_factory=list)
 
     def add(self, voters: pl.Series, folder: Path, query_words: QueryWords) -> None:
         """Add a part.
@@ -83,10 +76,10 @@ class ResultCollector:
             folder: the folder of a finished `CheckSet`.
             query_words: the words of the part's queries.
         """
-        self._votes += len(voters)
-        self._voters = pl.concat([self._voters, voters.unique()]).unique()
-        self._rejected.update({row["flag"]: row["votes"] for row in _rows(folder / "rejected.jsonl")})
-        self._approval += _rows(folder / "approval.jsonl")
+        self.votes += len(voters)
+        self.voters.update(voters.unique())
+        self.rejected.update({row["flag"]: row["votes"] for row in _rows(folder / "rejected.jsonl")})
+        self.approval += _rows(folder / "approval.jsonl")
         self.query_words.append(query_words)
 
     def report(self, folder: Path, *, reliability: dict[int, float], drift: dict[str, Any]) -> ChecksReport:
@@ -95,11 +88,11 @@ class ResultCollector:
         names = rows["signals"].str.split("; ").explode().value_counts(sort=True)
         return ChecksReport(
             judgements=list(map(Judgement, *(rows[name] for name in JUDGEMENT))),
-            votes=self._votes,
-            voters=len(self._voters),
-            rejected=dict(sorted(self._rejected.items())),
+            votes=self.votes,
+            voters=len(self.voters),
+            rejected=dict(sorted(self.rejected.items())),
             edge_cases={name: count for name, count in sorted(names.iter_rows()) if name},
-            approval=approval_by_version(pl.DataFrame(self._approval, schema=COUNTS)).to_dicts(),
+            approval=approval_by_version(pl.DataFrame(self.approval, schema=COUNTS)).to_dicts(),
             drift=drift,
             reliability=reliability,
         )

@@ -1,11 +1,10 @@
 """Signals of a text from its words alone: brand, product, wanted words, blame. Pure, all in polars.
 
 Only whole words match: `unfashionable`, `non-durable` and `nikeadidas` are words of their own. The words come
-from the corpus's word lists; this module adds the grammar of denial. A denial must be followed by an unwanted
-word,
-otherwise it is blame: "never heavy" and "without being stiff" are not blame; "not comfortable", "less soft"
-and "never again" are. That is too strict for "nothing beats these shoes", but missing some praise costs less
-than keeping a complaint.
+from the corpus's word lists; this module adds the grammar of denial. A denial is blame unless an unwanted
+word follows: "never heavy" and "without being stiff" are not blame; "not comfortable", "less soft" and "never
+again" are. This is too strict for "nothing beats these shoes", but missing some praise costs less than
+keeping a complaint.
 """
 
 import functools

@@ -5,11 +5,10 @@ A run may read tens of millions of votes; `aggregate_parts` needs each part abou
 
 import io
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, overload
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,13 +64,16 @@ class NumberedVotes(NoSetup, TransformOp):
         return {"output": pl.DataFrame([{"votes": len(clean), "items": len(self._items)}])}
 
 
-class VoteSpool(Sequence[VoteArrays]):
-    """Vote arrays and items in parts, in an unnamed file in `folder` that disappears with the process."""
+class VoteSpool:
+    """Vote arrays and items in parts, in an unnamed file in `folder` that disappears with the process.
+
+    Iterating over it reads one part after the other; the voters of a part are indices into `voters`.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed with this object
-        self._parts: list[_Part] = []
+        self._begins: list[tuple[int, int]] = []  # of the votes and of the items of each part
         self.voters: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)  # ids of all voters, sorted
 
     def add(self, numbered: NumberedVotes) -> None:
@@ -79,60 +81,31 @@ class VoteSpool(Sequence[VoteArrays]):
         votes, items = numbered.votes, numbered.items
         voters, voter = np.unique(votes["voter_id"].to_numpy(), return_inverse=True)
         self.voters = np.union1d(self.voters, voters)
-        self._parts.append(_Part(self._file.seek(0, 2), len(items), len(voters), len(votes)))
-        columns = (
-            voters,
-            votes["left"].to_numpy(),
-            votes["amount"].to_numpy(),
-            votes["item"].to_numpy().astype(np.int32),
-            voter.astype(np.int32),
-            votes["value"].to_numpy().astype(np.int8),
-        )
-        for column in columns:
-            self._file.write(np.ascontiguousarray(column).tobytes())
-        self._parts[-1] = replace(self._parts[-1], items_begin=self._file.tell())
-        items.write_ipc(self._file)
+        votes_begin = self._file.seek(0, io.SEEK_END)
+        item, value = votes["item"].cast(pl.Int32), votes["value"].cast(pl.Int8)
+        for column in (voters, voter.astype(np.int32), item, value, votes["left"], votes["amount"]):
+            np.save(self._file, column)
+        self._begins.append((votes_begin, self._file.tell()))
+        serialized = io.BytesIO()
+        items.write_ipc(serialized)
+        np.save(self._file, np.frombuffer(serialized.getbuffer(), dtype=np.uint8))
 
-    def items(self, index: int) -> pl.DataFrame:
+    def items(self, part: int) -> pl.DataFrame:
         """(items,) the items of a part."""
-        self._file.seek(self._parts[index].items_begin)
-        ends = self._parts[index + 1].begins if index + 1 < len(self) else -1
-        return pl.read_ipc(io.BytesIO(self._file.read(ends - self._file.tell() if ends >= 0 else -1)))
+        self._file.seek(self._begins[part][1])
+        return pl.read_ipc(io.BytesIO(np.load(self._file).tobytes()))
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return len(self._begins)
 
-    @overload
-    def __getitem__(self, index: int) -> VoteArrays: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[VoteArrays]: ...
-    def __getitem__(self, index: int | slice) -> VoteArrays | list[VoteArrays]:
-        """Read a part; its voters are indices into `voters`."""
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
-        part = self._parts[index]
-        self._file.seek(part.begins)
-        ids = self._read(np.int64, part.voters)
-        left, amount = self._read(np.float64, part.votes), self._read(np.float64, part.votes)
-        item = self._read(np.int32, part.votes)
-        voter = np.searchsorted(self.voters, ids)[self._read(np.int32, part.votes)]
-        value = self._read(np.int8, part.votes)
-        return VoteArrays(item, voter, value, left, amount, part.items, len(self.voters))
+    def __iter__(self) -> Iterator[VoteArrays]:
+        for begin, _ in self._begins:
+            self._file.seek(begin)
+            voters, voter, item, value, left, amount = (np.load(self._file) for _ in range(6))
+            voter = np.searchsorted(self.voters, voters)[voter]
+            items = int(item.max(initial=-1)) + 1
+            yield VoteArrays(item, voter, value, left, amount, items, len(self.voters))
 
     def close(self) -> None:
         """Close and thereby delete the file. Idempotent."""
         self._file.close()
-
-    def _read(self, of: type[np.generic], count: int) -> npt.NDArray[Any]:
-        return np.frombuffer(self._file.read(count * np.dtype(of).itemsize), dtype=of)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Offsets of a part in the file, and the lengths of its columns."""
-
-    begins: int
-    items: int
-    voters: int
-    votes: int
-    items_begin: int = 0

@@ -1,6 +1,5 @@
 """The vote checks: votes from the database → quality flags → judgements → weights, as UpTrain `CheckSet`s."""
 
-import asyncio
 import contextlib
 import math
 import shutil
@@ -15,7 +14,8 @@ import polars as pl
 from storage.database import Database
 from storage.people.personal_data import PLACEHOLDER
 from storage.votes.predictions import count_votes, votes_until
-from training.progress import NoProgress, Progress
+from training.progress import NO_PROGRESS, Progress
+from training.synchronous_database import SynchronousDatabase
 from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, aggregate_parts
 from training.votes.checks.approval import ApprovalCounts
 from training.votes.checks.edge_cases import EdgeCaseWeights
@@ -26,6 +26,7 @@ from training.votes.checks.framework import (
     FrameSource,
     NoSetup,
     TransformOp,
+    first_reason,
     register_op,
     run,
 )
@@ -94,10 +95,7 @@ class VoteQuality(NoSetup, ColumnOp):
             ("denied word", word.str.to_lowercase().is_in(pl.Series(self.denied, dtype=pl.Utf8))),
             ("bad score", pl.col("score").is_not_null() & ~pl.col("score").is_between(0.0, 1.0)),
         ]
-        flag = pl.lit("")
-        for reason, failed in reversed(rules):
-            flag = pl.when(failed).then(pl.lit(reason)).otherwise(flag)
-        return {"output": data.with_columns(flag.alias("flag"))}
+        return {"output": data.with_columns(first_reason(rules).alias("flag"))}
 
 
 @register_op
@@ -119,7 +117,7 @@ def run_checks(
     denied: list[str],
     half_life_days: float = HALF_LIFE_DAYS,
     previous_as_of: datetime | None = None,
-    progress: Progress | None = None,
+    progress: Progress = NO_PROGRESS,
     part_votes: int = PART_VOTES,
 ) -> ChecksReport:
     """Check and aggregate the votes up to `as_of`. Blocking; `folder` is emptied first.
@@ -139,7 +137,6 @@ def run_checks(
         part_votes: approximate number of votes in a part.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    progress = progress or NoProgress()
     as_of, previous_as_of = as_of.astimezone(UTC), previous_as_of and previous_as_of.astimezone(UTC)
     quality = VoteQuality(denied=[word.lower() for word in denied])
     numbered = NumberedVotes(as_of=as_of, half_life_days=half_life_days)
@@ -192,24 +189,17 @@ def _append_judgements(items: pl.DataFrame, consensus: Consensus, seen: pl.Serie
 
 
 def read_votes(
-    database_url: str, as_of: datetime, *, part_votes: int = PART_VOTES, progress: Progress | None = None
+    database_url: str, as_of: datetime, *, part_votes: int = PART_VOTES, progress: Progress = NO_PROGRESS
 ) -> Iterator[pl.DataFrame]:
     """Yield the votes up to a time in parts by query, each oldest first. Blocking; no part is empty."""
-    with asyncio.Runner() as runner:
-        database = runner.run(Database.open(database_url))
-        try:
-            votes = runner.run(count_votes(database))
-            ranges = hash_ranges(math.ceil(votes / part_votes))
-            if progress is not None:
-                progress.step("checking the votes", len(ranges))
-            for hashes in ranges:
-                part = runner.run(_read_part(database, as_of, hashes))
-                if len(part):
-                    yield part
-                if progress is not None:
-                    progress.advance()
-        finally:
-            runner.run(database.close())
+    with SynchronousDatabase.open(database_url) as database:
+        ranges = hash_ranges(math.ceil(database.call(count_votes) / part_votes))
+        progress.step("checking the votes", len(ranges))
+        for hashes in ranges:
+            part = database.call(_read_part, as_of, hashes)
+            if len(part):
+                yield part
+            progress.advance()
 
 
 def hash_ranges(parts: int) -> list[tuple[str | None, str | None]]:

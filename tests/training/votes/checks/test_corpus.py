@@ -1,4 +1,4 @@
-"""The real CheckSet over hand-made, generated and real texts: what is kept, what is dropped, the report."""
+"""The real CheckSet over hand-made, generated and real texts: kept and dropped texts, and the report."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which signals hold for a judgement, and what they make it weigh."""
+"""The signals of a judgement, and its weight."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from training.votes.checks.edge_cases import EdgeCaseWeights
 SCHEMA: dict[str, Any] = dict.fromkeys(("score", "up", "down", "novelty"), pl.Float64)
 
 
-def told(
+def judged(
     score: float | None = 0.2, *, up: float = 2.0, down: float = 0.0, novelty: float = 0.0
 ) -> tuple[str, float]:
     frame = pl.DataFrame([(score, up, down, novelty)], schema=SCHEMA, orient="row")
@@ -19,7 +19,7 @@ def told(
 
 
 def test_an_ordinary_judgement_weighs_one() -> None:
-    assert told() == ("", 1.0)
+    assert judged() == ("", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_an_ordinary_judgement_weighs_one() -> None:
     ],
 )
 def test_signals_and_their_weight(judgement: dict[str, Any], signals: str, weight: float) -> None:
-    assert told(**judgement) == (signals, weight)
+    assert judged(**judgement) == (signals, weight)
 
 
 def test_no_judgements() -> None:

@@ -1,4 +1,4 @@
-"""Twenty thousand votes through polars, against the same rules one vote after the other in Python."""
+"""Twenty thousand votes through polars, compared with the same rules in plain Python."""
 
 import sqlite3
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""New kinds of queries and the drift of their words, from votes in memory."""
+"""Novelty of queries and drift of their words, from votes in memory."""
 
 import random
 from collections.abc import Sequence
@@ -108,9 +108,9 @@ def test_no_drift_and_all_of_it(since: str, expected: float) -> None:
 
 @pytest.mark.parametrize("previous", [None, minutes(-1), minutes(10)])
 def test_there_is_no_drift_without_two_periods(previous: datetime | None) -> None:
-    told = word_drift(votes(("Boots are [MASK].", 0.0, 1)), previous=previous)
-    assert (told["divergence"], told["by_chance"], told["grew"]) == (None, None, [])
-    assert told["before"] + told["since"] == 1
+    drift = word_drift(votes(("Boots are [MASK].", 0.0, 1)), previous=previous)
+    assert (drift["divergence"], drift["by_chance"], drift["grew"]) == (None, None, [])
+    assert drift["before"] + drift["since"] == 1
 
 
 def test_no_clean_vote_is_no_drift() -> None:
@@ -124,8 +124,8 @@ def test_the_words_that_grew_most_come_first_without_words_of_one_person() -> No
         ("My secret diet is [MASK].", 6.0, 3),
         ("Another secret is [MASK].", 7.0, 3),
     ]
-    told = word_drift(votes(("Boots are [MASK].", 0.0, 1), *since), min_voters=2)
-    assert [row["word"] for row in told["grew"]] == ["refunds", "days", "take"]
+    drift = word_drift(votes(("Boots are [MASK].", 0.0, 1), *since), min_voters=2)
+    assert [row["word"] for row in drift["grew"]] == ["refunds", "days", "take"]
 
 
 def test_samples_of_one_language_are_apart_by_chance() -> None:
@@ -134,5 +134,5 @@ def test_samples_of_one_language_are_apart_by_chance() -> None:
     cast = [
         (f"{chance.choice(words)} {chance.choice(words)} [MASK].", nth % 2 * 9.0, 1) for nth in range(400)
     ]
-    told = word_drift(votes(*cast))
-    assert told["divergence"] == pytest.approx(told["by_chance"], rel=0.25)
+    drift = word_drift(votes(*cast))
+    assert drift["divergence"] == pytest.approx(drift["by_chance"], rel=0.25)

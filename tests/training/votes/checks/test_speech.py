@@ -1,4 +1,4 @@
-"""What a text speaks of, by its words: brands, products, praise, blame and what denial makes of them."""
+"""Signals of a text from its words: brands, products, praise, blame, and the effect of denials."""
 
 import polars as pl
 import pytest

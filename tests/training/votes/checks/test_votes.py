@@ -62,7 +62,7 @@ def polls(database_url: str, tmp_path: Path) -> Polls:
     return Polls(database_url, tmp_path / "runs" / "00001" / "uptrain")
 
 
-def told(report: ChecksReport) -> list[tuple[str, str, float, float]]:
+def facts_of(report: ChecksReport) -> list[tuple[str, str, float, float]]:
     return [(j.query, j.word, round(j.up, 3), round(j.down, 3)) for j in report.judgements]
 
 
@@ -135,7 +135,7 @@ def test_asking_a_hundred_times_does_not_vote_a_hundred_times(polls: Polls) -> N
         )  # and then thought better of it
 
     polls.cast(casting)
-    assert told(polls.checked()) == [(QUERY, "cheap", 0.0, 1.0)]
+    assert facts_of(polls.checked()) == [(QUERY, "cheap", 0.0, 1.0)]
 
 
 def test_later_votes_do_not_count_yet(polls: Polls) -> None:
@@ -145,8 +145,8 @@ def test_later_votes_do_not_count_yet(polls: Polls) -> None:
             await vote(database, prediction_id, "cheap", value, by=1, at=minutes(minute))  # type: ignore[arg-type]
 
     polls.cast(casting)
-    assert told(polls.checked(minute=10)) == [(QUERY, "cheap", 1.0, 0.0)]
-    assert told(polls.checked(minute=30)) == [(QUERY, "cheap", 0.0, 1.0)]
+    assert facts_of(polls.checked(minute=10)) == [(QUERY, "cheap", 1.0, 0.0)]
+    assert facts_of(polls.checked(minute=30)) == [(QUERY, "cheap", 0.0, 1.0)]
 
 
 @pytest.mark.parametrize("via", ["menu", "suggestion"])
@@ -157,7 +157,7 @@ def test_a_deliberate_vote_beats_a_later_thumb(polls: Polls, via: str) -> None:
         await vote(database, prediction_id, "cheap", 1, by=1, via="reaction", at=minutes(5))
 
     polls.cast(casting)
-    assert told(polls.checked()) == [(QUERY, "cheap", 0.0, 1.0)]
+    assert facts_of(polls.checked()) == [(QUERY, "cheap", 0.0, 1.0)]
 
 
 def test_a_hundred_repeats_of_one_question_weigh_as_one(polls: Polls) -> None:
@@ -193,7 +193,7 @@ def test_a_very_old_vote_does_not_count(polls: Polls) -> None:
         await vote(database, await ask(database, OTHER), "cheap", 1, by=2, at=minutes(58))
 
     polls.cast(casting)
-    assert told(polls.checked(minute=58, half_life_days=5 / 1440)) == [(OTHER, "cheap", 1.0, 0.0)]
+    assert facts_of(polls.checked(minute=58, half_life_days=5 / 1440)) == [(OTHER, "cheap", 1.0, 0.0)]
 
 
 def test_the_time_zone_of_the_run_does_not_matter(polls: Polls) -> None:
@@ -415,7 +415,7 @@ def test_a_vote_on_each_version_is_a_vote_on_each(polls: Polls) -> None:
         ("v0001", 1, 0.0),
         ("v0002", 1, 1.0),
     ]
-    assert told(report) == [(QUERY, "cheap", 1.0, 0.0)]
+    assert facts_of(report) == [(QUERY, "cheap", 1.0, 0.0)]
 
 
 def test_votes_on_adjusted_replies_do_not_count_as_approval(polls: Polls) -> None:
