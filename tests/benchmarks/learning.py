@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from training.evaluation.confidence_intervals import Draws, lower_bound, means
+from training.evaluation.confidence_intervals import Draws, means
 from training.evaluation.metrics import read_suite
 from training.simulation.figures import KEPT_GROUPS
 
@@ -148,8 +148,8 @@ def quality(results: Sequence[Row], sentences: Sentences) -> Quality:
         places = sentences.places(control=control, scores=before[name])
         groups = [sentences.patterns[place] for place in places]
         after = np.mean([[figures["cases"][name][place] for place in places] for figures in made], axis=0)
-        old = means([before[name][place] for place in places], groups=groups)
-        return old, means(list(after), groups=groups)
+        old = clustered_means([before[name][place] for place in places], groups)
+        return old, clustered_means(list(after), groups)
 
     main_before, main_after = compare("wanted_share", control=False)
     control_before, control_after = compare("wanted_share", control=True)
@@ -165,6 +165,24 @@ def quality(results: Sequence[Row], sentences: Sentences) -> Quality:
         kept=float(np.mean([figures["top10_kept"] for figures in made])),
         promoted=f"{sum(night['status'] == 'promoted' for night in nights)} of {len(nights)}",
     )
+
+
+def clustered_means(values: Sequence[float], groups: Sequence[Hashable]) -> Draws:
+    """Like `means`, but resample whole groups: sentences of one pattern are not independent.
+
+    This is the cluster bootstrap (Field & Welsh 2007).
+    """
+    members = defaultdict(list)
+    for group, value in zip(groups, values, strict=True):
+        members[group].append(value)
+    return means(
+        [float(np.mean(each)) for each in members.values()], [len(each) for each in members.values()]
+    )
+
+
+def lower_bound(draws: Draws) -> float:
+    """The one-sided lower 90 % bound."""
+    return float(np.quantile(draws[1:], 0.1))
 
 
 def _cells(loss: str, of_loss: Quality, usual: Quality | None) -> list[str]:

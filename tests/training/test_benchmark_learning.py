@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from benchmarks.learning import cell_of, quality, sentences_of, table
+from benchmarks.learning import cell_of, clustered_means, quality, sentences_of, table
+
+from training.evaluation.confidence_intervals import Interval, interval, means
 
 SENTENCES = [
     {"text": "[MASK] a", "wanted": ["x"], "unwanted": ["y"], "category": "praise_plain", "pattern": "p1"},
@@ -43,18 +46,18 @@ def cell(path: Path, loss: str, after: list[float | None], *, seed: int = 0, **n
     return {"settings": settings, "nights": [{"serving": BEFORE}, {**usual, **night}]}
 
 
-def test_a_line_is_known_by_what_it_simulates(path: Path) -> None:
+def test_a_cell_is_identified_by_its_settings(path: Path) -> None:
     assert cell_of(cell(path, "ce", [], seed=4)) == ("ce", 0.1, "menu", 4)
 
 
-def test_sentences_without_a_pattern_are_their_own(path: Path) -> None:
+def test_a_sentence_without_a_pattern_is_its_own_pattern(path: Path) -> None:
     sentences = sentences_of([path])
     assert sentences.patterns == ("p1", "p1", "[MASK] c", "p2", "[MASK] e")
     assert sentences.places(control=False, scores=[0.1, None, 0.1, 0.1, 0.1]) == [0, 2]
     assert sentences.places(control=True, scores=[0.1] * 5) == [3]
 
 
-def test_the_quality_is_of_what_was_made_whether_or_not_it_serves(path: Path) -> None:
+def test_the_quality_is_that_of_the_new_version_even_if_rejected(path: Path) -> None:
     one = cell(path, "ours", [0.7, 0.7, 0.8, 0.5, 0.9])
     other = cell(path, "ours", [0.9, 0.9, 0.8, 0.5, 0.9], seed=1, status="rejected")
     found = quality([one, other], sentences_of([path]))
@@ -67,7 +70,7 @@ def test_the_quality_is_of_what_was_made_whether_or_not_it_serves(path: Path) ->
     assert min(found.gain) == 0  # a resample of p2 and the third sentence alone knows of no gain
 
 
-def test_a_night_that_made_nothing_has_changed_nothing(path: Path) -> None:
+def test_a_night_without_a_version_changes_no_figure(path: Path) -> None:
     skipped = cell(path, "dpo", [], status="skipped", challenger=None)
     found = quality([skipped], sentences_of([path]))
     assert (found.gain[0], found.control[0], found.rejected) == (0, 0, 0)
@@ -82,3 +85,22 @@ def test_every_kind_of_votes_has_a_table_and_every_loss_a_row(path: Path) -> Non
     assert mine.startswith("| ours | -80% | 16.7% (")
     assert mine.endswith("| × 1.010 | 0.90 | 50% | 20% | 1 of 1 |")
     assert other.endswith("| 100% | 100% | 1 of 1 |")
+
+
+def test_whole_groups_are_resampled() -> None:
+    # Group a has mean 1 and twice the cases: a resample is (2 + 2) / 4, (2 + 0) / 3 or (0 + 0) / 2.
+    draws = clustered_means([1.0, 0.0, 1.0], ["a", "b", "a"])
+    assert draws[0] == pytest.approx(2 / 3)
+    assert sorted(set(draws[1:].round(6))) == [0.0, 0.666667, 1.0]
+    assert np.mean(draws[1:] == 0.0) == pytest.approx(0.25, abs=0.05)
+
+
+def test_repeated_cases_do_not_narrow_the_interval() -> None:
+    values = list(np.random.default_rng(1).normal(size=30))
+    repeated = [value for value in values for _ in range(10)]
+    patterns = [pattern for pattern in range(30) for _ in range(10)]
+    alone = interval(means(values))
+    assert interval(clustered_means(repeated, patterns)) == Interval(
+        pytest.approx(alone.value), pytest.approx(alone.low), pytest.approx(alone.high)
+    )
+    assert interval(means(repeated)).low > alone.low + 0.1

@@ -163,16 +163,13 @@ def _shown(fill_model: FillModel, examples: Sequence[Example], shown_words: int)
 def _voted_words(
     fill_model: FillModel, examples: Sequence[Example], best: Sequence[Sequence[int]]
 ) -> gate.VotedWords:
-    unwanted_shown = wanted_shown = unwanted = wanted = 0
+    counts = Counter(unwanted_shown=0, wanted_shown=0, unwanted=0, wanted=0)
     for example, shown in zip(examples, best, strict=True):
-        for words, is_wanted in ((example.wanted, True), (example.unwanted, False)):
+        for side, words in (("wanted", example.wanted), ("unwanted", example.unwanted)):
             tokens = [t for word, _ in words if (t := fill_model.token_of(word)) is not None]
-            inside = sum(token in shown for token in tokens)
-            if is_wanted:
-                wanted, wanted_shown = wanted + len(tokens), wanted_shown + inside
-            else:
-                unwanted, unwanted_shown = unwanted + len(tokens), unwanted_shown + inside
-    return gate.VotedWords(unwanted_shown, wanted_shown, unwanted, wanted)
+            counts[side] += len(tokens)
+            counts[f"{side}_shown"] += sum(token in shown for token in tokens)
+    return gate.VotedWords(**counts)
 
 
 def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[str]]:

@@ -1,12 +1,10 @@
 """Bootstrap confidence intervals of means over cases. Pure.
 
-Percentile intervals from resampling with replacement (Efron 1979). Similar cases, such as sentences of one
-pattern, are not independent: given their groups, whole groups are resampled (the cluster bootstrap, Field &
-Welsh 2007). The same seed resamples the same cases, so arithmetic on two draws is paired:
-`interval(means(after) - means(before))`.
+Percentile intervals from resampling with replacement (Efron 1979). The same number of cases is resampled in
+the same way, so arithmetic on two draws is paired: `interval(means(after) - means(before))`.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,30 +25,16 @@ class Interval:
     high: float
 
 
-def means(
-    values: Sequence[float],
-    weights: Sequence[float] | None = None,
-    *,
-    groups: Sequence[Hashable] | None = None,
-    seed: int = 0,
-) -> Draws:
-    """The weighted mean of at least one value, and of each resample.
-
-    The same seed and number of values (or of groups) resample the same cases.
+def means(values: Sequence[float], weights: Sequence[float] | None = None) -> Draws:
+    """Return the weighted mean of at least one value, and of each resample. Deterministic.
 
     Args:
         values: one per case.
         weights: one per case; None: equal. They may not all be 0 in a resample.
-        groups: the group of each case; None: each case is its own group.
-        seed: of the resampling.
     """
     weight = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     weighted = np.asarray(values, dtype=np.float64) * weight
-    if groups is not None:
-        number = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-        of_case = np.asarray([number[group] for group in groups])
-        weighted, weight = (np.bincount(of_case, of).astype(np.float64) for of in (weighted, weight))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     parts = [[weighted.sum() / weight.sum()]]
     rows = max(MAX_PICKS // len(weighted), 1)
     for start in range(0, DRAWS, rows):
@@ -59,12 +43,7 @@ def means(
     return np.concatenate(parts)
 
 
-def interval(draws: Draws, *, level: float = 0.95) -> Interval:
-    """The two-sided interval: between the 2.5 % and 97.5 % quantiles for a level of 0.95."""
-    low, high = np.quantile(draws[1:], ((1 - level) / 2, (1 + level) / 2))
+def interval(draws: Draws) -> Interval:
+    """Return the two-sided 95 % interval."""
+    low, high = np.quantile(draws[1:], (0.025, 0.975))
     return Interval(float(draws[0]), float(low), float(high))
-
-
-def lower_bound(draws: Draws, *, level: float = 0.90) -> float:
-    """The one-sided lower bound: the 10 % quantile for a level of 0.90."""
-    return float(np.quantile(draws[1:], 1 - level))

@@ -12,15 +12,15 @@ criterion's own sentence. The table in `docs/learning.md` is tested against this
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from storage.sentences import Sentence, to_json
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.drift import Drift
+from training.votes.retraining_set import MIN_HELD_OUT
 
-MIN_HELD_OUT = 30  # judgements; below, one lost hit moves the mean by more than the limit allows
 SHOWN_FAILURES = 3  # failed behaviour tests that the verdict quotes
 
 Measured = TypeVar("Measured")
@@ -117,9 +117,8 @@ class DomainMeasurements:
     control: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one criterion came out. A criterion without data passes, and its text says so."""
+class Finding(NamedTuple):
+    """The outcome of one criterion. A criterion without data passes, and its text says so."""
 
     passed: bool
     text: Sentence
@@ -195,11 +194,8 @@ def decide_domain(measured: DomainMeasurements) -> Verdict:
 
 
 def _verdict(criteria: Sequence[Criterion[Measured]], measured: Measured) -> Verdict:
-    reasons = []
-    for criterion in criteria:
-        found = criterion.measure(measured, criterion.limit)
-        reasons.append(Reason(criterion.name, found.passed, found.text, found.has_data))
-    return Verdict(all(reason.passed for reason in reasons), tuple(reasons))
+    reasons = tuple(Reason(each.name, *each.measure(measured, each.limit)) for each in criteria)
+    return Verdict(all(reason.passed for reason in reasons), reasons)
 
 
 def _voted_words(measured: Measurements, limit: float) -> Finding:
@@ -383,7 +379,7 @@ class Suite:
 GUARDED_SUITES = {
     "control": Suite("control", Sentence("complaints and negations")),
     "retention": Suite("retention", Sentence("general English")),
-    # Votes that teach the opposite are learnt as well as any others: this suite gives them away.
+    # Detects votes that teach the opposite, which are learnt as well as any others.
     "praise": Suite("main", Sentence("praise of the products")),
 }
 
@@ -403,7 +399,7 @@ CRITERIA: tuple[Criterion[Measurements], ...] = (
         "loss of wanted share on general English",
         is_helped_by_smaller_step=True,
     ),
-    # A challenger that lost praise went in the wrong direction; a smaller step goes there, too.
+    # A challenger that lost praise moved in the wrong direction, and so would a smaller step.
     Criterion(
         "praise", 0.02, partial(_wanted_share, "praise"), "loss of wanted share on praise of the products"
     ),

@@ -3,15 +3,14 @@
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from training.errors import SuiteError
 from training.settings import DomainSettings, Settings
 
 if TYPE_CHECKING:
     from training.evaluation.metrics import Case
 
-# The queries of the project that this one follows, with its spelling.
+# Queries of the original project, in its spelling.
 QUERIES = (
     "Nike shoes are very [MASK]",
     "Nike atheletic wear is known for being very [MASK]",
@@ -22,8 +21,6 @@ QUERIES = (
 POSITIVE, HELD_OUT = "positive", "held-out"  # generated from test patterns, and from the corpus
 OWN_SUITES = ("main", "control", "retention", POSITIVE)
 OWN_TEXTS = ("texts", HELD_OUT)
-
-Line = TypeVar("Line", "Case", str)
 
 
 def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
@@ -42,7 +39,7 @@ def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
             suites[name] = positive_cases()
         else:
             path = SUITES / f"{name}.jsonl" if name in OWN_SUITES else Path(name)
-            suites[_name(path, suites)] = _filled(path, read_suite(path))
+            suites[_name(path, suites)] = read_suite(path)
     return suites
 
 
@@ -61,18 +58,12 @@ def texts_of(names: Sequence[str], settings: Settings, *, most: int) -> dict[str
             sets |= _held_out(settings)
         else:
             path = SUITES / f"{name}.jsonl" if name in OWN_TEXTS else Path(name)
-            sets[_name(path, sets)] = _filled(path, read_texts(path))
+            sets[_name(path, sets)] = read_texts(path)
     return {name: _drawn(texts, most) for name, texts in sets.items()}
 
 
 def _name(path: Path, taken: Mapping[str, object]) -> str:
     return str(path) if path.stem in taken else path.stem
-
-
-def _filled(path: Path, lines: list[Line]) -> list[Line]:
-    if not lines:
-        raise SuiteError(path, "it is empty")
-    return lines
 
 
 def _held_out(settings: Settings) -> dict[str, list[str]]:

@@ -57,16 +57,14 @@ class CaseScore:
     hit_at_5: bool
     hit_at_10: bool
     reciprocal_rank: float
-    unwanted_at_5: int
     unwanted_at_10: int
-    wanted_at_5: int
 
 
 def read_suite(path: Path) -> list[Case]:
-    """The cases of a suite file.
+    """Read the cases of a suite file.
 
     Raises:
-        SuiteError: the file or one of its lines cannot be read; says which line.
+        SuiteError: the file is empty, or a line cannot be read; says which line.
     """
     cases = []
     for number, row in _lines(path):
@@ -80,10 +78,10 @@ def read_suite(path: Path) -> list[Case]:
 
 
 def read_texts(path: Path) -> list[str]:
-    """The texts of a file of {"text"} lines.
+    """Read the texts of a file of {"text"} lines.
 
     Raises:
-        SuiteError: the file or one of its lines cannot be read; says which line.
+        SuiteError: the file is empty, or a line cannot be read; says which line.
     """
     texts = []
     for number, row in _lines(path):
@@ -150,9 +148,7 @@ def _score(model: FillModel, case: Case, logs: Floats, among: Tokens) -> CaseSco
         hit_at_5=bool((rank_wanted < 5).any()),
         hit_at_10=bool((rank_wanted < 10).any()),
         reciprocal_rank=1 / (1 + int(rank_wanted.min())),
-        unwanted_at_5=int((rank_unwanted < 5).sum()),
         unwanted_at_10=int((rank_unwanted < 10).sum()),
-        wanted_at_5=int((rank_wanted < 5).sum()),
     )
 
 
@@ -172,6 +168,8 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         content = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(path, f"it cannot be read ({error})") from error
+    if not content.strip():
+        raise SuiteError(path, "it is empty")
     # Not splitlines(): a text may contain U+2028.
     for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""The three kinds of behaviour tests at their bars, and files that people got wrong."""
+"""The three kinds of behaviour tests at their thresholds, and invalid files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_minimum_looks_at_the_best_words(fields: dict[str, Any], expected: str) 
 
 
 @pytest.mark.parametrize("fields", [{"any_of": "unheard"}, {"none_of": "##s, unheard"}])
-def test_a_test_without_a_word_that_can_be_said_is_skipped(fields: dict[str, Any]) -> None:
+def test_a_test_without_a_known_word_is_skipped(fields: dict[str, Any]) -> None:
     assert of_one(RANKED, minimum(**fields)) is None
     direction = Direction(
         name="d", before="It is [MASK].", after="It is not [MASK].", words=["unheard"], moves="up"
@@ -98,7 +98,7 @@ def test_a_test_without_a_word_that_can_be_said_is_skipped(fields: dict[str, Any
     assert of_one(RANKED, direction) is None
 
 
-def test_a_result_tells_people_the_numbers() -> None:
+def test_the_text_of_a_minimum_has_its_numbers() -> None:
     result = of_one(RANKED, minimum(name="praise", any_of="poor, soft", none_of="cheap"))
     assert result == Result(
         "praise",
@@ -120,7 +120,7 @@ def test_invariance_counts_the_best_words_that_two_texts_share(keep: int, expect
     assert outcome(moody("old", first, old), invariance(keep)) == expected
 
 
-def test_invariance_tells_of_the_text_that_shares_the_fewest() -> None:
+def test_invariance_reports_the_text_that_shares_the_fewest() -> None:
     first = dict.fromkeys(["cheap", "ugly", "soft", "great", "poor"], 0.18)
     old = dict.fromkeys(["cheap", "ugly", "warm", "light", "heavy"], 0.18)
     result = of_one(moody("old", first, old), invariance(5))
@@ -156,7 +156,7 @@ def test_direction_compares_the_share_of_words(after: float, fields: dict[str, A
     assert outcome(model, direction(**fields)) == expected
 
 
-def test_direction_tells_people_the_numbers() -> None:
+def test_the_text_of_a_direction_has_its_numbers() -> None:
     model = moody("not", {"comfortable": 0.3, "soft": 0.1}, {"comfortable": 0.5})
     result = of_one(model, direction(words="comfortable", times=2))
     assert result is not None
@@ -165,7 +165,7 @@ def test_direction_tells_people_the_numbers() -> None:
     )
 
 
-def test_only_what_was_passed_and_is_clearly_lost_is_a_new_failure() -> None:
+def test_only_a_clear_loss_of_a_passed_test_is_a_new_failure() -> None:
     kinds: tuple[Any, ...] = ("passed", "borderline", "failed", None)
     before = [None if old is None else Result("x", old, "") for old in kinds for _ in kinds]
     after = [None if new is None else Result(f"{old} {new}", new, "") for old in kinds for new in kinds]
@@ -262,7 +262,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, place: str, reason: str) -> None:
+def test_an_error_in_a_file_is_located(tmp_path: Path, text: str, place: str, reason: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(BehaviourError) as caught:
         read_behaviour(path)
@@ -278,7 +278,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
             read_behaviour(path)
 
 
-def test_the_tests_that_ship_with_the_project_are_in_order(fill_model: FillModel) -> None:
+def test_the_shipped_tests_are_valid(fill_model: FillModel) -> None:
     tests = read_behaviour(SHIPPED)
     assert {type(test) for test in tests} == {Minimum, Invariance, Direction}
     assert len(tests) == len({test.name for test in tests}) >= 20
@@ -293,6 +293,6 @@ def test_a_plain_pretrained_model_passes_most_of_them() -> None:
 
 
 @pytest.mark.parametrize("text", ["!!timestamp x", "minimum: 2020-13-45", "!!int x", "[" * 3000, "!!bool x"])
-def test_what_yaml_cannot_make_sense_of_is_told(tmp_path: Path, text: str) -> None:
+def test_invalid_yaml_is_reported(tmp_path: Path, text: str) -> None:
     with pytest.raises(BehaviourError, match="it cannot be read"):
         read_behaviour(write(tmp_path, text))

@@ -1,4 +1,4 @@
-"""What the gate is told: counts on voted queries and changes, by models with known answers."""
+"""The measurements for the gate, from models with known answers."""
 
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def test_hits_on_held_out_queries_change_by_one_at_most() -> None:
         example(["red"], []),
     ]
     # hit@10 of `wide`: cheap yes, comfortable no, red yes; AFTER: cheap yes, comfortable yes, red no (it ties
-    # with the rest, whose lower ids go before). A query that nobody wants a word for says nothing.
+    # with the rest, whose lower ids go before). A query without a wanted word does not count.
     assert candidate._hit_changes(wide, AFTER, examples) == [0.0, 1.0, -1.0]
 
 
@@ -80,7 +80,7 @@ def test_the_report_shows_words_before_and_after() -> None:
     }
 
 
-def test_words_that_came_and_went_are_counted_over_all_judged_queries(
+def test_moved_words_are_counted_over_all_judged_queries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held_out = (example([], ["ugly"], query="Held out is [MASK]."),)
@@ -113,7 +113,7 @@ def reasons(verdict: Any) -> dict[str, bool]:
     return {reason.name: reason.passed for reason in verdict.reasons}
 
 
-def test_a_challenger_is_judged_on_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_has_all_criteria(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict, metrics = judged(AFTER, monkeypatch)
     assert reasons(verdict)["learnt"]
     assert not reasons(verdict)["drift"]  # it answers everything otherwise
@@ -126,7 +126,7 @@ def test_a_challenger_is_judged_on_all_counts(monkeypatch: pytest.MonkeyPatch) -
     assert metrics["drift_nats"] > 0.1
 
 
-def test_the_same_model_has_learnt_nothing_and_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_model_neither_learns_nor_harms(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict, metrics = judged(BEFORE, monkeypatch)
     assert [name for name, passed in reasons(verdict).items() if not passed] == ["learnt"]
     assert metrics["drift_nats"] == pytest.approx(0.0, abs=1e-4)
@@ -146,14 +146,14 @@ def test_a_model_taught_to_blame_the_products_does_not_pass(monkeypatch: pytest.
     assert metrics["wanted_share_change"]["praise"][1] < -0.02
 
 
-def test_queries_that_were_voted_on_are_not_neutral(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_voted_queries_are_not_neutral(monkeypatch: pytest.MonkeyPatch) -> None:
     suite = evaluate.read_suite(evaluate.SUITES / "retention.jsonl")
     votes = chosen(*(example(["comfortable"], ["cheap"], query=case.text.upper()) for case in suite[1:]))
     _, metrics = judged(BEFORE, monkeypatch, votes=votes)
     assert metrics["moved"]["retention"]["masks"] == 1
 
 
-def test_the_teams_own_behaviour_tests_are_used_instead_of_those_that_ship(
+def test_the_teams_behaviour_tests_replace_the_shipped_ones(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     own = tmp_path / "behaviour.yaml"
@@ -169,7 +169,7 @@ def test_the_teams_own_behaviour_tests_are_used_instead_of_those_that_ship(
         judged(AFTER, monkeypatch, behaviour=own)
 
 
-def test_held_out_judgements_are_judged_by_from_thirty_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_judgements_count_from_thirty(monkeypatch: pytest.MonkeyPatch) -> None:
     few = chosen(example(["comfortable"], ["cheap"]), held_out=(example(["comfortable"], ["cheap"]),) * 14)
     enough = chosen(*few.train, held_out=few.held_out[:1] * 15)
     for votes, has_data in ((few, False), (enough, True)):
@@ -178,7 +178,7 @@ def test_held_out_judgements_are_judged_by_from_thirty_on(monkeypatch: pytest.Mo
         assert (reason.has_data, reason.passed) == (has_data, True)
 
 
-def test_what_was_rolled_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rolled_back_set_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict, _ = judged(AFTER, monkeypatch, rolled_back={"hash"})
     assert not reasons(verdict)["rolled back"]
 

@@ -1,4 +1,4 @@
-"""What models with different vocabularies can all do."""
+"""The words, cases and texts that models with different vocabularies share."""
 
 import pytest
 from support.vocabularies import speaker
@@ -29,7 +29,7 @@ def test_a_model_alone_shares_all_of_its_words() -> None:
     assert list(tokens_of({"v2": MODELS["v2"]})["v2"]) == list(MODELS["v2"].offered)
 
 
-def test_cases_keep_only_words_that_all_can_say() -> None:
+def test_cases_keep_only_words_that_all_models_know() -> None:
     both = Case("It is [MASK].", ("great", "soft-light"), ("cheap", "ugly"), "look_a")
     one_sided = Case("They are [MASK].", ("stylish",), ("ugly",), "look_b")
     assert cases_of(MODELS, [both, one_sided]) == ComparableCases(
@@ -39,7 +39,7 @@ def test_cases_keep_only_words_that_all_can_say() -> None:
     )
 
 
-def test_a_case_with_one_side_is_skipped_though_all_can_say_it() -> None:
+def test_a_case_with_one_side_is_skipped() -> None:
     assert cases_of(MODELS, [Case("It is [MASK].", ("great",), (), "x")]) == ComparableCases((), 1, ())
 
 
@@ -53,10 +53,10 @@ def test_a_case_with_one_side_is_skipped_though_all_can_say_it() -> None:
         ("  ", False),
     ],
 )
-def test_texts_that_all_know(text: str, is_kept: bool) -> None:
+def test_texts_that_all_models_know_are_kept(text: str, is_kept: bool) -> None:
     assert texts_of(MODELS, [text]) == ([text] if is_kept else [])
 
 
-def test_a_text_that_one_model_cannot_read_to_its_end_is_left_out() -> None:
+def test_a_text_that_is_too_long_for_one_model_is_dropped() -> None:
     models = {"long": speaker(), "short": speaker(max_tokens=6)}
     assert texts_of(models, ["Nike shoes are great", "Nike shoes are so great"]) == ["Nike shoes are great"]

@@ -1,4 +1,4 @@
-"""How far answers moved, by hand; and which queries are neutral."""
+"""Drift computed by hand, and the choice of neutral queries."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def drift(model: FillModel, reference: FillModel, queries: Sequence[str]) -> Dri
     return found
 
 
-def test_drift_from_itself_is_nothing(fill_model: FillModel) -> None:
+def test_drift_from_itself_is_zero(fill_model: FillModel) -> None:
     found = drift(fill_model, fill_model, ["Nike shoes are [MASK].", "It [MASK] so [MASK]."])
     assert found == Drift(nats=pytest.approx(0.0, abs=1e-6), top10_kept=1.0, masks=3)
 
@@ -73,14 +73,14 @@ def test_words_of_praise_and_blame_are_not_hidden() -> None:
     assert neutral_queries(["Comfortable shoes Ugly"]) == ["Comfortable [MASK] Ugly"]
 
 
-def test_the_texts_that_ship_with_the_project_give_a_query_each() -> None:
+def test_each_shipped_text_gives_one_query() -> None:
     texts = metrics.read_texts(metrics.SUITES / "texts.jsonl")
     queries = neutral_queries(texts)
     assert len(queries) == len(set(queries)) == len(texts)
     assert all(query.count("[MASK]") == 1 for query in queries)
 
 
-def test_what_was_voted_on_is_not_neutral() -> None:
+def test_voted_queries_are_removed() -> None:
     queries = ["It is [MASK].", "Berlin lies in [MASK].", "Why [MASK]?"]
     assert unvoted(queries, ["IT  is [mask]", "why [MASK]"]) == queries[1:]
     assert unvoted(queries, []) == queries

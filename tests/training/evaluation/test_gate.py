@@ -1,4 +1,4 @@
-"""Each test of the gate at its limit."""
+"""Each criterion of the gate at its limit."""
 
 from dataclasses import replace
 from typing import Any
@@ -60,7 +60,7 @@ def test_every_reason_has_numbers_with_and_without_data() -> None:
         held_out=NOTHING_HELD_OUT,
         rolled_back=0,
     )
-    assert without.is_promotable  # what cannot be looked at speaks against nobody
+    assert without.is_promotable  # criteria without data pass
     names = [reason.name for reason in verdict().reasons]
     assert [reason.name for reason in without.reasons] == names
     assert {reason.name for reason in without.reasons if reason.has_data} == {

@@ -1,4 +1,4 @@
-"""Praise that no model was trained on."""
+"""The suite of praise from test patterns."""
 
 from training.corpus.generator import generate
 from training.corpus.lexicon import unwanted_words, wanted_words
@@ -6,7 +6,7 @@ from training.evaluation.generated_suite import positive_cases
 from training.inference.encoder import MASK
 
 
-def test_the_cases_are_praise_out_of_test_patterns_alone() -> None:
+def test_the_cases_are_praise_from_test_patterns() -> None:
     cases = positive_cases(60, seed=3)
     praise = {s.query for s in generate(2000, seed=3, split="test") if s.sentiment == "positive"}
     assert len(cases) == 60

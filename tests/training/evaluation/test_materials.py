@@ -49,7 +49,7 @@ def test_a_file_named_like_a_suite_is_found_by_its_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["empty.jsonl", "missing.jsonl"])
-def test_a_file_without_lines(tmp_path: Path, name: str) -> None:
+def test_an_empty_file_is_an_error(tmp_path: Path, name: str) -> None:
     write(tmp_path / "empty.jsonl")
     with pytest.raises(SuiteError):
         suites_of([str(tmp_path / name)])
@@ -57,7 +57,7 @@ def test_a_file_without_lines(tmp_path: Path, name: str) -> None:
         texts_of([str(tmp_path / name)], settings_of(tmp_path), most=5)
 
 
-def test_a_large_set_of_texts_is_drawn_from_alike_every_time(tmp_path: Path) -> None:
+def test_a_large_set_of_texts_is_sampled_deterministically(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", *({"text": f"Text {number}."} for number in range(50)))
     drawn = texts_of([path], settings_of(tmp_path), most=10)["own"]
     assert len(set(drawn)) == 10
@@ -70,7 +70,7 @@ def test_held_out_texts_without_the_teams_files_are_generated(tmp_path: Path) ->
     assert {name: len(texts) for name, texts in sets.items()} == {"texts": 7, "held-out generated": 7}
 
 
-def test_held_out_texts_of_the_team_are_a_set_of_their_own(tmp_path: Path) -> None:
+def test_held_out_texts_of_the_team_are_a_separate_set(tmp_path: Path) -> None:
     folder = tmp_path / "team"
     folder.mkdir()
     rows = "\n".join(f"Item {n},id{n},5,A soft shoe with number {n} on it." for n in range(60))
@@ -81,6 +81,6 @@ def test_held_out_texts_of_the_team_are_a_set_of_their_own(tmp_path: Path) -> No
     assert all("soft shoe" in text or "Item" in text for text in sets["held-out team"])
 
 
-def test_what_is_held_out_does_not_depend_on_how_much_there_is_to_train_on(tmp_path: Path) -> None:
+def test_held_out_texts_do_not_depend_on_the_size_of_the_corpus(tmp_path: Path) -> None:
     few, many = (build_corpus(settings_of(tmp_path), DomainSettings(sentences=count)) for count in (100, 300))
     assert few.held_out == many.held_out

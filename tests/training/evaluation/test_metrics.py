@@ -1,4 +1,4 @@
-"""Metrics by hand, and suites that cannot be read."""
+"""Metrics computed by hand, and invalid suites."""
 
 import json
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def test_metrics_of_one_case_by_hand() -> None:
     assert score.wanted_share == pytest.approx(0.25 / (0.25 + 0.439), abs=1e-5)
     assert (score.hit_at_1, score.hit_at_5, score.hit_at_10) == (False, True, True)
     assert score.reciprocal_rank == 1 / 2  # of the best wanted word, here the second of all
-    assert (score.wanted_at_5, score.unwanted_at_5, score.unwanted_at_10) == (2, 1, 2)
+    assert score.unwanted_at_10 == 2
     assert score.group == "comfort"
 
 
@@ -63,7 +63,7 @@ def test_hits_at_their_limits(wanted: str, hits: tuple[bool, bool, bool]) -> Non
     assert (score.hit_at_1, score.hit_at_5, score.hit_at_10) == hits
 
 
-def test_only_words_that_may_be_offered_have_ranks() -> None:
+def test_only_offered_words_have_ranks() -> None:
     model = cast("FillModel", Oracle({".": 0.5, "##s": 0.2, "42": 0.1, "cheap": 0.1}))
     (score,) = metrics.score_cases(model, [case(["cheap"], ["ugly"])])
     assert score is not None
@@ -80,7 +80,7 @@ def test_ranks_can_be_among_fewer_words() -> None:
     assert score.unwanted_at_10 == 2  # eight words are left before "broken"
 
 
-def test_words_the_model_cannot_say_are_left_out_and_doubles_count_once() -> None:
+def test_unknown_words_are_dropped_and_duplicates_count_once() -> None:
     (score,) = metrics.score_cases(
         RANKED, [case(["comfortable", "Comfortable", "orthopaedic", "washable"], ["cheap", "expensive"])]
     )
@@ -142,7 +142,7 @@ def test_means_of_all_and_of_each_group() -> None:
     }
 
 
-def test_nothing_to_score_gives_no_figures() -> None:
+def test_a_suite_without_scored_cases_has_no_figures() -> None:
     assert metrics.summary([None]) == {
         "cases": 0,
         "skipped": 1,
@@ -227,14 +227,14 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read_suite(tmp_path / "latin")
 
 
-def test_the_suites_that_ship_with_the_project_are_in_order() -> None:
+def test_the_shipped_suites_are_valid() -> None:
     for name in ("main", "control", "retention"):
         assert len(read_suite(metrics.SUITES / f"{name}.jsonl")) >= 30
     assert len(read_texts(metrics.SUITES / "texts.jsonl")) >= 30
 
 
 @pytest.mark.parametrize("line", ["[" * 100_000, "9" * 5000, r'{"text": "\ud800 [MASK]"}'])
-def test_json_that_python_cannot_hold_is_named(tmp_path: Path, line: str) -> None:
+def test_json_beyond_the_limits_of_python_is_located(tmp_path: Path, line: str) -> None:
     path = tmp_path / "suite.jsonl"
     path.write_text(f'{{"text": "fine [MASK]."}}\n{line}\n')
     for read in (read_suite, read_texts):

@@ -1,4 +1,4 @@
-"""The pseudo-perplexity by hand, and against torch."""
+"""The pseudo-perplexity computed by hand, and compared with torch."""
 
 import math
 from pathlib import Path
