@@ -1,6 +1,7 @@
 """The steps of a nightly run, between opening and finishing its row in `runs`."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,79 +25,79 @@ from training.inference.vocabulary import denied_words
 from training.models import torch_model
 from training.models.writing import make_card, write_files
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import SynchronousDatabase
 from training.progress import Progress
 from training.registry.versions import SERVED_FILES, Registry
 from training.settings import NightSettings, Settings
+from training.synchronous_database import SynchronousDatabase
 from training.votes import retraining_set
 from training.votes.checks.report import ChecksReport
 from training.votes.checks.votes import run_checks
 from training.votes.retraining_set import RetrainingSet
 
 
+@dataclass(frozen=True)
 class NightlyRun:
-    """A run on votes, step by step. Constructing it reads no votes."""
+    """A run on votes, step by step.
 
-    def __init__(
-        self,
-        settings: Settings,
-        night: NightSettings,
-        registry: Registry,
-        database: SynchronousDatabase,
-        progress: Progress,
-        *,
-        run_id: int,
-        objective: Objective,
-    ) -> None:
-        self._settings, self._night = settings, night
-        self._registry, self._database, self._progress = registry, database, progress
-        self._run_id, self._objective = run_id, objective
-        self._previous_as_of = database.call(runs.latest_as_of)
+    Attributes:
+        previous_as_of: the time up to which the run before learnt from votes.
+        as_of: the same for this run; later votes do not count.
+        act: calls its argument unless the run was cancelled, in which case it raises `RunCancelledError`.
+    """
 
-    def learn(
-        self, *, is_automatic: bool, as_of: datetime, act: Callable[[Callable[[], None]], None]
-    ) -> Outcome:
-        """Turn votes into an outcome. Promotes through `act`, which checks that the run was not cancelled.
+    settings: Settings
+    night: NightSettings
+    objective: Objective
+    registry: Registry
+    database: SynchronousDatabase
+    progress: Progress
+    run_id: int
+    previous_as_of: datetime | None
+    as_of: datetime
+    act: Callable[[Callable[[], None]], None]
+
+    def learn(self, *, is_automatic: bool) -> Outcome:
+        """Turn votes into an outcome, and promote the new version if it passes the gate.
 
         Raises:
             TrainingError: the run failed, or was cancelled.
         """
         # Fail early where the GPU is missing; on a cluster the workers pick their device.
-        device = torch_model.pick_device("cpu" if self._settings.is_on_cluster else self._settings.device)
-        checks = self._check(as_of)
-        chosen = retraining_set.build(checks.judgements, held_out_share=self._night.held_out_share)
+        device = torch_model.pick_device("cpu" if self.settings.is_on_cluster else self.settings.device)
+        checks = self._check()
+        chosen = retraining_set.build(checks.judgements, held_out_share=self.night.held_out_share)
         report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
         if reason := self._reason_to_skip(chosen, checks, is_automatic=is_automatic):
             return Outcome("skipped", reason, verdict=runs.failure(reason), report=report)
-        if not self._database.call(runs.note, self._run_id, retraining_set_hash=chosen.hash):
+        if not self.database.call(runs.note, self.run_id, retraining_set_hash=chosen.hash):
             raise RunCancelledError  # a request to be forgotten, for example: the set holds those votes
         retraining_set.write(chosen, self._folder)
-        return self._train_and_judge(chosen, report, device=device, as_of=as_of, act=act)
+        return self._train_and_judge(chosen, report, device)
 
     @property
     def _folder(self) -> Path:
-        folder = self._settings.home / "runs" / f"{self._run_id:05d}"
+        folder = self.settings.home / "runs" / f"{self.run_id:05d}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _check(self, as_of: datetime) -> ChecksReport:
+    def _check(self) -> ChecksReport:
         report = run_checks(
-            self._settings.url,
+            self.settings.url,
             self._folder / "uptrain",
-            as_of=as_of,
-            min_voters=self._settings.needed_voters,
+            as_of=self.as_of,
+            min_voters=self.settings.needed_voters,
             denied=denied_words(),
-            half_life_days=self._settings.vote_half_life_days,
-            previous_as_of=self._previous_as_of,
-            progress=self._progress,
+            half_life_days=self.settings.vote_half_life_days,
+            previous_as_of=self.previous_as_of,
+            progress=self.progress,
         )
-        self._database.call(store_reliabilities, report.reliability, as_of=as_of)
+        self.database.call(store_reliabilities, report.reliability, as_of=self.as_of)
         return report
 
     def _reason_to_skip(
         self, chosen: RetrainingSet, checks: ChecksReport, *, is_automatic: bool
     ) -> Sentence | None:
-        needed = self._settings.needed_judgements
+        needed = self.settings.needed_judgements
         if chosen.judgements < needed:
             return Sentence(
                 "There are {judged} judged words from {votes} votes; a run needs {needed} (a word is judged "
@@ -104,14 +105,12 @@ class NightlyRun:
                 judged=chosen.judgements,
                 votes=checks.votes,
                 needed=needed,
-                voters=self._settings.needed_voters,
+                voters=self.settings.needed_voters,
             )
-        if not is_automatic:
-            return None
-        paused = self._database.call(runs.paused_since)
+        paused = self.database.call(runs.paused_since) if is_automatic else None
         if paused is None:
             return None
-        fresh = self._database.call(count_votes, since=paused)
+        fresh = self.database.call(count_votes, since=paused)
         if fresh >= needed:
             return None
         return Sentence(
@@ -123,94 +122,81 @@ class NightlyRun:
         )
 
     def _train_and_judge(
-        self,
-        chosen: RetrainingSet,
-        report: dict[str, Any],
-        *,
-        device: torch.device,
-        as_of: datetime,
-        act: Callable[[Callable[[], None]], None],
+        self, chosen: RetrainingSet, report: dict[str, Any], device: torch.device
     ) -> Outcome:
-        registry = self._registry
+        registry, settings = self.registry, self.settings
         domain, champion = registry.domain(), registry.champion()
         assert domain is not None
         assert champion is not None
-        left = champion
-        if champion in registry.withdrawn():  # its deleted votes must not set the standard
-            champion = domain
-        self._progress.step("loading the domain model")
+        # The deleted votes of a withdrawn champion must not set the standard.
+        standard = domain if champion in registry.withdrawn() else champion
+        self.progress.step("loading the domain model")
         registry.verify(domain)
         before = FillModel(registry.path(domain))
-        serving = before if champion == domain else self._load_champion(champion, before)
+        serving = before if standard == domain else self._load_champion(standard, before)
         evaluation = CandidateEvaluation(
             chosen,
             domain=before,
             champion=serving,
-            rolled_back=self._database.call(runs.rolled_back_hashes),
-            shown_words=self._settings.shown_words,
-            behaviour=self._settings.home / "behaviour.yaml",
+            rolled_back=self.database.call(runs.rolled_back_hashes),
+            shown_words=settings.shown_words,
+            behaviour=settings.home / "behaviour.yaml",
         )
         challenger = torch_model.load(registry.path(domain), base=domain)
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
         points = self._fine_tune(challenger, chosen, before, device)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
-        self._progress.step("judging the new model", len(self._objective.step_shares))
+        self.progress.step("judging the new model", len(self.objective.step_shares))
         with registry.draft() as draft:
-            for share in self._objective.step_shares:
+            for share in self.objective.step_shares:
                 challenger.load_state_dict(torch_model.interpolate_weights(start, end, share))
                 after = write_files(
-                    challenger,
-                    draft,
-                    precision=self._settings.precision,
-                    shown_words=self._settings.shown_words,
+                    challenger, draft, precision=settings.precision, shown_words=settings.shown_words
                 )
                 verdict, metrics = evaluation.verdict(after)
-                self._progress.advance()
+                self.progress.advance()
                 if not verdict.is_helped_by_smaller_step:
                     break
             metrics["step_share"] = share
             # Not in the card, which must not change: forgetting a person deletes these words.
-            moved_words = metrics.pop("moved_words")
-            changed = {
-                "changes": changes(serving, after, chosen, shown_words=self._settings.shown_words),
-                "moved_words": moved_words,
-            }
-            report = {**report, "metrics": metrics, **changed}
+            report["moved_words"] = metrics.pop("moved_words")
+            report["changes"] = changes(serving, after, chosen, shown_words=settings.shown_words)
+            report["metrics"] = metrics
             card = make_card(
                 draft,
                 kind="night",
                 base=registry.card(domain).base,
                 parent=domain,
-                champion=champion,
-                run_id=self._run_id,
-                recipe=self._objective.name,
+                champion=standard,
+                run_id=self.run_id,
+                recipe=self.objective.name,
                 precision=after.precision,
                 retraining_set_hash=chosen.hash,
-                as_of=as_of,
+                as_of=self.as_of,
                 settings=self._inputs(),
                 metrics={**metrics, "loss": [[p.step, round(p.loss, 4)] for p in points]},
                 verdict=verdict.to_json(),
             )
             registry.commit(draft, card)
-        return self._settle(draft.version, verdict, report, act, left=left)
+        return self._settle(draft.version, verdict, report, instead_of=champion)
 
     def _inputs(self) -> dict[str, Any]:
         """For the card: everything but domain model, votes and `as_of` that determines the version."""
-        previous = self._previous_as_of
+        previous = self.previous_as_of
         return {
-            **self._night.model_dump(),
-            "min_voters": self._settings.needed_voters,
-            "vote_half_life_days": self._settings.vote_half_life_days,
-            "shown_words": self._settings.shown_words,
+            **self.night.model_dump(),
+            "min_voters": self.settings.needed_voters,
+            "vote_half_life_days": self.settings.vote_half_life_days,
+            "shown_words": self.settings.shown_words,
             "previous_as_of": previous.isoformat() if previous else None,
-            **({"workers": self._settings.ray_workers} if self._settings.is_on_cluster else {}),
+            **({"workers": self.settings.ray_workers} if self.settings.is_on_cluster else {}),
         }
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
         """The champion, or the domain model where it is damaged, so that a night can replace it."""
         try:
-            self._registry.verify(champion, only=SERVED_FILES)
-            return FillModel(self._registry.path(champion))
+            self.registry.verify(champion, only=SERVED_FILES)
+            return FillModel(self.registry.path(champion))
         except RegistryError:
             return domain
 
@@ -218,35 +204,28 @@ class NightlyRun:
         self, challenger: torch_model.MaskedLm, chosen: RetrainingSet, before: FillModel, device: torch.device
     ) -> list[LossPoint]:
         tune: Callable[..., list[LossPoint]] = partial(fine_tune, device=device)
-        if self._settings.is_on_cluster:
+        if self.settings.is_on_cluster:
             from training.distributed.ray.fine_tuning import fine_tune_together
             from training.distributed.ray.group import WorkerGroup
 
-            tune = partial(
-                fine_tune_together, group=WorkerGroup.of(self._settings), name=f"{self._run_id:05d}"
-            )
+            group = WorkerGroup.of(self.settings)
+            tune = partial(fine_tune_together, group=group, name=f"{self.run_id:05d}")
         return tune(
             challenger,
             chosen.train,
             token_of=before.token_of,
             offered=[int(token) for token in before.offered],
             replay_sentences=ReplaySentences.generate(
-                seed=self._night.seed, sentences=self._night.sentences, replayed=self._night.replayed
+                seed=self.night.seed, sentences=self.night.sentences, replayed=self.night.replayed
             ),
-            settings=self._night,
-            shown_words=self._settings.shown_words,
-            progress=self._progress,
-            objective=self._objective,
+            settings=self.night,
+            shown_words=self.settings.shown_words,
+            progress=self.progress,
+            objective=self.objective,
         )
 
     def _settle(
-        self,
-        version: str,
-        verdict: gate.Verdict,
-        report: dict[str, Any],
-        act: Callable[[Callable[[], None]], None],
-        *,
-        left: str,
+        self, version: str, verdict: gate.Verdict, report: dict[str, Any], *, instead_of: str
     ) -> Outcome:
         """Promote a version that passed the gate, unless the run was cancelled meanwhile."""
         if not verdict.is_promotable:
@@ -254,7 +233,7 @@ class NightlyRun:
                 "{version} was not promoted: {reasons:; }.", version=version, reasons=verdict.failures
             )
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
-        self._database.call(runs.note, self._run_id, challenger=version, verdict=verdict.to_json())
-        act(lambda: self._registry.promote(version, instead_of=left))
+        self.database.call(runs.note, self.run_id, challenger=version, verdict=verdict.to_json())
+        self.act(lambda: self.registry.promote(version, instead_of=instead_of))
         sentence = Sentence("{version} is the new champion.", version=version)
         return Outcome("promoted", sentence, version, verdict.to_json(), report)

@@ -1,17 +1,18 @@
 """A run: votes → judgements → retraining set → fine-tuning → evaluation → gate → registry.
 
-    init     a first version: the base model, or the starter where none can be had
+    init     a first version: the base model, or the starter if no base is available
     domain   base → the team's domain model
     night    domain model + votes → challenger → promoted, rejected or skipped
 
-One run at a time, by a lock. Whatever happens, the row in `runs` says so, and the champion only ever
-moves after everything else is on the disk.
+A lock allows one run at a time. Every outcome is recorded in `runs`, and the champion only moves after
+everything else is on the disk.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,6 @@ from training.errors import (
 from training.models import out_of_memory
 from training.pipeline.first_version import install_first
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import SynchronousDatabase, now
 from training.progress import Progress
 from training.registry import promotion
 from training.registry.factory import open_registry
@@ -41,6 +41,7 @@ from training.registry.repair import repair_domain, serve_first_version
 from training.registry.sharing import pull
 from training.registry.versions import Registry
 from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
+from training.synchronous_database import SynchronousDatabase, now
 
 if TYPE_CHECKING:
     from training.domain.training_run import DomainVersion
@@ -86,7 +87,7 @@ def run_domain(
     """
     domain = domain or DomainSettings()
     registry = open_registry(settings, progress=progress)
-    with run_lock(settings) as lock, SynchronousDatabase(settings.url) as database:
+    with run_lock(settings) as lock, SynchronousDatabase.open(settings.url) as database:
         pull(registry)
         with _recorded(database, registry, trigger, progress, lock) as run:
             from training.domain.recipes import RECIPES
@@ -161,7 +162,7 @@ def run_night(
     pull(registry)
     if registry.champion() is None:
         raise NoChampionError
-    with run_lock(settings) as lock, SynchronousDatabase(settings.url) as database:
+    with run_lock(settings) as lock, SynchronousDatabase.open(settings.url) as database:
         if unless_since is not None:
             last = database.call(runs.latest, trigger)
             if last is not None and last.started_at >= unless_since:
@@ -173,15 +174,17 @@ def run_night(
             work = NightlyRun(
                 settings,
                 night or NightSettings(),
+                objective or DEFAULT_OBJECTIVE,
                 registry,
                 database,
                 progress,
                 run_id=run.id,
-                objective=objective or DEFAULT_OBJECTIVE,
+                previous_as_of=database.call(runs.latest_as_of),
+                as_of=as_of or now(),
+                act=run.act,
             )
-            as_of = as_of or now()
-            database.call(runs.note, run.id, as_of=as_of)
-            run.outcome = work.learn(is_automatic=trigger in AUTOMATIC, as_of=as_of, act=run.act)
+            database.call(runs.note, run.id, as_of=work.as_of)
+            run.outcome = work.learn(is_automatic=trigger in AUTOMATIC)
         if substitute is not None:
             sentence = Sentence(
                 "{outcome} The domain model is damaged; nights start from {version} now.",
@@ -196,7 +199,7 @@ def run_night(
 
 def _without_withdrawn(outcome: Outcome, registry: Registry, database: SynchronousDatabase) -> Outcome:
     """Replace a withdrawn champion by the domain model, unless the run promoted a version."""
-    left = database.run(lambda database: promotion.replace_withdrawn_champion(registry, database, now=now()))
+    left = database.call(partial(promotion.replace_withdrawn_champion, registry), now=now())
     if left is None:
         return outcome
     sentence = Sentence(
@@ -254,7 +257,7 @@ def _recorded(
     database: SynchronousDatabase, registry: Registry, trigger: str, progress: Progress, lock: Lock
 ) -> Iterator[_Run]:
     """Open a row in `runs`, and finish it whether the run succeeds or fails."""
-    for stale in database.run(lambda database: promotion.repair(registry, database, now=now())):
+    for stale in database.call(partial(promotion.repair, registry), now=now()):
         log.warning("run.repaired", run_id=stale.id, trigger=stale.trigger)
     run_id = database.call(runs.open_run, trigger, started_at=now(), champion=registry.champion())
     run = _Run(database, run_id, lock)
@@ -268,14 +271,9 @@ def _recorded(
             reason = error
         elif not isinstance(error, Exception):
             reason = Sentence("it was stopped")
-        database.call(runs.finish_run, run_id, "failed", finished_at=now(), verdict=runs.failure(reason))
+        run.outcome = Outcome("failed", str(reason), verdict=runs.failure(reason))
         raise
-    outcome = run.outcome
-    database.call(
-        runs.finish_run,
-        run_id,
-        outcome.status,
-        finished_at=now(),
-        verdict=outcome.verdict,
-        report=outcome.report,
-    )
+    finally:
+        outcome = run.outcome
+        columns = {"verdict": outcome.verdict, "report": outcome.report or None}
+        database.call(runs.finish_run, run_id, outcome.status, finished_at=now(), **columns)

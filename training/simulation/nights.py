@@ -17,12 +17,12 @@ from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
 from training.inference.fill_model import FillModel
 from training.pipeline import run
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import SynchronousDatabase
 from training.progress import Progress
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.figures import Measure
 from training.simulation.people import AskedQuery, People, record
+from training.synchronous_database import SynchronousDatabase
 
 FIRST_NIGHT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 DAY, ASKED_BEFORE = timedelta(days=1), timedelta(hours=12)
@@ -136,7 +136,7 @@ class Simulation:
         for each in asked:
             self._rejected[each.case.text] |= {*people.rated(each)} & {*each.case.unwanted}
         random_of_night = random.Random(f"{self._plan.night.seed}, {night}")  # noqa: S311 — no secrets
-        with SynchronousDatabase(self._settings.url) as database:
+        with SynchronousDatabase.open(self._settings.url) as database:
             database.call(record, asked, people, version=champion.version, random=random_of_night, at=at)
 
     def _measured(self, outcome: Outcome) -> dict[str, Any]:

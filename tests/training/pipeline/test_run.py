@@ -1,4 +1,4 @@
-"""Runs from end to end on tiny models: what they record, and what they leave alone."""
+"""Runs from end to end on tiny models: what they record and promote, and what they leave unchanged."""
 
 import asyncio
 import json
@@ -133,12 +133,12 @@ def test_the_first_start_exports_the_base(home: Home) -> None:
     home.registry.verify("v0001")
 
 
-def test_a_second_start_makes_nothing_new(started: Home) -> None:
+def test_a_second_start_writes_no_version(started: Home) -> None:
     assert run_init(started.settings, NoProgress()).version == "v0001"
     assert started.registry.versions() == ["v0001"]
 
 
-def test_a_champion_that_is_gone_is_replaced_by_the_base(started: Home) -> None:
+def test_a_missing_champion_is_replaced_by_the_base(started: Home) -> None:
     (started.registry.folder / "v0001").rename(started.registry.folder / "elsewhere")
     assert run_init(started.settings, NoProgress()).version == "v0002"
     assert (started.registry.champion(), started.registry.domain()) == ("v0002", "v0002")
@@ -244,7 +244,7 @@ def promoting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidate.gate, "decide", yes)
 
 
-def test_what_passes_the_gate_serves(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_that_passes_the_gate_serves(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     promoting(monkeypatch)
     started.reject_the_best_word()
     outcome = night_of(started, trigger="nightly")
@@ -255,7 +255,7 @@ def test_what_passes_the_gate_serves(started: Home, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("damage", ["garbage", None])
-def test_a_later_champion_is_what_a_challenger_must_beat(
+def test_a_challenger_is_compared_with_the_latest_champion(
     started: Home, monkeypatch: pytest.MonkeyPatch, damage: str | None
 ) -> None:
     promoting(monkeypatch)
@@ -304,9 +304,7 @@ def test_a_person_who_is_forgotten_leaves_no_trace_in_the_next_version(started: 
     assert weights(forgotten) == weights(never)
 
 
-def test_a_run_that_was_ended_from_outside_does_not_promote(
-    started: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancelled_run_does_not_promote(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     promoting(monkeypatch)
     started.reject_the_best_word()
     commit = Registry.commit
@@ -330,7 +328,7 @@ def test_a_run_that_was_ended_from_outside_does_not_promote(
         (KeyboardInterrupt(), "it was stopped"),
     ],
 )
-def test_a_run_that_breaks_is_recorded_as_failed(
+def test_a_run_that_raises_is_recorded_as_failed(
     started: Home, monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: str
 ) -> None:
     def breaks(*_: Any, **__: Any) -> Outcome:
@@ -359,7 +357,7 @@ def test_two_runs_at_once_are_refused(started: Home) -> None:
                 begin()
 
 
-def test_a_night_that_another_machine_had_is_not_had_again(started: Home) -> None:
+def test_a_night_that_ran_on_another_machine_does_not_run_again(started: Home) -> None:
     async def have(database: Database) -> int:
         run_id = await runs.open_run(database, "nightly", started_at=minutes(0), champion="v0001")
         await runs.finish_run(database, run_id, "skipped", finished_at=minutes(1))
@@ -371,7 +369,7 @@ def test_a_night_that_another_machine_had_is_not_had_again(started: Home) -> Non
     assert started.latest().id == had
 
 
-def test_what_a_killed_run_left_open_is_settled_by_the_next(started: Home) -> None:
+def test_the_open_row_of_a_killed_run_is_finished_by_the_next(started: Home) -> None:
     async def leave(database: Database) -> int:
         return await runs.open_run(database, "nightly", started_at=minutes(0), champion="v0001")
 
@@ -405,7 +403,7 @@ def domain_of(home: Home, **changed: Any) -> Outcome:
     return run_domain(home.settings, NoProgress(), trigger="domain", domain=domain)
 
 
-def test_a_domain_model_becomes_where_nights_start_from(started: Home) -> None:
+def test_nights_start_from_a_new_domain_model(started: Home) -> None:
     outcome = domain_of(started)
     assert (outcome.status, outcome.version) == ("promoted", "v0002")
     assert (started.registry.domain(), started.registry.champion()) == ("v0002", "v0002")
@@ -430,7 +428,7 @@ def test_a_domain_model_replaces_a_damaged_champion(started: Home) -> None:
     assert started.registry.champion() == "v0003"
 
 
-def test_a_recipe_made_for_comparison_moves_no_pointer(started: Home) -> None:
+def test_a_recipe_for_comparison_moves_no_pointer(started: Home) -> None:
     outcome = domain_of(started, recipe="curated-only")
     assert (outcome.status, outcome.version) == ("done", "v0002")
     assert "made for comparison" in outcome.sentence
@@ -438,9 +436,7 @@ def test_a_recipe_made_for_comparison_moves_no_pointer(started: Home) -> None:
     assert started.latest().status == "done"
 
 
-def test_a_domain_model_that_the_gate_refuses_is_kept_and_not_used(
-    started: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rejected_domain_model_is_kept_but_not_used(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {row.name: row for row in gate.DOMAIN_CRITERIA}
     impossible = replace(rows["control"], limit=-1.0)  # the wanted share would have to rise by 1
     monkeypatch.setattr(gate, "DOMAIN_CRITERIA", (rows["learnt"], impossible))
@@ -474,7 +470,7 @@ def with_withdrawn_champion(home: Home, *, voters: int = 1) -> None:
     home.registry.withdraw(["v0002"])
 
 
-def test_after_a_run_that_is_skipped_no_withdrawn_version_serves(started: Home) -> None:
+def test_a_skipped_run_replaces_a_withdrawn_champion(started: Home) -> None:
     with_withdrawn_champion(started)
 
     async def forget(database: Database) -> None:
@@ -492,7 +488,7 @@ def test_after_a_run_that_is_skipped_no_withdrawn_version_serves(started: Home) 
 
 
 @pytest.mark.parametrize("is_promotable", [True, False])
-def test_a_withdrawn_champion_is_no_standard(
+def test_a_challenger_is_not_compared_with_a_withdrawn_champion(
     started: Home, monkeypatch: pytest.MonkeyPatch, is_promotable: bool
 ) -> None:
     """What it learnt is learnt again, and is no reason against the challenger."""
@@ -513,7 +509,7 @@ def test_a_withdrawn_champion_is_no_standard(
     assert ("so the domain model v0001 serves now" in outcome.sentence) != is_promotable
 
 
-def test_a_run_that_a_rollback_pauses_does_not_promote_when_somebody_is_forgotten(started: Home) -> None:
+def test_a_paused_run_to_forget_a_person_does_not_promote(started: Home) -> None:
     with_withdrawn_champion(started)
 
     async def roll_back(database: Database) -> None:
@@ -533,7 +529,7 @@ def test_a_domain_model_replaces_a_withdrawn_champion(started: Home) -> None:
     assert started.registry.champion() == "v0003"
 
 
-def test_a_run_that_was_ended_while_it_checked_leaves_no_retraining_set(
+def test_a_run_cancelled_during_the_checks_leaves_no_retraining_set(
     started: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started.reject_the_best_word()
@@ -550,7 +546,7 @@ def test_a_run_that_was_ended_while_it_checked_leaves_no_retraining_set(
     assert not list(started.settings.home.rglob("retraining_set.jsonl"))
 
 
-def test_a_run_keeps_who_it_counts_since_when(started: Home) -> None:
+def test_a_run_records_its_inputs(started: Home) -> None:
     started.reject_the_best_word(voters=2)
     night_of(started, as_of=minutes(60))
     night_of(started, as_of=minutes(90))

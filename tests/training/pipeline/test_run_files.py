@@ -1,4 +1,4 @@
-"""What runs leave in their folders is found and thinned out."""
+"""Find and delete the queries in the folders of runs."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def leave(home: Path, run_id: int, *queries: str) -> None:
     (folder / "notes.txt").write_text("kept")
 
 
-def test_a_home_without_runs_has_nothing(tmp_path: Path) -> None:
+def test_a_home_without_runs_has_no_queries(tmp_path: Path) -> None:
     assert run_files.queries(tmp_path) == set()
     assert run_files.drop_queries(tmp_path, {"a"}) == run_files.delete_results(tmp_path, [1]) == 0
 
@@ -30,7 +30,7 @@ def test_queries_are_found_and_dropped(tmp_path: Path) -> None:
     assert run_files.drop_queries(tmp_path, set()) == 0
 
 
-def test_a_line_that_a_crash_left_half_written_goes_with_the_others(tmp_path: Path) -> None:
+def test_a_half_written_line_is_dropped(tmp_path: Path) -> None:
     leave(tmp_path, 1, "a", "b")
     path = tmp_path / "runs" / "00001" / "retraining_set.jsonl"
     path.write_text(path.read_text() + '{"query": "a')
@@ -46,7 +46,7 @@ def test_results_of_some_runs_are_deleted_and_their_other_files_stay(tmp_path: P
     assert run_files.queries(tmp_path) == {"a"}
 
 
-def test_half_a_query_goes_also_where_no_other_does_and_a_letter_is_cut_in_two(tmp_path: Path) -> None:
+def test_half_a_query_is_dropped_even_with_a_truncated_character(tmp_path: Path) -> None:
     (folder := tmp_path / "runs" / "00001").mkdir(parents=True)
     path = folder / "retraining_set.jsonl"
     path.write_bytes(b'{"query": "a"}\n' + '{"query": "my caf\u00e9'.encode()[:-1])

@@ -18,11 +18,11 @@ from training.distributed.ray.errors import ClusterPackageError, JobFailedError
 from training.distributed.ray.job_settings import environment
 from training.errors import RegistryError, TrainingError
 from training.pipeline.outcome import Outcome
-from training.pipeline.synchronous_database import SynchronousDatabase, now
 from training.progress import Progress
 from training.registry.factory import open_registry
 from training.registry.sharing import pull
 from training.settings import Settings
+from training.synchronous_database import SynchronousDatabase, now
 
 if TYPE_CHECKING:
     from training.distributed.ray.jobs import Job
@@ -161,7 +161,7 @@ def _settle(settings: Settings, run_id: int | None, reason: TrainingError | str)
     """Finish the row of a lost run, so that it cannot promote. Returns its outcome if it had ended."""
     if run_id is None:
         return None
-    with SynchronousDatabase(settings.url) as database:
+    with SynchronousDatabase.open(settings.url) as database:
         run = database.call(runs.get_run, run_id)
         if run is None:
             return None
