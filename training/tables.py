@@ -14,13 +14,13 @@ def aligned(
     numbers: Collection[str] = (),
     max_width: int = MAX_WIDTH,
 ) -> str:
-    """Columns side by side; those too many for the width follow below, with the first one beside them again.
+    """Align columns. Those beyond the width continue in further blocks, which repeat the first column.
 
     Args:
-        header: one name a column.
+        header: one name per column.
         rows: cells; whole numbers are written with commas.
-        numbers: names of the columns that stand to the right.
-        max_width: characters a line. A cell that is wider is not cut.
+        numbers: names of the right-aligned columns.
+        max_width: characters per line. A wider cell is not cut.
     """
     cells = [header, *([f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

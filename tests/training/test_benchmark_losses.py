@@ -61,7 +61,7 @@ def test_dpo_compares_the_words_of_one_query_with_each_other() -> None:
     assert loss.item() == pytest.approx(-math.log(sigmoid(0.1 * (rise - fall))), abs=1e-5)
 
 
-def test_kto_judges_a_word_by_what_all_of_them_moved() -> None:
+def test_kto_compares_a_word_with_the_mean_of_the_batch() -> None:
     moved = sum(p * math.log(p / q) for p, q in zip((0.4, 0.2, 0.3, 0.1), (0.2, 0.4, 0.3, 0.1), strict=True))
     loss = kto(MODEL, REFERENCE, judged((0, 0, 1.0, 1.0), (0, 1, -1.0, 1.0)))
     wanted = 1 - sigmoid(0.1 * (math.log(2) - moved))
@@ -83,7 +83,7 @@ def test_one_side_alone_is_enough_for_a_step(name: str, sign: float) -> None:
 
 
 @pytest.mark.parametrize("name", list(OBJECTIVES))
-def test_every_loss_raises_what_is_wanted_over_what_is_not(name: str) -> None:
+def test_every_loss_raises_wanted_over_unwanted_words(name: str) -> None:
     model = REFERENCE.clone().requires_grad_()
     OBJECTIVES[name].votes_loss(model, REFERENCE, judged((0, 0, 1.0, 1.0), (0, 1, -1.0, 1.0))).backward()
     assert model.grad is not None

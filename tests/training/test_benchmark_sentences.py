@@ -20,11 +20,11 @@ def rows(name: str) -> list[dict[str, str]]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", list(sentences.FILES))
-def test_writing_them_again_gives_the_same(name: str) -> None:
+def test_the_generated_files_are_reproducible(name: str) -> None:
     assert sentences.content(sentences.FILES[name]()) == (sentences.FOLDER / name).read_text(encoding="utf-8")
 
 
-def test_no_pattern_that_is_tested_is_one_that_is_trained_on() -> None:
+def test_test_patterns_are_not_trained_on() -> None:
     assert {SPLITS[row["pattern"]] for row in rows("test.jsonl")} == {"test"}
     assert {SPLITS[row["pattern"]] for row in rows("queries.jsonl")} == {"train"}
 
@@ -35,7 +35,7 @@ def test_no_sentence_is_both_asked_and_tested() -> None:
     assert (len(asked), len(tested)) == (sentences.QUERIES, sentences.MAIN + sentences.CONTROL)
 
 
-def test_there_are_as_many_as_were_asked_for() -> None:
+def test_the_number_of_sentences_is_the_requested_one() -> None:
     cases = read_suite(sentences.FOLDER / "test.jsonl")
     control = [case for case in cases if case.group == "control"]
     assert len(cases) - len(control) >= 300
@@ -54,7 +54,7 @@ def test_wanted_and_unwanted_words_have_nothing_in_common() -> None:
             assert not {*case.wanted} & {*case.unwanted}
 
 
-def test_control_sentences_want_what_they_say_however_unkind() -> None:
+def test_wanted_words_of_control_sentences_fit_their_meaning() -> None:
     cases = {case.text: case for case in read_suite(sentences.FOLDER / "test.jsonl")}
     control = [case for case in cases.values() if case.group == "control"]
     complaints = [case for case in control if case.category == "control_complaint"]

@@ -27,7 +27,7 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_step_is_reported_at_once_and_then_now_and_then(clock: Clock) -> None:
+def test_a_step_is_reported_at_once_and_its_progress_at_intervals(clock: Clock) -> None:
     stream = io.StringIO()
     progress = JsonProgress(stream)
     progress.step("fine-tuning", 10)
@@ -54,7 +54,7 @@ def test_each_step_counts_from_zero(clock: Clock) -> None:
     assert lines(stream)[-1] == {"event": "progress", "step": "two", "done": 0, "total": 0}
 
 
-def test_events_are_reported_at_once_one_a_line() -> None:
+def test_each_event_is_a_line() -> None:
     stream = io.StringIO()
     progress = JsonProgress(stream)
     progress.event("opened", run_id=7)
@@ -83,7 +83,7 @@ def test_a_bar_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert "opened" not in printed.err
 
 
-def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_progress_ignores_everything(capsys: pytest.CaptureFixture[str]) -> None:
     progress = NoProgress()
     progress.step("training", 2)
     progress.advance()

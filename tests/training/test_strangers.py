@@ -133,7 +133,7 @@ def test_the_trap_of_these_tests_works(marker: Path, tmp_path: Path) -> None:
     assert marker.exists()
 
 
-def test_a_checkpoint_that_somebody_left_is_not_unpickled(marker: Path, tmp_path: Path) -> None:
+def test_a_foreign_checkpoint_is_not_unpickled(marker: Path, tmp_path: Path) -> None:
     torch.save({"key": "k", "state": Trap(marker)}, tmp_path / "checkpoint")
     assert Checkpoint(tmp_path / "checkpoint", "k").load() is None
     assert not marker.exists()
@@ -226,7 +226,7 @@ def test_a_card_cannot_name_files_outside_of_its_folder(registry: Registry, name
         {"champion": ["v0001"]},
     ],
 )
-def test_a_card_that_nothing_could_work_with_is_damaged(registry: Registry, values: dict[str, Any]) -> None:
+def test_an_unusable_card_is_damaged(registry: Registry, values: dict[str, Any]) -> None:
     change(registry.folder / "v0001" / "card.json", **values)
     with pytest.raises(CorruptVersionError):
         registry.card("v0001")
@@ -275,7 +275,7 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
                     yield f"{path.relative_to(PROJECT)}:{node.lineno}", node
 
 
-def test_nothing_in_the_code_could_run_what_it_reads() -> None:
+def test_the_code_uses_no_unsafe_loader() -> None:
     forbidden = (
         "eval", "exec", "compile", "__import__", "os.system", "os.popen", "pickle.load", "pickle.loads",
         "joblib.load", "marshal.loads", "yaml.unsafe_load", "yaml.full_load", "shelve.open", "dill.load",

@@ -1,4 +1,4 @@
-"""Another process reads from its environment what this one has in force, for every field there is."""
+"""A subprocess reads the same settings from its environment, for every field."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def test_every_field_is_tried_below() -> None:
+def test_every_field_has_a_test_value() -> None:
     assert set(VALUES) | {"discord_token"} == set(Settings.model_fields)
 
 
@@ -55,14 +55,14 @@ def test_another_process_reads_the_same_settings(values: dict[str, Any]) -> None
         assert Settings(_env_file=None) == settings  # type: ignore[call-arg]
 
 
-def test_a_secret_is_in_no_variable() -> None:
+def test_no_variable_holds_a_secret() -> None:
     settings = Settings(_env_file=None, discord_token=SecretStr("s3cret"))  # type: ignore[call-arg]
-    told = settings_as_environment(settings)
-    assert "s3cret" not in str(told)
-    assert not [name for name in told if "TOKEN" in name]
+    variables = settings_as_environment(settings)
+    assert "s3cret" not in str(variables)
+    assert not [name for name in variables if "TOKEN" in name]
 
 
-def test_of_the_environment_only_named_variables_are_passed_on() -> None:
+def test_only_named_variables_of_the_environment_are_inherited() -> None:
     theirs = {"PATH": "/bin", "LC_TIME": "C", "AWS_KEY": "k", "PGUSER": "p", "RAY_X": "r", "SECRET": "s"}
     settings = Settings(_env_file=None, database_url="sqlite+aiosqlite://")  # type: ignore[call-arg]
     assert inherited_environment(theirs, settings) == {"PATH": "/bin", "LC_TIME": "C"}

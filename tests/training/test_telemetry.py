@@ -46,7 +46,7 @@ def run_python(code: str, home: Path, **variables: str) -> "subprocess.Completed
     )
 
 
-def test_a_model_is_loaded_without_a_device_id(tmp_path: Path, served_folders: dict[str, Path]) -> None:
+def test_loading_a_model_writes_no_device_id(tmp_path: Path, served_folders: dict[str, Path]) -> None:
     (folder, *_) = served_folders.values()
     ask = (
         "from pathlib import Path\n"
