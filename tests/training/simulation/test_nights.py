@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support.databases import TEMPLATE, url_for
 
+from storage.sentences import Sentence
 from training.errors import HomeInUseError
 from training.evaluation import candidate, metrics
 from training.evaluation.metrics import Case
@@ -69,7 +70,7 @@ def judge_always(monkeypatch: pytest.MonkeyPatch, *, is_promotable: bool) -> Non
     decide = candidate.gate.decide
 
     def always(measured: Any) -> Any:
-        reason = candidate.gate.Reason("learnt", is_promotable, "it is a test")
+        reason = candidate.gate.Reason("learnt", is_promotable, Sentence("it is a test"))
         return type(decide(measured))(is_promotable, (reason,))
 
     monkeypatch.setattr(candidate.gate, "decide", always)
