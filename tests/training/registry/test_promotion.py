@@ -146,7 +146,7 @@ async def test_a_run_under_way_is_ended_before_the_pointer_moves(
     run = await runs.get_run(database, run_id)
     assert run is not None
     assert run.status == "failed"
-    assert run.verdict == {"reasons": ["a rollback came in between"]}
+    assert run.reason == "a rollback came in between"
 
 
 async def test_a_pointer_that_cannot_be_written_is_a_failed_move(
