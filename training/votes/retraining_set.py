@@ -74,19 +74,27 @@ def build(
 
 
 def write(retraining_set: RetrainingSet, folder: Path) -> None:
-    """Write the set as JSON lines that `datasets` can load."""
-    with (folder / FILE).open("w", encoding="utf-8") as file:
-        for split, examples in (("train", retraining_set.train), ("held_out", retraining_set.held_out)):
-            for e in examples:
-                row = {
-                    "split": split,
-                    "query": e.query,
-                    "mask_index": e.mask_index,
-                    "wanted": [w for w, _ in e.wanted],
-                    "unwanted": [w for w, _ in e.unwanted],
-                    "weights": [round(x, 4) for _, x in (*e.wanted, *e.unwanted)],
-                }
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    """Write the set as JSON lines, with the columns that `datasets` loads.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    import datasets  # type: ignore[import-untyped]  # takes a second, and the bot imports this module
+
+    rows = [
+        {
+            "split": split,
+            "query": e.query,
+            "mask_index": e.mask_index,
+            "wanted": [word for word, _ in e.wanted],
+            "unwanted": [word for word, _ in e.unwanted],
+            "weights": [round(weight, 4) for _, weight in (*e.wanted, *e.unwanted)],
+        }
+        for split, examples in (("train", retraining_set.train), ("held_out", retraining_set.held_out))
+        for e in examples
+    ]
+    datasets.disable_progress_bars()  # the run shows its own
+    datasets.Dataset.from_list(rows).to_json(folder / FILE, force_ascii=False)
 
 
 def _bucket(query_hash: str) -> float:
