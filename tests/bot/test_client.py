@@ -17,11 +17,6 @@ TEXTS = texts_of(DEFAULT)
 COMMANDS = sorted(name for name in TEXTS["commands"] if "_" not in name)  # the others are options
 
 
-async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:
-    assert (await wire.say(ann, "!modell"))["content"] == "Did you mean `!model`?"
-    assert (await wire.say(ann, "!retrian"))["content"] == "Did you mean `!retrain`?"
-
-
 @pytest.mark.parametrize("text", ["!play something", "!ban ann", "!mode", "!stat", "!file [x]", "!skip"])
 async def test_commands_of_other_bots_are_not_answered(wire: Wire, ann: Person, text: str) -> None:
     since = ann.mark()

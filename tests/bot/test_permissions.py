@@ -91,7 +91,7 @@ async def test_an_embed_that_may_not_be_shown_is_said_by_name(
     assert not told["components"]
 
 
-@pytest.mark.parametrize("text", [f"!fill {QUERY}", "!fill no mask", "!help", "!modell"])
+@pytest.mark.parametrize("text", [f"!fill {QUERY}", "!fill no mask", "!help"])
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_a_channel_that_the_bot_may_not_write_in_is_one_line_in_the_log(
     wire: Wire, ann: Person, text: str, is_known: bool
