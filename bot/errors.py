@@ -175,7 +175,7 @@ class WordRanksError(BotError):
     """The earlier model versions could not be loaded."""
 
     def __init__(self) -> None:
-        super().__init__(say("errors.no_look"))
+        super().__init__(say("errors.no_word_ranks"))
 
 
 class MissingPermissionError(BotError):

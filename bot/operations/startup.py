@@ -76,7 +76,7 @@ async def recover_database(settings: Settings) -> str | None:
         "database.recovered", reason=recovery.problem, backup=backup, kept=kept, is_whole=recovery.is_whole
     )
     source = "read" if recovery.is_whole else "backup" if backup else "rest"
-    return say(f"database.mended.{source}", reason=recovery.problem, backup=backup, kept=kept)
+    return say(f"database.recovered.{source}", reason=recovery.problem, backup=backup, kept=kept)
 
 
 async def repair_champion_pointer(registry: Registry, database: Database) -> str | None:
@@ -86,7 +86,7 @@ async def repair_champion_pointer(registry: Registry, database: Database) -> str
     if version is None:
         return None
     log.error("champion_pointer.repaired", model_version=version)
-    return say("model.pointer_mended", version=version)
+    return say("model.pointer_repaired", version=version)
 
 
 async def validate_token(settings: Settings) -> None:

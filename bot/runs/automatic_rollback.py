@@ -94,7 +94,7 @@ class AutomaticRollback:
             if champion not in self._told:
                 self._told.add(champion)
                 await self._reports.post_notice(
-                    say("watch.stuck", figure=_sentence(watched), champion=champion, error=error)
+                    say("automatic_rollback.stuck", figure=_sentence(watched), champion=champion, error=error)
                 )
             raise
         await self._follower.follow_champion(again=True)
@@ -107,7 +107,7 @@ class AutomaticRollback:
         )
         await self._reports.post_notice(
             say(
-                "watch.rolled_back",
+                "automatic_rollback.rolled_back",
                 champion=champion,
                 previous=previous,
                 figure=_sentence(watched),
@@ -149,7 +149,7 @@ class AutomaticRollback:
         if watched is None or not watched.comparison.old.votes:
             return ""
         is_small = watched.comparison.is_shown and not watched.comparison.is_loss
-        return say("watch.small_fall", figure=_sentence(watched)) if is_small else _sentence(watched)
+        return say("automatic_rollback.small_fall", figure=_sentence(watched)) if is_small else _sentence(watched)
 
     async def _roll_back(self, champion: str, previous: str) -> bool:
         """Move the pointer. Returns False if it moved meanwhile, and nothing needs to be rolled back."""
@@ -173,7 +173,7 @@ def _sentence(watched: PromotionComparison) -> str:
     old, new = watched.comparison.old, watched.comparison.new
     kind = "paired" if watched.comparison.is_paired else "all"
     return say(
-        f"watch.figures.{kind}",
+        f"automatic_rollback.figures.{kind}",
         champion=watched.champion,
         previous=watched.previous,
         new=_percent(new),
