@@ -4,10 +4,10 @@ import difflib
 import re
 from datetime import time
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from yarl import URL
 
 import training.settings
@@ -19,9 +19,113 @@ from storage.errors import SettingsError
 from storage.settings import load
 from training.locations import is_loopback
 
-Ids = tuple[int, ...]
-RoleWeights = tuple[tuple[str, float], ...]
 MAX_ROLE_WEIGHT = 5.0
+
+
+def _ids(least: int) -> BeforeValidator:
+    def split(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = [part for part in re.split(r"[,\s]+", value) if part]
+        if not all(_is_id(part, least=least) for part in parts):
+            raise ValueError("expected ids (numbers) separated by commas")
+        return tuple(int(part) for part in parts)
+
+    return BeforeValidator(split)
+
+
+def _is_id(text: str, *, least: int = 1) -> bool:
+    return re.fullmatch(r"[0-9]{1,20}", text, re.ASCII) is not None and least <= int(text) < 2**63
+
+
+def _id(value: Any) -> Any:
+    if isinstance(value, str) and not _is_id(value):
+        raise ValueError("expected an id (a number of up to 20 digits); copy it from Discord")
+    return value
+
+
+def _weights_by_role(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found: dict[str, float] = {}
+    for part in filter(None, map(str.strip, value.split(","))):
+        role, _, weight = (each.strip() for each in part.rpartition("="))
+        if not role or not re.fullmatch(r"[0-9]+(\.[0-9]*)?", weight, re.ASCII):
+            raise ValueError(
+                f"expected roles with weights, such as Product team=2, Support=0.5, not {part}; for a "
+                "role whose name has a comma, write its id"
+            )
+        if float(weight) > MAX_ROLE_WEIGHT:
+            raise ValueError(f"the weight of {role} must be between 0 and {MAX_ROLE_WEIGHT:g}")
+        if role.casefold() in map(str.casefold, found):
+            raise ValueError(f"{role} has two weights; keep one of them")
+        found[role] = float(weight)
+    return tuple(found.items())
+
+
+def _hours_and_minutes(value: Any) -> Any:
+    """Accept only HH:MM: pydantic reads 3 as 3 s past midnight, and would drop a time zone."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::00)?", value, re.ASCII)
+    if found is None:
+        raise ValueError("expected hours and minutes such as 03:00 or 15:30; FILLBOT_TIMEZONE is the zone")
+    return time(int(found[1]), int(found[2]))
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ip_address(value.removeprefix("[").removesuffix("]")))
+    except ValueError as error:
+        if re.fullmatch(r"(?=.*[A-Za-z])[\w.-]+", value, re.ASCII):
+            return value
+        raise ValueError(
+            "expected an address of this machine such as 127.0.0.1; the port is FILLBOT_HEALTH_PORT"
+        ) from error
+
+
+def _language(value: str) -> str:
+    if value not in languages():
+        raise ValueError(f"there are no texts in this language; choose one of {', '.join(languages())}")
+    return value
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        near = difflib.get_close_matches(value.title(), sorted(available_timezones()), n=1)
+        meant = f"; did you mean {near[0]}" if near else ""
+        raise ValueError(f"not a time zone; expected a name such as Europe/Berlin{meant}")
+    return value
+
+
+def _url_of_discord(plain: str, secure: str) -> AfterValidator:
+    def checked(value: str) -> str:
+        try:
+            url = URL(value)  # the parser that the client uses
+        except ValueError as error:
+            raise ValueError("not an address") from error
+        if url.scheme not in (plain, secure) or not url.host:
+            raise ValueError(f"expected an address that begins with {secure}://")
+        if url.user is not None or url.password is not None:
+            raise ValueError("expected an address without a name or password")
+        if url.scheme == plain and not is_loopback(url.host):
+            raise ValueError(f"{url} would carry the token in clear text; use {secure}://")
+        return str(url)
+
+    return AfterValidator(checked)
+
+
+def _url_of_service(value: str) -> str:
+    url = URL(value)
+    is_address = url.scheme in ("http", "https") and url.host and not re.search(r"\s", url.host)
+    if not is_address or url.user or url.password:
+        raise ValueError("expected an address such as http://host:8000/fill, without a name or password")
+    return value
+
+
+Ids = Annotated[tuple[int, ...], _ids(1)]
+ShardIds = Annotated[tuple[int, ...], _ids(0)]  # Discord numbers shards from 0, and nothing else
+RoleWeights = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_weights_by_role)]
 
 
 class Settings(training.settings.Settings):
@@ -48,19 +152,19 @@ class Settings(training.settings.Settings):
         "member has several of the roles, the highest weight applies. A vote keeps the weight that it was "
         "cast with. FILLBOT_MIN_VOTERS counts people, not weights.",
     )
-    report_channel_id: int | None = Field(
+    report_channel_id: Annotated[int | None, BeforeValidator(_id)] = Field(
         default=None,
         description="The channel with this id gets the digests of nightly runs and notices of problems. "
         "If it is empty, they are only logged.",
     )
-    language: str = Field(
+    language: Annotated[str, AfterValidator(_language)] = Field(
         default=DEFAULT,
         description="The bot speaks this language, one of those in bot/texts.",
     )
-    nightly_at: time = Field(
+    nightly_at: Annotated[time, BeforeValidator(_hours_and_minutes)] = Field(
         default=time(3, 0), description="The nightly run starts at this time of day, as HH:MM."
     )
-    timezone: str = Field(
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
         default="UTC", description="The nightly run's start is in this time zone, such as Europe/Berlin."
     )
     sandbox_port: int = Field(
@@ -105,11 +209,11 @@ class Settings(training.settings.Settings):
         default=400, ge=20, le=1500, description="A query may have at most this many characters."
     )
     max_masks: int = Field(default=3, ge=1, le=5, description="A query may have at most this many masks.")
-    discord_api_url: str | None = Field(
+    discord_api_url: Annotated[str, _url_of_discord("http", "https")] | None = Field(
         default=None,
         description="Discord's HTTP API is reached at this URL. If it is empty, the official URL is used.",
     )
-    discord_gateway_url: str | None = Field(
+    discord_gateway_url: Annotated[str, _url_of_discord("ws", "wss")] | None = Field(
         default=None,
         description="Discord's gateway is reached at this URL. If it is empty, the official URL is used.",
     )
@@ -119,12 +223,12 @@ class Settings(training.settings.Settings):
         le=16_384,
         description="The bot has this many shards in total; Discord requires at least one per 2,500 servers.",
     )
-    shard_ids: Ids = Field(
+    shard_ids: ShardIds = Field(
         default=(),
         description="This process runs these shards, such as 0,1; other processes run the others. "
         "If it is empty, this process runs all shards.",
     )
-    serving_url: str | None = Field(
+    serving_url: Annotated[str, AfterValidator(_url_of_service)] | None = Field(
         default=None,
         description="Queries are answered by the inference service at this URL in a private network, such as "
         "http://host:8000/fill. If it is empty, this process answers them.",
@@ -136,83 +240,15 @@ class Settings(training.settings.Settings):
         description="The endpoints /healthz, /readyz and /metrics listen on this port. "
         "If it is empty, they are off.",
     )
-    health_host: str = Field(
+    health_host: Annotated[str, AfterValidator(_address)] = Field(
         default="127.0.0.1",
         description="The health endpoints listen on this address; 0.0.0.0 opens them to every machine "
         "that can reach this one.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = Field(
         default="INFO",
         description="Entries of this level and above are logged; query texts appear only at DEBUG.",
     )
-
-    @field_validator("guild_ids", "admin_role_ids", "shard_ids", mode="before")
-    @classmethod
-    def _split(cls, value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, str):
-            return value
-        parts = [part for part in re.split(r"[,\s]+", value) if part]
-        least = 0 if info.field_name == "shard_ids" else 1  # Discord numbers shards from 0, and nothing else
-        if not all(_is_id(part, least=least) for part in parts):
-            raise ValueError("expected ids (numbers) separated by commas")
-        return tuple(int(part) for part in parts)
-
-    @field_validator("role_weights", mode="before")
-    @classmethod
-    def _weight_by_role(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found: dict[str, float] = {}
-        for part in filter(None, map(str.strip, value.split(","))):
-            role, _, weight = (each.strip() for each in part.rpartition("="))
-            if not role or not re.fullmatch(r"[0-9]+(\.[0-9]*)?", weight, re.ASCII):
-                raise ValueError(
-                    f"expected roles with weights, such as Product team=2, Support=0.5, not {part}; for a "
-                    "role whose name has a comma, write its id"
-                )
-            if float(weight) > MAX_ROLE_WEIGHT:
-                raise ValueError(f"the weight of {role} must be between 0 and {MAX_ROLE_WEIGHT:g}")
-            if role.casefold() in map(str.casefold, found):
-                raise ValueError(f"{role} has two weights; keep one of them")
-            found[role] = float(weight)
-        return tuple(found.items())
-
-    @field_validator("report_channel_id", mode="before")
-    @classmethod
-    def _one_id(cls, value: Any) -> Any:
-        if isinstance(value, str) and not _is_id(value):
-            raise ValueError("expected an id (a number of up to 20 digits); copy it from Discord")
-        return value
-
-    @field_validator("nightly_at", mode="before")
-    @classmethod
-    def _hours_and_minutes(cls, value: Any) -> Any:
-        """Accept only HH:MM: pydantic reads 3 as 3 s past midnight, and would drop a time zone."""
-        if not isinstance(value, str):
-            return value
-        found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::00)?", value, re.ASCII)
-        if found is None:
-            raise ValueError(
-                "expected hours and minutes such as 03:00 or 15:30; FILLBOT_TIMEZONE is the zone"
-            )
-        return time(int(found[1]), int(found[2]))
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _in_capitals(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator("health_host")
-    @classmethod
-    def _is_address(cls, value: str) -> str:
-        try:
-            return str(ip_address(value.removeprefix("[").removesuffix("]")))
-        except ValueError as error:
-            if re.fullmatch(r"(?=.*[A-Za-z])[\w.-]+", value, re.ASCII):
-                return value
-            raise ValueError(
-                "expected an address of this machine such as 127.0.0.1; the port is FILLBOT_HEALTH_PORT"
-            ) from error
 
     @field_validator("discord_token")
     @classmethod
@@ -225,32 +261,12 @@ class Settings(training.settings.Settings):
             raise ValueError("not a token; copy it again from the developer portal (Bot → Reset Token)")
         return SecretStr(token)
 
-    @field_validator("language")
-    @classmethod
-    def _has_texts(cls, value: str) -> str:
-        if value not in languages():
-            raise ValueError(f"there are no texts in this language; choose one of {', '.join(languages())}")
-        return value
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            near = difflib.get_close_matches(value.title(), sorted(available_timezones()), n=1)
-            meant = f"; did you mean {near[0]}" if near else ""
-            raise ValueError(f"not a time zone; expected a name such as Europe/Berlin{meant}")
-        return value
-
     @model_validator(mode="after")
     def _is_consistent(self) -> "Settings":
         if self.discord_token is not None and not self.guild_ids:
             raise ValueError(
                 "with DISCORD_TOKEN set, FILLBOT_GUILD_IDS must list the servers the bot may work in"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _shards_are_there(self) -> "Settings":
         if any(one >= self.shard_count for one in self.shard_ids):
             raise ValueError(
                 f"FILLBOT_SHARD_IDS must lie between 0 and {self.shard_count - 1}, as FILLBOT_SHARD_COUNT is "
@@ -272,33 +288,6 @@ class Settings(training.settings.Settings):
             )
         return self
 
-    @field_validator("discord_api_url", "discord_gateway_url")
-    @classmethod
-    def _is_safe(cls, value: str | None, info: ValidationInfo) -> str | None:
-        plain, secure = ("http", "https") if info.field_name == "discord_api_url" else ("ws", "wss")
-        if value is None:
-            return None
-        try:
-            url = URL(value)  # the parser that the client uses
-        except ValueError as error:
-            raise ValueError("not an address") from error
-        if url.scheme not in (plain, secure) or not url.host:
-            raise ValueError(f"expected an address that begins with {secure}://")
-        if url.user is not None or url.password is not None:
-            raise ValueError("expected an address without a name or password")
-        if url.scheme == plain and not is_loopback(url.host):
-            raise ValueError(f"{url} would carry the token in clear text; use {secure}://")
-        return str(url)
-
-    @field_validator("serving_url")
-    @classmethod
-    def _is_http(cls, value: str | None) -> str | None:
-        url = URL(value or "http://none")
-        is_address = url.scheme in ("http", "https") and url.host and not re.search(r"\s", url.host)
-        if not is_address or url.user or url.password:
-            raise ValueError("expected an address such as http://host:8000/fill, without a name or password")
-        return value
-
     @property
     def shards(self) -> Shards:
         """The shards of this process."""
@@ -307,7 +296,7 @@ class Settings(training.settings.Settings):
     @property
     def _shares_models(self) -> bool:
         folder = self.models_dir
-        return bool(getattr(self, "models_url", None)) or folder.is_symlink() or folder.is_mount()
+        return bool(self.models_url) or folder.is_symlink() or folder.is_mount()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -325,7 +314,3 @@ def load_settings(**values: Any) -> Settings:
         return load(Settings, **values)
     except SettingsError as error:
         raise StartError(str(error)) from error
-
-
-def _is_id(text: str, *, least: int = 1) -> bool:
-    return re.fullmatch(r"[0-9]{1,20}", text, re.ASCII) is not None and least <= int(text) < 2**63
