@@ -7,12 +7,7 @@ import structlog
 from discord.ext import commands
 
 from bot.connection.session import UNREACHABLE
-from bot.connection.tolerant_parsers import (
-    UnreadableError,
-    readable_channels,
-    readable_threads,
-    reraising_malformed,
-)
+from bot.connection.tolerant_parsers import UnreadableError, fetch_channels, reraising_malformed
 from bot.embeds.replies import escape
 from bot.errors import NotAdminError
 
@@ -113,11 +108,9 @@ class Access:
                 if guild is not None:
                     with reraising_malformed():
                         members.append(guild.get_member(user.id) or await guild.fetch_member(user.id))
-            except REFUSED as error:
-                _log_skipped(guild_id, error)
             except UNREACHABLE as error:
                 _log_skipped(guild_id, error)
-                failed = error
+                failed = failed if isinstance(error, REFUSED) else error
             except UnreadableError as error:
                 log.warning("member.unreadable", guild_id=guild_id, user_id=user.id, error=str(error))
         if failed is not None and not members:
@@ -135,12 +128,9 @@ class Access:
             try:
                 if guild is None or guild.get_member(user_id) is None:
                     await self._client.http.get_member(guild_id, user_id)
-            except REFUSED as error:
-                _log_skipped(guild_id, error)
-                continue
             except UNREACHABLE as error:
                 _log_skipped(guild_id, error)
-                failed = error
+                failed = failed if isinstance(error, REFUSED) else error
                 continue
             self._found_in[user_id] = guild_id
             if len(self._found_in) > REMEMBERED:
@@ -158,10 +148,7 @@ class Access:
             with reraising_malformed():
                 guild = await self._client.fetch_guild(guild_id, with_counts=False)
             if with_channels:  # `fetch_guild` returns none
-                for channel in await readable_channels(guild):
-                    guild._add_channel(channel)
-                for thread in await readable_threads(guild):
-                    guild._add_thread(thread)
+                await fetch_channels(guild)
         except REFUSED:
             return None
         except UnreadableError as error:

@@ -3,22 +3,18 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import discord
 import structlog
-from discord.channel import _guild_channel_factory
-
-if TYPE_CHECKING:
-    from discord.guild import GuildChannel
+from discord.channel import _threaded_guild_channel_factory
 
 log = structlog.stdlib.get_logger(__name__)
-T = TypeVar("T")
+Channel = discord.abc.GuildChannel | discord.Thread
 Parser = Callable[[Any], None]
 IDS, MAX_ID = ("id", "message_id", "channel_id", "guild_id", "user_id"), 2**63
-REQUIRED = (
-    "READY"  # without it the session is useless; the error ends the process, and a supervisor restarts it
-)
+# Without it the session is useless: the error ends the process, and a supervisor restarts it.
+REQUIRED = "READY"
 # What discord.py raises for a response of an unknown shape; HTTP errors are not among them.
 MALFORMED = (discord.ClientException, LookupError, TypeError, ValueError, AttributeError)
 
@@ -36,57 +32,42 @@ def reraising_malformed() -> Iterator[None]:
         raise UnreadableError(type(error).__name__) from error
 
 
-async def readable_channels(
-    guild: discord.Guild, *, unreadable: "list[int | None] | None" = None
-) -> "list[GuildChannel]":
-    """Fetch the channels of a server, without those that discord.py cannot parse.
+async def fetch_channels(guild: discord.Guild) -> tuple[list[Channel], list[int | None]]:
+    """Fetch the channels and active threads of a server into it, without those that discord.py cannot parse.
 
-    `Guild.fetch_channels` fails at the first channel of an unknown type. The ids of skipped channels are
-    added to `unreadable`.
+    `Guild.fetch_channels` fails at the first channel of an unknown type.
+
+    Returns:
+        The channels and threads, and the ids of those that were skipped; None for one without an id.
 
     Raises:
         UnreadableError: The response is no list.
         discord.HTTPException: The request failed.
     """
-
-    def parsed(raw: Any) -> "GuildChannel":
-        factory, _ = _guild_channel_factory(raw["type"])
-        if factory is None:
-            raise ValueError("unknown channel type")
-        channel: GuildChannel = factory(guild=guild, state=guild._state, data=raw)
-        return channel
-
+    http = guild._state.http
     with reraising_malformed():
-        found: list[Any] = list(await guild._state.http.get_all_guild_channels(guild.id))
-    return list(_readable(found, parsed, guild, unreadable))
-
-
-async def readable_threads(
-    guild: discord.Guild, *, unreadable: "list[int | None] | None" = None
-) -> list[discord.Thread]:
-    """Fetch the active threads of a server; raises as `readable_channels`."""
-    with reraising_malformed():
-        found: list[Any] = list((await guild._state.http.get_active_threads(guild.id))["threads"])
-
-    def parsed(raw: Any) -> discord.Thread:
-        return discord.Thread(guild=guild, state=guild._state, data=raw)
-
-    return list(_readable(found, parsed, guild, unreadable))
-
-
-def _readable(
-    found: list[Any], parsed: Callable[[Any], T], guild: discord.Guild, unreadable: list[int | None] | None
-) -> Iterator[T]:
-    for raw in found:
+        raw_channels: list[Any] = list(await http.get_all_guild_channels(guild.id))
+        raw_channels += (await http.get_active_threads(guild.id))["threads"]
+    found: list[Channel] = []
+    skipped: list[int | None] = []
+    for raw in raw_channels:
         try:
-            yield parsed(raw)
+            found.append(_add_channel(guild, raw))
         except MALFORMED as error:
-            channel_id = id_of(raw)
-            if unreadable is not None:
-                unreadable.append(channel_id)
-            log.info(
-                "channel.unreadable", guild_id=guild.id, channel_id=channel_id, error=type(error).__name__
-            )
+            skipped.append(id_of(raw))
+            reason = type(error).__name__
+            log.info("channel.unreadable", guild_id=guild.id, channel_id=skipped[-1], error=reason)
+    return found, skipped
+
+
+def _add_channel(guild: discord.Guild, raw: Any) -> Channel:
+    factory, _ = _threaded_guild_channel_factory(raw["type"])
+    if factory is None:
+        raise ValueError("unknown channel type")
+    channel: Any = factory(guild=guild, state=guild._state, data=raw)
+    add = guild._add_thread if isinstance(channel, discord.Thread) else guild._add_channel
+    add(channel)
+    return channel  # type: ignore[no-any-return]
 
 
 def id_of(raw: Any) -> int | None:

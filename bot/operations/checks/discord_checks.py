@@ -15,13 +15,12 @@ from bot.connection.proxies import proxy_for, use_proxy
 from bot.connection.session import MINIMAL_INTENTS, UNREACHABLE
 from bot.connection.tolerant_parsers import (
     MALFORMED,
+    Channel,
     UnreadableError,
-    readable_channels,
-    readable_threads,
+    fetch_channels,
     reraising_malformed,
 )
-from bot.errors import EX_UNAVAILABLE
-from bot.operations.checks.result import Finding, failed, passed, skipped
+from bot.operations.checks.result import Finding, failed, passed, skipped, unavailable
 from bot.permissions import kind_without_messages, known_permissions, missing, needed_to_write
 from bot.settings import Settings
 from bot.voting.vote_weights import RoleWeights, is_meant
@@ -40,7 +39,6 @@ NEEDED = (
 SHOWING = ("embed_links", "attach_files", "add_reactions", "read_message_history")
 OTHER_CHANNEL = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel, or to a thread."
 MAX_SKEW_S = 30.0
-Channel = discord.abc.GuildChannel | discord.Thread
 
 
 async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
@@ -57,17 +55,13 @@ async def discord_findings(settings: Settings, *, now: datetime) -> AsyncIterato
             yield failed("token", _shape(token), f"Copy it again from {PORTAL}, Bot → Reset Token.")
             return
         except (*UNREACHABLE, ValueError) as error:
-            yield failed(
-                "Discord",
-                f"cannot be reached ({type(error).__name__})",
-                "Check the network of this machine and FILLBOT_DISCORD_API_URL.",
-                exit_code=EX_UNAVAILABLE,
-            )
+            fix = "Check the network of this machine and FILLBOT_DISCORD_API_URL."
+            yield unavailable("Discord", f"cannot be reached ({type(error).__name__})", fix)
             return
         except MALFORMED as error:
             detail = f"sent a response that cannot be read ({type(error).__name__})"
             fix = "Check FILLBOT_DISCORD_API_URL, and look for a newer release of fillbot."
-            yield failed("Discord", detail, fix, exit_code=EX_UNAVAILABLE)
+            yield unavailable("Discord", detail, fix)
             return
         assert client.user is not None
         yield passed("token", f"Discord knows it: {client.user}")
@@ -90,30 +84,23 @@ def _intents(client: discord.Client) -> Finding:
     flags = client.application_flags
     if flags.gateway_message_content or flags.gateway_message_content_limited:
         return passed("intents", "Message Content is on")
-    return failed(
-        "intents",
-        "Message Content is off",
-        f"Switch it on in {PORTAL}, Bot → Privileged Gateway Intents → Message Content Intent.",
-    )
+    fix = f"Switch it on in {PORTAL}, Bot → Privileged Gateway Intents → Message Content Intent."
+    return failed("intents", "Message Content is off", fix)
 
 
 async def _clock(now: datetime) -> Finding:
     """Compare this machine's clock with the Date header of Discord."""
     url = f"{discord.http.Route.BASE}/gateway"
     try:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(url, proxy=proxy_for(url)) as answer,
-        ):
+        async with aiohttp.request("GET", url, proxy=proxy_for(url)) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, OSError, LookupError, TypeError, ValueError):
         return skipped("clock", "Discord sent no date")
     skew_s = abs((now - theirs).total_seconds())
     if skew_s <= MAX_SKEW_S:
         return passed("clock", "as Discord's")
-    return failed(
-        "clock", f"{skew_s:.0f} s from Discord's", "Set it, best by NTP: `timedatectl set-ntp true`."
-    )
+    fix = "Set it, best by NTP: `timedatectl set-ntp true`."
+    return failed("clock", f"{skew_s:.0f} s from Discord's", fix)
 
 
 @dataclass(slots=True)
@@ -140,7 +127,6 @@ async def _server_findings(client: discord.Client, settings: Settings) -> AsyncI
 async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIterator[Finding]:
     """One server, whatever Discord answers."""
     assert client.user is not None
-    unreadable: list[int | None] = []
     was_complete, seen.is_complete = seen.is_complete, False
     try:
         with reraising_malformed():
@@ -155,15 +141,11 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
     try:
         with reraising_malformed():
             me = await guild.fetch_member(client.user.id)
-        channels = await readable_channels(guild, unreadable=unreadable)
-        for channel in channels:
-            guild._add_channel(channel)  # a thread asks its parent for permissions
-        threads = await readable_threads(guild, unreadable=unreadable)
+        places, unreadable = await fetch_channels(guild)
     except (*UNREACHABLE, UnreadableError) as error:
         yield _not_told(guild.name, error)
         return
     seen.is_complete = was_complete
-    places: list[Channel] = [*channels, *threads]
     seen.places |= {place.id: (place, me) for place in places}
     seen.unreadable |= {one for one in unreadable if one is not None}
     yield _permissions(client, me, places)
@@ -181,7 +163,7 @@ def _not_told(server: str, error: Exception) -> Finding:
         return failed("server", f"{server}: Discord {detail}", fix)
     else:
         detail, fix = f"does not answer ({error or type(error).__name__})", "Try again later."
-    return failed("server", f"{server}: Discord {detail}", fix, exit_code=EX_UNAVAILABLE)
+    return unavailable("server", f"{server}: Discord {detail}", fix)
 
 
 def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Channel]) -> Finding:
@@ -246,20 +228,16 @@ async def _report_channel(client: discord.Client, channel_id: int | None, seen: 
     channel, me = seen.places[channel_id]
     if kind := kind_without_messages(channel):
         return failed(name, f"#{channel.name} is a {kind}: it takes no messages itself", OTHER_CHANNEL)
-    if (
-        isinstance(channel, discord.Thread)
-        and channel.locked
-        and not channel.permissions_for(me).manage_threads
-    ):
+    is_locked = isinstance(channel, discord.Thread) and channel.locked
+    if is_locked and not channel.permissions_for(me).manage_threads:
         return failed(name, f"#{channel.name} is a locked thread", f"Unlock it. Or: {OTHER_CHANNEL}")
     allowed = known_permissions(channel, me)
     if allowed is None:
         return failed(name, f"#{channel.name}: its permissions are not known", OTHER_CHANNEL)
     wanted = (*needed_to_write(channel), "embed_links", "attach_files", "read_message_history")
     if lacking := missing(allowed, wanted):
-        return failed(
-            name, f"#{channel.name}: missing {', '.join(lacking)}", "Give the bot's role these there."
-        )
+        fix = "Give the bot's role these permissions there."
+        return failed(name, f"#{channel.name}: missing {', '.join(lacking)}", fix)
     return passed(name, f"#{channel.name} in {channel.guild.name}")
 
 
@@ -287,11 +265,8 @@ def _admin_roles(wanted: Sequence[int], roles: Set[int], *, is_complete: bool) -
     if unknown := [str(role_id) for role_id in wanted if role_id not in roles]:
         if not roles and not is_complete:
             return skipped(name, f"not checked: {', '.join(unknown)}")
-        return failed(
-            name,
-            f"{', '.join(unknown)}: no such role in the listed servers",
-            "Copy the role's id to FILLBOT_ADMIN_ROLE_IDS (Server settings → Roles → ⋯ → Copy role ID).",
-        )
+        fix = "Copy the role's id to FILLBOT_ADMIN_ROLE_IDS (Server settings → Roles → ⋯ → Copy role ID)."
+        return failed(name, f"{', '.join(unknown)}: no such role in the listed servers", fix)
     return passed(name, f"{len(wanted)} of {len(wanted)} exist")
 
 
@@ -304,11 +279,8 @@ def _role_weights(wanted: RoleWeights, roles: Collection[discord.Role], *, is_co
         return skipped(name, f"not looked for: {', '.join(unknown)}")
     if unknown:
         named = ", ".join(_with_nearest(role, roles) for role in unknown)
-        return failed(
-            name,
-            f"{named}: no such role in the listed servers",
-            "Correct FILLBOT_ROLE_WEIGHTS: it takes names or ids of roles (Server settings → Roles).",
-        )
+        fix = "Correct FILLBOT_ROLE_WEIGHTS: it takes names or ids of roles (Server settings → Roles)."
+        return failed(name, f"{named}: no such role in the listed servers", fix)
     return passed(name, f"{len(wanted)} of {len(wanted)} exist")
 
 

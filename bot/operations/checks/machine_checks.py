@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.errors import EX_UNAVAILABLE
-from bot.operations.checks.result import Finding, failed, passed, skipped
+from bot.operations.checks.result import Finding, failed, passed, skipped, unavailable
 from bot.runs.schedule import Daily
 from bot.settings import Settings
 from storage.backends.locks import is_shared
@@ -50,7 +49,7 @@ def _models(settings: Settings) -> Finding:
         versions = probe_shared_storage(settings)
     except TrainingError as error:
         fix = "Set FILLBOT_MODELS_URL to storage that this machine may read and write."
-        return failed(name, str(error), fix, exit_code=EX_UNAVAILABLE)
+        return unavailable(name, str(error), fix)
     count = f"{versions} version{'' if versions == 1 else 's'}"
     return passed(name, f"the storage can be read and written, {count} there")
 
@@ -64,12 +63,8 @@ async def _model(settings: Settings) -> Finding:
             return skipped("model", "none yet: the first start makes one")
         model = await asyncio.to_thread(load, registry, champion)
     except RegistryError as error:
-        return failed(
-            "model",
-            str(error),
-            "Roll back with `python -m training rollback`, or restore that folder from a copy.",
-            exit_code=EX_UNAVAILABLE,
-        )
+        fix = "Roll back with `python -m training rollback`, or restore that folder from a copy."
+        return unavailable("model", str(error), fix)
     return passed("model", f"{model.version} answers ({model.precision})")
 
 
@@ -78,11 +73,10 @@ def _base(settings: Settings) -> Finding:
         where = locate_base(settings.base_model)
     except BaseModelError as error:
         fix = "Set FILLBOT_BASE_MODEL to a folder with the model, or let this machine reach the hub."
-        return failed("base model", str(error), fix, exit_code=EX_UNAVAILABLE)
+        return unavailable("base model", str(error), fix)
     if where is None:
-        return skipped(
-            "base model", f"{settings.base_model} is not available here: the starter is trained instead"
-        )
+        detail = f"{settings.base_model} is not available here: the starter is trained instead"
+        return skipped("base model", detail)
     return passed("base model", f"{settings.base_model}: {where}")
 
 
@@ -130,7 +124,7 @@ def _disk(settings: Settings) -> Finding:
     if free >= needed:
         return passed("disk", detail)
     fix = f"Free some space where {folder} is, lower FILLBOT_KEEP_VERSIONS, or move FILLBOT_HOME elsewhere."
-    return failed("disk", detail, fix, exit_code=EX_UNAVAILABLE)
+    return unavailable("disk", detail, fix)
 
 
 async def _server(settings: Settings) -> Finding:
@@ -138,7 +132,7 @@ async def _server(settings: Settings) -> Finding:
         return passed("database", await describe_server(settings.url))
     except StorageError as error:
         fix = "Start the server, and look at FILLBOT_DATABASE_URL."
-        return failed("database", str(error), fix, exit_code=EX_UNAVAILABLE)
+        return unavailable("database", str(error), fix)
 
 
 def _database(settings: Settings) -> Finding:
@@ -159,7 +153,7 @@ def _database(settings: Settings) -> Finding:
         votes = dict(found.rows).get("votes", 0)
         return passed("database", f"whole and writable, {votes} vote{'' if votes == 1 else 's'}")
     fix = "Stop the bot and restore a backup: `python -m storage restore FILE`."
-    return failed("database", found.problem, fix, exit_code=EX_UNAVAILABLE)
+    return unavailable("database", found.problem, fix)
 
 
 def _writable_home(settings: Settings) -> Finding:
@@ -183,24 +177,22 @@ def _backup(settings: Settings, now: datetime) -> Finding:
         return skipped("backup", "switched off" if not settings.keep_backups else "nothing to back up here")
     made_at = last_made_at(settings.backups_dir)
     if made_at is None:
-        return skipped(
-            "backup", "none yet: the next nightly run makes one, or `python -m storage backup` now"
-        )
+        detail = "none yet: the next nightly run makes one, or `python -m storage backup` now"
+        return skipped("backup", detail)
     age = now - made_at
     detail = f"the newest is {age / timedelta(hours=1):.0f} h old"
     if age <= OLD_BACKUP:
         return passed("backup", detail)
     fix = "See `backup.failed` in the log, and make one now: `python -m storage backup`."
-    return failed("backup", detail, fix, exit_code=EX_UNAVAILABLE)
+    return unavailable("backup", detail, fix)
 
 
 def _nightly(settings: Settings, now: datetime) -> Finding:
     """When the next nightly run starts; the settings have validated the zone."""
     next_at = Daily(settings.nightly_at, settings.zone).get_next_fire_time(None, now)
     here = now.astimezone(settings.zone)
-    return passed(
-        "nightly run", f"next {next_at:%a %d %b %H:%M} {settings.timezone}, where it is {here:%H:%M} now"
-    )
+    detail = f"next {next_at:%a %d %b %H:%M} {settings.timezone}, where it is {here:%H:%M} now"
+    return passed("nightly run", detail)
 
 
 def _existing(folder: Path) -> Path:

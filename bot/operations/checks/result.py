@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.errors import EX_CONFIG
+from bot.errors import EX_CONFIG, EX_UNAVAILABLE
 
 Mark = Literal["✓", "✗", "–"]
 
@@ -25,9 +25,14 @@ def passed(name: str, detail: str) -> Finding:
     return Finding(name, "✓", detail)
 
 
-def failed(name: str, detail: str, fix: str, *, exit_code: int = EX_CONFIG) -> Finding:
-    """The finding of a check that failed."""
-    return Finding(name, "✗", detail, fix, exit_code)
+def failed(name: str, detail: str, fix: str) -> Finding:
+    """The finding of a check that failed because of a setting, here or on Discord."""
+    return Finding(name, "✗", detail, fix)
+
+
+def unavailable(name: str, detail: str, fix: str) -> Finding:
+    """The finding of a check that failed because something is missing, full or damaged."""
+    return Finding(name, "✗", detail, fix, EX_UNAVAILABLE)
 
 
 def skipped(name: str, detail: str) -> Finding:

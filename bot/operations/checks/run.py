@@ -16,11 +16,11 @@ def utc_now() -> datetime:
 
 
 async def check(
-    settings: Settings, tell: Callable[[str], None], *, now: Callable[[], datetime] = utc_now
+    settings: Settings, show: Callable[[str], None], *, now: Callable[[], datetime] = utc_now
 ) -> int:
-    """Run all checks, even while the bot runs, and pass the table to `tell`. Returns the exit code."""
+    """Run all checks, even while the bot runs, and pass the table to `show`. Returns the exit code."""
     set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
     findings = [one async for one in discord_findings(settings, now=now())]
     findings += [one async for one in machine_findings(settings, now=now())]
-    tell(table(findings))
+    show(table(findings))
     return exit_code_of(findings)

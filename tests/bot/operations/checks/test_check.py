@@ -16,7 +16,7 @@ from support.wire import settings_for, untouched_discord, wired
 
 from bot.__main__ import main
 from bot.operations.checks import machine_checks
-from bot.operations.checks.result import exit_code_of, failed, passed, skipped
+from bot.operations.checks.result import exit_code_of, failed, passed, skipped, unavailable
 from bot.operations.checks.run import check
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.permissions import EVERYONE, Permission
@@ -430,7 +430,7 @@ async def test_the_gpu_is_asked_of_its_driver(
 
 
 def test_a_setting_that_must_be_changed_goes_before_a_service_that_is_missing() -> None:
-    wrong, missing = failed("a", "x", "y"), failed("b", "x", "y", exit_code=69)
+    wrong, missing = failed("a", "x", "y"), unavailable("b", "x", "y")
     assert exit_code_of([passed("c", ""), skipped("d", "")]) == 0
     assert exit_code_of([missing]) == 69
     assert exit_code_of([missing, wrong]) == 78
