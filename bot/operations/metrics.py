@@ -5,7 +5,8 @@ Events are counted where they happen; gauges (`add_gauge`) are read at every scr
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -29,58 +30,45 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self._queries = Counter("fillbot_queries", "Queries by outcome.", ["outcome"], registry=registry)
+        self._queries = self._counter("queries", "Queries by outcome.", outcome=QUERY_OUTCOMES)
         self._answers = Histogram(
             "fillbot_answer_seconds",
             "Seconds from receiving a query to sending its reply.",
             buckets=ANSWER_BUCKETS_S,
             registry=registry,
         )
-        self.cache_hits = Counter("fillbot_cache_hits", "Queries answered from the cache.", registry=registry)
-        self._answered = Counter(
-            "fillbot_service_answers",
+        self.cache_hits = self._counter("cache_hits", "Queries answered from the cache.")
+        self._answered = self._counter(
+            "service_answers",
             "Uncached queries, by whether the inference service answered or the local session did instead.",
-            ["by"],
-            registry=registry,
+            by=ANSWERED_BY,
         )
-        self.service_lost = Counter(
-            "fillbot_service_lost",
+        self.service_lost = self._counter(
+            "service_lost",
             "Times that the inference service stopped answering, by reason.",
-            ["reason"],
-            registry=registry,
+            reason=SERVICE_LOST,
         )
-        self._votes = Counter(
-            "fillbot_votes", "Votes cast, by way and value.", ["via", "value"], registry=registry
-        )
-        self._runs = Counter("fillbot_runs", "Training runs by outcome.", ["outcome"], registry=registry)
+        self._votes = self._counter("votes", "Votes cast, by way and value.", via=VIAS, value=VALUES)
+        self._runs = self._counter("runs", "Training runs by outcome.", outcome=RUN_OUTCOMES)
         self.run_seconds = Gauge(
             "fillbot_last_run_duration_seconds", "Duration of the last training run.", registry=registry
         )
-        self._reloads = Counter(
-            "fillbot_model_reloads",
-            "Attempts to load another model version, by outcome.",
-            ["outcome"],
-            registry=registry,
+        self._reloads = self._counter(
+            "model_reloads", "Attempts to load another model version, by outcome.", outcome=OUTCOMES
         )
-        self.background_failures = Counter(
-            "fillbot_background_failures", "Failures of background tasks.", ["task"], registry=registry
+        self.background_failures = self._counter(
+            "background_failures", "Failures of background tasks.", task=()
         )
-        self._backups = Counter("fillbot_backups", "Backups by outcome.", ["outcome"], registry=registry)
+        self._backups = self._counter("backups", "Backups by outcome.", outcome=OUTCOMES)
         self._model = Info("fillbot_model", "The model version that answers.", registry=registry)
         ProcessCollector(registry=registry)  # memory, CPU time, open files, start time
-        for counter, outcomes in (
-            (self._queries, QUERY_OUTCOMES),
-            (self._runs, RUN_OUTCOMES),
-            (self._reloads, OUTCOMES),
-            (self._backups, OUTCOMES),
-            (self._answered, ANSWERED_BY),
-            (self.service_lost, SERVICE_LOST),
-        ):
-            for outcome in outcomes:
-                counter.labels(outcome)
-        for via in VIAS:
-            for value in VALUES:
-                self._votes.labels(via, value)
+
+    def _counter(self, name: str, about: str, **labels: Sequence[str]) -> Counter:
+        """Make a counter whose label values that are known beforehand start at 0."""
+        counter = Counter(f"fillbot_{name}", about, list(labels), registry=self.registry)
+        for values in product(*labels.values()) if labels else ():
+            counter.labels(*values)
+        return counter
 
     @contextlib.contextmanager
     def query(self) -> Iterator[None]:
@@ -88,14 +76,10 @@ class Metrics:
         started = time.perf_counter()
         try:
             yield
-        except BusyError:
-            self._queries.labels("turned_away").inc()
-            raise
-        except (QueryError, QueryTooLongError):
-            self._queries.labels("refused").inc()
-            raise
-        except Exception:
-            self._queries.labels("failed").inc()
+        except Exception as error:
+            is_refusal = isinstance(error, QueryError | QueryTooLongError)
+            outcome = "turned_away" if isinstance(error, BusyError) else "refused" if is_refusal else "failed"
+            self._queries.labels(outcome).inc()
             raise
         self._queries.labels("answered").inc()
         self._answers.observe(time.perf_counter() - started)
@@ -125,9 +109,9 @@ class Metrics:
         """Count an attempt to back up."""
         self._backups.labels("done" if is_done else "failed").inc()
 
-    def add_gauge(self, name: str, about: str, look: Callable[[], float]) -> None:
-        """Add a gauge whose value `look` returns at every scrape."""
-        Gauge(f"fillbot_{name}", about, registry=self.registry).set_function(look)
+    def add_gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
+        """Add a gauge whose value `read` returns at every scrape; a boolean counts as 1 or 0."""
+        Gauge(f"fillbot_{name}", about, registry=self.registry).set_function(lambda: float(read()))
 
     def exposed(self, accept: str, *, model_version: str | None) -> tuple[bytes, str]:
         """All metrics in the format that the scraper accepts, and its content type."""

@@ -39,35 +39,33 @@ def register_probes(parts: Parts) -> None:
     readiness.warnings = warnings
     readiness.model_version = lambda: predictor.version
     readiness.service = lambda: predictor.service
-    metrics.add_gauge(
-        "discord_connected", "1 while the gateway is connected, else 0.", lambda: float(bot.is_online)
-    )
+    metrics.add_gauge("discord_connected", "1 while the gateway is connected, else 0.", lambda: bot.is_online)
     metrics.add_gauge(
         "gateway_latency_seconds",
         "Seconds between a heartbeat and its acknowledgement; NaN before the first one.",
         lambda: bot.latency if math.isfinite(bot.latency) else math.nan,
     )
-    metrics.add_gauge("queries_waiting", "Queries waiting for the model.", lambda: float(predictor.waiting))
+    metrics.add_gauge("queries_waiting", "Queries waiting for the model.", lambda: predictor.waiting)
     metrics.add_gauge(
         "service_reachable",
         "1 while the inference service answers; 0 if the local session does, or no service is configured.",
-        lambda: float(predictor.is_answered_remotely),
+        lambda: predictor.is_answered_remotely,
     )
     metrics.add_gauge(
         "run_in_progress",
         "1 while a training run is in progress, else 0.",
-        lambda: float(parts.runs.is_running),
+        lambda: parts.runs.is_running,
     )
     metrics.add_gauge(
         "champion_serves",
         "0 while another version answers because the champion is damaged, else 1.",
-        lambda: float(parts.inference.follower.trouble is None),
+        lambda: parts.inference.follower.trouble is None,
     )
     if shared is not None:
         metrics.add_gauge(
             "models_storage_reached",
             "0 while the shared storage of model versions cannot be reached, else 1.",
-            lambda: float(shared.trouble is None),
+            lambda: shared.trouble is None,
         )
     if database_file is not None:
         metrics.add_gauge(
