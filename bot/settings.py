@@ -178,21 +178,21 @@ class Settings(training.settings.Settings):
     run_timeout_s: int = Field(
         default=7200, ge=10, le=604800, description="A training run is cancelled after this many seconds."
     )
-    watch_every_s: int = Field(
+    rollback_check_every_s: int = Field(
         default=300,
         ge=1,
         le=86400,
         description="The approval of a newly promoted version is checked for an automatic rollback "
         "at this interval in seconds.",
     )
-    look_back_days: int = Field(
+    reconcile_days: int = Field(
         default=14,
         ge=1,
         le=30,
         description="After a downtime, thumbs that changed meanwhile are read back on replies "
         "up to this many days old.",
     )
-    look_back_replies: int = Field(
+    reconcile_replies: int = Field(
         default=2000,
         ge=50,
         le=100_000,

@@ -300,7 +300,7 @@ def build_scheduled(
         announcements=announcing.announcements,
         forgetting=forgetting,
         nightly=nightly,
-        watch_every_s=settings.watch_every_s,
+        rollback_check_every_s=settings.rollback_check_every_s,
         is_shared=several,
     )
     leader = LeaderElection(settings, operations.background, tasks)
@@ -333,8 +333,8 @@ def open_voting(
         storage.database,
         write_queue,
         offer_thumbs=query_handler.offer_thumbs,
-        look_back=timedelta(days=settings.look_back_days),
-        max_replies=settings.look_back_replies,
+        max_age=timedelta(days=settings.reconcile_days),
+        max_replies=settings.reconcile_replies,
         # A sandbox starts empty: no message from before its start exists.
         since=datetime.now(UTC) if discord.endpoint.sandbox else None,
     )

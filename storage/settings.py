@@ -16,7 +16,7 @@ from storage import variables
 from storage.backends.urls import file_url, usable_url
 from storage.errors import SettingsError
 from storage.paths import expanded_folder
-from storage.setting_names import NAMES
+from storage.setting_names import NAMES, RENAMED
 
 EX_CONFIG = 78  # of sysexits.h: configuration error
 PREFIX = "FILLBOT_"
@@ -84,7 +84,7 @@ def load(kind: type[_S], *, warn: Callable[[str], None] | None = None, **values:
 
     Args:
         kind: The settings class.
-        warn: Called with a sentence about each unknown variable that resembles no setting.
+        warn: Called with a sentence about each unknown variable that resembles no setting, and each old name.
         values: Settings that take precedence over what is read.
 
     Raises:
@@ -109,7 +109,10 @@ def variable_of(name: str, field: FieldInfo) -> str:
 
 def _reject_misspelled(found: dict[str, str], warn: Callable[[str], None]) -> None:
     given = {name for name, value in found.items() if value}
-    for name in sorted(given - NAMES):
+    for old in sorted(given & set(RENAMED)):
+        warn(f"{old} is now called {RENAMED[old]}. The old name stops working with the next release.")
+    known = NAMES | set(RENAMED)
+    for name in sorted(given - known):
         near, is_ours = variables.setting_meant(name, NAMES), name.startswith("FILLBOT")
         if near and (is_ours or near not in given):  # names of other programs often resemble one that is set
             raise SettingsError(f"{name} is not a setting; did you mean {near}")
@@ -137,7 +140,9 @@ def _read(kind: type[Settings], file: str | Path | None) -> dict[str, str]:
     found = {**(variables.read_file(Path(file)) if file else {}), **given}
     read = {}
     for field_name, field in kind.model_fields.items():
-        names = dict.fromkeys((variable_of(field_name, field), PREFIX + field_name.upper()))
+        current = variable_of(field_name, field)
+        old_names = (old for old, new in RENAMED.items() if new == current)
+        names = dict.fromkeys((current, PREFIX + field_name.upper(), *old_names))
         values = {name: value for name in names if (value := found.get(name))}
         if len(set(values.values())) > 1:
             raise SettingsError(f"{' and '.join(values)} have different values; keep one of them")

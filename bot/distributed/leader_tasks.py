@@ -36,7 +36,7 @@ class LeaderTasks:
     announcements: Announcer
     forgetting: Forgetting
     nightly: NightlySchedule
-    watch_every_s: float
+    rollback_check_every_s: float
     is_shared: bool
 
     async def begin(self) -> list[asyncio.Task[None]]:
@@ -52,7 +52,7 @@ class LeaderTasks:
         else:
             repair = self.background.supervise(self.runs.repair_until_settled, name="repair", may_end=True)
         watch = self.background.supervise(
-            lambda: self.rollback.run(every_s=self.watch_every_s), name="automatic rollback"
+            lambda: self.rollback.run(every_s=self.rollback_check_every_s), name="automatic rollback"
         )
         announcements = self.background.supervise(self.announcements.deliver_pending, name="announcements")
         forgetting = self.background.supervise(self.forgetting.finish_pending, name="forgetting")

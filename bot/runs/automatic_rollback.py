@@ -149,7 +149,11 @@ class AutomaticRollback:
         if watched is None or not watched.comparison.old.votes:
             return ""
         is_small = watched.comparison.is_shown and not watched.comparison.is_loss
-        return say("automatic_rollback.small_fall", figure=_sentence(watched)) if is_small else _sentence(watched)
+        return (
+            say("automatic_rollback.small_fall", figure=_sentence(watched))
+            if is_small
+            else _sentence(watched)
+        )
 
     async def _roll_back(self, champion: str, previous: str) -> bool:
         """Move the pointer. Returns False if it moved meanwhile, and nothing needs to be rolled back."""

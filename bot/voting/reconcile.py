@@ -1,6 +1,6 @@
 """Reconciles stored votes with the reactions on Discord after a gap in the connection.
 
-A pass covers every reply within the look-back, a hundred per request. First it adopts replies that were sent
+A pass covers every reply of the last days, a hundred per request. First it adopts replies that were sent
 but whose id was not stored. Then it reads who reacted: to replies whose counts differ from the stored votes
 and to the newest ones; finally to all others with reactions, since one person may have removed a thumb while
 another added one. Queries are answered and votes recorded meanwhile; only events under a reply that is being
@@ -44,7 +44,7 @@ RETRY_AFTER_S, MAX_RETRY_AFTER_S = 2.0, 60.0  # after a failed pass, doubling ea
 NO_MESSAGES = (50008, 50024)  # codes for a channel type without messages
 AT_ONCE = 4  # replies read concurrently
 LOG_EVERY_S = 5.0
-MAX_LOOK_BACK = timedelta(days=30)  # the setting's maximum; older fingerprints are not needed
+MAX_AGE = timedelta(days=30)  # the setting's maximum; older fingerprints are not needed
 FAILURES = (StorageError, discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -81,7 +81,7 @@ class Reconcile:
         write_queue: WriteQueue,
         *,
         offer_thumbs: Callable[[discord.Message], None],
-        look_back: timedelta,
+        max_age: timedelta,
         max_replies: int,
         since: datetime | None = None,
     ) -> None:
@@ -92,13 +92,13 @@ class Reconcile:
             database: Holds the replies and votes.
             write_queue: Applies changes in the order of events.
             offer_thumbs: Adds the bot's own thumbs to a reply, in the background.
-            look_back: Older replies are skipped.
+            max_age: Older replies are skipped.
             max_replies: The newest replies to cover.
             since: The server has no message from before this time; None if it may.
         """
         self._bot, self._database, self._write_queue = bot, database, write_queue
         self._offer_thumbs = offer_thumbs
-        self._look_back, self._max_replies, self._since = look_back, max_replies, since
+        self._max_age, self._max_replies, self._since = max_age, max_replies, since
         self.reply_locks = MessageLocks()  # events under a reply wait while its reactions are read
         self._requested = asyncio.Event()
         self._is_gap = False
@@ -141,8 +141,8 @@ class Reconcile:
             StorageError, discord.DiscordException: The pass failed; the changes so far are kept.
         """
         started, now = time.monotonic(), datetime.now(UTC)
-        await delete_tombstones(self._database, now - MAX_LOOK_BACK)
-        since = max(filter(None, (now - self._look_back, self._since)))
+        await delete_tombstones(self._database, now - MAX_AGE)
+        since = max(filter(None, (now - self._max_age, self._since)))
         shards = self._bot.shards_here
         replies = await recent_replies(
             self._database, since, limit=self._max_replies, shards=(shards.ids, shards.count)

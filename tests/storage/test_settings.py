@@ -7,7 +7,7 @@ from support.databases import TEMPLATE
 
 import bot.settings
 from storage.errors import SettingsError
-from storage.setting_names import NAMES
+from storage.setting_names import NAMES, RENAMED
 from storage.settings import PREFIX, Settings, load, variable_of
 
 TEXT = "# Geöffnet für alle\nFILLBOT_HOME=Büro\nFILLBOT_KEEP_BACKUPS=3\n"
@@ -39,6 +39,23 @@ def refused(content: str | bytes) -> str:
 def test_every_setting_is_known_by_name() -> None:
     fields = bot.settings.Settings.model_fields.items()
     assert {variable_of(name, field) for name, field in fields} | {f"{PREFIX}DISCORD_TOKEN"} == NAMES
+    assert set(RENAMED.values()) <= NAMES
+    assert not set(RENAMED) & NAMES
+
+
+def test_an_old_name_is_read_with_a_warning_that_says_the_new_one() -> None:
+    Path(".env").write_text("FILLBOT_LOOK_BACK_DAYS=3\n", encoding="utf-8")
+    warnings: list[str] = []
+    assert load(bot.settings.Settings, warn=warnings.append).reconcile_days == 3
+    [warning] = warnings
+    assert "FILLBOT_LOOK_BACK_DAYS" in warning
+    assert "FILLBOT_RECONCILE_DAYS" in warning
+
+
+def test_an_old_name_next_to_the_new_one_with_another_value_is_refused() -> None:
+    Path(".env").write_text("FILLBOT_LOOK_BACK_DAYS=3\nFILLBOT_RECONCILE_DAYS=4\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="keep one of them"):
+        load(bot.settings.Settings, warn=lambda _sentence: None)
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])

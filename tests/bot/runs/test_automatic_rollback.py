@@ -305,7 +305,7 @@ async def test_the_app_rolls_back_says_so_and_answers_with_the_version_before(ho
     await promote(database, registry)
     await vote(database, "v0001", liked=272, votes=400, minutes=-30)
     await vote(database, "v0002", liked=40, votes=90, minutes=5)
-    async with wired(home, watch_every_s=1) as wire, wire.member() as ann:
+    async with wired(home, rollback_check_every_s=1) as wire, wire.member() as ann:
         reply = await wire.ask(ann)
         assert reply["embeds"][0]["footer"]["text"].startswith("Model v0002")
         await vote(database, "v0002", liked=53, votes=130, minutes=6)

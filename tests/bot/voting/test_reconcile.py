@@ -256,10 +256,12 @@ async def test_a_channel_that_may_not_be_read_loses_nothing(
         await wire.until_votes(reply, (ann, 1))
 
 
-async def test_replies_beyond_the_look_back_are_left_alone(home: Path, sandbox: Sandbox, ann: Person) -> None:
+async def test_replies_older_than_the_setting_are_left_alone(
+    home: Path, sandbox: Sandbox, ann: Person
+) -> None:
     (reply,) = await asked(home, sandbox, ann)
     await ann.react(reply, "👍")
-    async with hosted(home, sandbox, look_back_days=1) as wire:
+    async with hosted(home, sandbox, reconcile_days=1) as wire:
         await wire.until_votes(reply, (ann, 1))
         old = datetime.now(UTC) - timedelta(days=2)
         async with wire.app.database.write() as connection:
