@@ -35,22 +35,20 @@ class ChartRenderer:
             PictureError: it could not be drawn; the message says why.
             BusyError: too many charts are waiting.
         """
-        async with self._slots.one():
-            question = {"kind": kind, "language": asdict(language()), **what}
-            code, told = await self._ask(json.dumps(question).encode())
-        if code:
-            log.warning("picture.failed", kind=kind, code=code)
-            raise PictureError(_sentence(told))
-        return told
-
-    async def _ask(self, body: bytes) -> tuple[int, bytes]:
-        """Exit code and output of the subprocess."""
+        body = json.dumps({"kind": kind, "language": asdict(language()), **what}).encode()
         try:
-            return await ask_subprocess(self._settings, "draw", question=body, timeout_s=TIMEOUT_S)
+            async with self._slots.one():
+                code, output = await ask_subprocess(
+                    self._settings, "draw", question=body, timeout_s=TIMEOUT_S
+                )
         except TimeoutError as error:
             raise PictureError(say("pictures.too_slow", seconds=round(TIMEOUT_S))) from error
         except OSError as error:
             raise PictureError(say("pictures.failed")) from error
+        if code:
+            log.warning("picture.failed", kind=kind, code=code)
+            raise PictureError(_sentence(output))
+        return output
 
 
 def attach(embed: discord.Embed, png: bytes, *, name: str, about: str) -> discord.File:
@@ -60,9 +58,9 @@ def attach(embed: discord.Embed, png: bytes, *, name: str, about: str) -> discor
     return discord.File(io.BytesIO(png), filename, description=about[:1024])
 
 
-def _sentence(told: bytes) -> str:
+def _sentence(output: bytes) -> str:
     """The subprocess's own error sentence, or a general one if it was killed."""
     try:
-        return escape(translated(sentence_in(json.loads(told))))
+        return escape(translated(sentence_in(json.loads(output))))
     except (ValueError, AttributeError):
         return say("pictures.failed")

@@ -23,14 +23,14 @@ Line = dict[str, Any]
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of the subprocess: the settings in force without secrets, and needed variables."""
-    told = settings_as_environment(
+    given = settings_as_environment(
         settings,
         home=str(settings.home.absolute()),
         database_url=settings.url,
         min_judgements=settings.needed_judgements,  # the defaults depend on the token
         min_voters=settings.needed_voters,
     )
-    return inherited_environment(os.environ, settings) | told
+    return inherited_environment(os.environ, settings) | given
 
 
 @contextlib.asynccontextmanager

@@ -87,29 +87,17 @@ class WordRanks:
         if answered is None:
             log.warning("word_ranks.failed", exit_code=code)
             raise WordRanksError
-        return [_look(one) for one in answered["versions"]]
+        return [_ranks(one) for one in answered["versions"]]
 
 
-def _look(told: dict[str, Any]) -> VersionRanks:
-    if "error" in told:
-        return VersionRanks(told["version"])
+def _ranks(answered: dict[str, Any]) -> VersionRanks:
+    if "error" in answered:
+        return VersionRanks(answered["version"])
     masks = tuple(
         MaskRanks(
-            tuple((one["word"], one["score"]) for one in mask["best"]),
-            tuple(_place(one) if one else None for one in mask["words"]),
+            best=tuple((one["word"], one["score"]) for one in mask["best"]),
+            places=tuple(WordRank(**one) if one else None for one in mask["words"]),
         )
-        for mask in told["masks"]
+        for mask in answered.pop("masks")
     )
-    return VersionRanks(told["version"], told["kind"], told["parent"], told["run_id"], masks)
-
-
-def _place(told: dict[str, Any]) -> WordRank:
-    return WordRank(
-        word=told["word"],
-        rank=told["rank"],
-        score=told["score"],
-        learnt=told["as"],
-        held_out=told["split"] == "held_out",
-        wanted_elsewhere=told["wanted_elsewhere"],
-        unwanted_elsewhere=told["unwanted_elsewhere"],
-    )
+    return VersionRanks(**answered, masks=masks)

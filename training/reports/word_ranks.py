@@ -18,7 +18,7 @@ from training.registry.versions import Registry
 from training.votes.retraining_set import FILE
 
 MAX_VERSIONS = MAX_WORDS = 10
-NOTHING = {"as": None, "split": None, "wanted_elsewhere": 0, "unwanted_elsewhere": 0}
+NOTHING = {"learnt": None, "held_out": False, "wanted_elsewhere": 0, "unwanted_elsewhere": 0}
 Learnt = dict[str, Any]  # how a set judges a word here, in which split, and on how many other queries
 
 
@@ -108,4 +108,4 @@ def _note(row: dict[str, Any], learnt: dict[tuple[int, str], Learnt], asked: str
         if query_hash(row["query"]) != asked:
             known[f"{side}_elsewhere"] += row["split"] == "train"
         elif row["mask_index"] == mask:
-            known |= {"as": side, "split": row["split"]}
+            known |= {"learnt": side, "held_out": row["split"] == "held_out"}

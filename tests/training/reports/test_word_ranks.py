@@ -110,14 +110,14 @@ def test_the_judgements_of_the_run_are_reported(
 ) -> None:
     (found,) = looked(registry, runs_folder, versions=("v0002",), words=(word,))
     (place,) = found["masks"][0]["words"]
-    assert (place["as"], place["split"]) == (side, split)
+    assert (place["learnt"], place["held_out"]) == (side, split == "held_out")
     assert (place["wanted_elsewhere"], place["unwanted_elsewhere"]) == elsewhere
 
 
 def test_a_deleted_retraining_set_is_no_error(registry: Registry, runs_folder: Path) -> None:
     shutil.rmtree(runs_folder)
     (found,) = looked(registry, runs_folder, versions=("v0002",), words=("cheap",))
-    assert found["masks"][0]["words"][0]["as"] is None
+    assert found["masks"][0]["words"][0]["learnt"] is None
 
 
 def test_a_damaged_version_leaves_the_others_as_they_are(registry: Registry, runs_folder: Path) -> None:
