@@ -37,12 +37,12 @@ from bot.wiring import (
     Parts,
     build_runs,
     build_scheduled,
+    build_voting,
     open_announcing,
     open_discord,
     open_inference,
     open_operations,
     open_storage,
-    open_voting,
 )
 from storage.backends.locks import is_shared
 from storage.database import Database
@@ -129,7 +129,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         discord = await open_discord(settings, operations, stack)
         announcing = await open_announcing(settings, storage, runs, discord, operations)
         scheduled = build_scheduled(settings, storage, inference, runs, discord, announcing, operations)
-        voting = open_voting(settings, storage, inference, discord, operations, stack)
+        voting = build_voting(settings, storage, inference, discord, operations)
         parts = Parts(settings, operations, storage, inference, runs, discord, announcing, scheduled, voting)
         register_probes(parts)
         discord.bot.add_cogs(*(cog(parts) for cog in CORE))

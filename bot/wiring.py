@@ -65,9 +65,10 @@ class Operations:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The database and the model registry, and one notice for each that had to be repaired."""
+    """The database, its write queue and the model registry, and a notice for each that was repaired."""
 
     database: Database
+    write_queue: WriteQueue
     database_file: Path | None
     registry: Registry
     notices: tuple[str, ...]
@@ -119,7 +120,6 @@ class Voting:
     """From a query to the votes on its reply."""
 
     query_handler: QueryHandler
-    write_queue: WriteQueue
     reconcile: Reconcile
     in_flight: InFlight
 
@@ -163,13 +163,15 @@ async def open_storage(settings: Settings, stack: contextlib.AsyncExitStack) -> 
     recovered = await recover_database(settings)
     database = await Database.open(settings.url)
     stack.push_async_callback(database.close)
+    write_queue = WriteQueue(database)
+    stack.push_async_callback(write_queue.close)
     registry = await asyncio.to_thread(current_registry, settings)
     if not registry.versions():
         await validate_token(settings)
         await make_first_version(settings)
     repaired = await repair_champion_pointer(registry, database)
     notices = tuple(notice for notice in (recovered, repaired) if notice)
-    return Storage(database, database_file(settings.url), registry, notices)
+    return Storage(database, write_queue, database_file(settings.url), registry, notices)
 
 
 async def open_inference(
@@ -309,21 +311,19 @@ def build_scheduled(
     return Scheduled(nightly_run, nightly, rollback, backups, forgetting, leader)
 
 
-def open_voting(
+def build_voting(
     settings: Settings,
     storage: Storage,
     inference: Inference,
     discord: Discord,
     operations: Operations,
-    stack: contextlib.AsyncExitStack,
 ) -> Voting:
     """Build what answers queries and records votes."""
-    write_queue, in_flight = WriteQueue(storage.database), InFlight()
-    stack.push_async_callback(write_queue.close)
+    in_flight = InFlight()
     query_handler = QueryHandler(
         inference.predictor,
         storage.database,
-        write_queue,
+        storage.write_queue,
         ThumbSeeding(operations.background, discord.bot.shedding.rate_limiter),
         in_flight,
         settings,
@@ -331,11 +331,11 @@ def open_voting(
     reconcile = Reconcile(
         discord.bot,
         storage.database,
-        write_queue,
+        storage.write_queue,
         offer_thumbs=query_handler.offer_thumbs,
         max_age=timedelta(days=settings.reconcile_days),
         max_replies=settings.reconcile_replies,
         # A sandbox starts empty: no message from before its start exists.
         since=datetime.now(UTC) if discord.endpoint.sandbox else None,
     )
-    return Voting(query_handler, write_queue, reconcile, in_flight)
+    return Voting(query_handler, reconcile, in_flight)

@@ -32,7 +32,7 @@ class Votes(commands.Cog):
     def __init__(self, parts: Parts) -> None:
         self._bot, self._database = parts.discord.bot, parts.storage.database
         self._metrics = parts.operations.metrics
-        self._write_queue, self._in_flight = parts.voting.write_queue, parts.voting.in_flight
+        self._write_queue, self._in_flight = parts.storage.write_queue, parts.voting.in_flight
         self._reconcile = parts.voting.reconcile
 
     @commands.Cog.listener()
