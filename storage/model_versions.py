@@ -4,12 +4,9 @@ The files lie in object storage; a row appears once all of them are stored. Rows
 that no number is used twice. On one machine the registry is a folder, and the table is empty.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -71,49 +68,6 @@ async def change_model_versions(database: Database, decide: Decide) -> list[Mode
         stored = [asdict(replace(row, revision=revision)) for row in changed]
         await connection.execute(insert(model_versions), stored)
         return await _rows(connection)
-
-
-class SynchronousModelVersions:
-    """The table without `await`, also where an event loop runs in the calling thread.
-
-    Every call has a connection of its own: a registry is never closed, and one call takes milliseconds.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url, self._is_migrated = url, False
-
-    def read(self) -> list[ModelVersion]:
-        """Do what `read_model_versions` does.
-
-        Raises:
-            StorageError: The database cannot be read.
-        """
-        return self._call(read_model_versions)
-
-    def change(self, decide: Decide) -> list[ModelVersion]:
-        """Do what `change_model_versions` does.
-
-        Raises:
-            StorageError: The database cannot be written.
-        """
-        return self._call(lambda database: change_model_versions(database, decide))
-
-    def _call(
-        self, function: Callable[[Database], Coroutine[Any, Any, list[ModelVersion]]]
-    ) -> list[ModelVersion]:
-        async def work() -> list[ModelVersion]:
-            if self._is_migrated:
-                database = Database.unmigrated(self._url)
-            else:
-                database = await Database.open(self._url)
-            self._is_migrated = True
-            try:
-                return await function(database)
-            finally:
-                await database.close()
-
-        with ThreadPoolExecutor(1, thread_name_prefix="model versions") as thread:
-            return thread.submit(asyncio.run, work()).result()
 
 
 async def _rows(connection: AsyncConnection) -> list[ModelVersion]:

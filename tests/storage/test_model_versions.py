@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 from storage.database import Database
 from storage.model_versions import (
     ModelVersion,
-    SynchronousModelVersions,
     change_model_versions,
     read_model_versions,
 )
@@ -76,9 +75,3 @@ async def test_a_decision_that_raises_changes_nothing(database: Database) -> Non
     with pytest.raises(LookupError):
         await change_model_versions(database, refuse)
     assert await read_model_versions(database) == []
-
-
-async def test_it_is_read_and_changed_without_await_inside_a_loop(database_url: str) -> None:
-    table = SynchronousModelVersions(database_url)
-    assert [row.number for row in table.change(next_number)] == [1]
-    assert [row.number for row in table.read()] == [1]

@@ -1,8 +1,9 @@
-"""Machines that are killed at every change they make to the disk; run by a test, as it forks.
+"""Machines that are killed at every change they make to the disk; run by a test, in a process of its own.
 
 Arguments: a folder to work in, and how many changes lie between two kills.
 """
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -32,6 +33,12 @@ def kill_at(folder: Path, deadly: int) -> None:
     sys.addaudithook(hear)
 
 
+def killed_night(folder: Path, where: tuple[str, str], deadly: int) -> None:
+    """A night that ends before its so-manieth change."""
+    kill_at(folder, deadly)
+    night(folder / "here", *where)
+
+
 def main(folder: Path, step: int) -> None:
     """Kill one machine after the other; another one looks whether all is whole."""
     shared = folder / "shared"
@@ -40,13 +47,13 @@ def main(folder: Path, step: int) -> None:
     begun(machine(folder / "here", *where), 3)
     watcher = machine(folder / "watcher", *where)
     deadly, is_passed = 1, False
+    context = multiprocessing.get_context("forkserver")  # a fork would inherit the connections of SQLite
+    context.set_forkserver_preload(["__main__"])
     while not is_passed:
-        child = os.fork()
-        if not child:
-            kill_at(folder, deadly)
-            night(folder / "here", *where)
-            os._exit(0)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        child = context.Process(target=killed_night, args=(folder, where, deadly))
+        child.start()
+        child.join()
+        code = child.exitcode
         is_passed = code == 0
         assert is_passed or code == -signal.SIGKILL, code
         watcher.pull()

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from storage.model_versions import ModelVersion, SynchronousModelVersions
+from storage.model_versions import ModelVersion
 from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.distributed.shared_versions.registry import SharedRegistry
+from training.distributed.shared_versions.table import ModelVersionTable
 
 Machine = Callable[[str], SharedRegistry]
 
@@ -22,7 +23,7 @@ def storage_of(models_url: str) -> ObjectStorage:
 
 def rows_of(database_url: str) -> dict[str, ModelVersion]:
     """The rows of the table, by the version's name."""
-    return {f"v{row.number:04d}": row for row in SynchronousModelVersions(database_url).read()}
+    return {f"v{row.number:04d}": row for row in ModelVersionTable(database_url).read()}
 
 
 def database_beside(models_url: str) -> str:

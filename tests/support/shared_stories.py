@@ -18,7 +18,7 @@ from support.versions import card, registry_of, write
 
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
-from storage.model_versions import ModelVersion, SynchronousModelVersions
+from storage.model_versions import ModelVersion
 from storage.schema import model_versions
 from training.distributed.shared_versions import registry as registry_module
 from training.distributed.shared_versions.cached_registry import CachedRegistry
@@ -27,6 +27,7 @@ from training.distributed.shared_versions.importing import import_versions
 from training.distributed.shared_versions.object_storage import Transfer
 from training.distributed.shared_versions.published import EARLIER, PUBLISHED, published_state
 from training.distributed.shared_versions.registry import SharedRegistry
+from training.distributed.shared_versions.table import ModelVersionTable
 from training.errors import CorruptVersionError, UnknownVersionError, WithdrawnVersionError
 from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
 from training.registry.repair import repair_champion, serve_first_version
@@ -408,7 +409,7 @@ def test_a_database_of_others_is_refused_and_an_older_copy_brought_up_to_date(
     here = machine_of("here")
     begun(here, 2)
     here.withdraw(["v0001"])
-    table = SynchronousModelVersions(database_url)
+    table = ModelVersionTable(database_url)
     table.change(lambda rows: [replace(row, is_champion=False, withdrawn_at=None) for row in rows])
     lost = [replace(row, folder=None, card_hash=None, revision=0) for row in table.read()]
     forget_rows(database_url, lost)
@@ -535,7 +536,7 @@ def test_without_the_database_nothing_changes(
     def be_away(*_: object) -> None:
         raise DatabaseUnavailableError("db:5432/fillbot", "connection refused")
 
-    monkeypatch.setattr(SynchronousModelVersions, "_call", be_away)
+    monkeypatch.setattr(ModelVersionTable, "_call", be_away)
     for action in (here.pull, lambda: here.promote("v0001"), lambda: write(here)):
         with pytest.raises(SharedStorageUnreachableError, match="connection refused"):
             action()
@@ -594,7 +595,7 @@ def night(folder: Path, models_url: str, database_url: str, calls: Calls | None 
     """All that a night does to the versions."""
     calls = calls or Calls()
     storage: Any = Deadly(storage_of(models_url), calls)
-    table: Any = Deadly(SynchronousModelVersions(database_url), calls)
+    table: Any = Deadly(ModelVersionTable(database_url), calls)
     registry = SharedRegistry(folder / "models", storage, table)
     registry.pull()
     version = write_whole(registry, champion=registry.champion())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from storage.model_versions import ModelVersion, SynchronousModelVersions
+from storage.model_versions import ModelVersion
 from training.distributed.shared_versions.errors import UnsuitableStorageError
 from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.distributed.shared_versions.published import EARLIER, PUBLISHED, publish, published_state
@@ -18,6 +18,7 @@ from training.distributed.shared_versions.state import (
     number_of,
     row_of,
 )
+from training.distributed.shared_versions.table import ModelVersionTable
 from training.registry.card import Card
 
 
@@ -40,7 +41,7 @@ def import_versions(url: str, database_url: str) -> str:
         SharedStorageUnreachableError: the storage cannot be reached.
         StorageError: the database cannot be reached.
     """
-    storage, table = ObjectStorage(url), SynchronousModelVersions(database_url)
+    storage, table = ObjectStorage(url), ModelVersionTable(database_url)
     before, moves = State.of(table.read()), dict[str, Entry]()
     if storage.read(PUBLISHED) == EARLIER:
         source, moves = _read_log(storage)

@@ -12,7 +12,7 @@ import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from storage.errors import StorageError
-from storage.model_versions import Decide, SynchronousModelVersions
+from storage.model_versions import Decide
 from storage.sentences import Sentence
 from training.distributed.shared_versions.cached_registry import CachedRegistry
 from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError
@@ -29,6 +29,7 @@ from training.distributed.shared_versions.state import (
     name_of,
     withdrawn,
 )
+from training.distributed.shared_versions.table import ModelVersionTable
 from training.errors import RegistryError
 from training.registry.atomic_files import fsync, sha256
 from training.registry.card import Card
@@ -56,7 +57,7 @@ ABANDONED = timedelta(days=7)  # an upload whose version was never added
 class SharedRegistry(CachedRegistry):
     """Changes are transactions in the database; they are published for processes that cannot read it."""
 
-    def __init__(self, folder: Path, storage: ObjectStorage, table: SynchronousModelVersions) -> None:
+    def __init__(self, folder: Path, storage: ObjectStorage, table: ModelVersionTable) -> None:
         super().__init__(folder, storage)
         self._table = table
 
@@ -65,7 +66,7 @@ class SharedRegistry(CachedRegistry):
         cls, folder: Path, url: str, database_url: str, *, progress: "Progress | None" = None
     ) -> "SharedRegistry":
         """Open the registry whose cache is `folder`; connects to nothing yet."""
-        return cls(folder, ObjectStorage(url, progress), SynchronousModelVersions(database_url))
+        return cls(folder, ObjectStorage(url, progress), ModelVersionTable(database_url))
 
     def pull(self) -> None:
         """Bring other machines' changes; publish the state where that was missed."""
