@@ -8,10 +8,8 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
-from sqlalchemy import make_url
 
 from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
@@ -24,6 +22,7 @@ from bot.texts import say
 from storage.backends.locks import FORGETTING, QueuedLock
 from storage.database import Database
 from storage.errors import StorageError
+from storage.maintenance.backups import database_copies, database_file
 from storage.people import forgetting
 from storage.people.forgetting import Erased, Request
 from storage.people.privacy import runs_since
@@ -75,7 +74,7 @@ class Forgetting:
         backups: Backups,
     ) -> None:
         self._home, self._database, self._registry = settings.home, database, registry
-        self._database_path = make_url(settings.url).database
+        self._database_file, self._backups_dir = database_file(settings.url), settings.backups_dir
         self._predictor, self._follower, self._runs, self._reports = predictor, follower, runs, reports
         self._backups = backups
         self._working, self._settling = QueuedLock(settings, FORGETTING), asyncio.Lock()
@@ -199,24 +198,18 @@ class Forgetting:
         self, user_id: int, since: datetime | None, now: datetime
     ) -> tuple[int, tuple[str, ...]]:
         cleaned, not_cleaned = 0, []
-        for path in self._copies():
+        for path in database_copies(self._home, self._backups_dir, self._database_file):
             try:
                 erased = await forgetting.erase_in_file(path, user_id, since=since, now=now)
-                cleaned += erased is not None
+                reason = "not a database of fillbot" if erased is None else None
             except StorageError as error:
-                log.warning("backup.not_cleaned", path=str(path), reason=str(error))
+                reason = str(error)
+            if reason is None:
+                cleaned += 1
+            else:
+                log.warning("backup.not_cleaned", path=str(path), reason=reason)
                 not_cleaned.append(path.name)
         return cleaned, tuple(not_cleaned)
-
-    def _copies(self) -> list[Path]:
-        copies = [path for path in (self._home / "backups").glob("*") if path.is_file()]
-        if self._database_path is not None:
-            path = Path(self._database_path)
-            for aside in (".before-restore-", ".damaged-"):
-                copies += path.parent.glob(f"{path.name}{aside}*")
-        elif (left := self._home / "fillbot.db").is_file():
-            copies.append(left)  # the file that was copied to a PostgreSQL server
-        return sorted(path for path in copies if not path.name.endswith(("-wal", "-shm", "-journal")))
 
     async def _compact(self, *, rewrite: bool = True) -> None:
         """Retry until no reader holds old pages; long reads are rare and short."""

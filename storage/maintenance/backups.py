@@ -6,6 +6,7 @@ are UTC.
 """
 
 import contextlib
+import glob
 import os
 import re
 import sqlite3
@@ -21,7 +22,7 @@ from storage.errors import BackupError
 from storage.sentences import Sentence
 
 NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")
-SET_ASIDE = ".before-restore-"
+REPLACED, DAMAGED = ".before-restore-", ".damaged-"  # suffixes of databases that were set aside
 NO_DATABASE = Sentence("there is no database yet")
 
 
@@ -111,8 +112,40 @@ def daily(folder: Path) -> list[Path]:
 
 def backup_files(folder: Path, database: Path) -> list[Path]:
     """Return the daily backups in a folder and the databases that restores set aside."""
-    aside = sorted(database.parent.glob(f"{database.name}{SET_ASIDE}*"))
-    return daily(folder) + [path for path in aside if not path.name.endswith(("-wal", "-shm"))]
+    return daily(folder) + _matching(database, "{name}" + REPLACED + "*")
+
+
+def database_copies(home: Path, folder: Path, database: Path | None) -> list[Path]:
+    """Return every file on this machine that may hold rows of the database, except the database itself.
+
+    These are all files in the folder of the backups, the databases that restores and recoveries set aside,
+    unfinished files of interrupted ones, and the SQLite file that was in use before `database`.
+
+    Args:
+        home: Holds `fillbot.db` by default.
+        folder: The folder of the backups.
+        database: The file in use; None for a database in memory or on a server.
+    """
+    before = home / "fillbot.db"
+    found = {before, *folder.glob("*")}
+    for file in (before, database or before):
+        for pattern in ("{name}" + REPLACED + "*", "{name}" + DAMAGED + "*", ".*{name}.new*"):
+            found.update(_matching(file, pattern))
+    copies = sorted(path for path in found if path.is_file() and _is_main(path))
+    if database is None or not database.exists():
+        return copies
+    return [path for path in copies if not path.samefile(database)]
+
+
+def _matching(database: Path, pattern: str) -> list[Path]:
+    """Return the databases whose names match the pattern, in which `{name}` is the database's name."""
+    found = database.parent.glob(pattern.format(name=glob.escape(database.name)))
+    return sorted(path for path in found if _is_main(path))
+
+
+def _is_main(path: Path) -> bool:
+    """Whether a file is none that SQLite keeps next to a database."""
+    return not path.name.endswith(("-wal", "-shm", "-journal"))
 
 
 def last_made_at(folder: Path) -> datetime | None:

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from storage.backends.sqlite import is_damage
 from storage.errors import BackupError
-from storage.maintenance.backups import back_up, daily, examine, open_sqlite
+from storage.maintenance.backups import DAMAGED, back_up, daily, examine, open_sqlite
 from storage.maintenance.restore import migrate, new_file_for, replace_database
 from storage.sentences import Sentence
 
-SET_ASIDE = ".damaged-"
 TYPES: dict[str, type | tuple[type, ...]] = {
     "INTEGER": int,
     "BIGINT": int,
@@ -70,7 +69,7 @@ async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery |
                 Sentence("the recovered database is damaged ({problem})", problem=left),
                 Sentence("Check the disk."),
             )
-        kept = replace_database(fresh, database, now=now, aside=SET_ASIDE)
+        kept = replace_database(fresh, database, now=now, aside=DAMAGED)
     return Recovery(problem, backup, is_whole, kept)
 
 

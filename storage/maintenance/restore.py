@@ -11,7 +11,7 @@ from storage.backends.locks import BOT, RUN, FileLocks, holding
 from storage.backends.urls import file_url
 from storage.database import Database
 from storage.errors import BackupError, InUseError, LockHeldError, RestoreError
-from storage.maintenance.backups import SET_ASIDE, back_up, examine, fsync, open_sqlite
+from storage.maintenance.backups import REPLACED, back_up, examine, fsync, open_sqlite
 
 LOCKS = ((BOT, "The bot"), (RUN, "A run"))
 
@@ -74,7 +74,7 @@ async def migrate(file: Path) -> None:
     await (await Database.open(file_url(file))).close()
 
 
-def replace_database(fresh: Path, database: Path, *, now: datetime, aside: str = SET_ASIDE) -> Path | None:
+def replace_database(fresh: Path, database: Path, *, now: datetime, aside: str = REPLACED) -> Path | None:
     """Replace the database atomically, after hard-linking the old file to a name with `aside`."""
     fsync(fresh)
     kept = None

@@ -32,9 +32,10 @@ def leave_run(home: Path, run_id: int, *queries: str) -> Path:
 
 
 def copy_database(home: Path) -> list[Path]:
-    """Copies as a nightly backup and a restore leave them."""
+    """Copies as a nightly backup, a restore, a recovery and an interrupted restore leave them."""
     (home / "backups").mkdir(exist_ok=True)
-    copies = [home / "backups" / "2026-03-01.db", home / "fillbot.db.before-restore-2026-03-02"]
+    names = ("fillbot.db.before-restore-2026-03-02", "fillbot.db.damaged-2026-03-03", ".fillbot.db.new")
+    copies = [home / "backups" / "2026-03-01.db", *(home / name for name in names)]
     for path in copies:
         with sqlite3.connect(home / "fillbot.db") as source, sqlite3.connect(path) as target:
             source.backup(target)

@@ -83,13 +83,13 @@ async def test_no_byte_of_them_is_left_in_any_file(home: Path, pretend: Pretend)
                 run_id = await finished_run(wire, SECRET, "Nike shoes are very [MASK]")
                 leave_run(home, run_id, f"{SECRET}.", f"of run {number}")
             learnt(home)
-            copy_database(home)
+            copies = copy_database(home)
             needles = (b"xylophone", *as_stored(ann.id))
             assert len(traces(home, *needles)) >= 6
             offer = await forget(wire, ann)
             said = await told(ann, offer, "The run is done")
             assert traces(home, *needles) == []
-            assert "• the same data in 2 backups" in said
+            assert f"• the same data in {len(copies)} backups" in said
             assert "• the files of 2 runs" in said
             assert "• 1 model version, withdrawn permanently (v0004)" in said
             assert said.endswith("The run is done: v0003 is the new champion.")
@@ -103,9 +103,9 @@ async def test_no_byte_of_them_is_left_in_any_file(home: Path, pretend: Pretend)
 async def test_a_backup_that_is_being_made_is_cleaned_too(home: Path) -> None:
     async with wired(home) as wire, wire.member() as ann:
         await vote(wire, ann)
-        (copy, aside), database = copy_database(home), wire.app.database
-        content = copy.read_bytes()
-        for path in (copy, aside):
+        copies, database = copy_database(home), wire.app.database
+        copy, content = copies[0], copies[0].read_bytes()
+        for path in copies:
             path.unlink()
 
         async def is_erased() -> bool:
@@ -221,17 +221,20 @@ async def test_a_step_that_fails_is_told_and_done_later(home: Path, monkeypatch:
         assert traces(home, b"xylophone") == []
 
 
-async def test_a_damaged_backup_is_told_and_does_not_stop_the_rest(home: Path) -> None:
+async def test_a_damaged_or_compressed_backup_is_told_and_does_not_stop_the_rest(home: Path) -> None:
     async with wired(home) as wire, wire.member() as ann:
         await vote(wire, ann)
         (home / "backups").mkdir()
+        (home / "backups" / "old.db.gz").write_bytes(b"rubbish")
         (home / "backups" / "torn.db").write_bytes(forgetting_records.SQLITE_HEADER + b"rubbish" * 500)
         offer = await forget(wire, ann)
         await told(ann, offer, "You are forgotten")
 
         async def is_told() -> bool:
             posted = await ann.messages(wire.sandbox.reports_channel_id)
-            return any("could not be removed from torn.db" in str(message["embeds"]) for message in posted)
+            return any(
+                "could not be removed from old.db.gz, torn.db" in str(message["embeds"]) for message in posted
+            )
 
         await eventually(is_told)
 

@@ -21,10 +21,12 @@ from storage.maintenance.backups import (
     back_up_today,
     backup_files,
     daily,
+    database_copies,
     database_file,
     examine,
     last_made_at,
 )
+from storage.maintenance.recovery import recover
 from storage.maintenance.restore import exclusive_access, restore
 from storage.schema import people, predictions, votes
 from storage.votes.predictions import StoredVote, cast_votes
@@ -204,6 +206,38 @@ async def test_the_previous_database_is_kept_with_its_log(
     assert await stored(file) == ([], [])
     assert await stored(kept) == ([QUERY], [9])
     assert backup_files(tmp_path / "backups", tmp_path / "fillbot.db") == [backup, kept]
+
+
+COPIES = ("{}.before-restore-2026-03-02T093000", "{}.damaged-2026-03-02T093000", ".{}.new", "..{}.new.123")
+
+
+@pytest.mark.parametrize("name", ["fillbot.db", "votes [1].db", None])
+def test_every_copy_that_may_hold_rows_is_listed(tmp_path: Path, name: str | None) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "data"
+    backups = home / "backups"
+    copies = [backups / "fillbot-2026-03-01.db", backups / ".fillbot-2026-03-01.db.123", backups / "old.gz"]
+    database = None if name is None else (home if name == "fillbot.db" else elsewhere) / name
+    copies += [home / "fillbot.db", *(home / pattern.format("fillbot.db") for pattern in COPIES)]
+    if name is not None:
+        copies += [elsewhere / pattern.format(name) for pattern in COPIES if name != "fillbot.db"]
+    others = [home / "training.log", home / "fillbot.db.damaged-2026-03-02T093000-wal"]
+    for path in (*copies, *others, *([database] if database else ())):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert database_copies(home, backups, database) == sorted(set(copies) - {database})
+
+
+async def test_a_copy_lists_what_restore_and_recovery_leave(
+    tmp_path: Path, database: Database, file: Path
+) -> None:
+    await with_votes(database, 7)
+    backup = back_up_today(file, tmp_path / "backups", keep=1, today=TODAY)
+    await database.close()
+    spoil(file)
+    recovery = await recover(file, tmp_path / "backups", now=NOW)
+    kept = await restore(backup, file, now=NOW)
+    assert recovery is not None
+    assert database_copies(tmp_path, tmp_path / "backups", file) == [backup, kept, recovery.kept]
 
 
 async def test_a_restore_where_nothing_was_before(tmp_path: Path, database: Database, file: Path) -> None:
