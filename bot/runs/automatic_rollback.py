@@ -101,7 +101,7 @@ class AutomaticRollback:
         log.warning(
             "model.rolled_back",
             model_version=previous,
-            left=champion,
+            previous=champion,
             fall=round(watched.comparison.fall, 4),
             p_value=watched.comparison.p_value,
         )

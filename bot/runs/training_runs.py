@@ -216,7 +216,9 @@ class TrainingRuns:
             return RunEnd(None, translated(error) if is_told else say("run.not_started", error=error))
         run_id, status = (end.run.id, end.run.status) if end.run else (None, "failed")
         if end.run is not None and status == "promoted":
-            log.info("model.promoted", model_version=end.run.challenger, left=end.run.champion, run_id=run_id)
+            log.info(
+                "model.promoted", model_version=end.run.challenger, previous=end.run.champion, run_id=run_id
+            )
         await self._follower.follow_champion()
         duration_s = round(time.monotonic() - started, 1)
         self._metrics.run(status, duration_s=duration_s)

@@ -56,8 +56,8 @@ async def test_a_run_that_promotes_is_told_from_its_end_to_the_reload(home: Path
         wire.app.registry.promote("v0002")
         with capture_logs() as logs:
             await wire.app.runs.begin("retrain")
-    assert values(logs, "model.promoted") == {"model_version": "v0002", "left": "v0001", "run_id": run_id}
-    assert values(logs, "model.reloaded") == {"model_version": "v0002", "left": "v0001"}
+    assert values(logs, "model.promoted") == {"model_version": "v0002", "previous": "v0001", "run_id": run_id}
+    assert values(logs, "model.reloaded") == {"model_version": "v0002", "previous": "v0001"}
     finished = values(logs, "run.finished")
     assert finished.pop("duration_s") >= 0
     assert finished == {

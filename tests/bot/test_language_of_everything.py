@@ -246,7 +246,7 @@ async def test_a_rejected_run_is_told_in_the_language(
     "error",
     [
         CorruptVersionError("v0001", Sentence("{name} cannot be read", name="model.onnx")),
-        BehaviourError(Path("/home/behaviour.yaml"), Sentence("there is no list of tests in it")),
+        BehaviourError(Path("/home/behaviour.yaml"), Sentence("it contains no tests")),
         RegistryUnwritableError(Path("/home/models"), "full"),
         DatabaseLostError("db/fillbot", "timeout", is_rolled_back=False),
         OutOfMemoryError(),

@@ -31,7 +31,7 @@ def _predict(options: argparse.Namespace, settings: Settings) -> int:
 
     text = options.text.encode(errors="replace").decode()  # bytes that are not UTF-8 arrive as surrogates
     if not MASK_PATTERN.search(text):
-        return fail(options, "There is no [MASK] in that text: put one where the word should stand.")
+        return fail(options, "There is no [MASK] in that text: put one where the word goes.")
     fill_model = fill_model_of(options.model, settings)
     masks = fill_model.fill([text], top=options.top or settings.shown_words)[0]
 

@@ -90,7 +90,7 @@ def _draw_words(options: argparse.Namespace, settings: Settings, path: Path) -> 
 
     text = options.text.encode(errors="replace").decode()  # bytes that are not UTF-8 arrive as surrogates
     if not MASK_PATTERN.search(text):
-        raise NotPlottableError("there is no [MASK] in that text", "Put one where the word should stand.")
+        raise NotPlottableError("there is no [MASK] in that text", "Put one where the word goes.")
     registry = current_registry(settings)
     names = list(dict.fromkeys(options.models or filter(None, (registry.domain(), registry.champion()))))
     if not names:

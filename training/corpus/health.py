@@ -26,7 +26,7 @@ MAX_RATED = 3_000  # texts: VADER is Python word by word, 10,000 short ones a se
 MAX_RATED_CHARS = 2_000  # VADER's time grows with the square of the length
 SENTIMENT_THRESHOLD = 0.05  # VADER's compound score from which its authors call a text positive or negative
 MAX_CELLS = 200_000
-MAX_CHARS = 100_000_000  # some 200 MB
+MAX_CHARS = 100_000_000  # about 200 MB
 
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 

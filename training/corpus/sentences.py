@@ -20,7 +20,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Abbreviations that never end a sentence; that do not before a number; that do not before a small letter.
+# Abbreviations that never end a sentence; not before a number; not before a lower-case letter.
 # After an acronym ("U.S.") or an initial ("R.") a sentence starts only with one of the usual first words.
 # NLTK, the only splitter among the installed libraries, needs a downloaded model.
 NEVER_LAST = _words("mr mrs ms dr prof st mt vs approx e.g i.e eg ie fig vol gen capt sgt feat ca")

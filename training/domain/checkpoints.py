@@ -1,4 +1,4 @@
-"""The checkpoint of a long training: one file, replaced atomically."""
+"""The checkpoint of a long training run: one file, replaced atomically."""
 
 import os
 from pathlib import Path

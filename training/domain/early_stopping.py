@@ -1,4 +1,4 @@
-"""A long training with evaluations on held-out text, early stopping, and checkpoints."""
+"""A long training run with evaluations on held-out text, early stopping, and checkpoints."""
 
 import copy
 import json

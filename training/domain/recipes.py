@@ -1,4 +1,4 @@
-"""Recipes of the domain model: how often each text is learnt, and whether the polarity of words is."""
+"""Recipes of the domain model: how often each text is learnt, and whether training uses word polarity."""
 
 import re
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def _with_polarity(text: CorpusText) -> CorpusText:
     return text
 
 
-# The original project's v1, the default, and the original's v2.
+# `curated` is the default.
 RECIPES = {
     recipe.name: recipe
     for recipe in (

@@ -1,4 +1,4 @@
-"""The log of a long training, `training_log.jsonl`: one row per step and per evaluation."""
+"""The log of a long training run, `training_log.jsonl`: one row per step and per evaluation."""
 
 import json
 import time

@@ -54,7 +54,7 @@ class Result:
 
 def _one_mask(text: str) -> str:
     if len(MASK_PATTERN.findall(text)) != 1:
-        raise ValueError("there must be one [MASK] in it")
+        raise ValueError("it needs exactly one [MASK]")
     return text
 
 
@@ -75,11 +75,11 @@ class _Test(BaseModel, ABC):
     @property
     @abstractmethod
     def queries(self) -> tuple[str, ...]:
-        """The queries of the test."""
+        """The texts that the model answers, each with one mask."""
 
     @abstractmethod
     def result(self, model: FillModel, answers: Answers) -> Result | None:
-        """The result; None where the model can say none of the words."""
+        """The result; None if the model can say none of the words."""
 
     def _result(self, margin: float, tolerance: float, text: Sentence) -> Result:
         """The result for a margin above the threshold (0: just reached)."""
@@ -105,7 +105,7 @@ class Minimum(_Test):
 
     @property
     def queries(self) -> tuple[str, ...]:
-        """The text."""
+        """A single text."""
         return (self.text,)
 
     def result(self, model: FillModel, answers: Answers) -> Result | None:
@@ -143,7 +143,7 @@ class Invariance(_Test):
 
     @property
     def queries(self) -> tuple[str, ...]:
-        """All of them."""
+        """All texts, the first of which the others are compared with."""
         return tuple(self.texts)
 
     def result(self, model: FillModel, answers: Answers) -> Result:
@@ -224,7 +224,7 @@ def read_behaviour(path: Path) -> Tests:
             path, Sentence("it cannot be read ({reason})", reason=" ".join(str(error).split()))
         ) from error
     if not isinstance(content, dict):
-        raise BehaviourError(path, Sentence("there is no list of tests in it"))
+        raise BehaviourError(path, Sentence("it contains no tests"))
     try:
         file = _File.model_validate(content)
     except ValidationError as error:

@@ -19,7 +19,7 @@ from training.inference.vocabulary import denied_words
 from training.votes.retraining_set import Example, RetrainingSet
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
-REPORTED_WORDS = 20  # that came to be shown, and as many that left
+REPORTED_WORDS = 20  # newly shown, and as many no longer shown
 # Suites and texts on which no answer should move. On the control suite answers may move a little: what the
 # votes teach about praise also shifts how complaints are answered.
 NEUTRAL = ("retention", "texts")
@@ -209,7 +209,7 @@ def _hit_changes(before: FillModel, after: FillModel, held_out: Sequence[Example
 
 
 def _share_changes(before: Scores, after: Scores) -> dict[str, list[float]]:
-    """By suite, the 95 % interval of the change of `wanted_share`, over cases that both models can take."""
+    """By suite, the 95 % interval of the change of `wanted_share`, over cases that both models can answer."""
     found = {}
     for suite in before:
         pairs = [(old, new) for old, new in zip(before[suite], after[suite], strict=True) if old and new]
@@ -254,9 +254,9 @@ def changes(
 
 
 def _skill_figures(skills: gate.Skills) -> dict[str, Any]:
-    """Flat, as cards and reports hold them; `latency_ms` is a ratio, named before it became one."""
+    """Flat, as cards and reports hold them."""
     figures = {**skills.wanted_shares, "pseudo_perplexity": round(skills.pseudo_perplexity, 4)}
-    return {**figures, "latency_ms": round(skills.latency_ratio, 4)}
+    return {**figures, "latency_ratio": round(skills.latency_ratio, 4)}
 
 
 def _rounded(value: Any) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Skills:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Behaviour tests that both models could take, and those that only the challenger fails."""
+    """Behaviour tests that both models can answer, and those that only the challenger fails."""
 
     tests: int
     skipped: int
@@ -130,7 +130,7 @@ class Criterion(Generic[Measured]):
     """One row of the gate's table.
 
     Attributes:
-        name: in verdicts, cards and the `runs` table, and of its texts.
+        name: key in verdicts, cards, the `runs` table and the texts.
         limit: the last value that passes.
         measure: compares the measurements with the limit.
         description: what the limit is about, for the documentation.
@@ -287,7 +287,7 @@ def _overlap(measured: Measurements, limit: float) -> Finding:
         return _NOTHING_NEUTRAL
     kept, masks = measured.drift.top10_kept, measured.drift.masks
     text = Sentence(
-        "{kept:.0%} of the top ten on {masks} of them kept (at least {limit:.0%})",
+        "{kept:.0%} of the domain model's top ten kept on {masks} neutral masks (at least {limit:.0%})",
         kept=kept,
         masks=masks,
         limit=limit,
@@ -304,9 +304,9 @@ def _behaviour(measured: Measurements, limit: float) -> Finding:
     if behaviour.skipped:
         tests = Sentence("{tests} ({n} skipped)", tests=tests, n=behaviour.skipped)
     if not behaviour.tests:
-        return Finding(True, Sentence("{tests} to take", tests=tests), has_data=False)
+        return Finding(True, Sentence("{tests} that both models can answer", tests=tests), has_data=False)
     failures = behaviour.new_failures
-    text = Sentence("of {tests} {n} are newly failed", tests=tests, n=len(failures))
+    text = Sentence("{n} of {tests} fail that the domain model passes", tests=tests, n=len(failures))
     if failures:
         text = Sentence("{text}: {failures:; }", text=text, failures=failures[:SHOWN_FAILURES])
     if len(failures) > SHOWN_FAILURES:
@@ -342,7 +342,7 @@ def _held_out(measured: Measurements, limit: float) -> Finding:
 
 
 def _rolled_back(measured: Measurements, limit: float) -> Finding:
-    text = Sentence("none of {n} rolled-back sets of votes is this one", n=measured.rolled_back)
+    text = Sentence("these votes are not one of the {n} sets that were rolled back", n=measured.rolled_back)
     if measured.was_rolled_back:
         text = Sentence(
             "a version with the same votes was rolled back before (1 of {n}); new votes help, and so does a "

@@ -10,8 +10,8 @@ MAX_DRAWS = 20
 def positive_cases(count: int = 400, *, seed: int = 0) -> list[Case]:
     """Sentences of positive test patterns whose hidden word is a wanted one.
 
-    Wanted are the good words of every aspect that the hidden word belongs to, unwanted the bad words of
-    those aspects and the words that the team never wants of any product.
+    The wanted words are the positive words of every aspect that the hidden word belongs to; the unwanted
+    words are all of `unwanted_words()`.
     """
     cases: list[Case] = []
     bad = unwanted_words()

@@ -10,7 +10,7 @@ from training.settings import DomainSettings, Settings
 if TYPE_CHECKING:
     from training.evaluation.metrics import Case
 
-# Queries of the original project, in its spelling.
+# Sample queries; the misspellings are deliberate.
 QUERIES = (
     "Nike shoes are very [MASK]",
     "Nike atheletic wear is known for being very [MASK]",

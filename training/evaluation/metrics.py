@@ -1,7 +1,8 @@
 """Metrics of a model version on suites and texts; judged on the exported model.
 
 `wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered. Words
-that the model cannot say as one token are left out; cases that lose one side by it are counted as skipped.
+that the model cannot say as one token are left out; cases left without wanted or without unwanted words are
+counted as skipped.
 """
 
 import json
@@ -189,7 +190,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Reject an object with a duplicate key, of which json would drop one silently."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name occurs twice")
+        raise ValueError("a key occurs twice")
     return found
 
 

@@ -21,7 +21,7 @@ def pseudo_perplexity(model: FillModel, texts: Sequence[str]) -> float:
     """exp(−mean log-probability of a whitespace word), each word hidden in turn.
 
     Salazar et al. 1910.14659, with the pieces of a word scored left to right while those to the right stay
-    hidden (PLL-word-l2r, Kauf & Ivanova 2305.10588). Per word: vocabularies compare. Smaller is better.
+    hidden (PLL-word-l2r, Kauf & Ivanova 2305.10588). Smaller is better.
     """
     scores = [score_text(model, text) for text in texts]
     words = sum(score.words for score in scores)

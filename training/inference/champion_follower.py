@@ -39,7 +39,7 @@ class ChampionFollower:
     """Reloads the server when the champion changes.
 
     Attributes:
-        trouble: why the champion does not serve; None where it does, or there is no champion.
+        trouble: why the champion does not serve; None if it does, or there is no champion.
         failed: number of distinct failures to load a champion.
     """
 
@@ -81,12 +81,12 @@ class ChampionFollower:
                 self.trouble = _reason(error)
                 self.failed += self._log_once(champion, error)
             return False
-        left = self._server.version
+        previous = self._server.version
         await self._server.reload(model)
         del model
         await asyncio.to_thread(release_memory)
         self._settle()
-        log.info("model.reloaded", model_version=champion, left=left)
+        log.info("model.reloaded", model_version=champion, previous=previous)
         return True
 
     async def _pull(self, shared: SharedVersions) -> None:

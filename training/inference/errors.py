@@ -3,7 +3,7 @@
 TrainingError
 └── ServingError
     ├── TooManyWaitingError              the queue of waiting queries is full
-    ├── NothingServesError               no version can be loaded
+    ├── NothingServesError               no version exists, or none loads
     ├── ServeClusterUnreachableError     no Ray cluster answers at the address
     └── NotDeployedError                 the service did not start
 """
@@ -25,7 +25,7 @@ class TooManyWaitingError(ServingError):
 
 
 class NothingServesError(ServingError):
-    """No version can be loaded."""
+    """No version exists, or none loads."""
 
     def __init__(self, trouble: str | None, folder: Path) -> None:
         self.trouble = trouble
@@ -34,7 +34,7 @@ class NothingServesError(ServingError):
 
 
 class ServeClusterUnreachableError(ServingError):
-    """No Ray cluster answers at the address; None where no address is set."""
+    """No Ray cluster answers at the address; None if no address is set."""
 
     def __init__(self, address: str | None) -> None:
         if address is None:

@@ -64,7 +64,7 @@ async def roll_back(
 async def replace_withdrawn_champion(registry: Registry, database: Database, *, now: datetime) -> str | None:
     """Replace a withdrawn champion by the domain model, which has not learnt from votes.
 
-    Returns the replaced champion; None where the champion is not withdrawn.
+    Returns the replaced champion; None if the champion is not withdrawn.
 
     Raises:
         RegistryError: there is no domain model, or it is damaged.
@@ -157,7 +157,7 @@ async def _move(
 
 
 def _has_learnt_from_votes(registry: Registry) -> bool:
-    """Whether the champion is a night's version; False where it is missing, damaged or withdrawn."""
+    """Whether the champion is a night's version; False if it is missing, damaged or withdrawn."""
     try:
         champion = registry.champion()
         if champion is None or champion in registry.withdrawn():
@@ -168,7 +168,7 @@ def _has_learnt_from_votes(registry: Registry) -> bool:
 
 
 def _objections(registry: Registry, version: str) -> list[str]:
-    """Why the gate rejected a version; empty where it was not judged, or its card is damaged."""
+    """Why the gate rejected a version; empty if it was not judged, or its card is damaged."""
     try:
         reasons = registry.card(version).verdict.get("reasons", [])
     except DAMAGED:
@@ -177,7 +177,7 @@ def _objections(registry: Registry, version: str) -> list[str]:
 
 
 def _learnt_from(registry: Registry, version: str) -> str | None:
-    """The hash of a version's retraining set; None where it has none, or its card is damaged."""
+    """The hash of a version's retraining set; None if it has none, or its card is damaged."""
     try:
         return registry.card(version).retraining_set_hash
     except DAMAGED:

@@ -1,4 +1,4 @@
-"""Repair the pointers of the registry where they, or the versions they name, are damaged. No torch."""
+"""Repair the pointers of the registry if they, or the versions they name, are damaged. No torch."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ def repair_champion(registry: Registry, *, last: str | None) -> str | None:
         last: the champion according to the `runs` table.
 
     Returns:
-        The new champion; None where the champion exists, or no undamaged version does.
+        The new champion; None if the champion exists, or no undamaged version does.
 
     Raises:
         RegistryUnwritableError: the folder cannot be written.
@@ -49,7 +49,7 @@ def repair_domain(registry: Registry, *, make_first: Callable[[], str]) -> str |
     `make_first` creates.
 
     Returns:
-        The replacement; None where the domain model is undamaged.
+        The replacement; None if the domain model is undamaged.
 
     Raises:
         TrainingError: no replacement can be created.

@@ -169,5 +169,5 @@ def _record_of(outcome: Outcome) -> dict[str, Any]:
         "votes": outcome.report.get("votes", 0),
         "voters": outcome.report.get("voters", 0),
         "judgements": outcome.report.get("judgements", 0),
-        "latency_ratio": outcome.report.get("metrics", {}).get("challenger", {}).get("latency_ms"),
+        "latency_ratio": outcome.report.get("metrics", {}).get("challenger", {}).get("latency_ratio"),
     }

@@ -219,15 +219,15 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "reason"),
     [
-        ("", "", "there is no list of tests in it"),
-        ("- name: a", "", "there is no list of tests in it"),
+        ("", "", "it contains no tests"),
+        ("- name: a", "", "it contains no tests"),
         ("minimum: [", "", "it cannot be read"),
         ("minimal: []", ", minimal", "extra inputs are not permitted"),
         ("minimum: [soft]", ", minimum, entry 1", "valid dictionary"),
         (
             'minimum: [{name: a, text: "[MASK]", any_of: soft}, {name: b, text: "soft", any_of: soft}]',
             ', minimum, entry 2 ("b"), text',
-            "there must be one [MASK] in it",
+            "it needs exactly one [MASK]",
         ),
         (
             'minimum: [{name: a, text: "[MASK]"}]',
@@ -253,7 +253,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (
             'invariance: [{name: a, texts: ["[MASK]", "soft"]}]',
             ', invariance, entry 1 ("a"), texts',
-            "there must be one [MASK] in it",
+            "it needs exactly one [MASK]",
         ),
         (
             'direction: [{name: a, before: "[MASK]", after: "[MASK]!", words: soft, moves: left}]',

@@ -155,7 +155,7 @@ def test_behaviour_tests_that_are_newly_failed_are_named() -> None:
     given = verdict(behaviour=Behaviour(tests=30, skipped=2, new_failures=("brand", "typo", "not", "cold")))
     assert failed(given) == ["behaviour"]
     assert given.failures == [
-        "of 30 behaviour tests (2 skipped) 4 are newly failed: brand; typo; not and 1 more"
+        "4 of 30 behaviour tests (2 skipped) fail that the domain model passes: brand; typo; not and 1 more"
     ]
 
 

@@ -1,8 +1,8 @@
-"""Guesses the legacy encoding of a file, as spreadsheets of all regions write it without a byte order mark.
+"""Guesses the encoding of a file without a byte order mark, among those that spreadsheets write.
 
 chardet recognises the encoding from the lines with non-ASCII bytes, among the encodings that spreadsheets
 write. Only Windows-1252, the most common one, has too few such bytes in English, Spanish or Italian: chardet
-misreads 8 of 42 short texts. They are recognised before, by the letters of the languages that use it.
+misreads 8 of 42 short texts. They are recognised first, by the letters of the languages that use it.
 docs/dependencies.md compares the libraries.
 """
 

@@ -66,7 +66,7 @@ class CsvFile:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns."""
+        """The columns' names, as the file spells them."""
         return self.header.columns
 
 
@@ -187,7 +187,7 @@ class _Rows:
         """Return the next row, or None at the end.
 
         Raises:
-            BrokenRowError: the row cannot be parsed. The next call goes on in the line after its first one.
+            BrokenRowError: the row cannot be parsed. The next call continues after the row's first line.
         """
         while True:
             self.row_line, self._of_row = self._line + 1, []

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WorkerGroup:
-    """The workers of a training, and where its checkpoints are stored.
+    """The workers of a training run, and where its checkpoints are stored.
 
     Attributes:
         workers: their number.
@@ -132,7 +132,7 @@ def _wait(trainer: TorchTrainer, calls: Queue, group: WorkerGroup, progress: Pro
         except BaseException as error:  # noqa: BLE001 — raised by the future
             ended.set_exception(error)
 
-    # A daemon: where the workers are silent, the process exits without waiting for it.
+    # A daemon: if the workers are silent, the process exits without waiting for it.
     threading.Thread(target=fit, daemon=True, name="workers").start()
     last_report_at = time.monotonic()
     while True:

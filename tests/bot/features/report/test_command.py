@@ -43,7 +43,7 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
 ) -> None:
     said = await wire.ask(ann, "reported shoes are [MASK]")
     query = (await wire.row(said))["query"]
-    harm = {"control": 0.5, "retention": 0.4, "praise": 0.6, "pseudo_perplexity": 12.0, "latency_ms": 1.0}
+    harm = {"control": 0.5, "retention": 0.4, "praise": 0.6, "pseudo_perplexity": 12.0, "latency_ratio": 1.0}
     voted = {"unwanted_shown": 2, "wanted_shown": 1, "unwanted": 3, "wanted": 4}
     metrics = {
         "shown_words": 8,
