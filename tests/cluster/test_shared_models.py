@@ -35,7 +35,7 @@ from support.shared_stories import (
 )
 from support.versions import card
 
-from training.distributed.shared_versions.published import probe
+from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.distributed.shared_versions.registry import SharedRegistry
 from training.registry.errors import SharedStorageUnreachableError
 from training.registry.versions import SERVED_FILES
@@ -159,9 +159,9 @@ def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path, database_
 
 
 def test_the_check_tells_whether_it_can_be_written(models_url: str) -> None:
-    assert probe(models_url) == 0
+    ObjectStorage(models_url).probe()
     with pytest.raises(SharedStorageUnreachableError, match="there is no such bucket"):
-        probe(f"{models_url}-not-there")
+        ObjectStorage(f"{models_url}-not-there").probe()
 
 
 def test_while_the_database_restarts_a_promotion_waits(

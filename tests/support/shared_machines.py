@@ -13,7 +13,7 @@ Machine = Callable[[str], SharedRegistry]
 
 def machine(folder: Path, models_url: str, database_url: str) -> SharedRegistry:
     """The registry of a machine whose home is `folder`, as a process that just began sees it."""
-    return SharedRegistry.open(folder / "models", models_url, database_url)
+    return SharedRegistry(folder / "models", ObjectStorage(models_url), ModelVersionTable(database_url))
 
 
 def storage_of(models_url: str) -> ObjectStorage:
@@ -23,7 +23,7 @@ def storage_of(models_url: str) -> ObjectStorage:
 
 def rows_of(database_url: str) -> dict[str, ModelVersion]:
     """The rows of the table, by the version's name."""
-    return {f"v{row.number:04d}": row for row in ModelVersionTable(database_url).read()}
+    return {f"v{row.number:04d}": row for row in ModelVersionTable(database_url).rows()}
 
 
 def database_beside(models_url: str) -> str:

@@ -30,9 +30,12 @@ def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> 
     """
     if settings.models_url is None:
         return Registry(settings.models_dir)
+    from training.distributed.shared_versions.object_storage import ObjectStorage
     from training.distributed.shared_versions.registry import SharedRegistry
+    from training.distributed.shared_versions.table import ModelVersionTable
 
-    return SharedRegistry.open(settings.models_dir, settings.models_url, settings.url, progress=progress)
+    storage = ObjectStorage(settings.models_url, progress)
+    return SharedRegistry(settings.models_dir, storage, ModelVersionTable(settings.url))
 
 
 def current_registry(settings: Settings) -> Registry:
@@ -59,9 +62,13 @@ def probe_shared_storage(settings: Settings) -> int:
     Raises:
         TrainingError: one of these is not possible.
     """
-    from training.distributed.shared_versions.published import probe
+    from training.distributed.shared_versions.object_storage import ObjectStorage
+    from training.distributed.shared_versions.state import published_state
 
-    return probe(settings.models_url or "")
+    storage = ObjectStorage(settings.models_url or "")
+    storage.probe()
+    state = published_state(storage)
+    return len(state.versions) if state is not None else 0
 
 
 def import_shared_versions(settings: Settings) -> str:

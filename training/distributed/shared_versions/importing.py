@@ -1,6 +1,5 @@
 """Take over versions that the database does not know: from the log of an earlier release, or as published."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,17 +8,17 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from storage.model_versions import ModelVersion
 from training.distributed.shared_versions.errors import UnsuitableStorageError
 from training.distributed.shared_versions.object_storage import ObjectStorage
-from training.distributed.shared_versions.published import EARLIER, PUBLISHED, publish, published_state
 from training.distributed.shared_versions.state import (
-    Rows,
+    EARLIER,
+    PUBLISHED,
     State,
     StoredVersion,
     name_of,
     number_of,
-    row_of,
+    publish,
+    published_state,
 )
-from training.distributed.shared_versions.table import ModelVersionTable
-from training.registry.card import Card
+from training.distributed.shared_versions.table import ModelVersionTable, Rows, row_of
 
 
 class Entry(BaseModel):
@@ -33,6 +32,9 @@ class Entry(BaseModel):
     at: AwareDatetime
 
 
+Log = dict[tuple[str, str], Entry]  # (what, or "moved", and version) → the last such entry
+
+
 def import_versions(url: str, database_url: str) -> str:
     """Bring the table to what the storage says, and publish it. Idempotent. Returns what was done.
 
@@ -42,85 +44,73 @@ def import_versions(url: str, database_url: str) -> str:
         StorageError: the database cannot be reached.
     """
     storage, table = ObjectStorage(url), ModelVersionTable(database_url)
-    before, moves = State.of(table.read()), dict[str, Entry]()
+    present, log = table.state(), Log()
     if storage.read(PUBLISHED) == EARLIER:
-        source, moves = _read_log(storage)
-        is_new = not before.versions
-        is_other = not is_new and not before.versions.items() >= source.versions.items()
+        source, log = _read_log(storage)
+        is_new = not present.versions
+        is_other = not is_new and not present.versions.items() >= source.versions.items()
     else:
         published = published_state(storage)
         if published is None:
             raise UnsuitableStorageError(storage.url, "it is empty; a bot uploads its own")
         source = published
-        is_new, is_other = source.revision > before.revision, source.conflicts_with(before)
+        is_new, is_other = source.revision > present.revision, source.conflicts_with(present)
     if is_other:
         raise UnsuitableStorageError(storage.url, "the database has other versions of the same names")
     if is_new:
-        cards = {version: _card(storage, stored) for version, stored in source.versions.items()}
-        before = State.of(table.change(lambda rows: _rows(rows, source, cards, moves)))
-    publish(storage, before)
+        present = table.change(lambda rows: _imported(rows, source, log))
+    publish(storage, present)
     done = "Took over" if is_new else "Nothing to do: the database has"
-    return (
-        f"{done} {len(before.versions)} versions from {storage.url}; the champion is {before.champion}, the "
-        f"domain model {before.domain}."
-    )
+    pointers = f"the champion is {present.champion}, the domain model {present.domain}"
+    return f"{done} {len(present.versions)} versions from {storage.url}; {pointers}."
 
 
-def _rows(
-    rows: Rows, source: State, cards: Mapping[str, Card | None], moves: Mapping[str, Entry]
-) -> Iterator[ModelVersion]:
+def _imported(rows: Rows, source: State, log: Log) -> list[ModelVersion]:
     now = datetime.now(UTC)
-    names = {source.champion, source.domain, *source.versions, *source.withdrawn} - {None}
-    numbers = {number_of(str(name)) for name in names} | {row.number for row in rows}
-    for number in sorted(numbers | ({source.highest} if source.highest else set())):
-        version, row = name_of(number), row_of(rows, name_of(number))
-        stored, card, move = source.versions.get(version), cards.get(version), moves.get(version)
+    names = {*source.versions, *source.withdrawn, *(name_of(row.number) for row in rows)}
+    if source.highest:
+        names.add(name_of(source.highest))
+    changed = []
+    for name in sorted(names, key=number_of):
+        row, stored = row_of(rows, name), source.versions.get(name)
         if stored is not None:
             row = replace(row, folder=stored.folder, card_hash=stored.card, deleted_at=None)
         elif row.folder is not None:
             row = replace(row, deleted_at=row.deleted_at or now)
-        if card is not None:
-            row = replace(row, kind=card.kind, created_at=card.created_at)
-        if move is not None:
-            row = replace(row, moved_at=move.at, moved_by=move.by)
-        yield replace(
-            row,
-            is_champion=version == source.champion,
-            is_domain=version == source.domain,
-            withdrawn_at=row.withdrawn_at or (now if version in source.withdrawn else None),
-            revision=max(row.revision, source.revision),
-        )
+        if added := log.get(("added", name)):
+            row = replace(row, created_at=added.at)
+        if moved := log.get(("moved", name)):
+            row = replace(row, moved_at=moved.at, moved_by=moved.by)
+        if name in source.withdrawn:
+            row = replace(row, withdrawn_at=row.withdrawn_at or now)
+        is_champion, is_domain = name == source.champion, name == source.domain
+        revision = max(row.revision, source.revision)
+        changed.append(replace(row, is_champion=is_champion, is_domain=is_domain, revision=revision))
+    return changed
 
 
-def _read_log(storage: ObjectStorage) -> tuple[State, dict[str, Entry]]:
-    """The state after all entries, and the last entry that moved a pointer to each version."""
-    versions: dict[str, StoredVersion] = {}
-    pointers, moves = dict[str, str](), dict[str, Entry]()
-    withdrawn, highest = set[str](), 0
+def _read_log(storage: ObjectStorage) -> tuple[State, Log]:
+    """The state after all entries of the log, and the last entries."""
+    log, pointers = Log(), dict[str, str]()
     for position in range(1, len(storage.names_in("log")) + 1):
         try:
             entry = Entry.model_validate_json(storage.read(f"log/{position:09d}") or b"")
         except ValidationError as error:
             reason = f"entry {position} of its log is missing or cannot be read"
             raise UnsuitableStorageError(storage.url, reason) from error
-        highest = max([highest, *map(number_of, entry.versions)])
         for version in entry.versions:
-            if entry.what == "added":
-                versions[version] = StoredVersion(folder=entry.folder, card=entry.card)
-            elif entry.what == "pruned":
-                versions.pop(version, None)
-            elif entry.what == "withdrawn":
-                withdrawn.add(version)
-            elif entry.what in ("champion", "domain"):
-                pointers[entry.what], moves[version] = version, entry
-    state = State(highest=highest, withdrawn=tuple(sorted(withdrawn)), versions=versions)
-    state = state.model_copy(update=pointers)
-    return state, moves
-
-
-def _card(storage: ObjectStorage, stored: StoredVersion) -> Card | None:
-    """The card of a version; None where it is damaged, which every machine notices when it fetches it."""
-    try:
-        return Card.model_validate_json(storage.read(f"versions/{stored.folder}/card.json") or b"")
-    except ValidationError:
-        return None
+            is_move = entry.what in ("champion", "domain")
+            log["moved" if is_move else entry.what, version] = entry
+            if is_move:
+                pointers[entry.what] = version
+    versions = {
+        version: StoredVersion(folder=entry.folder, card=entry.card)
+        for (what, version), entry in log.items()
+        if what == "added" and ("pruned", version) not in log
+    }
+    state = State(
+        highest=max((number_of(version) for _, version in log), default=0),
+        withdrawn=tuple(sorted(version for what, version in log if what == "withdrawn")),
+        versions=versions,
+    )
+    return state.model_copy(update=pointers), log

@@ -52,18 +52,18 @@ class ObjectStorage:
         self._folder: Path | None = None  # None: a bucket
         self._small: dict[str, int] = {}
         self._large: dict[str, int] = {}
+        options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         if parts.scheme in ("", "file"):
             self._folder = Path(unquote(parts.path) if parts.scheme else url).absolute()
-            self._fs, self._root = fsspec.filesystem("file", auto_mkdir=True), str(self._folder)
-            self.url = self._folder.as_uri()
-            return
-        options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+            self.url, url = self._folder.as_uri(), str(self._folder)
+            options = {"auto_mkdir": True}
+        else:
+            self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
         if parts.scheme in S3:
             limits = {"connect_timeout": CONNECT_S, "read_timeout": READ_S, "retries": {"max_attempts": 2}}
             options["config_kwargs"] = limits
             self._small = {"max_concurrency": 1}  # one request instead of asking for the size first
             self._large = {"chunksize": PART_BYTES, "max_concurrency": AT_ONCE}
-        self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
         try:
             self._fs, root = fsspec.core.url_to_fs(url, **options)
         except ImportError as error:
@@ -127,6 +127,16 @@ class ObjectStorage:
         with self._translated_errors(), contextlib.suppress(FileNotFoundError):
             self._fs.rm(self._path(name), recursive=True)
 
+    def probe(self) -> None:
+        """Check that files can be written, read and deleted."""
+        name = f"probes/{uuid.uuid4().hex}"
+        try:
+            self.write(name, b"probe")
+            if self.read(name) != b"probe":
+                raise SharedStorageUnreachableError(self.url, Sentence("what was just written is not there"))
+        finally:
+            self.delete(name)
+
     def _path(self, name: str) -> str:
         if self._folder is not None and not self._folder.is_dir():  # an unmounted one must not look empty
             reason = Sentence("there is no such folder: make it, or mount it")
@@ -158,16 +168,16 @@ class Transfer(fsspec.Callback):  # type: ignore[misc]
     def __init__(self, progress: "Progress", step: str) -> None:
         super().__init__()
         self._progress, self._step = progress, step
-        self._is_shown, self._left = False, 0
 
     def set_size(self, size: int | None) -> None:
         """Begin the step, if the file is large."""
-        self._is_shown = (size or 0) >= MIN_REPORTED_BYTES
-        if size and self._is_shown:
+        super().set_size(size)
+        if size and size >= MIN_REPORTED_BYTES:
             self._progress.step(self._step, size // MEGABYTE)
 
     def relative_update(self, inc: int = 1) -> None:
         """Count transferred bytes."""
-        if self._is_shown:
-            whole, self._left = divmod(self._left + inc, MEGABYTE)
-            self._progress.advance(whole)
+        before = self.value // MEGABYTE
+        super().relative_update(inc)
+        if self.size and self.size >= MIN_REPORTED_BYTES:
+            self._progress.advance(self.value // MEGABYTE - before)

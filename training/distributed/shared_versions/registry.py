@@ -2,44 +2,36 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import EllipsisType
-from typing import TYPE_CHECKING
+from typing import ParamSpec
 
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from storage.errors import StorageError
-from storage.model_versions import Decide
 from storage.sentences import Sentence
 from training.distributed.shared_versions.cached_registry import CachedRegistry
 from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError
 from training.distributed.shared_versions.object_storage import ObjectStorage
-from training.distributed.shared_versions.published import publish, published_state
 from training.distributed.shared_versions.state import (
     Pointer,
     State,
     StoredVersion,
-    added,
-    claimed,
-    deleted,
-    moved,
     name_of,
-    withdrawn,
+    publish,
+    published_state,
 )
 from training.distributed.shared_versions.table import ModelVersionTable
 from training.errors import RegistryError
-from training.registry.atomic_files import fsync, sha256
+from training.registry.atomic_files import sha256
 from training.registry.card import Card
 from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
 from training.registry.versions import Draft, Registry
 
-if TYPE_CHECKING:
-    from training.progress import Progress
-
 log = structlog.stdlib.get_logger(__name__)
+P = ParamSpec("P")
 PATIENTLY = Retrying(  # for half a minute
     retry=retry_if_exception_type(SharedStorageUnreachableError),
     stop=stop_after_attempt(4),
@@ -51,28 +43,21 @@ OLD_DATABASE = Sentence(
     "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or take over "
     "what is published there with `python -m training import-models`"
 )
-ABANDONED = timedelta(days=7)  # an upload whose version was never added
 
 
 class SharedRegistry(CachedRegistry):
     """Changes are transactions in the database; they are published for processes that cannot read it."""
 
     def __init__(self, folder: Path, storage: ObjectStorage, table: ModelVersionTable) -> None:
+        """Connect to nothing yet; `folder` is the cache."""
         super().__init__(folder, storage)
         self._table = table
-
-    @classmethod
-    def open(
-        cls, folder: Path, url: str, database_url: str, *, progress: "Progress | None" = None
-    ) -> "SharedRegistry":
-        """Open the registry whose cache is `folder`; connects to nothing yet."""
-        return cls(folder, ObjectStorage(url, progress), ModelVersionTable(database_url))
 
     def pull(self) -> None:
         """Bring other machines' changes; publish the state where that was missed."""
         super().pull()
         if not_yet := self.withdrawn() - set(self._state.withdrawn):
-            self._change(lambda rows: withdrawn(rows, not_yet))
+            self._change(self._table.withdraw, not_yet)
 
     def promote(self, version: str, *, instead_of: str | EllipsisType | None = ...) -> None:
         """Point `champion` at a version on all machines, unless another machine was first.
@@ -103,15 +88,7 @@ class SharedRegistry(CachedRegistry):
         self._seal(draft, card)
         self._add(draft.version, draft.folder, card.kind)
         self._settle()
-        target = self.folder / draft.version
-        try:
-            draft.folder.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-            for path in draft.folder.iterdir():  # the bot was first, and fetched some of the files
-                path.replace(target / path.name)
-        fsync(self.folder)
+        self._install(draft.folder, draft.version)
 
     def prune(self, keep: int) -> list[str]:
         """Delete old versions, here and in the storage. What fails is done by the next run."""
@@ -120,21 +97,30 @@ class SharedRegistry(CachedRegistry):
             self.pull()
             seen = self._state
             old = [version for version in self._prunable(keep) if version in seen.versions]
-            self._change(lambda rows: deleted(rows, old, seen=seen))
+            self._change(self._table.delete, old, seen)
             gone = [version for version in old if version not in self._state.versions]
             self._settle()
-            self._sweep()
+            with self._reached_database():
+                unused = self._table.unused(self._storage.names_in("versions"))
+            for folder in unused:
+                self._storage.delete(f"versions/{folder}")
         except SharedStorageUnreachableError as error:
             log.warning("models.not_pruned", reason=str(error))
-        self._cache.clear()
+        self._delete_left_over()
         return gone
+
+    def _next(self) -> str:
+        """Claim a version number that no other machine gets."""
+        self.pull()
+        self._change(self._table.claim)
+        return name_of(self._state.highest)
 
     def _newest_state(self) -> State:
         """The state of the table. What is published is replaced where it is older."""
         url = self._storage.url
         published = published_state(self._storage)  # read first, so that it cannot be newer than the table
         with self._reached_database():
-            state = State.of(self._table.read())
+            state = self._table.state()
         if published is None and state.versions and published_state(self._storage) is None:
             reason = Sentence("it is not what it was: emptied, replaced, or not mounted")
             raise SharedStorageUnreachableError(url, reason)
@@ -150,28 +136,34 @@ class SharedRegistry(CachedRegistry):
             publish(self._storage, state)
         return state
 
-    def _next(self) -> str:
-        """Claim a version number that no other machine gets."""
-        self.pull()
-        self._change(claimed)
-        return name_of(self._state.highest)
+    def _join(self, state: State) -> State:
+        """Check that the versions here are those that are shared; bring them there if nothing serves yet.
 
-    def _move(self, pointer: Pointer, version: str, before: str | None) -> None:
-        with self._working:
-            self.pull()
-            self.path(version)
-            self._change(lambda rows: moved(rows, pointer, version, instead_of=before))
-            with contextlib.suppress(RegistryError):  # the move is done; the next pull fetches and settles
-                self._bring()
-                self._settle(arrived=(self._state.champion, self._state.domain))
-
-    def _change(self, decide: Decide) -> None:
-        """Change the table, then publish the new state."""
-        with self._working:
-            with self._recording_trouble(), self._reached_database():
-                self._state = State.of(self._table.change(decide))
-            with contextlib.suppress(SharedStorageUnreachableError):  # the next `pull` publishes it
-                publish(self._storage, self._state)
+        Raises:
+            ForeignRegistryError: they are others.
+            CorruptVersionError: a version here is damaged.
+        """
+        here, missing = Registry(self.folder), []
+        for version in here.versions():
+            here.card(version)  # raises if it is damaged
+            stored = state.versions.get(version)
+            if stored is None:
+                missing.append(version)
+            elif stored.card != sha256(here.path(version) / "card.json"):
+                raise self._is_another(version)
+        if missing and state.champion is not None:
+            reason = Sentence("these versions are not there: {versions}", versions=missing)
+            raise ForeignRegistryError(self.folder, self._storage.url, reason)
+        self._state = state
+        for version in missing:
+            here.verify(version)
+            self._add(version, here.path(version), here.card(version).kind)
+        pointers: dict[Pointer, str | None] = {"domain": here.domain(), "champion": here.champion()}
+        for pointer, wanted in pointers.items():
+            if wanted in self._state.versions and getattr(self._state, pointer) is None:
+                with contextlib.suppress(PointerMovedError):
+                    self._change(self._table.move, pointer, wanted, None)
+        return self._state
 
     def _add(self, version: str, folder: Path, kind: str) -> None:
         """Store the files of a version, then add its row; where it is there already, nothing changes.
@@ -181,11 +173,9 @@ class SharedRegistry(CachedRegistry):
             SharedStorageUnreachableError: the storage cannot be reached for half a minute.
         """
         stored = PATIENTLY(self._upload, version, folder)
-        self._change(lambda rows: added(rows, version, stored, kind=kind))
+        self._change(self._table.add, version, stored, kind)
         if self._state.versions[version].card != stored.card:
-            raise ForeignRegistryError(
-                self.folder, self._storage.url, Sentence("{version} is another there", version=version)
-            )
+            raise self._is_another(version)
 
     def _upload(self, version: str, folder: Path) -> StoredVersion:
         """Store the files in a folder of their own, so that two uploads never mix."""
@@ -195,52 +185,21 @@ class SharedRegistry(CachedRegistry):
             self._storage.upload(path, name, step=f"uploading {version}")
         return stored
 
-    def _join(self, state: State) -> State:
-        """Check that the versions here are those that are shared; bring them there if nothing serves yet.
+    def _move(self, pointer: Pointer, version: str, before: str | None) -> None:
+        with self._working:
+            self.pull()
+            self.path(version)
+            self._change(self._table.move, pointer, version, before)
+            with contextlib.suppress(RegistryError):  # the move is done; the next pull fetches and settles
+                self._arrive()
 
-        Raises:
-            ForeignRegistryError: they are others.
-            CorruptVersionError: a version here is damaged.
-        """
-        here, url = Registry(self.folder), self._storage.url
-        ours = here.versions()
-        for version in ours:
-            here.card(version)  # raises if it is damaged
-            stored = state.versions.get(version)
-            if stored is not None and stored.card != sha256(here.path(version) / "card.json"):
-                raise ForeignRegistryError(
-                    self.folder, url, Sentence("{version} is another there", version=version)
-                )
-        missing = [version for version in ours if version not in state.versions]
-        if missing and state.champion is not None:
-            reason = Sentence("these versions are not there: {versions}", versions=missing)
-            raise ForeignRegistryError(self.folder, url, reason)
-        self._state = state
-        for version in missing:
-            here.verify(version)
-            self._add(version, here.path(version), here.card(version).kind)
-        self._point("domain", here.domain())
-        self._point("champion", here.champion())
-        return self._state
-
-    def _point(self, pointer: Pointer, version: str | None) -> None:
-        """Move a pointer as it is here, unless it was set before."""
-        present = self._state.champion if pointer == "champion" else self._state.domain
-        if version is not None and version in self._state.versions and present is None:
-            with contextlib.suppress(PointerMovedError):
-                self._change(lambda rows: moved(rows, pointer, version, instead_of=None))
-
-    def _sweep(self) -> None:
-        """Delete the files of deleted versions, and abandoned uploads."""
-        with self._reached_database():
-            rows = {name_of(row.number): row for row in self._table.read()}
-        kept = {row.folder for row in rows.values() if row.deleted_at is None}
-        for folder in self._storage.names_in("versions"):
-            row = rows.get(folder.partition("-")[0])
-            if row is None or folder in kept:
-                continue
-            if row.deleted_at is not None or datetime.now(UTC) - row.created_at > ABANDONED:
-                self._storage.delete(f"versions/{folder}")
+    def _change(self, change: Callable[P, State], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Change the table, then publish the new state."""
+        with self._working:
+            with self._reached_database():
+                self._state = change(*args, **kwargs)
+            with contextlib.suppress(SharedStorageUnreachableError):  # the next `pull` publishes it
+                publish(self._storage, self._state)
 
     @contextlib.contextmanager
     def _reached_database(self) -> Iterator[None]:
@@ -249,3 +208,7 @@ class SharedRegistry(CachedRegistry):
         except StorageError as error:
             reason = Sentence("the database of versions: {error}", error=str(error).rstrip("."))
             raise SharedStorageUnreachableError(self._storage.url, reason) from error
+
+    def _is_another(self, version: str) -> ForeignRegistryError:
+        reason = Sentence("{version} is another there", version=version)
+        return ForeignRegistryError(self.folder, self._storage.url, reason)

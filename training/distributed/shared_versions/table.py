@@ -1,9 +1,12 @@
-"""The table `model_versions` without `await`, from any thread."""
+"""The table `model_versions`, read and changed without `await` from any thread."""
 
 import asyncio
 import contextlib
+import socket
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fsspec.asyn import get_loop, sync
@@ -11,57 +14,146 @@ from fsspec.asyn import get_loop, sync
 from storage.database import Database
 from storage.errors import DatabaseLostError
 from storage.model_versions import Decide, ModelVersion, change_model_versions, read_model_versions
+from training.distributed.shared_versions.state import Pointer, State, StoredVersion, name_of, number_of
+from training.errors import UnknownVersionError, WithdrawnVersionError
+from training.registry.errors import PointerMovedError
 
 CALL_TIMEOUT_S = 30.0  # a call also waits up to 15 s for a restarting server
+ABANDONED = timedelta(days=7)  # an upload whose version was never added
+Rows = Sequence[ModelVersion]
 
 
 class ModelVersionTable:
     """Connects at the first call, and keeps the connection; the pool replaces one that was lost.
 
     A new connection for every poll took 29 ms instead of 2 ms. The event loop runs in the thread of fsspec,
-    which also transfers the files.
+    which also transfers the files. Each change is one transaction, and returns the state after it.
+
+    Raises:
+        StorageError: The database cannot be read or written; from every method.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._database: Database | None = None
 
-    def read(self) -> list[ModelVersion]:
-        """Return all rows, oldest version first.
-
-        Raises:
-            StorageError: The database cannot be read.
-        """
+    def rows(self) -> list[ModelVersion]:
+        """Return all rows, oldest version first."""
         return self._call(read_model_versions)
 
-    def change(self, decide: Decide) -> list[ModelVersion]:
-        """Do what `change_model_versions` does.
+    def state(self) -> State:
+        """Return the present state."""
+        return State.of(self.rows())
+
+    def change(self, decide: Decide) -> State:
+        """Store the rows that `decide` makes of the present ones."""
+        return State.of(self._call(lambda database: change_model_versions(database, decide)))
+
+    def claim(self) -> State:
+        """Claim the next number: `highest` in the new state."""
+        return self.change(lambda rows: [row_of(rows, name_of(State.of(rows).highest + 1))])
+
+    def add(self, version: str, stored: StoredVersion, kind: str) -> State:
+        """Add a version whose files are stored; nothing where there is a version of that name."""
+
+        def decide(rows: Rows) -> list[ModelVersion]:
+            row = row_of(rows, version)
+            if row.folder is not None:
+                return []
+            return [replace(row, kind=kind, folder=stored.folder, card_hash=stored.card, created_at=_now())]
+
+        return self.change(decide)
+
+    def move(self, pointer: Pointer, version: str, instead_of: str | None) -> State:
+        """Move a pointer from `instead_of` to a version.
 
         Raises:
-            StorageError: The database cannot be written.
+            UnknownVersionError: there is no such version, or no longer.
+            WithdrawnVersionError: it must not serve again.
+            PointerMovedError: the pointer is no longer at `instead_of`.
         """
-        return self._call(lambda database: change_model_versions(database, decide))
+
+        def decide(rows: Rows) -> list[ModelVersion]:
+            state = State.of(rows)
+            if version not in state.versions:
+                raise UnknownVersionError(version, list(state.versions))
+            if pointer == "champion" and version in state.withdrawn:
+                raise WithdrawnVersionError(version)
+            present: str | None = getattr(state, pointer)
+            if present != instead_of:
+                raise PointerMovedError(pointer, present, version)
+            left = [] if present in (None, version) else [row_of(rows, str(present))]
+            reached = replace(row_of(rows, version), moved_at=_now(), moved_by=socket.gethostname())
+            if pointer == "champion":
+                return [
+                    *(replace(row, is_champion=False) for row in left),
+                    replace(reached, is_champion=True),
+                ]
+            return [*(replace(row, is_domain=False) for row in left), replace(reached, is_domain=True)]
+
+        return self.change(decide)
+
+    def withdraw(self, versions: Collection[str]) -> State:
+        """Mark versions as withdrawn."""
+
+        def decide(rows: Rows) -> list[ModelVersion]:
+            more = sorted(set(versions) - set(State.of(rows).withdrawn))
+            return [replace(row_of(rows, version), withdrawn_at=_now()) for version in more]
+
+        return self.change(decide)
+
+    def delete(self, versions: Collection[str], seen: State) -> State:
+        """Mark versions as deleted, unless a pointer has moved since the state that was `seen`."""
+
+        def decide(rows: Rows) -> list[ModelVersion]:
+            state = State.of(rows)
+            if (state.champion, state.domain) != (seen.champion, seen.domain):
+                return []
+            return [replace(row_of(rows, v), deleted_at=_now()) for v in versions if v in state.versions]
+
+        return self.change(decide)
+
+    def unused(self, folders: Collection[str]) -> list[str]:
+        """Return those of the folders in storage that hold deleted versions or abandoned uploads."""
+        rows = {name_of(row.number): row for row in self.rows()}
+        kept = {row.folder for row in rows.values() if row.deleted_at is None}
+
+        def is_unused(folder: str) -> bool:
+            row = rows.get(folder.partition("-")[0])
+            if row is None or folder in kept:
+                return False
+            return row.deleted_at is not None or _now() - row.created_at > ABANDONED
+
+        return [folder for folder in folders if is_unused(folder)]
 
     def _call(
         self, function: Callable[[Database], Coroutine[Any, Any, list[ModelVersion]]]
     ) -> list[ModelVersion]:
-        rows: list[ModelVersion] = sync(get_loop(), self._work, function)
+        async def call() -> list[ModelVersion]:
+            try:
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    if self._database is None:
+                        self._database = await Database.open(self._url)
+                        weakref.finalize(self, _close, self._database, asyncio.get_running_loop())
+                    return await function(self._database)
+            except TimeoutError as error:
+                reason = f"no answer within {CALL_TIMEOUT_S:.0f} s"
+                raise DatabaseLostError("the database of versions", reason, is_rolled_back=False) from error
+
+        rows: list[ModelVersion] = sync(get_loop(), call)
         return rows
 
-    async def _work(
-        self, function: Callable[[Database], Coroutine[Any, Any, list[ModelVersion]]]
-    ) -> list[ModelVersion]:
-        try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                if self._database is None:
-                    self._database = await Database.open(self._url)
-                    weakref.finalize(self, _close, self._database, asyncio.get_running_loop())
-                return await function(self._database)
-        except TimeoutError as error:
-            reason = f"no answer within {CALL_TIMEOUT_S:.0f} s"
-            raise DatabaseLostError("the database of versions", reason, is_rolled_back=False) from error
+
+def row_of(rows: Rows, version: str) -> ModelVersion:
+    """The row of a version; a new one where there is none."""
+    number = number_of(version)
+    return next((r for r in rows if r.number == number), ModelVersion(number=number, created_at=_now()))
 
 
 def _close(database: Database, loop: asyncio.AbstractEventLoop) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended
         asyncio.run_coroutine_threadsafe(database.close(), loop)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -18,14 +18,14 @@ def next_number(rows: Sequence[ModelVersion]) -> list[ModelVersion]:
 
 async def test_the_table_is_read_and_changed_in_a_thread_with_a_running_loop(database_url: str) -> None:
     table = ModelVersionTable(database_url)
-    assert [row.number for row in table.change(next_number)] == [1]
-    assert [row.number for row in table.read()] == [1]
+    assert table.change(next_number).highest == 1
+    assert [row.number for row in table.rows()] == [1]
 
 
 def test_the_connection_closes_without_a_warning_when_the_table_is_garbage(database_url: str) -> None:
-    ModelVersionTable(database_url).read()
+    ModelVersionTable(database_url).rows()
     gc.collect()
-    ModelVersionTable(database_url).read()
+    ModelVersionTable(database_url).rows()
 
 
 def test_a_database_that_does_not_answer_is_an_error(
@@ -33,4 +33,4 @@ def test_a_database_that_does_not_answer_is_an_error(
 ) -> None:
     monkeypatch.setattr(table_module, "CALL_TIMEOUT_S", 0.0)
     with pytest.raises(StorageError, match="no answer"):
-        ModelVersionTable(database_url).read()
+        ModelVersionTable(database_url).rows()
