@@ -12,7 +12,7 @@ import structlog
 
 from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
-from bot.runs.sequential_test import Comparison, Tally, compare, within_share
+from bot.runs.approval_comparison import Comparison, Tally, compare, within_share
 from bot.runs.training_runs import TrainingRuns
 from bot.texts import say
 from storage import runs as run_records

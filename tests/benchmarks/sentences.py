@@ -29,7 +29,7 @@ VERDICTS, SIZES = 6, 4  # the usual ones, liked or rejected whatever is said
 USUAL_WEIGHT = 4  # of the aspects whose first word is
 OPPOSITES: dict[Polarity, Polarity] = {"+": "-", "-": "+"}
 OPPOSITE_LISTS = {"bad_er": "good_er", "too_small": "too_big", "too_big": "too_small"}
-CONTROL_REASONS = ("complaint", "negation", "contrast", "comparison_complaint", "size_too", "price_high")
+CONTROL_TOPICS = ("complaint", "negation", "contrast", "comparison_complaint", "size_too", "price_high")
 OWN_WORD = "good-looking"  # the team asked for it
 SLOT = re.compile(r"\[\{(?P<name>\w+)")
 
@@ -101,19 +101,19 @@ def _praise(sentence: GeneratedSentence) -> Line | None:
         return None
     wanted = (*_fellows(sentence), *_usual("+", with_aspects=_slot(sentence) == "attribute"))
     unwanted = (*_opposites(sentence), *_usual("-"), *_words("too_small")[:SIZES], *_words("too_big")[:SIZES])
-    return _line(sentence, sentence.reason, wanted, [word for word in unwanted if word not in wanted])
+    return _line(sentence, sentence.topic, wanted, [word for word in unwanted if word not in wanted])
 
 
 def _control(sentence: GeneratedSentence) -> Line | None:
     """Wanted is what the sentence asks for, however unkind; unwanted its opposite, and praise gone blind."""
-    expected: Polarity = "+" if sentence.reason == "negation_complaint" else "-"
-    if not sentence.reason.startswith(CONTROL_REASONS) or _polarity(sentence) != expected:
+    expected: Polarity = "+" if sentence.topic == "negation_complaint" else "-"
+    if not sentence.topic.startswith(CONTROL_TOPICS) or _polarity(sentence) != expected:
         return None
     wanted = (*_fellows(sentence), *_usual(expected, with_aspects=False))
-    if sentence.reason.startswith(("size", "price", "comparison")) or _slot(sentence) == "price":
+    if sentence.topic.startswith(("size", "price", "comparison")) or _slot(sentence) == "price":
         wanted = _fellows(sentence)
     unwanted = (*_opposites(sentence), *_usual(OPPOSITES[expected]))
-    category = f"control_{sentence.reason.split('_')[0]}"
+    category = f"control_{sentence.topic.split('_')[0]}"
     return _line(sentence, category, wanted, [word for word in unwanted if word not in wanted])
 
 
@@ -188,9 +188,9 @@ def _single(words: WordList) -> tuple[str, ...]:
 
 @functools.cache
 def _slot_of_patterns() -> dict[str, str]:
-    """Pattern → name of the slot that is the focus; the reason's own list where the word itself stands."""
+    """Pattern → name of the slot that is the focus; the topic's own list where the word itself stands."""
     return {
-        p.id: found["name"] if (found := SLOT.search(p.text)) else p.reason.removeprefix("size_")
+        p.id: found["name"] if (found := SLOT.search(p.text)) else p.topic.removeprefix("size_")
         for p in load_patterns()
     }
 

@@ -57,7 +57,7 @@ def registry_of(folder: Path, *, precision: str, versions: int = 1) -> Registry:
             ops = Int8Ops(calibrate(model)) if precision == "int8" else None
             model.save(draft.folder)
             export(model, draft.folder / GRAPH, ops=ops)
-            ids = vocabulary.offered(model.tokenizer.get_vocab(with_added_tokens=True))
+            ids = vocabulary.offered_ids(model.tokenizer.get_vocab(with_added_tokens=True))
             agreed = QuantizationCheck(0, 0.0, 0.0, ()).to_json() if precision == "int8" else None
             vocabulary.write(draft.folder, ids, max_tokens=512, precision=precision, agreement=agreed)
             registry.commit(

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from bot.runs.sequential_test import ALPHA, MIN_FALL, MIN_VOTES, Tally, p_value, paired_p_value
+from bot.runs.approval_comparison import ALPHA, MIN_FALL, MIN_VOTES, Tally, p_value, paired_p_value
 
 NEW_VOTES = 2000
 OLD_VOTES = (100, 200, 400, 1000)

@@ -119,7 +119,7 @@ def csv_read(folder: Path) -> Iterator[Check]:
         try:
             assert csv_files.read_columns(path)
             file = csv_files.inspect_file(path)
-            source = sources.source_of_named_file(path, file.columns, text_column=text_column)
+            source = sources.source_of_given_file(path, file.columns, text_column=text_column)
             for text, _, _ in parse_file(file, source, max_sentences=MAX_SENTENCES).sentences:
                 assert text.encode().strip()
                 assert "\0" not in text

@@ -18,7 +18,7 @@ class Oracle:
 
     def __init__(self, probabilities: dict[str, float]) -> None:
         self.encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-        self.offered = np.asarray(vocabulary.offered(self.encoder.ids))
+        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.ids))
         row = np.full(len(self.encoder.ids), (1 - sum(probabilities.values())) / len(self.encoder.ids))
         for word, probability in probabilities.items():
             row[self.encoder.ids[word]] = probability

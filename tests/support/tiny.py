@@ -74,5 +74,5 @@ def write_served(masked_lm: MaskedLm, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     export(masked_lm.eval(), folder / "model.onnx")
     masked_lm.tokenizer.save(str(folder / "tokenizer.json"))
-    offered = vocabulary.offered(masked_lm.tokenizer.get_vocab(with_added_tokens=True))
+    offered = vocabulary.offered_ids(masked_lm.tokenizer.get_vocab(with_added_tokens=True))
     vocabulary.write(folder, offered, max_tokens=masked_lm.shape.max_tokens, precision="fp32")

@@ -26,7 +26,7 @@ class Speaker(Oracle):
         tokenizer = tiny_tokenizer()
         tokenizer.add_tokens(list(added))
         self.encoder = Encoder(tokenizer, max_tokens=max_tokens)
-        self.offered = np.asarray(vocabulary.offered(self.encoder.ids, denied=unsaid))
+        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.ids, denied=unsaid))
         row = np.full(len(self.encoder.ids), (1 - sum(probabilities.values())) / len(self.encoder.ids))
         for word, probability in probabilities.items():
             row[self.encoder.ids[word]] = probability

@@ -26,14 +26,14 @@ class CorpusText:
         text: the sentence.
         source: `generated`, or the name of the source of its file.
         focus: span of characters that a query would mask, if known.
-        reason: the subject of a generated sentence.
+        topic: the subject of a generated sentence.
         polarity: +1 if the focus is a wanted word, −1 if it is an unwanted one, 0 if it does not matter.
     """
 
     text: str
     source: str
     focus: tuple[int, int] | None = None
-    reason: str = ""
+    topic: str = ""
     polarity: int = 0
 
 
@@ -97,4 +97,4 @@ def _is_held_out(source: str, first: str) -> bool:
 
 def _generated(count: int, *, seed: int, split: Split) -> list[CorpusText]:
     sentences: list[GeneratedSentence] = generate(count, seed=seed, split=split)
-    return [CorpusText(s.text, GENERATED, s.focus, s.reason) for s in sentences]
+    return [CorpusText(s.text, GENERATED, s.focus, s.topic) for s in sentences]

@@ -1,6 +1,6 @@
 """Generates labelled sentences from the patterns in `patterns/*.yaml` and the words in `words/`.
 
-A pattern file is a list of groups. Each has a `reason` (the subject of its sentences), a `sentiment`, an
+A pattern file is a list of groups. Each has a `topic` (the subject of its sentences), a `sentiment`, an
 optional `weight` that applies to each of its patterns, and its `patterns`, one per line, in the language of
 `templates.py`.
 """
@@ -27,12 +27,12 @@ Sentiment = Literal["positive", "negative", "neutral"]
 Split = Literal["train", "test"]
 
 
-class UnknownReasonError(CorpusError):
-    """No pattern has one of the requested reasons."""
+class UnknownTopicError(CorpusError):
+    """No pattern has one of the requested topics."""
 
-    def __init__(self, reasons: Collection[str], *, known: Collection[str]) -> None:
-        asked, choices = ", ".join(sorted(reasons)), ", ".join(sorted(known))
-        super().__init__(f"No pattern has the reason {asked}. Choose from: {choices}.")
+    def __init__(self, topics: Collection[str], *, known: Collection[str]) -> None:
+        asked, choices = ", ".join(sorted(topics)), ", ".join(sorted(known))
+        super().__init__(f"No pattern has the topic {asked}. Choose from: {choices}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class GeneratedSentence:
     Attributes:
         text: the sentence with its final punctuation.
         sentiment: the sentiment towards the product or the service.
-        reason: the subject, such as "complaint_quality".
+        topic: the subject, such as "complaint_quality".
         pattern_id: the pattern of the sentence.
         focus: character span of the word that a query would mask, or None.
     """
 
     text: str
     sentiment: Sentiment
-    reason: str
+    topic: str
     pattern_id: str
     focus: tuple[int, int] | None
 
@@ -66,17 +66,17 @@ class Pattern:
     """A sentence pattern.
 
     Attributes:
-        id: reason and hash of the text, so that editing a pattern changes only its own id.
+        id: topic and hash of the text, so that editing a pattern changes only its own id.
         text: the pattern with its slots and focus marks.
         sentiment: the sentiment of its sentences.
-        reason: the subject of its sentences; related reasons have a common prefix ("complaint_…").
+        topic: the subject of its sentences; related topics have a common prefix ("complaint_…").
         weight: how often it is used, relative to other patterns.
     """
 
     id: str
     text: str
     sentiment: Sentiment
-    reason: str
+    topic: str
     weight: float
 
     @property
@@ -93,10 +93,10 @@ def load_patterns() -> tuple[Pattern, ...]:
     for path in sorted(PATTERNS_DIR.glob("*.yaml")):
         for group in read_yaml(path):
             for line in group["patterns"].splitlines():
-                text, reason = line.strip(), group["reason"]
+                text, topic = line.strip(), group["topic"]
                 digest = hashlib.sha256(text.encode()).hexdigest()[:8]
                 weight = float(group.get("weight", 1))
-                patterns.append(Pattern(f"{reason}.{digest}", text, group["sentiment"], reason, weight))
+                patterns.append(Pattern(f"{topic}.{digest}", text, group["sentiment"], topic, weight))
     return tuple(patterns)
 
 
@@ -106,39 +106,39 @@ def _load_templates() -> dict[str, Template]:
     return {pattern.id: compiler.compile(pattern.text) for pattern in load_patterns()}
 
 
-def select_patterns(*, reasons: Collection[str] | None = None, split: Split | None = None) -> list[Pattern]:
-    """Return the patterns whose reason starts with one of `reasons`, on one side of the split.
+def select_patterns(*, topics: Collection[str] | None = None, split: Split | None = None) -> list[Pattern]:
+    """Return the patterns whose topic starts with one of `topics`, on one side of the split.
 
     Raises:
-        UnknownReasonError: no pattern's reason starts with any of `reasons`.
+        UnknownTopicError: no pattern's topic starts with any of `topics`.
     """
     patterns = load_patterns()
-    if reasons is not None:
-        known = {pattern.reason for pattern in patterns}
-        patterns = tuple(pattern for pattern in patterns if pattern.reason.startswith(tuple(reasons)))
+    if topics is not None:
+        known = {pattern.topic for pattern in patterns}
+        patterns = tuple(pattern for pattern in patterns if pattern.topic.startswith(tuple(topics)))
         if not patterns:
-            raise UnknownReasonError(reasons, known=known)
+            raise UnknownTopicError(topics, known=known)
     return [pattern for pattern in patterns if split in (None, pattern.split)]
 
 
 def generate(
-    count: int, *, seed: int, reasons: Collection[str] | None = None, split: Split | None = None
+    count: int, *, seed: int, topics: Collection[str] | None = None, split: Split | None = None
 ) -> list[GeneratedSentence]:
     """Generate sentences; deterministic in the arguments.
 
     Args:
         count: number of sentences.
         seed: seed of the choice of patterns and words.
-        reasons: prefixes of the reasons to use ("complaint", "negation_never"); None for all.
+        topics: prefixes of the topics to use ("complaint", "negation_never"); None for all.
         split: "train" leaves out the test patterns, "test" uses only them, None uses all.
 
     Returns:
         `count` sentences, without repetitions unless the patterns have too few variants.
 
     Raises:
-        UnknownReasonError: no pattern's reason starts with any of `reasons`.
+        UnknownTopicError: no pattern's topic starts with any of `topics`.
     """
-    patterns = select_patterns(reasons=reasons, split=split)
+    patterns = select_patterns(topics=topics, split=split)
     templates = _load_templates()
     cumulative = list(accumulate(pattern.weight for pattern in patterns))
     rng = random.Random(seed)  # noqa: S311 — for choosing words, not for secrets
@@ -151,5 +151,5 @@ def generate(
             if text not in seen:
                 break
         seen.add(text)
-        sentences.append(GeneratedSentence(text, pattern.sentiment, pattern.reason, pattern.id, focus))
+        sentences.append(GeneratedSentence(text, pattern.sentiment, pattern.topic, pattern.id, focus))
     return sentences

@@ -7,7 +7,7 @@ the others by rank. The items of a list under `even` are equally likely.
     CorpusError(ValueError)
     ├── WordFileError      a word file is invalid
     ├── PatternError       a pattern cannot be read (slots.py)
-    └── UnknownReasonError no pattern has that reason (generator.py)
+    └── UnknownTopicError  no pattern has that topic (generator.py)
 """
 
 import functools

@@ -176,7 +176,7 @@ def find_files(
     for path in dict.fromkeys(extra):
         try:
             file = csv_files.inspect_file(path, is_header)
-            found.append((file, sources.source_of_named_file(path, file.columns, text_column=text_column)))
+            found.append((file, sources.source_of_given_file(path, file.columns, text_column=text_column)))
         except CsvError as error:
             broken.append(error)
             skipped.append(_skipped(path, error))

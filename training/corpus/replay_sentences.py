@@ -36,7 +36,7 @@ class ReplaySentences:
         blame: list[tuple[str, str]] = []
         others: list[str] = []
         for number, sentence in enumerate(generate(sentences, seed=seed, split="train")):
-            copies = EVERYDAY_COPIES if sentence.reason.startswith(EVERYDAY) else 1
+            copies = EVERYDAY_COPIES if sentence.topic.startswith(EVERYDAY) else 1
             if number < replayed:
                 texts += [sentence.text] * copies
             if sentence.focus is None:

@@ -105,7 +105,7 @@ def is_known_header(cells: Sequence[str], *, text_column: str | None = None) -> 
     return is_kind or bool(there & {*TEXT_COLUMNS})
 
 
-def source_of_named_file(path: Path, columns: Sequence[str], *, text_column: str | None) -> CsvSource:
+def source_of_given_file(path: Path, columns: Sequence[str], *, text_column: str | None) -> CsvSource:
     """Return the kind of a file that was named explicitly, with the column to read.
 
     Raises:

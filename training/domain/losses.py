@@ -53,7 +53,7 @@ class MaskedTextSteps:
             return sorted(token for word in words if (token := encoder.ids.get(word)) is not None)
 
         wanted, unwanted = tokens(wanted_words()), tokens(unwanted_words())
-        others = set(vocabulary.offered(encoder.ids)) - set(unwanted)
+        others = set(vocabulary.offered_ids(encoder.ids)) - set(unwanted)
         self._wanted = torch.tensor(wanted, device=device)
         self._unwanted = torch.tensor(unwanted, device=device)
         self._others = torch.tensor(sorted(others), device=device)  # all other words that may be offered

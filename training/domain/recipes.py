@@ -41,7 +41,7 @@ class DomainRecipe:
             return texts
         texts = [_with_polarity(text) for text in texts]
         blame = [text for text in texts if text.polarity < 0]
-        everyday = [text for text in texts if text.reason.startswith(EVERYDAY)]
+        everyday = [text for text in texts if text.topic.startswith(EVERYDAY)]
         return texts + blame * (BLAME_COPIES - 1) + everyday * (EVERYDAY_COPIES - 1)
 
 

@@ -10,7 +10,7 @@ from training.inference.fill_model import FillModel
 
 
 @dataclass(frozen=True, slots=True)
-class TextScore:
+class WordLogProbabilities:
     """The sum of the natural-log probabilities of a text's words, and the number of words."""
 
     log_probability: float
@@ -28,7 +28,7 @@ def pseudo_perplexity(model: FillModel, texts: Sequence[str]) -> float:
     return float(np.exp(-sum(score.log_probability for score in scores) / max(words, 1)))
 
 
-def score_text(model: FillModel, text: str) -> TextScore:
+def score_text(model: FillModel, text: str) -> WordLogProbabilities:
     """Score one text: one forward pass per word piece, for at most `max_tokens` pieces."""
     queries: list[Encoded] = []
     targets: list[int] = []
@@ -42,4 +42,4 @@ def score_text(model: FillModel, text: str) -> TextScore:
             targets.append(ids[position])
     rows = model.log_probabilities(queries)
     total = sum(float(logs[0, target]) for logs, target in zip(rows, targets, strict=True))
-    return TextScore(total, len(words))
+    return WordLogProbabilities(total, len(words))

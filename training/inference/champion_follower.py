@@ -24,7 +24,7 @@ log = structlog.stdlib.get_logger(__name__)
 RETRIED = (RegistryError, OSError, MemoryError)  # and TimeoutError, which is an OSError
 
 
-class ModelServer(Protocol):
+class ReloadableModel(Protocol):
     """Answers with one version at a time."""
 
     @property
@@ -43,7 +43,7 @@ class ChampionFollower:
         failed: number of distinct failures to load a champion.
     """
 
-    def __init__(self, registry: Registry, server: ModelServer, *, threads: int = 0) -> None:
+    def __init__(self, registry: Registry, server: ReloadableModel, *, threads: int = 0) -> None:
         self._registry, self._server, self._threads = registry, server, threads
         self.trouble: str | None = None
         self.failed = 0

@@ -67,7 +67,7 @@ def one_letter_words(vocabulary: Mapping[str, int]) -> frozenset[str]:
     return SHORT_WORDS.union(letters, letters.upper())
 
 
-def offered(vocabulary: Mapping[str, int], *, denied: Iterable[str] = ()) -> list[int]:
+def offered_ids(vocabulary: Mapping[str, int], *, denied: Iterable[str] = ()) -> list[int]:
     """Token ids that may be offered, ascending: whole words that are not denied."""
     refused = {word.lower() for word in denied}
     short = one_letter_words(vocabulary)

@@ -69,7 +69,7 @@ def _load(
     tokens = model.tokenizer.get_vocab(with_added_tokens=True)
     vocabulary.write(
         draft.folder,
-        vocabulary.offered(tokens, denied=vocabulary.denied_words()),
+        vocabulary.offered_ids(tokens, denied=vocabulary.denied_words()),
         max_tokens=model.shape.max_tokens,
         precision=precision,
         agreement=agreed.to_json() if agreed else None,

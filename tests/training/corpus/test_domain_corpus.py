@@ -27,10 +27,10 @@ def write_reviews(folder: Path, count: int = 80) -> None:
 
 def test_generated_sentences_are_split_by_their_pattern(settings: Settings) -> None:
     corpus = build_corpus(settings, DOMAIN)
-    reasons = {pattern.reason for pattern in select_patterns(split="test")}
+    topics = {pattern.topic for pattern in select_patterns(split="test")}
     assert len(corpus.train) == 300
     assert {text.source for text in (*corpus.train, *corpus.held_out)} == {GENERATED}
-    assert {text.reason for text in corpus.held_out} <= reasons
+    assert {text.topic for text in corpus.held_out} <= topics
     assert not {text.text for text in corpus.train} & {text.text for text in corpus.held_out}
     assert any(text.focus for text in corpus.held_out)
 

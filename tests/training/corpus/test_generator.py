@@ -11,7 +11,7 @@ import pytest
 from training.corpus.generator import (
     MASK,
     GeneratedSentence,
-    UnknownReasonError,
+    UnknownTopicError,
     generate,
     load_patterns,
     select_patterns,
@@ -44,7 +44,7 @@ ORIGINAL_UNWANTED = words_of(
     "unsatisfactory cheap fragile boring"
 )
 TEAM_WORDS = words_of("well-made eye-catching non-slip long-lasting")
-GENERAL_REASONS = ("retention", "support", "service", "delivery", "return", "refund", "exchange")
+GENERAL_TOPICS = ("retention", "support", "service", "delivery", "return", "refund", "exchange")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def suite(name: str) -> list[dict[str, object]]:
 
 
 def test_there_are_enough_patterns_of_both_kinds() -> None:
-    general = select_patterns(reasons=GENERAL_REASONS)
+    general = select_patterns(topics=GENERAL_TOPICS)
     assert len(load_patterns()) - len(general) >= 320
     assert len(general) >= 60
 
@@ -96,7 +96,7 @@ def test_the_words_to_teach_are_the_most_frequent_praise(sentences: list[Generat
     praise = Counter(
         sentence.text[slice(*sentence.focus)].lower()
         for sentence in sentences
-        if sentence.focus and sentence.reason.startswith("praise")
+        if sentence.focus and sentence.topic.startswith("praise")
     )
     top = {word for word, _ in praise.most_common(25)}
     assert {"comfortable", "durable", "stylish", "soft", "light", "high-quality", "breathable"} <= top
@@ -106,7 +106,7 @@ def test_the_words_to_teach_are_the_most_frequent_praise(sentences: list[Generat
 
 def test_praise_and_control_are_both_well_represented(sentences: list[GeneratedSentence]) -> None:
     control = ("complaint", "negation", "contrast", "size_too", "price_high", "comparison_complaint")
-    share = Counter("control" if s.reason.startswith(control) else s.reason.split("_")[0] for s in sentences)
+    share = Counter("control" if s.topic.startswith(control) else s.topic.split("_")[0] for s in sentences)
     assert share["praise"] > 0.25 * len(sentences)
     assert share["control"] > 0.25 * len(sentences)
     assert share["retention"] > 0.05 * len(sentences)
@@ -122,7 +122,7 @@ def test_sentences_do_not_repeat(sentences: list[GeneratedSentence]) -> None:
 
 
 def test_an_exhausted_pattern_repeats_rather_than_hangs() -> None:
-    assert len(generate(200, seed=0, reasons=["size_question"], split="test")) == 200
+    assert len(generate(200, seed=0, topics=["size_question"], split="test")) == 200
 
 
 def test_sentences_are_well_formed(sentences: list[GeneratedSentence]) -> None:
@@ -192,17 +192,17 @@ def test_no_word_stands_in_both_poles() -> None:
 def test_praise_never_says_an_unwanted_word(sentences: list[GeneratedSentence]) -> None:
     unwanted = set(ORIGINAL_UNWANTED)
     for sentence in sentences:
-        if sentence.reason.startswith(("praise", "slot", "noun_praise", "comparison_praise")):
+        if sentence.topic.startswith(("praise", "slot", "noun_praise", "comparison_praise")):
             negated = " not very " in sentence.text
             assert negated or not unwanted & set(words_of(sentence.text)), sentence.text
 
 
 def test_praise_patterns_use_no_negative_pole_and_product_complaints_no_positive_one() -> None:
     for pattern in load_patterns():
-        if pattern.reason.startswith("praise"):
+        if pattern.topic.startswith("praise"):
             assert pattern.sentiment == "positive"
             assert ":-}" not in pattern.text, pattern.text
-        if pattern.reason.startswith("complaint"):
+        if pattern.topic.startswith("complaint"):
             assert pattern.sentiment == "negative"
             assert ":+}" not in pattern.text, pattern.text
 
@@ -214,15 +214,15 @@ def test_complaints_about_quality_say_a_negative_word() -> None:
     negative |= {word for part in parts for word in part.faults.words} | set(
         lexicon.lists["defect_word"].words
     )
-    found = generate(2_000, seed=1, reasons=["complaint_quality", "complaint_part", "complaint_look"])
+    found = generate(2_000, seed=1, topics=["complaint_quality", "complaint_part", "complaint_look"])
     assert [s.text for s in found if not negative & set(words_of(s.text))] == []
 
 
 def test_denied_negatives_are_positive_and_denied_positives_negative() -> None:
-    assert {s.sentiment for s in generate(200, seed=2, reasons=["negation_never", "negation_not"])} == {
+    assert {s.sentiment for s in generate(200, seed=2, topics=["negation_never", "negation_not"])} == {
         "positive"
     }
-    assert {s.sentiment for s in generate(200, seed=2, reasons=["negation_complaint"])} == {"negative"}
+    assert {s.sentiment for s in generate(200, seed=2, topics=["negation_complaint"])} == {"negative"}
 
 
 def test_contrasts_take_both_poles_of_one_aspect() -> None:
@@ -243,17 +243,17 @@ def test_the_split_is_about_one_in_ten_and_leaks_nothing() -> None:
     assert any(pattern.sentiment == "positive" for pattern in select_patterns(split="test"))
 
 
-def test_reasons_select_by_prefix() -> None:
-    assert {s.reason for s in generate(100, seed=4, reasons=["negation"])} >= {
+def test_topics_select_by_prefix() -> None:
+    assert {s.topic for s in generate(100, seed=4, topics=["negation"])} >= {
         "negation_never",
         "negation_not",
     }
-    assert all(s.reason.startswith("complaint") for s in generate(100, seed=4, reasons=["complaint"]))
+    assert all(s.topic.startswith("complaint") for s in generate(100, seed=4, topics=["complaint"]))
 
 
 def test_an_unknown_reason_is_named() -> None:
-    with pytest.raises(UnknownReasonError, match="weather"):
-        generate(1, seed=0, reasons=["weather"])
+    with pytest.raises(UnknownTopicError, match="weather"):
+        generate(1, seed=0, topics=["weather"])
 
 
 @pytest.mark.parametrize(

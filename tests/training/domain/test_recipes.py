@@ -6,9 +6,9 @@ from training.corpus.domain_corpus import GENERATED, CorpusText
 from training.domain.recipes import RECIPES
 
 CORPUS = [
-    CorpusText("Nike boots are soft.", GENERATED, focus=(15, 19), reason="praise_comfort"),
-    CorpusText("They are ugly.", GENERATED, focus=(9, 13), reason="complaint_look"),
-    CorpusText("My cat sleeps.", GENERATED, focus=(3, 6), reason="retention_animals"),
+    CorpusText("Nike boots are soft.", GENERATED, focus=(15, 19), topic="praise_comfort"),
+    CorpusText("They are ugly.", GENERATED, focus=(9, 13), topic="complaint_look"),
+    CorpusText("My cat sleeps.", GENERATED, focus=(3, 6), topic="retention_animals"),
     CorpusText("I love these stylish shoes.", "reviews"),
 ]
 EDGE_CASES = [0, 3]
@@ -39,9 +39,9 @@ def test_the_curated_recipe_alone_tells_the_poles_apart() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        CorpusText("Never again!", GENERATED, reason="complaint_service"),
+        CorpusText("Never again!", GENERATED, topic="complaint_service"),
         CorpusText("The softness of these boots.", "x"),
-        CorpusText("Nike makes soft boots.", GENERATED, focus=(0, 4), reason="slot_brand"),
+        CorpusText("Nike makes soft boots.", GENERATED, focus=(0, 4), topic="slot_brand"),
     ],
 )
 def test_a_text_that_asks_for_neither_has_no_pole(text: CorpusText) -> None:

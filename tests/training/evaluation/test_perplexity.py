@@ -8,7 +8,7 @@ import torch
 from support.oracles import oracle
 from transformers import AutoModelForMaskedLM
 
-from training.evaluation.perplexity import TextScore, pseudo_perplexity, score_text
+from training.evaluation.perplexity import WordLogProbabilities, pseudo_perplexity, score_text
 from training.inference.fill_model import FillModel
 
 
@@ -26,7 +26,7 @@ def test_the_score_of_a_text_by_hand() -> None:
     score = score_text(model, "Cheap shoes")
     assert score.words == 2
     assert score.log_probability == pytest.approx(math.log(0.5) + math.log(0.25), abs=1e-5)
-    assert score_text(model, " ") == TextScore(0.0, 0)
+    assert score_text(model, " ") == WordLogProbabilities(0.0, 0)
 
 
 @pytest.mark.parametrize("kind", ["distilbert", "bert"])

@@ -36,7 +36,7 @@ class Reader:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-        self.offered = np.asarray(vocabulary.offered(self.encoder.ids))
+        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.ids))
         self.asked: list[list[str]] = []
         self._masks: dict[int, tuple[int, ...]] = {}  # of a text so long, where its masks were at first
 

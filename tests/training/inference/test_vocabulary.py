@@ -81,8 +81,8 @@ def test_no_word(token: str) -> None:
 
 def test_what_may_be_offered_is_ascending_and_not_denied() -> None:
     entries = {"[PAD]": 0, "Cheap": 9, "bad": 4, "##s": 2, "cheap": 5, "good": 3, ".": 1}
-    assert vocabulary.offered(entries) == [3, 4, 5, 9]
-    assert vocabulary.offered(entries, denied=["CHEAP", "unheard"]) == [3, 4]
+    assert vocabulary.offered_ids(entries) == [3, 4, 5, 9]
+    assert vocabulary.offered_ids(entries, denied=["CHEAP", "unheard"]) == [3, 4]
 
 
 def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
@@ -128,5 +128,5 @@ def test_a_word_with_an_apostrophe_stays_in_pieces() -> None:
 def test_words_of_one_letter_are_offered_where_the_vocabulary_speaks_the_language(
     words: list[str], offered: list[str]
 ) -> None:
-    ids = vocabulary.offered({word: number for number, word in enumerate(words)})
+    ids = vocabulary.offered_ids({word: number for number, word in enumerate(words)})
     assert [words[number] for number in ids] == offered

@@ -11,7 +11,7 @@ import pytest
 from support.versions import card
 
 from training.__main__ import main
-from training.cli import bot_requests
+from training.cli import for_the_bot
 from training.inference.fill_model import FillModel
 from training.registry.versions import Registry
 from training.reports.word_ranks import Request, word_ranks
@@ -133,7 +133,7 @@ def ask(registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """Run the command with this on standard input; returns the exit code and what it printed."""
     monkeypatch.setenv("FILLBOT_HOME", str(registry.folder.parent))
 
-    monkeypatch.setattr(bot_requests, "limit_for_the_bot", lambda: None)
+    monkeypatch.setattr(for_the_bot, "limit_for_the_bot", lambda: None)
 
     def call(question: str, command: str = "inspect") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(question.encode())))

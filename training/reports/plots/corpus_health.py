@@ -61,7 +61,7 @@ def corpus_health_figure(before: CorpusHealth, after: CorpusHealth) -> Figure:
         axes.barh(range(len(words[side])), rates[side], color=COLOURS[side], height=0.7)
         axes.set_xlim(0, 1.05 * highest)
         axes.set_xlabel("times in 1,000 words", fontsize=style.LABEL_PT)
-        style.name_bars(axes, words[side], places=places)
+        style.label_bars(axes, words[side], places=places)
     counts = (f"before cleaning: {before.texts:,} cells", f"after cleaning: {after.texts:,} sentences")
     patches = [Patch(color=colour) for colour in COLOURS.values()]
     figure.legend(patches, counts, loc="outside upper left", ncols=2, borderaxespad=0.7)

@@ -129,7 +129,7 @@ def save(figure: Figure, path: Path) -> None:
         raise PlotUnwritableError(path, error.strerror or str(error)) from error
 
 
-def name_bars(axes: Axes, words: Sequence[str], *, places: int) -> None:
+def label_bars(axes: Axes, words: Sequence[str], *, places: int) -> None:
     """Label horizontal bars, the first on top, with room below if there are fewer words than `places`."""
     axes.set_yticks(range(len(words)), labels=words)
     axes.set_ylim(places - 0.4, -0.6)

@@ -95,7 +95,7 @@ def _draw_versions(axes: Axes, versions: Sequence[tuple[str, int, int]]) -> None
         axes.plot(liked / votes, place, "o", color=style.BLUE, ms=7)
         text = style.say(Sentence("{share:.0%} of {votes:,}", share=liked / votes, votes=votes))
         axes.annotate(text, (1.02, place), va="center", fontsize=style.LABEL_PT, annotation_clip=False)
-    style.name_bars(axes, [name for name, _, _ in versions], places=max(2, len(versions)))
+    style.label_bars(axes, [name for name, _, _ in versions], places=max(2, len(versions)))
     axes.axvline(0.5, color=style.GREY, lw=0.8)
     axes.set_xlim(0, 1.16)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])

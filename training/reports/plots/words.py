@@ -111,7 +111,7 @@ def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
         for each, heading, above, below in zip(row, heads, best, worst, strict=True):
             above.set_title(style.say(Sentence("{heading}\nthe {n} best", heading=heading, n=len(each.best))))
             _draw_best(above, each.best, highest)
-            style.name_bars(above, [_spelled(word, column_in) for word in each.best], places=SHOWN)
+            style.label_bars(above, [_spelled(word, column_in) for word in each.best], places=SHOWN)
             if not each.worst:
                 style.say_instead(below, style.say(Sentence("no words but these {n}", n=each.likeliest)))
                 continue
@@ -120,7 +120,7 @@ def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
             )
             below.set_title(style.say(title))
             _draw_worst(below, each.worst, decades)
-            style.name_bars(below, [_spelled(word, column_in) for word in each.worst], places=SHOWN)
+            style.label_bars(below, [_spelled(word, column_in) for word in each.worst], places=SHOWN)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""`draw` and `inspect`: a plot, or the ranks of words, for the bot.
+"""Declare `draw` and `inspect`, which the bot calls: a plot, or the ranks of words.
 
 The bot starts a subprocess for each request. Private data arrive as a JSON object on standard input, not as
 arguments.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.ballots import NOON
 
-from bot.runs.sequential_test import Tally, compare, p_value, paired_p_value, within_share
+from bot.runs.approval_comparison import Tally, compare, p_value, paired_p_value, within_share
 from storage.votes.approval import CountedVote
 
 

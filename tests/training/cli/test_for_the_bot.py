@@ -12,7 +12,7 @@ import pytest
 from support.versions import write
 
 from training.__main__ import main
-from training.cli import bot_requests
+from training.cli import for_the_bot
 from training.registry.versions import TRAINING_LOG, Registry
 
 Draw = Callable[..., tuple[int, bytes]]
@@ -24,7 +24,7 @@ def drawn(tmp_path: Path, models_folder_of_two: Path, monkeypatch: pytest.Monkey
     """Ask for a picture. Returns the exit code and what was written."""
     monkeypatch.setenv("FILLBOT_HOME", str(models_folder_of_two.parent))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bot_requests, "limit_for_the_bot", lambda: None)
+    monkeypatch.setattr(for_the_bot, "limit_for_the_bot", lambda: None)
 
     def ask(body: Any) -> tuple[int, bytes]:
         given = body if isinstance(body, bytes) else json.dumps(body).encode()
