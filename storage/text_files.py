@@ -27,6 +27,12 @@ def read_text(path: Path, *, fallback: str | None = None) -> str:
     return decode(path.read_bytes(), fallback=fallback)
 
 
+def read_words(path: Path) -> list[str]:
+    """The words of a text file, without the lines that begin with `#`."""
+    lines = read_text(path).splitlines()
+    return [word for line in lines if not line.startswith("#") for word in line.split()]
+
+
 def decode(content: bytes, *, fallback: str | None = None) -> str:
     """Decode bytes as `read_text` does."""
     encoding = encoding_of(content)

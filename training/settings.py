@@ -3,8 +3,9 @@
 `Settings` adds what training needs to those of the database; `bot.settings` adds the bot's own to it.
 """
 
+import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -207,20 +208,28 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+LearningRate = Annotated[float, Field(gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")]
+
+
 class OptimizerSettings(_Frozen):
-    """What every training has in common."""
+    """What every training run has in common."""
 
     seed: int = Field(default=0, description="Seed of initial weights, batches, masks and dropout.")
-    learning_rate: float = Field(default=5e-5, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
+    learning_rate: LearningRate
     weight_decay: float = Field(default=0.01, ge=0, le=1, description="On matrices only, as in nanoGPT.")
     warmup_share: float = Field(default=0.06, ge=0, le=0.5, description="Share of steps of linear warm-up.")
     max_gradient_norm: float = Field(default=1.0, gt=0, description="Norm to which gradients are clipped.")
+
+    def at_width(self, hidden_size: int, *, max_scale: float = math.inf) -> Self:
+        """These settings for a model of another hidden size: narrower ones need and tolerate larger steps."""
+        scale = min(math.sqrt(768 / hidden_size), max_scale)
+        return self.model_copy(update={"learning_rate": self.learning_rate * scale})
 
 
 class NightSettings(OptimizerSettings):
     """Fine-tuning on judgements. Recorded in every card."""
 
-    learning_rate: float = Field(default=1e-4, gt=0, le=1e-2, description="Peak of AdamW at hidden size 768.")
+    learning_rate: LearningRate = 1e-4
     epochs: int = Field(default=12, ge=1, le=100, description="Most passes over the voted queries.")
     min_steps: int = Field(default=40, ge=1, description="Fewest steps, however few the votes are.")
     generalization_steps: int = Field(
@@ -270,6 +279,7 @@ class DomainSettings(OptimizerSettings):
     recipe: Literal["full", "curated", "curated-only"] = Field(
         default="curated", description="What is learnt; see `training.domain.recipes`."
     )
+    learning_rate: LearningRate = 5e-5
     sentences: int = Field(default=25_000, ge=100, description="Generated sentences in the corpus.")
     epochs: float = Field(
         default=1.0, gt=0, le=100, description="Most epochs; each has as many texts as the corpus."
@@ -308,7 +318,7 @@ class StarterSettings(OptimizerSettings):
     inner_size: int = Field(default=256, ge=8, description="Width of the feed-forward layers.")
     heads: int = Field(default=4, ge=1)
     initial_std: float = Field(default=0.06, gt=0, description="Standard deviation of the initial weights.")
-    learning_rate: float = 2e-3
+    learning_rate: LearningRate = 2e-3
     batch_examples: int = Field(
         default=32, ge=1, description="Small: many steps matter more than smooth ones."
     )

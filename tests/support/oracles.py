@@ -28,8 +28,10 @@ class Oracle:
         return [np.stack([self.row] * len(query.masks)) for query in encoded]
 
     token_of = FillModel.token_of
+    tokens_of = FillModel.tokens_of
     best = FillModel.best
     fill = FillModel.fill
+    candidates = FillModel.candidates
 
     @property
     def _is_offered(self) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from storage.text_files import read_text
+from storage.text_files import read_words
 from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.csv import rows
@@ -133,5 +133,4 @@ def _sentiment(texts: Sequence[str]) -> SentimentShares:
 
 @functools.cache
 def _stop_words() -> frozenset[str]:
-    lines = read_text(STOP_WORDS).splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+    return frozenset(read_words(STOP_WORDS))

@@ -261,3 +261,8 @@ def unwanted_words() -> frozenset[str]:
     """All negative words of the lexicon's aspects that are positive in none, in lower case."""
     bad = {word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.negative.words}
     return frozenset(bad - wanted_words())
+
+
+def polarity_of(word: str) -> int:
+    """1 for a wanted word, −1 for an unwanted one, else 0. Lower case."""
+    return int(word in wanted_words()) - int(word in unwanted_words())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from training.corpus.generator import generate
-from training.corpus.lexicon import unwanted_words, wanted_words
+from training.corpus.lexicon import polarity_of
 
 EVERYDAY, EVERYDAY_COPIES = "retention", 3  # plain English is forgotten first, so it appears more often
 
@@ -42,9 +42,10 @@ class ReplaySentences:
             if sentence.focus is None:
                 continue
             word = sentence.text[slice(*sentence.focus)].lower()
-            if word in wanted_words():
+            polarity = polarity_of(word)
+            if polarity > 0:
                 praise.append(sentence.query)
-            elif word in unwanted_words():
+            elif polarity < 0:
                 blame.append((sentence.query, word))
             else:
                 others += [sentence.query] * copies

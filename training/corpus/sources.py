@@ -1,5 +1,6 @@
 """The known kinds of CSV file: how each is recognised, and which columns are read."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,8 +102,11 @@ def is_known_header(cells: Sequence[str], *, text_column: str | None = None) -> 
     there = {cell.casefold() for cell in cells}
     if text_column is not None:
         return text_column.casefold() in there
-    is_kind = any(all(name.casefold() in there for name in source.read) for source in KNOWN)
-    return is_kind or bool(there & {*TEXT_COLUMNS})
+    if any(all(name.casefold() in there for name in source.read) for source in KNOWN):
+        return True
+    # A lone cell such as "Customer feedback" is more likely a title than a column.
+    is_lone = len(there - {""}) == 1
+    return bool(there & {*TEXT_COLUMNS}) if is_lone else any(map(_text_name, cells))
 
 
 def source_of_given_file(path: Path, columns: Sequence[str], *, text_column: str | None) -> CsvSource:
@@ -119,12 +123,16 @@ def source_of_given_file(path: Path, columns: Sequence[str], *, text_column: str
     found = recognise_source(path, columns)
     if found is not None:
         return found
-    for usual in TEXT_COLUMNS:
-        for column in columns:
-            words = column.casefold().replace(".", " ").replace("_", " ").split()
-            if column.casefold() == usual or (words and words[-1] == usual):
-                return CsvSource(path.stem, body=column)
-    raise NoTextColumnError(path, columns)
+    named = [column for column in columns if _text_name(column)]
+    if not named:
+        raise NoTextColumnError(path, columns)
+    return CsvSource(path.stem, body=min(named, key=lambda column: TEXT_COLUMNS.index(_text_name(column))))
+
+
+def _text_name(column: str) -> str:
+    """The usual name of a text column in which a column's name ends, as in "reviews.text"; empty if none."""
+    words = re.findall(r"[^\s._]+", column.casefold())
+    return words[-1] if words and words[-1] in TEXT_COLUMNS else ""
 
 
 def match_columns(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:

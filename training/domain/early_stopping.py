@@ -13,7 +13,6 @@ from training.domain.checkpoints import Checkpoint
 from training.domain.fixed_masks import MaskedText, score_held_out
 from training.domain.step_log import StepLog
 from training.finetuning.trainer import Step, Trainer, has_bf16
-from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import DomainSettings
@@ -50,15 +49,14 @@ class EarlyStoppingTraining:
         self._checkpoint, self._device, self._patience = checkpoint, device, domain.patience
         log.steps_per_epoch = math.ceil(texts / domain.batch_examples)
         self._every = max(1, log.steps_per_epoch // domain.evaluations)
-        scale = math.sqrt(768 / learner.shape.hidden_size)  # narrower models need and tolerate larger steps
         self._trainer = Trainer(
             learner,
             steps=max(1, round(log.steps_per_epoch * domain.epochs)),
-            rates=domain.model_copy(update={"learning_rate": domain.learning_rate * scale}),
+            rates=domain.at_width(learner.shape.hidden_size),
             device=device,
             bf16=has_bf16(device),
         )
-        self._encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
+        self._encoder = learner.encoder
         self.best_step, self._best_loss, self._misses = 0, math.inf, 0
         self._best: dict[str, Tensor] = {}
         if state := checkpoint.load():

@@ -17,7 +17,6 @@ from training.finetuning.batches import Batch, CorpusBatches
 from training.finetuning.losses import masked_lm, polarity_loss, rank_hinge
 from training.finetuning.trainer import Step
 from training.inference import vocabulary
-from training.inference.encoder import Encoder
 from training.models.torch_model import MaskedLm
 from training.settings import DomainSettings
 
@@ -34,7 +33,7 @@ class MaskedTextSteps:
     ) -> None:
         """Tokenise the texts with the model's current tokenizer."""
         self._model, self._log, self._domain = model, log, domain
-        encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
+        encoder = model.encoder
         self._batches = iter(
             CorpusBatches(
                 [text.text for text in texts],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from training.corpus.domain_corpus import GENERATED, CorpusText
-from training.corpus.lexicon import unwanted_words, wanted_words
+from training.corpus.lexicon import polarity_of
 from training.corpus.replay_sentences import EVERYDAY, EVERYDAY_COPIES
 from training.inference.vocabulary import WORD
 
@@ -52,9 +52,8 @@ def _with_polarity(text: CorpusText) -> CorpusText:
     """
     spans = [text.focus] if text.focus else [match.span() for match in re.finditer(WORD, text.text)]
     for span in spans:
-        word = text.text[slice(*span)].lower()
-        if word in wanted_words() or word in unwanted_words():
-            return replace(text, focus=span, polarity=1 if word in wanted_words() else -1)
+        if polarity := polarity_of(text.text[slice(*span)].lower()):
+            return replace(text, focus=span, polarity=polarity)
     return text
 
 

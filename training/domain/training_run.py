@@ -31,7 +31,6 @@ from training.evaluation.comparable import cases_of, tokens_of
 from training.evaluation.materials import OWN_SUITES, QUERIES, suites_of
 from training.evaluation.metrics import score_cases, summary
 from training.inference import vocabulary
-from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
 from training.models import torch_model
 from training.models.base_model import UNREACHABLE, find_base
@@ -234,7 +233,7 @@ class DomainTraining:
         self, learner: torch_model.MaskedLm, held_out: Sequence[CorpusText]
     ) -> dict[str, list[MaskedText]]:
         """Mask the held-out texts, by origin; the masked words are the same for every model."""
-        encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
+        encoder = learner.encoder
         parts: dict[str, list[str]] = {}
         for text in held_out:
             parts.setdefault(GENERATED if text.source == GENERATED else "own", []).append(text.text)
@@ -246,7 +245,7 @@ class DomainTraining:
         }
 
     def _scores(self, learner: torch_model.MaskedLm) -> dict[str, HeldOutScore]:
-        encoder = Encoder(learner.tokenizer, max_tokens=learner.shape.max_tokens)
+        encoder = learner.encoder
         return {
             name: score_held_out(learner, hidden, encoder, device=self._device)
             for name, hidden in self._mask_held_out(learner, self._corpus.held_out).items()

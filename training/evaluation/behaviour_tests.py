@@ -116,7 +116,7 @@ class Minimum(_Test):
             (self.any_of, 1, Sentence("must")),
             (self.none_of, -1, Sentence("must not")),
         ):
-            if not (tokens := _tokens(model, words or ())):
+            if not (tokens := model.tokens_of(words or ())):
                 continue
             best = max(tokens, key=lambda token: logs[token])
             others = [token for token in model.best(logs, self.top + 1) if token != best]
@@ -182,7 +182,7 @@ class Direction(_Test):
 
     def result(self, model: FillModel, answers: Answers) -> Result | None:
         """The margin, in nats, between the actual and the required factor of the share."""
-        tokens = _tokens(model, self.words)
+        tokens = model.tokens_of(self.words)
         if not tokens:
             return None
         before, after = (float(np.logaddexp.reduce(answers[text][tokens])) for text in self.queries)
@@ -263,10 +263,6 @@ def new_failures(before: Iterable[Result | None], after: Iterable[Result | None]
         for old, new in zip(before, after, strict=True)
         if old is not None and new is not None and old.passed and new.outcome == "failed"
     ]
-
-
-def _tokens(model: FillModel, words: Sequence[str]) -> list[int]:
-    return [token for word in words if (token := model.token_of(word)) is not None]
 
 
 def _place(location: tuple[int | str, ...], content: object) -> str:

@@ -166,7 +166,7 @@ def _voted_words(
     counts = Counter(unwanted_shown=0, wanted_shown=0, unwanted=0, wanted=0)
     for example, shown in zip(examples, best, strict=True):
         for side, words in (("wanted", example.wanted), ("unwanted", example.unwanted)):
-            tokens = [t for word, _ in words if (t := fill_model.token_of(word)) is not None]
+            tokens = fill_model.tokens_of(word for word, _ in words)
             counts[side] += len(tokens)
             counts[f"{side}_shown"] += sum(token in shown for token in tokens)
     return gate.VotedWords(**counts)

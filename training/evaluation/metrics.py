@@ -160,8 +160,7 @@ def _ranks(logs: Floats, tokens: Tokens, among: Tokens) -> Tokens:
 
 
 def _tokens(model: FillModel, words: Sequence[str]) -> Tokens:
-    found = {token for word in words if (token := model.token_of(word)) is not None}
-    return np.asarray(sorted(found), dtype=np.int64)
+    return np.unique(np.asarray(model.tokens_of(words), dtype=np.int64))
 
 
 def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:

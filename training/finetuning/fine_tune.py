@@ -26,7 +26,7 @@ from training.finetuning.losses import BatchJudgements, GeneralizationLoss, kl_t
 from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
 from training.finetuning.reference_model import ModelWithReference
 from training.finetuning.trainer import Checkpointer, LossPoint, Step, train
-from training.inference.encoder import Encoded, Encoder
+from training.inference.encoder import Encoded
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import NightSettings
@@ -104,10 +104,7 @@ def fine_tune(
     least = settings.generalization_steps if tilts else settings.min_steps
     steps = min(max(per_epoch * settings.epochs, least), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
-    scale = math.sqrt(768 / model.shape.hidden_size)  # narrower models need and tolerate larger steps
-    if tilts:
-        scale = min(scale, MAX_RATE_SCALE)
-    rates = settings.model_copy(update={"learning_rate": settings.learning_rate * scale})
+    rates = settings.at_width(model.shape.hidden_size, max_scale=MAX_RATE_SCALE if tilts else math.inf)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # its noise alone moved answers without votes by more than the votes did
@@ -152,7 +149,7 @@ class _LossTerms:
         shown_words: int,
     ) -> None:
         self._shown_words = shown_words
-        self._encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
+        self._encoder = model.encoder
         self._token_of, self._settings, self._device = token_of, settings, device
         self._offered = torch.tensor(list(offered), device=device)
 

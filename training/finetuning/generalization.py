@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from training.corpus.lexicon import unwanted_words, wanted_words
+from training.corpus.lexicon import polarity_of, unwanted_words, wanted_words
 from training.votes.retraining_set import Example
 
 MIN_QUERIES = 2  # on which a word must be judged: one judgement may be about its sentence alone
@@ -32,7 +32,7 @@ def word_tilts(examples: Sequence[Example]) -> dict[str, float]:
                 total[word] += weight
                 queries[word] += 1
     trust = _trust_in_lists(up, down)
-    tilts = {word: trust * _listed_sign(word) for word in wanted_words() | unwanted_words()}
+    tilts = {word: trust * polarity_of(word) for word in wanted_words() | unwanted_words()}
     for word, count in queries.items():
         agreement = max(up[word], down[word]) / max(up[word] + down[word], 1e-9)
         evidence = math.log((1 + up[word]) / (1 + down[word])) / FULL_LOG_ODDS
@@ -41,14 +41,9 @@ def word_tilts(examples: Sequence[Example]) -> dict[str, float]:
     return {word: tilt for word, tilt in sorted(tilts.items()) if tilt}
 
 
-def _listed_sign(word: str) -> int:
-    """1 for a word of the good lists, −1 for one of the bad lists, else 0."""
-    return int(word in wanted_words()) - int(word in unwanted_words())
-
-
 def _trust_in_lists(up: dict[str, float], down: dict[str, float]) -> float:
     """The tilt of a word known from the lists alone, in [0, `LISTED_SHARE`]."""
-    signs = [_listed_sign(word) * (1 if up[word] > down[word] else -1) for word in {*up, *down}]
+    signs = [polarity_of(word) * (1 if up[word] > down[word] else -1) for word in {*up, *down}]
     agree, disagree = signs.count(1), signs.count(-1)
     if agree + disagree < MIN_LISTED:
         return 0.0

@@ -47,9 +47,7 @@ def masked_lm(logits: Tensor, targets: Tensor) -> Tensor:
 
 def kl_to_reference(logits: Tensor, reference: Tensor) -> Tensor:
     """Mean KL(reference ‖ model) over the masks, in nats. Both are (masks, vocabulary) logits."""
-    log_model = functional.log_softmax(logits.float(), dim=-1)
-    log_reference = functional.log_softmax(reference.float(), dim=-1)
-    return functional.kl_div(log_model, log_reference, reduction="batchmean", log_target=True)
+    return _kl(_log_softmax(reference), _log_softmax(logits))
 
 
 def rank_hinge(logits: Tensor, unwanted: Tensor, *, allowed: Tensor, rank: int) -> Tensor:
@@ -100,11 +98,10 @@ def kl_with_hinge(logits: Tensor, target: Tensor, judged: BatchJudgements) -> Te
         target: (masks, vocabulary) log-probabilities from `tilted_target`.
         judged: the judgements of the batch.
     """
-    log_model = functional.log_softmax(logits.float(), dim=-1)  # (masks, vocabulary)
-    divergence = functional.kl_div(log_model, target, reduction="batchmean", log_target=True)
+    log_model = _log_softmax(logits)  # (masks, vocabulary)
     rows, words = judged.rows, judged.words
     short = functional.relu((target[rows, words] - log_model[rows, words]) * judged.signs)  # (judgements,)
-    return divergence + (short * judged.weights).sum() / judged.weights.sum().clamp_min(1e-9)
+    return _kl(target, log_model) + (short * judged.weights).sum() / judged.weights.sum().clamp_min(1e-9)
 
 
 def tilted_target(reference: Tensor, judged: BatchJudgements) -> Tensor:
@@ -119,7 +116,7 @@ def tilted_target(reference: Tensor, judged: BatchJudgements) -> Tensor:
     Returns:
         (masks, vocabulary) log-probabilities.
     """
-    before = functional.log_softmax(reference.float(), dim=-1)  # (masks, vocabulary)
+    before = _log_softmax(reference)  # (masks, vocabulary)
     best = _top_words(before, judged.allowed, HIDDEN_FACTOR * judged.shown_words + 1)  # (masks, ranks)
     rows, words = judged.rows, judged.words
     old = before[rows, words]  # (judgements,)
@@ -176,7 +173,7 @@ class GeneralizationLoss:
 
     def in_praise(self, logits: Tensor, reference: Tensor) -> Tensor:
         """Lower unwanted words below the hidden rank, and raise wanted ones, at most to the best word."""
-        before = functional.log_softmax(reference.float(), dim=-1)  # (masks, vocabulary)
+        before = _log_softmax(reference)  # (masks, vocabulary)
         best = _top_words(before, self.allowed, self.hidden_rank + 1)  # (masks, ranks)
         old = before[:, self.words]  # (masks, words)
         lowered = torch.minimum(old + self.shifts, best[:, -1:] - RANK_MARGIN)
@@ -191,7 +188,7 @@ class GeneralizationLoss:
 
         Where a sentence asks for blame, an unwanted word is right.
         """
-        before = functional.log_softmax(reference.float(), dim=-1)  # (masks, vocabulary)
+        before = _log_softmax(reference)  # (masks, vocabulary)
         return self._to_target(before[:, self.words] - share * self.shifts, logits, before, sign=-1)
 
     def _to_target(self, moved: Tensor, logits: Tensor, before: Tensor, *, sign: int) -> Tensor:
@@ -202,15 +199,23 @@ class GeneralizationLoss:
         target = before.clone()
         target[:, self.words] = moved
         target = functional.log_softmax(target, dim=-1)  # (masks, vocabulary)
-        log_model = functional.log_softmax(logits.float(), dim=-1)  # (masks, vocabulary)
-        divergence = functional.kl_div(log_model, target, reduction="batchmean", log_target=True)
+        log_model = _log_softmax(logits)  # (masks, vocabulary)
         missing = functional.relu(sign * (self._log_odds(target) - self._log_odds(log_model)))  # (masks,)
-        return divergence + missing.mean()
+        return _kl(target, log_model) + missing.mean()
 
     def _log_odds(self, logs: Tensor) -> Tensor:
         """Log-odds of all wanted to all unwanted words. (masks, vocabulary) → (masks,)."""
         wanted, unwanted = self.words[self.shifts > 0], self.words[self.shifts < 0]
         return logs[:, wanted].logsumexp(dim=-1) - logs[:, unwanted].logsumexp(dim=-1)
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    return functional.log_softmax(logits.float(), dim=-1)
+
+
+def _kl(target: Tensor, log_model: Tensor) -> Tensor:
+    """Mean KL(target ‖ model) over the masks, in nats. Both are (masks, vocabulary) log-probabilities."""
+    return functional.kl_div(log_model, target, reduction="batchmean", log_target=True)
 
 
 def _top_words(logs: Tensor, allowed: Tensor, count: int) -> Tensor:

@@ -1,7 +1,7 @@
 """An exported model version: one ONNX Runtime session and its tokenizer. No torch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,10 @@ class FillModel:
             if token is not None and self._is_offered[token]:
                 return token
         return None
+
+    def tokens_of(self, words: Iterable[str]) -> list[int]:
+        """The tokens of those words that have one."""
+        return [token for word in words if (token := self.token_of(word)) is not None]
 
     def word_of(self, token: int) -> str:
         """The word of a token."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from storage.text_files import read_text
+from storage.text_files import read_words
 
 # `re` has no name for combining marks. Those of the historic scripts after U+ABEA occur in no vocabulary.
 _MARKS = "".join(
@@ -46,8 +46,7 @@ DENIED_WORDS = Path(__file__).with_name("denied.txt")
 
 def denied_words() -> list[str]:
     """Words that are never offered and that no vote can teach."""
-    lines = read_text(DENIED_WORDS).splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return read_words(DENIED_WORDS)
 
 
 def is_word(token: str) -> bool:

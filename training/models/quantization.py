@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from training.corpus.replay_sentences import ReplaySentences
-from training.inference.encoder import Encoded, Encoder
+from training.inference.encoder import Encoded
 from training.models.onnx_export import FUSED, Floats, Graph
 from training.models.torch_model import MaskedLm
 
@@ -53,7 +53,7 @@ def calibrate(model: MaskedLm) -> dict[str, ActivationRange]:
     replay = ReplaySentences.generate(seed=0, sentences=40 * CALIBRATED_ON, replayed=1)
     blame = tuple(query for query, _ in replay.blame)
     texts = [text for part in (replay.praise, blame, replay.others) for text in part[:CALIBRATED_ON]]
-    encoder = Encoder(model.tokenizer, max_tokens=model.shape.max_tokens)
+    encoder = model.encoder
     return activation_ranges(model, [encoder.encode(text) for text in texts])
 
 

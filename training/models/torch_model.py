@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from storage.sentences import Sentence
 from training.errors import BaseModelError, DeviceError
-from training.inference.encoder import MASK
+from training.inference.encoder import MASK, Encoder
 from training.models.out_of_memory import is_out_of_memory
 
 OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # in messages of Rust libraries
@@ -74,6 +74,11 @@ class MaskedLm(nn.Module):
             max_tokens=config.max_position_embeddings,
             layer_norm_eps=getattr(config, "layer_norm_eps", 1e-12),
         )
+
+    @property
+    def encoder(self) -> Encoder:
+        """An encoder with the current tokenizer; a new one each time, since words may be added."""
+        return Encoder(self.tokenizer, max_tokens=self.shape.max_tokens)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
         """Compute the logits at the masks.

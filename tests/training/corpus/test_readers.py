@@ -238,6 +238,15 @@ def test_the_text_column_is_guessed_from_its_name(column: str, tmp_path: Path) -
     assert reports[0].source == "more"
 
 
+@pytest.mark.parametrize("header", [("id", "Review Text"), ("id", "reviews.text"), ("id", "text")])
+@pytest.mark.parametrize("title", ["Export of May", "Customer feedback"])
+def test_a_title_above_a_usual_text_column_is_skipped(
+    title: str, header: tuple[str, str], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "more.csv", (title, ""), header, ("1", "They fit."))
+    assert read_extra(path)[0] == ["They fit."]
+
+
 def test_a_text_column_that_is_named_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "more.csv", ("text", "Note"), ("not this", "But this."))
     assert read_extra(path, "note")[0] == ["But this."]
