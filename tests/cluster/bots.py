@@ -22,6 +22,7 @@ class Bot:
 
     home: Path
     process: asyncio.subprocess.Process
+    health_url: str = ""  # as its log says; read once, since the log grows by every answer
 
     def log(self) -> str:
         return (self.home / "bot.log").read_text()
@@ -57,9 +58,11 @@ class Bot:
         return int(float(found[0])) if found else 0
 
     async def _get(self, path: str) -> str:
-        found = re.search(r'"url": "(http[^"]+)", "event": "health.listening"', self.log())
-        assert found
-        async with aiohttp.ClientSession() as http, http.get(f"{found.group(1)}{path}") as response:
+        if not self.health_url:
+            found = re.search(r'"url": "(http[^"]+)", "event": "health.listening"', self.log())
+            assert found
+            self.health_url = found.group(1)
+        async with aiohttp.ClientSession() as http, http.get(f"{self.health_url}{path}") as response:
             return await response.text()
 
     async def kill(self) -> None:

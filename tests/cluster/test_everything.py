@@ -102,7 +102,10 @@ async def all_serve(several: Bots, version: str) -> float:
 
     async def do() -> bool:
         told = [await bot.readiness() for bot in several.running]
-        return {one["model_version"] for one in told} == {version}
+        do_serve = {one["model_version"] for one in told} == {version}
+        if not do_serve:
+            await asyncio.sleep(LOOK_EVERY_S)  # spares the bots: each look is a connection to each of them
+        return do_serve
 
     await eventually(do, timeout_s=SOON_S)
     return time.monotonic() - began
