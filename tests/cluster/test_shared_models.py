@@ -20,17 +20,17 @@ from support.shared_stories import (
     test_a_copy_of_the_same_versions_joins,  # noqa: F401
     test_a_crash_at_any_call_leaves_no_half_version,  # noqa: F401
     test_a_database_of_others_is_refused_and_an_older_copy_brought_up_to_date,  # noqa: F401
+    test_a_promotion_serves_on_the_other_machine,  # noqa: F401
     test_a_replica_follows_without_the_database,  # noqa: F401
-    test_a_storage_that_is_not_the_one_from_before_is_not_followed,  # noqa: F401
+    test_a_state_left_unpublished_by_a_crash_is_published_by_the_next_pull,  # noqa: F401
+    test_a_version_number_is_given_once,  # noqa: F401
     test_a_withdrawn_version_is_withdrawn_everywhere,  # noqa: F401
-    test_nobody_gets_the_number_of_another,  # noqa: F401
+    test_an_emptied_storage_is_not_followed,  # noqa: F401
+    test_local_versions_are_uploaded_by_the_first_machine,  # noqa: F401
     test_of_two_promotions_from_the_same_champion_one_wins,  # noqa: F401
     test_processes_that_promote_at_once_win_one_after_the_other,  # noqa: F401
     test_pruning_keeps_what_serves_and_deletes_on_both_sides,  # noqa: F401
-    test_versions_from_before_are_brought_along,  # noqa: F401
-    test_weights_are_fetched_by_who_needs_them,  # noqa: F401
-    test_what_a_crash_left_unpublished_is_published_at_the_next_look,  # noqa: F401
-    test_what_one_machine_promotes_serves_on_the_other,  # noqa: F401
+    test_weights_are_fetched_on_demand,  # noqa: F401
     write_whole,
 )
 from support.versions import card
@@ -81,7 +81,7 @@ def crash_step() -> int:
     return 17  # each call takes a while
 
 
-def test_everybody_serves_a_new_champion_within_ten_seconds(
+def test_every_bot_serves_a_new_champion_within_ten_seconds(
     machine_of: Machine, models_url: str, database_url: str, tmp_path: Path, models_folder: Path
 ) -> None:
     """Four bots with a cache each; the versions of `models_folder` are brought along by the first machine."""
@@ -135,7 +135,7 @@ def test_large_files_arrive_whole(machine_of: Machine) -> None:
     there.verify(draft.version)
 
 
-def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path, database_url: str) -> None:
+def test_cached_versions_serve_while_the_storage_is_unreachable(tmp_path: Path, database_url: str) -> None:
     before = dict(os.environ)
     with s3_server() as server:
         environment = server.environment
@@ -158,7 +158,7 @@ def test_while_the_storage_is_away_what_is_here_serves(tmp_path: Path, database_
         os.environ.update(before)
 
 
-def test_the_check_tells_whether_it_can_be_written(models_url: str) -> None:
+def test_the_probe_fails_without_a_bucket(models_url: str) -> None:
     ObjectStorage(models_url).probe()
     with pytest.raises(SharedStorageUnreachableError, match="there is no such bucket"):
         ObjectStorage(f"{models_url}-not-there").probe()

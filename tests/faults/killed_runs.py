@@ -73,7 +73,7 @@ async def fork(
     Args:
         home: as `begun` makes it.
         command: which kind of run.
-        place, at: killed at the so-manieth place of this kind, from 1; 0: at none.
+        place, at: killed at the n-th place of this kind, from 1; 0: at none.
         after_s: killed at this moment, wherever it is.
         is_promotable: what the gate says in the end.
         is_large: thousands of rows a step, which take a few hundred MiB.

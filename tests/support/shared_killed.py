@@ -12,14 +12,14 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from support.shared_machines import database_beside, machine  # noqa: E402
+from support.shared_machines import database_next_to, machine  # noqa: E402
 from support.shared_stories import begun, night  # noqa: E402
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "shutil.rmtree")
 
 
 def kill_at(folder: Path, deadly: int) -> None:
-    """End this process before its so-manieth change."""
+    """End this process before its n-th change."""
     passed = 0
 
     def hear(event: str, details: tuple[Any, ...]) -> None:
@@ -34,7 +34,7 @@ def kill_at(folder: Path, deadly: int) -> None:
 
 
 def killed_night(folder: Path, where: tuple[str, str], deadly: int) -> None:
-    """A night that ends before its so-manieth change."""
+    """A night that ends before its n-th change."""
     kill_at(folder, deadly)
     night(folder / "here", *where)
 
@@ -43,7 +43,7 @@ def main(folder: Path, step: int) -> None:
     """Kill one machine after the other; another one looks whether all is whole."""
     shared = folder / "shared"
     shared.mkdir()
-    where = str(shared), database_beside(str(shared))
+    where = str(shared), database_next_to(str(shared))
     begun(machine(folder / "here", *where), 3)
     watcher = machine(folder / "watcher", *where)
     deadly, is_passed = 1, False

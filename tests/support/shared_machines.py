@@ -26,7 +26,7 @@ def rows_of(database_url: str) -> dict[str, ModelVersion]:
     return {f"v{row.number:04d}": row for row in ModelVersionTable(database_url).rows()}
 
 
-def database_beside(models_url: str) -> str:
+def database_next_to(models_url: str) -> str:
     """The URL of a SQLite file next to a shared folder: transactions are the same there as on a server."""
     folder = Path(models_url)
     return f"sqlite+aiosqlite:///{folder.with_name(f'{folder.name}.db')}"

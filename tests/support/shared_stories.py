@@ -59,7 +59,7 @@ def begun(registry: Registry, versions: int = 1) -> str:
     return version
 
 
-def test_what_one_machine_promotes_serves_on_the_other(machine_of: Machine) -> None:
+def test_a_promotion_serves_on_the_other_machine(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     assert here.champion() is None
     begun(here, 2)
@@ -70,7 +70,7 @@ def test_what_one_machine_promotes_serves_on_the_other(machine_of: Machine) -> N
     Registry(there.folder).verify("v0002", only=SERVED_FILES)  # it is all here
 
 
-def test_weights_are_fetched_by_who_needs_them(machine_of: Machine) -> None:
+def test_weights_are_fetched_on_demand(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     begun(here, 2)
     there.pull()
@@ -82,7 +82,7 @@ def test_weights_are_fetched_by_who_needs_them(machine_of: Machine) -> None:
     Registry(there.folder).verify("v0001")
 
 
-def test_a_process_that_begins_anew_goes_on_where_the_last_one_was(machine_of: Machine) -> None:
+def test_a_new_process_continues_from_the_cached_state(machine_of: Machine) -> None:
     begun(machine_of("here"), 2)
     machine_of("there").pull()
     again = machine_of("there")
@@ -117,7 +117,7 @@ def test_a_run_does_not_promote_over_what_came_after_it_began(machine_of: Machin
     assert run.champion() == "v0001"
 
 
-def test_nobody_gets_the_number_of_another(machine_of: Machine) -> None:
+def test_a_version_number_is_given_once(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     with here.draft() as first, there.draft() as second:
         assert (first.version, second.version) == ("v0001", "v0002")
@@ -134,7 +134,7 @@ def test_of_two_first_versions_one_serves_everywhere(machine_of: Machine) -> Non
     assert (there.champion(), there.domain()) == (ours, ours)
 
 
-def test_who_crashed_before_its_first_version_served_is_helped_out(machine_of: Machine) -> None:
+def test_a_machine_that_crashed_before_its_first_promotion_follows_another(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     ours = write(here)
     here.set_domain(ours)
@@ -154,7 +154,7 @@ def test_a_withdrawn_version_is_withdrawn_everywhere(machine_of: Machine) -> Non
         assert registry.withdrawn() == {"v0002", "v0003"}
 
 
-def test_who_does_not_know_of_a_withdrawal_yet_promotes_none_the_less(machine_of: Machine) -> None:
+def test_a_withdrawn_version_is_not_promoted_by_a_machine_that_has_not_pulled(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     begun(here, 2)
     there.pull()
@@ -179,7 +179,7 @@ def test_pruning_keeps_what_serves_and_deletes_on_both_sides(machine_of: Machine
     assert write(here) == "v0006"
 
 
-def test_what_was_just_promoted_is_not_pruned_by_who_did_not_see_it(machine_of: Machine) -> None:
+def test_a_new_champion_is_not_pruned_by_a_machine_that_has_not_pulled(machine_of: Machine) -> None:
     here, there = machine_of("here"), machine_of("there")
     begun(here, 4)
     there.pull()
@@ -203,7 +203,7 @@ def test_a_damaged_cache_heals(machine_of: Machine, name: str, damage: str) -> N
     assert path.read_bytes() == content
 
 
-def test_a_version_that_somebody_deleted_here_comes_back(machine_of: Machine) -> None:
+def test_a_version_deleted_from_the_cache_is_fetched_again(machine_of: Machine) -> None:
     here = machine_of("here")
     version = begun(here)
     shutil.rmtree(here.path(version))
@@ -212,9 +212,7 @@ def test_a_version_that_somebody_deleted_here_comes_back(machine_of: Machine) ->
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "vocabulary.json", "card.json"])
-def test_what_is_damaged_in_the_storage_is_never_taken(
-    machine_of: Machine, models_url: str, name: str
-) -> None:
+def test_files_damaged_in_the_storage_are_not_used(machine_of: Machine, models_url: str, name: str) -> None:
     here, there = machine_of("here"), machine_of("there")
     begun(here)
     there.pull()
@@ -231,7 +229,7 @@ def test_what_is_damaged_in_the_storage_is_never_taken(
     served(here, second)  # which has what it wrote
 
 
-def test_versions_from_before_are_brought_along(machine_of: Machine, tmp_path: Path) -> None:
+def test_local_versions_are_uploaded_by_the_first_machine(machine_of: Machine, tmp_path: Path) -> None:
     registry_of(tmp_path / "here" / "models", 3).withdraw(["v0002"])
     here, there = machine_of("here"), machine_of("there")
     here.pull()
@@ -269,7 +267,7 @@ def test_versions_of_another_origin_are_refused(machine_of: Machine, tmp_path: P
     assert there.champion() == "v0002"
 
 
-def test_half_of_the_versions_from_before_is_gone_on_with(
+def test_an_interrupted_upload_of_local_versions_is_resumed(
     machine_of: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry_of(tmp_path / "here" / "models", 3)
@@ -301,9 +299,7 @@ def test_a_crash_before_the_pointer_here_was_written_is_settled(machine_of: Mach
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[1"])
-def test_what_was_known_here_is_read_anew_where_it_is_lost(
-    machine_of: Machine, content: bytes | None
-) -> None:
+def test_a_lost_cached_state_is_read_again(machine_of: Machine, content: bytes | None) -> None:
     here = machine_of("here")
     begun(here, 3)
     here.prune(1)
@@ -314,9 +310,7 @@ def test_what_was_known_here_is_read_anew_where_it_is_lost(
     assert (again.champion(), again.versions()) == ("v0003", ["v0001", "v0002", "v0003"])
 
 
-def test_a_storage_that_is_not_the_one_from_before_is_not_followed(
-    machine_of: Machine, models_url: str
-) -> None:
+def test_an_emptied_storage_is_not_followed(machine_of: Machine, models_url: str) -> None:
     here = machine_of("here")
     begun(here, 2)
     storage_of(models_url).delete(PUBLISHED)
@@ -365,7 +359,7 @@ def test_a_replica_follows_without_the_database(machine_of: Machine, models_url:
     )
 
 
-def test_what_a_crash_left_unpublished_is_published_at_the_next_look(
+def test_a_state_left_unpublished_by_a_crash_is_published_by_the_next_pull(
     machine_of: Machine, models_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = machine_of("here"), machine_of("there")

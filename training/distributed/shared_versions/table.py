@@ -57,10 +57,10 @@ class ModelVersionTable:
         """Add a version whose files are stored; nothing where there is a version of that name."""
 
         def decide(rows: Rows) -> list[ModelVersion]:
-            row = row_of(rows, version)
-            if row.folder is not None:
+            if row_of(rows, version).folder is not None:
                 return []
-            return [replace(row, kind=kind, folder=stored.folder, card_hash=stored.card, created_at=_now())]
+            values = {"kind": kind, "folder": stored.folder, "card_hash": stored.card, "created_at": _now()}
+            return [_changed(rows, version, **values)]
 
         return self.change(decide)
 
@@ -82,14 +82,10 @@ class ModelVersionTable:
             present: str | None = getattr(state, pointer)
             if present != instead_of:
                 raise PointerMovedError(pointer, present, version)
-            left = [] if present in (None, version) else [row_of(rows, str(present))]
-            reached = replace(row_of(rows, version), moved_at=_now(), moved_by=socket.gethostname())
-            if pointer == "champion":
-                return [
-                    *(replace(row, is_champion=False) for row in left),
-                    replace(reached, is_champion=True),
-                ]
-            return [*(replace(row, is_domain=False) for row in left), replace(reached, is_domain=True)]
+            flag = f"is_{pointer}"
+            left = [] if present in (None, version) else [_changed(rows, str(present), **{flag: False})]
+            values = {flag: True, "moved_at": _now(), "moved_by": socket.gethostname()}
+            return [*left, _changed(rows, version, **values)]
 
         return self.change(decide)
 
@@ -98,7 +94,7 @@ class ModelVersionTable:
 
         def decide(rows: Rows) -> list[ModelVersion]:
             more = sorted(set(versions) - set(State.of(rows).withdrawn))
-            return [replace(row_of(rows, version), withdrawn_at=_now()) for version in more]
+            return [_changed(rows, version, withdrawn_at=_now()) for version in more]
 
         return self.change(decide)
 
@@ -109,7 +105,7 @@ class ModelVersionTable:
             state = State.of(rows)
             if (state.champion, state.domain) != (seen.champion, seen.domain):
                 return []
-            return [replace(row_of(rows, v), deleted_at=_now()) for v in versions if v in state.versions]
+            return [_changed(rows, v, deleted_at=_now()) for v in versions if v in state.versions]
 
         return self.change(decide)
 
@@ -148,6 +144,10 @@ def row_of(rows: Rows, version: str) -> ModelVersion:
     """The row of a version; a new one where there is none."""
     number = number_of(version)
     return next((r for r in rows if r.number == number), ModelVersion(number=number, created_at=_now()))
+
+
+def _changed(rows: Rows, version: str, **values: Any) -> ModelVersion:
+    return replace(row_of(rows, version), **values)
 
 
 def _close(database: Database, loop: asyncio.AbstractEventLoop) -> None:

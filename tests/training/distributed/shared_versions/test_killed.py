@@ -7,7 +7,7 @@ from pathlib import Path
 STEP = 13  # 1 kills at every change of the disk
 
 
-def test_kill_9_at_any_change_leaves_nothing_half_done(tmp_path: Path) -> None:
+def test_kill_9_at_any_change_leaves_no_half_version(tmp_path: Path) -> None:
     script = Path(__file__).parents[3] / "support" / "shared_killed.py"
     process = subprocess.run(
         [sys.executable, str(script), str(tmp_path), str(STEP)],

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.shared_machines import database_beside
+from support.shared_machines import database_next_to
 
 from training.pipeline import run
 from training.pipeline.run import run_init, run_night
@@ -15,7 +15,7 @@ from training.settings import Settings
 
 def settings_of(home: Path, models_url: str, base: Path) -> Settings:
     settings = Settings(
-        home=home, base_model=str(base), device="cpu", database_url=database_beside(models_url)
+        home=home, base_model=str(base), device="cpu", database_url=database_next_to(models_url)
     )
     return settings.model_copy(update={"models_url": models_url})  # which is refused without a server
 
