@@ -22,7 +22,7 @@ def base_model(written: str) -> str:
 
 
 def missing_base(base: str) -> str | None:
-    """Why a base model is missing, where that is known without asking the hub."""
+    """Why a base model is missing, if that is known without asking the hub."""
     folder = Path(base)
     if folder.is_dir():
         has_model = (folder / "config.json").is_file()

@@ -14,7 +14,7 @@ class Progress(Protocol):
     """Receives the progress of a run."""
 
     def step(self, name: str, total: int = 0) -> None:
-        """Begin a step of `total` units of work; 0 where they cannot be counted."""
+        """Begin a step of `total` units of work; 0 if they cannot be counted."""
 
     def advance(self, units: int = 1, **figures: float) -> None:
         """Add finished units, with the current figures."""

@@ -1,4 +1,7 @@
-"""The nightly run: delete expired data, back up, train, post the digest."""
+"""The bot's part of a nightly run: delete expired data, back up, start the training process, post the digest.
+
+The steps of that process are in `training/pipeline/nightly.py`.
+"""
 
 import contextlib
 from collections.abc import Callable

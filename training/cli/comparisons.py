@@ -102,7 +102,7 @@ def _folder(name: str, registry: Registry) -> Path:
 
 
 def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path, str]:
-    """The folder and shown name of a model's base, by its card; empty where it is not available."""
+    """The folder and shown name of a model's base, by its card; empty if it is not available."""
     base = settings.base_model
     if folder.parent == registry.folder.resolve():
         base = registry.card(folder.name).base
@@ -118,6 +118,6 @@ def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path,
 
 
 def _distinct(names: dict[Path, str]) -> dict[Path, str]:
-    """Folder → name; the whole path where two have the same name."""
+    """Folder → name; the whole path if two have the same name."""
     shown = list(names.values())
     return {folder: str(folder) if shown.count(name) > 1 else name for folder, name in names.items()}

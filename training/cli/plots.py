@@ -1,4 +1,4 @@
-"""`plot`: plots of trainings, predictions and the corpus."""
+"""`plot`: plots of training runs, predictions and the corpus."""
 
 import argparse
 import contextlib
@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
     plot = commands.add("plot", _plot, "draw how training went, what models say, or the corpus, as PNG")
     kinds = plot.add_subparsers(required=True, metavar="KIND")
     training = _kind(
-        kinds, "training", _draw_training, "loss, perplexity and accuracy over the steps of domain trainings"
+        kinds, "training", _draw_training, "loss, perplexity and accuracy over the steps of domain runs"
     )
     training.add_argument(
         "versions", nargs="*", metavar="VERSION", help="default: every domain model with a training log"

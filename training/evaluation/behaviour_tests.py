@@ -234,7 +234,7 @@ def read_behaviour(path: Path) -> Tests:
 
 
 def run_behaviour(model: FillModel, tests: Tests, *, path: Path = SHIPPED) -> list[Result | None]:
-    """One result a test; None where the model can say none of its words.
+    """One result a test; None if the model can say none of its words.
 
     Raises:
         BehaviourError: a text is too long for the model; says in which test of the file at `path`.

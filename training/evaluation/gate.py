@@ -4,9 +4,7 @@ A challenger is promoted when it learnt what the votes ask for, compared with th
 queries, and lost nothing elsewhere, compared with the domain model. No limit is against the last champion:
 the losses it allows would add up night after night.
 
-To add a criterion, add a row to `CRITERIA`: the verdict, the model card and `!report` follow from the table.
-`gate.tests.NAME` in `bot/texts/en/runs.yaml` puts it into plain words; without an entry, the report shows the
-criterion's own sentence. The table in `docs/learning.md` is tested against this one.
+docs/architecture.md says how to add a criterion.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +39,7 @@ class Skills:
     """What a model must not lose.
 
     Attributes:
-        wanted_shares: by suite, in [0, 1]; None where the model can say no word of the suite.
+        wanted_shares: by suite, in [0, 1]; None if the model can say no word of the suite.
         pseudo_perplexity: per word, on ordinary texts.
         latency_ratio: p95 of one query, as a multiple of the domain model's.
     """

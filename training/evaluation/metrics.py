@@ -95,7 +95,7 @@ def read_texts(path: Path) -> list[str]:
 def score_cases(
     model: FillModel, cases: Sequence[Case], *, among: Tokens | None = None
 ) -> list[CaseScore | None]:
-    """One score per case, at its first mask; None where the model can say no wanted or no unwanted word.
+    """One score per case, at its first mask; None if the model can say no wanted or no unwanted word.
 
     Ranks are among the tokens `among`, those that may be offered when None.
     """

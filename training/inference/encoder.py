@@ -59,7 +59,7 @@ class Encoder:
         self.pad = self.ids["[PAD]"]
 
     def encode(self, text: str) -> Encoded:
-        """Token ids and mask positions of a text, finished with a period where it lacks one.
+        """Token ids and mask positions of a text, finished with a period if it lacks one.
 
         Raises:
             QueryTooLongError: more word pieces than the model reads.

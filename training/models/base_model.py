@@ -46,7 +46,7 @@ def find_base(name: str) -> Path | None:
 
 
 def locate_base(name: str) -> str | None:
-    """Say where `find_base` would find the model, without downloading it; None where it would return None.
+    """Say where `find_base` would find the model, without downloading it; None if it would return None.
 
     Raises:
         BaseModelError: a base model that was configured explicitly is unavailable.

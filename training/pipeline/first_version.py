@@ -1,4 +1,4 @@
-"""Write the first version: the base model, or the starter where the base cannot be loaded."""
+"""Write the first version: the base model, or the starter if the base cannot be loaded."""
 
 import logging
 

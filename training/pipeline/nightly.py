@@ -1,4 +1,7 @@
-"""The steps of a nightly run, between opening and finishing its row in `runs`."""
+"""The steps of a nightly run in the training process, between opening and finishing its row in `runs`.
+
+`bot/runs/nightly.py` is what the bot does around it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -193,7 +196,7 @@ class NightlyRun:
         }
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
-        """The champion, or the domain model where it is damaged, so that a night can replace it."""
+        """The champion, or the domain model if it is damaged, so that a night can replace it."""
         try:
             self.registry.verify(champion, only=SERVED_FILES)
             return FillModel(self.registry.path(champion))

@@ -7,7 +7,7 @@ from training.registry.versions import Registry
 
 @runtime_checkable
 class SharedVersions(Protocol):
-    """What a registry offers in addition where machines share their versions.
+    """What a registry offers in addition if machines share their versions.
 
     Attributes:
         trouble: why other machines' changes do not arrive at present; None while they do.
@@ -27,7 +27,7 @@ class SharedVersions(Protocol):
 
 
 def shared_versions(registry: Registry) -> SharedVersions | None:
-    """The registry, where it shares its versions with other machines."""
+    """The registry, if it shares its versions with other machines."""
     return registry if isinstance(registry, SharedVersions) else None
 
 

@@ -87,7 +87,7 @@ def _place(model: FillModel, row: Floats, word: str) -> dict[str, Any] | None:
 
 
 def _learnt(runs_folder: Path, run_id: int | None, request: Request) -> dict[tuple[int, str], Learnt]:
-    """(mask, lower-case word) → its entries in a run's retraining set; empty where that was deleted."""
+    """(mask, lower-case word) → its entries in a run's retraining set; empty if that was deleted."""
     learnt = {(mask, word.lower()): dict(NOTHING) for mask in range(request.masks) for word in request.words}
     path = runs_folder / f"{run_id or 0:05d}" / FILE
     if run_id is None or not path.exists():

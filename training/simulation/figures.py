@@ -112,7 +112,7 @@ class Measure:
 
 
 def gap_closed(before: float | None, after: float | None) -> float | None:
-    """The share of the gap to a wanted_share of 1 that was closed; None where there was no gap."""
+    """The share of the gap to a wanted_share of 1 that was closed; None if there was no gap."""
     if before is None or after is None or before >= 1:
         return None
     return round((after - before) / (1 - before), 4)

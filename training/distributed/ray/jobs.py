@@ -91,7 +91,7 @@ class Job:
             await asyncio.gather(watch, tail, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Stop the job and wait up to `STOP_S` for its end. Silent where the cluster is unreachable."""
+        """Stop the job and wait up to `STOP_S` for its end. Silent if the cluster is unreachable."""
         with contextlib.suppress(OSError, RuntimeError):  # a TimeoutError is an OSError
             async with asyncio.timeout(STOP_S):
                 await asyncio.to_thread(self._client.stop_job, self.id)
@@ -99,7 +99,7 @@ class Job:
                     await asyncio.sleep(0.2)
 
     async def end(self) -> tuple[JobStatus, int | None]:
-        """The final status, and the exit code of the process where it exited by itself."""
+        """The final status, and the exit code of the process if it exited by itself."""
         details = await asyncio.to_thread(self._client.get_job_info, self.id)
         return details.status, details.driver_exit_code
 

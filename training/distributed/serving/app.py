@@ -47,7 +47,7 @@ class Fill:
         return Response(said, status, headers, "application/json")
 
     async def check_health(self) -> None:
-        """Raise where queries would get no answer; Ray Serve then replaces the replica."""
+        """Raise if queries would get no answer; Ray Serve then replaces the replica."""
         await self._answering().check()
 
     async def __del__(self) -> None:

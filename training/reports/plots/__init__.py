@@ -1,1 +1,1 @@
-"""Plots of trainings, predictions, runs, votes and the corpus, as PNG files by matplotlib."""
+"""Plots of training, predictions, runs, votes and the corpus, as PNG files by matplotlib."""

@@ -32,7 +32,7 @@ class SuiteChange(BaseModel):
 
     @property
     def may_lose(self) -> float | None:
-        """The loss that the gate allows; None where it sets no limit."""
+        """The loss that the gate allows; None if it sets no limit."""
         return limit_of(self.suite) if self.is_limited else None
 
 

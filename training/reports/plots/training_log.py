@@ -1,4 +1,4 @@
-"""Plot loss, perplexity and accuracy over the steps of one or several trainings."""
+"""Plot loss, perplexity and accuracy over the steps of one or several training runs."""
 
 import json
 import math

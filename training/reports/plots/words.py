@@ -163,7 +163,7 @@ def _decades(words: Sequence[RankedWord]) -> tuple[int, int]:
 
 
 def _heading(label: str, mask: int | None, column_in: float) -> str:
-    """A model's label, and which mask it is where there are several."""
+    """A model's label, and which mask it is if there are several."""
     text = label if mask is None else Sentence("{label}, mask {number}", label=label, number=mask)
     return style.wrapped(style.say(text), size=style.TEXT_PT, width_in=(0.9 - WORD_SHARE) * column_in)
 
