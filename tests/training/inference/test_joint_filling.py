@@ -63,6 +63,7 @@ class Reader:
         return row.astype(np.float32)
 
     best = FillModel.best
+    candidates = FillModel.candidates
     fill = FillModel.fill
     word_of = FillModel.word_of
 
