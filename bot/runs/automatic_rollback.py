@@ -12,7 +12,8 @@ import structlog
 
 from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
-from bot.runs.approval_comparison import Comparison, Tally, compare, within_share
+from bot.embeds.replies import percent
+from bot.runs.approval_comparison import Comparison, compare, within_share
 from bot.runs.training_runs import TrainingRuns
 from bot.texts import say
 from storage import runs as run_records
@@ -44,10 +45,10 @@ class AutomaticRollback:
     Args:
         database: holds the votes and the runs.
         registry: holds the champion pointer.
-        serving: reloads after a rollback.
+        follower: reloads after a rollback.
         runs: its `moving` lock is held while the pointer moves.
         reports: gets the notices.
-        min_voters: how many voters it takes before one person's share of the votes is limited further.
+        min_voters: with fewer voters, the share is computed as if there were this many.
         prefix: of commands, for the notices.
     """
 
@@ -180,12 +181,8 @@ def _sentence(watched: PromotionComparison) -> str:
         f"automatic_rollback.figures.{kind}",
         champion=watched.champion,
         previous=watched.previous,
-        new=_percent(new),
-        old=_percent(old),
+        new=percent(new.share),
+        old=percent(old.share),
         new_votes=new.votes,
         old_votes=old.votes,
     )
-
-
-def _percent(tally: Tally) -> str:
-    return f"{tally.share:.0%}".replace("%", " %")

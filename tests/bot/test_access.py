@@ -53,7 +53,7 @@ async def test_a_role_of_the_settings_makes_an_admin(wire: Wire, ann: Person) ->
 
 async def test_anybody_else_is_told_what_it_takes(wire: Wire, ann: Person) -> None:
     role = "the role “Trainers” or the right to manage the server"
-    assert (await wire.say(ann, "!resume"))["content"] == f"Only admins can do that: it takes {role}."
+    assert (await wire.say(ann, "!resume"))["content"] == f"Only admins can do that: you need {role}."
 
 
 async def test_the_name_of_a_role_does_not_come_alive(wire: Wire, ann: Person) -> None:

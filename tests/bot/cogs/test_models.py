@@ -117,7 +117,7 @@ async def test_resume_ends_the_pause(wire: Wire, ada: Person) -> None:
 @pytest.mark.parametrize("name", ["retrain", "rollback", "resume"])
 async def test_only_admins_may_manage(wire: Wire, ann: Person, name: str) -> None:
     said = await wire.say(ann, f"!{name}")
-    assert said["content"] == "Only admins can do that: it takes the right to manage the server."
+    assert said["content"] == "Only admins can do that: you need the right to manage the server."
     with pytest.raises(RefusedError, match="50013"):  # Discord does not show it to them at all
         await ann.slash(wire.channel_id, name)
     assert wire.app.registry.champion() == "v0001"

@@ -84,7 +84,7 @@ async def test_a_slash_command_answers_for_the_asker_alone(wire: Wire, ann: Pers
 async def test_closed_direct_messages_are_said_with_what_to_do(wire: Wire, ann: Person) -> None:
     wire.sandbox.faults.fail("POST", "/users/@me/channels", status=403, times=2)
     reply = await wire.say(ann, "!mydata")
-    assert reply["content"].startswith("I cannot write to you. Allow direct messages")
+    assert reply["content"].startswith("I cannot send you direct messages. Allow direct messages")
     reply = await wire.slash(ann, "mydata")  # here nobody else sees it
     assert json.loads(await attached(ann, reply))["your_id"] == str(ann.id)
     assert reply["flags"] & EPHEMERAL

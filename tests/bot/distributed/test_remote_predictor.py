@@ -93,7 +93,7 @@ async def test_an_answer_names_the_version_that_made_it(service: Service, regist
         assert told(await far.predict(SENTENCE)) == told(await near.predict(SENTENCE))
         assert (far.version, far.service) == (
             "v0002",
-            "The service on the cluster answers with v0001; this machine has it in a few seconds.",
+            "The service on the cluster answers with v0001; this machine will have it in a few seconds.",
         )
 
 

@@ -29,7 +29,7 @@ from training.registry.versions import Registry
 
 PROMOTED_AT = datetime.now(UTC) - timedelta(hours=1)
 LIKED_LESS = (
-    "v0002 was rolled back to v0001. People liked 41 % of v0002's words (of 130 votes), 68 % of v0001's (of "
+    "v0002 was rolled back to v0001. People liked 41% of v0002's words (of 130 votes), 68% of v0001's (of "
     "400). Nightly promotion is paused until there are enough new votes, or an admin runs !resume."
 )
 
@@ -154,7 +154,7 @@ async def test_on_the_same_sentences_it_says_so(parts: Parts) -> None:
     await after(parts, liked=30, votes=120, same=True)
     assert await parts.rollback.check()
     assert parts.told.notices[0].startswith(
-        "v0002 was rolled back to v0001. On the same sentences people liked 25 % of v0002's words and 75 % "
+        "v0002 was rolled back to v0001. On the same sentences people liked 25% of v0002's words and 75% "
         "of v0001's (120 votes each)."
     )
 
@@ -186,7 +186,7 @@ async def test_the_figure_is_told_with_a_small_fall_that_is_real(parts: Parts) -
     await after(parts, liked=310, votes=400)
     assert not await parts.rollback.check()
     assert await parts.rollback.figure() == (
-        "People liked 78 % of v0002's words (of 400 votes), 90 % of v0001's (of 400). That drop is "
+        "People liked 78% of v0002's words (of 400 votes), 90% of v0001's (of 400). That drop is "
         "significant, but too small for an automatic rollback."
     )
 
@@ -195,7 +195,7 @@ async def test_the_figure_of_a_champion_that_is_liked_is_told(parts: Parts) -> N
     await before(parts)
     await after(parts, liked=9, votes=12)
     assert await parts.rollback.figure() == (
-        "People liked 75 % of v0002's words (of 12 votes), 68 % of v0001's (of 400)."
+        "People liked 75% of v0002's words (of 12 votes), 68% of v0001's (of 400)."
     )
 
 

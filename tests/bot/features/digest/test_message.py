@@ -59,7 +59,8 @@ async def test_a_night_is_one_sentence_and_one_picture(wire: Wire, ann: Person, 
     message = await posted(wire, ann, end, figure="People liked 80 % of it.")
     (embed,) = message["embeds"]
     assert embed["description"].endswith(
-        "“poor” left one sentence, “light” entered one; v0002 was promoted.\n\nPeople liked 80 % of it."
+        "“poor” dropped out of the best words of one sentence, “light” entered those of one; "
+        "v0002 was promoted.\n\nPeople liked 80 % of it."
     )
     assert embed["footer"]["text"].endswith(" · nightly · !report v0002 shows the details")
     assert embed["image"]["url"].endswith("/night.png")

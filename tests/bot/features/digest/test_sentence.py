@@ -40,7 +40,8 @@ def told(of: Run, fresh: Fresh | None = FRESH, **given: Any) -> str:
 
 def test_a_promotion_tells_who_voted_and_what_moved() -> None:
     assert told(run()) == (
-        "43 votes by 9 people since yesterday; “expensive” left 6 sentences, “breathable” entered 4; "
+        "43 votes by 9 people since yesterday; “expensive” dropped out of the best words of 6 sentences, "
+        "“breathable” entered those of 4; "
         "v0012 was promoted."
     )
 
@@ -49,9 +50,13 @@ def test_a_promotion_tells_who_voted_and_what_moved() -> None:
     ("came", "went", "said"),
     [
         ({}, {}, ""),
-        ({"light": 1}, {}, "“light” entered one sentence; "),
-        ({"light": 1}, {"poor": 1}, "“poor” left one sentence, “light” entered one; "),
-        ({}, {"ug*ly": 2}, "“ug\\*ly” left 2 sentences; "),
+        ({"light": 1}, {}, "“light” entered the best words of one sentence; "),
+        (
+            {"light": 1},
+            {"poor": 1},
+            "“poor” dropped out of the best words of one sentence, “light” entered those of one; ",
+        ),
+        ({}, {"ug*ly": 2}, "“ug\\*ly” dropped out of the best words of 2 sentences; "),
     ],
 )
 def test_only_what_moved_is_told(came: dict[str, int], went: dict[str, int], said: str) -> None:
@@ -61,7 +66,9 @@ def test_only_what_moved_is_told(came: dict[str, int], went: dict[str, int], sai
 
 def test_runs_that_did_not_count_moved_words_are_told_by_their_changes() -> None:
     changes = [{"query": "q", "before": ["a", "b"], "after": ["b", "c"]}] * 2
-    assert "“a” left 2 sentences, “c” entered 2" in told(run(report={"changes": changes}))
+    assert "“a” dropped out of the best words of 2 sentences, “c” entered those of 2" in told(
+        run(report={"changes": changes})
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.answering.vote_adjustment import VoteRules
-from bot.features.export import VoteTable, to_csv
+from bot.features.export import StandingVotes, to_csv
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -29,9 +29,9 @@ def chunk(*votes: tuple[str, str, int, str, int], weight: float = 1.0) -> dict[s
 def rows_of(
     *votes: tuple[str, str, int, str, int], min_voters: int = 1, weight: float = 1.0
 ) -> list[tuple[Any, ...]]:
-    ballots = VoteTable({"q": "Q"})
-    ballots.add(chunk(*votes, weight=weight))
-    return ballots.judged(VoteRules(min_voters, 90, NOON))
+    standing = StandingVotes({"q": "Q"})
+    standing.add(chunk(*votes, weight=weight))
+    return standing.judged(VoteRules(min_voters, 90, NOON))
 
 
 def test_nothing_gives_no_rows() -> None:

@@ -87,4 +87,4 @@ async def test_what_is_missing_is_named(wire: Wire, ann: Person) -> None:
 async def test_a_child_that_fails_is_said_to(wire: Wire, ann: Person, pretend: Pretend) -> None:
     pretend("raise SystemExit(3)")
     reply = await wire.say(ann, "!why cheap in the old boots are [MASK]")
-    assert reply["content"].startswith("I could not ask the earlier model versions just now.")
+    assert reply["content"].startswith("I could not load the earlier model versions just now.")

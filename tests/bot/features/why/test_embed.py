@@ -39,7 +39,7 @@ def vote(voter_id: int, value: int, word: str = "cheap", mask: int = 0) -> Query
 
 def said(
     *votes: QueryVote,
-    looks: tuple[VersionRanks, ...] = (look("v0001", 2, 0.11),),
+    rankings: tuple[VersionRanks, ...] = (look("v0001", 2, 0.11),),
     words: tuple[str, ...] = ("great", "cheap"),
     text: str = TEXT,
     word: str = "cheap",
@@ -47,7 +47,7 @@ def said(
 ) -> discord.Embed:
     candidates = tuple(ShownCandidate(one, 0.1, 0.25) for one in words)
     reasons = Reasons(
-        looks=looks,
+        rankings=rankings,
         shown=ShownPrediction((candidates,) * text.count("[MASK]"), "v0001"),
         votes=votes,
         word_votes=weigh_votes(votes, VoteRules(2, 90, NOON)),
@@ -92,7 +92,7 @@ def test_one_vote_is_told_and_does_not_count_yet() -> None:
     assert lines == [
         "👍 0 · 👎 1 from 1 person, yours 👎",
         "Weighted by how reliable each voter is: 0.0 for, 1.0 against.",
-        "It does not count yet: that takes votes by 2 people.",
+        "It does not count yet: it needs votes from 2 people.",
     ]
 
 
@@ -113,7 +113,7 @@ def test_a_rejected_word_is_said_to_be_left_out() -> None:
 
 
 def test_a_word_far_down_waits_for_the_next_run() -> None:
-    embed = said(vote(ANN, 1), vote(BOB, 1), words=("great",), looks=(look("v0001", 77, 0.0002),))
+    embed = said(vote(ANN, 1), vote(BOB, 1), words=("great",), rankings=(look("v0001", 77, 0.0002),))
     assert field(embed, NOW).split("\n") == [
         "Model v0001 alone: place 77, < 0.1%",
         "Votes take effect at once only on the 20 best words; on others, from the next run.",
@@ -125,7 +125,7 @@ def test_people_who_disagree_are_said_to() -> None:
 
 
 def test_a_word_that_the_model_does_not_know_is_told_with_its_votes() -> None:
-    embed = said(vote(ANN, 1, "Breathable"), looks=(look("v0001", None),), word="breathable")
+    embed = said(vote(ANN, 1, "Breathable"), rankings=(look("v0001", None),), word="breathable")
     assert field(embed, NOW).startswith("Model v0001 cannot offer this word")
     assert field(embed, VOTES).startswith("👍 1 · 👎 0 from 1 person, yours 👍")
     assert "cannot offer it" in field(embed, VERSIONS)
@@ -136,7 +136,7 @@ def test_personal_data_is_named_as_the_reason() -> None:
 
 
 def test_each_blank_is_explained_for_itself() -> None:
-    embed = said(vote(ANN, 1, mask=1), text="[MASK] shoes are [MASK].", looks=(look("v0001", 2, masks=2),))
+    embed = said(vote(ANN, 1, mask=1), text="[MASK] shoes are [MASK].", rankings=(look("v0001", 2, masks=2),))
     assert embed.description == r"\[MASK\] shoes are \[MASK\]."
     assert [one.name for one in embed.fields[:4]] == [
         "Now · blank 1",
@@ -167,7 +167,7 @@ NIGHT: dict[str, Any] = {"kind": "night", "parent": "v0001", "run_id": 12}
     ],
 )
 def test_a_version_says_what_moved_the_word(night: VersionRanks, cause: str) -> None:
-    first, last = field(said(looks=(night, look("v0001", 2, 0.11))), VERSIONS).split("\n")
+    first, last = field(said(rankings=(night, look("v0001", 2, 0.11))), VERSIONS).split("\n")
     assert first.startswith("**v0002 (answers now)** · place ")
     assert f"run 12 (nightly, <t:{int(NOON.timestamp())}:d>)" in first
     assert cause in first
@@ -175,14 +175,14 @@ def test_a_version_says_what_moved_the_word(night: VersionRanks, cause: str) -> 
 
 
 def test_a_damaged_version_is_named() -> None:
-    assert field(said(looks=(look("v0002", 2), VersionRanks("v0001"))), VERSIONS).endswith(
+    assert field(said(rankings=(look("v0002", 2), VersionRanks("v0001"))), VERSIONS).endswith(
         "**v0001** · damaged"
     )
 
 
 def test_all_of_it_fits_into_an_embed() -> None:
-    looks = tuple(look(f"v{n:04d}", 12345, learnt="unwanted", masks=5, **NIGHT) for n in range(5))
+    rankings = tuple(look(f"v{n:04d}", 12345, learnt="unwanted", masks=5, **NIGHT) for n in range(5))
     text = f"{'x' * 1400} " + "[MASK] " * 5
-    embed = said(vote(ANN, 1), text=text, looks=looks, word="w" * 60)
+    embed = said(vote(ANN, 1), text=text, rankings=rankings, word="w" * 60)
     assert len(embed) <= 6000
     assert all(len(str(one.value)) <= 1024 for one in embed.fields)
