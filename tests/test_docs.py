@@ -11,6 +11,7 @@ import pytest
 
 import storage.__main__
 from bot.operations.checks.discord_checks import NEEDED
+from bot.operations.metrics import Metrics
 from bot.settings import Settings
 from bot.texts import DEFAULT, texts_of
 from training.__main__ import command_line
@@ -166,6 +167,51 @@ def test_the_docs_list_the_criteria_of_the_gate() -> None:
     section = said("docs/learning.md").split("| test | measured | limit |")[1].split("\n\n")[0]
     rows = [tuple(cell.strip() for cell in line.split("|")[1:4]) for line in section.splitlines()[2:]]
     assert rows == [(each.name, each.description, f"{each.limit:g}") for each in CRITERIA]
+
+
+def test_the_docs_list_all_metrics() -> None:
+    families = [family for family in Metrics().registry.collect() if family.name.startswith("fillbot_")]
+    ends = {"counter": "_total", "info": "_info"}
+    probes = (PROJECT / "bot/operations/probes.py").read_text("utf-8")
+    gauges = re.findall(r'add_gauge\(\s*"(\w+)"', probes)
+    known = {family.name + ends.get(family.type, "") for family in families} | {
+        f"fillbot_{n}" for n in gauges
+    }
+    section = said("docs/operations.md").split("| metric | meaning |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(fillbot_\w+)", section)) == known
+
+
+BRANCH = re.compile(r"^([│ ]*)([├└]── )?(\w+Error)\b")
+
+
+def drawn_tree(docstring: str) -> dict[str, str | None]:
+    """Class → base, as in the tree of an errors module; None at a root."""
+    path: list[str] = []
+    bases: dict[str, str | None] = {}
+    for indent, branch, name in (
+        found.groups() for found in map(BRANCH.match, docstring.splitlines()) if found
+    ):
+        path[len(indent) // 4 + bool(branch) :] = [name]
+        bases[name] = path[-2] if branch else None
+    return bases
+
+
+def test_the_trees_of_errors_are_those_of_the_code() -> None:
+    modules = {path: ast.parse(path.read_text("utf-8")) for path in SOURCES if path.name == "errors.py"}
+    errors = {
+        path: {
+            node.name: ast.unparse(node.bases[0])
+            for node in module.body
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Error")
+        }
+        for path, module in modules.items()
+    }
+    bases = {name: base for known in errors.values() for name, base in known.items()}
+    drawn = {path: drawn_tree(ast.get_docstring(module) or "") for path, module in modules.items()}
+    assert sum(map(len, drawn.values())) > 50
+    assert [name for path, tree in drawn.items() if tree for name in errors[path].keys() - tree] == []
+    trees = [(name, base) for tree in drawn.values() for name, base in tree.items() if base is not None]
+    assert trees == [(name, bases.get(name)) for name, _ in trees]
 
 
 def test_there_is_something_to_look_at() -> None:
