@@ -123,7 +123,7 @@ class FillBot(commands.Bot):
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait until Discord's limit on new sessions allows one more."""
-        await asyncio.sleep(self._identify_limiter.wait_s(time.monotonic()))
+        await asyncio.sleep(self._identify_limiter.reserve_s(time.monotonic()))
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Process messages of people, each once; bots and webhooks are ignored."""

@@ -1,4 +1,8 @@
-"""Replies to commands: typing indicator, reduced replies where a permission is missing, retries."""
+"""Replies to commands.
+
+Shows progress (typing, or “is thinking” for a slash command), reduces replies where a permission is missing,
+and retries.
+"""
 
 import asyncio
 import io

@@ -28,7 +28,7 @@ def log_if_unanswerable(error: BaseException) -> bool:
     Discord is failing, the interaction expired or was answered before, or the bot may not write there.
     """
     if isinstance(error, discord.DiscordServerError):
-        log.warning("discord.not_well", status=error.status)
+        log.warning("discord.server_error", status=error.status)
     elif isinstance(error, discord.HTTPException) and error.code in UNANSWERABLE_CODES:
         log.warning("interaction.not_answered", code=error.code)
     elif is_refusal(error) or isinstance(error, NotSentError | aiohttp.ClientError):

@@ -6,8 +6,8 @@ BotError
 │   ├── NoMaskError
 │   ├── TooManyMasksError
 │   ├── OnlyMasksError
-│   └── QueryTooLongForChatError
-├── BusyError              too many queries are in flight
+│   ├── QueryTooLongForChatError
+│   └── BusyError              too many queries are in flight
 ├── RunBusyError           a run is already in progress
 ├── TooLargeError          a file exceeds Discord's limit
 ├── PictureError           a picture could not be drawn
@@ -16,6 +16,7 @@ BotError
 ├── StaleMenuError         a menu or button does not belong to a known reply
 ├── WordError              a suggested word cannot be accepted
 │   ├── NotAWordError
+│   ├── EmptyFormError
 │   ├── NoRoomError
 │   └── DeniedWordError
 ├── NotAdminError          the command is for admins only
@@ -29,11 +30,16 @@ NotSentError               Discord did not accept a reply, so no other is attemp
 
 from collections.abc import Sequence
 
+import aiohttp
+import discord
 from discord.ext import commands
 
 from bot.texts import say
+from storage.settings import EX_CONFIG
 
-EX_CONFIG, EX_UNAVAILABLE = 78, 69  # sysexits.h: wrong configuration, a service that is missing
+EX_UNAVAILABLE = 69  # of sysexits.h: a service is missing
+# What a request to Discord raises if it is refused or Discord is unreachable.
+DISCORD_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError)
 
 
 class BotError(Exception):

@@ -27,7 +27,7 @@ from bot.distributed.leader_election import LeaderElection
 from bot.distributed.leader_tasks import LeaderTasks
 from bot.distributed.remote_predictor import RemotePredictor
 from bot.distributed.sharded_client import make_bot
-from bot.operations.backups import Backups
+from bot.operations.backups import NightlyBackup
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
 from bot.operations.startup import (
@@ -110,7 +110,7 @@ class Scheduled:
     nightly_run: NightlyRun
     nightly: NightlySchedule
     rollback: AutomaticRollback
-    backups: Backups
+    backups: NightlyBackup
     forgetting: Forgetting
     leader: LeaderElection
 
@@ -264,7 +264,7 @@ def build_scheduled(
         min_voters=settings.needed_voters,
         prefix=settings.prefix,
     )
-    backups = Backups(
+    backups = NightlyBackup(
         storage.database_file,
         settings.backups_dir,
         keep=settings.keep_backups,

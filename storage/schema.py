@@ -103,7 +103,7 @@ votes = Table(
     Column("value", Integer, nullable=False),
     Column("cast_at", UtcDateTime, nullable=False),
     Column("thumbs", TEXT),  # of a reaction: the thumbs given (`storage.votes.reactions`); null: unknown
-    Column("drawn_at", UtcDateTime),  # of a menu: when its message was last edited; null: never
+    Column("drawn_at", UtcDateTime),  # when the menu's message was last edited; null: never
     Column("weight", Float, nullable=False, server_default=text("1")),  # by the voter's roles at that time
     CheckConstraint("value IN (-1, 1)", name="value"),
     CheckConstraint("via IN ('reaction', 'menu', 'suggestion')", name="via"),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from storage import variables
-from storage.backends.urls import file_url, usable_url
+from storage.backends.urls import sqlite_url, usable_url
 from storage.errors import SettingsError
 from storage.paths import expanded_folder
 from storage.setting_names import NAMES, RENAMED
@@ -71,7 +71,7 @@ class Settings(BaseModel):
     @property
     def url(self) -> str:
         """The URL of the database."""
-        return self.database_url or file_url(self.home / "fillbot.db")
+        return self.database_url or sqlite_url(self.home / "fillbot.db")
 
     @property
     def backups_dir(self) -> Path:

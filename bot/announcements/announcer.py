@@ -13,13 +13,12 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import aiohttp
-import discord
 import structlog
 from discord.ext import commands
 
 from bot.announcements.delivery import Delivery, NowhereError
 from bot.background import Background
+from bot.errors import DISCORD_ERRORS
 from bot.runs.training_runs import RunEnd, TrainingRuns
 from bot.texts import say, translated
 from storage import announcements as outbox
@@ -30,12 +29,6 @@ from storage.errors import StorageError
 from storage.runs import Run
 
 log = structlog.stdlib.get_logger(__name__)
-AWAY = (
-    discord.DiscordException,
-    aiohttp.ClientError,
-    OSError,
-    TimeoutError,
-)  # Discord is unreachable; worth a retry
 ATTEMPT_S = 60.0
 CLAIM = timedelta(seconds=90)  # longer than an attempt; claims of a crashed process expire after this
 RENEW_S = 30.0
@@ -232,14 +225,14 @@ class Announcer:
             pause_s = max(pause_s, REFUSED_PAUSE_S)
             if not one.attempts:
                 log.warning("announcement.refused", reason=str(error), **about)
-        except (*AWAY, StorageError) as error:
-            log.warning("announcement.put_off", reason=str(error) or type(error).__name__, **about)
+        except (*DISCORD_ERRORS, StorageError) as error:
+            log.warning("announcement.delayed", reason=str(error) or type(error).__name__, **about)
         except Exception:
             log.exception("announcement.failed", **about)  # the loop goes on with the others
         if one.id != UNSTORED:
-            await self._put_off(one, pause_s, attempts=attempts)
+            await self._delay(one, pause_s, attempts=attempts)
 
-    async def _put_off(self, one: Announcement, pause_s: float, *, attempts: int) -> None:
+    async def _delay(self, one: Announcement, pause_s: float, *, attempts: int) -> None:
         now = datetime.now(UTC)
         try:
             if attempts and now - one.created_at > KEPT:

@@ -19,7 +19,7 @@ STOCK_EVERY_S = 60.0
 
 
 class BotChampionFollower:
-    """Reloads the predictor, counts reloads, and words the reason where the champion does not serve."""
+    """Reloads the predictor, counts reloads, and says why the champion does not serve."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from bot.texts import say
 from training.inference.encoder import MASK
 
-INVISIBLE = re.compile(  # includes the blank letters that people send as an empty message
+INVISIBLE = re.compile(  # includes the invisible letters that people send as an empty message
     r"[\u00ad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u2800\u3164\ufe00-\ufe0f"
     r"\ufeff\uffa0\U000e0000-\U000e007f]"
 )
@@ -122,14 +122,17 @@ def plain_sentence(text: str) -> str:
 def visible(text: str) -> str:
     """Remove invisible characters, and collapse whitespace."""
     text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
-    text = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") else sign for sign in text)
+    text = "".join(
+        " " if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
+        for character in text
+    )
     return " ".join(text.split())
 
 
 def _strip_layer(text: str) -> str:
     """Strip one layer of markup."""
     text = unicodedata.normalize("NFC", text.replace(_SLOT, ""))
-    text = _STYLED.sub(lambda sign: unicodedata.normalize("NFKC", sign[0]), _COLOUR.sub("", text))
+    text = _STYLED.sub(lambda match: unicodedata.normalize("NFKC", match[0]), _COLOUR.sub("", text))
     text = _CODE_BLOCK.sub(r"\1", text)
     text = _CODE.sub(r"\2", text)
     text = _ESCAPED.sub(r"\1", text)
@@ -168,9 +171,9 @@ def _date(match: re.Match[str]) -> str:
 
 
 def _strip_markup(text: str) -> str:
-    """Strip paired markup, including nested pairs, and half-open markup; signs inside words stay."""
+    """Strip paired markup, including nested pairs, and half-open markup; characters inside words stay."""
     text = _LINE_MARK.sub("", text)
-    if _SLOT in text:  # else two low lines may be the blank
+    if _SLOT in text:  # else two underscores may be the blank
         text = _ALONE.sub(" ", text)
     while True:
         before = text

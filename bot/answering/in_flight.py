@@ -16,8 +16,8 @@ from bot.errors import BusyError
 
 GRACE_S = 3.0
 MAX_QUERIES = 128  # two full batches of the model
-# From 16 queries on, an oldest one of more than 4 s shows that the machine is too slow: a reply should come
-# within 10 s, and waiting for the channel may take 6.5 s of them.
+# From 16 queries on, the machine is too slow if the oldest has waited over 4 s: a reply should come within
+# 10 s, and waiting for the channel may take 6.5 s of them.
 MANY_QUERIES, MAX_AGE_S = 16, 4.0
 
 

@@ -1,4 +1,4 @@
-"""Load shedding: refuse commands whose reply would come too late, with one notice a channel for all of them.
+"""Load shedding: refuse commands whose reply would come too late, with one notice per channel.
 
 Discord takes about one message a second in a channel, so a queue of replies grows quickly. A notice costs as
 much as a reply; therefore one notice covers all commands that were refused meanwhile, and it is sent before
@@ -11,13 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-import aiohttp
 import discord
 import structlog
 
 from bot.background import Background
 from bot.connection.rate_limiter import RateLimiter
 from bot.connection.request_budget import Priority
+from bot.errors import DISCORD_ERRORS
 from bot.operations.metrics import Metrics
 from bot.texts import say
 
@@ -75,7 +75,7 @@ class LoadShedding:
             refused = self._refused.pop(channel_id)  # includes those refused while waiting for the slot
             self._notified_at[channel_id] = time.monotonic()
             log.warning("fill.turned_away", queries=refused)
-            with contextlib.suppress(discord.DiscordException, aiohttp.ClientError, OSError):
+            with contextlib.suppress(*DISCORD_ERRORS):
                 await channel.send(say("busy_notice", n=refused))
 
     def _notice_due_s(self, channel_id: int) -> float:

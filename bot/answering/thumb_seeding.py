@@ -4,16 +4,15 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-import aiohttp
 import discord
 import structlog
 
 from bot.background import Background
 from bot.connection.rate_limiter import RateLimiter
+from bot.errors import DISCORD_ERRORS
+from storage.votes.reactions import SIGNS
 
 log = structlog.stdlib.get_logger(__name__)
-THUMBS = ("👍", "👎")
-UNREACHED = (discord.DiscordException, aiohttp.ClientError, OSError)
 MAX_WAITING = 3  # replies of a channel: 1.5 s of reactions
 MAX_WAITING_TOTAL = 30
 
@@ -52,7 +51,7 @@ class ThumbSeeding:
 
     async def _add(self, reply: discord.Message, channel_id: int) -> None:
         with self._released(channel_id):
-            for thumb in THUMBS:
+            for thumb in SIGNS:
                 try:
                     await reply.add_reaction(thumb)
                 except discord.NotFound:  # the reply was deleted
@@ -60,7 +59,7 @@ class ThumbSeeding:
                 except discord.Forbidden:
                     log.warning("thumbs.forbidden", channel_id=channel_id)
                     return
-                except UNREACHED as error:  # people can still add a reaction themselves
+                except DISCORD_ERRORS as error:  # people can still add a reaction themselves
                     log.warning("thumbs.not_offered", message_id=reply.id, reason=str(error))
                     return
 

@@ -9,7 +9,7 @@ votes on all their words, and the list of each mask starts with the word of the 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import numpy as np
@@ -27,7 +27,6 @@ MAX_FACTOR = 20.0
 # A word is left out if votes cut its odds to 0.7 or less: one 👎 of an average voter gives 0.5, two
 # against one give 0.67. Three against two give 0.75, so that supporters can still vote for the word.
 REJECTED_FACTOR = 0.7
-DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +150,13 @@ def weigh_votes(votes: Sequence[QueryVote], rules: VoteRules) -> dict[tuple[int,
     reliability = {vote.voter_id: PRIOR if vote.reliability is None else vote.reliability for vote in chosen}
     item_numbers = {item: number for number, item in enumerate(items)}
     voter_numbers = {voter_id: number for number, voter_id in enumerate(reliability)}
-    ages_s = [(rules.now - vote.cast_at).total_seconds() for vote in chosen]
+    ages = [(rules.now - vote.cast_at) / timedelta(days=1) for vote in chosen]
     consensus = aggregate_votes(
         [item_numbers[vote.mask_index, vote.word] for vote in chosen],
         [voter_numbers[vote.voter_id] for vote in chosen],
         [vote.value for vote in chosen],
         reliability=list(reliability.values()),
-        age_weights=decay_weights(np.array(ages_s) / DAY_S, half_life_days=rules.half_life_days),
+        age_weights=decay_weights(np.array(ages), half_life_days=rules.half_life_days),
         vote_weights=[vote.weight for vote in chosen],
         min_voters=rules.min_voters,
         max_share=1.0,  # one vote per person and word, so rating many words dilutes none

@@ -112,7 +112,7 @@ class Rating(commands.Cog):
                 raise StaleMenuError
         weight = await self._bot.vote_weights.weight_of(interaction.user, interaction.guild_id)
         with _stale_if_gone():
-            standing = await menu_votes.choose_words(
+            standing = await menu_votes.store_choices(
                 self._database,
                 ratable.id,
                 voter_id=interaction.user.id,

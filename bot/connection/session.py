@@ -47,8 +47,8 @@ class IdentifyLimiter:
         self._left, self._counted_at = float(MAX_IDENTIFIES), 0.0
         self._free_at: dict[int, float] = {}
 
-    def wait_s(self, now: float, *, bucket: int = 0) -> float:
-        """Count one IDENTIFY at time `now` of `time.monotonic`; return how many seconds to wait before it.
+    def reserve_s(self, now: float, *, bucket: int = 0) -> float:
+        """Reserve one IDENTIFY at time `now` of `time.monotonic`; return how many seconds to wait before it.
 
         Shards of different buckets may identify at the same time.
         """

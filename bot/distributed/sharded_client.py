@@ -46,7 +46,7 @@ class ShardedBot(FillBot, discord.AutoShardedClient):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Wait as Discord's limits require, first for this process and then for the others."""
         bucket = (shard_id or 0) % self._at_once
-        await asyncio.sleep(self._identify_limiter.wait_s(time.monotonic(), bucket=bucket))
+        await asyncio.sleep(self._identify_limiter.reserve_s(time.monotonic(), bucket=bucket))
         await self._turns.wait(bucket)
 
     async def on_shard_ready(self, shard_id: int) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from storage.votes.recent_replies import shard_of
+
 
 @dataclass(frozen=True, slots=True)
 class Shards:
@@ -28,7 +30,7 @@ class Shards:
 
     def has(self, guild_id: int | None) -> bool:
         """Whether a guild's events arrive here; those of direct messages (None) go to shard 0."""
-        return (0 if guild_id is None else (guild_id >> 22) % self.count) in self.ids
+        return shard_of(guild_id or 0, self.count) in self.ids
 
     def __str__(self) -> str:
         """As in `0, 1 of 4`."""

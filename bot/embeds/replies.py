@@ -96,7 +96,7 @@ def promises_thumbs(reply: discord.Message) -> bool:
 def model_embed(
     card: Card, *, version: str, domain: str | None, precision: str, notes: list[str]
 ) -> discord.Embed:
-    """Describe the current version and its origin."""
+    """Build the reply to `!model`."""
     embed = discord.Embed(title=say("model.title", version=version), colour=COLOUR)
     made = say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)
     embed.description = clipped(escape(made), MAX_SENTENCE)

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,8 @@ from training.votes.aggregation import aggregate_votes, decay_weights
 CHUNK_ROWS = 2_000  # rows read before other tasks get a turn
 FILE_NAME = "fillbot-judgements.csv"
 HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
-# Spreadsheets also start a formula after leading blanks, and with full-width characters.
+# Spreadsheets also start a formula after leading whitespace, and with full-width characters.
 FORMULA = re.compile(r"[\t\r\n]|[\s\u200b\ufeff]*[=+\-@＝＋－＠]")
-DAY_S = 86_400.0
 
 Item = tuple[str, int, str]  # query hash, mask, word
 
@@ -47,10 +46,10 @@ class Export(commands.Cog):
         members = await self._bot.access.memberships(context.author, with_channels=True)
         found = await voted_queries(self._database, readable_channel_ids(members))
         queries = {name: query for name, query in found.items() if not has_placeholder(query)}
-        ballots, rules = VoteTable(queries), VoteRules.of(self._settings)
+        standing, rules = StandingVotes(queries), VoteRules.of(self._settings)
         async for chunk in votes_until(self._database, rules.now, chunk_rows=CHUNK_ROWS):
-            ballots.add(chunk)
-        rows = await asyncio.to_thread(ballots.judged, rules)
+            standing.add(chunk)
+        rows = await asyncio.to_thread(standing.judged, rules)
         if not rows:
             await send_reply(context, say("export.nothing"), ephemeral=True)
             return
@@ -63,7 +62,7 @@ def add(parts: Parts) -> None:
 
 
 @dataclass(slots=True)
-class VoteTable:
+class StandingVotes:
     """The standing votes, read chunk by chunk.
 
     Attributes:
@@ -94,7 +93,7 @@ class VoteTable:
             for item, key in enumerate(items)
             for voter, ((_, cast_at, *_), value, weight) in self._standing[key].items()
         ]
-        ages = np.array([(rules.now - cast_at).total_seconds() / DAY_S for *_, cast_at in rows])
+        ages = np.array([(rules.now - cast_at) / timedelta(days=1) for *_, cast_at in rows])
         consensus = aggregate_votes(
             [row[0] for row in rows],
             [row[1] for row in rows],

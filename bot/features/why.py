@@ -38,7 +38,7 @@ class Reasons:
     """Everything that explains a word's rank in a query.
 
     Attributes:
-        looks: The ranks in the current version, then in earlier ones.
+        rankings: The ranks in the current version, then in earlier ones.
         shown: The adjusted candidates, more than a reply shows.
         votes: The votes on the query, oldest first.
         word_votes: The aggregated votes by (mask index, word).
@@ -46,7 +46,7 @@ class Reasons:
         is_private: Whether votes on the query do not count, because it holds personal data.
     """
 
-    looks: Sequence[VersionRanks]
+    rankings: Sequence[VersionRanks]
     shown: ShownPrediction
     votes: Sequence[QueryVote]
     word_votes: Mapping[tuple[int, str], WordVotes]
@@ -92,19 +92,19 @@ class Why(commands.Cog):
         versions = [version, *await asyncio.to_thread(earlier_versions, self._registry, version)]
         is_private = query.text != query.stored
         votes = [] if is_private else await votes_on_query(self._database, query.hash)
-        looks = await self._ranks.rank(query.text, versions, words=[word])
+        rankings = await self._ranks.rank(query.text, versions, words=[word])
         rules = VoteRules.of(self._settings)
         return Reasons(
-            looks=looks,
+            rankings=rankings,
             shown=adjust(prediction, votes, rules, shown=CANDIDATES),
             votes=votes,
             word_votes=weigh_votes(votes, rules),
-            runs=await self._runs(looks),
+            runs=await self._runs(rankings),
             is_private=is_private,
         )
 
-    async def _runs(self, looks: list[VersionRanks]) -> dict[int, Run]:
-        ids = {look.run_id for look in looks if look.run_id is not None}
+    async def _runs(self, rankings: list[VersionRanks]) -> dict[int, Run]:
+        ids = {ranking.run_id for ranking in rankings if ranking.run_id is not None}
         found = [await runs.get_run(self._database, run_id) for run_id in sorted(ids)]
         return {run.id: run for run in found if run is not None}
 
@@ -138,7 +138,7 @@ def why_embed(
 
 def _now_lines(word: str, mask: int, reasons: Reasons) -> list[str]:
     """Show the word's rank in the current version, with and without the votes."""
-    place, version = _place(reasons.looks[0], mask), reasons.looks[0].version
+    place, version = _place(reasons.rankings[0], mask), reasons.rankings[0].version
     if place is None:
         return [say("why.unknown", version=version)]
     lines = [say("why.alone", version=version, place=_at(place.rank, place.score))]
@@ -179,24 +179,24 @@ def _votes_lines(
 
 def _version_lines(mask: int, reasons: Reasons) -> list[str]:
     """Show for each version its rank, the run that made it, and what that run learnt about the word."""
-    places = {look.version: _place(look, mask) for look in reasons.looks}
+    places = {ranking.version: _place(ranking, mask) for ranking in reasons.rankings}
     lines = []
-    for number, look in enumerate(reasons.looks):
-        name = say("why.serves", version=look.version) if number == 0 else look.version
-        place = places[look.version]
-        if not look.masks:
+    for number, ranking in enumerate(reasons.rankings):
+        name = say("why.serves", version=ranking.version) if number == 0 else ranking.version
+        place = places[ranking.version]
+        if not ranking.masks:
             lines.append(f"**{name}** · {say('why.damaged')}")
             continue
         parts = [say("why.cannot") if place is None else _at(place.rank, place.score)]
-        if look.kind != "night":
-            parts.append(say(f"why.kinds.{look.kind}"))
-        if (run := reasons.runs.get(look.run_id or 0)) is not None:
+        if ranking.kind != "night":
+            parts.append(say(f"why.kinds.{ranking.kind}"))
+        if (run := reasons.runs.get(ranking.run_id or 0)) is not None:
             date = discord.utils.format_dt(run.finished_at or run.started_at, "d")
             parts.append(
                 say("why.run", id=run.id, trigger=escape(named("run.triggers", run.trigger)), date=date)
             )
-        if look.kind == "night" and place is not None:
-            parts.append(_cause(place, places.get(look.parent or "")))
+        if ranking.kind == "night" and place is not None:
+            parts.append(_cause(place, places.get(ranking.parent or "")))
         lines.append(" · ".join([f"**{name}**", *parts]))
     return lines
 
@@ -213,8 +213,8 @@ def _cause(place: WordRank, before: WordRank | None) -> str:
     return say("why.carried", wanted=wanted, unwanted=unwanted) if wanted + unwanted else say("why.drifted")
 
 
-def _place(look: VersionRanks, mask: int) -> WordRank | None:
-    return look.masks[mask].places[0] if look.masks else None
+def _place(ranking: VersionRanks, mask: int) -> WordRank | None:
+    return ranking.masks[mask].places[0] if ranking.masks else None
 
 
 def earlier_versions(registry: Registry, version: str) -> list[str]:

@@ -15,8 +15,11 @@ from storage.maintenance.backups import back_up_today, last_made_at
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Backups:
-    """Copies the file `database`, if there is one, to `folder` and keeps `keep` copies; 0 turns it off."""
+class NightlyBackup:
+    """Makes the nightly backup and reports failures.
+
+    Does nothing without a database file or if `keep` is 0.
+    """
 
     def __init__(
         self, database: Path | None, folder: Path, *, keep: int, reports: ReportChannel, metrics: Metrics

@@ -40,7 +40,7 @@ def set_up_logging(level: str, *, secrets: tuple[str, ...] = ()) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail, redact],
         )
     )
-    logging.raiseExceptions = False  # the report of a line that cannot be written would show it as it came
+    logging.raiseExceptions = False  # the report of a line that cannot be written would print it unredacted
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -97,7 +97,7 @@ async def validate_token(settings: Settings) -> None:
 
 
 async def make_first_version(settings: Settings) -> None:
-    """Make it in the training process, which shows its progress on this terminal.
+    """Run the training process in the foreground, so that its progress shows on this terminal.
 
     Raises:
         StartError: it could not be made.

@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
 
 from bot.error_replies import log_if_unanswerable
+from bot.errors import DISCORD_ERRORS
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
@@ -45,7 +45,7 @@ class ConfirmationView(discord.ui.View):
             text = say("forgetting.too_late", minutes=round(OPEN_S / 60), prefix=self._prefix)
             try:
                 await self.message.edit(content=text, view=None)
-            except (discord.DiscordException, aiohttp.ClientError, OSError):
+            except DISCORD_ERRORS:
                 log.info("message.not_edited", message_id=self.message.id)
 
     async def on_error(

@@ -8,7 +8,7 @@ import structlog
 
 from bot.context import Context, send_reply
 from bot.embeds.replies import MAX_CONTENT, clipped
-from bot.errors import TooLargeError
+from bot.errors import DISCORD_ERRORS, TooLargeError
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
@@ -48,8 +48,8 @@ async def edit_or_write(interaction: discord.Interaction, text: str) -> None:
     text = clipped(text, MAX_CONTENT)
     try:
         await interaction.edit_original_response(content=text)
-    except (discord.DiscordException, aiohttp.ClientError, OSError):
+    except DISCORD_ERRORS:
         try:
             await interaction.user.send(text)
-        except (discord.DiscordException, aiohttp.ClientError, OSError):
+        except DISCORD_ERRORS:
             log.info("person.not_told")

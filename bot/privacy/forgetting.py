@@ -15,7 +15,7 @@ from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.predictor import Predictor
 from bot.errors import RunBusyError
-from bot.operations.backups import Backups
+from bot.operations.backups import NightlyBackup
 from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
 from bot.texts import say
@@ -71,7 +71,7 @@ class Forgetting:
         follower: BotChampionFollower,
         runs: TrainingRuns,
         reports: ReportChannel,
-        backups: Backups,
+        backups: NightlyBackup,
     ) -> None:
         self._home, self._database, self._registry = settings.home, database, registry
         self._database_file, self._backups_dir = database_file(settings.url), settings.backups_dir

@@ -38,7 +38,7 @@ async def export_personal_data(
     limit_bytes: int,
     max_bytes: int = MAX_BYTES,
 ) -> PersonalDataFile:
-    """Collect it, one row per line, newest first; compressed if it is larger than `limit_bytes`.
+    """Collect everything stored about a person, newest first; compressed if larger than `limit_bytes`.
 
     Raises:
         TooLargeError: it is larger than that even when compressed.

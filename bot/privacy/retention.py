@@ -9,7 +9,7 @@ import structlog
 from storage.database import Database
 from storage.errors import StorageError
 from storage.people.forgetting import orphaned_queries
-from storage.people.retention import expire
+from storage.people.retention import delete_expired
 from training.pipeline import run_files
 
 log = structlog.stdlib.get_logger(__name__)
@@ -26,7 +26,7 @@ class Retention:
         if self._days is None:
             return
         try:
-            expired = await expire(self._database, now - timedelta(days=self._days))
+            expired = await delete_expired(self._database, now - timedelta(days=self._days))
             if not expired.predictions:
                 files = 0
             else:

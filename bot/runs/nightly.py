@@ -13,7 +13,7 @@ import structlog
 from bot.announcements.announcer import PendingAnnouncement
 from bot.announcements.report_channel import ReportChannel
 from bot.errors import RunBusyError
-from bot.operations.backups import Backups
+from bot.operations.backups import NightlyBackup
 from bot.privacy.retention import Retention
 from bot.runs.automatic_rollback import AutomaticRollback
 from bot.runs.training_runs import TrainingRuns
@@ -30,7 +30,7 @@ class NightlyRun:
     reports: ReportChannel
     rollback: AutomaticRollback
     retention: Retention
-    backups: Backups
+    backups: NightlyBackup
     due_at: Callable[[], datetime] | None = None
 
     async def run(self) -> None:

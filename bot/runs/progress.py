@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
 
@@ -18,7 +17,7 @@ from bot.background import Supervisor
 from bot.context import Context, send_reply
 from bot.embeds.replies import progress_text
 from bot.error_replies import log_not_sent
-from bot.errors import CannotWriteError, NotSentError
+from bot.errors import DISCORD_ERRORS, CannotWriteError, NotSentError
 from bot.permissions import can_see
 from bot.runs.remaining_time import RemainingTime
 from bot.runs.training_runs import RunEnd
@@ -66,7 +65,7 @@ class StartMessage:
         except (discord.HTTPException, CannotWriteError) as error:
             self._is_refused = isinstance(error, CannotWriteError) or is_refused(error)
             log_not_sent(error)
-        except (discord.DiscordException, NotSentError, aiohttp.ClientError, OSError) as error:
+        except (*DISCORD_ERRORS, NotSentError) as error:
             log_not_sent(error)
         else:
             self._message_id = reply.id
@@ -156,7 +155,7 @@ class ProgressMessage:
                     self._ways.popleft()
                     continue
                 self._away_until = time.monotonic() + AWAY_S
-            except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            except DISCORD_ERRORS as error:
                 log.info("progress.not_shown", reason=str(error))
                 self._away_until = time.monotonic() + AWAY_S
             return

@@ -64,7 +64,8 @@ class TrainingRuns:
         self._is_closed = self._left_open = False
         self._halts = 0
         self._is_shared = is_shared(settings.url)
-        self.moving = QueuedLock(settings, POINTER)  # of a rollback: its open row is no crash's
+        # Held while a rollback moves the pointer, so that `repair` does not take its open row for a crash.
+        self.moving = QueuedLock(settings, POINTER)
 
     @property
     def is_running(self) -> bool:
@@ -129,7 +130,7 @@ class TrainingRuns:
         """Start a run. The task never raises, and ends after a promoted version has been reloaded.
 
         Args:
-            trigger: of the run, as its row stores it.
+            trigger: what started the run, as stored in `runs.trigger`.
             on_progress: called with every progress line.
             on_opened: called with the run's id once it has one.
             unless_since: the run ends at once if another process started one with this trigger since then.

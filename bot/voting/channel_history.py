@@ -144,7 +144,7 @@ async def find_replies(
         left = [one for one in left if one < oldest]
 
 
-async def find_unnoted_replies(
+async def find_unlinked_replies(
     channel: discord.PartialMessageable, replies: Sequence[RecentReply], *, bot_user_id: int
 ) -> AsyncIterator[tuple[int, discord.Message]]:
     """Yield (prediction id, message) of replies that were sent, but whose message id was not stored.

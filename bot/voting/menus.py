@@ -67,7 +67,7 @@ class SuggestForm(ui.Modal):
     async def on_submit(self, interaction: discord.Interaction) -> None:
         """Tell the cog which words were typed; a field without a letter counts as empty."""
         words = {mask: visible(one.value) for mask, one in enumerate(self.typed)}
-        typed = {mask: word for mask, word in words.items() if any(sign.isalnum() for sign in word)}
+        typed = {mask: word for mask, word in words.items() if any(character.isalnum() for character in word)}
         interaction.client.dispatch("words_suggested", interaction, self.prediction_id, typed)
 
 

@@ -13,19 +13,19 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import discord
 import structlog
 
 from bot.answering.write_queue import WriteQueue
 from bot.client import FillBot
 from bot.connection.tolerant_parsers import UnreadableError, reraising_malformed
+from bot.errors import DISCORD_ERRORS
 from bot.message_locks import MessageLocks
 from bot.permissions import known_permissions
 from bot.voting.channel_history import (
     count_thumbs,
     find_replies,
-    find_unnoted_replies,
+    find_unlinked_replies,
     has_own_thumbs,
     read_thumbs,
 )
@@ -45,7 +45,7 @@ NO_MESSAGES = (50008, 50024)  # codes for a channel type without messages
 AT_ONCE = 4  # replies read concurrently
 LOG_EVERY_S = 5.0
 MAX_AGE = timedelta(days=30)  # the setting's maximum; older fingerprints are not needed
-FAILURES = (StorageError, discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
+FAILURES = (*DISCORD_ERRORS, StorageError)
 
 
 @dataclass(slots=True)
@@ -213,9 +213,11 @@ class Reconcile:
         """Find the replies of a channel, and adopt those whose message id was not stored."""
         found_here = _ChannelReplies([], [], [])
         known = {one.message_id: one for one in replies if one.message_id is not None}
-        unnoted = [one for one in replies if one.message_id is None and one.prediction_id not in self._unsent]
+        unlinked = [
+            one for one in replies if one.message_id is None and one.prediction_id not in self._unsent
+        ]
         try:
-            async for message in self._adopt(channel, unnoted):
+            async for message in self._adopt(channel, unlinked):
                 found_here.differing.append(message)
                 done.adopted += 1
             async for message_id, found, is_there in find_replies(channel, known):
@@ -248,12 +250,12 @@ class Reconcile:
             )
 
     async def _adopt(
-        self, channel: discord.PartialMessageable, unnoted: list[RecentReply]
+        self, channel: discord.PartialMessageable, unlinked: list[RecentReply]
     ) -> AsyncIterator[discord.Message]:
         """Yield replies that were sent before a crash, after storing their message ids."""
         assert self._bot.user is not None
-        async for prediction_id, message in find_unnoted_replies(
-            channel, unnoted, bot_user_id=self._bot.user.id
+        async for prediction_id, message in find_unlinked_replies(
+            channel, unlinked, bot_user_id=self._bot.user.id
         ):
             await self._write_queue.attach(prediction_id, message.id)
             if not has_own_thumbs(message):
@@ -261,7 +263,7 @@ class Reconcile:
             yield message
         # Recent ones may still be on their way; the next pass looks for them again.
         settled = datetime.now(UTC) - timedelta(minutes=5)
-        self._unsent |= {one.prediction_id for one in unnoted if one.created_at < settled}
+        self._unsent |= {one.prediction_id for one in unlinked if one.created_at < settled}
 
     async def _read(
         self, messages: list[discord.Message], done: PassResult, *, is_urgent: bool = True

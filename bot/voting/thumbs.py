@@ -4,11 +4,11 @@ import re
 
 import discord
 
-from storage.votes.reactions import SUPER, sign
+from storage.votes.reactions import SIGNS, SUPER, sign
 from storage.votes.standing import Value
 
 VARIATION = "\ufe0f"  # the emoji variation selector, which some clients append
-THUMB = re.compile("[👍👎][🏻🏼🏽🏾🏿]?")
+THUMB = re.compile(f"[{''.join(SIGNS)}][🏻🏼🏽🏾🏿]?")
 
 AnyEmoji = discord.PartialEmoji | discord.Emoji | str
 

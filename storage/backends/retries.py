@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def retrying(is_retryable: Callable[[BaseException], bool]) -> AsyncRetrying:
-    """Return what calls an async function, with retries while its errors are retryable; use it only once."""
+    """Return a retrier for one call of an async function, which retries while errors are retryable."""
     return AsyncRetrying(retry=retry_if_exception(is_retryable), stop=GIVE_UP, wait=BACKOFF, reraise=True)
 
 

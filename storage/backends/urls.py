@@ -66,7 +66,7 @@ def usable_url(written: str) -> str:
     raise ValueError(f"fillbot supports SQLite and PostgreSQL; {EXPECTED}")
 
 
-def file_url(path: Path) -> str:
+def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file; escapes special characters in its path."""
     escaped = str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
     return f"{SQLITE}:///{escaped}"
@@ -78,7 +78,7 @@ def _of_path(written: str, *, is_sure: bool = True) -> str:
     path = expanded_path(written)
     if path.is_dir():
         raise ValueError("it is a folder; name a file in it, such as fillbot.db")
-    return file_url(path)
+    return sqlite_url(path)
 
 
 def _sqlite(rest: str, driver: str) -> str:

@@ -28,7 +28,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class RecoveryResult:
     """The outcome of a recovery.
 
     Attributes:
@@ -44,7 +44,7 @@ class Recovery:
     kept: Path | None
 
 
-async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery | None:
+async def recover(database: Path, backups: Path, *, now: datetime) -> RecoveryResult | None:
     """Check a database that no process has open, and recover it if it is damaged.
 
     Returns:
@@ -70,7 +70,7 @@ async def recover(database: Path, backups: Path, *, now: datetime) -> Recovery |
                 Sentence("Check the disk."),
             )
         kept = replace_database(fresh, database, now=now, aside=DAMAGED)
-    return Recovery(problem, backup, is_whole, kept)
+    return RecoveryResult(problem, backup, is_whole, kept)
 
 
 def find_damage(database: Path) -> str | None:

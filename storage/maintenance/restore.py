@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from storage.backends.locks import BOT, RUN, FileLocks, holding
-from storage.backends.urls import file_url
+from storage.backends.urls import sqlite_url
 from storage.database import Database
 from storage.errors import BackupError, InUseError, LockHeldError, RestoreError
 from storage.maintenance.backups import REPLACED, back_up, examine, fsync, open_sqlite
@@ -71,7 +71,7 @@ def new_file_for(database: Path) -> Iterator[Path]:
 
 async def migrate(file: Path) -> None:
     """Create a SQLite file, or bring it to the newest schema. Raises as `Database.open`."""
-    await (await Database.open(file_url(file))).close()
+    await (await Database.open(sqlite_url(file))).close()
 
 
 def replace_database(fresh: Path, database: Path, *, now: datetime, aside: str = REPLACED) -> Path | None:

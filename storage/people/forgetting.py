@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Select, and_, delete, exists, func, or_, sele
 
 from storage.backends.postgres import ERASE_LOCK, VOTE_LOCK, insert_into, lock
 from storage.backends.retries import retried
-from storage.backends.urls import file_url
+from storage.backends.urls import sqlite_url
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.maintenance.backups import open_sqlite
@@ -126,7 +126,7 @@ async def erase_in_file(path: Path, user_id: int, *, since: datetime | None, now
     try:
         if not await asyncio.to_thread(_is_database, path):
             return None
-        database = await Database.open(file_url(path))
+        database = await Database.open(sqlite_url(path))
         try:
             erased = await erase_person(database, user_id, since=since, now=now)
             await close_request(database, user_id)

@@ -248,7 +248,7 @@ def _called(text: str) -> Iterator[Span]:
 def _ibans(text: str) -> Iterator[Span]:
     for match in _IBAN.finditer(text):
         bare = re.sub(r"\s", "", match[0])
-        if int("".join(str(int(sign, 36)) for sign in bare[4:] + bare[:4])) % 97 == 1:  # ISO 13616
+        if int("".join(str(int(character, 36)) for character in bare[4:] + bare[:4])) % 97 == 1:  # ISO 13616
             yield Span(*match.span(), "number")
 
 
@@ -291,4 +291,4 @@ def _phones(text: str) -> Iterator[Span]:
 
 
 def _digits(text: str) -> int:
-    return sum(sign.isdigit() for sign in text)
+    return sum(character.isdigit() for character in text)

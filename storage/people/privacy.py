@@ -48,7 +48,7 @@ async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSumma
     """Summarize what is stored about a person, in a transaction."""
     of_votes = select(func.count(), func.min(votes.c.cast_at)).where(votes.c.voter_id == user_id)
     of_queries = select(func.count()).where(predictions.c.asker_id == user_id)
-    standing, first_at = (await connection.execute(of_votes)).one()
+    vote_count, first_at = (await connection.execute(of_votes)).one()
     asked = (await connection.execute(of_queries)).scalar_one()
     row = (await connection.execute(select(people).where(people.c.user_id == user_id))).first()
     out = row.opted_out_at if row else None
@@ -57,7 +57,7 @@ async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSumma
     # unless the person had opted out before it.
     cast = None if first_at is None or (out is not None and out <= first_at) else first_at
     since = min((time for time in (counted, cast) if time is not None), default=None)
-    return PersonSummary(standing, asked, out, row.reliability if row else None, since)
+    return PersonSummary(vote_count, asked, out, row.reliability if row else None, since)
 
 
 @retried

@@ -25,7 +25,7 @@ class Expired:
 
 
 @retried
-async def expire(database: Database, before: datetime, *, batch: int = BATCH) -> Expired:
+async def delete_expired(database: Database, before: datetime, *, batch: int = BATCH) -> Expired:
     """Delete votes cast before a time, then predictions made before it that have no votes.
 
     Removes their queries from the reports of runs as well. Works in small transactions.

@@ -70,7 +70,7 @@ async def ratable(database: Database, prediction_id: int) -> Ratable | None:
     return Ratable(prediction_id, row.channel_id, row.message_id, tuple(words))
 
 
-async def choose_words(
+async def store_choices(
     database: Database,
     prediction_id: int,
     *,
@@ -147,7 +147,7 @@ async def _replace(
     withdrawn: Sequence[ColumnElement[bool]] = (false(),),
     cast: Sequence[StoredVote] | None = None,
 ) -> Standing:
-    """Delete the person's votes that match, then cast new ones, which the prediction must still exist for."""
+    """Delete the person's votes that match, then cast the new ones if the prediction still exists."""
     mine = (votes.c.prediction_id == prediction_id, votes.c.voter_id == voter_id)
     async with database.write() as connection:
         await lock_votes_shared(connection, [(prediction_id, voter_id)])

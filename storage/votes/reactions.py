@@ -23,7 +23,7 @@ from storage.schema import candidates, predictions, votes
 from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, upsert_votes
 from storage.votes.standing import Value
 
-SIGNS: dict[str, Value] = {"👍": 1, "👎": -1}
+SIGNS: dict[str, Value] = {"👍": 1, "👎": -1}  # in the order in which replies show them
 SUPER = "*"
 SEPARATOR = ","
 Owner = tuple[int, int]  # prediction and voter

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
@@ -33,6 +34,11 @@ class RecentReply:
     down: int
 
 
+def shard_of(guild_id: Any, count: int) -> Any:
+    """Return the shard that Discord assigns to a guild; works on ids and on columns of ids."""
+    return guild_id // (1 << 22) % count
+
+
 async def recent_replies(
     database: Database, since: datetime, *, limit: int, shards: tuple[tuple[int, ...], int] = ((0,), 1)
 ) -> list[RecentReply]:
@@ -43,7 +49,7 @@ async def recent_replies(
     ids, count = shards
     newest_first = select(predictions).order_by(predictions.c.id.desc()).limit(limit)
     if len(ids) < count:
-        shard = (func.coalesce(predictions.c.guild_id, 0) // (1 << 22)) % count
+        shard = shard_of(func.coalesce(predictions.c.guild_id, 0), count)
         newest_first = newest_first.where(shard.in_(ids))
     last = newest_first.subquery()
     newest = (
@@ -56,7 +62,10 @@ async def recent_replies(
         select(
             votes.c.prediction_id,
             votes.c.voter_id,
-            *(func.max(_count_of(emoji)).label(name) for name, emoji in (("up", "👍"), ("down", "👎"))),
+            *(
+                func.max(_count_of(emoji)).label(name)
+                for name, emoji in zip(("up", "down"), SIGNS, strict=True)
+            ),
         )
         .where(votes.c.prediction_id.in_(select(newest.c.id)), votes.c.via == "reaction")
         .group_by(votes.c.prediction_id, votes.c.voter_id)

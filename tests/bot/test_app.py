@@ -13,12 +13,13 @@ from support.people import Json, Person
 from support.wire import FOREVER, Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
 
 from bot.app import open_app, run_app
-from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
+from bot.errors import EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.state import ChannelKind
 from storage import runs as run_records
 from storage.database import Database
 from storage.errors import StorageError
+from storage.settings import EX_CONFIG
 from training.registry.versions import Registry
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from support.databases import of_sqlite
 
-from bot.errors import EX_CONFIG, StartError
+from bot.errors import StartError
 from bot.settings import Settings, load_settings
+from storage.settings import EX_CONFIG
 
 
 @pytest.fixture(autouse=True)

@@ -59,7 +59,7 @@ async def test_a_menu_chosen_twice_at_once_holds_one_choice(two: tuple[Database,
     for n in range(20):
         standings = await asyncio.gather(
             *(
-                menu_votes.choose_words(
+                menu_votes.store_choices(
                     database, asked, voter_id=ANN, value=1, words=[(0, f"w{k}")], cast_at=minutes(n)
                 )
                 for database, k in ((one, n % 10), (other, (n + 1) % 10), (one, (n + 2) % 10))
@@ -122,7 +122,7 @@ async def test_a_prediction_that_is_voted_on_meanwhile_does_not_expire(
     async with one.write() as connection:
         await lock_votes_shared(connection)
         await upsert_votes(connection, [StoredVote(asked, 0, "cheap", ANN, "reaction", 1, LATER)])
-        expiring = asyncio.create_task(retention.expire(other, LATER))
+        expiring = asyncio.create_task(retention.delete_expired(other, LATER))
         await waits(one, expiring)
     assert (await expiring).predictions == 0
     assert await count_votes(one) == 1
@@ -135,7 +135,7 @@ async def test_a_vote_that_is_renewed_meanwhile_does_not_expire(two: tuple[Datab
     async with one.write() as connection:
         await lock_votes_shared(connection)
         await upsert_votes(connection, [StoredVote(asked, 0, "cheap", ANN, "reaction", -1, LATER)])
-        expiring = asyncio.create_task(retention.expire(other, LATER))
+        expiring = asyncio.create_task(retention.delete_expired(other, LATER))
         await waits(one, expiring)
     assert (await expiring).votes == 0
 

@@ -13,7 +13,7 @@ it, the second all of it; each further vote changes less, and what many people d
 - share: the model's probability of the word relative to its best word. A confident model has one plausible
 word; an unsure model has several.
 - asked: how often the query was asked. The logarithm keeps a few frequent queries from dominating.
-- edge: 2 for queries that UpTrain marked as edge cases: model and people were far apart, or the query was
+- edge: 2 for queries that UpTrain marked as edge cases: model and people disagreed strongly, or the query was
 new.
 """
 

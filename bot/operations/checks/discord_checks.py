@@ -27,16 +27,13 @@ from bot.voting.vote_weights import RoleWeights, is_meant
 
 TOKEN = re.compile(r"[\w-]{18,}\.[\w-]{4,}\.[\w-]{20,}")
 PORTAL = "the developer portal (discord.com/developers/applications)"
+SHOWING = ("embed_links", "attach_files", "add_reactions", "read_message_history")
 NEEDED = (
     "view_channel",
     "send_messages",
     "send_messages_in_threads",
-    "embed_links",
-    "attach_files",
-    "add_reactions",
-    "read_message_history",
+    *SHOWING,
 )
-SHOWING = ("embed_links", "attach_files", "add_reactions", "read_message_history")
 OTHER_CHANNEL = "Set FILLBOT_REPORT_CHANNEL_ID to a text channel, or to a thread."
 MAX_SKEW_S = 30.0
 

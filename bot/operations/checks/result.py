@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.errors import EX_CONFIG, EX_UNAVAILABLE
+from bot.errors import EX_UNAVAILABLE
+from storage.settings import EX_CONFIG
 
 Mark = Literal["✓", "✗", "–"]
 

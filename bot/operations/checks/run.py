@@ -11,7 +11,7 @@ from bot.settings import Settings
 
 
 def utc_now() -> datetime:
-    """The time."""
+    """Return an aware time, as the default clock of `check`."""
     return datetime.now(UTC)
 
 

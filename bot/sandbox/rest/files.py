@@ -22,7 +22,7 @@ routes = Routes()
 
 
 @routes.get("/")
-async def read_index(request: web.Request) -> web.Response:
+async def serve_page(request: web.Request) -> web.Response:
     """Return the page, always under the one origin that its pictures come from."""
     if request.headers["Host"] != URL(request.app[WORLD].url).authority:
         raise web.HTTPFound(request.app[WORLD].url)

@@ -67,7 +67,7 @@ async def start_from_message(call: Call) -> Json:
 
 
 @routes.api("PATCH", CHANNEL)
-async def change(call: Call) -> Json:
+async def update_thread(call: Call) -> Json:
     """Rename, archive, reopen or lock a thread; other channels cannot be changed."""
     thread = _thread(call)
     body = await call.read_object()

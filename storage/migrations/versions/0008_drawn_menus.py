@@ -1,4 +1,4 @@
-"""Store when the message of a menu was last edited."""
+"""Add `votes.drawn_at`."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -70,14 +70,14 @@ async def nothing_left(wire: Wire) -> None:
     await eventually(is_told)
 
 
-async def put_off(wire: Wire) -> None:
+async def delayed(wire: Wire) -> None:
     """Wait until the run is over, and Discord did not take its verdict."""
 
-    async def is_put_off() -> bool:
+    async def is_delayed() -> bool:
         rows = await outbox.due(wire.app.database, datetime.max.replace(tzinfo=UTC))
         return any(row.attempts for row in rows)
 
-    await eventually(is_put_off)
+    await eventually(is_delayed)
 
 
 async def shows(person: Person, message: Json, text: str) -> Json:
@@ -117,7 +117,7 @@ async def test_a_verdict_that_is_due_while_discord_is_away_is_told_when_it_is_ba
         message = await wire.say(ada, "!retrain")
         sandbox.faults.go_down()
         gate.open()
-        await put_off(wire)
+        await delayed(wire)
         sandbox.faults.clear()
         last = await shows(ada, message, FAILED)
         assert last["content"] == ""
@@ -131,7 +131,7 @@ async def test_a_verdict_outlives_a_restart_while_discord_is_away(
         message = await wire.say(ada, "!retrain")
         sandbox.faults.go_down()
         gate.open()
-        await put_off(wire)
+        await delayed(wire)
     sandbox.faults.clear()
     async with hosted(home, sandbox) as wire:
         await shows(ada, message, FAILED)
@@ -396,7 +396,7 @@ async def test_a_restart_keeps_the_token_of_a_channel_that_the_bot_cannot_see(
         message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
         sandbox.faults.go_down()
         gate.open()
-        await put_off(wire)
+        await delayed(wire)
     sandbox.faults.clear()
     async with hosted(home, sandbox):
         await shows(ada, message, FAILED)

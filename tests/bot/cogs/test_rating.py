@@ -327,7 +327,7 @@ async def test_a_fault_in_a_menu_is_told_with_a_reference(
     async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("storage.votes.menu_votes.choose_words", broken)
+    monkeypatch.setattr("storage.votes.menu_votes.store_choices", broken)
     line = await choose(wire, bob, reply, "fit", words(reply)[0])
     assert "(reference " in line["content"]
 

@@ -15,8 +15,9 @@ from support.wire import untouched_discord
 from bot.client import FillBot
 from bot.connection.proxies import proxy_for, redact_proxy_secrets
 from bot.connection.session import check_token, connected, set_discord_urls
-from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
+from bot.errors import EX_UNAVAILABLE, StartError
 from bot.sandbox.server import Sandbox
+from storage.settings import EX_CONFIG
 
 DISCORD = "https://discord.com/api/v10"
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -23,10 +23,11 @@ from bot.connection.session import (
     connected,
     set_discord_urls,
 )
-from bot.errors import EX_CONFIG, EX_UNAVAILABLE, StartError
+from bot.errors import EX_UNAVAILABLE, StartError
 from bot.operations.checks.discord_checks import discord_findings
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
+from storage.settings import EX_CONFIG
 
 
 def make_bot() -> FillBot:
@@ -157,13 +158,13 @@ async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: San
 
 def test_a_new_session_waits_for_its_turn() -> None:
     identifies = IdentifyLimiter()
-    assert [identifies.wait_s(at) for at in (1000.0, 1001.0, 1002.0, 1030.0)] == [0.0, 4.0, 8.0, 0.0]
+    assert [identifies.reserve_s(at) for at in (1000.0, 1001.0, 1002.0, 1030.0)] == [0.0, 4.0, 8.0, 0.0]
 
 
 def test_new_sessions_stay_within_what_discord_takes_in_a_day() -> None:
     identifies, at, count = IdentifyLimiter(), 1000.0, 0
     while at < 1000.0 + 86_400:
-        at += identifies.wait_s(at)
+        at += identifies.reserve_s(at)
         count += 1
     assert 900 < count < 1000
 

@@ -16,7 +16,7 @@ from support.wire import Pretend, Wire, eventually, settings_for, tells, wired
 
 from bot.app import open_app
 from bot.errors import EX_UNAVAILABLE, StartError
-from bot.operations.backups import Backups
+from bot.operations.backups import NightlyBackup
 from bot.operations.health import Readiness, health_server
 from bot.operations.metrics import Metrics
 from storage import runs as run_records
@@ -177,7 +177,7 @@ async def test_scrapers_get_the_format_that_they_ask_for() -> None:
 
 async def night(wire: Wire, folder: Path, database: Path, *, keep: int = 7) -> None:
     """What the schedule starts."""
-    backups = Backups(database, folder, keep=keep, reports=wire.app.reports, metrics=Metrics())
+    backups = NightlyBackup(database, folder, keep=keep, reports=wire.app.reports, metrics=Metrics())
     await replace(wire.app.nightly_run, backups=backups).run()
 
 

@@ -35,7 +35,7 @@ def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
         masks = tuple(MaskRanks((), (draw(places),)) for _ in prediction.masks)
         return VersionRanks(version, draw(kind), "v0001", draw(st.sampled_from((None, 3))), masks)
 
-    looks = [look(f"v{number:04}") for number in range(7, 7 - draw(st.integers(1, 5)), -1)]
+    rankings = [look(f"v{number:04}") for number in range(7, 7 - draw(st.integers(1, 5)), -1)]
     vote = st.builds(
         QueryVote,
         prediction_id=st.integers(1, 2),
@@ -51,7 +51,7 @@ def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
     sums = st.builds(WordVotes, st.floats(0, 9), st.floats(0, 9), st.integers(0, 9), is_judged=st.booleans())
     word_votes = {(one.mask_index, one.word): draw(sums) for one in standing_votes(votes)}
     known = {3: draw(runs)} if draw(st.booleans()) else {}
-    return text, word, Reasons(looks, prediction, votes, word_votes, known, draw(st.booleans()))
+    return text, word, Reasons(rankings, prediction, votes, word_votes, known, draw(st.booleans()))
 
 
 @target(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from storage.backends.urls import ENCODE, file_url, usable_url
+from storage.backends.urls import ENCODE, sqlite_url, usable_url
 from storage.database import Database
 
 
@@ -116,5 +116,5 @@ def test_a_url_without_a_database_is_refused_without_the_password(written: str, 
 
 @pytest.mark.parametrize("name", ["plain.db", "what?.db", "a#b.db", "100%20.db", "my votes é.db"])
 async def test_a_file_is_made_under_the_very_name(name: str, tmp_path: Path) -> None:
-    await (await Database.open(file_url(tmp_path / name))).close()
+    await (await Database.open(sqlite_url(tmp_path / name))).close()
     assert (tmp_path / name).is_file()

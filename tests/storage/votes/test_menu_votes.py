@@ -12,8 +12,8 @@ from storage.schema import people, predictions, votes
 from storage.votes.menu_votes import (
     SEEN_FOR,
     Standing,
-    choose_words,
     ratable,
+    store_choices,
     suggest_words,
     withdraw_choices,
 )
@@ -51,7 +51,7 @@ async def test_a_choice_replaces_the_one_before_of_that_person_and_sign(
     database: Database, prediction: int
 ) -> None:
     async def choose(voter_id: int, value: int, *words: tuple[int, str]) -> Standing:
-        return await choose_words(
+        return await store_choices(
             database, prediction, voter_id=voter_id, value=1 if value > 0 else -1, words=words, cast_at=T0
         )
 
@@ -67,7 +67,7 @@ async def chosen(
     database: Database, prediction: int, *words: tuple[int, str], at: datetime, drawn_at: datetime | None
 ) -> tuple[tuple[int, str], ...]:
     """What Ben wants once he chose these words."""
-    standing = await choose_words(
+    standing = await store_choices(
         database, prediction, voter_id=BEN, value=1, words=words, cast_at=at, drawn_at=drawn_at
     )
     return standing.liked
@@ -96,7 +96,7 @@ async def test_a_menu_vote_precedes_a_thumb_and_the_latest_vote_stands(
     database: Database, prediction: int
 ) -> None:
     await apply_thumbs(database, [ThumbAdded(50, BEN, "👍", T0 + timedelta(hours=1))])
-    standing = await choose_words(
+    standing = await store_choices(
         database, prediction, voter_id=BEN, value=-1, words=[(0, "soft")], cast_at=T0
     )
     assert standing == Standing(liked=((1, "good"),), disliked=((0, "soft"),))
@@ -131,14 +131,14 @@ async def test_a_vote_on_a_prediction_that_was_deleted_says_so(database: Databas
         await connection.execute(delete(predictions))
     words = [(0, "soft")]
     with pytest.raises(PredictionGoneError):
-        await choose_words(database, prediction, voter_id=BEN, value=1, words=words, cast_at=T0)
+        await store_choices(database, prediction, voter_id=BEN, value=1, words=words, cast_at=T0)
     with pytest.raises(PredictionGoneError):
         await suggest_words(database, prediction, voter_id=BEN, words=words, cast_at=T0)
     assert await withdraw_choices(database, prediction, voter_id=BEN) == Standing()
 
 
 async def test_choices_and_suggestions_have_a_weight(database: Database, prediction: int) -> None:
-    await choose_words(
+    await store_choices(
         database, prediction, voter_id=BEN, value=1, words=[(0, "light")], cast_at=T0, weight=2.0
     )
     await suggest_words(database, prediction, voter_id=BEN, words=[(0, "airy")], cast_at=T0, weight=3.0)
