@@ -38,7 +38,7 @@ class Lock(Protocol):
         """Acquire without waiting. Raises LockHeldError or DatabaseUnavailableError."""
 
     def release(self) -> None:
-        """Do nothing if the lock is not held."""
+        """Release the lock; idempotent."""
 
     def require(self) -> None:
         """Raise LockLostError unless the lock is held; waits for a lost session to reconnect."""

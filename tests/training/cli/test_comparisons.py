@@ -130,7 +130,7 @@ def test_without_a_base_only_the_versions_are_compared_with_a_notice(
     for _ in range(2):
         write(registry, served_folders["bert"], kind="domain", base=base)
     assert parsed(call("v0001", "v0002", "--json"))["base"] is None
-    assert "There is no base to compare with" in call("v0001", "v0002")[0].splitlines()[-1]
+    assert "No base is available to compare with" in call("v0001", "v0002")[0].splitlines()[-1]
 
 
 def test_the_base_can_be_named(registry: Registry, call: Call, served_folders: dict[str, Path]) -> None:
