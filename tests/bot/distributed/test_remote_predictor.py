@@ -132,7 +132,7 @@ async def test_when_it_does_not_answer_the_session_here_does(
         service.handler = trouble
         assert told(await far.predict(SENTENCE)) == told(await near.predict(SENTENCE))
         assert (
-            far.service == "The service on the cluster does not answer: this machine does until it is back."
+            far.service == "The service on the cluster does not answer: this machine answers until it is back."
         )
         asked = service.asked
         assert told(await far.predict(SEVERAL)) == told(await near.predict(SEVERAL))

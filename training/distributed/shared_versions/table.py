@@ -141,7 +141,7 @@ class ModelVersionTable:
 
 
 def row_of(rows: Rows, version: str) -> ModelVersion:
-    """The row of a version; a new one where there is none."""
+    """Return the row of a version, a new one if the table has none."""
     number = number_of(version)
     return next((r for r in rows if r.number == number), ModelVersion(number=number, created_at=_now()))
 
