@@ -131,9 +131,8 @@ async def test_when_it_does_not_answer_the_session_here_does(
     async with asking(registry, service.url) as far, asking(registry, None) as near:
         service.handler = trouble
         assert told(await far.predict(SENTENCE)) == told(await near.predict(SENTENCE))
-        assert (
-            far.service == "The service on the cluster does not answer: this machine answers until it is back."
-        )
+        assert far.service is not None
+        assert far.service.endswith("does not answer: this machine answers until it is back.")
         asked = service.asked
         assert told(await far.predict(SEVERAL)) == told(await near.predict(SEVERAL))
         assert (
