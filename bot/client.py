@@ -18,14 +18,14 @@ from bot.access import Access
 from bot.answering.edited_questions import EditedQuestions
 from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
-from bot.commands import DescriptionTranslator
+from bot.commands.context import Context, send_reply
+from bot.commands.error_replies import cause_of, log_if_unanswerable, log_not_sent, may_have_arrived, reply_to
+from bot.commands.registration import DescriptionTranslator
 from bot.connection.duplicates import DeduplicatingTree, SeenIds
 from bot.connection.rate_limiter import RateLimiter
 from bot.connection.session import UNREACHABLE, IdentifyLimiter
 from bot.connection.tolerant_parsers import skip_malformed_events
-from bot.context import Context, send_reply
 from bot.distributed.shards import WHOLE, Shards
-from bot.error_replies import cause_of, log_if_unanswerable, log_not_sent, may_have_arrived, reply_to
 from bot.errors import NotListedError, NotSentError
 from bot.texts import say
 from bot.voting.vote_weights import RoleWeights, VoteWeights

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import discord
 
-from bot.message_locks import MessageLocks
+from bot.voting.message_locks import MessageLocks
 
 EDITABLE_FOR = timedelta(minutes=10)
 REMEMBERED = 2000  # questions

@@ -15,7 +15,7 @@ from bot.answering.queries import Query, parse_query
 from bot.answering.thumb_seeding import ThumbSeeding
 from bot.answering.vote_adjustment import ShownPrediction, VoteRules, adjust, rejected_words
 from bot.answering.write_queue import WriteQueue
-from bot.context import Context, may_react
+from bot.commands.context import Context, may_react
 from bot.embeds.replies import prediction_embed, promises_thumbs
 from bot.settings import Settings
 from bot.voting.menus import rating_view, words_for_each

@@ -6,7 +6,7 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.context import Context
+from bot.commands.context import Context
 from bot.wiring import Parts
 from storage.votes.predictions import detach_reply
 

@@ -4,8 +4,8 @@ import discord
 from discord.ext import commands
 
 from bot.answering.query_handler import QueryOrigin
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.errors import BusyError
 from bot.wiring import Parts
 

@@ -5,10 +5,10 @@ from typing import Any, get_args
 import discord
 from discord.ext import commands
 
-from bot.commands import Group, command, offering
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.error_replies import usage
+from bot.commands.registration import Group, command, offering
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
-from bot.error_replies import usage
 from bot.errors import UnknownCommandError
 from bot.texts import say
 from bot.wiring import Parts

@@ -12,8 +12,8 @@ import structlog
 from discord.ext import commands
 
 from bot.announcements.announcer import PendingAnnouncement
-from bot.commands import command, offering
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command, offering
 from bot.embeds import replies
 from bot.errors import RunBusyError
 from bot.runs.progress import ProgressMessage, StartMessage, edit_methods

@@ -6,8 +6,8 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.embeds.replies import escape
 from bot.privacy.confirmation import ConfirmationView
 from bot.privacy.delivery import FILE_LIMIT_BYTES, edit_or_write, send_privately

@@ -8,8 +8,8 @@ import discord
 from discord.ext import commands
 
 from bot.answering.queries import Query
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape, small_percent
 from bot.subprocesses.word_ranks import RANKINGS, RANKINGS_WITHIN_S, VersionRanks
 from bot.texts import say

@@ -8,7 +8,7 @@ from typing import Any
 
 from discord.ext import commands
 
-from bot.context import Context
+from bot.commands.context import Context
 from bot.texts import say
 from bot.wiring import Parts
 

@@ -13,8 +13,8 @@ import numpy as np
 from discord.ext import commands
 
 from bot.answering.vote_adjustment import VoteRules
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.privacy.delivery import send_privately
 from bot.texts import say
 from bot.visibility import readable_channel_ids

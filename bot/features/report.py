@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 import discord
 from discord.ext import commands
 
-from bot.commands import command, offering
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command, offering
 from bot.embeds.replies import (
     COLOUR,
     COLOUR_BAD,

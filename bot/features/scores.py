@@ -5,8 +5,8 @@ import contextlib
 import discord
 from discord.ext import commands
 
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, escape
 from bot.subprocesses.charts import DRAWINGS, DRAWINGS_WITHIN_S, attach
 from bot.texts import say

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import discord
 from discord.ext import commands
 
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
 from bot.errors import PictureError
 from bot.subprocesses.charts import DRAWINGS, DRAWINGS_WITHIN_S, attach

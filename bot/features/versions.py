@@ -5,8 +5,8 @@ from collections.abc import Collection
 import discord
 from discord.ext import commands
 
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, formatted_time
 from bot.texts import say
 from bot.wiring import Parts

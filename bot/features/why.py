@@ -12,8 +12,8 @@ from discord.ext import commands
 from bot.answering.predictor import CANDIDATES
 from bot.answering.queries import Query
 from bot.answering.vote_adjustment import ShownPrediction, VoteRules, WordVotes, adjust, weigh_votes
-from bot.commands import command
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, small_percent
 from bot.subprocesses.word_ranks import RANKINGS, RANKINGS_WITHIN_S, VersionRanks, WordRank
 from bot.texts import named, say

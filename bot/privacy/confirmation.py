@@ -6,7 +6,7 @@ from typing import Any
 import discord
 import structlog
 
-from bot.error_replies import log_if_unanswerable
+from bot.commands.error_replies import log_if_unanswerable
 from bot.errors import DISCORD_ERRORS
 from bot.texts import say
 

@@ -6,7 +6,7 @@ import aiohttp
 import discord
 import structlog
 
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
 from bot.embeds.replies import MAX_CONTENT, clipped
 from bot.errors import DISCORD_ERRORS, TooLargeError
 from bot.texts import say

@@ -14,9 +14,9 @@ import structlog
 
 from bot.announcements.sending import is_refused
 from bot.background import Supervisor
-from bot.context import Context, send_reply
+from bot.commands.context import Context, send_reply
+from bot.commands.error_replies import log_not_sent
 from bot.embeds.replies import progress_text
-from bot.error_replies import log_not_sent
 from bot.errors import DISCORD_ERRORS, CannotWriteError, NotSentError
 from bot.permissions import can_see
 from bot.runs.remaining_time import RemainingTime

@@ -20,7 +20,6 @@ from bot.answering.write_queue import WriteQueue
 from bot.client import FillBot
 from bot.connection.tolerant_parsers import UnreadableError, reraising_malformed
 from bot.errors import DISCORD_ERRORS
-from bot.message_locks import MessageLocks
 from bot.permissions import known_permissions
 from bot.voting.channel_history import (
     count_thumbs,
@@ -29,6 +28,7 @@ from bot.voting.channel_history import (
     has_own_thumbs,
     read_thumbs,
 )
+from bot.voting.message_locks import MessageLocks
 from storage.database import Database
 from storage.errors import StorageError
 from storage.people.tombstones import delete_tombstones

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from support.people import Json, Person
 from support.wire import EPHEMERAL, LOADING, QUERY, Wire
 
-from bot import context
+from bot.commands import context
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MESSAGES, CALLBACK = "/channels/.*/messages$", "/callback"

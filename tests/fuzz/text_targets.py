@@ -57,7 +57,12 @@ def parsed(text: str, max_chars: int, max_masks: int) -> None:
     assert again == query, "parsing twice is another query"
 
 
-@target("escaping", checked="shown as it was typed, and nothing comes alive", inputs=100_000, text=texts)
+@target(
+    "escaping",
+    checked="shown as it was typed, and no markup or mention is active",
+    inputs=100_000,
+    text=texts,
+)
 def escaped(text: str) -> None:
     assert read(replies.escape(text)) == (text, [])
 
@@ -105,7 +110,7 @@ def replied(asked: tuple[str, ShownPrediction], prediction_id: int) -> None:
 
 @target(
     "votes that stand",
-    checked="within Discord's limits, and nothing comes alive",
+    checked="within Discord's limits, and no markup or mention is active",
     inputs=30_000,
     liked=st.lists(st.tuples(st.integers(0, 4), words), max_size=25).map(tuple),
     disliked=st.lists(st.tuples(st.integers(0, 4), words), max_size=25).map(tuple),
@@ -180,7 +185,7 @@ def check(embed: discord.Embed, *, also: frozenset[str] = frozenset()) -> None:
 
 @target(
     "reports on runs",
-    checked="within Discord's limits, and nothing comes alive",
+    checked="within Discord's limits, and no markup or mention is active",
     inputs=20_000,
     run=runs,
     card=cards,

@@ -14,9 +14,9 @@ from discord.ext import commands
 
 from bot.answering.query_handler import QueryOrigin
 from bot.answering.vote_adjustment import VoteRules
-from bot.commands import command
+from bot.commands.context import Context, send_reply
+from bot.commands.registration import command
 from bot.connection.session import UNREACHABLE
-from bot.context import Context, send_reply
 from bot.errors import BotError, NotListedError, QueryError
 from bot.features.quiz.ranking import RankedSentence, edge_cases, ranked
 from bot.permissions import can_react

@@ -14,7 +14,7 @@ ranked = st.lists(st.tuples(words, shares), min_size=1, max_size=5, unique_by=la
 
 @target(
     "comparisons",
-    checked="within Discord's limits, and nothing comes alive",
+    checked="within Discord's limits, and no markup or mention is active",
     inputs=30_000,
     pairs=st.lists(st.tuples(ranked, ranked), min_size=1, max_size=5),
     has_before=st.booleans(),

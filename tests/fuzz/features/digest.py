@@ -13,7 +13,7 @@ from storage.votes.approval import Totals
 
 @target(
     "digests",
-    checked="within Discord's limits, and nothing comes alive",
+    checked="within Discord's limits, and no markup or mention is active",
     inputs=5_000,
     run=runs,
     sentence=long_texts,

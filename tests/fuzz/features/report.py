@@ -13,7 +13,7 @@ from training.registry.card import Card
 
 @target(
     "reports on versions",
-    checked="within Discord's limits, and nothing comes alive",
+    checked="within Discord's limits, and no markup or mention is active",
     inputs=10_000,
     run=runs,
     card=cards,

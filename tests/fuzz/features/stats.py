@@ -13,7 +13,7 @@ from storage.votes.stats import ContestedWord, TopVoter
 
 @target(
     "statistics",
-    checked="within Discord's limits, and nothing comes alive but the mentions of those who helped",
+    checked="within Discord's limits, and no mention is active except those of the people who helped",
     inputs=30_000,
     contested=st.lists(
         st.tuples(long_texts, st.integers(0, 6), words, st.integers(0, 10**6), st.integers(0, 10**6)),

@@ -9,7 +9,7 @@ from training.registry.card import Card
 
 @target(
     "lists of versions",
-    checked="within Discord's limits, and nothing comes alive",
+    checked="within Discord's limits, and no markup or mention is active",
     inputs=5_000,
     card=cards,
 )

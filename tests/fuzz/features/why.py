@@ -56,7 +56,7 @@ def looked(draw: st.DrawFn) -> tuple[str, str, Reasons]:
 
 @target(
     "explanations",
-    checked="within Discord's limits, and nothing comes alive; no markup is cut in two",
+    checked="within Discord's limits, and no markup is active or cut in two",
     inputs=30_000,
     asked=looked(),
 )

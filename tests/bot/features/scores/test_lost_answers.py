@@ -6,7 +6,7 @@ import pytest
 from support.people import Json, Person
 from support.wire import QUERY, Wire
 
-from bot import context
+from bot.commands import context
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MESSAGES, CALLBACK = "/channels/.*/messages$", "/callback"

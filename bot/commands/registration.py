@@ -11,10 +11,10 @@ from discord import Locale, app_commands
 from discord.app_commands import Choice
 from discord.ext import commands
 
+from bot.commands.context import Context
+from bot.commands.error_replies import log_if_unanswerable
 from bot.connection.session import UNREACHABLE
 from bot.connection.tolerant_parsers import UnreadableError
-from bot.context import Context
-from bot.error_replies import log_if_unanswerable
 from bot.texts import DEFAULT, languages, text_in
 from storage.errors import StorageError
 from training.errors import TrainingError
