@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from storage.database import Database
-from storage.schema import predictions, votes
+from storage.schema import people, predictions, votes
 from storage.votes.predictions import (
     NewPrediction,
     StoredCandidate,
@@ -19,6 +19,7 @@ from storage.votes.predictions import (
 from storage.votes.standing import Value, Via
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+A_MONTH_BEFORE = NOON - timedelta(days=30)
 QUERY = "Nike shoes are very [MASK]."
 WORDS = (("cheap", 0.4), ("comfortable", 0.3), ("ugly", 0.05))
 
@@ -97,3 +98,9 @@ async def votes_on_message(database: Database, message_id: int) -> list[StoredVo
             .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.voter_id)
         )
         return [StoredVote(**row._mapping) for row in rows]
+
+
+async def opt_out(database: Database, user_id: int) -> None:
+    """Opt somebody out at noon."""
+    async with database.write() as connection:
+        await connection.execute(insert(people), {"user_id": user_id, "opted_out_at": NOON})

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
-from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, opt_out, vote
 from support.databases import of_sqlite, url_for
 
 from storage.database import Database
@@ -15,11 +15,6 @@ from storage.errors import DatabaseUnavailableError
 from storage.schema import people, predictions
 from storage.votes.consensus import QueryVote, store_reliabilities, votes_on_query
 from storage.votes.predictions import count_votes, votes_until
-
-
-async def opt_out(database: Database, user_id: int) -> None:
-    async with database.write() as connection:
-        await connection.execute(insert(people), {"user_id": user_id, "opted_out_at": NOON})
 
 
 async def known(database: Database) -> dict[int, tuple[bool, float | None]]:

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError, StatementError
-from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote, votes_on_message
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, opt_out, vote, votes_on_message
 
 from storage.database import Database
-from storage.schema import candidates, people, predictions, votes
+from storage.schema import candidates, predictions, votes
 from storage.votes import predictions as feedback
 from storage.votes.consensus import votes_on_query
 from storage.votes.predictions import StoredVote
@@ -46,11 +46,6 @@ async def votes_until(database: Database, as_of: datetime, **chunking: int) -> l
         async for chunk in feedback.votes_until(database, as_of, **chunking)
         for row in zip(*chunk.values(), strict=True)
     ]
-
-
-async def opt_out(database: Database, user_id: int) -> None:
-    async with database.write() as connection:
-        await connection.execute(insert(people), {"user_id": user_id, "opted_out_at": NOON})
 
 
 async def test_a_prediction_is_stored_with_its_candidates_and_no_message(database: Database) -> None:

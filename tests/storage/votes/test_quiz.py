@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
-from support.ballots import NOON, QUERY, ask, hash_of, minutes, vote
+from support.ballots import NOON, QUERY, ask, hash_of, minutes, opt_out, vote
 
 from storage.database import Database
 from storage.people.privacy import is_opted_out
-from storage.schema import people
 from storage.votes import quiz
 from storage.votes.predictions import mark_deleted
 from storage.votes.quiz import QuizItem, QuizProgress
@@ -31,11 +29,6 @@ async def offered(
 ) -> list[str]:
     found = await quiz.open_sentences(database, person_id, channel_ids=channel_ids)
     return [sentence.query for sentence in found]
-
-
-async def opt_out(database: Database, user_id: int) -> None:
-    async with database.write() as connection:
-        await connection.execute(insert(people), {"user_id": user_id, "opted_out_at": NOON})
 
 
 async def test_queries_of_others_are_offered_newest_first(database: Database) -> None:

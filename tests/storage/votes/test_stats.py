@@ -5,37 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, update
-from support.ballots import NOON, ask, minutes, vote
+from sqlalchemy import event, update
+from support.ballots import A_MONTH_BEFORE, NOON, ask, minutes, vote
 from support.databases import of_sqlite
 
 from storage.database import Database
-from storage.schema import candidates, people
+from storage.schema import candidates
 from storage.votes import stats
 from storage.votes.stats import ContestedWord, HourVotes, TopVoter, VersionVotes
 
-SINCE = NOON - timedelta(days=30)
+SINCE = A_MONTH_BEFORE
 CHANNEL = 2  # where `ask` asks
-
-
-async def opt_out(database: Database, user_id: int) -> None:
-    async with database.write() as connection:
-        await connection.execute(insert(people), {"user_id": user_id, "opted_out_at": NOON})
-
-
-@pytest.fixture
-async def voted(database: Database) -> Database:
-    """8 and 9 like what 7 does not; 6 opted out; one vote is of long ago, one in another version."""
-    first = await ask(database)
-    other = await ask(database, "other shoes are [MASK].", model_version="v0002")
-    for voter, value in ((8, 1), (9, 1), (7, -1), (6, -1)):
-        await vote(database, first, "cheap", value, by=voter, at=minutes(voter))  # type: ignore[arg-type]
-    await vote(database, first, "ugly", -1, by=8, at=minutes(70))
-    await vote(database, other, "cheap", -1, by=9, at=minutes(80))
-    await vote(database, other, "soft", 1, by=9, via="suggestion", at=minutes(80))
-    await vote(database, first, "comfortable", 1, by=9, at=SINCE - timedelta(days=1))
-    await opt_out(database, 6)
-    return database
 
 
 async def test_votes_are_added_up_by_hour(voted: Database) -> None:
