@@ -1,8 +1,9 @@
 """Metrics of a model version on suites and texts; judged on the exported model.
 
-`wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered. Words
-that the model cannot say as one token are left out; cases left without wanted or without unwanted words are
-counted as skipped.
+`wanted_share` is P(wanted) / (P(wanted) + P(unwanted)); ranks are among the words that may be offered.
+`precision_at_5` is the share of the best five words that are wanted, `unjudged_at_5` the number of them that
+are neither wanted nor unwanted. Words that the model cannot say as one token are left out; cases left without
+wanted or without unwanted words are counted as skipped.
 """
 
 import json
@@ -26,6 +27,8 @@ MEANS = {  # metric → the attribute of `CaseScore` that it is the mean of
     "hit_at_1": "hit_at_1",
     "hit_at_5": "hit_at_5",
     "hit_at_10": "hit_at_10",
+    "precision_at_5": "precision_at_5",
+    "unjudged_at_5": "unjudged_at_5",
     "mrr": "reciprocal_rank",
     "unwanted_at_10": "unwanted_at_10",
 }
@@ -57,6 +60,8 @@ class CaseScore:
     hit_at_1: bool
     hit_at_5: bool
     hit_at_10: bool
+    precision_at_5: float
+    unjudged_at_5: int
     reciprocal_rank: float
     unwanted_at_10: int
 
@@ -142,12 +147,17 @@ def _score(model: FillModel, case: Case, logs: Floats, among: Tokens) -> CaseSco
         return None
     p_wanted, p_unwanted = float(np.exp(logs[wanted]).sum()), float(np.exp(logs[unwanted]).sum())
     rank_wanted, rank_unwanted = _ranks(logs, wanted, among), _ranks(logs, unwanted, among)
+    shown = min(5, len(among))
+    best = among[np.argpartition(-logs[among], shown - 1)[:shown]]
+    wanted_of_best = int(np.isin(best, wanted).sum())
     return CaseScore(
         group=case.group,
         wanted_share=p_wanted / max(p_wanted + p_unwanted, 1e-30),
         hit_at_1=bool((rank_wanted < 1).any()),
         hit_at_5=bool((rank_wanted < 5).any()),
         hit_at_10=bool((rank_wanted < 10).any()),
+        precision_at_5=wanted_of_best / 5,
+        unjudged_at_5=int((~np.isin(best, [*wanted, *unwanted])).sum()),
         reciprocal_rank=1 / (1 + int(rank_wanted.min())),
         unwanted_at_10=int((rank_unwanted < 10).sum()),
     )

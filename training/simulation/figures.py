@@ -10,7 +10,7 @@ from training.evaluation.perplexity import pseudo_perplexity
 from training.inference.fill_model import FillModel
 
 KEPT_GROUPS = ("control", "retention")  # must not get worse; all other groups are "main" and must get better
-OF_A_CASE = ("wanted_share", "unwanted_at_10")
+OF_A_CASE = ("wanted_share", "unwanted_at_10", "precision_at_5", "unjudged_at_5", "hit_at_1")
 
 Rejected = Mapping[str, Collection[str]]  # query → shown words that the team rejects
 
@@ -51,7 +51,7 @@ class Measure:
         Args:
             model: the version.
             rejected: the words that people have rejected so far.
-            with_cases: add each test sentence's wanted_share and unwanted_at_10, in the order of the file.
+            with_cases: add the figures `OF_A_CASE` of each test sentence, in the order of the files.
         """
         if model.version not in self._of_version:
             self._of_version[model.version] = self._unvoted(model, with_cases=with_cases)

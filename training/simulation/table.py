@@ -21,6 +21,7 @@ HEADER = (
     "judgements",
     "rejected shown",
     "wanted share",
+    "precision@5",
     *FIGURES,
     "latency",
     "seconds",
@@ -28,6 +29,7 @@ HEADER = (
 LEGEND = """
 rejected shown      rejected words on the voted queries: before the first night → with this version
 wanted share        on the test sentences that are no control; gap closed: of what was missing to 1
+precision@5         share of the best five words there that are wanted
 unwanted@10         change of unwanted words among the best ten there; control: change of its wanted share
 perplexity, top 10 kept, drift (nats), latency   against the model before the first night
 """
@@ -56,10 +58,10 @@ def _lines(row: dict[str, Any]) -> Iterator[list[Any]]:
 
 def _figures(figures: dict[str, Any]) -> list[str]:
     voted = figures["voted"]
-    share = figures["main"]["wanted_share"]
+    main = figures["main"]
     return [
         f"{voted['rejected_before']} → {voted['rejected_after']}",
-        "–" if share is None else f"{share:.3f}",
+        *("–" if main[name] is None else f"{main[name]:.3f}" for name in ("wanted_share", "precision_at_5")),
         *("–" if figures[name] is None else form.format(figures[name]) for name, form in FIGURES.values()),
     ]
 

@@ -41,6 +41,8 @@ def test_metrics_of_one_case_by_hand() -> None:
     # P(wanted) = 0.2 + 0.05, P(unwanted) = 0.4 + 0.03 + 0.009.
     assert score.wanted_share == pytest.approx(0.25 / (0.25 + 0.439), abs=1e-5)
     assert (score.hit_at_1, score.hit_at_5, score.hit_at_10) == (False, True, True)
+    assert score.precision_at_5 == 2 / 5  # comfortable and soft
+    assert score.unjudged_at_5 == 2  # ugly and great
     assert score.reciprocal_rank == 1 / 2  # of the best wanted word, here the second of all
     assert score.unwanted_at_10 == 2
     assert score.group == "comfort"
@@ -80,6 +82,14 @@ def test_ranks_can_be_among_fewer_words() -> None:
     assert score.unwanted_at_10 == 2  # eight words are left before "broken"
 
 
+def test_the_best_five_are_among_the_same_words_as_the_ranks() -> None:
+    ids = RANKED.encoder.ids
+    some = np.asarray(sorted(token for word, token in ids.items() if word not in {"cheap", "ugly", "soft"}))
+    (score,) = metrics.score_cases(RANKED, [case(["comfortable", "heavy"], ["cheap", "poor"])], among=some)
+    assert score is not None  # comfortable, great, poor, light, heavy
+    assert (score.precision_at_5, score.unjudged_at_5) == (2 / 5, 2)
+
+
 def test_unknown_words_are_dropped_and_duplicates_count_once() -> None:
     (score,) = metrics.score_cases(
         RANKED, [case(["comfortable", "Comfortable", "orthopaedic", "washable"], ["cheap", "expensive"])]
@@ -113,6 +123,8 @@ def test_means_of_all_and_of_each_group() -> None:
             "hit_at_1": 0.3333,
             "hit_at_5": 0.6667,
             "hit_at_10": 0.6667,
+            "precision_at_5": 0.1333,
+            "unjudged_at_5": 3.3333,
             "mrr": 0.5303,
             "unwanted_at_10": 1.0,
         },
@@ -124,6 +136,8 @@ def test_means_of_all_and_of_each_group() -> None:
                 "hit_at_1": 0.5,
                 "hit_at_5": 1.0,
                 "hit_at_10": 1.0,
+                "precision_at_5": 0.2,
+                "unjudged_at_5": 3.0,
                 "mrr": 0.75,
                 "unwanted_at_10": 1.0,
             },
@@ -134,6 +148,8 @@ def test_means_of_all_and_of_each_group() -> None:
                 "hit_at_1": 0.0,
                 "hit_at_5": 0.0,
                 "hit_at_10": 0.0,
+                "precision_at_5": 0.0,
+                "unjudged_at_5": 4.0,
                 "mrr": 0.0909,
                 "unwanted_at_10": 1.0,
             },
@@ -150,6 +166,8 @@ def test_a_suite_without_scored_cases_has_no_figures() -> None:
         "hit_at_1": None,
         "hit_at_5": None,
         "hit_at_10": None,
+        "precision_at_5": None,
+        "unjudged_at_5": None,
         "mrr": None,
         "unwanted_at_10": None,
     }

@@ -10,7 +10,7 @@ def figures(version: str, **changed: Any) -> dict[str, Any]:
     return {
         "version": version,
         "voted": voted,
-        "main": {"wanted_share": 0.9},
+        "main": {"wanted_share": 0.9, "precision_at_5": 0.44},
         "gap_closed": 0.5,
         "unwanted_at_10_change": -0.61,
         "control_change": -0.0123,
@@ -52,6 +52,7 @@ def test_every_night_is_a_row_and_reasons_stand_below() -> None:
     for part in (
         "1,200",
         "9 → 1",
+        "0.440",
         "+50.0%",
         "-61.0%",
         "-0.0123",

@@ -20,7 +20,7 @@ from training.inference.fill_model import Candidate, FillModel
 from training.progress import Progress
 from training.reports.comparison.figures import ALL, PERPLEXITY, Figure, Pair, conclude, figure
 
-METRICS = ("wanted_share", "hit_at_1", "hit_at_5", "unwanted_at_10")  # of a suite
+METRICS = ("wanted_share", "hit_at_1", "hit_at_5", "precision_at_5", "unwanted_at_10")  # of a suite
 TOP = 10
 CASES_AT_ONCE = 128  # bounds the memory to this many rows of the vocabulary
 

@@ -222,7 +222,7 @@ def test_the_progress_reaches_its_total() -> None:
 
 def test_a_category_named_all_is_counted_once() -> None:
     (suite,) = compared(suites={"main": [case("great", "cheap", "all")] * 3}).suites
-    assert [(f.group, f.cases) for f in suite.figures] == [("all", 3)] * 4
+    assert [(f.group, f.cases) for f in suite.figures] == [("all", 3)] * 5
 
 
 def test_the_same_models_give_the_same_figures() -> None:
@@ -242,7 +242,7 @@ def test_as_json() -> None:
     own = found["perplexity"]["own"]
     assert own["cases"] == 1
     assert set(own["groups"]["all"]["pseudo_perplexity"]) == {"base", "v1", "v2"}
-    assert len(found["differences"]) == (3 * 4 + 1) * 3  # groups × metrics and texts, for three pairs
+    assert len(found["differences"]) == (3 * 5 + 1) * 3  # groups × metrics and texts, for three pairs
     assert set(main["own_words"]) == {"base", "v1", "v2"}
     assert set(main["own_words"]["v1"]) >= {"cases", "wanted_share", "unwanted_at_10"}
     assert set(own) == {"cases", "skipped", "groups"}
