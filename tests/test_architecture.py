@@ -27,7 +27,7 @@ FROM_TRAINING_TO_BOT = {
         "locations",
         "subprocess_environment",
         "distributed.serving.protocol",
-        "evaluation.gate",
+        "evaluation.guarded_suites",
         "inference.batching",
         "inference.encoder",
         "inference.champion_follower",
@@ -72,7 +72,7 @@ HEAVY = {"torch", "transformers", "datasets"}
 LIGHT_IN_TRAINING = {
     "training",
     *FROM_TRAINING_TO_BOT,
-    *(f"training.{name}" for name in ("evaluation.metrics", "votes.retraining_set")),
+    *(f"training.{name}" for name in ("evaluation.gate", "evaluation.metrics", "votes.retraining_set")),
 }
 
 

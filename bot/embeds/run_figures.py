@@ -8,7 +8,7 @@ from typing import Any
 from bot.texts import say, translated
 from storage.runs import Run
 from storage.sentences import from_json
-from training.evaluation.gate import GUARDED_SUITES
+from training.evaluation.guarded_suites import GUARDED_SUITES
 from training.registry.card import Card
 
 BEFORE_THE_SETTING = 5  # words shown, in runs from before it could be set

@@ -12,6 +12,7 @@ import numpy as np
 from storage.sentences import Sentence
 from training.evaluation import behaviour_tests, drift, gate, metrics
 from training.evaluation.confidence_intervals import interval, means
+from training.evaluation.guarded_suites import GUARDED_SUITES
 from training.evaluation.metrics import CaseScore
 from training.evaluation.perplexity import pseudo_perplexity
 from training.inference.fill_model import FillModel
@@ -59,7 +60,7 @@ class CandidateEvaluation:
         self._tests = behaviour_tests.read_behaviour(self._behaviour)
         self._suites = {
             name: metrics.read_suite(metrics.SUITES / f"{suite.file}.jsonl")
-            for name, suite in gate.GUARDED_SUITES.items()
+            for name, suite in GUARDED_SUITES.items()
         }
         self._texts = metrics.read_texts(metrics.SUITES / "texts.jsonl")
         self._champion_best = _shown(champion, self._examples, shown_words)

@@ -17,6 +17,7 @@ import numpy as np
 from storage.sentences import Sentence, to_json
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.drift import Drift
+from training.evaluation.guarded_suites import GUARDED_SUITES
 from training.votes.retraining_set import MIN_HELD_OUT
 
 SHOWN_FAILURES = 3  # failed behaviour tests that the verdict quotes
@@ -365,21 +366,6 @@ def _domain_control(measured: DomainMeasurements, limit: float) -> Finding:
     before, after = (measured.control[model]["wanted_share"] for model in ("base", "after"))
     return _kept_share("control", before, after, limit, reference=Sentence("base"))
 
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """A suite whose wanted share is guarded: its file in `suites/`, and what it is about."""
-
-    file: str
-    subject: Sentence
-
-
-GUARDED_SUITES = {
-    "control": Suite("control", Sentence("complaints and negations")),
-    "retention": Suite("retention", Sentence("general English")),
-    # Detects votes that teach the opposite, which are learnt as well as any others.
-    "praise": Suite("main", Sentence("praise of the products")),
-}
 
 CRITERIA: tuple[Criterion[Measurements], ...] = (
     Criterion("learnt", 1, _voted_words, "rejected words fewer, or accepted words more, among those shown"),

@@ -9,7 +9,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from pydantic import BaseModel
 
 from storage.sentences import Sentence
-from training.evaluation.gate import GUARDED_SUITES, limit_of
+from training.evaluation.gate import limit_of
+from training.evaluation.guarded_suites import GUARDED_SUITES
 from training.reports.plots import style
 from training.reports.plots.training_log import MEASURES, draw_measure
 
