@@ -20,6 +20,7 @@ from storage.sentences import Sentence, TranslatableError, from_json, to_json
 Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
 INTERRUPTED = Sentence("it was interrupted: the process ended before the run did")
 POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
+REPEATS = "repeats"  # in the report of a skipped run: the run that it would have repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Run:
         verdict = self.verdict or {}
         plain = [reason for reason in verdict.get("reasons", ()) if isinstance(reason, str)]
         return from_json(verdict["said"]) if "said" in verdict else "; ".join(plain)
+
+    @property
+    def is_repetition(self) -> bool:
+        """Whether it was skipped because it would have made the same model as the run before."""
+        return self.status == "skipped" and REPEATS in (self.report or {})
 
 
 @retried_if_rolled_back
@@ -177,16 +183,20 @@ async def durations_s(database: Database, *triggers: str, limit: int = 5) -> lis
     return [(finished - started).total_seconds() for started, finished in await database.fetch(query)]
 
 
-async def latest_as_of(database: Database) -> datetime | None:
-    """Return the `as_of` of the newest run that trained on votes; None before the first."""
-    statement = (
-        select(runs.c.as_of)
-        .where(runs.c.retraining_set_hash.is_not(None), runs.c.status.in_(("promoted", "rejected")))
-        .order_by(runs.c.id.desc())
-        .limit(1)
+async def latest_judged(database: Database, *, as_of_before: datetime | None = None) -> Run | None:
+    """Return the newest run on votes that reached a verdict, or the newest whose `as_of` is earlier."""
+    statement = select(runs).where(
+        runs.c.retraining_set_hash.is_not(None), runs.c.status.in_(("promoted", "rejected"))
     )
-    found: datetime | None = await database.fetch_value(statement)
-    return found
+    if as_of_before is not None:
+        statement = statement.where(runs.c.as_of < as_of_before)
+    return await _first(database, statement.order_by(runs.c.id.desc()).limit(1))
+
+
+async def has_pointer_moved(database: Database, *, since_id: int) -> bool:
+    """Whether the champion pointer was moved without a run after the run with this id."""
+    moved = select(runs.c.id).where(runs.c.id > since_id, runs.c.trigger.in_(POINTER_MOVES)).limit(1)
+    return await database.fetch_first(moved) is not None
 
 
 async def rolled_back_hashes(database: Database) -> set[str]:

@@ -51,10 +51,15 @@ class Delivery:
     async def tell(self, one: Announcement, end: RunEnd) -> None:
         """Replace the progress message, or else send a new message to the best channel that accepts one.
 
+        A nightly run that was skipped because it would have repeated the one before posts nothing;
+        `!versions` shows it.
+
         Raises:
             NowhereError: no channel does.
             discord.DiscordException, aiohttp.ClientError, OSError: Discord is unreachable.
         """
+        if one.kind == "digest" and end.run is not None and end.run.is_repetition:
+            return
         if one.kind == "verdict" and one.message_id is None and (found := await self._begun(one)) is not None:
             one = replace(one, message_id=found)
         refused: list[str] = []

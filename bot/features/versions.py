@@ -1,4 +1,4 @@
-"""`!versions`: lists the newest model versions."""
+"""`!versions`: lists the newest model versions, and says how the last run ended."""
 
 from collections.abc import Collection
 
@@ -7,9 +7,13 @@ from discord.ext import commands
 
 from bot.commands.context import Context, send_reply
 from bot.commands.registration import command
-from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, clipped, formatted_time
-from bot.texts import say
+from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, formatted_time
+from bot.embeds.run_figures import run_title
+from bot.runs.training_runs import version_of
+from bot.texts import named, say, translated
 from bot.wiring import Parts
+from storage import runs
+from storage.runs import Run
 from training.errors import RegistryError
 from training.registry.card import Card
 
@@ -20,7 +24,7 @@ class Versions(commands.Cog):
     """The command `!versions`."""
 
     def __init__(self, parts: Parts) -> None:
-        self._registry = parts.storage.registry
+        self._registry, self._database = parts.storage.registry, parts.storage.database
 
     @command("versions", group="models", lookalikes=("version",))
     async def versions(self, context: Context) -> None:
@@ -32,6 +36,10 @@ class Versions(commands.Cog):
             domain=self._registry.domain(),
             withdrawn=self._registry.withdrawn(),
         )
+        if (run := await runs.latest_training(self._database)) is not None:
+            made = version_of(self._registry, run)
+            line = last_run_line(run, card=self._card(made) if made else None)
+            embed.add_field(name=say("versions.last_run"), value=line)
         await send_reply(context, embed=embed)
 
     def _card(self, version: str) -> Card | None:
@@ -45,6 +53,13 @@ class Versions(commands.Cog):
 def add(parts: Parts) -> None:
     """Add `!versions`."""
     parts.discord.bot.add_cogs(Versions(parts))
+
+
+def last_run_line(run: Run, *, card: Card | None) -> str:
+    """Say when a run started, why, and how it ended; `card` is that of the version that it made."""
+    how = translated(run.reason) or run_title(card, run)
+    about = say("run.footer", id=run.id, trigger=named("run.triggers", run.trigger))
+    return clipped(f"{about} · {formatted_time(run.started_at)} · {escape(how)}", MAX_FIELD)
 
 
 def versions_embed(

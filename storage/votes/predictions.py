@@ -191,6 +191,15 @@ async def count_votes(database: Database, *, since: datetime | None = None) -> i
     return int(await database.fetch_value(statement))
 
 
+async def newest_vote_at(database: Database, *, until: datetime) -> datetime | None:
+    """Return when the newest vote up to a time was cast, by people who did not opt out."""
+    statement = select(func.max(votes.c.cast_at)).where(
+        votes.c.cast_at <= until, is_opted_in(votes.c.voter_id)
+    )
+    found: datetime | None = await database.fetch_value(statement)
+    return found
+
+
 def _ids_of_message(message_id: int) -> Select[Any]:
     return select(predictions.c.id).where(predictions.c.message_id == message_id)
 

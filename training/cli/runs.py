@@ -39,6 +39,11 @@ def add(commands: Commands) -> None:
         metavar="TIME",
         help="end at once where such a run began since then, on another machine",
     )
+    run.add_argument(
+        "--again",
+        action="store_true",
+        help="train even if the same votes, models and settings were judged before",
+    )
     serve = commands.add("serve", _serve, "answer from replicas on a Ray cluster (FILLBOT_RAY_ADDRESS)")
     serve.add_argument("--host", default="127.0.0.1", help="address that its nodes listen on; 0.0.0.0: all")
     serve.add_argument("--port", type=int, default=8000, help="port of that address (default: 8000)")
@@ -55,11 +60,16 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     if settings.submits_runs:
         from training.distributed.ray.submitting import submit
 
-        return finish(options, submit(settings, ("run", "--trigger", options.trigger), progress_of(options)))
+        command = ("run", "--trigger", options.trigger, *(["--again"] if options.again else []))
+        return finish(options, submit(settings, command, progress_of(options)))
     from training.pipeline.run import run_night
 
     outcome = run_night(
-        settings, progress_of(options), trigger=options.trigger, unless_since=options.unless_since
+        settings,
+        progress_of(options),
+        trigger=options.trigger,
+        unless_since=options.unless_since,
+        again=options.again,
     )
     return finish(options, outcome)
 

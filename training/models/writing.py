@@ -77,9 +77,13 @@ def _load(
     return FillModel(draft.folder, version=draft.version, graph=graph)
 
 
+def installed_libraries() -> dict[str, str]:
+    """Return the versions of what a model version is made with."""
+    return {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
+
+
 def make_card(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], **columns: Any) -> Card:
     """Make the card of a draft: its origin, and the versions of the libraries that made it."""
-    libraries = {name: installed(name) for name in LIBRARIES} | {"python": platform.python_version()}
     if is_hub_name(base) and Path(base).is_dir():
         base = f"./{base}"  # otherwise it would read as the name of a model on the hub
     return Card(
@@ -88,7 +92,7 @@ def make_card(draft: Draft, *, kind: Kind, base: str, settings: dict[str, Any], 
         base=base,
         created_at=datetime.now(UTC),
         settings={**settings, "threads": torch.get_num_threads()},
-        libraries=libraries,
+        libraries=installed_libraries(),
         **columns,
     )
 

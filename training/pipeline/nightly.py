@@ -26,8 +26,9 @@ from training.finetuning.trainer import LossPoint
 from training.inference.fill_model import FillModel
 from training.inference.vocabulary import denied_words
 from training.models import torch_model
-from training.models.writing import make_card, write_files
+from training.models.writing import installed_libraries, make_card, write_files
 from training.pipeline.outcome import Outcome
+from training.pipeline.repetition import inputs_of, repeated_run
 from training.progress import Progress
 from training.registry.versions import SERVED_FILES, Registry
 from training.settings import NightSettings, Settings
@@ -45,6 +46,9 @@ class NightlyRun:
     Attributes:
         previous_as_of: the time up to which the run before learnt from votes.
         as_of: the same for this run; later votes do not count.
+        newest_vote_at: when the newest of the votes was cast. Their age is taken at this time: the same votes
+            weigh the same whenever a run learns from them.
+        again: train even if the run would make the same model as the one before.
         act: calls its argument unless the run was cancelled, in which case it raises `RunCancelledError`.
     """
 
@@ -57,6 +61,8 @@ class NightlyRun:
     run_id: int
     previous_as_of: datetime | None
     as_of: datetime
+    newest_vote_at: datetime | None
+    again: bool
     act: Callable[[Callable[[], None]], None]
 
     def learn(self, *, is_automatic: bool) -> Outcome:
@@ -69,8 +75,17 @@ class NightlyRun:
         device = torch_model.pick_device("cpu" if self.settings.is_on_cluster else self.settings.device)
         checks = self._check()
         chosen = retraining_set.build(checks.judgements, held_out_share=self.night.held_out_share)
-        report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash}
-        if reason := self._reason_to_skip(chosen, checks, is_automatic=is_automatic):
+        inputs = self._inputs_of(chosen, checks)
+        report: dict[str, Any] = {**checks.to_json(), "retraining_set_hash": chosen.hash, **inputs}
+        reason = self._reason_to_skip(chosen, checks, is_automatic=is_automatic)
+        if reason is None and not self.again:
+            repeated = repeated_run(self.database, self.registry, inputs)
+            if repeated is not None:
+                report[runs.REPEATS] = repeated
+                reason = Sentence(
+                    "No new judgements since run {run}; it would make the same model again.", run=repeated
+                )
+        if reason is not None:
             return Outcome("skipped", reason, verdict=runs.failure(reason), report=report)
         if not self.database.call(runs.note, self.run_id, retraining_set_hash=chosen.hash):
             raise RunCancelledError  # a request to be forgotten, for example: the set holds those votes
@@ -88,6 +103,7 @@ class NightlyRun:
             self.settings.url,
             self._folder / "uptrain",
             as_of=self.as_of,
+            aged_at=self.newest_vote_at,
             min_voters=self.settings.needed_voters,
             denied=denied_words(),
             half_life_days=self.settings.vote_half_life_days,
@@ -96,6 +112,27 @@ class NightlyRun:
         )
         self.database.call(store_reliabilities, report.reliability, as_of=self.as_of)
         return report
+
+    def _inputs_of(self, chosen: RetrainingSet, checks: ChecksReport) -> dict[str, Any]:
+        settings = self._inputs()
+        del settings["previous_as_of"]  # it moves with every run on new votes, whatever they say
+        domain = self.registry.domain()
+        return inputs_of(
+            chosen,
+            checks.judgements,
+            domain_files=self.registry.card(domain).files if domain else {},
+            settings={
+                **settings,
+                "objective": self.objective.name,
+                "precision": self.settings.precision,
+                "libraries": installed_libraries(),
+            },
+            behaviour=self._behaviour,
+        )
+
+    @property
+    def _behaviour(self) -> Path:
+        return self.settings.home / "behaviour.yaml"
 
     def _reason_to_skip(
         self, chosen: RetrainingSet, checks: ChecksReport, *, is_automatic: bool
@@ -143,7 +180,7 @@ class NightlyRun:
             champion=serving,
             rolled_back=self.database.call(runs.rolled_back_hashes),
             shown_words=settings.shown_words,
-            behaviour=settings.home / "behaviour.yaml",
+            behaviour=self._behaviour,
         )
         challenger = torch_model.load(registry.path(domain), base=domain)
         start = {name: value.clone() for name, value in challenger.state_dict().items()}

@@ -23,6 +23,7 @@ from storage.backends.locks import RUN, Lock, holding, lock_for
 from storage.errors import LockHeldError, StorageError
 from storage.runs import Status
 from storage.sentences import Sentence, TranslatableError
+from storage.votes.predictions import newest_vote_at
 from training.errors import (
     DuplicateRunError,
     NoChampionError,
@@ -147,8 +148,12 @@ def run_night(
     as_of: datetime | None = None,
     objective: "Objective | None" = None,
     unless_since: datetime | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Learn from every standing vote up to `as_of`, and promote the version if it passes the gate.
+
+    A run that would make the same model as the one before is skipped, unless it runs `again` or applies a
+    request to be forgotten.
 
     Raises:
         DuplicateRunError: a run with this trigger started after `unless_since`.
@@ -171,6 +176,11 @@ def run_night(
             substitute = repair_domain(
                 registry, make_first=lambda: install_first(settings, registry, progress, StarterSettings())
             )
+            as_of = as_of or now()
+            newest = database.call(newest_vote_at, until=as_of)
+            # Of the runs that have not seen the newest vote: a query is as new to a second run on the same
+            # votes as it was to the first.
+            previous = database.call(runs.latest_judged, as_of_before=newest)
             work = NightlyRun(
                 settings,
                 night or NightSettings(),
@@ -179,8 +189,10 @@ def run_night(
                 database,
                 progress,
                 run_id=run.id,
-                previous_as_of=database.call(runs.latest_as_of),
-                as_of=as_of or now(),
+                previous_as_of=previous.as_of if previous else None,
+                as_of=as_of,
+                newest_vote_at=newest,
+                again=again or trigger == "forget",
                 act=run.act,
             )
             database.call(runs.note, run.id, as_of=work.as_of)

@@ -1,10 +1,14 @@
 """`!versions` over the wire."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from support.people import Person
 from support.wire import Wire, wired
+
+from storage import runs
+from storage.sentences import Sentence
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -18,6 +22,17 @@ async def test_versions_are_listed_newest_first_with_their_part(wire: Wire, ann:
     ]
     assert lines[0].endswith(" — not promoted")
     assert lines[2].endswith(" — answers now, nightly runs start here")
+
+
+async def test_the_last_run_is_shown_even_if_it_was_skipped(wire: Wire, ann: Person) -> None:
+    database, now = wire.app.database, datetime.now(UTC)
+    reason = Sentence("No new judgements since run {run}; it would make the same model again.", run=1)
+    run_id = await runs.open_run(database, "nightly", started_at=now, champion="v0001")
+    await runs.finish_run(database, run_id, "skipped", finished_at=now, verdict=runs.failure(reason))
+    (field,) = (await wire.say(ann, "!versions"))["embeds"][0]["fields"]
+    assert field["name"] == "Last run"
+    assert field["value"].startswith(f"Run {run_id} · nightly · <t:")
+    assert field["value"].endswith(f" · {reason}")
 
 
 async def test_a_damaged_card_is_marked_and_the_rest_is_listed(home: Path) -> None:

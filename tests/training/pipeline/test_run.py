@@ -263,18 +263,29 @@ def test_a_challenger_is_compared_with_the_latest_champion(
     night_of(started)
     if damage:  # then the domain model stands in, so that this very night mends it
         (started.registry.path("v0002") / "model.onnx").write_text(damage)
-    outcome = night_of(started)
+    outcome = night_of(started, again=damage is None)
     assert outcome.version == "v0003"
     (change,) = outcome.report["changes"]
     assert (rejected in change["before"]) == (damage is not None)
 
 
-def test_the_same_votes_give_the_same_model(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    started.reject_the_best_word()
-    for _ in range(2):
-        night_of(started, as_of=minutes(60))
-    first, second = (started.registry.card(version).files["model.onnx"] for version in ("v0002", "v0003"))
-    assert first == second
+def test_the_same_votes_on_the_same_models_are_not_learnt_twice(
+    started: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started.reject_the_best_word(voters=3)
+    monkeypatch.setattr(candidate.gate, "decide", lambda _: gate.Verdict(False, ()))
+    first = night_of(started, as_of=minutes(60))
+    a_month_later = minutes(60 * 24 * 30)
+    skipped = night_of(started, as_of=a_month_later)
+    assert (skipped.status, skipped.version) == ("skipped", None)
+    assert skipped.sentence == "No new judgements since run 1; it would make the same model again."
+    assert started.latest().is_repetition
+    second = night_of(started, as_of=a_month_later, again=True)
+    assert (first.version, second.version) == ("v0002", "v0003")
+    cards = [started.registry.card(version) for version in ("v0002", "v0003")]
+    assert cards[0].files["model.onnx"] == cards[1].files["model.onnx"]
+    assert cards[0].settings == cards[1].settings
+    assert cards[0].metrics == cards[1].metrics
 
 
 def test_a_person_who_is_forgotten_leaves_no_trace_in_the_next_version(started: Home) -> None:

@@ -27,11 +27,11 @@ class NumberedVotes(NoSetup, TransformOp):
     """Replaces the items of clean votes by indices; expects one vote per voter and item.
 
     Attributes:
-        as_of: the time at which to take the votes' age.
+        aged_at: the time at which to take the votes' age.
         half_life_days: age in days at which a vote weighs half.
     """
 
-    as_of: datetime
+    aged_at: datetime
     half_life_days: float = HALF_LIFE_DAYS
     _votes: pl.DataFrame = PrivateAttr()
     _items: pl.DataFrame = PrivateAttr()
@@ -52,7 +52,7 @@ class NumberedVotes(NoSetup, TransformOp):
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Keep the arrays as properties, and return their sizes."""
         clean = data.filter(pl.col("flag") == "").sort([*ITEM, "voter_id"])
-        age_days = (self.as_of - pl.col("cast_at")).dt.total_microseconds() / MICROSECONDS_A_DAY
+        age_days = (self.aged_at - pl.col("cast_at")).dt.total_microseconds() / MICROSECONDS_A_DAY
         ages = clean.select(age_days).to_series().to_numpy()
         numbered = clean.with_columns(
             pl.struct(ITEM).rle_id().cast(pl.Int64).alias("item"),

@@ -116,6 +116,7 @@ def run_checks(
     min_voters: int,
     denied: list[str],
     half_life_days: float = HALF_LIFE_DAYS,
+    aged_at: datetime | None = None,
     previous_as_of: datetime | None = None,
     progress: Progress = NO_PROGRESS,
     part_votes: int = PART_VOTES,
@@ -128,10 +129,11 @@ def run_checks(
     Args:
         database_url: the database with the votes.
         folder: where to write the results.
-        as_of: later votes do not count; the age of votes is taken at this time.
+        as_of: later votes do not count.
         min_voters: voters that a word needs to be judged.
         denied: words on which no vote counts.
         half_life_days: age in days at which a vote weighs half.
+        aged_at: the time at which the age of votes is taken; None: `as_of`.
         previous_as_of: the `as_of` of the previous run, which defines what is new, or None.
         progress: advanced twice per part.
         part_votes: approximate number of votes in a part.
@@ -139,7 +141,8 @@ def run_checks(
     shutil.rmtree(folder, ignore_errors=True)
     as_of, previous_as_of = as_of.astimezone(UTC), previous_as_of and previous_as_of.astimezone(UTC)
     quality = VoteQuality(denied=[word.lower() for word in denied])
-    numbered = NumberedVotes(as_of=as_of, half_life_days=half_life_days)
+    aged_at = as_of if aged_at is None else aged_at.astimezone(UTC)
+    numbered = NumberedVotes(aged_at=aged_at, half_life_days=half_life_days)
     queries = CountQueryWords(previous_as_of=previous_as_of, min_voters=min_voters)
     results = ResultCollector()
     with contextlib.closing(VoteSpool(folder)) as spool:

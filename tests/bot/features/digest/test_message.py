@@ -74,6 +74,12 @@ async def test_a_night_that_learnt_nothing_has_no_picture(wire: Wire, ann: Perso
     assert "image" not in embed
 
 
+async def test_a_night_that_would_repeat_the_last_posts_nothing(wire: Wire, ann: Person) -> None:
+    before = await posted(wire, ann, await ended(wire, "skipped"))
+    end = await ended(wire, "skipped", report={run_records.REPEATS: 1})
+    assert await posted(wire, ann, end) == before
+
+
 async def test_a_rejected_night_says_so_without_its_picture(
     wire: Wire, ann: Person, pretend: Pretend
 ) -> None:
