@@ -190,7 +190,7 @@ class Talker(commands.Bot):
 
     async def embed_picture(self, message: discord.Message) -> None:
         embed = discord.Embed(title="v0002 was promoted", description="It answers better.", color=0x5865F2)
-        for name in ("Votes", "Judged words", "Suite", "Held-out", "Took"):
+        for name in ("Votes", "Judged words", "Suite", "Held-out", "Gate", "Took"):
             embed.add_field(name=name, value="12 by 3 people", inline=name != "Took")
         embed.set_image(url="attachment://chart.png")
         embed.set_footer(text="Run 7 · nightly")

@@ -18,7 +18,7 @@ export function renderEmbed(embed, message) {
   embed.author?.name && h("div", { class: "embed-author" }, linked(embed.author.url, embed.author.name)),
   embed.title && h("div", { class: "embed-title" }, linked(embed.url, inline(embed.title))),
   embed.description && h("div", { class: "text" }, markdown(embed.description)),
-  embed.fields?.length > 0 && h("div", { class: "fields" }, embed.fields.map(renderField)),
+  embed.fields?.length > 0 && h("div", { class: "fields" }, renderFields(embed.fields)),
   embedPicture(embed.image, message, "wide"),
   thumbnail,
   footer && h("div", { class: "embed-footer" }, footer));
@@ -31,7 +31,19 @@ export function paintEdge(box, colour) {
   if (typeof colour === "number") box.style.borderInlineStartColor = `#${colour.toString(16).padStart(6, "0")}`;
 }
 
-function renderField(field) {
-  return h("div", { class: `field${field.inline ? " inline" : ""}` },
+/** Three inline fields share a row, as in Discord; what remains of a run shares the next one. */
+function renderFields(fields) {
+  const rows = [];
+  for (const field of fields) {
+    const row = rows.at(-1);
+    if (field.inline && row?.[0].inline && row.length < 3) row.push(field);
+    else rows.push([field]);
+  }
+  return rows.flatMap((row) => row.map((field) => renderField(field, row.length)));
+}
+
+function renderField(field, inRow) {
+  const kind = field.inline ? ` inline of-${inRow}` : "";
+  return h("div", { class: `field${kind}` },
     h("div", { class: "field-name" }, inline(field.name)), h("div", { class: "text" }, markdown(field.value)));
 }

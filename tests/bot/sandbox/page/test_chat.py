@@ -35,6 +35,16 @@ async def test_a_typed_message_and_the_reply_with_its_embed_appear(stage: Stage)
     await expect(page.locator("#box")).to_have_value("")
 
 
+async def test_inline_fields_share_the_width_of_their_row(stage: Stage) -> None:
+    page = await stage.open()
+    await say(page, "!chart")
+    fields = page.locator(".field.inline")
+    await expect(fields).to_have_count(5)  # three in the first row, two in the second
+    widths = [box["width"] for one in await fields.all() if (box := await one.bounding_box())]
+    assert widths[:3] == pytest.approx([widths[0]] * 3, abs=1)
+    assert widths[3:] == pytest.approx([widths[0] * 1.5] * 2, abs=8)  # the gaps are 8 pixels wide
+
+
 async def test_an_edit_shows_at_once_and_is_marked(stage: Stage) -> None:
     page = await stage.open()
     stage.bot.may_finish.clear()
