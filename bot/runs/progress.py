@@ -110,6 +110,7 @@ class ProgressMessage:
         latest: its newest line is shown.
         supervisor: records a line that could not be shown.
         elsewhere: the last text, shown when the message can no longer be edited before the run ends.
+        refresh_s: how long the times in the message may stand still while a step brings no new line.
     """
 
     def __init__(
@@ -120,10 +121,14 @@ class ProgressMessage:
         latest: deque[Line],
         supervisor: Supervisor,
         elsewhere: str,
+        refresh_s: float = SLOW_S,
     ) -> None:
         self._ways, self._left, self._latest = deque(ways), left, latest
         self._supervisor, self._elsewhere = supervisor, elsewhere
+        self._refresh_s = refresh_s
         self._began = time.monotonic()
+        self._line: Line | None = None
+        self._shown_at = 0.0
         self._away_until = 0.0
 
     async def show_until(self, run: "asyncio.Task[RunEnd]") -> None:
@@ -135,9 +140,19 @@ class ProgressMessage:
                 if wait_s <= 0:
                     await self._edit(self._elsewhere)
                     return
-            if self._latest and now >= self._away_until:
-                await self._supervisor.once("retrain", partial(self._show, self._latest.pop()))
+            if now >= self._away_until and (line := self._line_to_show(now)) is not None:
+                await self._supervisor.once("retrain", partial(self._show, line))
             await asyncio.wait([run], timeout=wait_s)
+
+    def _line_to_show(self, now: float) -> Line | None:
+        """The newest line; without a new one, the last once more when its times are old."""
+        if self._latest:
+            self._line, self._shown_at = self._latest.pop(), now
+            return self._line
+        if self._line is None or now - self._shown_at < self._refresh_s:
+            return None
+        self._shown_at = now
+        return self._line
 
     async def _show(self, line: Line) -> None:
         step, done, total, now = line["step"], int(line["done"]), int(line["total"]), time.monotonic()
