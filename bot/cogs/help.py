@@ -59,6 +59,7 @@ class Help(commands.Cog):
             for option in found.app_command.parameters
         ]
         if options:
-            embed.add_field(name=say("help.options"), value=clipped("\n".join(options), MAX_FIELD))
+            value = clipped("\n".join(options), MAX_FIELD)
+            embed.add_field(name=say("help.options"), value=value, inline=False)
         embed.add_field(name=say("help.also"), value=f"`/{found.name}`", inline=False)
         return embed

@@ -8,7 +8,7 @@ from typing import Any
 import discord
 
 from bot.answering.vote_adjustment import ShownPrediction
-from bot.embeds.run_figures import plain_reason
+from bot.embeds.run_figures import origin, plain_reason
 from bot.texts import in_every_language, named, number, say, translated
 from storage.runs import Run
 from storage.sentences import from_json
@@ -98,8 +98,7 @@ def model_embed(
 ) -> discord.Embed:
     """Build the reply to `!model`."""
     embed = discord.Embed(title=say("model.title", version=version), colour=COLOUR)
-    made = say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)
-    embed.description = clipped(escape(made), MAX_SENTENCE)
+    embed.description = clipped(escape(origin(card)), MAX_SENTENCE)
     embed.add_field(name=say("model.made"), value=formatted_time(card.created_at))
     embed.add_field(name=say("model.precision"), value=precision)
     embed.add_field(name=say("model.starts_from"), value=domain or say("model.nothing_yet"))

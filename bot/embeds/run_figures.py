@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bot.texts import say, translated
@@ -40,6 +41,12 @@ def reasons_of(run: Run | None, card: Card | None) -> list[dict[str, Any]]:
     """Return the results of the gate's tests; empty for a skipped or failed run."""
     verdict = (run.verdict if run else None) or (card.verdict if card else {})
     return [reason for reason in verdict.get("reasons", ()) if isinstance(reason, dict)]
+
+
+def origin(card: Card) -> str:
+    """Say how a version was made. A base model in a folder is called by its name, without its path."""
+    base = Path(card.base).name if Path(card.base).is_absolute() else card.base
+    return say(f"model.kinds.{card.kind}", base=base, parent=card.parent)
 
 
 def run_title(card: Card | None, run: Run | None) -> str:

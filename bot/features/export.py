@@ -40,7 +40,7 @@ class Export(commands.Cog):
     def __init__(self, parts: Parts) -> None:
         self._bot, self._database, self._settings = parts.discord.bot, parts.storage.database, parts.settings
 
-    @command("export", group="privacy", is_for_admins=True, is_ephemeral=True)
+    @command("export", group="insight", is_for_admins=True, is_ephemeral=True)
     async def export(self, context: Context) -> None:
         """Send an admin the judgements on the queries that they may read."""
         members = await self._bot.access.memberships(context.author, with_channels=True)

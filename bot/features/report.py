@@ -18,7 +18,7 @@ from bot.embeds.replies import (
     verdict_lines,
     votes_line,
 )
-from bot.embeds.run_figures import BEFORE_THE_SETTING, figures_of, moved_words, reasons_of, run_title
+from bot.embeds.run_figures import BEFORE_THE_SETTING, figures_of, moved_words, origin, reasons_of, run_title
 from bot.errors import PictureError
 from bot.runs.training_runs import version_of
 from bot.subprocesses.charts import DRAWINGS, DRAWINGS_WITHIN_S, attach
@@ -99,7 +99,7 @@ def report_embed(
     """Build the report on a version, a run, or both, with the changes of the queries in `shown`."""
     colour = COLOUR_BAD if run is not None and run.status in ("failed", "rejected") else COLOUR
     embed = discord.Embed(title=run_title(card, run), colour=colour)
-    lines = [say(f"model.kinds.{card.kind}", base=card.base, parent=card.parent)] if card else []
+    lines = [origin(card)] if card else []
     lines += [translated(run.reason)] if run is not None and run.reason else []
     embed.description = clipped(escape("\n".join(lines)), MAX_DESCRIPTION) or None
     reasons = reasons_of(run, card)

@@ -120,17 +120,17 @@ def stats_embed(stats: TeamStats) -> discord.Embed:
         ]
         embed.add_field(name=say("stats.contested"), value=clipped("\n".join(lines), MAX_FIELD), inline=False)
     if stats.helpers:
-        lines = [
-            say(
-                "stats.helper",
-                n=one.votes,
-                who=f"<@{one.user_id}>",
-                agreed=one.agreed,
-            )
-            for one in stats.helpers
-        ]
+        lines = [_helper(one) for one in stats.helpers]
         embed.add_field(name=say("stats.helpers"), value=clipped("\n".join(lines), MAX_FIELD), inline=False)
     return embed
+
+
+def _helper(one: TopVoter) -> str:
+    """Name a voter, with how many votes and, if there are some, with how many others agree."""
+    who = f"<@{one.user_id}>"
+    if not one.agreed:  # often because no other person rated the same words, so it would say nothing
+        return say("stats.helper", who=who, n=one.votes)
+    return say("stats.helper_confirmed", who=who, n=one.votes, agreed=one.agreed)
 
 
 def _filled(one: ContestedWord) -> str:

@@ -12,7 +12,10 @@ from support.charts import field, picture, size_of
 from support.people import Person
 from support.wire import Wire, wired
 
+from bot.features.stats import TeamStats, stats_embed
 from storage.schema import people
+from storage.votes.approval import Totals
+from storage.votes.stats import TopVoter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Asked = Callable[[], dict[str, Any]]
@@ -45,7 +48,7 @@ async def test_stats_tell_who_votes_and_what_is_contested(home: Path) -> None:
         assert field(reply, "Most contested").startswith("open shoes are **")
         assert field(reply, "Most contested").endswith("**. · 👍 1 👎 1")
         assert "private shoes" not in json.dumps(reply)
-        lines = {f"<@{who.id}> · 2 votes, others agree with 0" for who in (one, two)}
+        lines = {f"<@{who.id}> · 2 votes" for who in (one, two)}
         assert set(field(reply, "Who helped most").split("\n")) == lines
         assert reply["mentions"] == []
         assert size_of(await picture(reply))[0] == 1500
@@ -53,6 +56,17 @@ async def test_stats_tell_who_votes_and_what_is_contested(home: Path) -> None:
         assert field(await wire.say(one, "!stats", channel_id=direct), "Most contested") == ""
 
     await in_new_home(home, look)
+
+
+async def test_agreement_is_said_of_people_with_whom_others_agree() -> None:
+    helpers = [TopVoter(1, 1, 1), TopVoter(2, 7, 3), TopVoter(3, 1, 0), TopVoter(4, 7, 0)]
+    (field,) = stats_embed(TeamStats(Totals(16, 4, 9), (), (), (), helpers)).fields
+    assert (field.value or "").split("\n") == [
+        "<@1> · one vote, which others agree with",
+        "<@2> · 7 votes, others agree with 3",
+        "<@3> · one vote",
+        "<@4> · 7 votes",
+    ]
 
 
 async def test_people_who_opted_out_are_not_in_the_stats(home: Path, asked: Asked) -> None:
