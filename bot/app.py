@@ -171,7 +171,7 @@ def _supervise_loops(parts: Parts) -> None:
     background, follower = parts.operations.background, parts.inference.follower
     background.supervise(follower.watch, name="champion watch")
     if shared_versions(parts.storage.registry) is not None:
-        background.supervise(follower.stock, name="model stock")
+        background.supervise(follower.prefetch, name="model prefetch")
     background.supervise(parts.voting.reconcile.run, name="reconcile")
     if is_shared(parts.settings.url):
         propagation = ForgetPropagation(

@@ -189,7 +189,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[_Session]:
-        """Connect, and translate the errors of the database, also those of the block."""
+        """Connect, and translate the errors of the database, including those of the block."""
         session: _Session | None = None
         try:
             async with contextlib.AsyncExitStack() as stack:

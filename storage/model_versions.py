@@ -1,7 +1,7 @@
-"""Which model versions several machines share, which of them are champion and domain model, who moved these.
+"""The model versions that several machines share, and which of them are champion and domain model.
 
-The files lie in object storage; a row appears once all of them are stored. Rows of deleted versions stay, so
-that no number is used twice. On one machine the registry is a folder, and the table is empty.
+Their files are in object storage; a row appears once all of them are stored. Rows of deleted versions stay,
+so that no number is used twice. On one machine the registry is a folder, and the table is empty.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +47,7 @@ async def read_model_versions(database: Database) -> list[ModelVersion]:
 
 @retried_if_rolled_back
 async def change_model_versions(database: Database, decide: Decide) -> list[ModelVersion]:
-    """Store the rows that `decide` makes of the present ones, in one transaction; other changes wait for it.
+    """Store the rows that `decide` derives from the current ones, in one transaction; other changes wait.
 
     Args:
         database: An open database.

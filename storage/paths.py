@@ -16,7 +16,7 @@ def expanded_path(written: str) -> Path:
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", written) and not written.startswith("file:///"):
         raise ValueError("expected a path on this machine, not a URL")
     if os.name != "nt" and re.match(r"[a-zA-Z]:[\\/]|\\\\", written):
-        raise ValueError("that is a path of Windows; expected one of this machine, such as /data/fillbot")
+        raise ValueError("that is a Windows path; expected one on this machine, such as /data/fillbot")
     path = os.path.expandvars(written.removeprefix("file://"))
     if found := VARIABLE.search(path):
         raise ValueError(f"the variable {found[0]} is not set")

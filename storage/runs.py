@@ -240,10 +240,10 @@ async def repair(
         found = [Run(**row._mapping) for row in rows]
         for run in found:
             pointer = domain if run.trigger == "domain" else champion
-            arrived = run.challenger is not None and run.challenger == pointer
-            status = "failed" if not arrived else ("done" if run.trigger in POINTER_MOVES else "promoted")
+            has_moved = run.challenger is not None and run.challenger == pointer
+            status = "failed" if not has_moved else ("done" if run.trigger in POINTER_MOVES else "promoted")
             verdict = run.verdict or {}
-            if not arrived:
+            if not has_moved:
                 verdict = {**verdict, **failure(INTERRUPTED)}
             await connection.execute(
                 update(runs)

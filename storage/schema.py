@@ -156,7 +156,7 @@ model_versions = Table(  # of machines that share them (`storage.model_versions`
     "model_versions",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),  # 7 of v0007
-    Column("kind", String(16)),  # base, starter, domain, night; null: imported, or no folder
+    Column("kind", String(16)),  # base, starter, domain, night; null: unknown
     Column("folder", TEXT),  # of its files in object storage; null: only the number is taken
     Column("card_hash", String(64)),  # SHA-256 of its card.json
     Column("created_at", UtcDateTime, nullable=False),

@@ -1,7 +1,7 @@
-"""Sentences that can be said in another language: English text that keeps its template and values.
+"""Translatable sentences: English text that keeps its template and values.
 
 As in gettext, the English template is the key of the translations; the key of an error is its class. Logs and
-the command line use sentences and errors as the English text that they are.
+the command line show the English text.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 
 class Sentence(str):
-    """English text with what its translations need. Values may be sentences, errors, or lists of them."""
+    """English text with its template and values. Values may be sentences, errors, or lists of them."""
 
     key: str
     values: Mapping[str, Any]
@@ -39,14 +39,14 @@ class TranslatableError(Exception):
     _given: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Keep the arguments."""
+        """Keep the arguments for `sentence`."""
         error = super().__new__(cls, *args, **kwargs)
         error._given = args, kwargs
         return error
 
     @property
     def sentence(self) -> Sentence:
-        """The English text, with what its translations need."""
+        """The English text, with the key and the values of its translations."""
         if self.args and isinstance(self.args[0], Sentence):
             return self.args[0]
         args, kwargs = self._given
@@ -59,11 +59,11 @@ class TranslatableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Language(string.Formatter):
-    """Fills in texts, and says sentences in one language.
+    """Fills in texts, and translates sentences into one language.
 
     Attributes:
         sentences: English template or class of an error → text.
-        signs: the signs of a formatted number, by the English ones (`,`, `.`, `%`).
+        signs: Separators and percent sign of a formatted number, by the English ones (`,`, `.`, `%`).
     """
 
     sentences: Mapping[str, Any] = field(default_factory=dict)
@@ -84,12 +84,13 @@ class Language(string.Formatter):
     def fill(self, text: str | Mapping[str, Any], values: Mapping[str, Any]) -> str:
         """Fill in the values of a text.
 
-        A text with `one` and `other` is chosen by `n`. One with `text` has choices for some of its values, by
-        the value; `none` stands for an empty one, `other` for all that are not listed. Numbers with a format,
-        such as `{n:,}`, get the language's signs. The format of a list is what separates its items.
+        A mapping with `one` and `other` is a plural, chosen by the value `n`. A mapping with `text` also maps
+        some placeholders from their values to wordings; `none` stands for an empty value, `other` for all
+        values that are not listed. Numbers with a format, such as `{n:,}`, get the language's separators. The
+        format of a list is the separator of its items.
 
         Raises:
-            KeyError: a value is missing.
+            KeyError: A value is missing.
         """
         if isinstance(text, Mapping) and "text" in text:
             choices = {name: choice for name, choice in text.items() if name != "text"}
@@ -116,7 +117,7 @@ ENGLISH = Language()
 
 
 def to_json(what: object) -> Any:
-    """Return a sentence, an error or a value of one for JSON; `from_json` reads it again."""
+    """Convert a sentence, an error or a value of one to JSON; `from_json` reads it."""
     if isinstance(what, TranslatableError):
         what = what.sentence
     if isinstance(what, Sentence):
@@ -128,7 +129,7 @@ def to_json(what: object) -> Any:
 
 
 def from_json(what: Any) -> Any:
-    """Return what `to_json` wrote; the text alone if it has no key."""
+    """Read what `to_json` returned; without a key, return only the text."""
     if isinstance(what, list):
         return [from_json(one) for one in what]
     if not isinstance(what, Mapping):

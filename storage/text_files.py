@@ -28,7 +28,7 @@ def read_text(path: Path, *, fallback: str | None = None) -> str:
 
 
 def read_words(path: Path) -> list[str]:
-    """The words of a text file, without the lines that begin with `#`."""
+    """Return the words of a text file, without the lines that begin with `#`."""
     lines = read_text(path).splitlines()
     return [word for line in lines if not line.startswith("#") for word in line.split()]
 

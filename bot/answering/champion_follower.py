@@ -15,11 +15,11 @@ from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
 WATCH_EVERY_S = 2.0  # delay until a promotion on the command line or another machine takes effect
-STOCK_EVERY_S = 60.0
+PREFETCH_EVERY_S = 60.0
 
 
 class BotChampionFollower:
-    """Reloads the predictor, counts reloads, and says why the champion does not serve."""
+    """Reloads the predictor and counts reloads; `trouble` says why the champion does not serve."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class BotChampionFollower:
         self.trouble = trouble
 
     async def follow_champion(self, *, again: bool = False) -> bool:
-        """Reload if the champion changed; return whether that was done.
+        """Reload if the champion changed. Returns whether it was reloaded.
 
         A version that was found damaged is retried only when `again` is set, or when the champion pointer
         moves.
@@ -55,12 +55,12 @@ class BotChampionFollower:
             await asyncio.sleep(WATCH_EVERY_S)
             await self.follow_champion()
 
-    async def stock(self) -> None:
-        """Download versions that other machines made, ahead of a promotion; runs until cancelled."""
+    async def prefetch(self) -> None:
+        """Download the versions that serve if the champion cannot, while machines share versions."""
         while (shared := shared_versions(self._registry)) is not None:
             with contextlib.suppress(RegistryError, OSError):  # the next `follow_champion` tries again
-                await asyncio.to_thread(shared.stock)
-            await asyncio.sleep(STOCK_EVERY_S)
+                await asyncio.to_thread(shared.prefetch)
+            await asyncio.sleep(PREFETCH_EVERY_S)
 
 
 async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:

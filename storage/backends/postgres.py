@@ -36,7 +36,8 @@ MIGRATION_LOCK = 0x66_69_6C_01  # one process migrates at a time
 VOTE_LOCK = 0x66_69_6C_02  # exclusive: no other writer of votes, so that whole predictions can be deleted
 ERASE_LOCK = 0x66_69_6C_03  # no other erasure or search for orphaned queries
 OWNER_LOCK = 0x66_69_6C_04  # no other writer of votes of the same owner; the second key is the owner's hash
-MODEL_LOCK = 0x66_69_6C_06  # no other change to the shared model versions; 05 is that of a copy
+COPY_LOCK = 0x66_69_6C_05  # one copy to this database at a time
+MODEL_LOCK = 0x66_69_6C_06  # no other change to the shared model versions
 OWNER_LOCKS = 1_000  # the server's lock table holds some thousands of locks
 
 

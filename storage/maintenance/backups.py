@@ -17,8 +17,9 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS
+from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, NO_PATH
 from storage.errors import BackupError
+from storage.files import fsync
 from storage.sentences import Sentence
 
 NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")
@@ -39,7 +40,7 @@ def database_file(url: str) -> Path | None:
     """Return the file of a SQLite URL; None for a database in memory or on a server."""
     parsed = make_url(url)
     path = parsed.database or ""
-    if not parsed.drivername.startswith("sqlite") or not path or path.startswith((":", "file:")):
+    if not parsed.drivername.startswith("sqlite") or not path or path.startswith(NO_PATH):
         return None
     return Path(path)
 
@@ -118,8 +119,9 @@ def backup_files(folder: Path, database: Path) -> list[Path]:
 def database_copies(home: Path, folder: Path, database: Path | None) -> list[Path]:
     """Return every file on this machine that may hold rows of the database, except the database itself.
 
-    These are all files in the folder of the backups, the databases that restores and recoveries set aside,
-    unfinished files of interrupted ones, and the SQLite file that was in use before `database`.
+    These are all files in the folder of the backups except a README, the databases that restores and
+    recoveries set aside, unfinished files of interrupted ones, and the SQLite file that was in use before
+    `database`.
 
     Args:
         home: Holds `fillbot.db` by default.
@@ -127,7 +129,7 @@ def database_copies(home: Path, folder: Path, database: Path | None) -> list[Pat
         database: The file in use; None for a database in memory or on a server.
     """
     before = home / "fillbot.db"
-    found = {before, *folder.glob("*")}
+    found = {before, *(path for path in folder.glob("*") if path.stem.upper() != "README")}
     for file in (before, database or before):
         for pattern in ("{name}" + REPLACED + "*", "{name}" + DAMAGED + "*", ".*{name}.new*"):
             found.update(_matching(file, pattern))
@@ -194,12 +196,3 @@ def open_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
-
-
-def fsync(path: Path) -> None:
-    """Flush a file or the entries of a folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,13 +17,14 @@ from typing import Any
 
 from sqlalchemy import String, Table
 
+from storage.backends.postgres import COPY_LOCK
 from storage.errors import CopyError
+from storage.maintenance.backups import open_sqlite
 from storage.maintenance.checksums import Digest, columns_of, digest, digest_in_postgres, values_for
 from storage.schema import metadata
 
 ROWS = 20_000  # approximate size of a range: it holds all rows of its keys
 CLOSE_TIMEOUT_S = 5.0
-KEY = 0x66_69_6C_05  # of an advisory lock
 ORDER = [table.name for table in metadata.sorted_tables]  # referenced tables first
 Progress = Callable[[str, int, int], None]  # (table, rows done, rows in total)
 MARKER = (
@@ -81,19 +82,16 @@ async def copy(source: Path, url: str, *, is_final: bool, progress: Progress) ->
 @contextlib.contextmanager
 def _snapshot(source: Path) -> Iterator[sqlite3.Connection]:
     """Open a read transaction on the source for the whole pass."""
-    connection = sqlite3.connect(source, isolation_level=None, timeout=15, check_same_thread=False)
-    try:
+    with open_sqlite(source) as connection:
         if not connection.execute("PRAGMA user_version").fetchone()[0]:  # identifies the source
             connection.execute(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM alembic_version").fetchone()
         yield connection
-    finally:
-        connection.close()
 
 
 async def _claim(target: Any, source: sqlite3.Connection) -> None:
-    if not await target.fetchval("SELECT pg_try_advisory_lock($1, 0)", KEY):
+    if not await target.fetchval("SELECT pg_try_advisory_lock($1, 0)", COPY_LOCK):
         raise CopyError("another copy to it is running")
     (theirs,) = source.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
     ours = await target.fetchval("SELECT version_num FROM alembic_version")

@@ -19,12 +19,13 @@ from storage.maintenance.backups import DAMAGED, back_up, daily, examine, open_s
 from storage.maintenance.restore import migrate, new_file_for, replace_database
 from storage.sentences import Sentence
 
+# Of columns of other types, the values are text.
 TYPES: dict[str, type | tuple[type, ...]] = {
     "INTEGER": int,
     "BIGINT": int,
     "BOOLEAN": int,
     "FLOAT": (int, float),
-}  # else text
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def fingerprint(user_id: int) -> str:
 
 
 def write_tombstone(connection: Connection, user_id: int, forgotten_at: datetime) -> None:
-    """Remember until when a person's thumbs must not count; replaces an earlier tombstone."""
+    """Store that thumbs on replies from before a time must not count; replaces an earlier tombstone."""
     person = fingerprint(user_id)
     connection.execute(delete(forgotten).where(forgotten.c.person == person))
     connection.execute(forgotten.insert().values(person=person, forgotten_at=forgotten_at))

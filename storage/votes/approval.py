@@ -1,4 +1,4 @@
-"""Approval: the votes on the words that a model version offered, and how many votes there were in a time."""
+"""Approval: the votes on the words that a model version offered, and the number of votes in a period."""
 
 from dataclasses import dataclass
 from datetime import datetime

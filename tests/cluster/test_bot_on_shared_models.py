@@ -81,7 +81,7 @@ async def test_while_the_storage_is_away_the_bot_answers_and_says_so(
             warning: str | None = found.get("warnings", {}).get("models")
             return warning
 
-        assert "there is no such folder: make it, or mount it" in await eventually(warned)
+        assert "there is no such folder: create it, or mount it" in await eventually(warned)
         await wire.ask(owner)
         note = str(await wire.say(owner, "!model"))
         assert "Model changes made on other machines are not visible at the moment." in note

@@ -102,6 +102,6 @@ def test_a_night_does_not_promote_over_what_another_machine_did_meanwhile(
         other.promote(draft.version)
 
     monkeypatch.setattr(Registry, "_seal", commit_and_promote)
-    with pytest.raises(PointerMovedError, match="Somebody made v0003 the champion meanwhile"):
+    with pytest.raises(PointerMovedError, match="changed the champion meanwhile: it is now v0003"):
         run_night(here, NoProgress(), trigger="retrain", night=NIGHT)
     assert open_registry(here).champion() == "v0003"

@@ -76,7 +76,7 @@ def test_weights_are_fetched_on_demand(machine_of: Machine) -> None:
     there.pull()
     assert not (there.path("v0002") / WEIGHTS).exists()
     assert not (there.path("v0001") / "model.onnx").exists()
-    there.stock()
+    there.prefetch()
     assert (there.path("v0001") / "model.onnx").exists()
     there.verify("v0001")
     Registry(there.folder).verify("v0001")
@@ -97,7 +97,7 @@ def test_of_two_promotions_from_the_same_champion_one_wins(machine_of: Machine, 
     second, third = write(here, champion="v0001"), write(here, champion="v0001")
     there.pull()
     here.promote(second)
-    with pytest.raises(PointerMovedError, match="Somebody made v0002 the champion meanwhile, so v0003"):
+    with pytest.raises(PointerMovedError, match="changed the champion meanwhile: it is now v0002, and v0003"):
         there.promote(third)
     assert there.champion() == "v0002"  # what the loser sees is what serves
     there.promote(third)
@@ -254,7 +254,7 @@ def test_versions_of_another_origin_are_refused(machine_of: Machine, tmp_path: P
     begun(machine_of("here"), 2)
     models = registry_of(tmp_path / "there" / "models", 1).folder
     there = machine_of("there")
-    with pytest.raises(ForeignRegistryError, match="v0001 is another there"):
+    with pytest.raises(ForeignRegistryError, match="v0001 has other files there"):
         there.pull()
     shutil.rmtree(models / "v0001")
     (models / "champion").write_text("v0002\n")
@@ -410,7 +410,7 @@ def test_a_database_of_others_is_refused_and_an_older_copy_brought_up_to_date(
     with pytest.raises(UnsuitableStorageError, match="is an older copy"):
         here.pull()
     assert here.champion() == "v0002"
-    for sentence in ("Took over 2 versions", "Nothing to do: the database has 2 versions"):
+    for sentence in ("Imported 2 versions", "Nothing to do: the database has 2 versions"):
         assert import_versions(models_url, database_url).startswith(sentence)
     here.pull()
     assert (here.champion(), here.domain(), here.withdrawn()) == ("v0002", "v0001", {"v0001"})
@@ -460,9 +460,10 @@ def test_a_bucket_of_an_earlier_release_is_taken_over(
     here = machine_of("here")
     with pytest.raises(UnsuitableStorageError, match="python -m training import-models"):
         here.pull()
-    assert import_versions(models_url, database_url).startswith("Took over 3 versions")
+    assert import_versions(models_url, database_url).startswith("Imported 3 versions")
     rows = rows_of(database_url)
     assert (rows["v0004"].moved_by, rows["v0001"].moved_by) == ("vienna", "graz")
+    assert {row.kind for row in rows.values() if row.folder is not None} == {"base"}
     here.pull()
     assert (here.versions(), here.champion(), here.domain()) == (
         ["v0001", "v0003", "v0004"],

@@ -20,7 +20,7 @@ from training.errors import CorruptVersionError, RegistryUnreadableError, Regist
 from training.pipeline.run import run_init
 from training.progress import NoProgress
 from training.registry import promotion
-from training.registry.atomic_files import writable
+from training.registry.models_folder import writable
 from training.registry.repair import repair_champion, repair_domain, serve_first_version
 from training.registry.versions import Registry
 from training.settings import Settings

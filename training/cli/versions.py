@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     commands.add(
         "import-models",
         _import_models,
-        "take over shared versions that the database does not know: from the log of an earlier release, or "
+        "import shared versions that the database lacks: from the log of an earlier release, or "
         "after the database was lost",
     )
     publish = commands.add(

@@ -1,11 +1,11 @@
 """The checkpoint of a long training run: one file, replaced atomically."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from storage.files import fsync
 from training.models.out_of_memory import is_out_of_memory
 
 
@@ -19,8 +19,8 @@ class Checkpoint:
         """Return the last state saved under this key, or None if it is missing or damaged.
 
         Raises:
-            OSError: the file cannot be read at the moment; starting over would overwrite it.
-            MemoryError: the state does not fit into memory.
+            OSError: The file cannot be read at the moment; starting over would overwrite it.
+            MemoryError: The state does not fit into memory.
         """
         try:
             content = torch.load(self._path, map_location="cpu", weights_only=True)
@@ -36,15 +36,13 @@ class Checkpoint:
         """Replace the checkpoint atomically.
 
         Raises:
-            OSError: the disk is full or not writable.
+            OSError: The disk is full or not writable.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_name(self._path.name + ".partial")
         try:
-            with partial.open("wb") as file:
-                torch.save({"key": self._key, "state": state}, file)
-                file.flush()
-                os.fsync(file.fileno())
+            torch.save({"key": self._key, "state": state}, partial)
+            fsync(partial)
         except (OSError, RuntimeError) as error:  # torch raises RuntimeError for a full disk
             partial.unlink(missing_ok=True)  # up to half a gigabyte
             if isinstance(error, OSError) or is_out_of_memory(error):

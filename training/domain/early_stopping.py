@@ -37,13 +37,13 @@ class EarlyStoppingTraining:
         """Load the checkpoint if there is one.
 
         Args:
-            learner: the model, on `device`.
-            held_out: held-out texts by origin; the mean of their losses decides.
-            domain: hyper-parameters.
-            texts: number of texts in an epoch, the same for every recipe, so that their costs are equal.
-            log: filled step by step.
-            checkpoint: written after every evaluation.
-            device: the device to train on.
+            learner: The model, on `device`.
+            held_out: Held-out texts by origin; the mean of their losses decides.
+            domain: Hyper-parameters.
+            texts: Number of texts in an epoch, the same for every recipe, so that their costs are equal.
+            log: Filled step by step.
+            checkpoint: Written after every evaluation.
+            device: The device to train on.
         """
         self._learner, self._held_out, self._log = learner, held_out, log
         self._checkpoint, self._device, self._patience = checkpoint, device, domain.patience

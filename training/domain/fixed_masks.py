@@ -26,9 +26,9 @@ class MaskedText:
     """A text with masked words.
 
     Attributes:
-        query: the text with its masks in order.
-        targets: the token under each mask.
-        words: for each mask the index of its word among the masked ones.
+        query: The text with its masks in order.
+        targets: The token under each mask.
+        words: For each mask the index of its word among the masked ones.
     """
 
     query: Encoded

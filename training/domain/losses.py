@@ -2,7 +2,7 @@
 
 For a recipe with polarity, texts carry the polarity of the word in focus. Where a wanted word is masked, no
 unwanted word may be among the best. Where an unwanted word is masked, as in a complaint or after "never", the
-wanted words give way to the unwanted ones. Without the second rule the model would praise everything.
+unwanted words must outweigh the wanted ones. Without the second rule the model would praise everything.
 """
 
 from collections.abc import Sequence

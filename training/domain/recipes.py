@@ -19,11 +19,11 @@ class DomainRecipe:
     """How a domain model is trained.
 
     Attributes:
-        name: the value of `--recipe`.
-        has_corpus: whether it learns from the whole corpus.
-        edge_copies: how often each of UpTrain's edge cases is added; with 0 they are not even selected.
-        has_polarity: whether it learns which words belong to praise, and which to complaints and negations.
-        can_serve: whether it may become the domain model; other recipes are for comparison.
+        name: The value of `--recipe`.
+        has_corpus: Whether it learns from the whole corpus.
+        edge_copies: How often each of UpTrain's edge cases is added; with 0 they are not even selected.
+        has_polarity: Whether it learns which words belong to praise, and which to complaints and negations.
+        can_serve: Whether it may become the domain model; other recipes are for comparison.
     """
 
     name: str

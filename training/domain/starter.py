@@ -83,8 +83,8 @@ def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
     beginnings and ends of words. The library's own trainer is not used: it breaks ties differently each time.
 
     Args:
-        texts: the training texts.
-        size: maximum number of entries without the compounds.
+        texts: The training texts.
+        size: Maximum number of entries without the compounds.
     """
     normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
     lowered = [normalizer.normalize_str(text) for text in texts]

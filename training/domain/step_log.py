@@ -29,10 +29,10 @@ class StepLog:
         """Add a step; a step that is retried after running out of memory replaces itself.
 
         Args:
-            step: number of the step.
-            loss: mean loss per masked token.
-            accuracy: share of masked tokens that were predicted.
-            tokens: number of tokens without padding.
+            step: Number of the step.
+            loss: Mean loss per masked token.
+            accuracy: Share of masked tokens that were predicted.
+            tokens: Number of tokens without padding.
         """
         if self._waiting and self._waiting[-1][0] == step:
             self._waiting.pop()

@@ -7,7 +7,7 @@ from typing import Any
 from training.corpus.readers import SourceReport
 from training.tables import aligned
 
-FIGURES, WHO = ("wanted_share", "unwanted_at_10"), ("base", "after")
+FIGURES, MODELS = ("wanted_share", "unwanted_at_10"), ("base", "after")
 
 
 def source_to_json(source: SourceReport) -> dict[str, Any]:
@@ -46,13 +46,13 @@ def _held_out(held_out: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         perplexities = [f"{side['perplexity']:.2f}" for side in sides]
         accuracies = [f"{side['accuracy']:.3f}" for side in sides]
         rows.append((part, int(base["words"]), *perplexities, *accuracies))
-    header = ("held-out text", "hidden words", *_before_and_after("perplexity", "accuracy"))
+    header = ("held-out text", "masked words", *_before_and_after("perplexity", "accuracy"))
     return aligned(header, rows, numbers=header[1:])
 
 
 def _suites(suites: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     rows = [
-        (name, figures["after"]["cases"], *(_figure(figures[who][f]) for f in FIGURES for who in WHO))
+        (name, figures["after"]["cases"], *(_figure(figures[model][f]) for f in FIGURES for model in MODELS))
         for name, figures in suites.items()
     ]
     header = ("suite", "cases", *_before_and_after("wanted share", "unwanted@10"))
@@ -60,7 +60,7 @@ def _suites(suites: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
 
 
 def _before_and_after(*names: str) -> list[str]:
-    return [f"{name}, {when}" for name in names for when in WHO]
+    return [f"{name}, {when}" for name in names for when in MODELS]
 
 
 def _figure(value: float | None) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 
+from storage.files import sha256
 from training.corpus.domain_corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
 from training.corpus.health import measure_health, read_raw_cells
 from training.corpus.lexicon import unwanted_words, wanted_words
@@ -36,7 +37,6 @@ from training.models import torch_model
 from training.models.base_model import UNREACHABLE, find_base
 from training.models.writing import export_base, make_card, write_files
 from training.progress import Progress
-from training.registry.atomic_files import sha256
 from training.registry.versions import TRAINING_LOG, Registry
 from training.reports.plots.corpus_health import plot_corpus_health
 from training.reports.plots.training_log import plot_training, read_log
@@ -71,16 +71,16 @@ class DomainTraining:
         """Find the base model and split the corpus.
 
         Args:
-            settings: base model, files, device.
-            domain: the recipe and its hyper-parameters.
-            progress: advanced once per training step.
-            folder: the folder of the run.
-            extra, text_column: further CSV files, and the column to read from them.
+            settings: Base model, files, device.
+            domain: The recipe and its hyper-parameters.
+            progress: Advanced once per training step.
+            folder: The folder of the run.
+            extra, text_column: Further CSV files, and the column to read from them.
 
         Raises:
-            BaseModelError: no base model is available; the starter cannot replace it, as it learnt this
+            BaseModelError: No base model is available; the starter cannot replace it, as it learnt this
                 corpus.
-            CsvError: a file cannot be read.
+            CsvError: A file cannot be read.
         """
         base = find_base(settings.base_model)
         if base is None:
@@ -102,12 +102,12 @@ class DomainTraining:
         """Train, judge and write the version, without moving a pointer.
 
         Args:
-            registry: where to write the version.
-            columns: further fields of its card.
+            registry: Where to write the version.
+            columns: Further fields of its card.
 
         Raises:
-            BaseModelError: the base model cannot be loaded.
-            EmptyRecipeError: the recipe has no text to learn from.
+            BaseModelError: The base model cannot be loaded.
+            EmptyRecipeError: The recipe has no text to learn from.
         """
         edge_cases = self._edge_cases("train") if self._recipe.edge_copies else None
         learner, metrics = self._train(edge_cases)
@@ -265,11 +265,11 @@ def judge_domain_model(
     for name, cases in suites_of(OWN_SUITES).items():
         comparable = cases_of(models, cases)
         figures[name] = {
-            who: {
-                **summary(score_cases(each, comparable.cases, among=shared[who])),
+            label: {
+                **summary(score_cases(model, comparable.cases, among=shared[label])),
                 "skipped": comparable.skipped,
             }
-            for who, each in models.items()
+            for label, model in models.items()
         }
     return gate.decide_domain(gate.DomainMeasurements(held_out, figures["control"])), figures
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from storage.sentences import Sentence
 from training.errors import CorruptVersionError, RegistryUnreadableError
 from training.inference.encoder import Encoded, Encoder
-from training.registry.atomic_files import MISSING, readable
+from training.registry.models_folder import MISSING, readable
 
 GRAPH, OUTPUT = "model.onnx", "log_probabilities"
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory")  # in messages of ONNX Runtime

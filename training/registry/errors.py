@@ -1,4 +1,4 @@
-"""Errors of a champion that moved meanwhile, and of versions elsewhere that cannot be reached.
+"""Errors of pointers that another process moved, and of shared storage that cannot be reached.
 
 RegistryError
 ├── PointerMovedError                  another process moved the champion or domain pointer first
@@ -28,6 +28,6 @@ class PointerMovedError(RegistryError):
         self.pointer, self.now, self.wanted = pointer, now, wanted
         role = "champion" if pointer == "champion" else "domain model"
         super().__init__(
-            f"Somebody made {now or 'nothing'} the {role} meanwhile, so {wanted} did not become it. Check "
-            "`!versions` or `python -m training versions`, and decide again."
+            f"Another process changed the {role} meanwhile: it is now {now or 'unset'}, and {wanted} did not "
+            "replace it. Check `!versions` or `python -m training versions`, and decide again."
         )

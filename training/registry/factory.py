@@ -16,17 +16,17 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> Registry:
-    """The versions in `models_dir`; with FILLBOT_MODELS_URL that folder is a cache of the shared storage.
+    """Open the versions in `models_dir`; with FILLBOT_MODELS_URL that folder is a cache of shared storage.
 
     Nothing is read yet: see `sharing.pull`.
 
     Args:
-        settings: the folder, and the shared storage if there is one.
-        progress: reports transfers of large files.
+        settings: The folder, and the shared storage if there is one.
+        progress: Reports transfers of large files.
 
     Raises:
-        ExtraMissingError: the client of the storage is not installed.
-        RegistryError: the kind of storage is not supported.
+        ExtraMissingError: The client of the storage is not installed.
+        RegistryError: The kind of storage is not supported.
     """
     if settings.models_url is None:
         return Registry(settings.models_dir)
@@ -39,12 +39,12 @@ def open_registry(settings: Settings, *, progress: "Progress | None" = None) -> 
 
 
 def current_registry(settings: Settings) -> Registry:
-    """Open the registry and bring the other machines' changes. Blocking.
+    """Open the registry and fetch the other machines' changes. Blocking.
 
     While the shared storage cannot be reached, the versions on this machine are used as they are.
 
     Raises:
-        RegistryError: this machine has no versions either, or the storage holds different ones.
+        RegistryError: This machine has no versions either, or the storage holds different ones.
     """
     registry = open_registry(settings)
     try:
@@ -60,7 +60,7 @@ def probe_shared_storage(settings: Settings) -> int:
     """Check that FILLBOT_MODELS_URL can be read, written and deleted from. Returns its number of versions.
 
     Raises:
-        TrainingError: one of these is not possible.
+        TrainingError: One of these is not possible.
     """
     from training.distributed.shared_versions.object_storage import ObjectStorage
     from training.distributed.shared_versions.state import published_state
@@ -72,11 +72,11 @@ def probe_shared_storage(settings: Settings) -> int:
 
 
 def import_shared_versions(settings: Settings) -> str:
-    """Take over the versions at FILLBOT_MODELS_URL that the database does not know. Returns what was done.
+    """Import the versions at FILLBOT_MODELS_URL that the database lacks. Returns a sentence on the result.
 
     Raises:
-        TrainingError: there are none, or the storage cannot be reached.
-        StorageError: the database cannot be reached.
+        TrainingError: There are none, or the storage cannot be reached.
+        StorageError: The database cannot be reached.
     """
     from training.distributed.shared_versions.importing import import_versions
 

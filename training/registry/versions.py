@@ -15,6 +15,7 @@ from types import EllipsisType
 
 from pydantic import ValidationError
 
+from storage.files import fsync, replace_file, sha256
 from storage.sentences import Sentence
 from training.errors import (
     CorruptVersionError,
@@ -24,10 +25,10 @@ from training.errors import (
     UnknownVersionError,
     WithdrawnVersionError,
 )
-from training.registry.atomic_files import MISSING, delete, fsync, readable, replace_file, sha256, writable
 from training.registry.card import Card as Card
 from training.registry.card import Kind as Kind
 from training.registry.errors import PointerMovedError
+from training.registry.models_folder import MISSING, delete, readable, writable
 from training.registry.publishing.model_card import model_card
 
 VERSION = re.compile(r"v[0-9]{4,9}")
@@ -47,11 +48,11 @@ class Registry:
     """All versions under one folder. Writing needs the run lock; reading needs no lock."""
 
     def __init__(self, folder: Path) -> None:
-        """The folder is created with the first version."""
+        """Create nothing yet: the first version creates the folder."""
         self.folder = folder
 
     def versions(self) -> list[str]:
-        """Complete versions, oldest first; empty before the folder exists. Raises like `champion`."""
+        """Return complete versions, oldest first; empty before the folder exists. Raises like `champion`."""
         try:
             with readable(self.folder, missing=MISSING):
                 names = [p.name for p in self.folder.iterdir() if VERSION.fullmatch(p.name) and p.is_dir()]
@@ -60,11 +61,11 @@ class Registry:
         return sorted(names, key=lambda name: int(name[1:]))
 
     def path(self, version: str) -> Path:
-        """The folder of a version.
+        """Return the folder of a version.
 
         Raises:
-            UnknownVersionError: there is no such version, or the name is not a version's.
-            RegistryUnreadableError: the folder cannot be read at present.
+            UnknownVersionError: There is no such version, or the name is not a version's.
+            RegistryUnreadableError: The folder cannot be read at present.
         """
         path = self.folder / version
         with readable(path):
@@ -73,12 +74,12 @@ class Registry:
         return path
 
     def card(self, version: str) -> Card:
-        """The card of a version.
+        """Return the card of a version.
 
         Raises:
-            UnknownVersionError: there is no such version.
-            CorruptVersionError: its card is missing, unreadable, or another version's.
-            RegistryUnreadableError: the card cannot be read at present.
+            UnknownVersionError: There is no such version.
+            CorruptVersionError: Its card is missing, unreadable, or another version's.
+            RegistryUnreadableError: The card cannot be read at present.
         """
         path = self.path(version) / "card.json"
         try:
@@ -95,19 +96,19 @@ class Registry:
         return card
 
     def champion(self) -> str | None:
-        """The version that should serve; None before the first.
+        """Return the version that should serve; None before the first.
 
         Raises:
-            RegistryUnreadableError: the pointer cannot be read at present, which is not the same as None.
+            RegistryUnreadableError: The pointer cannot be read at present, which is not the same as None.
         """
         return self._pointer("champion")
 
     def domain(self) -> str | None:
-        """The version that every night starts from; None before the first. Raises like `champion`."""
+        """Return the version that every night starts from; None before the first. Raises like `champion`."""
         return self._pointer("domain")
 
     def withdrawn(self) -> frozenset[str]:
-        """Versions that learnt from deleted votes and must not serve again. Raises like `champion`."""
+        """Return versions that learnt from deleted votes and must not serve again. Raises like `champion`."""
         path = self.folder / "withdrawn"
         try:
             with readable(path):
@@ -131,13 +132,13 @@ class Registry:
         """Point `champion` at a version. Atomic and durable.
 
         Args:
-            version: the new champion.
-            instead_of: the champion that the decision was made about; `...`: whichever it is now.
+            version: The new champion.
+            instead_of: The champion that the decision was made about; `...`: whichever it is now.
 
         Raises:
-            UnknownVersionError: there is no such version.
-            WithdrawnVersionError: it must not serve again.
-            PointerMovedError: the champion is no longer `instead_of`.
+            UnknownVersionError: There is no such version.
+            WithdrawnVersionError: It must not serve again.
+            PointerMovedError: The champion is no longer `instead_of`.
         """
         self.path(version)
         self.require_not_withdrawn(version)
@@ -151,11 +152,11 @@ class Registry:
         self._write("domain", [version])
 
     def previous(self, version: str | None = None) -> str:
-        """The version that a rollback from `version` (None: the champion) returns to; skips withdrawn ones.
+        """Return where a rollback from `version` (None: the champion) leads; skips withdrawn versions.
 
         Raises:
-            NoChampionError: no version serves yet.
-            NoEarlierVersionError: it has no predecessor, that one is deleted, or its card is damaged.
+            NoChampionError: No version serves yet.
+            NoEarlierVersionError: It has no predecessor, that one is deleted, or its card is damaged.
         """
         version = version or self.champion()
         if version is None:
@@ -178,13 +179,13 @@ class Registry:
         `SERVED_FILES` must exist even if the card does not list them.
 
         Args:
-            version: which one.
-            only: names of the files to check; empty: all.
+            version: Which one.
+            only: Names of the files to check; empty: all.
 
         Raises:
-            UnknownVersionError: there is no such version.
-            CorruptVersionError: a file is missing or changed.
-            RegistryUnreadableError: a file cannot be read at present.
+            UnknownVersionError: There is no such version.
+            CorruptVersionError: A file is missing or changed.
+            RegistryUnreadableError: A file cannot be read at present.
         """
         folder, card = self.path(version), self.card(version)
         for name in only or {*SERVED_FILES, *card.files}:
@@ -201,10 +202,10 @@ class Registry:
 
     @contextlib.contextmanager
     def draft(self) -> Iterator[Draft]:
-        """The private folder of a new version; deleted afterwards unless `commit` was called.
+        """Create the private folder of a new version; delete it at the end unless `commit` was called.
 
         Raises:
-            RegistryUnwritableError: the folder cannot be written; other errors of the block pass unchanged.
+            RegistryUnwritableError: The folder cannot be written; other errors of the block pass unchanged.
         """
         with writable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -247,7 +248,7 @@ class Registry:
         Without a readable champion no version is deleted: the lost pointer may name any of them.
 
         Raises:
-            RegistryUnreadableError: the champion is unknown at present; no version was deleted.
+            RegistryUnreadableError: The champion is unknown at present; no version was deleted.
         """
         gone = self._prunable(keep)
         for version in gone:  # renamed first, so that no half-deleted version is visible
@@ -274,6 +275,6 @@ class Registry:
 
     def _write(self, name: str, versions: Iterable[str]) -> None:
         try:
-            replace_file(self.folder / name, "".join(f"{version}\n" for version in versions))
+            replace_file(self.folder / name, "".join(f"{version}\n" for version in versions).encode())
         except OSError as error:
             raise RegistryUnwritableError(self.folder, error.strerror or str(error)) from error

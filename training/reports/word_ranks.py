@@ -39,7 +39,7 @@ class Request(BaseModel):
 
 
 def word_ranks(registry: Registry, runs_folder: Path, request: Request) -> list[dict[str, Any]]:
-    """One object per version, in the requested order; a version that cannot be loaded has only an `error`."""
+    """Return an object per version, in the requested order; one that cannot be loaded has only an `error`."""
     found = []
     for version in request.versions:
         try:
@@ -72,7 +72,7 @@ def _ranks_of(registry: Registry, runs_folder: Path, request: Request, version: 
 
 
 def _place(model: FillModel, row: Floats, word: str) -> dict[str, Any] | None:
-    """The number of offered words that rank before a word; None for a word that is not offered."""
+    """Return the spelling, rank and score of a word; None if it is not offered."""
     token = model.token_of(word)
     if token is None:
         return None

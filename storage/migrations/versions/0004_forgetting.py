@@ -12,7 +12,7 @@ down_revision = "0003"
 def upgrade() -> None:
     with op.batch_alter_table("people", schema=None) as batch_op:
         batch_op.add_column(sa.Column("counted_since", UtcDateTime(timezone=True), nullable=True))
-    # Whom the last run counted; from their oldest vote on, as runs did not write down when they first did.
+    # Voters of the last run, from their oldest vote on: runs did not record when they first counted somebody.
     op.execute(
         "UPDATE people SET counted_since = (SELECT min(cast_at) FROM votes WHERE voter_id = user_id) "
         "WHERE reliability IS NOT NULL"

@@ -220,7 +220,7 @@ def test_every_copy_that_may_hold_rows_is_listed(tmp_path: Path, name: str | Non
     copies += [home / "fillbot.db", *(home / pattern.format("fillbot.db") for pattern in COPIES)]
     if name is not None:
         copies += [elsewhere / pattern.format(name) for pattern in COPIES if name != "fillbot.db"]
-    others = [home / "training.log", home / "fillbot.db.damaged-2026-03-02T093000-wal"]
+    others = [home / "training.log", backups / "README.md", home / "fillbot.db.damaged-2026-03-02T093000-wal"]
     for path in (*copies, *others, *([database] if database else ())):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -321,7 +321,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
-from training.registry import atomic_files, versions as module
+from storage import files
+from training.registry import versions as module
 from training.registry.versions import Registry
 from support.versions import write
 
@@ -342,7 +343,7 @@ registry = Registry(Path(sys.argv[1]))
 point, calls = sys.argv[2], int(sys.argv[3])
 owner = module if hasattr(module, point) else Path
 setattr(owner, point, kill_after(getattr(owner, point), calls))
-atomic_files.fsync = module.fsync  # of the pointers
+files.fsync = module.fsync  # of the pointers
 version = write(registry, champion=registry.champion())
 registry.promote(version)
 print("done")
@@ -361,7 +362,7 @@ print("done")
         ("rename", 0, ["v0001"], "v0001"),
         ("fsync", 5, ["v0001"], "v0001"),
         ("fsync", 6, ["v0001", "v0002"], "v0001"),  # the version has appeared, nobody serves it yet
-        ("write_text", 2, ["v0001", "v0002"], "v0001"),  # the pointer, beside
+        ("write_bytes", 3, ["v0001", "v0002"], "v0001"),  # the pointer, in a temporary file
         ("replace", 0, ["v0001", "v0002"], "v0001"),
         ("fsync", 8, ["v0001", "v0002"], "v0002"),
     ],

@@ -9,7 +9,6 @@ module.
 import codecs
 import contextlib
 import csv
-import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from storage.files import sha256
 from storage.sentences import Sentence
 from storage.text_files import encoding_of
 from training.corpus.csv.encodings import WINDOWS_1252, encoding_of_file
@@ -52,10 +52,10 @@ class CsvFile:
     """A CSV file that was inspected, ready to read its rows.
 
     Attributes:
-        sha256: hash of the content.
-        encoding: the encoding, by the name of its codec.
-        header: the layout of the rows.
-        notes: how the file is read, for people.
+        sha256: Hash of the content.
+        encoding: The encoding, by the name of its codec.
+        header: The layout of the rows.
+        notes: How the file is read, for people.
     """
 
     path: Path
@@ -83,7 +83,7 @@ def read_columns(path: Path, is_header: IsHeader = is_known_header) -> tuple[str
     """Read only the header.
 
     Raises:
-        CsvError: the file has no header or cannot be read.
+        CsvError: The file has no header or cannot be read.
     """
     encoding = _encoding_by_first_bytes(path)
     return _header(path, WINDOWS_1252 if encoding == "utf-8" else encoding, is_header).columns
@@ -93,7 +93,7 @@ def inspect_file(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
     """Read the whole file in chunks, for its hash and encoding, and find its header.
 
     Raises:
-        CsvError: the file is empty, binary, or not text in its encoding.
+        CsvError: The file is empty, binary, or not text in its encoding.
     """
     encoding = _encoding_by_first_bytes(path)
     notes: list[str] = []
@@ -111,16 +111,15 @@ def inspect_file(path: Path, is_header: IsHeader = is_known_header) -> CsvFile:
         notes.append(f"fields are separated by {'tabs' if header.delimiter == chr(9) else header.delimiter}")
     if header.above:
         notes.append(f"rows above the header: {header.above}")
-    with _readable(path), path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return CsvFile(path, sha256, encoding, header, tuple(notes))
+    with _readable(path):
+        return CsvFile(path, sha256(path), encoding, header, tuple(notes))
 
 
 def read_rows(file: CsvFile, columns: Sequence[str]) -> Iterator[CsvRow]:
     """Yield every non-blank row; an unusable one has a fault.
 
     Raises:
-        CsvError: there are no rows, none of them fits the header, or none can be parsed.
+        CsvError: There are no rows, none of them fits the header, or none can be parsed.
     """
     wanted = [file.columns.index(column) for column in columns]
     number = fitting = 0
@@ -166,7 +165,7 @@ class _Rows:
     """The non-blank rows of a file, in bounded memory, with the lines at which they begin.
 
     Attributes:
-        row_line: the first line of the row read last, counted from 1.
+        row_line: The first line of the row read last, counted from 1.
     """
 
     def __init__(self, stream: TextIO, path: Path, delimiter: str = ",") -> None:
@@ -187,7 +186,7 @@ class _Rows:
         """Return the next row, or None at the end.
 
         Raises:
-            BrokenRowError: the row cannot be parsed. The next call continues after the row's first line.
+            BrokenRowError: The row cannot be parsed. The next call continues after the row's first line.
         """
         while True:
             self.row_line, self._of_row = self._line + 1, []
@@ -261,7 +260,7 @@ def _encoding_by_first_bytes(path: Path) -> str:
 
 
 def _first_bad_byte(path: Path, encoding: str) -> tuple[int, int] | None:
-    """Offset and line of the first byte that does not decode, or None."""
+    """Return offset and line of the first byte that does not decode, or None."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset, line = 0, 1
     with _readable(path), path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The local folder as a cache of shared versions. It follows the published state; replicas need no more."""
+"""A local folder as a cache of shared versions. It follows the published state; replicas need no more."""
 
 import contextlib
 import json
@@ -12,13 +12,14 @@ import structlog
 from filelock import FileLock
 from pydantic import ValidationError
 
+from storage.files import fsync, replace_file, sha256
 from storage.sentences import Sentence
 from training.distributed.shared_versions.errors import ForeignRegistryError
 from training.distributed.shared_versions.object_storage import ObjectStorage
 from training.distributed.shared_versions.state import State, StoredVersion, number_of, published_state
 from training.errors import CorruptVersionError, NoChampionError, NoEarlierVersionError, RegistryError
-from training.registry.atomic_files import delete, fsync, readable, replace_file, sha256, writable
 from training.registry.errors import SharedStorageUnreachableError
+from training.registry.models_folder import delete, readable, writable
 from training.registry.versions import SERVED_FILES, Registry
 
 log = structlog.stdlib.get_logger(__name__)
@@ -30,7 +31,7 @@ LEFT_OVER_S = 86_400.0  # older temporary folders are left from a crash
 
 
 class CachedRegistry(Registry):
-    """Reads are local; `pull`, `stock` and `verify` may access the storage. Changes are not possible.
+    """Reads are local; `pull`, `prefetch` and `verify` may access the storage. Changes are not possible.
 
     Files are fetched atomically and verified. Several processes may use the folder at once.
     """
@@ -47,36 +48,36 @@ class CachedRegistry(Registry):
         self._damaged: dict[str, float] = {}  # version → when it is fetched again
 
     def pull(self) -> None:
-        """Bring other machines' pointers, withdrawals and cards, and the champion's files. Blocking.
+        """Fetch other machines' pointers, withdrawals and cards, and the champion's files. Blocking.
 
         Raises:
-            SharedStorageUnreachableError: the storage or the database cannot be reached; everything here
+            SharedStorageUnreachableError: The storage or the database cannot be reached; everything here
                 stays as it is.
-            UnsuitableStorageError: the storage holds something else.
-            ForeignRegistryError: this folder holds other versions than the storage.
-            RegistryUnwritableError: the folder here cannot be written.
+            UnsuitableStorageError: The storage holds something else.
+            ForeignRegistryError: This folder holds other versions than the storage.
+            RegistryUnwritableError: The folder here cannot be written.
         """
         with self._working:
             try:
                 if self._is_cache:
-                    self._settle()  # finishes what a crash interrupted, even if the storage is unreachable
+                    self._apply_state()  # completes what a crash interrupted, even without the storage
                 state = self._newest_state()
                 if self._is_cache and state.conflicts_with(self._state):
                     reason = Sentence("versions of the same name have other files there")
                     raise ForeignRegistryError(self.folder, self._storage.url, reason)
                 if state.revision >= self._state.revision:  # what is published may be older for a moment
                     self._state = state
-                self._arrive()
+                self._fetch_missing()
             except RegistryError as error:
                 self.trouble = error.sentence
                 raise
             self.trouble = None
 
-    def stock(self) -> None:
-        """Fetch the champion's predecessor and the domain model, which serve if it cannot. Blocking.
+    def prefetch(self) -> None:
+        """Fetch the champion's predecessor and the domain model, in case the champion cannot serve. Blocking.
 
         Raises:
-            RegistryError: they cannot be fetched at present.
+            RegistryError: They cannot be fetched at present.
         """
         spare = {self.domain()}
         with contextlib.suppress(NoChampionError, NoEarlierVersionError):
@@ -104,7 +105,7 @@ class CachedRegistry(Registry):
             raise SharedStorageUnreachableError(self._storage.url, reason)
         return state
 
-    def _arrive(self) -> None:
+    def _fetch_missing(self) -> None:
         """Fetch the champion's served files and all versions' small ones, then follow the state."""
         for version, stored in self._state.versions.items():
             if time.monotonic() < self._damaged.get(version, 0):
@@ -117,23 +118,23 @@ class CachedRegistry(Registry):
             except CorruptVersionError as error:
                 self._damaged[version] = time.monotonic() + RETRY_DAMAGED_S
                 log.error("model.damaged", model_version=version, reason=error.reason)  # noqa: TRY400
-        self._settle(has_arrived=True)
+        self._apply_state(is_fetched=True)
 
-    def _settle(self, *, has_arrived: bool = False) -> None:
-        """Make the folder match the state; until its files are here, a pointer moves only if `has_arrived`.
+    def _apply_state(self, *, is_fetched: bool = False) -> None:
+        """Make the folder match the state. A pointer moves only to a version with files, unless `is_fetched`.
 
-        A champion that is damaged in the storage becomes champion here, too: the bot says so.
+        A champion that is damaged in the storage becomes champion here, too, so that the bot reports it.
         """
         with writable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".shared.lock"):
-                arrived = (self._state.champion, self._state.domain) if has_arrived else ()
+                fetched = (self._state.champion, self._state.domain) if is_fetched else ()
                 known = self._stored_state()
                 if known is not None and known.revision > self._state.revision:
                     self._state = known  # another process on this machine has read a newer one
                 elif known != self._state:
                     stored = {"url": self._storage.url, **self._state.model_dump(mode="json")}
-                    replace_file(self.folder / STORED, json.dumps(stored))
+                    replace_file(self.folder / STORED, json.dumps(stored).encode())
                 self._is_cache = True
                 state = self._state
                 super().withdraw(state.withdrawn)
@@ -147,11 +148,11 @@ class CachedRegistry(Registry):
                 ):
                     if wanted is None or wanted == self._pointer(pointer):
                         continue
-                    if wanted in arrived or self._has(wanted, needed):
+                    if wanted in fetched or self._has(wanted, needed):
                         self._write(pointer, [wanted])
 
     def _stored_state(self) -> State | None:
-        """The last state that this machine has read; None without one of this storage."""
+        """Return the last state that this machine has read; None without one of this storage."""
         path = self.folder / STORED
         try:
             with readable(path):
@@ -169,8 +170,8 @@ class CachedRegistry(Registry):
         """Fetch the missing and damaged ones of a version's small files and of `names` (None: of all).
 
         Raises:
-            CorruptVersionError: the stored files do not match the hashes.
-            SharedStorageUnreachableError: the storage cannot be reached.
+            CorruptVersionError: The stored files do not match the hashes.
+            SharedStorageUnreachableError: The storage cannot be reached.
         """
         with writable(self.folder), self._temporary_folder() as temporary:
             fetched, folder = Registry(temporary), temporary / version
@@ -184,7 +185,7 @@ class CachedRegistry(Registry):
                     for name, expected in card.files.items()
                     if (names is None or name in names or not name.endswith(LARGE))
                     and Path(name).name == name  # else `verify` refuses it
-                    and not _is_whole(self.folder / version / name, expected)
+                    and not _matches(self.folder / version / name, expected)
                 ]
                 self._download(stored, wanted, folder)
                 if wanted:
@@ -227,12 +228,12 @@ class CachedRegistry(Registry):
                     delete(folder)
 
 
-def _is_whole(path: Path, expected: str) -> bool:
+def _matches(path: Path, expected: str) -> bool:
     with contextlib.suppress(OSError):
         return sha256(path) == expected
     return False
 
 
 def _require(version: str, card: Path, expected: str) -> None:
-    if not _is_whole(card, expected):
+    if not _matches(card, expected):
         raise CorruptVersionError(version, Sentence("{name} is not what was written", name=card.name))

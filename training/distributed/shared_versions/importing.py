@@ -1,5 +1,6 @@
-"""Take over versions that the database does not know: from the log of an earlier release, or as published."""
+"""Import versions that the database lacks, from the log of an earlier release or the published state."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from training.distributed.shared_versions.state import (
     published_state,
 )
 from training.distributed.shared_versions.table import ModelVersionTable, Rows, row_of
+from training.registry.card import Card
 
 
 class Entry(BaseModel):
@@ -36,12 +38,12 @@ Log = dict[tuple[str, str], Entry]  # (what, or "moved", and version) → the la
 
 
 def import_versions(url: str, database_url: str) -> str:
-    """Bring the table to what the storage says, and publish it. Idempotent. Returns what was done.
+    """Make the table match the storage, and publish it. Idempotent. Returns a sentence on the result.
 
     Raises:
-        UnsuitableStorageError: there is nothing to take over, or the database has other versions.
-        SharedStorageUnreachableError: the storage cannot be reached.
-        StorageError: the database cannot be reached.
+        UnsuitableStorageError: There is nothing to import, or the database has other versions.
+        SharedStorageUnreachableError: The storage cannot be reached.
+        StorageError: The database cannot be reached.
     """
     storage, table = ObjectStorage(url), ModelVersionTable(database_url)
     present, log = table.state(), Log()
@@ -58,14 +60,23 @@ def import_versions(url: str, database_url: str) -> str:
     if is_other:
         raise UnsuitableStorageError(storage.url, "the database has other versions of the same names")
     if is_new:
-        present = table.change(lambda rows: _imported(rows, source, log))
+        kinds = {name: _kind_of(storage, stored) for name, stored in source.versions.items()}
+        present = table.change(lambda rows: _imported(rows, source, log, kinds))
     publish(storage, present)
-    done = "Took over" if is_new else "Nothing to do: the database has"
+    done = "Imported" if is_new else "Nothing to do: the database has"
     pointers = f"the champion is {present.champion}, the domain model {present.domain}"
     return f"{done} {len(present.versions)} versions from {storage.url}; {pointers}."
 
 
-def _imported(rows: Rows, source: State, log: Log) -> list[ModelVersion]:
+def _kind_of(storage: ObjectStorage, stored: StoredVersion) -> str | None:
+    """Return the kind on a version's card; None if the card is missing or damaged."""
+    try:
+        return Card.model_validate_json(storage.read(f"versions/{stored.folder}/card.json") or b"").kind
+    except ValidationError:
+        return None
+
+
+def _imported(rows: Rows, source: State, log: Log, kinds: Mapping[str, str | None]) -> list[ModelVersion]:
     now = datetime.now(UTC)
     names = {*source.versions, *source.withdrawn, *(name_of(row.number) for row in rows)}
     if source.highest:
@@ -74,7 +85,7 @@ def _imported(rows: Rows, source: State, log: Log) -> list[ModelVersion]:
     for name in sorted(names, key=number_of):
         row, stored = row_of(rows, name), source.versions.get(name)
         if stored is not None:
-            row = replace(row, folder=stored.folder, card_hash=stored.card, deleted_at=None)
+            row = replace(row, kind=kinds[name], folder=stored.folder, card_hash=stored.card, deleted_at=None)
         elif row.folder is not None:
             row = replace(row, deleted_at=row.deleted_at or now)
         if added := log.get(("added", name)):
@@ -90,7 +101,7 @@ def _imported(rows: Rows, source: State, log: Log) -> list[ModelVersion]:
 
 
 def _read_log(storage: ObjectStorage) -> tuple[State, Log]:
-    """The state after all entries of the log, and the last entries."""
+    """Return the state after all entries of the log, and the last entries."""
     log, pointers = Log(), dict[str, str]()
     for position in range(1, len(storage.names_in("log")) + 1):
         try:

@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 from fsspec.callbacks import DEFAULT_CALLBACK
 
+from storage.files import fsync, sha256
 from storage.sentences import Sentence
 from training.distributed.shared_versions.errors import UnsuitableStorageError
 from training.errors import ExtraMissingError
-from training.registry.atomic_files import fsync, sha256
 from training.registry.errors import SharedStorageUnreachableError
 
 if TYPE_CHECKING:
@@ -30,22 +30,22 @@ MEGABYTE = 1_000_000
 
 
 class ObjectStorage:
-    """Names with slashes → files. Every method blocks.
+    """Files by name; names may contain slashes. Every method blocks.
 
     Raises:
-        SharedStorageUnreachableError: the storage cannot be reached; from every method.
+        SharedStorageUnreachableError: The storage cannot be reached; from every method.
     """
 
     def __init__(self, url: str, progress: "Progress | None" = None) -> None:
-        """Connect to nothing yet.
+        """Create the client, without connecting.
 
         Args:
-            url: as `FILLBOT_MODELS_URL`.
-            progress: reports transfers of large files.
+            url: As `FILLBOT_MODELS_URL`.
+            progress: Reports transfers of large files.
 
         Raises:
-            ExtraMissingError: the client of the storage is not installed.
-            UnsuitableStorageError: the kind of storage is not supported.
+            ExtraMissingError: The client of the storage is not installed.
+            UnsuitableStorageError: The kind of storage is not supported.
         """
         parts = urlsplit(url)
         self._progress = progress
@@ -76,7 +76,7 @@ class ObjectStorage:
         self._root = root.rstrip("/")
 
     def read(self, name: str) -> bytes | None:
-        """The content of a small file; None where it does not exist."""
+        """Return the content of a small file; None if it does not exist."""
         with self._translated_errors():
             try:
                 return bytes(self._fs.cat_file(self._path(name), **self._small))
@@ -97,7 +97,7 @@ class ObjectStorage:
             fsync(Path(path).parent)
 
     def names_in(self, folder: str) -> list[str]:
-        """The sorted names directly inside a folder; empty where it does not exist."""
+        """Return the sorted names directly inside a folder; empty if it does not exist."""
         with self._translated_errors(), contextlib.suppress(FileNotFoundError):
             found = self._fs.ls(self._path(folder), detail=False, refresh=True)
             return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
@@ -114,7 +114,7 @@ class ObjectStorage:
             with self._fs.open(path, "rb", block_size=PART_BYTES) as stored:
                 actual = hashlib.file_digest(stored, "sha256").hexdigest()
         if actual != sha256(source):
-            reason = Sentence("{name} was not stored as it is here", name=name)
+            reason = Sentence("{name} differs from the local file after the upload", name=name)
             raise SharedStorageUnreachableError(self.url, reason)
 
     def download(self, name: str, target: Path, *, step: str) -> None:
@@ -133,13 +133,13 @@ class ObjectStorage:
         try:
             self.write(name, b"probe")
             if self.read(name) != b"probe":
-                raise SharedStorageUnreachableError(self.url, Sentence("what was just written is not there"))
+                raise SharedStorageUnreachableError(self.url, Sentence("a file just written cannot be read"))
         finally:
             self.delete(name)
 
     def _path(self, name: str) -> str:
         if self._folder is not None and not self._folder.is_dir():  # an unmounted one must not look empty
-            reason = Sentence("there is no such folder: make it, or mount it")
+            reason = Sentence("there is no such folder: create it, or mount it")
             raise SharedStorageUnreachableError(self.url, reason)
         return f"{self._root}/{name}"
 
@@ -148,7 +148,7 @@ class ObjectStorage:
 
     @contextlib.contextmanager
     def _translated_errors(self, *, is_writing: bool = False) -> Iterator[None]:
-        """Every store raises its own errors; all but a missing file mean that it cannot be reached."""
+        """Translate the errors of any store: all but a missing file mean that it cannot be reached."""
         try:
             yield
         except SharedStorageUnreachableError:
@@ -158,7 +158,7 @@ class ObjectStorage:
             if isinstance(error, FileNotFoundError):
                 if not is_writing:
                     raise
-                reason = Sentence("there is no such bucket: make it first")
+                reason = Sentence("there is no such bucket: create it first")
             raise SharedStorageUnreachableError(self.url, reason) from error
 
 

@@ -11,6 +11,7 @@ import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from storage.errors import StorageError
+from storage.files import sha256
 from storage.sentences import Sentence
 from training.distributed.shared_versions.cached_registry import CachedRegistry
 from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError
@@ -25,14 +26,13 @@ from training.distributed.shared_versions.state import (
 )
 from training.distributed.shared_versions.table import ModelVersionTable
 from training.errors import RegistryError
-from training.registry.atomic_files import sha256
 from training.registry.card import Card
 from training.registry.errors import PointerMovedError, SharedStorageUnreachableError
 from training.registry.versions import Draft, Registry
 
 log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
-PATIENTLY = Retrying(  # for half a minute
+UPLOAD_RETRIES = Retrying(  # for half a minute
     retry=retry_if_exception_type(SharedStorageUnreachableError),
     stop=stop_after_attempt(4),
     wait=wait_exponential(multiplier=5),
@@ -40,8 +40,8 @@ PATIENTLY = Retrying(  # for half a minute
     reraise=True,
 )
 OLD_DATABASE = Sentence(
-    "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or take over "
-    "what is published there with `python -m training import-models`"
+    "the database (FILLBOT_DATABASE_URL) has other versions, or is an older copy; restore it, or import "
+    "the published versions with `python -m training import-models`"
 )
 
 
@@ -49,12 +49,12 @@ class SharedRegistry(CachedRegistry):
     """Changes are transactions in the database; they are published for processes that cannot read it."""
 
     def __init__(self, folder: Path, storage: ObjectStorage, table: ModelVersionTable) -> None:
-        """Connect to nothing yet; `folder` is the cache."""
+        """Create the registry without connecting; `folder` is the cache."""
         super().__init__(folder, storage)
         self._table = table
 
     def pull(self) -> None:
-        """Bring other machines' changes; publish the state where that was missed."""
+        """Fetch other machines' changes, and publish the state if that is overdue."""
         super().pull()
         if not_yet := self.withdrawn() - set(self._state.withdrawn):
             self._change(self._table.withdraw, not_yet)
@@ -63,10 +63,10 @@ class SharedRegistry(CachedRegistry):
         """Point `champion` at a version on all machines, unless another machine was first.
 
         Raises:
-            PointerMovedError: the champion is no longer `instead_of` (`...`: the champion here).
-            SharedStorageUnreachableError: the database or the storage cannot be reached.
-            UnknownVersionError: there is no such version.
-            WithdrawnVersionError: it must not serve again.
+            PointerMovedError: The champion is no longer `instead_of` (`...`: the champion here).
+            SharedStorageUnreachableError: The database or the storage cannot be reached.
+            UnknownVersionError: There is no such version.
+            WithdrawnVersionError: It must not serve again.
         """
         self._move("champion", version, self.champion() if instead_of is ... else instead_of)
 
@@ -78,7 +78,7 @@ class SharedRegistry(CachedRegistry):
         """Mark versions as withdrawn, here first, then on all machines.
 
         Raises:
-            SharedStorageUnreachableError: withdrawn only here; the next `pull` tells the other machines.
+            SharedStorageUnreachableError: Withdrawn only here; the next `pull` shares it.
         """
         super().withdraw(versions)
         self.pull()
@@ -87,7 +87,7 @@ class SharedRegistry(CachedRegistry):
         """Commit a version; it is uploaded and verified before it appears anywhere."""
         self._seal(draft, card)
         self._add(draft.version, draft.folder, card.kind)
-        self._settle()
+        self._apply_state()
         self._install(draft.folder, draft.version)
 
     def prune(self, keep: int) -> list[str]:
@@ -99,7 +99,7 @@ class SharedRegistry(CachedRegistry):
             old = [version for version in self._prunable(keep) if version in seen.versions]
             self._change(self._table.delete, old, seen)
             gone = [version for version in old if version not in self._state.versions]
-            self._settle()
+            self._apply_state()
             with self._reached_database():
                 unused = self._table.unused(self._storage.names_in("versions"))
             for folder in unused:
@@ -116,13 +116,13 @@ class SharedRegistry(CachedRegistry):
         return name_of(self._state.highest)
 
     def _newest_state(self) -> State:
-        """The state of the table. What is published is replaced where it is older."""
+        """Read the state of the table, and replace the published one if that is older."""
         url = self._storage.url
         published = published_state(self._storage)  # read first, so that it cannot be newer than the table
         with self._reached_database():
             state = self._table.state()
         if published is None and state.versions and published_state(self._storage) is None:
-            reason = Sentence("it is not what it was: emptied, replaced, or not mounted")
+            reason = Sentence("nothing is published there: it was emptied or replaced, or is not mounted")
             raise SharedStorageUnreachableError(url, reason)
         if published is None:
             publish(self._storage, state)  # before the first version; from then on it must be there
@@ -137,11 +137,11 @@ class SharedRegistry(CachedRegistry):
         return state
 
     def _join(self, state: State) -> State:
-        """Check that the versions here are those that are shared; bring them there if nothing serves yet.
+        """Check that the local versions are the shared ones; upload them if no version is shared yet.
 
         Raises:
-            ForeignRegistryError: they are others.
-            CorruptVersionError: a version here is damaged.
+            ForeignRegistryError: They are others.
+            CorruptVersionError: A version here is damaged.
         """
         here, missing = Registry(self.folder), []
         for version in here.versions():
@@ -150,7 +150,7 @@ class SharedRegistry(CachedRegistry):
             if stored is None:
                 missing.append(version)
             elif stored.card != sha256(here.path(version) / "card.json"):
-                raise self._is_another(version)
+                raise self._conflict(version)
         if missing and state.champion is not None:
             reason = Sentence("these versions are not there: {versions}", versions=missing)
             raise ForeignRegistryError(self.folder, self._storage.url, reason)
@@ -169,13 +169,13 @@ class SharedRegistry(CachedRegistry):
         """Store the files of a version, then add its row; where it is there already, nothing changes.
 
         Raises:
-            ForeignRegistryError: there is another version of that name.
-            SharedStorageUnreachableError: the storage cannot be reached for half a minute.
+            ForeignRegistryError: There is another version of that name.
+            SharedStorageUnreachableError: The storage cannot be reached for half a minute.
         """
-        stored = PATIENTLY(self._upload, version, folder)
+        stored = UPLOAD_RETRIES(self._upload, version, folder)
         self._change(self._table.add, version, stored, kind)
         if self._state.versions[version].card != stored.card:
-            raise self._is_another(version)
+            raise self._conflict(version)
 
     def _upload(self, version: str, folder: Path) -> StoredVersion:
         """Store the files in a folder of their own, so that two uploads never mix."""
@@ -190,8 +190,8 @@ class SharedRegistry(CachedRegistry):
             self.pull()
             self.path(version)
             self._change(self._table.move, pointer, version, before)
-            with contextlib.suppress(RegistryError):  # the move is done; the next pull fetches and settles
-                self._arrive()
+            with contextlib.suppress(RegistryError):  # the move is done; the next pull fetches the files
+                self._fetch_missing()
 
     def _change(self, change: Callable[P, State], *args: P.args, **kwargs: P.kwargs) -> None:
         """Change the table, then publish the new state."""
@@ -209,6 +209,6 @@ class SharedRegistry(CachedRegistry):
             reason = Sentence("the database of versions: {error}", error=str(error).rstrip("."))
             raise SharedStorageUnreachableError(self._storage.url, reason) from error
 
-    def _is_another(self, version: str) -> ForeignRegistryError:
-        reason = Sentence("{version} is another there", version=version)
+    def _conflict(self, version: str) -> ForeignRegistryError:
+        reason = Sentence("{version} has other files there", version=version)
         return ForeignRegistryError(self.folder, self._storage.url, reason)

@@ -1,4 +1,4 @@
-"""What the table says about the versions, as it is published in object storage and cached on each machine."""
+"""The state of the table of versions, as it is published in object storage and cached on each machine."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -40,7 +40,7 @@ class State(BaseModel):
 
     @classmethod
     def of(cls, rows: Sequence[ModelVersion]) -> "State":
-        """The state that the rows of the table describe."""
+        """Return the state that the rows of the table describe."""
         return cls(
             revision=max((row.revision for row in rows), default=0),
             highest=max((row.number for row in rows), default=0),
@@ -60,12 +60,12 @@ class State(BaseModel):
 
 
 def name_of(number: int) -> str:
-    """The name of the version with a number."""
+    """Return the name of the version with a number."""
     return f"v{number:04d}"
 
 
 def number_of(version: str) -> int:
-    """The number of a version."""
+    """Return the number of a version."""
     return int(version[1:])
 
 
@@ -73,17 +73,17 @@ def publish(storage: ObjectStorage, state: State) -> None:
     """Replace what is published.
 
     Raises:
-        SharedStorageUnreachableError: the storage cannot be reached.
+        SharedStorageUnreachableError: The storage cannot be reached.
     """
     storage.write(PUBLISHED, state.model_dump_json().encode())
 
 
 def published_state(storage: ObjectStorage) -> State | None:
-    """What is published in the storage; None in an empty one.
+    """Read the published state; None if the storage is empty.
 
     Raises:
-        SharedStorageUnreachableError: the storage cannot be reached.
-        UnsuitableStorageError: it holds something else.
+        SharedStorageUnreachableError: The storage cannot be reached.
+        UnsuitableStorageError: It holds something else.
     """
     content = storage.read(PUBLISHED)
     if content is None:

@@ -42,11 +42,11 @@ class ModelVersionTable:
         return self._call(read_model_versions)
 
     def state(self) -> State:
-        """Return the present state."""
+        """Return the current state."""
         return State.of(self.rows())
 
     def change(self, decide: Decide) -> State:
-        """Store the rows that `decide` makes of the present ones."""
+        """Store the rows that `decide` derives from the current ones."""
         return State.of(self._call(lambda database: change_model_versions(database, decide)))
 
     def claim(self) -> State:
@@ -68,9 +68,9 @@ class ModelVersionTable:
         """Move a pointer from `instead_of` to a version.
 
         Raises:
-            UnknownVersionError: there is no such version, or no longer.
-            WithdrawnVersionError: it must not serve again.
-            PointerMovedError: the pointer is no longer at `instead_of`.
+            UnknownVersionError: There is no such version, or no longer.
+            WithdrawnVersionError: It must not serve again.
+            PointerMovedError: The pointer is no longer at `instead_of`.
         """
 
         def decide(rows: Rows) -> list[ModelVersion]:

@@ -30,12 +30,12 @@ class Figure:
     """One metric over one group of the cases of a suite, or over a set of texts.
 
     Attributes:
-        material: name of the suite or of the set of texts.
+        material: Name of the suite or of the set of texts.
         group: `ALL`, or a group of the suite.
-        metric: a metric of a suite, or `PERPLEXITY`.
-        cases: number of cases or texts.
-        intervals: model → its figure.
-        differences: one per requested pair.
+        metric: A metric of a suite, or `PERPLEXITY`.
+        cases: Number of cases or texts.
+        intervals: Model → its figure.
+        differences: One per requested pair.
     """
 
     material: str
@@ -59,7 +59,7 @@ def figure(
 
 
 def conclude(figures: Sequence[Figure], pair: Pair) -> str:
-    """One sentence on whether a model is better than another, from the figures over all cases."""
+    """Say in one sentence whether a model is better than another, from the figures over all cases."""
     model, against = pair
     places: dict[Finding, dict[str, list[str]]] = {"better": {}, "worse": {}}
     whole = [each for each in figures if each.group == ALL]

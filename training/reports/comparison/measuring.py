@@ -30,12 +30,12 @@ class Material:
     """The comparable part of a suite or a set of texts.
 
     Attributes:
-        name: as it is shown.
-        cases: cases, or texts, that were compared.
-        skipped: those that were not.
-        figures: by group and metric for a suite, the perplexity for texts; none without cases.
-        dropped_words: words of a suite that not every model can say as one token.
-        own_words: model → its summary over the whole suite; empty for texts.
+        name: As it is shown.
+        cases: Cases, or texts, that were compared.
+        skipped: Those that were not.
+        figures: By group and metric for a suite, the perplexity for texts; none without cases.
+        dropped_words: Words of a suite that not every model can say as one token.
+        own_words: Model → its summary over the whole suite; empty for texts.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Comparison:
         return [each for material in (*self.suites, *self.texts) for each in material.figures]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `compare --json` prints."""
+        """Return the object that `compare --json` prints."""
         return {
             "versions": list(self.versions),
             "base": self.base,
@@ -121,26 +121,26 @@ def compare(
     """Evaluate every model, and compare each version with the earlier ones and the base.
 
     Args:
-        models: the versions, and the base where there is one.
-        base: which of them is the base.
-        versions: two or more of them.
-        queries: texts with [MASK] to show the best words for.
-        suites: cases by the suite's name.
-        texts: unmasked texts by the name of their set, for the perplexity.
-        progress: advanced once per case and text of each model.
+        models: The versions, and the base where there is one.
+        base: Which of them is the base.
+        versions: Two or more of them.
+        queries: Texts with [MASK] to show the best words for.
+        suites: Cases by the suite's name.
+        texts: Unmasked texts by the name of their set, for the perplexity.
+        progress: Advanced once per case and text of each model.
 
     Raises:
-        QueryTooLongError: a query or a case has more word pieces than a model reads.
+        QueryTooLongError: A query or a case has more word pieces than a model reads.
     """
     between = [(after, before) for before, after in combinations(versions, 2)]
     pairs = [*between, *((v, base) for v in versions if base is not None and base not in versions)]
     answers = _answers(models, queries)
     among = tokens_of(models)
-    progress.step("answering the suites", 2 * sum(map(len, suites.values())) * len(models))
+    progress.step("measuring the suites", 2 * sum(map(len, suites.values())) * len(models))
     of_suites = [
         _measure_suite(models, name, cases, among, pairs, progress) for name, cases in suites.items()
     ]
-    progress.step("reading the texts", sum(map(len, texts.values())) * len(models))
+    progress.step("measuring the texts", sum(map(len, texts.values())) * len(models))
     of_texts = [_measure_texts(models, name, of_set, pairs, progress) for name, of_set in texts.items()]
     figures = [each for material in (*of_suites, *of_texts) for each in material.figures]
     return Comparison(
@@ -154,7 +154,7 @@ def compare(
 
 
 def _answers(models: Models, queries: Sequence[str]) -> dict[str, dict[str, list[Candidate]]]:
-    """Text → model → its best words; one entry per mask of a text."""
+    """Return text → model → its best words, with one entry per mask of a text."""
     answers: dict[str, dict[str, list[Candidate]]] = {}
     for name, model in models.items():
         for query, masks in zip(queries, model.fill(queries, top=TOP), strict=True):

@@ -45,7 +45,7 @@ def _words(text: str, answers: Mapping[str, Sequence[Candidate]], base: str | No
 
 
 def _shown(material: Material) -> list[Figure]:
-    """Figures over all cases, and over proper groups that are large enough."""
+    """Return the figures over all cases, and over proper groups that are large enough."""
     return [
         each for each in material.figures if each.group == ALL or MIN_CASES <= each.cases < material.cases
     ]
@@ -72,7 +72,7 @@ def _figures(metric: str, figures: Sequence[Figure], base: str | None) -> str:
 
 
 def _own_words(comparison: Comparison) -> list[str]:
-    """Suites whose result changes with all of a model's words; unpaired, so without intervals."""
+    """Format the suites whose result changes with all of a model's words; unpaired, so without intervals."""
     suites = [suite for suite in comparison.suites if _has_other_words(suite)]
     if not suites:
         return []
@@ -82,7 +82,7 @@ def _own_words(comparison: Comparison) -> list[str]:
         for metric in METRICS
     ]
     table = aligned(["", *_headings(suites[0].own_words, comparison.base)], rows)
-    return [f"the same over all words that each model has, as it serves\n{table}"]
+    return [f"the same over all words of each model, as it serves\n{table}"]
 
 
 def _has_other_words(suite: Material) -> bool:
@@ -112,5 +112,5 @@ def _left_out(material: Material, what: str) -> str:
     line = f"Left out of {material.name}: {material.skipped} of {material.cases + material.skipped} {what}"
     if words := material.dropped_words:
         more = ", …" if len(words) > MAX_NAMED else ""
-        line += f"; {len(words)} words that not all can say ({', '.join(words[:MAX_NAMED])}{more})"
+        line += f"; {len(words)} words that not all models have ({', '.join(words[:MAX_NAMED])}{more})"
     return textwrap.fill(f"{line}.", MAX_WIDTH, subsequent_indent=GAP, break_on_hyphens=False)

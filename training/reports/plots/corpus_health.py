@@ -22,7 +22,7 @@ def plot_corpus_health(before: CorpusHealth, after: CorpusHealth, path: Path) ->
     """Plot the cells of the CSV files (before) and the sentences made of them (after) to a PNG file.
 
     Raises:
-        PlotUnwritableError: the folder or the file cannot be written.
+        PlotUnwritableError: The folder or the file cannot be written.
     """
     with style.in_style():
         style.save(corpus_health_figure(before, after), path)
@@ -69,19 +69,19 @@ def corpus_health_figure(before: CorpusHealth, after: CorpusHealth) -> Figure:
 
 
 def _rates(health: CorpusHealth) -> list[float]:
-    """Occurrences of the most frequent words per 1,000 words."""
+    """Return the occurrences of the most frequent words per 1,000 words."""
     return [1000 * count / health.words for _, count in health.top_words]
 
 
 def _draw_lengths(axes: Axes, sides: dict[str, CorpusHealth]) -> None:
-    """Shares of texts by their words, and the medians."""
+    """Draw the shares of texts by number of words, and the medians."""
     edges = [0, *LENGTHS, LENGTHS[-1] + 5]  # the longest share the last bin
     for side, health in sides.items():
         shares = np.array(health.lengths) / max(health.texts, 1)
         axes.stairs(shares, edges, color=COLOURS[side], lw=1.5)
         axes.stairs(shares, edges, color=COLOURS[side], fill=True, alpha=0.2)
     medians = [f"{h.median_length:,.0f}" if h.texts else "–" for h in sides.values()]
-    axes.set_title(f"Words a text (median {medians[0]}, then {medians[1]})")
+    axes.set_title(f"Words per text (median {medians[0]}, then {medians[1]})")
     ticks = [*range(0, LENGTHS[-1], 20), LENGTHS[-1]]
     axes.set_xticks(ticks, labels=[*map(str, ticks[:-1]), f"{ticks[-1]}+"])
     axes.set_xlim(0, edges[-1])
@@ -91,7 +91,7 @@ def _draw_lengths(axes: Axes, sides: dict[str, CorpusHealth]) -> None:
 
 
 def _draw_shares(axes: Axes, shares: dict[str, dict[str, float]]) -> None:
-    """Two bars per group, each with its percentage."""
+    """Draw two bars per group, each with its percentage."""
     for offset, side in ((-0.2, "before"), (0.2, "after")):
         values = [of[side] for of in shares.values()]
         places = np.arange(len(values)) + offset

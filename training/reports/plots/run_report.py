@@ -49,14 +49,14 @@ class RunFigures(BaseModel):
     """The JSON object that the bot sends about a run; empty parts get no panel.
 
     Attributes:
-        version: the version whose training log is drawn, if it has one.
-        title: one line above all panels.
-        asked: side ("wanted" or "unwanted") → its judged words.
-        came, went: word → number of sentences on which it entered or left the shown words.
-        shown_words: words that people see for each mask.
-        kept: the guarded suites.
+        version: The version whose training log is drawn, if it has one.
+        title: One line above all panels.
+        asked: Side ("wanted" or "unwanted") → its judged words.
+        came, went: Word → number of sentences on which it entered or left the shown words.
+        shown_words: Words that people see for each mask.
+        kept: The guarded suites.
         loss: (step, loss) of a short training.
-        perplexity: before and after.
+        perplexity: Before and after.
     """
 
     version: str
@@ -105,7 +105,7 @@ def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()
 
 
 def _draw_asked(axes: Axes, figures: RunFigures) -> None:
-    """Shares of the judged words that are shown, before and after."""
+    """Draw the shares of the judged words that are shown, before and after."""
     axes.set_title(style.say(Sentence("What people voted for: words in the top {n}", n=figures.shown_words)))
     names = []
     sides = (
@@ -127,16 +127,14 @@ def _draw_asked(axes: Axes, figures: RunFigures) -> None:
 
 
 def _draw_moved(axes: Axes, figures: RunFigures) -> None:
-    """Bars to the right for words that entered, to the left for words that left."""
+    """Draw bars to the right for words that entered, to the left for words that left."""
     moves = _moves(figures)
     if not moves:
         style.say_instead(
             axes, style.say(Sentence("no word came into a top {n}, none left one", n=figures.shown_words))
         )
         return
-    axes.set_title(
-        style.say(Sentence("Words that came into the top {n}, and that left it", n=figures.shown_words))
-    )
+    axes.set_title(style.say(Sentence("Words that entered and left the top {n}", n=figures.shown_words)))
     for place, (_, move) in enumerate(moves):
         axes.barh(place, move, color=style.GREEN if move > 0 else style.VERMILION, height=0.7)
         style.label(axes, move, place, style.number(move, "+,").replace("-", "−"), left=move < 0)
@@ -152,7 +150,7 @@ def _draw_moved(axes: Axes, figures: RunFigures) -> None:
 
 
 def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
-    """Changes of wanted shares in percentage points, with intervals and limits."""
+    """Draw the changes of wanted shares in percentage points, with intervals and limits."""
     axes.set_title(style.say(Sentence("What must not get worse: change in points")))
     ends = [0.0]
     for place, suite in enumerate(kept):
@@ -182,12 +180,12 @@ def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
         FuncFormatter(lambda value, _: style.number(value, "+.3g").replace("-", "−") if value else "0")
     )
     notes = [Sentence("line: 95 % interval")] if any(suite.low is not None for suite in kept) else []
-    notes += [Sentence("upright: the limit")] if any(suite.may_lose is not None for suite in kept) else []
+    notes += [Sentence("vertical: the limit")] if any(suite.may_lose is not None for suite in kept) else []
     axes.set_xlabel("; ".join(map(style.say, notes)), fontsize=style.LABEL_PT)
 
 
 def _draw_loss(axes: Axes, figures: RunFigures) -> None:
-    """The training loss of a night, one point per report."""
+    """Draw the training loss of a night, one point per report."""
     title = Sentence("Training loss")
     if figures.perplexity:
         before, after = (style.number(p, f",.{0 if p >= 1000 else 2}f") for p in figures.perplexity)
@@ -201,7 +199,7 @@ def _draw_loss(axes: Axes, figures: RunFigures) -> None:
 
 
 def _moves(figures: RunFigures) -> list[tuple[str, int]]:
-    """The words that moved in the most sentences: those that came, then those that left, counted below 0."""
+    """Return the words that moved in most sentences; those that left have negative counts."""
     came, went = (
         sorted(words.items(), key=lambda item: (-item[1], item[0]))[:MAX_MOVED]
         for words in (figures.came, figures.went)

@@ -6,11 +6,10 @@ white. The colours are safe for colour blindness (after Okabe and Ito, darkened 
 """
 
 import io
-import os
 import unicodedata
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
+from storage.files import replace_file
 from storage.sentences import ENGLISH, Language
 from training.errors import PlotUnwritableError
 
@@ -67,7 +67,7 @@ _STYLE = {
 
 @contextmanager
 def in_style(language: Language = ENGLISH) -> Iterator[None]:
-    """The context in which figures are made and saved; outside it matplotlib's settings are untouched.
+    """Make and save figures in the block; outside it matplotlib's settings are untouched.
 
     Within a process it may be entered by one thread at a time: the settings are global.
     """
@@ -90,7 +90,7 @@ def number(value: float, spec: str) -> str:
 
 
 def blank_card(height_in: float) -> Figure:
-    """An empty figure of the usual width with constrained layout."""
+    """Create an empty figure of the usual width with constrained layout."""
     figure = Figure(
         (WIDTH_IN, height_in),
         dpi=DPI,
@@ -105,7 +105,7 @@ def blank_card(height_in: float) -> Figure:
 
 
 def png(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG file."""
+    """Render a figure as a PNG file."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
@@ -115,17 +115,13 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically.
 
     Raises:
-        PlotUnwritableError: the folder or the file cannot be written.
+        PlotUnwritableError: The folder or the file cannot be written.
     """
     picture = png(figure)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(picture)
-        temporary.replace(path)
+        replace_file(path, picture)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise PlotUnwritableError(path, error.strerror or str(error)) from error
 
 
@@ -151,7 +147,7 @@ def label(axes: Axes, x: float, y: float, text: str, *, left: bool = False) -> N
 
 
 def height_of_bars(words: Iterable[str], *, places: int) -> float:
-    """The height in inches of bars and their axis, with room for the longest wrapped word."""
+    """Return the height in inches of bars and their axis, with room for the longest wrapped word."""
     return 0.35 + places * (0.05 + max((height_of(word, size=LABEL_PT) for word in words), default=0.0))
 
 
@@ -192,7 +188,7 @@ def wrapped(text: str, *, size: float, width_in: float) -> str:
 
 
 def height_of(text: str, *, size: float) -> float:
-    """The height in inches of the lines of a text."""
+    """Return the height in inches of the lines of a text."""
     return (text.count("\n") + 1) * size * 1.35 / 72
 
 
@@ -209,7 +205,7 @@ def _characters() -> frozenset[int]:
 
 
 def _fitting(word: str, size: float, width_in: float) -> int:
-    """The number of characters of a word that fit on a line, up to the last hyphen if it has one."""
+    """Return the number of characters of a word that fit on a line, up to the last hyphen if it has one."""
 
     def width_of(characters: int) -> float:
         return _width_in(word[:characters], size)

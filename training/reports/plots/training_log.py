@@ -19,7 +19,7 @@ from training.errors import NotPlottableError
 from training.reports.plots import style
 
 MEASURES = {
-    "loss": Sentence("Loss, nats a hidden token"),
+    "loss": Sentence("Loss, nats per masked token"),
     "perplexity": Sentence("Perplexity"),
     "accuracy": Sentence("Accuracy at the masks"),
 }
@@ -39,7 +39,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     """Read the rows of a `training_log.jsonl`; skips a line that a crash left half-written.
 
     Raises:
-        NotPlottableError: there is no such file.
+        NotPlottableError: There is no such file.
     """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -62,14 +62,14 @@ def plot_training(logs: Mapping[str, Rows], path: Path) -> None:
     """Plot the training logs of recipes (label → rows, as `read_log` gives them) to a PNG file.
 
     Raises:
-        PlotUnwritableError: the folder or the file cannot be written.
+        PlotUnwritableError: The folder or the file cannot be written.
     """
     with style.in_style():
         style.save(training_figure(logs), path)
 
 
 def training_figure(logs: Mapping[str, Rows]) -> Figure:
-    """Three panels, every recipe in each: training as a thin line, the held-out set with markers."""
+    """Draw three panels with every recipe in each: training as a thin line, held-out text with markers."""
     labels = [style.wrapped(label, size=style.LABEL_PT, width_in=0.4 * style.WIDTH_IN) for label in logs]
     figure = style.blank_card(
         PANEL_IN + sum(style.height_of(label, size=style.LABEL_PT) for label in [*labels, ""])
@@ -109,7 +109,7 @@ def curve(rows: Rows, measure: str, *, held_out: bool) -> tuple[Floats, Floats, 
 
 
 def smoothed(values: Floats) -> Floats:
-    """A centred moving average over a fixed part of the run; the window narrows at both ends."""
+    """Compute a centred moving average over a fixed part of the run; the window narrows at both ends."""
     window = min(len(values) // SMOOTHED_SHARE, MAX_SMOOTHED) | 1  # odd, so that it is centred
     kernel = np.ones(window)
     if not len(values):

@@ -22,8 +22,8 @@ class VoteStats(BaseModel):
     """The JSON object that the bot sends.
 
     Attributes:
-        days: day, 👍 and 👎, every day in order.
-        versions: version, 👍 and all votes, newest first.
+        days: Day, 👍 and 👎, every day in order.
+        versions: Version, 👍 and all votes, newest first.
     """
 
     days: list[tuple[date, int, int]]
@@ -42,7 +42,7 @@ def vote_stats_figure(stats: VoteStats) -> Figure:
 
 
 def interval(liked: int, votes: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a share, in [0, 1]."""
+    """Compute the 95 % Wilson score interval of a share, in [0, 1]."""
     share, shrink = liked / votes, 1 + Z**2 / votes
     centre = (share + Z**2 / (2 * votes)) / shrink
     half = Z * math.sqrt(share * (1 - share) / votes + (Z / (2 * votes)) ** 2) / shrink
@@ -50,12 +50,11 @@ def interval(liked: int, votes: int) -> tuple[float, float]:
 
 
 def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
-    """Stacked bars."""
     ups, downs = [up for _, up, _ in days], [down for _, _, down in days]
     if not sum(ups) + sum(downs):
         style.say_instead(axes, style.say(Sentence("there are no votes from these days")))
         return
-    axes.set_title(style.say(Sentence("Votes a day")))
+    axes.set_title(style.say(Sentence("Votes per day")))
     places = range(len(days))
     axes.bar(places, ups, width=0.8, color=style.BLUE)
     axes.bar(places, downs, width=0.8, bottom=ups, color=style.VERMILION)
@@ -84,7 +83,7 @@ def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
 
 
 def _draw_versions(axes: Axes, versions: Sequence[tuple[str, int, int]]) -> None:
-    """The share of 👍 of each version, with its interval."""
+    """Draw the share of 👍 of each version, with its interval."""
     if not versions:
         style.say_instead(axes, style.say(Sentence("no version was voted on")))
         return

@@ -54,7 +54,7 @@ def extremes(fill_model: FillModel, text: str) -> list[Extremes]:
     """Rank the thousand likeliest offered words for every mask of a text.
 
     Raises:
-        QueryTooLongError: the text has more word pieces than the model reads.
+        QueryTooLongError: The text has more word pieces than the model reads.
     """
     found = []
     for row in fill_model.log_probabilities([fill_model.encoder.encode(text)])[0]:
@@ -70,8 +70,8 @@ def plot_words(text: str, models: Mapping[str, FillModel], path: Path) -> None:
     """Plot the best and worst words of one to three models (label → model) for a text with [MASK].
 
     Raises:
-        PlotUnwritableError: the folder or the file cannot be written.
-        QueryTooLongError: the text has more word pieces than a model reads.
+        PlotUnwritableError: The folder or the file cannot be written.
+        QueryTooLongError: The text has more word pieces than a model reads.
     """
     with style.in_style():
         style.save(
@@ -80,10 +80,10 @@ def plot_words(text: str, models: Mapping[str, FillModel], path: Path) -> None:
 
 
 def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
-    """Two rows of panels a mask, best above worst, and a column a model (label → its masks).
+    """Draw two rows of panels per mask, best above worst, and one column per model (label → its masks).
 
     Raises:
-        ValueError: there is no mask, or there are not one to three models.
+        ValueError: There is no mask, or there are not one to three models.
     """
     masks = len(next(iter(models.values()), ()))
     if not masks or not 1 <= len(models) <= MAX_MODELS:
@@ -125,7 +125,7 @@ def words_figure(text: str, models: Mapping[str, Sequence[Extremes]]) -> Figure:
 
 
 def _draw_best(axes: Axes, words: Sequence[RankedWord], highest: float) -> None:
-    """Bars with one scale for all models."""
+    """Draw bars with one scale for all models."""
     axes.barh(range(len(words)), [word.probability for word in words], color=style.BLUE, height=0.7)
     for place, word in enumerate(words):
         share = word.probability
@@ -138,7 +138,7 @@ def _draw_best(axes: Axes, words: Sequence[RankedWord], highest: float) -> None:
 
 
 def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int]) -> None:
-    """Points with one scale for all models: a bar would have no base on a log scale."""
+    """Draw points with one scale for all models: a bar would have no base on a log scale."""
     low, high = decades
     values = [word.probability for word in words]
     axes.set_xscale("log")
@@ -156,14 +156,14 @@ def _draw_worst(axes: Axes, words: Sequence[RankedWord], decades: tuple[int, int
 
 
 def _decades(words: Sequence[RankedWord]) -> tuple[int, int]:
-    """The powers of ten around the probabilities, at least one apart."""
+    """Return the powers of ten around the probabilities, at least one apart."""
     logs = [math.log10(word.probability) for word in words] or [0.0]
     low = math.floor(min(logs))
     return low, max(low + 1, math.ceil(max(logs)))
 
 
 def _heading(label: str, mask: int | None, column_in: float) -> str:
-    """A model's label, and which mask it is if there are several."""
+    """Return a model's label, and the number of the mask if there are several."""
     text = label if mask is None else Sentence("{label}, mask {number}", label=label, number=mask)
     return style.wrapped(style.say(text), size=style.TEXT_PT, width_in=(0.9 - WORD_SHARE) * column_in)
 

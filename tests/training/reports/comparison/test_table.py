@@ -70,7 +70,7 @@ texts      9  0.51 [0.25, 0.75]  0.51 [0.25, 0.75]  0.51 [0.25, 0.75]
        v0003 − v0002                v0002 − v0001                v0003 − v0001
 texts  +0.00 [-0.25, +0.50] better  +0.00 [-0.25, +0.50] better  +0.00 [-0.25, +0.50] better
 
-Left out of main: 0 of 20 cases; 1 words that not all can say (chic).
+Left out of main: 0 of 20 cases; 1 words that not all models have (chic).
 Left out of texts: 1 of 10 texts.
 [low, high] is the 95 % interval of 2,000 bootstrap resamples. A difference is marked if its interval
 excludes zero. Without any real difference, one in twenty is marked by chance.
@@ -111,7 +111,7 @@ def test_without_omissions_none_are_listed() -> None:
 def test_many_dropped_words_are_counted_and_a_few_named() -> None:
     words = [f"word{number}" for number in range(30)]
     table = table_of(comparison(figure("all"), dropped=words, skipped=2))
-    assert "Left out of main: 2 of 22 cases; 30 words that not all can say (word0, word1, " in table
+    assert "Left out of main: 2 of 22 cases; 30 words that not all models have (word0, word1, " in table
     assert "word7, …)." in " ".join(table.split())
     assert "word8" not in table
 

@@ -36,7 +36,7 @@ def test_every_figure_is_drawn_before_and_after() -> None:
     outlines = [stairs.get_data().values for stairs in lengths.patches]
     assert outlines[0] == pytest.approx(np.array([0.8, *[0] * 15, 0.2]))
     assert outlines[2] == pytest.approx(np.array([1.0, *[0] * 16]))
-    assert lengths.get_title(loc="left") == "Words a text (median 2, then 4)"
+    assert lengths.get_title(loc="left") == "Words per text (median 2, then 4)"
     assert [bar.get_height() for bar in duplicates.patches] == pytest.approx([0.2, 0.0])
     assert [text.get_text() for text in duplicates.texts] == ["20%", "0%"]
     assert [bar.get_height() for bar in sentiment.patches][3:] == pytest.approx([0.5, 0.25, 0.25], abs=0.3)

@@ -104,7 +104,7 @@ def test_smoothing_is_a_centred_mean_that_narrows_at_the_ends() -> None:
 def test_both_recipes_are_in_every_panel() -> None:
     figure = drawn({"full v0002": rows(200), "curated v0003": rows(300)})
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "Loss, nats a hidden token",
+        "Loss, nats per masked token",
         "Perplexity",
         "Accuracy at the masks",
     ]
