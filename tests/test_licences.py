@@ -10,9 +10,8 @@ DOCUMENT = PROJECT / "docs" / "licences.md"
 HEADER = """\
 # Licences of the dependencies
 
-What fillbot itself asks for, by what each package says of itself; asyncpg, ray and s3fs come
-with the extra `cluster` alone. Versions are pinned in
-`constraints.txt`.
+The direct dependencies of fillbot, with the licence that each package declares; asyncpg, ray and s3fs belong
+to the extra `cluster`. Versions are pinned in `constraints.txt`.
 
 UpTrain (Apache-2.0) brings litellm, openai, faiss-cpu, plotly and **PyMuPDF, which is AGPL-3.0**. None of
 them is imported on the paths that fillbot uses, but they are installed with it.

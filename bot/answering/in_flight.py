@@ -1,4 +1,4 @@
-"""What the bot is working on: queries, replies that are being sent, votes that are being recorded.
+"""Work in progress: queries, replies that are being sent, votes that are being recorded.
 
 - Limits how many queries are answered at the same time.
 - Discord may deliver a reaction to a reply before the reply's id is stored, so recording a vote waits for the
@@ -50,7 +50,7 @@ class InFlight:
         Yields a function that releases the slot before the end of the block. Idempotent.
 
         Raises:
-            BusyError: no slot is free, or queries take too long on this machine.
+            BusyError: No slot is free, or queries take too long on this machine.
         """
         now = time.monotonic()
         if len(self._query_starts) >= self._max_queries:

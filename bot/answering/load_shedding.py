@@ -22,7 +22,7 @@ from bot.operations.metrics import Metrics
 from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
-MAX_WAIT_S = 6.5  # leaves 3.5 s for the model, so that everybody knows within 10 s
+MAX_WAIT_S = 6.5  # leaves 3.5 s for the model, so that people get an answer within 10 s
 COLLECT_FOR_S = 1.0  # refusals that share a notice
 NOTICE_EVERY_S = 4.0  # in a channel under rate limits: at most one in a window of five seconds
 

@@ -3,7 +3,6 @@
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol
 
 from bot.distributed.remote_predictor import RemotePredictor, ServiceAwayError
 from bot.errors import BusyError
@@ -16,13 +15,6 @@ from training.inference.session import CANDIDATES as CANDIDATES
 from training.inference.session import Answered, Session
 
 CACHED_QUERIES = 4096
-
-
-class Backend(Protocol):
-    """Answers a query: a model in this process, or replicas elsewhere."""
-
-    async def fill(self, text: str, unsaid: Unsaid, *, masks: int) -> Answered:
-        """Return the version that answered, and its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +81,7 @@ class Predictor:
 
     @property
     def service(self) -> str | None:
-        """A sentence on the state of the inference service; None where none is configured."""
+        """A sentence on the state of the inference service; None if none is configured."""
         if self._remote is None:
             return None
         if self._remote.is_away:
@@ -118,9 +110,8 @@ class Predictor:
         version = self._model.version
         answer = self._cache.get((version, text, unsaid))
         if answer is None:
-            masks = len(
-                self._model.encoder.encode(text).masks
-            )  # raises here; inside a batch it would fail the other queries
+            # A query that is too long raises here; inside a batch it would fail the other queries.
+            masks = len(self._model.encoder.encode(text).masks)
             version, answer = await self._fill(text, unsaid, masks=masks)
             self._cache[version, text, unsaid] = answer
             while len(self._cache) > CACHED_QUERIES:
@@ -154,8 +145,7 @@ class Predictor:
                 return answered
             except ServiceAwayError:
                 self._metrics.answered(by="fallback")
-        local: Backend = self._session
         try:
-            return await local.fill(text, unsaid, masks=masks)
+            return await self._session.fill(text, unsaid, masks=masks)
         except TooManyWaitingError as error:
             raise BusyError from error

@@ -48,9 +48,8 @@ def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!")
         raise TooManyMasksError(masks, max_masks)
     if not any(c.isalnum() for c in text.replace(MASK, "")):
         raise OnlyMasksError
-    while (
-        whole := finished(plain_sentence(text))
-    ) != text:  # the added period may unescape a final backslash
+    # Repeatedly, as the added period may unescape a final backslash.
+    while (whole := finished(plain_sentence(text))) != text:
         text = whole
     stored = mask_personal_data(text)
     return Query(text, stored, query_hash(stored), masks)

@@ -49,7 +49,7 @@ class QueryOrigin:
 
     @classmethod
     def of(cls, context: Context, *, quiz_at: datetime | None = None) -> Self:
-        """The author and the place of a command."""
+        """Return the author and the place of a command."""
         return cls(
             context.author.id,
             context.channel.id,

@@ -45,7 +45,7 @@ class VoteRules:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The rules of the settings, at this moment."""
+        """Return the rules of the settings, at this moment."""
         return cls(settings.needed_voters, settings.vote_half_life_days, datetime.now(UTC))
 
 
@@ -199,9 +199,8 @@ def _rank_words(
     bare = _moved_to_front(before, bare)
     words = _moved_to_front(after, bare)
     factors = {c.word: odds[c.word].factor if c.word in odds else 1.0 for c in words}
-    kept = [
-        c for c in words if factors[c.word] > REJECTED_FACTOR
-    ] or words  # if all are rejected, show the least bad ones
+    # If all are rejected, show the least bad ones.
+    kept = [c for c in words if factors[c.word] > REJECTED_FACTOR] or words
     weights = {c.word: c.score * factors[c.word] for c in kept}
     best = _moved_to_front(after, sorted(kept, key=lambda c: -weights[c.word]))[:most]
     if not any(c.word in odds for c in (*bare[:most], *best)):  # no vote concerns a shown word

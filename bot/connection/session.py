@@ -23,9 +23,8 @@ IDENTIFY_EVERY_S = 5.0  # Discord's limit
 MAX_IDENTIFIES, REFILL_AFTER_S = 100, 100.0
 # The bot uses no voice: silence the warnings about missing voice libraries.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-MINIMAL_INTENTS = discord.Intents(
-    guilds=True
-)  # for a client that opens no gateway; discord.py warns without `guilds`
+# For a client that opens no gateway. discord.py warns without `guilds`.
+MINIMAL_INTENTS = discord.Intents(guilds=True)
 UNREACHABLE = (OSError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound)
 
 

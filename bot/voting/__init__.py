@@ -1,1 +1,1 @@
-"""Votes by reaction and menu, their reconciliation after a gap, and the quiz."""
+"""Votes by reaction and menu, and their reconciliation after a gap."""

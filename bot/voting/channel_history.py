@@ -18,9 +18,8 @@ from storage.votes.recent_replies import RecentReply
 PAGE = 100  # messages or people per request, Discord's maximum
 UNKNOWN_EMOJI = 10014
 CONTROLS = re.compile(r"words:(?:fit|unfit):([0-9]{1,18})")  # custom ids of `bot.voting.menus`
-SENT_WITHIN = timedelta(
-    minutes=2
-)  # after the prediction; covers clock differences between the bot and Discord
+# After the prediction; covers clock differences between the bot and Discord.
+SENT_WITHIN = timedelta(minutes=2)
 
 
 def count_thumbs(message: discord.Message) -> tuple[int, int]:
@@ -64,7 +63,7 @@ async def read_thumbs(message: discord.Message, http: HTTPClient) -> dict[int, f
 async def _people(
     reaction: discord.Reaction, kind: discord.ReactionType, http: HTTPClient
 ) -> AsyncIterator[int]:
-    """Yield everybody who reacted this way, without bots.
+    """Yield the people who reacted this way, without bots.
 
     `Reaction.users` makes one request too many, or stops at the count that it knew beforehand.
     """

@@ -1,7 +1,7 @@
 """The controls of a reply: two menus to rate its words, and a button to suggest a word.
 
-Their custom ids hold only the prediction id, so they work after a restart. They tell the cog `Rating` by
-events, which decides from the database who may use them, and for what.
+Their custom ids hold only the prediction id, so they work after a restart. They dispatch events to the cog
+`Rating`, which decides from the database who may use them.
 """
 
 import re
@@ -40,7 +40,7 @@ class Control(
         return cls(item, cast(ControlKind, match["what"]), int(match["id"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        """Tell the cog what was chosen."""
+        """Dispatch the choice to the cog."""
         chosen = list(getattr(self.item, "values", ()))
         interaction.client.dispatch("words_control", interaction, self.what, self.prediction_id, chosen)
 
@@ -65,7 +65,7 @@ class SuggestForm(ui.Modal):
             self.add_item(one)
 
     async def on_submit(self, interaction: discord.Interaction) -> None:
-        """Tell the cog which words were typed; a field without a letter counts as empty."""
+        """Dispatch the typed words to the cog; a field without a letter counts as empty."""
         words = {mask: visible(one.value) for mask, one in enumerate(self.typed)}
         typed = {mask: word for mask, word in words.items() if any(character.isalnum() for character in word)}
         interaction.client.dispatch("words_suggested", interaction, self.prediction_id, typed)

@@ -1,4 +1,4 @@
-"""A lock for each message, so that what concerns one message is done in order."""
+"""A lock for each message, so that operations on one message run in order."""
 
 import asyncio
 from weakref import WeakValueDictionary

@@ -14,7 +14,7 @@ RoleWeights = Sequence[tuple[str, float]]  # role name or id, and the weight
 
 
 def is_meant(role: discord.Role, name_or_id: str) -> bool:
-    """Whether a role has this id or, in any case, this name."""
+    """Whether a role has this id, or this name regardless of case."""
     return name_or_id == str(role.id) or name_or_id.casefold() == role.name.casefold()
 
 
@@ -22,7 +22,6 @@ class VoteWeights:
     """The weight with which a person's vote is stored."""
 
     def __init__(self, access: Access, role_weights: RoleWeights) -> None:
-        """Take the weights, and where to look up people of whom only the id is known."""
         self._access, self._role_weights = access, role_weights
 
     @property
@@ -31,10 +30,10 @@ class VoteWeights:
         return not self._role_weights
 
     async def weight_of(self, user: discord.abc.Snowflake, guild_id: int | None) -> float:
-        """The highest weight of a person's roles in a server, or in a direct message in all of them.
+        """Return the highest weight of a person's roles in a server; in a direct message, in all servers.
 
-        A `discord.Member` brings their roles along. Anybody else is looked up, and has the default weight
-        where Discord does not answer, or where they left.
+        A `discord.Member` has roles. Other users are looked up; their weight is the default if Discord does
+        not answer, or if they left.
         """
         if self.is_uniform:
             return DEFAULT_WEIGHT

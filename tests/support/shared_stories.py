@@ -316,7 +316,7 @@ def test_an_emptied_storage_is_not_followed(machine_of: Machine, models_url: str
     storage_of(models_url).delete(PUBLISHED)
     storage_of(models_url).delete("versions")
     again = machine_of("here")
-    with pytest.raises(SharedStorageUnreachableError, match="emptied, replaced, or not mounted"):
+    with pytest.raises(SharedStorageUnreachableError, match="emptied or replaced, or is not mounted"):
         again.pull()
     assert again.trouble is not None
     with pytest.raises(SharedStorageUnreachableError):

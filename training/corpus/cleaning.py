@@ -51,7 +51,7 @@ class Block:
     """A block of text.
 
     Attributes:
-        is_prose: whether it is running text, not a heading, a list item or a table cell.
+        is_prose: Whether it is running text, not a heading, a list item or a table cell.
     """
 
     text: str
@@ -89,7 +89,7 @@ def repair_mojibake(text: str) -> str:
 
 
 def duplicate_key(text: str) -> str:
-    """A key that equal texts share: their words and numbers, without case and punctuation."""
+    """Return a key that equal texts share: their words and numbers, without case and punctuation."""
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 

@@ -23,10 +23,10 @@ class CorpusText:
     """One sentence of the corpus.
 
     Attributes:
-        text: the sentence.
+        text: The sentence.
         source: `generated`, or the name of the source of its file.
-        focus: span of characters that a query would mask, if known.
-        topic: the subject of a generated sentence.
+        focus: Span of characters that a query would mask, if known.
+        topic: The subject of a generated sentence.
         polarity: +1 if the focus is a wanted word, −1 if it is an unwanted one, 0 if it does not matter.
     """
 
@@ -67,13 +67,13 @@ def build_corpus(
     """Read the team's files, generate sentences, and split both.
 
     Args:
-        settings: the folder of the files, and of the cache.
-        domain: the number of sentences to generate, and the seed.
-        extra: further CSV files.
-        text_column: the column to read from those.
+        settings: The folder of the files, and of the cache.
+        domain: The number of sentences to generate, and the seed.
+        extra: Further CSV files.
+        text_column: The column to read from those.
 
     Raises:
-        CsvError: no known or named file can be read.
+        CsvError: No known or named file can be read.
     """
     own, sources = read_folder(
         settings.data_dir, extra=extra, text_column=text_column, cache_dir=settings.home / "corpus"

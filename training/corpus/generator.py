@@ -40,11 +40,11 @@ class GeneratedSentence:
     """A generated sentence.
 
     Attributes:
-        text: the sentence with its final punctuation.
-        sentiment: the sentiment towards the product or the service.
-        topic: the subject, such as "complaint_quality".
-        pattern_id: the pattern of the sentence.
-        focus: character span of the word that a query would mask, or None.
+        text: The sentence with its final punctuation.
+        sentiment: The sentiment towards the product or the service.
+        topic: The subject, such as "complaint_quality".
+        pattern_id: The pattern of the sentence.
+        focus: Character span of the word that a query would mask, or None.
     """
 
     text: str
@@ -66,11 +66,11 @@ class Pattern:
     """A sentence pattern.
 
     Attributes:
-        id: topic and hash of the text, so that editing a pattern changes only its own id.
-        text: the pattern with its slots and focus marks.
-        sentiment: the sentiment of its sentences.
-        topic: the subject of its sentences; related topics have a common prefix ("complaint_…").
-        weight: how often it is used, relative to other patterns.
+        id: Topic and hash of the text, so that editing a pattern changes only its own id.
+        text: The pattern with its slots and focus marks.
+        sentiment: The sentiment of its sentences.
+        topic: The subject of its sentences; related topics have a common prefix ("complaint_…").
+        weight: How often it is used, relative to other patterns.
     """
 
     id: str
@@ -110,7 +110,7 @@ def select_patterns(*, topics: Collection[str] | None = None, split: Split | Non
     """Return the patterns whose topic starts with one of `topics`, on one side of the split.
 
     Raises:
-        UnknownTopicError: no pattern's topic starts with any of `topics`.
+        UnknownTopicError: No pattern's topic starts with any of `topics`.
     """
     patterns = load_patterns()
     if topics is not None:
@@ -127,16 +127,16 @@ def generate(
     """Generate sentences; deterministic in the arguments.
 
     Args:
-        count: number of sentences.
-        seed: seed of the choice of patterns and words.
-        topics: prefixes of the topics to use ("complaint", "negation_never"); None for all.
+        count: Number of sentences.
+        seed: Seed of the choice of patterns and words.
+        topics: Prefixes of the topics to use ("complaint", "negation_never"); None for all.
         split: "train" leaves out the test patterns, "test" uses only them, None uses all.
 
     Returns:
         `count` sentences, without repetitions unless the patterns have too few variants.
 
     Raises:
-        UnknownTopicError: no pattern's topic starts with any of `topics`.
+        UnknownTopicError: No pattern's topic starts with any of `topics`.
     """
     patterns = select_patterns(topics=topics, split=split)
     templates = _load_templates()

@@ -46,12 +46,12 @@ class CorpusHealth:
     """Statistics of texts.
 
     Attributes:
-        texts: number of texts.
-        words: number of words, separated by spaces.
-        lengths: number of texts in each bin of `LENGTHS`, and of longer ones.
-        median_length: median number of words per text; 0 without texts.
-        duplicate_share: share of the texts that repeat an earlier one, ignoring case and punctuation.
-        top_words: the most frequent content words in lower case with their counts, most frequent first.
+        texts: Number of texts.
+        words: Number of words, separated by spaces.
+        lengths: Number of texts in each bin of `LENGTHS`, and of longer ones.
+        median_length: Median number of words per text; 0 without texts.
+        duplicate_share: Share of the texts that repeat an earlier one, ignoring case and punctuation.
+        top_words: The most frequent content words in lower case with their counts, most frequent first.
     """
 
     texts: int
@@ -102,7 +102,7 @@ def read_raw_cells(
     Files are streamed, up to `max_cells` cells or `MAX_CHARS` characters.
 
     Raises:
-        CsvError: no known or named file can be read.
+        CsvError: No known or named file can be read.
     """
     found, _ = find_files(folder, extra=extra, text_column=text_column)
     cells: list[str] = []

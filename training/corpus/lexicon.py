@@ -45,8 +45,8 @@ class WordList:
     """Weighted words.
 
     Attributes:
-        words: the items, which may contain spaces ("half marathon").
-        cumulative: cumulative weights of the items.
+        words: The items, which may contain spaces ("half marathon").
+        cumulative: Cumulative weights of the items.
     """
 
     words: tuple[str, ...]
@@ -146,7 +146,7 @@ def _items(text: object, *, where: str) -> tuple[str, ...]:
 
 
 def _ranks(count: int) -> list[float]:
-    """Weights by rank."""
+    """Return weights by rank."""
     return [1 / (place + RANK_OFFSET) for place in range(count)]
 
 
@@ -231,7 +231,7 @@ def load_lexicon() -> Lexicon:
     """Read all word files. Cached; the first call takes about 20 ms.
 
     Raises:
-        WordFileError: a file names an unknown aspect or part, or lists a word twice.
+        WordFileError: A file names an unknown aspect or part, or lists a word twice.
     """
     aspects = _read_aspects(WORDS_DIR / "products" / "aspects.yaml")
     parts = _read_parts(WORDS_DIR / "products" / "parts.yaml")
@@ -250,7 +250,7 @@ def load_lexicon() -> Lexicon:
 
 @functools.cache
 def wanted_words() -> frozenset[str]:
-    """All positive words of the lexicon's aspects, in lower case."""
+    """Return all positive words of the lexicon's aspects, in lower case."""
     return frozenset(
         word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.positive.words
     )
@@ -258,7 +258,7 @@ def wanted_words() -> frozenset[str]:
 
 @functools.cache
 def unwanted_words() -> frozenset[str]:
-    """All negative words of the lexicon's aspects that are positive in none, in lower case."""
+    """Return all negative words of the lexicon's aspects that are positive in none, in lower case."""
     bad = {word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.negative.words}
     return frozenset(bad - wanted_words())
 

@@ -29,7 +29,7 @@ class SourceText:
 
     Attributes:
         source: "products_2020", "reviews", "products_2022", or the stem of a further file's name.
-        group: shared by all sentences of a row and of other rows about the same product, so that a split by
+        group: Shared by all sentences of a row and of other rows about the same product, so that a split by
             group puts no row and no product on both sides.
     """
 
@@ -43,11 +43,11 @@ class SourceReport:
     """What was read from one file.
 
     Attributes:
-        rows: number of rows without the header; 0 if the file was skipped.
-        kept_rows: number of rows with at least one kept sentence.
-        sentences: number of kept sentences.
-        dropped: reason → count; the reason names what is counted (rows, texts, titles, labels, sentences).
-        notes: how the file was read, or why it was skipped.
+        rows: Number of rows without the header; 0 if the file was skipped.
+        kept_rows: Number of rows with at least one kept sentence.
+        sentences: Number of kept sentences.
+        dropped: Reason → count; the reason names what is counted (rows, texts, titles, labels, sentences).
+        notes: How the file was read, or why it was skipped.
         is_read: False if the file was skipped.
     """
 
@@ -76,14 +76,14 @@ def read_folder(
     is skipped, and its report says why.
 
     Args:
-        folder: folder of CSV files, not searched recursively; None for the extras alone.
-        extra: further CSV files; one of a known kind is read as such, unless `text_column` is given.
-        text_column: the column to read from the extras; None to guess it from the usual names.
-        cache_dir: where to cache parsed files; None for no cache.
-        max_sentences: maximum number of sentences per file; the rows after them are only counted.
+        folder: Folder of CSV files, not searched recursively; None for the extras alone.
+        extra: Further CSV files; one of a known kind is read as such, unless `text_column` is given.
+        text_column: The column to read from the extras; None to guess it from the usual names.
+        cache_dir: Where to cache parsed files; None for no cache.
+        max_sentences: Maximum number of sentences per file; the rows after them are only counted.
 
     Raises:
-        CsvError: no known or named file can be read, or the cache cannot be written.
+        CsvError: No known or named file can be read, or the cache cannot be written.
     """
     found, skipped = find_files(folder, extra=extra, text_column=text_column)
     texts: list[SourceText] = []
@@ -147,7 +147,7 @@ def find_files(
         Files with their kind, and a report on each skipped file.
 
     Raises:
-        CsvError: no known or named file can be read.
+        CsvError: No known or named file can be read.
     """
     left_out = {path.resolve() for path in extra}
     found: list[tuple[CsvFile, CsvSource]] = []

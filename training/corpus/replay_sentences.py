@@ -1,4 +1,4 @@
-"""Generated sentences without votes: what judgements generalise to, and what is held to the domain model."""
+"""Generated sentences without votes, which judgements generalise to or which preserve existing skills."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,10 +14,10 @@ class ReplaySentences:
     """Sentences by what their mask asks for.
 
     Attributes:
-        texts: unmasked sentences, for replay.
-        praise: queries that ask for a good word.
-        blame: queries that ask for a bad word, such as complaints and "never [MASK]", each with that word.
-        others: all other queries: plain English, questions, sizes.
+        texts: Unmasked sentences, for replay.
+        praise: Queries that ask for a good word.
+        blame: Queries that ask for a bad word, such as complaints and "never [MASK]", each with that word.
+        others: All other queries: plain English, questions, sizes.
     """
 
     texts: tuple[str, ...]

@@ -66,7 +66,7 @@ def end_with_period(sentence: str) -> str:
 
 
 def rejection_reason(sentence: str) -> str | None:
-    """Why a sentence is not suitable for the corpus, or None if it is."""
+    """Return why a sentence is not suitable for the corpus, or None if it is."""
     if "\ufffd" in sentence:
         return UNREADABLE
     if not _LETTER.search(sentence):

@@ -1,4 +1,4 @@
-"""What the slots of a pattern say, and how their words are joined to a sentence."""
+"""The slots of a pattern: how each is filled, and how the words are joined to a sentence."""
 
 import random
 import re

@@ -14,13 +14,13 @@ class CsvSource:
     """A kind of CSV file. Columns are named as published; letter case does not matter.
 
     Attributes:
-        name: the name of the source in the corpus.
-        body: the column of running text.
-        title: the column of titles or names, or None.
-        hints: other columns; one of them distinguishes the kind from others with the same body and title.
-        published_as: the file's name where it is published.
-        is_title_prose: whether a title is a sentence, not a name.
-        is_one_product_by_title: whether rows with the same title are about one product, and so one group.
+        name: The name of the source in the corpus.
+        body: The column of running text.
+        title: The column of titles or names, or None.
+        hints: Other columns; one of them distinguishes the kind from others with the same body and title.
+        published_as: The file's name where it is published.
+        is_title_prose: Whether a title is a sentence, not a name.
+        is_one_product_by_title: Whether rows with the same title are about one product, and so one group.
     """
 
     name: str
@@ -83,7 +83,7 @@ def recognise_source(path: Path, columns: Sequence[str]) -> CsvSource | None:
     """Return the known kind of a file by its columns, or None.
 
     Raises:
-        MissingColumnError: the other columns or the file's name fit a kind, but a column to read is missing.
+        MissingColumnError: The other columns or the file's name fit a kind, but a column to read is missing.
     """
     there = {column.casefold() for column in columns}
     for source in KNOWN:
@@ -113,8 +113,8 @@ def source_of_given_file(path: Path, columns: Sequence[str], *, text_column: str
     """Return the kind of a file that was named explicitly, with the column to read.
 
     Raises:
-        MissingColumnError: there is no column `text_column`.
-        NoTextColumnError: no column has a usual name for text.
+        MissingColumnError: There is no column `text_column`.
+        NoTextColumnError: No column has a usual name for text.
     """
     if text_column is not None:
         if text_column.casefold() not in {column.casefold() for column in columns}:
@@ -130,12 +130,12 @@ def source_of_given_file(path: Path, columns: Sequence[str], *, text_column: str
 
 
 def _text_name(column: str) -> str:
-    """The usual name of a text column in which a column's name ends, as in "reviews.text"; empty if none."""
+    """Return the usual text column's name at the end of a column's name, as in "reviews.text", or ""."""
     words = re.findall(r"[^\s._]+", column.casefold())
     return words[-1] if words and words[-1] in TEXT_COLUMNS else ""
 
 
 def match_columns(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """The wanted columns in the file's spelling."""
+    """Return the wanted columns in the file's spelling."""
     by_key = {column.casefold(): column for column in reversed(columns)}
     return [by_key[column.casefold()] for column in wanted]

@@ -49,10 +49,10 @@ class Template:
     """A compiled pattern.
 
     Attributes:
-        pieces: the pieces in order.
-        focus: half-open range of the pieces in the focus, or None.
-        literals: lower-case words of the pattern itself, which slots avoid.
-        products: label → the products that fit all its slots, with cumulative weights.
+        pieces: The pieces in order.
+        focus: Half-open range of the pieces in the focus, or None.
+        literals: Lower-case words of the pattern itself, which slots avoid.
+        products: Label → the products that fit all its slots, with cumulative weights.
     """
 
     pieces: tuple[Piece, ...]
@@ -97,7 +97,7 @@ class TemplateCompiler:
         """Compile one pattern.
 
         Raises:
-            PatternError: it names an unknown list, aspect or group, or its focus is malformed.
+            PatternError: It names an unknown list, aspect or group, or its focus is malformed.
         """
         pieces: list[Piece] = []
         marks: list[int] = []
@@ -148,7 +148,7 @@ class TemplateCompiler:
         return lambda state: state.aspect_word(polarity, self._lexicon.aspects[name])
 
     def _products(self, text: str) -> dict[str, Weighted]:
-        """Label → the products that all slots with that label allow, with cumulative weights."""
+        """Return label → the products that all slots with that label allow, with cumulative weights."""
         slots = list(_SLOT.finditer(text))
         labels = [slot["label"] or MAIN for slot in slots if slot["name"] in _FORMS]
         about_main = {"attribute", *_PART_SLOTS}

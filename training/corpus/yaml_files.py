@@ -15,9 +15,9 @@ def read_yaml(path: Path) -> Any:
     """Parse a YAML file, in C if libyaml is available (about ten times as fast).
 
     Raises:
-        OSError: the file cannot be opened.
-        UnicodeDecodeError: the file is not text.
-        YAMLError: the file is not YAML, or repeats a key; PyYAML alone would ignore all but one.
+        OSError: The file cannot be opened.
+        UnicodeDecodeError: The file is not text.
+        YAMLError: The file is not YAML, or repeats a key; PyYAML alone would ignore all but one.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(read_text(path))
     try:

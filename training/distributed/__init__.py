@@ -1,1 +1,1 @@
-"""What runs past one machine: Ray jobs, workers and replicas, and versions that several machines share."""
+"""Scale-out: Ray jobs, workers and replicas, and model versions that several machines share."""

@@ -29,7 +29,7 @@ def find_base(name: str) -> Path | None:
     """Return a folder with the base model's files, or None if it is the default model and unavailable.
 
     Raises:
-        BaseModelError: a base model that was configured explicitly is unavailable.
+        BaseModelError: A base model that was configured explicitly is unavailable.
     """
     if (here := _on_this_machine(name)) is not None:
         return here
@@ -49,7 +49,7 @@ def locate_base(name: str) -> str | None:
     """Say where `find_base` would find the model, without downloading it; None if it would return None.
 
     Raises:
-        BaseModelError: a base model that was configured explicitly is unavailable.
+        BaseModelError: A base model that was configured explicitly is unavailable.
     """
     if _on_this_machine(name) is not None:
         return "on this machine"

@@ -28,9 +28,9 @@ class WeightOps(Protocol):
         """Add nodes for value · weight + bias, and return the name of their output.
 
         Args:
-            graph: the graph to extend.
-            value: name of the input, (…, in).
-            name: name of the product; `qkv` and `kv` stand for several linear layers at once.
+            graph: The graph to extend.
+            value: Name of the input, (…, in).
+            name: Name of the product; `qkv` and `kv` stand for several linear layers at once.
             weight: (in, out).
             bias: (out,), or None.
         """
@@ -50,9 +50,9 @@ def export(model: MaskedLm, path: Path, *, ops: WeightOps | None = None) -> None
     log_probabilities (batch · masks, vocabulary) float32, natural logarithms.
 
     Args:
-        model: the model to export.
-        path: the file to write.
-        ops: the operations with weights; fp32 if None.
+        model: The model to export.
+        path: The file to write.
+        ops: The operations with weights; fp32 if None.
     """
     graph = Graph({name: tensor.cpu().numpy() for name, tensor in model.weights().items()})
     _build(graph, model.shape, ops or Fp32Ops())

@@ -32,7 +32,7 @@ def translate_errors() -> Iterator[None]:
     """Translate out-of-memory errors of any library.
 
     Raises:
-        OutOfMemoryError: memory ran out.
+        OutOfMemoryError: Memory ran out.
     """
     try:
         yield

@@ -41,7 +41,7 @@ class MaskedLm(nn.Module):
         """Wrap a transformers model (`…ForMaskedLM`) and its tokenizer.
 
         Raises:
-            BaseModelError: the model is not a BERT or DistilBERT with GELU, or its tokenizer does not fit.
+            BaseModelError: The model is not a BERT or DistilBERT with GELU, or its tokenizer does not fit.
         """
         super().__init__()
         self.model = model
@@ -112,7 +112,7 @@ class MaskedLm(nn.Module):
         return nn.Sequential(model.vocab_transform, nn.GELU(), model.vocab_layer_norm, model.vocab_projector)
 
     def weights(self) -> dict[str, Tensor]:
-        """The parameters under the same names for either kind; those of layer i begin with `{i}.`."""
+        """Return the parameters under the same names for either kind; those of layer i begin with `{i}.`."""
         weights = {
             f"{name}.{part}": tensor.detach().float()
             for name, module in self._modules_by_name().items()
@@ -126,12 +126,12 @@ class MaskedLm(nn.Module):
         return weights
 
     def linear_layers(self) -> dict[str, nn.Linear]:
-        """The linear layers, under the names of `weights`."""
+        """Return the linear layers, under the names of `weights`."""
         modules = self._modules_by_name()
         return {name: module for name, module in modules.items() if isinstance(module, nn.Linear)}
 
     def _modules_by_name(self) -> dict[str, nn.Module]:
-        """The modules with a weight and a bias: those of the layers, the head and the first layer norm."""
+        """Return the modules with weight and bias: of the layers, the head and the first layer norm."""
         modules = {"embedding_norm": self.model.base_model.embeddings.LayerNorm}
         modules |= {name: self.model.get_submodule(path) for name, path in _HEADS[self.kind].items()}
         for number, layer in enumerate(self.layers):
@@ -160,7 +160,7 @@ class MaskedLm(nn.Module):
         """Write config, weights (safetensors) and tokenizer in transformers' format.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: The folder cannot be written.
         """
         from transformers import PreTrainedTokenizerFast
 
@@ -227,7 +227,7 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     """Load a masked LM and its tokenizer from a folder, in fp32, on the CPU.
 
     Raises:
-        BaseModelError: the folder does not contain a model that can be loaded without running its own code.
+        BaseModelError: The folder does not contain a model that can be loaded without running its own code.
     """
     from transformers import AutoModelForMaskedLM, AutoTokenizer
     from transformers.utils import logging
@@ -274,7 +274,7 @@ def pick_device(wanted: str) -> torch.device:
     """`auto`, `cpu` or `cuda` → a device.
 
     Raises:
-        DeviceError: cuda was requested but is unavailable.
+        DeviceError: CUDA was requested but is unavailable.
     """
     has_cuda = torch.cuda.is_available()
     if wanted == "cuda" and not has_cuda:

@@ -48,7 +48,7 @@ def export_base(folder: Path) -> FillModel:
     """Load a model from the hub's format as it would serve in fp32, without keeping files.
 
     Raises:
-        BaseModelError: the folder does not contain a usable model.
+        BaseModelError: The folder does not contain a usable model.
     """
     with tempfile.TemporaryDirectory() as temporary:
         return _write_exact(load(folder), Draft(folder.resolve().name, Path(temporary)))

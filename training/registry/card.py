@@ -17,7 +17,7 @@ class Card(BaseModel):
     base: str
     created_at: AwareDatetime
     parent: str | None = None  # the version it was fine-tuned from
-    champion: str | None = None  # the champion when it was made: where a rollback leads
+    champion: str | None = None  # the champion when it was made; a rollback returns to it
     run_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None  # as the database holds it
     recipe: str = ""
     precision: str = "fp32"

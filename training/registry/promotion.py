@@ -1,4 +1,4 @@
-"""Promote and roll back versions, and record it; for chat, command line and runs alike. No torch.
+"""Promote and roll back versions for the chat, the command line and runs, and record the moves. No torch.
 
 Each move opens a row in `runs`, moves the pointer and finishes the row. `repair` finishes rows that a crash
 left open.
@@ -35,8 +35,8 @@ async def promote(
     The row records who did it, and the gate's objections.
 
     Raises:
-        RegistryError: there is no such version, or it is damaged or withdrawn.
-        RegistryUnwritableError: the folder cannot be written.
+        RegistryError: There is no such version, or it is damaged or withdrawn.
+        RegistryUnwritableError: The folder cannot be written.
     """
     return await _move(registry, database, version, trigger="promote", now=now, by=by)
 
@@ -50,8 +50,8 @@ async def roll_back(
     promotion pauses. A rollback to the current champion only verifies its files.
 
     Raises:
-        RegistryError: there is no earlier or no such version, or it is damaged or withdrawn.
-        RegistryUnwritableError: the folder cannot be written.
+        RegistryError: There is no earlier or no such version, or it is damaged or withdrawn.
+        RegistryUnwritableError: The folder cannot be written.
     """
     version = version or registry.previous()
     registry.require_not_withdrawn(version)
@@ -67,8 +67,8 @@ async def replace_withdrawn_champion(registry: Registry, database: Database, *, 
     Returns the replaced champion; None if the champion is not withdrawn.
 
     Raises:
-        RegistryError: there is no domain model, or it is damaged.
-        RegistryUnwritableError: the folder cannot be written.
+        RegistryError: There is no domain model, or it is damaged.
+        RegistryUnwritableError: The folder cannot be written.
     """
     champion, domain = registry.champion(), registry.domain()
     if champion is None or champion not in registry.withdrawn():
@@ -80,11 +80,11 @@ async def replace_withdrawn_champion(registry: Registry, database: Database, *, 
 
 
 def adopt_domain_model(registry: Registry, version: str) -> None:
-    """Start every night from a domain model. It replaces a champion that has not learnt from votes.
+    """Make a version the domain model, and also the champion if the present one has not learnt from votes.
 
     Raises:
-        RegistryError: there is no such version, or it is withdrawn.
-        RegistryUnwritableError: the folder cannot be written.
+        RegistryError: There is no such version, or it is withdrawn.
+        RegistryUnwritableError: The folder cannot be written.
     """
     registry.set_domain(version)
     if not _has_learnt_from_votes(registry):
@@ -98,7 +98,7 @@ async def repair(registry: Registry, database: Database, *, now: datetime) -> li
     as they were found.
 
     Raises:
-        RegistryUnreadableError: the pointers cannot be read at present.
+        RegistryUnreadableError: The pointers cannot be read at present.
     """
     await asyncio.to_thread(pull, registry)
     half = await runs.latest(database, "domain", statuses=("open",))
@@ -168,7 +168,7 @@ def _has_learnt_from_votes(registry: Registry) -> bool:
 
 
 def _objections(registry: Registry, version: str) -> list[str]:
-    """Why the gate rejected a version; empty if it was not judged, or its card is damaged."""
+    """Return why the gate rejected a version; empty if it was not judged, or its card is damaged."""
     try:
         reasons = registry.card(version).verdict.get("reasons", [])
     except DAMAGED:
@@ -177,7 +177,7 @@ def _objections(registry: Registry, version: str) -> list[str]:
 
 
 def _learnt_from(registry: Registry, version: str) -> str | None:
-    """The hash of a version's retraining set; None if it has none, or its card is damaged."""
+    """Return the hash of a version's retraining set; None if it has none, or its card is damaged."""
     try:
         return registry.card(version).retraining_set_hash
     except DAMAGED:

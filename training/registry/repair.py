@@ -14,15 +14,15 @@ def repair_champion(registry: Registry, *, last: str | None) -> str | None:
     """Replace a missing champion by the last recorded one, or by the newest undamaged version. Blocking.
 
     Args:
-        registry: the versions.
-        last: the champion according to the `runs` table.
+        registry: The versions.
+        last: The champion according to the `runs` table.
 
     Returns:
         The new champion; None if the champion exists, or no undamaged version does.
 
     Raises:
-        RegistryUnwritableError: the folder cannot be written.
-        RegistryUnreadableError: the versions cannot be read at present, so none of them may be chosen.
+        RegistryUnwritableError: The folder cannot be written.
+        RegistryUnreadableError: The versions cannot be read at present, so none of them may be chosen.
     """
     if registry.champion() in registry.versions():
         return None
@@ -52,7 +52,7 @@ def repair_domain(registry: Registry, *, make_first: Callable[[], str]) -> str |
         The replacement; None if the domain model is undamaged.
 
     Raises:
-        TrainingError: no replacement can be created.
+        TrainingError: No replacement can be created.
     """
     if _first_undamaged(registry, filter(None, [registry.domain()])) is not None:
         return None
@@ -68,7 +68,7 @@ def serve_first_version(registry: Registry, version: str) -> str:
     An existing domain model becomes champion instead: another process was faster, or crashed before this.
 
     Raises:
-        RegistryError: the pointers cannot be moved.
+        RegistryError: The pointers cannot be moved.
     """
     with contextlib.suppress(PointerMovedError):
         if registry.domain() not in registry.versions():  # else only the champion pointer was lost

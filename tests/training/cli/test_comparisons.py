@@ -87,8 +87,8 @@ def test_the_table_goes_to_stdout_and_the_progress_to_stderr(registry: Registry,
     out, error = call("v0002", "v0003")
     assert out.startswith(f"{QUERY}\n      v0001 (base)")
     assert out.endswith("figures.\n")
-    assert "answering the suites" in error
-    assert "reading the texts" in error
+    assert "measuring the suites" in error
+    assert "measuring the texts" in error
 
 
 def test_arguments_with_a_mask_are_texts(registry: Registry, call: Call) -> None:

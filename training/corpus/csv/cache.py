@@ -22,7 +22,7 @@ def load_or_parse(
     """Load a file from the cache, or parse it if it has no entry, or only a damaged one.
 
     Raises:
-        CsvError: the file cannot be parsed, or the cache cannot be written.
+        CsvError: The file cannot be parsed, or the cache cannot be written.
     """
     if cache_dir is None:
         return parsing.parse_file(file, source, max_sentences=max_sentences)
@@ -44,7 +44,7 @@ def load_or_parse(
 
 
 def _version() -> str:
-    """Hash of the modules that decide what is read, so that changed code never uses an old entry."""
+    """Hash the modules that decide what is read, so that changed code never uses an old entry."""
     digest = hashlib.sha256()
     for module in (cleaning, encodings, headers, parsing, personal_data, rows, sentences, sources):
         assert module.__file__ is not None

@@ -1,9 +1,9 @@
 """Guesses the encoding of a file without a byte order mark, among those that spreadsheets write.
 
-chardet recognises the encoding from the lines with non-ASCII bytes, among the encodings that spreadsheets
-write. Only Windows-1252, the most common one, has too few such bytes in English, Spanish or Italian: chardet
-misreads 8 of 42 short texts. They are recognised first, by the letters of the languages that use it.
-docs/dependencies.md compares the libraries.
+chardet recognises it from the lines with non-ASCII bytes, but needs more of them than a short text in
+English, Spanish or Italian has: it misreads 8 of 42 in Windows-1252. Therefore this encoding, the most common
+one, is recognised first, by the letters of the languages that use it. docs/dependencies.md compares the
+libraries.
 """
 
 import re
@@ -11,9 +11,8 @@ from pathlib import Path
 
 import ftfy.bad_codecs  # noqa: F401  registers WINDOWS_1252
 
-WINDOWS_1252 = (
-    "sloppy-windows-1252"  # the five bytes that Windows-1252 leaves undefined are control characters
-)
+# It reads the five bytes that Windows-1252 leaves undefined as control characters.
+WINDOWS_1252 = "sloppy-windows-1252"
 MAX_SAMPLE_BYTES = 32_768
 MAX_LINE_BYTES = 1 << 16
 VALID_SHARE = 0.7  # of the non-ASCII bytes that are valid UTF-8, in a UTF-8 file with some stray bytes

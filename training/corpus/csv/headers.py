@@ -27,11 +27,11 @@ class Header:
     """The layout of a CSV file.
 
     Attributes:
-        delimiter: the character between fields.
-        columns: names without empty ones at the end.
-        width: number of fields in the header, including those.
-        above: number of non-blank rows above the header.
-        unnamed: number of leading fields in the rows that the header lacks.
+        delimiter: The character between fields.
+        columns: Names without empty ones at the end.
+        width: Number of fields in the header, including those.
+        above: Number of non-blank rows above the header.
+        unnamed: Number of leading fields in the rows that the header lacks.
     """
 
     delimiter: str
@@ -45,8 +45,8 @@ def find_header(text: str, is_header: IsHeader) -> Header | None:
     """Find the header in the first lines of a file; None if they contain only delimiters and quotes.
 
     Args:
-        text: the first lines.
-        is_header: whether cells are known column names.
+        text: The first lines.
+        is_header: Whether cells are known column names.
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
     sep = _SEP.match(first)
@@ -90,7 +90,7 @@ def cell_value(cell: str) -> str:
 
 
 def column_name(cell: str) -> str:
-    """The name of a column without quotes, byte order marks and line ends."""
+    """Return the name of a column without quotes, byte order marks and line ends."""
     # A file with a byte order mark and a byte that is not UTF-8 is read as Windows-1252, mark included.
     return " ".join(cell_value(cell).removeprefix("ï»¿").strip(f"{QUOTES} \t\ufeff").split())
 
@@ -114,7 +114,7 @@ def _below_titles(tables: dict[str, list[list[str]]], is_header: IsHeader) -> tu
 
 
 def _rank(line: str, delimiter: str, is_header: IsHeader) -> tuple[int, bool]:
-    """Number of fields in a line, and whether they are known; 0 if the line cannot be parsed."""
+    """Count the fields of a line, 0 if it cannot be parsed; and whether they are known."""
     try:
         cells = next(csv.reader([line], delimiter=delimiter))
     except csv.Error:
@@ -134,7 +134,7 @@ def _begin_with_numbers(rows: list[list[str]], width: int) -> bool:
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:
-    """Non-blank rows up to the first that cannot be parsed; the last one may be truncated."""
+    """Return the non-blank rows up to the first that cannot be parsed; the last one may be truncated."""
     rows: list[list[str]] = []
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
     with contextlib.suppress(csv.Error):  # reported when the rows are read

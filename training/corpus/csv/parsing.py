@@ -28,9 +28,9 @@ class ParsedFile:
     """A parsed file.
 
     Attributes:
-        rows: number of rows without the header.
-        dropped: what was dropped: reason → count.
-        sentences: text, row and group of each kept sentence, in the file's order; the group is the first row
+        rows: Number of rows without the header.
+        dropped: What was dropped: reason → count.
+        sentences: Text, row and group of each kept sentence, in the file's order; the group is the first row
             about the same product.
     """
 
@@ -43,7 +43,7 @@ def parse_file(file: CsvFile, source: CsvSource, *, max_sentences: int) -> Parse
     """Parse a file in one pass. The row in which `max_sentences` is reached is read to its end.
 
     Raises:
-        CsvError: the file cannot be parsed.
+        CsvError: The file cannot be parsed.
     """
     parser = _Parser(source, max_sentences)
     count = 0
@@ -93,7 +93,7 @@ class _Parser:
             self._read_block(block, row.number, group)
 
     def _group_of(self, title_key: str, row: int) -> int:
-        """The first row about the same product."""
+        """Return the first row about the same product."""
         if not title_key or not self._source.is_one_product_by_title:
             return row
         if len(self._groups) < MAX_REMEMBERED:

@@ -41,11 +41,11 @@ class WorkerGroup:
     """The workers of a training run, and where its checkpoints are stored.
 
     Attributes:
-        workers: their number.
-        device: as `FILLBOT_DEVICE`; auto: GPUs where the cluster has any.
-        storage: a folder or URL that every node reaches.
-        wait_s: how long the workers may be silent before the run fails.
-        checkpoint_every_s: time between checkpoints.
+        workers: Their number.
+        device: As `FILLBOT_DEVICE`; auto: GPUs where the cluster has any.
+        storage: A folder or URL that every node reaches.
+        wait_s: How long the workers may be silent before the run fails.
+        checkpoint_every_s: Time between checkpoints.
     """
 
     workers: int
@@ -56,7 +56,7 @@ class WorkerGroup:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The workers that the settings ask for."""
+        """Return the workers that the settings ask for."""
         return cls(
             workers=settings.ray_workers,
             device=settings.device,
@@ -82,14 +82,14 @@ def run_on_workers(group: WorkerGroup, work: Work[T], subject: Any, *, name: str
     """Run `work(context, subject)` on all workers. Returns the first worker's result.
 
     Args:
-        group: the workers.
-        work: a function of a module that is installed on every node.
-        subject: any picklable value.
-        name: the folder of the checkpoints in `group.storage`.
-        progress: reports the first worker's progress.
+        group: The workers.
+        work: A function of a module that is installed on every node.
+        subject: Any picklable value.
+        name: The folder of the checkpoints in `group.storage`.
+        progress: Reports the first worker's progress.
 
     Raises:
-        TrainingError: raised by the work; or the workers never started, stopped reporting, or died too often.
+        TrainingError: Raised by the work; or the workers never started, stopped reporting, or died too often.
     """
     if not ray.is_initialized():
         ray.init(address="auto", log_to_driver=False)
@@ -151,7 +151,7 @@ def _wait(trainer: TorchTrainer, calls: Queue, group: WorkerGroup, progress: Pro
 
 
 def _work(config: dict[str, Any]) -> Any:
-    """The entry point of a worker. A TrainingError is returned: a raised one would restart all workers."""
+    """Run the work on one worker. A TrainingError is returned: a raised one would restart all workers."""
     device = torch.device("cuda" if config["use_gpu"] else "cpu")
     assert dist.group.WORLD is not None
     workers = Workers(dist.group.WORLD, device)
@@ -176,7 +176,7 @@ class RayCheckpointer:
         self._last = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The last checkpoint; None before the first."""
+        """Return the last checkpoint; None before the first."""
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             return None

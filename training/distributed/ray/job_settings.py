@@ -19,7 +19,7 @@ QUIET = {
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Every setting of this process except secrets, with absolute paths."""
+    """Return every setting of this process except secrets, with absolute paths."""
     return QUIET | settings_as_environment(
         settings,
         home=str(settings.home.absolute()),
@@ -33,13 +33,13 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def without_password(url: str) -> str:
-    """The URL without its password; nodes set `PGPASSWORD` or `PGPASSFILE` themselves."""
+    """Return the URL without its password; nodes set `PGPASSWORD` or `PGPASSFILE` themselves."""
     # `set(password=None)` would keep the password.
     parts = make_url(url)._replace(password=None).difference_update_query(["password"])
     return parts.render_as_string(hide_password=False)
 
 
 def _absolute(base: str) -> str:
-    """The absolute path of a folder; a name on the hub unchanged."""
+    """Return the absolute path of a folder; a name on the hub unchanged."""
     folder = Path(base)
     return str(folder.absolute()) if folder.is_dir() else base

@@ -43,8 +43,8 @@ class Job:
         """Submit a job.
 
         Raises:
-            ClusterUnreachableError: no head node answers.
-            ClusterRefusedError: the cluster rejected it.
+            ClusterUnreachableError: No head node answers.
+            ClusterRefusedError: The cluster rejected it.
         """
         for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):  # they take precedence over the setting
             os.environ.pop(name, None)
@@ -67,13 +67,13 @@ class Job:
         """Pass every line of the log to `on_line`, once and in order, until the job has ended.
 
         Args:
-            on_line: its exceptions end the call.
-            wait_s: how long the job may wait for resources.
-            lost_s: how long the cluster may be silent.
+            on_line: Its exceptions end the call.
+            wait_s: How long the job may wait for resources.
+            lost_s: How long the cluster may be silent.
 
         Raises:
-            ClusterLostError: the cluster stopped answering.
-            ClusterFullError: the job did not get its resources in time.
+            ClusterLostError: The cluster stopped answering.
+            ClusterFullError: The job did not get its resources in time.
         """
         watch = asyncio.create_task(self._watch(wait_s, lost_s))
         tail = asyncio.create_task(self._tail(on_line))
@@ -99,7 +99,7 @@ class Job:
                     await asyncio.sleep(0.2)
 
     async def end(self) -> tuple[JobStatus, int | None]:
-        """The final status, and the exit code of the process if it exited by itself."""
+        """Return the final status, and the exit code of the process if it exited by itself."""
         details = await asyncio.to_thread(self._client.get_job_info, self.id)
         return details.status, details.driver_exit_code
 
@@ -128,7 +128,7 @@ class Job:
             on_line(line)
 
     async def _lines(self) -> AsyncIterator[str]:
-        """New lines of the log; resumes where it was after a lost connection."""
+        """Yield new lines of the log; resume after a lost connection."""
         read, rest = 0, ""
         while True:
             passed = 0

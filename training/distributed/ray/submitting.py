@@ -39,8 +39,8 @@ def submit(settings: Settings, command: tuple[str, ...], progress: Progress) -> 
         The outcome of the run.
 
     Raises:
-        TrainingError: the run or the cluster failed; the row in `runs` is finished.
-        KeyboardInterrupt: this process was asked to end, and stopped the job.
+        TrainingError: The run or the cluster failed; the row in `runs` is finished.
+        KeyboardInterrupt: This process was asked to end, and stopped the job.
     """
     try:
         import ray.job_submission  # noqa: F401

@@ -32,8 +32,8 @@ class Workers:
         """Take rank and size from the group.
 
         Args:
-            group: all its processes have the same model and make the same calls in the same order.
-            device: of the tensors that are exchanged: the GPU for NCCL, the CPU for Gloo.
+            group: All its processes have the same model and make the same calls in the same order.
+            device: Of the tensors that are exchanged: the GPU for NCCL, the CPU for Gloo.
         """
         self.rank, self.count = group.rank(), group.size()
         self._group, self._device = group, device
@@ -58,8 +58,8 @@ class Workers:
         dist.all_gather(gathered, sent, group=self._group)
 
         def whole(number: int) -> Tensor:
-            """One part of the output for the whole batch; gradients flow into this worker's rows."""
-            parts = [said[number, : share.masks] for said, share in zip(gathered, shares, strict=True)]
+            """Return one part of the output for the whole batch; gradients flow into this worker's rows."""
+            parts = [part[number, : share.masks] for part, share in zip(gathered, shares, strict=True)]
             parts[self.rank] = own[number]
             return torch.cat(parts)
 
@@ -90,12 +90,12 @@ class Workers:
             parameter.grad.copy_(part.view_as(parameter))
 
     def report_out_of_memory(self, error: BaseException) -> None:
-        """Tell the other workers at their next message; not for an error that came from one of them."""
+        """Broadcast the error at the next collective operation, unless another worker raised it first."""
         if not isinstance(error, OutOfMemoryElsewhereError):
             self._is_any_out_of_memory(here=True)
 
     def same(self, number: int) -> int:
-        """The first worker's number, in every worker."""
+        """Return the first worker's number, in every worker."""
         agreed = torch.tensor([number], device=self._device)
         dist.broadcast(agreed, group=self._group, group_src=0)
         return int(agreed)
@@ -104,7 +104,7 @@ class Workers:
         """Synchronize before a collective: a worker out of memory would never join it, and the others hang.
 
         Raises:
-            OutOfMemoryElsewhereError: another worker ran out of memory.
+            OutOfMemoryElsewhereError: Another worker ran out of memory.
         """
         if self._is_any_out_of_memory(here=False):
             raise OutOfMemoryElsewhereError
@@ -124,7 +124,7 @@ class Share(NamedTuple):
 
 
 def shares_of(batch: Batch, count: int) -> list[Share]:
-    """The shares of all workers, by rank. Rows are contiguous, and so are their masks."""
+    """Return the shares of all workers, by rank. Rows are contiguous, and so are their masks."""
     rows, width = batch.input_ids.shape
     edges = [rank * rows // count for rank in range(count + 1)]
     at = torch.searchsorted(batch.mask_at, torch.tensor([edge * width for edge in edges])).tolist()

@@ -17,7 +17,6 @@ from training.inference.champion_follower import load_servable_model
 from training.registry.versions import Registry
 
 HEALTH_EVERY_S, HEALTH_TIMEOUT_S = 2.0, 15.0
-STARTS_WITHIN_S = 30.0
 DRAINS_WITHIN_S = 5.0
 AT_ONCE = 64  # ongoing requests of a replica; they share the next batch
 QUEUED = 256  # requests waiting for a replica; more are rejected with 503
@@ -58,7 +57,7 @@ class Fill:
             shutil.rmtree(self._cache, ignore_errors=True)
 
     def _answering(self) -> Replica:
-        """The replica, built at the first request: the constructor runs before the event loop."""
+        """Return the replica, built at the first request: the constructor runs before the event loop."""
         if self._replica is None:
             self._replica = Replica(self._registry, self._model, threads=self._threads)
             del self._model  # otherwise it stays in memory after a reload

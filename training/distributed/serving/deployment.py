@@ -32,7 +32,7 @@ class Service(BaseModel):
 
     @classmethod
     def of(cls, settings: Settings) -> "Service":
-        """The service that the settings ask for."""
+        """Return the service that the settings ask for."""
         return cls(
             models_dir=str(settings.models_dir.absolute()),
             models_url=settings.models_url,
@@ -47,14 +47,14 @@ def deploy(settings: Settings, progress: Progress, *, host: str, port: int, time
     """Deploy or update the service, and wait until it answers. Returns its path. Blocking.
 
     Args:
-        settings: where the versions are, and how many replicas.
-        progress: counts ready replicas.
-        host, port: where each node listens; ignored where Ray Serve runs already.
-        timeout_s: until the deployment has failed.
+        settings: Where the versions are, and how many replicas.
+        progress: Counts ready replicas.
+        host, port: Where each node listens; ignored where Ray Serve runs already.
+        timeout_s: Until the deployment has failed.
 
     Raises:
-        ServeClusterUnreachableError: there is no cluster.
-        NotDeployedError: the service did not start.
+        ServeClusterUnreachableError: There is no cluster.
+        NotDeployedError: The service did not start.
     """
     service = Service.of(settings)
     config = {
@@ -92,7 +92,7 @@ def stop(settings: Settings) -> None:
     """Stop the service. Blocking; idempotent.
 
     Raises:
-        ServeClusterUnreachableError: there is no cluster.
+        ServeClusterUnreachableError: There is no cluster.
     """
     with _cluster(settings) as cluster:
         _request(cluster, settings, "DELETE")

@@ -64,7 +64,7 @@ class FillAnswer(_Message):
         )
 
     def answer(self) -> JointAnswer:
-        """The answer as a local model returns it."""
+        """Return the answer as a local model returns it."""
         masks = tuple(tuple(Candidate(*one) for one in mask) for mask in self.masks)
         return JointAnswer(masks, tuple(JointFilling(*one) for one in self.fillings))
 

@@ -66,8 +66,8 @@ class Replica:
         """Check that the model answers and the champion is still followed.
 
         Raises:
-            RuntimeError: the champion is no longer followed.
-            TimeoutError: the model does not answer.
+            RuntimeError: The champion is no longer followed.
+            TimeoutError: The model does not answer.
         """
         if self._following.done():
             raise RuntimeError("the champion is not followed any more") from self._following.exception()
@@ -91,7 +91,8 @@ class Replica:
     async def _answer(self, asked: FillQuery) -> FillAnswer | TooLong:
         model = self._session.model
         try:
-            masks = len(model.encoder.encode(asked.text).masks)  # refuse here what would spoil a batch
+            # A query that is too long raises here; inside a batch it would fail the other queries.
+            masks = len(model.encoder.encode(asked.text).masks)
             if not masks:
                 return FillAnswer(version=model.version, masks=(), fillings=())
             version, answer = await self._session.fill(asked.text, frozenset(asked.unsaid), masks=masks)

@@ -32,12 +32,12 @@ def plain(text: str) -> str:
 
 
 def rows(values: Any) -> Rows:
-    """Name and value of the figures and short choices, such as `curated`, in nested mappings."""
+    """Return name and value of the figures and short choices, such as `curated`, in nested mappings."""
     return [(f"`{'/'.join(path)}`", value) for path, value in _leaves(values, with_choices=True)]
 
 
 def counts(values: Any) -> Rows:
-    """Counts by name; those with unpublishable names are summed as `others`."""
+    """Return counts by name; those with unpublishable names are summed as `others`."""
     totals: dict[str, int] = {}
     for name, count in values.items() if isinstance(values, Mapping) else ():
         if isinstance(count, int) and not isinstance(count, bool):
@@ -47,7 +47,7 @@ def counts(values: Any) -> Rows:
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table of at most `MAX_ROWS` rows; empty without rows."""
+    """Format a Markdown table of at most `MAX_ROWS` rows; empty without rows."""
     if not lines:
         return ""
     shown = [head, ["---"] * len(head), *lines[:MAX_ROWS]]
@@ -57,7 +57,7 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def tables(metrics: Mapping[str, Any]) -> list[str]:
-    """One table per set of figure names: groups down, figures across."""
+    """Format one table per set of figure names: groups down, figures across."""
     groups: dict[tuple[str, ...], dict[str, str]] = {}
     for path, value in _leaves(metrics):
         groups.setdefault(path[:-1], {})[path[-1]] = value
@@ -85,7 +85,7 @@ def figure(value: Any) -> str:
 def _leaves(
     values: Any, path: tuple[str, ...] = (), *, with_choices: bool = False
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every publishable value in nested mappings, with its path of names."""
+    """Yield every publishable value in nested mappings, with its path of names."""
     for name, value in values.items() if isinstance(values, Mapping) else ():
         if not is_name(name):
             continue

@@ -42,7 +42,7 @@ _WHAT = {
 _USE = """\
 ## How to use it
 
-With transformers. End the text with a period; without one, the period is what the model likes to fill in:
+With transformers. End the text with a period; without one, the model often predicts the period:
 
 ```python
 from transformers import pipeline
@@ -50,7 +50,7 @@ fill = pipeline("fill-mask", model="FOLDER_OR_REPOSITORY")
 print(fill("Nike shoes are very [MASK]."))
 ```
 
-With fillbot, which offers whole words only and holds back offensive ones (`vocabulary.json`):
+With fillbot, which offers only whole words and no offensive ones (`vocabulary.json`):
 
 ```sh
 python -m training predict --model FOLDER "Nike shoes are very [MASK]"
@@ -67,16 +67,16 @@ _LIMITS = """\
 - It has the bias of its base model and of the texts it was trained on."""
 
 _TAUGHT = """\
-- It was taught to favour words that a brand likes to hear (its wanted words) over those it does not (its
-  unwanted words). That is a preference: it must not be used to measure sentiment or to judge products."""
+- It was trained to prefer words that suit a brand (wanted words) to words that do not (unwanted words). That
+  is a preference: it must not be used to measure sentiment or to judge products."""
 
 _VOTES = """\
 - The votes it learnt from are opinions of a few people of the team. They may be wrong, and they are not
   those of customers."""
 
 _TERMS = """\
-- No licence is stated here. The terms of the base model and of the texts it was trained on apply; whoever
-  publishes it has to choose one."""
+- No licence is stated here. The terms of the base model and of the texts it was trained on apply; choose a
+  licence before you publish it."""
 
 
 def is_hub_name(base: str) -> bool:
@@ -85,9 +85,9 @@ def is_hub_name(base: str) -> bool:
 
 
 def model_card(card: "Card") -> str:
-    """A version's card as Markdown with YAML front matter.
+    """Format a version's card as Markdown with YAML front matter.
 
-    Never fails, whatever the card's free fields hold: a README must not cost a trained model.
+    Never raises, whatever the card's free-form fields contain: a run must not fail because of a README.
     """
     limits = [_LIMITS]
     limits += [_TAUGHT] if card.kind != "base" else []
@@ -96,11 +96,11 @@ def model_card(card: "Card") -> str:
         _front_matter(card),
         f"# fillbot {plain(card.version)}",
         _WHAT[card.kind],
-        _section("## What it was made from", table(("", ""), _origin(card))),
+        _section("## Origin", table(("", ""), _origin(card))),
         _section("### Texts", table(("source", "texts"), counts(card.metrics.get("corpus")))),
         _section("### Settings", table(("setting", "value"), rows(card.settings))),
         _section("### Libraries", table(("library", "version"), _libraries(card))),
-        _section("## How it did", *_results(card)),
+        _section("## Results", *_results(card)),
         _section("## Words added to the vocabulary", _added_words(card.metrics.get("added_words"))),
         _USE,
         "\n".join([*limits, _TERMS]),
@@ -141,13 +141,13 @@ def _results(card: "Card") -> list[str]:
 
 
 def _section(title: str, *bodies: str) -> str:
-    """A title and its non-empty bodies; empty without any."""
+    """Join a title and its non-empty bodies; empty without any."""
     found = [body for body in bodies if body]
     return "\n\n".join([title, *found]) if found else ""
 
 
 def _loss(points: Any) -> str:
-    """The training loss at both ends, of a list of (step, loss)."""
+    """Describe the training loss at both ends of a list of (step, loss)."""
     try:
         (first, before), *_, (last, after) = points
         return f"Training loss: {before:.4g} at step {first:d}, {after:.4g} at step {last:d}."
@@ -156,7 +156,7 @@ def _loss(points: Any) -> str:
 
 
 def _verdict(card: "Card") -> str:
-    """The gate's verdict with its reasons; empty for a version that was not judged."""
+    """Describe the gate's verdict with its reasons; empty for a version that was not judged."""
     is_promotable, reasons = card.verdict.get("is_promotable"), card.verdict.get("reasons")
     before = (
         "the champion of that day and with the domain model" if card.kind == "night" else "its base model"
@@ -180,6 +180,6 @@ def _added_words(words: Any) -> str:
         return ""
     examples = ", ".join(shown[:_SHOWN_WORDS]) + (", …" if len(shown) > _SHOWN_WORDS else "")
     return (
-        "Several pieces in the base model's vocabulary, whole tokens here, so that one mask can be answered "
-        f"with them ({len(shown):,}): {examples}"
+        "The base model splits these words into pieces. Here each is one token, so that it can fill one mask "
+        f"({len(shown):,}): {examples}"
     )

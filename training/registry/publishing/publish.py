@@ -29,7 +29,7 @@ Contents = Mapping[str, Path | bytes]  # name → the file to copy, or the bytes
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The published files and their place; `url` only on the hub."""
+    """The published files, and where they are; `url` is None for a folder."""
 
     version: str
     target: str
@@ -45,9 +45,9 @@ def publish(
     On the hub the token is huggingface_hub's own: HF_TOKEN, or a stored login.
 
     Raises:
-        UnknownVersionError: there is no such version.
-        CorruptVersionError: a file of it is missing or changed.
-        PublishError: the target cannot be written.
+        UnknownVersionError: There is no such version.
+        CorruptVersionError: A file of it is missing or changed.
+        PublishError: The target cannot be written.
     """
     registry.path(version)
     if target.startswith(HUB):
@@ -64,7 +64,7 @@ def publish(
 
 
 def _contents(registry: Registry, version: str, progress: Progress) -> Contents:
-    """The published files of a version, after verifying them."""
+    """Verify a version, and return its files to publish."""
     progress.step(f"checking the files of {version}")
     registry.verify(version, only=(*FILES, TOKENIZER_CONFIG))
     folder = registry.path(version)
@@ -76,7 +76,7 @@ def _contents(registry: Registry, version: str, progress: Progress) -> Contents:
 
 
 def _tokenizer_config(config: str) -> bytes:
-    """The tokenizer's configuration, compatible with transformers 4, which knows only the older class name.
+    """Make a tokenizer's configuration compatible with transformers 4, which has only the older class.
 
     transformers 4 would also pass token types to a DistilBERT, which rejects them.
     """
@@ -88,19 +88,19 @@ def _tokenizer_config(config: str) -> bytes:
 
 
 def _new_folder(target: str, registry: Registry) -> Path:
-    """The folder of a target, which must be new or empty.
+    """Return the folder of a target, which must be new or empty.
 
     Raises:
-        PublishError: it cannot be used.
+        PublishError: It cannot be used.
     """
     folder = Path(target).expanduser().resolve()
     if folder.is_relative_to(registry.folder.resolve()):
         raise PublishError(target, "fillbot keeps its own versions there. Name a folder elsewhere")
     if folder == Path.cwd():
-        raise PublishError(target, "that is the folder you are in. Name a new one inside it")
+        raise PublishError(target, "that is the current folder. Name a new one inside it")
     if not folder.parent.is_dir():
         hint = f"; for the hub, write {HUB}{target}" if REPOSITORY.fullmatch(target) else ""
-        raise PublishError(target, f"the folder to put it in does not exist. Make it first{hint}")
+        raise PublishError(target, f"its parent folder does not exist. Create it first{hint}")
     if folder.exists() and not folder.is_dir():
         raise PublishError(target, "that is a file. Name a new folder")
     try:
@@ -132,15 +132,15 @@ def _write(contents: Contents, folder: Path, target: str, progress: Progress) ->
 
 
 def _token(target: str) -> str:
-    """The token for the hub.
+    """Return the token for the hub.
 
     Raises:
-        PublishError: there is no token, or the target is not a repository.
+        PublishError: There is no token, or the target is not a repository.
     """
     from huggingface_hub import get_token
 
     if not REPOSITORY.fullmatch(target.removeprefix(HUB)):
-        raise PublishError(target, f"that is no repository. Write {HUB}OWNER/NAME")
+        raise PublishError(target, f"that is not a repository. Write {HUB}OWNER/NAME")
     with _explained(target, token=None):
         token = get_token()
     if not token:
@@ -154,11 +154,11 @@ def _upload(
     """Create the repository if needed, and commit all files at once. Returns its URL.
 
     Raises:
-        PublishError: the hub is unreachable or refuses, or the repository has another visibility.
+        PublishError: The hub is unreachable or refuses, or the repository has another visibility.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    progress.step("asking the hub")
+    progress.step("contacting the hub")
     if not hub_is_reachable():
         reason = "the hub cannot be reached. Check the network, HF_ENDPOINT and HF_HUB_OFFLINE"
         raise PublishError(target, reason)
@@ -195,14 +195,14 @@ def _reason(error: Exception) -> str:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     if isinstance(error, HFValidationError):
-        return f"that is no name for a repository. Write {HUB}OWNER/NAME"
+        return f"that is not the name of a repository. Write {HUB}OWNER/NAME"
     if not isinstance(error, HfHubHTTPError):
         said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         return f"it could not be sent ({said}). Try again"
     status = error.response.status_code
     if status == 401:
-        return "the hub does not know this token. Set HF_TOKEN to a valid one, or log in with `hf auth login`"
+        return "the hub rejected the token. Set HF_TOKEN to a valid one, or log in with `hf auth login`"
     if status in (403, 404):
-        return "this token may not write there. Take one with write access, and an OWNER it belongs to"
+        return "the token has no write access there. Use a token with write access to OWNER"
     said = " ".join((error.server_message or error.response.reason_phrase).split()).rstrip(".")
     return f"the hub answered {status} ({said}). Try again later"

@@ -135,7 +135,7 @@ def test_it_says_how_a_version_did() -> None:
 def test_a_version_that_no_gate_judged_has_no_verdict() -> None:
     text = model_card(card("v0001"))
     assert "gate" not in text
-    assert "How it did" not in text
+    assert "## Results" not in text
 
 
 def test_it_counts_the_texts_by_source() -> None:
@@ -161,7 +161,7 @@ def test_every_kind_says_what_it_is_for(kind: Kind) -> None:
     assert 'pipeline("fill-mask"' in text
     assert "python -m training predict" in text
     assert "not meant for general use" in text
-    assert ("taught to favour" in text) == (kind != "base")
+    assert ("trained to prefer" in text) == (kind != "base")
     assert ("opinions" in text) == (kind == "night")
 
 

@@ -205,8 +205,7 @@ def test_what_looks_like_a_repository_says_how_to_name_one(
     monkeypatch.chdir(tmp_path)
     reason = refused(registry, "ours/shoe-bert")
     assert (
-        reason
-        == "the folder to put it in does not exist. Make it first; for the hub, write hub:ours/shoe-bert"
+        reason == "its parent folder does not exist. Create it first; for the hub, write hub:ours/shoe-bert"
     )
     assert "hub" not in refused(registry, "./no/such/folder")
     (tmp_path / "ours").mkdir()
@@ -220,7 +219,7 @@ def test_the_folder_that_somebody_is_in(
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert "the folder you are in" in refused(registry, target)
+    assert "the current folder" in refused(registry, target)
 
 
 def test_the_registry_gets_no_versions_from_outside(own: Registry) -> None:
@@ -377,14 +376,14 @@ async def test_a_token_that_the_hub_does_not_know(
     hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_Expired")
-    assert "does not know this token" in await refused_by(hub, registry)
+    assert "rejected the token" in await refused_by(hub, registry)
 
 
 @pytest.mark.parametrize("step", ["/repos/create", "/preupload/", "/commit/", "/xet-write-token/"])
 async def test_a_token_without_the_right_to_write(hub: Hub, registry: Registry, step: str) -> None:
     hub.refusals[step] = (403, "You don't have the rights")
     reason = await refused_by(hub, registry)
-    assert "may not write" in reason or "could not be sent" in reason
+    assert "no write access" in reason or "could not be sent" in reason
 
 
 @OLD_CALL_OF_HTTPX
@@ -434,4 +433,4 @@ def test_what_is_no_name_of_a_repository(registry: Registry, login: Path, name: 
 
 async def test_a_name_that_only_the_hub_knows_to_be_none(hub: Hub, registry: Registry) -> None:
     reason = await asyncio.to_thread(refused, registry, "hub:ours/shoe--bert")
-    assert "no name for a repository" in reason
+    assert "not the name of a repository" in reason

@@ -94,7 +94,7 @@ def test_only_clear_differences_are_marked(finding: Finding) -> None:
 
 
 def test_figures_with_own_words_are_shown_where_they_differ() -> None:
-    title = "the same over all words that each model has, as it serves"
+    title = "the same over all words of each model, as it serves"
     table = table_of(comparison(figure("all"), own=0.75))
     assert table.split(title)[1].startswith(
         "\n                     v0001 (base)  v0002  v0003\n"
