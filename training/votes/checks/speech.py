@@ -50,7 +50,10 @@ LINKS = _words(
     getting become becomes becoming make makes call find a an the at all any ever even really very overly that
     one bit or"""
 )
-DENYING_PHRASES = r"(?i)\b(?:far from|(?:any|every)thing but|no longer|no more)\b"
+DENYING_PHRASES = (
+    r"(?i)\b(?:far from|(?:any|every)thing (?:but|except)|no longer|no more|by no means|ha(?:ve|s|d) yet to|"
+    r"stop(?:s|ped)? being)\b"
+)
 HARMLESS_PHRASES = (
     r"(?i)\b(?:not (?:only|just|to mention)|no (?:doubt|wonder|matter)|without (?:a )?doubt|"
     r"(?:cannot|can't|can not) go wrong|could(?: not|n't) be (?:more|better|happier)|"
@@ -60,7 +63,8 @@ BLAMING_PHRASES = (
     r"(?i)\b(?:(?:should|could|would|must|might) (?:be|have been|make)|(?:used|supposed|meant) to be|if only|"
     r"wish\w*|doubt\w*|hoped|expected|promised|advertised|pretend\w*|claim\w*|so-called|unfortunately|sadly|"
     r"needs? (?:to|more|better)|regret\w*|complain\w*|fail\w*|f[ae]ll(?:s|ing)? apart|came off|hurts?|"
-    r"runs? (?:small|large)|returned|sent (?:it|them) back|refund\w*)\b"
+    r"runs? (?:small|large)|returned|sent (?:it|them) back|refund\w*|a lie|miss the days|please make|"
+    r"could live with)\b"
 )
 _WORD_OR_END = r"\w+(?:[-\x{2011}']\w+)*|[.,;:!?()\x{2013}\x{2014}\x{2026}]"  # a word, or the end of a clause
 
