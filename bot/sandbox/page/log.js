@@ -18,7 +18,7 @@ const ABOUT = {
   support: say("Type a sentence with [MASK] in it: fillbot fills the blank with the words that fit best. "
     + "Vote 👍 or 👎 on the bold word, and a better model learns from the votes."),
   reports: say(
-    "Every morning I tell here what the night learnt from your votes, and whether a new model answers now.",
+    "Every morning I post here what the nightly run learnt from your votes, and whether a new model answers now.",
   ),
   "@me": say("This is your direct conversation with fillbot. Only you can read it. Every command works here."),
 };
