@@ -136,6 +136,8 @@ def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> di
             f"{named('run.left_out_reasons', reason)}: {votes}" for reason, votes in rejected.items()
         )
         embed.add_field(name=say("run.left_out"), value=clipped(escape(text), MAX_FIELD))
+    if note := precision_note(report):
+        embed.add_field(name=say("model.precision"), value=note, inline=False)
     if words := report.get("added_words"):
         embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
     if changed := changes_text(report, shown):
@@ -157,6 +159,13 @@ def verdict_lines(reasons: list[Any], *, is_domain: bool = False) -> str:
         else:
             unknown.append(f"– {line}")
     return clipped("\n".join([*failed, *passed, *unknown]) or "—", MAX_FIELD)
+
+
+def precision_note(report: Mapping[str, Any]) -> str:
+    """Say why a version serves in another precision than the domain model; empty if it does not."""
+    note = (report.get("metrics") or {}).get("precision_note")
+    text = translated(from_json(note)) if note else ""
+    return clipped(escape(f"{text[:1].upper()}{text[1:]}."), MAX_FIELD) if text else ""
 
 
 def changes_text(report: Mapping[str, Any], shown: Collection[str]) -> str:

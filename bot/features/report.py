@@ -15,6 +15,7 @@ from bot.embeds.replies import (
     changes_text,
     clipped,
     escape,
+    precision_note,
     verdict_lines,
     votes_line,
 )
@@ -116,6 +117,8 @@ def report_embed(
     for name, words in ((say("report.came", top=top), moved.came), (say("report.went", top=top), moved.went)):
         if words:
             embed.add_field(name=name, value=_words_line(words))
+    if note := precision_note(report):
+        embed.add_field(name=say("model.precision"), value=note, inline=False)
     if changed := changes_text(report, shown):
         embed.add_field(name=say("report.sentences"), value=changed, inline=False)
     for note in notes:

@@ -15,6 +15,7 @@ class Oracle:
     """Gives every mask the same, known probabilities; words that are not named share the rest."""
 
     version = "v0042"
+    precision, agreement = "fp32", None
 
     def __init__(self, probabilities: dict[str, float]) -> None:
         self.encoder = Encoder(tiny_tokenizer(), max_tokens=48)

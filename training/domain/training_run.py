@@ -111,14 +111,16 @@ class DomainTraining:
         """
         edge_cases = self._edge_cases("train") if self._recipe.edge_copies else None
         learner, metrics = self._train(edge_cases)
-        self._progress.step("judging the domain model")
+        self._progress.step("writing the new model")
         with registry.draft() as draft:
             after = write_files(
                 learner,
                 draft,
                 precision=self._settings.precision,
                 shown_words=self._settings.shown_words,
+                progress=self._progress,
             )
+            self._progress.step("judging the domain model")
             self._log.write(draft.folder / TRAINING_LOG)
             if edge_cases:
                 for name in ("edge_cases.json", "edge_cases.txt"):
@@ -133,6 +135,7 @@ class DomainTraining:
                 settings=self._domain.model_dump(),
                 recipe=self._recipe.name,
                 precision=after.precision,
+                quantization=after.quantization,
                 metrics={**metrics, "suites": suites},
                 verdict=verdict.to_json(),
                 **columns,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from storage.sentences import Sentence
+from storage.sentences import Sentence, to_json
 from training.evaluation import behaviour_tests, drift, gate, metrics
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.guarded_suites import GUARDED_SUITES
@@ -70,12 +70,19 @@ class CandidateEvaluation:
         self._domain_skills = self._skills(domain, self._domain_scores, latency_ratio=1.0)
         self._references = self._reference_answers(domain)
 
-    def verdict(self, challenger: FillModel) -> tuple[gate.Verdict, dict[str, Any]]:
-        """The verdict on an exported challenger, and the figures behind it."""
+    def verdict(
+        self, challenger: FillModel, *, domain_alike: FillModel | None = None
+    ) -> tuple[gate.Verdict, dict[str, Any]]:
+        """The verdict on an exported challenger, and the figures behind it.
+
+        `domain_alike` is the domain model in the challenger's precision, if it serves in another one: only
+        the speed is compared with it.
+        """
         best = _shown(challenger, self._examples, self._shown_words)
         voted = _voted_words(challenger, self._examples, best)
         queries = [case.text for case in self._suites["control"]]
-        slower = _latency_ratio(self._domain, challenger, queries, self._shown_words)
+        slower = _latency_ratio(domain_alike or self._domain, challenger, queries, self._shown_words)
+        note = _precision_note(self._domain, challenger)
         scores = self._score(challenger)
         skills = self._skills(challenger, scores, latency_ratio=slower)
         moved = {
@@ -103,6 +110,7 @@ class CandidateEvaluation:
                 ),
                 rolled_back=len(self._rolled_back),
                 was_rolled_back=self._chosen.hash in self._rolled_back,
+                precision_note=note,
             )
         )
         figures: dict[str, Any] = {
@@ -115,6 +123,7 @@ class CandidateEvaluation:
             "top10_kept": round(neutral.top10_kept, 4) if neutral else None,
             "moved": {name: _rounded(found) for name, found in moved.items()},
             "behaviour": _rounded(behaviour),
+            "precision_note": to_json(note),
             "moved_words": _moved_words(
                 _words_of(self._champion, self._champion_best), _words_of(challenger, best)
             ),
@@ -218,6 +227,20 @@ def _share_changes(before: Scores, after: Scores) -> dict[str, list[float]]:
             change = interval(means([new.wanted_share - old.wanted_share for old, new in pairs]))
             found[suite] = [round(change.low, 4), round(change.high, 4)]
     return found
+
+
+def _precision_note(domain: FillModel, challenger: FillModel) -> Sentence | None:
+    """Why the challenger serves in fp32 although the domain model serves in int8."""
+    agreed = challenger.agreement
+    if agreed is None or (domain.precision, challenger.precision) != ("int8", "fp32"):
+        return None
+    return Sentence(
+        "it serves in fp32, which is slower, because in int8 {top1:.1%} of the best words and {shown:.1%} of "
+        "the shown words would be the same on {masks} masks",
+        top1=agreed["top1"],
+        shown=agreed["shown"],
+        masks=agreed["masks"],
+    )
 
 
 def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str], shown_words: int) -> float:

@@ -42,7 +42,7 @@ class Skills:
     Attributes:
         wanted_shares: by suite, in [0, 1]; None if the model can say no word of the suite.
         pseudo_perplexity: per word, on ordinary texts.
-        latency_ratio: p95 of one query, as a multiple of the domain model's.
+        latency_ratio: p95 of one query, as a multiple of the domain model's at the same precision.
     """
 
     wanted_shares: Mapping[str, float | None]
@@ -87,6 +87,8 @@ class Measurements:
         held_out: judged queries that were not trained on.
         rolled_back: retraining sets whose versions were rolled back.
         was_rolled_back: this challenger's retraining set is one of them.
+        precision_note: why the challenger serves in another precision than the domain model; None if it does
+            not.
     """
 
     shown_words: int
@@ -101,6 +103,7 @@ class Measurements:
     held_out: HeldOut
     rolled_back: int
     was_rolled_back: bool
+    precision_note: Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +267,12 @@ def _perplexity(measured: Measurements, limit: float) -> Finding:
 def _latency(measured: Measurements, limit: float) -> Finding:
     slower = measured.challenger_skills.latency_ratio / max(measured.domain_skills.latency_ratio, 1e-9)
     text = Sentence(
-        "a query takes {slower:.2f} × the domain model's time (limit {limit:.2f} ×)",
+        "at the same precision a query takes {slower:.2f} × the domain model's time (limit {limit:.2f} ×)",
         slower=slower,
         limit=limit,
     )
+    if measured.precision_note is not None:
+        text = Sentence("{text}; {note}", text=text, note=measured.precision_note)
     return Finding(slower <= limit, text)
 
 

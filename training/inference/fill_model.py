@@ -17,6 +17,7 @@ from training.inference.encoder import Encoded, Encoder
 from training.registry.models_folder import MISSING, readable
 
 GRAPH, OUTPUT = "model.onnx", "log_probabilities"
+OLDER_OUTLIERS = 1 / 12  # of int8 graphs from before `vocabulary.json` said it
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory")  # in messages of ONNX Runtime
 MAX_BATCH_TOKENS = 256  # padded tokens a forward: more no longer fit the processor's caches
 MAX_BATCH_MASKS = 128  # rows of vocabulary-wide logits a forward: 128 × 30,522 × 4 bytes = 15 MB
@@ -66,6 +67,7 @@ class FillModel:
                 (folder / graph).open("rb").close()  # the errors of ONNX Runtime do not say why
             self.precision = str(vocabulary["precision"])
             self.agreement: dict[str, Any] | None = vocabulary.get("agreement")  # of int8 with fp32
+            self.quantization: dict[str, Any] | None = vocabulary.get("quantization")  # None: fp32, or older
             tokenizer = Tokenizer.from_str(tokens)
             self.encoder = Encoder(tokenizer, max_tokens=int(vocabulary["max_tokens"]))
             self.offered = _offered(vocabulary["offered"], self.encoder)  # (offered,) token ids, ascending
@@ -85,6 +87,13 @@ class FillModel:
             )
         self._is_offered = np.zeros(max(self.encoder.words) + 1, dtype=bool)
         self._is_offered[self.offered] = True
+
+    @property
+    def outlier_share(self) -> float | None:
+        """Share of the input channels that an int8 graph multiplies in fp32; None if the graph is in fp32."""
+        if self.precision != "int8":
+            return None
+        return float((self.quantization or {}).get("outlier_share", OLDER_OUTLIERS))
 
     def token_of(self, word: str) -> int | None:
         """The token of a word, if the word is one token and may be offered."""

@@ -84,6 +84,7 @@ def write(
     max_tokens: int,
     precision: str,
     agreement: Mapping[str, Any] | None = None,
+    quantization: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `vocabulary.json`: the words that a version offers, and how it serves.
 
@@ -93,11 +94,13 @@ def write(
         max_tokens: number of tokens that the model reads.
         precision: fp32 or int8.
         agreement: agreement of int8 with fp32, if it was measured.
+        quantization: how the int8 graph was made, if there is one.
     """
     content = {
         "max_tokens": max_tokens,
         "precision": precision,
         "agreement": agreement,
+        "quantization": quantization,
         "offered": offered_ids,
     }
     (folder / "vocabulary.json").write_text(json.dumps(content) + "\n")

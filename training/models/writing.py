@@ -1,7 +1,10 @@
 """Writes a torch model as a version: weights, graph, vocabulary and card."""
 
+import contextlib
 import platform
 import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -12,9 +15,10 @@ import torch
 from training.inference import vocabulary
 from training.inference.fill_model import GRAPH, FillModel
 from training.models.onnx_export import export
-from training.models.quantization import Int8Ops, calibrate
+from training.models.quantization import ActivationRange, Int8Level, Int8Ops, calibrate, int8_levels
 from training.models.quantization_check import QuantizationCheck, check_quantization
 from training.models.torch_model import MaskedLm, load
+from training.progress import NO_PROGRESS, Progress
 from training.registry.card import Card, Kind
 from training.registry.publishing.model_card import is_hub_name
 from training.registry.versions import Draft, Registry
@@ -25,23 +29,67 @@ INT8_GRAPH = "int8.onnx"  # until the quantization check has passed
 
 
 def write_files(
-    model: MaskedLm, draft: Draft, *, shown_words: int, precision: Precision = "auto"
+    model: MaskedLm,
+    draft: Draft,
+    *,
+    shown_words: int,
+    precision: Precision = "auto",
+    queries: Sequence[str] = (),
+    progress: Progress = NO_PROGRESS,
 ) -> FillModel:
     """Write everything but the card to a draft's folder, and load it as it would serve.
 
-    `auto` means int8 if that passes the quantization check, otherwise fp32. `vocabulary.json` records the
-    precision and the check.
+    `auto` means int8 if a level of it passes the quantization check, otherwise fp32. `vocabulary.json`
+    records the precision, the level and the check; of several failed checks, the one with the most agreement.
+
+    Args:
+        model: the model to write.
+        draft: the draft of the version.
+        shown_words: words per mask in a reply.
+        precision: the setting.
+        queries: the voted queries, which int8 is calibrated on if it fails the check without them.
+        progress: gets a step for each further attempt.
     """
     exact = _write_exact(model, draft)
     if precision == "fp32":
         return exact
-    export(model, draft.folder / INT8_GRAPH, ops=Int8Ops(calibrate(model)))
-    agreed = check_quantization(exact, _load(model, draft, "int8", INT8_GRAPH), shown_words=shown_words)
-    if not agreed.is_passed:
-        (draft.folder / INT8_GRAPH).unlink()
-        return _load(model, draft, "fp32", agreed=agreed)
-    (draft.folder / INT8_GRAPH).replace(draft.folder / GRAPH)
-    return _load(model, draft, "int8", agreed=agreed)
+    closest: QuantizationCheck | None = None
+    calibrated: dict[bool, dict[str, ActivationRange]] = {}
+    for number, level in enumerate(int8_levels(has_queries=bool(queries))):
+        if number:
+            progress.step("making int8 more exact")
+        covers = level.covers_queries
+        if covers not in calibrated:
+            calibrated[covers] = calibrate(model, queries if covers else ())
+        ops = Int8Ops(calibrated[covers], outlier_share=level.outlier_share)
+        export(model, draft.folder / INT8_GRAPH, ops=ops)
+        quick = _load(model, draft, "int8", INT8_GRAPH, level=level)
+        agreed = check_quantization(exact, quick, shown_words=shown_words)
+        if agreed.is_passed:
+            (draft.folder / INT8_GRAPH).replace(draft.folder / GRAPH)
+            return _load(model, draft, "int8", agreed=agreed, level=level)
+        if closest is None or agreed.top1 > closest.top1:
+            closest = agreed
+    (draft.folder / INT8_GRAPH).unlink()
+    return _load(model, draft, "fp32", agreed=closest)
+
+
+@contextlib.contextmanager
+def exported_like(served: FillModel, model: MaskedLm) -> Iterator[FillModel]:
+    """Export a model in the precision and at the level of another one, for as long as the context lasts.
+
+    For comparing their speed: which values the scales of int8 have makes no difference to that.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        draft = Draft(f"{served.version} like", Path(temporary))
+        exact = _write_exact(model, draft)
+        if served.outlier_share is None:
+            yield exact
+            return
+        level = Int8Level(served.outlier_share, covers_queries=False)
+        ops = Int8Ops(calibrate(model), outlier_share=level.outlier_share)
+        export(model, draft.folder / INT8_GRAPH, ops=ops)
+        yield _load(model, draft, "int8", INT8_GRAPH, level=level)
 
 
 def export_base(folder: Path) -> FillModel:
@@ -63,7 +111,13 @@ def _write_exact(model: MaskedLm, draft: Draft) -> FillModel:
 
 
 def _load(
-    model: MaskedLm, draft: Draft, precision: str, graph: str = GRAPH, agreed: QuantizationCheck | None = None
+    model: MaskedLm,
+    draft: Draft,
+    precision: str,
+    graph: str = GRAPH,
+    *,
+    agreed: QuantizationCheck | None = None,
+    level: Int8Level | None = None,
 ) -> FillModel:
     """Write `vocabulary.json`, and load the graph with it."""
     tokens = model.tokenizer.get_vocab(with_added_tokens=True)
@@ -73,6 +127,7 @@ def _load(
         max_tokens=model.shape.max_tokens,
         precision=precision,
         agreement=agreed.to_json() if agreed else None,
+        quantization=asdict(level) if level else None,
     )
     return FillModel(draft.folder, version=draft.version, graph=graph)
 
@@ -110,7 +165,8 @@ def write_version(
 ) -> str:
     """Write a version that does not pass through the gate (base, starter), and return its name."""
     with registry.draft() as draft:
-        serves_in = write_files(model, draft, precision=precision, shown_words=shown_words).precision
-        card = make_card(draft, kind=kind, base=base, settings=settings, precision=serves_in, **columns)
+        served = write_files(model, draft, precision=precision, shown_words=shown_words)
+        columns |= {"precision": served.precision, "quantization": served.quantization}
+        card = make_card(draft, kind=kind, base=base, settings=settings, **columns)
         registry.commit(draft, card)
     return draft.version

@@ -3,7 +3,8 @@
 `bot/runs/nightly.py` is what the bot does around it.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -26,7 +27,7 @@ from training.finetuning.trainer import LossPoint
 from training.inference.fill_model import FillModel
 from training.inference.vocabulary import denied_words
 from training.models import torch_model
-from training.models.writing import installed_libraries, make_card, write_files
+from training.models.writing import exported_like, installed_libraries, make_card, write_files
 from training.pipeline.outcome import Outcome
 from training.pipeline.repetition import inputs_of, repeated_run
 from training.progress import Progress
@@ -186,15 +187,21 @@ class NightlyRun:
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
         points = self._fine_tune(challenger, chosen, before, device)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
-        self.progress.step("judging the new model", len(self.objective.step_shares))
         with registry.draft() as draft:
             for share in self.objective.step_shares:
                 challenger.load_state_dict(torch_model.interpolate_weights(start, end, share))
+                self.progress.step("writing the new model")
                 after = write_files(
-                    challenger, draft, precision=settings.precision, shown_words=settings.shown_words
+                    challenger,
+                    draft,
+                    precision=settings.precision,
+                    shown_words=settings.shown_words,
+                    queries=[example.query for example in chosen.train],
+                    progress=self.progress,
                 )
-                verdict, metrics = evaluation.verdict(after)
-                self.progress.advance()
+                self.progress.step("judging the new model")
+                with self._at_the_precision_of(after, before) as alike:
+                    verdict, metrics = evaluation.verdict(after, domain_alike=alike)
                 if not verdict.is_helped_by_smaller_step:
                     break
             metrics["step_share"] = share
@@ -211,6 +218,7 @@ class NightlyRun:
                 run_id=self.run_id,
                 recipe=self.objective.name,
                 precision=after.precision,
+                quantization=after.quantization,
                 retraining_set_hash=chosen.hash,
                 as_of=self.as_of,
                 settings=self._inputs(),
@@ -231,6 +239,16 @@ class NightlyRun:
             "previous_as_of": previous.isoformat() if previous else None,
             **({"workers": self.settings.ray_workers} if self.settings.is_on_cluster else {}),
         }
+
+    @contextlib.contextmanager
+    def _at_the_precision_of(self, challenger: FillModel, domain: FillModel) -> Iterator[FillModel]:
+        """The domain model at the challenger's precision, so that their speeds can be compared."""
+        if challenger.outlier_share == domain.outlier_share:
+            yield domain
+            return
+        model = torch_model.load(self.registry.path(domain.version), base=domain.version)
+        with exported_like(challenger, model) as alike:
+            yield alike
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
         """The champion, or the domain model if it is damaged, so that a night can replace it."""

@@ -21,6 +21,7 @@ class Card(BaseModel):
     run_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None  # as the database holds it
     recipe: str = ""
     precision: str = "fp32"
+    quantization: dict[str, Any] | None = None  # how the int8 graph was made
     retraining_set_hash: str | None = None
     as_of: AwareDatetime | None = None
     settings: dict[str, Any] = {}

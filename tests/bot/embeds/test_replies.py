@@ -176,7 +176,7 @@ def test_a_verdict_lists_the_gates_tests() -> None:
     ]
     embed = replies.verdict_embed(run(verdict={"reasons": reasons}), "x")
     assert values(embed)["Tests"].splitlines() == [
-        "✗ **It answers more slowly.** slower \\[5 ms\\]",
+        "✗ **It is slower than before at the same precision.** slower \\[5 ms\\]",
         "✓ It learnt what people voted for.",
         "– Too few votes were held out to check it on other sentences.",
     ]

@@ -183,6 +183,25 @@ def test_a_rolled_back_set_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not reasons(verdict)["rolled back"]
 
 
+def test_speed_is_compared_at_the_same_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[FillModel] = []
+    monkeypatch.setattr(candidate, "_latency_ratio", lambda before, *_: compared.append(before) or 1.0)
+    domain, challenger, alike = (speaker({"cheap": 0.4, "soft": 0.3}) for _ in range(3))
+    domain.precision, challenger.precision = "int8", "fp32"
+    challenger.agreement = {"top1": 0.933, "shown": 0.96, "masks": 269}
+    evaluation = CandidateEvaluation(
+        chosen(example(["soft"], ["cheap"])), domain=domain, champion=domain, rolled_back=(), shown_words=5
+    )
+    verdict, metrics = evaluation.verdict(challenger, domain_alike=alike)
+    assert compared == [alike]
+    assert reasons(verdict)["latency"]
+    assert metrics["precision_note"]["text"].startswith(
+        "it serves in fp32, which is slower, because in int8 93.3%"
+    )
+    evaluation.verdict(domain)
+    assert compared == [alike, domain]
+
+
 def test_latency_is_a_ratio(fill_model: FillModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidate, "LATENCY_QUERIES", 3)
     ticks = iter(range(10_000))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support.gate_measurements import BEFORE, PASSING, skills
 
+from storage.sentences import Sentence
 from training.evaluation.drift import Drift
 from training.evaluation.gate import (
     Behaviour,
@@ -251,3 +252,11 @@ def test_a_domain_model_must_learn_and_not_be_blindly_positive(
     held_out = {"base": {"a": {"loss": 2.0}, "b": {"loss": 4.0}}, "after": {"a": {"loss": loss}}}
     suite = {"base": {"wanted_share": 0.8}, "after": {"wanted_share": control}}
     assert failed(decide_domain(DomainMeasurements(held_out, suite))) == names
+
+
+def test_serving_in_fp32_is_said_and_is_no_objection() -> None:
+    note = Sentence("it serves in fp32")
+    given = verdict(precision_note=note)
+    assert failed(given) == []
+    (latency,) = (reason for reason in given.reasons if reason.name == "latency")
+    assert latency.text.endswith("(limit 1.10 ×); it serves in fp32")

@@ -88,7 +88,13 @@ def test_what_may_be_offered_is_ascending_and_not_denied() -> None:
 def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
     vocabulary.write(tmp_path, [3, 4], max_tokens=48, precision="int8")
     content = json.loads((tmp_path / "vocabulary.json").read_text())
-    assert content == {"max_tokens": 48, "precision": "int8", "agreement": None, "offered": [3, 4]}
+    assert content == {
+        "max_tokens": 48,
+        "precision": "int8",
+        "agreement": None,
+        "quantization": None,
+        "offered": [3, 4],
+    }
 
 
 TEXTS = ["A stylish, good-looking boot.", "The STYLISH one is cheap", "washable ice isn't washable", "boot"]

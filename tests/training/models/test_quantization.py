@@ -1,6 +1,7 @@
 """An int8 graph answers as the fp32 one, alone and in a batch; where it does not, fp32 serves."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +10,12 @@ from support.tiny import tiny_bert, tiny_distilbert, tiny_tokenizer, write_serve
 
 from training.inference.encoder import Encoder
 from training.inference.fill_model import FillModel
-from training.models import quantization
 from training.models import quantization_check as agreement_module
 from training.models.onnx_export import export
 from training.models.quantization import ActivationRange, Int8Ops, activation_ranges, calibrate
 from training.models.quantization_check import QuantizationCheck, check_quantization
 from training.models.torch_model import MaskedLm
-from training.models.writing import write_files
+from training.models.writing import exported_like, write_files
 from training.registry.versions import Draft
 
 QUERIES = (
@@ -31,10 +31,10 @@ def masked_lm(request: pytest.FixtureRequest) -> MaskedLm:
     return MaskedLm(model, tiny_tokenizer(), base=request.param).eval()
 
 
-def int8_model(masked_lm: MaskedLm, folder: Path) -> FillModel:
+def int8_model(masked_lm: MaskedLm, folder: Path, **options: Any) -> FillModel:
     """A served folder whose graph is in int8."""
     write_served(masked_lm, folder)
-    export(masked_lm, folder / "model.onnx", ops=Int8Ops(calibrate(masked_lm)))
+    export(masked_lm, folder / "model.onnx", ops=Int8Ops(calibrate(masked_lm), **options))
     return FillModel(folder, threads=1)
 
 
@@ -79,7 +79,7 @@ def test_an_answer_does_not_depend_on_the_batch(masked_lm: MaskedLm, tmp_path: P
         assert np.abs(quick.log_probabilities([query])[0] - logs).max() < 1e-4
 
 
-def test_large_channels_cost_the_others_no_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_channels_cost_the_others_no_accuracy(tmp_path: Path) -> None:
     model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny").eval()
     layer = model.layers[0]
     with torch.no_grad():
@@ -89,14 +89,13 @@ def test_large_channels_cost_the_others_no_accuracy(tmp_path: Path, monkeypatch:
     exact = FillModel(tmp_path / "exact", threads=1)
     queries = [exact.encoder.encode(query) for query in QUERIES]
 
-    def error(name: str) -> float:
-        quick = int8_model(model, tmp_path / name)
+    def error(name: str, **options: float) -> float:
+        quick = int8_model(model, tmp_path / name, **options)
         pairs = zip(exact.log_probabilities(queries), quick.log_probabilities(queries), strict=True)
         return max(float(np.abs(theirs - ours).max()) for theirs, ours in pairs)
 
     with_outliers_apart = error("apart")
-    monkeypatch.setattr(quantization, "OUTLIERS", 0.0)
-    assert with_outliers_apart < error("together") / 3
+    assert with_outliers_apart < error("together", outlier_share=0.0) / 3
 
 
 def test_a_range_of_zeros_is_quantized(tmp_path: Path) -> None:
@@ -162,3 +161,48 @@ def test_a_figure_is_moved_when_it_leaves_its_interval(monkeypatch: pytest.Monke
     assert agreement_module._is_moved("wanted_share", before, far)
     assert agreement_module._is_moved("wanted_share", before, [Score(s.wanted_share - 0.1) for s in before])
     assert not agreement_module._is_moved("wanted_share", [None], [None])
+
+
+@pytest.mark.parametrize(
+    ("queries", "passes", "level"),
+    [
+        ((), 1, {"outlier_share": 1 / 12, "covers_queries": False}),
+        ((), 2, {"outlier_share": 1 / 6, "covers_queries": False}),
+        (QUERIES, 2, {"outlier_share": 1 / 12, "covers_queries": True}),
+        (QUERIES, 4, {"outlier_share": 1 / 4, "covers_queries": True}),
+        (QUERIES, 5, None),
+    ],
+)
+def test_int8_is_made_more_exact_until_it_agrees(
+    queries: tuple[str, ...],
+    passes: int,
+    level: dict[str, Any] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checks: list[FillModel] = []
+
+    def check(_exact: FillModel, quick: FillModel, **_: Any) -> QuantizationCheck:
+        checks.append(quick)
+        return QuantizationCheck(200, 1.0 if len(checks) == passes else 0.9 + len(checks) / 1e3, 1.0, ())
+
+    monkeypatch.setattr("training.models.writing.check_quantization", check)
+    model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny")
+    made = write_files(model, draft_of(tmp_path, "v0001"), shown_words=5, queries=queries)
+    assert (made.precision, made.quantization) == ("int8" if level else "fp32", level)
+    assert made.outlier_share == (level["outlier_share"] if level else None)
+    assert made.agreement is not None
+    if level is None:
+        assert made.agreement["top1"] == 0.904  # the closest
+
+
+def test_a_model_is_exported_as_another_one_serves(masked_lm: MaskedLm, tmp_path: Path) -> None:
+    quick = int8_model(masked_lm, tmp_path / "quick", outlier_share=1 / 4)
+    quick.precision, quick.quantization = "int8", {"outlier_share": 1 / 4}
+    with exported_like(quick, masked_lm) as alike:
+        assert (alike.precision, alike.outlier_share) == ("int8", 1 / 4)
+        query = [quick.encoder.encode(QUERIES[0])]
+        assert np.allclose(alike.log_probabilities(query)[0], quick.log_probabilities(query)[0], atol=1e-5)
+    write_served(masked_lm, tmp_path / "exact")
+    with exported_like(FillModel(tmp_path / "exact"), masked_lm) as alike:
+        assert (alike.precision, alike.outlier_share) == ("fp32", None)
