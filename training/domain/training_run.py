@@ -29,7 +29,7 @@ from training.domain.summary import source_to_json
 from training.errors import BaseModelError, EmptyRecipeError, RegistryError
 from training.evaluation import gate
 from training.evaluation.comparable import cases_of, tokens_of
-from training.evaluation.materials import OWN_SUITES, QUERIES, suites_of
+from training.evaluation.materials import OWN_SUITES, POSITIVE, QUERIES, suites_of
 from training.evaluation.metrics import score_cases, summary
 from training.inference import vocabulary
 from training.inference.fill_model import FillModel
@@ -274,7 +274,8 @@ def judge_domain_model(
             }
             for label, model in models.items()
         }
-    return gate.decide_domain(gate.DomainMeasurements(held_out, figures["control"])), figures
+    measured = gate.DomainMeasurements(held_out, control=figures["control"], praise=figures[POSITIVE])
+    return gate.decide_domain(measured), figures
 
 
 def _checkpoint_key(base: Path, corpus: DomainCorpus, domain: DomainSettings) -> str:

@@ -113,10 +113,12 @@ class DomainMeasurements:
     Attributes:
         held_out: `base` and `after` → part of the held-out text → its figures (`HeldOutScore.to_json`).
         control: `base` and `after` → figures on the control suite.
+        praise: `base` and `after` → figures on praise from patterns that are never trained on.
     """
 
     held_out: Mapping[str, Any]
     control: Mapping[str, Any]
+    praise: Mapping[str, Any]
 
 
 class Finding(NamedTuple):
@@ -372,6 +374,22 @@ def _domain_control(measured: DomainMeasurements, limit: float) -> Finding:
     return _kept_share("control", before, after, limit, reference=Sentence("base"))
 
 
+def _domain_praise(measured: DomainMeasurements, limit: float) -> Finding:
+    subject = GUARDED_SUITES["praise"].subject
+    before, after = (measured.praise[model]["unwanted_at_10"] for model in ("base", "after"))
+    if before is None or after is None:
+        text = Sentence("{subject}: the model can say 0 words of the suite", subject=subject)
+        return Finding(True, text, has_data=False)
+    text = Sentence(
+        "{subject}: {after:.2f} unwanted words in the top ten (base {before:.2f}, may grow by {limit:.2f})",
+        subject=subject,
+        after=after,
+        before=before,
+        limit=limit,
+    )
+    return Finding(after - before <= limit, text)
+
+
 CRITERIA: tuple[Criterion[Measurements], ...] = (
     Criterion("learnt", 1, _voted_words, "rejected words fewer, or accepted words more, among those shown"),
     Criterion(
@@ -428,6 +446,11 @@ CRITERIA: tuple[Criterion[Measurements], ...] = (
 DOMAIN_CRITERIA: tuple[Criterion[DomainMeasurements], ...] = (
     Criterion("learnt", 0, _domain_loss, "change of the loss on held-out text, below"),
     Criterion("control", 0.02, _domain_control, "loss of wanted share on complaints and negations"),
+    # On 22.7 M parameters `curated` changed it by −0.15 and `full` by +2.29 (docs/training.md). A quarter of
+    # a word is well above the error of a mean over 400 sentences, which is about 0.05.
+    Criterion(
+        "unwanted in praise", 0.25, _domain_praise, "growth of the unwanted words in the top ten of praise"
+    ),
 )
 
 

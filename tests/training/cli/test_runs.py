@@ -29,7 +29,8 @@ def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FILLBOT_BASE_MODEL", str(distilbert_folder))
     monkeypatch.setenv("FILLBOT_DEVICE", "cpu")
     monkeypatch.setattr("training.corpus.domain_corpus.HELD_OUT_SENTENCES", 40)
-    suites = {name: cases[:4] for name, cases in training_run.suites_of(("main", "control")).items()}
+    names = ("main", "control", "positive")
+    suites = {name: cases[:4] for name, cases in training_run.suites_of(names).items()}
     monkeypatch.setattr(training_run, "suites_of", lambda _names: suites)
     level = logging.getLogger("transformers").level
     yield tmp_path / "home"

@@ -25,7 +25,8 @@ DOMAIN = DomainSettings(sentences=150, batch_examples=16, epochs=1.0, learning_r
 def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("training.corpus.domain_corpus.HELD_OUT_SENTENCES", 40)
-    suites = {name: cases[:4] for name, cases in training_run.suites_of(("main", "control")).items()}
+    names = ("main", "control", "positive")
+    suites = {name: cases[:4] for name, cases in training_run.suites_of(names).items()}
     monkeypatch.setattr(training_run, "suites_of", lambda _names: suites)
     return Settings(home=tmp_path / "home", base_model=str(distilbert_folder), device="cpu")
 

@@ -238,20 +238,25 @@ def test_a_verdict_as_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "control", "names"),
+    ("loss", "control", "unwanted", "names"),
     [
-        (2.9, 0.78, []),
-        (3.0, 0.8, ["learnt"]),
-        (2.9, 0.77, ["control"]),
-        (2.9, None, []),
+        (2.9, 0.78, 0.53, []),
+        (3.0, 0.8, 0.53, ["learnt"]),
+        (2.9, 0.77, 0.53, ["control"]),
+        (2.9, None, None, []),
+        (2.9, 0.8, 0.38, []),  # the recipe `curated`, by docs/training.md
+        (2.9, 0.8, 0.78, []),
+        (2.9, 0.8, 0.79, ["unwanted in praise"]),
+        (2.9, 0.8, 2.82, ["unwanted in praise"]),  # the recipe `full`
     ],
 )
-def test_a_domain_model_must_learn_and_not_be_blindly_positive(
-    loss: float, control: float | None, names: list[str]
+def test_a_domain_model_must_learn_and_be_neither_blindly_positive_nor_negative(
+    loss: float, control: float | None, unwanted: float | None, names: list[str]
 ) -> None:
     held_out = {"base": {"a": {"loss": 2.0}, "b": {"loss": 4.0}}, "after": {"a": {"loss": loss}}}
     suite = {"base": {"wanted_share": 0.8}, "after": {"wanted_share": control}}
-    assert failed(decide_domain(DomainMeasurements(held_out, suite))) == names
+    praise = {"base": {"unwanted_at_10": 0.53}, "after": {"unwanted_at_10": unwanted}}
+    assert failed(decide_domain(DomainMeasurements(held_out, suite, praise))) == names
 
 
 def test_serving_in_fp32_is_said_and_is_no_objection() -> None:
