@@ -229,7 +229,7 @@ async def open_announcing(
         StorageError: the database cannot be written.
     """
     channel_id = discord.endpoint.report_channel_id
-    verdicts, pictures = Verdicts(discord.bot, storage.database), ChartRenderer(settings)
+    verdicts, pictures = Verdicts(discord.bot, storage.database, storage.registry), ChartRenderer(settings)
     delivery = Delivery(discord.bot, verdicts=verdicts, channel_id=channel_id)
     announcements = Announcer(
         discord.bot,

@@ -163,7 +163,7 @@ class Delivery:
         if one.kind in ("verdict", "digest"):
             told = replace(end, sentence=f"{end.sentence} {one.figure}".rstrip())
             return Post.of(await self._verdicts.embed(told, channel_id=channel_id))
-        return Post.of(notice_embed(end.sentence))
+        return Post.of(notice_embed(end.sentence, end.run))
 
 
 def _may_be_sent(one: Announcement) -> bool:

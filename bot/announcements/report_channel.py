@@ -2,6 +2,7 @@
 
 from bot.announcements.announcer import Announcer, PendingAnnouncement
 from bot.runs.training_runs import RunEnd
+from storage.runs import Run
 
 
 class ReportChannel:
@@ -25,7 +26,7 @@ class ReportChannel:
         if self._channel_id is not None:
             await self._announcements.post("digest", end, figure=figure)
 
-    async def post_notice(self, sentence: str) -> None:
-        """Post a notice of a problem, or of something that was repaired."""
+    async def post_notice(self, sentence: str, *, run: Run | None = None) -> None:
+        """Post a notice of a problem, of something that was repaired, or of how a run ended."""
         if self._channel_id is not None:
-            await self._announcements.post("notice", RunEnd(None, sentence))
+            await self._announcements.post("notice", RunEnd(run, sentence))

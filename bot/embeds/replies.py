@@ -9,14 +9,14 @@ import discord
 
 from bot.answering.vote_adjustment import ShownPrediction
 from bot.embeds.run_figures import origin, plain_reason
+from bot.embeds.run_outcomes import BETTER, FAILED, outcome_of, title_of
 from bot.texts import in_every_language, named, number, say, translated
 from storage.runs import Run
 from storage.sentences import from_json
 from training.inference.encoder import MASK
 from training.registry.card import Card
 
-COLOUR = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)
-COLOUR_BAD = discord.Colour.from_rgb(0xC4, 0x4D, 0x4D)
+COLOUR = BETTER  # of all replies that are not about a problem
 # Characters of markdown, mentions and links, which a backslash escapes.
 MARKUP = re.compile(r"([\\`*_~|<>\[\]()#@]|:(?=//))")
 LIST_MARK = re.compile(r"^(\s*\d*)([-+.])(?=\s)", re.MULTILINE)
@@ -38,9 +38,10 @@ def clipped(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def notice_embed(sentence: str) -> discord.Embed:
-    """Build the embed of a notice about a problem."""
-    return discord.Embed(description=clipped(escape(sentence), MAX_DESCRIPTION), colour=COLOUR_BAD)
+def notice_embed(sentence: str, run: Run | None = None) -> discord.Embed:
+    """Build the embed of a notice about a problem, or about how a run ended."""
+    colour = FAILED if run is None else outcome_of(run).colour
+    return discord.Embed(description=clipped(escape(sentence), MAX_DESCRIPTION), colour=colour)
 
 
 def prediction_embed(
@@ -113,16 +114,20 @@ def model_embed(
     return embed
 
 
-def verdict_embed(run: Run, sentence: str, *, shown: Collection[str] = ()) -> discord.Embed:
-    """Describe how a run ended. Of the changed queries, only those in `shown` are listed."""
-    if run.status == "rejected":
-        title = say("run.rejected")
-    elif run.status in ("promoted", "skipped", "failed"):
-        title = say(f"run.titles.{run.status}", version=run.challenger or say("run.a_new_version"))
-    else:
-        title = say("run.done")
-    embed = discord.Embed(title=title, colour=COLOUR_BAD if run.status == "failed" else COLOUR)
-    embed.description = clipped(escape(sentence), MAX_SENTENCE)
+def verdict_embed(
+    run: Run, sentence: str, *, next_step: str = "", shown: Collection[str] = ()
+) -> discord.Embed:
+    """Describe how a run ended.
+
+    Args:
+        run: the finished run.
+        sentence: how it ended.
+        next_step: what serves now and what can be done, in markdown.
+        shown: the queries that may be listed if their words changed.
+    """
+    embed = discord.Embed(title=title_of(run), colour=outcome_of(run).colour)
+    lines = [clipped(escape(sentence), MAX_SENTENCE), next_step]
+    embed.description = "\n".join(line for line in lines if line)
     reasons = (run.verdict or {}).get("reasons") or []
     if reasons and isinstance(reasons[0], dict):
         value = verdict_lines(reasons, is_domain=run.trigger == "domain")

@@ -56,7 +56,8 @@ def run_title(card: Card | None, run: Run | None) -> str:
         return say("run.titles.made", version=version or "")
     if version is None and run.status in ("promoted", "rejected"):
         return say("run.titles.nameless")
-    return say(f"run.titles.{run.status}", version=version or "")
+    about = "domain_" if run.trigger == "domain" and run.status in ("promoted", "rejected") else ""
+    return say(f"run.titles.{about}{run.status}", version=version or "")
 
 
 def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:

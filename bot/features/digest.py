@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import discord
 import structlog
 
-from bot.embeds.replies import COLOUR, COLOUR_BAD, MAX_DESCRIPTION, clipped, escape, notice_embed
+from bot.embeds.replies import MAX_DESCRIPTION, clipped, escape, notice_embed
 from bot.embeds.run_figures import figures_of, moved_words, plain_reason, reasons_of, run_title
+from bot.embeds.run_outcomes import outcome_of
 from bot.errors import BotError
 from bot.runs.training_runs import RunEnd, version_of
 from bot.subprocesses.charts import attach
@@ -47,7 +48,7 @@ class Digests:
             return notice_embed(f"{say('run.failed_because', sentence=end.sentence)} {figure}".rstrip()), None
         run, file = end.run, None
         version = run.challenger or version_of(self._registry, run)
-        embed = discord.Embed(colour=COLOUR_BAD if run.status == "failed" else COLOUR)
+        embed = discord.Embed(colour=outcome_of(run).colour)
         embed.description = digest(
             run, await self._fresh(run), version=version, sentence=end.sentence, figure=figure
         )

@@ -9,7 +9,6 @@ from bot.commands.context import Context, send_reply
 from bot.commands.registration import command, offering
 from bot.embeds.replies import (
     COLOUR,
-    COLOUR_BAD,
     MAX_DESCRIPTION,
     MAX_FIELD,
     changes_text,
@@ -20,6 +19,7 @@ from bot.embeds.replies import (
     votes_line,
 )
 from bot.embeds.run_figures import BEFORE_THE_SETTING, figures_of, moved_words, origin, reasons_of, run_title
+from bot.embeds.run_outcomes import outcome_of
 from bot.errors import PictureError
 from bot.runs.training_runs import version_of
 from bot.subprocesses.charts import DRAWINGS, DRAWINGS_WITHIN_S, attach
@@ -98,7 +98,7 @@ def report_embed(
     card: Card | None, run: Run | None, *, shown: Collection[str], notes: Collection[str] = ()
 ) -> discord.Embed:
     """Build the report on a version, a run, or both, with the changes of the queries in `shown`."""
-    colour = COLOUR_BAD if run is not None and run.status in ("failed", "rejected") else COLOUR
+    colour = outcome_of(run).colour if run is not None else COLOUR
     embed = discord.Embed(title=run_title(card, run), colour=colour)
     lines = [origin(card)] if card else []
     lines += [translated(run.reason)] if run is not None and run.reason else []

@@ -114,7 +114,7 @@ class Forgetting:
                     continue
                 if not self._working.locked() and not self._runs.is_closed:
                     self._sentence = await self._without_withdrawn(end.sentence)
-                    await self._reports.post_notice(self._sentence)
+                    await self._reports.post_notice(self._sentence, run=end.run)
         return self._sentence
 
     async def finish_pending(self) -> None:

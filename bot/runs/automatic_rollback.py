@@ -113,7 +113,8 @@ class AutomaticRollback:
                 previous=previous,
                 figure=_sentence(watched),
                 prefix=self._prefix,
-            )
+            ),
+            run=await run_records.latest(self._database, "rollback"),
         )
         return True
 

@@ -76,7 +76,6 @@ LIMITS = {
     "help.also": 256,
     "prediction.best*": 256,
     "prediction.together": 256,
-    **dict.fromkeys(("run.rejected", "run.done"), 256),
     "privacy.explanation": 4096,  # stands in a file
 }
 MESSAGE = 2000
@@ -169,7 +168,8 @@ def test_every_reason_to_leave_a_vote_out_has_a_text() -> None:
 
 def test_every_step_of_a_run_has_a_text() -> None:
     steps: set[str] = set()
-    for path in ("domain/training_run", "finetuning/fine_tune", "pipeline/nightly", "votes/checks/votes"):
+    modules = ("domain/training_run", "finetuning/fine_tune", "models/writing", "pipeline/nightly")
+    for path in (*modules, "votes/checks/votes"):
         source = (BOT.parent / f"training/{path}.py").read_text(encoding="utf-8")
         steps.update(re.findall(r'progress\.step\(\s*f?"([^"]+)"', source))
     assert steps == set(texts_of(DEFAULT)["run"]["steps"])

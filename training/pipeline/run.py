@@ -107,7 +107,7 @@ def run_domain(
             can_serve = RECIPES[domain.recipe].can_serve
             if made.verdict.is_promotable and can_serve:
                 run.act(lambda: promotion.adopt_domain_model(registry, made.version))
-            run.outcome = _domain_outcome(made, can_serve=can_serve)
+            run.outcome = _domain_outcome(made, can_serve=can_serve, serves=registry.champion())
             _prune(registry, settings)
         return run.outcome
 
@@ -120,10 +120,17 @@ def _prune(registry: Registry, settings: Settings) -> None:
         log.warning("models.not_pruned", reason=str(error))
 
 
-def _domain_outcome(made: "DomainVersion", *, can_serve: bool) -> Outcome:
+def _domain_outcome(made: "DomainVersion", *, can_serve: bool, serves: str | None) -> Outcome:
+    """Say what came of a domain training; `serves` is the champion after it."""
     version, verdict = made.version, made.verdict
     status: Status = "promoted"
-    sentence = Sentence("Every night now starts from the domain model {version}.", version=version)
+    sentence = Sentence(
+        "Nights now start from {version}; {champion} serves until a night promotes a version.",
+        version=version,
+        champion=serves,
+    )
+    if serves == version:
+        sentence = Sentence("{version} serves now, and every night starts from it.", version=version)
     if not can_serve:
         status = "done"
         sentence = Sentence(

@@ -21,7 +21,8 @@ async def shown(wire: Wire, reply: Json, channel_id: int) -> bool:
     query = (await wire.row(reply))["query"]
     report: dict[str, Any] = {"changes": [{"query": query, "before": ["a"], "after": ["b"]}]}
     end = RunEnd(dataclasses.replace(RUN, report=report), "v0002 is the new champion.")
-    embed = await Verdicts(wire.app.bot, wire.app.database).embed(end, channel_id=channel_id)
+    verdicts = Verdicts(wire.app.bot, wire.app.database, wire.app.registry)
+    embed = await verdicts.embed(end, channel_id=channel_id)
     return any(field.name == "What changed" for field in embed.fields)
 
 

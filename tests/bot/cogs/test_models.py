@@ -109,7 +109,7 @@ async def test_rollback_to_a_damaged_version_is_refused(home: Path) -> None:
 async def test_resume_ends_the_pause(wire: Wire, ada: Person) -> None:
     await promote(wire, "v0002")
     await wire.say(ada, "!rollback")
-    assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is on again."
+    assert (await wire.say(ada, "!resume"))["content"].startswith("Nightly promotion is on again:")
     assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is not paused."
     assert await runs.paused_since(wire.app.database) is None
 

@@ -40,7 +40,7 @@ class Told:
     def __init__(self) -> None:
         self.notices: list[str] = []
 
-    async def post_notice(self, sentence: str) -> None:
+    async def post_notice(self, sentence: str, **_: object) -> None:
         self.notices.append(sentence)
 
 

@@ -417,6 +417,7 @@ def domain_of(home: Home, **changed: Any) -> Outcome:
 def test_nights_start_from_a_new_domain_model(started: Home) -> None:
     outcome = domain_of(started)
     assert (outcome.status, outcome.version) == ("promoted", "v0002")
+    assert outcome.sentence == "v0002 serves now, and every night starts from it."
     assert (started.registry.domain(), started.registry.champion()) == ("v0002", "v0002")
     found = started.registry.card("v0002")
     assert (found.kind, found.champion, found.settings["sentences"]) == ("domain", "v0001", 100)
@@ -427,7 +428,9 @@ def test_nights_start_from_a_new_domain_model(started: Home) -> None:
 def test_a_domain_model_leaves_a_champion_that_learnt_from_votes(started: Home) -> None:
     write_small(started.registry, kind="night")
     started.registry.promote("v0002")
-    assert domain_of(started).version == "v0003"
+    outcome = domain_of(started)
+    assert outcome.version == "v0003"
+    assert outcome.sentence == "Nights now start from v0003; v0002 serves until a night promotes a version."
     assert (started.registry.domain(), started.registry.champion()) == ("v0003", "v0002")
 
 

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 from support.people import Json, Person
 from support.wire import Pretend, Wire, wired
 
+from bot.embeds.run_outcomes import BETTER, FAILED, SET_BACK, UNCHANGED
 from bot.runs.training_runs import RunEnd
 from storage import runs as run_records
 from storage.errors import DatabaseUnavailableError
@@ -78,6 +80,17 @@ async def test_a_night_that_would_repeat_the_last_posts_nothing(wire: Wire, ann:
     before = await posted(wire, ann, await ended(wire, "skipped"))
     end = await ended(wire, "skipped", report={run_records.REPEATS: 1})
     assert await posted(wire, ann, end) == before
+
+
+@pytest.mark.parametrize(
+    ("status", "colour"),
+    [("promoted", BETTER), ("rejected", SET_BACK), ("skipped", UNCHANGED), ("failed", FAILED)],
+)
+async def test_the_colour_says_how_the_night_ended(
+    wire: Wire, ann: Person, pixel: bytes, status: Status, colour: discord.Colour
+) -> None:
+    (embed,) = (await posted(wire, ann, await ended(wire, status)))["embeds"]
+    assert embed["color"] == colour.value
 
 
 async def test_a_rejected_night_says_so_without_its_picture(
