@@ -9,7 +9,7 @@ CLUSTER := $(VENV)/.cluster
 WORKERS := $(shell n=$$(( $$(nproc 2>/dev/null || echo 3) + 1 )); echo $$(( n < 4 ? n : 4 )))
 PARALLEL := -n $(WORKERS) --dist loadfile
 
-.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning clean help
+.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning learning bench-nights clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -68,9 +68,17 @@ bench-votes: $(STAMP)  ## Time the checks on a million votes
 bench-watch: $(STAMP)  ## Simulate false alarms and detections of the watch after promotion
 	$(BIN)/python tests/benchmarks/watch.py
 
-bench-learning: $(STAMP)  ## Our loss against the alternatives; needs FILLBOT_BASE_MODEL, takes hours on two cores
-	$(BIN)/python tests/benchmarks/learning.py --out learning.jsonl
-	$(BIN)/python tests/benchmarks/learning.py --table learning.jsonl
+bench-learning: $(STAMP)  ## Run the missing cells of what votes teach; needs FILLBOT_BASE_MODEL, takes hours on two cores
+	$(BIN)/python tests/benchmarks/learning.py run
+	$(BIN)/python tests/benchmarks/learning.py losses
+
+learning: $(STAMP)  ## What votes teach beside the aims, and the learning curve, from the cells in cells/
+	$(BIN)/python tests/benchmarks/learning.py aims
+	$(BIN)/python tests/benchmarks/learning.py curve learning.png
+
+bench-nights: $(STAMP)  ## Thirty nights in a row; needs FILLBOT_BASE_MODEL, takes an hour on two cores
+	$(BIN)/python tests/benchmarks/thirty_nights.py run --out nights.jsonl
+	$(BIN)/python tests/benchmarks/thirty_nights.py table nights.jsonl --picture nights.png
 
 install: $(STAMP)  ## Set up .venv alone
 

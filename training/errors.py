@@ -28,6 +28,9 @@ TrainingError
 ├── PublishError                 a version cannot be published at a target
 ├── NotComparableError           the named models cannot be compared
 ├── UnknownLossError             no loss of that name to simulate
+├── PeopleError                  a group of simulated people cannot be read
+├── TooFewJudgementsError        too few words are judged for a learning curve
+├── TasteError                   the taste of a simulated team cannot be read
 └── HomeInUseError               the home of a simulation is not empty
 """
 
@@ -265,6 +268,36 @@ class UnknownLossError(TrainingError):
     def __init__(self, name: str, known: Sequence[str], missing: Path | None = None) -> None:
         where = f" The alternatives are in {missing} of a checkout, which is not here." if missing else ""
         super().__init__(f"There is no loss {name!r}. Losses here: {', '.join(known)}.{where}")
+
+
+class PeopleError(TrainingError):
+    """A group of simulated people cannot be read."""
+
+    def __init__(self, part: str, habits: Sequence[str]) -> None:
+        super().__init__(
+            f"{part!r} is no group of people. Write HABIT, HABIT:NUMBER or HABIT:NUMBER@NIGHTS, such as "
+            f"menu:5, lazy or raid:10@3 (nights: 3, 3-, -14 or 3-14). Habits: {', '.join(habits)}."
+        )
+
+
+class TooFewJudgementsError(TrainingError):
+    """Too few words are judged to say what votes taught."""
+
+    def __init__(self, judged: int, needed: int) -> None:
+        super().__init__(
+            f"Your team has judged {judged} words on the queries that are held out, and a curve needs "
+            f"{needed}. About a fifth of the queries with votes are held out: try again with more votes."
+        )
+
+
+class TasteError(TrainingError):
+    """A taste cannot be read."""
+
+    def __init__(self, taste: str, reason: str) -> None:
+        super().__init__(
+            f"The taste {taste!r} cannot be read: {reason}. Write random:SEED, or a file that holds "
+            '{"wanted": [words], "unwanted": [words]}.'
+        )
 
 
 class HomeInUseError(TrainingError):

@@ -1,9 +1,12 @@
 """The benchmark's sentences: what the simulated people ask, and what a version is judged on.
 
-`queries.jsonl` is praise out of train patterns. `test.jsonl` is praise ("main") and complaints, negations,
-comparisons and sizes ("control") out of test patterns, which nothing is ever trained on. Both are committed;
-`python tests/benchmarks/sentences.py` from the repository root writes them again after the patterns or the
-word lists have changed. Patterns of `LATER_TOPICS` are left out, so that figures stay comparable.
+`queries.jsonl` is praise out of train patterns, and `more_queries.jsonl` continues it to 600. `test.jsonl` is
+praise ("main") and complaints, negations, comparisons and sizes ("control") out of test patterns, which
+nothing is ever trained on. All are committed; `python tests/benchmarks/sentences.py` from the repository root
+writes them again after the patterns or the word lists have changed. Patterns of `LATER_TOPICS` are left out,
+so that figures stay comparable.
+
+`unknowable.jsonl` is written by hand: test patterns whose sentences do not say whether they ask for praise.
 """
 
 import functools
@@ -22,7 +25,7 @@ from training.corpus.lexicon import Aspect, Polarity, WordList, load_lexicon
 
 FOLDER = Path(__file__).with_suffix("")
 DRAWS = 40_000  # of which each pattern gives its share
-MAIN, CONTROL, QUERIES = 306, 160, 150
+MAIN, CONTROL, QUERIES, ALL_QUERIES = 306, 160, 150, 600
 QUERIES_A_PATTERN = 3  # people ask the usual patterns more often, but not the same one all day
 MOST_WORDS = 8  # of a list, from the most usual on: few models say the rest, and nobody thinks of it
 VERDICTS, SIZES = 6, 4  # the usual ones, liked or rejected whatever is said
@@ -57,7 +60,12 @@ class Line:
 
 def queries() -> list[Line]:
     """Praise of train patterns, as often as the generator uses them."""
-    return _lines(_praise, split="train", seed=1, most=QUERIES_A_PATTERN)[:QUERIES]
+    return _all_queries()[:QUERIES]
+
+
+def more_queries() -> list[Line]:
+    """The queries that follow, for teams that ask more."""
+    return _all_queries()[QUERIES:ALL_QUERIES]
 
 
 def tests() -> list[Line]:
@@ -66,7 +74,16 @@ def tests() -> list[Line]:
     return _evenly(main, MAIN) + _evenly(control, CONTROL)
 
 
-FILES: dict[str, Callable[[], list[Line]]] = {"queries.jsonl": queries, "test.jsonl": tests}
+FILES: dict[str, Callable[[], list[Line]]] = {
+    "queries.jsonl": queries,
+    "more_queries.jsonl": more_queries,
+    "test.jsonl": tests,
+}
+
+
+@functools.cache
+def _all_queries() -> list[Line]:
+    return _lines(_praise, split="train", seed=1, most=QUERIES_A_PATTERN)
 
 
 def content(lines: Iterable[Line]) -> str:

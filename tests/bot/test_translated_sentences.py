@@ -30,6 +30,7 @@ TERMINAL_ONLY = {
     *("SettingsError", "DatabaseUrlError", "DatabaseDriverError", "RestoreError", "InUseError"),
     *("CopyError", "HalfCopiedError", "ServeClusterUnreachableError", "NotDeployedError", "PublishError"),
     *("NotComparableError", "UnknownLossError", "HomeInUseError", "PlotUnwritableError"),
+    *("PeopleError", "TasteError", "TooFewJudgementsError"),
 }
 
 

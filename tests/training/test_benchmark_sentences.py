@@ -8,7 +8,7 @@ from benchmarks import sentences
 from training.corpus.generator import load_patterns
 from training.evaluation.metrics import read_suite
 from training.inference.encoder import MASK, finished
-from training.simulation.figures import KEPT_GROUPS
+from training.simulation.taste import KEPT_GROUPS
 
 SPLITS = {pattern.id: pattern.split for pattern in load_patterns()}
 
@@ -26,13 +26,18 @@ def test_the_generated_files_are_reproducible(name: str) -> None:
 
 def test_test_patterns_are_not_trained_on() -> None:
     assert {SPLITS[row["pattern"]] for row in rows("test.jsonl")} == {"test"}
-    assert {SPLITS[row["pattern"]] for row in rows("queries.jsonl")} == {"train"}
+    for name in ("queries.jsonl", "more_queries.jsonl"):
+        assert {SPLITS[row["pattern"]] for row in rows(name)} == {"train"}
 
 
 def test_no_sentence_is_both_asked_and_tested() -> None:
-    asked, tested = ({finished(row["text"]).casefold() for row in rows(name)} for name in sentences.FILES)
-    assert asked.isdisjoint(tested)
-    assert (len(asked), len(tested)) == (sentences.QUERIES, sentences.MAIN + sentences.CONTROL)
+    asked, more, tested = (
+        {finished(row["text"]).casefold() for row in rows(name)} for name in sentences.FILES
+    )
+    assert (asked | more).isdisjoint(tested)
+    assert asked.isdisjoint(more)
+    assert (len(asked), len(asked | more)) == (sentences.QUERIES, sentences.ALL_QUERIES)
+    assert len(tested) == sentences.MAIN + sentences.CONTROL
 
 
 def test_the_number_of_sentences_is_the_requested_one() -> None:

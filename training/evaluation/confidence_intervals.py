@@ -4,7 +4,8 @@ Percentile intervals from resampling with replacement (Efron 1979). The same num
 the same way, so arithmetic on two draws is paired: `interval(means(after) - means(before))`.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,3 +48,21 @@ def interval(draws: Draws) -> Interval:
     """Return the two-sided 95 % interval."""
     low, high = np.quantile(draws[1:], (0.025, 0.975))
     return Interval(float(draws[0]), float(low), float(high))
+
+
+def clustered_means(values: Sequence[float], groups: Sequence[Hashable]) -> Draws:
+    """Like `means`, but resample whole groups: sentences of one pattern are not independent.
+
+    This is the cluster bootstrap (Field & Welsh 2007).
+    """
+    members = defaultdict(list)
+    for group, value in zip(groups, values, strict=True):
+        members[group].append(value)
+    return means(
+        [float(np.mean(each)) for each in members.values()], [len(each) for each in members.values()]
+    )
+
+
+def lower_bound(draws: Draws) -> float:
+    """Return the one-sided lower 90 % bound."""
+    return float(np.quantile(draws[1:], 0.1))

@@ -3,16 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from training.corpus.lexicon import unwanted_words, wanted_words
 from training.evaluation import metrics
 from training.evaluation.drift import Reference, neutral_queries
 from training.evaluation.metrics import Case, CaseScore
 from training.evaluation.perplexity import pseudo_perplexity
-from training.inference.fill_model import FillModel
+from training.inference.fill_model import FillModel, Floats
+from training.simulation.taste import KEPT_GROUPS
 
-KEPT_GROUPS = ("control", "retention")  # must not get worse; all other groups are "main" and must get better
-OF_A_CASE = ("wanted_share", "unwanted_at_10", "precision_at_5", "unjudged_at_5", "hit_at_1")
+OF_A_SCORE = ("wanted_share", "unwanted_at_10", "precision_at_5", "unjudged_at_5", "hit_at_1")
 
-Rejected = Mapping[str, Collection[str]]  # query → shown words that the team rejects
+LOG_ODDS = "log_odds"  # of the lists' wanted words against their unwanted ones: which side the model sees
+
+Voted = Mapping[str, Collection[str]]  # query → words with votes
 
 
 class Measure:
@@ -36,51 +41,69 @@ class Measure:
             texts: texts for the pseudo-perplexity; each also gives a neutral query.
             shown_words: number of words that people see per mask.
         """
-        self._queries, self._tests, self._texts = queries, tests, texts
+        self._first, self._texts, self._shown_words = first, texts, shown_words
         neutral = [case.text for case in metrics.read_suite(metrics.SUITES / "retention.jsonl")]
         self._reference = Reference(first, [*neutral, *neutral_queries(texts)])
-        self._shown_words = shown_words
-        self._shown = self._words(first)
         self._perplexity = pseudo_perplexity(first, texts)
-        self._of_version: dict[str, dict[str, Any]] = {}
-        self._before = self._summaries(metrics.score_cases(first, tests))
+        self._fluency: dict[str, dict[str, Any]] = {}
+        self.judge_by(queries, tests)
 
-    def figures(self, model: FillModel, rejected: Rejected, *, with_cases: bool = False) -> dict[str, Any]:
+    def judge_by(self, queries: Sequence[Case], tests: Sequence[Case]) -> None:
+        """Judge by other wanted and unwanted words from here on, also the first version."""
+        self._queries, self._tests = queries, tests
+        self._unseen: dict[str, dict[str, Any]] = {}
+        self._shown = self._words(self._first)
+        self._before = self._summaries(metrics.score_cases(self._first, tests))
+
+    def figures(self, model: FillModel, voted: Voted, *, with_cases: bool = False) -> dict[str, Any]:
         """Return the figures of a version for a night's row; those without votes are measured once.
 
         Args:
             model: the version.
-            rejected: the words that people have rejected so far.
-            with_cases: add the figures `OF_A_CASE` of each test sentence, in the order of the files.
+            voted: the words that people have voted on so far.
+            with_cases: add `OF_A_SCORE` and `LOG_ODDS` of each test sentence, in the order of the files.
         """
-        if model.version not in self._of_version:
-            self._of_version[model.version] = self._unvoted(model, with_cases=with_cases)
-        voted = self._voted(self._words(model), rejected)
-        return {"version": model.version, "voted": voted, **self._of_version[model.version]}
+        if model.version not in self._unseen:
+            self._unseen[model.version] = self._of_tests(model, with_cases=with_cases)
+        if model.version not in self._fluency:
+            self._fluency[model.version] = self._of_texts(model)
+        on_queries = self._of_queries(self._words(model), voted)
+        of_tests, of_texts = self._unseen[model.version], self._fluency[model.version]
+        return {"version": model.version, "voted": on_queries, **of_tests, **of_texts}
 
-    def _unvoted(self, model: FillModel, *, with_cases: bool) -> dict[str, Any]:
-        """Figures on material without votes: test sentences, texts and neutral queries."""
-        scores = metrics.score_cases(model, self._tests)
-        before, after = self._before, self._summaries(scores)
-        main, new_main = before["main"], after["main"]
-        control, new_control = (each["groups"].get("control", {}) for each in (before, after))
+    def _of_texts(self, model: FillModel) -> dict[str, Any]:
+        """Figures on texts and neutral queries."""
         perplexity = pseudo_perplexity(model, self._texts)
         drift = self._reference.drift_of(model)
-        figures = {
-            **after,
-            "gap_closed": gap_closed(main["wanted_share"], new_main["wanted_share"]),
-            "unwanted_at_10_change": _relative(main["unwanted_at_10"], new_main["unwanted_at_10"]),
-            "control_change": _difference(control.get("wanted_share"), new_control.get("wanted_share")),
+        return {
             "pseudo_perplexity": round(perplexity, 4),
             "perplexity_ratio": round(perplexity / self._perplexity, 4),
             "top10_kept": round(drift.top10_kept, 4) if drift else None,
             "drift_nats": round(drift.nats, 4) if drift else None,
         }
+
+    def _of_tests(self, model: FillModel, *, with_cases: bool) -> dict[str, Any]:
+        """Figures on sentences without votes."""
+        rows = model.log_probabilities([model.encoder.encode(case.text) for case in self._tests])
+        scores = metrics.score_rows(model, self._tests, rows)
+        log_odds = self._log_odds(model, rows)
+        before, after = self._before, self._summaries(scores)
+        main, new_main = before["main"], after["main"]
+        control, new_control = (each["groups"].get("control", {}) for each in (before, after))
+        figures = {
+            **after,
+            "gap_closed": gap_closed(main["wanted_share"], new_main["wanted_share"]),
+            "precision_gap_closed": gap_closed(main["precision_at_5"], new_main["precision_at_5"]),
+            "hit_at_1_change": _difference(main["hit_at_1"], new_main["hit_at_1"]),
+            "unwanted_at_10_change": _relative(main["unwanted_at_10"], new_main["unwanted_at_10"]),
+            "control_change": _difference(control.get("wanted_share"), new_control.get("wanted_share")),
+            "side_auc": self._side_auc(log_odds),
+        }
         if with_cases:
             figures["cases"] = {
                 name: [None if score is None else round(float(getattr(score, name)), 5) for score in scores]
-                for name in OF_A_CASE
-            }
+                for name in OF_A_SCORE
+            } | {LOG_ODDS: [round(odds, 4) for odds in log_odds]}
         return figures
 
     def _words(self, model: FillModel) -> list[list[str]]:
@@ -99,20 +122,56 @@ class Measure:
             },
         }
 
-    def _voted(self, shown: Sequence[Sequence[str]], rejected: Rejected) -> dict[str, int]:
-        """Count the shown words that the suite wants, does not want, or that people rejected."""
-        counts = {"rejected": sum(map(len, rejected.values()))}
+    def _log_odds(self, model: FillModel, rows: Sequence[Floats]) -> list[float]:
+        """The log-odds of praise against blame at the first mask of each test sentence, by the word lists."""
+        praise, blame = (model.tokens_of(sorted(words)) for words in (wanted_words(), unwanted_words()))
+        if not praise or not blame:
+            return [0.0] * len(rows)
+        return [
+            float(np.logaddexp.reduce(row[0][praise]) - np.logaddexp.reduce(row[0][blame])) for row in rows
+        ]
+
+    def _side_auc(self, log_odds: Sequence[float]) -> float | None:
+        """How well the log-odds tell main from control sentences."""
+        groups = [case.group for case in self._tests]
+        main = [odds for odds, group in zip(log_odds, groups, strict=True) if group not in KEPT_GROUPS]
+        control = [odds for odds, group in zip(log_odds, groups, strict=True) if group == "control"]
+        return round(area_under_curve(main, control), 4) if main and control else None
+
+    def _of_queries(self, shown: Sequence[Sequence[str]], voted: Voted) -> dict[str, Any]:
+        """Count the shown words of the queries that the suite wants or not, and those that people judged.
+
+        `accepted_lost` are accepted words that were shown before and no longer are, although not every word
+        shown in their place is wanted.
+        """
+        counts: dict[str, Any] = {"rejected": 0, "accepted": 0, "accepted_lost": 0}
+        for case, best, old in zip(self._queries, shown, self._shown, strict=True):
+            of_case, now = {*voted.get(case.text, ())}, {*best}
+            counts["rejected"] += len(of_case & {*case.unwanted})
+            accepted = of_case & {*case.wanted}
+            counts["accepted"] += len(accepted)
+            if not now <= {*case.wanted}:
+                counts["accepted_lost"] += len(accepted & {*old} - now)
         for name, words in (("before", self._shown), ("after", shown)):
-            counts[f"rejected_{name}"] = counts[f"unwanted_{name}"] = counts[f"wanted_{name}"] = 0
+            rejected = unwanted = wanted = 0
             for case, best in zip(self._queries, words, strict=True):
-                counts[f"rejected_{name}"] += len({*best} & {*rejected.get(case.text, ())})
-                counts[f"unwanted_{name}"] += len({*best} & {*case.unwanted})
-                counts[f"wanted_{name}"] += len({*best} & {*case.wanted})
+                of_case = {*voted.get(case.text, ())} & {*case.unwanted}
+                rejected += len({*best} & of_case)
+                unwanted += len({*best} & {*case.unwanted})
+                wanted += len({*best} & {*case.wanted})
+            counts |= {f"rejected_{name}": rejected, f"unwanted_{name}": unwanted, f"wanted_{name}": wanted}
+            counts[f"precision_{name}"] = round(wanted / max(sum(map(len, words)), 1), 4)
         return counts
 
 
+def area_under_curve(higher: Sequence[float], lower: Sequence[float]) -> float:
+    """The probability that one of `higher` exceeds one of `lower`; level ones count half."""
+    difference = np.asarray(higher)[:, None] - np.asarray(lower)[None, :]
+    return float((difference > 0).mean() + (difference == 0).mean() / 2)
+
+
 def gap_closed(before: float | None, after: float | None) -> float | None:
-    """The share of the gap to a wanted_share of 1 that was closed; None if there was no gap."""
+    """The share of the distance to 1 that was closed; None if there was none."""
     if before is None or after is None or before >= 1:
         return None
     return round((after - before) / (1 - before), 4)

@@ -5,12 +5,13 @@ import random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from storage.people import forgetting
 from training.errors import HomeInUseError, NoChampionError
 from training.evaluation.metrics import Case
 from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
@@ -22,6 +23,7 @@ from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.figures import Measure
 from training.simulation.people import AskedQuery, People, record
+from training.simulation.taste import Taste
 from training.synchronous_database import SynchronousDatabase
 
 FIRST_NIGHT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -38,6 +40,9 @@ class Plan:
         tests: the test sentences that versions are judged on.
         texts: texts for the pseudo-perplexity.
         people: the voters and their habits.
+        tastes: night → the team's taste from the day before that night on; none before the first.
+        asked_a_day: number of queries drawn for each day; None: all, in their order.
+        forgotten: night → voters who ask to be forgotten before it.
         nights: number of nights.
         night: hyper-parameters of each night; their seed also decides the wrong votes.
         objective: the training objective of each night.
@@ -51,7 +56,15 @@ class Plan:
     nights: int
     night: NightSettings
     objective: Objective = DEFAULT_OBJECTIVE
+    tastes: Mapping[int, Taste] = field(default_factory=dict)
+    asked_a_day: int | None = None
+    forgotten: Mapping[int, Sequence[int]] = field(default_factory=dict)
     with_cases: bool = False
+
+    def taste(self, night: int) -> Taste:
+        """The taste of the day before a night."""
+        begun = [first for first in self.tastes if first <= night]
+        return self.tastes[max(begun)] if begun else Taste()
 
 
 @contextlib.contextmanager
@@ -92,13 +105,14 @@ class Simulation:
         self._settings, self._plan, self._progress = settings, plan, progress
         run.run_init(settings, progress)
         self._registry = Registry(settings.models_dir)
-        self._rejected: dict[str, set[str]] = defaultdict(set)
+        self._voted: dict[str, set[str]] = defaultdict(set)
+        self._turn(1)
         progress.step("measuring the model before the first night")
         champion = self._champion()
         self._measure = Measure(
             champion,
-            queries=plan.queries,
-            tests=plan.tests,
+            queries=self._queries,
+            tests=self._tests,
             texts=plan.texts,
             shown_words=settings.shown_words,
         )
@@ -114,8 +128,13 @@ class Simulation:
         for number in range(1, self._plan.nights + 1):
             started = time.monotonic()
             as_of = FIRST_NIGHT + (number - 1) * DAY
+            if number > 1 and number in self._plan.tastes:
+                self._turn(number)
+                self._measure.judge_by(self._queries, self._tests)
             self._progress.step(f"night {number} of {self._plan.nights}: asking and voting")
             self._ask_and_vote(number, at=as_of - ASKED_BEFORE)
+            for voter in self._plan.forgotten.get(number, ()):
+                self._forget(voter, at=as_of)
             outcome = run.run_night(
                 self._settings,
                 self._progress,
@@ -128,16 +147,48 @@ class Simulation:
             row = {"night": number, **_record_of(outcome), **self._measured(outcome)}
             yield {**row, "seconds": round(time.monotonic() - started, 1)}
 
+    def _turn(self, night: int) -> None:
+        """Turn the sentences to the taste of that night."""
+        taste = self._plan.taste(night)
+        self._queries = [taste.turned(case) for case in self._plan.queries]
+        self._tests = [taste.turned(case) for case in self._plan.tests]
+
     def _ask_and_vote(self, night: int, *, at: datetime) -> None:
         """Answer one day's queries with the champion, and store the votes on the candidates."""
-        champion, people = self._champion(), self._plan.people
-        filled = champion.fill([case.text for case in self._plan.queries], top=self._settings.shown_words)
-        asked = [AskedQuery(case, masks[0]) for case, masks in zip(self._plan.queries, filled, strict=True)]
-        for each in asked:
-            self._rejected[each.case.text] |= {*people.rated(each)} & {*each.case.unwanted}
-        random_of_night = random.Random(f"{self._plan.night.seed}, {night}")  # noqa: S311 — no secrets
+        champion, seed, count = self._champion(), self._plan.night.seed, self._plan.asked_a_day
+        queries = self._queries
+        if count is not None:
+            queries = random.Random(f"{seed}, {night}, queries").sample(queries, min(count, len(queries)))  # noqa: S311
+        filled = champion.fill([case.text for case in queries], top=self._settings.shown_words)
+        asked = [AskedQuery(case, masks[0]) for case, masks in zip(queries, filled, strict=True)]
+        random_of_night = random.Random(f"{seed}, {night}")  # noqa: S311 — no secrets
         with SynchronousDatabase.open(self._settings.url) as database:
-            database.call(record, asked, people, version=champion.version, random=random_of_night, at=at)
+            voted = database.call(
+                record,
+                asked,
+                self._plan.people,
+                version=champion.version,
+                random=random_of_night,
+                at=at,
+                night=night,
+            )
+        for query, word in voted:
+            self._voted[query].add(word)
+
+    def _forget(self, voter: int, *, at: datetime) -> None:
+        """Erase a person's votes, and withdraw every version that learnt from them, as the bot does."""
+        with SynchronousDatabase.open(self._settings.url) as database:
+            request = database.call(forgetting.request, voter, now=at)
+            since = request.counted_since
+            if since is not None:
+                self._registry.withdraw(
+                    version
+                    for version in self._registry.versions()
+                    if (card := self._registry.card(version)).kind == "night"
+                    and (card.as_of or card.created_at) >= since
+                )
+            database.call(forgetting.erase_person, voter, since=since, now=at)
+            database.call(forgetting.close_request, voter)
 
     def _measured(self, outcome: Outcome) -> dict[str, Any]:
         """Figures of the champion after the night, and of the challenger, promoted or not."""
@@ -149,7 +200,7 @@ class Simulation:
         return {"serving": serving, "challenger": challenger}
 
     def _figures(self, model: FillModel) -> dict[str, Any]:
-        return self._measure.figures(model, self._rejected, with_cases=self._plan.with_cases)
+        return self._measure.figures(model, self._voted, with_cases=self._plan.with_cases)
 
     def _champion(self) -> FillModel:
         champion = self._registry.champion()

@@ -69,7 +69,7 @@ def test_a_night_from_the_command_line(usual: list[str], capsys: pytest.CaptureF
 
 
 def test_the_table_covers_all_test_files(usual: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--test", "queries.jsonl", "--nights", "1", "--voters", "1", "--votes", "top1"]
+    arguments = ["--test", "queries.jsonl", "--nights", "1", "--people", "top1:1", "--taste", "random:1"]
     assert main([*usual, *arguments]) == 0  # one person is too few: nothing is trained
     out = capsys.readouterr().out
     assert [line.split()[2] for line in out.splitlines()[1:3]] == ["before", "skipped"]
@@ -86,6 +86,9 @@ def test_the_table_covers_all_test_files(usual: list[str], capsys: pytest.Captur
         (["--flips", "nan"], "a number from 0 to 1"),
         (["--votes", "all"], "invalid choice: 'all'"),
         (["--seed", "1.5"], "a whole number"),
+        (["--asked", "0"], "a whole number"),
+        (["--taste", ""], "expected random:SEED or a file"),
+        (["--forget", "5"], "expected VOTER@NIGHT"),
     ],
 )
 def test_wrong_usage(
@@ -105,6 +108,8 @@ def test_wrong_usage(
         (["--queries", "empty.jsonl"], "empty.jsonl: it is empty"),
         (["--texts", "empty.jsonl"], "empty.jsonl: it is empty"),
         (["--loss", "best"], "There is no loss 'best'. Losses here: ours, ce, "),
+        (["--people", "cats:3"], "'cats:3' is no group of people"),
+        (["--taste", "missing.json"], "The taste 'missing.json' cannot be read"),
         (["--home", "."], "is not an empty folder"),
     ],
 )

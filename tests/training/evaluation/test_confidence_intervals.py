@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from training.evaluation import confidence_intervals
-from training.evaluation.confidence_intervals import DRAWS, Interval, interval, means
+from training.evaluation.confidence_intervals import (
+    DRAWS,
+    Interval,
+    clustered_means,
+    interval,
+    lower_bound,
+    means,
+)
 
 
 def test_the_interval_of_a_rare_case_by_hand() -> None:
@@ -59,3 +66,27 @@ def test_a_bound_on_the_memory_changes_no_draw(monkeypatch: pytest.MonkeyPatch) 
     at_once = means(values)
     monkeypatch.setattr(confidence_intervals, "MAX_PICKS", 28)  # seven resamples at a time
     assert np.array_equal(means(values), at_once)
+
+
+def test_whole_groups_are_resampled() -> None:
+    # Group a has mean 1 and twice the cases: a resample is (2 + 2) / 4, (2 + 0) / 3 or (0 + 0) / 2.
+    draws = clustered_means([1.0, 0.0, 1.0], ["a", "b", "a"])
+    assert draws[0] == pytest.approx(2 / 3)
+    assert sorted(set(draws[1:].round(6))) == [0.0, 0.666667, 1.0]
+    assert np.mean(draws[1:] == 0.0) == pytest.approx(0.25, abs=0.05)
+
+
+def test_repeated_cases_do_not_narrow_the_interval() -> None:
+    values = list(np.random.default_rng(1).normal(size=30))
+    repeated = [value for value in values for _ in range(10)]
+    patterns = [pattern for pattern in range(30) for _ in range(10)]
+    alone = interval(means(values))
+    assert interval(clustered_means(repeated, patterns)) == Interval(
+        pytest.approx(alone.value), pytest.approx(alone.low), pytest.approx(alone.high)
+    )
+    assert interval(means(repeated)).low > alone.low + 0.1
+
+
+def test_the_lower_bound_is_one_sided() -> None:
+    draws = np.asarray([0.5, *np.linspace(0, 1, 101)])
+    assert lower_bound(draws) == pytest.approx(0.1)

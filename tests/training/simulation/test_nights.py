@@ -1,22 +1,23 @@
 """Days and nights on a tiny model, through the real pipeline."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.databases import TEMPLATE, url_for
+from support.databases import TEMPLATE
 
 from storage.sentences import Sentence
 from training.errors import HomeInUseError
-from training.evaluation import candidate, metrics
+from training.evaluation import candidate
 from training.evaluation.metrics import Case
 from training.inference.fill_model import FillModel
-from training.pipeline.run import run_init
 from training.progress import NoProgress
 from training.registry.versions import Registry
 from training.settings import NightSettings, Settings
 from training.simulation.nights import Plan, Simulation, home_of
 from training.simulation.people import People
+from training.simulation.taste import Taste
 
 NIGHT = NightSettings(
     learning_rate=1e-3, min_steps=20, max_steps=20, batch_examples=4, replay_examples=2, anchor_examples=2
@@ -29,31 +30,6 @@ TESTS = (
 TEXTS = ("The shoes are old and the box is broken.",)
 
 
-def small_suites(folder: Path) -> Path:
-    """The first lines of each suite that ships with the project: the tiny model knows few words anyway."""
-    folder.mkdir()
-    for path in metrics.SUITES.glob("*.jsonl"):
-        lines = path.read_text(encoding="utf-8").splitlines()[:6]
-        (folder / path.name).write_text("\n".join(lines), encoding="utf-8")
-    return folder
-
-
-@pytest.fixture
-def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Of somebody's bot, which has a first version."""
-    monkeypatch.chdir(tmp_path)  # no .env in sight
-    for name in ("DISCORD_TOKEN", "FILLBOT_MIN_JUDGEMENTS", "FILLBOT_MIN_VOTERS", "FILLBOT_DATABASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(metrics, "SUITES", small_suites(tmp_path / "suites"))
-    monkeypatch.setattr(candidate, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
-    url = url_for(tmp_path / "theirs.db")
-    settings = Settings(
-        home=tmp_path / "theirs", base_model=str(distilbert_folder), device="cpu", database_url=url
-    )
-    run_init(settings, NoProgress())
-    return settings
-
-
 def plan_of(settings: Settings, **changed: Any) -> Plan:
     """People who reject the two best words of each query and like the third."""
     filled = FillModel(settings.models_dir / "v0001").fill(QUERIES, top=5)
@@ -61,7 +37,7 @@ def plan_of(settings: Settings, **changed: Any) -> Plan:
         Case(text, (best[2].word,), (best[0].word, best[1].word), "praise")
         for text, (best,) in zip(QUERIES, filled, strict=True)
     )
-    usual = {"people": People(voters=3, flips=0.0, habit="menu"), "nights": 1, "night": NIGHT}
+    usual = {"people": People.of("menu:3", flips=0.0), "nights": 1, "night": NIGHT}
     return Plan(**{"queries": queries, "tests": TESTS, "texts": TEXTS, **usual, **changed})
 
 
@@ -98,6 +74,42 @@ def test_nights_learn_from_what_people_reject(
     assert TEMPLATE or (tmp_path / "kept" / "fillbot.db").exists()
 
 
+def test_after_a_change_of_taste_votes_and_figures_follow_the_new_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_always(monkeypatch, is_promotable=True)
+    plan = plan_of(settings, nights=3)
+    liked = {word for case in plan.queries for word in case.unwanted}
+    taste = Taste(frozenset(liked), frozenset(w for c in plan.queries for w in c.wanted if w not in liked))
+    with home_of(settings, None) as own:
+        rows = list(Simulation(own, replace(plan, tastes={3: taste}), NoProgress()).nights())
+    assert [row["status"] for row in rows] == ["promoted"] * 3
+    unwanted = [sum(len(case.unwanted) for case in plan.queries)] * 2
+    unwanted.append(sum(len(taste.turned(case).unwanted) for case in plan.queries))
+    assert [row["serving"]["voted"]["unwanted_before"] for row in rows] == unwanted
+    assert rows[2]["serving"]["voted"]["wanted_after"] >= 1
+
+
+def test_a_forgotten_voter_has_no_votes_left_and_another_version_serves(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_always(monkeypatch, is_promotable=True)
+    people = People.of("menu:3,menu:1@-1", flips=0.0)
+    with home_of(settings, None) as own:
+        plan = plan_of(settings, nights=2, people=people, forgotten={2: (4,)})
+        first, second = Simulation(own, plan, NoProgress()).nights()
+    assert (first["voters"], second["voters"]) == (4, 3)
+    assert second["serving"]["version"] == second["version"]
+
+
+def test_a_day_may_have_a_part_of_the_queries(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = People.of("menu:1", flips=0.0)  # too few for a judgement: no night trains
+    with home_of(settings, None) as own:
+        plan = plan_of(settings, nights=2, people=people, asked_a_day=1)
+        first, second = Simulation(own, plan, NoProgress()).nights()
+    assert (first["votes"], second["votes"]) == (3, 6)
+
+
 def test_a_rejected_version_is_measured_while_the_champion_serves_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +127,7 @@ def test_the_same_seed_gives_the_same_night_and_nobodys_home_is_touched(
     settings: Settings, tmp_path: Path
 ) -> None:
     def row() -> dict[str, Any]:
-        people = People(voters=3, flips=0.3, habit="menu")
+        people = People.of("menu:3", flips=0.3)
         with home_of(settings, None) as own:
             (row,) = Simulation(own, plan_of(settings, people=people), NoProgress()).nights()
             assert Registry(own.models_dir).versions() == ["v0001", "v0002"]
@@ -129,7 +141,7 @@ def test_the_same_seed_gives_the_same_night_and_nobodys_home_is_touched(
 
 def test_two_people_are_needed_in_the_sandbox_too(settings: Settings) -> None:
     with home_of(settings, None) as own:
-        people = People(voters=1, flips=0.0, habit="menu")
+        people = People.of("menu:1", flips=0.0)
         (row,) = Simulation(own, plan_of(settings, people=people), NoProgress()).nights()
     assert (row["status"], row["version"], row["challenger"]) == ("skipped", None, None)
     assert row["serving"]["version"] == "v0001"
