@@ -15,12 +15,12 @@ import structlog
 from storage.errors import SettingsError, StorageError
 from storage.sentences import Sentence
 from storage.settings import EX_CONFIG, load
-from training.cli import comparisons, for_the_bot, measures, plots, runs, simulations, versions
+from training.cli import comparisons, curves, for_the_bot, measures, plots, runs, simulations, versions
 from training.cli.output import Commands, fail
 from training.errors import TrainingError
 from training.settings import Settings
 
-COMMANDS = (runs, measures, comparisons, simulations, plots, versions, for_the_bot)
+COMMANDS = (runs, measures, comparisons, simulations, curves, plots, versions, for_the_bot)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ whether or not the gate let it serve; whether it did is a row of its own.
 import argparse
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -482,6 +483,8 @@ def main() -> None:
     commands.add_parser("curve").add_argument("picture", type=Path, help="a PNG file")
     options = parser.parse_args()
     if options.command == "run":
+        if not os.environ.get("FILLBOT_BASE_MODEL"):
+            parser.error("set FILLBOT_BASE_MODEL: without a base, nights start from the small starter")
         run(itertools.chain(*(GRIDS[name] for name in options.grids or GRIDS)), options.cells)
         return
     cells, sentences = read(options.cells), Sentences.of()

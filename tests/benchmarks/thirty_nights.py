@@ -10,6 +10,7 @@ Voter 4 leaves after night 19; voter 5 asks to be forgotten before night 22 and 
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -145,6 +146,8 @@ def main() -> None:
     showing.add_argument("--picture", type=Path, metavar="PNG")
     options = parser.parse_args()
     if options.command == "run":
+        if not os.environ.get("FILLBOT_BASE_MODEL"):
+            parser.error("set FILLBOT_BASE_MODEL: without a base, nights start from the small starter")
         run(options.out, options.nights, options.seed)
         return
     rows = [json.loads(line) for line in options.rows.read_text(encoding="utf-8").splitlines()]

@@ -55,7 +55,9 @@ def _kind(
     sub.set_defaults(draw=draw, kind=name)
     # Suppressed, so that `plot --json corpus` means the same as `plot corpus --json`.
     sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
-    sub.add_argument("--out", type=_png, metavar="FILE", help=f"default: plots/{name}.png in FILLBOT_HOME")
+    sub.add_argument(
+        "--out", type=png_file, metavar="FILE", help=f"default: plots/{name}.png in FILLBOT_HOME"
+    )
     return sub
 
 
@@ -139,7 +141,7 @@ def _label(registry: Registry, model: str) -> str:
     return f"{card.recipe or card.kind} {model}"
 
 
-def _png(text: str) -> Path:
+def png_file(text: str) -> Path:
     """Parse the name of a PNG file."""
     path = Path(text)
     if path.suffix.casefold() != ".png":
