@@ -122,6 +122,10 @@ async def test_a_modal_opens_and_its_answer_reaches_the_bot(stage: Stage) -> Non
     await page.get_by_role("button", name="Suggest a word").click()
     dialog = page.get_by_role("dialog", name="Suggest a word")
     await expect(dialog.get_by_label("Your word")).to_be_focused()
+    form, footer = await dialog.bounding_box(), await dialog.locator("footer").bounding_box()
+    assert form is not None
+    assert footer is not None
+    assert footer["width"] == pytest.approx(form["width"], abs=1)
     await page.keyboard.type("breathable")
     await dialog.get_by_role("button", name="Submit").click()
     await until(lambda: stage.bot.heard.words == ["breathable"], "the word")
