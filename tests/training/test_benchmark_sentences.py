@@ -67,3 +67,9 @@ def test_wanted_words_of_control_sentences_fit_their_meaning() -> None:
     negated = next(case for case in control if case.text == "Getting a refund was anything but [MASK].")
     assert "easy" in negated.wanted
     assert "difficult" in negated.unwanted
+
+
+def test_patterns_that_cannot_be_known_are_test_patterns_with_a_reason() -> None:
+    unknowable = rows("unknowable.jsonl")
+    assert {row["pattern"] for row in unknowable} < {row["pattern"] for row in rows("test.jsonl")}
+    assert all(row["reason"] and MASK in row["example"] for row in unknowable)
