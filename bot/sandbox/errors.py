@@ -3,7 +3,6 @@
 SandboxError
 ├── ApiError            a refusal in Discord's words: HTTP status, numeric code, message
 │   └── InvalidBodyError    400 with code 50035: which field breaks which limit
-├── NameTakenError      two people cannot share a name, because the name is the token
 └── PortInUseError      the port is in use; nothing was started
 """
 
@@ -24,14 +23,6 @@ class PortInUseError(SandboxError):
             f"Port {port} on 127.0.0.1 is in use, so the sandbox cannot start. Stop the program that uses "
             "it, or set FILLBOT_SANDBOX_PORT to another port (0 picks a free one)."
         )
-
-
-class NameTakenError(SandboxError):
-    """Another person has this name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(f"Another person in the sandbox is called {name!r}; choose another name.")
 
 
 class Refusal(Enum):

@@ -22,6 +22,7 @@ from measure import Row, percentile  # noqa: E402
 from sized import sentences  # noqa: E402
 from support.app import environment  # noqa: E402  the path comes first
 from support.homes import write_versions  # noqa: E402
+from support.sandbox_world import add_channel, add_person  # noqa: E402
 
 from bot.sandbox.interactions.requests import open_interaction  # noqa: E402
 from bot.sandbox.messages.payloads import MessagePayload  # noqa: E402
@@ -105,9 +106,9 @@ class ChannelLoad:
 
     def __init__(self, sandbox: Sandbox, channels: int) -> None:
         self._sandbox = sandbox
-        gateway = sandbox._gateway
-        self._people = [sandbox.add_person(f"asker-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
-        self._channels = [sandbox.add_channel(f"load-{n}") for n in range(channels)]
+        gateway = sandbox.gateway
+        self._people = [add_person(sandbox, f"asker-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
+        self._channels = [add_channel(sandbox, f"load-{n}") for n in range(channels)]
         self._by_source: dict[str, Question] = {}  # by the message or interaction that asks
         self._replied_at: dict[str, float] = {}  # by the reply
         self._notices: list[tuple[int, float, int]] = []  # channel, time, questions

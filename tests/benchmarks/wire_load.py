@@ -17,6 +17,7 @@ from pathlib import Path
 from measure import Row, percentile, resident_mb
 from sized import registry_of, sentences
 from support.app import environment
+from support.sandbox_world import add_channel, add_person
 
 from bot.sandbox.messages.payloads import MessagePayload
 from bot.sandbox.messages.posting import post_message
@@ -57,10 +58,10 @@ class Load:
     def __init__(self, sandbox: Sandbox, process: asyncio.subprocess.Process, home: Path) -> None:
         self.sandbox, self.process, self.home = sandbox, process, home
         self.told_later = 0
-        gateway = sandbox._gateway
-        people = [sandbox.add_person(f"asker-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
+        gateway = sandbox.gateway
+        people = [add_person(sandbox, f"asker-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
         self._people = itertools.cycle(people)
-        self._channel = sandbox.add_channel("load", only_for=[sandbox.bot_user_id])  # nobody else is told
+        self._channel = add_channel(sandbox, "load", only_for=[sandbox.bot_user_id])  # nobody else is told
         self._asked: dict[str, Answer] = {}
         self._dispatch = gateway.dispatch
         gateway.dispatch = self._overhear

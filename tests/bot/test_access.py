@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 from support.discord_reader import read
 from support.people import Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_guild
 from support.wire import Wire, eventually, wired
 
 from bot.sandbox.world.objects import role_json
@@ -32,7 +34,9 @@ async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) ->
 def give_role(wire: Wire, person: Person) -> None:
     world, guild_id = wire.sandbox.world, wire.sandbox.guild_id
     role = world.roles[ROLE_ID] = Role(ROLE_ID, guild_id, "Trainers", int(EVERYONE), position=3)
-    wire.sandbox.faults.send_event("GUILD_ROLE_CREATE", {"guild_id": str(guild_id), "role": role_json(role)})
+    faults_of(wire.sandbox).send_event(
+        "GUILD_ROLE_CREATE", {"guild_id": str(guild_id), "role": role_json(role)}
+    )
     member = world.members[guild_id, person.id]
     world.members[guild_id, person.id] = dataclasses.replace(member, role_ids=(ROLE_ID,))
 
@@ -67,7 +71,7 @@ async def test_the_name_of_a_role_does_not_come_alive(wire: Wire, ann: Person) -
 
 
 async def test_an_admin_of_another_server_is_none_here(wire: Wire, ann: Person) -> None:
-    wire.sandbox.add_guild("Ann's own", member_ids=[ann.id, wire.sandbox.bot_user_id])
+    add_guild(wire.sandbox, "Ann's own", member_ids=[ann.id, wire.sandbox.bot_user_id])
     assert (await wire.say(ann, "!resume"))["content"].startswith("Only admins can do that")
     channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
     assert (await wire.say(ann, "!resume", channel_id=channel_id))["content"].startswith("Only admins")
@@ -77,7 +81,7 @@ async def test_an_admin_of_another_server_is_none_here(wire: Wire, ann: Person) 
 async def other(wire: Wire) -> AsyncIterator[int]:
     """A second server on the list, which is looked at first and does not know anybody."""
     sandbox, access = wire.sandbox, wire.app.bot.access
-    guild = sandbox.add_guild("Second", member_ids=[sandbox.bot_user_id])
+    guild = add_guild(sandbox, "Second", member_ids=[sandbox.bot_user_id])
 
     async def is_known() -> bool:
         return wire.app.bot.get_guild(guild.id) is not None
@@ -87,14 +91,14 @@ async def other(wire: Wire) -> AsyncIterator[int]:
     access._guild_ids = (guild.id, *before)  # type: ignore[assignment]  # their order matters here
     yield guild.id
     access._guild_ids = before
-    sandbox.faults.clear()
+    faults_of(sandbox).clear()
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
 async def test_a_server_that_refuses_a_look_up_is_skipped(
     wire: Wire, ann: Person, other: int, status: int
 ) -> None:
-    wire.sandbox.faults.fail("GET", f"/guilds/{other}/members/", status=status, times=None)
+    faults_of(wire.sandbox).fail("GET", f"/guilds/{other}/members/", status=status, times=None)
     person = wire.app.bot._connection.store_user(
         {"id": str(ann.id), "username": "ann", "discriminator": "0", "avatar": None}
     )
@@ -106,7 +110,7 @@ async def test_an_admin_is_one_though_another_server_refuses_a_look_up(
     wire: Wire, ann: Person, other: int
 ) -> None:
     give_role(wire, ann)
-    wire.sandbox.faults.fail("GET", f"/guilds/{other}/members/", status=403, times=None)
+    faults_of(wire.sandbox).fail("GET", f"/guilds/{other}/members/", status=403, times=None)
     channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
     reply = await wire.say(ann, "!resume", channel_id=channel_id)
     assert reply["content"] == "Nightly promotion is not paused."
@@ -133,12 +137,12 @@ async def test_a_member_that_cannot_be_read_is_skipped(
 async def test_an_admin_is_one_though_the_owner_is_not_known(wire: Wire, status: int) -> None:
     bot = wire.app.bot
     bot.owner_id, bot.owner_ids = None, set()
-    wire.sandbox.faults.fail("GET", "/oauth2/applications/@me", status=status, times=None)
+    faults_of(wire.sandbox).fail("GET", "/oauth2/applications/@me", status=status, times=None)
     try:
         async with wire.person("ada") as ada:
             assert (await wire.say(ada, "!resume"))["content"] == "Nightly promotion is not paused."
     finally:
-        wire.sandbox.faults.clear()
+        faults_of(wire.sandbox).clear()
 
 
 async def test_every_command_is_shown_where_a_role_makes_admins(wire: Wire) -> None:

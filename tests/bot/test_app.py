@@ -10,6 +10,8 @@ from structlog.testing import capture_logs
 from support.ballots import votes_on_message
 from support.databases import of_sqlite
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel
 from support.wire import FOREVER, Pretend, Wire, eventually, settings_for, tells, untouched_discord, wired
 
 from bot.app import open_app, run_app
@@ -173,7 +175,7 @@ async def test_beside_a_token_no_sandbox_is_started(home: Path) -> None:
 
 async def test_a_connection_lost_for_good_ends_the_app(home: Path) -> None:
     async with wired(home) as wire:
-        wire.sandbox.faults.drop_gateway(4004)
+        faults_of(wire.sandbox).drop_gateway(4004)
         with pytest.raises(StartError, match="lost for good") as caught:
             await wire.app.until_lost()
         assert caught.value.exit_code == EX_UNAVAILABLE
@@ -279,7 +281,7 @@ async def test_stopping_during_a_run_ends_it_and_says_so(home: Path, pretend: Pr
 
 async def test_a_report_channel_that_takes_no_messages_is_said_at_the_start(home: Path) -> None:
     async with Sandbox() as sandbox:
-        forum = sandbox.add_channel("verdicts", kind=ChannelKind.FORUM)
+        forum = add_channel(sandbox, "verdicts", kind=ChannelKind.FORUM)
         settings = settings_for(
             home,
             discord_token=sandbox.bot_token,

@@ -6,6 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 from support.databases import of_sqlite
 from support.people import Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel, add_guild, add_person
 from support.wire import EPHEMERAL, Wire
 
 from bot.texts import DEFAULT, texts_of
@@ -63,8 +65,8 @@ ELSEWHERE = "I only work in my team's server"
 
 async def test_other_servers_are_told_so_once_and_nothing_else(wire: Wire, ann: Person) -> None:
     bot_id = wire.sandbox.bot_user_id
-    guild = wire.sandbox.add_guild("Elsewhere", member_ids=[ann.id, bot_id])
-    channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
+    guild = add_guild(wire.sandbox, "Elsewhere", member_ids=[ann.id, bot_id])
+    channel = add_channel(wire.sandbox, "talk", guild_id=guild.id)
     for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
         await ann.say(channel.id, text)
     await wire.ask(ann)
@@ -73,8 +75,8 @@ async def test_other_servers_are_told_so_once_and_nothing_else(wire: Wire, ann: 
 
 
 async def test_slash_commands_of_other_servers_are_told_so(wire: Wire, ann: Person) -> None:
-    guild = wire.sandbox.add_guild("Elsewhere too", member_ids=[ann.id, wire.sandbox.bot_user_id])
-    channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
+    guild = add_guild(wire.sandbox, "Elsewhere too", member_ids=[ann.id, wire.sandbox.bot_user_id])
+    channel = add_channel(wire.sandbox, "talk", guild_id=guild.id)
     for name, options in (("fill", {"text": "shoes are [MASK]"}), ("retrain", {})):
         reply = await wire.slash(ann, name, channel_id=channel.id, **options)
         assert reply["content"].startswith(ELSEWHERE)
@@ -93,15 +95,15 @@ async def test_thumbs_of_other_servers_are_ignored(wire: Wire, ann: Person) -> N
         "type": 0,
         "burst": False,
     }
-    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", told)
+    faults_of(wire.sandbox).send_event("MESSAGE_REACTION_ADD", told)
     await ann.react(reply, "👎")
     await wire.until_votes(reply, (ann, -1))
 
 
 async def test_direct_messages_by_strangers_are_told_so_once(wire: Wire, ann: Person) -> None:
     """Somebody who shares only another server with the bot."""
-    stranger = wire.sandbox.add_person("stranger")
-    wire.sandbox.add_guild("Strangers", member_ids=[stranger.id, wire.sandbox.bot_user_id])
+    stranger = add_person(wire.sandbox, "stranger")
+    add_guild(wire.sandbox, "Strangers", member_ids=[stranger.id, wire.sandbox.bot_user_id])
     async with wire.person("stranger") as person:
         channel_id = await person.direct_channel_id(wire.sandbox.bot_user_id)
         for text in ("!fill shoes are [MASK]", "!help", "!modell", "!retrain"):
@@ -206,17 +208,17 @@ async def test_a_slash_command_that_is_no_more_is_told(wire: Wire, ann: Person) 
 
 async def test_a_malformed_event_is_survived(wire: Wire, ann: Person) -> None:
     """One whose handler fails; what discord.py itself cannot parse ends the connection."""
-    wire.sandbox.faults.send_event("SOMETHING_NEW", {"a": 1})
+    faults_of(wire.sandbox).send_event("SOMETHING_NEW", {"a": 1})
     assert await wire.ask(ann)
 
 
 async def test_a_lost_gateway_is_mended(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.drop_gateway(4000)
+    faults_of(wire.sandbox).drop_gateway(4000)
     assert await wire.ask(ann)
-    wire.sandbox.faults.ask_to_reconnect()
+    faults_of(wire.sandbox).ask_to_reconnect()
     assert await wire.ask(ann)
 
 
 async def test_a_rate_limit_is_waited_for(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.rate_limit("POST", "/messages$", retry_after_s=0.2)
+    faults_of(wire.sandbox).rate_limit("POST", "/messages$", retry_after_s=0.2)
     assert await wire.ask(ann)

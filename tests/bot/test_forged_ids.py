@@ -5,6 +5,7 @@ import pytest_asyncio
 from sqlalchemy import func, select
 from support.forged_controls import forged, said
 from support.people import Json, Person
+from support.sandbox_world import add_channel, add_guild
 from support.wire import Wire
 
 from bot.texts import say
@@ -32,10 +33,10 @@ async def test_a_menu_elsewhere_cannot_vote_on_a_prediction(
     row, sandbox = await wire.row(reply), wire.sandbox
     channel_id = wire.channel_id
     if place == "another channel":
-        channel_id = sandbox.add_channel("talk").id
+        channel_id = add_channel(sandbox, "talk").id
     elif place == "another server":
-        guild = sandbox.add_guild("Elsewhere", member_ids=[bob.id, sandbox.bot_user_id])
-        channel_id = sandbox.add_channel("talk", guild_id=guild.id).id
+        guild = add_guild(sandbox, "Elsewhere", member_ids=[bob.id, sandbox.bot_user_id])
+        channel_id = add_channel(sandbox, "talk", guild_id=guild.id).id
     elif place == "direct message":
         channel_id = await bob.direct_channel_id(sandbox.bot_user_id)
     word = f"0:{row['candidates'][0]['word']}"

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
 from support.wire import EPHEMERAL, LOADING, QUERY, Wire
 
 from bot.commands import context
@@ -17,7 +18,7 @@ MESSAGES, CALLBACK = "/channels/.*/messages$", "/callback"
 async def faults_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     monkeypatch.setattr(context, "RETRY_DELAYS_S", (0.05, 0.05))
     yield
-    wire.sandbox.faults.clear()
+    faults_of(wire.sandbox).clear()
 
 
 async def by_bot(wire: Wire, person: Person, *, since: int) -> list[Json]:
@@ -29,7 +30,7 @@ async def by_bot(wire: Wire, person: Person, *, since: int) -> list[Json]:
 
 async def test_a_message_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Person) -> None:
     since = ann.mark()
-    wire.sandbox.faults.cut("POST", MESSAGES, is_done_first=True)
+    faults_of(wire.sandbox).cut("POST", MESSAGES, is_done_first=True)
     reply = await wire.ask(ann)
     await ann.react(reply, "👍")
     await wire.until_votes(reply, (ann, 1))
@@ -38,14 +39,14 @@ async def test_a_message_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Per
 
 async def test_a_message_answered_with_503_is_sent_once(wire: Wire, ann: Person) -> None:
     since = ann.mark()
-    wire.sandbox.faults.fail("POST", MESSAGES, status=503, is_done_first=True)
+    faults_of(wire.sandbox).fail("POST", MESSAGES, status=503, is_done_first=True)
     reply = await wire.ask(ann)
     await wire.row(reply)
     assert [body["id"] for body in await by_bot(wire, ann, since=since)] == [reply["id"]]
 
 
 async def test_a_message_that_was_not_taken_is_sent_again(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.cut("POST", MESSAGES)
+    faults_of(wire.sandbox).cut("POST", MESSAGES)
     assert await wire.ask(ann)
 
 
@@ -55,9 +56,9 @@ async def test_a_slash_command_whose_answer_was_lost_is_answered_once(
 ) -> None:
     since = ann.mark()
     if way == "cut":
-        wire.sandbox.faults.cut("POST", CALLBACK, is_done_first=True)
+        faults_of(wire.sandbox).cut("POST", CALLBACK, is_done_first=True)
     else:
-        wire.sandbox.faults.fail("POST", CALLBACK, status=int(way), is_done_first=True)
+        faults_of(wire.sandbox).fail("POST", CALLBACK, status=int(way), is_done_first=True)
     reply = await wire.slash(ann, "fill", text=QUERY)
     await wire.seeded(ann, reply)
     await ann.react(reply, "👎")
@@ -70,7 +71,7 @@ async def test_a_sign_of_work_that_was_lost_becomes_the_answer(
     wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch, is_taken: bool
 ) -> None:
     monkeypatch.setattr(context, "SHOW_AFTER_S", 0.0)
-    wire.sandbox.faults.cut("POST", CALLBACK, is_done_first=is_taken)
+    faults_of(wire.sandbox).cut("POST", CALLBACK, is_done_first=is_taken)
     reply = await wire.slash(ann, "fill", text=QUERY)
     assert reply["embeds"]
     assert not reply["flags"] & LOADING
@@ -82,7 +83,7 @@ async def test_an_answer_after_the_sign_of_work_is_sent_once(
 ) -> None:
     monkeypatch.setattr(context, "SHOW_AFTER_S", 0.0)
     since = ann.mark()
-    wire.sandbox.faults.cut("POST", "/webhooks/", is_done_first=True)
+    faults_of(wire.sandbox).cut("POST", "/webhooks/", is_done_first=True)
     reply = await wire.slash(ann, "fill", text=QUERY)
     await wire.row(reply)
     assert len(await by_bot(wire, ann, since=since)) == 1
@@ -92,7 +93,7 @@ async def test_a_reply_that_is_never_confirmed_is_no_error_and_gets_its_thumbs_l
     wire: Wire, ann: Person
 ) -> None:
     since = ann.mark()
-    wire.sandbox.faults.fail("POST", MESSAGES, status=503, is_done_first=True, times=3)
+    faults_of(wire.sandbox).fail("POST", MESSAGES, status=503, is_done_first=True, times=3)
     with capture_logs() as logs:
         reply = await wire.say(ann, f"!fill {QUERY}")
         await wire.seeded(ann, reply)
@@ -106,7 +107,7 @@ async def test_a_reply_that_is_never_confirmed_is_no_error_and_gets_its_thumbs_l
 async def test_a_menu_whose_confirmation_was_lost_is_no_error(wire: Wire, ann: Person) -> None:
     reply = await wire.ask(ann)
     word = (await wire.row(reply))["candidates"][1]["word"]
-    wire.sandbox.faults.cut("POST", CALLBACK, is_done_first=True)
+    faults_of(wire.sandbox).cut("POST", CALLBACK, is_done_first=True)
     with capture_logs() as logs:
         since = ann.mark()
         await ann.select(reply, reply["components"][0]["components"][0]["custom_id"], [f"0:{word}"])
@@ -118,7 +119,7 @@ async def test_a_menu_whose_confirmation_was_lost_is_no_error(wire: Wire, ann: P
 
 async def test_a_command_that_is_told_of_twice_is_answered_once(wire: Wire, ann: Person) -> None:
     since = ann.mark()
-    wire.sandbox.faults.duplicate_next_event("INTERACTION_CREATE")
+    faults_of(wire.sandbox).duplicate_next_event("INTERACTION_CREATE")
     with capture_logs() as logs:
         reply = await wire.slash(ann, "fill", text=QUERY)
         await wire.seeded(ann, reply)

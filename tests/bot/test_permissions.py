@@ -4,6 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 from support.denied_channels import channel_without, deny_unheard, said_by_bot
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_thread
 from support.wire import QUERY, Wire, eventually
 
 from bot.permissions import known_permissions
@@ -41,7 +43,7 @@ async def test_an_answer_without_the_history_is_no_reply(wire: Wire, ann: Person
 async def test_a_reply_to_what_cannot_be_replied_to_comes_without_a_reference(
     wire: Wire, ann: Person
 ) -> None:
-    wire.sandbox.faults.refuse("POST", "/messages$", Refusal.NO_HISTORY_TO_REPLY_TO)
+    faults_of(wire.sandbox).refuse("POST", "/messages$", Refusal.NO_HISTORY_TO_REPLY_TO)
     assert (await said_by_bot(wire, ann, f"!fill {QUERY}", wire.channel_id))["embeds"]
 
 
@@ -86,24 +88,24 @@ async def test_a_channel_that_the_bot_may_not_write_in_is_one_line_in_the_log(
 )
 async def test_a_refused_reply_is_one_line_in_the_log(wire: Wire, ann: Person, refusal: Refusal) -> None:
     channel_id = channel_without(wire)
-    wire.sandbox.faults.refuse("POST", f"/channels/{channel_id}/messages$", refusal, times=None)
+    faults_of(wire.sandbox).refuse("POST", f"/channels/{channel_id}/messages$", refusal, times=None)
     try:
         lines = await lines_of(wire, ann, f"!fill {QUERY}", channel_id)
     finally:
-        wire.sandbox.faults.clear()
+        faults_of(wire.sandbox).clear()
     assert [(line["event"], line.get("code")) for line in lines] == [("reply.not_sent", refusal.value[1])]
 
 
 async def test_a_thread_is_answered_where_its_channel_takes_no_messages(wire: Wire, ann: Person) -> None:
     """Threads have a permission of their own."""
     channel_id = channel_without(wire, Permission.SEND_MESSAGES)
-    thread = wire.sandbox.add_thread("talk", parent_id=channel_id)
+    thread = add_thread(wire.sandbox, "talk", parent_id=channel_id)
     assert (await said_by_bot(wire, ann, f"!fill {QUERY}", thread.id))["embeds"]
 
 
 async def test_a_thread_needs_a_permission_of_its_own(wire: Wire, ann: Person) -> None:
     channel_id = channel_without(wire, Permission.SEND_MESSAGES_IN_THREADS)
-    thread = wire.sandbox.add_thread("talk", parent_id=channel_id)
+    thread = add_thread(wire.sandbox, "talk", parent_id=channel_id)
     lines = await lines_of(wire, ann, f"!fill {QUERY}", thread.id)
     assert [line["reason"] for line in lines] == ["missing Send Messages In Threads"]
 

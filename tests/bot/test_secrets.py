@@ -14,6 +14,7 @@ from support.app import ended_app, environment, spawn
 from support.commands import declared, options
 from support.databases import TEMPLATE
 from support.people import Person
+from support.sandbox_faults import faults_of
 from support.wire import LOADING, eventually, leads, until_met
 
 from bot.sandbox.server import Sandbox
@@ -68,7 +69,7 @@ def test_a_token_is_found_in_any_form() -> None:
 
 async def use(sandbox: Sandbox, home: Path, health_url: str) -> list[str]:
     """Do everything that could tell a secret. Returns what the people heard, and what the endpoints say."""
-    channel_id, faults = sandbox.channel_id, sandbox.faults
+    channel_id, faults = sandbox.channel_id, faults_of(sandbox)
     async with Person(sandbox.url, "ada") as ada, Person(sandbox.url, "ben") as ben:
 
         async def is_answered(person: Person, name: str, **options: str) -> None:
@@ -156,10 +157,10 @@ async def test_no_secret_in_anything_a_whole_run_leaves_behind_or_says(home: Pat
                 assert ports_of(process.pid) == {int(url.rpartition(":")[2])}  # no sandbox beside a token
                 await leads(sandbox)  # the commands are there
                 heard = await use(sandbox, home, url)
-                sandbox.faults.send_event("INTERACTION_CREATE", {"id": "x", "type": 2})
+                faults_of(sandbox).send_event("INTERACTION_CREATE", {"id": "x", "type": 2})
                 rest = asyncio.create_task(process.stdout.read())
                 while not rest.done():
-                    sandbox.faults.drop_gateway(4004)  # for good; nothing happens while it reconnects
+                    faults_of(sandbox).drop_gateway(4004)  # for good; nothing happens while it reconnects
                     await asyncio.wait({rest}, timeout=0.5)
                 out = ready + rest.result()
                 assert await process.wait() == 69

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from faults.hosted import hosted
 from support.people import Person
+from support.sandbox_faults import faults_of
 from support.teams import Team, found_teams
 from support.wire import Wire, eventually
 
@@ -74,7 +75,7 @@ async def test_thumbs_given_while_one_shard_was_away_are_read_back(
     team = next(team for team in teams if team.shard(2) == 1)
     reply = await wire.ask(mia, channel_id=team.channel_id)
     await asyncio.sleep(2 * DEBOUNCE_S)  # the pass after the start begins only then, and is over at once
-    wire.sandbox.faults.invalidate_sessions(shard_id=1)
+    faults_of(wire.sandbox).invalidate_sessions(shard_id=1)
     await mia.react(reply, "👎")
     await eventually(is_online(wire, False))
     await wire.until_votes(reply, (mia, -1))

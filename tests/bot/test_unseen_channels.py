@@ -4,6 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.commands import declared, options
 from support.people import Person
+from support.sandbox_world import add_channel
 from support.wire import QUERY, Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -15,7 +16,7 @@ COMMANDS = {
 
 
 async def answered(wire: Wire, person: Person, name: str, values: dict[str, str]) -> None:
-    channel_id = wire.sandbox.add_channel(f"unseen-{name}-{person.id}", only_for=[person.id]).id
+    channel_id = add_channel(wire.sandbox, f"unseen-{name}-{person.id}", only_for=[person.id]).id
     with capture_logs() as logs:
         reply = await wire.slash(person, name, channel_id=channel_id, **values)
         await wire.ask(person)  # by now whatever the command left to do was done

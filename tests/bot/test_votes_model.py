@@ -30,6 +30,8 @@ from sqlalchemy import select
 from structlog.testing import LogCapture
 from support.homes import write_versions
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_person
 from support.wire import Wire, eventually
 
 from bot.sandbox.server import Sandbox
@@ -132,7 +134,7 @@ class Stories(RuleBasedStateMachine):
         self.sandbox = await self.stack.enter_async_context(Sandbox())
         self.people: dict[str, Person] = {}
         for name in NAMES:
-            self.sandbox.add_person(name, guild_id=self.sandbox.guild_id)
+            add_person(self.sandbox, name, guild_id=self.sandbox.guild_id)
             self.people[name] = await self.stack.enter_async_context(Person(self.sandbox.url, name))
         self.owner = await self.stack.enter_async_context(Person(self.sandbox.url, "owner"))
         await self.open()
@@ -286,7 +288,7 @@ class Stories(RuleBasedStateMachine):
     @rule(how=st.sampled_from(GAPS), acts=acts)
     def gap(self, how: str, acts: list[tuple[str, str, int, str]]) -> None:
         async def happens() -> None:
-            faults, passes = self.sandbox.faults, self.passes()
+            faults, passes = faults_of(self.sandbox), self.passes()
             if how == "restart":
                 await self.app.aclose()
             elif how == "drop":

@@ -12,6 +12,8 @@ import pytest
 import pytest_asyncio
 from support.commands import declared, options
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel, add_guild, add_person
 from support.wire import EPHEMERAL, Wire, wired
 
 from bot.sandbox.world.objects import role_json
@@ -58,7 +60,7 @@ async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) ->
             world, guild_id = running.sandbox.world, running.sandbox.guild_id
             role = world.roles[ROLE_ID] = Role(ROLE_ID, guild_id, "Trainers", int(EVERYONE), position=3)
             told = {"guild_id": str(guild_id), "role": role_json(role)}
-            running.sandbox.faults.send_event("GUILD_ROLE_CREATE", told)
+            faults_of(running.sandbox).send_event("GUILD_ROLE_CREATE", told)
             yield running
 
 
@@ -77,7 +79,7 @@ class Post:
             return await self.person.direct_channel_id(self.wire.sandbox.bot_user_id)
         if self.elsewhere is not None:
             number = len(self.wire.sandbox.world.channels)
-            return self.wire.sandbox.add_channel(f"talk-{number}", guild_id=self.elsewhere).id
+            return add_channel(self.wire.sandbox, f"talk-{number}", guild_id=self.elsewhere).id
         return self.wire.channel_id
 
     async def by_prefix(self, text: str) -> Json:
@@ -104,7 +106,7 @@ async def post(wire: Wire, who: str) -> AsyncIterator[Post]:
         elif "manage" in who or "admin by direct" in who:
             person = await stack.enter_async_context(wire.person("ada"))
         elif "stranger" in who or "of another" in who:
-            name = sandbox.add_person(f"stranger-{len(sandbox.world.users)}").name
+            name = add_person(sandbox, f"stranger-{len(sandbox.world.users)}").name
             person = await stack.enter_async_context(wire.person(name))
         else:
             person = await stack.enter_async_context(wire.member())
@@ -113,7 +115,7 @@ async def post(wire: Wire, who: str) -> AsyncIterator[Post]:
             world.members[key] = dataclasses.replace(world.members[key], role_ids=(ROLE_ID,))
         elsewhere = None
         if "another" in who or "stranger" in who:
-            elsewhere = sandbox.add_guild("Elsewhere", member_ids=[person.id, sandbox.bot_user_id]).id
+            elsewhere = add_guild(sandbox, "Elsewhere", member_ids=[person.id, sandbox.bot_user_id]).id
         yield Post(wire, person, elsewhere, is_direct="direct" in who)
 
 
@@ -171,7 +173,7 @@ async def test_nobody_can_install_the_commands_for_themselves(wire: Wire) -> Non
 
 async def test_a_command_from_a_server_that_the_bot_is_not_in_is_refused(wire: Wire, ann: Person) -> None:
     """As a person would send it who had installed the commands for themselves before."""
-    wire.sandbox.faults.lose_next_event("INTERACTION_CREATE")
+    faults_of(wire.sandbox).lose_next_event("INTERACTION_CREATE")
     since = ann.mark()
     await ann.slash(wire.channel_id, "model")
     lost = next(one for one in wire.sandbox.world.interactions.values() if one.person_id == ann.id)
@@ -203,7 +205,7 @@ async def test_a_command_from_a_server_that_the_bot_is_not_in_is_refused(wire: W
         "attachment_size_limit": 1_000_000,
         "data": {"id": command["id"], "name": "model", "type": 1, "options": []},
     }
-    wire.sandbox.faults.send_event("INTERACTION_CREATE", told)
+    faults_of(wire.sandbox).send_event("INTERACTION_CREATE", told)
     reply = await ann.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
     assert kind_of(reply) == "elsewhere"
 
@@ -222,7 +224,7 @@ async def said_after(wire: Wire, who: str, lines: list[str]) -> list[str]:
                 author = {**message["author"], "bot": who == "a bot"}
                 told = {**message, "id": str(int(message["id"]) + number), "content": line, "author": author}
                 told |= {"webhook_id": author["id"]} if "webhook" in who else {}
-                wire.sandbox.faults.send_event("MESSAGE_CREATE", told)
+                faults_of(wire.sandbox).send_event("MESSAGE_CREATE", told)
         for _ in range(3):
             last = await wire.say(person, "!fill no blank")
         bot_id, own_id = str(wire.sandbox.bot_user_id), str(person.id)

@@ -25,6 +25,7 @@ from pathlib import Path
 from cluster.bots import Bot, bots
 from cluster.postgres import Postgres, postgres_server
 from sqlalchemy import select
+from support.sandbox_world import add_person
 from support.teams import Team, found_teams
 
 from bot.sandbox.messages.payloads import MessagePayload
@@ -60,7 +61,7 @@ class Crowd:
         self._sandbox, self._teams = sandbox, teams
         self._chance = random.Random(seed)
         # Nobody may ask more often than three times a second.
-        people = [sandbox.add_person(f"asker-{number}") for number in range(ASKERS)]
+        people = [add_person(sandbox, f"asker-{number}") for number in range(ASKERS)]
         self._askers: dict[int, User] = {}
         for number, team in enumerate(teams):
             self._askers[team.guild_id] = people[number % ASKERS]
@@ -69,8 +70,8 @@ class Crowd:
         self.asked: list[Asked] = []
         self.expected: dict[int, int] = {}
         self.replies_twice = 0
-        self._dispatch = sandbox._gateway.dispatch
-        sandbox._gateway.dispatch = self._overhear  # type: ignore[method-assign]
+        self._dispatch = sandbox.gateway.dispatch
+        sandbox.gateway.dispatch = self._overhear  # type: ignore[method-assign]
 
     def _overhear(self, events: Iterable[Event]) -> None:
         events = list(events)

@@ -11,6 +11,7 @@ from cluster.sessions import end_sessions
 from sqlalchemy import func, select
 from support.commands import declared
 from support.people import Json, Person
+from support.sandbox_world import add_guild, add_person
 from support.teams import Team, found_teams
 from support.wire import QUERY, THUMBS, eventually
 
@@ -127,9 +128,9 @@ async def test_a_direct_message_by_a_member_of_a_server_of_another_process_is_an
     for shard_ids in ((0, 1), (2, 3)):
         await several.start(*shard_ids, count=COUNT)
     await asyncio.gather(*(bot.ready() for bot in several.running))
-    sandbox.add_person("zoe", guild_id=far.guild_id)
-    elsewhere = sandbox.add_person("eve").id
-    sandbox.add_guild("Elsewhere", member_ids=(elsewhere, sandbox.bot_user_id))
+    add_person(sandbox, "zoe", guild_id=far.guild_id)
+    elsewhere = add_person(sandbox, "eve").id
+    add_guild(sandbox, "Elsewhere", member_ids=(elsewhere, sandbox.bot_user_id))
     async with Person(sandbox.url, "zoe") as zoe, Person(sandbox.url, "eve") as eve:
         channel_id = await zoe.direct_channel_id(sandbox.bot_user_id)
         await ask(zoe, Team(0, channel_id))

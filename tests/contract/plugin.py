@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if SPEC_FILE.is_file():
         config.stash[CONTRACT] = Contract()
         recorder = config.stash[CONTRACT].recorder
-        Sandbox.middlewares = (recorder.middleware(),)
+        Sandbox.middlewares = (recorder.middleware(), *Sandbox.middlewares)
         _note_events(recorder)
 
 

@@ -10,6 +10,7 @@ from faults.supervised import supervised
 from faults.team import team
 from faults.trials import Found, fault
 from support.people import Person
+from support.sandbox_world import add_person
 
 from bot.sandbox.server import Sandbox
 from storage import runs
@@ -59,7 +60,7 @@ async def query_storm(chance: random.Random, home: Path) -> Found:
     ):
         (ada,) = people.people
         for number in range(ASKERS):
-            sandbox.add_person(f"asker-{number}", guild_id=sandbox.guild_id)
+            add_person(sandbox, f"asker-{number}", guild_id=sandbox.guild_id)
         reply = await people.until_answered(ada)
         before_mib = bot.peak_mib
 

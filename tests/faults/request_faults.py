@@ -11,6 +11,8 @@ from faults.scene import Scene, scene
 from faults.trials import Found, fault
 from faults.wire_faults import prepared
 from support.people import Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_person
 from support.wire import THUMBS
 
 from bot.sandbox.server import Sandbox
@@ -25,7 +27,7 @@ async def rate_limited(chance: random.Random, home: Path) -> Found:
     """The fault ends when the longest wait that was asked for is over."""
     async with prepared(chance, home) as (people, wire):
         wait_s = chance.uniform(1.0, 3.0)
-        people.sandbox.faults.rate_limit(
+        faults_of(people.sandbox).rate_limit(
             chance.choice(("POST", "PUT", "*")),
             chance.choice(PATHS),
             times=chance.randint(1, 3),
@@ -34,7 +36,7 @@ async def rate_limited(chance: random.Random, home: Path) -> Found:
         )
         await people.act_often(8)
         await asyncio.sleep(wait_s)  # the bot was told to wait this long, in real time
-        people.sandbox.faults.clear()
+        faults_of(people.sandbox).clear()
         return await people.stands_again(wire, time.monotonic())
 
 
@@ -43,7 +45,7 @@ async def server_errors(chance: random.Random, home: Path) -> Found:
     """Fewer than discord.py tries again: every question is answered in the end."""
     async with prepared(chance, home) as (people, wire):
         status = chance.choice((500, 502, 503, 504, 520))
-        faults = people.sandbox.faults
+        faults = faults_of(people.sandbox)
         faults.fail(chance.choice(("POST", "PUT")), chance.choice(PATHS), status=status, times=2)
         await people.act_often(8)
         return await people.stands_again(wire, time.monotonic(), due=status != 503 and status != 520)
@@ -55,11 +57,11 @@ async def slow_or_cut(chance: random.Random, home: Path) -> Found:
     async with prepared(chance, home) as (people, wire):
         is_cut = chance.random() < 0.5
         if is_cut:
-            people.sandbox.faults.cut(chance.choice(("PUT", "POST")), chance.choice(PATHS), times=2)
+            faults_of(people.sandbox).cut(chance.choice(("PUT", "POST")), chance.choice(PATHS), times=2)
         else:
-            people.sandbox.faults.delay("*", "/", delay_s=chance.uniform(0.2, 1.0), times=6)
+            faults_of(people.sandbox).delay("*", "/", delay_s=chance.uniform(0.2, 1.0), times=6)
         await people.act_often(8)
-        people.sandbox.faults.clear()
+        faults_of(people.sandbox).clear()
         return await people.stands_again(wire, time.monotonic(), due=not is_cut)
 
 
@@ -83,7 +85,7 @@ async def malformed_event(chance: random.Random, home: Path) -> Found:
         async with hosted(home, sandbox) as wire:
             await people.prepare(wire)
             await people.act_often(3)
-            sandbox.faults.send_event(*chance.choice(MALFORMED))  # type: ignore[arg-type]
+            faults_of(sandbox).send_event(*chance.choice(MALFORMED))  # type: ignore[arg-type]
             ended_at = time.monotonic()
             await people.act_often(3)
             await asyncio.wait([wire.app.connection], timeout=0.3)
@@ -99,10 +101,10 @@ async def a_hundred_changed(chance: random.Random, home: Path) -> Found:
     async with Sandbox() as sandbox, scene(sandbox, chance) as people:
         async with hosted(home, sandbox) as wire, contextlib.AsyncExitStack() as stack:
             for _ in range(3):  # a person asks no more than twenty times in a while
-                user = sandbox.add_person(f"asker-{len(people.people)}", guild_id=sandbox.guild_id)
+                user = add_person(sandbox, f"asker-{len(people.people)}", guild_id=sandbox.guild_id)
                 people.people.append(await stack.enter_async_context(Person(sandbox.url, user.name)))
             await ask_many(people)
-        sandbox.faults.delay("*", "/", delay_s=NETWORK_S, times=None)
+        faults_of(sandbox).delay("*", "/", delay_s=NETWORK_S, times=None)
         for reply in people.replies:
             await chance.choice(people.people[:4]).react(reply, chance.choice(THUMBS))
         async with hosted(home, sandbox) as wire:

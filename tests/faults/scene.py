@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from faults.trials import Found
 from sqlalchemy import select
 from support.people import Json, Person
+from support.sandbox_world import add_person
 from support.wire import THUMBS, Wire, eventually
 
 from bot.sandbox.server import Sandbox
@@ -164,6 +165,6 @@ async def scene(sandbox: Sandbox, chance: random.Random) -> AsyncIterator[Scene]
     async with contextlib.AsyncExitStack() as stack:
         people = []
         for number in range(PEOPLE):
-            user = sandbox.add_person(f"person-{number}", guild_id=sandbox.guild_id)
+            user = add_person(sandbox, f"person-{number}", guild_id=sandbox.guild_id)
             people.append(await stack.enter_async_context(Person(sandbox.url, user.name)))
         yield Scene(sandbox, people, chance)

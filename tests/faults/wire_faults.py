@@ -13,6 +13,7 @@ from unittest.mock import patch
 from faults.hosted import hosted
 from faults.scene import Scene, scene
 from faults.trials import Found, fault
+from support.sandbox_faults import faults_of
 from support.wire import Wire
 
 from bot.sandbox.server import Sandbox
@@ -39,13 +40,13 @@ async def closed_at_any_event(chance: random.Random, home: Path) -> Found:
         closed = close_at(people.sandbox, chance.randrange(20), code=chance.choice(RESUMABLE), chance=chance)
         await people.act_often(12)
         if not closed.is_set():
-            people.sandbox.faults.drop_gateway(4000)
+            faults_of(people.sandbox).drop_gateway(4000)
         return await people.stands_again(wire, time.monotonic())
 
 
 def close_at(sandbox: Sandbox, number: int, *, code: int, chance: random.Random) -> asyncio.Event:
     """Close the bot's socket at the event of that number from now on."""
-    faults, count, closed = sandbox.faults, itertools.count(), asyncio.Event()
+    faults, count, closed = faults_of(sandbox), itertools.count(), asyncio.Event()
     sent, is_before = faults.for_event, chance.random() < 0.5
 
     def for_event(name: str, body: dict[str, object]) -> list[tuple[float, str, dict[str, object]]]:
@@ -66,7 +67,7 @@ async def session_invalid(chance: random.Random, home: Path) -> Found:
     """The session is gone: what happened since is not told again."""
     async with prepared(chance, home) as (people, wire):
         await people.act_often(chance.randrange(6))
-        people.sandbox.faults.invalidate_sessions()
+        faults_of(people.sandbox).invalidate_sessions()
         return await happens_unheard(people, wire)
 
 
@@ -74,8 +75,8 @@ async def session_invalid(chance: random.Random, home: Path) -> Found:
 async def not_resumable(chance: random.Random, home: Path) -> Found:
     """Discord kept too little of what was missed."""
     async with prepared(chance, home) as (people, wire):
-        people.sandbox.faults.drop_gateway(4000)
-        people.sandbox.faults.forget_sessions()
+        faults_of(people.sandbox).drop_gateway(4000)
+        faults_of(people.sandbox).forget_sessions()
         return await happens_unheard(people, wire)
 
 
@@ -91,7 +92,7 @@ async def asked_to_reconnect(chance: random.Random, home: Path) -> Found:
     """As before a deployment of Discord's."""
     async with prepared(chance, home) as (people, wire):
         await people.act_often(chance.randrange(6))
-        people.sandbox.faults.ask_to_reconnect()
+        faults_of(people.sandbox).ask_to_reconnect()
         await people.act_often(8)
         return await people.stands_again(wire, time.monotonic())
 
@@ -104,14 +105,14 @@ async def heartbeats_lost(chance: random.Random, home: Path) -> Found:
 
 def stop_acks(sandbox: Sandbox) -> None:
     """Nor is anything else told."""
-    sandbox.faults.stop_heartbeat_acks()
-    sandbox.faults.lose_next_event(times=10_000)
+    faults_of(sandbox).stop_heartbeat_acks()
+    faults_of(sandbox).lose_next_event(times=10_000)
 
 
 @fault("socket half closed", group="wire", times=5)
 async def half_closed(chance: random.Random, home: Path) -> Found:
     """The socket stays open, and nothing comes any more: only the missing heartbeats tell."""
-    return await gone_silent(chance, home, lambda sandbox: sandbox.faults.silence_gateway())
+    return await gone_silent(chance, home, lambda sandbox: faults_of(sandbox).silence_gateway())
 
 
 async def gone_silent(chance: random.Random, home: Path, silence: Callable[[Sandbox], None]) -> Found:
@@ -124,7 +125,7 @@ async def gone_silent(chance: random.Random, home: Path, silence: Callable[[Sand
         await people.act_often(8)
         while wire.app.bot.ws is socket:  # noqa: ASYNC110  discord.py tells nobody
             await asyncio.sleep(0.01)
-        people.sandbox.faults.clear()
+        faults_of(people.sandbox).clear()
         return await people.stands_again(wire, time.monotonic(), due=False)
 
 
@@ -133,7 +134,7 @@ async def events_in_disorder(chance: random.Random, home: Path) -> Found:
     """What came out of order is set right by the next look at the numbers, every second here."""
     with patch("bot.voting.reconcile.EVERY_S", 1.0):
         async with prepared(chance, home) as (people, wire):
-            faults = people.sandbox.faults
+            faults = faults_of(people.sandbox)
             for _ in range(4):
                 name = chance.choice(("MESSAGE_CREATE", "REACTION_ADD", "REACTION_REMOVE", "REACTION"))
                 kind = chance.randrange(3)
@@ -155,9 +156,9 @@ async def events_lost(chance: random.Random, home: Path) -> Found:
     """Without any sign of it; the next look at the numbers finds them, every second here."""
     with patch("bot.voting.reconcile.EVERY_S", 1.0):
         async with prepared(chance, home) as (people, wire):
-            people.sandbox.faults.lose_next_event("REACTION", times=chance.randint(1, 5))
+            faults_of(people.sandbox).lose_next_event("REACTION", times=chance.randint(1, 5))
             await people.act_often(10)
-            people.sandbox.faults.clear()
+            faults_of(people.sandbox).clear()
             return await people.stands_again(wire, time.monotonic())
 
 
@@ -172,11 +173,11 @@ async def half_an_hour_away(chance: random.Random, home: Path) -> Found:
             await sleep(delay_s / SPED_UP)
 
         with patch("discord.client.asyncio.sleep", sooner):
-            people.sandbox.faults.go_down()
+            faults_of(people.sandbox).go_down()
             for _ in range(8):
                 await people.act_often(2)
                 await sleep(AWAY.total_seconds() / SPED_UP / 8)  # Discord is away for a real time
         late = AWAY
         # The try that is under way has waited long enough, or has to wait as long as it would have.
-        people.sandbox.faults.clear()
+        faults_of(people.sandbox).clear()
         return await people.stands_again(wire, time.monotonic(), due=False)

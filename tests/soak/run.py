@@ -33,6 +33,7 @@ from soak.supervisor import READY_S, Supervised, taken_by  # noqa: E402
 from soak.town import Town  # noqa: E402
 from soak.troubles import KILL, TROUBLES, Made, Victim, dealt, make  # noqa: E402
 from support.app import environment  # noqa: E402  the path comes first
+from support.sandbox_faults import faults_of  # noqa: E402
 
 from bot.sandbox.server import Sandbox  # noqa: E402
 from training.registry.versions import Registry  # noqa: E402
@@ -83,7 +84,7 @@ class Run:
         names = [one for one in self.options.only.split(",") if one] or list(TROUBLES)
         early = dealt(self.chance, names)
         late = dealt(self.chance, [one for one in names if one != KILL] or names)
-        victim, every = Victim(self.sandbox.faults, self.bot, self.database), self.options.trouble_every
+        victim, every = Victim(faults_of(self.sandbox), self.bot, self.database), self.options.trouble_every
         number = 0
         while True:
             at_s = (number + self.chance.uniform(0.2, 0.5)) * every
@@ -134,9 +135,9 @@ class Run:
 
     async def end(self) -> None:
         """Let all be said, give the bot one more reason to read the thumbs back, and stop it."""
-        self.sandbox.faults.clear()
+        faults_of(self.sandbox).clear()
         await self.town.settled(within_s=SETTLE_S)
-        self.sandbox.faults.invalidate_sessions()
+        faults_of(self.sandbox).invalidate_sessions()
         ends_s = self.bot.now_s() + RECONCILE_S
         while judging.differing(self.town, judging.stored_rows(self.database)) and self.bot.now_s() < ends_s:  # noqa: ASYNC110
             await asyncio.sleep(1)  # polled: the bot is another process

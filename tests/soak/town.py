@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from soak.ledger import Attempt, Ledger, Owner
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel, add_person
 
 from bot.sandbox.interactions.requests import expire_interaction, open_interaction
 from bot.sandbox.messages.payloads import MessagePayload
@@ -80,9 +82,9 @@ class Town:
     ) -> None:
         """Move in: people and channels are added to a server, and the sandbox's events are overheard."""
         self._sandbox, self._chance, self._now_s = sandbox, chance, now_s
-        self._world, self._gateway = sandbox.world, sandbox._gateway
-        self._people = [sandbox.add_person(f"{name}-{n}", guild_id=guild_id) for n in range(PEOPLE)]
-        self._channels = [sandbox.add_channel(f"{name}-{n}", guild_id=guild_id) for n in range(CHANNELS)]
+        self._world, self._gateway = sandbox.world, sandbox.gateway
+        self._people = [add_person(sandbox, f"{name}-{n}", guild_id=guild_id) for n in range(PEOPLE)]
+        self._channels = [add_channel(sandbox, f"{name}-{n}", guild_id=guild_id) for n in range(CHANNELS)]
         self._sentences = _sentences(chance)
         self.ledger = Ledger()
         self.asks: list[Ask] = []
@@ -98,9 +100,9 @@ class Town:
         self._thumbs: deque[tuple[Reply, int]] = deque(maxlen=2000)
         self._attempts: dict[int, Attempt] = {}
         self._touched: dict[Owner, float] = {}
-        self._dispatch, self._for_event = self._gateway.dispatch, sandbox.faults.for_event
+        self._dispatch, self._for_event = self._gateway.dispatch, faults_of(sandbox).for_event
         self._gateway.dispatch = self._overhear  # type: ignore[method-assign]
-        sandbox.faults.for_event = self._on_its_way  # type: ignore[method-assign]
+        faults_of(sandbox).for_event = self._on_its_way  # type: ignore[method-assign]
 
     @property
     def waiting(self) -> int:
@@ -133,7 +135,7 @@ class Town:
         message, events = post_message(
             self._world, channel, author=person, payload=MessagePayload(content=f"!fill {query}")
         )
-        is_heard = bool(self._sandbox.faults.bot_sessions())
+        is_heard = bool(faults_of(self._sandbox).bot_sessions())
         ask = Ask(self._now_s(), query.count("[MASK]"), is_heard, str(message.id))
         self.asks.append(ask)
         self._waiting[ask.message_id] = ask
@@ -255,7 +257,7 @@ class Town:
     def _on_its_way(self, name: str, body: Json) -> list[tuple[float, str, Json]]:
         """Note the questions that are lost on purpose."""
         sent = self._for_event(name, body)
-        held = self._sandbox.faults._held
+        held = faults_of(self._sandbox)._held
         if not sent and (held is None or held[1] is not body) and name == "MESSAGE_CREATE":
             ask = self._waiting.get(body["id"])
             if ask is not None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.supervisor import Supervised
-
-from bot.sandbox.faults import Faults
+from support.sandbox_faults import Faults
 
 MESSAGES = r"^/channels/\d+/messages"
 TOLD = "MESSAGE_CREATE|MESSAGE_REACTION|INTERACTION"

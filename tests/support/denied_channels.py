@@ -3,9 +3,9 @@
 import itertools
 
 from support.people import Json, Person
+from support.sandbox_world import add_channel, change_overwrite, deny
 from support.wire import Wire
 
-from bot.sandbox.world.channels import change_overwrite
 from bot.sandbox.world.permissions import Permission
 from bot.sandbox.world.state import ChannelKind
 
@@ -15,9 +15,9 @@ _numbers = itertools.count(1)
 def channel_without(wire: Wire, *permissions: Permission, kind: ChannelKind = ChannelKind.TEXT) -> int:
     """A new channel in which the bot is denied these, and knows it."""
     sandbox = wire.sandbox
-    channel = sandbox.add_channel(f"strict-{next(_numbers)}", kind=kind)
+    channel = add_channel(sandbox, f"strict-{next(_numbers)}", kind=kind)
     for permission in permissions:
-        sandbox.deny(channel.id, sandbox.bot_user_id, permission)
+        deny(sandbox, channel.id, sandbox.bot_user_id, permission)
     return channel.id
 
 

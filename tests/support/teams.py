@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from support.sandbox_world import add_channel, add_guild, add_person
+
 from bot.sandbox.gateway.sharding import Shard
 from bot.sandbox.server import Sandbox
 
@@ -20,12 +22,12 @@ class Team:
 
 def found_teams(sandbox: Sandbox, count: int, *, member: str = "mia") -> list[Team]:
     """The sandbox's own team and others, `count` in all; the shards of their servers take turns."""
-    person = sandbox.add_person(member, guild_id=sandbox.guild_id)
+    person = add_person(sandbox, member, guild_id=sandbox.guild_id)
     teams = [Team(sandbox.guild_id, sandbox.channel_id)]
     for guild_id in _ids(sandbox.guild_id, count - 1):
         ids = (sandbox.owner_id, person.id, sandbox.bot_user_id)
-        guild = sandbox.add_guild(f"team {len(teams)}", member_ids=ids, guild_id=guild_id)
-        teams.append(Team(guild.id, sandbox.add_channel("support", guild_id=guild.id).id))
+        guild = add_guild(sandbox, f"team {len(teams)}", member_ids=ids, guild_id=guild_id)
+        teams.append(Team(guild.id, add_channel(sandbox, "support", guild_id=guild.id).id))
     return teams
 
 

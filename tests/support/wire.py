@@ -13,6 +13,8 @@ from sqlalchemy import select
 from support.ballots import votes_on_message
 from support.databases import TEMPLATE, url_of_home
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_person
 
 from bot.app import App, open_app
 from bot.sandbox.server import Sandbox
@@ -41,7 +43,7 @@ class Wire:
     @contextlib.asynccontextmanager
     async def member(self) -> AsyncIterator[Person]:
         """Somebody new in the guild, with no cooldown and no votes behind them."""
-        user = self.sandbox.add_person(f"member-{next(_numbers)}", guild_id=self.sandbox.guild_id)
+        user = add_person(self.sandbox, f"member-{next(_numbers)}", guild_id=self.sandbox.guild_id)
         async with Person(self.sandbox.url, user.name) as person:
             yield person
 
@@ -184,7 +186,7 @@ async def until_met(sandbox: Sandbox, path: str = "", *, left: int = 0) -> None:
     """Wait until requests have met the faults injected for a path, all but `left` of them."""
 
     async def are_met() -> bool:
-        pending = [one for one in sandbox.faults._requests if path in one.path.pattern]
+        pending = [one for one in faults_of(sandbox)._requests if path in one.path.pattern]
         return sum(one.times or 0 for one in pending) <= left
 
     await eventually(are_met)

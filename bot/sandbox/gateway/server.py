@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from aiohttp import WSMsgType, web
 
-from bot.sandbox.faults import Faults
 from bot.sandbox.gateway.intents import Intent
 from bot.sandbox.gateway.ready_event import send_members, send_ready
 from bot.sandbox.gateway.sessions import Connection, Op, Session, frame
@@ -43,7 +42,6 @@ class Gateway:
         self.identify_limit = identify_limit
         self._heartbeat_interval_ms = heartbeat_interval_ms
         self._sessions: dict[str, Session] = {}
-        self.faults = Faults(world, self._sessions, self._update_presence)
         self._connections: set[Connection] = set()
 
     def dispatch(self, events: Iterable[Event]) -> None:
@@ -54,11 +52,17 @@ class Gateway:
                 if session.user_id != self._world.bot_user_id:
                     session.push(event.name, event.data)
             if any(session.user_id == self._world.bot_user_id for session in sessions):
-                for delay_s, name, body in self.faults.for_event(event.name, event.data):
-                    if delay_s:
-                        asyncio.get_running_loop().call_later(delay_s, self.faults.send_event, name, body)
-                    else:
-                        self.faults.send_event(name, body)
+                self.send_to_bot(event.name, event.data)
+
+    def send_to_bot(self, name: str, body: Json) -> None:
+        """Send the bot an event over the shards that it concerns."""
+        for session in self.bot_sessions():
+            if session.shard.receives(name, body):
+                session.push(name, body)
+
+    def bot_sessions(self) -> list[Session]:
+        """Return the bot's sessions."""
+        return [one for one in self._sessions.values() if one.user_id == self._world.bot_user_id]
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client until its socket closes; its session stays for a resume."""
@@ -116,10 +120,8 @@ class Gateway:
         """Handle one packet; return the connection's session afterwards."""
         op, body = packet["op"], packet.get("d")
         if op == Op.HEARTBEAT:
-            is_bot = session is not None and session.user_id == self._world.bot_user_id
-            if self.faults.acknowledges_heartbeats or not is_bot:
-                # Delayed as over a network: discord.py stores the time of a heartbeat only after sending it.
-                asyncio.get_running_loop().call_later(ACK_AFTER_S, connection.send, frame(Op.HEARTBEAT_ACK))
+            # Delayed as over a network: discord.py stores the time of a heartbeat only after sending it.
+            asyncio.get_running_loop().call_later(ACK_AFTER_S, connection.send, frame(Op.HEARTBEAT_ACK))
         elif op in (Op.IDENTIFY, Op.RESUME):
             if session is not None:
                 connection.close(ALREADY_AUTHENTICATED)
@@ -194,7 +196,7 @@ class Gateway:
     def _update_presence(self) -> None:
         """Send people the bot's presence when it has changed."""
         bot_user_id = self._world.bot_user_id
-        is_online = any(one.connection is not None for one in self.faults.bot_sessions())
+        is_online = any(one.connection is not None for one in self.bot_sessions())
         if is_online == (bot_user_id in self._world.online_ids):
             return
         (self._world.online_ids.add if is_online else self._world.online_ids.discard)(bot_user_id)

@@ -36,12 +36,10 @@ class Connection:
         self._socket = socket
         self._transport = transport
         self._waiting: asyncio.Queue[str | int] = asyncio.Queue(MAX_WAITING_FRAMES)
-        self.is_silent = False
 
     def send(self, text: str) -> None:
-        """Queue a frame without waiting; a silenced connection (see the faults) drops it."""
-        if not self.is_silent:
-            self._put(text)
+        """Queue a frame without waiting."""
+        self._put(text)
 
     def close(self, code: int) -> None:
         """Close with a code after the queued frames."""

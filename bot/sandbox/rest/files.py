@@ -8,7 +8,7 @@ from aiohttp import web
 from yarl import URL
 
 from bot.sandbox.errors import ApiError, Refusal
-from bot.sandbox.rest.api import GATEWAY, WORLD, Call, Routes, answer, refused
+from bot.sandbox.rest.api import GATEWAY, WORLD, Call, Routes, refused
 
 PAGE_FOLDER = Path(__file__).parent.parent / "page"
 # not from the system's table: it may say that a script is plain text, which browsers refuse to run
@@ -85,10 +85,6 @@ async def read_attachment(request: web.Request) -> web.Response:
 @routes.get("/gateway")
 async def open_socket(request: web.Request) -> web.StreamResponse:
     """Open a gateway socket."""
-    gateway = request.app[GATEWAY]
-    is_bot = request.headers.get("User-Agent", "").startswith("DiscordBot")  # the only sign before IDENTIFY
-    if gateway.faults.is_down and is_bot:
-        return answer({"message": "503: Service Unavailable", "code": 0}, status=503)
     if request.headers.get("Upgrade", "").lower() != "websocket":
         return refused(ApiError(Refusal.BAD_REQUEST))
-    return await gateway.serve(request)
+    return await request.app[GATEWAY].serve(request)

@@ -9,6 +9,8 @@ import pytest
 from faults.hosted import hosted
 from structlog.testing import capture_logs
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel
 from support.wire import Pretend, Wire, eventually, settings_for, tells
 
 from bot.announcements import announcer, delivery
@@ -115,10 +117,10 @@ async def test_a_verdict_that_is_due_while_discord_is_away_is_told_when_it_is_ba
 ) -> None:
     async with hosted(home, sandbox) as wire:
         message = await wire.say(ada, "!retrain")
-        sandbox.faults.go_down()
+        faults_of(sandbox).go_down()
         gate.open()
         await delayed(wire)
-        sandbox.faults.clear()
+        faults_of(sandbox).clear()
         last = await shows(ada, message, FAILED)
         assert last["content"] == ""
         await nothing_left(wire)
@@ -129,10 +131,10 @@ async def test_a_verdict_outlives_a_restart_while_discord_is_away(
 ) -> None:
     async with hosted(home, sandbox) as wire:
         message = await wire.say(ada, "!retrain")
-        sandbox.faults.go_down()
+        faults_of(sandbox).go_down()
         gate.open()
         await delayed(wire)
-    sandbox.faults.clear()
+    faults_of(sandbox).clear()
     async with hosted(home, sandbox) as wire:
         await shows(ada, message, FAILED)
         await nothing_left(wire)
@@ -164,11 +166,11 @@ async def test_a_process_that_was_killed_as_it_acknowledged_a_run_leaves_no_mess
 ) -> None:
     now = datetime.now(UTC)
     async with hosted(home, sandbox) as wire:
-        sandbox.faults.fail("PATCH", "/messages", status=403, times=None)
+        faults_of(sandbox).fail("PATCH", "/messages", status=403, times=None)
         message = await wire.say(ada, "!retrain")
         gate.open()
         await nothing_left(wire)
-    sandbox.faults.clear()
+    faults_of(sandbox).clear()
     await stored(home, kind="verdict", run_trigger="domain", now=now, channel_id=sandbox.channel_id)
     async with hosted(home, sandbox):
         await shows(ada, message, "The bot shut down before the run started.")
@@ -203,10 +205,10 @@ async def test_a_digest_and_a_notice_outlive_an_outage(
 ) -> None:
     gate.open()
     async with hosted(home, sandbox) as wire:
-        sandbox.faults.go_down()
+        faults_of(sandbox).go_down()
         await wire.app.nightly_run.run()
         await wire.app.reports.post_notice("The disk is full.")
-        sandbox.faults.clear()
+        faults_of(sandbox).clear()
         await nothing_left(wire)
         told = [one["embeds"][0]["description"] for one in await ada.messages(sandbox.reports_channel_id)]
         assert sorted(told) == ["The disk is full.", FAILED]
@@ -227,7 +229,9 @@ async def test_a_verdict_that_its_channel_refuses_goes_to_the_report_channel(
     async with hosted(home, sandbox) as wire:
         await wire.say(ada, "!retrain")
         for method in ("PATCH", "POST"):
-            sandbox.faults.fail(method, f"/channels/{sandbox.channel_id}/messages", status=403, times=None)
+            faults_of(sandbox).fail(
+                method, f"/channels/{sandbox.channel_id}/messages", status=403, times=None
+            )
         gate.open()
         await posted(ada, sandbox.reports_channel_id, FAILED)
 
@@ -238,7 +242,9 @@ async def test_a_verdict_that_no_channel_takes_goes_to_who_asked(
     async with hosted(home, sandbox, report_channel_id=12345) as wire:
         await wire.say(ada, "!retrain")
         for method in ("PATCH", "POST"):
-            sandbox.faults.fail(method, f"/channels/{sandbox.channel_id}/messages", status=403, times=None)
+            faults_of(sandbox).fail(
+                method, f"/channels/{sandbox.channel_id}/messages", status=403, times=None
+            )
         gate.open()
         await posted(ada, await ada.direct_channel_id(sandbox.bot_user_id), FAILED)
 
@@ -247,7 +253,9 @@ async def test_what_nothing_takes_is_tried_again_with_one_line_of_warning(
     home: Path, sandbox: Sandbox, ada: Person
 ) -> None:
     async with hosted(home, sandbox) as wire:
-        sandbox.faults.fail("POST", f"/channels/{sandbox.reports_channel_id}/messages", status=403, times=4)
+        faults_of(sandbox).fail(
+            "POST", f"/channels/{sandbox.reports_channel_id}/messages", status=403, times=4
+        )
         with capture_logs() as lines:
             await wire.app.reports.post_notice("The disk is full.")
             await posted(ada, sandbox.reports_channel_id, "The disk is full.")
@@ -269,7 +277,7 @@ async def test_a_notice_whose_answer_was_lost_is_posted_once(
     home: Path, sandbox: Sandbox, ada: Person
 ) -> None:
     async with hosted(home, sandbox) as wire:
-        sandbox.faults.cut("POST", f"/channels/{sandbox.reports_channel_id}/messages", is_done_first=True)
+        faults_of(sandbox).cut("POST", f"/channels/{sandbox.reports_channel_id}/messages", is_done_first=True)
         await wire.app.reports.post_notice("The disk is full.")
         await nothing_left(wire)
         assert len(await ada.messages(sandbox.reports_channel_id)) == 1
@@ -296,7 +304,7 @@ async def test_a_progress_message_whose_answer_was_lost_gets_the_verdict(
     home: Path, sandbox: Sandbox, ada: Person, gate: Gate
 ) -> None:
     async with hosted(home, sandbox):
-        sandbox.faults.cut("POST", f"/channels/{sandbox.channel_id}/messages", is_done_first=True)
+        faults_of(sandbox).cut("POST", f"/channels/{sandbox.channel_id}/messages", is_done_first=True)
         await ada.say(sandbox.channel_id, "!retrain")
         message = await ada.wait_for_message(lambda body: body["content"].startswith("⏳"))
         gate.open()
@@ -307,7 +315,7 @@ async def test_a_run_that_could_not_be_acknowledged_is_told_in_a_new_message(
     home: Path, sandbox: Sandbox, ada: Person, gate: Gate
 ) -> None:
     async with hosted(home, sandbox) as wire:
-        sandbox.faults.fail("POST", f"/channels/{sandbox.channel_id}/messages", status=403)
+        faults_of(sandbox).fail("POST", f"/channels/{sandbox.channel_id}/messages", status=403)
         await ada.say(sandbox.channel_id, "!retrain")
 
         async def is_running() -> bool:
@@ -323,7 +331,7 @@ async def test_an_edit_that_is_limited_is_tried_again(
 ) -> None:
     async with hosted(home, sandbox) as wire:
         message = await wire.say(ada, "!retrain")
-        sandbox.faults.rate_limit("PATCH", "/messages", times=7, retry_after_s=0.01)
+        faults_of(sandbox).rate_limit("PATCH", "/messages", times=7, retry_after_s=0.01)
         gate.open()
         await shows(ada, message, FAILED)
         assert (await ada.messages(sandbox.channel_id, limit=1))[0]["id"] == message["id"]
@@ -345,7 +353,7 @@ async def test_one_that_cannot_be_put_into_words_does_not_hold_up_the_others(
 
 async def hidden_from_the_bot(sandbox: Sandbox, person: Person) -> int:
     """A channel of the guild that the bot cannot see."""
-    return int(sandbox.add_channel("hidden", only_for=[person.id]).id)
+    return int(add_channel(sandbox, "hidden", only_for=[person.id]).id)
 
 
 async def test_a_run_in_a_channel_that_the_bot_cannot_see_is_shown_and_told_there(
@@ -394,10 +402,10 @@ async def test_a_restart_keeps_the_token_of_a_channel_that_the_bot_cannot_see(
     channel_id = await hidden_from_the_bot(sandbox, ada)
     async with hosted(home, sandbox) as wire:
         message = await wire.slash(ada, "retrain", what="votes", channel_id=channel_id)
-        sandbox.faults.go_down()
+        faults_of(sandbox).go_down()
         gate.open()
         await delayed(wire)
-    sandbox.faults.clear()
+    faults_of(sandbox).clear()
     async with hosted(home, sandbox):
         await shows(ada, message, FAILED)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support.people import Json, Person
 from support.run_rows import promoted_run
+from support.sandbox_world import add_channel
 from support.wire import Wire
 
 from bot.announcements.verdicts import Verdicts
@@ -28,7 +29,7 @@ async def shown(wire: Wire, reply: Json, channel_id: int) -> bool:
 
 async def private_channel(wire: Wire, person: Person) -> int:
     """A channel that one person and the bot can see."""
-    return wire.sandbox.add_channel("private", only_for=[person.id, wire.sandbox.bot_user_id]).id
+    return add_channel(wire.sandbox, "private", only_for=[person.id, wire.sandbox.bot_user_id]).id
 
 
 async def test_a_query_from_an_open_channel_is_shown_everywhere_in_the_server(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from discord.utils import snowflake_time
 from support.people import Json, Person
+from support.sandbox_world import add_channel
 from support.wire import Wire, eventually, wired
 
 from bot.answering.in_flight import InFlight
@@ -118,7 +119,7 @@ async def test_questions_that_cannot_be_answered_are_told_in_time_too(limited: W
 
 
 async def test_other_channels_are_answered_while_one_is_busy(limited: Wire) -> None:
-    other = limited.sandbox.add_channel("quiet")
+    other = add_channel(limited.sandbox, "quiet")
     async with limited.member() as ann, limited.member() as bob:
         asked = [await ann.say(limited.channel_id, f"!fill shoes are {n} [MASK]") for n in range(25)]
         reply = await limited.say(bob, "!fill shoes are [MASK]", channel_id=other.id)
@@ -152,7 +153,7 @@ async def test_thumbs_are_left_out_and_the_menus_named_where_many_wait(limited: 
 
 
 async def test_many_channels_stay_within_the_limit_of_all_requests(limited: Wire) -> None:
-    channels = [limited.sandbox.add_channel(f"c-{n}") for n in range(30)]
+    channels = [add_channel(limited.sandbox, f"c-{n}") for n in range(30)]
     async with limited.member() as ann:
         asked = [await ann.say(channel.id, "!fill shoes are [MASK]") for channel in channels]
         assert await told_in(limited, ann, {message["id"] for message in asked}) == 30

@@ -2,6 +2,7 @@
 
 import pytest
 from support.people import Person
+from support.sandbox_world import add_channel
 from support.wire import Wire
 
 from bot.texts import say
@@ -11,7 +12,7 @@ ADD_REACTION = ("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{
 
 
 async def test_in_a_channel_that_the_bot_cannot_see_the_menus_are_named(wire: Wire, ann: Person) -> None:
-    hidden = wire.sandbox.add_channel("hidden", only_for=[ann.id])
+    hidden = add_channel(wire.sandbox, "hidden", only_for=[ann.id])
     asked = wire.sandbox.rate_limits.requests[ADD_REACTION]
     reply = await wire.slash(ann, "fill", channel_id=hidden.id, text="shoes are [MASK]")
     assert say("prediction.menus_hint") in reply["embeds"][0]["footer"]["text"]

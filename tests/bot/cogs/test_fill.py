@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 from support.people import Person
+from support.sandbox_faults import faults_of
 from support.wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs.fill import ASKS
@@ -302,7 +303,7 @@ async def test_slash_and_typed_questions_share_the_cooldown(wire: Wire, ann: Per
 
 
 async def test_the_reply_to_a_question_deleted_meanwhile_goes_with_it(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.delay("POST", "/messages$", delay_s=0.2)
+    faults_of(wire.sandbox).delay("POST", "/messages$", delay_s=0.2)
     since = ann.mark()
     message = await ann.say(wire.channel_id, "!fill shoes are [MASK]")
     await ann.delete(message)
@@ -315,7 +316,7 @@ async def test_the_reply_to_a_question_deleted_meanwhile_goes_with_it(wire: Wire
 
 
 async def test_a_reply_deleted_before_its_thumbs_is_no_trouble(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.delay("PUT", "/reactions/", delay_s=0.1)
+    faults_of(wire.sandbox).delay("PUT", "/reactions/", delay_s=0.1)
     async with wire.person("ada") as ada:
         reply = await wire.say(ann, "!fill shoes are [MASK]")
         await ada.delete(reply)
@@ -328,7 +329,7 @@ async def test_a_reply_deleted_before_its_thumbs_is_no_trouble(wire: Wire, ann: 
 
 
 async def test_a_channel_without_the_right_to_react_gets_the_answer_alone(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.fail("PUT", "/reactions/", status=403)
+    faults_of(wire.sandbox).fail("PUT", "/reactions/", status=403)
     reply = await wire.say(ann, "!fill shoes are [MASK]")
     assert reply["embeds"]
     again = await wire.ask(ann)
@@ -344,7 +345,7 @@ async def test_a_reply_that_cannot_be_sent_leaves_a_prediction_without_message(
             return (await connection.execute(select(func.count(column)))).scalar_one()
 
     unsent = await count(predictions.c.id) - await count(predictions.c.message_id)
-    wire.sandbox.faults.fail("POST", "/messages$", status=403)
+    faults_of(wire.sandbox).fail("POST", "/messages$", status=403)
     await ann.say(wire.channel_id, "!fill shoes are [MASK]")
 
     async def is_left() -> bool:
@@ -389,12 +390,12 @@ async def test_votes_on_personal_data_are_not_for_a_sentence_that_is_stored_alik
 
 
 async def test_a_reply_that_discord_cannot_take_is_sent_again(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.fail("POST", r"/channels/\d+/messages$", status=503)
+    faults_of(wire.sandbox).fail("POST", r"/channels/\d+/messages$", status=503)
     assert (await wire.say(ann, "!fill shoes are [MASK]"))["embeds"]
 
 
 async def test_thumbs_that_discord_cannot_take_are_no_failure(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.fail("PUT", "/reactions/", status=503)
+    faults_of(wire.sandbox).fail("PUT", "/reactions/", status=503)
     with capture_logs() as logs:
         await wire.say(ann, "!fill shoes are [MASK]")
         await eventually(lambda: _logged(logs, "thumbs.not_offered"))

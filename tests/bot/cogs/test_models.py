@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 from support.people import Json, Person, RefusedError
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel, add_guild
 from support.wire import Wire, eventually, wired
 
 from bot.sandbox.errors import Refusal
@@ -146,8 +148,8 @@ async def test_versions_are_offered_while_one_types(wire: Wire, ada: Person) -> 
 
 
 async def test_versions_are_not_offered_to_strangers(wire: Wire, ann: Person) -> None:
-    guild = wire.sandbox.add_guild("No versions here", member_ids=[ann.id, wire.sandbox.bot_user_id])
-    channel = wire.sandbox.add_channel("talk", guild_id=guild.id)
+    guild = add_guild(wire.sandbox, "No versions here", member_ids=[ann.id, wire.sandbox.bot_user_id])
+    channel = add_channel(wire.sandbox, "talk", guild_id=guild.id)
     assert await ann.complete(channel.id, "rollback", "version", "") == []
 
 
@@ -170,7 +172,7 @@ async def test_where_versions_cannot_be_looked_up_none_is_offered(
 async def test_choices_that_come_too_late_are_one_line_in_the_log(
     wire: Wire, ada: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wire.sandbox.faults.refuse("POST", r"/interactions/\d+/.+/callback", Refusal.UNKNOWN_INTERACTION)
+    faults_of(wire.sandbox).refuse("POST", r"/interactions/\d+/.+/callback", Refusal.UNKNOWN_INTERACTION)
     with capture_logs() as logs:
         await ada.begin_completing(wire.channel_id, "rollback", "version", "v")
 

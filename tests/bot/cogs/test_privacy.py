@@ -6,6 +6,7 @@ import json
 import discord
 import pytest
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
 from support.wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs import privacy as cog
@@ -82,13 +83,13 @@ async def test_a_slash_command_answers_for_the_asker_alone(wire: Wire, ann: Pers
 
 
 async def test_closed_direct_messages_are_said_with_what_to_do(wire: Wire, ann: Person) -> None:
-    wire.sandbox.faults.fail("POST", "/users/@me/channels", status=403, times=2)
+    faults_of(wire.sandbox).fail("POST", "/users/@me/channels", status=403, times=2)
     reply = await wire.say(ann, "!mydata")
     assert reply["content"].startswith("I cannot send you direct messages. Allow direct messages")
     reply = await wire.slash(ann, "mydata")  # here nobody else sees it
     assert json.loads(await attached(ann, reply))["your_id"] == str(ann.id)
     assert reply["flags"] & EPHEMERAL
-    wire.sandbox.faults.clear()
+    faults_of(wire.sandbox).clear()
 
 
 @pytest.mark.parametrize("path", ["/users/@me/channels", r"/channels/\d+/messages"])
@@ -99,20 +100,20 @@ async def test_a_slash_command_is_answered_whatever_became_of_its_direct_message
     # Opened before by the bot, it would not be asked for again.
     wire.app.bot._connection._private_channels_by_user.clear()
     if way == "50007":
-        wire.sandbox.faults.refuse("POST", path, Refusal.CANNOT_SEND_TO_USER)
+        faults_of(wire.sandbox).refuse("POST", path, Refusal.CANNOT_SEND_TO_USER)
     elif way == "cut":
-        wire.sandbox.faults.cut("POST", path)
+        faults_of(wire.sandbox).cut("POST", path)
     else:
-        wire.sandbox.faults.fail("POST", path, status=int(way))
+        faults_of(wire.sandbox).fail("POST", path, status=int(way))
     reply = await wire.slash(ann, "mydata")
     assert json.loads(await attached(ann, reply))["your_id"] == str(ann.id)
     assert reply["flags"] & EPHEMERAL
-    wire.sandbox.faults.clear()
+    faults_of(wire.sandbox).clear()
 
 
 async def test_a_direct_message_that_failed_is_told_as_such(wire: Wire, ann: Person) -> None:
     wire.app.bot._connection._private_channels_by_user.clear()
-    wire.sandbox.faults.fail("POST", "/users/@me/channels", status=503)
+    faults_of(wire.sandbox).fail("POST", "/users/@me/channels", status=503)
     assert (await wire.say(ann, "!mydata"))["content"].startswith("I could not send you the direct message")
 
 

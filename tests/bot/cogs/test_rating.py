@@ -9,6 +9,8 @@ from sqlalchemy import delete, update
 from structlog.testing import capture_logs
 from support.ballots import votes_on_message
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel
 from support.wire import EPHEMERAL, Wire, eventually, wired
 
 from bot.cogs.rating import Rating
@@ -396,7 +398,7 @@ async def test_menus_work_after_a_restart(home: Path) -> None:
 
 async def test_a_choice_that_arrives_twice_is_no_error(wire: Wire, ann: Person, reply: Json) -> None:
     """The second answer is refused by Discord: it has one already, as it has none left when it comes late."""
-    wire.sandbox.faults.duplicate_next_event("INTERACTION_CREATE")
+    faults_of(wire.sandbox).duplicate_next_event("INTERACTION_CREATE")
     with capture_logs() as logs:
         await choose(wire, ann, reply, "fit", words(reply)[0])
         await eventually(lambda: _found(logs, "interaction.not_answered"))
@@ -410,7 +412,7 @@ async def _found(logs: list[Json], event: str) -> bool:
 async def test_a_suggested_word_can_be_rated_by_others_also_where_the_bot_sees_nothing(
     wire: Wire, ann: Person, bob: Person
 ) -> None:
-    channel_id = wire.sandbox.add_channel("hidden-words", only_for=[ann.id, bob.id]).id
+    channel_id = add_channel(wire.sandbox, "hidden-words", only_for=[ann.id, bob.id]).id
     reply = await wire.slash(ann, "fill", channel_id=channel_id, text="Nike shoes are very [MASK]")
     assert "cushioned" in (await suggest(bob, reply, "cushioned"))["content"]
     assert "cushioned" in str((await ann.message(reply))["components"])

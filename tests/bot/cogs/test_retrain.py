@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
 from support.wire import Pretend, Wire, eventually, tells
 
 from storage import runs as run_records
@@ -105,11 +106,11 @@ async def test_progress_that_cannot_be_shown_is_passed_over(
 async def test_a_slash_command_shows_the_same(wire: Wire, ada: Person, pretend: Pretend) -> None:
     """Edited by its id, so that a run may last longer than an interaction's fifteen minutes."""
     pretend(tells(event="failed", sentence="No such GPU."), "sys.exit(1)")
-    wire.sandbox.faults.fail("PATCH", "/webhooks/", status=401, times=None)
+    faults_of(wire.sandbox).fail("PATCH", "/webhooks/", status=401, times=None)
     message = await wire.slash(ada, "retrain", what="votes")
     last = await edited(ada, message, "No such GPU.")
     assert last["embeds"][0]["description"] == "The run failed: No such GPU."
-    wire.sandbox.faults.clear()
+    faults_of(wire.sandbox).clear()
 
 
 async def test_a_second_run_is_refused_while_one_goes_on(

@@ -11,6 +11,7 @@ import pytest_asyncio
 from faults.hosted import hosted
 from sqlalchemy import select
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
 from support.wire import EPHEMERAL, Wire
 
 from bot.sandbox.errors import Refusal
@@ -124,7 +125,7 @@ async def test_mydata_shows_the_weights(wire: Wire, ann: Person) -> None:
     reply = await wire.ask(ann)
     await ann.react(reply, "👍")
     await wire.until_votes(reply, (ann, 1))
-    wire.sandbox.faults.refuse("POST", "/users/@me/channels", Refusal.CANNOT_SEND_TO_USER)
+    faults_of(wire.sandbox).refuse("POST", "/users/@me/channels", Refusal.CANNOT_SEND_TO_USER)
     message = await wire.slash(ann, "mydata")  # so that the file is in the reply
     (attachment,) = message["attachments"]
     async with ann._http.get(attachment["url"]) as response:

@@ -7,6 +7,8 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_person
 from support.wire import Wire, eventually
 
 from storage.database import Database
@@ -127,7 +129,7 @@ def reaction(wire: Wire, person: Person, reply: Json, emoji: str, *, is_super: b
 async def test_taking_back_the_thumb_beside_a_super_reaction_keeps_the_vote(
     wire: Wire, bob: Person, reply: Json
 ) -> None:
-    tell = wire.sandbox.faults.send_event
+    tell = faults_of(wire.sandbox).send_event
     thumb, burst = (reaction(wire, bob, reply, "👍", is_super=one) for one in (False, True))
     tell("MESSAGE_REACTION_ADD", thumb)
     tell("MESSAGE_REACTION_ADD", burst)
@@ -140,7 +142,7 @@ async def test_taking_back_the_thumb_beside_a_super_reaction_keeps_the_vote(
 
 
 async def test_a_thumb_with_a_variation_selector_is_the_thumb(wire: Wire, bob: Person, reply: Json) -> None:
-    tell = wire.sandbox.faults.send_event
+    tell = faults_of(wire.sandbox).send_event
     tell("MESSAGE_REACTION_ADD", reaction(wire, bob, reply, "👍\ufe0f"))
     await wire.until_votes(reply, (bob, 1))
     tell("MESSAGE_REACTION_REMOVE", reaction(wire, bob, reply, "👍"))
@@ -151,7 +153,7 @@ async def test_a_thumb_with_a_variation_selector_is_the_thumb(wire: Wire, bob: P
 async def test_what_only_begins_like_a_thumb_is_no_vote(
     wire: Wire, ann: Person, bob: Person, reply: Json, emoji: str
 ) -> None:
-    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", reaction(wire, bob, reply, emoji))
+    faults_of(wire.sandbox).send_event("MESSAGE_REACTION_ADD", reaction(wire, bob, reply, emoji))
     await ann.react(reply, "👍")
     await wire.until_votes(reply, (ann, 1))
 
@@ -213,7 +215,7 @@ async def test_other_emoji_are_no_votes(
 
 
 async def test_other_bots_have_no_vote(wire: Wire, ann: Person, reply: Json) -> None:
-    robot = wire.sandbox.add_person(f"robot-{reply['id']}", guild_id=wire.sandbox.guild_id, is_bot=True)
+    robot = add_person(wire.sandbox, f"robot-{reply['id']}", guild_id=wire.sandbox.guild_id, is_bot=True)
     told = {
         "channel_id": reply["channel_id"],
         "message_id": reply["id"],
@@ -237,7 +239,7 @@ async def test_other_bots_have_no_vote(wire: Wire, ann: Person, reply: Json) -> 
             "flags": 0,
         },
     }
-    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", told)
+    faults_of(wire.sandbox).send_event("MESSAGE_REACTION_ADD", told)
     await ann.react(reply, "👍")
     await wire.until_votes(reply, (ann, 1))
 
@@ -254,7 +256,7 @@ async def test_a_custom_emoji_called_like_a_thumb_is_no_vote(
         "type": 0,
         "burst": False,
     }
-    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", told)
+    faults_of(wire.sandbox).send_event("MESSAGE_REACTION_ADD", told)
     await ann.react(reply, "👎")
     await wire.until_votes(reply, (ann, -1))
 
@@ -338,7 +340,7 @@ async def test_a_thumb_in_a_direct_message_is_kept_when_discord_does_not_say_who
     wire: Wire, ann: Person
 ) -> None:
     reply = await wire.ask(ann, channel_id=await ann.direct_channel_id(wire.sandbox.bot_user_id))
-    wire.sandbox.faults.fail("GET", f"/members/{ann.id}", status=501)
+    faults_of(wire.sandbox).fail("GET", f"/members/{ann.id}", status=501)
     await ann.react(reply, "👍")
     await wire.until_votes(reply, (ann, 1))
 
@@ -347,7 +349,7 @@ async def test_changing_ones_mind_while_one_is_looked_up_ends_at_the_last_word(
     wire: Wire, ann: Person
 ) -> None:
     reply = await wire.ask(ann, channel_id=await ann.direct_channel_id(wire.sandbox.bot_user_id))
-    wire.sandbox.faults.delay("GET", f"/members/{ann.id}", delay_s=0.3)
+    faults_of(wire.sandbox).delay("GET", f"/members/{ann.id}", delay_s=0.3)
     await ann.react(reply, "👍")
     await ann.react(reply, "👎")
     await ann.unreact(reply, "👎")
@@ -381,7 +383,7 @@ async def test_a_thumb_given_before_the_replys_id_is_stored_counts(
 
 
 async def test_a_thumb_told_of_twice_is_one_vote(wire: Wire, bob: Person, reply: Json) -> None:
-    wire.sandbox.faults.duplicate_next_event("MESSAGE_REACTION_ADD")
+    faults_of(wire.sandbox).duplicate_next_event("MESSAGE_REACTION_ADD")
     await bob.react(reply, "👍")
     await wire.until_votes(reply, (bob, 1))
 
@@ -389,7 +391,7 @@ async def test_a_thumb_told_of_twice_is_one_vote(wire: Wire, bob: Person, reply:
 async def test_votes_given_while_the_gateway_was_away_are_counted_when_it_resumes(
     wire: Wire, bob: Person, reply: Json
 ) -> None:
-    wire.sandbox.faults.drop_gateway(4000)
+    faults_of(wire.sandbox).drop_gateway(4000)
     await bob.react(reply, "👎")
     await wire.until_votes(reply, (bob, -1))
 
@@ -407,7 +409,7 @@ async def test_no_thumb_is_lost_when_many_come_at_once(wire: Wire, reply: Json) 
             "type": 0,
             "burst": False,
         }
-        wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", told)
+        faults_of(wire.sandbox).send_event("MESSAGE_REACTION_ADD", told)
 
     async def all_in() -> bool:
         return await count_votes(wire.app.database) == before + 200
@@ -423,7 +425,9 @@ async def test_an_emoji_of_another_shape_is_no_vote(
     guild_id = str(wire.sandbox.guild_id)
     with capture_logs() as logs:
         emoji = {"id": None, "name": name}
-        wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", {**body, "guild_id": guild_id, "emoji": emoji})
+        faults_of(wire.sandbox).send_event(
+            "MESSAGE_REACTION_ADD", {**body, "guild_id": guild_id, "emoji": emoji}
+        )
         await ann.react(reply, "👍")
         await wire.until_votes(reply, (ann, 1))
     assert "event.failed" not in [line["event"] for line in logs]

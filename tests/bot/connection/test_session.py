@@ -12,6 +12,7 @@ import discord
 import pytest
 from faults.hosted import settings_on
 from structlog.testing import capture_logs
+from support.sandbox_faults import faults_of
 from support.wire import until_met, untouched_discord
 
 from bot.client import FillBot
@@ -60,7 +61,7 @@ async def test_the_block_begins_when_the_bot_is_ready_and_ends_disconnected(sand
 
 
 async def test_slash_commands_that_cannot_be_registered_stop_nothing(sandbox: Sandbox) -> None:
-    sandbox.faults.fail("PUT", "/commands$", status=403)
+    faults_of(sandbox).fail("PUT", "/commands$", status=403)
     with capture_logs() as logs:
         async with connected(make_bot(), sandbox.bot_token):
             pass
@@ -114,7 +115,7 @@ async def test_nobody_answering_is_said(sandbox: Sandbox, unused_tcp_port: int) 
 
 
 async def test_a_connection_cut_while_logging_in_is_said(sandbox: Sandbox) -> None:
-    sandbox.faults.cut("GET", "/users/@me", times=None)
+    faults_of(sandbox).cut("GET", "/users/@me", times=None)
     error = await refused(sandbox.bot_token)
     assert str(error).startswith("Discord cannot be reached (")
 
@@ -123,7 +124,7 @@ async def test_a_gateway_that_closes_for_good_is_said(sandbox: Sandbox) -> None:
     async def drop_soon() -> None:
         while not sandbox.world.online_ids:  # noqa: ASYNC110  before the bot itself knows that it is ready
             await asyncio.sleep(0)
-        sandbox.faults.drop_gateway(4004)
+        faults_of(sandbox).drop_gateway(4004)
 
     dropping = asyncio.create_task(drop_soon())
     error = await refused(sandbox.bot_token)
@@ -141,7 +142,7 @@ async def test_a_gateway_that_was_never_reached_is_said(sandbox: Sandbox) -> Non
 
 
 async def test_being_stopped_while_connecting_leaves_nothing_behind(sandbox: Sandbox) -> None:
-    sandbox.faults.delay("GET", "/users/@me", delay_s=30)
+    faults_of(sandbox).delay("GET", "/users/@me", delay_s=30)
     bot = make_bot()
 
     async def run() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 from support.people import Person
+from support.sandbox_faults import faults_of
 from support.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,7 +34,7 @@ async def test_an_event_that_cannot_be_read_is_skipped(
     wire: Wire, ann: Person, name: str, body: object
 ) -> None:
     with capture_logs() as logs:
-        wire.sandbox.faults.send_event(name, body)  # type: ignore[arg-type]
+        faults_of(wire.sandbox).send_event(name, body)  # type: ignore[arg-type]
         reply = await wire.ask(ann)
         await ann.react(reply, "👍")
         await wire.until_votes(reply, (ann, 1))
@@ -45,7 +46,7 @@ async def test_an_event_that_cannot_be_read_is_skipped(
 
 async def test_a_thumb_whose_event_cannot_be_read_is_read_back(wire: Wire, ann: Person) -> None:
     reply = await wire.ask(ann)
-    wire.sandbox.faults.lose_next_event("MESSAGE_REACTION_ADD")
+    faults_of(wire.sandbox).lose_next_event("MESSAGE_REACTION_ADD")
     await ann.react(reply, "👎")
-    wire.sandbox.faults.send_event("MESSAGE_REACTION_ADD", {"emoji": None})
+    faults_of(wire.sandbox).send_event("MESSAGE_REACTION_ADD", {"emoji": None})
     await wire.until_votes(reply, (ann, -1))

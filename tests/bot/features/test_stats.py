@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert
 from support.charts import field, picture, size_of
 from support.people import Person
+from support.sandbox_world import add_channel
 from support.wire import Wire, wired
 
 from bot.features.stats import TeamStats, stats_embed
@@ -37,7 +38,7 @@ async def test_stats_without_votes_have_no_picture(home: Path) -> None:
 
 async def test_stats_tell_who_votes_and_what_is_contested(home: Path) -> None:
     async def look(wire: Wire, one: Person, two: Person) -> None:
-        private = wire.sandbox.add_channel("private", only_for=[one.id, two.id, wire.sandbox.bot_user_id]).id
+        private = add_channel(wire.sandbox, "private", only_for=[one.id, two.id, wire.sandbox.bot_user_id]).id
         for text, channel_id in (("open shoes are [MASK]", None), ("private shoes are [MASK]", private)):
             reply = await wire.ask(one, text, channel_id=channel_id)
             await one.react(reply, "👍")

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.databases import TEMPLATE, of_sqlite
 from support.people import Person
+from support.sandbox_faults import faults_of
 from support.wire import Pretend, Wire, eventually, settings_for, tells, wired
 
 from bot.app import open_app
@@ -59,8 +60,8 @@ async def test_a_running_bot_is_healthy_and_ready(home: Path) -> None:
 
 async def test_a_bot_without_its_gateway_is_healthy_and_not_ready(home: Path) -> None:
     async with wired(home, health_port=0) as wire:
-        wire.sandbox.faults.is_down = True
-        wire.sandbox.faults.drop_gateway(4000)
+        faults_of(wire.sandbox).is_down = True
+        faults_of(wire.sandbox).drop_gateway(4000)
 
         async def missing() -> Any:
             status, body = await get(wire.app.health_url, "/readyz")

@@ -10,6 +10,7 @@ import aiohttp
 import discord
 import pytest
 from support.people import Person
+from support.sandbox_world import add_channel
 
 from bot.sandbox.rate_limits import Limit, Limits
 from bot.sandbox.server import Sandbox
@@ -83,7 +84,7 @@ async def test_an_edit_counts_as_a_message(server: Server) -> None:
 
 
 async def test_each_channel_has_limits_of_its_own(server: Server) -> None:
-    other = server.sandbox.add_channel("other")
+    other = add_channel(server.sandbox, "other")
     for _ in range(5):
         await server.post()
     assert (await server.post(other.id))[0] == 200
@@ -101,7 +102,7 @@ async def test_a_channel_takes_one_reaction_in_a_quarter_of_a_second(
 
 
 async def test_all_requests_of_the_token_have_one_limit(server: Server, clock: list[float]) -> None:
-    channels = [server.sandbox.add_channel(f"c-{n}") for n in range(51)]
+    channels = [add_channel(server.sandbox, f"c-{n}") for n in range(51)]
     for channel in channels[:50]:
         assert (await server.post(channel.id))[0] == 200
     status, headers, body = await server.post(channels[50].id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 from support.people import Person, RefusedError
+from support.sandbox_world import add_person
 
 
 async def test_nobody_changes_what_another_wrote(sandbox, ada, ben):
@@ -140,7 +141,7 @@ async def test_people_send_no_embeds(sandbox, ben):
 
 
 async def test_a_stranger_sees_nothing(sandbox):
-    sandbox.add_person("dan")
+    add_person(sandbox, "dan")
     async with Person(sandbox.url, "dan") as dan:
         for path in (f"/channels/{sandbox.channel_id}", f"/guilds/{sandbox.guild_id}/channels"):
             with pytest.raises(RefusedError, match="50001"):

@@ -7,6 +7,7 @@ import asyncio
 import discord
 import pytest
 from support.people import Person, RefusedError
+from support.sandbox_world import add_channel, add_guild, add_person, allow, deny
 
 from bot.sandbox.world.permissions import Permission
 
@@ -31,7 +32,7 @@ async def bot(make_bot, start):
 
 @pytest.fixture
 def hidden(sandbox, ben):
-    return sandbox.add_channel("hidden", only_for=[ben.id])
+    return add_channel(sandbox, "hidden", only_for=[ben.id])
 
 
 async def test_a_command_arrives_and_says_what_the_bot_may_do_there(sandbox, bot, ben, hidden):
@@ -85,9 +86,9 @@ async def test_a_person_who_does_not_see_the_channel_calls_nothing_there(sandbox
 
 
 async def test_no_command_where_the_bot_is_no_member(sandbox, bot):
-    dan = sandbox.add_person("dan")
-    guild = sandbox.add_guild("Elsewhere", member_ids=[dan.id])
-    channel = sandbox.add_channel("general", guild_id=guild.id)
+    dan = add_person(sandbox, "dan")
+    guild = add_guild(sandbox, "Elsewhere", member_ids=[dan.id])
+    channel = add_channel(sandbox, "general", guild_id=guild.id)
     async with Person(sandbox.url, "dan") as person:
         with pytest.raises(RefusedError, match="10002"):
             await person.slash(channel.id, "ask")
@@ -102,11 +103,11 @@ async def test_the_bot_is_told_of_channels_it_cannot_see_but_not_of_what_is_said
 
 
 async def test_a_channel_is_hidden_while_the_bot_runs(sandbox, bot, ben):
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, Permission.VIEW_CHANNEL)
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.VIEW_CHANNEL)
     changed = await bot.until("guild_channel_update")
     assert changed.id == sandbox.channel_id
     with pytest.raises(discord.Forbidden, match="50001"):
         await bot.get_channel(sandbox.channel_id).send("x")
-    sandbox.allow(sandbox.channel_id, sandbox.bot_user_id, Permission.VIEW_CHANNEL)
+    allow(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.VIEW_CHANNEL)
     await bot.until("guild_channel_update", times=2)
     await bot.get_channel(sandbox.channel_id).send("x")

@@ -11,6 +11,8 @@ import pytest
 from faults.hosted import hosted
 from sqlalchemy import select, update
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_person
 from support.wire import eventually, until_met
 
 from bot.sandbox.messages.reactions import add_reaction
@@ -28,7 +30,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @contextlib.asynccontextmanager
 async def member(sandbox: Sandbox, name: str) -> AsyncIterator[Person]:
-    sandbox.add_person(name, guild_id=sandbox.guild_id)
+    add_person(sandbox, name, guild_id=sandbox.guild_id)
     async with Person(sandbox.url, name) as person:
         yield person
 
@@ -154,7 +156,7 @@ async def test_one_thumb_for_another_is_seen_though_the_numbers_agree(
 
 async def test_more_people_than_a_page_holds_are_read(home: Path, sandbox: Sandbox, ann: Person) -> None:
     (reply,) = await asked(home, sandbox, ann)
-    everybody = [sandbox.add_person(f"fan-{i}", guild_id=sandbox.guild_id) for i in range(230)]
+    everybody = [add_person(sandbox, f"fan-{i}", guild_id=sandbox.guild_id) for i in range(230)]
     async with contextlib.AsyncExitStack() as stack:
         fan = await stack.enter_async_context(Person(sandbox.url, everybody[0].name))
         path = f"/channels/{reply['channel_id']}/messages/{reply['id']}/reactions/%F0%9F%91%8D/@me"
@@ -172,7 +174,7 @@ async def test_more_people_than_a_page_holds_are_read(home: Path, sandbox: Sandb
 
 async def test_other_bots_thumbs_are_no_votes(home: Path, sandbox: Sandbox, ann: Person) -> None:
     (reply,) = await asked(home, sandbox, ann)
-    robot = sandbox.add_person("robot", guild_id=sandbox.guild_id, is_bot=True)
+    robot = add_person(sandbox, "robot", guild_id=sandbox.guild_id, is_bot=True)
     message = sandbox.world.messages[int(reply["channel_id"])][int(reply["id"])]
     add_reaction(sandbox.world, message, emoji="👍", user_id=robot.id)
     await ann.react(reply, "👎")
@@ -249,7 +251,7 @@ async def test_a_channel_that_may_not_be_read_loses_nothing(
         reply = await wire.ask(ann)
         await ann.react(reply, "👍")
         await wire.until_votes(reply, (ann, 1))
-    sandbox.faults.fail("GET", "/messages", status=403, times=None)
+    faults_of(sandbox).fail("GET", "/messages", status=403, times=None)
     async with hosted(home, sandbox) as wire:
         done = await wire.app.reconcile.reconcile(is_gap=True)
         assert (done.deleted, done.votes) == (0, 0)
@@ -277,7 +279,7 @@ async def test_what_is_given_while_a_reply_is_read_is_the_last_word(
     """The answer to who gives a thumb comes late, and says what is no longer so."""
     (reply,) = await asked(home, sandbox, ann)
     await bob.react(reply, "👍")
-    sandbox.faults.delay("GET", "/reactions/", delay_s=0.5, times=2)
+    faults_of(sandbox).delay("GET", "/reactions/", delay_s=0.5, times=2)
     async with hosted(home, sandbox) as wire:
         reading = asyncio.create_task(wire.app.reconcile.reconcile(is_gap=True))
         await until_met(sandbox, left=1)
@@ -294,7 +296,7 @@ async def test_a_pass_that_fails_is_done_again(
     monkeypatch.setattr("bot.voting.reconcile.RETRY_AFTER_S", 0.05)
     (reply,) = await asked(home, sandbox, ann)
     await ann.react(reply, "👍")
-    sandbox.faults.fail("GET", "/messages", status=400, times=2)
+    faults_of(sandbox).fail("GET", "/messages", status=400, times=2)
     async with hosted(home, sandbox) as wire:
         await wire.until_votes(reply, (ann, 1))
 
@@ -367,7 +369,7 @@ async def test_thumbs_given_meanwhile_have_the_weight_of_the_roles_that_can_be_l
     await ann.react(reply, "👍")
     await bob.react(reply, "👎")
     path = f"/guilds/{sandbox.guild_id}/members/{bob.id}"
-    sandbox.faults.fail("GET", path, status=503, times=None)
+    faults_of(sandbox).fail("GET", path, status=503, times=None)
     async with hosted(home, sandbox, role_weights=(("Admin", 2.0), ("@everyone", 0.5))) as wire:
         await wire.until_votes(reply, (ann, 1), (bob, -1))
         async with wire.app.database.read() as connection:

@@ -10,6 +10,7 @@ from faults.hosted import hosted
 from sqlalchemy import update
 from structlog.testing import capture_logs
 from support.people import Json, Person
+from support.sandbox_world import add_person
 
 import bot.sandbox.rest.channels
 import bot.sandbox.rest.guilds
@@ -65,7 +66,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def ann(sandbox: Sandbox) -> AsyncIterator[Person]:
-    sandbox.add_person("ann", guild_id=sandbox.guild_id)
+    add_person(sandbox, "ann", guild_id=sandbox.guild_id)
     async with Person(sandbox.url, "ann") as person:
         yield person
 
@@ -130,7 +131,7 @@ async def test_a_page_of_people_that_cannot_be_read_changes_no_vote_under_its_me
     home: Path, sandbox: Sandbox, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who is on it is not known: nobody's vote may be taken for withdrawn."""
-    sandbox.add_person("bob", guild_id=sandbox.guild_id)
+    add_person(sandbox, "bob", guild_id=sandbox.guild_id)
     async with contextlib.AsyncExitStack() as stack:
         bob = await stack.enter_async_context(Person(sandbox.url, "bob"))
         async with hosted(home, sandbox) as wire:

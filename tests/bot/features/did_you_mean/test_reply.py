@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 from support.people import Person
+from support.sandbox_world import add_channel, deny
 from support.wire import Wire, eventually
 
 from bot.sandbox.world.permissions import Permission
@@ -16,8 +17,8 @@ async def test_a_mistyped_command_is_helped(wire: Wire, ann: Person) -> None:
 
 
 async def test_a_suggestion_that_may_not_be_written_is_one_line_in_the_log(wire: Wire, ann: Person) -> None:
-    channel_id = wire.sandbox.add_channel("no-suggestions").id
-    wire.sandbox.deny(channel_id, wire.sandbox.bot_user_id, Permission.SEND_MESSAGES)
+    channel_id = add_channel(wire.sandbox, "no-suggestions").id
+    deny(wire.sandbox, channel_id, wire.sandbox.bot_user_id, Permission.SEND_MESSAGES)
     with capture_logs() as logs:
         await ann.say(channel_id, "!modell")
 

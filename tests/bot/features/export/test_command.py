@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.people import Json, Person
+from support.sandbox_world import add_channel, add_thread, deny
 from support.wire import Wire, eventually
 
 from bot.sandbox.world.state import ChannelKind
@@ -55,7 +56,7 @@ async def test_an_admin_gets_the_judgements_without_who_voted(wire: Wire, ann: P
     await bob.react(reply, "👎")
     await wire.until_votes(reply, (ann, -1), (bob, -1))
     direct_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
-    hidden_id = wire.sandbox.add_channel("hidden", only_for=[ann.id, wire.sandbox.bot_user_id]).id
+    hidden_id = add_channel(wire.sandbox, "hidden", only_for=[ann.id, wire.sandbox.bot_user_id]).id
 
     async def is_known() -> bool:
         return wire.app.bot.get_channel(hidden_id) is not None
@@ -81,11 +82,11 @@ async def test_an_admin_gets_the_judgements_without_who_voted(wire: Wire, ann: P
 async def test_an_export_shows_no_more_than_a_quiz(wire: Wire, ann: Person, bob: Person) -> None:
     """Nothing of closed channels, private threads, deleted replies, and people who opted out."""
     sandbox, bot_id = wire.sandbox, wire.sandbox.bot_user_id
-    closed_id = sandbox.add_channel("closed").id
-    private_id = sandbox.add_thread(
-        "private", kind=ChannelKind.PRIVATE_THREAD, member_ids=[ann.id, bot_id]
+    closed_id = add_channel(sandbox, "closed").id
+    private_id = add_thread(
+        sandbox, "private", kind=ChannelKind.PRIVATE_THREAD, member_ids=[ann.id, bot_id]
     ).id
-    open_id = sandbox.add_thread("open", member_ids=[ann.id]).id
+    open_id = add_thread(sandbox, "open", member_ids=[ann.id]).id
     ids = {closed_id, private_id, open_id}
 
     async def are_known() -> bool:
@@ -103,7 +104,7 @@ async def test_an_export_shows_no_more_than_a_quiz(wire: Wire, ann: Person, bob:
     deleted = await voted(wire, ann, "shown to an admin, deleted shoes are [MASK]")
     await voted(wire, bob, "shown to an admin, shoes of who opted out are [MASK]")
     await wire.say(bob, "!optout")
-    sandbox.deny(closed_id, sandbox.guild_id, 1 << 16)  # Read Message History
+    deny(sandbox, closed_id, sandbox.guild_id, 1 << 16)  # Read Message History
     async with wire.person("ada") as ada:
         await ada.delete(deleted)
 

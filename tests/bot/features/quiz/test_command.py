@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import delete, insert
 from support.people import Json, Person
+from support.sandbox_world import add_channel, add_guild
 from support.wire import EPHEMERAL, Wire
 
 from bot.features.quiz.cog import Quiz, QuizButton
@@ -161,7 +162,7 @@ async def test_a_sentence_from_a_private_channel_is_asked_only_there(
     wire: Wire, ann: Person, bob: Person
 ) -> None:
     both = [ann.id, bob.id, wire.sandbox.bot_user_id]
-    private = wire.sandbox.add_channel("private", only_for=both).id
+    private = add_channel(wire.sandbox, "private", only_for=both).id
     await wire.ask(ann, "secret boots are [MASK]", channel_id=private)
     assert (await wire.say(bob, "!quiz"))["content"].startswith(NOTHING)
     assert query_of(await wire.say(bob, "!quiz", channel_id=private)) == "secret boots are"
@@ -171,7 +172,7 @@ async def test_in_direct_messages_one_is_asked_what_one_may_read(
     wire: Wire, ann: Person, bob: Person
 ) -> None:
     for name, readers in (("with bob", [ann.id, bob.id]), ("without bob", [ann.id])):
-        private = wire.sandbox.add_channel(name, only_for=[*readers, wire.sandbox.bot_user_id])
+        private = add_channel(wire.sandbox, name, only_for=[*readers, wire.sandbox.bot_user_id])
         await wire.ask(ann, f"boots {name} are [MASK]", channel_id=private.id)
     await wire.ask(ann, "open boots are [MASK]")
     channel_id = await direct(wire, bob)
@@ -194,8 +195,10 @@ async def test_what_was_asked_in_a_direct_message_is_nobodys_to_see(
 async def test_what_was_asked_in_another_server_stays_there(wire: Wire, ann: Person, bob: Person) -> None:
     await wire.ask(ann, "foreign boots are [MASK]")
     async with wire.app.database.write() as connection:
-        elsewhere = wire.sandbox.add_guild("Elsewhere", member_ids=[ann.id, bob.id, wire.sandbox.bot_user_id])
-        channel = wire.sandbox.add_channel("talk", guild_id=elsewhere.id)
+        elsewhere = add_guild(
+            wire.sandbox, "Elsewhere", member_ids=[ann.id, bob.id, wire.sandbox.bot_user_id]
+        )
+        channel = add_channel(wire.sandbox, "talk", guild_id=elsewhere.id)
         where = {"guild_id": elsewhere.id, "channel_id": channel.id}
         await connection.execute(predictions.update().values(where))
     for channel_id in (wire.channel_id, await direct(wire, bob)):
@@ -279,7 +282,7 @@ async def test_a_press_is_answered_at_once_also_in_a_busy_channel(
 async def test_next_takes_the_buttons_from_the_last_also_where_the_bot_sees_nothing(
     wire: Wire, ann: Person, bob: Person
 ) -> None:
-    channel_id = wire.sandbox.add_channel("hidden-quiz", only_for=[bob.id]).id
+    channel_id = add_channel(wire.sandbox, "hidden-quiz", only_for=[bob.id]).id
     for query in ("warm boots are [MASK]", "warm socks are [MASK]"):
         await wire.ask(ann, query)
     first = await wire.slash(bob, "quiz", channel_id=channel_id)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from support.people import Json, Person
+from support.sandbox_faults import faults_of
 from support.wire import QUERY, Wire
 
 from bot.commands import context
@@ -16,7 +17,7 @@ MESSAGES, CALLBACK = "/channels/.*/messages$", "/callback"
 async def faults_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     monkeypatch.setattr(context, "RETRY_DELAYS_S", (0.05, 0.05))
     yield
-    wire.sandbox.faults.clear()
+    faults_of(wire.sandbox).clear()
 
 
 async def by_bot(wire: Wire, person: Person, *, since: int) -> list[Json]:
@@ -28,7 +29,7 @@ async def by_bot(wire: Wire, person: Person, *, since: int) -> list[Json]:
 
 async def test_a_picture_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Person) -> None:
     since = ann.mark()
-    wire.sandbox.faults.cut("POST", MESSAGES, is_done_first=True)
+    faults_of(wire.sandbox).cut("POST", MESSAGES, is_done_first=True)
     reply = await wire.say(ann, f"!scores {QUERY}")
     assert reply["embeds"][0]["image"]["url"]
     await wire.ask(ann)

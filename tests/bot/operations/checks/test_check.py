@@ -12,6 +12,8 @@ import discord
 import pytest
 from support.app import Ended, environment, spawn
 from support.databases import TEMPLATE, of_sqlite
+from support.sandbox_faults import faults_of
+from support.sandbox_world import add_channel, add_thread, archive_thread, deny, reopen_thread
 from support.wire import settings_for, untouched_discord, wired
 
 from bot.__main__ import main
@@ -160,9 +162,9 @@ async def test_a_server_without_a_channel_to_work_in(home: Path, permission: Per
 
 async def test_a_channel_that_the_bot_may_only_read_is_no_fault(home: Path) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
-        channel = sandbox.add_channel("announcements")
-        deny = int(Permission.SEND_MESSAGES)
-        quiet = (Overwrite(sandbox.guild_id, is_member=False, allow=0, deny=deny),)
+        channel = add_channel(sandbox, "announcements")
+        denied = int(Permission.SEND_MESSAGES)
+        quiet = (Overwrite(sandbox.guild_id, is_member=False, allow=0, deny=denied),)
         sandbox.world.channels[channel.id] = replace(channel, overwrites=quiet)
         code, found = await against(sandbox, home)
         assert code == 0
@@ -175,7 +177,7 @@ async def test_a_channel_that_the_bot_may_only_read_is_no_fault(home: Path) -> N
 @pytest.mark.parametrize("kind", [ChannelKind.FORUM, ChannelKind.MEDIA, ChannelKind.CATEGORY])
 async def test_a_report_channel_that_takes_no_messages(home: Path, kind: ChannelKind) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
-        channel = sandbox.add_channel("verdicts", kind=kind)
+        channel = add_channel(sandbox, "verdicts", kind=kind)
         code, found = await against(sandbox, home, report_channel_id=channel.id)
     assert code == 78
     assert found["report channel"].startswith("✗ #verdicts is a ")
@@ -185,10 +187,10 @@ async def test_a_report_channel_that_takes_no_messages(home: Path, kind: Channel
 @pytest.mark.parametrize("kind", [ChannelKind.ANNOUNCEMENT, ChannelKind.VOICE, ChannelKind.STAGE])
 async def test_a_report_channel_of_another_kind_with_messages(home: Path, kind: ChannelKind) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
-        channel = sandbox.add_channel("verdicts", kind=kind)
+        channel = add_channel(sandbox, "verdicts", kind=kind)
         code, found = await against(sandbox, home, report_channel_id=channel.id)
         assert (code, found["report channel"]) == (0, "✓ #verdicts in Sportswear team")
-        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
+        deny(sandbox, channel.id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
         code, found = await against(sandbox, home, report_channel_id=channel.id)
     assert code == 78
     assert "missing Read Message History" in found["report channel"]
@@ -198,17 +200,17 @@ async def test_a_report_channel_of_another_kind_with_messages(home: Path, kind: 
 async def test_a_thread_as_report_channel(home: Path, parent: ChannelKind) -> None:
     """It may be written in although its parent takes no messages."""
     async with Sandbox(bot_token=TOKEN) as sandbox:
-        channel = sandbox.add_channel("verdicts", kind=parent)
-        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.SEND_MESSAGES)
-        thread = sandbox.add_thread("nights", parent_id=channel.id)
+        channel = add_channel(sandbox, "verdicts", kind=parent)
+        deny(sandbox, channel.id, sandbox.bot_user_id, Permission.SEND_MESSAGES)
+        thread = add_thread(sandbox, "nights", parent_id=channel.id)
         code, found = await against(sandbox, home, report_channel_id=thread.id)
         assert (code, found["report channel"]) == (0, "✓ #nights in Sportswear team")
-        sandbox.archive_thread(thread.id)
+        archive_thread(sandbox, thread.id)
         code, found = await against(sandbox, home, report_channel_id=thread.id)
         assert code == 78
         assert "archived thread" in found["report channel"]
-        sandbox.reopen_thread(thread.id)
-        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.SEND_MESSAGES_IN_THREADS)
+        reopen_thread(sandbox, thread.id)
+        deny(sandbox, channel.id, sandbox.bot_user_id, Permission.SEND_MESSAGES_IN_THREADS)
         code, found = await against(sandbox, home, report_channel_id=thread.id)
     assert code == 78
     assert "missing Send Messages In Threads" in found["report channel"]
@@ -227,8 +229,8 @@ async def test_every_kind_of_channel_is_looked_at(
     home: Path, kind: ChannelKind, permission: Permission, name: str
 ) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
-        channel = sandbox.add_channel("talk", kind=kind)
-        sandbox.deny(channel.id, sandbox.bot_user_id, permission)
+        channel = add_channel(sandbox, "talk", kind=kind)
+        deny(sandbox, channel.id, sandbox.bot_user_id, permission)
         code, found = await against(sandbox, home)
     assert code == 78
     assert f"missing {name}" in found["server"]
@@ -236,9 +238,9 @@ async def test_every_kind_of_channel_is_looked_at(
 
 async def test_a_voice_channel_that_the_bot_may_not_join_is_no_fault(home: Path) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
-        channel = sandbox.add_channel("talk", kind=ChannelKind.VOICE)
-        sandbox.deny(channel.id, sandbox.bot_user_id, Permission.CONNECT)
-        sandbox.add_channel("all of it", kind=ChannelKind.CATEGORY)
+        channel = add_channel(sandbox, "talk", kind=ChannelKind.VOICE)
+        deny(sandbox, channel.id, sandbox.bot_user_id, Permission.CONNECT)
+        add_channel(sandbox, "all of it", kind=ChannelKind.CATEGORY)
         code, found = await against(sandbox, home)
     assert code == 0
     assert found["server"] == "✓ Sportswear team: works in 2 of 2 text channels, 0 of 1 voice channels"
@@ -289,9 +291,9 @@ async def test_a_server_that_does_not_say_is_a_finding(
 ) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
         if status == "cut":
-            sandbox.faults.cut("GET", path, times=None)
+            faults_of(sandbox).cut("GET", path, times=None)
         else:
-            sandbox.faults.fail("GET", path, status=status, times=None)
+            faults_of(sandbox).fail("GET", path, status=status, times=None)
         code, found = await against(sandbox, home, report_channel_id=None, admin_role_ids=())
     assert code == expected
     assert found["server"].startswith("✗")

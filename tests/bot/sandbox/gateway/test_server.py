@@ -9,6 +9,7 @@ import aiohttp
 import discord
 import pytest
 from support.people import Person
+from support.sandbox_faults import faults_of
 
 from bot.sandbox.server import Sandbox
 
@@ -46,7 +47,7 @@ async def test_what_happens_during_a_drop_is_replayed_once(sandbox, make_bot, st
     await start(bot)
     await ben.say(sandbox.channel_id, "before")
     await bot.until("message")
-    sandbox.faults.drop_gateway()
+    faults_of(sandbox).drop_gateway()
     for at in range(3):
         await ben.say(sandbox.channel_id, str(at))
     await bot.until("resumed")
@@ -60,14 +61,14 @@ async def test_what_happens_during_a_drop_is_replayed_once(sandbox, make_bot, st
 async def test_reconnect_on_request_resumes(sandbox, make_bot, start):
     bot = make_bot()
     await start(bot)
-    sandbox.faults.ask_to_reconnect()
+    faults_of(sandbox).ask_to_reconnect()
     await bot.until("resumed")
 
 
 async def test_an_invalid_session_identifies_again(sandbox, make_bot, start):
     bot = make_bot()
     await start(bot)
-    sandbox.faults.invalidate_sessions()
+    faults_of(sandbox).invalidate_sessions()
     await bot.until("ready", times=2)
     assert bot.count("resumed") == 0
 
@@ -79,10 +80,10 @@ async def test_a_session_with_too_much_missed_identifies_again(
     monkeypatch.setattr("bot.sandbox.gateway.server.BUFFER_SIZE", 2)
     bot = make_bot()
     await start(bot)
-    sandbox.faults.go_down()
+    faults_of(sandbox).go_down()
     for at in range(4):
         await ben.say(sandbox.channel_id, str(at))
-    sandbox.faults.clear()
+    faults_of(sandbox).clear()
     await bot.until("ready", times=2, timeout_s=10)
     assert bot.count("message") == 0
 
@@ -96,9 +97,9 @@ async def test_unanswered_heartbeats_end_in_a_resume(make_bot, point_discord):
         await bot.until("ready")
         await asyncio.sleep(0.5)  # discord.py measures real time: a missing acknowledgement shows after 0.3 s
         assert bot.count("disconnect") == 0
-        sandbox.faults.stop_heartbeat_acks()
+        faults_of(sandbox).stop_heartbeat_acks()
         await bot.until("resumed", timeout_s=10)
-        sandbox.faults.clear()
+        faults_of(sandbox).clear()
         await bot.close()
         await task
 
@@ -110,7 +111,7 @@ async def test_a_half_dead_connection_loses_nothing(make_bot, point_discord):
         bot._connection.heartbeat_timeout = 0.3
         task = asyncio.create_task(bot.start(sandbox.bot_token))
         await bot.until("ready")
-        sandbox.faults.silence_gateway()
+        faults_of(sandbox).silence_gateway()
         await ben.say(sandbox.channel_id, "anybody there?")
         assert (await bot.until("message", timeout_s=10)).content == "anybody there?"
         await bot.close()
@@ -120,14 +121,14 @@ async def test_a_half_dead_connection_loses_nothing(make_bot, point_discord):
 async def test_events_are_duplicated_lost_swapped_and_delayed(sandbox, make_bot, start, ben):
     bot = make_bot()
     await start(bot)
-    sandbox.faults.duplicate_next_event("MESSAGE_CREATE")
+    faults_of(sandbox).duplicate_next_event("MESSAGE_CREATE")
     await ben.say(sandbox.channel_id, "twice")
-    sandbox.faults.lose_next_event("MESSAGE_CREATE")
+    faults_of(sandbox).lose_next_event("MESSAGE_CREATE")
     await ben.say(sandbox.channel_id, "lost")
-    sandbox.faults.swap_next_events("MESSAGE_CREATE")
+    faults_of(sandbox).swap_next_events("MESSAGE_CREATE")
     await ben.say(sandbox.channel_id, "third")
     await ben.say(sandbox.channel_id, "second")
-    sandbox.faults.delay_next_event("MESSAGE_CREATE", delay_s=0.1)
+    faults_of(sandbox).delay_next_event("MESSAGE_CREATE", delay_s=0.1)
     await ben.say(sandbox.channel_id, "fifth")
     await ben.say(sandbox.channel_id, "fourth")
     await bot.until("message", times=6)
@@ -140,7 +141,7 @@ async def test_a_malformed_event_ends_the_client(sandbox, make_bot, point_discor
     async with make_bot() as bot:
         task = asyncio.create_task(bot.start(sandbox.bot_token))
         await bot.until("ready")
-        sandbox.faults.send_event("MESSAGE_DELETE", {})
+        faults_of(sandbox).send_event("MESSAGE_DELETE", {})
         with pytest.raises(KeyError):
             await asyncio.wait_for(task, 5)
 
@@ -149,11 +150,11 @@ async def test_an_outage_ends_in_a_resume(sandbox, make_bot, start, ben, caplog)
     caplog.set_level(logging.CRITICAL)
     bot = make_bot()
     await start(bot)
-    sandbox.faults.go_down()
+    faults_of(sandbox).go_down()
     await ben.say(sandbox.channel_id, "while you were out")
     await bot.until("disconnect")
     assert bot.count("message") == 0
-    sandbox.faults.clear()
+    faults_of(sandbox).clear()
     assert (await bot.until("message", timeout_s=10)).content == "while you were out"
     assert bot.count("resumed") == 1
 

@@ -7,6 +7,7 @@ import asyncio
 import discord
 import pytest
 from support.people import Person, RefusedError
+from support.sandbox_world import add_person
 
 
 class Form(discord.ui.Modal, title="A form"):
@@ -168,7 +169,7 @@ async def test_an_interaction_without_an_answer_fails(sandbox, bot, ben, panel):
 
 
 async def test_a_stranger_can_use_nothing(sandbox, bot, panel):
-    sandbox.add_person("dan")
+    add_person(sandbox, "dan")
     async with Person(sandbox.url, "dan") as dan:
         with pytest.raises(RefusedError, match="50001"):
             await dan.click(panel, "count")

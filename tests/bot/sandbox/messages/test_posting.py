@@ -8,6 +8,7 @@ import aiohttp
 import discord
 import pytest
 from support.people import RefusedError
+from support.sandbox_world import add_channel, add_guild, add_person
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452") + (3).to_bytes(4) + (2).to_bytes(4) + b"rest"
 
@@ -219,7 +220,7 @@ async def test_a_webhook_posts_as_a_bot(sandbox, make_bot, start, ada):
 async def test_a_private_channel_is_for_its_members_only(sandbox, make_bot, start, ada, ben):
     bot = make_bot()
     await start(bot)
-    secret = sandbox.add_channel("secret", only_for=[ada.id, sandbox.bot_user_id])
+    secret = add_channel(sandbox, "secret", only_for=[ada.id, sandbox.bot_user_id])
     await bot.until("guild_channel_create")
     await ada.say(secret.id, "between us")
     await bot.until("message")
@@ -231,9 +232,9 @@ async def test_a_private_channel_is_for_its_members_only(sandbox, make_bot, star
 async def test_the_bot_hears_of_a_second_guild(sandbox, make_bot, start):
     bot = make_bot()
     await start(bot)
-    dan = sandbox.add_person("dan")
-    guild = sandbox.add_guild("Elsewhere", member_ids=[dan.id, sandbox.bot_user_id])
+    dan = add_person(sandbox, "dan")
+    guild = add_guild(sandbox, "Elsewhere", member_ids=[dan.id, sandbox.bot_user_id])
     await bot.until("guild_join")
-    channel = sandbox.add_channel("general", guild_id=guild.id)
+    channel = add_channel(sandbox, "general", guild_id=guild.id)
     await bot.until("guild_channel_create")
     assert bot.get_channel(channel.id).guild.owner_id == dan.id

@@ -5,6 +5,14 @@ from __future__ import annotations
 import discord
 import pytest
 from support.people import RefusedError
+from support.sandbox_world import (
+    add_channel,
+    add_thread,
+    archive_thread,
+    change_thread_members,
+    delete_channel,
+    deny,
+)
 
 from bot.sandbox.world.permissions import Permission
 from bot.sandbox.world.state import ChannelKind
@@ -29,7 +37,7 @@ async def bot(make_bot, start):
     ],
 )
 async def test_a_channel_of_any_kind_is_known(sandbox, bot, ben, kind, known_as):
-    made = sandbox.add_channel("other", kind=kind)
+    made = add_channel(sandbox, "other", kind=kind)
     assert isinstance(await bot.until("guild_channel_create"), known_as)
     assert isinstance(await bot.fetch_channel(made.id), known_as)
     listed = await ben.request("GET", f"/guilds/{sandbox.guild_id}/channels")
@@ -37,10 +45,10 @@ async def test_a_channel_of_any_kind_is_known(sandbox, bot, ben, kind, known_as)
 
 
 async def test_a_deleted_channel_takes_its_threads_along(sandbox, bot):
-    channel = sandbox.add_channel("short-lived")
-    thread = sandbox.add_thread("below", parent_id=channel.id)
+    channel = add_channel(sandbox, "short-lived")
+    thread = add_thread(sandbox, "below", parent_id=channel.id)
     await bot.until("thread_create")
-    sandbox.delete_channel(channel.id)
+    delete_channel(sandbox, channel.id)
     assert (await bot.until("raw_thread_delete")).thread_id == thread.id
     assert (await bot.until("guild_channel_delete")).id == channel.id
     with pytest.raises(discord.NotFound, match="10003"):
@@ -48,23 +56,23 @@ async def test_a_deleted_channel_takes_its_threads_along(sandbox, bot):
 
 
 async def test_a_private_thread_is_for_its_members_and_for_those_who_manage_threads(sandbox, bot, ada, ben):
-    thread = sandbox.add_thread("private", kind=ChannelKind.PRIVATE_THREAD, member_ids=[ben.id])
+    thread = add_thread(sandbox, "private", kind=ChannelKind.PRIVATE_THREAD, member_ids=[ben.id])
     await ben.say(thread.id, "psst")
     assert [one["content"] for one in await ada.messages(thread.id)] == ["psst"]
     with pytest.raises(discord.Forbidden, match="50001"):
         await bot.fetch_channel(thread.id)
     await ben.say(sandbox.channel_id, "aloud")
     assert (await bot.until("message")).content == "aloud"
-    sandbox.change_thread_members(thread.id, added=[sandbox.bot_user_id])
+    change_thread_members(sandbox, thread.id, added=[sandbox.bot_user_id])
     assert (await bot.until("thread_join")).id == thread.id
     await ben.say(thread.id, "now you hear it")
     assert (await bot.until("message", times=2)).content == "now you hear it"
-    sandbox.change_thread_members(thread.id, removed=[sandbox.bot_user_id])
+    change_thread_members(sandbox, thread.id, removed=[sandbox.bot_user_id])
     assert (await bot.until("thread_remove")).id == thread.id
 
 
 async def test_an_announcement_channel_has_threads_of_its_own(sandbox, bot, ben):
-    channel = sandbox.add_channel("news", kind=ChannelKind.ANNOUNCEMENT)
+    channel = add_channel(sandbox, "news", kind=ChannelKind.ANNOUNCEMENT)
     said = await ben.say(channel.id, "news")
     path = f"/channels/{channel.id}/messages/{said['id']}/threads"
     assert (await ben.request("POST", path, {"name": "about it"}))["type"] == ChannelKind.ANNOUNCEMENT_THREAD
@@ -72,7 +80,7 @@ async def test_an_announcement_channel_has_threads_of_its_own(sandbox, bot, ben)
 
 
 async def test_a_forum_takes_posts(sandbox, bot, ben):
-    forum = sandbox.add_channel("forum", kind=ChannelKind.FORUM)
+    forum = add_channel(sandbox, "forum", kind=ChannelKind.FORUM)
     known = await bot.until("guild_channel_create")
     made = await known.create_thread(name="a post", content="first")
     assert [one["content"] for one in await ben.messages(made.thread.id)] == ["first"]
@@ -96,11 +104,11 @@ async def test_a_thread_of_the_wrong_shape_is_refused(sandbox, ben, body):
 
 
 async def test_an_archived_thread_takes_no_edits_and_no_reactions(sandbox, bot, ben):
-    thread = sandbox.add_thread("old")
+    thread = add_thread(sandbox, "old")
     channel = await bot.until("thread_create")
     sent = await channel.send("one")
     await sent.add_reaction("👎")
-    sandbox.archive_thread(thread.id)
+    archive_thread(sandbox, thread.id)
     await bot.until("thread_update")
     for refused in (
         sent.edit(content="two"),
@@ -115,9 +123,9 @@ async def test_an_archived_thread_takes_no_edits_and_no_reactions(sandbox, bot, 
 
 
 async def test_a_message_reopens_an_archived_thread(sandbox, bot):
-    thread = sandbox.add_thread("old")
+    thread = add_thread(sandbox, "old")
     channel = await bot.until("thread_create")
-    sandbox.archive_thread(thread.id)
+    archive_thread(sandbox, thread.id)
     await bot.until("thread_update")
     sent = await channel.send("one")
     await bot.until("raw_thread_update", times=2)
@@ -126,9 +134,9 @@ async def test_a_message_reopens_an_archived_thread(sandbox, bot):
 
 
 async def test_a_locked_thread_is_reopened_only_by_those_who_manage_threads(sandbox, bot, ada):
-    thread = sandbox.add_thread("locked")
+    thread = add_thread(sandbox, "locked")
     channel = await bot.until("thread_create")
-    sandbox.archive_thread(thread.id, is_locked=True)
+    archive_thread(sandbox, thread.id, is_locked=True)
     with pytest.raises(discord.HTTPException) as failed:
         await channel.send("x")
     assert (failed.value.status, failed.value.code) == (400, 160005)
@@ -137,8 +145,8 @@ async def test_a_locked_thread_is_reopened_only_by_those_who_manage_threads(sand
 
 
 async def test_threads_need_a_permission_of_their_own_to_write_in(sandbox, bot):
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, Permission.SEND_MESSAGES_IN_THREADS)
-    sandbox.add_thread("quiet")
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.SEND_MESSAGES_IN_THREADS)
+    add_thread(sandbox, "quiet")
     channel = await bot.until("thread_create")
     with pytest.raises(discord.Forbidden, match="50013"):
         await channel.send("x")
@@ -146,7 +154,7 @@ async def test_threads_need_a_permission_of_their_own_to_write_in(sandbox, bot):
 
 
 async def test_archived_threads_are_not_listed_as_active(sandbox, bot, ben):
-    kept, old = sandbox.add_thread("kept"), sandbox.add_thread("old")
-    sandbox.archive_thread(old.id)
+    kept, old = add_thread(sandbox, "kept"), add_thread(sandbox, "old")
+    archive_thread(sandbox, old.id)
     listed = await ben.request("GET", f"/guilds/{sandbox.guild_id}/threads/active")
     assert [one["id"] for one in listed["threads"]] == [str(kept.id)]

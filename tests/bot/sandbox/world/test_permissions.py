@@ -6,6 +6,7 @@ import io
 
 import discord
 import pytest
+from support.sandbox_world import add_channel, deny
 
 from bot.sandbox.world.permissions import Permission
 from bot.sandbox.world.state import ChannelKind
@@ -33,7 +34,7 @@ def refusal_of(raised) -> tuple[int, int]:
 
 
 async def test_a_reply_needs_the_history(sandbox, channel, asked):
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
     with pytest.raises(discord.HTTPException) as refused:
         await channel.send("x", reference=channel.get_partial_message(asked))
     assert refusal_of(refused) == (400, 160002)
@@ -49,7 +50,7 @@ async def test_a_reply_needs_the_history(sandbox, channel, asked):
     ],
 )
 async def test_what_a_message_holds_needs_its_permission(sandbox, channel, permission, message):
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, permission)
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, permission)
     files = [discord.File(io.BytesIO(b"x"), "x.txt")] if permission == Permission.ATTACH_FILES else []
     with pytest.raises(discord.Forbidden) as refused:
         await channel.send(**message, files=files)
@@ -58,7 +59,7 @@ async def test_what_a_message_holds_needs_its_permission(sandbox, channel, permi
 
 async def test_an_edit_adds_no_embed_without_its_permission(sandbox, channel):
     sent = await channel.send("x")
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, Permission.EMBED_LINKS)
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.EMBED_LINKS)
     with pytest.raises(discord.Forbidden) as refused:
         await sent.edit(embed=discord.Embed(title="x"))
     assert refusal_of(refused) == (403, 50013)
@@ -66,7 +67,7 @@ async def test_an_edit_adds_no_embed_without_its_permission(sandbox, channel):
 
 
 async def test_without_the_history_there_is_no_history(sandbox, channel, asked):
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
     assert [one async for one in channel.history()] == []
     with pytest.raises(discord.Forbidden) as refused:
         await channel.fetch_message(asked)
@@ -74,7 +75,7 @@ async def test_without_the_history_there_is_no_history(sandbox, channel, asked):
 
 
 async def test_a_reaction_needs_the_history(sandbox, channel, ben, asked):
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.READ_MESSAGE_HISTORY)
     with pytest.raises(discord.Forbidden) as refused:
         await channel.get_partial_message(asked).add_reaction("👍")
     assert refusal_of(refused) == (403, 50013)
@@ -82,7 +83,7 @@ async def test_a_reaction_needs_the_history(sandbox, channel, ben, asked):
 
 async def test_only_the_first_of_an_emoji_needs_the_permission_to_add_it(sandbox, channel, ben, asked):
     message = channel.get_partial_message(asked)
-    sandbox.deny(sandbox.channel_id, sandbox.bot_user_id, Permission.ADD_REACTIONS)
+    deny(sandbox, sandbox.channel_id, sandbox.bot_user_id, Permission.ADD_REACTIONS)
     with pytest.raises(discord.Forbidden) as refused:
         await message.add_reaction("👍")
     assert refusal_of(refused) == (403, 50013)
@@ -92,10 +93,10 @@ async def test_only_the_first_of_an_emoji_needs_the_permission_to_add_it(sandbox
 
 @pytest.mark.parametrize("kind", [ChannelKind.VOICE, ChannelKind.STAGE])
 async def test_the_text_of_a_voice_channel_needs_connect(sandbox, bot, ben, kind):
-    voice = sandbox.add_channel("voice", kind=kind)
+    voice = add_channel(sandbox, "voice", kind=kind)
     channel = await bot.until("guild_channel_create")
     sent = await channel.send("one")
-    sandbox.deny(voice.id, sandbox.bot_user_id, Permission.CONNECT)
+    deny(sandbox, voice.id, sandbox.bot_user_id, Permission.CONNECT)
     for refused in (channel.send("two"), sent.edit(content="two"), sent.add_reaction("👍")):
         with pytest.raises(discord.Forbidden) as forbidden:
             await refused
@@ -111,7 +112,7 @@ async def test_the_text_of_a_voice_channel_needs_connect(sandbox, bot, ben, kind
 
 @pytest.mark.parametrize("kind", [ChannelKind.CATEGORY, ChannelKind.FORUM, ChannelKind.MEDIA])
 async def test_a_channel_without_messages_takes_none(sandbox, bot, kind):
-    place = bot.get_partial_messageable(sandbox.add_channel("no-text", kind=kind).id)
+    place = bot.get_partial_messageable(add_channel(sandbox, "no-text", kind=kind).id)
     for refused in (place.send("x"), place.typing().__aenter__()):
         with pytest.raises(discord.HTTPException) as failed:
             await refused

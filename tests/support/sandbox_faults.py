@@ -1,19 +1,27 @@
-"""Fault injection for tests: refused, slow and lost requests, and a gateway that misbehaves.
+"""Faults injected into the sandbox: refused, slow and lost requests, and a gateway that misbehaves.
 
 Request faults affect the bot's requests only, never people's. Each is used up after `times` requests (None:
-only :meth:`Faults.clear` ends it).
+only `Faults.clear` ends it). Import this module before a sandbox is built.
 """
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.sandbox.errors import Refusal
-from bot.sandbox.gateway.sessions import Op, Session, frame
-from bot.sandbox.world.state import Json, World
+from aiohttp import web
+
+from bot.sandbox.errors import ApiError, Refusal
+from bot.sandbox.gateway.server import Gateway
+from bot.sandbox.gateway.sessions import Connection, Op, Session, frame
+from bot.sandbox.rate_limits import too_many_requests
+from bot.sandbox.rest.api import GATEWAY, PREFIX, WORLD, answer
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world.state import Json
 
 ANY = re.compile("")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
@@ -47,25 +55,19 @@ Fault = TypeVar("Fault", RequestFault, EventFault)
 
 
 class Faults:
-    """The pending faults, and switches for the gateway.
+    """The pending faults of one sandbox, and switches for its gateway."""
 
-    Args:
-        world: The sandbox's world.
-        sessions: All sessions of the gateway by id; faults delete the bot's.
-        update_presence: Sends people the bot's presence when it has changed.
-    """
-
-    def __init__(
-        self, world: World, sessions: dict[str, Session], update_presence: Callable[[], None]
-    ) -> None:
-        self._world = world
-        self._sessions = sessions
-        self._update_presence = update_presence
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
         self._requests: list[RequestFault] = []
         self._events: list[EventFault] = []
         self._held: tuple[str, Json] | None = None
         self.is_down = False
-        self.acknowledges_heartbeats = True
+        self._acknowledges_heartbeats = True
+        self.send_event = gateway.send_to_bot  # also a malformed event; no fault applies to it
+        self._handle = gateway._handle
+        gateway.send_to_bot = self._send_with_faults  # type: ignore[method-assign]
+        gateway._handle = self._handle_with_faults  # type: ignore[method-assign]
 
     def rate_limit(
         self,
@@ -124,22 +126,22 @@ class Faults:
         for session in self.bot_sessions():
             if session.connection is not None:
                 session.connection.close(code)
-                session.detach(session.connection, self._world.now())
-        self._update_presence()
+                session.detach(session.connection, self._gateway._world.now())
+        self._gateway._update_presence()
 
     def invalidate_sessions(self, *, shard_id: int | None = None) -> None:
         """Delete the bot's sessions, or those of one shard, so that it must identify again."""
         for session in self.bot_sessions():
             if shard_id in (None, session.shard.id):
-                del self._sessions[session.id]
+                del self._gateway._sessions[session.id]
                 session.send(frame(Op.INVALID_SESSION, body=False))
-        self._update_presence()
+        self._gateway._update_presence()
 
     def forget_sessions(self) -> None:
         """Delete the bot's sessions without sending anything, so that they cannot be resumed."""
         for session in self.bot_sessions():
-            del self._sessions[session.id]
-        self._update_presence()
+            del self._gateway._sessions[session.id]
+        self._gateway._update_presence()
 
     def ask_to_reconnect(self) -> None:
         """Send RECONNECT, as Discord does before a deployment."""
@@ -150,24 +152,18 @@ class Faults:
         """Leave the bot's sockets open but send nothing: a half-dead connection."""
         for session in self.bot_sessions():
             if session.connection is not None:
-                session.connection.is_silent = True
-
-    def send_event(self, name: str, body: Json) -> None:
-        """Send the bot an event of any shape, even a malformed one, over the shards that it concerns."""
-        for session in self.bot_sessions():
-            if session.shard.receives(name, body):
-                session.push(name, body)
+                session.connection.send = lambda _frame: None  # type: ignore[method-assign]
 
     def bot_sessions(self) -> list[Session]:
         """Return the bot's sessions."""
-        return [one for one in self._sessions.values() if one.user_id == self._world.bot_user_id]
+        return self._gateway.bot_sessions()
 
     def stop_heartbeat_acks(self) -> None:
-        """Do not acknowledge the bot's heartbeats until :meth:`clear`."""
-        self.acknowledges_heartbeats = False
+        """Do not acknowledge the bot's heartbeats until `clear`."""
+        self._acknowledges_heartbeats = False
 
     def go_down(self) -> None:
-        """Disconnect the bot and answer its requests and sockets with 503 until :meth:`clear`."""
+        """Disconnect the bot and answer its requests and sockets with 503 until `clear`."""
         self.is_down = True
         self.drop_gateway(1001)
 
@@ -176,7 +172,7 @@ class Faults:
         self._requests.clear()
         self._events.clear()
         self.is_down = False
-        self.acknowledges_heartbeats = True
+        self._acknowledges_heartbeats = True
         for held in self._taken():
             self.send_event(*held)
 
@@ -195,10 +191,86 @@ class Faults:
         sent = [(fault.delay_s, name, body)] * fault.copies
         return [*sent, *((0.0, *held) for held in self._taken())]
 
+    def _send_with_faults(self, name: str, body: Json) -> None:
+        for delay_s, sent_name, sent_body in self.for_event(name, body):
+            if delay_s:
+                asyncio.get_running_loop().call_later(delay_s, self.send_event, sent_name, sent_body)
+            else:
+                self.send_event(sent_name, sent_body)
+
+    def _handle_with_faults(
+        self, connection: Connection, session: Session | None, packet: Json
+    ) -> Session | None:
+        is_bots = session is not None and session in self.bot_sessions()
+        if is_bots and packet["op"] == Op.HEARTBEAT and not self._acknowledges_heartbeats:
+            return session
+        return self._handle(connection, session, packet)
+
     def _taken(self) -> list[tuple[str, Json]]:
         """Return the event held back for a swap, if any, and clear it."""
         held, self._held = self._held, None
         return [] if held is None else [held]
+
+
+def faults_of(sandbox: Sandbox) -> Faults:
+    """Return the faults of a sandbox."""
+    found: Faults = vars(sandbox.gateway).get("faults") or Faults(sandbox.gateway)
+    vars(sandbox.gateway)["faults"] = found
+    return found
+
+
+@web.middleware
+async def refuse_while_down(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 503 to the bot while its sandbox is down."""
+    faults = _faults_in(request)
+    is_socket = request.path == "/gateway" and request.headers.get("User-Agent", "").startswith("DiscordBot")
+    if faults is not None and faults.is_down and (is_socket or _is_of_bot(request)):
+        return answer({"message": "503: Service Unavailable", "code": 0}, status=503)
+    return await handler(request)
+
+
+@web.middleware
+async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Apply the next fault to a request of the bot; people's requests always pass."""
+    faults = _faults_in(request)
+    if faults is None or not _is_of_bot(request):
+        return await handler(request)
+    fault = faults.for_request(request.method, request.path.removeprefix(PREFIX))
+    return await handler(request) if fault is None else await _apply(fault, request, handler)
+
+
+Sandbox.middlewares = (*Sandbox.middlewares, refuse_while_down)
+Sandbox.inner_middlewares = (inject_faults,)
+
+
+def _faults_in(request: web.Request) -> Faults | None:
+    found: Faults | None = vars(request.app[GATEWAY]).get("faults")
+    return found
+
+
+def _is_of_bot(request: web.Request) -> bool:
+    """Whether a request to the API comes from the bot, or from a program without a token."""
+    world = request.app[WORLD]
+    user_id = world.user_id_by_header(request.headers)
+    return request.path.startswith(PREFIX) and user_id in (None, world.bot_user_id)
+
+
+async def _apply(fault: RequestFault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Respond to a request with a fault."""
+    if fault.delay_s:
+        await asyncio.sleep(fault.delay_s)  # what the fault is
+    if fault.is_done_first:
+        await handler(request)
+    if fault.is_cut and request.transport is not None:
+        request.transport.abort()
+    elif fault.status is None:
+        return await handler(request)
+    if fault.status == 429:
+        headers = {"Via": "1.1 sandbox", "X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0"}
+        headers["X-RateLimit-Reset-After"] = str(fault.retry_after_s)
+        scope = "global" if fault.is_global else "user"
+        return too_many_requests(scope, fault.retry_after_s, headers)
+    return answer(ApiError(fault.refusal or Refusal.SERVER_ERROR).body(), status=fault.status or 500)
 
 
 def _use(faults: list[Fault], fault: Fault | None) -> Fault | None:
