@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
+from bot_process import bot_process  # noqa: E402
 from measure import Row, percentile  # noqa: E402
 from sized import sentences  # noqa: E402
 from support.app import environment  # noqa: E402  the path comes first
@@ -36,7 +37,6 @@ ASKED_FOR_S = 20
 KNOWN_WITHIN_S = 10.0
 QUIET_S = 12.0  # without a message or a reaction of the bot: all is done
 MAX_SETTLE_S = 240.0
-READY_S = 120
 TOLD_TOGETHER = re.compile(r"(One|\d+) more questions? w")
 
 
@@ -214,28 +214,10 @@ async def bot_under_load(channels: int, *, limits: Limits | None) -> AsyncIterat
                 DISCORD_GATEWAY_URL=sandbox.gateway_url,
                 GUILD_IDS=sandbox.guild_id,
             )
-            with (home / "bot.log").open("wb") as log:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "bot",
-                    cwd=home,
-                    env=variables,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=log,
-                )
-            assert process.stdout is not None
-            try:
-                async with asyncio.timeout(READY_S):
-                    ready = (await process.stdout.readline()).decode()
-                if "ready" not in ready:
-                    raise RuntimeError(f"not ready: {(home / 'bot.log').read_text()[-2000:]}")
+            async with bot_process(home, variables):
                 while not sandbox.world.commands:  # noqa: ASYNC110  what is waited for has no event
                     await asyncio.sleep(0.05)
                 yield ChannelLoad(sandbox, channels)
-            finally:
-                process.terminate()
-                await process.wait()
 
 
 async def measure_case(case: Case, *, limits: Limits | None) -> Outcome:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot_process import bot_process
 from measure import Row, percentile, resident_mb
 from sized import registry_of, sentences
 from support.app import environment
@@ -29,7 +30,6 @@ PEOPLE = 400  # each may ask 30 times in 10 s
 RATES, ASKED_FOR_S = (1, 20, 100), 8
 OVERLOAD, OVERLOAD_S = 10, 60
 RELOAD_RATE, RELOAD_FOR_S = 50, 24
-READY_S = 90
 TOLD_LATER = re.compile(r"(One|\d+) more questions? w")
 
 
@@ -136,29 +136,11 @@ async def loaded(
                 GUILD_IDS=sandbox.guild_id,
             )
             del variables["OMP_NUM_THREADS"]
-            with (home / "bot.log").open("wb") as log:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "bot",
-                    cwd=home,
-                    env=variables,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=log,
-                )
-            assert process.stdout is not None
-            try:
-                async with asyncio.timeout(READY_S):
-                    ready = (await process.stdout.readline()).decode()
-                if "ready" not in ready:
-                    raise RuntimeError(f"not ready: {(home / 'bot.log').read_text()[-2000:]}")
+            async with bot_process(home, variables) as process:
                 load = Load(sandbox, process, home)
                 if not is_cold:
                     await load.at_rate(sentences(20, seed=99), 10)
                 yield load
-            finally:
-                process.terminate()
-                await process.wait()
 
 
 def wire() -> list[Row]:

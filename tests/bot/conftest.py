@@ -3,15 +3,17 @@
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import structlog
 from support.people import Person
+from support.sandbox_faults import faults_of
 from support.wire import Pretend, Wire, wired
 
+from bot.commands import context
 from bot.subprocesses import training_process
 
 # Read when torch is imported: with tiny models one thread is as fast, and weights are the same everywhere.
@@ -47,6 +49,14 @@ async def bob(wire: Wire) -> AsyncIterator[Person]:
     """Another one."""
     async with wire.member() as person:
         yield person
+
+
+@pytest.fixture
+def lost_answers(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The bot retries soon, and faults end with the test."""
+    monkeypatch.setattr(context, "RETRY_DELAYS_S", (0.05, 0.05))
+    yield
+    faults_of(wire.sandbox).clear()
 
 
 @pytest.fixture

@@ -21,17 +21,6 @@ QUERY = "Nike shoes are very [MASK]"
 VOCABULARY = 30_522
 
 
-async def command(person: Person, text: str) -> Json:
-    """Say something, and return the reply to it."""
-    since = person.mark()
-    message = await person.say(CHANNEL_ID, text)
-    return await person.wait_for_event(
-        "MESSAGE_CREATE",
-        predicate=lambda body: (body.get("message_reference") or {}).get("message_id") == message["id"],
-        since=since,
-    )
-
-
 def top_word(reply: Json) -> str:
     """The word in bold."""
     return reply["embeds"][0]["description"].split("**")[1].lower()
@@ -53,7 +42,7 @@ async def vote_down(app: App, reply: Json, *voters: Person) -> None:
 
 async def retrain(ada: Person) -> list[Json]:
     """Start a run and follow its message to the verdict. Returns every state of that message."""
-    message = await command(ada, "!retrain")
+    message = await ada.command(CHANNEL_ID, "!retrain")
     await ada.wait_for_event(
         "MESSAGE_UPDATE",
         predicate=lambda body: body["id"] == message["id"] and bool(body["embeds"]),
@@ -77,7 +66,7 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
     home = tmp_path / "home"
     shutil.copytree(compact_models, home / "models")
     async with running_app(home) as app, app.people("ada", "ben", "cleo") as (ada, ben, cleo):
-        reply = await command(ben, f"!fill {QUERY}")
+        reply = await ben.command(CHANNEL_ID, f"!fill {QUERY}")
         unwanted = top_word(reply)
         assert version_of(reply) == "v0001"
         assert unwanted in (await predicted(app))[1]
@@ -90,15 +79,15 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
         progress = [state["content"] for state in states[:-1]]
         assert any("▱" in text or "▰" in text for text in progress), progress
 
-        better = await command(ben, f"!fill {QUERY}")  # the same process: no restart
+        better = await ben.command(CHANNEL_ID, f"!fill {QUERY}")  # the same process: no restart
         assert version_of(better) == "v0002"
         assert top_word(better) != unwanted
         version, words = await predicted(app)
         assert version == "v0002"
         assert unwanted not in words
 
-        assert (await command(ada, "!rollback"))["content"].startswith("**v0001** answers again.")
-        back = await command(ben, f"!fill {QUERY}")
+        assert (await ada.command(CHANNEL_ID, "!rollback"))["content"].startswith("**v0001** answers again.")
+        back = await ben.command(CHANNEL_ID, f"!fill {QUERY}")
         assert version_of(back) == "v0001"
         assert top_word(back) != unwanted, "the votes on this very sentence still count at once"
         assert unwanted in (await predicted(app))[1]
@@ -108,7 +97,7 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
         assert (code, night["status"]) == (0, "skipped")
         assert "paused since the rollback" in night["sentence"]
         assert (await predicted(app))[0] == "v0001"
-        assert (await command(ada, "!resume"))["content"] == "Nightly promotion is on again."
+        assert (await ada.command(CHANNEL_ID, "!resume"))["content"] == "Nightly promotion is on again."
         assert await app.stop() == 0
 
 
@@ -168,13 +157,13 @@ async def test_the_default_base_model_comes_from_the_hubs_cache(hub_cache: Path,
         running_app(tmp_path / "home", env=cache) as app,
         app.people("ada", "ben", "cleo") as (ada, ben, cleo),
     ):
-        about = await command(ben, "!model")
+        about = await ben.command(CHANNEL_ID, "!model")
         assert about["embeds"][0]["description"] == "The base model distilbert-base-uncased, unchanged"
-        reply = await command(ben, f"!fill {QUERY}")
+        reply = await ben.command(CHANNEL_ID, f"!fill {QUERY}")
         await vote_down(app, reply, ben, cleo)
         verdict = (await retrain(ada))[-1]["embeds"][0]
         assert verdict["title"] == "v0002 was promoted", verdict
-        better = await command(ben, f"!fill {QUERY}")
+        better = await ben.command(CHANNEL_ID, f"!fill {QUERY}")
         assert version_of(better) == "v0002"
         version, words = await predicted(app)
         assert version == "v0002"

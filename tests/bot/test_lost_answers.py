@@ -1,31 +1,15 @@
 """Discord takes a reply and the bot does not hear so: it stands once, and is rated like any other."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from structlog.testing import capture_logs
-from support.people import Json, Person
+from support.people import Person
 from support.sandbox_faults import faults_of
 from support.wire import EPHEMERAL, LOADING, QUERY, Wire
 
 from bot.commands import context
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("lost_answers")]
 MESSAGES, CALLBACK = "/channels/.*/messages$", "/callback"
-
-
-@pytest.fixture(autouse=True)
-async def faults_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    monkeypatch.setattr(context, "RETRY_DELAYS_S", (0.05, 0.05))
-    yield
-    faults_of(wire.sandbox).clear()
-
-
-async def by_bot(wire: Wire, person: Person, *, since: int) -> list[Json]:
-    """What the bot has written into the channel."""
-    bot_id = str(wire.sandbox.bot_user_id)
-    told = [body for name, body in person.events[since:] if name == "MESSAGE_CREATE"]
-    return [body for body in told if body["author"]["id"] == bot_id]
 
 
 async def test_a_message_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Person) -> None:
@@ -34,7 +18,7 @@ async def test_a_message_whose_answer_was_lost_is_sent_once(wire: Wire, ann: Per
     reply = await wire.ask(ann)
     await ann.react(reply, "👍")
     await wire.until_votes(reply, (ann, 1))
-    assert [body["id"] for body in await by_bot(wire, ann, since=since)] == [reply["id"]]
+    assert [body["id"] for body in await wire.by_bot(ann, since=since)] == [reply["id"]]
 
 
 async def test_a_message_answered_with_503_is_sent_once(wire: Wire, ann: Person) -> None:
@@ -42,7 +26,7 @@ async def test_a_message_answered_with_503_is_sent_once(wire: Wire, ann: Person)
     faults_of(wire.sandbox).fail("POST", MESSAGES, status=503, is_done_first=True)
     reply = await wire.ask(ann)
     await wire.row(reply)
-    assert [body["id"] for body in await by_bot(wire, ann, since=since)] == [reply["id"]]
+    assert [body["id"] for body in await wire.by_bot(ann, since=since)] == [reply["id"]]
 
 
 async def test_a_message_that_was_not_taken_is_sent_again(wire: Wire, ann: Person) -> None:
@@ -63,7 +47,7 @@ async def test_a_slash_command_whose_answer_was_lost_is_answered_once(
     await wire.seeded(ann, reply)
     await ann.react(reply, "👎")
     await wire.until_votes(reply, (ann, -1))
-    assert len(await by_bot(wire, ann, since=since)) == 1
+    assert len(await wire.by_bot(ann, since=since)) == 1
 
 
 @pytest.mark.parametrize("is_taken", [True, False])
@@ -86,7 +70,7 @@ async def test_an_answer_after_the_sign_of_work_is_sent_once(
     faults_of(wire.sandbox).cut("POST", "/webhooks/", is_done_first=True)
     reply = await wire.slash(ann, "fill", text=QUERY)
     await wire.row(reply)
-    assert len(await by_bot(wire, ann, since=since)) == 1
+    assert len(await wire.by_bot(ann, since=since)) == 1
 
 
 async def test_a_reply_that_is_never_confirmed_is_no_error_and_gets_its_thumbs_later(
@@ -101,7 +85,7 @@ async def test_a_reply_that_is_never_confirmed_is_no_error_and_gets_its_thumbs_l
         await wire.until_votes(reply, (ann, 1))
     assert [line for line in logs if line["log_level"] == "error"] == []
     assert [line["event"] for line in logs if line["event"] == "reply.not_sent"] == ["reply.not_sent"]
-    assert len(await by_bot(wire, ann, since=since)) == 1
+    assert len(await wire.by_bot(ann, since=since)) == 1
 
 
 async def test_a_menu_whose_confirmation_was_lost_is_no_error(wire: Wire, ann: Person) -> None:
@@ -125,4 +109,4 @@ async def test_a_command_that_is_told_of_twice_is_answered_once(wire: Wire, ann:
         await wire.seeded(ann, reply)
         await wire.ask(ann)
     assert [line for line in logs if line["log_level"] in ("warning", "error")] == []
-    assert len(await by_bot(wire, ann, since=since)) == 2
+    assert len(await wire.by_bot(ann, since=since)) == 2

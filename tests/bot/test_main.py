@@ -22,18 +22,7 @@ CHANNEL_ID = Sandbox.channel_id
 
 async def ask(person: Person, query: str = "Nike shoes are very [MASK]") -> Json:
     """Ask, and return the reply."""
-    return await command(person, f"!fill {query}")
-
-
-async def command(person: Person, text: str) -> Json:
-    """Say something, and return the reply to it."""
-    since = person.mark()
-    message = await person.say(CHANNEL_ID, text)
-    return await person.wait_for_event(
-        "MESSAGE_CREATE",
-        predicate=lambda body: (body.get("message_reference") or {}).get("message_id") == message["id"],
-        since=since,
-    )
+    return await person.command(CHANNEL_ID, f"!fill {query}")
 
 
 async def edited(person: Person, message: Json, holding: str) -> Json:
@@ -180,7 +169,7 @@ async def test_a_full_disk_is_told_and_survived(home: Path) -> None:
         told = await ask(ben)
         assert "The database at " in told["content"]
         assert "Check that the disk has free space" in told["content"]
-        assert (await command(cleo, "!help"))["embeds"]
+        assert (await cleo.command(CHANNEL_ID, "!help"))["embeds"]
         resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
         assert (await ask(cleo))["embeds"]
         assert stored_votes(home) == [(ben.id, -1)]
@@ -191,7 +180,7 @@ async def training_app(home: Path) -> AsyncIterator[tuple[App, Person, Json]]:
     """An app in the middle of a run, ada who started it, and the message that shows its progress."""
     async with running_app(home) as app, app.people("ada", "ben", "cleo") as (ada, ben, cleo):
         await vote_down(app, await ask(ben), ben, cleo)
-        message = await command(ada, "!retrain")
+        message = await ada.command(CHANNEL_ID, "!retrain")
         await edited(ada, message, "⏳")  # its row is open
         yield app, ada, message
 
@@ -207,7 +196,7 @@ async def test_a_killed_run_is_told_and_one_that_is_stopped_ends_at_once(
     assert last_run(app.home)[0] == "failed"
     assert (await ask(ada))["embeds"]
 
-    message = await command(ada, "!retrain")
+    message = await ada.command(CHANNEL_ID, "!retrain")
     (child_id,) = app.child_ids()
     assert await app.stop(signal.SIGTERM) == 0
     assert not is_alive(child_id)
@@ -247,6 +236,6 @@ async def test_a_gpu_that_is_not_there_is_said_in_chat(home: Path) -> None:
         running_app(home, env={"CUDA_VISIBLE_DEVICES": ""}, **settings) as app,
         app.people("ada") as (ada,),
     ):
-        message = await command(ada, "!retrain domain")
+        message = await ada.command(CHANNEL_ID, "!retrain domain")
         told = await edited(ada, message, "The run failed")
         assert "FILLBOT\\_DEVICE asks for 'cuda'" in told["embeds"][0]["description"]

@@ -134,6 +134,22 @@ class Person:
         now: Json = await self.request("GET", _message_path(message))
         return now
 
+    async def attached(self, message: Json) -> bytes:
+        """The content of a message's one file."""
+        (attachment,) = message["attachments"]
+        async with self._http.get(attachment["url"]) as response:
+            return await response.read()
+
+    async def command(self, channel_id: int, text: str) -> Json:
+        """Say something, and return the reply to it."""
+        since = self.mark()
+        message = await self.say(channel_id, text)
+        return await self.wait_for_event(
+            "MESSAGE_CREATE",
+            predicate=lambda body: (body.get("message_reference") or {}).get("message_id") == message["id"],
+            since=since,
+        )
+
     async def edit(self, message: Json, text: str) -> Json:
         """Edit one's own message."""
         edited: Json = await self.request("PATCH", _message_path(message), {"content": text})

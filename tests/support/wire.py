@@ -20,6 +20,7 @@ from bot.app import App, open_app
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from storage.schema import candidates, predictions
+from training.inference.fill_model import FillModel
 
 T = TypeVar("T")
 QUERY = "Nike shoes are very [MASK]"
@@ -120,6 +121,24 @@ class Wire:
         votes = await votes_on_message(self.app.database, int(reply["id"]))
         return sorted((v.mask_index, v.word, v.voter_id, v.value) for v in votes)
 
+    async def direct_file(self, person: Person, since: int) -> Json:
+        """The next direct message from the bot that has a file."""
+        channel_id = await person.direct_channel_id(self.sandbox.bot_user_id)
+        return await person.wait_for_event(
+            "MESSAGE_CREATE",
+            predicate=lambda body: (
+                body["channel_id"] == str(channel_id)
+                and body["author"]["id"] == str(self.sandbox.bot_user_id)
+                and bool(body["attachments"])
+            ),
+            since=since,
+        )
+
+    async def by_bot(self, person: Person, *, since: int) -> list[Json]:
+        """What a person has read from the bot since a mark."""
+        told = [body for name, body in person.events[since:] if name == "MESSAGE_CREATE"]
+        return [body for body in told if body["author"]["id"] == str(self.sandbox.bot_user_id)]
+
     async def until_votes(self, reply: Json, *expected: tuple[Person, int]) -> None:
         """Wait until exactly these people's votes stand on the top word of each mask."""
         row = await self.row(reply)
@@ -133,6 +152,25 @@ class Wire:
             await eventually(stands)
         except TimeoutError:
             assert await self.votes(reply) == wanted
+
+
+async def voted(wire: Wire, person: Person, query: str, thumb: str = "👍", **where: int) -> Json:
+    """A reply that a person asked for and voted on."""
+    reply = await wire.ask(person, query, **where)
+    await person.react(reply, thumb)
+    await wire.until_votes(reply, (person, 1 if thumb == "👍" else -1))
+    return reply
+
+
+class Gate:
+    """A file that a pretended training process waits for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.wait = f"while not os.path.exists({str(path)!r}): time.sleep(0.01)"
+
+    def open(self) -> None:
+        self._path.touch()
 
 
 @contextlib.asynccontextmanager
@@ -198,3 +236,14 @@ async def eventually(find: Callable[[], Awaitable[T]], *, timeout_s: float = 45.
         while not (found := await find()):  # noqa: ASYNC110  what is waited for has no event
             await asyncio.sleep(0.01)
     return found
+
+
+def fields_of(reply: Json) -> dict[str, str]:
+    """The fields of a reply's embed."""
+    return {one["name"]: one["value"] for one in reply["embeds"][0]["fields"]}
+
+
+def best_words(wire: Wire, version: str, text: str) -> list[str]:
+    """A version's words for a text, best first."""
+    model = FillModel(wire.app.registry.path(version))
+    return [c.word for c in model.fill([text], top=100)[0][0]]

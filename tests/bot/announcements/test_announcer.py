@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.people import Json, Person
 from support.sandbox_faults import faults_of
 from support.sandbox_world import add_channel
-from support.wire import Pretend, Wire, eventually, settings_for, tells
+from support.wire import Gate, Pretend, Wire, eventually, settings_for, tells
 
 from bot.announcements import announcer, delivery
 from bot.runs import progress
@@ -43,17 +43,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announcer, "LONGEST_PAUSE_S", 0.3)
     monkeypatch.setattr(announcer, "REFUSED_PAUSE_S", 0.3)
     monkeypatch.setattr(announcer, "NOT_BEGUN_S", 0.0)
-
-
-class Gate:
-    """What the pretended run waits for, to fail then."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.wait = f"while not os.path.exists({str(path)!r}): time.sleep(0.01)"
-
-    def open(self) -> None:
-        self._path.touch()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import discord
 import pytest
 from support.people import Json, Person
 from support.sandbox_faults import faults_of
-from support.wire import EPHEMERAL, Wire, eventually
+from support.wire import EPHEMERAL, Wire, eventually, voted
 
 from bot.cogs import privacy as cog
 from bot.privacy import confirmation
@@ -16,35 +16,6 @@ from storage.people import privacy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUERY = "My {name} shoes are very [MASK]"
-
-
-async def attached(person: Person, message: Json) -> bytes:
-    """The content of a message's one file."""
-    (attachment,) = message["attachments"]
-    async with person._http.get(attachment["url"]) as response:
-        return await response.read()
-
-
-async def direct(wire: Wire, person: Person, since: int) -> Json:
-    """The next direct message from the bot."""
-    channel_id = await person.direct_channel_id(wire.sandbox.bot_user_id)
-    return await person.wait_for_event(
-        "MESSAGE_CREATE",
-        predicate=lambda body: (
-            body["channel_id"] == str(channel_id)
-            and body["author"]["id"] == str(wire.sandbox.bot_user_id)
-            and bool(body["attachments"])
-        ),
-        since=since,
-    )
-
-
-async def voted(wire: Wire, person: Person, query: str, thumb: str = "👍", **where: int) -> Json:
-    """A reply that a person asked for and voted on."""
-    reply = await wire.ask(person, query, **where)
-    await person.react(reply, thumb)
-    await wire.until_votes(reply, (person, 1 if thumb == "👍" else -1))
-    return reply
 
 
 def button(message: Json, label: str) -> str:
@@ -65,9 +36,9 @@ async def test_everything_stored_comes_as_a_direct_message(wire: Wire, ann: Pers
     since = ann.mark()
     reply = await wire.say(ann, "!mydata")
     assert (reply["content"], reply["attachments"]) == ("I sent it to you in a direct message.", [])
-    message = await direct(wire, ann, since)
+    message = await wire.direct_file(ann, since)
     assert "(votes: 1, questions: 1)" in message["content"]
-    told = json.loads(await attached(ann, message))
+    told = json.loads(await ann.attached(message))
     assert told["your_id"] == str(ann.id)
     assert told["explanation"].startswith("This is everything fillbot keeps about you.")
     (vote,), (question,) = told["votes"], told["questions"]
@@ -87,7 +58,7 @@ async def test_closed_direct_messages_are_said_with_what_to_do(wire: Wire, ann: 
     reply = await wire.say(ann, "!mydata")
     assert reply["content"].startswith("I cannot send you direct messages. Allow direct messages")
     reply = await wire.slash(ann, "mydata")  # here nobody else sees it
-    assert json.loads(await attached(ann, reply))["your_id"] == str(ann.id)
+    assert json.loads(await ann.attached(reply))["your_id"] == str(ann.id)
     assert reply["flags"] & EPHEMERAL
     faults_of(wire.sandbox).clear()
 
@@ -106,7 +77,7 @@ async def test_a_slash_command_is_answered_whatever_became_of_its_direct_message
     else:
         faults_of(wire.sandbox).fail("POST", path, status=int(way))
     reply = await wire.slash(ann, "mydata")
-    assert json.loads(await attached(ann, reply))["your_id"] == str(ann.id)
+    assert json.loads(await ann.attached(reply))["your_id"] == str(ann.id)
     assert reply["flags"] & EPHEMERAL
     faults_of(wire.sandbox).clear()
 
@@ -122,10 +93,10 @@ async def test_a_large_history_is_packed(wire: Wire, ann: Person, monkeypatch: p
     monkeypatch.setattr(cog, "FILE_LIMIT_BYTES", 1200)
     since = ann.mark()
     await wire.say(ann, "!mydata")
-    message = await direct(wire, ann, since)
+    message = await wire.direct_file(ann, since)
     assert "open it with any program for .gz files" in message["content"]
     assert message["attachments"][0]["filename"].endswith(".json.gz")
-    assert len(json.loads(gzip.decompress(await attached(ann, message)))["votes"]) == 1
+    assert len(json.loads(gzip.decompress(await ann.attached(message)))["votes"]) == 1
     monkeypatch.setattr(cog, "FILE_LIMIT_BYTES", 100)
     assert "more than Discord lets me send" in (await wire.say(ann, "!mydata"))["content"]
 

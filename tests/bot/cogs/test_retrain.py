@@ -8,23 +8,12 @@ import pytest
 import pytest_asyncio
 from support.people import Json, Person
 from support.sandbox_faults import faults_of
-from support.wire import Pretend, Wire, eventually, tells
+from support.wire import Gate, Pretend, Wire, eventually, tells
 
 from storage import runs as run_records
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BUSY = "A run is already in progress. Its verdict will be posted when it is done."
-
-
-class Gate:
-    """A file that the pretended training process waits for."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.wait = f"while not os.path.exists({str(path)!r}): time.sleep(0.01)"
-
-    def open(self) -> None:
-        self._path.touch()
 
 
 @pytest.fixture

@@ -1,16 +1,32 @@
-"""A training process that only notes what it is to draw."""
+"""A bot that serves the second version, and a training process that only notes what it is to draw."""
 
 import json
+import shutil
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from support.charts import PNG
-from support.wire import Pretend
+from support.wire import Pretend, Wire, wired
+
+from training.registry.versions import Registry
 
 Asked = Callable[[], dict[str, Any]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def serving_second(
+    tmp_path_factory: pytest.TempPathFactory, models_folder: Path
+) -> AsyncIterator[Wire]:
+    """A running bot whose v0002 serves, with the rules of Discord."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(models_folder, home / "models")
+    Registry(home / "models").promote("v0002")
+    async with wired(home, min_voters=2) as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,41 +1,22 @@
 """`!compare` over the wire, with real versions."""
 
 import json
-import shutil
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from support.people import Json, Person
-from support.wire import Wire, wired
+from support.people import Person
+from support.wire import Wire, best_words, fields_of, wired
 
 from bot.subprocesses import training_process
-from training.inference.fill_model import FillModel
 from training.registry.versions import Registry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> AsyncIterator[Wire]:
-    """A running bot whose v0002 serves, with the rules of Discord."""
-    home = tmp_path_factory.mktemp("home")
-    shutil.copytree(models_folder, home / "models")
-    Registry(home / "models").promote("v0002")
-    async with wired(home, min_voters=2) as running:
-        yield running
-
-
-def fields(reply: Json) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in reply["embeds"][0]["fields"]}
-
-
-def expected(wire: Wire, version: str, text: str) -> list[str]:
-    """A version's words, best first."""
-    model = FillModel(wire.app.registry.path(version))
-    return [c.word for c in model.fill([text], top=100)[0][0]]
+@pytest.fixture(scope="module")
+def wire(serving_second: Wire) -> Wire:
+    return serving_second
 
 
 async def test_compare_shows_both_versions_side_by_side(wire: Wire, ann: Person) -> None:
@@ -43,9 +24,9 @@ async def test_compare_shows_both_versions_side_by_side(wire: Wire, ann: Person)
     reply = await wire.say(ann, f"!compare {text}")
     assert reply["embeds"][0]["title"] == "v0002 and v0001"
     for name, version in (("v0002 (answers now)", "v0002"), ("v0001", "v0001")):
-        lines = fields(reply)[name].split("\n")
+        lines = fields_of(reply)[name].split("\n")
         words = [line.split(" · ")[0].strip("✚✖▲▼* ") for line in lines]
-        assert words == expected(wire, version, text)[:5]
+        assert words == best_words(wire, version, text)[:5]
 
 
 async def test_compare_without_a_version_before_says_so(wire: Wire, ann: Person) -> None:
@@ -57,14 +38,14 @@ async def test_compare_without_a_version_before_says_so(wire: Wire, ann: Person)
         wire.app.registry.promote("v0002")
         await wire.app.follower.follow_champion()
     assert reply["embeds"][0]["description"].startswith("There is no earlier version to compare with")
-    assert list(fields(reply)) == ["v0001 (answers now)"]
+    assert list(fields_of(reply)) == ["v0001 (answers now)"]
 
 
 async def test_ten_words_of_both_versions_are_shown_where_that_is_set(home: Path) -> None:
     Registry(home / "models").promote("v0002")
     async with wired(home, shown_words=10) as wire, wire.member() as person:
         reply = await wire.say(person, "!compare my shoes are [MASK]")
-    assert [len(value.split("\n")) for value in fields(reply).values()] == [10, 10]
+    assert [len(value.split("\n")) for value in fields_of(reply).values()] == [10, 10]
 
 
 async def test_a_sentence_without_a_blank_is_refused(wire: Wire, ann: Person) -> None:

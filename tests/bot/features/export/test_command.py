@@ -5,49 +5,20 @@ import io
 from typing import Any
 
 import pytest
-from support.people import Json, Person
+from support.people import Person
 from support.sandbox_world import add_channel, add_thread, deny
-from support.wire import Wire, eventually
+from support.wire import Wire, eventually, voted
 
 from bot.sandbox.world.state import ChannelKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def attached(person: Person, message: Json) -> bytes:
-    """The content of a message's one file."""
-    (attachment,) = message["attachments"]
-    async with person._http.get(attachment["url"]) as response:
-        return await response.read()
-
-
-async def direct(wire: Wire, person: Person, since: int) -> Json:
-    """The next direct message from the bot."""
-    channel_id = await person.direct_channel_id(wire.sandbox.bot_user_id)
-    return await person.wait_for_event(
-        "MESSAGE_CREATE",
-        predicate=lambda body: (
-            body["channel_id"] == str(channel_id)
-            and body["author"]["id"] == str(wire.sandbox.bot_user_id)
-            and bool(body["attachments"])
-        ),
-        since=since,
-    )
-
-
-async def voted(wire: Wire, person: Person, query: str, thumb: str = "👍", **where: int) -> Json:
-    """A reply that a person asked for and voted on."""
-    reply = await wire.ask(person, query, **where)
-    await person.react(reply, thumb)
-    await wire.until_votes(reply, (person, 1 if thumb == "👍" else -1))
-    return reply
-
-
 async def exported(wire: Wire, admin: Person) -> list[dict[str, Any]]:
     """The rows that an admin gets."""
     since = admin.mark()
     assert (await wire.say(admin, "!export"))["content"] == "I sent it to you in a direct message."
-    content = await attached(admin, await direct(wire, admin, since))
+    content = await admin.attached(await wire.direct_file(admin, since))
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
 
 

@@ -1,38 +1,15 @@
 """`!why` over the wire, where two people of one mind are heard, with real versions."""
 
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
-from support.people import Json, Person
-from support.wire import EPHEMERAL, Pretend, Wire, wired
-
-from training.inference.fill_model import FillModel
-from training.registry.versions import Registry
+from support.people import Person
+from support.wire import EPHEMERAL, Pretend, Wire, best_words, fields_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def wire(tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> AsyncIterator[Wire]:
-    """A running bot whose v0002 serves, with the rules of Discord."""
-    home = tmp_path_factory.mktemp("home")
-    shutil.copytree(models_folder, home / "models")
-    Registry(home / "models").promote("v0002")
-    async with wired(home, min_voters=2) as running:
-        yield running
-
-
-def fields(reply: Json) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in reply["embeds"][0]["fields"]}
-
-
-def expected(wire: Wire, version: str, text: str) -> list[str]:
-    """A version's words, best first."""
-    model = FillModel(wire.app.registry.path(version))
-    return [c.word for c in model.fill([text], top=100)[0][0]]
+@pytest.fixture(scope="module")
+def wire(serving_second: Wire) -> Wire:
+    return serving_second
 
 
 async def test_why_tells_place_votes_and_versions(wire: Wire, ann: Person, bob: Person) -> None:
@@ -43,13 +20,13 @@ async def test_why_tells_place_votes_and_versions(wire: Wire, ann: Person, bob: 
     await wire.until_votes(reply, (ann, -1), (bob, -1))
     word = (await wire.row(reply))["candidates"][0]["word"]
 
-    told = fields(await wire.say(ann, f"!why {word.upper()} in {text}"))
+    told = fields_of(await wire.say(ann, f"!why {word.upper()} in {text}"))
     assert told["Now"].split("\n")[0].startswith("Model v0002 alone: place 1, ")
     assert told["Now"].endswith("With the votes: left out, since people rejected it")
     assert told["Votes on this sentence"].startswith("👍 0 · 👎 2 from 2 people, yours 👎")
     now, before = told["Model versions"].split("\n")
     assert now.startswith("**v0002 (answers now)** · place 1, ")
-    rank = expected(wire, "v0001", text).index(word) + 1
+    rank = best_words(wire, "v0001", text).index(word) + 1
     assert before.startswith(f"**v0001** · place {rank}, ")
     assert before.endswith("the base model, before any votes")
 
@@ -71,8 +48,10 @@ async def test_why_answers_a_slash_command_for_the_asker_alone(wire: Wire, ann: 
     reply = await wire.slash(ann, "why", word="breathable", text="in winter shoes are [MASK]")
     assert reply["flags"] & EPHEMERAL
     assert reply["embeds"][0]["description"] == "in winter shoes are **breathable**."
-    assert fields(reply)["Now"].startswith("Model v0002 cannot offer this word")
-    assert fields(reply)["Votes on this sentence"].startswith("No word in this sentence has been rated yet")
+    assert fields_of(reply)["Now"].startswith("Model v0002 cannot offer this word")
+    assert fields_of(reply)["Votes on this sentence"].startswith(
+        "No word in this sentence has been rated yet"
+    )
 
 
 async def test_a_sentence_without_a_blank_is_refused(wire: Wire, ann: Person) -> None:
