@@ -75,14 +75,9 @@ class LeaderElection:
         """Run the leader's tasks while the lock is held."""
         self.is_here, self.elsewhere = True, None
         log.info("leader.elected")
-        lost, loop = asyncio.Event(), asyncio.get_running_loop()
-
-        def tell() -> None:
-            loop.call_soon_threadsafe(lost.set)
-
-        lock.on_lost(tell)
+        lost = lock.lost_event()
         async with self._tasks.done():
-            while lock.is_held:  # the event may have come before `on_lost`
+            while lock.is_held:  # the loss may have come before `lost_event`
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):
                         await lost.wait()

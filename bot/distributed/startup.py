@@ -27,12 +27,7 @@ async def shard_locks(settings: Settings) -> AsyncIterator["asyncio.Task[None] |
         return
     lock = lock_for(settings, *settings.shards.names)
     assert isinstance(lock, AdvisoryLock)
-    lost, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def tell() -> None:
-        loop.call_soon_threadsafe(lost.set)
-
-    lock.on_lost(tell)
+    lost = lock.lost_event()
     try:
         await acquire_async(lock)
     except LockHeldError as held:

@@ -96,9 +96,8 @@ def compare_embed(
         )
         _add(embed, names[1], theirs, mask=mask if several else None)
         if several:
-            embed.add_field(
-                name=BLANK, value=BLANK
-            )  # fills the row of three, so that the next blank starts a new row
+            # Fills the row of three, so that the next blank starts a new row.
+            embed.add_field(name=BLANK, value=BLANK)
         line = _summary(words, old)
         summary.append(say("compare.best_of", number=mask + 1, line=line) if several else line)
     embed.description = "\n".join(summary) or say("compare.no_previous", version=names[0])

@@ -56,7 +56,7 @@ class AdvisoryLock:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._lost_listeners: list[Callable[[], None]] = []
+        self._lost_listeners: list[Callable[[], object]] = []
         self.taken_by: LockHeldError | None = None  # set when another process took the lock after a loss
 
     @property
@@ -64,9 +64,15 @@ class AdvisoryLock:
         """Whether the lock is held now."""
         return self._connection is not None and time.monotonic() < self._confirmed_at + self._lease_s
 
-    def on_lost(self, listener: Callable[[], None]) -> None:
+    def on_lost(self, listener: Callable[[], object]) -> None:
         """Call `listener`, in another thread, after each loss and when another process took the lock."""
         self._lost_listeners.append(listener)
+
+    def lost_event(self) -> asyncio.Event:
+        """Return an event of the running loop that is set whenever `on_lost` would call a listener."""
+        event, loop = asyncio.Event(), asyncio.get_running_loop()
+        self.on_lost(lambda: loop.call_soon_threadsafe(event.set))
+        return event
 
     def acquire(self) -> None:
         """Acquire the lock without waiting for its holder. Blocking.

@@ -152,7 +152,7 @@ class Faults:
         """Leave the bot's sockets open but send nothing: a half-dead connection."""
         for session in self.bot_sessions():
             if session.connection is not None:
-                session.connection.send = lambda _frame: None  # type: ignore[method-assign]
+                session.connection.send = lambda text: None  # type: ignore[method-assign]
 
     def bot_sessions(self) -> list[Session]:
         """Return the bot's sessions."""
