@@ -23,6 +23,7 @@ LIST_MARK = re.compile(r"^(\s*\d*)([-+.])(?=\s)", re.MULTILINE)
 MAX_CONTENT = 2000
 MAX_DESCRIPTION = 4096
 MAX_FIELD = 1024
+SHOWN_WRONG_WAY = 8  # words
 SHOWN_CHANGES = 4
 MAX_BETWEEN = 120  # characters between the blanks of a sentence in a list: three lines on a narrow phone
 MAX_SENTENCE = 1500  # with four full fields still below the 6,000 of an embed
@@ -143,6 +144,7 @@ def verdict_embed(
         embed.add_field(name=say("run.left_out"), value=clipped(escape(text), MAX_FIELD))
     if note := precision_note(report):
         embed.add_field(name=say("model.precision"), value=note, inline=False)
+    add_wrong_way(embed, report, shown)
     if words := report.get("added_words"):
         embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
     if changed := changes_text(report, shown):
@@ -179,10 +181,30 @@ def changes_text(report: Mapping[str, Any], shown: Collection[str]) -> str:
     return clipped("\n".join(map(_change_line, changes[:SHOWN_CHANGES])), MAX_FIELD)
 
 
+def add_wrong_way(embed: discord.Embed, report: Mapping[str, Any], shown: Collection[str]) -> None:
+    """List the judged words that moved against the votes, with the queries in `shown`."""
+    words = report.get("wrong_way", ())
+    lines = [_wrong_way_line(word, shown) for word in words[:SHOWN_WRONG_WAY]]
+    if more := len(words) - len(lines):
+        lines.append(say("run.and_more", n=more))
+    if lines:
+        text = clipped("\n".join(lines), MAX_FIELD)
+        embed.add_field(name=say("run.wrong_way"), value=text, inline=False)
+
+
+def _wrong_way_line(word: Mapping[str, Any], shown: Collection[str]) -> str:
+    kind = "lost" if word["is_lost"] else "wanted" if word["is_wanted"] else "unwanted"
+    places = {"before": word["before"], "after": word["after"]}
+    line = say(f"run.went_wrong.{kind}", word=escape(word["word"]), **places)
+    return f"{line} · {escape(word['query'])}" if word["query"] in shown else line
+
+
 def votes_line(report: Mapping[str, Any]) -> str:
     """Say how many votes by how many people a run learnt from."""
     people = say("people", n=report["voters"])
-    return say("run.votes_number", n=report["votes"], people=people)
+    line = say("run.votes_number", n=report["votes"], people=people)
+    limited = report.get("limited_voters", 0)
+    return f"{line}. {say('run.limited', n=limited)}" if limited else line
 
 
 def progress_text(step: str, done: int, total: int, elapsed_s: float, *, left_s: float | None = None) -> str:

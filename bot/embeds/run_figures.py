@@ -66,6 +66,8 @@ def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
     outcome = "passed" if reason["passed"] else "failed"
     if reason["passed"] and not reason.get("has_data", True):
         outcome = "unknown"
+    elif reason["passed"] and reason.get("is_partial"):
+        outcome = "partly"
     of_test = "domain" if is_domain and name == "learnt" else name
     try:
         return say(f"gate.tests.{of_test}.{outcome}")

@@ -11,6 +11,7 @@ from bot.embeds.replies import (
     COLOUR,
     MAX_DESCRIPTION,
     MAX_FIELD,
+    add_wrong_way,
     changes_text,
     clipped,
     escape,
@@ -112,6 +113,7 @@ def report_embed(
     if "votes" in report:
         value = say("report.votes", n=report["judgements"], votes=votes_line(report))
         embed.add_field(name=say("report.learnt_from"), value=value, inline=False)
+    add_wrong_way(embed, report, shown)
     moved = moved_words(run)
     top = (report.get("metrics") or {}).get("shown_words", BEFORE_THE_SETTING)
     for name, words in ((say("report.came", top=top), moved.came), (say("report.went", top=top), moved.went)):

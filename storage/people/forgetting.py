@@ -32,8 +32,10 @@ SQLITE_HEADER = b"SQLite format 3\x00"
 # Without the first, two erasures could each keep a query for the other's person.
 ERASING = (ERASE_LOCK, VOTE_LOCK)
 MAX_PARAMETERS = 30_000  # parameters of a statement; SQLite allows 32,766
+# Parts of a run's report that are lists of entries with a query.
+WITH_QUERIES = ("changes", "wrong_way")
 # Parts of a run's report that show the effects of votes, with their empty values.
-VOTE_EFFECTS: dict[str, Any] = {"changes": [], "moved_words": None}
+VOTE_EFFECTS: dict[str, Any] = {"changes": [], "moved_words": None, "wrong_way": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +191,16 @@ def drop_orphaned_queries(connection: Connection, *, since: datetime | None = No
     rows = connection.execute(select(runs.c.id, runs.c.as_of, runs.c.report)).all()
     reports = [(run_id, as_of, report) for run_id, as_of, report in rows if isinstance(report, dict)]
     # All at once, as it takes a scan of all predictions: their texts are not indexed.
-    lost = orphaned_of(
-        connection, {change["query"] for *_, report in reports for change in report.get("changes", [])}
+    queries = (
+        entry["query"] for *_, report in reports for part in WITH_QUERIES for entry in report.get(part, [])
     )
+    lost = orphaned_of(connection, set(queries))
     changed = 0
     for run_id, as_of, report in reports:
         kept = dict(report)
-        if "changes" in report:
-            kept["changes"] = [change for change in report["changes"] if change["query"] not in lost]
+        for part in WITH_QUERIES:
+            if part in report:
+                kept[part] = [entry for entry in report[part] if entry["query"] not in lost]
         if since is not None and as_of >= since:
             kept |= {name: empty for name, empty in VOTE_EFFECTS.items() if name in report}
             if "drift" in report:

@@ -1,19 +1,32 @@
 """Measurements of a challenger that passes the gate, with any of them changed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from training.evaluation.drift import Drift
-from training.evaluation.gate import Behaviour, HeldOut, Measurements, Skills, VotedWords
+from training.evaluation.gate import Behaviour, HeldOut, Measurements, Skills
+from training.evaluation.judged_words import Contradictions, Learnt, Placed
 
-BEFORE = VotedWords(unwanted_shown=2, wanted_shown=1, unwanted=4, wanted=3)
-BETTER = VotedWords(unwanted_shown=1, wanted_shown=1, unwanted=4, wanted=3)
+Places = Sequence[tuple[int, int]]  # before and after
+
+
+def learnt(wanted: Places = (), unwanted: Places = (), *, shown_words: int = 5) -> Learnt:
+    """Judged words by their places before and after."""
+    words = [
+        Placed("Nike shoes are [MASK].", f"word{number}", is_wanted, before, after)
+        for number, (is_wanted, (before, after)) in enumerate(
+            [*((True, places) for places in wanted), *((False, places) for places in unwanted)]
+        )
+    ]
+    return Learnt(tuple(words), shown_words)
+
+
 SHARES = {"control": 0.8, "retention": 0.9, "praise": 0.7}
 SKILLS = Skills(SHARES, pseudo_perplexity=20.0, latency_ratio=10.0)
 PASSING = Measurements(
-    shown_words=5,
-    champion=BEFORE,
-    challenger=BETTER,
+    learnt=learnt(wanted=[(2, 1), (9, 8), (20, 12)], unwanted=[(1, 7), (4, 4), (8, 9), (30, 40)]),
+    contradictions=Contradictions(judged=4, accepted=0),
     domain_skills=SKILLS,
     challenger_skills=SKILLS,
     drift=Drift(nats=0.0, top10_kept=1.0, masks=136),

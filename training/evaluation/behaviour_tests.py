@@ -52,6 +52,25 @@ class Result:
         return self.outcome == "passed"
 
 
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """Words, in lower case, on which the team's judgements contradict what a test usually takes for granted.
+
+    Attributes:
+        rejected: good words that the team rejects.
+        accepted: bad words that the team accepts.
+        wanted: all words that the team accepts. They may push the words of a test down.
+    """
+
+    rejected: frozenset[str] = frozenset()
+    accepted: frozenset[str] = frozenset()
+    wanted: frozenset[str] = frozenset()
+
+    def left_of(self, words: Sequence[str] | None, contradicted: frozenset[str]) -> list[str] | None:
+        """The words without the contradicted ones; None if none is left."""
+        return [word for word in words or () if word.lower() not in contradicted] or None
+
+
 def _one_mask(text: str) -> str:
     if len(MASK_PATTERN.findall(text)) != 1:
         raise ValueError("it needs exactly one [MASK]")
@@ -81,6 +100,10 @@ class _Test(BaseModel, ABC):
     def result(self, model: FillModel, answers: Answers) -> Result | None:
         """The result; None if the model can say none of the words."""
 
+    @abstractmethod
+    def without(self, opinions: "Opinions") -> "_Test | None":
+        """The test without the words that the team judged otherwise; None if nothing is left to test."""
+
     def _result(self, margin: float, tolerance: float, text: Sentence) -> Result:
         """The result for a margin above the threshold (0: just reached)."""
         outcome: Literal["passed", "borderline", "failed"] = "passed"
@@ -96,6 +119,7 @@ class Minimum(_Test):
     any_of: Words | None = None
     none_of: Words | None = None
     top: int = Field(default=10, ge=1, le=100)
+    _passed_over: frozenset[str] = frozenset()  # words whose places do not count
 
     @model_validator(mode="after")
     def _needs_words(self) -> "Minimum":
@@ -108,9 +132,20 @@ class Minimum(_Test):
         """A single text."""
         return (self.text,)
 
+    def without(self, opinions: Opinions) -> "Minimum | None":
+        """The words that are left; those that the team accepts may push them down."""
+        any_of = opinions.left_of(self.any_of, opinions.rejected)
+        none_of = opinions.left_of(self.none_of, opinions.accepted)
+        if (any_of, none_of) == (None, None) or (self.any_of is not None and any_of is None):
+            return None
+        mine = {word.lower() for word in (*(any_of or ()), *(none_of or ()))}
+        changed = self.model_copy(update={"any_of": any_of, "none_of": none_of})
+        changed._passed_over = opinions.wanted - mine
+        return changed
+
     def result(self, model: FillModel, answers: Answers) -> Result | None:
         """The margin, in nats, to the last of the best other words."""
-        logs = answers[self.text]
+        logs = self._passing_over(model, answers[self.text])
         margins, texts = [], []
         for words, sign, must in (
             (self.any_of, 1, Sentence("must")),
@@ -134,6 +169,14 @@ class Minimum(_Test):
         text = Sentence("{texts:; }", texts=texts)
         return self._result(min(margins), TOLERANCE_NATS, text) if margins else None
 
+    def _passing_over(self, model: FillModel, logs: Floats) -> Floats:
+        """(vocabulary,) log-probabilities with the words that do not count below all others."""
+        tokens = model.tokens_of(self._passed_over)
+        if tokens:
+            logs = logs.copy()
+            logs[tokens] = -np.inf
+        return logs
+
 
 class Invariance(_Test):
     """Texts whose best words must largely be those of the first text."""
@@ -145,6 +188,11 @@ class Invariance(_Test):
     def queries(self) -> tuple[str, ...]:
         """All texts, the first of which the others are compared with."""
         return tuple(self.texts)
+
+    def without(self, opinions: Opinions) -> "Invariance":
+        """The test itself: it names no words."""
+        del opinions
+        return self
 
     def result(self, model: FillModel, answers: Answers) -> Result:
         """The margin, in words, of the text that shares the fewest."""
@@ -179,6 +227,11 @@ class Direction(_Test):
     def queries(self) -> tuple[str, ...]:
         """The text without and with the change."""
         return (self.before, self.after)
+
+    def without(self, opinions: Opinions) -> "Direction | None":
+        """The words that are left: a rejected word is as rare before the change as after it."""
+        words = opinions.left_of(self.words, opinions.rejected | opinions.accepted)
+        return None if words is None else self.model_copy(update={"words": words})
 
     def result(self, model: FillModel, answers: Answers) -> Result | None:
         """The margin, in nats, between the actual and the required factor of the share."""

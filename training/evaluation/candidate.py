@@ -10,16 +10,26 @@ from typing import Any
 import numpy as np
 
 from storage.sentences import Sentence, to_json
+from training.corpus.lexicon import unwanted_words, wanted_words
 from training.evaluation import behaviour_tests, drift, gate, metrics
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.guarded_suites import GUARDED_SUITES
+from training.evaluation.judged_words import (
+    Contradictions,
+    Learnt,
+    Placed,
+    contradictions_in,
+    directions,
+    opinions_of,
+)
 from training.evaluation.metrics import CaseScore
 from training.evaluation.perplexity import pseudo_perplexity
-from training.inference.fill_model import FillModel
+from training.inference.fill_model import FillModel, Floats
 from training.inference.vocabulary import denied_words
 from training.votes.retraining_set import Example, RetrainingSet
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
+STORED_WORDS = 200  # that moved against the votes
 REPORTED_WORDS = 20  # newly shown, and as many no longer shown
 # Suites and texts on which no answer should move. On the control suite answers may move a little: what the
 # votes teach about praise also shifts how complaints are answered.
@@ -56,15 +66,17 @@ class CandidateEvaluation:
         self._chosen, self._domain, self._champion = chosen, domain, champion
         self._rolled_back, self._shown_words = rolled_back, shown_words
         self._examples = (*chosen.train, *chosen.held_out)
-        self._behaviour = behaviour if behaviour and behaviour.exists() else behaviour_tests.SHIPPED
-        self._tests = behaviour_tests.read_behaviour(self._behaviour)
+        self._read_behaviour(behaviour)
         self._suites = {
             name: metrics.read_suite(metrics.SUITES / f"{suite.file}.jsonl")
             for name, suite in GUARDED_SUITES.items()
         }
+        judged = directions(self._examples)
+        self._suites["praise"] = [case.without(judged.keys()) for case in self._suites["praise"]]
         self._texts = metrics.read_texts(metrics.SUITES / "texts.jsonl")
-        self._champion_best = _shown(champion, self._examples, shown_words)
-        self._champion_voted = _voted_words(champion, self._examples, self._champion_best)
+        self._champion_answers = _answers(champion, self._examples)
+        self._champion_best = _best(champion, self._champion_answers, shown_words)
+        self._contradictions = self._contradictions_in_praise()
         self._domain_results = self._run_behaviour(domain)
         self._domain_scores = self._score(domain)
         self._domain_skills = self._skills(domain, self._domain_scores, latency_ratio=1.0)
@@ -78,8 +90,9 @@ class CandidateEvaluation:
         `domain_alike` is the domain model in the challenger's precision, if it serves in another one: only
         the speed is compared with it.
         """
-        best = _shown(challenger, self._examples, self._shown_words)
-        voted = _voted_words(challenger, self._examples, best)
+        answers = _answers(challenger, self._examples)
+        best = _best(challenger, answers, self._shown_words)
+        learnt = self._learnt(challenger, answers, best)
         queries = [case.text for case in self._suites["control"]]
         slower = _latency_ratio(domain_alike or self._domain, challenger, queries, self._shown_words)
         note = _precision_note(self._domain, challenger)
@@ -95,9 +108,8 @@ class CandidateEvaluation:
         held_out, denied = self._chosen.held_out, denied_words()
         verdict = gate.decide(
             gate.Measurements(
-                shown_words=self._shown_words,
-                champion=self._champion_voted,
-                challenger=voted,
+                learnt=learnt,
+                contradictions=self._contradictions,
                 domain_skills=self._domain_skills,
                 challenger_skills=skills,
                 drift=neutral,
@@ -113,9 +125,10 @@ class CandidateEvaluation:
                 precision_note=note,
             )
         )
+        lost = set(learnt.lost)
         figures: dict[str, Any] = {
             "shown_words": self._shown_words,
-            "voted": {"champion": _rounded(self._champion_voted), "challenger": _rounded(voted)},
+            "voted": _voted_figures(learnt),
             "domain": _skill_figures(self._domain_skills),
             "challenger": _skill_figures(skills),
             "wanted_share_change": _share_changes(self._domain_scores, scores),
@@ -127,8 +140,47 @@ class CandidateEvaluation:
             "moved_words": _moved_words(
                 _words_of(self._champion, self._champion_best), _words_of(challenger, best)
             ),
+            "wrong_way": [_wrong_way(word, lost=word in lost) for word in learnt.went_wrong[:STORED_WORDS]],
         }
         return verdict, figures
+
+    def _read_behaviour(self, path: Path | None) -> None:
+        """Read the team's behaviour tests, or those shipped ones that its judgements do not contradict."""
+        is_own = path is not None and path.exists()
+        self._behaviour = path if is_own and path is not None else behaviour_tests.SHIPPED
+        tests = behaviour_tests.read_behaviour(self._behaviour)
+        opinions = behaviour_tests.Opinions() if is_own else opinions_of(self._examples)
+        left = [(test.name, test.without(opinions)) for test in tests]
+        self._tests = [test for _, test in left if test is not None]
+        self._set_aside = tuple(name for name, test in left if test is None)
+
+    def _contradictions_in_praise(self) -> Contradictions:
+        """Count over the judged queries that the domain model answers with good rather than bad words."""
+        good, bad = (self._domain.tokens_of(sorted(words)) for words in (wanted_words(), unwanted_words()))
+        if not good or not bad:
+            return Contradictions(0, 0)
+        answers = _answers(self._domain, self._examples)
+        return contradictions_in(
+            [
+                example
+                for example, logs in zip(self._examples, answers, strict=True)
+                if np.logaddexp.reduce(logs[good]) > np.logaddexp.reduce(logs[bad])
+            ]
+        )
+
+    def _learnt(
+        self, challenger: FillModel, answers: Sequence[Floats], best: Sequence[Sequence[int]]
+    ) -> Learnt:
+        wanted = {word for word, direction in directions(self._examples).items() if direction > 0}
+        places = zip(self._examples, self._champion_answers, answers, best, strict=True)
+        return Learnt(
+            tuple(
+                placed
+                for example, before, after, shown in places
+                for placed in _placed(example, (self._champion, before), (challenger, after), shown, wanted)
+            ),
+            self._shown_words,
+        )
 
     def _score(self, fill_model: FillModel) -> Scores:
         return {suite: metrics.score_cases(fill_model, cases) for suite, cases in self._suites.items()}
@@ -158,28 +210,73 @@ class CandidateEvaluation:
         return gate.Behaviour(
             tests=taken,
             skipped=len(results) - taken,
+            set_aside=self._set_aside,
             new_failures=tuple(
                 Sentence("{test} ({result})", test=failure.name, result=failure.text) for failure in failures
             ),
         )
 
 
-def _shown(fill_model: FillModel, examples: Sequence[Example], shown_words: int) -> list[list[int]]:
-    """The ids of the tokens that people see for each example, best first."""
+def _answers(fill_model: FillModel, examples: Sequence[Example]) -> list[Floats]:
+    """(vocabulary,) log-probabilities for each example."""
     rows = fill_model.log_probabilities([fill_model.encoder.encode(e.query) for e in examples])
-    return [fill_model.best(logs[e.mask_index], shown_words) for e, logs in zip(examples, rows, strict=True)]
+    return [logs[e.mask_index] for e, logs in zip(examples, rows, strict=True)]
 
 
-def _voted_words(
-    fill_model: FillModel, examples: Sequence[Example], best: Sequence[Sequence[int]]
-) -> gate.VotedWords:
-    counts = Counter(unwanted_shown=0, wanted_shown=0, unwanted=0, wanted=0)
-    for example, shown in zip(examples, best, strict=True):
-        for side, words in (("wanted", example.wanted), ("unwanted", example.unwanted)):
-            tokens = fill_model.tokens_of(word for word, _ in words)
-            counts[side] += len(tokens)
-            counts[f"{side}_shown"] += sum(token in shown for token in tokens)
-    return gate.VotedWords(**counts)
+def _best(fill_model: FillModel, answers: Sequence[Floats], shown_words: int) -> list[list[int]]:
+    """The ids of the tokens that people see for each example, best first."""
+    return [fill_model.best(logs, shown_words) for logs in answers]
+
+
+def _placed(
+    example: Example,
+    champion: tuple[FillModel, Floats],
+    challenger: tuple[FillModel, Floats],
+    shown: Sequence[int],
+    wanted: Collection[str],
+) -> list[Placed]:
+    """The places of an example's words with both models.
+
+    Args:
+        example: the judged words.
+        champion, challenger: the models, and their (vocabulary,) log-probabilities.
+        shown: tokens that the challenger shows.
+        wanted: words, in lower case, that the team wants on any query.
+    """
+    instead = {challenger[0].word_of(token).lower() for token in shown}
+    here = {word.lower() for word, _ in example.wanted}
+    rejected = {word.lower() for word, _ in example.unwanted}
+    is_outdone = instead <= (here | (set(wanted) - rejected))
+    return [
+        Placed(example.query, word, is_wanted, before, after, is_outdone=is_outdone)
+        for words, is_wanted in ((example.wanted, True), (example.unwanted, False))
+        for word, _ in words
+        if (before := _place(*champion, word)) is not None
+        and (after := _place(*challenger, word)) is not None
+    ]
+
+
+def _place(fill_model: FillModel, logs: Floats, word: str) -> int | None:
+    """The word's place, from 1, among the words that may be offered; None if the model cannot say it."""
+    token = fill_model.token_of(word)
+    return None if token is None else 1 + int((logs[fill_model.offered] > logs[token]).sum())
+
+
+def _voted_figures(learnt: Learnt) -> dict[str, dict[str, int]]:
+    """Judged words and how many of them are shown, by model."""
+    total = {side: learnt.count(is_wanted=side == "wanted") for side in ("wanted", "unwanted")}
+    return {
+        model: total | {f"{side}_shown": learnt.shown(place, is_wanted=side == "wanted") for side in total}
+        for model, place in (
+            ("champion", lambda word: word.before),
+            ("challenger", lambda word: word.after),
+        )
+    }
+
+
+def _wrong_way(placed: Placed, *, lost: bool) -> dict[str, Any]:
+    facts = {"query": placed.query, "word": placed.word, "is_wanted": placed.is_wanted}
+    return {**facts, "before": placed.before, "after": placed.after, "is_lost": lost}
 
 
 def _words_of(fill_model: FillModel, best: Sequence[Sequence[int]]) -> list[set[str]]:

@@ -4,6 +4,9 @@ A challenger is promoted when it learnt what the votes ask for, compared with th
 queries, and lost nothing elsewhere, compared with the domain model. No limit is against the last champion:
 the losses it allows would add up night after night.
 
+The gate protects abilities, not opinions: what the team judged is not judged again by our own word lists,
+suites and behaviour tests.
+
 docs/architecture.md says how to add a criterion.
 """
 
@@ -18,21 +21,13 @@ from storage.sentences import Sentence, to_json
 from training.evaluation.confidence_intervals import interval, means
 from training.evaluation.drift import Drift
 from training.evaluation.guarded_suites import GUARDED_SUITES
+from training.evaluation.judged_words import Contradictions, Learnt
 from training.votes.retraining_set import MIN_HELD_OUT
 
+MIN_CONTRADICTIONS = 3  # bad words that people want in praise; fewer may be slang, or a mistake
 SHOWN_FAILURES = 3  # failed behaviour tests that the verdict quotes
 
 Measured = TypeVar("Measured")
-
-
-@dataclass(frozen=True, slots=True)
-class VotedWords:
-    """Judged words that a model can say, and how many of them it shows."""
-
-    unwanted_shown: int
-    wanted_shown: int
-    unwanted: int
-    wanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +47,19 @@ class Skills:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Behaviour tests that both models can answer, and those that only the challenger fails."""
+    """Behaviour tests that both models can answer, and those that only the challenger fails.
+
+    Attributes:
+        tests: their number.
+        skipped: tests that a model can say no word of.
+        new_failures: tests that the domain model passes and the challenger fails.
+        set_aside: names of shipped tests that contradict the team's judgements.
+    """
 
     tests: int
     skipped: int
     new_failures: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class Measurements:
     """Everything that the gate compares for a night's challenger.
 
     Attributes:
-        shown_words: words that people see of each mask.
-        champion, challenger: their answers to the voted queries.
+        learnt: the judged words with their places in the answers of champion and challenger.
+        contradictions: judged words that our lists call bad, on sentences that ask for praise.
         domain_skills, challenger_skills: suites, texts and speed.
         drift: from the domain model's answers on neutral masks; None without neutral masks.
         behaviour: the team's behaviour tests.
@@ -91,9 +94,8 @@ class Measurements:
             not.
     """
 
-    shown_words: int
-    champion: VotedWords
-    challenger: VotedWords
+    learnt: Learnt
+    contradictions: Contradictions
     domain_skills: Skills
     challenger_skills: Skills
     drift: Drift | None
@@ -127,6 +129,7 @@ class Finding(NamedTuple):
     passed: bool
     text: Sentence
     has_data: bool = True
+    is_partial: bool = False  # passed, but with exceptions that the limit allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,12 @@ class Reason:
     passed: bool
     text: Sentence
     has_data: bool = True
+    is_partial: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """For the card and the `runs` table."""
+        facts = {"name": self.name, "passed": self.passed, "has_data": self.has_data}
+        return {**facts, "is_partial": self.is_partial, **to_json(self.text)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +177,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """For the card and the `runs` table."""
-        reasons = [
-            {"name": one.name, "passed": one.passed, "has_data": one.has_data, **to_json(one.text)}
-            for one in self.reasons
-        ]
-        return {"is_promotable": self.is_promotable, "reasons": reasons}
+        return {"is_promotable": self.is_promotable, "reasons": [one.to_json() for one in self.reasons]}
 
     @property
     def is_helped_by_smaller_step(self) -> bool:
@@ -202,32 +207,67 @@ def _verdict(criteria: Sequence[Criterion[Measured]], measured: Measured) -> Ver
     return Verdict(all(reason.passed for reason in reasons), reasons)
 
 
-def _voted_words(measured: Measurements, limit: float) -> Finding:
-    champion, challenger = measured.champion, measured.challenger
-    fewer_unwanted = champion.unwanted_shown - challenger.unwanted_shown >= limit
-    more_wanted = (
-        challenger.wanted_shown - champion.wanted_shown >= limit
-        and challenger.unwanted_shown <= champion.unwanted_shown
+def _shown_words(measured: Measurements, limit: float) -> Finding:
+    learnt = measured.learnt
+    sides = {"wanted": True, "unwanted": False}
+    total = {side: learnt.count(is_wanted=is_wanted) for side, is_wanted in sides.items()}
+    before, after = (
+        {side: learnt.shown(place, is_wanted=is_wanted) for side, is_wanted in sides.items()}
+        for place in (lambda word: word.before, lambda word: word.after)
     )
+    fewer_unwanted = before["unwanted"] - after["unwanted"] >= limit
+    more_wanted = after["wanted"] - before["wanted"] >= limit and after["unwanted"] <= before["unwanted"]
     text = Sentence(
         "of {rejected} rejected words {rejected_shown} are in the top {top} (before: {rejected_before}), of "
         "{accepted} accepted ones {accepted_shown} (before: {accepted_before})",
-        top=measured.shown_words,
-        rejected=challenger.unwanted,
-        rejected_shown=challenger.unwanted_shown,
-        rejected_before=champion.unwanted_shown,
-        accepted=challenger.wanted,
-        accepted_shown=challenger.wanted_shown,
-        accepted_before=champion.wanted_shown,
+        top=learnt.shown_words,
+        rejected=total["unwanted"],
+        rejected_shown=after["unwanted"],
+        rejected_before=before["unwanted"],
+        accepted=total["wanted"],
+        accepted_shown=after["wanted"],
+        accepted_before=before["wanted"],
     )
-    if champion.unwanted_shown == 0 and champion.wanted_shown == champion.wanted:
+    if before["unwanted"] == 0 and before["wanted"] == total["wanted"]:
         text = Sentence(
             "the champion already answers as people voted ({accepted} words accepted, {rejected} rejected); "
             "there is nothing to learn yet",
-            accepted=champion.wanted,
-            rejected=champion.unwanted,
+            accepted=total["wanted"],
+            rejected=total["unwanted"],
         )
-    return Finding(fewer_unwanted or more_wanted, text)
+    return Finding(fewer_unwanted or more_wanted, text, is_partial=bool(learnt.lost))
+
+
+def _lost_words(measured: Measurements, limit: float) -> Finding:
+    learnt = measured.learnt
+    accepted, lost = learnt.count(is_wanted=True), len(learnt.lost)
+    text = Sentence(
+        "of {accepted} accepted words {rose} rose, {fell} fell and {lost} were lost (limit {limit:.0%}); of "
+        "{rejected} rejected ones {sank} fell and {climbed} rose",
+        accepted=accepted,
+        rose=learnt.count(is_wanted=True, matches=lambda word: word.change > 0),
+        fell=learnt.count(is_wanted=True, matches=lambda word: word.change < 0) - lost,
+        lost=lost,
+        limit=limit,
+        rejected=learnt.count(is_wanted=False),
+        sank=learnt.count(is_wanted=False, matches=lambda word: word.change < 0),
+        climbed=learnt.count(is_wanted=False, matches=lambda word: word.change > 0),
+    )
+    return Finding(lost <= limit * accepted, text, is_partial=lost > 0)
+
+
+def _contradictions(measured: Measurements, limit: float) -> Finding:
+    judged, accepted = measured.contradictions.judged, measured.contradictions.accepted
+    text = Sentence(
+        "in praise people want {accepted} of {judged} judged words that blame (suspicious: {least} or more, "
+        "over {limit:.0%})",
+        accepted=accepted,
+        judged=judged,
+        least=MIN_CONTRADICTIONS,
+        limit=limit,
+    )
+    is_suspicious = accepted >= MIN_CONTRADICTIONS and accepted > limit * judged
+    return Finding(not is_suspicious, text, has_data=judged > 0)
 
 
 def _wanted_share(suite: str, measured: Measurements, limit: float) -> Finding:
@@ -309,6 +349,13 @@ def _behaviour(measured: Measurements, limit: float) -> Finding:
     tests = Sentence("{n} behaviour tests", n=behaviour.tests)
     if behaviour.skipped:
         tests = Sentence("{tests} ({n} skipped)", tests=tests, n=behaviour.skipped)
+    if aside := behaviour.set_aside:
+        tests = Sentence(
+            "{tests} ({n} set aside, as people judged otherwise: {names})",
+            tests=tests,
+            n=len(aside),
+            names=list(aside),
+        )
     if not behaviour.tests:
         return Finding(True, Sentence("{tests} that both models can answer", tests=tests), has_data=False)
     failures = behaviour.new_failures
@@ -391,7 +438,20 @@ def _domain_praise(measured: DomainMeasurements, limit: float) -> Finding:
 
 
 CRITERIA: tuple[Criterion[Measurements], ...] = (
-    Criterion("learnt", 1, _voted_words, "rejected words fewer, or accepted words more, among those shown"),
+    Criterion("learnt", 1, _shown_words, "rejected words fewer, or accepted words more, among those shown"),
+    Criterion(
+        "lost words",
+        0.02,
+        _lost_words,
+        "share of the accepted words that are no longer shown or sank far",
+        is_helped_by_smaller_step=True,
+    ),
+    Criterion(
+        "contradictions",
+        0.5,
+        _contradictions,
+        "share of the judged bad words that people want in praise: more looks inverted or poisoned",
+    ),
     Criterion(
         "control",
         0.02,
@@ -408,7 +468,10 @@ CRITERIA: tuple[Criterion[Measurements], ...] = (
     ),
     # A challenger that lost praise moved in the wrong direction, and so would a smaller step.
     Criterion(
-        "praise", 0.02, partial(_wanted_share, "praise"), "loss of wanted share on praise of the products"
+        "praise",
+        0.02,
+        partial(_wanted_share, "praise"),
+        "loss of wanted share on praise of the products, over the words that the team did not judge",
     ),
     Criterion(
         "perplexity",

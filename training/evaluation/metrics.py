@@ -7,10 +7,10 @@ wanted or without unwanted words are counted as skipped.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,12 @@ class Case:
     def group(self) -> str:
         """The category up to the first underscore."""
         return self.category.split("_", 1)[0]
+
+    def without(self, words: Collection[str]) -> Self:
+        """The case without some words, given in lower case."""
+        left = (tuple(w for w in side if w.lower() not in words) for side in (self.wanted, self.unwanted))
+        wanted, unwanted = left
+        return replace(self, wanted=wanted, unwanted=unwanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from support.oracles import oracle
 from support.vocabularies import speaker
 
 from training.errors import BehaviourError
-from training.evaluation import candidate
+from training.evaluation import behaviour_tests, candidate
 from training.evaluation import metrics as evaluate
 from training.evaluation.candidate import CandidateEvaluation, changes
-from training.evaluation.gate import VotedWords
 from training.inference.fill_model import FillModel
 from training.votes.retraining_set import Example, RetrainingSet
 
@@ -33,26 +32,80 @@ def chosen(*examples: Example, held_out: tuple[Example, ...] = ()) -> Retraining
     return RetrainingSet(examples, held_out, "hash")
 
 
-def test_voted_words_within_the_top_five_are_counted() -> None:
+def voted(*examples: Example, monkeypatch: pytest.MonkeyPatch, **changed: Any) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = judged(AFTER, monkeypatch, votes=chosen(*examples), **changed)[1][
+        "voted"
+    ]
+    return found
+
+
+def test_voted_words_within_the_top_five_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = [
         example(["comfortable", "late", "unheard"], ["cheap"]),
         example(["poor"], ["ugly", "cheap", "42"], query="[MASK] is [MASK].", mask_index=1),
     ]
-
     # Before: cheap ugly comfortable soft great. After: comfortable soft great poor late. Words that cannot be
     # said count nowhere.
-    def voted(model: FillModel) -> VotedWords:
-        return candidate._voted_words(model, examples, candidate._shown(model, examples, 5))
-
-    assert voted(BEFORE) == VotedWords(unwanted_shown=3, wanted_shown=1, unwanted=3, wanted=3)
-    assert voted(AFTER) == VotedWords(unwanted_shown=0, wanted_shown=3, unwanted=3, wanted=3)
+    assert voted(*examples, monkeypatch=monkeypatch) == {
+        "champion": {"unwanted_shown": 3, "wanted_shown": 1, "unwanted": 3, "wanted": 3},
+        "challenger": {"unwanted_shown": 0, "wanted_shown": 3, "unwanted": 3, "wanted": 3},
+    }
 
 
 @pytest.mark.parametrize(("shown_words", "wanted"), [(3, 1), (4, 2), (5, 3)])
-def test_the_number_of_shown_words_decides_which_count(shown_words: int, wanted: int) -> None:
+def test_the_number_of_shown_words_decides_which_count(
+    shown_words: int, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     examples = [example(["comfortable", "poor", "late"], ["cheap"])]
-    found = candidate._voted_words(AFTER, examples, candidate._shown(AFTER, examples, shown_words))
-    assert found == VotedWords(unwanted_shown=0, wanted_shown=wanted, unwanted=1, wanted=3)
+    found = voted(*examples, monkeypatch=monkeypatch, shown_words=shown_words)["challenger"]
+    assert found == {"unwanted_shown": 0, "wanted_shown": wanted, "unwanted": 1, "wanted": 3}
+
+
+def test_words_that_moved_against_the_votes_are_reported_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, metrics = judged(AFTER, monkeypatch, votes=chosen(example(["cheap", "soft"], ["comfortable", "ugly"])))
+    assert metrics["wrong_way"] == [
+        {
+            "query": "It is [MASK].",
+            "word": word,
+            "is_wanted": is_wanted,
+            "before": before,
+            "after": after,
+            "is_lost": is_lost,
+        }
+        for word, is_wanted, before, after, is_lost in (
+            ("cheap", True, 1, 6, True),
+            ("comfortable", False, 3, 1, False),
+        )
+    ]
+
+
+def test_a_word_that_only_wanted_words_replace_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = ["comfortable", "soft", "great", "poor", "late"]
+    _, metrics = judged(AFTER, monkeypatch, votes=chosen(example([*shown, "cheap"], [])))
+    assert [word["is_lost"] for word in metrics["wrong_way"] if word["word"] == "cheap"] == [False]
+
+
+def test_the_praise_suite_does_not_judge_words_that_the_team_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team that does not want "comfortable" is not refused because our suite wants it."""
+    before = speaker({"comfortable": 0.4, "great": 0.2, "soft": 0.1, "ugly": 0.1})
+    after = speaker({"great": 0.4, "soft": 0.2, "ugly": 0.1, "comfortable": 0.01})
+    taste = chosen(example(["great"], ["comfortable"]))
+    _, metrics = judged(after, monkeypatch, votes=taste, domain=before, champion=before)
+    assert metrics["challenger"]["praise"] > metrics["domain"]["praise"]
+    unrelated = chosen(example(["late"], ["cheap"]))
+    _, metrics = judged(after, monkeypatch, votes=unrelated, domain=before, champion=before)
+    assert metrics["challenger"]["praise"] < metrics["domain"]["praise"]
+
+
+def test_shipped_behaviour_tests_that_contradict_the_team_are_set_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (minimum, *_) = behaviour_tests.read_behaviour(behaviour_tests.SHIPPED)
+    assert isinstance(minimum, behaviour_tests.Minimum)
+    rejected = chosen(example(["late"], list(minimum.any_of or ())))
+    _, metrics = judged(AFTER, monkeypatch, votes=rejected)
+    assert minimum.name in metrics["behaviour"]["set_aside"]
+    assert judged(AFTER, monkeypatch)[1]["behaviour"]["set_aside"] == ()
 
 
 def test_hits_on_held_out_queries_change_by_one_at_most() -> None:
@@ -138,9 +191,18 @@ def test_an_unchanged_model_neither_learns_nor_harms(monkeypatch: pytest.MonkeyP
 
 
 def test_a_model_taught_to_blame_the_products_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    flipped = chosen(example(["cheap", "ugly"], ["comfortable", "soft"]))
-    verdict, metrics = judged(BEFORE, monkeypatch, votes=flipped, domain=AFTER, champion=AFTER)
+    flipped = chosen(example(["cheap", "ugly", "poor"], ["comfortable", "soft"]))
+    verdict, _ = judged(BEFORE, monkeypatch, votes=flipped, domain=AFTER, champion=AFTER)
     assert reasons(verdict)["learnt"]  # it says what was asked for
+    assert not reasons(verdict)["contradictions"]
+    assert not verdict.is_helped_by_smaller_step
+
+
+def test_blame_in_place_of_praise_by_words_without_votes_does_not_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    votes = chosen(example(["cheap"], ["late"]))
+    verdict, metrics = judged(BEFORE, monkeypatch, votes=votes, domain=AFTER, champion=AFTER)
     assert not reasons(verdict)["praise"]
     assert not verdict.is_helped_by_smaller_step
     assert metrics["wanted_share_change"]["praise"][1] < -0.02

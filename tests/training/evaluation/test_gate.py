@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.gate_measurements import BEFORE, PASSING, skills
+from support.gate_measurements import PASSING, learnt, skills
 
 from storage.sentences import Sentence
 from training.evaluation.drift import Drift
@@ -13,11 +13,13 @@ from training.evaluation.gate import (
     DomainMeasurements,
     HeldOut,
     Verdict,
-    VotedWords,
     decide,
     decide_domain,
 )
+from training.evaluation.judged_words import Contradictions, Learnt
 
+UNCHANGED = learnt(wanted=[(1, 1), (8, 8), (9, 9)], unwanted=[(2, 2), (3, 3), (20, 20), (30, 30)])
+PERFECT = learnt(wanted=[(1, 1), (2, 2), (3, 3)], unwanted=[(20, 20)] * 4)
 NOTHING_HELD_OUT = HeldOut(judgements=0)
 
 
@@ -36,6 +38,8 @@ def test_a_challenger_that_learnt_and_harms_nothing_is_promotable() -> None:
     assert given.failures == []
     assert [r.name for r in given.reasons] == [
         "learnt",
+        "lost words",
+        "contradictions",
         "control",
         "retention",
         "praise",
@@ -55,6 +59,7 @@ def test_every_reason_has_numbers_with_and_without_data() -> None:
     empty = skills(control=None, retention=None, praise=None)
     without = verdict(
         domain_skills=empty,
+        contradictions=Contradictions(0, 0),
         drift=None,
         behaviour=Behaviour(tests=0, skipped=3),
         denied=0,
@@ -66,12 +71,12 @@ def test_every_reason_has_numbers_with_and_without_data() -> None:
     assert [reason.name for reason in without.reasons] == names
     assert {reason.name for reason in without.reasons if reason.has_data} == {
         "learnt",
+        "lost words",
         "perplexity",
         "latency",
     }
-    perfect = VotedWords(unwanted_shown=0, wanted_shown=3, unwanted=4, wanted=3)
     refused = verdict(
-        champion=perfect,
+        learnt=PERFECT,
         behaviour=Behaviour(tests=9, skipped=0, new_failures=("brand (2 of 5)",)),
         was_rolled_back=True,
     )
@@ -85,31 +90,80 @@ def test_a_promoted_verdict_fits_into_a_field_of_a_message() -> None:
 
 @pytest.mark.parametrize("shown_words", [3, 10])
 def test_the_verdict_says_how_many_words_are_shown(shown_words: int) -> None:
-    learnt = verdict(shown_words=shown_words).reasons[0]
-    assert f"in the top {shown_words} " in learnt.text
+    found = verdict(learnt=learnt(wanted=[(11, 1)], shown_words=shown_words)).reasons[0]
+    assert f"in the top {shown_words} " in found.text
 
 
 @pytest.mark.parametrize(
-    ("unwanted_shown", "wanted_shown", "passes"),
+    ("wanted", "unwanted", "passes"),
     [
-        (2, 1, False),  # nothing changed
-        (1, 1, True),  # one rejected word fewer
-        (2, 2, True),  # one accepted word more
-        (3, 3, False),  # bought with a rejected one
-        (1, 0, True),  # fewer rejected words is what people asked for
-        (2, 0, False),
+        ((8, 8), (2, 2), False),  # nothing changed
+        ((8, 8), (2, 6), True),  # one rejected word fewer
+        ((8, 5), (2, 2), True),  # one accepted word more
+        ((8, 5), (6, 2), False),  # bought with a rejected one
+        ((8, 9), (2, 6), True),  # fewer rejected words is what people asked for
+        ((8, 9), (2, 2), False),
     ],
 )
 def test_learning_is_fewer_rejected_or_more_accepted_words(
-    unwanted_shown: int, wanted_shown: int, passes: bool
+    wanted: tuple[int, int], unwanted: tuple[int, int], passes: bool
 ) -> None:
-    given = verdict(challenger=replace(BEFORE, unwanted_shown=unwanted_shown, wanted_shown=wanted_shown))
+    given = verdict(learnt=learnt(wanted=[(1, 1), wanted], unwanted=[(3, 3), unwanted]))
     assert failed(given) == ([] if passes else ["learnt"])
 
 
 def test_a_champion_that_answers_as_people_voted_is_said_to() -> None:
-    perfect = VotedWords(unwanted_shown=0, wanted_shown=3, unwanted=4, wanted=3)
-    assert "nothing to learn yet" in verdict(champion=perfect, challenger=perfect).failures[0]
+    assert "nothing to learn yet" in verdict(learnt=PERFECT).failures[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "is_lost"),
+    [
+        ((5, 6), True),  # no longer shown
+        ((1, 4), False),
+        ((1, 5), True),  # still shown, but four places down
+        ((8, 11), False),
+        ((8, 15), False),  # where nobody looks, the places that it had above it
+        ((8, 16), True),
+        ((3, 19), True),
+        ((19, 3), False),
+    ],
+)
+def test_an_accepted_word_is_lost_out_of_sight_or_several_places_down(
+    place: tuple[int, int], is_lost: bool
+) -> None:
+    given = verdict(learnt=learnt(wanted=[(9, 1), place], unwanted=[(1, 30)]))
+    assert failed(given) == (["lost words"] if is_lost else [])
+    assert f"and {int(is_lost)} were lost" in given.reasons[1].text
+    assert given.reasons[0].is_partial == is_lost
+
+
+def test_two_in_a_hundred_accepted_words_may_be_lost_but_it_only_partly_learnt() -> None:
+    given = verdict(learnt=learnt(wanted=[(9, 1)] * 98 + [(3, 19)] * 2, unwanted=[(1, 30)]))
+    assert given.is_promotable
+    assert given.reasons[0].is_partial
+    assert "of 100 accepted words 98 rose, 0 fell and 2 were lost" in given.reasons[1].text
+    assert failed(verdict(learnt=learnt(wanted=[(9, 1)] * 97 + [(3, 19)] * 3))) == ["lost words"]
+
+
+def test_a_word_that_only_wanted_words_replace_is_not_lost() -> None:
+    (word,) = learnt(wanted=[(3, 19)]).words
+    assert verdict(learnt=Learnt((replace(word, is_outdone=True), *PASSING.learnt.words), 5)).is_promotable
+
+
+@pytest.mark.parametrize(
+    ("judged", "accepted", "passes"),
+    [(5, 2, True), (3, 2, True), (3, 3, False), (6, 3, True), (6, 4, False), (100, 50, True), (0, 0, True)],
+)
+def test_votes_for_blame_in_praise_are_refused(judged: int, accepted: int, passes: bool) -> None:
+    given = verdict(contradictions=Contradictions(judged, accepted))
+    assert failed(given) == ([] if passes else ["contradictions"])
+
+
+def test_tests_that_the_team_contradicts_are_named() -> None:
+    behaviour = Behaviour(tests=30, skipped=0, set_aside=("comfort", "looks"))
+    (reason,) = (r for r in verdict(behaviour=behaviour).reasons if r.name == "behaviour")
+    assert "30 behaviour tests (2 set aside, as people judged otherwise: comfort, looks)" in reason.text
 
 
 @pytest.mark.parametrize(
@@ -203,7 +257,7 @@ def test_held_out_queries_count_from_thirty_judgements_on(
         ({"behaviour": Behaviour(tests=1, skipped=0, new_failures=("brand",))}, True),
         ({"challenger_skills": skills(control=0.7, retention=0.5, pseudo_perplexity=25.0)}, True),
         ({"challenger_skills": skills(praise=0.5)}, False),  # the wrong way, however small the step
-        ({"challenger": BEFORE, "drift": Drift(0.2, 1.0, masks=1)}, False),
+        ({"learnt": UNCHANGED, "drift": Drift(0.2, 1.0, masks=1)}, False),
         ({"challenger_skills": skills(latency_ratio=20.0)}, False),
     ],
 )
@@ -217,7 +271,7 @@ def test_the_same_figures_give_the_same_verdict() -> None:
 
 
 def test_all_failures_are_told_at_once() -> None:
-    given = verdict(challenger=BEFORE, drift=Drift(1.0, 1.0, masks=5), was_rolled_back=True)
+    given = verdict(learnt=UNCHANGED, drift=Drift(1.0, 1.0, masks=5), was_rolled_back=True)
     assert failed(given) == ["learnt", "drift", "rolled back"]
     assert not given.is_promotable
     assert len(given.failures) == 3
@@ -234,6 +288,7 @@ def test_a_verdict_as_json() -> None:
         "key": "answers that got no votes moved by {nats:.3f} nats (limit {limit:.2f})",
         "values": {"nats": 0.2, "limit": 0.1},
         "has_data": True,
+        "is_partial": False,
     }
 
 
