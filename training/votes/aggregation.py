@@ -6,8 +6,8 @@ often each voter agrees with the consensus. Votes lose weight with age in both s
 """
 
 import functools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -18,6 +18,9 @@ MAX_ITERATIONS = 20
 MAX_VOTER_SHARE = 0.3  # of a run's weight, or 1 / voters if that is more: no one person decides a version
 HALF_LIFE_DAYS = 90.0  # after which a vote weighs half
 MIN_AGE_WEIGHT = 2.0**-10  # after ten half-lives a vote has no weight, and its voter does not count as one
+MAX_NEW_SHARE = 1 / 3  # of the weight, for all new voters together: a raid of new accounts decides nothing
+NEW_VOTER_DAYS = 7.0  # for so long after the oldest of their standing votes people are new
+MIN_ESTABLISHED = 2  # voters; with fewer the team itself is new
 MIN_MARGIN = 0.2  # |up − down| / (up + down) below which the votes on a word cancel out: 3 to 2 still counts
 
 PRIOR = PRIOR_AGREE / (PRIOR_AGREE + PRIOR_DISAGREE)
@@ -156,6 +159,53 @@ class VoteArrays:
     def sum_by_voter(self, amount: Floats) -> Floats:
         """(votes,) → (voters,) sums."""
         return np.bincount(self.voter, weights=amount, minlength=self.voters).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedParts:
+    """Votes in parts, in which all new voters together hold at most `MAX_NEW_SHARE` of the weight.
+
+    Estimated reliability does not help against a raid: the majority always looks reliable.
+
+    Attributes:
+        parts: the votes.
+        is_new: (voters,) whether each voter is new.
+        factor: by which the weight of their votes is multiplied.
+    """
+
+    parts: Iterable[VoteArrays]
+    is_new: npt.NDArray[np.bool_]
+    factor: float
+
+    @classmethod
+    def of(cls, parts: Iterable[VoteArrays], *, half_life_days: float) -> Self:
+        """Find the new voters, and how far they have to be limited."""
+        oldest: list[Floats] = []  # what age leaves of each voter's oldest vote; 2 without a vote
+        cast: list[Floats] = []
+        for votes in parts:
+            left = np.full(votes.voters, 2.0)
+            np.minimum.at(left, votes.voter, votes.left)
+            oldest.append(left)
+            cast.append(votes.sum_by_voter(votes.amount))
+        left = functools.reduce(np.minimum, oldest) if oldest else np.empty(0)
+        held = _sum_arrays(cast) if cast else np.empty(0)
+        is_new = left > 0.5 ** (NEW_VOTER_DAYS / half_life_days)
+        established = held[~is_new]
+        new, old = float(held[is_new].sum()), float(established.sum())
+        factor = 1.0
+        if new > 0 and (established > 0).sum() >= MIN_ESTABLISHED:
+            factor = min(1.0, MAX_NEW_SHARE / (1 - MAX_NEW_SHARE) * old / new)
+        return cls(parts, is_new, factor)
+
+    @property
+    def people(self) -> int:
+        """Number of voters that are limited."""
+        return int(self.is_new.sum()) if self.factor < 1 else 0
+
+    def __iter__(self) -> Iterator[VoteArrays]:
+        for votes in self.parts:
+            factors = np.where(self.is_new[votes.voter], self.factor, 1.0)
+            yield replace(votes, amount=votes.amount * factors) if self.factor < 1 else votes
 
 
 def _fit_reliability(parts: Iterable[VoteArrays]) -> Floats:

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from training.votes import aggregation as vote_aggregation
 from training.votes.aggregation import (
+    HALF_LIFE_DAYS,
     MAX_VOTER_SHARE,
     Consensus,
     Judgement,
+    LimitedParts,
+    VoteArrays,
     _cap,
     _log_odds,
+    aggregate_parts,
     aggregate_votes,
     decay_weights,
 )
@@ -382,3 +386,36 @@ def test_where_there_is_no_cap_a_voter_of_many_words_weighs_on_each_as_on_one() 
     assert free.down.tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0])
     capped = aggregate_votes(items, voters, values, reliability=[0.8, 0.8])
     assert capped.down[0] < 0.5
+
+
+def raid(*, days: float, established: int = 3, raiders: int = 10) -> tuple[LimitedParts, Consensus]:
+    """Established voters want word 0 and reject word 1; raiders, who came `days` ago, the opposite."""
+    votes = [(item, voter, 1 if item == 0 else -1, 30.0) for voter in range(established) for item in (0, 1)]
+    votes += [
+        (item, established + voter, -1 if item == 0 else 1, days)
+        for voter in range(raiders)
+        for item in (0, 1)
+    ]
+    items, voters, values, ages = zip(*votes, strict=True)
+    part = VoteArrays.of(items, voters, values, decay_weights(ages))
+    limited = LimitedParts.of([part], half_life_days=HALF_LIFE_DAYS)
+    return limited, aggregate_parts(limited, min_voters=2)[0]
+
+
+def test_a_raid_of_new_accounts_does_not_turn_the_judgements() -> None:
+    limited, consensus = raid(days=1.0)
+    assert limited.people == 10
+    assert consensus.judged.all()
+    assert consensus.up[0] > consensus.down[0]
+    assert consensus.up[1] < consensus.down[1]
+
+
+def test_people_who_stay_count_fully_after_a_week() -> None:
+    limited, consensus = raid(days=7.5)
+    assert limited.people == 0
+    assert consensus.up[0] < consensus.down[0]
+
+
+@pytest.mark.parametrize(("established", "raiders"), [(0, 10), (1, 10), (20, 3)])
+def test_a_new_team_and_a_few_new_voters_are_not_limited(established: int, raiders: int) -> None:
+    assert raid(days=1.0, established=established, raiders=raiders)[0].people == 0

@@ -40,6 +40,7 @@ class ChecksReport:
         edge_cases: signal → number of judgements.
         approval: one row per model version.
         drift: see `queries.word_drift`.
+        limited_voters: new voters whose votes count for less, since together they would decide the run.
         reliability: voter id → probability that they agree with the consensus.
     """
 
@@ -50,11 +51,12 @@ class ChecksReport:
     edge_cases: dict[str, int] = field(default_factory=dict)
     approval: list[dict[str, Any]] = field(default_factory=list)
     drift: dict[str, Any] = field(default_factory=dict)
+    limited_voters: int = 0
     reliability: dict[int, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON for the run's report, without voters and without the judgements themselves."""
-        names = ("votes", "voters", "rejected", "edge_cases", "approval", "drift")
+        names = ("votes", "voters", "rejected", "edge_cases", "approval", "drift", "limited_voters")
         return {name: getattr(self, name) for name in names} | {"judgements": len(self.judgements)}
 
 
@@ -82,7 +84,9 @@ class ResultCollector:
         self.approval += _rows(folder / "approval.jsonl")
         self.query_words.append(query_words)
 
-    def report(self, folder: Path, *, reliability: dict[int, float], drift: dict[str, Any]) -> ChecksReport:
+    def report(
+        self, folder: Path, *, reliability: dict[int, float], drift: dict[str, Any], limited_voters: int
+    ) -> ChecksReport:
         """Return the total, with the judgements that were written to `folder`."""
         rows = _judgements(folder / JUDGEMENTS)
         names = rows["signals"].str.split("; ").explode().value_counts(sort=True)
@@ -94,6 +98,7 @@ class ResultCollector:
             edge_cases={name: count for name, count in sorted(names.iter_rows()) if name},
             approval=approval_by_version(pl.DataFrame(self.approval, schema=COUNTS)).to_dicts(),
             drift=drift,
+            limited_voters=limited_voters,
             reliability=reliability,
         )
 

@@ -16,7 +16,7 @@ from storage.people.personal_data import PLACEHOLDER
 from storage.votes.predictions import count_votes, votes_until
 from training.progress import NO_PROGRESS, Progress
 from training.synchronous_database import SynchronousDatabase
-from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, aggregate_parts
+from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, LimitedParts, aggregate_parts
 from training.votes.checks.approval import ApprovalCounts
 from training.votes.checks.edge_cases import EdgeCaseWeights
 from training.votes.checks.framework import (
@@ -165,14 +165,18 @@ def run_checks(
         (folder / JUDGEMENTS).touch()
         progress.step("weighing the votes", len(spool))
         query_words = QueryWords.merged(results.query_words)
-        judged = aggregate_parts(spool, min_voters=min_voters)
+        limited = LimitedParts.of(spool, half_life_days=half_life_days)
+        judged = aggregate_parts(limited, min_voters=min_voters)
         for number, consensus in enumerate(judged):
             _append_judgements(spool.items(number), consensus, query_words.seen, folder)
             progress.advance()
         reliability = dict(zip(spool.voters.tolist(), judged[0].reliability.tolist(), strict=True))
     shutil.rmtree(folder / PART)
     return results.report(
-        folder, reliability=reliability, drift=word_drift(query_words, min_voters=min_voters)
+        folder,
+        reliability=reliability,
+        drift=word_drift(query_words, min_voters=min_voters),
+        limited_voters=limited.people,
     )
 
 
