@@ -75,6 +75,11 @@ class Settings(storage.settings.Settings):
     vote_half_life_days: float = Field(
         default=90.0, ge=1, le=36_500, description="Age in days at which a vote counts half."
     )
+    word_lists: Annotated[Literal["prior", "off"], BeforeValidator(str.lower)] = Field(
+        default="prior",
+        description="The built-in lists of good and bad words: prior (worth a few judged words each) or off. "
+        "Without them nothing tells inverted votes from a taste, so that only a person promotes versions.",
+    )
     models_url: str | None = Field(
         default=None,
         description="Storage on which several machines share versions: s3://bucket/folder, or the path of a "
@@ -232,8 +237,8 @@ class NightSettings(OptimizerSettings):
     learning_rate: LearningRate = 1e-4
     epochs: int = Field(default=12, ge=1, le=100, description="Most passes over the voted queries.")
     min_steps: int = Field(default=40, ge=1, description="Fewest steps, however few the votes are.")
-    generalization_steps: int = Field(
-        default=90, ge=1, description="Fewest steps if judgements generalise to other sentences."
+    shifted_steps: int = Field(
+        default=60, ge=1, description="Fewest steps if the votes say something of words in other sentences."
     )
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries per step.")
@@ -251,18 +256,25 @@ class NightSettings(OptimizerSettings):
         default=0.65, ge=0, description="Weight of the masked-LM loss on replay, which restores lost fluency."
     )
     anchor_weight: float = Field(default=5.0, ge=0, description="Weight of the KL on anchors.")
-    generalization_weight: float = Field(default=1.75, ge=0, description="Weight of the loss on praise.")
-    generalization_raise: float = Field(
-        default=0.5, ge=0, description="Nats by which a wanted word rises in praise."
+    has_word_lists: bool = Field(
+        default=True, description="Whether the built-in lists of good and bad words count as prior knowledge."
     )
-    generalization_sink: float = Field(
-        default=4.2, ge=0, description="Nats by which an unwanted word sinks in praise."
+    raise_by: float = Field(default=2.5, ge=0, description="Nats by which a clearly wanted word rises.")
+    sink_by: float = Field(default=5.0, ge=0, description="Nats by which a clearly unwanted word sinks.")
+    praise_weight: float = Field(
+        default=0.4, ge=0, description="Weight of good against bad words in sentences that ask for praise."
     )
-    blame_share: float = Field(
-        default=0.3, ge=0, le=1, description="Share of these nats by which words move the other way in blame."
+    praise_hinge_weight: float = Field(
+        default=0.05, ge=0, description="Weight of bad words among the best in sentences that ask for praise."
+    )
+    blame_weight: float = Field(
+        default=0.3, ge=0, description="Weight of bad against good words in sentences that ask for blame."
+    )
+    side_anchor_weight: float = Field(
+        default=0.3, ge=0, description="Weight of the KL to the domain model on praise and blame."
     )
     blame_lm_weight: float = Field(
-        default=0.25, ge=0, description="Weight of the masked-LM loss on the words of blame."
+        default=0.1, ge=0, description="Weight of the masked-LM loss on the words of blame."
     )
     mask_share: float = Field(
         default=0.15, gt=0, lt=1, description="Share of masked words in replay, as in BERT."

@@ -25,7 +25,7 @@ from training.settings import NightSettings, Settings
 NIGHT = NightSettings(
     learning_rate=1e-3,
     min_steps=3,
-    generalization_steps=3,
+    shifted_steps=3,
     max_steps=3,
     batch_examples=4,
     replay_examples=2,

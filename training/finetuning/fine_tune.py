@@ -3,17 +3,19 @@
 Each step adds the losses of up to five batches:
 
     votes     voted queries, moved to what the votes ask for
-    praise    praise without votes, to which the judgements generalise
-    blame     complaints and "never [MASK]", where judged words move the other way: without it the model would
-              praise everything
+    praise    sentences that ask for praise: good words gain on bad ones
+    blame     complaints and "never [MASK]": bad words gain on good ones
     anchors   all other queries, held to the domain model
-    replay    corpus texts, held to the domain model. If judgements generalise, a masked-LM loss is added to
-              restore the fluency that generalization costs.
+    replay    corpus texts, held to the domain model, with a masked-LM loss that keeps the language fluent
+
+What the votes say of words is carried to other sentences by the output shift (`models/output_shift.py`),
+which is fixed before training. Praise and blame teach the model which side a sentence asks for, and so where
+the shift applies. Only the votes are learnt with the shift in place: in other terms it would be unlearnt.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,18 +23,26 @@ from torch import Tensor
 from training.corpus.replay_sentences import ReplaySentences
 from training.finetuning.batches import Batch, CorpusBatches, query_batch, shuffled_batches
 from training.finetuning.data_parallelism import SINGLE_WORKER, DataParallelism
-from training.finetuning.generalization import word_tilts
-from training.finetuning.losses import BatchJudgements, GeneralizationLoss, kl_to_reference, masked_lm
+from training.finetuning.losses import (
+    HIDDEN_FACTOR,
+    BatchJudgements,
+    kl_to_reference,
+    masked_lm,
+    polarity_loss,
+    rank_hinge,
+)
 from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
 from training.finetuning.reference_model import ModelWithReference
 from training.finetuning.trainer import Checkpointer, LossPoint, Step, train
 from training.inference.encoder import Encoded
+from training.models.output_shift import OutputShift
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
-MAX_RATE_SCALE = math.sqrt(2)  # with generalization there are more steps, and smaller ones do less harm
+SLOT_BATCH = 64  # queries
+MAX_RATE_SCALE = math.sqrt(2)  # with an output shift there are more steps, and smaller ones do less harm
 
 # (masks, vocabulary) logits of the model and of the reference model → a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -41,10 +51,17 @@ LossTerm = Iterator[tuple[Batch, Loss]]
 
 @dataclass(frozen=True, slots=True)
 class _EncodedExample:
-    """An example as token ids: a query with one mask, and its words with sign (±1) and weight."""
+    """An example as token ids.
+
+    Attributes:
+        query: the query, with one mask.
+        words: token id, sign (±1) and weight of each judged word.
+        slot: how far the output shift applies at the mask, in [0, 1].
+    """
 
     query: Encoded
     words: tuple[tuple[int, float, float], ...]
+    slot: float = 0.0
 
 
 def fine_tune(
@@ -65,7 +82,7 @@ def fine_tune(
     """Fine-tune the model in place and leave it on the CPU.
 
     Args:
-        model: the domain model.
+        model: the domain model, with the output shift of these examples if it has one.
         examples: the retraining set's; words that are not a token of the model are ignored.
         token_of: word → token id, or None if the word is not a single token.
         offered: token ids that may be offered; ranks are counted among them.
@@ -87,24 +104,27 @@ def fine_tune(
     if not judged:
         return []
     model.to(device)
-    tilts = terms.tilts(examples) if objective.has_generalization else {}
-    parts = [terms.votes(judged, objective)]
+    shift = model.shift
+    if shift is not None:
+        shift = model.shift = shift.to(device)
+        judged = _with_slots(model, judged, shift, device)
+    parts = [terms.votes(judged, objective, shift)]
     if objective.has_replay:
-        lm_weight = settings.replay_lm_weight if tilts else 0.0
+        lm_weight = 0.0 if shift is None else settings.replay_lm_weight
         parts.append(terms.replay(replay_sentences.texts, lm_weight=lm_weight))
     if objective.has_anchors:
         parts.append(terms.anchors(replay_sentences.others))
-    if tilts:
-        generalized = terms.generalization(tilts)
-        parts.append(terms.praise(replay_sentences.praise, generalized))
-        parts.append(terms.blame(replay_sentences.blame, generalized))
+    if shift is not None:
+        parts.append(terms.praise(replay_sentences.praise, shift))
+        parts.append(terms.blame(replay_sentences.blame, shift))
     elif objective.has_anchors:
         parts.append(terms.anchors([query for query, _ in replay_sentences.blame]))
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
-    least = settings.generalization_steps if tilts else settings.min_steps
+    least = settings.min_steps if shift is None else settings.shifted_steps
     steps = min(max(per_epoch * settings.epochs, least), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
-    rates = settings.at_width(model.shape.hidden_size, max_scale=MAX_RATE_SCALE if tilts else math.inf)
+    max_scale = math.inf if shift is None else MAX_RATE_SCALE
+    rates = settings.at_width(model.shape.hidden_size, max_scale=max_scale)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # its noise alone moved answers without votes by more than the votes did
@@ -133,7 +153,22 @@ def fine_tune(
         checkpointer=checkpointer,
     )
     model.requires_grad_(True).cpu()
+    model.shift = None if shift is None else shift.to(torch.device("cpu"))
     return points
+
+
+@torch.no_grad()
+def _with_slots(
+    model: MaskedLm, judged: Sequence[_EncodedExample], shift: OutputShift, device: torch.device
+) -> list[_EncodedExample]:
+    """Look up once where the shift applies, with the model as it is before training."""
+    slots: list[float] = []
+    for start in range(0, len(judged), SLOT_BATCH):
+        queries = [example.query for example in judged[start : start + SLOT_BATCH]]
+        batch = query_batch(queries, model.encoder.pad).to(device)
+        states = model.states(batch.input_ids, batch.attention_mask, batch.mask_at)  # (masks, hidden)
+        slots += shift.slots(states)[:, 0].tolist()
+    return [replace(example, slot=slot) for example, slot in zip(judged, slots, strict=True)]
 
 
 class _LossTerms:
@@ -166,27 +201,22 @@ class _LossTerms:
         )
         return _EncodedExample(Encoded(query.ids, (query.masks[example.mask_index],)), words)
 
-    def tilts(self, examples: Sequence[Example]) -> dict[int, float]:
-        """Token → tilt on sentences without votes; empty unless there are tilts of either sign."""
-        tilts = {self._token_of(word): tilt for word, tilt in word_tilts(examples).items()}
-        known = {token: tilt for token, tilt in tilts.items() if token is not None}
-        return known if min(known.values(), default=0) < 0 < max(known.values(), default=0) else {}
-
-    def generalization(self, tilts: dict[int, float]) -> GeneralizationLoss:
-        return GeneralizationLoss.of(
-            tilts,
-            raise_by=self._settings.generalization_raise,
-            sink_by=self._settings.generalization_sink,
-            allowed=self._offered,
-            shown_words=self._shown_words,
-        )
-
-    def votes(self, judged: Sequence[_EncodedExample], objective: Objective) -> LossTerm:
+    def votes(
+        self, judged: Sequence[_EncodedExample], objective: Objective, shift: OutputShift | None
+    ) -> LossTerm:
         weight = self._settings.votes_weight
         for group in shuffled_batches(judged, self._settings.batch_examples, self._settings.seed):
             judgements = self._flatten(group)
+            slots = torch.tensor([[example.slot] for example in group], device=self._device)  # (masks, 1)
 
-            def loss(logits: Tensor, reference: Tensor, judgements: BatchJudgements = judgements) -> Tensor:
+            def loss(
+                logits: Tensor,
+                reference: Tensor,
+                judgements: BatchJudgements = judgements,
+                slots: Tensor = slots,
+            ) -> Tensor:
+                if shift is not None:
+                    logits, reference = (shift.apply(each, slots) for each in (logits, reference))
                 return weight * objective.votes_loss(logits, reference, judgements)
 
             yield query_batch([example.query for example in group], self._encoder.pad), loss
@@ -217,28 +247,36 @@ class _LossTerms:
             seed=self._settings.seed + 2,
         )
 
-    def praise(self, queries: Sequence[str], generalized: GeneralizationLoss) -> LossTerm:
-        weight = self._settings.generalization_weight
-        return self._with_loss(
-            queries,
-            lambda logits, reference: weight * generalized.in_praise(logits, reference),
-            seed=self._settings.seed + 3,
-        )
+    def praise(self, queries: Sequence[str], shift: OutputShift) -> LossTerm:
+        """Good words gain on bad ones, and bad words that the team does not want leave the best."""
+        settings = self._settings
+        hidden = shift.bad[shift.shifts[shift.bad] < 0]
+        others = self._offered[~torch.isin(self._offered, hidden)]
+        rank = HIDDEN_FACTOR * self._shown_words
 
-    def blame(self, queries: Sequence[tuple[str, str]], generalized: GeneralizationLoss) -> LossTerm:
-        """Move judged words a fraction of the way in the other direction, and learn the hidden word."""
-        weight, share = self._settings.blame_lm_weight, self._settings.blame_share
+        def loss(logits: Tensor, reference: Tensor) -> Tensor:
+            held = settings.side_anchor_weight * kl_to_reference(logits, reference)
+            side = settings.praise_weight * polarity_loss(logits, shift.good, shift.bad)
+            hinge = rank_hinge(logits, hidden, allowed=others, rank=rank)
+            return held + side + settings.praise_hinge_weight * hinge
+
+        return self._with_loss(queries, loss, seed=settings.seed + 3)
+
+    def blame(self, queries: Sequence[tuple[str, str]], shift: OutputShift) -> LossTerm:
+        """Learn the hidden word as well: there are many ways to blame."""
+        settings = self._settings
         known = [
             (self._encoder.encode(query), token)
             for query, word in queries
             if (token := self._encoder.ids.get(word)) is not None
         ]
-        for group in shuffled_batches(known, self._settings.anchor_examples, self._settings.seed + 4):
+        for group in shuffled_batches(known, settings.anchor_examples, settings.seed + 4):
             words = torch.tensor([word for _, word in group], device=self._device)  # (masks,)
 
             def loss(logits: Tensor, reference: Tensor, words: Tensor = words) -> Tensor:
-                moved = generalized.in_blame(logits, reference, share=share)
-                return moved + weight * masked_lm(logits, words)
+                held = settings.side_anchor_weight * kl_to_reference(logits, reference)
+                side = settings.blame_weight * polarity_loss(logits, shift.bad, shift.good)
+                return held + side + settings.blame_lm_weight * masked_lm(logits, words)
 
             yield query_batch([query for query, _ in group], self._encoder.pad), loss
 

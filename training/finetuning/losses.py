@@ -1,9 +1,8 @@
 """Losses of fine-tuning and of domain training: scalars, computed in fp32 whatever the logits' type."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -12,7 +11,6 @@ from torch.nn import functional
 TILT = math.log(4)  # nats by which a judged word's log-probability is to move: a factor of four
 HIDDEN_FACTOR = 3  # an unwanted word belongs below the rank of this many times the shown words
 RANK_MARGIN = 0.5  # and by this many nats
-SHOWN_WEIGHT = 0.7  # of unwanted words at the top of praise without votes; twice as much gained nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,87 +124,6 @@ def tilted_target(reference: Tensor, judged: BatchJudgements) -> Tensor:
     moved = before.clone()
     moved[rows, words] = torch.where(judged.signs > 0, torch.maximum(raised, old), lowered)
     return functional.log_softmax(moved, dim=-1)
-
-
-@dataclass(frozen=True, slots=True)
-class GeneralizationLoss:
-    """Moves judged words on sentences without votes.
-
-    Attributes:
-        words: (words,) token ids.
-        shifts: (words,) nats by which each moves in praise; negative for unwanted words.
-        allowed: (offered,) token ids that may be offered.
-        others: (offered,) those among them that are not unwanted.
-        hidden_rank: the rank below which unwanted words belong.
-    """
-
-    words: Tensor
-    shifts: Tensor
-    allowed: Tensor
-    others: Tensor
-    hidden_rank: int
-
-    @classmethod
-    def of(
-        cls,
-        tilts: Mapping[int, float],
-        *,
-        raise_by: float,
-        sink_by: float,
-        allowed: Tensor,
-        shown_words: int,
-    ) -> Self:
-        """Scale tilts to shifts.
-
-        Args:
-            tilts: token id → tilt in [−1, 1], at least one of either sign.
-            raise_by, sink_by: nats by which a fully tilted word rises or sinks.
-            allowed: (offered,) token ids that may be offered.
-            shown_words: words that a reply shows for each mask.
-        """
-        words = torch.tensor(list(tilts), device=allowed.device)
-        shifts = torch.tensor(
-            [tilt * (raise_by if tilt > 0 else sink_by) for tilt in tilts.values()], device=allowed.device
-        )
-        others = allowed[~torch.isin(allowed, words[shifts < 0])]
-        return cls(words, shifts, allowed, others, HIDDEN_FACTOR * shown_words)
-
-    def in_praise(self, logits: Tensor, reference: Tensor) -> Tensor:
-        """Lower unwanted words below the hidden rank, and raise wanted ones, at most to the best word."""
-        before = _log_softmax(reference)  # (masks, vocabulary)
-        best = _top_words(before, self.allowed, self.hidden_rank + 1)  # (masks, ranks)
-        old = before[:, self.words]  # (masks, words)
-        lowered = torch.minimum(old + self.shifts, best[:, -1:] - RANK_MARGIN)
-        raised = torch.minimum(old + self.shifts, torch.maximum(best[:, :1], old))
-        loss = self._to_target(torch.where(self.shifts < 0, lowered, raised), logits, before, sign=1)
-        unwanted = self.words[self.shifts < 0]
-        hinge = rank_hinge(logits, unwanted, allowed=self.others, rank=self.hidden_rank)
-        return loss + SHOWN_WEIGHT * hinge
-
-    def in_blame(self, logits: Tensor, reference: Tensor, *, share: float = 1.0) -> Tensor:
-        """Move the words the other way, by a share of the shifts.
-
-        Where a sentence asks for blame, an unwanted word is right.
-        """
-        before = _log_softmax(reference)  # (masks, vocabulary)
-        return self._to_target(before[:, self.words] - share * self.shifts, logits, before, sign=-1)
-
-    def _to_target(self, moved: Tensor, logits: Tensor, before: Tensor, *, sign: int) -> Tensor:
-        """KL(target ‖ model), plus a hinge on the odds of all wanted to all unwanted words.
-
-        A hinge on each word instead raised perplexity by 9 %.
-        """
-        target = before.clone()
-        target[:, self.words] = moved
-        target = functional.log_softmax(target, dim=-1)  # (masks, vocabulary)
-        log_model = _log_softmax(logits)  # (masks, vocabulary)
-        missing = functional.relu(sign * (self._log_odds(target) - self._log_odds(log_model)))  # (masks,)
-        return _kl(target, log_model) + missing.mean()
-
-    def _log_odds(self, logs: Tensor) -> Tensor:
-        """Log-odds of all wanted to all unwanted words. (masks, vocabulary) → (masks,)."""
-        wanted, unwanted = self.words[self.shifts > 0], self.words[self.shifts < 0]
-        return logs[:, wanted].logsumexp(dim=-1) - logs[:, unwanted].logsumexp(dim=-1)
 
 
 def _log_softmax(logits: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ class Objective:
         has_replay: whether corpus text is replayed, with a KL term to the domain model.
         has_anchors: whether complaints, negations and plain English are held to the domain model by a KL
             term.
-        has_generalization: whether judgements also apply to sentences without votes.
+        has_shift: whether judgements also apply to sentences without votes, by an output shift.
         frozen_share: share of the layers, from the lowest, that is frozen together with the embeddings.
         step_shares: shares of the way from the domain model to the fine-tuned weights, tried in turn while
             the gate's only objection is harm (WiSE-FT, Wortsman et al. 2109.01903). Harm shrinks faster than
@@ -26,7 +26,7 @@ class Objective:
     votes_loss: VotesLoss
     has_replay: bool = True
     has_anchors: bool = True
-    has_generalization: bool = True
+    has_shift: bool = True
     frozen_share: float = 1 / 3  # with half of them frozen 39 % of the gap was closed instead of 42 %
     step_shares: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
 

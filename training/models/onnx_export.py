@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from training.models.output_shift import STEEPNESS, THRESHOLD, OutputShift
 from training.models.torch_model import EncoderShape, MaskedLm
 
 OPSET = 18
@@ -55,7 +56,7 @@ def export(model: MaskedLm, path: Path, *, ops: WeightOps | None = None) -> None
         ops: The operations with weights; fp32 if None.
     """
     graph = Graph({name: tensor.cpu().numpy() for name, tensor in model.weights().items()})
-    _build(graph, model.shape, ops or Fp32Ops())
+    _build(graph, model.shape, ops or Fp32Ops(), model.shift)
     onnx.save_model(
         helper.make_model(
             graph.finish(),
@@ -137,7 +138,7 @@ class Fp32Ops:
         return graph.node("Gemm", [value, projector, graph.weight("projector.bias")], "logits", transB=1)
 
 
-def _build(graph: Graph, shape: EncoderShape, ops: WeightOps) -> None:
+def _build(graph: Graph, shape: EncoderShape, ops: WeightOps, shift: OutputShift | None) -> None:
     epsilon = shape.layer_norm_eps
     words = ops.look_up(graph, "input_ids")
     length = graph.node("Shape", ["input_ids"], "length", start=1, end=2)
@@ -147,11 +148,47 @@ def _build(graph: Graph, shape: EncoderShape, ops: WeightOps) -> None:
     hidden = _norm(graph, embedded, "embedding_norm", epsilon)
     for layer in range(shape.layers):
         hidden = _layer(graph, hidden, layer, shape, ops)
-    rows = _flat(graph, hidden, shape, "rows")  # (batch · masks, hidden)
-    transformed = ops.multiply(graph, rows, "transform", graph.weights["transform.weight"].T, None)
+    states = _flat(graph, hidden, shape, "states")  # (batch · masks, hidden)
+    transformed = ops.multiply(graph, states, "transform", graph.weights["transform.weight"].T, None)
     rows = graph.node("BiasGelu", [transformed, graph.weight("transform.bias")], "transform", domain=FUSED)
     logits = ops.project(graph, _norm(graph, rows, "head_norm", epsilon))
+    if shift is not None:
+        logits = _shifted(graph, logits, states, shift)
     graph.node("LogSoftmax", [logits], "log_probabilities", axis=-1)
+
+
+def _shifted(graph: Graph, logits: str, states: str, shift: OutputShift) -> str:
+    """Add `OutputShift.apply`: (rows, vocabulary) → the same shape."""
+
+    def constant(name: str, value: Any) -> str:
+        return graph.constant(f"shift.{name}", value)
+
+    def node(operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        return graph.node(operator, inputs, f"shift.{name}", **attributes)
+
+    def log_sum(value: str, name: str) -> str:
+        return node("ReduceLogSumExp", [value, constant("last", np.array([-1]))], name, keepdims=1)
+
+    weight = constant("slot.weight", shift.slot_weight.numpy()[:, None])
+    bias = constant("slot.bias", shift.slot_bias.numpy()[None])
+    slot = node("Sigmoid", [node("Gemm", [states, weight, bias], "slot_odds")], "slot")  # (rows, 1)
+    good, bad = (
+        node("Gather", [logits, constant(name, ids.numpy())], f"{name}_logits", axis=-1)
+        for name, ids in (("good", shift.good), ("bad", shift.bad))
+    )
+    of_good = log_sum(good, "of_good")
+    odds = node("Sub", [of_good, log_sum(bad, "of_bad")], "odds")
+    above = node("Sub", [odds, constant("threshold", np.float32(THRESHOLD))], "above")
+    steep = node("Mul", [above, constant("steepness", np.float32(STEEPNESS))], "steep")
+    praise, other = (
+        node("Sigmoid", [steep], "praise"),
+        node("Sigmoid", [node("Neg", [steep], "flat")], "other"),
+    )
+    moves = node("Mul", [slot, constant("good_shifts", shift.shifts[shift.good].numpy())], "moves")
+    gained = node("Sub", [of_good, log_sum(node("Add", [good, moves], "moved"), "of_moved")], "lost")
+    amounts = [slot, node("Mul", [gained, other], "kept"), node("Mul", [slot, praise], "of_others")]
+    amount = node("Concat", amounts, "amounts", axis=-1)  # (rows, 3)
+    return node("Gemm", [amount, constant("directions", shift.directions.numpy()), logits], "logits")
 
 
 def _layer(graph: Graph, hidden: str, layer: int, shape: EncoderShape, ops: WeightOps) -> str:

@@ -18,6 +18,7 @@ from storage.sentences import Sentence
 from training.errors import BaseModelError, DeviceError
 from training.inference.encoder import MASK, Encoder
 from training.models.out_of_memory import is_out_of_memory
+from training.models.output_shift import OutputShift
 
 OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # in messages of Rust libraries
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
@@ -46,6 +47,7 @@ class MaskedLm(nn.Module):
         super().__init__()
         self.model = model
         self.tokenizer = tokenizer
+        self.shift: OutputShift | None = None  # of a night; exported, but not saved with the weights
         self.kind: str = model.config.model_type
         if self.kind not in ("bert", "distilbert"):
             reason = Sentence(
@@ -91,9 +93,15 @@ class MaskedLm(nn.Module):
         Returns:
             (masks, vocabulary) float32 logits (the autocast type inside autocast).
         """
+        states = self.states(input_ids, attention_mask, mask_at)
+        logits: Tensor = self.head(states)  # (masks, vocabulary)
+        return logits if self.shift is None else self.shift.apply(logits, self.shift.slots(states))
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
+        """(masks, hidden) states of the encoder at the masks; arguments as for `forward`."""
         hidden = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        logits: Tensor = self.head(hidden.flatten(0, 1)[mask_at])  # (batch, tokens, hidden) → (masks, hidden)
-        return logits  # (masks, vocabulary)
+        states: Tensor = hidden.flatten(0, 1)[mask_at]  # (batch, tokens, hidden) → (masks, hidden)
+        return states
 
     @property
     def layers(self) -> nn.ModuleList:

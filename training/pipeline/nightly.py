@@ -23,6 +23,7 @@ from training.evaluation import gate
 from training.evaluation.candidate import CandidateEvaluation, changes
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import Objective
+from training.finetuning.output_shift import shift_of_votes
 from training.finetuning.trainer import LossPoint
 from training.inference.fill_model import FillModel
 from training.inference.vocabulary import denied_words
@@ -185,11 +186,21 @@ class NightlyRun:
         )
         challenger = torch_model.load(registry.path(domain), base=domain)
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
-        points = self._fine_tune(challenger, chosen, before, device)
+        replay = ReplaySentences.generate(
+            seed=self.night.seed, sentences=self.night.sentences, replayed=self.night.replayed
+        )
+        if self.objective.has_shift:
+            self.progress.step("weighing the judged words")
+            challenger.shift = shift_of_votes(
+                challenger, chosen.train, exported=before, replay_sentences=replay, settings=self.night
+            )
+        shift = challenger.shift
+        points = self._fine_tune(challenger, chosen, before, replay, device)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
         with registry.draft() as draft:
             for share in self.objective.step_shares:
                 challenger.load_state_dict(torch_model.interpolate_weights(start, end, share))
+                challenger.shift = None if shift is None else shift.scaled(share)
                 self.progress.step("writing the new model")
                 after = write_files(
                     challenger,
@@ -207,6 +218,7 @@ class NightlyRun:
             metrics["step_share"] = share
             # Not in the card, which must not change: forgetting a person deletes these words.
             report["moved_words"] = metrics.pop("moved_words")
+            report["wrong_way"] = metrics.pop("wrong_way")
             report["changes"] = changes(serving, after, chosen, shown_words=settings.shown_words)
             report["metrics"] = metrics
             card = make_card(
@@ -259,7 +271,12 @@ class NightlyRun:
             return domain
 
     def _fine_tune(
-        self, challenger: torch_model.MaskedLm, chosen: RetrainingSet, before: FillModel, device: torch.device
+        self,
+        challenger: torch_model.MaskedLm,
+        chosen: RetrainingSet,
+        before: FillModel,
+        replay: ReplaySentences,
+        device: torch.device,
     ) -> list[LossPoint]:
         tune: Callable[..., list[LossPoint]] = partial(fine_tune, device=device)
         if self.settings.is_on_cluster:
@@ -273,9 +290,7 @@ class NightlyRun:
             chosen.train,
             token_of=before.token_of,
             offered=[int(token) for token in before.offered],
-            replay_sentences=ReplaySentences.generate(
-                seed=self.night.seed, sentences=self.night.sentences, replayed=self.night.replayed
-            ),
+            replay_sentences=replay,
             settings=self.night,
             shown_words=self.settings.shown_words,
             progress=self.progress,
@@ -289,6 +304,13 @@ class NightlyRun:
         if not verdict.is_promotable:
             sentence = Sentence(
                 "{version} was not promoted: {reasons:; }.", version=version, reasons=verdict.failures
+            )
+            return Outcome("rejected", sentence, version, verdict.to_json(), report)
+        if not self.night.has_word_lists:
+            sentence = Sentence(
+                "{version} passed every test. Without word lists a person decides: `python -m training "
+                "promote {version}` makes it the champion.",
+                version=version,
             )
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
         self.database.call(runs.note, self.run_id, challenger=version, verdict=verdict.to_json())

@@ -190,7 +190,7 @@ def run_night(
             previous = database.call(runs.latest_judged, as_of_before=newest)
             work = NightlyRun(
                 settings,
-                night or NightSettings(),
+                night or NightSettings(has_word_lists=settings.word_lists == "prior"),
                 objective or DEFAULT_OBJECTIVE,
                 registry,
                 database,

@@ -12,6 +12,7 @@ from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import DEFAULT_OBJECTIVE
 from training.finetuning.trainer import LossPoint
 from training.inference.encoder import Encoder
+from training.models.output_shift import OutputShift
 from training.models.torch_model import MaskedLm
 from training.progress import NoProgress
 from training.settings import NightSettings
@@ -85,25 +86,47 @@ def test_anchored_queries_move_less_than_voted_ones(masked_lm: MaskedLm) -> None
     assert moved(QUERY) > 3 * max(moved(query) for query in HELD)
 
 
-def test_words_judged_on_several_queries_generalize_to_praise_without_votes(masked_lm: MaskedLm) -> None:
+def shift_for(model: MaskedLm) -> OutputShift:
+    """Good: soft; bad: ugly; applied everywhere."""
+    ids = model.tokenizer.get_vocab()
+    shifts = torch.zeros(len(model.weights()["projector.bias"]))
+    shifts[ids["soft"]], shifts[ids["ugly"]] = 1.0, -2.0
+    good, bad = torch.tensor([ids["soft"]]), torch.tensor([ids["ugly"]])
+    return OutputShift(good, bad, shifts, torch.zeros(model.shape.hidden_size), torch.tensor(50.0))
+
+
+def test_praise_and_blame_teach_which_side_a_sentence_asks_for(masked_lm: MaskedLm) -> None:
     """The voted queries themselves teach nothing here, so that what is carried shows alone."""
     ids = masked_lm.tokenizer.get_vocab()
-    votes = [example(["soft"], ["ugly"], query=f"{start} are very [MASK].") for start in ("Shoes", "Boots")]
+    before = copy.deepcopy(masked_lm)
+    masked_lm.shift = shift_for(masked_lm)
+    objective = replace(DEFAULT_OBJECTIVE, votes_loss=lambda logits, *_: 0.0 * logits.sum())
+    weights = {"praise_weight": 1.0, "blame_weight": 1.0, "side_anchor_weight": 0.0, "blame_lm_weight": 0.0}
+    settings = SETTINGS.model_copy(update={"shifted_steps": 150, "max_steps": 150, **weights})
+    tuned(masked_lm, [example(["soft"], ["ugly"])], objective=objective, settings=settings)
+    masked_lm.shift = None
 
-    def odds_after(query: str, **changed: Any) -> float:
-        model = copy.deepcopy(masked_lm)
-        objective = replace(DEFAULT_OBJECTIVE, votes_loss=lambda logits, *_: 0.0 * logits.sum(), **changed)
-        tuned(
-            model,
-            votes,
-            objective=objective,
-            settings=SETTINGS.model_copy(update={"generalization_steps": 40}),
-        )
+    def side(model: MaskedLm, query: str) -> float:
         logits = logits_at(model, query)[0]
         return float(logits[ids["soft"]] - logits[ids["ugly"]])
 
-    for query in REPLAY_SENTENCES.praise:
-        assert odds_after(query) > odds_after(query, has_generalization=False) + 1.0
+    def gap(model: MaskedLm) -> float:
+        least_praise = min(side(model, query) for query in REPLAY_SENTENCES.praise)
+        return least_praise - max(side(model, query) for query, _ in REPLAY_SENTENCES.blame)
+
+    assert gap(masked_lm) > max(0.0, gap(before))
+
+
+def test_a_word_that_was_rejected_here_falls_although_the_shift_raises_it(masked_lm: MaskedLm) -> None:
+    rejected = ranked(masked_lm, QUERY)[0]
+    shift = shift_for(masked_lm)
+    token = masked_lm.tokenizer.get_vocab()[rejected]
+    shift.shifts[token] = 3.0
+    masked_lm.shift = replace(shift, good=torch.tensor([token]))
+    assert ranked(masked_lm, QUERY).index(rejected) == 0
+    tuned(masked_lm, [example([], [rejected])])
+    assert ranked(masked_lm, QUERY).index(rejected) >= 5
+    assert masked_lm.shift.shifts.device.type == "cpu"
 
 
 def test_only_the_mask_that_was_voted_on_is_taught(masked_lm: MaskedLm) -> None:

@@ -8,9 +8,7 @@ from torch.nn import functional
 
 from training.finetuning.losses import (
     RANK_MARGIN,
-    SHOWN_WEIGHT,
     BatchJudgements,
-    GeneralizationLoss,
     kl_to_reference,
     kl_with_hinge,
     masked_lm,
@@ -147,40 +145,6 @@ def test_a_word_beyond_its_target_is_not_pulled_back_by_the_hinge() -> None:
     divergence = functional.kl_div(beyond, target, reduction="batchmean", log_target=True)
     loss = kl_with_hinge(beyond, target, judged([0], [-1.0], offered=2))
     assert loss.item() == pytest.approx(divergence.item())
-
-
-# Twenty words of falling probability; the sixteenth best of the first is e^−15 times as likely as it.
-FALLING = torch.arange(20.0, 0.0, -1.0)[None]
-
-
-def carried(**tilts: float) -> GeneralizationLoss:
-    named = {int(name[1:]): tilt for name, tilt in tilts.items()}
-    return GeneralizationLoss.of(named, raise_by=0.5, sink_by=4.0, allowed=torch.arange(20), shown_words=5)
-
-
-def test_the_generalization_loss_at_its_target_is_the_rank_hinge() -> None:
-    in_praise = FALLING.clone()
-    # Word 2 rises by half a nat. Word 1 (logit 19) sinks by 4, and half a nat below the 16th, of logit 5.
-    in_praise[0, 2] += 0.5
-    in_praise[0, 1] = 5 - RANK_MARGIN
-    loss = carried(w1=-1.0, w2=1.0).in_praise(in_praise, FALLING)
-    # All that is left: word 1 is not half a nat below the 16th best of the others, which has logit 4.
-    assert loss.item() == pytest.approx(SHOWN_WEIGHT * 1.0, abs=1e-4)
-
-
-def test_a_wanted_word_that_is_the_best_need_not_rise() -> None:
-    in_praise = FALLING.clone()
-    in_praise[0, 19] = -3.0  # the unwanted word has sunk
-    assert carried(w0=1.0, w19=-1.0).in_praise(in_praise, FALLING).item() == pytest.approx(0.0, abs=1e-4)
-
-
-def test_in_blame_words_move_the_other_way() -> None:
-    in_blame = FALLING.clone()
-    in_blame[0, 1] += 4.0
-    in_blame[0, 2] -= 0.5
-    words = carried(w1=-1.0, w2=1.0)
-    assert words.in_blame(in_blame, FALLING).item() == pytest.approx(0.0, abs=1e-5)
-    assert words.in_blame(FALLING, FALLING).item() > 0.5
 
 
 def test_half_precision_logits_give_full_precision_losses() -> None:

@@ -67,7 +67,7 @@ def test_int8_is_close_to_fp32(masked_lm: MaskedLm, tmp_path: Path) -> None:
     queries = [exact.encoder.encode(query) for query in QUERIES]
     for theirs, ours in zip(exact.log_probabilities(queries), quick.log_probabilities(queries), strict=True):
         assert theirs.shape == ours.shape
-        assert 0 < np.abs(theirs - ours).max() < 0.5
+        assert 0 < np.abs(theirs - ours).max() < 0.8
         assert np.exp(ours).sum(axis=-1) == pytest.approx(1, abs=1e-4)
 
 

@@ -17,7 +17,7 @@ def test_ours_is_the_one_that_nights_use() -> None:
 @pytest.mark.parametrize("name", ["ce", "unlikelihood", "dpo", "kto"])
 def test_the_alternatives_have_no_anchors_and_reach_nobody(name: str) -> None:
     objective = objective_named(name)
-    assert (objective.name, objective.has_anchors, objective.has_generalization) == (name, False, False)
+    assert (objective.name, objective.has_anchors, objective.has_shift) == (name, False, False)
     assert objective.has_replay == (name == "unlikelihood")
 
 

@@ -39,7 +39,7 @@ EXAMPLES = [
     for start in STARTS
 ]
 SETTINGS = NightSettings(
-    generalization_steps=STEPS,
+    shifted_steps=STEPS,
     min_steps=STEPS,
     max_steps=STEPS,
     batch_examples=4,
