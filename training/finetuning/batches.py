@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from training.inference.encoder import Encoded, Encoder
@@ -70,6 +71,22 @@ class Batch:
     def tokens(self) -> int:
         """Number of tokens without padding."""
         return int(self.input_ids.numel() if self.attention_mask is None else self.attention_mask.sum())
+
+
+def joined(batches: Sequence[Batch], pad: int) -> Batch:
+    """Join the rows of several batches, padded to the widest; without targets and polarity."""
+    width = max(batch.input_ids.shape[1] for batch in batches)
+    masks, at = [], []
+    start = 0
+    for batch in batches:
+        rows, own_width = batch.input_ids.shape
+        mask = torch.ones_like(batch.input_ids) if batch.attention_mask is None else batch.attention_mask
+        masks.append(functional.pad(mask, (0, width - own_width)))
+        at.append((start + batch.mask_at // own_width) * width + batch.mask_at % own_width)
+        start += rows
+    ids = [functional.pad(b.input_ids, (0, width - b.input_ids.shape[1]), value=pad) for b in batches]
+    attention = torch.cat(masks)
+    return Batch(torch.cat(ids), None if bool(attention.all()) else attention, torch.cat(at))
 
 
 def pad_rows(rows: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Ints]:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from training.corpus.replay_sentences import ReplaySentences
-from training.finetuning.batches import Batch, CorpusBatches, query_batch, shuffled_batches
+from training.finetuning.batches import Batch, CorpusBatches, joined, query_batch, shuffled_batches
 from training.finetuning.data_parallelism import SINGLE_WORKER, DataParallelism
 from training.finetuning.losses import (
     HIDDEN_FACTOR,
@@ -125,22 +125,22 @@ def fine_tune(
     progress.step("fine-tuning on the votes", steps)
     max_scale = math.inf if shift is None else MAX_RATE_SCALE
     rates = settings.at_width(model.shape.hidden_size, max_scale=max_scale)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0  # its noise alone moved answers without votes by more than the votes did
     paired = ModelWithReference(model, frozen_share=objective.frozen_share)
+    pad = model.encoder.pad
 
     def step_at(_step: int) -> Step:
-        drawn = [next(part) for part in parts]
+        batches, losses_of = zip(*(next(part) for part in parts), strict=True)
+        whole = joined(batches, pad)  # one pass for all terms
+        masks = [len(batch.mask_at) for batch in batches]
 
         def loss(micro_batches: int) -> Tensor:
-            losses = [
-                loss_of(*data_parallelism.forward(batch, paired, device=device, micro_batches=micro_batches))
-                for batch, loss_of in drawn
-            ]
-            return torch.stack(losses).sum()
+            logits, reference = data_parallelism.forward(
+                whole, paired, device=device, micro_batches=micro_batches
+            )
+            rows = zip(losses_of, torch.split(logits, masks), torch.split(reference, masks), strict=True)
+            return torch.stack([loss_of(*both) for loss_of, *both in rows]).sum()
 
-        return Step(loss, rows=max(len(batch.input_ids) for batch, _ in drawn))
+        return Step(loss, rows=len(whole.input_ids))
 
     points = train(
         model,

@@ -19,6 +19,7 @@ from training.errors import BaseModelError, DeviceError
 from training.inference.encoder import MASK, Encoder
 from training.models.out_of_memory import is_out_of_memory
 from training.models.output_shift import OutputShift
+from training.models.packed import PackedEmbeddings, PackedLayer
 
 OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # in messages of Rust libraries
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
@@ -109,6 +110,20 @@ class MaskedLm(nn.Module):
         base = self.model.base_model
         layers: nn.ModuleList = (base.transformer if self.kind == "distilbert" else base.encoder).layer
         return layers
+
+    @property
+    def packed_embeddings(self) -> PackedEmbeddings:
+        """The embeddings for packed batches, with the weights of this model."""
+        return PackedEmbeddings(self.model.base_model.embeddings)
+
+    @property
+    def packed_layers(self) -> nn.ModuleList:
+        """The layers for packed batches, with the weights of this model."""
+        paths, heads = _LAYERS[self.kind], self.shape.heads
+        return nn.ModuleList(
+            PackedLayer({name: layer.get_submodule(path) for name, path in paths.items()}, heads=heads)
+            for layer in self.layers
+        )
 
     @property
     def head(self) -> nn.Module:

@@ -28,6 +28,7 @@ from training.errors import (
     RunInProgressError,
 )
 from training.evaluation import candidate, gate, metrics
+from training.evaluation.judged_words import Learnt
 from training.inference.fill_model import FillModel
 from training.pipeline import nightly
 from training.pipeline import run as pipeline
@@ -511,15 +512,16 @@ def test_a_challenger_is_not_compared_with_a_withdrawn_champion(
     """What it learnt is learnt again, and is no reason against the challenger."""
     with_withdrawn_champion(started, voters=3)
     decide = candidate.gate.decide
-    met: list[gate.VotedWords] = []
+    met: list[Learnt] = []
 
     def answer(measured: gate.Measurements) -> Any:
-        met.append(measured.champion)
+        met.append(measured.learnt)
         return type(decided := decide(measured))(is_promotable, decided.reasons)
 
     monkeypatch.setattr(candidate.gate, "decide", answer)
     outcome = night_of(started, trigger="forget")
-    assert {voted.unwanted_shown for voted in met} == {1}  # the domain model's
+    shown = {learnt.shown(lambda word: word.before, is_wanted=False) for learnt in met}
+    assert shown == {1}  # the domain model's
     assert outcome.version == "v0003"
     assert started.registry.card("v0003").champion == "v0001"  # where a rollback leads
     assert started.registry.champion() == ("v0003" if is_promotable else "v0001")
