@@ -266,9 +266,7 @@ class _LossTerms:
         """Learn the hidden word as well: there are many ways to blame."""
         settings = self._settings
         known = [
-            (self._encoder.encode(query), token)
-            for query, word in queries
-            if (token := self._encoder.ids.get(word)) is not None
+            (query, token) for query, word in queries if (token := self._encoder.ids.get(word)) is not None
         ]
         for group in shuffled_batches(known, settings.anchor_examples, settings.seed + 4):
             words = torch.tensor([word for _, word in group], device=self._device)  # (masks,)
@@ -278,12 +276,15 @@ class _LossTerms:
                 side = settings.blame_weight * polarity_loss(logits, shift.bad, shift.good)
                 return held + side + settings.blame_lm_weight * masked_lm(logits, words)
 
-            yield query_batch([query for query, _ in group], self._encoder.pad), loss
+            yield self._batch([query for query, _ in group]), loss
 
     def _with_loss(self, queries: Sequence[str], loss: Loss, *, seed: int) -> LossTerm:
-        encoded = [self._encoder.encode(query) for query in queries]
-        groups = shuffled_batches(encoded, self._settings.anchor_examples, seed)
-        return ((query_batch(group, self._encoder.pad), loss) for group in groups)
+        groups = shuffled_batches(queries, self._settings.anchor_examples, seed)
+        return ((self._batch(group), loss) for group in groups)
+
+    def _batch(self, queries: Sequence[str]) -> Batch:
+        # Encoded when drawn: a short run draws a tenth of the sentences.
+        return query_batch([self._encoder.encode(query) for query in queries], self._encoder.pad)
 
     def _flatten(self, examples: Sequence[_EncodedExample]) -> BatchJudgements:
         flat = [(row, *word) for row, example in enumerate(examples) for word in example.words]
