@@ -49,6 +49,7 @@ NAMES = frozenset(
         "FILLBOT_SHOWN_WORDS",
         "FILLBOT_TIMEZONE",
         "FILLBOT_VOTE_HALF_LIFE_DAYS",
+        "FILLBOT_WORD_LISTS",
     }
 )
 # Old name → new name. An old name works for one release, with a warning.

@@ -80,7 +80,7 @@ def test_versions_are_compared_with_each_other_and_their_base(registry: Registry
     assert list(found["perplexity"]) == ["own"]
     pairs = {(row["version"], row["against"]) for row in found["differences"]}
     assert pairs == {("v0003", "v0002"), ("v0002", "v0001"), ("v0003", "v0001")}
-    assert found["conclusion"] == "Between v0003 and v0002 there is no clear difference in any of 5 figures."
+    assert found["conclusion"] == "Between v0003 and v0002 there is no clear difference in any of 6 figures."
 
 
 def test_the_table_goes_to_stdout_and_the_progress_to_stderr(registry: Registry, call: Call) -> None:

@@ -66,7 +66,7 @@ def test_the_card_records_corpus_and_scores(settings: Settings) -> None:
     assert after["loss"] == min(losses) < losses[0]
     assert before["words"] == after["words"]
     assert metrics["corpus"]["generated"] == 150
-    assert set(metrics["suites"]) == {"main", "control"}
+    assert set(metrics["suites"]) == {"main", "control", "positive"}
     assert made.report["added_words"] == len(metrics["added_words"]) > 100
 
 

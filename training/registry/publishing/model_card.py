@@ -72,7 +72,9 @@ _TAUGHT = """\
 
 _VOTES = """\
 - The votes it learnt from are opinions of a few people of the team. They may be wrong, and they are not
-  those of customers."""
+  those of customers.
+- What the votes say of words is added to the logits in `model.onnx` alone (the output shift). Through
+  transformers the weights answer without it."""
 
 _TERMS = """\
 - No licence is stated here. The terms of the base model and of the texts it was trained on apply; choose a

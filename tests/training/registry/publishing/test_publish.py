@@ -70,6 +70,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
             base=str(home / "base"),
             settings={},
             shown_words=5,
+            precision="fp32",  # answers as the weights do
         )
     return registry
 
