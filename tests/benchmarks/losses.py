@@ -72,7 +72,7 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp_min(1e-9)
 
 
-PLAIN = {"has_anchors": False, "has_shift": False, "frozen_share": 0.0, "step_shares": (1.0,)}
+PLAIN = {"has_anchors": False, "has_shift": False, "frozen_share": 0.0, "step_shares": ((1.0, 1.0),)}
 OBJECTIVES = {
     objective.name: objective
     for objective in (

@@ -198,9 +198,9 @@ class NightlyRun:
         points = self._fine_tune(challenger, chosen, before, replay, device)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
         with registry.draft() as draft:
-            for share in self.objective.step_shares:
+            for share, shift_share in self.objective.step_shares:
                 challenger.load_state_dict(torch_model.interpolate_weights(start, end, share))
-                challenger.shift = None if shift is None else shift.scaled(share)
+                challenger.shift = None if shift is None else shift.scaled(shift_share)
                 self.progress.step("writing the new model")
                 after = write_files(
                     challenger,
@@ -215,7 +215,7 @@ class NightlyRun:
                     verdict, metrics = evaluation.verdict(after, domain_alike=alike)
                 if not verdict.is_helped_by_smaller_step:
                     break
-            metrics["step_share"] = share
+            metrics["step_share"], metrics["shift_share"] = share, shift_share
             # Not in the card, which must not change: forgetting a person deletes these words.
             report["moved_words"] = metrics.pop("moved_words")
             report["wrong_way"] = metrics.pop("wrong_way")
