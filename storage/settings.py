@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from storage import variables
 from storage.backends.urls import sqlite_url, usable_url
 from storage.errors import SettingsError
-from storage.paths import expanded_folder
+from storage.files.paths import expanded_folder
 from storage.setting_names import NAMES, RENAMED
 
 EX_CONFIG = 78  # of sysexits.h: configuration error

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from storage.errors import SettingsError
-from storage.text_files import read_text
+from storage.files.text import read_text
 
 CUTOFF = 0.8  # cutoff of difflib; FILLBOT_HOEM and FILLBOT_HOME have 0.92
 QUOTES = ('""', "''", "“”", "„“", "‘’", "``", "«»")

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote
 
-from storage.paths import expanded_folder, expanded_path
+from storage.files.paths import expanded_folder, expanded_path
 
 HUB_NAME = r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?"
 

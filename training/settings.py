@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 import storage.settings
-from storage.paths import expanded_folder
+from storage.files.paths import expanded_folder
 from training import locations
 
 Precision = Literal["auto", "fp32"]

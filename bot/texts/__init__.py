@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from storage.files.text import read_text
 from storage.sentences import Language
-from storage.text_files import read_text
 
 try:
     from yaml import CSafeLoader as Loader  # eight times as fast

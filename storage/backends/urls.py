@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from storage.paths import expanded_path
+from storage.files.paths import expanded_path
 
 SQLITE, POSTGRES = "sqlite+aiosqlite", "postgresql+asyncpg"
 MEMORY = ("", "//", "///:memory:", ":memory:")

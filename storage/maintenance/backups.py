@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, NO_PATH
 from storage.errors import BackupError
-from storage.files import fsync
+from storage.files.durable import fsync
 from storage.sentences import Sentence
 
 NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")

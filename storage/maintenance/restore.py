@@ -11,7 +11,7 @@ from storage.backends.locks import BOT, RUN, FileLocks, holding
 from storage.backends.urls import sqlite_url
 from storage.database import Database
 from storage.errors import BackupError, InUseError, LockHeldError, RestoreError
-from storage.files import fsync
+from storage.files.durable import fsync
 from storage.maintenance.backups import REPLACED, back_up, examine, open_sqlite
 
 LOCKS = ((BOT, "The bot"), (RUN, "A run"))

@@ -1,7 +1,7 @@
 """What votes teach: cells of one simulated night each, and the tables and the picture that come out of them.
 
     python tests/benchmarks/learning.py run [aims] [losses] [habits]   # the cells that the folder lacks
-    python tests/benchmarks/learning.py aims                           # figures beside their aims
+    python tests/benchmarks/learning.py aims                           # figures next to their aims
     python tests/benchmarks/learning.py losses                         # our loss against the alternatives
     python tests/benchmarks/learning.py curve learning.png             # gap closed by number of queries
 

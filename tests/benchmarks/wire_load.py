@@ -61,7 +61,8 @@ class Load:
         gateway = sandbox.gateway
         people = [add_person(sandbox, f"asker-{n}", guild_id=sandbox.guild_id) for n in range(PEOPLE)]
         self._people = itertools.cycle(people)
-        self._channel = add_channel(sandbox, "load", only_for=[sandbox.bot_user_id])  # nobody else is told
+        # Other people get no events of it.
+        self._channel = add_channel(sandbox, "load", only_for=[sandbox.bot_user_id])
         self._asked: dict[str, Answer] = {}
         self._dispatch = gateway.dispatch
         gateway.dispatch = self._overhear

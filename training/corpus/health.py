@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from storage.text_files import read_words
+from storage.files.text import read_words
 from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.csv import rows

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from storage.text_files import read_text
+from storage.files.text import read_text
 
 # What PyYAML raises in addition to its own errors, for example for an invalid date or deep nesting.
 NOT_READ_BY_YAML = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)

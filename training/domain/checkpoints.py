@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from storage.files import fsync
+from storage.files.durable import fsync
 from training.models.out_of_memory import is_out_of_memory
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 
-from storage.files import sha256
+from storage.files.durable import sha256
 from training.corpus.domain_corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
 from training.corpus.health import measure_health, read_raw_cells
 from training.corpus.lexicon import unwanted_words, wanted_words

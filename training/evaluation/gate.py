@@ -282,8 +282,7 @@ def _kept_share(
 ) -> Finding:
     subject = GUARDED_SUITES[suite].subject
     if before is None or after is None:
-        text = Sentence("{subject}: the model can say 0 words of the suite", subject=subject)
-        return Finding(True, text, has_data=False)
+        return _unsayable(subject)
     text = Sentence(
         "{subject}: wanted share {after:.3f} ({reference} {before:.3f}, may lose {limit:.2f})",
         subject=subject,
@@ -293,6 +292,11 @@ def _kept_share(
         limit=limit,
     )
     return Finding(after >= before - limit, text)
+
+
+def _unsayable(subject: Sentence) -> Finding:
+    text = Sentence("{subject}: the model can say 0 words of the suite", subject=subject)
+    return Finding(True, text, has_data=False)
 
 
 def _perplexity(measured: Measurements, limit: float) -> Finding:
@@ -425,8 +429,7 @@ def _domain_praise(measured: DomainMeasurements, limit: float) -> Finding:
     subject = GUARDED_SUITES["praise"].subject
     before, after = (measured.praise[model]["unwanted_at_10"] for model in ("base", "after"))
     if before is None or after is None:
-        text = Sentence("{subject}: the model can say 0 words of the suite", subject=subject)
-        return Finding(True, text, has_data=False)
+        return _unsayable(subject)
     text = Sentence(
         "{subject}: {after:.2f} unwanted words in the top ten (base {before:.2f}, may grow by {limit:.2f})",
         subject=subject,

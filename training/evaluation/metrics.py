@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from storage.text_files import read_text
+from storage.files.text import read_text
 from training.errors import SuiteError
 from training.evaluation.perplexity import pseudo_perplexity
 from training.inference.encoder import MASK_PATTERN

@@ -14,7 +14,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from storage.text_files import read_words
+from storage.files.text import read_words
 
 # `re` has no name for combining marks. Those of the historic scripts after U+ABEA occur in no vocabulary.
 _MARKS = "".join(

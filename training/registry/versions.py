@@ -15,7 +15,7 @@ from types import EllipsisType
 
 from pydantic import ValidationError
 
-from storage.files import fsync, replace_file, sha256
+from storage.files.durable import fsync, replace_file, sha256
 from storage.sentences import Sentence
 from training.errors import (
     CorruptVersionError,

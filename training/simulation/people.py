@@ -102,7 +102,7 @@ class Habit:
         via: how votes are cast.
         share: probability that the person votes on a reply at all.
         asks: whether the person asks queries, too.
-        votes_a_night: the person asks the queries again until it has cast so many votes; None: once each.
+        votes_a_night: the queries are asked again until the person has cast this many votes; None: once.
     """
 
     vote: Callable[[Look], Value | None]

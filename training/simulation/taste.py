@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from storage.text_files import read_text
+from storage.files.text import read_text
 from training.errors import TasteError
 from training.evaluation.metrics import Case
 

@@ -24,7 +24,7 @@ async def rows(database: Database, table: Table) -> list[dict[str, Any]]:
 @pytest.fixture
 async def copied(voted: Database, tmp_path: Path) -> Database:
     """An empty database."""
-    await ask(voted, "nobody votes on [MASK].")
+    await ask(voted, "without a vote, it is [MASK].")
     return await Database.open(url_for(tmp_path / "copy.db"))
 
 

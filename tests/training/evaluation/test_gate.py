@@ -123,7 +123,7 @@ def test_a_champion_that_answers_as_people_voted_is_said_to() -> None:
         ((1, 4), False),
         ((1, 5), True),  # still shown, but four places down
         ((8, 11), False),
-        ((8, 15), False),  # where nobody looks, the places that it had above it
+        ((8, 15), False),  # further down it may sink by the places above it
         ((8, 16), True),
         ((3, 19), True),
         ((19, 3), False),

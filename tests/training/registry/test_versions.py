@@ -321,7 +321,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
-from storage import files
+from storage.files import durable as files
 from training.registry import versions as module
 from training.registry.versions import Registry
 from support.versions import write

@@ -16,9 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from storage.files import sha256
+from storage.files.durable import sha256
+from storage.files.text import encoding_of
 from storage.sentences import Sentence
-from storage.text_files import encoding_of
 from training.corpus.csv.encodings import WINDOWS_1252, encoding_of_file
 from training.corpus.csv.errors import (
     BrokenRowError,

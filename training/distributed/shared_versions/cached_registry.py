@@ -12,7 +12,7 @@ import structlog
 from filelock import FileLock
 from pydantic import ValidationError
 
-from storage.files import fsync, replace_file, sha256
+from storage.files.durable import fsync, replace_file, sha256
 from storage.sentences import Sentence
 from training.distributed.shared_versions.errors import ForeignRegistryError
 from training.distributed.shared_versions.object_storage import ObjectStorage

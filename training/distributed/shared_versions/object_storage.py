@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from storage.files import fsync, sha256
+from storage.files.durable import fsync, sha256
 from storage.sentences import Sentence
 from training.distributed.shared_versions.errors import UnsuitableStorageError
 from training.errors import ExtraMissingError

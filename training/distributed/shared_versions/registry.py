@@ -11,7 +11,7 @@ import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from storage.errors import StorageError
-from storage.files import sha256
+from storage.files.durable import sha256
 from storage.sentences import Sentence
 from training.distributed.shared_versions.cached_registry import CachedRegistry
 from training.distributed.shared_versions.errors import ForeignRegistryError, UnsuitableStorageError

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import text_to_path
 
-from storage.files import replace_file
+from storage.files.durable import replace_file
 from storage.sentences import ENGLISH, Language
 from training.errors import PlotUnwritableError
 

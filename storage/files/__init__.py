@@ -1,0 +1,1 @@
+"""Files: written durably, read as text, and their paths in settings."""
