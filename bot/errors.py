@@ -136,14 +136,14 @@ class StaleMenuError(BotError):
 
 
 class WordError(BotError):
-    """A suggested word cannot be accepted."""
+    """A suggested word cannot be accepted; the text names it."""
 
 
 class NotAWordError(WordError):
     """It is not a single word of letters."""
 
-    def __init__(self) -> None:
-        super().__init__(say("errors.not_a_word"))
+    def __init__(self, word: str) -> None:
+        super().__init__(say("errors.not_a_word", word=word))
 
 
 class EmptyFormError(WordError):
@@ -156,15 +156,15 @@ class EmptyFormError(WordError):
 class NoRoomError(WordError):
     """The menus of the reply are full."""
 
-    def __init__(self) -> None:
-        super().__init__(say("errors.no_room"))
+    def __init__(self, word: str) -> None:
+        super().__init__(say("errors.no_room", word=word))
 
 
 class DeniedWordError(WordError):
     """The word is on the deny-list."""
 
-    def __init__(self) -> None:
-        super().__init__(say("errors.denied_word"))
+    def __init__(self, word: str) -> None:
+        super().__init__(say("errors.denied_word", word=word))
 
 
 class NotAdminError(BotError, commands.CheckFailure):

@@ -1,7 +1,8 @@
 """Records votes from the menus and the form of a reply, and confirms each in an ephemeral line."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +11,15 @@ import structlog
 from discord.ext import commands
 
 from bot.connection.session import UNREACHABLE
-from bot.embeds.replies import MAX_CONTENT, clipped
-from bot.errors import DeniedWordError, EmptyFormError, NoRoomError, NotAWordError, StaleMenuError
+from bot.embeds.replies import MAX_CONTENT, clipped, escape
+from bot.errors import (
+    DeniedWordError,
+    EmptyFormError,
+    NoRoomError,
+    NotAWordError,
+    StaleMenuError,
+    WordError,
+)
 from bot.permissions import can_see
 from bot.texts import say
 from bot.voting.menus import (
@@ -28,10 +36,11 @@ from bot.voting.menus import (
 from bot.wiring import Parts
 from storage.errors import PredictionGoneError
 from storage.votes import menu_votes
-from storage.votes.menu_votes import Ratable, Standing
+from storage.votes.menu_votes import MaskWord, Ratable, Standing
 from training.inference.vocabulary import denied_words, is_word
 
 log = structlog.stdlib.get_logger(__name__)
+SEVERAL = re.compile(r"[,;]+")  # between suggestions in one field
 
 
 class Rating(commands.Cog):
@@ -76,9 +85,9 @@ class Rating(commands.Cog):
             if not typed:
                 raise EmptyFormError
             ratable = await self._ratable(interaction, prediction_id)
-            words = [(mask, self._checked(word)) for mask, word in typed.items()]
-            if len({*ratable.words, *words}) > MAX_OPTIONS:
-                raise NoRoomError
+            words, refused = self._sorted(ratable, typed)
+            if not words:
+                raise WordError(refused)
             weight = await self._bot.vote_weights.weight_of(interaction.user, interaction.guild_id)
             with _stale_if_gone():
                 standing = await menu_votes.suggest_words(
@@ -94,7 +103,7 @@ class Rating(commands.Cog):
             is_new = interaction.message is not None and not set(words) <= set(ratable.words)
             if is_new and not can_see(interaction):  # the bot's token cannot edit there
                 await self._offer_by_token(interaction, ratable.id)
-            await self._confirm(interaction, ratable, standing, is_suggestion=True)
+            await self._confirm(interaction, ratable, standing, is_suggestion=True, refused=refused)
             if is_new and can_see(interaction) and interaction.message is not None:
                 self._background.start(self._offer(interaction.message, ratable.id), name="suggested word")
 
@@ -133,10 +142,13 @@ class Rating(commands.Cog):
         standing: Standing,
         *,
         is_suggestion: bool = False,
+        refused: str = "",
     ) -> None:
         text = standing_text(standing, masks=_masks(ratable))
         if is_suggestion:
             text = say("rating.suggested", stands=text)
+        if refused:
+            text = f"{text}\n{refused}"
         text = clipped(text, MAX_CONTENT)
         is_done = interaction.response.is_done()
         send: Any = interaction.followup.send if is_done else interaction.response.send_message
@@ -187,18 +199,36 @@ class Rating(commands.Cog):
             raise StaleMenuError
         return ratable
 
-    def _checked(self, word: str) -> str:
+    def _sorted(self, ratable: Ratable, typed: Mapping[int, str]) -> tuple[list[MaskWord], str]:
+        """Return the suggested words that are accepted, and a line for each that is refused."""
+        offered = set(ratable.words)
+        words: list[MaskWord] = []
+        refused: list[str] = []
+        for mask, text in typed.items():
+            for word in filter(None, map(str.strip, SEVERAL.split(text))):
+                try:
+                    words.append((mask, self._checked(word, mask, offered)))
+                    offered.add(words[-1])
+                except WordError as error:
+                    refused.append(str(error))
+        return list(dict.fromkeys(words)), "\n".join(dict.fromkeys(refused))
+
+    def _checked(self, word: str, mask: int, offered: Collection[MaskWord]) -> str:
         """Return a suggested word as it is stored.
 
         Raises:
             NotAWordError: It is no single word of letters.
             DeniedWordError: It is on the deny-list.
+            NoRoomError: The menus hold no more words than those offered already.
         """
         if len(word) > MAX_WORD or not is_word(word):
-            raise NotAWordError
+            raise NotAWordError(escape(word))
         if word.lower() in self._denied:
-            raise DeniedWordError
-        return self._predictor.spelling(word)
+            raise DeniedWordError(escape(word))
+        spelt = self._predictor.spelling(word)
+        if (mask, spelt) not in offered and len(offered) >= MAX_OPTIONS:
+            raise NoRoomError(escape(word))
+        return spelt
 
 
 @contextlib.contextmanager

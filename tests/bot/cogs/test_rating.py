@@ -230,7 +230,7 @@ async def test_a_form_that_somebody_closed_is_forgotten_in_time() -> None:
 
 @pytest.mark.parametrize("typed", ["two words", "h3llo", "https://x.y", "**bold**", "@everyone"])
 async def test_what_is_no_word_is_refused(wire: Wire, bob: Person, reply: Json, typed: str) -> None:
-    assert (await suggest(bob, reply, typed))["content"].startswith("I can only learn single words")
+    assert "is not a single word of letters" in (await suggest(bob, reply, typed))["content"]
     assert await stored(wire, reply) == []
 
 
@@ -265,9 +265,30 @@ async def test_one_field_of_several_will_do(wire: Wire, bob: Person, two_masks: 
     assert await stored(wire, two_masks) == [(1, "airy", bob.id, "suggestion", 1)]
 
 
+async def test_each_of_several_suggestions_is_accepted_or_refused_by_name(
+    wire: Wire, bob: Person, two_masks: Json
+) -> None:
+    denied = denied_words()[0]
+    said = (await suggest(bob, two_masks, f"airy, {denied}", "so light; sturdy"))["content"]
+    assert r"👍 airy \(1\), sturdy \(2\)" in said
+    assert [line[: line.index("”") + 1] for line in said.splitlines()[1:]] == [f"“{denied}”", "“so light”"]
+    assert await stored(wire, two_masks) == [
+        (0, "airy", bob.id, "suggestion", 1),
+        (1, "sturdy", bob.id, "suggestion", 1),
+    ]
+
+
+async def test_suggestions_that_are_all_refused_are_each_named(
+    wire: Wire, bob: Person, two_masks: Json
+) -> None:
+    said = (await suggest(bob, two_masks, "h3llo", "two words"))["content"]
+    assert [line.split("”")[0] for line in said.splitlines()] == ["“h3llo", "“two words"]
+    assert await stored(wire, two_masks) == []
+
+
 async def test_a_denied_word_is_refused(wire: Wire, bob: Person, reply: Json) -> None:
     said = await suggest(bob, reply, denied_words()[0].upper())
-    assert said["content"].startswith("That word is on the list")
+    assert said["content"].startswith(f"“{denied_words()[0].upper()}” is on the list")
     assert await stored(wire, reply) == []
 
 
@@ -277,7 +298,7 @@ async def test_a_reply_takes_no_more_words_than_its_menus_hold(wire: Wire, bob: 
     await menu_votes.suggest_words(
         wire.app.database, row["id"], voter_id=9, words=[(0, one) for one in taken], cast_at=datetime.now(UTC)
     )
-    assert (await suggest(bob, reply, "cushioned"))["content"].startswith("The menus of that reply are full.")
+    assert (await suggest(bob, reply, "cushioned"))["content"].startswith("There is no room for “cushioned”")
     assert "aaa" in (await suggest(bob, reply, "aaa"))["content"]  # which is there already
 
 
