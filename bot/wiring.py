@@ -45,6 +45,7 @@ from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
 from bot.subprocesses.charts import ChartRenderer
 from bot.subprocesses.word_ranks import WordRanks
+from bot.voting.acknowledgement import VoteAcknowledgement
 from bot.voting.reconcile import Reconcile
 from storage.backends.locks import is_shared
 from storage.database import Database
@@ -122,6 +123,7 @@ class Voting:
     query_handler: QueryHandler
     reconcile: Reconcile
     in_flight: InFlight
+    acknowledgement: VoteAcknowledgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,4 +340,7 @@ def build_voting(
         # A sandbox starts empty: no message from before its start exists.
         since=datetime.now(UTC) if discord.endpoint.sandbox else None,
     )
-    return Voting(query_handler, reconcile, in_flight)
+    acknowledgement = VoteAcknowledgement(
+        discord.bot, storage.database, discord.bot.shedding, operations.background
+    )
+    return Voting(query_handler, reconcile, in_flight, acknowledgement)

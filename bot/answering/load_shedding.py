@@ -23,6 +23,7 @@ from bot.texts import say
 
 log = structlog.stdlib.get_logger(__name__)
 MAX_WAIT_S = 6.5  # leaves 3.5 s for the model, so that people get an answer within 10 s
+SPARE = 2  # messages that a quiet channel could still take, of about five in five seconds
 COLLECT_FOR_S = 1.0  # refusals that share a notice
 NOTICE_EVERY_S = 4.0  # in a channel under rate limits: at most one in a window of five seconds
 
@@ -49,6 +50,11 @@ class LoadShedding:
         """Return whether one more reply to the channel would arrive in time."""
         wait_s = self.rate_limiter.wait_s(channel_id, self._expected_replies[channel_id])
         return wait_s <= self._max_wait_s
+
+    def is_quiet(self, channel_id: int) -> bool:
+        """Return whether the channel could take some more messages at once, so that one may be spent."""
+        expected = self._expected_replies[channel_id] + SPARE
+        return self.rate_limiter.wait_s(channel_id, expected) == 0.0
 
     @contextlib.contextmanager
     def expect_reply(self, channel_id: int) -> Iterator[None]:

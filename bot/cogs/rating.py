@@ -33,6 +33,7 @@ from bot.voting.menus import (
     standing_text,
     take_back_view,
 )
+from bot.voting.next_steps import NextSteps
 from bot.wiring import Parts
 from storage.errors import PredictionGoneError
 from storage.votes import menu_votes
@@ -51,6 +52,7 @@ class Rating(commands.Cog):
         self._predictor, self._in_flight = parts.inference.predictor, parts.voting.in_flight
         self._background, self._metrics = parts.operations.background, parts.operations.metrics
         self._denied = {word.lower() for word in denied_words()}
+        self._next_steps = NextSteps(parts.storage.database, parts.settings)
 
     async def cog_load(self) -> None:
         """Register the controls, so that those of earlier replies work too."""
@@ -133,7 +135,10 @@ class Rating(commands.Cog):
             )
         self._metrics.vote("menu", value, words=len(words))
         log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(words), via="menu")
-        await self._confirm(interaction, ratable, standing)
+        next_step = ""
+        if standing.is_counted:
+            next_step = await self._next_steps.after(ratable.id, words, weight=weight)
+        await self._confirm(interaction, ratable, standing, next_step=next_step)
 
     async def _confirm(
         self,
@@ -143,13 +148,14 @@ class Rating(commands.Cog):
         *,
         is_suggestion: bool = False,
         refused: str = "",
+        next_step: str = "",
     ) -> None:
         text = standing_text(standing, masks=_masks(ratable))
         if is_suggestion:
             text = say("rating.suggested", stands=text)
-        if refused:
-            text = f"{text}\n{refused}"
-        text = clipped(text, MAX_CONTENT)
+        # In lines of their own, which a long list of words does not cut off.
+        more = "\n".join(filter(None, (refused, next_step)))
+        text = f"{clipped(text, MAX_CONTENT - len(more) - 1)}\n{more}".rstrip()
         is_done = interaction.response.is_done()
         send: Any = interaction.followup.send if is_done else interaction.response.send_message
         if standing.liked or standing.disliked:

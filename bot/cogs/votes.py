@@ -33,7 +33,7 @@ class Votes(commands.Cog):
         self._bot, self._database = parts.discord.bot, parts.storage.database
         self._metrics = parts.operations.metrics
         self._write_queue, self._in_flight = parts.storage.write_queue, parts.voting.in_flight
-        self._reconcile = parts.voting.reconcile
+        self._reconcile, self._acknowledgement = parts.voting.reconcile, parts.voting.acknowledgement
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
@@ -73,6 +73,7 @@ class Votes(commands.Cog):
         if words:
             self._metrics.vote("reaction", value, words=words)
             log.info("vote.cast", message_id=payload.message_id, via="reaction", value=value, words=words)
+            self._acknowledgement.thumb_noted(payload.channel_id, payload.message_id)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:

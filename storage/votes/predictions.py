@@ -120,6 +120,13 @@ async def prediction_of_message(database: Database, message_id: int) -> int | No
     return found
 
 
+async def query_of(database: Database, prediction_id: int) -> tuple[str, str] | None:
+    """Return the query of a prediction and its hash; None if it does not exist."""
+    wanted = select(predictions.c.query, predictions.c.query_hash).where(predictions.c.id == prediction_id)
+    row = await database.fetch_first(wanted)
+    return None if row is None else (row.query, row.query_hash)
+
+
 @retried
 async def cast_votes(database: Database, new: Sequence[StoredVote]) -> None:
     """Insert or replace votes; the key is (prediction, mask, word, voter, via)."""
@@ -189,6 +196,12 @@ async def count_votes(database: Database, *, since: datetime | None = None) -> i
     if since is not None:
         statement = statement.where(votes.c.cast_at > since)
     return int(await database.fetch_value(statement))
+
+
+async def has_votes(database: Database, count: int) -> bool:
+    """Whether there are at least `count` votes of people who did not opt out; reads no more than those."""
+    some = select(votes.c.prediction_id).where(is_opted_in(votes.c.voter_id)).limit(count).subquery()
+    return int(await database.fetch_value(select(func.count()).select_from(some))) >= count
 
 
 async def newest_vote_at(database: Database, *, until: datetime) -> datetime | None:

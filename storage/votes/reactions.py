@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.people.tombstones import has_tombstone, read_tombstones
 from storage.schema import candidates, predictions, votes
 from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, upsert_votes
-from storage.votes.standing import Value
+from storage.votes.standing import Value, is_opted_in
 
 SIGNS: dict[str, Value] = {"👍": 1, "👎": -1}  # in the order in which replies show them
 SUPER = "*"
@@ -120,6 +120,16 @@ async def reaction_votes(database: Database, message_id: int) -> dict[int, Value
         .where(predictions.c.message_id == message_id, votes.c.via == "reaction")
     )
     return {row.voter_id: row.value for row in await database.fetch(query)}
+
+
+async def query_with_thumbs(database: Database, message_id: int) -> str | None:
+    """Return the query of a reply with a stored thumb of a person who did not opt out; otherwise None."""
+    voted = exists().where(
+        votes.c.prediction_id == predictions.c.id, votes.c.via == "reaction", is_opted_in(votes.c.voter_id)
+    )
+    query = select(predictions.c.query).where(predictions.c.message_id == message_id, voted)
+    found: str | None = await database.fetch_value(query)
+    return found
 
 
 async def may_have_unknown_thumbs(database: Database, message_id: int, voter_id: int) -> bool:

@@ -1,0 +1,57 @@
+"""What happens next with the words that a person rated in a menu or suggested, in one line."""
+
+from collections.abc import Collection
+
+from bot.answering.vote_adjustment import VoteRules, weigh_votes
+from bot.settings import Settings
+from bot.texts import say
+from storage import runs
+from storage.database import Database
+from storage.people.personal_data import has_placeholder
+from storage.votes.consensus import votes_on_query
+from storage.votes.menu_votes import MaskWord
+from storage.votes.predictions import has_votes, query_of
+
+
+class NextSteps:
+    """Knows which of the votes that a person just cast count, and when the model learns from them."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings = database, settings
+
+    async def after(self, prediction_id: int, words: Collection[MaskWord], *, weight: float) -> str:
+        """Return the line on votes that were just cast by a person who has not opted out.
+
+        Args:
+            prediction_id: The prediction.
+            words: The rated words; empty if votes were only withdrawn.
+            weight: How much the votes count by the voter's roles.
+        """
+        asked = await query_of(self._database, prediction_id)
+        if asked is None or not words:
+            return ""
+        query, query_hash = asked
+        if has_placeholder(query):
+            return say("rating.next.private")
+        if not weight:
+            return say("rating.next.no_weight")
+        rules = VoteRules.of(self._settings)
+        weighed = weigh_votes(await votes_on_query(self._database, query_hash), rules)
+        known = [weighed[word] for word in words if word in weighed]
+        if not any(one.is_judged for one in known):
+            is_short = any(one.voters < rules.min_voters for one in known)
+            return say("rating.next.waits", n=rules.min_voters) if is_short else say("rating.next.disagree")
+        is_all = len(known) == len(words) and all(one.is_judged for one in known)
+        seen = say("rating.next.seen") if is_all else say("rating.next.partly_seen")
+        return f"{seen} {await self._other_sentences()}"
+
+    async def _other_sentences(self) -> str:
+        """Say when other sentences change: at night, unless no night can promote a model."""
+        if self._settings.word_lists == "off":
+            return say("rating.next.by_hand")
+        if await runs.paused_since(self._database) is not None:
+            return say("rating.next.paused", prefix=self._settings.prefix)
+        needed = self._settings.needed_judgements
+        if not await has_votes(self._database, needed):
+            return say("rating.next.few", n=needed)
+        return say("rating.next.tonight")
