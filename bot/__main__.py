@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="python -m bot",
         description="Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox on this machine.",

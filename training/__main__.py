@@ -77,7 +77,7 @@ def _end_with_parent() -> None:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The parser with all commands."""
+    """Return the parser with all commands."""
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Train, evaluate and manage the models."
     )

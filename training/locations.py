@@ -11,7 +11,7 @@ HUB_NAME = r"[A-Za-z0-9_][\w.-]{0,95}(?:/[A-Za-z0-9_][\w.-]{0,95})?"
 
 
 def base_model(written: str) -> str:
-    """A name on the hub unchanged, or a folder with `~` and variables expanded.
+    """Return a name on the hub unchanged, or a folder with `~` and variables expanded.
 
     Raises:
         ValueError: it is neither.
@@ -43,7 +43,7 @@ def _is_name(written: str) -> bool:
 
 
 def shared(written: str) -> str:
-    """The URL of shared versions: an absolute folder, or a bucket.
+    """Return the URL of shared versions: an absolute folder, or a bucket.
 
     Raises:
         ValueError: it is neither, or a part of it would be ignored.

@@ -140,7 +140,7 @@ class Settings(storage.settings.Settings):
     @field_validator("ray_address")
     @classmethod
     def _job_can_reach_its_data(cls, address: str | None, info: ValidationInfo) -> str | None:
-        """A run on another machine needs a database and a registry that it can reach from there."""
+        """Require a database and a registry that a run on another machine can reach."""
         if address is None or address == ON_THE_CLUSTER:
             return address
         parts = urlsplit(address)
@@ -226,7 +226,7 @@ class OptimizerSettings(_Frozen):
     max_gradient_norm: float = Field(default=1.0, gt=0, description="Norm to which gradients are clipped.")
 
     def at_width(self, hidden_size: int, *, max_scale: float = math.inf) -> Self:
-        """These settings for a model of another hidden size: narrower ones need and tolerate larger steps."""
+        """Adapt these settings to another hidden size: narrower models need and tolerate larger steps."""
         scale = min(math.sqrt(768 / hidden_size), max_scale)
         return self.model_copy(update={"learning_rate": self.learning_rate * scale})
 

@@ -45,7 +45,7 @@ def settings_as_environment(settings: Settings, **instead: Any) -> dict[str, str
 
 
 def inherited_environment(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """The part of this process's environment that a subprocess needs."""
+    """Return the part of this process's environment that a subprocess needs."""
     families: tuple[str, ...] = FAMILIES
     families += OF_SHARED_MODELS if settings.models_url is not None else ()
     families += OF_SERVER if is_shared(settings.url) else ()
@@ -58,7 +58,7 @@ def inherited_environment(environment: Mapping[str, str], settings: Settings) ->
 
 
 def _written(value: Any) -> str:
-    """A value as `storage.settings` reads it; None is empty."""
+    """Return a value as `storage.settings` reads it; None is empty."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)

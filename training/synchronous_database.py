@@ -44,5 +44,5 @@ class SynchronousDatabase:
 
 
 def now() -> datetime:
-    """The current time, aware and in UTC."""
+    """Return the current time, aware and in UTC."""
     return datetime.now(UTC)

@@ -182,7 +182,7 @@ class Announcer:
                     await self.note(one, run_id=run.id)
 
     async def unannounced(self, runs: Sequence[Run]) -> list[Run]:
-        """The runs whose end has no stored announcement."""
+        """Return the runs whose end has no stored announcement."""
         announced = await outbox.announced_runs(self.database)
         return [run for run in runs if run.id not in announced]
 
@@ -285,7 +285,7 @@ def _sentence_of(run: Run) -> str:
 
 
 def _unstored(kind: Kind, now: datetime, **about: Any) -> Announcement:
-    """An announcement that is attempted once, because the database is unavailable."""
+    """Return an announcement that is attempted once, because the database is unavailable."""
     blank = dict.fromkeys(Announcement.__slots__)
     fields = {**blank, "id": UNSTORED, "kind": kind, "figure": "", "created_at": now, "due_at": now}
     return Announcement(**{**fields, "attempts": 0, **about})

@@ -131,7 +131,7 @@ class Delivery:
     def _edits(
         self, channel_id: int, message_id: int, one: Announcement
     ) -> list[Callable[..., Awaitable[Any]]]:
-        """The ways to edit the message. An interaction token needs no permission, but expires soon."""
+        """Return the ways to edit the message. An interaction token needs no permission, but expires soon."""
         channel = self._client.get_partial_messageable(channel_id)
         edits: list[Callable[..., Awaitable[Any]]] = [channel.get_partial_message(message_id).edit]
         if one.interaction_token is not None and datetime.now(UTC) - one.created_at < TOKEN_LIVES:
@@ -143,7 +143,7 @@ class Delivery:
     async def _places(
         self, one: Announcement, *, is_seen: bool, refused: list[str]
     ) -> AsyncIterator[tuple[discord.abc.Messageable, int]]:
-        """The channels that may get it, the best first."""
+        """Return the channels that may get it, the best first."""
         ids = [one.channel_id if is_seen else None, self._channel_id]
         for channel_id in dict.fromkeys(one_id for one_id in ids if one_id is not None):
             yield self._client.get_partial_messageable(channel_id), channel_id

@@ -31,7 +31,7 @@ class Post:
         return cls(embed, file.fp.read(), file.filename, file.description or "")
 
     def forms(self) -> list[dict[str, Any]]:
-        """The forms to try, the best first, as Embed Links or Attach Files may be missing."""
+        """Return the forms to try, the best first, as Embed Links or Attach Files may be missing."""
         plain = {"content": self.text, "embeds": []}
         if self.picture is None:
             return [{"content": None, "embeds": [self.embed]}, plain]

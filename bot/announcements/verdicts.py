@@ -29,7 +29,7 @@ class Verdicts:
         self._client, self._database, self._registry = client, database, registry
 
     async def embed(self, end: RunEnd, *, channel_id: int) -> discord.Embed:
-        """The verdict for one channel; without any query if the database cannot be read."""
+        """Return the verdict for one channel; without any query if the database cannot be read."""
         if end.run is None:
             return notice_embed(say("run.failed_because", sentence=end.sentence))
         shown = await self.showable_changes(end.run, channel_id=channel_id)
@@ -43,7 +43,7 @@ class Verdicts:
         return next_step_of(run, champion=champion, prefix=self._client.prefix) if champion else ""
 
     async def showable_changes(self, run: Run, *, channel_id: int) -> set[str]:
-        """The queries of a run's changes that this channel may see."""
+        """Return the queries of a run's changes that this channel may see."""
         queries = {change["query"] for change in (run.report or {}).get("changes", ())}
         try:
             return await self._showable(queries, channel_id) if queries else set()
@@ -52,7 +52,7 @@ class Verdicts:
             return set()
 
     async def _showable(self, queries: Collection[str], channel_id: int) -> set[str]:
-        """The queries asked where everyone in this channel may read; never those of direct messages."""
+        """Return queries asked where everyone in this channel may read; never those of direct messages."""
         statement = select(predictions.c.query).where(
             predictions.c.query.in_(queries),
             predictions.c.guild_id.is_not(None),

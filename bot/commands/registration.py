@@ -111,7 +111,7 @@ class DescriptionTranslator(app_commands.Translator):
         locale: Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        """The description in a locale; None: the default, as for names."""
+        """Return the description in a locale; None: the default, as for names."""
         described = string.extras.get("described")
         for language in (locale.value, locale.value.partition("-")[0]):  # texts/es serves es-ES and es-419
             if described is not None and language != DEFAULT and language in languages():
@@ -120,5 +120,5 @@ class DescriptionTranslator(app_commands.Translator):
 
 
 def _described(name: str) -> app_commands.locale_str:
-    """The description of a command or an option, translated when the commands are synced."""
+    """Return the description of a command or an option, translated when the commands are synced."""
     return app_commands.locale_str(text_in(DEFAULT, f"commands.{name}"), described=name)

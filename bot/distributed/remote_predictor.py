@@ -93,7 +93,7 @@ class RemotePredictor:
         return self._batcher.waiting + self._joint_batcher.waiting
 
     async def fill(self, text: str, unsaid: Unsaid, *, masks: int) -> Answered:
-        """The version that answered, and its answer.
+        """Return the version that answered, and its answer.
 
         Raises:
             QueryTooLongError: more word pieces than that version reads.

@@ -61,7 +61,7 @@ def run_title(card: Card | None, run: Run | None) -> str:
 
 
 def plain_reason(reason: Mapping[str, Any], *, is_domain: bool = False) -> str:
-    """A criterion's outcome in plain words; the gate's own sentence where the texts have none for it."""
+    """Put a criterion's outcome in plain words; the gate's own sentence where the texts have none for it."""
     name = str(reason.get("name"))
     outcome = "passed" if reason["passed"] else "failed"
     if reason["passed"] and not reason.get("has_data", True):

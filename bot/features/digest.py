@@ -61,7 +61,7 @@ class Digests:
         return embed, file
 
     async def _fresh(self, run: Run) -> Fresh | None:
-        """The votes since the previous nightly run; None if the database cannot be read."""
+        """Return the votes since the previous nightly run; None if the database cannot be read."""
         try:
             before = await runs.latest(self._database, "nightly", before_id=run.id)
             since = before.as_of if before else None
@@ -71,7 +71,7 @@ class Digests:
             return None
 
     async def _picture(self, run: Run, version: str | None) -> bytes | None:
-        """The chart of the run; None if there is nothing to draw or drawing fails."""
+        """Return the chart of the run; None if there is nothing to draw or drawing fails."""
         try:
             card = self._registry.card(version) if version else None
             figures = figures_of(card, run, title=run_title(card, run))

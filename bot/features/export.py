@@ -85,7 +85,7 @@ class StandingVotes:
             votes[voter] = max(cast, votes.get(voter, cast))
 
     def judged(self, rules: VoteRules) -> list[tuple[Any, ...]]:
-        """The rows by query, mask and word, aggregated as in a run. Slow for many votes."""
+        """Return the rows by query, mask and word, aggregated as in a run. Slow for many votes."""
         items = sorted(self._standing, key=lambda item: (self.queries[item[0]], *item))
         numbers: dict[int, int] = {}
         rows = [
@@ -117,7 +117,7 @@ class StandingVotes:
 
 
 def to_csv(rows: Iterable[tuple[Any, ...]]) -> bytes:
-    """The table in UTF-8 with a byte-order mark, which spreadsheets need to recognise it."""
+    """Return the table in UTF-8 with a byte-order mark, which spreadsheets need to recognise it."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(HEADER)

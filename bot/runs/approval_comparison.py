@@ -142,7 +142,7 @@ def _tally(values: Sequence[int]) -> Tally:
 
 
 def _pairs(old: Sequence[CountedVote], new: Sequence[CountedVote]) -> list[tuple[int, int]]:
-    """The values of two votes each on the same mask of the same query, in order."""
+    """Return the values of two votes each on the same mask of the same query, in order."""
     left: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
     for vote in old:
         left[vote.query_hash, vote.mask_index].append(vote.value)

@@ -142,7 +142,7 @@ class AutomaticRollback:
         return PromotionComparison(champion, previous, compare(*sides))
 
     async def figure(self) -> str:
-        """The champion's approval in one sentence, for a report; empty if there is nothing to compare."""
+        """Return the champion's approval as a sentence for a report; empty if there is nothing to compare."""
         try:
             watched = await self.compare()
         except (StorageError, RegistryError) as error:

@@ -71,7 +71,7 @@ class StartMessage:
             self._message_id = reply.id
 
     async def _sent(self) -> discord.Message | None:
-        """The reply to a slash command if Discord received it although its response was lost."""
+        """Return the reply to a slash command if Discord received it although its response was lost."""
         interaction = self.context.interaction
         if interaction is None or not interaction.response.is_done():
             return None
@@ -89,7 +89,7 @@ class StartMessage:
 
 
 def edit_methods(context: Context, message_id: int) -> list[EditMethod]:
-    """The ways to edit a message. By id it works at any time, but only in a channel that the bot can see."""
+    """Return the ways to edit a message. By id works at any time, but only where the bot sees the channel."""
     bot: discord.Client = context.bot
     message = bot.get_partial_messageable(context.channel.id).get_partial_message(message_id)
     interaction, ways = context.interaction, [EditMethod(message.edit)]
@@ -145,7 +145,7 @@ class ProgressMessage:
             await asyncio.wait([run], timeout=wait_s)
 
     def _line_to_show(self, now: float) -> Line | None:
-        """The newest line; without a new one, the last once more when its times are old."""
+        """Return the newest line; without a new one, the last once more when its times are old."""
         if self._latest:
             self._line, self._shown_at = self._latest.pop(), now
             return self._line

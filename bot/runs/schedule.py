@@ -23,7 +23,7 @@ class Daily(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
         self._at, self._zone = at, zone
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first time after `previous_fire_time`, or from `now` on if that is None."""
+        """Return the first time after `previous_fire_time`, or from `now` on if that is None."""
         since = previous_fire_time or now - timedelta(microseconds=1)
         day = since.astimezone(self._zone).date() - timedelta(days=1)
         while (due := datetime.combine(day, self._at, self._zone).astimezone(UTC)) <= since:

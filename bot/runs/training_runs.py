@@ -292,7 +292,7 @@ class TrainingRuns:
 
 
 def version_of(registry: Registry, run: Run) -> str | None:
-    """The version whose card names the run; None if it made none, or the version was deleted."""
+    """Return the version whose card names the run; None if it made none, or the version was deleted."""
     for version in reversed(registry.versions()[-VERSIONS_SEARCHED:]):
         try:
             if registry.card(version).run_id == run.id:

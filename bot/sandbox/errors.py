@@ -80,7 +80,7 @@ class ApiError(SandboxError):
         super().__init__(f"{self.message} (status {self.status}, code {self.code})")
 
     def body(self) -> dict[str, Any]:
-        """The JSON body of the refusal."""
+        """Return the JSON body of the refusal."""
         return {"message": self.message, "code": self.code}
 
 
@@ -131,7 +131,7 @@ class InvalidBodyError(ApiError):
         self.text = FIELD_MESSAGES[code] if text is None else text
 
     def body(self) -> dict[str, Any]:
-        """The JSON body, with the errors nested along the field's path as Discord nests them."""
+        """Return the JSON body, with the errors nested along the field's path as Discord nests them."""
         errors: dict[str, Any] = {"_errors": [{"code": self.field_code, "message": self.text}]}
         for part in reversed(self.path.split(".")):
             errors = {part: errors}

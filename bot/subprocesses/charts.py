@@ -59,7 +59,7 @@ def attach(embed: discord.Embed, png: bytes, *, name: str, about: str) -> discor
 
 
 def _sentence(output: bytes) -> str:
-    """The subprocess's own error sentence, or a general one if it was killed."""
+    """Return the subprocess's own error sentence, or a general one if it was killed."""
     try:
         return escape(translated(sentence_in(json.loads(output))))
     except (ValueError, AttributeError):

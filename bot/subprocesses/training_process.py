@@ -22,7 +22,7 @@ Line = dict[str, Any]
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment of the subprocess: the settings in force without secrets, and needed variables."""
+    """Return the subprocess's environment: the settings in force without secrets, and needed variables."""
     given = settings_as_environment(
         settings,
         home=str(settings.home.absolute()),

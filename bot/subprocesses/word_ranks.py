@@ -68,7 +68,7 @@ class WordRanks:
     async def rank(
         self, text: str, versions: Sequence[str], *, words: Sequence[str] = (), top: int = 1
     ) -> list[VersionRanks]:
-        """The ranks under each version for a query's text, in the order of `versions`.
+        """Return the ranks under each version for a query's text, in the order of `versions`.
 
         Raises:
             WordRanksError: the subprocess failed or took too long.

@@ -85,7 +85,7 @@ def _compare(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _folder(name: str, registry: Registry) -> Path:
-    """The folder of a model, given by its path or as a version.
+    """Return the folder of a model, given by its path or as a version.
 
     Raises:
         NotComparableError: there is neither such a folder nor such a version.
@@ -102,7 +102,7 @@ def _folder(name: str, registry: Registry) -> Path:
 
 
 def _base_of(folder: Path, settings: Settings, registry: Registry) -> dict[Path, str]:
-    """The folder and shown name of a model's base, by its card; empty if it is not available."""
+    """Return the folder and shown name of a model's base, by its card; empty if it is not available."""
     base = settings.base_model
     if folder.parent == registry.folder.resolve():
         base = registry.card(folder.name).base

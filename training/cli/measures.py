@@ -36,7 +36,7 @@ def _predict(options: argparse.Namespace, settings: Settings) -> int:
     masks = fill_model.fill([text], top=options.top or settings.shown_words)[0]
 
     def sequence(mask: int, word: str) -> str:
-        """The text with a word in one mask, and the others as they are."""
+        """Return the text with a word in one mask, and the others as they are."""
         return completed(finished(text), [word if i == mask else MASK for i in range(len(masks))])
 
     rows = [

@@ -88,12 +88,12 @@ def fail(options: argparse.Namespace, reason: TranslatableError | str) -> int:
 
 
 def _said(what: TranslatableError | str) -> dict[str, Any]:
-    """The English sentence, and what the bot needs to translate it."""
+    """Return the English sentence, and what the bot needs to translate it."""
     return {"sentence": str(what), "said": to_json(what)}
 
 
 def progress_of(options: argparse.Namespace) -> Progress:
-    """The progress that the options ask for: bars, or JSON lines."""
+    """Return the progress that the options ask for: bars, or JSON lines."""
     return JsonProgress(sys.stdout) if options.progress == "json" else TerminalProgress()
 
 

@@ -123,7 +123,7 @@ def _draw_corpus(options: argparse.Namespace, settings: Settings, path: Path) ->
 
 
 def _with_log(registry: Registry) -> list[str]:
-    """The domain models that have a training log, oldest first."""
+    """Return the domain models that have a training log, oldest first."""
     found = []
     for version in registry.versions():
         with contextlib.suppress(CorruptVersionError):  # a damaged version must not prevent the plot
@@ -134,7 +134,7 @@ def _with_log(registry: Registry) -> list[str]:
 
 
 def _label(registry: Registry, model: str) -> str:
-    """A version with its recipe or kind; for a folder, its name."""
+    """Return a version with its recipe or kind; for a folder, its name."""
     if Path(model).is_dir():
         return Path(model).resolve().name
     card = registry.card(model)

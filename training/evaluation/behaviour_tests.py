@@ -67,7 +67,7 @@ class Opinions:
     wanted: frozenset[str] = frozenset()
 
     def left_of(self, words: Sequence[str] | None, contradicted: frozenset[str]) -> list[str] | None:
-        """The words without the contradicted ones; None if none is left."""
+        """Return the words without the contradicted ones; None if none is left."""
         return [word for word in words or () if word.lower() not in contradicted] or None
 
 
@@ -98,14 +98,14 @@ class _Test(BaseModel, ABC):
 
     @abstractmethod
     def result(self, model: FillModel, answers: Answers) -> Result | None:
-        """The result; None if the model can say none of the words."""
+        """Return the result; None if the model can say none of the words."""
 
     @abstractmethod
     def without(self, opinions: "Opinions") -> "_Test | None":
-        """The test without the words that the team judged otherwise; None if nothing is left to test."""
+        """Leave out the words that the team judged otherwise; return None if nothing is left to test."""
 
     def _result(self, margin: float, tolerance: float, text: Sentence) -> Result:
-        """The result for a margin above the threshold (0: just reached)."""
+        """Return the result for a margin above the threshold (0: just reached)."""
         outcome: Literal["passed", "borderline", "failed"] = "passed"
         if margin < 0:
             outcome = "borderline" if margin >= -tolerance else "failed"
@@ -133,7 +133,7 @@ class Minimum(_Test):
         return (self.text,)
 
     def without(self, opinions: Opinions) -> "Minimum | None":
-        """The words that are left; those that the team accepts may push them down."""
+        """Return the words that are left; those that the team accepts may push them down."""
         any_of = opinions.left_of(self.any_of, opinions.rejected)
         none_of = opinions.left_of(self.none_of, opinions.accepted)
         if (any_of, none_of) == (None, None) or (self.any_of is not None and any_of is None):
@@ -144,7 +144,7 @@ class Minimum(_Test):
         return changed
 
     def result(self, model: FillModel, answers: Answers) -> Result | None:
-        """The margin, in nats, to the last of the best other words."""
+        """Return the margin, in nats, to the last of the best other words."""
         logs = self._passing_over(model, answers[self.text])
         margins, texts = [], []
         for words, sign, must in (
@@ -190,12 +190,12 @@ class Invariance(_Test):
         return tuple(self.texts)
 
     def without(self, opinions: Opinions) -> "Invariance":
-        """The test itself: it names no words."""
+        """Return the test itself: it names no words."""
         del opinions
         return self
 
     def result(self, model: FillModel, answers: Answers) -> Result:
-        """The margin, in words, of the text that shares the fewest."""
+        """Return the margin, in words, of the text that shares the fewest."""
         first, *others = (set(model.best(answers[text], TOP)) for text in self.texts)
         shared, text = min(
             (len(first & best), text) for best, text in zip(others, self.texts[1:], strict=True)
@@ -229,12 +229,12 @@ class Direction(_Test):
         return (self.before, self.after)
 
     def without(self, opinions: Opinions) -> "Direction | None":
-        """The words that are left: a rejected word is as rare before the change as after it."""
+        """Return the words that are left: a rejected word is as rare before the change as after it."""
         words = opinions.left_of(self.words, opinions.rejected | opinions.accepted)
         return None if words is None else self.model_copy(update={"words": words})
 
     def result(self, model: FillModel, answers: Answers) -> Result | None:
-        """The margin, in nats, between the actual and the required factor of the share."""
+        """Return the margin, in nats, between the actual and the required factor of the share."""
         tokens = model.tokens_of(self.words)
         if not tokens:
             return None
@@ -265,7 +265,7 @@ Tests = Sequence[Minimum | Invariance | Direction]
 
 
 def read_behaviour(path: Path) -> Tests:
-    """The tests of a file.
+    """Return the tests of a file.
 
     Raises:
         BehaviourError: the file or one of its entries cannot be read; says which.
@@ -310,7 +310,7 @@ def run_behaviour(model: FillModel, tests: Tests, *, path: Path = SHIPPED) -> li
 
 
 def new_failures(before: Iterable[Result | None], after: Iterable[Result | None]) -> list[Result]:
-    """Tests that the first model passes and the second fails by more than the tolerance."""
+    """Return tests that the first model passes and the second fails by more than the tolerance."""
     return [
         new
         for old, new in zip(before, after, strict=True)
@@ -319,7 +319,7 @@ def new_failures(before: Iterable[Result | None], after: Iterable[Result | None]
 
 
 def _place(location: tuple[int | str, ...], content: object) -> str:
-    """The position in the file, for people: kind, number and name of the entry, and field."""
+    """Return the position in the file, for people: kind, number and name of the entry, and field."""
     match location:
         case (str(kind), int(index), *rest):
             entry = content[kind][index] if isinstance(content, Mapping) else None

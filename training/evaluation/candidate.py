@@ -85,7 +85,7 @@ class CandidateEvaluation:
     def verdict(
         self, challenger: FillModel, *, domain_alike: FillModel | None = None
     ) -> tuple[gate.Verdict, dict[str, Any]]:
-        """The verdict on an exported challenger, and the figures behind it.
+        """Return the verdict on an exported challenger, and the figures behind it.
 
         `domain_alike` is the domain model in the challenger's precision, if it serves in another one: only
         the speed is compared with it.
@@ -195,7 +195,7 @@ class CandidateEvaluation:
         )
 
     def _reference_answers(self, domain: FillModel) -> dict[str, drift.Reference]:
-        """The domain model's answers to queries without votes, by suite or texts."""
+        """Return the domain model's answers to queries without votes, by suite or texts."""
         queries = {name: [case.text for case in self._suites[name]] for name in ("control", "retention")}
         queries["texts"] = drift.neutral_queries(self._texts)
         voted = [example.query for example in self._examples]
@@ -224,7 +224,7 @@ def _answers(fill_model: FillModel, examples: Sequence[Example]) -> list[Floats]
 
 
 def _best(fill_model: FillModel, answers: Sequence[Floats], shown_words: int) -> list[list[int]]:
-    """The ids of the tokens that people see for each example, best first."""
+    """Return the ids of the tokens that people see for each example, best first."""
     return [fill_model.best(logs, shown_words) for logs in answers]
 
 
@@ -235,7 +235,7 @@ def _placed(
     shown: Sequence[int],
     wanted: Collection[str],
 ) -> list[Placed]:
-    """The places of an example's words with both models.
+    """Return the places of an example's words with both models.
 
     Args:
         example: the judged words.
@@ -257,7 +257,7 @@ def _placed(
 
 
 def _place(fill_model: FillModel, logs: Floats, word: str) -> int | None:
-    """The word's place, from 1, among the words that may be offered; None if the model cannot say it."""
+    """Rank the word, from 1, among the words that may be offered; None if the model cannot say it."""
     token = fill_model.token_of(word)
     return None if token is None else 1 + int((logs[fill_model.offered] > logs[token]).sum())
 
@@ -363,7 +363,7 @@ def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str], 
 def changes(
     before: FillModel, after: FillModel, chosen: RetrainingSet, *, shown_words: int, most: int = 20
 ) -> list[dict[str, Any]]:
-    """The words shown before and after, for the first `most` voted queries."""
+    """Return the words shown before and after, for the first `most` voted queries."""
     examples = chosen.train[:most]
     queries = [e.query for e in examples]
     changes = []

@@ -50,7 +50,7 @@ def cases_of(models: Models, cases: Sequence[Case]) -> ComparableCases:
 
 
 def texts_of(models: Models, texts: Sequence[str]) -> list[str]:
-    """The texts that every model splits into the same number of words, none unknown."""
+    """Return the texts that every model splits into the same number of words, none unknown."""
     return [text for text in texts if _is_read_alike(models, text)]
 
 

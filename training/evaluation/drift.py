@@ -23,7 +23,7 @@ class Drift:
 
 
 def pooled(drifts: Sequence[Drift]) -> Drift | None:
-    """The mean over several drifts, weighted by their masks; None without any."""
+    """Return the mean over several drifts, weighted by their masks; None without any."""
     masks = [drift.masks for drift in drifts]
     if not masks:
         return None
@@ -42,7 +42,7 @@ class Reference:
         self._best = [[set(model.best(row, TOP)) for row in rows] for rows in self._rows]
 
     def drift_of(self, model: FillModel) -> Drift | None:
-        """The drift of a model with the same vocabulary; None without queries.
+        """Return the drift of a model with the same vocabulary; None without queries.
 
         Raises:
             ValueError: the vocabularies differ.
@@ -75,7 +75,7 @@ def neutral_queries(texts: Sequence[str]) -> list[str]:
 
 
 def unvoted(queries: Sequence[str], voted: Collection[str]) -> list[str]:
-    """The queries without votes; case and a final period do not matter."""
+    """Return the queries without votes; case and a final period do not matter."""
     known = {_key(query) for query in voted}
     return [query for query in queries if _key(query) not in known]
 

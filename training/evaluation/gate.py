@@ -521,5 +521,5 @@ DOMAIN_CRITERIA: tuple[Criterion[DomainMeasurements], ...] = (
 
 
 def limit_of(name: str) -> float:
-    """The limit of one of `CRITERIA`."""
+    """Return the limit of one of `CRITERIA`."""
     return next(criterion.limit for criterion in CRITERIA if criterion.name == name)

@@ -28,7 +28,7 @@ def positive_cases(count: int = 400, *, seed: int = 0) -> list[Case]:
 
 
 def _words_of_same_aspects(word: str) -> set[str]:
-    """The positive words of the aspects in which this word is positive."""
+    """Return the positive words of the aspects in which this word is positive."""
     aspects = load_lexicon().aspects.values()
     return {
         other.lower()

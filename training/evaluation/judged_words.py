@@ -53,11 +53,11 @@ class Learnt:
     shown_words: int
 
     def count(self, *, is_wanted: bool, matches: Callable[[Placed], bool] = lambda _: True) -> int:
-        """Number of accepted or of rejected words that match."""
+        """Count the accepted or the rejected words that match."""
         return sum(word.is_wanted == is_wanted and matches(word) for word in self.words)
 
     def shown(self, place: Callable[[Placed], int], *, is_wanted: bool) -> int:
-        """Number of accepted or of rejected words that are shown, by their place before or after."""
+        """Count the accepted or the rejected words that are shown, by their place before or after."""
         return self.count(is_wanted=is_wanted, matches=lambda word: place(word) <= self.shown_words)
 
     @property
@@ -97,7 +97,7 @@ def directions(examples: Iterable[Example]) -> dict[str, float]:
 
 
 def opinions_of(examples: Iterable[Example]) -> Opinions:
-    """The words on which the team's judgements contradict what our behaviour tests take for granted."""
+    """Return the words on which the team's judgements contradict what our behaviour tests assume."""
     total = directions(examples)
     wanted = {word for word, direction in total.items() if direction > 0}
     return Opinions(

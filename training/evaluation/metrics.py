@@ -51,7 +51,7 @@ class Case:
         return self.category.split("_", 1)[0]
 
     def without(self, words: Collection[str]) -> Self:
-        """The case without some words, given in lower case."""
+        """Return the case without some words, given in lower case."""
         left = (tuple(w for w in side if w.lower() not in words) for side in (self.wanted, self.unwanted))
         wanted, unwanted = left
         return replace(self, wanted=wanted, unwanted=unwanted)
@@ -133,7 +133,7 @@ def summary(scores: Iterable[CaseScore | None]) -> dict[str, Any]:
 
 
 def evaluate(model: FillModel, cases: Sequence[Case], texts: Sequence[str] = ()) -> dict[str, Any]:
-    """The object that `evaluate --json` prints: all cases, each group, and the pseudo-perplexity."""
+    """Return the object that `evaluate --json` prints: all cases, each group, and the pseudo-perplexity."""
     scores = score_cases(model, cases)
     groups = sorted({case.group for case in cases})
     return {

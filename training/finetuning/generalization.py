@@ -99,7 +99,7 @@ class _JudgedWord:
 
 
 def _judged_words(examples: Sequence[Example], words: Sequence[str]) -> list[_JudgedWord]:
-    """The judged words that may be offered; those with the most weight if there are too many."""
+    """Return the judged words that may be offered; those with the most weight if there are too many."""
     place = {word: index for index, word in enumerate(words)}
     total: dict[int, float] = defaultdict(float)
     weight: dict[int, float] = defaultdict(float)
@@ -114,7 +114,7 @@ def _judged_words(examples: Sequence[Example], words: Sequence[str]) -> list[_Ju
 
 
 def _best_similarity(judged: Sequence[_JudgedWord], vocabulary: Vocabulary) -> float:
-    """The smallest variance of the similarity term that predicts every judged word from the others well."""
+    """Choose the smallest similarity variance that predicts every judged word well from the others."""
     scores = [_Process.given(judged, vocabulary, similarity).score() for similarity in SIMILARITY_VARIANCES]
     best = 0
     for index, score in enumerate(scores):

@@ -81,7 +81,7 @@ def polarity_loss(logits: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
 
 
 def tilted_votes_loss(logits: Tensor, reference: Tensor, judged: BatchJudgements) -> Tensor:
-    """The default `VotesLoss`: `kl_with_hinge` to the `tilted_target` of the reference model."""
+    """Return the default `VotesLoss`: `kl_with_hinge` to the `tilted_target` of the reference model."""
     return kl_with_hinge(logits, tilted_target(reference, judged), judged)
 
 

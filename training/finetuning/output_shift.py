@@ -34,7 +34,7 @@ def shift_of_votes(
     replay_sentences: ReplaySentences,
     settings: NightSettings,
 ) -> OutputShift | None:
-    """What the votes teach about words; None if there is nothing to tell good from bad words by.
+    """Return what the votes teach about words; None if there is nothing to tell good from bad words by.
 
     Args:
         model: the domain model.
@@ -109,7 +109,7 @@ def _plain_queries(texts: Sequence[str], draw: random.Random) -> list[str]:
 
 @torch.no_grad()
 def _states(model: MaskedLm, queries: Sequence[str]) -> Tensor:
-    """(queries, hidden) states of the encoder at the first mask of each query."""
+    """Return (queries, hidden) states of the encoder at the first mask of each query."""
     encoder = model.encoder
     firsts = [replace(query, masks=query.masks[:1]) for query in map(encoder.encode, queries)]
     order = sorted(range(len(firsts)), key=lambda index: len(firsts[index].ids))  # little padding

@@ -42,7 +42,7 @@ class Batcher(Generic[T, R]):
         return self._waiting.qsize()
 
     async def submit(self, item: T) -> R:
-        """The result for one item; raises what `serve` raises.
+        """Return the result for one item; raises what `serve` raises.
 
         Raises:
             TooManyWaitingError: the queue is full.

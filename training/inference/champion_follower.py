@@ -133,7 +133,7 @@ def load_servable_model(registry: Registry, *, threads: int = 0) -> tuple[FillMo
 
 
 def serving_order(registry: Registry) -> list[str]:
-    """The champion, its predecessor, then versions that the gate did not reject, newest first.
+    """Return the champion, its predecessor, then versions that the gate did not reject, newest first.
 
     Withdrawn versions are left out, except the champion: the run that follows a withdrawal replaces it.
     """

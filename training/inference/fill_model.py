@@ -96,7 +96,7 @@ class FillModel:
         return float((self.quantization or {}).get("outlier_share", OLDER_OUTLIERS))
 
     def token_of(self, word: str) -> int | None:
-        """The token of a word, if the word is one token and may be offered."""
+        """Return the token of a word, if the word is one token and may be offered."""
         for spelling in (word, word.lower()):
             token = self.encoder.ids.get(spelling)
             if token is not None and self._is_offered[token]:
@@ -104,11 +104,11 @@ class FillModel:
         return None
 
     def tokens_of(self, words: Iterable[str]) -> list[int]:
-        """The tokens of those words that have one."""
+        """Return the tokens of those words that have one."""
         return [token for word in words if (token := self.token_of(word)) is not None]
 
     def word_of(self, token: int) -> str:
-        """The word of a token."""
+        """Return the word of a token."""
         return self.encoder.words[token]
 
     def log_probabilities(self, encoded: Sequence[Encoded]) -> list[Floats]:
@@ -136,7 +136,7 @@ class FillModel:
         return logs.reshape(len(queries), masks, -1)
 
     def fill(self, queries: Sequence[str], *, top: int) -> list[list[list[Candidate]]]:
-        """The `top` best words for every mask of every query, best first; masks are filled independently.
+        """Return the `top` best words for each mask of each query, best first. Masks are independent.
 
         Raises:
             QueryTooLongError: a query has more word pieces than the model reads.
@@ -145,11 +145,11 @@ class FillModel:
         return [[self.candidates(row, top) for row in masks] for masks in rows]
 
     def candidates(self, row: Floats, top: int) -> list[Candidate]:
-        """The `top` best words of a mask, best first, from its (vocabulary,) log-probabilities."""
+        """Return the `top` best words of a mask, best first, from its (vocabulary,) log-probabilities."""
         return [Candidate(self.word_of(t), t, float(np.exp(row[t]))) for t in self.best(row, top)]
 
     def best(self, row: Floats, top: int) -> list[int]:
-        """The `top` likeliest tokens that may be offered, best first; ties go to the lower id."""
+        """Return the `top` likeliest tokens that may be offered, best first; ties go to the lower id."""
         scores = row[self.offered]
         top = min(top, len(scores))
         last = np.partition(scores, len(scores) - top)[len(scores) - top]  # the score of the last to be taken
@@ -159,7 +159,7 @@ class FillModel:
         return [int(token) for token in self.offered[order]]
 
     def _batches(self, encoded: Sequence[Encoded]) -> list[list[int]]:
-        """Indices in batches of similar size, each within the token and the mask budget."""
+        """Return indices in batches of similar size, each within the token and the mask budget."""
         batches: list[list[int]] = []
         width = masks = 0
         order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i].masks), len(encoded[i].ids)))

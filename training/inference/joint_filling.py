@@ -63,7 +63,7 @@ class _Beam:
         return [mask for mask, token in enumerate(self.tokens) if token == OPEN]
 
     def put(self, mask: int, token: int, log: float) -> "_Beam":
-        """This beam with a token at a mask."""
+        """Return this beam with a token at a mask."""
         tokens, logs = list(self.tokens), list(self.logs)
         tokens[mask], logs[mask] = token, log
         return _Beam(tuple(tokens), tuple(logs))
@@ -80,7 +80,7 @@ class _Search:
         self.beams = [_Beam((OPEN,) * masks, (0.0,) * masks)]
 
     def read(self, beam: _Beam) -> Encoded:
-        """The query with a beam's words. Each word is one token, so positions and length stay the same."""
+        """Put a beam's words in the query. Each word is one token, so positions and length stay the same."""
         ids = list(self._encoded.ids)
         for at, token in zip(self._encoded.masks, beam.tokens, strict=True):
             ids[at] = ids[at] if token == OPEN else token
@@ -102,12 +102,12 @@ class _Search:
         self.beams = best[:BEAMS] if best[0].open else best
 
     def around_the_best(self) -> list[_Beam]:
-        """The best beam with one mask open, for each mask."""
+        """Return the best beam with one mask open, for each mask."""
         best = self.beams[0]
         return [best.put(mask, OPEN, 0.0) for mask in range(len(best.tokens))]
 
     def answer(self, rows: Sequence[Floats], *, top: int) -> JointAnswer:
-        """The answer. rows: one (1, vocabulary) array per mask, given the best filling's other words."""
+        """Return the answer from one (1, vocabulary) array per mask, given the best filling's other words."""
         masks = []
         for mask, (beam, logs) in enumerate(zip(self.around_the_best(), rows, strict=True)):
             masks.append(tuple(self._model.candidates(self._sayable(beam, mask, logs[0]), top)))
@@ -115,7 +115,7 @@ class _Search:
         return JointAnswer(tuple(masks), tuple(fillings))
 
     def _sayable(self, beam: _Beam, mask: int, row: Floats) -> Floats:
-        """A mask's log-probabilities, with excluded words and repetitions ("good and good") ranked last."""
+        """Rank excluded words and repetitions ("good and good") last in a mask's log-probabilities."""
         words = {word for at, word in self._unsaid if at == mask}
         for other, token in enumerate(beam.tokens):
             if token != OPEN and other != mask and self._lists[other] == self._lists[mask]:
@@ -161,6 +161,6 @@ def _through(
 
 
 def _lists(masks: Sequence[int]) -> list[int]:
-    """A group number for each mask; masks with at most one word piece between them share one."""
+    """Return a group number for each mask; masks with at most one word piece between them share one."""
     starts = [after - before > 2 for before, after in pairwise(masks)]
     return list(accumulate(starts, initial=0))

@@ -41,7 +41,7 @@ class OutputShift:
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def scaled(self, share: float) -> Self:
-        """The shift with a share of its nats."""
+        """Return the shift with a share of its nats."""
         return replace(self, shifts=self.shifts * share)
 
     @property

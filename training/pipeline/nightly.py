@@ -254,7 +254,7 @@ class NightlyRun:
 
     @contextlib.contextmanager
     def _at_the_precision_of(self, challenger: FillModel, domain: FillModel) -> Iterator[FillModel]:
-        """The domain model at the challenger's precision, so that their speeds can be compared."""
+        """Return the domain model at the challenger's precision, so that their speeds can be compared."""
         if challenger.outlier_share == domain.outlier_share:
             yield domain
             return
@@ -263,7 +263,7 @@ class NightlyRun:
             yield alike
 
     def _load_champion(self, champion: str, domain: FillModel) -> FillModel:
-        """The champion, or the domain model if it is damaged, so that a night can replace it."""
+        """Return the champion, or the domain model if it is damaged, so that a night can replace it."""
         try:
             self.registry.verify(champion, only=SERVED_FILES)
             return FillModel(self.registry.path(champion))

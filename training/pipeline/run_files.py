@@ -56,7 +56,7 @@ def _files(home: Path) -> Iterator[Path]:
 
 
 def _text(path: Path) -> str:
-    """The text of a file whose last character a crash may have cut in half."""
+    """Return the text of a file whose last character a crash may have cut in half."""
     return path.read_text(encoding="utf-8", errors="replace")
 
 

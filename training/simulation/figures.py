@@ -107,7 +107,7 @@ class Measure:
         return figures
 
     def _words(self, model: FillModel) -> list[list[str]]:
-        """The words shown for every query."""
+        """Return the words shown for every query."""
         filled = model.fill([query.text for query in self._queries], top=self._shown_words)
         return [[c.word for c in masks[0]] for masks in filled]
 
@@ -123,7 +123,7 @@ class Measure:
         }
 
     def _log_odds(self, model: FillModel, rows: Sequence[Floats]) -> list[float]:
-        """The log-odds of praise against blame at the first mask of each test sentence, by the word lists."""
+        """Return the log-odds of praise against blame at each test sentence's first mask, by the lists."""
         praise, blame = (model.tokens_of(sorted(words)) for words in (wanted_words(), unwanted_words()))
         if not praise or not blame:
             return [0.0] * len(rows)
@@ -165,13 +165,13 @@ class Measure:
 
 
 def area_under_curve(higher: Sequence[float], lower: Sequence[float]) -> float:
-    """The probability that one of `higher` exceeds one of `lower`; level ones count half."""
+    """Return the probability that one of `higher` exceeds one of `lower`; level ones count half."""
     difference = np.asarray(higher)[:, None] - np.asarray(lower)[None, :]
     return float((difference > 0).mean() + (difference == 0).mean() / 2)
 
 
 def gap_closed(before: float | None, after: float | None) -> float | None:
-    """The share of the distance to 1 that was closed; None if there was none."""
+    """Return the share of the distance to 1 that was closed; None if there was none."""
     if before is None or after is None or before >= 1:
         return None
     return round((after - before) / (1 - before), 4)

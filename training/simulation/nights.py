@@ -62,7 +62,7 @@ class Plan:
     with_cases: bool = False
 
     def taste(self, night: int) -> Taste:
-        """The taste of the day before a night."""
+        """Return the taste of the day before a night."""
         begun = [first for first in self.tastes if first <= night]
         return self.tastes[max(begun)] if begun else Taste()
 
@@ -210,7 +210,7 @@ class Simulation:
 
 
 def _record_of(outcome: Outcome) -> dict[str, Any]:
-    """The outcome of a nightly run as columns of its row."""
+    """Return the outcome of a nightly run as columns of its row."""
     reasons = outcome.verdict.get("reasons", [])
     return {
         "status": outcome.status,

@@ -12,7 +12,7 @@ ALTERNATIVES = Path(__file__).parents[2] / "tests" / "benchmarks" / "losses.py"
 
 
 def objective_named(name: str) -> Objective:
-    """The objective of that name.
+    """Return the objective of that name.
 
     Raises:
         UnknownLossError: no objective has that name.
@@ -27,7 +27,7 @@ def objective_named(name: str) -> Objective:
 
 
 def _alternatives() -> Mapping[str, Objective]:
-    """The alternatives in a checkout; empty in an installation."""
+    """Return the alternatives in a checkout; empty in an installation."""
     spec = importlib.util.spec_from_file_location("alternative_losses", ALTERNATIVES)
     if spec is None or spec.loader is None or not ALTERNATIVES.exists():
         return {}

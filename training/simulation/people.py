@@ -41,7 +41,7 @@ class AskedQuery:
     candidates: Sequence[Candidate]
 
     def opinion(self, word: str) -> Value | None:
-        """What the team thinks of a word here; None: it has no opinion."""
+        """Return what the team thinks of a word here; None: it has no opinion."""
         if word in self.case.wanted:
             return 1
         return -1 if word in self.case.unwanted else None
@@ -190,7 +190,7 @@ class People:
         return cls(tuple(groups))
 
     def there(self, night: int) -> list[Group]:
-        """The groups that take part on the day before a night."""
+        """Return the groups that take part on the day before a night."""
         return [group for group in self.groups if group.is_there(night)]
 
 

@@ -36,7 +36,7 @@ perplexity, top 10 kept, drift (nats), latency   against the model before the fi
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
-    """The nights, with the reasons why versions were not promoted."""
+    """Return the nights, with the reasons why versions were not promoted."""
     cells = [line for row in rows for line in _lines(row)]
     text = aligned(HEADER, cells, numbers=[name for name in HEADER if name not in ("version", "status")])
     others = [row for row in rows if row["status"] in ("rejected", "skipped")]
@@ -45,7 +45,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _lines(row: dict[str, Any]) -> Iterator[list[Any]]:
-    """The rows of one night: its challenger if that was rejected, and the champion after it."""
+    """Return the rows of one night: its challenger if that was rejected, and the champion after it."""
     night, serving, is_rejected = row["night"], row["serving"], row["status"] == "rejected"
     judged = row["challenger"] if is_rejected else serving
     version = row["version"] if is_rejected else serving["version"]

@@ -63,7 +63,7 @@ class Taste:
         return cls(frozenset(liked), frozenset(words - liked))
 
     def turned(self, case: Case) -> Case:
-        """The sentence with its words on the sides that the team sees them on."""
+        """Return the sentence with its words on the sides that the team sees them on."""
         if case.group in KEPT_GROUPS:
             return case
         rejected = [word for word in case.wanted if word.lower() in self.unwanted]

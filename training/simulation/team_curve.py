@@ -49,7 +49,7 @@ class Parts:
         return cls(tuple(each for each in ordered if each not in {*held_out}), held_out)
 
     def first(self, share: float) -> tuple[str, ...]:
-        """The part that a night learns from; smaller parts are contained in larger ones."""
+        """Return the part that a night learns from; smaller parts are contained in larger ones."""
         return self.learnt[: round(share * len(self.learnt))]
 
 
@@ -140,7 +140,7 @@ def _night(
 
 
 def _judged(settings: Settings, hashes: Sequence[str], home: Path, progress: Progress) -> tuple[Example, ...]:
-    """The judgements on held-out queries."""
+    """Return the judgements on held-out queries."""
     own = _own_settings(settings, home, base=home)
     home.mkdir()
     _copy(settings, own, hashes)
@@ -160,7 +160,7 @@ def _judged(settings: Settings, hashes: Sequence[str], home: Path, progress: Pro
 
 
 def _own_settings(settings: Settings, home: Path, *, base: Path) -> Settings:
-    """Settings that keep everything of a night in a home of its own."""
+    """Return settings that keep everything of a night in a home of its own."""
     own = {"home": home, "database_url": None, "models_url": None, "ray_address": None, "keep_versions": 1}
     return settings.model_copy(update={**own, "base_model": str(base)})
 
@@ -178,7 +178,7 @@ def _copy(settings: Settings, own: Settings, hashes: Sequence[str]) -> None:
 
 
 def _share(counts: Sequence[tuple[int, int]]) -> dict[str, float] | None:
-    """The share of some parts in some wholes over the queries, with its interval; None if all are empty."""
+    """Return the share of parts in wholes over the queries, with its interval; None if all are empty."""
     there = [(part, whole) for part, whole in counts if whole]
     if not there:
         return None
@@ -187,5 +187,5 @@ def _share(counts: Sequence[tuple[int, int]]) -> dict[str, float] | None:
 
 
 def _position(query_hash: str) -> float:
-    """A fixed position of the query in [0, 1), independent of the one by which a night holds queries out."""
+    """Map the query to a position in [0, 1), independent of the one by which a night holds queries out."""
     return int(hashlib.sha256(f"curve {query_hash}".encode()).hexdigest()[:8], 16) / 0x1_0000_0000

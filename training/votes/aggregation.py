@@ -113,7 +113,7 @@ def aggregate_parts(parts: Iterable["VoteArrays"], *, min_voters: int) -> list[C
 
 
 def decay_weights(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
-    """What age leaves of votes, in [0, 1]: half after one half-life, nothing after ten."""
+    """Return what age leaves of votes, in [0, 1]: half after one half-life, nothing after ten."""
     left: Floats = 0.5 ** (np.maximum(np.asarray(age_days, dtype=np.float64), 0.0) / half_life_days)
     return np.where(left < MIN_AGE_WEIGHT, 0.0, left)
 

@@ -98,5 +98,5 @@ def write(retraining_set: RetrainingSet, folder: Path) -> None:
 
 
 def _bucket(query_hash: str) -> float:
-    """A fixed position of the query in [0, 1): a query never changes sides between nights."""
+    """Return a fixed position of the query in [0, 1): a query never changes sides between nights."""
     return int(hashlib.sha256(query_hash.encode()).hexdigest()[:8], 16) / 0x1_0000_0000

@@ -111,7 +111,7 @@ class _Seen:
 
 
 async def _server_findings(client: discord.Client, settings: Settings) -> AsyncIterator[Finding]:
-    """The configured servers, the permissions there, the report channel, the admin roles."""
+    """Return the configured servers, the permissions there, the report channel, the admin roles."""
     seen = _Seen()
     for guild_id in settings.guild_ids:
         async for finding in _server(client, guild_id, seen):
@@ -152,7 +152,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
 
 
 def _not_told(server: str, error: Exception) -> Finding:
-    """The finding for a server that Discord does not describe."""
+    """Return the finding for a server that Discord does not describe."""
     if isinstance(error, UnreadableError):
         detail, fix = f"sent a response that cannot be read ({error})", "Look for a newer release of fillbot."
     elif isinstance(error, discord.Forbidden):
@@ -193,7 +193,7 @@ def _permissions(client: discord.Client, me: discord.Member, places: Sequence[Ch
 
 
 def _kind(place: Channel) -> str | None:
-    """The name for this kind of channel; None if it holds no messages."""
+    """Return the name for this kind of channel; None if it holds no messages."""
     if isinstance(place, discord.Thread):
         return "threads"
     if isinstance(place, discord.VoiceChannel | discord.StageChannel):
@@ -204,7 +204,7 @@ def _kind(place: Channel) -> str | None:
 
 
 def _needed_to_write(place: Channel) -> tuple[str, ...]:
-    """The permissions to write; messages in a forum are in its posts, which are threads."""
+    """Return the permissions to write; messages in a forum are in its posts, which are threads."""
     if isinstance(place, discord.ForumChannel):
         return "view_channel", "send_messages_in_threads"
     return needed_to_write(place)
@@ -239,7 +239,7 @@ async def _report_channel(client: discord.Client, channel_id: int | None, seen: 
 
 
 async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: _Seen) -> Finding:
-    """A report channel that is not an open channel of the servers read."""
+    """Return a report channel that is not an open channel of the servers read."""
     name = "report channel"
     if channel_id in seen.unreadable:
         return failed(name, f"{channel_id} is of a kind that discord.py does not know", OTHER_CHANNEL)
@@ -282,7 +282,7 @@ def _role_weights(wanted: RoleWeights, roles: Collection[discord.Role], *, is_co
 
 
 def _with_nearest(role: str, roles: Collection[discord.Role]) -> str:
-    """An unknown role, with the name that it may be a slip for."""
+    """Return an unknown role, with the name that it may be a slip for."""
     names = {one.name.casefold(): one.name for one in roles}
     near = difflib.get_close_matches(role.casefold(), names, n=1)
     return f"{role} (did you mean {names[near[0]]}?)" if near else role

@@ -22,22 +22,22 @@ class Finding:
 
 
 def passed(name: str, detail: str) -> Finding:
-    """The finding of a check that passed."""
+    """Return the finding of a check that passed."""
     return Finding(name, "✓", detail)
 
 
 def failed(name: str, detail: str, fix: str) -> Finding:
-    """The finding of a check that failed because of a setting, here or on Discord."""
+    """Return the finding of a check that failed because of a setting, here or on Discord."""
     return Finding(name, "✗", detail, fix)
 
 
 def unavailable(name: str, detail: str, fix: str) -> Finding:
-    """The finding of a check that failed because something is missing, full or damaged."""
+    """Return the finding of a check that failed because something is missing, full or damaged."""
     return Finding(name, "✗", detail, fix, EX_UNAVAILABLE)
 
 
 def skipped(name: str, detail: str) -> Finding:
-    """The finding of a check that does not apply."""
+    """Return the finding of a check that does not apply."""
     return Finding(name, "–", detail)
 
 

@@ -76,7 +76,7 @@ class Session:
         self._buffer: deque[tuple[int, str]] = deque(maxlen=buffer_size)
 
     def push(self, event: str, body: Json) -> None:
-        """Number an event, buffer it for resuming, and send it if a socket is attached."""
+        """Give an event its number, buffer it for resuming, and send it if a socket is attached."""
         if self._intents is not None:
             if not receives(event, body, self._intents):
                 return

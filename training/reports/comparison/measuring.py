@@ -46,7 +46,7 @@ class Material:
     own_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Counts, and group → metric → model → interval."""
+        """Return counts, and group → metric → model → interval."""
         groups: dict[str, dict[str, Any]] = {}
         for each in self.figures:
             group = groups.setdefault(each.group, {"cases": each.cases})

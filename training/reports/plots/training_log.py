@@ -95,7 +95,7 @@ def training_figure(logs: Mapping[str, Rows]) -> Figure:
 
 
 def curve(rows: Rows, measure: str, *, held_out: bool) -> tuple[Floats, Floats, int]:
-    """Steps, values of a measure in the order of steps, and how many cannot be drawn and are left out.
+    """Return steps, values of a measure in the order of steps, and how many cannot be drawn and are left out.
 
     Where a step was logged twice, as after a kill, the later row counts.
     """

@@ -77,7 +77,7 @@ class FrameSource(NoSetup, TransformOp):
 
 
 def first_reason(failed: Iterable[tuple[str, Any]]) -> pl.Expr:
-    """The reason of the first condition that holds for each row; empty if none does."""
+    """Return the reason of the first condition that holds for each row; empty if none does."""
     return pl.coalesce(*(pl.when(condition).then(pl.lit(reason)) for reason, condition in failed), pl.lit(""))
 
 

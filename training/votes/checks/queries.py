@@ -180,6 +180,6 @@ def _divergence(shares: pl.DataFrame) -> float:
 
 
 def _divergence_by_chance(words: int, before: int, since: int) -> float:
-    """Expected divergence, in bits, of two samples from the same distribution over `words` words."""
+    """Return the expected divergence, in bits, of two samples of the same distribution over `words` words."""
     nats = (words - 1) / 8 * (1 / before + 1 / since)
     return float(min(nats / math.log(2), 1.0))

@@ -104,7 +104,7 @@ class ResultCollector:
 
 
 def _judgements(path: Path) -> pl.DataFrame:
-    """The columns of a `Judgement`, and `signals`."""
+    """Return the columns of a `Judgement`, and `signals`."""
     is_written = path.stat().st_size > 0  # polars raises on an empty file
     rows = pl.read_ndjson(path, schema=WRITTEN) if is_written else pl.DataFrame(schema=WRITTEN)
     margin_weight = (pl.col("up") - pl.col("down")).abs().sqrt().clip(upper_bound=MAX_MARGIN_WEIGHT)
