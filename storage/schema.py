@@ -111,6 +111,16 @@ votes = Table(
     Index(None, "voter_id"),
 )
 
+undone_thumbs = Table(  # taken back with a command, though they still stand in Discord
+    "undone_thumbs",
+    metadata,
+    Column("prediction_id", ForeignKey("predictions.id", ondelete="CASCADE"), primary_key=True),
+    Column("voter_id", BigInteger, primary_key=True),
+    Column("thumbs", TEXT, nullable=False),  # as in `votes.thumbs`
+    Column("undone_at", UtcDateTime, nullable=False),
+    Index(None, "voter_id"),
+)
+
 people = Table(
     "people",
     metadata,

@@ -15,6 +15,7 @@ FEATURES = (
     "report",
     "stats",
     "quiz",
+    "undo",
     "why",
     "compare",
     "export",

@@ -26,7 +26,7 @@ from storage.errors import DatabaseUnavailableError
 from storage.maintenance.backups import open_sqlite
 from storage.people.privacy import read_summary
 from storage.people.tombstones import write_tombstone
-from storage.schema import announcements, forgettings, people, predictions, runs, votes
+from storage.schema import announcements, forgettings, people, predictions, runs, undone_thumbs, votes
 
 SQLITE_HEADER = b"SQLite format 3\x00"
 # Without the first, two erasures could each keep a query for the other's person.
@@ -163,6 +163,7 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None) -> Er
     Reports of runs since `since` lose the effects of votes, as those may be the person's.
     """
     own_votes = connection.execute(delete(votes).where(votes.c.voter_id == user_id)).rowcount
+    connection.execute(delete(undone_thumbs).where(undone_thumbs.c.voter_id == user_id))
     gone = list(connection.execute(_orphaned_predictions(user_id)).scalars())
     mine = predictions.c.asker_id == user_id
     asked = connection.execute(select(func.count()).where(mine)).scalar_one()

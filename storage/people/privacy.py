@@ -12,7 +12,7 @@ from storage.backends.postgres import insert_into
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.runs import POINTER_MOVES
-from storage.schema import announcements, people, predictions, runs, votes
+from storage.schema import announcements, people, predictions, runs, undone_thumbs, votes
 from storage.votes.standing import opted_out_at
 
 CHUNK_ROWS = 2_000
@@ -132,6 +132,17 @@ async def announcements_for(database: Database, user_id: int) -> list[dict[str, 
         select(*(announcements.c[name] for name in (*wanted, "created_at", "due_at")))
         .where(announcements.c.asker_id == user_id)
         .order_by(announcements.c.created_at, announcements.c.id)
+    )
+    return [dict(row._mapping) for row in await database.fetch(statement)]
+
+
+async def undone_thumbs_of(database: Database, user_id: int) -> list[dict[str, Any]]:
+    """Return the thumbs that a person took back with a command, newest first."""
+    statement = (
+        select(predictions.c.query, undone_thumbs.c.thumbs, undone_thumbs.c.undone_at)
+        .join(predictions, predictions.c.id == undone_thumbs.c.prediction_id)
+        .where(undone_thumbs.c.voter_id == user_id)
+        .order_by(undone_thumbs.c.undone_at.desc(), undone_thumbs.c.prediction_id)
     )
     return [dict(row._mapping) for row in await database.fetch(statement)]
 

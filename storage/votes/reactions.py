@@ -6,20 +6,23 @@ last thumb withdraws the vote.
 
 A thumb is encoded as its emoji, followed by `SUPER` for a super reaction. `votes.thumbs` holds the remaining
 thumbs, oldest first. It is NULL in rows older than the column: their thumbs are unknown until read back.
+
+A person can also take a vote back with a command. The thumbs stay in Discord then, and `undone_thumbs` holds
+them, so that they are not read back; one counts again once the person removes and adds it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.people.tombstones import has_tombstone, read_tombstones
-from storage.schema import candidates, predictions, votes
+from storage.schema import candidates, predictions, undone_thumbs, votes
 from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, upsert_votes
 from storage.votes.standing import Value, is_opted_in
 
@@ -65,6 +68,15 @@ class ThumbsCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class ThumbsUndone:
+    """A person took back the vote of their thumbs, which stay in Discord."""
+
+    message_id: int
+    voter_id: int
+    undone_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ThumbsRead:
     """All thumbs under a reply as read from Discord at `read_at`: voter → thumbs.
 
@@ -88,7 +100,8 @@ class Reply:
     tops: list[tuple[int, str]]
 
 
-ThumbChange = ThumbAdded | ThumbRemoved | ThumbsCleared | ThumbsRead
+ThumbChange = ThumbAdded | ThumbRemoved | ThumbsCleared | ThumbsUndone | ThumbsRead
+Undone = dict[Owner, tuple[list[str], datetime]]  # thumbs that were undone, and when
 
 
 @retried
@@ -104,11 +117,17 @@ async def apply_thumbs(database: Database, changes: Sequence[ThumbChange]) -> li
         before = await _stored_thumbs(connection, {reply.prediction_id for reply in replies.values()})
         is_read_back = any(isinstance(change, ThumbsRead) for change in changes)
         forgotten = await connection.run_sync(read_tombstones) if is_read_back else {}
-        after, counts = dict(before), []
+        known = await _stored_undone(connection, {reply.prediction_id for reply in replies.values()})
+        after, undone, counts = dict(before), dict(known), []
         for change in changes:
             reply = replies.get(change.message_id)
-            counts.append(_apply(change, after, reply, forgotten) if reply else 0)
+            if reply is None:
+                counts.append(0)
+                continue
+            effective = _without_undone(change, after, undone, reply)
+            counts.append(_apply(effective, after, reply, forgotten))
         await _store(connection, before, after)
+        await _store_undone(connection, known, undone)
     return counts
 
 
@@ -184,6 +203,65 @@ async def _stored_thumbs(
     return standing
 
 
+async def _stored_undone(connection: AsyncConnection, prediction_ids: Collection[int]) -> Undone:
+    """Return the undone thumbs on some predictions, by owner."""
+    rows = await connection.execute(
+        select(undone_thumbs).where(undone_thumbs.c.prediction_id.in_(prediction_ids))
+    )
+    return {(row.prediction_id, row.voter_id): (row.thumbs.split(SEPARATOR), row.undone_at) for row in rows}
+
+
+async def _store_undone(connection: AsyncConnection, before: Undone, after: Undone) -> None:
+    for owner in sorted({*before, *after}):
+        if before.get(owner) == after.get(owner):
+            continue
+        mine = (undone_thumbs.c.prediction_id == owner[0], undone_thumbs.c.voter_id == owner[1])
+        await connection.execute(delete(undone_thumbs).where(*mine))
+        if owner in after:
+            thumbs, undone_at = after[owner]
+            await connection.execute(
+                insert(undone_thumbs).values(
+                    prediction_id=owner[0],
+                    voter_id=owner[1],
+                    thumbs=SEPARATOR.join(thumbs),
+                    undone_at=undone_at,
+                )
+            )
+
+
+def _without_undone(
+    change: ThumbChange, standing: dict[Owner, list[StoredVote]], undone: Undone, reply: Reply
+) -> ThumbChange:
+    """Update the undone thumbs by a change, and return the change without thumbs that stay undone."""
+    if isinstance(change, ThumbAdded | ThumbRemoved):
+        _drop_undone(undone, (reply.prediction_id, change.voter_id), (change.thumb,))
+    elif isinstance(change, ThumbsCleared):
+        for owner in [owner for owner in undone if owner[0] == reply.prediction_id]:
+            cleared = undone[owner][0] if change.emoji is None else (change.emoji, change.emoji + SUPER)
+            _drop_undone(undone, owner, cleared)
+    elif isinstance(change, ThumbsUndone):
+        owner = reply.prediction_id, change.voter_id
+        if stored := standing.get(owner):
+            known = _thumbs(stored) or [thumb for thumb, value in SIGNS.items() if value == stored[0].value]
+            thumbs = dict.fromkeys([*undone.get(owner, ([], None))[0], *known])
+            undone[owner] = list(thumbs), change.undone_at
+    else:
+        given = {
+            voter: thumbs - set(undone.get((reply.prediction_id, voter), ([], None))[0])
+            for voter, thumbs in change.given.items()
+        }
+        return replace(change, given=given)
+    return change
+
+
+def _drop_undone(undone: Undone, owner: Owner, gone: Collection[str]) -> None:
+    """Remove thumbs that were added again, or removed in Discord."""
+    if owner in undone:
+        thumbs, undone_at = undone.pop(owner)
+        if left := [one for one in thumbs if one not in gone]:
+            undone[owner] = left, undone_at
+
+
 async def _store(
     connection: AsyncConnection,
     before: Mapping[Owner, list[StoredVote]],
@@ -224,6 +302,8 @@ def _apply(
     if isinstance(change, ThumbRemoved):
         owner = reply.prediction_id, change.voter_id
         return _withdraw(standing, owner, (change.thumb,), change.withdrawn_at)
+    if isinstance(change, ThumbsUndone):
+        return len(standing.pop((reply.prediction_id, change.voter_id), ()))
     owners = [owner for owner in standing if owner[0] == reply.prediction_id]
     if change.emoji is None:
         return sum(len(standing.pop(owner)) for owner in owners)

@@ -15,8 +15,9 @@ from storage.errors import DatabaseUnavailableError
 from storage.people import forgetting, privacy
 from storage.people.forgetting import Erased, Request
 from storage.runs import finish_run, get_run, open_run
-from storage.schema import candidates, metadata, people, predictions, votes
+from storage.schema import candidates, metadata, people, predictions, undone_thumbs, votes
 from storage.votes.consensus import store_reliabilities
+from storage.votes.reactions import ThumbAdded, ThumbsUndone, apply_thumbs
 
 NOW = minutes(60)
 ANN, BOB, CLEO = 2**62 + 1, 2**62 + 2, 2**62 + 3
@@ -48,6 +49,8 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
             "votes.voter_id",
             "votes.word",
             "votes.thumbs",
+            "undone_thumbs.voter_id",
+            "undone_thumbs.thumbs",
         ),
         *(f"predictions.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
         *(f"announcements.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
@@ -273,3 +276,11 @@ async def test_a_reader_keeps_the_log_from_being_emptied(database: Database) -> 
             await other.execute(insert(people), {"user_id": 1})
         assert not await database.compact(rewrite=False)
     assert await database.compact(rewrite=False)
+
+
+async def test_thumbs_that_were_undone_go_with_their_voter(database: Database) -> None:
+    await ask(database, message_id=50, asker_id=BOB)
+    for voter in (ANN, BOB):
+        await apply_thumbs(database, [ThumbAdded(50, voter, "👍", NOON), ThumbsUndone(50, voter, NOON)])
+    await forget(database)
+    assert await rows(database, undone_thumbs.c.voter_id) == {(BOB,)}

@@ -89,7 +89,7 @@ async def test_without_a_stored_time_a_voter_is_counted_since_their_oldest_vote(
     await database.close()
     database = await Database.open(database_url)
     async with database.write() as connection:  # as revision 0003 left it
-        for table in ("announcements", "forgettings", "forgotten", "model_versions"):
+        for table in ("announcements", "forgettings", "forgotten", "model_versions", "undone_thumbs"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE people DROP COLUMN counted_since"))
         for column in ("thumbs", "drawn_at", "weight"):

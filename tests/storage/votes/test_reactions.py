@@ -18,6 +18,7 @@ from storage.votes.reactions import (
     ThumbRemoved,
     ThumbsCleared,
     ThumbsRead,
+    ThumbsUndone,
     apply_thumbs,
     sign,
 )
@@ -214,3 +215,45 @@ async def test_a_vote_keeps_the_weight_that_it_was_cast_with(database: Database)
     await apply_thumbs(database, [ThumbAdded(MESSAGES[0], 11, "👎", minutes(2), weight=0.5)])
     await apply_thumbs(database, [ThumbRemoved(MESSAGES[0], 11, "👎", NOON)])
     assert (await weights(database))[11] == 0.5
+
+
+async def test_an_undone_thumb_is_not_read_back_until_it_is_added_again(database: Database) -> None:
+    await ask(database, message_id=MESSAGES[0])
+    message, given = MESSAGES[0], {11: frozenset(("👍",)), 12: frozenset(("👎",))}
+    read = ThumbsRead(message, given, minutes(3))
+
+    async def standing() -> list[tuple[int, int]]:
+        return [(v.voter_id, v.value) for v in await votes_on_message(database, message)]
+
+    added = [ThumbAdded(message, 11, "👍", NOON), ThumbAdded(message, 12, "👎", minutes(1))]
+    assert await apply_thumbs(database, [*added, ThumbsUndone(message, 11, minutes(2))]) == [1, 1, 1]
+    await apply_thumbs(database, [read])
+    assert await standing() == [(12, -1)]
+    # The other thumb counts, and does not bring the first one back.
+    await apply_thumbs(database, [ThumbAdded(message, 11, "👎", minutes(4))])
+    both = ThumbsRead(message, {**given, 11: frozenset(("👍", "👎"))}, minutes(5))
+    await apply_thumbs(database, [both])
+    assert sorted(await standing()) == [(11, -1), (12, -1)]
+    await apply_thumbs(database, [ThumbRemoved(message, 11, "👎", minutes(6)), read])
+    assert await standing() == [(12, -1)]
+    # Removed and added again, it counts, and is read back.
+    again = [ThumbRemoved(message, 11, "👍", minutes(7)), ThumbAdded(message, 11, "👍", minutes(8))]
+    assert await apply_thumbs(database, [*again, read]) == [0, 1, 0]
+    assert sorted(await standing()) == [(11, 1), (12, -1)]
+
+
+async def test_clearing_the_thumbs_of_a_reply_clears_the_undone_ones(database: Database) -> None:
+    await ask(database, message_id=MESSAGES[0])
+    message = MESSAGES[0]
+    undone = [ThumbAdded(message, 11, "👍", NOON), ThumbsUndone(message, 11, NOON)]
+    read = ThumbsRead(message, {11: frozenset(("👍",))}, minutes(2))
+    await apply_thumbs(database, [*undone, ThumbsCleared(message, minutes(1), "👎"), read])
+    assert await votes_on_message(database, message) == []
+    await apply_thumbs(database, [ThumbsCleared(message, minutes(1), "👍"), read])
+    assert [v.value for v in await votes_on_message(database, message)] == [1]
+
+
+async def test_nothing_is_undone_without_a_vote(database: Database) -> None:
+    await ask(database, message_id=MESSAGES[0])
+    read = ThumbsRead(MESSAGES[0], {11: frozenset(("👍",))}, minutes(2))
+    assert await apply_thumbs(database, [ThumbsUndone(MESSAGES[0], 11, NOON), read]) == [0, 1]
