@@ -39,6 +39,7 @@ from bot.operations.startup import (
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
 from bot.runs.automatic_rollback import AutomaticRollback
+from bot.runs.decisions import Decisions
 from bot.runs.nightly import NightlyRun
 from bot.runs.schedule import NightlySchedule
 from bot.runs.training_runs import TrainingRuns
@@ -111,6 +112,7 @@ class Scheduled:
     nightly_run: NightlyRun
     nightly: NightlySchedule
     rollback: AutomaticRollback
+    decisions: Decisions
     backups: NightlyBackup
     forgetting: Forgetting
     leader: LeaderElection
@@ -308,9 +310,10 @@ def build_scheduled(
         is_shared=several,
     )
     leader = LeaderElection(settings, operations.background, tasks)
+    decisions = Decisions(storage.database, storage.registry, inference.follower, runs)
     if several:
         operations.readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
-    return Scheduled(nightly_run, nightly, rollback, backups, forgetting, leader)
+    return Scheduled(nightly_run, nightly, rollback, decisions, backups, forgetting, leader)
 
 
 def build_voting(

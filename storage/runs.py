@@ -7,7 +7,7 @@ crash left open. The registry's champion pointer is the source of truth; the row
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Select, insert, select, update
 
@@ -17,15 +17,21 @@ from storage.errors import DatabaseLostError
 from storage.schema import runs
 from storage.sentences import Sentence, TranslatableError, from_json, to_json
 
-Status = Literal["open", "promoted", "rejected", "skipped", "failed", "done"]
+Status = Literal["open", "promoted", "rejected", "waiting", "skipped", "failed", "done"]
+FINISHED = tuple(status for status in get_args(Status) if status != "open")
+JUDGED = ("promoted", "rejected", "waiting")  # statuses of runs that reached a verdict of the gate
 INTERRUPTED = Sentence("it was interrupted: the process ended before the run did")
 POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
+DECISIONS = (*POINTER_MOVES, "resume", "keep")  # triggers of rows that are no run
 REPEATS = "repeats"  # in the report of a skipped run: the run that it would have repeated
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of the pipeline, a rollback, a manual promotion or a resume."""
+    """A run of the pipeline, or a decision: a rollback, a manual promotion, a resume or a version not taken.
+
+    A run that is `waiting` passed the gate; an admin decides whether its challenger replaces the champion.
+    """
 
     id: int
     trigger: str
@@ -50,6 +56,11 @@ class Run:
     def is_repetition(self) -> bool:
         """Whether it was skipped because it would have made the same model as the run before."""
         return self.status == "skipped" and REPEATS in (self.report or {})
+
+
+def by_member(user_id: int) -> str:
+    """Return who decided, as the reports of decisions name a member of the server."""
+    return f"discord:{user_id}"
 
 
 @retried_if_rolled_back
@@ -86,6 +97,12 @@ async def finish_run(
     return await note(database, run_id, status=status, finished_at=finished_at, **known)
 
 
+async def decide(database: Database, run_id: int, status: Literal["promoted", "rejected"]) -> bool:
+    """Record what was decided about a version that waited. False: it no longer waits."""
+    statement = update(runs).where(runs.c.id == run_id, runs.c.status == "waiting").values(status=status)
+    return await database.execute(statement) == 1
+
+
 def failure(reason: TranslatableError | str) -> dict[str, Any]:
     """Return the verdict of a run that the gate did not judge: why, as text and as what translations need."""
     return {"reasons": [str(reason)], "said": to_json(reason)}
@@ -97,7 +114,7 @@ async def end_open_training(database: Database, reason: str, *, now: datetime) -
     async with database.write() as connection:
         result = await connection.execute(
             update(runs)
-            .where(runs.c.status == "open", runs.c.trigger.not_in(POINTER_MOVES))
+            .where(runs.c.status == "open", runs.c.trigger.not_in(DECISIONS))
             .values(status="failed", finished_at=now, verdict=failure(reason))
         )
     return result.rowcount
@@ -150,7 +167,7 @@ async def first_since(database: Database, trigger: str, since: datetime) -> Run 
 
 async def last_champion(database: Database) -> str | None:
     """Return the champion after the newest finished run, by its row; None before the first run."""
-    run = await latest(database, statuses=("promoted", "rejected", "skipped", "failed", "done"))
+    run = await latest(database, statuses=FINISHED)
     if run is None:
         return None
     is_moved = run.status in ("promoted", "done") and run.trigger != "domain"
@@ -161,7 +178,7 @@ async def latest_training(database: Database) -> Run | None:
     """Return the newest finished run of the pipeline."""
     statement = (
         select(runs)
-        .where(runs.c.trigger.not_in((*POINTER_MOVES, "resume")), runs.c.status != "open")
+        .where(runs.c.trigger.not_in(DECISIONS), runs.c.status != "open")
         .order_by(runs.c.id.desc())
         .limit(1)
     )
@@ -174,7 +191,7 @@ async def durations_s(database: Database, *triggers: str, limit: int = 5) -> lis
         select(runs.c.started_at, runs.c.finished_at)
         .where(
             runs.c.trigger.in_(triggers),
-            runs.c.status.in_(("promoted", "rejected")),
+            runs.c.status.in_(JUDGED),
             runs.c.finished_at.is_not(None),
         )
         .order_by(runs.c.id.desc())
@@ -185,9 +202,7 @@ async def durations_s(database: Database, *triggers: str, limit: int = 5) -> lis
 
 async def latest_judged(database: Database, *, as_of_before: datetime | None = None) -> Run | None:
     """Return the newest run on votes that reached a verdict, or the newest whose `as_of` is earlier."""
-    statement = select(runs).where(
-        runs.c.retraining_set_hash.is_not(None), runs.c.status.in_(("promoted", "rejected"))
-    )
+    statement = select(runs).where(runs.c.retraining_set_hash.is_not(None), runs.c.status.in_(JUDGED))
     if as_of_before is not None:
         statement = statement.where(runs.c.as_of < as_of_before)
     return await _first(database, statement.order_by(runs.c.id.desc()).limit(1))

@@ -27,6 +27,7 @@ NAMES = frozenset(
         "FILLBOT_NIGHTLY_AT",
         "FILLBOT_PRECISION",
         "FILLBOT_PREFIX",
+        "FILLBOT_PROMOTION",
         "FILLBOT_RAY_ADDRESS",
         "FILLBOT_RAY_WAIT_S",
         "FILLBOT_RAY_WORKERS",

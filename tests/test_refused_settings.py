@@ -36,6 +36,7 @@ OF_ALL = (
     "FILLBOT_HOME=${NOT_SET}/votes",
 )
 OF_TRAINING = (
+    "FILLBOT_PROMOTION=sometimes",
     "FILLBOT_DATA_DIR=nowhere",
     "FILLBOT_DATA_DIR=a.file",
     "FILLBOT_BASE_MODEL=./nowhere",

@@ -78,7 +78,12 @@ class Settings(storage.settings.Settings):
     word_lists: Annotated[Literal["prior", "off"], BeforeValidator(str.lower)] = Field(
         default="prior",
         description="The built-in lists of good and bad words: prior (worth a few judged words each) or off. "
-        "Without them nothing tells inverted votes from a taste, so that only a person promotes versions.",
+        "Without them nothing tells inverted votes from a taste, so that FILLBOT_PROMOTION=auto acts as ask.",
+    )
+    promotion: Annotated[Literal["auto", "ask"], BeforeValidator(str.lower)] = Field(
+        default="auto",
+        description="What happens to a version that passes the gate: auto (it answers at once) or ask (an "
+        "admin decides with buttons under the verdict).",
     )
     models_url: str | None = Field(
         default=None,

@@ -9,6 +9,7 @@ from typing import Any
 import discord
 import structlog
 
+from bot.announcements.decision_buttons import decision_view
 from bot.announcements.sending import HISTORY, Post, in_best_form, is_refused, send
 from bot.announcements.verdicts import Verdicts
 from bot.embeds.replies import notice_embed
@@ -159,10 +160,11 @@ class Delivery:
 
     async def _post(self, one: Announcement, end: RunEnd, channel_id: int) -> Post:
         if one.kind == "digest" and self.nightly_message is not None:
-            return Post.of(*await self.nightly_message(end, one.figure))
+            return Post.of(*await self.nightly_message(end, one.figure), view=decision_view(end.run))
         if one.kind in ("verdict", "digest"):
             told = replace(end, sentence=f"{end.sentence} {one.figure}".rstrip())
-            return Post.of(await self._verdicts.embed(told, channel_id=channel_id))
+            embed = await self._verdicts.embed(told, channel_id=channel_id)
+            return Post.of(embed, view=decision_view(end.run))
         return Post.of(notice_embed(end.sentence, end.run))
 
 

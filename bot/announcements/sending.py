@@ -16,32 +16,35 @@ HISTORY = 50  # messages searched for one that was sent before a crash
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The content of a message: an embed, and perhaps a picture in it."""
+    """The content of a message: an embed, perhaps a picture in it, and buttons."""
 
     embed: discord.Embed
     picture: bytes | None = None
     picture_name: str = ""
     picture_about: str = ""
+    view: discord.ui.View | None = None
 
     @classmethod
-    def of(cls, embed: discord.Embed, file: discord.File | None = None) -> "Post":
+    def of(
+        cls, embed: discord.Embed, file: discord.File | None = None, *, view: discord.ui.View | None = None
+    ) -> "Post":
         """Read the file now: a `discord.File` can be sent only once."""
         if file is None:
-            return cls(embed)
-        return cls(embed, file.fp.read(), file.filename, file.description or "")
+            return cls(embed, view=view)
+        return cls(embed, file.fp.read(), file.filename, file.description or "", view)
 
     def forms(self) -> list[dict[str, Any]]:
         """Return the forms to try, the best first, as Embed Links or Attach Files may be missing."""
-        plain = {"content": self.text, "embeds": []}
+        plain: dict[str, Any] = {"content": self.text, "embeds": [], "view": self.view}
         if self.picture is None:
-            return [{"content": None, "embeds": [self.embed]}, plain]
+            return [{"content": None, "embeds": [self.embed], "view": self.view}, plain]
         file = discord.File(
             io.BytesIO(self.picture), self.picture_name, description=self.picture_about or None
         )
         bare = self.embed.copy().set_image(url=None)
         return [
-            {"content": None, "embeds": [self.embed], "files": [file]},
-            {"content": None, "embeds": [bare]},
+            {"content": None, "embeds": [self.embed], "files": [file], "view": self.view},
+            {"content": None, "embeds": [bare], "view": self.view},
             plain,
         ]
 

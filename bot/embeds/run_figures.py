@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.texts import say, translated
-from storage.runs import Run
+from storage.runs import JUDGED, Run
 from storage.sentences import from_json
 from training.evaluation.guarded_suites import GUARDED_SUITES
 from training.registry.card import Card
@@ -52,9 +52,9 @@ def origin(card: Card) -> str:
 def run_title(card: Card | None, run: Run | None) -> str:
     """Return the version and how its run ended, in one line."""
     version = card.version if card else (run.challenger if run else None)
-    if run is None or run.status not in ("promoted", "rejected", "skipped", "failed"):
+    if run is None or run.status not in ("promoted", "rejected", "waiting", "skipped", "failed"):
         return say("run.titles.made", version=version or "")
-    if version is None and run.status in ("promoted", "rejected"):
+    if version is None and run.status in JUDGED:
         return say("run.titles.nameless")
     about = "domain_" if run.trigger == "domain" and run.status in ("promoted", "rejected") else ""
     return say(f"run.titles.{about}{run.status}", version=version or "")

@@ -34,6 +34,7 @@ class RunOutcome:
 OUTCOMES: Mapping[str, RunOutcome] = {  # by status
     "promoted": RunOutcome("promoted", BETTER, "promoted"),
     "rejected": RunOutcome("night_rejected", SET_BACK, "rejected"),
+    "waiting": RunOutcome("waiting", UNCHANGED, "waiting"),
     "skipped": RunOutcome("skipped", UNCHANGED, "skipped"),
     "failed": RunOutcome("failed", FAILED, "failed"),
     "done": RunOutcome("done", UNCHANGED),

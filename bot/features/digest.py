@@ -17,7 +17,7 @@ from bot.texts import named, say, translated
 from bot.wiring import Parts
 from storage import runs
 from storage.errors import StorageError
-from storage.runs import Run
+from storage.runs import JUDGED, Run
 from storage.votes.approval import Totals, totals
 from training.errors import RegistryError
 
@@ -52,7 +52,7 @@ class Digests:
         embed.description = digest(
             run, await self._fresh(run), version=version, sentence=end.sentence, figure=figure
         )
-        if run.status in ("promoted", "rejected") and (png := await self._picture(run, version)):
+        if run.status in JUDGED and (png := await self._picture(run, version)):
             file = attach(embed, png, name="night", about=embed.description)
         notes = [say("run.footer", id=run.id, trigger=named("run.triggers", run.trigger))]
         if version and self._bot.get_command("report") is not None:
@@ -100,6 +100,9 @@ def digest(run: Run, fresh: Fresh | None, *, version: str | None, sentence: str,
     if run.status == "promoted":
         parts += [moved] if (moved := _moved(run)) else []
         parts.append(say("digest.promoted", version=version or say("run.a_new_version")))
+    elif run.status == "waiting":
+        parts += [moved] if (moved := _moved(run)) else []
+        parts.append(say("digest.waiting", version=run.challenger, champion=run.champion))
     elif run.status == "rejected":
         reasons = [plain_reason(reason) for reason in reasons_of(run, None) if not reason["passed"]]
         why = say("digest.and").join(reasons) or sentence.rstrip(".")

@@ -26,6 +26,7 @@ from storage.errors import DatabaseUnavailableError
 from storage.maintenance.backups import open_sqlite
 from storage.people.privacy import read_summary
 from storage.people.tombstones import write_tombstone
+from storage.runs import DECISIONS, by_member
 from storage.schema import announcements, forgettings, people, predictions, runs, undone_thumbs, votes
 
 SQLITE_HEADER = b"SQLite format 3\x00"
@@ -181,7 +182,17 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None) -> Er
     connection.execute(delete(announcements).where(announced, announcements.c.guild_id.is_(None)))
     connection.execute(update(announcements).where(announced).values(asker_id=None, interaction_token=None))
     reports = drop_orphaned_queries(connection, since=since)
+    _unname_decisions(connection, user_id)
     return Erased(own_votes, asked - unnamed, unnamed, others_votes, reports)
+
+
+def _unname_decisions(connection: Connection, user_id: int) -> None:
+    """Remove a person from the records of what they decided as an admin."""
+    decisions = select(runs.c.id, runs.c.report).where(runs.c.trigger.in_(DECISIONS))
+    for run_id, report in connection.execute(decisions).all():
+        if isinstance(report, dict) and report.get("by") == by_member(user_id):
+            unnamed = update(runs).where(runs.c.id == run_id).values(report={**report, "by": None})
+            connection.execute(unnamed)
 
 
 def drop_orphaned_queries(connection: Connection, *, since: datetime | None = None) -> int:

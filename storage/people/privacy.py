@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.backends.postgres import insert_into
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.runs import POINTER_MOVES
+from storage.runs import DECISIONS
 from storage.schema import announcements, people, predictions, runs, undone_thumbs, votes
 from storage.votes.standing import opted_out_at
 
@@ -151,7 +151,7 @@ async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]
     """Return the runs that read votes at `since` or later, oldest first, including cancelled ones."""
     statement = (
         select(runs.c.id, runs.c.as_of, runs.c.status, runs.c.challenger)
-        .where(runs.c.as_of >= since, runs.c.trigger.not_in((*POINTER_MOVES, "resume", "domain")))
+        .where(runs.c.as_of >= since, runs.c.trigger.not_in((*DECISIONS, "domain")))
         .order_by(runs.c.id)
     )
     return [dict(row._mapping) for row in await database.fetch(statement)]

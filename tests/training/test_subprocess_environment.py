@@ -27,6 +27,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "min_voters": st.none() | st.integers(1, 100),
     "vote_half_life_days": st.floats(1, 36_500),
     "word_lists": st.sampled_from(("prior", "off")),
+    "promotion": st.sampled_from(("auto", "ask")),
     "models_url": st.none() | TEXT.map("s3://bucket/{}".format),
     "keep_versions": st.integers(1, 10_000),
     "ray_address": st.sampled_from((None, "auto", "http://127.0.0.1:8265")),

@@ -300,20 +300,24 @@ class NightlyRun:
     def _settle(
         self, version: str, verdict: gate.Verdict, report: dict[str, Any], *, instead_of: str
     ) -> Outcome:
-        """Promote a version that passed the gate, unless the run was cancelled meanwhile."""
+        """Promote a version that passed the gate, or leave that to an admin.
+
+        Raises:
+            RunCancelledError: the run was cancelled meanwhile.
+        """
         if not verdict.is_promotable:
             sentence = Sentence(
                 "{version} was not promoted: {reasons:; }.", version=version, reasons=verdict.failures
             )
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
-        if not self.night.has_word_lists:
-            sentence = Sentence(
-                "{version} passed every test. Without word lists a person decides: `python -m training "
-                "promote {version}` makes it the champion.",
-                version=version,
-            )
-            return Outcome("rejected", sentence, version, verdict.to_json(), report)
         self.database.call(runs.note, self.run_id, challenger=version, verdict=verdict.to_json())
+        if self.settings.promotion == "ask" or not self.night.has_word_lists:
+            sentence = Sentence(
+                "{version} passed every test. An admin decides whether it replaces {champion}.",
+                version=version,
+                champion=instead_of,
+            )
+            return Outcome("waiting", sentence, version, verdict.to_json(), report)
         self.act(lambda: self.registry.promote(version, instead_of=instead_of))
         sentence = Sentence("{version} is the new champion.", version=version)
         return Outcome("promoted", sentence, version, verdict.to_json(), report)

@@ -10,7 +10,18 @@ from bot.embeds.run_outcomes import BETTER, FAILED, SET_BACK, UNCHANGED, next_st
 from bot.texts import languages, speaking
 from storage.runs import Status
 
-TRIGGERS = ("nightly", "retrain", "cli", "domain", "forget", "rollback", "withdrawal", "promote", "resume")
+TRIGGERS = (
+    "nightly",
+    "retrain",
+    "cli",
+    "domain",
+    "forget",
+    "rollback",
+    "withdrawal",
+    "promote",
+    "resume",
+    "keep",
+)
 COLOURS = {"promoted": BETTER, "rejected": SET_BACK, "skipped": UNCHANGED, "failed": FAILED}
 CHANGED = {  # what a run of this trigger and status does to the model that answers, where it is not the rule
     ("domain", "done"): UNCHANGED,

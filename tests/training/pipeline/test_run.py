@@ -571,3 +571,19 @@ def test_a_run_records_its_inputs(started: Home) -> None:
     night_of(started, as_of=minutes(90))
     found = rows(started.settings.home, "SELECT user_id, CAST(counted_since AS text) FROM people")
     assert [(voter, at[:19]) for voter, at in sorted(found)] == [(n, "2026-03-01 13:00:00") for n in (0, 1)]
+
+
+@pytest.mark.parametrize("changed", [{"promotion": "ask"}, {"word_lists": "off"}])
+def test_a_version_waits_for_an_admin_where_settings_say_so(
+    started: Home, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+) -> None:
+    promoting(monkeypatch)
+    started.reject_the_best_word()
+    started.settings = started.settings.model_copy(update=changed)
+    night = NIGHT.model_copy(update={"has_word_lists": started.settings.word_lists == "prior"})
+    outcome = night_of(started, trigger="nightly", night=night)
+    said = "v0002 passed every test. An admin decides whether it replaces v0001."
+    assert (outcome.status, outcome.sentence) == ("waiting", said)
+    assert started.registry.champion() == "v0001"
+    run = started.latest()
+    assert (run.status, run.champion, run.challenger) == ("waiting", "v0001", "v0002")

@@ -2,7 +2,7 @@
 
 import discord
 
-from bot.features.compare import compare_embed
+from bot.embeds.comparison import compare_embed
 
 
 def field(embed: discord.Embed, number: int) -> str:

@@ -1,0 +1,75 @@
+"""The buttons under a verdict: *Promote*, *Keep* and *Compare*, for admins."""
+
+import discord
+from discord.ext import commands
+
+from bot.announcements.decision_buttons import ComparisonForm, DecisionButton, DecisionKind
+from bot.embeds.comparison import compare_embed
+from bot.embeds.replies import MAX_CONTENT, clipped
+from bot.errors import WordRanksError
+from bot.texts import say
+from bot.voting.menus import words_for_each
+from bot.wiring import Parts
+from storage.runs import by_member
+
+
+class Decide(commands.Cog):
+    """Handlers of the buttons of a version that waits for a decision."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._bot, self._decisions = parts.discord.bot, parts.scheduled.decisions
+        self._query_handler, self._ranks = parts.voting.query_handler, parts.inference.word_ranks
+        self._shown_words = parts.settings.shown_words
+
+    async def cog_load(self) -> None:
+        """Register the buttons, so that those of earlier verdicts work too."""
+        self._bot.add_dynamic_items(DecisionButton)
+
+    @commands.Cog.listener()
+    async def on_run_decision(
+        self, interaction: discord.Interaction, what: DecisionKind, run_id: int, version: str
+    ) -> None:
+        """Promote the version, keep the champion, or ask for a sentence to compare them in."""
+        async with self._bot.replying_to_errors(interaction):
+            if what == "compare":
+                await self._bot.access.require_admin(interaction.user, interaction.guild_id)
+                await self._decisions.waiting(run_id, version)
+                await interaction.response.send_modal(ComparisonForm(run_id, version))
+                return
+            await interaction.response.defer()  # verifying and loading a version may take seconds
+            await self._bot.access.require_admin(interaction.user, interaction.guild_id)
+            person = interaction.user
+            decide = self._decisions.promote if what == "promote" else self._decisions.keep
+            run = await decide(run_id, version, by=by_member(person.id))
+            about = {"version": version, "champion": run.champion, "person": person.mention}
+            await _close(interaction, say(f"decision.done.{what}", **about))
+
+    @commands.Cog.listener()
+    async def on_run_comparison(
+        self, interaction: discord.Interaction, run_id: int, version: str, sentence: str
+    ) -> None:
+        """Show the best words of both versions for a sentence, to the admin alone."""
+        async with self._bot.replying_to_errors(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await self._bot.access.require_admin(interaction.user, interaction.guild_id)
+            run = await self._decisions.waiting(run_id, version)
+            query, champion = self._query_handler.parse(sentence), str(run.champion)
+            shown = words_for_each(query.text.count("[MASK]"), shown_words=self._shown_words)
+            looks = await self._ranks.rank(query.text, [version, champion], top=shown)
+            if not all(look.masks for look in looks):
+                raise WordRanksError
+            now, before = ([mask.best for mask in look.masks] for look in looks)
+            embed = compare_embed(now, before, names=(version, champion), serves=champion)
+            await interaction.followup.send(embed=embed, ephemeral=True)
+
+
+async def _close(interaction: discord.Interaction, sentence: str) -> None:
+    """Take the buttons from the verdict, and add what was decided and by whom."""
+    message = interaction.message
+    if message is not None and message.embeds:
+        embed = message.embeds[0].copy()
+        embed.add_field(name=say("decision.title"), value=sentence, inline=False)
+        await interaction.edit_original_response(embed=embed, view=None)
+    else:
+        content = f"{message.content if message is not None else ''}\n{sentence}"
+        await interaction.edit_original_response(content=clipped(content, MAX_CONTENT), view=None)

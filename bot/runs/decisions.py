@@ -1,0 +1,94 @@
+"""Decides what becomes of a version that passed the gate: it replaces the champion, or does not.
+
+An admin decides with the buttons under the verdict. Each decision leaves a row in `runs` that names the
+admin. All checks happen under the lock of the champion pointer, so that the first of two decisions counts.
+"""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.answering.champion_follower import BotChampionFollower
+from bot.errors import DecisionError
+from bot.runs.training_runs import TrainingRuns
+from bot.texts import say
+from storage import runs as run_records
+from storage.database import Database
+from storage.runs import Run
+from training.registry import promotion
+from training.registry.versions import Registry
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Decisions:
+    """Promotes or keeps out the challenger of a run that waits."""
+
+    def __init__(
+        self, database: Database, registry: Registry, follower: BotChampionFollower, runs: TrainingRuns
+    ) -> None:
+        self._database, self._registry = database, registry
+        self._follower, self._runs = follower, runs
+
+    async def promote(self, run_id: int, version: str, *, by: str) -> Run:
+        """Make the challenger champion, and reload. Returns the run that made it.
+
+        Args:
+            run_id: the run.
+            version: its challenger, as the button names it.
+            by: who decided, for the audit trail.
+
+        Raises:
+            DecisionError: it was decided before, or the champion is another one by now.
+            RegistryError: the version is withdrawn, damaged or deleted, or the folder cannot be written.
+            StorageError: the database cannot be used.
+        """
+        async with self._runs.moving:
+            run = await self._waiting(run_id, version)
+            await promotion.promote(self._registry, self._database, version, now=datetime.now(UTC), by=by)
+            await run_records.decide(self._database, run_id, "promoted")
+        await self._follower.follow_champion(again=True)
+        log.info("model.promoted", model_version=version, previous=run.champion, run_id=run_id)
+        return run
+
+    async def keep(self, run_id: int, version: str, *, by: str) -> Run:
+        """Keep the champion, for good. Returns the run; raises as `promote`."""
+        async with self._runs.moving:
+            run = await self._waiting(run_id, version)
+            now, report = datetime.now(UTC), {"by": by, "version": version}
+            kept_id = await run_records.open_run(
+                self._database, "keep", started_at=now, champion=self._registry.champion()
+            )
+            await run_records.finish_run(self._database, kept_id, "done", finished_at=now, report=report)
+            await run_records.decide(self._database, run_id, "rejected")
+        log.info("model.kept", model_version=run.champion, refused=version, run_id=run_id)
+        return run
+
+    async def waiting(self, run_id: int, version: str) -> Run:
+        """Return a run whose challenger may still be promoted; raises as `promote`."""
+        run = await self._waiting(run_id, version)
+        self._registry.require_not_withdrawn(version)
+        self._registry.path(version)
+        return run
+
+    async def _waiting(self, run_id: int, version: str) -> Run:
+        run, champion = await run_records.get_run(self._database, run_id), self._registry.champion()
+        if run is None or run.challenger != version:
+            raise DecisionError(say("decision.unknown"))
+        if champion == version:
+            raise DecisionError(say("decision.serves", version=version))
+        if run.status != "waiting":
+            raise DecisionError(say(f"decision.decided.{run.status}", version=version, champion=champion))
+        if champion != self._compared_with(run):
+            raise DecisionError(
+                say("decision.other_champion", version=version, champion=champion, before=run.champion)
+            )
+        return run
+
+    def _compared_with(self, run: Run) -> str | None:
+        """The champion that the gate compared the challenger with.
+
+        A withdrawn champion is replaced by the domain model, which also was the standard of the gate then.
+        """
+        is_withdrawn = run.champion in self._registry.withdrawn()
+        return self._registry.domain() if is_withdrawn else run.champion
