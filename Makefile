@@ -9,10 +9,10 @@ CLUSTER := $(VENV)/.cluster
 WORKERS := $(shell n=$$(( $$(nproc 2>/dev/null || echo 3) + 1 )); echo $$(( n < 4 ? n : 4 )))
 PARALLEL := -n $(WORKERS) --dist loadfile
 
-.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning learning bench-nights clean help
+.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning learning bench-nights release clean help
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
 
 run: $(STAMP)  ## Start fillbot: on Discord with DISCORD_TOKEN, else in the sandbox
 	@exec $(BIN)/python -m bot
@@ -80,6 +80,12 @@ bench-nights: $(STAMP)  ## Thirty nights in a row; needs FILLBOT_BASE_MODEL, tak
 	$(BIN)/python tests/benchmarks/thirty_nights.py run --out nights.jsonl
 	$(BIN)/python tests/benchmarks/thirty_nights.py table nights.jsonl --picture nights.png
 
+release: $(STAMP)  ## Check, and build a wheel and an sdist of a clean tree in dist/; uploads nothing
+	$(BIN)/python deploy/release.py check
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -q tests/test_release.py
+	$(BIN)/python deploy/release.py build
+
 install: $(STAMP)  ## Set up .venv alone
 
 # The first of PYTHONS that is new enough and can make an environment; where none is, uv gets one.
@@ -90,7 +96,8 @@ $(STAMP): pyproject.toml constraints.txt
 	 done; \
 	 if [ -z "$(PYTHON)" ] && command -v uv >/dev/null; then exec uv venv --quiet --seed --python 3.11 $(VENV); fi; \
 	 echo "Python 3.11 to 3.14 with venv is needed: install one or uv, or set PYTHON=/path/to/python"; exit 1
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "Installing fillbot and what it needs into $(VENV): once, a few minutes, some gigabytes"
+	@$(BIN)/python deploy/install.py -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
 
 # The extra is for those who outgrow one machine: nothing else installs it.
@@ -99,7 +106,7 @@ $(CLUSTER): $(STAMP)
 	  || { sudo=""; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -qq \
 	       && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
 	  || { echo "PostgreSQL is needed: install it, with initdb on the path"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,cluster,cluster-dev]'
+	@$(BIN)/python deploy/install.py -c constraints.txt -e '.[dev,cluster,cluster-dev]'
 	@touch $(CLUSTER)
 
 clean:  ## Remove .venv and caches; keeps .fillbot (votes and models)

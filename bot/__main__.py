@@ -13,6 +13,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
+from bot import __version__
 from bot.app import run_app
 from bot.connection.proxies import proxy_secrets
 from bot.errors import EX_UNAVAILABLE, StartError
@@ -40,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except (StorageError, TrainingError) as error:
         return _fail(str(error), EX_UNAVAILABLE)
+    if sys.stdout.isatty():
+        _say("")  # the terminal has shown ^C on this line
     _say("fillbot has stopped.")
     return 0
 
@@ -52,6 +55,7 @@ def command_line() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 stopped, or all checks passed; 69 a resource is unavailable; 78 a setting must "
         "be changed; 1 a bug. Backups: python -m storage --help. Models: python -m training --help.",
     )
+    parser.add_argument("--version", action="version", version=f"fillbot {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     about = "check token, servers, permissions, model, database and disk; suggest fixes, change nothing"
     commands.add_parser("check", help=about, description=f"{about[0].upper()}{about[1:]}.")

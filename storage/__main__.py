@@ -19,7 +19,7 @@ from storage.errors import BackupError, CopyError, DatabaseUrlError, InUseError,
 from storage.maintenance.backups import (
     NO_DATABASE,
     back_up,
-    back_up_today,
+    back_up_now,
     backup_files,
     database_file,
     examine,
@@ -64,12 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _back_up(options: argparse.Namespace, settings: Settings, database: Path) -> int:
     file: Path | None = options.file
     if file is None:
-        keep, today = max(settings.keep_backups, 1), datetime.now(UTC).date()
-        file = back_up_today(database, settings.backups_dir, keep=keep, today=today)
-    elif file.exists():
-        raise BackupError(f"{file} already exists", "Name a new file.")
+        file = back_up_now(database, settings.backups_dir, now=datetime.now(UTC))
     else:
-        back_up(database, file)
+        back_up(database, file, replaces=False)
     _print(f"Backed up to {file} ({_size(file)}).")
     return 0
 
@@ -144,7 +141,10 @@ def command_line() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     backup = commands.add_parser("backup", help="write a backup; the bot may be running")
     backup.add_argument(
-        "file", nargs="?", type=Path, help="a new file; by default today's backup in FILLBOT_HOME/backups"
+        "file",
+        nargs="?",
+        type=Path,
+        help="a new file; by default one named by the time in FILLBOT_HOME/backups",
     )
     backup.set_defaults(command=_back_up)
     back = commands.add_parser("restore", help="replace the database with a backup; stop the bot first")

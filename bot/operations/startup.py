@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -103,6 +104,7 @@ async def make_first_version(settings: Settings) -> None:
         StartError: it could not be made.
     """
     log.info("model.first_version")
+    sys.stderr.write(say("model.first_version") + "\n")  # above the progress, which starts seconds later
     told: list[str] = []
     async with spawned(settings, "init") as process:
         code = await follow(process, lambda line: told.append(str(line.get("sentence", ""))))

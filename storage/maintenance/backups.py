@@ -1,4 +1,4 @@
-"""Daily backups of the database: verified SQLite files.
+"""Backups of the database, daily ones and those made by hand: verified SQLite files.
 
 A backup is made with `VACUUM INTO`: a consistent snapshot without deleted rows, taken while others write. It
 gets its name only when it is complete, verified and fsynced. All functions block: call them in a thread. Days
@@ -9,6 +9,7 @@ import contextlib
 import glob
 import os
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from storage.errors import BackupError
 from storage.files.durable import fsync
 from storage.sentences import Sentence
 
-NAME = re.compile(r"fillbot-\d{4}-\d\d-\d\d\.db")
+NAME = re.compile(r"fillbot-(?P<day>\d{4}-\d\d-\d\d)(?:-\d{6})?\.db")  # by hand: with hour, minute, second
 REPLACED, DAMAGED = ".before-restore-", ".damaged-"  # suffixes of databases that were set aside
 NO_DATABASE = Sentence("there is no database yet")
 
@@ -45,18 +46,26 @@ def database_file(url: str) -> Path | None:
     return Path(path)
 
 
-def back_up(database: Path, to: Path) -> None:
-    """Write a copy to `to`, atomically and with mode 0600. Replaces an existing file.
+def back_up(database: Path, to: Path, *, replaces: bool = True) -> None:
+    """Write a copy to `to`, atomically and with mode 0600.
+
+    Args:
+        database: The file to copy.
+        to: The copy.
+        replaces: Whether to replace an existing file instead of refusing it.
 
     Raises:
-        BackupError: There is no database, it is damaged, or the copy cannot be written.
+        BackupError: There is no database, it is damaged, the copy cannot be written, or it would replace a
+            file.
     """
+    if not replaces and to.exists():  # known before the work
+        raise _taken(to)
     if not database.is_file():
         raise BackupError(
             Sentence("{problem} at {path}", problem=NO_DATABASE, path=database),
             Sentence("The bot creates it at its first start."),
         )
-    temporary = to.with_name(f".{to.name}.{os.getpid()}")
+    temporary = to.with_name(f".{to.name}.{os.getpid()}.{secrets.token_hex(3)}")
     try:
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary.unlink(missing_ok=True)
@@ -69,6 +78,8 @@ def back_up(database: Path, to: Path) -> None:
                 Sentence("Check the disk, then restore a backup."),
             )
         fsync(temporary)
+        if not replaces:
+            _reserve(to)
         temporary.replace(to)
         fsync(to.parent)
     except sqlite3.Error as error:
@@ -88,8 +99,20 @@ def back_up(database: Path, to: Path) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def _reserve(path: Path) -> None:
+    """Create an empty file, which of several processes only one can."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        raise _taken(path) from error
+
+
+def _taken(path: Path) -> BackupError:
+    return BackupError(f"{path} already exists and is kept", "Name a file that does not exist yet.")
+
+
 def back_up_today(database: Path, folder: Path, *, keep: int, today: date) -> Path:
-    """Write or replace today's backup, delete all but the newest `keep`, and return its path.
+    """Write or replace today's backup, keep those of the newest `keep` days, and return its path.
 
     Raises:
         BackupError: The backup failed; none was deleted.
@@ -98,21 +121,37 @@ def back_up_today(database: Path, folder: Path, *, keep: int, today: date) -> Pa
     for left_over in folder.glob(".fillbot-*"):  # of an interrupted backup
         left_over.unlink(missing_ok=True)
     back_up(database, path)
-    for old in daily(folder)[:-keep]:
-        with contextlib.suppress(OSError):  # the next backup tries again
-            old.unlink()
+    kept_days = sorted({_day_of(one) for one in daily(folder)})[-keep:]
+    for old in daily(folder):
+        if _day_of(old) not in kept_days:
+            with contextlib.suppress(OSError):  # the next backup tries again
+                old.unlink()
+    return path
+
+
+def back_up_now(database: Path, folder: Path, *, now: datetime) -> Path:
+    """Write a backup named by the time and return its path; replace and delete none. Raises as `back_up`."""
+    path = folder / f"fillbot-{now:%Y-%m-%d-%H%M%S}.db"
+    back_up(database, path, replaces=False)
     return path
 
 
 def daily(folder: Path) -> list[Path]:
-    """Return the daily backups, oldest first."""
+    """Return the daily backups and those made by hand, by their days; of one day, the daily one is first."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
+    found = (path for path in folder.iterdir() if NAME.fullmatch(path.name))
+    return sorted(found, key=lambda path: path.stem)
+
+
+def _day_of(backup: Path) -> date:
+    found = NAME.fullmatch(backup.name)
+    assert found is not None  # noqa: S101  `daily` lists no other files
+    return date.fromisoformat(found["day"])
 
 
 def backup_files(folder: Path, database: Path) -> list[Path]:
-    """Return the daily backups in a folder and the databases that restores set aside."""
+    """Return the backups in a folder and the databases that restores set aside."""
     return daily(folder) + _matching(database, "{name}" + REPLACED + "*")
 
 
@@ -151,15 +190,14 @@ def _is_main(path: Path) -> bool:
 
 
 def last_made_at(folder: Path) -> datetime | None:
-    """Return when the newest daily backup was made; None if no daily backup exists.
+    """Return when the newest backup was made; None if there is none.
 
     A file that an erasure changed later counts as made at the end of its day.
     """
     files = daily(folder)
     if not files:
         return None
-    day = date.fromisoformat(files[-1].stem.removeprefix("fillbot-"))
-    end = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
+    end = datetime.combine(_day_of(files[-1]) + timedelta(days=1), datetime.min.time(), UTC)
     with contextlib.suppress(OSError):
         return min(end, datetime.fromtimestamp(files[-1].stat().st_mtime, UTC))
     return None

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -103,3 +104,19 @@ def test_a_fault_in_the_code_is_no_sentence_but_a_traceback(monkeypatch: pytest.
     monkeypatch.setattr(program, "run_app", fail)
     with pytest.raises(ZeroDivisionError):
         program.main([])
+
+
+@pytest.mark.usefixtures("_quiet")
+@pytest.mark.parametrize(
+    ("is_terminal", "said"), [(True, "\nfillbot has stopped.\n"), (False, "fillbot has stopped.\n")]
+)
+def test_the_last_sentence_does_not_share_a_line_with_the_sign_of_the_key(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_terminal: bool, said: str
+) -> None:
+    async def stop_at_once(*_args: object, **_options: object) -> None:
+        pass
+
+    monkeypatch.setattr(program, "run_app", stop_at_once)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    assert program.main([]) == 0
+    assert capsys.readouterr().out == said

@@ -153,6 +153,8 @@ async def test_stopping_while_the_first_version_is_made_ends_that_too(tmp_path: 
 
     (child_id,) = await eventually(has_child, timeout_s=30)
     assert await app.stop(signal.SIGTERM) == 0
+    assert process.stderr is not None
+    assert "First start: a model is being made" in (await process.stderr.read()).decode()
     assert not is_alive(child_id)
     assert Registry(tmp_path / "models").champion() is None
 

@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.errors import BackupError, InUseError, RestoreError
 from storage.maintenance.backups import (
     back_up,
+    back_up_now,
     back_up_today,
     backup_files,
     daily,
@@ -132,6 +133,30 @@ async def test_one_backup_a_day_and_the_newest_are_kept(
         "fillbot-2026-03-01.db",
     ]
     assert sorted(path.name for path in folder.iterdir() if path not in daily(folder)) == ["my-own.db"]
+
+
+async def test_a_backup_made_by_hand_replaces_none_and_is_kept_as_long_as_its_day(
+    tmp_path: Path, file: Path
+) -> None:
+    folder = tmp_path / "backups"
+    back_up_today(file, folder, keep=2, today=TODAY)
+    back_up_now(file, folder, now=NOW)
+    with pytest.raises(BackupError, match="already exists"):
+        back_up_now(file, folder, now=NOW)
+    names = ["fillbot-2026-03-02.db", "fillbot-2026-03-02-093000.db"]
+    assert [path.name for path in daily(folder)] == names
+    back_up_today(file, folder, keep=2, today=date(2026, 3, 3))
+    assert [path.name for path in daily(folder)] == [*names, "fillbot-2026-03-03.db"]
+    back_up_today(file, folder, keep=2, today=date(2026, 3, 4))
+    assert [path.name for path in daily(folder)] == ["fillbot-2026-03-03.db", "fillbot-2026-03-04.db"]
+
+
+async def test_of_several_backups_to_one_file_at_once_one_is_made(tmp_path: Path, file: Path) -> None:
+    tries = [asyncio.to_thread(back_up, file, tmp_path / "copy.db", replaces=False) for _ in range(5)]
+    ended = await asyncio.gather(*tries, return_exceptions=True)
+    assert sorted(str(type(one).__name__) for one in ended) == ["BackupError"] * 4 + ["NoneType"]
+    assert examine(tmp_path / "copy.db").problem is None
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".copy")]  # noqa: PTH208
 
 
 async def test_a_backup_that_fails_deletes_none(tmp_path: Path, database: Database, file: Path) -> None:
@@ -299,7 +324,9 @@ async def test_the_commands_back_up_check_and_restore(
     assert command.main(["backup"]) == 0
     assert command.main(["backup", "mine.db"]) == 0
     assert command.main(["backup", "mine.db"]) == 1
-    assert "already exists" in capsys.readouterr().err
+    assert (
+        "mine.db already exists and is kept. Name a file that does not exist yet." in capsys.readouterr().err
+    )
     await database.close()
     assert command.main(["check"]) == 0
     assert "1 votes" in capsys.readouterr().out
