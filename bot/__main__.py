@@ -23,6 +23,8 @@ from bot.settings import load_settings
 from storage.errors import StorageError
 from training.errors import TrainingError
 
+CLOSING_S = 10.0  # a second signal in this time would interrupt what the first one began to close
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the bot, or the check. Returns the exit code."""
@@ -66,8 +68,17 @@ async def _until_stopped(app: Coroutine[Any, Any, None]) -> None:
     """Run the app until it ends, or SIGINT or SIGTERM cancels it."""
     task = asyncio.create_task(app, name="app")
     loop = asyncio.get_running_loop()
+    cancelled_at: float | None = None
+
+    def stop() -> None:
+        """Cancel once: make passes a signal on that the whole process group has received already."""
+        nonlocal cancelled_at
+        if cancelled_at is None or loop.time() > cancelled_at + CLOSING_S:
+            cancelled_at = loop.time()
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     await asyncio.wait([task])
     if not task.cancelled():
         task.result()

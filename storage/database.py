@@ -176,7 +176,19 @@ class Database:
         return not busy
 
     async def close(self) -> None:
-        """Close all connections; wait up to `CLOSE_TIMEOUT_S` for those in use. Idempotent."""
+        """Close all connections; wait up to `CLOSE_TIMEOUT_S` for those in use. Idempotent.
+
+        If the caller is cancelled meanwhile, the connections are closed before that is raised. Otherwise the
+        driver's thread would stay, and SQLAlchemy would log a traceback (“Exception closing connection”).
+        """
+        closing = asyncio.create_task(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await closing
+            raise
+
+    async def _close(self) -> None:
         # `dispose` closes only idle connections. One that a cancelled task is still rolling back would return
         # to a discarded pool, and its file would stay open.
         pool = self._engine.pool

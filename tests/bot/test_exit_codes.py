@@ -1,6 +1,9 @@
 """Each failure of the start ends in its exit code and one sentence that says what to do."""
 
+import asyncio
+import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -120,3 +123,26 @@ def test_the_last_sentence_does_not_share_a_line_with_the_sign_of_the_key(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
     assert program.main([]) == 0
     assert capsys.readouterr().out == said
+
+
+async def test_a_second_signal_does_not_interrupt_what_the_first_one_closes() -> None:
+    """make passes on the signal that the whole process group has received."""
+    is_closing, is_closed = asyncio.Event(), False
+
+    async def app() -> None:
+        nonlocal is_closed
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_closing.set()
+            await asyncio.to_thread(os.kill, os.getpid(), signal.SIGTERM)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            is_closed = True
+
+    running = asyncio.create_task(program._until_stopped(app()))
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert is_closing.is_set()
+    assert is_closed

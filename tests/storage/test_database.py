@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import aiosqlite
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -333,3 +334,28 @@ async def test_closing_waits_for_the_connections_of_cancelled_tasks(tmp_path: Pa
         del database, tasks, task, results
         await asyncio.sleep(0.002)  # a connection would come back now
         gc.collect()  # one that was left open warns, and warnings are errors
+
+
+@of_sqlite
+async def test_a_second_cancellation_does_not_interrupt_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when make passes a signal on that the whole process group has received."""
+    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'fillbot.db'}")
+    begins, goes_on, close = asyncio.Event(), asyncio.Event(), aiosqlite.Connection.close
+
+    async def slow(connection: aiosqlite.Connection) -> None:
+        begins.set()
+        await goes_on.wait()
+        await close(connection)
+
+    monkeypatch.setattr(aiosqlite.Connection, "close", slow)
+    closing = asyncio.create_task(database.close())
+    await begins.wait()
+    closing.cancel()
+    await asyncio.sleep(0)
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert "Exception closing connection" not in caplog.text
+    gc.collect()  # a connection that was left open warns, and warnings are errors
