@@ -17,6 +17,7 @@ from bot.cogs.decide import Decide
 from bot.cogs.edits import Edits
 from bot.cogs.fill import Fill
 from bot.cogs.help import Help
+from bot.cogs.listening import Listening
 from bot.cogs.models import Models
 from bot.cogs.privacy import Privacy
 from bot.cogs.rating import Rating
@@ -52,7 +53,7 @@ from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
-CORE = (Fill, Edits, Rating, Votes, Models, Decide, Privacy, Help)
+CORE = (Fill, Listening, Edits, Rating, Votes, Models, Decide, Privacy, Help)
 
 
 @dataclass(frozen=True, slots=True)

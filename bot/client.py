@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -13,8 +13,10 @@ import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
+from discord.ext.commands.view import StringView
 
 from bot.access import Access
+from bot.answering.chat_text import mention_at_start
 from bot.answering.edited_questions import EditedQuestions
 from bot.answering.load_shedding import LoadShedding
 from bot.background import Background
@@ -31,6 +33,8 @@ from bot.texts import say
 from bot.voting.vote_weights import RoleWeights, VoteWeights
 
 log = structlog.stdlib.get_logger(__name__)
+# Returns the sentence of a message that is a query without a command; None for any other message.
+Hear = Callable[[discord.Message], Awaitable[str | None]]
 READY_AFTER_S = 0.5  # since the last GUILD_CREATE
 NOT_LISTED_EVERY_S = 600.0
 NETWORK = (aiohttp.ClientError, OSError)
@@ -80,21 +84,32 @@ class FillBot(commands.Bot):
         self.shards_here = shards
         self.access = Access(self, guild_ids=guild_ids, admin_role_ids=admin_role_ids, is_here=shards.has)
         self.vote_weights = VoteWeights(self.access, role_weights)
-        self.prefix, self._syncs_commands = prefix, syncs_commands
+        self._typed_prefix, self._syncs_commands = prefix, syncs_commands
         self._has_admin_roles = bool(admin_role_ids)
         self._pending_cogs: list[commands.Cog] = []
         self._not_listed_said_at: dict[int, float] = {}  # channel → when it was said there
         self._seen_messages = SeenIds()
         self._identify_limiter = IdentifyLimiter()
         self.questions = EditedQuestions()
+        self.hear: Hear | None = None
         self.check(self._may_command)
         self.before_invoke(self._start_typing)
         self.after_invoke(Context.stop_typing)
         self.tree.error(self._on_tree_error)
 
+    @property
+    def prefix(self) -> str:
+        """What commands begin with, in texts: slash commands work where typed ones cannot be read."""
+        return self._typed_prefix if self.intents.message_content else "/"
+
     def add_cogs(self, *cogs: commands.Cog) -> None:
         """Register the cogs that `setup_hook` loads."""
         self._pending_cogs.extend(cogs)
+
+    @property
+    def own_id(self) -> int:
+        """The bot's user id; 0 before the login."""
+        return self.user.id if self.user is not None else 0
 
     @property
     def is_online(self) -> bool:
@@ -131,8 +146,22 @@ class FillBot(commands.Bot):
             async with self.questions.locks.hold(message.id):
                 await self.process_commands(message)
 
+    async def get_prefix(self, message: discord.Message, /) -> list[str]:
+        """Return what may begin a command: the prefix, also after a mention of the bot, or the mention."""
+        prefixes = [self._typed_prefix]
+        mention = mention_at_start(message.content, self.own_id)
+        rest = message.content.removeprefix(mention)
+        if mention and rest.startswith(self._typed_prefix):
+            prefixes.append(mention + self._typed_prefix)
+        elif mention and self.get_command(rest.split(maxsplit=1)[0] if rest else "") is not None:
+            prefixes.append(mention)
+        return prefixes
+
     async def invoke(self, context: Context, /) -> None:  # type: ignore[override]
         """Run a typed command, or refuse it where its reply would come too late."""
+        if context.command is None and context.prefix is None:
+            self.dispatch("plain_message", context)
+            return
         channel, shedding = context.channel, self.shedding
         if shedding.has_room(channel.id):
             with shedding.expect_reply(channel.id):
@@ -149,8 +178,14 @@ class FillBot(commands.Bot):
         log.error("event.failed", handler=event_method, exc_info=sys.exception())
 
     async def get_context(self, origin: Any, /, *, cls: Any = Context) -> Any:
-        """Use our `Context` for every command."""
-        return await super().get_context(origin, cls=cls)
+        """Use our `Context` for every command; a sentence that is heard without one becomes a `!fill`."""
+        context = await super().get_context(origin, cls=cls)
+        if context.prefix is None and self.hear is not None:
+            sentence = await self.hear(context.message)
+            if sentence is not None:
+                context.prefix, context.invoked_with = "", "fill"
+                context.command, context.view = self.get_command("fill"), StringView(sentence)
+        return context
 
     async def on_command_error(self, context: Context, error: commands.CommandError, /) -> None:  # type: ignore[override]
         """Reply to the error of a command.

@@ -157,6 +157,11 @@ class Settings(training.settings.Settings):
         description="The channel with this id gets the digests of nightly runs and notices of problems. "
         "If it is empty, they are only logged.",
     )
+    listen_channel_ids: Ids = Field(
+        default=(),
+        description="In the channels with these ids, separated by commas, and in their threads, a sentence "
+        "with a blank written as [MASK], <mask> or ___ is answered without a command.",
+    )
     language: Annotated[str, AfterValidator(_language)] = Field(
         default=DEFAULT,
         description="The bot speaks this language, one of those in bot/texts.",

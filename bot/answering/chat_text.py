@@ -24,6 +24,10 @@ _BLANK = re.compile(
     rf"[\[［【「〔]{{1,3}}{_NAME}[\]］】」〕]{{1,3}}|[<＜]\s*\|?{_NAME}\|?\s*[>＞]|[(（]{{1,3}}{_NAME}[)）]{{1,3}}|[{{｛]{{1,2}}{_NAME}[}}｝]{{1,2}}",
     re.IGNORECASE,
 )
+# The spellings that need no command. Others are too common in talk: “Let me check…” is no question.
+_UNMISTAKABLE = re.compile(
+    r"\[\s*mask\s*\]|<\s*mask\s*>|(?<![^\s\"'“‘(\[*`~|])_{3,}(?=[\s.,;:!?\"'”’)\]*`~|]|$)", re.IGNORECASE
+)
 # Spellings that count as a blank only where the text has no unambiguous one.
 _EMPTY = re.compile(
     r"[\[［]\s*(?:[_＿-]+|\.{2,}|…+|\?+)?\s*[\]］](?!\()|[(（]\s*(?:[_＿]{2,}|\.{3,}|…+|\?{2,})\s*[)）]"
@@ -117,6 +121,22 @@ def plain_sentence(text: str) -> str:
     while (plain := _strip_layer(text)) != text:
         text = plain
     return text
+
+
+def has_unmistakable_blank(text: str) -> bool:
+    """Whether a text holds `[MASK]`, `<mask>` or `___`, so that it is a query even without a command."""
+    return _UNMISTAKABLE.search(text) is not None
+
+
+def mention_at_start(text: str, user_id: int) -> str:
+    """Return the mention of a user that a text begins with, and what separates it from the rest."""
+    found = re.match(rf"\s*<@!?{user_id}>[\s,:]*", text)
+    return found[0] if found else ""
+
+
+def without_mentions(text: str, user_id: int) -> str:
+    """Return a text without the mentions of a user."""
+    return re.sub(rf"\s*<@!?{user_id}>[,:]?\s*", " ", text).strip()
 
 
 def visible(text: str) -> str:

@@ -8,9 +8,10 @@ from discord.ext import commands
 from bot.commands.context import Context, send_reply
 from bot.commands.error_replies import usage
 from bot.commands.registration import Group, command, offering
+from bot.connection.session import UNREACHABLE
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
-from bot.errors import UnknownCommandError
-from bot.texts import say
+from bot.errors import NotAdminError, UnknownCommandError
+from bot.texts import named, say
 from bot.wiring import Parts
 
 
@@ -18,12 +19,12 @@ class Help(commands.Cog):
     """The command `!help`."""
 
     def __init__(self, parts: Parts) -> None:
-        self._bot = parts.discord.bot
+        self._bot, self._listened = parts.discord.bot, parts.discord.endpoint.listen_channel_ids
 
     @command("help", group="help", is_ephemeral=True)
     async def help(self, context: Context, name: str | None = None) -> None:
         """List all commands, or explain one."""
-        embed = self._all() if name is None else self._one(name)
+        embed = await self._all(context) if name is None else self._one(name)
         await send_reply(context, embed=embed, ephemeral=True)
 
     @help.autocomplete("name")
@@ -31,12 +32,18 @@ class Help(commands.Cog):
     async def _complete_name(self, interaction: discord.Interaction, typed: str) -> list[str]:
         return sorted(c.name for c in self._bot.commands if typed.lower() in c.name)
 
-    def _all(self) -> discord.Embed:
-        prefix = self._bot.prefix
+    async def _all(self, context: Context) -> discord.Embed:
+        """List the commands that this person may use."""
+        prefix, is_admin = self._bot.prefix, await self._is_admin(context)
         embed = discord.Embed(title=say("help.title"), colour=COLOUR)
         embed.description = say("help.body", prefix=prefix, example=say("example"))
+        embed.add_field(name=say("help.without_command"), value=self._where_heard(context), inline=False)
         for group in get_args(Group):
-            listed: list[Any] = [c for c in self._bot.commands if c.extras["group"] == group]
+            listed: list[Any] = [
+                c
+                for c in self._bot.commands
+                if c.extras["group"] == group and (is_admin or not c.extras["admin"])
+            ]
             if lines := [
                 f"`{prefix}{usage(c)}` — {say(f'commands.{c.name}')}"
                 for c in sorted(listed, key=lambda c: str(c.name))
@@ -45,6 +52,27 @@ class Help(commands.Cog):
                 embed.add_field(name=heading, value=clipped("\n".join(lines), MAX_FIELD), inline=False)
         embed.set_footer(text=say("help.more", prefix=prefix))
         return embed
+
+    async def _is_admin(self, context: Context) -> bool:
+        try:
+            await self._bot.access.require_admin(context.author, context.guild.id if context.guild else None)
+        except (NotAdminError, *UNREACHABLE):
+            return False
+        return True
+
+    def _where_heard(self, context: Context) -> str:
+        """Say where a sentence needs no command; in a server, with the channels there that are listed."""
+        listened = self._listened if self._bot.intents.message_content else ()
+        found = [self._bot.get_channel(channel_id) for channel_id in listened]
+        here: list[Any] = [
+            channel
+            for channel in found
+            if isinstance(channel, discord.abc.GuildChannel | discord.Thread)
+            and context.guild in (None, channel.guild)
+        ]
+        if not here:
+            return say("help.heard")
+        return say("help.heard_in", channels=", ".join(channel.mention for channel in here))
 
     def _one(self, name: str) -> discord.Embed:
         found: Any = self._bot.get_command(
@@ -61,5 +89,7 @@ class Help(commands.Cog):
         if options:
             value = clipped("\n".join(options), MAX_FIELD)
             embed.add_field(name=say("help.options"), value=value, inline=False)
+        if example := named("examples", found.name, default=""):
+            embed.add_field(name=say("help.example"), value=f"`{self._bot.prefix}{example}`", inline=False)
         embed.add_field(name=say("help.also"), value=f"`/{found.name}`", inline=False)
         return embed

@@ -73,7 +73,8 @@ class Context(commands.Context[Any]):
             self.reply_to_edit = None
         else:
             reply = await super().send(*args, **options)
-        if self.interaction is None and (self.command is None or self.command.name == "fill"):
+        is_question = self.command.name == "fill" if self.command else self.prefix is not None
+        if self.interaction is None and is_question:  # of what is no command, nothing is kept
             self.bot.questions.note(self.message, reply)
         return reply
 

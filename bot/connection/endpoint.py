@@ -22,6 +22,7 @@ class Endpoint:
     token: str
     guild_ids: tuple[int, ...]
     report_channel_id: int | None
+    listen_channel_ids: tuple[int, ...] = ()
     sandbox: Sandbox | None = None
 
 
@@ -34,7 +35,7 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
     if settings.discord_token is not None:
         set_discord_urls(settings.discord_api_url, settings.discord_gateway_url)
         token = settings.discord_token.get_secret_value()
-        return Endpoint(token, settings.guild_ids, settings.report_channel_id)
+        return Endpoint(token, settings.guild_ids, settings.report_channel_id, settings.listen_channel_ids)
     try:
         limits = Limits() if settings.sandbox_rate_limits else None
         sandbox = Sandbox(
@@ -47,7 +48,8 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
     except PortInUseError as error:
         raise StartError(str(error), exit_code=EX_UNAVAILABLE) from error
     set_discord_urls(sandbox.api_url, sandbox.gateway_url)
-    return Endpoint(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, sandbox)
+    listened = (sandbox.channel_id, *settings.listen_channel_ids)
+    return Endpoint(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, listened, sandbox)
 
 
 def check_report_channel(report_channel: object) -> None:

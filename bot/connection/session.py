@@ -11,12 +11,14 @@ import discord.client
 import discord.gateway
 import discord.http
 import discord.shard
+import structlog
 import yarl
 from discord.backoff import ExponentialBackoff
 
 from bot.connection.proxies import redact_proxy_secrets, use_proxy
 from bot.errors import EX_UNAVAILABLE, StartError
 
+log = structlog.stdlib.get_logger(__name__)
 MAX_BACKOFF_S = 4.0
 IDENTIFY_EVERY_S = 5.0  # Discord's limit
 # 100 and one more every 100 s make 964 a day. At 1000 a day, Discord resets the token.
@@ -70,13 +72,15 @@ def set_discord_urls(api_url: str | None, gateway_url: str | None) -> None:
 async def connected(client: discord.Client, token: str) -> AsyncIterator["asyncio.Task[None]"]:
     """Yield the task that holds the connection once the client is ready; close both after the block.
 
+    Where Discord does not grant the Message Content intent, the client connects without it.
+
     Raises:
-        StartError: Discord cannot be reached, or rejects the token or an intent.
+        StartError: Discord cannot be reached, or rejects the token or another intent.
     """
     discord.client.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]  # discord.py has no option for it
     discord.shard.ExponentialBackoff = ShortBackoff  # type: ignore[attr-defined]
     use_proxy(client)
-    connection = asyncio.create_task(client.start(token), name="discord")
+    connection = asyncio.create_task(_start(client, token), name="discord")
     try:
         await _until_ready(client, connection)
         yield connection
@@ -96,6 +100,38 @@ async def check_token(token: str) -> None:
         use_proxy(client)
         with _start_errors():
             await client.login(token)
+
+
+def has_message_content(client: discord.Client) -> bool:
+    """Whether the Message Content intent is switched on for the application; the client is logged in."""
+    flags = client.application_flags
+    return flags.gateway_message_content or flags.gateway_message_content_limited
+
+
+async def _start(client: discord.Client, token: str) -> None:
+    """Log in and hold the connection, without message content if that intent is not granted."""
+    await client.login(token)
+    # After close code 4014 a sharded client has closed itself and cannot connect again.
+    if isinstance(client, discord.AutoShardedClient) and not has_message_content(client):
+        _drop_message_content(client)
+    try:
+        await client.connect()
+    except discord.PrivilegedIntentsRequired:
+        if client.is_closed() or not client.intents.message_content:
+            raise
+        _drop_message_content(client)
+        await client.connect()
+
+
+def _drop_message_content(client: discord.Client) -> None:
+    """Request no message content from now on, and log what that changes."""
+    client._connection._intents.message_content = False  # discord.py takes intents only when it is built
+    log.warning(
+        "message_content.missing",
+        works="slash commands, message commands, mentions, replies with a mention, direct messages",
+        fix="Switch it on in the developer portal (Bot → Privileged Gateway Intents → Message Content "
+        "Intent), then restart.",
+    )
 
 
 async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]") -> None:
@@ -123,7 +159,7 @@ def _start_errors() -> Iterator[None]:
         ) from error
     except discord.PrivilegedIntentsRequired as error:
         raise StartError(
-            "The bot needs the Message Content intent. Switch it on in the developer portal (Bot → "
+            "Discord refused an intent. Switch Message Content on in the developer portal (Bot → "
             "Privileged Gateway Intents → Message Content Intent), then start again."
         ) from error
     except discord.ConnectionClosed as error:

@@ -58,9 +58,9 @@ def translated(what: object) -> str:
     return language().say(what)
 
 
-def named(group: str, name: str) -> str:
-    """Return the text of a name in a group such as `run.triggers`; the name itself if it has none."""
-    return str(_entry(_spoken, group).get(name, name))
+def named(group: str, name: str, *, default: str | None = None) -> str:
+    """Return the text of a name in a group such as `run.triggers`; otherwise the default, or the name."""
+    return str(_entry(_spoken, group).get(name, name if default is None else default))
 
 
 def text_in(language: str, key: str) -> str:

@@ -49,10 +49,25 @@ async def test_an_admin_may_use_them_in_a_direct_message(wire: Wire) -> None:
     assert reply["content"] == "Nightly promotion is not paused."
 
 
-async def test_help_names_every_command(wire: Wire, ann: Person) -> None:
-    fields = (await wire.say(ann, "!help"))["embeds"][0]["fields"]
-    named = re.findall(r"^`!(\w+)", "\n".join(field["value"] for field in fields), re.MULTILINE)
-    assert sorted(named) == COMMANDS
+async def named_in_help(wire: Wire, person: Person) -> list[str]:
+    fields = (await wire.say(person, "!help"))["embeds"][0]["fields"]
+    return sorted(re.findall(r"^`!(\w+)", "\n".join(field["value"] for field in fields), re.MULTILINE))
+
+
+async def test_help_names_every_command_to_an_admin(wire: Wire) -> None:
+    async with wire.person("ada") as ada:
+        assert await named_in_help(wire, ada) == COMMANDS
+
+
+async def test_help_hides_what_one_may_not_do(wire: Wire, ann: Person) -> None:
+    admins = {command.name for command in wire.app.bot.commands if command.extras["admin"]}
+    assert await named_in_help(wire, ann) == [name for name in COMMANDS if name not in admins]
+
+
+async def test_help_on_fill_has_an_example(wire: Wire, ann: Person) -> None:
+    (embed,) = (await wire.say(ann, "!help fill"))["embeds"]
+    (example,) = [field["value"].strip("`") for field in embed["fields"] if field["name"] == "Example"]
+    assert (await wire.say(ann, example))["embeds"]
 
 
 async def test_every_command_is_a_slash_command_too(wire: Wire) -> None:

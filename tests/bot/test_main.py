@@ -115,13 +115,6 @@ async def test_a_wrong_token_is_one_sentence(home: Path) -> None:
     assert ended.sentence.startswith("Discord refused the token.")
 
 
-async def test_a_missing_intent_is_one_sentence(home: Path) -> None:
-    async with Sandbox(message_content_allowed=False, bot_token="right-t0ken") as sandbox:
-        ended = await refused_by_discord(home, sandbox, "right-t0ken")
-    assert ended.code == 78
-    assert ended.sentence.startswith("The bot needs the Message Content intent.")
-
-
 async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     ended = await ended_app(tmp_path, token="t0ken")
     assert ended.code == 78

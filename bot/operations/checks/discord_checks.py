@@ -12,7 +12,7 @@ import aiohttp
 import discord
 
 from bot.connection.proxies import proxy_for, use_proxy
-from bot.connection.session import MINIMAL_INTENTS, UNREACHABLE
+from bot.connection.session import MINIMAL_INTENTS, UNREACHABLE, has_message_content
 from bot.connection.tolerant_parsers import (
     MALFORMED,
     Channel,
@@ -78,11 +78,14 @@ def _shape(token: str) -> str:
 
 
 def _intents(client: discord.Client) -> Finding:
-    flags = client.application_flags
-    if flags.gateway_message_content or flags.gateway_message_content_limited:
+    if has_message_content(client):
         return passed("intents", "Message Content is on")
     fix = f"Switch it on in {PORTAL}, Bot → Privileged Gateway Intents → Message Content Intent."
-    return failed("intents", "Message Content is off", fix)
+    detail = (
+        "Message Content is off: typed commands and sentences in channels are not read; slash and message "
+        "commands, mentions and direct messages work"
+    )
+    return failed("intents", detail, fix)
 
 
 async def _clock(now: datetime) -> Finding:
@@ -117,6 +120,7 @@ async def _server_findings(client: discord.Client, settings: Settings) -> AsyncI
         async for finding in _server(client, guild_id, seen):
             yield finding
     yield await _report_channel(client, settings.report_channel_id, seen)
+    yield _listened_channels(client, settings.listen_channel_ids, seen)
     yield _admin_roles(settings.admin_role_ids, seen.roles.keys(), is_complete=seen.is_complete)
     yield _role_weights(settings.role_weights, seen.roles.values(), is_complete=seen.is_complete)
 
@@ -253,6 +257,23 @@ async def _unseen_report_channel(client: discord.Client, channel_id: int, seen: 
     where = "is in none of the servers" if seen.is_complete else "was not found"
     fix = "Copy the channel's id to FILLBOT_REPORT_CHANNEL_ID, and let the bot view that channel."
     return failed(name, f"{channel_id} {where}", fix)
+
+
+def _listened_channels(client: discord.Client, wanted: Sequence[int], seen: _Seen) -> Finding:
+    """Whether sentences can be read in the listed channels."""
+    name = "listened channels"
+    if not wanted:
+        return skipped(name, "not set: sentences without a command are read in direct messages and mentions")
+    if unknown := [str(one) for one in wanted if one not in seen.places]:
+        if not seen.is_complete:
+            return skipped(name, f"not checked: {', '.join(unknown)}")
+        fix = "Copy the channels' ids to FILLBOT_LISTEN_CHANNEL_IDS, and let the bot view those channels."
+        return failed(name, f"{', '.join(unknown)}: no such channel in the listed servers", fix)
+    names = ", ".join(f"#{seen.places[one][0].name}" for one in wanted)
+    if not has_message_content(client):
+        fix = f"Switch the Message Content intent on in {PORTAL}, or empty FILLBOT_LISTEN_CHANNEL_IDS."
+        return failed(name, f"{names}: not read without Message Content", fix)
+    return passed(name, names)
 
 
 def _admin_roles(wanted: Sequence[int], roles: Set[int], *, is_complete: bool) -> Finding:

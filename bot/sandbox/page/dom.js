@@ -21,6 +21,7 @@ export function h(tag, props = {}, ...children) {
 }
 
 const ICONS = {
+  bulb: "M9 21h6v-1.5H9zM12 2a7 7 0 0 0-4 12.7V17h8v-2.3A7 7 0 0 0 12 2zm2.2 11.5-.7.5v1h-3v-1l-.7-.5a4.7 4.7 0 1 1 4.4 0z",
   menu: "M3 6h18v2H3zm0 5h18v2H3zm0 5h18v2H3z",
   send: "M3 20.5 22 12 3 3.5 3 10l12 2-12 2z",
   smile: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 18a8 8 0 1 1 0-16 8 8 0 0 1 0 16z"

@@ -2,25 +2,23 @@
 
 import { h, placeOfFocus, toast, ui } from "./dom.js";
 import { isEditing } from "./editing.js";
+import { exampleChips } from "./examples.js";
 import { loadHistory, logOf } from "./history.js";
 import { closeOnScroll } from "./layer.js";
 import { renderBody, shouldGroup } from "./message.js";
 import { renderReactions } from "./reactions.js";
-import { tell } from "./signals.js";
 import { channelKey, channelName, FLAG, hasFlag, isDirect, nameOf, state } from "./state.js";
 import { say } from "./texts.js";
 import { createdAt, dayOf, formats, isOlder, sayWhen } from "./times.js";
 
-const EXAMPLES = [
-  "!fill Nike shoes are very [MASK]", "!fill The delivery was [MASK] and the support was [MASK]", "!help",
-];
 const ABOUT = {
-  support: say("Type a sentence with [MASK] in it: fillbot fills the blank with the words that fit best. "
-    + "Vote 👍 or 👎 on the bold word, and a better model learns from the votes."),
+  support: say("Type a sentence with [MASK] where a word is missing, such as “Nike shoes are very [MASK]”, and press Enter. "
+    + "Vote 👍 or 👎 on the bold word of the answer: a better model learns from the votes."),
   reports: say(
     "Every morning I post here what the nightly run learnt from your votes, and whether a new model answers now.",
   ),
-  "@me": say("This is your direct conversation with fillbot. Only you can read it. Every command works here."),
+  "@me": say("This is your direct conversation with fillbot. Only you can read it. Type a sentence with [MASK] where a "
+    + "word is missing, or !help for all commands."),
 };
 
 const rows = new Map(); // message id → {element, bodyStamp, reactionStamp}
@@ -57,15 +55,13 @@ function rowOf(message, isGrouped) {
   return row.element;
 }
 
-function renderStart(channel, isEmpty) {
-  const about = ABOUT[channelKey(channel)] ?? channel.topic ?? say("Ask fillbot something.");
-  const chips = EXAMPLES.map((text) =>
-    h("button", { class: "chip", type: "button", onclick: () => tell("write", text) }, text));
-  const hasExamples = isEmpty && channelKey(channel) !== "reports";
+function renderStart(channel) {
+  const about = ABOUT[channelKey(channel)] ?? channel.topic ?? say("Type !fill and a sentence with [MASK] where a word is missing.");
+  const hasExamples = channelKey(channel) !== "reports";
   return h("section", { class: "start", "aria-label": say("Start of the conversation") },
     h("h2", {}, isDirect(channel) ? channelName(channel) : say("Welcome to #{channel}", { channel: channelName(channel) })),
     h("p", {}, about),
-    hasExamples && [h("p", { class: "muted" }, say("Try one of these:")), h("div", { class: "chips" }, chips)]);
+    hasExamples && [h("p", { class: "muted" }, say("Try one of these:")), exampleChips()]);
 }
 
 function divider(text, kind = "") {
@@ -80,9 +76,8 @@ function divider(text, kind = "") {
 function headOf(channel, log) {
   const loading = () => h("p", { class: "loading muted" }, say("Loading messages…"));
   if (!log.isComplete) return ui.log.querySelector(".loading") ?? loading();
-  const isEmpty = log.messages.length === 0;
-  const key = `${state.token} ${channel.id} ${isEmpty}`;
-  if (startCard?.key !== key) startCard = { key, element: renderStart(channel, isEmpty) };
+  const key = `${state.token} ${channel.id}`;
+  if (startCard?.key !== key) startCard = { key, element: renderStart(channel) };
   return startCard.element;
 }
 

@@ -98,13 +98,26 @@ async def test_a_wrong_token_is_said(sandbox: Sandbox) -> None:
     assert error.exit_code == EX_CONFIG
 
 
-async def test_a_missing_intent_is_said() -> None:
+async def test_without_the_intent_the_client_connects_without_message_content() -> None:
+    client = discord.Client(intents=discord.Intents(guilds=True, messages=True, message_content=True))
+    async with Sandbox(message_content_allowed=False) as sandbox:
+        with untouched_discord(), capture_logs() as logs:
+            set_discord_urls(sandbox.api_url, sandbox.gateway_url)
+            async with connected(client, sandbox.bot_token):
+                assert client.is_ready()
+                assert not client.intents.message_content
+    assert [one["event"] for one in logs] == ["message_content.missing"]
+    assert "Message Content Intent" in logs[0]["fix"]
+
+
+async def test_a_sharded_client_connects_without_it_too() -> None:
+    intents = discord.Intents(guilds=True, messages=True, message_content=True)
+    client = discord.AutoShardedClient(intents=intents, shard_count=2)
     async with Sandbox(message_content_allowed=False) as sandbox:
         with untouched_discord():
             set_discord_urls(sandbox.api_url, sandbox.gateway_url)
-            error = await refused(sandbox.bot_token)
-    assert "Message Content Intent" in str(error)
-    assert error.exit_code == EX_CONFIG
+            async with connected(client, sandbox.bot_token):
+                assert not client.intents.message_content
 
 
 async def test_nobody_answering_is_said(sandbox: Sandbox, unused_tcp_port: int) -> None:

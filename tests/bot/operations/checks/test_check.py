@@ -120,7 +120,8 @@ async def test_a_missing_intent(home: Path) -> None:
     async with Sandbox(bot_token=TOKEN, message_content_allowed=False) as sandbox:
         code, found = await against(sandbox, home)
     assert code == 78
-    assert found["intents"].startswith("✗ Message Content is off\n→ Switch it on")
+    assert found["intents"].startswith("✗ Message Content is off: typed commands")
+    assert "→ Switch it on" in found["intents"]
 
 
 def allow(sandbox: Sandbox, permissions: int) -> None:

@@ -21,6 +21,18 @@ async def test_an_empty_channel_offers_examples_that_go_into_the_box(stage: Stag
     await expect(page.locator("#box")).to_be_focused()
 
 
+async def test_the_examples_stay_within_reach_after_the_first_message(stage: Stage) -> None:
+    page = await stage.open()
+    await say(page, "hello")
+    await expect(page.locator(".message")).to_have_count(1)
+    await expect(page.locator(".start").get_by_role("button", name="!help")).to_be_visible()
+    await page.get_by_role("button", name="Examples").click()
+    await page.get_by_role("group", name="Examples").get_by_role("button", name="!help").click()
+    await expect(page.locator("#box")).to_have_value("!help")
+    await expect(page.locator("#box")).to_be_focused()
+    await expect(page.locator(".popup")).to_have_count(0)
+
+
 async def test_a_typed_message_and_the_reply_with_its_embed_appear(stage: Stage) -> None:
     page = await stage.open()
     await say(page, "!fill Nike shoes are very [MASK]")
