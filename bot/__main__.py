@@ -1,6 +1,7 @@
 """`python -m bot`: load the settings, run the app, exit with one sentence and an exit code.
 
-`python -m bot check` checks everything the bot needs and says how to fix what is wrong.
+`python -m bot check` checks everything the bot needs and says how to fix what is wrong, and
+`python -m bot import` stores judgements from a file.
 
 Exit codes: 0 stopped, 69 a resource is unavailable, 78 a setting must be changed, 1 a bug.
 """
@@ -17,6 +18,7 @@ from bot import __version__
 from bot.app import run_app
 from bot.connection.proxies import proxy_secrets
 from bot.errors import EX_UNAVAILABLE, StartError
+from bot.imports.command import add_arguments, run_import
 from bot.operations.checks.run import check
 from bot.operations.logs import set_up_logging
 from bot.settings import load_settings
@@ -34,7 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         token = settings.discord_token.get_secret_value() if settings.discord_token else ""
         secrets = (*((token,) if token else ()), *proxy_secrets())
         is_check = options.command == "check"
-        set_up_logging("ERROR" if is_check else settings.log_level, secrets=secrets)
+        set_up_logging("ERROR" if options.command else settings.log_level, secrets=secrets)
+        if options.command == "import":
+            return asyncio.run(run_import(options, settings, _say))
         if is_check:
             return asyncio.run(check(settings, _say))
         gc.freeze()  # modules live as long as the process: without them a full collection is 50 ms shorter
@@ -61,6 +65,8 @@ def command_line() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     about = "check token, servers, permissions, model, database and disk; suggest fixes, change nothing"
     commands.add_parser("check", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    about = "store judgements from a file, or undo that; the bot may be running"
+    add_arguments(commands.add_parser("import", help=about, description=f"{about[0].upper()}{about[1:]}."))
     return parser
 
 

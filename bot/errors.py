@@ -10,6 +10,7 @@ BotError
 │   └── BusyError              too many queries are in flight
 ├── RunBusyError           a run is already in progress
 ├── DecisionError          a version cannot be promoted or kept out by a button; the text says why
+├── ImportFileError        a file of judgements cannot be imported; the text says why
 ├── TooLargeError          a file exceeds Discord's limit
 ├── PictureError           a picture could not be drawn
 ├── NotListedError         the bot does not work in this server
@@ -102,6 +103,10 @@ class RunBusyError(BotError):
 
     def __init__(self) -> None:
         super().__init__(say("errors.run_busy"))
+
+
+class ImportFileError(BotError):
+    """A file of judgements cannot be imported; the text says why."""
 
 
 class DecisionError(BotError):

@@ -12,6 +12,8 @@ StorageError
 ├── BackupError                backup failed
 ├── RestoreError               restore failed
 ├── InUseError                 bot or run has the database open
+├── SourceExistsError          judgements imported under this name before
+├── UnknownSourceError         no judgements imported under this name
 ├── PredictionGoneError        prediction deleted before a vote on it was stored
 ├── LockHeldError              lock held by another process
 ├── LockLostError              session that held a lock ended
@@ -40,6 +42,22 @@ class PredictionGoneError(StorageError):
 
     def __init__(self) -> None:
         super().__init__("The question was deleted meanwhile, so no vote on it can be stored.")
+
+
+class SourceExistsError(StorageError):
+    """Judgements were imported under this name before; nothing was stored."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Judgements were already imported as {name}. Choose another name, or undo that import first."
+        )
+
+
+class UnknownSourceError(StorageError):
+    """No judgements were imported under this name."""
+
+    def __init__(self, name: str, known: str) -> None:
+        super().__init__(f"Nothing was imported as {name}. Imports that can be undone: {known}.")
 
 
 class DatabaseUrlError(StorageError):

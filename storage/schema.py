@@ -130,6 +130,16 @@ people = Table(
     Column("counted_since", UtcDateTime),  # `as_of` of the first run that counted a vote; null: none
 )
 
+sources = Table(  # imported judgements (`storage.votes.sources`)
+    "sources",
+    metadata,
+    Column("voter_id", BigInteger, primary_key=True, autoincrement=False),  # negative: no person has it
+    Column("name", TEXT, nullable=False, unique=True),
+    Column("weight", Float, nullable=False),  # of each of its votes
+    Column("imported_at", UtcDateTime, nullable=False),
+    CheckConstraint("voter_id < 0", name="voter_id"),
+)
+
 forgettings = Table(  # erasure requests in progress
     "forgettings",
     metadata,

@@ -17,6 +17,7 @@ import numpy as np
 from bot.answering.predictor import Prediction
 from bot.settings import Settings
 from storage.votes.consensus import QueryVote
+from storage.votes.sources import is_source
 from storage.votes.standing import standing_votes
 from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling, Unsaid
@@ -158,6 +159,7 @@ def weigh_votes(votes: Sequence[QueryVote], rules: VoteRules) -> dict[tuple[int,
         reliability=list(reliability.values()),
         age_weights=decay_weights(np.array(ages), half_life_days=rules.half_life_days),
         vote_weights=[vote.weight for vote in chosen],
+        sources=np.array([is_source(voter_id) for voter_id in reliability], dtype=np.bool_),
         min_voters=rules.min_voters,
         max_share=1.0,  # one vote per person and word, so rating many words dilutes none
     )

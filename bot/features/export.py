@@ -22,6 +22,7 @@ from bot.wiring import Parts
 from storage.people.personal_data import has_placeholder
 from storage.votes.predictions import votes_until
 from storage.votes.shown_queries import voted_queries
+from storage.votes.sources import is_source
 from storage.votes.standing import Precedence, precedence
 from training.votes.aggregation import aggregate_votes, decay_weights
 
@@ -100,6 +101,7 @@ class StandingVotes:
             [row[2] for row in rows],
             age_weights=decay_weights(ages, half_life_days=rules.half_life_days),
             vote_weights=[row[3] for row in rows],
+            sources=np.array([is_source(voter_id) for voter_id in numbers], dtype=np.bool_),
             min_voters=rules.min_voters,
         )
         return [

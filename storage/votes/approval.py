@@ -107,4 +107,8 @@ async def totals(database: Database, *, since: datetime, until: datetime | None 
 
 def counted_since(since: datetime, *columns: Any) -> Select[Any]:
     """Select columns of the votes after `since` that count."""
-    return select(*columns).select_from(votes).where(votes.c.cast_at > since, is_opted_in(votes.c.voter_id))
+    return (
+        select(*columns)
+        .select_from(votes)
+        .where(votes.c.cast_at > since, is_opted_in(votes.c.voter_id), votes.c.voter_id >= 0)
+    )

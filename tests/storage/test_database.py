@@ -88,8 +88,8 @@ async def test_votes_from_before_weights_have_the_default_one(database_url: str)
     prediction_id = await ask(database)
     await vote(database, prediction_id, "cheap", 1, by=7)
     async with database.write() as connection:  # as revision 0008 left it
-        await connection.execute(text("DROP TABLE model_versions"))
-        await connection.execute(text("DROP TABLE undone_thumbs"))
+        for table in ("model_versions", "undone_thumbs", "sources"):
+            await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE votes DROP COLUMN weight"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
     await database.close()

@@ -28,6 +28,7 @@ PRIOR = PRIOR_AGREE / (PRIOR_AGREE + PRIOR_DISAGREE)
 Floats = npt.NDArray[np.float64]
 Ints = Sequence[int] | npt.NDArray[np.int64]
 Numbers = Sequence[float] | Floats
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def aggregate_votes(
     reliability: Numbers | None = None,
     age_weights: Numbers | None = None,
     vote_weights: Numbers | None = None,
+    sources: Flags | None = None,
     min_voters: int = 1,
     max_share: float = MAX_VOTER_SHARE,
 ) -> Consensus:
@@ -96,20 +98,24 @@ def aggregate_votes(
         reliability: (voters,) known reliability; None to estimate it from the votes.
         age_weights: (votes,) what age leaves of each vote, in [0, 1]; None if all are fresh.
         vote_weights: (votes,) how much each vote counts by its voter's roles, ≥ 0; None if all count 1.
-        min_voters: voters that an item needs to be judged.
+        sources: (voters,) whether each voter is an imported source; None if none is.
+        min_voters: voters that an item needs to be judged; a source is enough, as an admin vouches for it.
         max_share: share of all weight that one voter may hold; 1 for no limit.
     """
     votes = [VoteArrays.of(items, voters, values, age_weights, vote_weights)]
     known = _fit_reliability(votes) if reliability is None else np.asarray(reliability, dtype=np.float64)
-    return _aggregate(votes, known, min_voters=min_voters, max_share=max_share)[0]
+    return _aggregate(votes, known, sources=sources, min_voters=min_voters, max_share=max_share)[0]
 
 
-def aggregate_parts(parts: Iterable["VoteArrays"], *, min_voters: int) -> list[Consensus]:
+def aggregate_parts(
+    parts: Iterable["VoteArrays"], *, min_voters: int, sources: Flags | None = None
+) -> list[Consensus]:
     """Like `aggregate_votes`, for votes in parts that have no item in common but share the voters' indices.
 
     `parts` is iterated over about 20 times, so that it may read the parts from disk one after the other.
     """
-    return _aggregate(parts, _fit_reliability(parts), min_voters=min_voters, max_share=MAX_VOTER_SHARE)
+    reliability = _fit_reliability(parts)
+    return _aggregate(parts, reliability, sources=sources, min_voters=min_voters, max_share=MAX_VOTER_SHARE)
 
 
 def decay_weights(age_days: Numbers, *, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
@@ -178,8 +184,11 @@ class LimitedParts:
     factor: float
 
     @classmethod
-    def of(cls, parts: Iterable[VoteArrays], *, half_life_days: float) -> Self:
-        """Find the new voters, and how far they have to be limited."""
+    def of(cls, parts: Iterable[VoteArrays], *, half_life_days: float, sources: Flags | None = None) -> Self:
+        """Find the new voters, and how far they have to be limited.
+
+        Imported sources, as in `aggregate_votes`, are neither new voters nor make a team an established one.
+        """
         oldest: list[Floats] = []  # what age leaves of each voter's oldest vote; 2 without a vote
         cast: list[Floats] = []
         for votes in parts:
@@ -189,8 +198,9 @@ class LimitedParts:
             cast.append(votes.sum_by_voter(votes.amount))
         left = functools.reduce(np.minimum, oldest) if oldest else np.empty(0)
         held = _sum_arrays(cast) if cast else np.empty(0)
-        is_new = left > 0.5 ** (NEW_VOTER_DAYS / half_life_days)
-        established = held[~is_new]
+        is_person = np.ones(len(left), dtype=np.bool_) if sources is None else ~sources
+        is_young = left > 0.5 ** (NEW_VOTER_DAYS / half_life_days)
+        is_new, established = is_young & is_person, held[~is_young & is_person]
         new, old = float(held[is_new].sum()), float(established.sum())
         factor = 1.0
         if new > 0 and (established > 0).sum() >= MIN_ESTABLISHED:
@@ -235,7 +245,12 @@ def _expected_agreements(votes: VoteArrays, log_odds: Floats) -> Floats:
 
 
 def _aggregate(
-    parts: Iterable[VoteArrays], reliability: Floats, *, min_voters: int, max_share: float
+    parts: Iterable[VoteArrays],
+    reliability: Floats,
+    *,
+    sources: Flags | None,
+    min_voters: int,
+    max_share: float,
 ) -> list[Consensus]:
     """Weigh each vote by its voter's reliability, under the cap.
 
@@ -248,7 +263,11 @@ def _aggregate(
     """
     full = _log_odds(reliability) / _log_odds(np.array([PRIOR]))  # (voters,)
     voters = [votes.sum_by_item((full[votes.voter] * votes.amount > 0).astype(np.float64)) for votes in parts]
-    judged = [counts >= max(min_voters, 1) for counts in voters]  # (items,) each
+    needed = max(min_voters, 1)
+    vouched = [_needed_by_source(votes, full, sources, needed) for votes in parts]
+    judged = [
+        counts + extra >= needed for counts, extra in zip(voters, vouched, strict=True)
+    ]  # (items,) each
     while True:
         cast = _sum_arrays(
             votes.sum_by_voter(np.where(votes.amount > 0, votes.left, 0.0) * of_part[votes.item])
@@ -266,6 +285,14 @@ def _aggregate(
                 for (up, down), people, of_part in zip(sides, voters, judged, strict=True)
             ]
         judged = kept
+
+
+def _needed_by_source(votes: VoteArrays, full: Floats, sources: Flags | None, needed: int) -> Floats:
+    """(items,) `needed` where a source has a vote with weight, 0 elsewhere."""
+    if sources is None or not sources.any():
+        return np.zeros(votes.items)
+    counts = sources[votes.voter] & (full[votes.voter] * votes.amount > 0)
+    return np.where(votes.sum_by_item(counts.astype(np.float64)) > 0, float(needed), 0.0)
 
 
 def _sides(votes: VoteArrays, weight: Floats) -> tuple[Floats, Floats]:

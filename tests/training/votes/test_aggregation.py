@@ -419,3 +419,36 @@ def test_people_who_stay_count_fully_after_a_week() -> None:
 @pytest.mark.parametrize(("established", "raiders"), [(0, 10), (1, 10), (20, 3)])
 def test_a_new_team_and_a_few_new_voters_are_not_limited(established: int, raiders: int) -> None:
     assert raid(days=1.0, established=established, raiders=raiders)[0].people == 0
+
+
+def test_an_imported_source_is_enough_where_people_must_be_two() -> None:
+    """An admin vouches for it. Voter 0 is a source, voter 1 a person."""
+    sources = np.array([True, False])
+    consensus = aggregate_votes([0, 1], [0, 1], [1, 1], sources=sources, min_voters=2)
+    assert consensus.judged.tolist() == [True, False]
+    unweighed = aggregate_votes([0], [0], [1], vote_weights=[0.0], sources=sources[:1], min_voters=2)
+    assert unweighed.judged.tolist() == [False]
+
+
+def test_an_imported_source_is_under_the_same_cap_as_a_voter() -> None:
+    people = [(item, voter, 1) for item in range(10) for voter in range(4)]
+    source = [(item, 4, -1) for item in range(10, 500)]
+    items, voters, values = zip(*people, *source, strict=True)
+    sources = np.array([False] * 4 + [True])
+    consensus = aggregate_votes(items, voters, values, sources=sources, min_voters=2)
+    assert consensus.judged.all()
+    held = consensus.down.sum() / (consensus.up.sum() + consensus.down.sum())
+    assert held == pytest.approx(0.3)
+
+
+def test_imported_sources_are_no_new_voters_and_do_not_make_a_team_established() -> None:
+    """Two people who came today and two sources: of the same age, or long there."""
+    items, voters, values = [0] * 4, [0, 1, 2, 3], [1, 1, -1, -1]
+    sources = np.array([False, False, True, True])
+    for ages in ([0.0] * 4, [0.0, 0.0, 60.0, 60.0]):
+        part = VoteArrays.of(items, voters, values, decay_weights(ages))
+        limited = LimitedParts.of([part], half_life_days=HALF_LIFE_DAYS, sources=sources)
+        assert (limited.people, limited.factor) == (0, 1.0)
+    ages = [60.0, 60.0, 0.0, 0.0]  # the people are established, the sources are from today
+    part = VoteArrays.of(items, voters, values, decay_weights(ages))
+    assert LimitedParts.of([part], half_life_days=HALF_LIFE_DAYS, sources=sources).factor == 1.0

@@ -9,11 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from storage.database import Database
 from storage.people.personal_data import PLACEHOLDER
 from storage.votes.predictions import count_votes, votes_until
+from storage.votes.sources import is_source
 from training.progress import NO_PROGRESS, Progress
 from training.synchronous_database import SynchronousDatabase
 from training.votes.aggregation import HALF_LIFE_DAYS, Consensus, LimitedParts, aggregate_parts
@@ -165,8 +167,9 @@ def run_checks(
         (folder / JUDGEMENTS).touch()
         progress.step("weighing the votes", len(spool))
         query_words = QueryWords.merged(results.query_words)
-        limited = LimitedParts.of(spool, half_life_days=half_life_days)
-        judged = aggregate_parts(limited, min_voters=min_voters)
+        sources = np.array([is_source(voter) for voter in spool.voters.tolist()], dtype=np.bool_)
+        limited = LimitedParts.of(spool, half_life_days=half_life_days, sources=sources)
+        judged = aggregate_parts(limited, min_voters=min_voters, sources=sources)
         for number, consensus in enumerate(judged):
             _append_judgements(spool.items(number), consensus, query_words.seen, folder)
             progress.advance()

@@ -1,0 +1,80 @@
+"""`python -m bot import`: judgements from a file, previewed, stored and undone from the command line."""
+
+import argparse
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.errors import ImportFileError
+from bot.imports.judgements import MAX_BYTES, Preview, preview_lines, read_file
+from bot.settings import Settings
+from bot.texts import say, speaking, translated
+from storage.database import Database
+from storage.errors import StorageError
+from storage.votes.sources import MAX_NAME, MAX_WEIGHT, import_sentences, undo_import
+
+Show = Callable[[str], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("file", nargs="?", type=Path, help="a .csv, .json or .jsonl file")
+    parser.add_argument(
+        "--source", required=True, type=_name, metavar="NAME", help="what to call this source"
+    )
+    parser.add_argument(
+        "--weight", type=_weight, default=1.0, help=f"of each word, up to {MAX_WEIGHT:g} (default: 1)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be imported")
+    parser.add_argument("--undo", action="store_true", help="delete what was imported under this name")
+
+
+async def run_import(options: argparse.Namespace, settings: Settings, show: Show) -> int:
+    """Import a file, or undo an import; `show` gets the sentences. Returns the exit code."""
+    with speaking(settings.language):
+        try:
+            for line in await _imported(options, settings):
+                show(line)
+        except (ImportFileError, StorageError, OSError) as error:
+            show(translated(error))
+            return 1
+    return 0
+
+
+async def _imported(options: argparse.Namespace, settings: Settings) -> list[str]:
+    name, undo = options.source, f"python -m bot import --undo --source {options.source}"
+    preview = None if options.undo else _preview(options.file, settings)
+    lines = [] if preview is None else preview_lines(name, options.weight, preview)
+    if options.dry_run:
+        return lines
+    database = await Database.open(settings.url)
+    try:
+        if preview is None:
+            return [say("import.undone", name=name, n=(await undo_import(database, name)).votes)]
+        now = datetime.now(UTC)
+        await import_sentences(database, name, preview.sentences, weight=options.weight, now=now)
+    finally:
+        await database.close()
+    counts = {"wanted": preview.wanted, "unwanted": preview.unwanted}
+    return [*lines, say("import.stored", name=name, undo=f"`{undo}`", **counts)]
+
+
+def _preview(file: Path | None, settings: Settings) -> Preview:
+    if file is None:
+        raise ImportFileError(say("import.ending"))
+    with file.open("rb") as opened:
+        data = opened.read(MAX_BYTES + 1)
+    return read_file(file.name, data, max_chars=settings.max_query_chars, max_masks=settings.max_masks)
+
+
+def _name(text: str) -> str:
+    if not 0 < len(name := " ".join(text.split())) <= MAX_NAME:
+        raise argparse.ArgumentTypeError(f"expected a name of up to {MAX_NAME} characters")
+    return name
+
+
+def _weight(text: str) -> float:
+    weight = float(text)
+    if not 0 < weight <= MAX_WEIGHT:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and up to {MAX_WEIGHT:g}")
+    return weight

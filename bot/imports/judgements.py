@@ -1,0 +1,112 @@
+"""From opinions to sentences that can be stored: parsed like questions, without personal data, bounded."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.answering.queries import parse_query
+from bot.errors import ImportFileError, QueryError
+from bot.imports.shapes import Opinion, read_opinions
+from bot.texts import say
+from storage.people.personal_data import has_placeholder
+from storage.votes.sources import ImportedSentence
+from training.inference.vocabulary import denied_words, is_word
+
+MAX_BYTES = 5_000_000
+MAX_OPINIONS = 200_000
+MAX_WORD = 50  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a file would teach, and how many opinions are left out for each reason (`import.left_out`)."""
+
+    sentences: tuple[ImportedSentence, ...]
+    left_out: tuple[tuple[str, int], ...]
+
+    @property
+    def wanted(self) -> int:
+        """Number of wanted words."""
+        return sum(is_wanted for one in self.sentences for *_, is_wanted in one.words)
+
+    @property
+    def unwanted(self) -> int:
+        """Number of unwanted words."""
+        return sum(len(one.words) for one in self.sentences) - self.wanted
+
+
+def read_file(name: str, data: bytes, *, max_chars: int, max_masks: int) -> Preview:
+    """Read a file. Takes seconds for a large one.
+
+    Raises:
+        ImportFileError: The file cannot be read, is too large, or has nothing to import.
+    """
+    if len(data) > MAX_BYTES:
+        raise ImportFileError(say("import.too_large", most=f"{MAX_BYTES / 1e6:g}"))
+    preview = preview_of(read_opinions(name, data), max_chars=max_chars, max_masks=max_masks)
+    if not preview.sentences:
+        raise ImportFileError("\n".join([say("import.nothing"), *left_out_lines(preview)]))
+    return preview
+
+
+def preview_of(opinions: Iterable[Opinion], *, max_chars: int, max_masks: int) -> Preview:
+    """Parse and merge opinions; of opinions on the same word the majority counts, a tie is left out."""
+    denied = {word.lower() for word in denied_words()}
+    left_out: Counter[str] = Counter()
+    parsed: dict[str, tuple[str, str, int] | str] = {}  # sentence → query, hash and masks, or why not
+    queries: dict[str, str] = {}
+    tallies: defaultdict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
+    for number, one in enumerate(opinions):
+        if number >= MAX_OPINIONS:
+            raise ImportFileError(say("import.too_many", most=MAX_OPINIONS))
+        if one.sentence not in parsed:
+            parsed[one.sentence] = _parsed(one.sentence, max_chars=max_chars, max_masks=max_masks)
+        found, word = parsed[one.sentence], one.word.strip()
+        if isinstance(found, str):
+            left_out[found] += 1
+        elif not is_word(word) or len(word) > MAX_WORD:
+            left_out["no_word"] += 1
+        elif word.lower() in denied:
+            left_out["denied"] += 1
+        else:
+            query, query_hash, masks = found
+            queries.setdefault(query_hash, query)
+            mask_indices = range(masks) if one.mask_index is None else [one.mask_index]
+            if (one.mask_index is None and masks > 1) or not set(mask_indices) <= set(range(masks)):
+                left_out["which_mask"] += 1
+                continue
+            for mask in mask_indices:
+                tallies[query_hash][mask, word] += 1 if one.is_wanted else -1
+    sentences = []
+    for query_hash, tally in tallies.items():
+        words = tuple((mask, word, count > 0) for (mask, word), count in tally.items() if count)
+        left_out["contradictory"] += len(tally) - len(words)
+        if words:
+            sentences.append(ImportedSentence(queries[query_hash], query_hash, words))
+    return Preview(tuple(sentences), tuple((reason, n) for reason, n in sorted(left_out.items()) if n))
+
+
+def preview_lines(name: str, weight: float, preview: Preview) -> list[str]:
+    """Return what would be imported, for a person to confirm."""
+    first = preview.sentences[0]
+    examples = ", ".join(f"{'👍' if is_wanted else '👎'} {word}" for _, word, is_wanted in first.words[:5])
+    return [
+        say("import.preview", name=name, n=len(preview.sentences)),
+        say("import.words", wanted=preview.wanted, unwanted=preview.unwanted, weight=f"{weight:g}"),
+        say("import.example", sentence=first.query, words=examples),
+        *left_out_lines(preview),
+    ]
+
+
+def left_out_lines(preview: Preview) -> list[str]:
+    """Return a line for each reason why opinions are left out."""
+    return [say(f"import.left_out.{reason}", n=count) for reason, count in preview.left_out]
+
+
+def _parsed(sentence: str, *, max_chars: int, max_masks: int) -> tuple[str, str, int] | str:
+    try:
+        query = parse_query(sentence, max_chars=max_chars, max_masks=max_masks)
+    except QueryError:
+        return "no_query"
+    # Masked personal data never teach (`training.votes.checks`), so they are not stored at all.
+    return "personal_data" if has_placeholder(query.stored) else (query.stored, query.hash, query.masks)
