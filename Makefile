@@ -9,7 +9,7 @@ CLUSTER := $(VENV)/.cluster
 WORKERS := $(shell n=$$(( $$(nproc 2>/dev/null || echo 3) + 1 )); echo $$(( n < 4 ? n : 4 )))
 PARALLEL := -n $(WORKERS) --dist loadfile
 
-.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-learning learning bench-nights release clean help
+.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-proof bench-learning learning bench-nights release clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -67,6 +67,10 @@ bench-votes: $(STAMP)  ## Time the checks on a million votes
 
 bench-watch: $(STAMP)  ## Simulate false alarms and detections of the watch after promotion
 	$(BIN)/python tests/benchmarks/watch.py
+
+bench-proof: $(STAMP)  ## Simulate false promotions and detections of the live proof, and time its answers
+	$(BIN)/python tests/benchmarks/proof.py
+	PYTHONPATH=.:tests:tests/benchmarks $(BIN)/python tests/benchmarks/proof_latency.py
 
 bench-learning: $(STAMP)  ## Run the missing cells of what votes teach; needs FILLBOT_BASE_MODEL, takes hours on two cores
 	$(BIN)/python tests/benchmarks/learning.py run

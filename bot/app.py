@@ -30,6 +30,8 @@ from bot.errors import EX_UNAVAILABLE, StartError
 from bot.features import add_features
 from bot.operations.probes import register_probes
 from bot.operations.startup import home_lock
+from bot.proof.follower import ChallengerFollower
+from bot.proof.watch import ProofWatch
 from bot.runs.nightly import NightlyRun
 from bot.runs.training_runs import TrainingRuns
 from bot.settings import Settings
@@ -68,6 +70,7 @@ class App:
     bot: FillBot
     nightly_run: NightlyRun
     reconcile: Reconcile
+    proof: ProofWatch
     connection: "asyncio.Task[None]"
     endpoint: Endpoint
     health_url: str | None = None
@@ -152,6 +155,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             bot=discord.bot,
             nightly_run=scheduled.nightly_run,
             reconcile=voting.reconcile,
+            proof=scheduled.proof,
             connection=connection,
             endpoint=discord.endpoint,
             health_url=operations.health_url,
@@ -174,6 +178,12 @@ def _supervise_loops(parts: Parts) -> None:
     background.supervise(follower.watch, name="champion watch")
     if shared_versions(parts.storage.registry) is not None:
         background.supervise(follower.prefetch, name="model prefetch")
+    if parts.settings.promotion == "proof":
+        storage, predictor = parts.storage, parts.inference.predictor
+        challenger = ChallengerFollower(
+            storage.database, storage.registry, predictor, parts.operations.metrics
+        )
+        background.supervise(challenger.watch, name="challenger watch")
     background.supervise(parts.voting.reconcile.run, name="reconcile")
     if is_shared(parts.settings.url):
         propagation = ForgetPropagation(

@@ -183,6 +183,20 @@ class Settings(training.settings.Settings):
     run_timeout_s: int = Field(
         default=7200, ge=10, le=604800, description="A training run is cancelled after this many seconds."
     )
+    proof_max_answers: int = Field(
+        default=1000,
+        ge=50,
+        le=100_000,
+        description="With FILLBOT_PROMOTION=proof, two versions answer together until votes have decided at "
+        "most this many answers; if they prove nothing by then, the champion stays.",
+    )
+    proof_days: float = Field(
+        default=14,
+        gt=0,
+        le=365,
+        description="With FILLBOT_PROMOTION=proof, two versions answer together for at most this many days; "
+        "if votes prove nothing by then, the champion stays.",
+    )
     rollback_check_every_s: int = Field(
         default=300,
         ge=1,

@@ -38,6 +38,7 @@ from bot.operations.startup import (
 )
 from bot.privacy.forgetting import Forgetting
 from bot.privacy.retention import Retention
+from bot.proof.watch import Limits, ProofWatch
 from bot.runs.automatic_rollback import AutomaticRollback
 from bot.runs.decisions import Decisions
 from bot.runs.nightly import NightlyRun
@@ -113,6 +114,7 @@ class Scheduled:
     nightly: NightlySchedule
     rollback: AutomaticRollback
     decisions: Decisions
+    proof: ProofWatch
     backups: NightlyBackup
     forgetting: Forgetting
     leader: LeaderElection
@@ -268,6 +270,16 @@ def build_scheduled(
         min_voters=settings.needed_voters,
         prefix=settings.prefix,
     )
+    decisions = Decisions(storage.database, storage.registry, inference.follower, runs)
+    proof = ProofWatch(
+        storage.database,
+        storage.registry,
+        decisions=decisions,
+        reports=reports,
+        limits=Limits(settings.needed_voters, settings.proof_max_answers, settings.proof_days),
+        is_on=settings.promotion == "proof",
+        prefix=settings.prefix,
+    )
     backups = NightlyBackup(
         storage.database_file,
         settings.backups_dir,
@@ -303,6 +315,7 @@ def build_scheduled(
         background=operations.background,
         runs=runs,
         rollback=rollback,
+        proof=proof,
         announcements=announcing.announcements,
         forgetting=forgetting,
         nightly=nightly,
@@ -310,10 +323,9 @@ def build_scheduled(
         is_shared=several,
     )
     leader = LeaderElection(settings, operations.background, tasks)
-    decisions = Decisions(storage.database, storage.registry, inference.follower, runs)
     if several:
         operations.readiness.among_others = lambda: {"shards": str(settings.shards), "leader": leader.where}
-    return Scheduled(nightly_run, nightly, rollback, decisions, backups, forgetting, leader)
+    return Scheduled(nightly_run, nightly, rollback, decisions, proof, backups, forgetting, leader)
 
 
 def build_voting(

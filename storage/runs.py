@@ -17,9 +17,11 @@ from storage.errors import DatabaseLostError
 from storage.schema import runs
 from storage.sentences import Sentence, TranslatableError, from_json, to_json
 
-Status = Literal["open", "promoted", "rejected", "waiting", "skipped", "failed", "done"]
+Status = Literal["open", "promoted", "rejected", "waiting", "proving", "skipped", "failed", "done"]
 FINISHED = tuple(status for status in get_args(Status) if status != "open")
-JUDGED = ("promoted", "rejected", "waiting")  # statuses of runs that reached a verdict of the gate
+UNDECIDED = ("waiting", "proving")  # statuses of runs whose version passed the gate and may still be promoted
+JUDGED = ("promoted", "rejected", *UNDECIDED)  # statuses of runs that reached a verdict of the gate
+PROOF = "votes in a proof"  # who decided, at the end of a proof
 INTERRUPTED = Sentence("it was interrupted: the process ended before the run did")
 POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
 DECISIONS = (*POINTER_MOVES, "resume", "keep")  # triggers of rows that are no run
@@ -30,7 +32,8 @@ REPEATS = "repeats"  # in the report of a skipped run: the run that it would hav
 class Run:
     """A run of the pipeline, or a decision: a rollback, a manual promotion, a resume or a version not taken.
 
-    A run that is `waiting` passed the gate; an admin decides whether its challenger replaces the champion.
+    A run that is `waiting` passed the gate, and an admin decides whether its challenger becomes champion.
+    While it is `proving`, both answer together until people's votes decide; the newest such run is the proof.
     """
 
     id: int
@@ -98,9 +101,37 @@ async def finish_run(
 
 
 async def decide(database: Database, run_id: int, status: Literal["promoted", "rejected"]) -> bool:
-    """Record what was decided about a version that waited. False: it no longer waits."""
-    statement = update(runs).where(runs.c.id == run_id, runs.c.status == "waiting").values(status=status)
-    return await database.execute(statement) == 1
+    """Record what was decided about a version that passed the gate. False: that was decided before."""
+    is_undecided = (runs.c.id == run_id) & runs.c.status.in_(UNDECIDED)
+    return await database.execute(update(runs).where(is_undecided).values(status=status)) == 1
+
+
+async def open_proof(database: Database) -> Run | None:
+    """Return the run whose version answers together with the champion."""
+    return await latest(database, statuses=("proving",))
+
+
+async def end_proofs(
+    database: Database, status: Literal["rejected", "waiting"], *, before_id: int | None = None
+) -> int:
+    """End proofs without a result, those of runs before `before_id` or all. Returns how many."""
+    statement = update(runs).where(runs.c.status == "proving")
+    if before_id is not None:
+        statement = statement.where(runs.c.id < before_id)
+    return await database.execute(statement.values(status=status))
+
+
+async def proof_of(database: Database, version: str) -> Run | None:
+    """Return the run whose proof made a version champion; None if it became champion otherwise."""
+    moved = select(runs).where(runs.c.challenger == version, runs.c.status.in_(("promoted", "done")))
+    promotion = await _first(
+        database, moved.where(runs.c.trigger.in_(POINTER_MOVES)).order_by(runs.c.id.desc()).limit(1)
+    )
+    if promotion is None or (promotion.report or {}).get("by") != PROOF:
+        return None
+    return await _first(
+        database, moved.where(runs.c.trigger.not_in(DECISIONS)).order_by(runs.c.id.desc()).limit(1)
+    )
 
 
 def failure(reason: TranslatableError | str) -> dict[str, Any]:

@@ -90,6 +90,8 @@ candidates = Table(
     Column("word", TEXT, nullable=False),
     Column("score", Float, nullable=False),  # the bare model's probability
     Column("adjusted", Boolean, nullable=False, default=False),
+    # That brought the word, while two versions answer; null: the prediction's, or both.
+    Column("model_version", String(32)),
 )
 
 votes = Table(

@@ -37,6 +37,7 @@ OF_ALL = (
 )
 OF_TRAINING = (
     "FILLBOT_PROMOTION=sometimes",
+    "FILLBOT_PROOF_ON_NEW_RUN=later",
     "FILLBOT_DATA_DIR=nowhere",
     "FILLBOT_DATA_DIR=a.file",
     "FILLBOT_BASE_MODEL=./nowhere",

@@ -80,10 +80,16 @@ class Settings(storage.settings.Settings):
         description="The built-in lists of good and bad words: prior (worth a few judged words each) or off. "
         "Without them nothing tells inverted votes from a taste, so that FILLBOT_PROMOTION=auto acts as ask.",
     )
-    promotion: Annotated[Literal["auto", "ask"], BeforeValidator(str.lower)] = Field(
+    promotion: Annotated[Literal["auto", "ask", "proof"], BeforeValidator(str.lower)] = Field(
         default="auto",
-        description="What happens to a version that passes the gate: auto (it answers at once) or ask (an "
-        "admin decides with buttons under the verdict).",
+        description="What happens to a version that passes the gate: auto (it answers at once), ask (an "
+        "admin decides with buttons under the verdict) or proof (it answers together with the champion until "
+        "people's votes decide).",
+    )
+    proof_on_new_run: Annotated[Literal["wait", "replace"], BeforeValidator(str.lower)] = Field(
+        default="wait",
+        description="What a run does while two versions answer: wait (it is skipped until votes have "
+        "decided) or replace (a version that passes the gate takes the place of the challenger).",
     )
     models_url: str | None = Field(
         default=None,

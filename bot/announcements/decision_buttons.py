@@ -13,7 +13,7 @@ from discord import ui
 
 from bot.texts import say
 from bot.voting.menus import FORM_OPEN_S
-from storage.runs import Run
+from storage.runs import UNDECIDED, Run
 
 DecisionKind = Literal["promote", "keep", "compare"]
 MAX_SENTENCE_CHARS = 400
@@ -66,8 +66,8 @@ class ComparisonForm(ui.Modal):
 
 
 def decision_view(run: Run | None) -> ui.View | None:
-    """Build the buttons of a run that waits for a decision; None for any other."""
-    if run is None or run.status != "waiting" or run.challenger is None:
+    """Build the buttons of a run whose version may still be promoted; None for any other."""
+    if run is None or run.status not in UNDECIDED or run.challenger is None:
         return None
     view = ui.View(timeout=None)
     for what, style in STYLES.items():

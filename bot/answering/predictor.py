@@ -31,11 +31,27 @@ class Prediction:
     sentences: tuple[JointFilling, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """A version that answers together with the champion that it is compared with."""
+
+    predictor: "Predictor"
+    champion: str
+
+    @property
+    def version(self) -> str:
+        """The challenger's version."""
+        return self.predictor.version
+
+
 class Predictor:
     """Answers queries with the current model version. Must be built inside a running event loop.
 
     If an inference service is configured, it is asked first. The local session follows the champion all the
     same: it answers when the service does not, and it knows how words are spelled.
+
+    Attributes:
+        challenger: The version that answers together with this one; None for none.
     """
 
     def __init__(
@@ -49,6 +65,7 @@ class Predictor:
         self._metrics = metrics or Metrics()
         self._session = Session(model, max_waiting=max_waiting)
         self._remote = remote
+        self.challenger: Challenger | None = None
         self._cache: OrderedDict[tuple[str, str, Unsaid], JointAnswer] = OrderedDict()
 
     @property
@@ -130,9 +147,13 @@ class Predictor:
     def clear_cache(self) -> None:
         """Forget all cached answers."""
         self._cache.clear()
+        if self.challenger is not None:
+            self.challenger.predictor.clear_cache()
 
     async def close(self) -> None:
         """Stop answering. Idempotent."""
+        if self.challenger is not None:
+            await self.challenger.predictor.close()
         if self._remote is not None:
             await self._remote.close()
         await self._session.close()

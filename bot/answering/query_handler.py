@@ -1,7 +1,8 @@
 """Answers a query, from its text to the reply with its menus and thumbs; `!fill` and `!quiz` use it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
@@ -10,20 +11,25 @@ import discord
 import structlog
 
 from bot.answering.in_flight import InFlight
-from bot.answering.predictor import Predictor
+from bot.answering.predictor import Challenger, Prediction, Predictor
 from bot.answering.queries import Query, parse_query
 from bot.answering.thumb_seeding import ThumbSeeding
 from bot.answering.vote_adjustment import ShownPrediction, VoteRules, adjust, rejected_words
 from bot.answering.write_queue import WriteQueue
 from bot.commands.context import Context, may_react
 from bot.embeds.replies import prediction_embed, promises_thumbs
+from bot.errors import BotError
+from bot.proof.answers import together
 from bot.settings import Settings
 from bot.voting.menus import rating_view, words_for_each
 from storage.database import Database
 from storage.votes.consensus import QueryVote, votes_on_query
 from storage.votes.predictions import NewPrediction, StoredCandidate
+from training.errors import TrainingError
 
 log = structlog.stdlib.get_logger(__name__)
+# While more queries than this wait for a model, the champion answers alone.
+MAX_WAITING = 4
 Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
 
 
@@ -87,20 +93,42 @@ class QueryHandler:
         )
 
     async def predict(self, query: Query) -> tuple[ShownPrediction, float]:
-        """Return the champion's prediction, adjusted by the votes on the same query, and its latency in ms.
+        """Return the prediction, adjusted by the votes on the same query, and its latency in ms.
+
+        While a proof is open, its words are drawn from the champion's and the challenger's.
 
         Raises:
             QueryTooLongError: It has more word pieces than the model reads.
             BusyError: Too many queries wait.
         """
-        prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
+        challenger = self._free_challenger()
+        prediction, second, votes = await asyncio.gather(
+            self._predictor.predict(query.text), _second_opinion(challenger, query), self._votes_on(query)
+        )
+        shown, latency_ms = await self._adjusted(self._predictor, query, prediction, votes)
+        if challenger is None or second is None or prediction.model_version != challenger.champion:
+            return shown, latency_ms
+        other, other_ms = await self._adjusted(challenger.predictor, query, second, votes)
+        return together(shown, other, coin=_fair_coin), max(latency_ms, other_ms)
+
+    def _free_challenger(self) -> Challenger | None:
+        """Return the version that answers together with the champion; None while too many queries wait."""
+        challenger = self._predictor.challenger
+        if challenger is None or self._predictor.waiting + challenger.predictor.waiting > MAX_WAITING:
+            return None
+        return challenger
+
+    async def _adjusted(
+        self, predictor: Predictor, query: Query, prediction: Prediction, votes: Sequence[QueryVote]
+    ) -> tuple[ShownPrediction, float]:
+        """Return a predictor's prediction, adjusted by votes, and its latency in ms."""
         rules = VoteRules.of(self._settings)
         most = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
         shown = adjust(prediction, votes, rules, shown=most)
         if not prediction.sentences or shown.sentences:
             return shown, prediction.latency_ms
         # Each sentence has a rejected word: search again without those words.
-        others = await self._predictor.predict(query.text, unsaid=rejected_words(votes, rules))
+        others = await predictor.predict(query.text, unsaid=rejected_words(votes, rules))
         shown = replace(adjust(others, votes, rules, shown=most), votes=shown.votes)
         return shown, prediction.latency_ms + others.latency_ms
 
@@ -171,6 +199,25 @@ class QueryHandler:
         return await votes_on_query(self._database, query.hash) if query.text == query.stored else []
 
 
+async def _second_opinion(challenger: Challenger | None, query: Query) -> Prediction | None:
+    """Return the challenger's prediction; None if there is none, or it fails or stops meanwhile."""
+    if challenger is None:
+        return None
+    try:
+        return await challenger.predictor.predict(query.text)
+    except (BotError, TrainingError, RuntimeError, MemoryError) as error:
+        log.warning("challenger.failed", model_version=challenger.version, reason=str(error))
+    except asyncio.CancelledError:  # its queue was closed, because the proof ended
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+    return None
+
+
+def _fair_coin() -> bool:
+    return secrets.randbits(1) == 1
+
+
 def _row(query: Query, origin: QueryOrigin, shown: ShownPrediction, *, latency_ms: float) -> NewPrediction:
     return NewPrediction(
         guild_id=origin.guild_id,
@@ -182,7 +229,14 @@ def _row(query: Query, origin: QueryOrigin, shown: ShownPrediction, *, latency_m
         latency_ms=latency_ms,
         created_at=datetime.now(UTC),
         candidates=tuple(
-            StoredCandidate(mask_index, rank, candidate.word, candidate.score, shown.is_adjusted)
+            StoredCandidate(
+                mask_index,
+                rank,
+                candidate.word,
+                candidate.score,
+                shown.is_adjusted,
+                candidate.model_version,
+            )
             for mask_index, mask in enumerate(shown.masks)
             for rank, candidate in enumerate(mask)
         ),

@@ -58,11 +58,14 @@ class ShownCandidate:
         word: The word.
         score: The model's probability, in [0, 1].
         share: The probability adjusted by votes, which the reply shows.
+        model_version: The version that brought the word where two versions answer together; None for a word
+            that both brought.
     """
 
     word: str
     score: float
     share: float
+    model_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,19 @@ class ShownPrediction:
     """What a reply shows: the words of each mask, the model version, and how many votes adjusted them.
 
     With several masks also the best sentences, best first; none if votes reject them all. The words of the
-    first sentence head the lists of the masks.
+    first sentence head the lists of the masks. `together_with` is the second version, if two answered.
     """
 
     masks: tuple[tuple[ShownCandidate, ...], ...]
     model_version: str
     votes: int = 0
     sentences: tuple[ShownSentence, ...] = ()
+    together_with: str | None = None
+
+    @property
+    def versions(self) -> str:
+        """The version that answered, or both."""
+        return " + ".join(filter(None, (self.model_version, self.together_with)))
 
     @property
     def is_adjusted(self) -> bool:

@@ -43,6 +43,7 @@ class Models(commands.Cog):
         self._follower, self._runs = parts.inference.follower, parts.runs
         self._announcements = parts.announcing.announcements
         self._nightly, self._rollback = parts.scheduled.nightly, parts.scheduled.rollback
+        self._proof = parts.scheduled.proof
 
     @command(
         "retrain",
@@ -109,6 +110,7 @@ class Models(commands.Cog):
             notes.append(say("model.from_base", prefix=self._bot.prefix))
         if origin is not None and origin.kind == "starter":
             notes.append(say("model.from_starter"))
+        notes += await self._proof.figures(predictor.version)
         if figure := await self._rollback.figure():
             notes.append(figure)
         embed = replies.model_embed(

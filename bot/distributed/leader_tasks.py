@@ -12,6 +12,7 @@ from bot.announcements.announcer import Announcer
 from bot.background import Background, cancel
 from bot.client import FillBot
 from bot.privacy.forgetting import Forgetting
+from bot.proof.watch import ProofWatch
 from bot.runs.automatic_rollback import AutomaticRollback
 from bot.runs.schedule import NightlySchedule
 from bot.runs.training_runs import TrainingRuns
@@ -33,6 +34,7 @@ class LeaderTasks:
     background: Background
     runs: TrainingRuns
     rollback: AutomaticRollback
+    proof: ProofWatch
     announcements: Announcer
     forgetting: Forgetting
     nightly: NightlySchedule
@@ -54,9 +56,12 @@ class LeaderTasks:
         watch = self.background.supervise(
             lambda: self.rollback.run(every_s=self.rollback_check_every_s), name="automatic rollback"
         )
+        proof = self.background.supervise(
+            lambda: self.proof.run(every_s=self.rollback_check_every_s), name="proof", may_end=True
+        )
         announcements = self.background.supervise(self.announcements.deliver_pending, name="announcements")
         forgetting = self.background.supervise(self.forgetting.finish_pending, name="forgetting")
-        return [repair, watch, announcements, forgetting]
+        return [repair, watch, proof, announcements, forgetting]
 
     @contextlib.asynccontextmanager
     async def done(self) -> AsyncIterator[None]:

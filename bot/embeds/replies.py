@@ -75,7 +75,7 @@ def prediction_embed(
         ]
         name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
         embed.add_field(name=name, value=clipped("\n".join(lines), MAX_FIELD), inline=several)
-    notes = [say("prediction.model", version=prediction.model_version), f"#{prediction_id}"]
+    notes = [say("prediction.model", version=prediction.versions), f"#{prediction_id}"]
     if prediction.is_adjusted:
         notes.append(say("prediction.adjusted", n=prediction.votes))
     if is_private:

@@ -52,7 +52,7 @@ def origin(card: Card) -> str:
 def run_title(card: Card | None, run: Run | None) -> str:
     """Return the version and how its run ended, in one line."""
     version = card.version if card else (run.challenger if run else None)
-    if run is None or run.status not in ("promoted", "rejected", "waiting", "skipped", "failed"):
+    if run is None or run.status not in (*JUDGED, "skipped", "failed"):
         return say("run.titles.made", version=version or "")
     if version is None and run.status in JUDGED:
         return say("run.titles.nameless")

@@ -35,6 +35,7 @@ OUTCOMES: Mapping[str, RunOutcome] = {  # by status
     "promoted": RunOutcome("promoted", BETTER, "promoted"),
     "rejected": RunOutcome("night_rejected", SET_BACK, "rejected"),
     "waiting": RunOutcome("waiting", UNCHANGED, "waiting"),
+    "proving": RunOutcome("proving", UNCHANGED, "proving"),
     "skipped": RunOutcome("skipped", UNCHANGED, "skipped"),
     "failed": RunOutcome("failed", FAILED, "failed"),
     "done": RunOutcome("done", UNCHANGED),

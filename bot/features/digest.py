@@ -17,7 +17,7 @@ from bot.texts import named, say, translated
 from bot.wiring import Parts
 from storage import runs
 from storage.errors import StorageError
-from storage.runs import JUDGED, Run
+from storage.runs import JUDGED, UNDECIDED, Run
 from storage.votes.approval import Totals, totals
 from training.errors import RegistryError
 
@@ -100,9 +100,8 @@ def digest(run: Run, fresh: Fresh | None, *, version: str | None, sentence: str,
     if run.status == "promoted":
         parts += [moved] if (moved := _moved(run)) else []
         parts.append(say("digest.promoted", version=version or say("run.a_new_version")))
-    elif run.status == "waiting":
-        parts += [moved] if (moved := _moved(run)) else []
-        parts.append(say("digest.waiting", version=run.challenger, champion=run.champion))
+    elif run.status in UNDECIDED:
+        parts.append(say(f"digest.undecided.{run.status}", version=run.challenger, champion=run.champion))
     elif run.status == "rejected":
         reasons = [plain_reason(reason) for reason in reasons_of(run, None) if not reason["passed"]]
         why = say("digest.and").join(reasons) or sentence.rstrip(".")

@@ -40,6 +40,7 @@ class Report(commands.Cog):
     def __init__(self, parts: Parts) -> None:
         self._bot, self._database = parts.discord.bot, parts.storage.database
         self._registry, self._follower = parts.storage.registry, parts.inference.follower
+        self._proof = parts.scheduled.proof
         self._verdicts, self._pictures = parts.announcing.verdicts, parts.announcing.pictures
 
     @command("report", group="charts", cooldown=(DRAWINGS, DRAWINGS_WITHIN_S))
@@ -50,6 +51,8 @@ class Report(commands.Cog):
         title, notes = run_title(card, run), []
         if card is not None and card.version in self._registry.withdrawn():
             notes.append(say("report.withdrawn"))
+        if card is not None and (preferred := await self._proof.figure(card.version)) is not None:
+            notes.append(preferred)
         png = None
         if figures := figures_of(card, run, title=title):
             try:

@@ -19,7 +19,7 @@ from training.errors import QueryTooLongError
 ANSWER_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 QUERY_OUTCOMES = ("answered", "refused", "turned_away", "failed")
 VIAS, VALUES = ("reaction", "menu", "suggestion"), ("up", "down")
-RUN_OUTCOMES = ("promoted", "rejected", "waiting", "skipped", "failed", "done")
+RUN_OUTCOMES = ("promoted", "rejected", "waiting", "proving", "skipped", "failed", "done")
 OUTCOMES = ("done", "failed")
 ANSWERED_BY = ("service", "fallback")
 SERVICE_LOST = ("unreachable", "timeout", "busy", "invalid")

@@ -23,6 +23,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,17 @@ _LOWER = np.maximum(_SHARED - [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], 0.0)  # (9
 _UP = np.log(np.maximum(_LOWER, 1e-300)) - np.log(_SHARED)  # added to each log likelihood ratio by a 👍
 _DOWN = np.log1p(-_LOWER) - np.log1p(-_SHARED)  # and by a 👎
 _WORSE = np.array([0.6, 0.7, 0.8, 0.9])  # share of worse among the pairs that differ, mixed in equal parts
+
+
+class OfVoter(Protocol):
+    """Something that one voter decided."""
+
+    @property
+    def voter_id(self) -> int:
+        """Who did."""
+
+
+V = TypeVar("V", bound=OfVoter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,7 @@ def paired_p_value(worse: int, better: int) -> float:
     return math.exp(-max(float(_log_mean_exp(logs)), 0.0))
 
 
-def within_share(votes: Sequence[CountedVote], *, min_voters: int) -> list[CountedVote]:
+def within_share(votes: Sequence[V], *, min_voters: int) -> list[V]:
     """Order the votes so that no voter ever holds more than the allowed share of them.
 
     A vote above the share waits until others have voted. Only who votes decides the order, never the votes'
@@ -120,8 +132,8 @@ def within_share(votes: Sequence[CountedVote], *, min_voters: int) -> list[Count
         votes: oldest first.
         min_voters: with fewer voters, the share is computed as if there were this many.
     """
-    waiting: defaultdict[int, deque[CountedVote]] = defaultdict(deque)
-    counted: list[CountedVote] = []
+    waiting: defaultdict[int, deque[V]] = defaultdict(deque)
+    counted: list[V] = []
     held: Counter[int] = Counter()
     for vote in votes:
         waiting[vote.voter_id].append(vote)

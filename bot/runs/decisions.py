@@ -1,7 +1,8 @@
 """Decides what becomes of a version that passed the gate: it replaces the champion, or does not.
 
-An admin decides with the buttons under the verdict. Each decision leaves a row in `runs` that names the
-admin. All checks happen under the lock of the champion pointer, so that the first of two decisions counts.
+An admin decides with the buttons under the verdict, or people's votes at the end of a proof. Each decision
+leaves a row in `runs` that says who decided. All checks happen under the lock of the champion pointer, so
+that the first of two decisions counts.
 """
 
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Decisions:
-    """Promotes or keeps out the challenger of a run that waits."""
+    """Promotes or keeps out a version that passed the gate."""
 
     def __init__(
         self, database: Database, registry: Registry, follower: BotChampionFollower, runs: TrainingRuns
@@ -77,18 +78,19 @@ class Decisions:
             raise DecisionError(say("decision.unknown"))
         if champion == version:
             raise DecisionError(say("decision.serves", version=version))
-        if run.status != "waiting":
+        if run.status not in run_records.UNDECIDED:
             raise DecisionError(say(f"decision.decided.{run.status}", version=version, champion=champion))
-        if champion != self._compared_with(run):
+        if champion != compared_with(self._registry, run):
             raise DecisionError(
                 say("decision.other_champion", version=version, champion=champion, before=run.champion)
             )
         return run
 
-    def _compared_with(self, run: Run) -> str | None:
-        """The champion that the gate compared the challenger with.
 
-        A withdrawn champion is replaced by the domain model, which also was the standard of the gate then.
-        """
-        is_withdrawn = run.champion in self._registry.withdrawn()
-        return self._registry.domain() if is_withdrawn else run.champion
+def compared_with(registry: Registry, run: Run) -> str | None:
+    """Return the champion that a run's challenger may replace: the one that the gate compared it with.
+
+    A withdrawn champion is replaced by the domain model, which also was the standard of the gate then.
+    """
+    is_withdrawn = run.champion in registry.withdrawn()
+    return registry.domain() if is_withdrawn else run.champion

@@ -45,7 +45,8 @@ async def votes_on_version(
 ) -> list[CountedVote]:
     """Return the standing votes on a version's own words, oldest first.
 
-    Suggested words that the version did not offer are left out, and so are replies that votes had adjusted.
+    Suggested words that the version did not offer are left out, and so are replies that votes had adjusted or
+    that two versions gave together.
 
     Args:
         database: The database to read.
@@ -67,7 +68,7 @@ async def votes_on_version(
             predictions.c.model_version == version,
             is_opted_in(votes.c.voter_id),
             exists().where(of_reply, of_mask, candidates.c.word == votes.c.word),
-            ~exists().where(of_reply, candidates.c.adjusted),
+            ~exists().where(of_reply, candidates.c.adjusted | candidates.c.model_version.is_not(None)),
         )
     )
     if until is not None:

@@ -20,13 +20,18 @@ TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class StoredCandidate:
-    """A candidate for one mask. `score` is the model's probability, in [0, 1], without votes."""
+    """A candidate for one mask.
+
+    `score` is the model's probability, in [0, 1], without votes; `model_version` is the version that brought
+    the word where two versions answered together, and None for a word that both brought.
+    """
 
     mask_index: int
     rank: int
     word: str
     score: float
     adjusted: bool = False
+    model_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ async def test_votes_from_before_weights_have_the_default_one(database_url: str)
     async with database.write() as connection:  # as revision 0008 left it
         for table in ("model_versions", "undone_thumbs", "sources"):
             await connection.execute(text(f"DROP TABLE {table}"))
+        await connection.execute(text("ALTER TABLE candidates DROP COLUMN model_version"))
         await connection.execute(text("ALTER TABLE votes DROP COLUMN weight"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
     await database.close()

@@ -51,6 +51,7 @@ class NightlyRun:
         newest_vote_at: when the newest of the votes was cast. Their age is taken at this time: the same votes
             weigh the same whenever a run learns from them.
         again: train even if the run would make the same model as the one before.
+        awaits_proof: skip the run while an earlier version is being proved.
         act: calls its argument unless the run was cancelled, in which case it raises `RunCancelledError`.
     """
 
@@ -65,6 +66,7 @@ class NightlyRun:
     as_of: datetime
     newest_vote_at: datetime | None
     again: bool
+    awaits_proof: bool
     act: Callable[[Callable[[], None]], None]
 
     def learn(self, *, is_automatic: bool) -> Outcome:
@@ -139,6 +141,13 @@ class NightlyRun:
     def _reason_to_skip(
         self, chosen: RetrainingSet, checks: ChecksReport, *, is_automatic: bool
     ) -> Sentence | None:
+        proof = self.database.call(runs.open_proof) if self.awaits_proof else None
+        if proof is not None:
+            return Sentence(
+                "{version} and {champion} answer together until people's votes decide; runs wait until then.",
+                version=proof.challenger,
+                champion=proof.champion,
+            )
         needed = self.settings.needed_judgements
         if chosen.judgements < needed:
             return Sentence(
@@ -238,7 +247,7 @@ class NightlyRun:
                 verdict=verdict.to_json(),
             )
             registry.commit(draft, card)
-        return self._settle(draft.version, verdict, report, instead_of=champion)
+        return self._settle(draft.version, verdict, report, instead_of=champion, standard=standard)
 
     def _inputs(self) -> dict[str, Any]:
         """For the card: everything but domain model, votes and `as_of` that determines the version."""
@@ -298,9 +307,16 @@ class NightlyRun:
         )
 
     def _settle(
-        self, version: str, verdict: gate.Verdict, report: dict[str, Any], *, instead_of: str
+        self, version: str, verdict: gate.Verdict, report: dict[str, Any], *, instead_of: str, standard: str
     ) -> Outcome:
-        """Promote a version that passed the gate, or leave that to an admin.
+        """Promote a version that passed the gate, or leave that to an admin or to a proof.
+
+        Args:
+            version: the new version.
+            verdict: the gate's.
+            report: the run's.
+            instead_of: the champion.
+            standard: the version that the gate compared with: the champion unless that one is withdrawn.
 
         Raises:
             RunCancelledError: the run was cancelled meanwhile.
@@ -311,11 +327,19 @@ class NightlyRun:
             )
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
         self.database.call(runs.note, self.run_id, challenger=version, verdict=verdict.to_json())
+        if self.settings.promotion == "proof":
+            sentence = Sentence(
+                "{version} passed every test. It answers together with {champion} until people's votes "
+                "decide.",
+                version=version,
+                champion=standard,
+            )
+            return Outcome("proving", sentence, version, verdict.to_json(), report)
         if self.settings.promotion == "ask" or not self.night.has_word_lists:
             sentence = Sentence(
                 "{version} passed every test. An admin decides whether it replaces {champion}.",
                 version=version,
-                champion=instead_of,
+                champion=standard,
             )
             return Outcome("waiting", sentence, version, verdict.to_json(), report)
         self.act(lambda: self.registry.promote(version, instead_of=instead_of))

@@ -108,14 +108,19 @@ def run_domain(
             if made.verdict.is_promotable and can_serve:
                 run.act(lambda: promotion.adopt_domain_model(registry, made.version))
             run.outcome = _domain_outcome(made, can_serve=can_serve, serves=registry.champion())
-            _prune(registry, settings)
+            _prune(registry, settings, database)
         return run.outcome
 
 
-def _prune(registry: Registry, settings: Settings) -> None:
-    """Delete old versions. A failure does not fail the run: the next run prunes again."""
+def _prune(registry: Registry, settings: Settings, database: SynchronousDatabase) -> None:
+    """Delete old versions, but not one that may still be promoted.
+
+    A failure does not fail the run: the next run prunes again.
+    """
     try:
-        registry.prune(settings.keep_versions)
+        undecided = (database.call(runs.latest, statuses=(status,)) for status in runs.UNDECIDED)
+        kept = {run.challenger for run in undecided if run is not None and run.challenger is not None}
+        registry.prune(settings.keep_versions, kept=kept)
     except (RegistryError, OSError) as error:
         log.warning("models.not_pruned", reason=str(error))
 
@@ -200,6 +205,8 @@ def run_night(
                 as_of=as_of,
                 newest_vote_at=newest,
                 again=again or trigger == "forget",
+                awaits_proof=(settings.promotion, settings.proof_on_new_run) == ("proof", "wait")
+                and trigger != "forget",
                 act=run.act,
             )
             database.call(runs.note, run.id, as_of=work.as_of)
@@ -212,7 +219,7 @@ def run_night(
             )
             run.outcome = replace(run.outcome, sentence=sentence)
         outcome = _without_withdrawn(run.outcome, registry, database)
-        _prune(registry, settings)
+        _prune(registry, settings, database)
         return outcome
 
 

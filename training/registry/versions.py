@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import EllipsisType
 
@@ -242,24 +242,26 @@ class Registry:
             fsync(path)
         fsync(draft.folder)
 
-    def prune(self, keep: int) -> list[str]:
+    def prune(self, keep: int, *, kept: Collection[str] = ()) -> list[str]:
         """Delete all versions but the newest `keep`, the champion, its predecessor and the domain model.
+
+        Those in `kept` stay, too.
 
         Without a readable champion no version is deleted: the lost pointer may name any of them.
 
         Raises:
             RegistryUnreadableError: The champion is unknown at present; no version was deleted.
         """
-        gone = self._prunable(keep)
+        gone = self._prunable(keep, kept)
         for version in gone:  # renamed first, so that no half-deleted version is visible
             delete((self.folder / version).rename(self.folder / f"{version}.partial"))
         return gone
 
-    def _prunable(self, keep: int) -> list[str]:
+    def _prunable(self, keep: int, also: Collection[str]) -> list[str]:
         champion, domain = self.champion(), self.domain()
         if champion is None:
             return []
-        kept = {*self.versions()[-keep:], champion, domain}
+        kept = {*self.versions()[-keep:], *also, champion, domain}
         with contextlib.suppress(NoChampionError, NoEarlierVersionError):
             kept.add(self.previous())
         return [version for version in self.versions() if version not in kept]

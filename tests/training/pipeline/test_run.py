@@ -587,3 +587,20 @@ def test_a_version_waits_for_an_admin_where_settings_say_so(
     assert started.registry.champion() == "v0001"
     run = started.latest()
     assert (run.status, run.champion, run.challenger) == ("waiting", "v0001", "v0002")
+
+
+def test_a_version_is_proved_where_settings_say_so_and_runs_wait(
+    started: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoting(monkeypatch)
+    started.reject_the_best_word()
+    started.settings = started.settings.model_copy(update={"promotion": "proof"})
+    assert night_of(started, trigger="nightly").status == "proving"
+    assert started.registry.champion() == "v0001"
+    run = started.latest()
+    assert (run.status, run.champion, run.challenger) == ("proving", "v0001", "v0002")
+    waits = night_of(started, trigger="nightly", again=True)
+    assert (waits.status, waits.version) == ("skipped", None)
+    assert waits.sentence.startswith("v0002 and v0001 answer together until people's votes decide")
+    started.settings = started.settings.model_copy(update={"proof_on_new_run": "replace"})
+    assert (night_of(started, again=True).status, started.latest().challenger) == ("proving", "v0003")

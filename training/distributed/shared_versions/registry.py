@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from types import EllipsisType
 from typing import ParamSpec
@@ -90,13 +90,13 @@ class SharedRegistry(CachedRegistry):
         self._apply_state()
         self._install(draft.folder, draft.version)
 
-    def prune(self, keep: int) -> list[str]:
+    def prune(self, keep: int, *, kept: Collection[str] = ()) -> list[str]:
         """Delete old versions, here and in the storage. What fails is done by the next run."""
         gone: list[str] = []
         try:
             self.pull()
             seen = self._state
-            old = [version for version in self._prunable(keep) if version in seen.versions]
+            old = [version for version in self._prunable(keep, kept) if version in seen.versions]
             self._change(self._table.delete, old, seen)
             gone = [version for version in old if version not in self._state.versions]
             self._apply_state()

@@ -96,6 +96,17 @@ def test_a_rejection_says_why_in_plain_words_and_who_goes_on() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("waiting", "v0012 passed every test; until an admin decides, v0011 stays."),
+        ("proving", "v0012 passed every test and answers together with v0011 until your votes decide."),
+    ],
+)
+def test_a_version_that_is_not_champion_yet_is_not_said_to_have_moved_words(status: str, said: str) -> None:
+    assert told(run(status, challenger="v0012")) == f"43 votes by 9 people since yesterday; {said}"
+
+
 def test_a_skipped_night_gives_its_reason() -> None:
     said = told(run("skipped", report=None), version=None, sentence="A run needs 20 judged words.")
     assert said == (
