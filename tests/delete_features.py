@@ -51,8 +51,9 @@ def delete(root: Path, feature: str) -> int:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     _without_lines(root / REGISTRATION, rf'    "{feature}",')
     of_feature = rf"features/(?:test_)?{feature}\b"
+    command = f"(?:{feature}|{feature.removesuffix('s')})"  # `!import` is of bot/features/imports.py
     for document in (root / "README.md", *root.glob("docs/*.md")):
-        _without_lines(document, rf"\|(?: `!{feature}\b[^`]*` \|.*|.*{of_feature}.*)")
+        _without_lines(document, rf"\|(?: `!{command}\b[^`]*` \|.*|.*{of_feature}.*)")
     return files
 
 

@@ -19,6 +19,7 @@ FEATURES = (
     "why",
     "compare",
     "export",
+    "imports",
     "digest",
     "did_you_mean",
 )

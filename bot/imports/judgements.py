@@ -1,7 +1,7 @@
 """From opinions to sentences that can be stored: parsed like questions, without personal data, bounded."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.answering.queries import parse_query
@@ -86,14 +86,16 @@ def preview_of(opinions: Iterable[Opinion], *, max_chars: int, max_masks: int) -
     return Preview(tuple(sentences), tuple((reason, n) for reason, n in sorted(left_out.items()) if n))
 
 
-def preview_lines(name: str, weight: float, preview: Preview) -> list[str]:
-    """Return what would be imported, for a person to confirm."""
+def preview_lines(
+    name: str, weight: float, preview: Preview, *, escape: Callable[[str], str] = str
+) -> list[str]:
+    """Return what would be imported, for a person to confirm; `escape` is applied to the file's texts."""
     first = preview.sentences[0]
-    examples = ", ".join(f"{'👍' if is_wanted else '👎'} {word}" for _, word, is_wanted in first.words[:5])
+    shown = [f"{'👍' if is_wanted else '👎'} {escape(word)}" for _, word, is_wanted in first.words[:5]]
     return [
         say("import.preview", name=name, n=len(preview.sentences)),
         say("import.words", wanted=preview.wanted, unwanted=preview.unwanted, weight=f"{weight:g}"),
-        say("import.example", sentence=first.query, words=examples),
+        say("import.example", sentence=escape(first.query), words=", ".join(shown)),
         *left_out_lines(preview),
     ]
 

@@ -15,17 +15,25 @@ OPEN_S = 300.0  # an ephemeral message can be edited for fifteen minutes
 
 
 class ConfirmationView(discord.ui.View):
-    """The confirm and cancel buttons; set `message` to the message they are in once it is sent."""
+    """The confirm and cancel buttons; set `message` to the message they are in once it is sent.
+
+    `texts` is the key of their texts.
+    """
 
     def __init__(
-        self, user_id: int, *, on_yes: Callable[[discord.Interaction], Awaitable[None]], prefix: str
+        self,
+        user_id: int,
+        *,
+        on_yes: Callable[[discord.Interaction], Awaitable[None]],
+        prefix: str,
+        texts: str = "forgetting",
     ) -> None:
         super().__init__(timeout=OPEN_S)
-        self._user_id, self._on_yes, self._prefix = user_id, on_yes, prefix
+        self._user_id, self._on_yes, self._prefix, self._texts = user_id, on_yes, prefix, texts
         self.message: discord.Message | None = None
         buttons = (
-            (say("forgetting.button"), discord.ButtonStyle.danger, self._yes),
-            (say("forgetting.keep"), discord.ButtonStyle.secondary, self._no),
+            (say(f"confirmation.{texts}.button"), discord.ButtonStyle.danger, self._yes),
+            (say(f"confirmation.{texts}.keep"), discord.ButtonStyle.secondary, self._no),
         )
         for label, style, pressed in buttons:
             button: discord.ui.Button[ConfirmationView] = discord.ui.Button(label=label, style=style)
@@ -36,13 +44,15 @@ class ConfirmationView(discord.ui.View):
         """Refuse everyone else."""
         if interaction.user.id == self._user_id:
             return True
-        await interaction.response.send_message(say("forgetting.not_yours"), ephemeral=True)
+        await interaction.response.send_message(say(f"confirmation.{self._texts}.not_yours"), ephemeral=True)
         return False
 
     async def on_timeout(self) -> None:
         """Say that it has expired."""
         if self.message is not None:
-            text = say("forgetting.too_late", minutes=round(OPEN_S / 60), prefix=self._prefix)
+            text = say(
+                f"confirmation.{self._texts}.too_late", minutes=round(OPEN_S / 60), prefix=self._prefix
+            )
             try:
                 await self.message.edit(content=text, view=None)
             except DISCORD_ERRORS:
@@ -61,4 +71,4 @@ class ConfirmationView(discord.ui.View):
 
     async def _no(self, interaction: discord.Interaction) -> None:
         self.stop()
-        await interaction.response.edit_message(content=say("forgetting.kept"), view=None)
+        await interaction.response.edit_message(content=say(f"confirmation.{self._texts}.kept"), view=None)

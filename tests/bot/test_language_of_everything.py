@@ -202,8 +202,9 @@ async def ended(
     [
         *("help", "help quiz", "help nothing", "model", "versions", "report", "report v0002", "report v0099"),
         *("stats", "why soft Nike shoes are very [MASK]", "compare Nike shoes are very [MASK]", "quiz"),
-        *("quiz stop", "mydata", "export", "rollback v0099", "rollback v0003", "resume", "optout", "optout"),
-        *("optin", "optin", "fill", "fill shoes", "fill [MASK]", "fill" + " shoes" * 80 + " [MASK]"),
+        *("quiz stop", "mydata", "export", "import", "rollback v0099", "rollback v0003", "resume"),
+        *("optout", "optout", "optin", "optin"),
+        *("fill", "fill shoes", "fill [MASK]", "fill" + " shoes" * 80 + " [MASK]"),
         "fill" + " [MASK] shoes" * 6,
     ],
 )
