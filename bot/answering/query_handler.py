@@ -132,6 +132,10 @@ class QueryHandler:
         shown = replace(adjust(others, votes, rules, shown=most), votes=shown.votes)
         return shown, prediction.latency_ms + others.latency_ms
 
+    async def rejected(self, query: Query) -> frozenset[tuple[int, str]]:
+        """Return the words, each with its mask, that the votes on this very query keep from being shown."""
+        return rejected_words(await self._votes_on(query), VoteRules.of(self._settings))
+
     async def reply(self, text: str, origin: QueryOrigin, send: Send) -> discord.Message:
         """Answer the query that a person typed; return the reply that `send` sent.
 

@@ -29,7 +29,8 @@ class Scores(commands.Cog):
         versions = [champion]
         with contextlib.suppress(NoEarlierVersionError):
             versions.append(self._registry.previous(champion))
-        png = await self._pictures.draw("scores", text=query.text, versions=versions)
+        rejected = sorted(await self._query_handler.rejected(query))
+        png = await self._pictures.draw("scores", text=query.text, versions=versions, rejected=rejected)
         embed = discord.Embed(colour=COLOUR)
         embed.description = clipped(escape(query.text), MAX_DESCRIPTION)
         file = attach(embed, png, name="scores", about=say("scores.picture", text=query.text))

@@ -9,7 +9,9 @@ from matplotlib.transforms import Bbox
 
 def texts_of(figure: Figure) -> list[Text]:
     """Every text that is drawn."""
-    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    texts: list[Text] = []
+    for part in (figure, *figure.subfigs):
+        texts += [*part.texts, *(text for legend in part.legends for text in legend.get_texts())]
     for axes in figure.axes:
         texts += _texts_of_axes(axes)
     return [text for text in texts if text.get_visible() and text.get_text().strip()]

@@ -8,7 +8,7 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -22,8 +22,6 @@ from training.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.reports.plots.words import Extremes
 
 MAX_BYTES = 1 << 16  # of a request for ranks
 
@@ -55,20 +53,28 @@ def _scores(wanted: dict[str, Any], settings: Settings) -> "Figure":
     """Best and worst words of `versions` for `text`; all but the first may be missing or damaged."""
     from training.inference.fill_model import FillModel
     from training.inference.loading import served_folder
-    from training.reports.plots.words import extremes, words_figure
+    from training.reports.plots.words import words_figure, words_of
 
     registry = current_registry(settings)
-    models: dict[str, Sequence[Extremes]] = {}
+    models: dict[str, FillModel] = {}
     for version in wanted["versions"]:
         try:
-            found = extremes(FillModel(served_folder(registry, version)), wanted["text"])
+            found = FillModel(served_folder(registry, version), threads=1)
         except RegistryError:  # pruned or damaged: the plot shows the champion alone
             if not models:
                 raise
             continue
         champion = Sentence("{version}, the champion", version=version)
         models[Sentence("{version}, before it", version=version) if models else champion] = found
-    return words_figure(wanted["text"], models)
+    rejected = [(int(mask), str(word)) for mask, word in wanted.get("rejected", ())]
+    labels = [*reversed(models)]  # the last one is explained
+    masks = words_of(
+        [models[label] for label in labels],
+        wanted["text"],
+        rejected=rejected,
+        unwanted=settings.word_lists == "prior",
+    )
+    return words_figure(wanted["text"], labels, masks)
 
 
 def _report(wanted: dict[str, Any], settings: Settings) -> "Figure":

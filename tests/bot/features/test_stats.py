@@ -52,7 +52,7 @@ async def test_stats_tell_who_votes_and_what_is_contested(home: Path) -> None:
         lines = {f"<@{who.id}> · 2 votes" for who in (one, two)}
         assert set(field(reply, "Who helped most").split("\n")) == lines
         assert reply["mentions"] == []
-        assert size_of(await picture(reply))[0] == 1500
+        assert size_of(await picture(reply))[0] == 1350
         direct = await one.direct_channel_id(wire.sandbox.bot_user_id)
         assert field(await wire.say(one, "!stats", channel_id=direct), "Most contested") == ""
 

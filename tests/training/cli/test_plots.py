@@ -73,7 +73,7 @@ def plot(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Plot:
         out = capsys.readouterr().out
         assert out.count("\n") == 1
         path = Path(json.loads(out)["path"] if options.json else out.strip())
-        assert matplotlib.image.imread(path).shape[1] == 1500
+        assert matplotlib.image.imread(path).shape[1] == 1350
         return path
 
     return run
@@ -90,7 +90,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Labels:
     seen: Labels = []
 
     def noting(figure_of: Callable[..., Any], *given: Any) -> Any:
-        seen.append(list(given[-1]))
+        seen.append(list(given[1] if len(given) > 1 else given[0]))
         return figure_of(*given)
 
     for module, name in ((training_log, "training_figure"), (words, "words_figure")):

@@ -12,9 +12,8 @@ from training.corpus.health import LENGTHS, CorpusHealth
 from training.reports.plots import style
 
 COLOURS = {"before": style.VERMILION, "after": style.BLUE}
-FIGURES_IN, LEGEND_IN = 3.0, 0.3
+FIGURES_IN = 2.0
 WORD_IN = 1.6
-MIN_PLACES = 5
 MIN_SHARE_SHOWN = 0.05  # so that an axis without data has readable ticks
 
 
@@ -29,43 +28,49 @@ def plot_corpus_health(before: CorpusHealth, after: CorpusHealth, path: Path) ->
 
 
 def corpus_health_figure(before: CorpusHealth, after: CorpusHealth) -> Figure:
-    """Lengths, duplicates and sentiment above; the most frequent words, before and after, below."""
+    """Lengths, duplicates, sentiment, and the most frequent words before and after."""
     sides = {"before": before, "after": after}
-    words = {
-        side: [style.wrapped(word, size=style.LABEL_PT, width_in=WORD_IN) for word, _ in health.top_words]
-        for side, health in sides.items()
-    }
-    places = max(MIN_PLACES, len(words["before"]), len(words["after"]))
-    words_in = 0.6 + style.height_of_bars(["", *words["before"], *words["after"]], places=places)
-    figure = style.blank_card(FIGURES_IN + words_in + LEGEND_IN)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(FIGURES_IN, words_in))[:, 0]
-    lengths, duplicates, sentiment = above.subplots(1, 3, width_ratios=(5, 2, 4))
-    _draw_lengths(lengths, sides)
-    duplicates.set_title("Duplicates")
-    _draw_shares(duplicates, {"": {side: health.duplicate_share for side, health in sides.items()}})
-    sentiment.set_title("Sentiment by VADER")
-    feelings = ("positive", "neutral", "negative")
-    _draw_shares(
-        sentiment,
-        {f: {side: getattr(health.sentiment, f) for side, health in sides.items()} for f in feelings},
-    )
-    rated = " and ".join(f"{health.sentiment.rated:,}" for health in sides.values())
-    sentiment.set_xlabel(f"{rated} texts rated", fontsize=style.LABEL_PT)
-    rates = {side: _rates(health) for side, health in sides.items()}
-    highest = max([*rates["before"], *rates["after"]], default=1.0)
-    for axes, side in zip(below.subplots(1, 2), sides, strict=True):
-        if not words[side]:
-            style.say_instead(axes, f"no words {side} cleaning")
-            continue
-        axes.set_title(f"The {len(words[side])} most frequent words {side} cleaning")
-        axes.barh(range(len(words[side])), rates[side], color=COLOURS[side], height=0.7)
-        axes.set_xlim(0, 1.05 * highest)
-        axes.set_xlabel("times in 1,000 words", fontsize=style.LABEL_PT)
-        style.label_bars(axes, words[side], places=places)
     counts = (f"before cleaning: {before.texts:,} cells", f"after cleaning: {after.texts:,} sentences")
-    patches = [Patch(color=colour) for colour in COLOURS.values()]
-    figure.legend(patches, counts, loc="outside upper left", ncols=2, borderaxespad=0.7)
-    return figure
+    medians = [f"{h.median_length:,.0f}" if h.texts else "–" for h in sides.values()]
+    duplicates = {"": {side: health.duplicate_share for side, health in sides.items()}}
+    feelings = {
+        feeling: {side: getattr(health.sentiment, feeling) for side, health in sides.items()}
+        for feeling in ("positive", "neutral", "negative")
+    }
+    rated = " and ".join(f"{health.sentiment.rated:,}" for health in sides.values())
+
+    def draw_lengths(axes: Axes) -> None:
+        _draw_lengths(axes, sides)
+        style.legend(axes, [Patch(color=colour) for colour in COLOURS.values()], counts)
+
+    def draw_sentiment(axes: Axes) -> None:
+        _draw_shares(axes, feelings)
+        style.below(axes, f"{rated} texts rated")
+
+    panels = [
+        style.Panel(f"Words per text (median {medians[0]}, then {medians[1]})", FIGURES_IN, draw_lengths),
+        style.Panel("Duplicates", FIGURES_IN - 0.5, lambda axes: _draw_shares(axes, duplicates)),
+        style.Panel("Sentiment by VADER", FIGURES_IN - 0.2, draw_sentiment),
+    ]
+    highest = max([*_rates(before), *_rates(after)], default=1.0)
+    panels += [_words_panel(side, health, highest) for side, health in sides.items()]
+    return style.stacked("", panels)
+
+
+def _words_panel(side: str, health: CorpusHealth, highest: float) -> style.Panel:
+    words = [style.wrapped(word, size=style.LABEL_PT, width_in=WORD_IN) for word, _ in health.top_words]
+    if not words:
+        return style.text_panel(f"no words {side} cleaning")
+
+    def draw(axes: Axes) -> None:
+        axes.barh(range(len(words)), _rates(health), color=COLOURS[side], height=0.7)
+        axes.set_xlim(0, 1.05 * highest)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        style.label_bars(axes, words, places=len(words))
+        style.below(axes, "times in 1,000 words")
+
+    height_in = 0.3 + style.height_of_bars(words, places=max(2, len(words)))
+    return style.Panel(f"The {len(words)} most frequent words {side} cleaning", height_in, draw)
 
 
 def _rates(health: CorpusHealth) -> list[float]:
@@ -80,14 +85,11 @@ def _draw_lengths(axes: Axes, sides: dict[str, CorpusHealth]) -> None:
         shares = np.array(health.lengths) / max(health.texts, 1)
         axes.stairs(shares, edges, color=COLOURS[side], lw=1.5)
         axes.stairs(shares, edges, color=COLOURS[side], fill=True, alpha=0.2)
-    medians = [f"{h.median_length:,.0f}" if h.texts else "–" for h in sides.values()]
-    axes.set_title(f"Words per text (median {medians[0]}, then {medians[1]})")
     ticks = [*range(0, LENGTHS[-1], 20), LENGTHS[-1]]
     axes.set_xticks(ticks, labels=[*map(str, ticks[:-1]), f"{ticks[-1]}+"])
     axes.set_xlim(0, edges[-1])
     axes.set_ylim(0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel("words", fontsize=style.LABEL_PT)
 
 
 def _draw_shares(axes: Axes, shares: dict[str, dict[str, float]]) -> None:

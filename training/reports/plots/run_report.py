@@ -12,12 +12,10 @@ from storage.sentences import Sentence
 from training.evaluation.gate import limit_of
 from training.evaluation.guarded_suites import GUARDED_SUITES
 from training.reports.plots import style
-from training.reports.plots.training_log import MEASURES, draw_measure
+from training.reports.plots.training_log import training_panels
 
-MAX_MOVED = 6  # words that entered the shown ones, and as many that left
-MIN_PLACES = 5
-WORD_IN = 1.35
-MIN_PANEL_IN, LOG_IN = 2.3, 3.2
+MAX_MOVED = 4  # words that entered the shown ones, and as many that left
+WORD_IN = 1.8
 Draw = Callable[[Axes], None]
 
 
@@ -71,42 +69,57 @@ class RunFigures(BaseModel):
 
 
 def run_report_figure(figures: RunFigures, log: Sequence[Mapping[str, Any]] = ()) -> Figure:
-    """Draw panels in pairs, and a domain model's training log below them."""
-    title = style.wrapped(figures.title, size=style.TITLE_PT, width_in=style.WIDTH_IN - 0.5)
-    panels: list[tuple[float, Draw]] = []
+    """Draw the panels below one another, a domain model's training log last."""
+    title = style.wrapped(figures.title, size=style.TITLE_PT, width_in=style.INNER_IN)
+    panels: list[style.Panel] = []
+    top = figures.shown_words
     if figures.asked:
-        panels.append((MIN_PANEL_IN, lambda axes: _draw_asked(axes, figures)))
-    if figures.asked or figures.came or figures.went:
-        words = [_spelled(word) for word, _ in _moves(figures)]
-        height = 0.7 + style.height_of_bars(words, places=max(MIN_PLACES, len(words)))
-        panels.append((height, lambda axes: _draw_moved(axes, figures)))
+        heading = Sentence("What people voted for: words in the top {n}", n=top)
+        panels.append(_panel(heading, 1.25, lambda axes: _draw_asked(axes, figures)))
+    if moves := _moves(figures):
+        height = 0.25 + style.height_of_bars([_spelled(word) for word, _ in moves], places=len(moves))
+        heading = Sentence("Words that entered and left the top {n}", n=top)
+        panels.append(_panel(heading, max(1.0, height), lambda axes: _draw_moved(axes, moves)))
+    elif figures.asked:
+        panels.append(
+            style.text_panel(style.say(Sentence("no word came into a top {n}, none left one", n=top)))
+        )
     if figures.kept:
-        panels.append((MIN_PANEL_IN, lambda axes: _draw_kept(axes, figures.kept)))
+        heading = Sentence("What must not get worse: change in percentage points")
+        height = 0.75 + 0.42 * len(figures.kept)
+        panels.append(_panel(heading, height, lambda axes: _draw_kept(axes, figures.kept)))
+    if figures.perplexity:
+        panels.append(_perplexity_panel(*figures.perplexity))
     if figures.loss:
-        panels.append((MIN_PANEL_IN, lambda axes: _draw_loss(axes, figures)))
-    rows = [panels[at : at + 2] for at in range(0, len(panels), 2)]
-    heights = [max(MIN_PANEL_IN, *(height for height, _ in row)) for row in rows] + [LOG_IN] * bool(log)
-    figure = style.blank_card(style.height_of(title, size=style.TITLE_PT) + 0.2 + sum(heights or [1.0]))
-    figure.suptitle(title, x=0.12 / style.WIDTH_IN, ha="left", fontsize=style.TITLE_PT)
-    if not heights:
-        style.say_instead(figure.subplots(), style.say(Sentence("there are no figures of this version")))
-        return figure
-    bands = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for band, row in zip(bands, rows, strict=False):
-        for axes, (_, draw) in zip(band.subplots(1, len(row), squeeze=False)[0], row, strict=True):
-            draw(axes)
+        heading = Sentence("How far off the guesses were during training (loss)")
+        panels.append(_panel(heading, 1.25, lambda axes: _draw_loss(axes, figures.loss)))
     if log:
-        meanings = Sentence("Training (thin lines: each step, smoothed) and held-out text (dots)")
-        bands[-1].suptitle(style.say(meanings), x=0.12 / style.WIDTH_IN, ha="left", fontsize=style.TEXT_PT)
-        for axes, (measure, name) in zip(bands[-1].subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
-            draw_measure(axes, {"": log}, measure)
-            axes.set_title(style.say(name))
-    return figure
+        panels += training_panels({"": log})
+    if not panels:
+        panels.append(style.text_panel(style.say(Sentence("there are no figures of this version"))))
+    return style.stacked(title, panels)
+
+
+def _panel(heading: Sentence, height_in: float, draw: Draw) -> style.Panel:
+    return style.Panel(style.say(heading), height_in, draw)
+
+
+def _perplexity_panel(before: float, after: float) -> style.Panel:
+    """Say the perplexity in words: the number alone means nothing to those who do not know the measure."""
+    change = after / before - 1
+    shown = [style.number(value, f",.{0 if value >= 100 else 1}f") for value in (before, after)]
+    sentence = Sentence(
+        "At a hidden word this model is as unsure as between {after} equally likely words; the domain model "
+        "that it started from, as between {before} (perplexity: {change}, less is better).",
+        before=shown[0],
+        after=shown[1],
+        change=style.number(change, "+.1%").replace("-", "−"),
+    )
+    return style.text_panel(style.say(sentence), style.say(Sentence("Ordinary English")))
 
 
 def _draw_asked(axes: Axes, figures: RunFigures) -> None:
     """Draw the shares of the judged words that are shown, before and after."""
-    axes.set_title(style.say(Sentence("What people voted for: words in the top {n}", n=figures.shown_words)))
     names = []
     sides = (
         ("wanted", Sentence("wanted"), style.BLUE),
@@ -126,32 +139,24 @@ def _draw_asked(axes: Axes, figures: RunFigures) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ".0%")))
 
 
-def _draw_moved(axes: Axes, figures: RunFigures) -> None:
+def _draw_moved(axes: Axes, moves: Sequence[tuple[str, int]]) -> None:
     """Draw bars to the right for words that entered, to the left for words that left."""
-    moves = _moves(figures)
-    if not moves:
-        style.say_instead(
-            axes, style.say(Sentence("no word came into a top {n}, none left one", n=figures.shown_words))
-        )
-        return
-    axes.set_title(style.say(Sentence("Words that entered and left the top {n}", n=figures.shown_words)))
     for place, (_, move) in enumerate(moves):
         axes.barh(place, move, color=style.GREEN if move > 0 else style.VERMILION, height=0.7)
         style.label(axes, move, place, style.number(move, "+,").replace("-", "−"), left=move < 0)
-    style.label_bars(axes, [_spelled(word) for word, _ in moves], places=max(MIN_PLACES, len(moves)))
+    style.label_bars(axes, [_spelled(word) for word, _ in moves], places=len(moves))
     low, high = min(0, *(move for _, move in moves)), max(0, *(move for _, move in moves))
     chars = len(f"{max(high, -low):,}")
-    room = (high - low) * (0.06 + 0.035 * chars)
+    room = (high - low) * (0.1 + 0.075 * chars)
     axes.set_xlim(low - room if low else 0, high + room if high else 0)
     axes.axvline(0, color=style.GREY, lw=0.8)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3 if chars > 5 else 5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(abs(value), ",.0f")))
-    axes.set_xlabel(style.say(Sentence("sentences")), fontsize=style.LABEL_PT)
+    style.below(axes, Sentence("number of sentences"))
 
 
 def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
     """Draw the changes of wanted shares in percentage points, with intervals and limits."""
-    axes.set_title(style.say(Sentence("What must not get worse: change in points")))
     ends = [0.0]
     for place, suite in enumerate(kept):
         change = 100 * (suite.after - suite.before)
@@ -181,21 +186,19 @@ def _draw_kept(axes: Axes, kept: Sequence[SuiteChange]) -> None:
     )
     notes = [Sentence("line: 95 % interval")] if any(suite.low is not None for suite in kept) else []
     notes += [Sentence("vertical: the limit")] if any(suite.may_lose is not None for suite in kept) else []
-    axes.set_xlabel("; ".join(map(style.say, notes)), fontsize=style.LABEL_PT)
+    if notes:
+        style.below(axes, "; ".join(map(style.say, notes)))
 
 
-def _draw_loss(axes: Axes, figures: RunFigures) -> None:
+def _draw_loss(axes: Axes, loss: Sequence[tuple[int, float]]) -> None:
     """Draw the training loss of a night, one point per report."""
-    title = Sentence("Training loss")
-    if figures.perplexity:
-        before, after = (style.number(p, f",.{0 if p >= 1000 else 2}f") for p in figures.perplexity)
-        title = Sentence("Training loss (perplexity {before} → {after})", before=before, after=after)
-    axes.set_title(style.say(title))
-    axes.plot(*zip(*figures.loss, strict=True), color=style.BLUE, lw=1.6, marker="o", ms=4)
+    axes.plot(*zip(*loss, strict=True), color=style.BLUE, lw=1.6, marker="o" if len(loss) < 40 else "", ms=4)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ",.0f")))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ",.6g")))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.margins(y=0.15)
-    axes.set_xlabel(style.say(Sentence("step")), fontsize=style.LABEL_PT)
+    style.below(axes, Sentence("training step; lower is better"))
 
 
 def _moves(figures: RunFigures) -> list[tuple[str, int]]:

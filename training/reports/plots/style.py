@@ -8,13 +8,15 @@ white. The colours are safe for colour blindness (after Okabe and Ito, darkened 
 import io
 import unicodedata
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import matplotlib.style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -25,8 +27,11 @@ from storage.files.durable import replace_file
 from storage.sentences import ENGLISH, Language
 from training.errors import PlotUnwritableError
 
-DPI = 150
-WIDTH_IN = 10.0  # 1,500 pixels; a text of 10 points is still 8 pixels high in Discord's preview of 550
+DPI = 300
+# Panels stand below one another, so that a text of 10 points is 10 pixels high on a phone that shows the
+# picture 330 pixels wide, and 15 pixels high in Discord's preview of 550.
+WIDTH_IN = 4.5
+INNER_IN = WIDTH_IN - 0.3
 CARD, BORDER, INK, FAINT = "#f7f8fa", "#c4c9d2", "#1f2328", "#dfe3e9"
 BLUE, VERMILION, GREEN, PURPLE, BROWN, GREY = "#0069a6", "#c44f00", "#00805e", "#a8457f", "#8a6100", "#59636e"
 FONT = "DejaVu Sans"  # comes with matplotlib, so that a plot is the same on every machine
@@ -42,6 +47,8 @@ UNKNOWN = "?"
 _LEFT_OUT = {"So", "Sk", "Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn"}  # emoji, their skin tones, marks, joiners
 _language = ContextVar("language", default=ENGLISH)
 TITLE_PT, TEXT_PT, LABEL_PT = 12.0, 10.0, 9.0
+GAP_IN = 0.22  # between panels
+BOLD = 0.85  # the width of a text relative to the same in bold, which is what `wrapped` does not measure
 
 _STYLE = {
     "font.size": TEXT_PT,
@@ -102,6 +109,70 @@ def blank_card(height_in: float) -> Figure:
     FigureCanvasAgg(figure)
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     return figure
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One axes of a card.
+
+    Attributes:
+        heading: Its title, not yet wrapped; empty for none.
+        height_in: Its height without the title.
+        draw: Draws into the axes.
+    """
+
+    heading: str
+    height_in: float
+    draw: Callable[[Axes], None]
+
+
+def stacked(title: str, panels: Sequence[Panel]) -> Figure:
+    """Draw panels below one another, under a title that is wrapped already."""
+    headings = [wrapped(panel.heading, size=TEXT_PT, width_in=BOLD * INNER_IN) for panel in panels]
+    heights = [
+        panel.height_in + (height_of(heading, size=TEXT_PT) if heading else 0.0) + GAP_IN
+        for panel, heading in zip(panels, headings, strict=True)
+    ]
+    title_in = height_of(title, size=TITLE_PT) + 0.15 if title else 0.0
+    figure = blank_card(title_in + sum(heights) + 0.1)
+    if title:
+        figure.suptitle(title, x=0.12 / WIDTH_IN, ha="left", fontsize=TITLE_PT)
+    bands = figure.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for band, panel, heading in zip(bands, panels, headings, strict=True):
+        if heading:
+            band.suptitle(heading, x=0.12 / WIDTH_IN, ha="left", fontsize=TEXT_PT, fontweight="bold")
+        panel.draw(band.subplots())
+    return figure
+
+
+def text_panel(text: str, heading: str = "") -> Panel:
+    """Make a panel of lines of text."""
+    lines = "\n".join(wrapped(line, size=TEXT_PT, width_in=INNER_IN) for line in text.split("\n"))
+
+    def draw(axes: Axes) -> None:
+        axes.set_axis_off()
+        axes.text(0.0, 1.0, lines, transform=axes.transAxes, ha="left", va="top", fontsize=TEXT_PT)
+
+    return Panel(heading, height_of(lines, size=TEXT_PT), draw)
+
+
+def legend(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], *, columns: int = 1) -> None:
+    """Explain the colours below the axes of a panel."""
+    axes.figure.legend(
+        handles,
+        labels,
+        loc="outside lower left",
+        ncols=columns,
+        borderaxespad=0.2,
+        handlelength=1.2,
+        fontsize=LABEL_PT,
+    )
+
+
+def below(axes: Axes, sentence: str) -> None:
+    """Say under the axes of a panel what the values are."""
+    text = wrapped(say(sentence), size=LABEL_PT, width_in=INNER_IN)
+    axes.figure.supxlabel(text, x=0.12 / WIDTH_IN, ha="left", fontsize=LABEL_PT)
 
 
 def png(figure: Figure) -> bytes:

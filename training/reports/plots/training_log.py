@@ -19,17 +19,22 @@ from training.errors import NotPlottableError
 from training.reports.plots import style
 
 MEASURES = {
-    "loss": Sentence("Loss, nats per masked token"),
-    "perplexity": Sentence("Perplexity"),
-    "accuracy": Sentence("Accuracy at the masks"),
+    "loss": Sentence("How far off the guesses were (loss)"),
+    "perplexity": Sentence("How many words the model hesitated between (perplexity)"),
+    "accuracy": Sentence("How often the hidden word was guessed (accuracy)"),
 }
+LOWER, HIGHER = Sentence("training step; lower is better"), Sentence("training step; higher is better")
+MEANINGS = (
+    Sentence("on the training texts (faint: each step)"),
+    Sentence("on texts that it never saw"),
+)
 COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.BROWN)
 MARKERS = "osD^vPX"  # as many as are prime to the colours: 35 pairs before one comes again
 SMOOTHED_SHARE = 25  # a point is the mean of this part of the run around it
 MAX_SMOOTHED = 201
 MAX_MARKERS = 15
 MAX_VALUE = 1e100  # axes overflow with perplexities of the e304 that a hopeless loss is logged as
-PANEL_IN = 3.3
+PANEL_IN = 1.9
 
 Floats = npt.NDArray[np.float64]
 Rows = Sequence[Mapping[str, Any]]
@@ -69,29 +74,41 @@ def plot_training(logs: Mapping[str, Rows], path: Path) -> None:
 
 
 def training_figure(logs: Mapping[str, Rows]) -> Figure:
-    """Draw three panels with every recipe in each: training as a thin line, held-out text with markers."""
-    labels = [style.wrapped(label, size=style.LABEL_PT, width_in=0.4 * style.WIDTH_IN) for label in logs]
-    figure = style.blank_card(
-        PANEL_IN + sum(style.height_of(label, size=style.LABEL_PT) for label in [*labels, ""])
+    """Draw a panel per measure with every recipe in each."""
+    return style.stacked("", training_panels(logs))
+
+
+def training_panels(logs: Mapping[str, Rows]) -> list[style.Panel]:
+    """Make a panel per measure: training as a thin line, held-out text with markers; then what they mean."""
+    labels = [style.wrapped(label, size=style.LABEL_PT, width_in=0.8 * style.INNER_IN) for label in logs]
+
+    def panel(measure: str, heading: Sentence) -> style.Panel:
+        return style.Panel(style.say(heading), PANEL_IN, lambda axes: draw_measure(axes, logs, measure))
+
+    def explain(axes: Axes) -> None:
+        axes.set_axis_off()
+        pairs = [(label, *each) for label, *each in zip(labels, cycle(COLOURS), cycle(MARKERS)) if label]
+        lines = [Line2D([], [], color=colour, marker=marker, lw=1.8) for _, colour, marker in pairs]
+        lines += [
+            Line2D([], [], color=style.GREY, lw=1.1),
+            Line2D([], [], color=style.GREY, marker="o", lw=1.8),
+        ]
+        axes.legend(
+            lines,
+            [*(label for label, *_ in pairs), *map(style.say, MEANINGS)],
+            loc="upper left",
+            bbox_to_anchor=(0, 0, 1, 1),
+            borderaxespad=0.0,
+            fontsize=style.LABEL_PT,
+        )
+
+    legend_in = sum(
+        style.height_of(label, size=style.LABEL_PT) + 0.04 for label in [*filter(None, labels), "", ""]
     )
-    for axes, (measure, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
-        draw_measure(axes, logs, measure)
-        axes.set_title(title)
-    pairs = zip(labels, cycle(COLOURS), cycle(MARKERS))
-    lines = [Line2D([], [], color=colour, marker=marker, lw=1.8) for _, colour, marker in pairs]
-    meanings = {
-        "training, smoothed (faint: each step)": Line2D([], [], color=style.GREY, lw=1.1),
-        "held-out text": Line2D([], [], color=style.GREY, marker="o", lw=1.8),
-    }
-    figure.legend(
-        [*lines, *meanings.values()],
-        [*labels, *meanings],
-        loc="outside upper left",
-        borderaxespad=0.7,
-        ncols=min(4, len(labels) + 2),
-        fontsize=style.LABEL_PT,
-    )
-    return figure
+    return [
+        *(panel(measure, heading) for measure, heading in MEASURES.items()),
+        style.Panel("", legend_in, explain),
+    ]
 
 
 def curve(rows: Rows, measure: str, *, held_out: bool) -> tuple[Floats, Floats, int]:
@@ -146,8 +163,10 @@ def draw_measure(axes: Axes, logs: Mapping[str, Rows], measure: str) -> None:
     _set_scale(axes, measure, min(drawn), max(drawn))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ",.0f")))
-    label = Sentence("step (values left out: {n:,})", n=left_out) if left_out else Sentence("step")
-    axes.set_xlabel(style.say(label), fontsize=style.LABEL_PT)
+    meaning = style.say(HIGHER if measure == "accuracy" else LOWER)
+    if left_out:
+        meaning = style.say(Sentence("{meaning} (values left out: {n:,})", meaning=meaning, n=left_out))
+    style.below(axes, meaning)
 
 
 def _set_scale(axes: Axes, measure: str, low: float, high: float) -> None:

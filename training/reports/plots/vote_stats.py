@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from storage.sentences import Sentence
 from training.reports.plots import style
 
-DAYS_IN = 2.9
-MAX_TICKS = 9
+DAYS_IN = 2.1
+MAX_TICKS = 5
 Z = 1.96  # of the normal distribution, for 95 %
 
 
@@ -32,13 +32,22 @@ class VoteStats(BaseModel):
 
 def vote_stats_figure(stats: VoteStats) -> Figure:
     """Draw days above and versions below."""
-    names = [name for name, _, _ in stats.versions]
-    versions_in = 0.75 + style.height_of_bars(names, places=max(2, len(names)))
-    figure = style.blank_card(DAYS_IN + versions_in)
-    above, below = figure.subplots(2, 1, height_ratios=(DAYS_IN, versions_in))
-    _draw_days(above, stats.days)
-    _draw_versions(below, stats.versions)
-    return figure
+    if any(up + down for _, up, down in stats.days):
+        days = style.Panel(
+            style.say(Sentence("Votes per day")), DAYS_IN, lambda axes: _draw_days(axes, stats.days)
+        )
+    else:
+        days = style.text_panel(style.say(Sentence("there are no votes from these days")))
+    if stats.versions:
+        names = [name for name, _, _ in stats.versions]
+        versions = style.Panel(
+            style.say(Sentence("Thumbs up, by the model version that answered")),
+            0.3 + style.height_of_bars(names, places=max(2, len(names))),
+            lambda axes: _draw_versions(axes, stats.versions),
+        )
+    else:
+        versions = style.text_panel(style.say(Sentence("no version was voted on")))
+    return style.stacked("", [days, versions])
 
 
 def interval(liked: int, votes: int) -> tuple[float, float]:
@@ -51,10 +60,6 @@ def interval(liked: int, votes: int) -> tuple[float, float]:
 
 def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
     ups, downs = [up for _, up, _ in days], [down for _, _, down in days]
-    if not sum(ups) + sum(downs):
-        style.say_instead(axes, style.say(Sentence("there are no votes from these days")))
-        return
-    axes.set_title(style.say(Sentence("Votes per day")))
     places = range(len(days))
     axes.bar(places, ups, width=0.8, color=style.BLUE)
     axes.bar(places, downs, width=0.8, bottom=ups, color=style.VERMILION)
@@ -71,35 +76,23 @@ def _draw_days(axes: Axes, days: Sequence[tuple[date, int, int]]) -> None:
         style.say(Sentence("thumbs down: {n:,}", n=sum(downs))),
     )
     patches = [Patch(color=colour) for colour in (style.BLUE, style.VERMILION)]
-    axes.legend(
-        patches,
-        labels,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        ncols=2,
-        borderaxespad=0.2,
-        fontsize=style.LABEL_PT,
-    )
+    style.legend(axes, patches, labels, columns=2)
 
 
 def _draw_versions(axes: Axes, versions: Sequence[tuple[str, int, int]]) -> None:
     """Draw the share of 👍 of each version, with its interval."""
-    if not versions:
-        style.say_instead(axes, style.say(Sentence("no version was voted on")))
-        return
-    axes.set_title(style.say(Sentence("Thumbs up, by the model version that answered")))
     for place, (_, liked, votes) in enumerate(versions):
         low, high = interval(liked, votes)
         axes.plot([low, high], [place, place], color=style.BLUE, lw=2, alpha=0.5)
         axes.plot(liked / votes, place, "o", color=style.BLUE, ms=7)
         text = style.say(Sentence("{share:.0%} of {votes:,}", share=liked / votes, votes=votes))
-        axes.annotate(text, (1.02, place), va="center", fontsize=style.LABEL_PT, annotation_clip=False)
+        axes.annotate(text, (1.06, place), va="center", fontsize=style.LABEL_PT, annotation_clip=False)
     style.label_bars(axes, [name for name, _, _ in versions], places=max(2, len(versions)))
     axes.axvline(0.5, color=style.GREY, lw=0.8)
-    axes.set_xlim(0, 1.16)
+    axes.set_xlim(0, 1.42)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value, ".0%")))
-    axes.set_xlabel(style.say(Sentence("line: 95 % interval")), fontsize=style.LABEL_PT)
+    style.below(axes, Sentence("line: 95 % interval"))
 
 
 def _day(day: date) -> str:

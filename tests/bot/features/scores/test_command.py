@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.charts import FAILED, picture, size_of
 from support.people import Person
-from support.wire import Pretend, Wire, wired
+from support.wire import Pretend, Wire, best_words, voted, wired
 
 from bot.subprocesses import charts
 from bot.subprocesses.training_process import SubprocessSlots
@@ -31,7 +31,7 @@ async def test_scores_are_drawn_while_the_bot_answers_and_never_by_itself(
     )
     assert reply["embeds"][0]["description"] == "Nike \\[MASK\\] are \\[MASK\\]."
     width, height = size_of(await picture(reply))
-    assert (width, height > 1000) == (1500, True)
+    assert (width, height > 1000) == (1350, True)
     answered = await bob.messages(wire.channel_id)
     assert int(answered[0]["id"]) == int(reply["id"])  # the query was answered first
 
@@ -44,6 +44,13 @@ async def test_scores_compare_with_the_version_before(home: Path, asked: Asked) 
         assert (question["kind"], question["text"]) == ("scores", "shoes are [MASK].")
         assert question["versions"] == ["v0002", "v0001"]
         assert size_of(await picture(reply)) == (1, 1)
+
+
+async def test_words_that_votes_reject_are_marked(wire: Wire, ann: Person, asked: Asked) -> None:
+    query = "rejected shoes are [MASK]"
+    await voted(wire, ann, query, "👎")
+    await wire.say(ann, f"!scores {query}")
+    assert asked()["rejected"] == [[0, best_words(wire, "v0001", query)[0]]]
 
 
 @pytest.mark.parametrize("text", ["no blank", "[MASK]", "[MASK] " * 9 + "x", "x" * 500])

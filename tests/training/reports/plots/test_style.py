@@ -36,10 +36,10 @@ def test_the_file_is_an_opaque_card_with_a_border(tmp_path: Path) -> None:
     with in_style():
         save(blank_card(2.0), tmp_path / "new" / "card.png")
     pixels = matplotlib.image.imread(tmp_path / "new" / "card.png")  # (height, width, RGBA in [0, 1])
-    assert pixels.shape == (300, 1500, 4)
+    assert pixels.shape == (600, 1350, 4)
     assert pixels[..., 3].min() == 1.0
-    assert pixels[150, 750, :3] == pytest.approx(to_rgb(style.CARD), abs=0.01)
-    assert pixels[150, 0, :3] == pytest.approx(to_rgb(style.BORDER), abs=0.01)
+    assert pixels[300, 675, :3] == pytest.approx(to_rgb(style.CARD), abs=0.01)
+    assert pixels[300, 0, :3] == pytest.approx(to_rgb(style.BORDER), abs=0.01)
 
 
 def test_matplotlibs_settings_have_no_effect_and_are_unchanged() -> None:
