@@ -1,16 +1,19 @@
 """The buttons under a verdict: *Promote*, *Keep* and *Compare*, for admins."""
 
+from dataclasses import replace
+
 import discord
 from discord.ext import commands
 
 from bot.announcements.decision_buttons import ComparisonForm, DecisionButton, DecisionKind
 from bot.embeds.comparison import compare_embed
 from bot.embeds.replies import MAX_CONTENT, clipped
+from bot.embeds.run_outcomes import outcome_of, title_of
 from bot.errors import WordRanksError
 from bot.texts import say
 from bot.voting.menus import words_for_each
 from bot.wiring import Parts
-from storage.runs import by_member
+from storage.runs import Run, by_member
 
 
 class Decide(commands.Cog):
@@ -42,7 +45,8 @@ class Decide(commands.Cog):
             decide = self._decisions.promote if what == "promote" else self._decisions.keep
             run = await decide(run_id, version, by=by_member(person.id))
             about = {"version": version, "champion": run.champion, "person": person.mention}
-            await _close(interaction, say(f"decision.done.{what}", **about))
+            ended = replace(run, status="promoted" if what == "promote" else "rejected")
+            await _close(interaction, ended, say(f"decision.done.{what}", **about))
 
     @commands.Cog.listener()
     async def on_run_comparison(
@@ -63,13 +67,17 @@ class Decide(commands.Cog):
             await interaction.followup.send(embed=embed, ephemeral=True)
 
 
-async def _close(interaction: discord.Interaction, sentence: str) -> None:
-    """Take the buttons from the verdict, and add what was decided and by whom."""
+async def _close(interaction: discord.Interaction, run: Run, sentence: str) -> None:
+    """Take the buttons from the verdict, and say what was decided and by whom."""
     message = interaction.message
-    if message is not None and message.embeds:
-        embed = message.embeds[0].copy()
-        embed.add_field(name=say("decision.title"), value=sentence, inline=False)
-        await interaction.edit_original_response(embed=embed, view=None)
-    else:
+    if message is None or not message.embeds:
         content = f"{message.content if message is not None else ''}\n{sentence}"
         await interaction.edit_original_response(content=clipped(content, MAX_CONTENT), view=None)
+        return
+    embed = message.embeds[0].copy()
+    embed.colour = outcome_of(run).colour
+    if embed.title:
+        embed.title, embed.description = title_of(run), sentence
+    else:  # a digest, which has more to say
+        embed.add_field(name=say("decision.title"), value=sentence, inline=False)
+    await interaction.edit_original_response(embed=embed, view=None)

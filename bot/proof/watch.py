@@ -134,7 +134,13 @@ class ProofWatch:
             run = await run_records.open_proof(self._database) if self._is_on else None
             if run is not None:
                 names = {"champion": compared_with(self._registry, run), "challenger": run.challenger}
-                lines.append(say("proof.open", **names, **_values(await self.score(run))))
+                score = await self.score(run)
+                values = _values(score)
+                lines.append(
+                    say("proof.open", **names, **values)
+                    if score.decided
+                    else say("proof.open_without_votes", **names)
+                )
             if (proved := await self.figure(version)) is not None:
                 lines.append(proved)
         except (StorageError, RegistryError) as error:
@@ -166,7 +172,8 @@ class ProofWatch:
 
     async def _tell(self, end: str, run: Run, score: Score) -> None:
         about = {"challenger": run.challenger, "champion": run.champion, "prefix": self._prefix}
-        sentence = say(f"proof.ended.{end}", **about, **_values(score))
+        how = "unvoted" if end == "stop" and not score.decided else end
+        sentence = say(f"proof.ended.{how}", **about, **_values(score))
         trigger = "promote" if end == "promote" else "keep"
         row = await run_records.latest(self._database, trigger)
         await self._reports.post_notice(sentence, run=row or run)
@@ -175,6 +182,7 @@ class ProofWatch:
 def _values(score: Score) -> dict[str, object]:
     return {
         "n": score.decided,
+        "wins": score.wins,
         "share": percent(score.share),
         "at_least": percent(score.at_least),
     }

@@ -80,7 +80,7 @@ async def decided(person: Person, message: Json, what: str) -> Json:
     """Press a button, and return the verdict with the decision."""
     await person.click(message, next(c for c in buttons_of(message).values() if f":{what}:" in c))
     return await person.wait_for_event(
-        "MESSAGE_UPDATE", predicate=lambda body: body["id"] == message["id"] and "Decision" in str(body)
+        "MESSAGE_UPDATE", predicate=lambda body: body["id"] == message["id"] and not body["components"]
     )
 
 
@@ -110,8 +110,11 @@ async def test_the_verdict_of_a_waiting_version_has_three_buttons(wire: Wire, ad
 async def test_promote_makes_the_version_champion_and_says_who_did_it(wire: Wire, ada: Person) -> None:
     run = await waiting_run(wire)
     after = await decided(ada, await verdict(wire, ada, run), "promote")
-    assert fields_of(after)["Decision"] == f"<@{ada.id}> promoted v0002: it answers now."
-    assert after["components"] == []
+    embed = after["embeds"][0]
+    assert (embed["title"], embed["description"]) == (
+        "v0002 was promoted",
+        f"<@{ada.id}> promoted v0002: it answers now.",
+    )
     assert wire.app.registry.champion() == wire.app.follower.predictor.version == WAITING
     assert await status_of(wire, run) == "promoted"
     (row,) = await decisions(wire, "promote", since=run)
@@ -123,7 +126,7 @@ async def test_keep_leaves_the_champion_and_an_audit_line(wire: Wire, ada: Perso
     run = await waiting_run(wire)
     message, another = await verdict(wire, ada, run), await verdict(wire, ada, run)
     after = await decided(ada, message, "keep")
-    assert fields_of(after)["Decision"].startswith(f"<@{ada.id}> kept v0001")
+    assert after["embeds"][0]["description"].startswith(f"<@{ada.id}> kept v0001")
     assert wire.app.registry.champion() == CHAMPION
     assert await status_of(wire, run) == "rejected"
     (row,) = await decisions(wire, "keep", since=run)
@@ -221,3 +224,17 @@ async def test_the_buttons_work_after_a_restart(home: Path) -> None:
         async with hosted(home, sandbox) as wire:
             await decided(ada, message, "promote")
             assert wire.app.registry.champion() == WAITING
+
+
+async def test_an_admin_may_decide_before_a_proof_does(wire: Wire, ada: Person) -> None:
+    """A proof of v0003, which no test has withdrawn."""
+    database, now = wire.app.database, datetime.now(UTC)
+    run_id = await run_records.open_run(
+        database, "retrain", started_at=now, champion=CHAMPION, challenger="v0003"
+    )
+    await run_records.finish_run(database, run_id, "proving", finished_at=now)
+    run = await run_records.get_run(database, run_id)
+    assert run is not None
+    await decided(ada, await verdict(wire, ada, run), "promote")
+    assert (wire.app.registry.champion(), await status_of(wire, run)) == ("v0003", "promoted")
+    assert await run_records.proof_of(database, "v0003") is None
