@@ -1,13 +1,19 @@
-"""`!export`: the aggregated votes as CSV, without voters and without formulas for a spreadsheet."""
+"""`!export`: the aggregated votes without voters, as CSV or as JSON lines.
+
+The CSV has no formulas for a spreadsheet. The JSON lines have the columns of `datasets` and TRL: preference
+pairs (`prompt`, `chosen`, `rejected`) and those of KTO (`prompt`, `completion`, `label`).
+"""
 
 import asyncio
 import csv
 import io
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import groupby, product
+from typing import Any, Literal
 
 import numpy as np
 from discord.ext import commands
@@ -24,10 +30,16 @@ from storage.votes.predictions import votes_until
 from storage.votes.shown_queries import voted_queries
 from storage.votes.sources import is_source
 from storage.votes.standing import Precedence, precedence
+from training.inference.encoder import MASK
 from training.votes.aggregation import aggregate_votes, decay_weights
 
 CHUNK_ROWS = 2_000  # rows read before other tasks get a turn
-FILE_NAME = "fillbot-judgements.csv"
+Form = Literal["csv", "pairs", "kto"]
+FILE_NAMES: dict[Form, str] = {
+    "csv": "fillbot-judgements.csv",
+    "pairs": "fillbot-pairs.jsonl",
+    "kto": "fillbot-kto.jsonl",
+}
 HEADER = ("query", "mask", "word", "up", "down", "voters", "last_vote_at")
 # Spreadsheets also start a formula after leading whitespace, and with full-width characters.
 FORMULA = re.compile(r"[\t\r\n]|[\s\u200b\ufeff]*[=+\-@＝＋－＠]")
@@ -41,8 +53,8 @@ class Export(commands.Cog):
     def __init__(self, parts: Parts) -> None:
         self._bot, self._database, self._settings = parts.discord.bot, parts.storage.database, parts.settings
 
-    @command("export", group="insight", is_for_admins=True, is_ephemeral=True)
-    async def export(self, context: Context) -> None:
+    @command("export", group="insight", is_for_admins=True, is_ephemeral=True, usage="[csv|pairs|kto]")
+    async def export(self, context: Context, form: Form = "csv") -> None:
         """Send an admin the judgements on the queries that they may read."""
         members = await self._bot.access.memberships(context.author, with_channels=True)
         found = await voted_queries(self._database, readable_channel_ids(members))
@@ -54,7 +66,15 @@ class Export(commands.Cog):
         if not rows:
             await send_reply(context, say("export.nothing"), ephemeral=True)
             return
-        await send_privately(context, say("export.done", n=len(rows)), name=FILE_NAME, content=to_csv(rows))
+        if form == "csv":
+            text, content = say("export.done", n=len(rows)), to_csv(rows)
+        else:
+            entries = [*(preference_pairs if form == "pairs" else labelled_words)(rows)]
+            if not entries:
+                await send_reply(context, say(f"export.{form}.nothing"), ephemeral=True)
+                return
+            text, content = say(f"export.{form}.done", n=len(entries)), to_json_lines(entries)
+        await send_privately(context, text, name=FILE_NAMES[form], content=content)
 
 
 def add(parts: Parts) -> None:
@@ -116,6 +136,32 @@ class StandingVotes:
             )
             for i in np.flatnonzero(consensus.judged)
         ]
+
+
+def preference_pairs(rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """Yield each wanted word of a sentence with each unwanted one; `rows` are those of `judged`."""
+    for query, of_query in groupby(_one_blank(rows), key=lambda row: row[0]):
+        sides: dict[bool, list[str]] = {True: [], False: []}
+        for _, _, word, up, down, *_ in of_query:
+            sides[up > down].append(word)
+        for chosen, rejected in product(sides[True], sides[False]):
+            yield {"prompt": query, "chosen": chosen, "rejected": rejected}
+
+
+def labelled_words(rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """Yield each word of a sentence, and whether it is wanted; `rows` are those of `judged`."""
+    for query, _, word, up, down, *_ in _one_blank(rows):
+        yield {"prompt": query, "completion": word, "label": up > down}
+
+
+def to_json_lines(entries: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return one JSON object a line, in UTF-8."""
+    return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
+
+
+def _one_blank(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Leave out sentences with several masks: the prompt would not say which one a word is for."""
+    return [row for row in rows if row[0].count(MASK) == 1]
 
 
 def to_csv(rows: Iterable[tuple[Any, ...]]) -> bytes:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
@@ -20,6 +21,14 @@ async def exported(wire: Wire, admin: Person) -> list[dict[str, Any]]:
     assert (await wire.say(admin, "!export"))["content"] == "I sent it to you in a direct message."
     content = await admin.attached(await wire.direct_file(admin, since))
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+async def exported_lines(wire: Wire, admin: Person, form: str) -> list[dict[str, Any]]:
+    """The JSON lines that an admin gets."""
+    since = admin.mark()
+    await wire.say(admin, f"!export {form}")
+    content = await admin.attached(await wire.direct_file(admin, since))
+    return [json.loads(line) for line in content.decode().splitlines()]
 
 
 async def test_an_admin_gets_the_judgements_without_who_voted(wire: Wire, ann: Person, bob: Person) -> None:
@@ -91,3 +100,25 @@ async def test_an_export_shows_no_more_than_a_quiz(wire: Wire, ann: Person, bob:
 
 async def test_others_get_no_export(wire: Wire, ann: Person) -> None:
     assert (await wire.say(ann, "!export"))["content"].startswith("Only admins can do that")
+
+
+async def test_an_admin_gets_preference_pairs_and_labelled_words(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    reply = await wire.ask(ann, "paired shoes are very [MASK]")
+    good, bad = (one["word"] for one in (await wire.row(reply))["candidates"][:2])
+    for person in (ann, bob):
+        for number, word in enumerate((good, bad)):
+            menu = reply["components"][number]["components"][0]
+            await person.select(reply, menu["custom_id"], [f"0:{word}"])
+
+    async def are_stored() -> bool:
+        return len(await wire.votes(reply)) == 4
+
+    await eventually(are_stored)
+    prompt = "paired shoes are very [MASK]."
+    async with wire.person("ada") as ada:
+        (pair,) = [one for one in await exported_lines(wire, ada, "pairs") if one["prompt"] == prompt]
+        words = [one for one in await exported_lines(wire, ada, "kto") if one["prompt"] == prompt]
+    assert pair == {"prompt": prompt, "chosen": good, "rejected": bad}
+    assert {(one["completion"], one["label"]) for one in words} == {(good, True), (bad, False)}
