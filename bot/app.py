@@ -13,6 +13,7 @@ import structlog
 from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
 from bot.client import FillBot
+from bot.cogs.again import Again
 from bot.cogs.decide import Decide
 from bot.cogs.edits import Edits
 from bot.cogs.fill import Fill
@@ -55,7 +56,7 @@ from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
 log = structlog.stdlib.get_logger(__name__)
-CORE = (Fill, Listening, Edits, Rating, Votes, Models, Decide, Privacy, Help)
+CORE = (Fill, Listening, Edits, Rating, Again, Votes, Models, Decide, Privacy, Help)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ BotError
 │   ├── TooManyMasksError
 │   ├── OnlyMasksError
 │   ├── QueryTooLongForChatError
+│   ├── AuthorOptedOutError
+│   ├── NoMoreWordsError
 │   └── BusyError              too many queries are in flight
 ├── RunBusyError           a run is already in progress
 ├── DecisionError          a version cannot be promoted or kept out by a button; the text says why
@@ -89,6 +91,20 @@ class QueryTooLongForChatError(QueryError):
 
     def __init__(self, chars: int, max_chars: int) -> None:
         super().__init__(say("errors.too_long", chars=chars, max_chars=max_chars))
+
+
+class AuthorOptedOutError(QueryError):
+    """The author of the sentence, who is not the asker, opted out."""
+
+    def __init__(self) -> None:
+        super().__init__(say("errors.author_opted_out"))
+
+
+class NoMoreWordsError(QueryError):
+    """All candidates of the query were shown."""
+
+    def __init__(self) -> None:
+        super().__init__(say("errors.no_more_words"))
 
 
 class BusyError(QueryError):

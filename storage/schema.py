@@ -69,6 +69,7 @@ predictions = Table(
     Column("channel_id", BigInteger, nullable=False),
     Column("message_id", BigInteger, unique=True),  # of the reply; null until it is sent
     Column("asker_id", BigInteger),
+    Column("author_id", BigInteger),  # who wrote the text; null: the asker
     Column("query", TEXT, nullable=False),
     Column("query_hash", String(32), nullable=False),
     Column("model_version", String(32), nullable=False),
@@ -77,6 +78,7 @@ predictions = Table(
     Column("deleted_at", UtcDateTime),
     Column("quiz_at", UtcDateTime),  # start of the quiz that offered it; null: not in a quiz
     Index(None, "asker_id"),
+    Index(None, "author_id"),
     Index(None, "channel_id", "created_at"),
     Index(None, "query_hash"),
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
@@ -11,19 +11,20 @@ import discord
 import structlog
 
 from bot.answering.in_flight import InFlight
-from bot.answering.predictor import Challenger, Prediction, Predictor
+from bot.answering.predictor import CANDIDATES, Challenger, Prediction, Predictor
 from bot.answering.queries import Query, parse_query
 from bot.answering.thumb_seeding import ThumbSeeding
-from bot.answering.vote_adjustment import ShownPrediction, VoteRules, adjust, rejected_words
+from bot.answering.vote_adjustment import ShownPrediction, VoteRules, adjust, following, rejected_words
 from bot.answering.write_queue import WriteQueue
 from bot.commands.context import Context, may_react
 from bot.embeds.replies import prediction_embed, promises_thumbs
-from bot.errors import BotError
+from bot.errors import BotError, NoMoreWordsError
 from bot.proof.answers import together
 from bot.settings import Settings
 from bot.voting.menus import rating_view, words_for_each
 from storage.database import Database
 from storage.votes.consensus import QueryVote, votes_on_query
+from storage.votes.menu_votes import MaskWord
 from storage.votes.predictions import NewPrediction, StoredCandidate
 from training.errors import TrainingError
 
@@ -44,6 +45,7 @@ class QueryOrigin:
         quiz_at: When the quiz began that asks this query; None where the person typed it.
         may_react: Whether the bot may add reactions there.
         is_interaction: Whether the reply answers a slash command or a button.
+        author_id: The person who wrote the sentence; None if that is the asker.
     """
 
     asker_id: int
@@ -52,9 +54,10 @@ class QueryOrigin:
     quiz_at: datetime | None = None
     may_react: bool = True
     is_interaction: bool = False
+    author_id: int | None = None
 
     @classmethod
-    def of(cls, context: Context, *, quiz_at: datetime | None = None) -> Self:
+    def of(cls, context: Context, *, quiz_at: datetime | None = None, author_id: int | None = None) -> Self:
         """Return the author and the place of a command."""
         return cls(
             context.author.id,
@@ -63,6 +66,7 @@ class QueryOrigin:
             quiz_at=quiz_at,
             may_react=may_react(context),
             is_interaction=context.interaction is not None,
+            author_id=author_id,
         )
 
 
@@ -136,10 +140,32 @@ class QueryHandler:
         """Return the words, each with its mask, that the votes on this very query keep from being shown."""
         return rejected_words(await self._votes_on(query), VoteRules.of(self._settings))
 
-    async def reply(self, text: str, origin: QueryOrigin, send: Send) -> discord.Message:
+    async def predict_further(
+        self, query: Query, shown: Collection[MaskWord]
+    ) -> tuple[ShownPrediction, float]:
+        """Return the words that follow those shown for each mask, as `predict` returns the best ones.
+
+        Raises:
+            NoMoreWordsError: No candidate is left for a mask.
+        """
+        prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
+        most = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
+        ranked = adjust(prediction, votes, VoteRules.of(self._settings), shown=CANDIDATES)
+        masks = tuple(
+            following(ranked_words, {word for at, word in shown if at == mask})[:most]
+            for mask, ranked_words in enumerate(ranked.masks)
+        )
+        if not all(masks):
+            raise NoMoreWordsError
+        return ShownPrediction(masks, ranked.model_version, ranked.votes), prediction.latency_ms
+
+    async def reply(
+        self, text: str, origin: QueryOrigin, send: Send, *, shown_before: Collection[MaskWord] = ()
+    ) -> discord.Message:
         """Answer the query that a person typed; return the reply that `send` sent.
 
-        The prediction is stored before `send` is called.
+        The prediction is stored before `send` is called. If words were shown before, the reply has those that
+        follow.
 
         Raises:
             QueryError, QueryTooLongError: The query cannot be answered.
@@ -147,7 +173,10 @@ class QueryHandler:
         """
         async with self._in_flight.query_slot() as release_slot:
             query = self.parse(text)
-            shown, latency_ms = await self.predict(query)
+            if shown_before:
+                shown, latency_ms = await self.predict_further(query, shown_before)
+            else:
+                shown, latency_ms = await self.predict(query)
             row = _row(query, origin, shown, latency_ms=latency_ms)
             prediction_id = await self._write_queue.record(row)
             # A message may wait for seconds until its channel takes it; an interaction's reply does not.
@@ -245,4 +274,5 @@ def _row(query: Query, origin: QueryOrigin, shown: ShownPrediction, *, latency_m
             for rank, candidate in enumerate(mask)
         ),
         quiz_at=origin.quiz_at,
+        author_id=origin.author_id,
     )

@@ -7,7 +7,7 @@ votes on all their words, and the list of each mask starts with the word of the 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -149,6 +149,12 @@ def adjust(
         moved |= {(index, word) for word in moved_by}
     count = sum(odds[index][word].votes for index, word in moved)
     return ShownPrediction(tuple(masks), prediction.model_version, count, sentences)
+
+
+def following(ranked: Sequence[ShownCandidate], shown: Collection[str]) -> tuple[ShownCandidate, ...]:
+    """Return the candidates after the last one that was shown; all of them if votes reject those shown."""
+    last = max((at for at, candidate in enumerate(ranked) if candidate.word in shown), default=-1)
+    return tuple(ranked[last + 1 :])
 
 
 def weigh_votes(votes: Sequence[QueryVote], rules: VoteRules) -> dict[tuple[int, str], WordVotes]:

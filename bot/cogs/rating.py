@@ -159,7 +159,8 @@ class Rating(commands.Cog):
         is_done = interaction.response.is_done()
         send: Any = interaction.followup.send if is_done else interaction.response.send_message
         if standing.liked or standing.disliked:
-            await send(text, view=take_back_view(ratable.id), ephemeral=True)
+            may_try_again = bool(standing.disliked) and not is_suggestion and not ratable.is_of_quiz
+            await send(text, view=take_back_view(ratable.id, may_try_again=may_try_again), ephemeral=True)
         else:
             await send(text, ephemeral=True)
 

@@ -23,7 +23,7 @@ log = structlog.stdlib.get_logger(__name__)
 P = ParamSpec("P")
 Group = Literal["fill", "models", "charts", "learn", "insight", "privacy", "help"]  # as `!help` shows them
 ASKS, ASKS_WITHIN_S = 20, 20.0  # per person, for most commands
-MAX_CHOICES = 25  # Discord's maximum
+MAX_CHOICES, MAX_CHOICE = 25, 100  # Discord's maximum of choices, and of a choice's characters
 FAILED = (*UNREACHABLE, UnreadableError, StorageError, TrainingError)
 
 Names = Callable[[Any, discord.Interaction, str], Awaitable[Iterable[str]]]
@@ -103,7 +103,7 @@ def offering(
 
 
 class DescriptionTranslator(app_commands.Translator):
-    """Translates descriptions into every language that has texts and that Discord knows."""
+    """Translates descriptions, and names of message commands, into the languages that Discord knows."""
 
     async def translate(
         self,
@@ -111,11 +111,15 @@ class DescriptionTranslator(app_commands.Translator):
         locale: Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        """Return the description in a locale; None: the default, as for names."""
-        described = string.extras.get("described")
+        """Return the text in a locale; None for the default, as for names of slash commands."""
+        described, named = string.extras.get("described"), string.extras.get("named")
         for language in (locale.value, locale.value.partition("-")[0]):  # texts/es serves es-ES and es-419
-            if described is not None and language != DEFAULT and language in languages():
+            if language == DEFAULT or language not in languages():
+                continue
+            if described is not None:
                 return text_in(language, f"commands.{described}")
+            if named is not None:
+                return text_in(language, f"message_commands.{named}")
         return None
 
 

@@ -13,14 +13,17 @@ from bot.answering.predictor import CANDIDATES
 from bot.answering.queries import Query
 from bot.answering.vote_adjustment import ShownPrediction, VoteRules, WordVotes, adjust, weigh_votes
 from bot.commands.context import Context, send_reply
+from bot.commands.message_commands import message_command
 from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_DESCRIPTION, MAX_FIELD, clipped, escape, small_percent
+from bot.errors import BotError
 from bot.subprocesses.word_ranks import RANKINGS, RANKINGS_WITHIN_S, VersionRanks, WordRank
 from bot.texts import named, say
 from bot.wiring import Parts
 from storage import runs
 from storage.runs import Run
 from storage.votes.consensus import QueryVote, votes_on_query
+from storage.votes.predictions import shown_query
 from storage.votes.standing import standing_votes
 from training.errors import RegistryError
 from training.inference.encoder import MASK
@@ -54,13 +57,28 @@ class Reasons:
     is_private: bool = False
 
 
+class NoReplyError(BotError):
+    """The message shows no prediction."""
+
+    def __init__(self) -> None:
+        super().__init__(say("why.no_reply"))
+
+
 class Why(commands.Cog):
-    """The command `!why`."""
+    """The command `!why`, and the same on a reply."""
 
     def __init__(self, parts: Parts) -> None:
         self._bot, self._database, self._settings = parts.discord.bot, parts.storage.database, parts.settings
         self._query_handler, self._registry = parts.voting.query_handler, parts.storage.registry
         self._predictor, self._ranks = parts.inference.predictor, parts.inference.word_ranks
+
+    async def cog_load(self) -> None:
+        """Register the message command."""
+        self._bot.tree.add_command(
+            message_command(
+                "why", self.why_message, cooldown=(RANKINGS, RANKINGS_WITHIN_S), is_ephemeral=True
+            )
+        )
 
     @command(
         "why",
@@ -73,6 +91,20 @@ class Why(commands.Cog):
         """Explain why a word is ranked where it is in a sentence."""
         if context.interaction is None:
             text = text.removeprefix("in ")
+        await self._explain(context, word, text)
+
+    async def why_message(self, context: Context, message: discord.Message) -> None:
+        """Explain the best word of a reply, for the first blank.
+
+        Raises:
+            NoReplyError: The message is none of the bot's replies, or is no longer known.
+        """
+        shown = await shown_query(self._database, message_id=message.id)
+        if shown is None:
+            raise NoReplyError
+        await self._explain(context, shown.words[0][1], shown.query)
+
+    async def _explain(self, context: Context, word: str, text: str) -> None:
         query, word = self._query_handler.parse(text), clipped(word.strip(), MAX_WORD)
         reasons = await self._reasons(query, word)
         embed = why_embed(

@@ -16,7 +16,7 @@ from bot.embeds.replies import clipped, escape
 from bot.texts import say
 from storage.votes.menu_votes import MaskWord, Standing
 
-ControlKind = Literal["fit", "unfit", "suggest", "back"]
+ControlKind = Literal["fit", "unfit", "suggest", "back", "again"]
 MAX_OPTIONS = 25  # Discord's maximum for a menu
 MAX_LABEL = 100
 MAX_WORD = 40
@@ -24,7 +24,7 @@ FORM_OPEN_S = 3600.0  # Discord does not report that a form was closed
 
 
 class Control(
-    ui.DynamicItem[ui.Item[Any]], template=r"words:(?P<what>fit|unfit|suggest|back):(?P<id>[0-9]{1,18})"
+    ui.DynamicItem[ui.Item[Any]], template=r"words:(?P<what>fit|unfit|suggest|back|again):(?P<id>[0-9]{1,18})"
 ):
     """A menu or button; discord.py recreates it from its custom id."""
 
@@ -41,6 +41,9 @@ class Control(
 
     async def callback(self, interaction: discord.Interaction) -> None:
         """Dispatch the choice to the cog."""
+        if self.what == "again":
+            interaction.client.dispatch("words_again", interaction, self.prediction_id)
+            return
         chosen = list(getattr(self.item, "values", ()))
         interaction.client.dispatch("words_control", interaction, self.what, self.prediction_id, chosen)
 
@@ -114,10 +117,12 @@ def renewed_view(prediction_id: int, words: Sequence[MaskWord], message: discord
     return view
 
 
-def take_back_view(prediction_id: int) -> ui.View:
-    """Build the button that takes a menu vote back."""
+def take_back_view(prediction_id: int, *, may_try_again: bool = False) -> ui.View:
+    """Build the button that takes a menu vote back, and the one that asks for further words."""
     view = ui.View(timeout=None)
     view.add_item(_button("back", prediction_id))
+    if may_try_again:
+        view.add_item(_button("again", prediction_id, emoji="🔁"))
     return view
 
 

@@ -1,9 +1,10 @@
 """Erase a person's data from the database and from its copies on this machine.
 
 Erased are the person's votes, their row in `people` except for an opt-out, and the predictions of queries
-that no other known person asked on a server, with the candidates and votes of others on them, also in
-quizzes: a vote means nothing without its text. Predictions of queries that others asked as well stay without
-the asker's id, so that the votes of others still count. A tombstone stays while thumbs can be read back.
+that they asked or wrote and no other known person asked on a server in their own words, with the candidates
+and votes of others on them, also in quizzes: a vote means nothing without its text. Predictions of queries
+that others asked as well stay without the person's id, so that the votes of others still count. A tombstone
+stays while thumbs can be read back.
 
 A request is a row in `forgettings` until it is complete. After a crash it is repeated, which is idempotent.
 """
@@ -24,7 +25,7 @@ from storage.backends.urls import sqlite_url
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.maintenance.backups import open_sqlite
-from storage.people.privacy import read_summary
+from storage.people.privacy import is_of, read_summary
 from storage.people.tombstones import write_tombstone
 from storage.runs import DECISIONS, by_member
 from storage.schema import announcements, forgettings, people, predictions, runs, undone_thumbs, votes
@@ -58,7 +59,7 @@ class Erased:
     Attributes:
         votes: Votes of the person.
         queries: Predictions that were deleted.
-        unnamed: Predictions that stay without the asker's id.
+        unnamed: Predictions that stay without the person's id.
         others_votes: Votes of others on deleted predictions.
         reports: Reports of runs that contained deleted queries.
     """
@@ -166,13 +167,15 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None) -> Er
     own_votes = connection.execute(delete(votes).where(votes.c.voter_id == user_id)).rowcount
     connection.execute(delete(undone_thumbs).where(undone_thumbs.c.voter_id == user_id))
     gone = list(connection.execute(_orphaned_predictions(user_id)).scalars())
-    mine = predictions.c.asker_id == user_id
+    mine = is_of(user_id)
     asked = connection.execute(select(func.count()).where(mine)).scalar_one()
     others_votes = 0
     for ids in _batches(gone):
         others_votes += connection.execute(delete(votes).where(votes.c.prediction_id.in_(ids))).rowcount
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
-    unnamed = connection.execute(update(predictions).where(mine).values(asker_id=None)).rowcount
+    unnamed = connection.execute(select(func.count()).where(mine)).scalar_one()
+    for column in (predictions.c.asker_id, predictions.c.author_id):
+        connection.execute(update(predictions).where(column == user_id).values({column: None}))
     # An opt-out stays.
     person = people.c.user_id == user_id
     connection.execute(delete(people).where(person, people.c.opted_out_at.is_(None)))
@@ -242,20 +245,21 @@ def orphaned_of(connection: Connection, queries: Collection[str]) -> set[str]:
 def _orphaned_predictions(user_id: int) -> Select[Any]:
     """Select the predictions to delete: those of queries that no other known person asked on a server.
 
-    Quiz items do not count as asking and are deleted as well.
+    Quiz items do not count as asking and are deleted as well. Neither does asking with the person's own text.
     """
     other, own = predictions.alias(), predictions.alias()
     shared = exists().where(
         other.c.query_hash == predictions.c.query_hash,
         other.c.asker_id != user_id,
+        func.coalesce(other.c.author_id, 0) != user_id,
         other.c.guild_id.is_not(None),
         other.c.quiz_at.is_(None),
     )
-    asked = predictions.c.query_hash.in_(select(own.c.query_hash).where(own.c.asker_id == user_id))
+    asked = predictions.c.query_hash.in_(select(own.c.query_hash).where(is_of(user_id, own)))
     return select(predictions.c.id).where(
         or_(
             # The channel of a direct message identifies the asker.
-            and_(predictions.c.asker_id == user_id, or_(predictions.c.guild_id.is_(None), ~shared)),
+            and_(is_of(user_id), or_(predictions.c.guild_id.is_(None), ~shared)),
             # Of people erased before: this person was the last known one who asked it.
             and_(predictions.c.asker_id.is_(None), asked, ~shared),
             and_(predictions.c.quiz_at.is_not(None), asked, ~shared),

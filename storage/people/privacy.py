@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, FromClause, Select, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.backends.postgres import insert_into
@@ -24,7 +24,7 @@ class PersonSummary:
 
     Attributes:
         votes: The number of stored votes.
-        queries: The number of their predictions.
+        queries: The number of predictions that they asked or whose text they wrote.
         opted_out_at: When they opted out; None if their votes count.
         reliability: Estimated by the last run, in [0, 1]; None if unknown.
         counted_since: The `as_of` of the first run that counted their votes; None if none did.
@@ -37,6 +37,11 @@ class PersonSummary:
     counted_since: datetime | None
 
 
+def is_of(user_id: int, of: FromClause = predictions) -> ColumnElement[bool]:
+    """Whether a person asked a prediction or wrote its text."""
+    return or_(of.c.asker_id == user_id, of.c.author_id == user_id)
+
+
 @retried
 async def summarize(database: Database, user_id: int) -> PersonSummary:
     """Summarize what is stored about a person."""
@@ -47,7 +52,7 @@ async def summarize(database: Database, user_id: int) -> PersonSummary:
 async def read_summary(connection: AsyncConnection, user_id: int) -> PersonSummary:
     """Summarize what is stored about a person, in a transaction."""
     of_votes = select(func.count(), func.min(votes.c.cast_at)).where(votes.c.voter_id == user_id)
-    of_queries = select(func.count()).where(predictions.c.asker_id == user_id)
+    of_queries = select(func.count()).where(is_of(user_id))
     vote_count, first_at = (await connection.execute(of_votes)).one()
     asked = (await connection.execute(of_queries)).scalar_one()
     row = (await connection.execute(select(people).where(people.c.user_id == user_id))).first()
@@ -118,8 +123,12 @@ def queries_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]
             predictions.c.guild_id,
             predictions.c.channel_id,
             predictions.c.message_id,
+            func.coalesce(predictions.c.asker_id == user_id, false()).label("asked_by_you"),
+            func.coalesce(predictions.c.author_id == user_id, predictions.c.asker_id == user_id).label(
+                "written_by_you"
+            ),
         )
-        .where(predictions.c.asker_id == user_id)
+        .where(is_of(user_id))
         .order_by(predictions.c.id.desc())
     )
     return _rows(database, statement)

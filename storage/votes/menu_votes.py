@@ -30,12 +30,14 @@ class Ratable:
         channel_id: The channel of the reply.
         message_id: The reply; None while it is being sent.
         words: The offered words, best first within each mask, then suggested words that have votes.
+        is_of_quiz: Whether a quiz asked it.
     """
 
     id: int
     channel_id: int
     message_id: int | None
     words: tuple[MaskWord, ...]
+    is_of_quiz: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Standing:
 async def ratable(database: Database, prediction_id: int) -> Ratable | None:
     """Return the words of a prediction that can be rated; None if it does not exist."""
     async with database.read() as connection:
-        reply = select(predictions.c.channel_id, predictions.c.message_id)
+        reply = select(predictions.c.channel_id, predictions.c.message_id, predictions.c.quiz_at)
         row = (await connection.execute(reply.where(predictions.c.id == prediction_id))).first()
         if row is None:
             return None
@@ -67,7 +69,8 @@ async def ratable(database: Database, prediction_id: int) -> Ratable | None:
             .order_by(votes.c.cast_at, votes.c.mask_index, votes.c.word)
         )
         words = dict.fromkeys([*map(tuple, offered), *map(tuple, suggested)])
-    return Ratable(prediction_id, row.channel_id, row.message_id, tuple(words))
+    is_of_quiz = row.quiz_at is not None
+    return Ratable(prediction_id, row.channel_id, row.message_id, tuple(words), is_of_quiz)
 
 
 async def store_choices(

@@ -14,6 +14,7 @@ from storage.database import Database
 from storage.schema import candidates, predictions, votes
 from storage.votes.standing import OLDEST_FIRST, VOTE_COLUMNS, Vote, is_opted_in
 
+RECENT_QUERIES = 200
 DEFAULT_WEIGHT = 1.0  # of a vote, where no role of its voter has another one
 TICK = timedelta(microseconds=1)
 
@@ -36,7 +37,11 @@ class StoredCandidate:
 
 @dataclass(frozen=True, slots=True)
 class NewPrediction:
-    """A prediction to store. `guild_id` is None in a direct message, `quiz_at` outside a quiz."""
+    """A prediction to store.
+
+    `guild_id` is None in a direct message, `quiz_at` outside a quiz, and `author_id` where the asker wrote
+    the text.
+    """
 
     guild_id: int | None
     channel_id: int
@@ -48,6 +53,26 @@ class NewPrediction:
     created_at: datetime
     candidates: tuple[StoredCandidate, ...]
     quiz_at: datetime | None = None
+    author_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownQuery:
+    """A query as a reply shows it.
+
+    Attributes:
+        query: The stored text.
+        words: The offered (mask index, word) pairs, best first within each mask.
+        channel_id: The channel of the reply.
+        author_id: Who wrote the text; None if that is not known.
+        is_of_quiz: Whether a quiz asked it.
+    """
+
+    query: str
+    words: tuple[tuple[int, str], ...]
+    channel_id: int
+    author_id: int | None
+    is_of_quiz: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +155,50 @@ async def query_of(database: Database, prediction_id: int) -> tuple[str, str] | 
     wanted = select(predictions.c.query, predictions.c.query_hash).where(predictions.c.id == prediction_id)
     row = await database.fetch_first(wanted)
     return None if row is None else (row.query, row.query_hash)
+
+
+async def recent_queries(database: Database, asker_id: int) -> list[str]:
+    """Return the queries that a person asked in their own words, newest first and each once."""
+    statement = (
+        select(predictions.c.query, predictions.c.query_hash)
+        .where(
+            predictions.c.asker_id == asker_id,
+            predictions.c.author_id.is_(None),
+            predictions.c.quiz_at.is_(None),
+        )
+        .order_by(predictions.c.id.desc())
+        .limit(RECENT_QUERIES)
+    )
+    newest: dict[str, str] = {}
+    for row in await database.fetch(statement):
+        newest.setdefault(row.query_hash, row.query)
+    return list(newest.values())
+
+
+async def shown_query(
+    database: Database, *, message_id: int | None = None, prediction_id: int | None = None
+) -> ShownQuery | None:
+    """Return what a reply or a prediction shows; None if there is no such prediction."""
+    known = (
+        predictions.c.id == prediction_id if message_id is None else predictions.c.message_id == message_id
+    )
+    statement = (
+        select(predictions, candidates.c.mask_index, candidates.c.word)
+        .join(candidates, candidates.c.prediction_id == predictions.c.id)
+        .where(known)
+        .order_by(candidates.c.mask_index, candidates.c.rank)
+    )
+    rows = await database.fetch(statement)
+    if not rows:
+        return None
+    first = rows[0]
+    return ShownQuery(
+        query=first.query,
+        words=tuple((row.mask_index, row.word) for row in rows),
+        channel_id=first.channel_id,
+        author_id=first.asker_id if first.author_id is None else first.author_id,
+        is_of_quiz=first.quiz_at is not None,
+    )
 
 
 @retried

@@ -12,7 +12,8 @@ from storage.votes.standing import is_opted_in
 def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
     """Whether a prediction can be shown to people who can read these channels of servers.
 
-    Excludes direct messages, deleted and unsent replies, quiz items, and predictions of people who opted out.
+    Excludes direct messages, deleted and unsent replies, quiz items, and predictions whose asker or author
+    opted out.
     """
     return and_(
         predictions.c.guild_id.is_not(None),
@@ -20,7 +21,10 @@ def is_shown_in(channel_ids: Collection[int]) -> ColumnElement[bool]:
         predictions.c.message_id.is_not(None),
         predictions.c.deleted_at.is_(None),
         predictions.c.quiz_at.is_(None),
-        or_(predictions.c.asker_id.is_(None), is_opted_in(predictions.c.asker_id)),
+        *(
+            or_(person.is_(None), is_opted_in(person))
+            for person in (predictions.c.asker_id, predictions.c.author_id)
+        ),
     )
 
 

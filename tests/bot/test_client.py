@@ -2,6 +2,7 @@
 
 import re
 
+import discord
 import pytest
 from structlog.testing import capture_logs
 from support.databases import of_sqlite
@@ -71,8 +72,8 @@ async def test_help_on_fill_has_an_example(wire: Wire, ann: Person) -> None:
 
 
 async def test_every_command_is_a_slash_command_too(wire: Wire) -> None:
-    names = {command.name for command in wire.app.bot.tree.get_commands()}
-    assert names == set(COMMANDS)
+    slash = wire.app.bot.tree.get_commands(type=discord.AppCommandType.chat_input)
+    assert {command.name for command in slash} == set(COMMANDS)
 
 
 ELSEWHERE = "I only work in my team's server"

@@ -61,6 +61,7 @@ USES = sorted(set(uses()), key=str)
 # Discord's limits by the place where a text stands; everything else is a message, a description or a footer.
 LIMITS = {
     "commands.*": 100,
+    "message_commands.*": 32,
     "rating.controls.*fit": 100,
     "rating.controls.*": 80,
     "rating.form_hint": 100,

@@ -46,6 +46,7 @@ async def ask(
     guild_id: int | None = 1,
     channel_id: int = 2,
     asker_id: int = 3,
+    author_id: int | None = None,
     quiz_at: datetime | None = None,
 ) -> int:
     """Record a prediction that offers `words` with their scores for each mask. Returns its id."""
@@ -53,6 +54,7 @@ async def ask(
         guild_id=guild_id,
         channel_id=channel_id,
         asker_id=asker_id,
+        author_id=author_id,
         query=query,
         query_hash=hash_of(query),
         model_version=model_version,

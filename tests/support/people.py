@@ -15,6 +15,7 @@ import aiohttp
 Json = dict[str, Any]
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 BUTTON, MENU = 2, 3
+MESSAGE_COMMAND = 3
 
 
 class RefusedError(Exception):
@@ -185,6 +186,12 @@ class Person:
     async def slash(self, channel_id: int, name: str, **options: Any) -> None:
         """Use a slash command; ``"model list"`` means a subcommand."""
         await self._command(COMMAND, channel_id, name, [{"name": k, "value": v} for k, v in options.items()])
+
+    async def use_on(self, message: Json, name: str) -> None:
+        """Use a message command: Apps → its name."""
+        data = {"name": name, "type": MESSAGE_COMMAND, "target_id": message["id"]}
+        body = {"type": COMMAND, "channel_id": message["channel_id"], "data": data}
+        await self.request("POST", "/interactions", body)
 
     async def complete(self, channel_id: int, name: str, option: str, text: str) -> list[Json]:
         """Type into an option and return the choices that the bot offers."""

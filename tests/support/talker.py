@@ -127,6 +127,7 @@ class Talker(commands.Bot):
 
     async def setup_hook(self) -> None:
         self.tree.add_command(self.slash_fill())
+        self.tree.add_command(app_commands.ContextMenu(name="Shout", callback=self.shout))
         await self.tree.sync()
 
     def slash_fill(self) -> app_commands.Command[Any, ..., Any]:
@@ -142,6 +143,9 @@ class Talker(commands.Bot):
             return [app_commands.Choice(name=one, value=one) for one in known if start in one]
 
         return fill
+
+    async def shout(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        await interaction.response.send_message(message.content.upper())
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         if self.user is not None and event.user_id != self.user.id and event.member is not None:

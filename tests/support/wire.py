@@ -70,7 +70,15 @@ class Wire:
         """Use a slash command and return the bot's reply to it."""
         since = person.mark()
         await person.slash(channel_id or self.channel_id, name, **options)
+        return await self._answer_to(person, since)
 
+    async def use_on(self, person: Person, message: Json, name: str) -> Json:
+        """Use a message command and return the bot's reply to it."""
+        since = person.mark()
+        await person.use_on(message, name)
+        return await self._answer_to(person, since)
+
+    async def _answer_to(self, person: Person, since: int) -> Json:
         def is_reply(body: Json) -> bool:
             asker = body.get("interaction_metadata", {}).get("user", {}).get("id")
             return asker == str(person.id) and not body["flags"] & LOADING

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.sandbox.errors import ApiError, InvalidBodyError, Refusal
 from bot.sandbox.fields import check_int, check_list, check_object, check_text
-from bot.sandbox.interactions.command_rules import OptionType
+from bot.sandbox.interactions.command_rules import OF_MESSAGE, OptionType
 from bot.sandbox.interactions.commands import (
     IN_GUILD,
     WITH_BOT,
@@ -51,7 +51,7 @@ def open_interaction(world: World, person_id: int, body: Json) -> tuple[Interact
     if kind in (COMMAND, AUTOCOMPLETE):
         shape, about = _command_data(world, person_id, channel, called, is_final=kind == COMMAND)
     elif kind == COMPONENT:
-        source = _clicked(world, person_id, channel, body)
+        source = _message_for(world, person_id, channel, body.get("message_id"), "message_id")
         shape, about = _component_data(world, channel, source, called)
     elif kind == MODAL_SUBMIT:
         opener, shape = _submitted_modal(world, person_id, called)
@@ -128,15 +128,22 @@ def _command_data(
     shape: Json = {"id": command["id"], "name": command["name"], "type": command["type"], "options": options}
     if "guild_id" in command:
         shape["guild_id"] = command["guild_id"]
+    about: Json = {"name": full_name(command, options), "command_type": command["type"]}
+    if command["type"] == OF_MESSAGE:
+        target = _message_for(world, person_id, channel, called.get("target_id"), "data.target_id")
+        shape["target_id"] = about["target_message_id"] = str(target.id)
+        # With its content, also for a bot without that intent.
+        shape["resolved"] = {"messages": {str(target.id): message_json(world, target, world.bot_user_id)}}
+        return shape, about
     values = [(one["type"], one["value"]) for one in leaves(options)]
     if is_final and (resolved := _resolved(world, channel, values)):
         shape["resolved"] = resolved
-    return shape, {"name": full_name(command, options), "command_type": command["type"]}
+    return shape, about
 
 
-def _clicked(world: World, person_id: int, channel: Channel, body: Json) -> Message:
-    """Return the message whose component is used."""
-    message = world.find_message(channel.id, check_int(body.get("message_id"), "message_id"))
+def _message_for(world: World, person_id: int, channel: Channel, message_id: Any, path: str) -> Message:
+    """Return a message of the channel that the person can see: what a component or command is used on."""
+    message = world.find_message(channel.id, check_int(message_id, path))
     if message.ephemeral_for not in (None, person_id):
         raise ApiError(Refusal.UNKNOWN_MESSAGE)
     return message

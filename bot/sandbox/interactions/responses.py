@@ -13,7 +13,7 @@ from bot.sandbox.messages.threads import reopen_to_send
 from bot.sandbox.world.state import Event, Interaction, Json, Message, MessageFlag, World
 
 MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9
-COMMAND_REPLY = 20
+COMMAND_REPLY, MENU_COMMAND_REPLY = 20, 23
 
 
 def find_interaction(world: World, interaction_id: int, token: str) -> Interaction:
@@ -136,6 +136,11 @@ def _post(
         metadata["original_response_message_id"] = str(interaction.reply_id)
     if interaction.kind == COMMAND and is_first:
         about["interaction"] = {key: metadata[key] for key in ("id", "type", "name", "user")}
+    kind = COMMAND_REPLY if interaction.kind == COMMAND and is_first else PLAIN
+    if kind == COMMAND_REPLY and metadata.get("target_message_id"):
+        kind = MENU_COMMAND_REPLY
+        target = {"message_id": metadata["target_message_id"], "fail_if_not_exists": False}
+        payload = replace(payload, reference=target)
     channel = world.channels[interaction.channel_id]
     reopened = reopen_to_send(world, channel, interaction.person_id)
     message, events = post_message(
@@ -143,7 +148,7 @@ def _post(
         channel,
         author=world.users[world.bot_user_id],
         payload=payload,
-        kind=COMMAND_REPLY if interaction.kind == COMMAND and is_first else PLAIN,
+        kind=kind,
         webhook_id=world.bot_user_id,
         interaction=about,
         ephemeral_for=interaction.person_id if is_ephemeral else None,

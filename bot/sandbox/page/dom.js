@@ -21,6 +21,7 @@ export function h(tag, props = {}, ...children) {
 }
 
 const ICONS = {
+  apps: "M4 4h7v7H4zm9 0h7v7h-7zM4 13h7v7H4zm9 0h7v7h-7z",
   bulb: "M9 21h6v-1.5H9zM12 2a7 7 0 0 0-4 12.7V17h8v-2.3A7 7 0 0 0 12 2zm2.2 11.5-.7.5v1h-3v-1l-.7-.5a4.7 4.7 0 1 1 4.4 0z",
   menu: "M3 6h18v2H3zm0 5h18v2H3zm0 5h18v2H3z",
   send: "M3 20.5 22 12 3 3.5 3 10l12 2-12 2z",

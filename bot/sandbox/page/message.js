@@ -1,5 +1,6 @@
 // Renders messages.
 
+import { openApps } from "./apps.js";
 import { avatar, badges } from "./avatars.js";
 import { renderComponents } from "./components.js";
 import { h, icon, iconButton } from "./dom.js";
@@ -39,25 +40,36 @@ export function plainWords(message) {
 function renderReference(message) {
   const source = message.referenced_message;
   if (source) {
-    const name = nameOf(source.author);
-    const unsaid = source.embeds?.length ? say("Click to see the embed") : say("Click to see the attachment");
-    const snippet = source.content || unsaid;
-    return h("button", {
-      class: "reference", type: "button", data: { key: "reference" },
-      "aria-label": `${say("Replying to ")}${name}: ${plainWords(source)}`, onclick: () => tell("show", source.id),
-    },
-    avatar(source.author, "tiny"), h("span", { class: "name" }, name),
-    h("span", { class: "snippet" }, inline(snippet.replace(/\n/g, " "))));
+    const used = renderUse(message);
+    return used ? [used, renderSource(source)] : renderSource(source);
   }
   if (message.type === REPLY) {
     return h("div", { class: "reference" }, h("em", {}, say("The original message was deleted")));
   }
+  return renderUse(message);
+}
+
+function renderSource(source) {
+  const name = nameOf(source.author);
+  const unsaid = source.embeds?.length ? say("Click to see the embed") : say("Click to see the attachment");
+  const snippet = source.content || unsaid;
+  return h("button", {
+    class: "reference", type: "button", data: { key: "reference" },
+    "aria-label": `${say("Replying to ")}${name}: ${plainWords(source)}`, onclick: () => tell("show", source.id),
+  },
+  avatar(source.author, "tiny"), h("span", { class: "name" }, name),
+  h("span", { class: "snippet" }, inline(snippet.replace(/\n/g, " "))));
+}
+
+/** Says who used which command, above the reply to it. */
+function renderUse(message) {
   const used = message.interaction_metadata ?? message.interaction;
   const user = used?.user ?? state.users.get(used?.user_id);
   if (!user || used.type === COMPONENT) return null;
   const name = used.name ?? message.interaction?.name;
+  const onMessage = Boolean(used.target_message_id);
   return h("div", { class: "reference" }, avatar(user, "tiny"), h("span", { class: "name" }, nameOf(user)),
-    name && h("span", {}, say(" used "), h("span", { class: "mention" }, `/${name}`)));
+    name && h("span", {}, say(" used "), h("span", { class: "mention" }, onMessage ? name : `/${name}`)));
 }
 
 const dots = () => h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
@@ -92,6 +104,8 @@ function renderTools(message) {
     tool("smile", say("Add a reaction"), "react", ({ currentTarget }) => pickEmoji(currentTarget, message)),
     tool("reply", say("Reply to {name}", { name: nameOf(message.author) }), "reply", () => tell("reply", message)),
     mayEdit(message) && tool("pen", say("Edit your message"), "edit", () => startEditing(message)),
+    state.messageCommands.length > 0
+      && tool("apps", say("Apps"), "apps", ({ currentTarget }) => openApps(currentTarget, message)),
     isMine && tool("bin", say("Delete your message"), "delete", remove));
 }
 
@@ -114,7 +128,7 @@ export function renderBody(message, isGrouped) {
   const isEphemeral = hasFlag(message, FLAG.EPHEMERAL);
   const name = h("span", { class: "name" }, nameOf(message.author));
   return [
-    isGrouped ? null : renderReference(message),
+    ...(isGrouped ? [] : [renderReference(message)].flat()),
     isGrouped ? h("span", { class: "when-grouped" }, when) : avatar(message.author),
     h("div", { class: "message-body" },
       !isGrouped && h("div", { class: "byline" }, name, badges(message.author), when),

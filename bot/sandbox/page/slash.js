@@ -4,6 +4,8 @@ import { api } from "./rest.js";
 import { bot, channelName, state } from "./state.js";
 import { say } from "./texts.js";
 
+const MESSAGE_COMMAND = 3;
+
 const escaped = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** Lists the commands as typed: subcommands become commands of two or three words. */
@@ -34,6 +36,7 @@ export async function loadCommands() {
   const lists = await Promise.all(places.map((place) => api("GET", `${place}/commands`).catch(() => [])));
   if (world !== state) return;
   const byWords = new Map(lists.flat().flatMap(spellOut).map((command) => [command.words, command])); // the guild's win
+  state.messageCommands = lists.flat().filter(({ type }) => type === MESSAGE_COMMAND);
   state.commands = [...byWords.values()].sort((a, b) => a.words.localeCompare(b.words));
 }
 

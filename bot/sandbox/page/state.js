@@ -19,6 +19,7 @@ const freshState = (token) => ({
   online: new Set(), // user ids
   logs: new Map(), // channel id → {messages, isComplete, isLoaded, loading, firstUnread}
   current: null, // id of the channel that is shown
+  messageCommands: [], // what can be used on a message
   commands: [], // what can be typed after the slash, subcommands spelled out
   typing: new Map(), // channel id → Map(user id → until, ms)
   unread: new Map(), // channel id → count

@@ -413,3 +413,25 @@ async def test_a_sentence_with_personal_data_says_that_its_votes_do_not_count(
     plain = await wire.ask(ann, "12995 rupees is [MASK]")
     assert "votes on it are not counted" in private["embeds"][0]["footer"]["text"]
     assert "not counted" not in plain["embeds"][0]["footer"]["text"]
+
+
+async def test_ones_own_recent_questions_are_offered_while_typing(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    for text in ("Nike shoes are very [MASK]", "The cap is [MASK]"):
+        await wire.ask(ann, text)
+    await wire.ask(bob, "The secret cap is [MASK]")
+    assert await choices(wire, ann, "") == ["The cap is [MASK].", "Nike shoes are very [MASK]."]
+    assert await choices(wire, ann, "NIKE") == ["Nike shoes are very [MASK]."]
+    (asked,) = await choices(wire, ann, "cap")
+    assert (await wire.slash(ann, "fill", text=asked))["embeds"]
+
+
+async def test_questions_that_discord_takes_no_choice_for_are_not_offered(wire: Wire, ann: Person) -> None:
+    await wire.ask(ann, f"The {'very ' * 20}good cap is [MASK]")
+    assert await choices(wire, ann, "") == []
+
+
+async def choices(wire: Wire, person: Person, typed: str) -> list[str]:
+    """What is offered for the text of /fill, newest first."""
+    return [one["value"] for one in await person.complete(wire.channel_id, "fill", "text", typed)]

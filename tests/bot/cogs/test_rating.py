@@ -224,6 +224,31 @@ async def test_more_votes_than_a_line_can_hold_are_confirmed_all_the_same(
     assert len(line["content"]) == 2000
 
 
+async def test_after_a_rejection_the_next_words_can_be_asked_for(
+    wire: Wire, ann: Person, bob: Person, reply: Json
+) -> None:
+    seen = words(reply)
+    for _ in range(2):
+        line = await choose(wire, bob, reply, "unfit", words(reply)[1])
+        since = bob.mark()
+        await bob.click(line, control(line, "again")["custom_id"])
+        reply = await bob.wait_for_event(
+            "MESSAGE_CREATE", predicate=lambda body: bool(body["embeds"]), since=since
+        )
+        assert not reply["flags"] & EPHEMERAL
+        await wire.seeded(bob, reply)
+        assert len(words(reply)) == 5
+        assert not {*words(reply)} & {*seen}
+        seen += words(reply)
+    row = await wire.row(reply)
+    assert (row["asker_id"], row["author_id"]) == (bob.id, ann.id)
+
+
+async def test_only_a_rejection_offers_to_try_again(wire: Wire, bob: Person, reply: Json) -> None:
+    line = await choose(wire, bob, reply, "fit", words(reply)[0])
+    assert "again" not in str(line["components"])
+
+
 async def test_a_form_that_somebody_closed_is_forgotten_in_time() -> None:
     assert SuggestForm(1, masks=1).timeout is not None
 

@@ -55,9 +55,36 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
         *(f"predictions.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
         *(f"announcements.{name}" for name in ("id", "guild_id", "channel_id", "message_id", "asker_id")),
         *(f"announcements.{name}" for name in ("run_id", "sentence", "figure", "interaction_token")),
-        *("predictions.query", "runs.id", "runs.report", "runs.verdict"),
+        *("predictions.author_id", "predictions.query", "runs.id", "runs.report", "runs.verdict"),
         *(f"model_versions.{name}" for name in ("folder", "moved_by", "revision")),
     }
+
+
+async def test_a_text_goes_with_its_author_although_somebody_else_asked_it(database: Database) -> None:
+    asked = await ask(database, SECRET, asker_id=BOB, author_id=ANN)
+    await vote(database, asked, "cheap", 1, by=CLEO)
+    assert await forgetting.preview(database, ANN) == Erased(queries=1, others_votes=1)
+    assert await forget(database) == Erased(queries=1, others_votes=1)
+    assert await rows(database, predictions.c.id) == set()
+    assert await rows(database, votes.c.word) == set()
+
+
+async def test_a_text_that_somebody_else_asked_in_their_own_words_stays_without_its_author(
+    database: Database,
+) -> None:
+    await ask(database, SECRET, asker_id=BOB, author_id=ANN)
+    await ask(database, SECRET, asker_id=CLEO)
+    assert await forget(database) == Erased(unnamed=1)
+    assert await rows(database, predictions.c.asker_id, predictions.c.author_id) == {
+        (BOB, None),
+        (CLEO, None),
+    }
+
+
+async def test_a_text_of_somebody_else_goes_with_the_last_who_asked_it(database: Database) -> None:
+    await ask(database, SECRET, asker_id=ANN, author_id=BOB)
+    assert await forget(database) == Erased(queries=1)
+    assert await rows(database, predictions.c.id) == set()
 
 
 async def test_a_persons_votes_go_and_others_stay(database: Database) -> None:

@@ -35,6 +35,16 @@ async def test_a_persons_votes_and_queries_are_theirs_alone(database: Database) 
     assert await privacy.summarize(database, ANN) == PersonSummary(2, 1, None, None, NOON)
 
 
+async def test_a_text_that_somebody_else_asked_is_told_to_both(database: Database) -> None:
+    await ask(database, asker_id=BOB, author_id=ANN)
+    found = {}
+    for person in (ANN, BOB):
+        (query,) = [row async for row in privacy.queries_of(database, person)]
+        found[person] = (query["query"], query["asked_by_you"], query["written_by_you"])
+        assert (await privacy.summarize(database, person)).queries == 1
+    assert found == {ANN: (QUERY, False, True), BOB: (QUERY, True, False)}
+
+
 async def test_opting_out_and_in_is_told_apart_from_doing_it_again(database: Database) -> None:
     await vote(database, await ask(database), "cheap", 1, by=ANN)
     assert not await privacy.opt_in(database, ANN)
@@ -89,8 +99,18 @@ async def test_without_a_stored_time_a_voter_is_counted_since_their_oldest_vote(
     await database.close()
     database = await Database.open(database_url)
     async with database.write() as connection:  # as revision 0003 left it
-        for table in ("announcements", "forgettings", "forgotten", "model_versions", "undone_thumbs"):
+        for table in (
+            "announcements",
+            "forgettings",
+            "forgotten",
+            "model_versions",
+            "undone_thumbs",
+            "sources",
+        ):
             await connection.execute(text(f"DROP TABLE {table}"))
+        await connection.execute(text("ALTER TABLE candidates DROP COLUMN model_version"))
+        await connection.execute(text("DROP INDEX ix_predictions_author_id"))
+        await connection.execute(text("ALTER TABLE predictions DROP COLUMN author_id"))
         await connection.execute(text("ALTER TABLE people DROP COLUMN counted_since"))
         for column in ("thumbs", "drawn_at", "weight"):
             await connection.execute(text(f"ALTER TABLE votes DROP COLUMN {column}"))

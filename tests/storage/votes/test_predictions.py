@@ -12,7 +12,7 @@ from storage.database import Database
 from storage.schema import candidates, predictions, votes
 from storage.votes import predictions as feedback
 from storage.votes.consensus import votes_on_query
-from storage.votes.predictions import StoredVote
+from storage.votes.predictions import StoredVote, recent_queries
 from storage.votes.reactions import ThumbAdded, ThumbChange, ThumbRemoved, ThumbsCleared, apply_thumbs
 from storage.votes.standing import Value
 
@@ -354,3 +354,12 @@ async def test_the_latest_vote_stands_when_the_clock_was_set_back(database: Data
     await vote(database, first, "cheap", -1, by=7, at=minutes(0))
     votes = await votes_on_query(database, hash_of(QUERY))
     assert [one.value for one in votes] == [1, -1]
+
+
+async def test_a_persons_own_queries_are_listed_newest_first_and_once(database: Database) -> None:
+    for query in ("First [MASK].", "Second [MASK].", "First [MASK]."):
+        await ask(database, query, asker_id=7)
+    await ask(database, "Of another [MASK].", asker_id=8)
+    await ask(database, "Written by another [MASK].", asker_id=7, author_id=8)
+    await ask(database, "In a quiz [MASK].", asker_id=7, quiz_at=NOON)
+    assert await recent_queries(database, 7) == ["First [MASK].", "Second [MASK]."]

@@ -43,3 +43,11 @@ async def test_deleted_replies_and_queries_of_opted_out_people_are_not_shown(dat
     await mark_deleted(database, [1], NOON)
     await privacy.opt_out(database, ANN, now=NOON)
     assert await voted_queries(database, {2}) == {}
+
+
+async def test_a_query_whose_author_opted_out_is_not_shown(database: Database) -> None:
+    asked = await ask(database, asker_id=7, author_id=ANN, message_id=1)
+    await vote(database, asked, "cheap", 1, by=7)
+    assert await voted_queries(database, {2}) == {hash_of(QUERY): QUERY}
+    await privacy.opt_out(database, ANN, now=NOON)
+    assert await voted_queries(database, {2}) == {}

@@ -4,6 +4,8 @@ import pytest
 from support.people import Person
 from support.wire import EPHEMERAL, Pretend, Wire, best_words, fields_of
 
+from bot.texts import say
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -67,3 +69,16 @@ async def test_a_child_that_fails_is_said_to(wire: Wire, ann: Person, pretend: P
     pretend("raise SystemExit(3)")
     reply = await wire.say(ann, "!why cheap in the old boots are [MASK]")
     assert reply["content"].startswith("I could not load the earlier model versions just now.")
+
+
+async def test_a_reply_is_explained_by_its_bold_word(wire: Wire, ann: Person) -> None:
+    reply = await wire.ask(ann)
+    word = (await wire.row(reply))["candidates"][0]["word"]
+    told = await wire.use_on(ann, reply, "Why this word?")
+    assert told["embeds"][0]["title"] == f"Why “{word}”?"
+    assert told["flags"] & EPHEMERAL
+
+
+async def test_other_messages_are_not_explained(wire: Wire, ann: Person) -> None:
+    told = await wire.use_on(ann, await ann.say(wire.channel_id, "Boots are warm"), "Why this word?")
+    assert told["content"] == say("why.no_reply")

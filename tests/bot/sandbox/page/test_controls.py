@@ -206,3 +206,15 @@ async def test_a_slash_command_without_its_required_option_is_explained_and_kept
     await say(page, "/fill version: v0001")
     await expect(page.locator("#toasts")).to_contain_text("/fill needs “text”")
     await expect(page.locator("#box")).to_have_value("/fill version: v0001")
+
+
+async def test_a_message_command_is_under_apps(stage: Stage) -> None:
+    page = await stage.open("ben")
+    await say(page, "it is warm")
+    await page.locator(".message").hover()
+    await page.get_by_role("button", name="Apps").click()
+    await page.get_by_role("group", name="Apps").get_by_role("button", name="Shout").click()
+    reply = page.locator(".message").nth(1)
+    await expect(reply.locator(".text")).to_have_text("IT IS WARM")
+    await expect(reply.locator(".reference").nth(0)).to_contain_text("Ben used Shout")
+    await expect(reply.locator(".reference").nth(1)).to_contain_text("it is warm")
