@@ -23,7 +23,7 @@ from training.evaluation.judged_words import (
     opinions_of,
 )
 from training.evaluation.metrics import CaseScore
-from training.evaluation.perplexity import pseudo_perplexity
+from training.evaluation.perplexity import PerplexityComparison
 from training.inference.fill_model import FillModel, Floats
 from training.inference.vocabulary import denied_words
 from training.votes.retraining_set import Example, RetrainingSet
@@ -79,7 +79,7 @@ class CandidateEvaluation:
         self._contradictions = self._contradictions_in_praise()
         self._domain_results = self._run_behaviour(domain)
         self._domain_scores = self._score(domain)
-        self._domain_skills = self._skills(domain, self._domain_scores, latency_ratio=1.0)
+        self._perplexity = PerplexityComparison(domain, self._texts)
         self._references = self._reference_answers(domain)
 
     def verdict(
@@ -97,7 +97,9 @@ class CandidateEvaluation:
         slower = _latency_ratio(domain_alike or self._domain, challenger, queries, self._shown_words)
         note = _precision_note(self._domain, challenger)
         scores = self._score(challenger)
-        skills = self._skills(challenger, scores, latency_ratio=slower)
+        perplexities = self._perplexity.with_model(challenger, limit=gate.limit_of("perplexity"))
+        domain_skills = _skills(self._domain_scores, pseudo_perplexity=perplexities[0], latency_ratio=1.0)
+        skills = _skills(scores, pseudo_perplexity=perplexities[1], latency_ratio=slower)
         moved = {
             name: found
             for name, reference in self._references.items()
@@ -110,7 +112,7 @@ class CandidateEvaluation:
             gate.Measurements(
                 learnt=learnt,
                 contradictions=self._contradictions,
-                domain_skills=self._domain_skills,
+                domain_skills=domain_skills,
                 challenger_skills=skills,
                 drift=neutral,
                 behaviour=behaviour,
@@ -129,7 +131,7 @@ class CandidateEvaluation:
         figures: dict[str, Any] = {
             "shown_words": self._shown_words,
             "voted": _voted_figures(learnt),
-            "domain": _skill_figures(self._domain_skills),
+            "domain": _skill_figures(domain_skills),
             "challenger": _skill_figures(skills),
             "wanted_share_change": _share_changes(self._domain_scores, scores),
             "drift_nats": round(neutral.nats, 4) if neutral else None,
@@ -184,15 +186,6 @@ class CandidateEvaluation:
 
     def _score(self, fill_model: FillModel) -> Scores:
         return {suite: metrics.score_cases(fill_model, cases) for suite, cases in self._suites.items()}
-
-    def _skills(self, fill_model: FillModel, scores: Scores, *, latency_ratio: float) -> gate.Skills:
-        return gate.Skills(
-            wanted_shares={
-                suite: metrics.summary(of_suite)["wanted_share"] for suite, of_suite in scores.items()
-            },
-            pseudo_perplexity=pseudo_perplexity(fill_model, self._texts),
-            latency_ratio=latency_ratio,
-        )
 
     def _reference_answers(self, domain: FillModel) -> dict[str, drift.Reference]:
         """Return the domain model's answers to queries without votes, by suite or texts."""
@@ -372,6 +365,11 @@ def changes(
         words = [[c.word for c in side[e.mask_index]] for side in (old, new)]
         changes.append({"query": e.query, "mask_index": e.mask_index, "before": words[0], "after": words[1]})
     return changes
+
+
+def _skills(scores: Scores, *, pseudo_perplexity: float, latency_ratio: float) -> gate.Skills:
+    shares = {suite: metrics.summary(of_suite)["wanted_share"] for suite, of_suite in scores.items()}
+    return gate.Skills(shares, pseudo_perplexity=pseudo_perplexity, latency_ratio=latency_ratio)
 
 
 def _skill_figures(skills: gate.Skills) -> dict[str, Any]:

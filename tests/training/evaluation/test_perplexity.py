@@ -8,7 +8,13 @@ import torch
 from support.oracles import oracle
 from transformers import AutoModelForMaskedLM
 
-from training.evaluation.perplexity import WordLogProbabilities, pseudo_perplexity, score_text
+from training.evaluation.perplexity import (
+    TEXTS_AT_ONCE,
+    PerplexityComparison,
+    WordLogProbabilities,
+    pseudo_perplexity,
+    score_text,
+)
 from training.inference.fill_model import FillModel
 
 
@@ -46,3 +52,31 @@ def test_pseudo_perplexity_is_that_of_torch(
         total += float(torch.log_softmax(logits, dim=-1)[tokens[target]])
     expected = math.exp(-total / 2)
     assert pseudo_perplexity(fill_model, ["Washable boots."]) == pytest.approx(expected, rel=1e-3)
+
+
+TEXTS = ["Washable boots.", "Cheap shoes.", "shoes", "washable", "cheap"] * TEXTS_AT_ONCE
+
+
+def test_a_comparison_with_the_same_model_ends_early_and_finds_no_change() -> None:
+    model = oracle(shoes=0.5, cheap=0.25)
+    before, after = PerplexityComparison(model, TEXTS).with_model(model, limit=1.02)
+    assert before == after == pytest.approx(pseudo_perplexity(model, TEXTS[:TEXTS_AT_ONCE]))
+
+
+def test_a_comparison_close_to_the_limit_takes_all_texts() -> None:
+    model, other = oracle(shoes=0.5, cheap=0.25), oracle(shoes=0.25, cheap=0.5)
+    ratio = pseudo_perplexity(other, TEXTS) / pseudo_perplexity(model, TEXTS)
+    comparison = PerplexityComparison(model, TEXTS)
+    assert comparison.with_model(other, limit=ratio) == pytest.approx(
+        (pseudo_perplexity(model, TEXTS), pseudo_perplexity(other, TEXTS))
+    )
+    assert comparison.with_model(model, limit=1.02)[0] == pytest.approx(
+        pseudo_perplexity(model, TEXTS[:TEXTS_AT_ONCE])
+    )
+
+
+def test_a_comparison_of_fewer_texts_than_are_scored_at_once_takes_all() -> None:
+    model = oracle(shoes=0.5)
+    assert PerplexityComparison(model, ["shoes"]).with_model(model, limit=1.02) == pytest.approx(
+        (pseudo_perplexity(model, ["shoes"]),) * 2
+    )
