@@ -276,9 +276,9 @@ class FillBot(commands.Bot):
         if context.interaction is not None:
             return True
         now = time.monotonic()
-        told = {c: at for c, at in self._not_listed_said_at.items() if now - at < NOT_LISTED_EVERY_S}
-        is_first = context.channel.id not in told
-        self._not_listed_said_at = {context.channel.id: now, **told}
+        said_at = {c: at for c, at in self._not_listed_said_at.items() if now - at < NOT_LISTED_EVERY_S}
+        is_first = context.channel.id not in said_at
+        self._not_listed_said_at = {context.channel.id: now, **said_at}
         return is_first
 
 

@@ -215,10 +215,10 @@ class Announcer:
             end = end or await self._end_of(one)
             if end is not None:
                 async with asyncio.timeout(ATTEMPT_S):
-                    await self._delivery.tell(one, end)
+                    await self._delivery.post(one, end)
                 if one.id != UNSTORED:
                     await whole(outbox.delete_announcement(self.database, one.id))
-                log.info("announcement.told", **about)
+                log.info("announcement.posted", **about)
                 return
             pause_s, attempts = RUN_PAUSE_S, 0
         except NowhereError as error:

@@ -49,7 +49,7 @@ class Delivery:
             return say("run.told_directly")
         return say("run.told_in_channel", channel=f"<#{self._channel_id}>")
 
-    async def tell(self, one: Announcement, end: RunEnd) -> None:
+    async def post(self, one: Announcement, end: RunEnd) -> None:
         """Replace the progress message, or else send a new message to the best channel that accepts one.
 
         A nightly run that was skipped because it would have repeated the one before posts nothing;
@@ -162,8 +162,8 @@ class Delivery:
         if one.kind == "digest" and self.nightly_message is not None:
             return Post.of(*await self.nightly_message(end, one.figure), view=decision_view(end.run))
         if one.kind in ("verdict", "digest"):
-            told = replace(end, sentence=f"{end.sentence} {one.figure}".rstrip())
-            embed = await self._verdicts.embed(told, channel_id=channel_id)
+            with_figure = replace(end, sentence=f"{end.sentence} {one.figure}".rstrip())
+            embed = await self._verdicts.embed(with_figure, channel_id=channel_id)
             return Post.of(embed, view=decision_view(end.run))
         return Post.of(notice_embed(end.sentence, end.run))
 

@@ -48,7 +48,7 @@ class ForgetPropagation:
         queries = await asyncio.to_thread(run_files.queries, self._home)
         lost = await orphaned_queries(self._database, queries)
         await asyncio.to_thread(run_files.drop_queries, self._home, lost)
-        told = self._home / "training.log"
-        if told.is_file() and told.stat().st_mtime < forgotten_at.timestamp():
-            told.unlink(missing_ok=True)
+        log_file = self._home / "training.log"
+        if log_file.is_file() and log_file.stat().st_mtime < forgotten_at.timestamp():
+            log_file.unlink(missing_ok=True)
         log.info("forget_propagation.done", runs=runs)

@@ -105,9 +105,9 @@ async def make_first_version(settings: Settings) -> None:
     """
     log.info("model.first_version")
     sys.stderr.write(say("model.first_version") + "\n")  # above the progress, which starts seconds later
-    told: list[str] = []
+    sentences: list[str] = []
     async with spawned(settings, "init") as process:
-        code = await follow(process, lambda line: told.append(str(line.get("sentence", ""))))
+        code = await follow(process, lambda line: sentences.append(str(line.get("sentence", ""))))
     if code:
-        reason = "".join(told[-1:]) or f"The training process ended unexpectedly (code {code})."
+        reason = "".join(sentences[-1:]) or f"The training process ended unexpectedly (code {code})."
         raise StartError(f"There is no model to serve yet. {reason}", exit_code=EX_UNAVAILABLE)

@@ -30,7 +30,7 @@ async def send_privately(context: Context, text: str, *, name: str, content: byt
         is_closed = isinstance(error, discord.Forbidden) or (
             isinstance(error, discord.HTTPException) and error.code in CLOSED
         )
-        log.warning("person.not_told", is_closed=is_closed, reason=str(error) or type(error).__name__)
+        log.warning("person.not_reached", is_closed=is_closed, reason=str(error) or type(error).__name__)
         if context.interaction is not None:
             await send_reply(context, text, file=discord.File(io.BytesIO(content), name), ephemeral=True)
         else:
@@ -52,4 +52,4 @@ async def edit_or_write(interaction: discord.Interaction, text: str) -> None:
         try:
             await interaction.user.send(text)
         except DISCORD_ERRORS:
-            log.info("person.not_told")
+            log.info("person.not_reached")

@@ -66,7 +66,7 @@ class AutomaticRollback:
         self._database, self._registry = database, registry
         self._follower, self._runs, self._reports = follower, runs, reports
         self._min_voters, self._prefix = min_voters, prefix
-        self._told: set[str] = set()  # champions whose failed rollback has been reported
+        self._reported: set[str] = set()  # champions whose failed rollback has been reported
 
     async def run(self, *, every_s: float) -> None:
         """Check forever. A check that fails because data cannot be read is repeated next time."""
@@ -92,8 +92,8 @@ class AutomaticRollback:
             if not await self._roll_back(champion, previous):
                 return False
         except TrainingError as error:
-            if champion not in self._told:
-                self._told.add(champion)
+            if champion not in self._reported:
+                self._reported.add(champion)
                 await self._reports.post_notice(
                     say("automatic_rollback.stuck", figure=_sentence(watched), champion=champion, error=error)
                 )

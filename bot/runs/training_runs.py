@@ -213,8 +213,8 @@ class TrainingRuns:
         except Exception as error:
             log.exception("run.failed", trigger=trigger)
             self._metrics.run("failed", duration_s=time.monotonic() - started)
-            is_told = isinstance(error, StorageError | TrainingError)
-            return RunEnd(None, translated(error) if is_told else say("run.not_started", error=error))
+            is_expected = isinstance(error, StorageError | TrainingError)
+            return RunEnd(None, translated(error) if is_expected else say("run.not_started", error=error))
         run_id, status = (end.run.id, end.run.status) if end.run else (None, "failed")
         if end.run is not None and status == "promoted":
             log.info(

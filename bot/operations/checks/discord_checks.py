@@ -136,7 +136,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
         yield failed("server", f"{guild_id}: the bot is not a member", f"Invite it: {_invite(client)}")
         return
     except (*UNREACHABLE, UnreadableError) as error:
-        yield _not_told(str(guild_id), error)
+        yield _not_described(str(guild_id), error)
         return
     seen.roles |= {role.id: role for role in guild.roles}
     try:
@@ -144,7 +144,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
             me = await guild.fetch_member(client.user.id)
         places, unreadable = await fetch_channels(guild)
     except (*UNREACHABLE, UnreadableError) as error:
-        yield _not_told(guild.name, error)
+        yield _not_described(guild.name, error)
         return
     seen.is_complete = was_complete
     seen.places |= {place.id: (place, me) for place in places}
@@ -155,7 +155,7 @@ async def _server(client: discord.Client, guild_id: int, seen: _Seen) -> AsyncIt
         yield skipped("channels", f"{guild.name}: skipped, of a kind that discord.py does not know: {ids}")
 
 
-def _not_told(server: str, error: Exception) -> Finding:
+def _not_described(server: str, error: Exception) -> Finding:
     """Return the finding for a server that Discord does not describe."""
     if isinstance(error, UnreadableError):
         detail, fix = f"sent a response that cannot be read ({error})", "Look for a newer release of fillbot."
