@@ -1,5 +1,6 @@
 // The message box, and sending what it holds.
 
+import { hasFile, withFile } from "./attaching.js";
 import { announce, h, icon, iconButton, toast, ui } from "./dom.js";
 import { editNewest } from "./editing.js";
 import { insertMessage } from "./history.js";
@@ -47,7 +48,7 @@ export function boxChanged() {
   ui.counter.textContent = left <= COUNT_FROM ? String(left) : "";
   ui.counter.classList.toggle("over", left < 0);
   if (left < 0 && !wasOver) announce(say("Too long: a message holds {most} characters.", { most: MAX_CHARS }));
-  ui.send.disabled = ui.box.value.trim() === "" || left < 0;
+  ui.send.disabled = (ui.box.value.trim() === "" && !hasFile()) || left < 0;
   suggest();
 }
 
@@ -74,7 +75,7 @@ function cancelReply() {
 
 async function sendBox() {
   const text = ui.box.value.trim();
-  if (!text) return;
+  if (!text && !hasFile()) return;
   const { length } = ui.box.value;
   if (length > MAX_CHARS) {
     return toast(say("A message holds {most} characters; this one has {length}.", { most: MAX_CHARS, length }));
@@ -105,7 +106,8 @@ function prepareMessage(text, channelId) {
   const reply = state.replyTo;
   const reference = reply ? { message_id: reply.id, channel_id: channelId } : undefined;
   const body = { content: toWire(text), nonce: makeNonce(), message_reference: reference };
-  return () => attempt(() => api("POST", `/channels/${channelId}/messages`, body));
+  const sent = withFile(body);
+  return () => attempt(() => api("POST", `/channels/${channelId}/messages`, sent));
 }
 
 function prepareSlash(slash, channelId) {
@@ -156,6 +158,7 @@ ui.box.addEventListener("input", () => {
   lastTypingAt = Date.now();
   api("POST", `/channels/${state.current}/typing`).catch(() => null);
 });
+ui.composer.addEventListener("attached", boxChanged);
 ui.box.addEventListener("blur", hideSuggestions);
 ui.box.addEventListener("focus", suggest);
 ui.send.append(icon("send"));

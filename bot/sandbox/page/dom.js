@@ -23,6 +23,8 @@ export function h(tag, props = {}, ...children) {
 const ICONS = {
   apps: "M4 4h7v7H4zm9 0h7v7h-7zM4 13h7v7H4zm9 0h7v7h-7z",
   bulb: "M9 21h6v-1.5H9zM12 2a7 7 0 0 0-4 12.7V17h8v-2.3A7 7 0 0 0 12 2zm2.2 11.5-.7.5v1h-3v-1l-.7-.5a4.7 4.7 0 1 1 4.4 0z",
+  plus: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
+  thread: "M4 4h2v7a3 3 0 0 0 3 3h7.2l-2.6-2.6L15 10l5 5-5 5-1.4-1.4 2.6-2.6H9a5 5 0 0 1-5-5z",
   menu: "M3 6h18v2H3zm0 5h18v2H3zm0 5h18v2H3z",
   send: "M3 20.5 22 12 3 3.5 3 10l12 2-12 2z",
   smile: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 18a8 8 0 1 1 0-16 8 8 0 0 1 0 16z"

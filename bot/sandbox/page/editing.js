@@ -1,6 +1,7 @@
 // Edits a message in place: Enter saves, Escape cancels.
 
-import { h, toast, ui } from "./dom.js";
+import { askToDelete } from "./actions.js";
+import { h, ui } from "./dom.js";
 import { findMessage, logOf, touch } from "./history.js";
 import { fromWire, toWire } from "./mentions.js";
 import { api, attempt } from "./rest.js";
@@ -44,7 +45,7 @@ function redraw(message) {
 }
 
 async function save(message, text) {
-  if (!text.trim()) return toast("A message needs some text. You can delete it instead.");
+  if (!text.trim()) return askToDelete(document.querySelector(".editor textarea"), message);
   const content = toWire(text.trim());
   const path = `/channels/${message.channel_id}/messages/${message.id}`;
   if (content !== message.content && !(await attempt(() => api("PATCH", path, { content })))) return undefined;

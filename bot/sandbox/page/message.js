@@ -1,5 +1,6 @@
 // Renders messages.
 
+import { askForThread, askToDelete } from "./actions.js";
 import { openApps } from "./apps.js";
 import { avatar, badges } from "./avatars.js";
 import { renderComponents } from "./components.js";
@@ -10,9 +11,9 @@ import { removeMessage } from "./history.js";
 import { inline, markdown } from "./markdown.js";
 import { renderAttachments } from "./pictures.js";
 import { pickEmoji } from "./reactions.js";
-import { api, attempt } from "./rest.js";
+import { api } from "./rest.js";
 import { tell } from "./signals.js";
-import { channelName, FLAG, hasFlag, nameOf, state } from "./state.js";
+import { channelName, FLAG, hasFlag, isAdmin, isDirect, isThread, nameOf, state } from "./state.js";
 import { say } from "./texts.js";
 import { createdAt, formats, sayWhen } from "./times.js";
 
@@ -96,17 +97,21 @@ function renderThread(message) {
 }
 
 function renderTools(message) {
-  const path = `/channels/${message.channel_id}/messages/${message.id}`;
+  const channel = state.channels.get(message.channel_id);
   const isMine = message.author.id === state.me?.id;
-  const remove = () => attempt(() => api("DELETE", path)).then(() => tell("box"));
+  const mayRemove = isMine || (channel && !isDirect(channel) && state.me && isAdmin(state.me));
+  const mayThread = channel && !isDirect(channel) && !isThread(channel) && !hasFlag(message, FLAG.HAS_THREAD);
+  const remove = ({ currentTarget, shiftKey }) => askToDelete(currentTarget, message, { isSure: shiftKey });
+  const thread = ({ currentTarget }) => askForThread(currentTarget, message, plainWords(message));
   const tool = (name, label, key, onclick) => iconButton(name, label, { data: { key: `tool ${key}` }, onclick });
   return h("div", { class: "tools", role: "group", "aria-label": say("Message actions") },
     tool("smile", say("Add a reaction"), "react", ({ currentTarget }) => pickEmoji(currentTarget, message)),
     tool("reply", say("Reply to {name}", { name: nameOf(message.author) }), "reply", () => tell("reply", message)),
     mayEdit(message) && tool("pen", say("Edit your message"), "edit", () => startEditing(message)),
+    mayThread && tool("thread", say("Create a thread"), "new thread", thread),
     state.messageCommands.length > 0
       && tool("apps", say("Apps"), "apps", ({ currentTarget }) => openApps(currentTarget, message)),
-    isMine && tool("bin", say("Delete your message"), "delete", remove));
+    mayRemove && tool("bin", isMine ? say("Delete your message") : say("Delete this message"), "delete", remove));
 }
 
 function renderEphemeral(message) {

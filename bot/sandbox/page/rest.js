@@ -18,11 +18,12 @@ class ApiError extends Error {
 /** Calls the API; waits out rate limits, throws ApiError on other errors. */
 export async function api(method, path, body) {
   const headers = { Authorization: state.token };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const isForm = body instanceof FormData; // with files; the browser sets its type
+  if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
   for (let attempt = 0; ; attempt += 1) {
     let response;
     try {
-      response = await fetch(API + path, { method, headers, body: body && JSON.stringify(body) });
+      response = await fetch(API + path, { method, headers, body: isForm ? body : body && JSON.stringify(body) });
     } catch {
       throw new ApiError(0);
     }

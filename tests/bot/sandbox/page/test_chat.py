@@ -73,6 +73,7 @@ async def test_a_deleted_message_disappears_for_everyone(stage: Stage) -> None:
     await expect(other.locator(".message")).to_have_count(1)
     await page.locator(".message").hover()
     await page.get_by_role("button", name="Delete your message").click()
+    await page.get_by_role("button", name="Delete", exact=True).click()
     await expect(other.locator(".message")).to_have_count(0)
     await expect(other.get_by_role("button", name="!help")).to_be_visible()
 
