@@ -1,5 +1,6 @@
 """Two versions answer together, over the wire: what people see and what is stored, and how a proof ends."""
 
+import asyncio
 import itertools
 import shutil
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from support.people import Json, Person
 from support.wire import Wire, best_words, eventually, fields_of, wired
 
 from bot.answering import query_handler
+from bot.errors import BusyError
 from bot.proof.watch import Limits
 from storage import runs as run_records
 from storage.people.forgetting import erase_person
@@ -141,18 +143,18 @@ async def test_under_load_the_champion_answers_alone(
     assert {one["model_version"] for one in row["candidates"]} == {None}
 
 
-async def test_a_challenger_that_fails_costs_no_answer(
-    wire: Wire, ann: Person, proof: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [RuntimeError("no memory"), BusyError(), asyncio.CancelledError()])
+async def test_a_challenger_that_fails_or_stops_costs_no_answer(
+    wire: Wire, ann: Person, proof: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
     challenger = wire.app.follower.predictor.challenger
     assert challenger is not None
-    monkeypatch.setattr(challenger.predictor._session, "fill", failing)
+    monkeypatch.setattr(challenger.predictor._session, "fill", fail)
     reply = await ask(wire, ann)
     assert "v0001 ·" in reply["embeds"][0]["footer"]["text"]
-
-
-async def failing(*_: object, **__: object) -> None:
-    raise RuntimeError("no memory")
 
 
 async def test_model_says_that_two_versions_answer(wire: Wire, ann: Person, proof: Run) -> None:
