@@ -127,20 +127,25 @@ class ProofWatch:
         ]
         return score_of(within_share(decided_answers(credits_), min_voters=self._limits.min_voters))
 
-    async def figures(self, version: str) -> list[str]:
-        """Say which two versions answer now, and how people preferred `version` if a proof promoted it."""
+    async def figures(self, version: str, *, is_loaded: bool) -> list[str]:
+        """Say which two versions answer now, and how people preferred `version` if a proof promoted it.
+
+        Args:
+            version: The champion.
+            is_loaded: Whether the challenger answers in this process.
+        """
         lines = []
         try:
             run = await run_records.open_proof(self._database) if self._is_on else None
             if run is not None:
                 names = {"champion": compared_with(self._registry, run), "challenger": run.challenger}
                 score = await self.score(run)
-                values = _values(score)
-                lines.append(
-                    say("proof.open", **names, **values)
-                    if score.decided
-                    else say("proof.open_without_votes", **names)
-                )
+                if not is_loaded:
+                    lines.append(say("proof.not_loaded", **names))
+                elif score.decided:
+                    lines.append(say("proof.open", **names, **_values(score)))
+                else:
+                    lines.append(say("proof.open_without_votes", **names))
             if (proved := await self.figure(version)) is not None:
                 lines.append(proved)
         except (StorageError, RegistryError) as error:

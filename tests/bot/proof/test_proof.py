@@ -162,6 +162,16 @@ async def test_model_says_that_two_versions_answer(wire: Wire, ann: Person, proo
     assert any("Two versions answer" in note and "v0001 and v0002" in note for note in notes)
 
 
+async def test_model_says_so_where_the_challenger_is_not_loaded(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await proving_run(wire, challenger="v0009")
+    notes = fields_of(await wire.say(ann, "!model")).values()
+    assert any(note.startswith("v0009 should answer together with v0001") for note in notes)
+    assert await wire.app.proof.check() == "lost"
+    assert await status_of(wire, run) == "rejected"
+
+
 async def test_the_challenger_is_promoted_once_votes_prove_it(wire: Wire, ann: Person, proof: Run) -> None:
     await win(wire, ann, 8)
     assert await wire.app.proof.check() is None

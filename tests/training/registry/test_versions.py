@@ -59,6 +59,14 @@ def test_numbers_beyond_four_digits_sort_as_numbers(registry: Registry) -> None:
     assert registry.versions() == ["v9999", "v10000"]
 
 
+def test_a_version_that_may_still_be_promoted_is_not_pruned(registry: Registry) -> None:
+    for _ in range(4):
+        write(registry)
+    registry.promote("v0004")
+    assert registry.prune(1, kept={"v0002"}) == ["v0001", "v0003"]
+    assert registry.versions() == ["v0002", "v0004"]
+
+
 def test_numbers_are_never_given_twice(registry: Registry) -> None:
     for _ in range(3):
         write(registry)
