@@ -168,7 +168,7 @@ async def test_by_slash(wire: Wire, who: str, answers: tuple[Answer, Answer]) ->
 async def test_nobody_can_install_the_commands_for_themselves(wire: Wire) -> None:
     """Discord offers that for every application: they would answer in any server and group."""
     told = [(c["integration_types"], c["contexts"]) for c in wire.sandbox.world.commands.values()]
-    assert told == [([0], [0, 1])] * len(OPTIONS)
+    assert told == [([0], [0, 1])] * len(wire.app.bot.tree.get_commands())
 
 
 async def test_a_command_from_a_server_that_the_bot_is_not_in_is_refused(wire: Wire, ann: Person) -> None:
