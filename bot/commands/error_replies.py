@@ -1,6 +1,7 @@
 """Turns errors of commands into replies, and logs those that cannot be replied to."""
 
 import math
+import re
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from bot.texts import say, translated
 from storage.errors import StorageError
 from training.errors import TrainingError, UnknownVersionError
 
+OPTION = re.compile(r"<\w+>|\[\w+\]")  # as discord.py writes required and optional ones
 log = structlog.stdlib.get_logger(__name__)
 SHOWN_ERRORS = (BotError, StorageError, TrainingError)  # their text is the reply
 # Unknown message, expired interaction (3 s, then 15 minutes), already acknowledged, invalid webhook token
@@ -74,8 +76,11 @@ def reply_to(error: BaseException, *, prefix: str, command: Any) -> str | None:
 
 
 def usage(of: commands.Command[Any, Any, Any]) -> str:
-    """Return how a command is written, without the prefix."""
-    return f"{of.qualified_name} {of.signature}".strip()
+    """Return how a command is written, without the prefix: `NAME` is for a value, brackets mean optional."""
+    options = (
+        of.usage if of.usage is not None else OPTION.sub(lambda m: m[0].strip("<>").upper(), of.signature)
+    )
+    return f"{of.qualified_name} {options}".strip()
 
 
 def example(command: Any) -> str:

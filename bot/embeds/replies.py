@@ -9,7 +9,7 @@ import discord
 
 from bot.answering.vote_adjustment import ShownPrediction
 from bot.embeds.run_figures import origin, plain_reason
-from bot.embeds.run_outcomes import BETTER, FAILED, outcome_of, title_of
+from bot.embeds.run_outcomes import BETTER, FAILED, outcome_of, tense_of_changes, title_of
 from bot.texts import in_every_language, named, number, say, translated
 from storage.runs import Run
 from storage.sentences import from_json
@@ -148,7 +148,8 @@ def verdict_embed(
     if words := report.get("added_words"):
         embed.add_field(name=say("run.new_words"), value=say("run.new_words_number", words=words))
     if changed := changes_text(report, shown):
-        embed.add_field(name=say("run.changed"), value=changed, inline=False)
+        name = say(f"run.changes.{tense_of_changes(run)}")
+        embed.add_field(name=name, value=changed, inline=False)
     embed.set_footer(text=say("run.footer", id=run.id, trigger=named("run.triggers", run.trigger)))
     return embed
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import discord
 
@@ -71,3 +72,10 @@ def next_step_of(run: Run, *, champion: str, prefix: str) -> str:
     """Say that the champion serves, and what can be done; empty if the run's own sentence says it."""
     step = outcome_of(run).next_step
     return say(f"run.next.{step}", champion=champion, prefix=prefix) if step else ""
+
+
+def tense_of_changes(run: Run | None) -> Literal["past", "future", "unreal"]:
+    """Return whether what a version changes did change, may yet change, or never will."""
+    if run is not None and run.status == "waiting":
+        return "future"
+    return "unreal" if run is not None and run.status in ("rejected", "failed") else "past"

@@ -203,7 +203,7 @@ async def test_a_misspelled_option_is_told_the_usage(wire: Wire) -> None:
 
 async def test_help_tells_how_one_command_is_used(wire: Wire, ann: Person) -> None:
     embed = (await wire.say(ann, "!help rollback"))["embeds"][0]
-    assert embed["title"] == "!rollback [version]"
+    assert embed["title"] == "!rollback [VERSION]"
     assert embed["fields"][0]["value"].startswith("`version` — The version to go back to")
     assert (await wire.say(ann, "!help dance"))[
         "content"

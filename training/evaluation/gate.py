@@ -242,8 +242,8 @@ def _lost_words(measured: Measurements, limit: float) -> Finding:
     learnt = measured.learnt
     accepted, lost = learnt.count(is_wanted=True), len(learnt.lost)
     text = Sentence(
-        "of {accepted} accepted words {rose} rose, {fell} fell and {lost} were lost (limit {limit:.0%}); of "
-        "{rejected} rejected ones {sank} fell and {climbed} rose",
+        "accepted words: {accepted}, of which rose: {rose}, fell: {fell}, lost: {lost} (limit {limit:.0%}); "
+        "rejected words: {rejected}, of which fell: {sank}, rose: {climbed}",
         accepted=accepted,
         rose=learnt.count(is_wanted=True, matches=lambda word: word.change > 0),
         fell=learnt.count(is_wanted=True, matches=lambda word: word.change < 0) - lost,

@@ -139,7 +139,8 @@ def _domain_outcome(made: "DomainVersion", *, can_serve: bool, serves: str | Non
     if not can_serve:
         status = "done"
         sentence = Sentence(
-            "{version} is made for comparison; nights start from the same model as before.", version=version
+            "{version} is made for comparison; nightly runs start from the same model as before.",
+            version=version,
         )
     elif not verdict.is_promotable:
         status = "rejected"
@@ -213,7 +214,7 @@ def run_night(
             run.outcome = work.learn(is_automatic=trigger in AUTOMATIC)
         if substitute is not None:
             sentence = Sentence(
-                "{outcome} The domain model is damaged; nights start from {version} now.",
+                "{outcome} The domain model is damaged; nightly runs start from {version} now.",
                 outcome=run.outcome.sentence,
                 version=substitute,
             )

@@ -207,6 +207,9 @@ def test_a_verdict_shows_votes_and_what_changed() -> None:
     assert shown["Judged words"] == "4"
     assert shown["Votes left out"] == r"personal\_data: 1"
     assert shown["What changed"] == "a \\[MASK\\]. − x + z\nb \\[MASK\\]. different order"
+    for status, name in (("rejected", "What would have changed"), ("waiting", "What would change")):
+        embed = replies.verdict_embed(run(status, report=report), "x", shown=("a [MASK].",))
+        assert name in values(embed)
 
 
 def test_the_verdict_on_a_domain_model_says_how_many_words_are_new() -> None:

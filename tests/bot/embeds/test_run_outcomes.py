@@ -21,6 +21,7 @@ TRIGGERS = (
     "promote",
     "resume",
     "keep",
+    "denied",
 )
 COLOURS = {"promoted": BETTER, "rejected": SET_BACK, "skipped": UNCHANGED, "failed": FAILED}
 CHANGED = {  # what a run of this trigger and status does to the model that answers, where it is not the rule

@@ -134,7 +134,7 @@ def test_an_accepted_word_is_lost_out_of_sight_or_several_places_down(
 ) -> None:
     given = verdict(learnt=learnt(wanted=[(9, 1), place], unwanted=[(1, 30)]))
     assert failed(given) == (["lost words"] if is_lost else [])
-    assert f"and {int(is_lost)} were lost" in given.reasons[1].text
+    assert f"lost: {int(is_lost)} (limit" in given.reasons[1].text
     assert given.reasons[0].is_partial == is_lost
 
 
@@ -142,7 +142,7 @@ def test_two_in_a_hundred_accepted_words_may_be_lost_but_it_only_partly_learnt()
     given = verdict(learnt=learnt(wanted=[(9, 1)] * 98 + [(3, 19)] * 2, unwanted=[(1, 30)]))
     assert given.is_promotable
     assert given.reasons[0].is_partial
-    assert "of 100 accepted words 98 rose, 0 fell and 2 were lost" in given.reasons[1].text
+    assert "accepted words: 100, of which rose: 98, fell: 0, lost: 2" in given.reasons[1].text
     assert failed(verdict(learnt=learnt(wanted=[(9, 1)] * 97 + [(3, 19)] * 3))) == ["lost words"]
 
 
