@@ -2,8 +2,8 @@
 
 | shown to | where | queries of |
 |---|---|---|
-| all readers of a channel | verdicts, digests, `report`, `stats`, `quiz` there | `open_channel_ids` |
-| one person, in their direct messages | `quiz` there, `export` | `readable_channel_ids` |
+| all readers of a channel | verdicts, digests, `report`, `stats`, `quiz`, `words` | `open_channel_ids` |
+| one person, in their direct messages | `quiz` and `words` there, `export` | `readable_channel_ids` |
 | the asker | `mydata` | their own |
 
 None of them shows queries from direct messages. `quiz` and `export` also leave out deleted replies, queries

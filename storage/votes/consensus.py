@@ -1,18 +1,21 @@
-"""Votes on a query, and the reliability of voters."""
+"""Votes on a query, all votes that stand, and the reliability of voters."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 
 from storage.backends.postgres import insert_into
 from storage.backends.retries import retried
 from storage.database import Database
+from storage.people.personal_data import Kind
 from storage.schema import people, predictions, votes
 from storage.votes.predictions import DEFAULT_WEIGHT
-from storage.votes.standing import OLDEST_FIRST, VOTE_COLUMNS, Vote
+from storage.votes.standing import OLDEST_FIRST, VOTE_COLUMNS, Value, Vote, is_opted_in, standing_rank
+
+CHUNK_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,43 @@ async def store_reliabilities(
                 for voter_id, value in sorted(reliability.items())
             ],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StandingVote:
+    """One person's standing vote on a word of a query."""
+
+    query_hash: str
+    mask_index: int
+    word: str
+    voter_id: int
+    value: Value
+    cast_at: datetime
+    weight: float
+
+
+async def all_standing_votes(database: Database) -> AsyncIterator[Sequence[StandingVote]]:
+    """Yield the standing votes of all people who did not opt out, in chunks."""
+    names = ("mask_index", "word", "voter_id", "value", "cast_at", "weight")
+    ranked = (
+        select(
+            predictions.c.query_hash,
+            *(votes.c[name] for name in names),
+            standing_rank(predictions.c.query_hash).label("rank"),
+        )
+        .join(predictions, predictions.c.id == votes.c.prediction_id)
+        .where(is_opted_in(votes.c.voter_id))
+        .subquery()
+    )
+    statement = select(*(ranked.c[name] for name in StandingVote.__slots__)).where(ranked.c.rank == 1)
+    async with database.read() as connection:
+        result = await connection.stream(statement)
+        async for rows in result.partitions(CHUNK_ROWS):
+            yield [StandingVote(*row) for row in rows]
+
+
+async def private_hashes(database: Database) -> set[str]:
+    """Return the hashes of queries from which personal data was removed."""
+    placeholders = (predictions.c.query.contains(f"[{kind}]", autoescape=True) for kind in get_args(Kind))
+    statement = select(predictions.c.query_hash).where(or_(*placeholders)).distinct()
+    return {row.query_hash for row in await database.fetch(statement)}

@@ -13,7 +13,13 @@ from support.databases import of_sqlite, url_for
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.schema import people, predictions
-from storage.votes.consensus import QueryVote, store_reliabilities, votes_on_query
+from storage.votes.consensus import (
+    QueryVote,
+    all_standing_votes,
+    private_hashes,
+    store_reliabilities,
+    votes_on_query,
+)
 from storage.votes.predictions import count_votes, votes_until
 
 
@@ -132,3 +138,24 @@ def migrate(connection: Connection, *, to: str) -> None:
     config.set_main_option("script_location", "storage:migrations")
     config.attributes["connection"] = connection
     command.upgrade(config, to)
+
+
+async def test_only_the_standing_votes_are_read(database: Database) -> None:
+    first, again = await ask(database), await ask(database)
+    await vote(database, first, "cheap", 1, by=7, at=minutes(1), weight=2.0)
+    await vote(database, again, "cheap", -1, by=7, at=NOON, via="menu")
+    await vote(database, again, "ugly", -1, by=8)
+    await vote(database, again, "ugly", -1, by=9)
+    await opt_out(database, 9)
+    found = [one async for chunk in all_standing_votes(database) for one in chunk]
+    assert sorted((v.word, v.voter_id, v.value, v.weight) for v in found) == [
+        ("cheap", 7, -1, 1.0),
+        ("ugly", 8, -1, 1.0),
+    ]
+
+
+async def test_queries_with_removed_personal_data_are_known(database: Database) -> None:
+    private = "mail [email] that shoes are [MASK]"
+    for query in (private, "e_mail is [MASK]", "% is [MASK]"):
+        await ask(database, query)
+    assert await private_hashes(database) == {hash_of(private)}
