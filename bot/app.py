@@ -190,6 +190,7 @@ def _supervise_loops(parts: Parts) -> None:
         propagation = ForgetPropagation(
             parts.settings.home, parts.storage.database, parts.inference.predictor
         )
+        background.supervise(parts.inference.denied.watch, name="denied words")
         background.supervise(propagation.run, name="forget propagation")
 
 

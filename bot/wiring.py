@@ -15,6 +15,7 @@ from bot.announcements.delivery import Delivery
 from bot.announcements.report_channel import ReportChannel
 from bot.announcements.verdicts import Verdicts
 from bot.answering.champion_follower import BotChampionFollower, load_champion
+from bot.answering.denied_words import DeniedWords
 from bot.answering.in_flight import InFlight
 from bot.answering.predictor import Predictor
 from bot.answering.query_handler import QueryHandler
@@ -85,6 +86,7 @@ class Inference:
     follower: BotChampionFollower
     word_ranks: WordRanks
     notice: str | None
+    denied: DeniedWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,9 @@ async def open_inference(
     predictor = Predictor(model, metrics=metrics, remote=remote)
     stack.push_async_callback(predictor.close)
     follower = BotChampionFollower(storage.registry, predictor, trouble=notice, metrics=metrics)
-    return Inference(predictor, follower, WordRanks(settings), notice)
+    denied = DeniedWords(storage.database, predictor)
+    await denied.load()
+    return Inference(predictor, follower, WordRanks(settings, lambda: predictor.denied), notice, denied)
 
 
 def build_runs(

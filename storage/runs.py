@@ -24,7 +24,7 @@ JUDGED = ("promoted", "rejected", *UNDECIDED)  # statuses of runs that reached a
 PROOF = "votes in a proof"  # who decided, at the end of a proof
 INTERRUPTED = Sentence("it was interrupted: the process ended before the run did")
 POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
-DECISIONS = (*POINTER_MOVES, "resume", "keep")  # triggers of rows that are no run
+DECISIONS = (*POINTER_MOVES, "resume", "keep", "denied")  # triggers of rows that are no run
 REPEATS = "repeats"  # in the report of a skipped run: the run that it would have repeated
 
 

@@ -109,6 +109,7 @@ votes = Table(
     Column("thumbs", TEXT),  # of a reaction: the thumbs given (`storage.votes.reactions`); null: unknown
     Column("drawn_at", UtcDateTime),  # when the menu's message was last edited; null: never
     Column("weight", Float, nullable=False, server_default=text("1")),  # by the voter's roles at that time
+    Column("reason", String(16)),  # why a word was bad (`storage.votes.menu_votes.Reason`); null: not said
     CheckConstraint("value IN (-1, 1)", name="value"),
     CheckConstraint("via IN ('reaction', 'menu', 'suggestion')", name="via"),
     Index(None, "cast_at"),
@@ -195,6 +196,13 @@ model_versions = Table(  # of machines that share them (`storage.model_versions`
         Index(None, flag, unique=True, sqlite_where=text(flag), postgresql_where=text(flag))
         for flag in ("is_champion", "is_domain")
     ),
+)
+
+denied_words = Table(  # of the team, in addition to the shipped list; `runs` records who changed them
+    "denied_words",
+    metadata,
+    Column("word", TEXT, primary_key=True),  # in lower case
+    Column("denied_at", UtcDateTime, nullable=False),
 )
 
 announcements = Table(  # outbox: a row is deleted once Discord has accepted its message

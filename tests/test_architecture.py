@@ -214,6 +214,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 def test_no_folder_is_a_heap() -> None:
     folders = Counter(path.parent for path in MODULES.values() if path.name != "__init__.py")
+    del folders[PROJECT / "storage/migrations/versions"]  # one for each change of the schema
     assert {str(folder): many for folder, many in folders.items() if many > MAX_MODULES} == {}
 
 

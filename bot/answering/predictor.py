@@ -1,7 +1,9 @@
 """Predicts words for a query: with the local model or the inference service, behind a cache."""
 
+import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.distributed.remote_predictor import RemotePredictor, ServiceAwayError
@@ -67,6 +69,7 @@ class Predictor:
         self._remote = remote
         self.challenger: Challenger | None = None
         self._cache: OrderedDict[tuple[str, str, Unsaid], JointAnswer] = OrderedDict()
+        self._denied: frozenset[str] = frozenset()
 
     @property
     def _model(self) -> FillModel:
@@ -112,6 +115,27 @@ class Predictor:
         token = self._model.token_of(word)
         return word.lower() if token is None else self._model.word_of(token)
 
+    @property
+    def denied(self) -> frozenset[str]:
+        """The words that the team denies, in lower case."""
+        return self._denied
+
+    def is_denied(self, word: str) -> bool:
+        """Whether the team denied a word, in any case."""
+        return word.lower() in self._denied
+
+    def can_offer(self, word: str) -> bool:
+        """Whether the local version knows a word and may offer it."""
+        return self._model.token_of(word) is not None
+
+    def deny(self, words: Collection[str]) -> None:
+        """Offer none of these words from the next answer on; replaces the words of an earlier call."""
+        self._denied = frozenset(word.lower() for word in words)
+        self._model.deny(self._denied)
+        self._cache.clear()
+        if self.challenger is not None:
+            self.challenger.predictor.deny(words)
+
     async def predict(self, text: str, *, unsaid: Unsaid = frozenset()) -> Prediction:
         """Predict the best words for every mask of a text.
 
@@ -130,6 +154,9 @@ class Predictor:
             # A query that is too long raises here; inside a batch it would fail the other queries.
             masks = len(self._model.encoder.encode(text).masks)
             version, answer = await self._fill(text, unsaid, masks=masks)
+            if self._has_denied(answer):
+                # The service does not know the team's words, and they may have changed while it was answered.
+                version, answer = await self._fill_here(text, unsaid, masks=masks)
             self._cache[version, text, unsaid] = answer
             while len(self._cache) > CACHED_QUERIES:
                 self._cache.popitem(last=False)
@@ -141,6 +168,7 @@ class Predictor:
 
     async def reload(self, model: FillModel) -> None:
         """Switch to another version from the next batch on; it must be loaded and warmed up."""
+        await asyncio.to_thread(model.deny, self._denied)
         self._session.reload(model)
         self._cache.clear()
 
@@ -166,6 +194,14 @@ class Predictor:
                 return answered
             except ServiceAwayError:
                 self._metrics.answered(by="fallback")
+        return await self._fill_here(text, unsaid, masks=masks)
+
+    def _has_denied(self, answer: JointAnswer) -> bool:
+        words = {candidate.word.lower() for mask in answer.masks for candidate in mask}
+        words |= {word.lower() for filling in answer.fillings for word in filling.words}
+        return not self._denied.isdisjoint(words)
+
+    async def _fill_here(self, text: str, unsaid: Unsaid, *, masks: int) -> Answered:
         try:
             return await self._session.fill(text, unsaid, masks=masks)
         except TooManyWaitingError as error:

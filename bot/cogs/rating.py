@@ -21,13 +21,14 @@ from bot.errors import (
     WordError,
 )
 from bot.permissions import can_see
-from bot.texts import say
+from bot.texts import named, say
 from bot.voting.menus import (
     MAX_OPTIONS,
     MAX_WORD,
     Control,
     ControlKind,
     SuggestForm,
+    chosen_reasons,
     option,
     renewed_view,
     standing_text,
@@ -37,7 +38,7 @@ from bot.voting.next_steps import NextSteps
 from bot.wiring import Parts
 from storage.errors import PredictionGoneError
 from storage.votes import menu_votes
-from storage.votes.menu_votes import MaskWord, Ratable, Standing
+from storage.votes.menu_votes import MaskWord, Ratable, Reason, Standing
 from training.inference.vocabulary import denied_words, is_word
 
 log = structlog.stdlib.get_logger(__name__)
@@ -64,7 +65,7 @@ class Rating(commands.Cog):
     ) -> None:
         """Handle a menu or a button."""
         async with self._bot.replying_to_errors(interaction), self._in_flight.track():
-            is_on_reply = what != "back"  # “Take back” is on the confirmation instead
+            is_on_reply = what not in ("back", "why")  # those are on the confirmation instead
             ratable = await self._ratable(interaction, prediction_id, is_on_reply=is_on_reply)
             if what == "suggest":
                 await interaction.response.send_modal(SuggestForm(ratable.id, masks=_masks(ratable)))
@@ -75,14 +76,20 @@ class Rating(commands.Cog):
                 log.info("votes.taken_back", prediction_id=ratable.id)
                 text = standing_text(standing, masks=_masks(ratable))
                 await interaction.response.edit_message(content=text, view=None)
+            elif what == "why":
+                await self._note_reason(interaction, ratable, chosen)
             else:
                 await self._choose(interaction, ratable, 1 if what == "fit" else -1, chosen)
 
     @commands.Cog.listener()
     async def on_words_suggested(
-        self, interaction: discord.Interaction, prediction_id: int, typed: dict[int, str]
+        self,
+        interaction: discord.Interaction,
+        prediction_id: int,
+        typed: dict[int, str],
+        reason: Reason | None,
     ) -> None:
-        """Handle the form; `typed` maps a mask to its word."""
+        """Handle the form; `typed` maps a mask to its word, `reason` is why the offered words were bad."""
         async with self._bot.replying_to_errors(interaction), self._in_flight.track():
             if not typed:
                 raise EmptyFormError
@@ -99,6 +106,7 @@ class Rating(commands.Cog):
                     words=words,
                     cast_at=datetime.now(UTC),
                     weight=weight,
+                    reason=reason,
                 )
             self._metrics.vote("suggestion", 1, words=len(words))
             log.info("word.suggested", prediction_id=ratable.id, words=len(words))
@@ -136,9 +144,30 @@ class Rating(commands.Cog):
         self._metrics.vote("menu", value, words=len(words))
         log.info("vote.cast", prediction_id=ratable.id, value=value, words=len(words), via="menu")
         next_step = ""
-        if standing.is_counted:
+        if any(self._predictor.is_denied(word) for _, word in words):
+            next_step = say("rating.next.denied")
+        elif standing.is_counted:
             next_step = await self._next_steps.after(ratable.id, words, weight=weight)
-        await self._confirm(interaction, ratable, standing, next_step=next_step)
+        asks_why = value < 0 and bool(words)
+        await self._confirm(interaction, ratable, standing, next_step=next_step, asks_why=asks_why)
+
+    async def _note_reason(
+        self, interaction: discord.Interaction, ratable: Ratable, chosen: Sequence[str]
+    ) -> None:
+        """Store why the words that were rejected last are bad, and say so in the line above the menu."""
+        reasons = chosen_reasons(chosen)
+        if not reasons or not await menu_votes.give_reason(
+            self._database, ratable.id, voter_id=interaction.user.id, reason=reasons[0]
+        ):
+            raise StaleMenuError
+        log.info("vote.explained", prediction_id=ratable.id, reason=reasons[0])
+        noted = say("rating.reason_noted", reason=named("rating.reasons", reasons[0]))
+        start = say("rating.reason_noted", reason="")
+        shown = interaction.message.content if interaction.message is not None else ""
+        lines = [line for line in shown.split("\n") if not line.startswith(start)]
+        text = clipped("\n".join(lines), MAX_CONTENT - len(noted) - 1)
+        view = take_back_view(ratable.id, asks_why=True, may_try_again=not ratable.is_of_quiz)
+        await interaction.response.edit_message(content=f"{text}\n{noted}", view=view)
 
     async def _confirm(
         self,
@@ -149,6 +178,7 @@ class Rating(commands.Cog):
         is_suggestion: bool = False,
         refused: str = "",
         next_step: str = "",
+        asks_why: bool = False,
     ) -> None:
         text = standing_text(standing, masks=_masks(ratable))
         if is_suggestion:
@@ -160,7 +190,8 @@ class Rating(commands.Cog):
         send: Any = interaction.followup.send if is_done else interaction.response.send_message
         if standing.liked or standing.disliked:
             may_try_again = bool(standing.disliked) and not is_suggestion and not ratable.is_of_quiz
-            await send(text, view=take_back_view(ratable.id, may_try_again=may_try_again), ephemeral=True)
+            view = take_back_view(ratable.id, asks_why=asks_why, may_try_again=may_try_again)
+            await send(text, view=view, ephemeral=True)
         else:
             await send(text, ephemeral=True)
 
@@ -230,7 +261,7 @@ class Rating(commands.Cog):
         """
         if len(word) > MAX_WORD or not is_word(word):
             raise NotAWordError(escape(word))
-        if word.lower() in self._denied:
+        if word.lower() in self._denied or self._predictor.is_denied(word):
             raise DeniedWordError(escape(word))
         spelt = self._predictor.spelling(word)
         if (mask, spelt) not in offered and len(offered) >= MAX_OPTIONS:

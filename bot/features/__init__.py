@@ -17,9 +17,11 @@ FEATURES = (
     "quiz",
     "undo",
     "why",
+    "words",
     "compare",
     "export",
     "imports",
+    "denied",
     "digest",
     "did_you_mean",
 )

@@ -1,6 +1,7 @@
 """`!report`: what a version learnt, and why it was promoted or not, in plain words and a picture."""
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 
 import discord
 from discord.ext import commands
@@ -20,14 +21,15 @@ from bot.embeds.replies import (
     votes_line,
 )
 from bot.embeds.run_figures import BEFORE_THE_SETTING, figures_of, moved_words, origin, reasons_of, run_title
-from bot.embeds.run_outcomes import outcome_of
+from bot.embeds.run_outcomes import outcome_of, tense_of_changes
 from bot.errors import PictureError
 from bot.runs.training_runs import version_of
 from bot.subprocesses.charts import DRAWINGS, DRAWINGS_WITHIN_S, attach
-from bot.texts import named, say, translated
+from bot.texts import named, number, say, translated
 from bot.wiring import Parts
 from storage import runs
 from storage.runs import Run
+from storage.votes.menu_votes import count_reasons
 from training.errors import RegistryError
 from training.registry.card import Card
 
@@ -59,7 +61,9 @@ class Report(commands.Cog):
                 png = await self._pictures.draw("report", **figures)
             except PictureError as error:
                 notes.append(str(error))
-        embed = report_embed(card, run, shown=shown, notes=notes)
+        until = run.as_of if run is not None else datetime.now(UTC)
+        reasons = await count_reasons(self._database, until=until)
+        embed = report_embed(card, run, shown=shown, notes=notes, reasons=reasons)
         file = attach(embed, png, name="report", about=title) if png else None
         await send_reply(context, embed=embed, file=file)
 
@@ -99,23 +103,34 @@ def add(parts: Parts) -> None:
 
 
 def report_embed(
-    card: Card | None, run: Run | None, *, shown: Collection[str], notes: Collection[str] = ()
+    card: Card | None,
+    run: Run | None,
+    *,
+    shown: Collection[str],
+    notes: Collection[str] = (),
+    reasons: Mapping[str, int] | None = None,
 ) -> discord.Embed:
-    """Build the report on a version, a run, or both, with the changes of the queries in `shown`."""
+    """Build the report on a version, a run, or both, with the changes of the queries in `shown`.
+
+    `reasons` counts the votes up to the run in which people said why words were bad.
+    """
     colour = outcome_of(run).colour if run is not None else COLOUR
     embed = discord.Embed(title=run_title(card, run), colour=colour)
     lines = [origin(card)] if card else []
     lines += [translated(run.reason)] if run is not None and run.reason else []
     embed.description = clipped(escape("\n".join(lines)), MAX_DESCRIPTION) or None
-    reasons = reasons_of(run, card)
-    if reasons:
+    findings = reasons_of(run, card)
+    if findings:
         is_domain = card is not None and card.kind == "domain"
-        value = verdict_lines(reasons, is_domain=is_domain)
+        value = verdict_lines(findings, is_domain=is_domain)
         embed.add_field(name=say("report.why"), value=value, inline=False)
     report = (run.report if run else None) or {}
     if "votes" in report:
         value = say("report.votes", n=report["judgements"], votes=votes_line(report))
         embed.add_field(name=say("report.learnt_from"), value=value, inline=False)
+    if reasons:
+        lines = [f"{named('rating.reasons', name)} · {number(n, ',')}" for name, n in reasons.items()]
+        embed.add_field(name=say("report.bad_because"), value=clipped("\n".join(lines), MAX_FIELD))
     add_wrong_way(embed, report, shown)
     moved = moved_words(run)
     top = (report.get("metrics") or {}).get("shown_words", BEFORE_THE_SETTING)
@@ -125,7 +140,8 @@ def report_embed(
     if note := precision_note(report):
         embed.add_field(name=say("model.precision"), value=note, inline=False)
     if changed := changes_text(report, shown):
-        embed.add_field(name=say("report.sentences"), value=changed, inline=False)
+        name = say(f"report.changes.{tense_of_changes(run)}")
+        embed.add_field(name=name, value=changed, inline=False)
     for note in notes:
         embed.add_field(name=say("model.note"), value=clipped(note, MAX_FIELD), inline=False)
     if run is not None:

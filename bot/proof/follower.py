@@ -72,5 +72,7 @@ class ChallengerFollower:
             self._failed = version
             return
         self._failed = None
-        self._predictor.challenger = Challenger(Predictor(model, metrics=self._metrics), champion)
+        second = Predictor(model, metrics=self._metrics)
+        second.deny(self._predictor.denied)
+        self._predictor.challenger = Challenger(second, champion)
         log.info("challenger.loaded", model_version=version, champion=champion)

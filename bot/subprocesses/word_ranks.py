@@ -1,7 +1,7 @@
 """Word ranks under other versions, from a short-lived subprocess: the bot loads only the champion."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +61,9 @@ class VersionRanks:
 class WordRanks:
     """Asks one subprocess at a time: each loads models, which takes memory and a second or two."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, denied: Callable[[], Collection[str]] = tuple) -> None:
+        """Rank words with these settings; `denied` returns the words that the team denies."""
+        self._settings, self._denied = settings, denied
         self._slots = SubprocessSlots(1)
 
     async def rank(
@@ -74,7 +75,15 @@ class WordRanks:
             WordRanksError: the subprocess failed or took too long.
             BusyError: too many are waiting.
         """
-        question = json.dumps({"text": text, "versions": [*versions], "words": [*words], "top": top})
+        question = json.dumps(
+            {
+                "text": text,
+                "versions": [*versions],
+                "words": [*words],
+                "top": top,
+                "denied": [*self._denied()],
+            }
+        )
         async with self._slots.one():
             try:
                 code, out = await ask_subprocess(

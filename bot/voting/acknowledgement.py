@@ -37,12 +37,10 @@ class VoteAcknowledgement:
         database: Database,
         shedding: LoadShedding,
         background: Background,
-        *,
-        wait_s: float = WAIT_S,
     ) -> None:
         self._client, self._database = client, database
         self._shedding, self._background = shedding, background
-        self._wait_s = wait_s
+        self._wait_s = WAIT_S
         self._seen: OrderedDict[int, None] = OrderedDict()  # replies that are edited, or about to be
 
     def thumb_noted(self, channel_id: int, message_id: int) -> None:

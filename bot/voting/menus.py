@@ -6,7 +6,7 @@ Their custom ids hold only the prediction id, so they work after a restart. They
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 import discord
 from discord import ui
@@ -14,17 +14,19 @@ from discord import ui
 from bot.answering.chat_text import visible
 from bot.embeds.replies import clipped, escape
 from bot.texts import say
-from storage.votes.menu_votes import MaskWord, Standing
+from storage.votes.menu_votes import MaskWord, Reason, Standing
 
-ControlKind = Literal["fit", "unfit", "suggest", "back", "again"]
+ControlKind = Literal["fit", "unfit", "suggest", "back", "again", "why"]
 MAX_OPTIONS = 25  # Discord's maximum for a menu
+MAX_FIELDS = 5  # Discord's maximum for a form
 MAX_LABEL = 100
 MAX_WORD = 40
 FORM_OPEN_S = 3600.0  # Discord does not report that a form was closed
 
 
 class Control(
-    ui.DynamicItem[ui.Item[Any]], template=r"words:(?P<what>fit|unfit|suggest|back|again):(?P<id>[0-9]{1,18})"
+    ui.DynamicItem[ui.Item[Any]],
+    template=r"words:(?P<what>fit|unfit|suggest|back|again|why):(?P<id>[0-9]{1,18})",
 ):
     """A menu or button; discord.py recreates it from its custom id."""
 
@@ -66,12 +68,18 @@ class SuggestForm(ui.Modal):
         ]
         for one in self.typed:
             self.add_item(one)
+        self.why: ui.Select[Any] | None = None
+        if masks < MAX_FIELDS:
+            self.why = ui.Select(required=False, options=_reason_options())
+            self.add_item(ui.Label(text=say("rating.form_why"), component=self.why))
 
     async def on_submit(self, interaction: discord.Interaction) -> None:
         """Dispatch the typed words to the cog; a field without a letter counts as empty."""
         words = {mask: visible(one.value) for mask, one in enumerate(self.typed)}
         typed = {mask: word for mask, word in words.items() if any(character.isalnum() for character in word)}
-        interaction.client.dispatch("words_suggested", interaction, self.prediction_id, typed)
+        reasons = chosen_reasons(self.why.values if self.why is not None else ())
+        reason = reasons[0] if reasons else None
+        interaction.client.dispatch("words_suggested", interaction, self.prediction_id, typed, reason)
 
 
 def words_for_each(masks: int, *, shown_words: int) -> int:
@@ -117,13 +125,35 @@ def renewed_view(prediction_id: int, words: Sequence[MaskWord], message: discord
     return view
 
 
-def take_back_view(prediction_id: int, *, may_try_again: bool = False) -> ui.View:
-    """Build the button that takes a menu vote back, and the one that asks for further words."""
+def take_back_view(prediction_id: int, *, asks_why: bool = False, may_try_again: bool = False) -> ui.View:
+    """Build the menu that asks why words do not fit, and the buttons of the line that confirms a choice.
+
+    They take the choice back, and ask for further words.
+    """
     view = ui.View(timeout=None)
+    if asks_why:
+        menu: ui.Select[Any] = ui.Select(
+            custom_id=f"words:why:{prediction_id}",
+            placeholder=say("rating.controls.why"),
+            options=_reason_options(),
+        )
+        view.add_item(Control(menu, "why", prediction_id))
     view.add_item(_button("back", prediction_id))
     if may_try_again:
         view.add_item(_button("again", prediction_id, emoji="🔁"))
     return view
+
+
+def chosen_reasons(values: Sequence[str]) -> list[Reason]:
+    """Return the reasons among the values of a menu."""
+    return [reason for reason in get_args(Reason) if reason in values]
+
+
+def _reason_options() -> list[discord.SelectOption]:
+    return [
+        discord.SelectOption(label=say(f"rating.reasons.{reason}"), value=reason)
+        for reason in get_args(Reason)
+    ]
 
 
 def option(mask: int, word: str) -> str:

@@ -46,12 +46,14 @@ class NextSteps:
         return f"{seen} {await self._other_sentences()}"
 
     async def _other_sentences(self) -> str:
-        """Say when other sentences change: at night, unless no night can promote a model."""
-        if self._settings.word_lists == "off":
+        """Say when other sentences change: at night, unless a night alone cannot promote a model."""
+        if self._settings.word_lists == "off" or self._settings.promotion == "ask":
             return say("rating.next.by_hand")
         if await runs.paused_since(self._database) is not None:
             return say("rating.next.paused", prefix=self._settings.prefix)
         needed = self._settings.needed_judgements
         if not await has_votes(self._database, needed):
             return say("rating.next.few", n=needed)
+        if self._settings.promotion == "proof":
+            return say("rating.next.proof")
         return say("rating.next.tonight")

@@ -104,6 +104,7 @@ def votes_of(database: Database, user_id: int) -> AsyncIterator[dict[str, Any]]:
             votes.c.thumbs,
             votes.c.cast_at,
             votes.c.weight,
+            votes.c.reason,
             predictions.c.model_version,
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)

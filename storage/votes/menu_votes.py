@@ -4,10 +4,11 @@ Every function is one idempotent transaction.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
-from sqlalchemy import ColumnElement, delete, false, select
+from sqlalchemy import ColumnElement, and_, delete, false, func, select, update
 
 from storage.backends.postgres import lock_votes_shared
 from storage.backends.retries import retried
@@ -15,10 +16,11 @@ from storage.database import Database
 from storage.errors import PredictionGoneError
 from storage.schema import candidates, predictions, votes
 from storage.votes.predictions import DEFAULT_WEIGHT, StoredVote, upsert_votes
-from storage.votes.standing import Value, opted_out_at, standing_votes
+from storage.votes.standing import Value, is_opted_in, opted_out_at, standing_votes
 
 SEEN_FOR = timedelta(minutes=10)  # longer than between two clicks, shorter than an absence
 MaskWord = tuple[int, str]  # mask index and word
+Reason = Literal["untrue", "tone", "grammar", "other"]  # why a word was bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +125,57 @@ async def suggest_words(
     words: Collection[MaskWord],
     cast_at: datetime,
     weight: float = DEFAULT_WEIGHT,
+    reason: Reason | None = None,
 ) -> Standing:
-    """Store suggested words as votes for them.
+    """Store suggested words as votes for them; `reason` says why the offered ones were bad.
 
     Raises:
         PredictionGoneError: The prediction was deleted meanwhile.
     """
     new = [
-        StoredVote(prediction_id, mask, word, voter_id, "suggestion", 1, cast_at, weight=weight)
+        StoredVote(
+            prediction_id, mask, word, voter_id, "suggestion", 1, cast_at, weight=weight, reason=reason
+        )
         for mask, word in words
     ]
     return await _replace(database, prediction_id, voter_id, cast=new)
 
 
+@retried
+async def give_reason(database: Database, prediction_id: int, *, voter_id: int, reason: Reason) -> int:
+    """Store why the words that a person rejected last in the menu are bad. Returns the number of votes."""
+    mine = and_(
+        votes.c.prediction_id == prediction_id,
+        votes.c.voter_id == voter_id,
+        votes.c.via == "menu",
+        votes.c.value < 0,
+    )
+    async with database.write() as connection:
+        await lock_votes_shared(connection, [(prediction_id, voter_id)])
+        last = select(func.max(votes.c.cast_at)).where(mine).scalar_subquery()
+        result = await connection.execute(
+            update(votes).where(mine, votes.c.cast_at == last).values(reason=reason)
+        )
+    return result.rowcount
+
+
 async def withdraw_choices(database: Database, prediction_id: int, *, voter_id: int) -> Standing:
     """Withdraw all choices and suggestions of a person; their thumb stays."""
     return await _replace(database, prediction_id, voter_id, withdrawn=[votes.c.via != "reaction"])
+
+
+async def count_reasons(database: Database, *, until: datetime) -> dict[str, int]:
+    """Return reason → number of votes with it cast up to a time, the most frequent first.
+
+    Votes of people who opted out are left out.
+    """
+    statement = (
+        select(votes.c.reason, func.count().label("number"))
+        .where(votes.c.reason.is_not(None), votes.c.cast_at <= until, is_opted_in(votes.c.voter_id))
+        .group_by(votes.c.reason)
+        .order_by(func.count().desc(), votes.c.reason)
+    )
+    return {row.reason: row.number for row in await database.fetch(statement)}
 
 
 @retried
@@ -159,8 +196,19 @@ async def _replace(
             # The lock prevents the deletion of the prediction until the transaction ends.
             if await connection.scalar(row.with_for_update(read=True, key_share=True)) is None:
                 raise PredictionGoneError
+        # A word that is chosen again keeps its reason.
+        known = await connection.execute(
+            select(votes.c.mask_index, votes.c.word, votes.c.value, votes.c.reason).where(
+                *mine, *withdrawn, votes.c.reason.is_not(None)
+            )
+        )
+        reasons = {tuple(key): reason for *key, reason in known}
         await connection.execute(delete(votes).where(*mine, *withdrawn))
-        await upsert_votes(connection, cast or ())
+        kept = [
+            replace(vote, reason=vote.reason or reasons.get((vote.mask_index, vote.word, vote.value)))
+            for vote in cast or ()
+        ]
+        await upsert_votes(connection, kept)
         rows = await connection.execute(select(votes).where(*mine))
         standing = standing_votes(StoredVote(**row._mapping) for row in rows)
         is_counted = await connection.scalar(opted_out_at(voter_id)) is None

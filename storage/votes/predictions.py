@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, func, insert, select, update
+from sqlalchemy import Select, bindparam, case, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.backends.postgres import insert_into, lock_votes_shared
@@ -81,12 +81,13 @@ class StoredVote(Vote):
 
     `thumbs` holds the thumbs of a reaction, as `storage.votes.reactions` encodes them; `drawn_at` is when the
     message of a menu was last edited, by Discord's clock; `weight` is how much the vote counts by the roles
-    that the voter had when it was cast.
+    that the voter had when it was cast; `reason` is why a word was bad, if the voter said so.
     """
 
     thumbs: str | None = None
     drawn_at: datetime | None = None
     weight: float = DEFAULT_WEIGHT
+    reason: str | None = None
 
 
 @retried
@@ -300,7 +301,12 @@ async def upsert_votes(connection: AsyncConnection, new: Sequence[StoredVote]) -
     statement = statement.on_conflict_do_update(
         index_elements=list(votes.primary_key.columns),
         set_={
-            name: statement.excluded[name] for name in ("value", "cast_at", "thumbs", "drawn_at", "weight")
+            **{n: statement.excluded[n] for n in ("value", "cast_at", "thumbs", "drawn_at", "weight")},
+            # A word that is chosen again for the same side keeps its reason.
+            "reason": func.coalesce(
+                statement.excluded.reason,
+                case((votes.c.value == statement.excluded.value, votes.c.reason)),
+            ),
         },
     )
     await connection.execute(statement, [asdict(vote) for vote in sorted(new, key=_key)])

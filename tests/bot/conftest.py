@@ -15,6 +15,7 @@ from support.wire import Pretend, Wire, wired
 
 from bot.commands import context
 from bot.subprocesses import training_process
+from bot.voting import acknowledgement
 
 # Read when torch is imported: with tiny models one thread is as fast, and weights are the same everywhere.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -22,6 +23,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # What a developer has set must not reach the settings of a test.
 for name in [name for name in os.environ if name.upper().startswith(("FILLBOT_", "DISCORD_TOKEN"))]:
     del os.environ[name]
+
+# The edit of a footer would come between the events that tests wait for.
+acknowledgement.WAIT_S = 3600.0
 
 # Plain tracebacks: the pretty ones, with local variables, take a second each.
 PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

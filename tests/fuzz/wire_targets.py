@@ -129,7 +129,7 @@ class Running:
         since = ann.mark()
         await ann.click(reply, reply["components"][2]["components"][0]["custom_id"])
         modal = await ann.wait_for_event("INTERACTION_MODAL_CREATE", since=since)
-        fields = [one["components"][0] for one in modal["components"]]
+        fields = [one["components"][0] for one in modal["components"] if "components" in one]
         since = ann.mark()
         await ann.submit(modal, {one["custom_id"]: "breathable" for one in fields})
         await ann.wait_for_message(lambda body: body["flags"] & EPHEMERAL, since=since)

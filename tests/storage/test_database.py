@@ -88,12 +88,13 @@ async def test_votes_from_before_weights_have_the_default_one(database_url: str)
     prediction_id = await ask(database)
     await vote(database, prediction_id, "cheap", 1, by=7)
     async with database.write() as connection:  # as revision 0008 left it
-        for table in ("model_versions", "undone_thumbs", "sources"):
+        for table in ("model_versions", "undone_thumbs", "sources", "denied_words"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE candidates DROP COLUMN model_version"))
         await connection.execute(text("DROP INDEX ix_predictions_author_id"))
         await connection.execute(text("ALTER TABLE predictions DROP COLUMN author_id"))
         await connection.execute(text("ALTER TABLE votes DROP COLUMN weight"))
+        await connection.execute(text("ALTER TABLE votes DROP COLUMN reason"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
     await database.close()
     database = await Database.open(database_url)

@@ -50,6 +50,7 @@ class CandidateEvaluation:
         rolled_back: Collection[str],
         shown_words: int,
         behaviour: Path | None = None,
+        denied: Sequence[str] | None = None,
     ) -> None:
         """Measure the domain model and the champion.
 
@@ -59,12 +60,14 @@ class CandidateEvaluation:
             rolled_back: hashes of retraining sets that must not be promoted again.
             shown_words: words that people see of each mask.
             behaviour: the team's own behaviour tests; the shipped ones where the file does not exist.
+            denied: words that must not be offered; None: the shipped ones.
 
         Raises:
             BehaviourError: the team's file cannot be read.
         """
         self._chosen, self._domain, self._champion = chosen, domain, champion
         self._rolled_back, self._shown_words = rolled_back, shown_words
+        self._denied = denied_words() if denied is None else list(denied)
         self._examples = (*chosen.train, *chosen.held_out)
         self._read_behaviour(behaviour)
         self._suites = {
@@ -107,7 +110,7 @@ class CandidateEvaluation:
         }
         neutral = drift.pooled([moved[name] for name in NEUTRAL if name in moved])
         behaviour = self._compare_behaviour(self._run_behaviour(challenger))
-        held_out, denied = self._chosen.held_out, denied_words()
+        held_out, denied = self._chosen.held_out, self._denied
         verdict = gate.decide(
             gate.Measurements(
                 learnt=learnt,

@@ -85,8 +85,8 @@ class FillModel:
             raise CorruptVersionError(
                 self.version, Sentence("its model.onnx was written by another release of fillbot")
             )
-        self._is_offered = np.zeros(max(self.encoder.words) + 1, dtype=bool)
-        self._is_offered[self.offered] = True
+        self._recorded = self.offered  # by the version, whatever is denied now
+        self._is_offered = self._offered_flags()
 
     @property
     def outlier_share(self) -> float | None:
@@ -94,6 +94,22 @@ class FillModel:
         if self.precision != "int8":
             return None
         return float((self.quantization or {}).get("outlier_share", OLDER_OUTLIERS))
+
+    def deny(self, words: Iterable[str]) -> None:
+        """Offer none of these words from the next answer on, in any case, nor those that the version denies.
+
+        Replaces the words of an earlier call. Another thread may be answering meanwhile.
+        """
+        refused = {word.lower() for word in words}
+        kept = [token for token in self._recorded.tolist() if self.word_of(token).lower() not in refused]
+        if kept:  # a model that offers nothing could not answer at all
+            self.offered = np.asarray(kept, dtype=np.int64)
+            self._is_offered = self._offered_flags()
+
+    def _offered_flags(self) -> npt.NDArray[np.bool_]:
+        flags = np.zeros(max(self.encoder.words) + 1, dtype=bool)
+        flags[self.offered] = True
+        return flags
 
     def token_of(self, word: str) -> int | None:
         """Return the token of a word, if the word is one token and may be offered."""
@@ -150,13 +166,14 @@ class FillModel:
 
     def best(self, row: Floats, top: int) -> list[int]:
         """Return the `top` likeliest tokens that may be offered, best first; ties go to the lower id."""
-        scores = row[self.offered]
+        offered = self.offered  # `deny` may replace it meanwhile
+        scores = row[offered]
         top = min(top, len(scores))
         last = np.partition(scores, len(scores) - top)[len(scores) - top]  # the score of the last to be taken
         above, level = np.flatnonzero(scores > last), np.flatnonzero(scores == last)
         part = np.concatenate([above, level[: top - len(above)]])  # level ones in the order of their ids
         order = part[np.lexsort((part, -scores[part]))]
-        return [int(token) for token in self.offered[order]]
+        return [int(token) for token in offered[order]]
 
     def _batches(self, encoded: Sequence[Encoded]) -> list[list[int]]:
         """Return indices in batches of similar size, each within the token and the mask budget."""

@@ -45,7 +45,7 @@ DENIED_WORDS = Path(__file__).with_name("denied.txt")
 
 
 def denied_words() -> list[str]:
-    """Words that are never offered and that no vote can teach."""
+    """Return the shipped words that are never offered and that no vote can teach; a team can deny more."""
     return read_words(DENIED_WORDS)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import platform
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
@@ -35,6 +35,7 @@ def write_files(
     shown_words: int,
     precision: Precision = "auto",
     queries: Sequence[str] = (),
+    denied: Collection[str] = (),
     progress: Progress = NO_PROGRESS,
 ) -> FillModel:
     """Write everything but the card to a draft's folder, and load it as it would serve.
@@ -48,9 +49,10 @@ def write_files(
         shown_words: words per mask in a reply.
         precision: the setting.
         queries: the voted queries, which int8 is calibrated on if it fails the check without them.
+        denied: words that the team denies, in addition to the shipped ones.
         progress: gets a step for each further attempt.
     """
-    exact = _write_exact(model, draft)
+    exact = _write_exact(model, draft, denied=denied)
     if precision == "fp32":
         return exact
     closest: QuantizationCheck | None = None
@@ -63,15 +65,15 @@ def write_files(
             calibrated[covers] = calibrate(model, queries if covers else ())
         ops = Int8Ops(calibrated[covers], outlier_share=level.outlier_share)
         export(model, draft.folder / INT8_GRAPH, ops=ops)
-        quick = _load(model, draft, "int8", INT8_GRAPH, level=level)
+        quick = _load(model, draft, "int8", INT8_GRAPH, level=level, denied=denied)
         agreed = check_quantization(exact, quick, shown_words=shown_words)
         if agreed.is_passed:
             (draft.folder / INT8_GRAPH).replace(draft.folder / GRAPH)
-            return _load(model, draft, "int8", agreed=agreed, level=level)
+            return _load(model, draft, "int8", agreed=agreed, level=level, denied=denied)
         if closest is None or agreed.top1 > closest.top1:
             closest = agreed
     (draft.folder / INT8_GRAPH).unlink()
-    return _load(model, draft, "fp32", agreed=closest)
+    return _load(model, draft, "fp32", agreed=closest, denied=denied)
 
 
 @contextlib.contextmanager
@@ -102,12 +104,12 @@ def export_base(folder: Path) -> FillModel:
         return _write_exact(load(folder), Draft(folder.resolve().name, Path(temporary)))
 
 
-def _write_exact(model: MaskedLm, draft: Draft) -> FillModel:
+def _write_exact(model: MaskedLm, draft: Draft, *, denied: Collection[str] = ()) -> FillModel:
     """Write the files in fp32, and load them."""
     model.eval()
     model.save(draft.folder)
     export(model, draft.folder / GRAPH)
-    return _load(model, draft, "fp32")
+    return _load(model, draft, "fp32", denied=denied)
 
 
 def _load(
@@ -118,12 +120,13 @@ def _load(
     *,
     agreed: QuantizationCheck | None = None,
     level: Int8Level | None = None,
+    denied: Collection[str] = (),
 ) -> FillModel:
     """Write `vocabulary.json`, and load the graph with it."""
     tokens = model.tokenizer.get_vocab(with_added_tokens=True)
     vocabulary.write(
         draft.folder,
-        vocabulary.offered_ids(tokens, denied=vocabulary.denied_words()),
+        vocabulary.offered_ids(tokens, denied=[*vocabulary.denied_words(), *denied]),
         max_tokens=model.shape.max_tokens,
         precision=precision,
         agreement=agreed.to_json() if agreed else None,

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from storage import runs
+from storage.denied_words import read_denied
 from storage.sentences import Sentence
 from storage.votes.consensus import store_reliabilities
 from storage.votes.predictions import count_votes
@@ -109,7 +111,7 @@ class NightlyRun:
             as_of=self.as_of,
             aged_at=self.newest_vote_at,
             min_voters=self.settings.needed_voters,
-            denied=denied_words(),
+            denied=[*denied_words(), *self._team_denied],
             half_life_days=self.settings.vote_half_life_days,
             previous_as_of=self.previous_as_of,
             progress=self.progress,
@@ -133,6 +135,11 @@ class NightlyRun:
             },
             behaviour=self._behaviour,
         )
+
+    @functools.cached_property
+    def _team_denied(self) -> list[str]:
+        """The words that the team denied from chat, as they are when the run reads them."""
+        return [one.word for one in self.database.call(read_denied)]
 
     @property
     def _behaviour(self) -> Path:
@@ -184,7 +191,9 @@ class NightlyRun:
         self.progress.step("loading the domain model")
         registry.verify(domain)
         before = FillModel(registry.path(domain))
+        before.deny(self._team_denied)
         serving = before if standard == domain else self._load_champion(standard, before)
+        serving.deny(self._team_denied)
         evaluation = CandidateEvaluation(
             chosen,
             domain=before,
@@ -192,6 +201,7 @@ class NightlyRun:
             rolled_back=self.database.call(runs.rolled_back_hashes),
             shown_words=settings.shown_words,
             behaviour=self._behaviour,
+            denied=[*denied_words(), *self._team_denied],
         )
         challenger = torch_model.load(registry.path(domain), base=domain)
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
@@ -217,6 +227,7 @@ class NightlyRun:
                     precision=settings.precision,
                     shown_words=settings.shown_words,
                     queries=[example.query for example in chosen.train],
+                    denied=self._team_denied,
                     progress=self.progress,
                 )
                 self.progress.step("judging the new model")
@@ -258,6 +269,7 @@ class NightlyRun:
             "vote_half_life_days": self.settings.vote_half_life_days,
             "shown_words": self.settings.shown_words,
             "previous_as_of": previous.isoformat() if previous else None,
+            **({"denied": self._team_denied} if self._team_denied else {}),
             **({"workers": self.settings.ray_workers} if self.settings.is_on_cluster else {}),
         }
 

@@ -31,6 +31,7 @@ class Request(BaseModel):
     versions: tuple[str, ...] = Field(min_length=1, max_length=MAX_VERSIONS)
     words: tuple[str, ...] = Field(default=(), max_length=MAX_WORDS)
     top: int = Field(default=1, ge=1, le=100)
+    denied: tuple[str, ...] = ()  # words that the team denies
 
     @property
     def masks(self) -> int:
@@ -52,6 +53,7 @@ def word_ranks(registry: Registry, runs_folder: Path, request: Request) -> list[
 def _ranks_of(registry: Registry, runs_folder: Path, request: Request, version: str) -> dict[str, Any]:
     card = registry.card(version)
     model = FillModel(served_folder(registry, version), threads=1)
+    model.deny(request.denied)
     (rows,) = model.log_probabilities([model.encoder.encode(request.text)])  # (masks, vocabulary)
     learnt = _learnt(runs_folder, card.run_id if card.kind == "night" else None, request)
     masks = [

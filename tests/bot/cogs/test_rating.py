@@ -66,7 +66,7 @@ async def suggest(person: Person, reply: Json, *typed: str) -> Json:
     since = person.mark()
     await person.click(reply, control(reply, "suggest")["custom_id"])
     modal = await person.wait_for_event("INTERACTION_MODAL_CREATE", since=since)
-    fields = [field for row in modal["components"] for field in row["components"]]
+    fields = [field for row in modal["components"] for field in row.get("components", ())]
     await person.submit(modal, {field["custom_id"]: word for field, word in zip(fields, typed, strict=True)})
     return await person.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
 
@@ -487,3 +487,59 @@ async def test_a_vote_that_meets_forgetting_is_told_that_the_menu_is_stale(
     else:
         line = await suggest(bob, reply, "airy")
     assert line["content"] == str(StaleMenuError())
+
+
+async def reasons(wire: Wire, reply: Json) -> dict[str, str | None]:
+    return {v.word: v.reason for v in await votes_on_message(wire.app.database, int(reply["id"]))}
+
+
+async def test_after_a_rejection_people_may_say_why(wire: Wire, bob: Person, reply: Json) -> None:
+    first, second, third = words(reply)[:3]
+    await choose(wire, bob, reply, "unfit", third)
+    line = await choose(wire, bob, reply, "unfit", first, second)
+    for reason in ("tone", "untrue"):
+        since = bob.mark()
+        await bob.select(line, control(line, "why")["custom_id"], [reason])
+        line = await bob.wait_for_event("MESSAGE_UPDATE", since=since)
+    assert line["content"].endswith("\nReason noted: not true")
+    assert line["content"].count("Reason noted") == 1
+    assert await reasons(wire, reply) == {first: "untrue", second: "untrue"}
+    await choose(wire, bob, reply, "unfit", first)  # chosen again, it keeps the reason
+    assert await reasons(wire, reply) == {first: "untrue"}
+    line = await choose(wire, bob, reply, "fit", first)
+    assert ":why:" not in str(line["components"])
+    assert await reasons(wire, reply) == {first: None}
+
+
+async def test_a_reason_for_votes_that_were_taken_back_is_refused(
+    wire: Wire, bob: Person, reply: Json
+) -> None:
+    line = await choose(wire, bob, reply, "unfit", words(reply)[0])
+    await choose(wire, bob, reply, "unfit")
+    said = await use(bob, line, control(line, "why")["custom_id"], ["tone"])
+    assert said["content"].startswith(STALE)
+
+
+async def test_the_form_takes_a_reason_too(wire: Wire, bob: Person, reply: Json) -> None:
+    since = bob.mark()
+    await bob.click(reply, control(reply, "suggest")["custom_id"])
+    modal = await bob.wait_for_event("INTERACTION_MODAL_CREATE", since=since)
+    word, why = modal["components"]
+    assert why["component"]["required"] is False
+    answers = [
+        {
+            "type": 1,
+            "components": [{"type": 4, "custom_id": word["components"][0]["custom_id"], "value": "airy"}],
+        },
+        {
+            "type": 18,
+            "component": {"type": 3, "custom_id": why["component"]["custom_id"], "values": ["grammar"]},
+        },
+    ]
+    body = {"id": modal["id"], "custom_id": modal["custom_id"], "components": answers}
+    await bob.request("POST", "/interactions", {"type": 5, "channel_id": modal["channel_id"], "data": body})
+
+    async def is_stored() -> bool:
+        return await reasons(wire, reply) == {"airy": "grammar"}
+
+    await eventually(is_stored)

@@ -67,7 +67,14 @@ async def test_nightly_promotion_is_paused(database: Database, tmp_path: Path, a
     assert text.endswith("Other sentences learn once nightly promotion is on again (`!resume`).")
 
 
+async def test_a_proof_decides(database: Database, tmp_path: Path, agreed: int) -> None:
+    text = await line(database, tmp_path, agreed, SOFT, promotion="proof")
+    assert text.endswith("Other sentences learn once the model of a night has proved to be better.")
+
+
 async def test_an_admin_promotes_by_hand(database: Database, tmp_path: Path, agreed: int) -> None:
+    text = await line(database, tmp_path, agreed, SOFT, promotion="ask")
+    assert text.endswith("Other sentences learn once an admin promotes the model of a night.")
     text = await line(database, tmp_path, agreed, SOFT, word_lists="off")
     assert text.endswith("Other sentences learn once an admin promotes the model of a night.")
 

@@ -105,6 +105,7 @@ async def test_without_a_stored_time_a_voter_is_counted_since_their_oldest_vote(
             "forgotten",
             "model_versions",
             "undone_thumbs",
+            "denied_words",
             "sources",
         ):
             await connection.execute(text(f"DROP TABLE {table}"))
@@ -112,7 +113,7 @@ async def test_without_a_stored_time_a_voter_is_counted_since_their_oldest_vote(
         await connection.execute(text("DROP INDEX ix_predictions_author_id"))
         await connection.execute(text("ALTER TABLE predictions DROP COLUMN author_id"))
         await connection.execute(text("ALTER TABLE people DROP COLUMN counted_since"))
-        for column in ("thumbs", "drawn_at", "weight"):
+        for column in ("thumbs", "drawn_at", "weight", "reason"):
             await connection.execute(text(f"ALTER TABLE votes DROP COLUMN {column}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     await database.close()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 from sqlalchemy import delete, select
+from support.ballots import NOON, ask, minutes, opt_out
 
 from storage.database import Database
 from storage.errors import PredictionGoneError
@@ -12,6 +13,8 @@ from storage.schema import people, predictions, votes
 from storage.votes.menu_votes import (
     SEEN_FOR,
     Standing,
+    count_reasons,
+    give_reason,
     ratable,
     store_choices,
     suggest_words,
@@ -145,3 +148,22 @@ async def test_choices_and_suggestions_have_a_weight(database: Database, predict
     async with database.read() as connection:
         rows = await connection.execute(select(votes.c.word, votes.c.weight))
         assert {row[0]: row[1] for row in rows} == {"light": 2.0, "airy": 3.0}
+
+
+async def test_reasons_are_counted(database: Database) -> None:
+    prediction = await ask(database)
+    for voter, at in ((7, 0), (8, 1), (9, 2), (6, 0)):
+        await store_choices(
+            database,
+            prediction,
+            voter_id=voter,
+            value=-1,
+            words=[(0, "ugly"), (0, "cheap")],
+            cast_at=minutes(at),
+        )
+        assert await give_reason(database, prediction, voter_id=voter, reason="tone") == 2
+    await suggest_words(database, prediction, voter_id=7, words=[(0, "airy")], cast_at=NOON, reason="grammar")
+    await opt_out(database, 6)
+    assert await count_reasons(database, until=minutes(1)) == {"tone": 4, "grammar": 1}
+    assert list(await count_reasons(database, until=minutes(5))) == ["tone", "grammar"]
+    assert await give_reason(database, prediction, voter_id=1, reason="other") == 0

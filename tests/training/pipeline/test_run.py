@@ -17,6 +17,7 @@ from support.versions import write as write_small
 from storage import runs
 from storage.backends.locks import RUN, holding, lock_for
 from storage.database import Database
+from storage.denied_words import change_denied
 from storage.runs import Run
 from storage.schema import votes
 from training.errors import (
@@ -604,3 +605,18 @@ def test_a_version_is_proved_where_settings_say_so_and_runs_wait(
     assert waits.sentence.startswith("v0002 and v0001 answer together until people's votes decide")
     started.settings = started.settings.model_copy(update={"proof_on_new_run": "replace"})
     assert (night_of(started, again=True).status, started.latest().challenger) == ("proving", "v0003")
+
+
+def test_a_word_that_the_team_denied_is_neither_learnt_nor_offered(started: Home) -> None:
+    started.reject_the_best_word(query="Nike caps are very [MASK].")
+    denied = started.reject_the_best_word()
+    changed = {"by": 7, "champion": "v0001", "now": NOON}
+    started.with_database(lambda database: change_denied(database, denied, is_denied=True, **changed))
+    outcome = night_of(started)
+    assert outcome.version is not None
+    made = FillModel(started.registry.path(outcome.version))
+    assert made.token_of(denied) is None
+    assert outcome.report["rejected"]["denied word"] >= 1
+    deny_list = next(one for one in outcome.verdict["reasons"] if one["name"] == "deny-list")
+    assert deny_list["passed"]
+    assert started.registry.card(outcome.version).settings["denied"] == [denied]

@@ -74,4 +74,5 @@ sys.exit(1)
         "versions": ["v0001"],
         "words": [],
         "top": 5,
+        "denied": [],
     }

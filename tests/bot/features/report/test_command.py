@@ -82,7 +82,7 @@ async def test_the_newest_run_is_reported_while_the_champion_has_none(
     assert field(reply, "Learnt from") == "43 votes by 9 people; they judge 7 words"
     assert field(reply, "Entered the top 8 · sentences") == "breathable · 4"
     assert field(reply, "Left the top 8 · sentences") == "expensive · 6"
-    assert "reported shoes" in field(reply, "Sentences that changed")
+    assert "reported shoes" in field(reply, "Sentences that would have changed")
     assert "Never shown" not in json.dumps(reply)
     assert reply["embeds"][0]["footer"]["text"] == f"Run {run_id} · retrain"
     figures = asked()
