@@ -70,14 +70,11 @@ class Decide(commands.Cog):
 async def _close(interaction: discord.Interaction, run: Run, sentence: str) -> None:
     """Take the buttons from the verdict, and say what was decided and by whom."""
     message = interaction.message
-    if message is None or not message.embeds:
-        content = f"{message.content if message is not None else ''}\n{sentence}"
-        await interaction.edit_original_response(content=clipped(content, MAX_CONTENT), view=None)
+    if message is not None and message.embeds and message.embeds[0].title:
+        embed = message.embeds[0].copy()
+        embed.title, embed.description, embed.colour = title_of(run), sentence, outcome_of(run).colour
+        await interaction.edit_original_response(embed=embed, view=None)
         return
-    embed = message.embeds[0].copy()
-    embed.colour = outcome_of(run).colour
-    if embed.title:
-        embed.title, embed.description = title_of(run), sentence
-    else:  # a digest, which has more to say
-        embed.add_field(name=say("decision.title"), value=sentence, inline=False)
-    await interaction.edit_original_response(embed=embed, view=None)
+    # A digest, whose embed has a picture, or a verdict as plain text: above or below what is there.
+    content = f"{message.content if message is not None else ''}\n{sentence}".strip()
+    await interaction.edit_original_response(content=clipped(content, MAX_CONTENT), view=None)

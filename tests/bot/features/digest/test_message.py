@@ -128,3 +128,21 @@ async def test_a_night_posts_its_digest(home: Path, pretend: Pretend) -> None:
         since = ann.mark()
         await wire.app.nightly_run.run()
         await ann.wait_for_message(lambda body: "No disk." in str(body["embeds"]), since=since)
+
+
+async def test_a_version_that_waits_is_decided_under_the_digest(
+    wire: Wire, ann: Person, pixel: bytes
+) -> None:
+    message = await posted(wire, ann, await ended(wire, "waiting", challenger="v0002", report=REPORT))
+    buttons = {one["label"]: one["custom_id"] for row in message["components"] for one in row["components"]}
+    assert list(buttons) == ["Promote", "Keep v0001", "Compare"]
+    async with wire.person("ada") as ada:
+        await ada.click(message, buttons["Keep v0001"])
+        await ada.wait_for_event(
+            "MESSAGE_UPDATE", predicate=lambda body: body["id"] == message["id"] and not body["components"]
+        )
+        after = await ada.message(message)
+    (embed,) = after["embeds"]
+    assert after["content"].startswith(f"<@{ada.id}> kept v0001")
+    assert embed["description"] == message["embeds"][0]["description"]
+    assert (embed["image"]["url"].endswith("/night.png"), after["attachments"]) == (True, [])
