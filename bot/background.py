@@ -125,12 +125,18 @@ class Background:
         self.supervisor = supervisor or Supervisor()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._endless: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
 
     def start(
         self, work: Coroutine[Any, Any, Any], *, name: str, is_endless: bool = False
     ) -> asyncio.Task[Any]:
-        """Run `work` once and record its failure. `close` cancels an endless task at once."""
+        """Run `work` once and record its failure. `close` cancels an endless task at once.
+
+        After `close` the task is cancelled before it begins.
+        """
         task = asyncio.create_task(work, name=name)
+        if self._is_closed:
+            task.cancel()
         (self._endless if is_endless else self._tasks).add(task)
         task.add_done_callback(self._done)
         return task
@@ -141,6 +147,7 @@ class Background:
 
     async def close(self, *, grace_s: float = GRACE_S) -> None:
         """Give running tasks `grace_s` to finish, then cancel them and wait for them. Idempotent."""
+        self._is_closed = True
         for task in self._endless:
             task.cancel()
         if self._tasks:

@@ -175,6 +175,8 @@ class FillBot(commands.Bot):
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """Log the exception of an event handler and continue."""
+        if self._is_dropped(event_method):
+            return
         log.error("event.failed", handler=event_method, exc_info=sys.exception())
 
     async def get_context(self, origin: Any, /, *, cls: Any = Context) -> Any:
@@ -196,6 +198,8 @@ class FillBot(commands.Bot):
         4. Anything else: `_error_reply`.
         """
         cause = cause_of(error)
+        if self._is_dropped(str(context.command)):
+            return
         if isinstance(cause, commands.CommandNotFound):
             self.dispatch("unknown_command", context)
             return
@@ -204,6 +208,12 @@ class FillBot(commands.Bot):
         if self._log_if_unanswerable(cause):
             return
         await self.send_sentence(context, self._error_reply(cause, context.command))
+
+    def _is_dropped(self, what: str) -> bool:
+        """Whether the client was closed before a handler ended, which makes any of its requests fail."""
+        if self.is_closed():
+            log.info("event.dropped", handler=what)
+        return self.is_closed()
 
     async def send_sentence(self, context: Context, sentence: str) -> None:
         """Reply with a sentence; a failure is logged."""

@@ -5,6 +5,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import discord
 import pytest
 from structlog.testing import capture_logs
 from support.ballots import votes_on_message
@@ -263,6 +264,28 @@ async def test_what_was_heard_before_the_stop_is_answered_and_counted(home: Path
         votes = await votes_on_message(database, int(reply["id"]))
         await database.close()
         assert [(vote.voter_id, vote.value) for vote in votes] == [(ben.id, -1)]
+
+
+async def test_a_handler_that_is_late_for_the_stop_leaves_no_traceback(home: Path) -> None:
+    has_begun, is_stopped = asyncio.Event(), asyncio.Event()
+
+    async def late(message: discord.Message) -> None:
+        has_begun.set()
+        await is_stopped.wait()
+        await message.channel.send("late")
+
+    with capture_logs() as logs:
+        async with wired(home) as wire, wire.person("ben") as ben:
+            wire.app.bot.add_listener(late, "on_message")
+            await ben.say(wire.channel_id, "hello")
+            await has_begun.wait()
+        is_stopped.set()
+
+        async def is_dropped() -> bool:
+            return any(one["event"] == "event.dropped" for one in logs)
+
+        await eventually(is_dropped)
+    assert [one for one in logs if one["log_level"] == "error"] == []
 
 
 async def test_stopping_during_a_run_ends_it_and_says_so(home: Path, pretend: Pretend) -> None:

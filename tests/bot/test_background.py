@@ -223,3 +223,17 @@ async def test_a_running_bot_goes_on_and_tells_when_a_loop_fails(
             assert "KeyError" in (await response.json())["warnings"][task]
         async with http.get("/metrics") as response:
             assert f'fillbot_background_failures_total{{task="{task}"}} 1.0' in await response.text()
+
+
+async def test_nothing_begins_after_the_close() -> None:
+    background, begun = Background(), False
+
+    async def begin() -> None:
+        nonlocal begun
+        begun = True
+
+    await background.close()
+    task = background.start(begin(), name="late")
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert not begun
