@@ -333,7 +333,7 @@ class StarterSettings(OptimizerSettings):
     """The compact model trained from scratch without a base model; takes about a minute on two cores."""
 
     sentences: int = Field(
-        default=50_000, ge=100, description="Generated sentences; each is seen about once."
+        default=60_000, ge=100, description="Generated sentences; each is seen about once."
     )
     vocabulary: int = Field(default=5_000, ge=200, description="Most WordPiece entries.")
     layers: int = Field(default=3, ge=1)
@@ -343,8 +343,10 @@ class StarterSettings(OptimizerSettings):
     initial_std: float = Field(default=0.06, gt=0, description="Standard deviation of the initial weights.")
     learning_rate: LearningRate = 2e-3
     batch_examples: int = Field(
-        default=32, ge=1, description="Small: many steps matter more than smooth ones."
+        default=48,
+        ge=1,
+        description="With 16 rows it learnt little; 48 did better than 32 in the same time.",
     )
     mask_share: float = 0.3
     max_tokens: int = 48
-    steps: int = Field(default=1_600, ge=1)
+    steps: int = Field(default=1_250, ge=1)

@@ -37,7 +37,14 @@ def write_compact_version(folder: Path) -> Path:
     from training.settings import StarterSettings
 
     settings = StarterSettings(
-        sentences=4000, steps=400, layers=1, hidden_size=64, inner_size=128, heads=2, vocabulary=3000
+        sentences=4000,
+        steps=400,
+        batch_examples=32,
+        layers=1,
+        hidden_size=64,
+        inner_size=128,
+        heads=2,
+        vocabulary=3000,
     )
     model, _ = train_starter(settings, device=torch.device("cpu"), progress=NoProgress())
     registry = Registry(folder)

@@ -17,10 +17,14 @@ from typing import Literal
 from training.corpus.lexicon import CorpusError, load_lexicon
 from training.corpus.templates import Template, TemplateCompiler
 from training.corpus.yaml_files import read_yaml
+from training.progress import NO_PROGRESS, Progress
 
 PATTERNS_DIR = Path(__file__).parent / "patterns"
+# Only the starter learns these: a base model knows such English, and nights have nothing to teach it.
+STARTER_PATTERNS_DIR = PATTERNS_DIR / "starter"
 MASK = "[MASK]"
 TEST_ONE_IN = 10  # patterns; generated test sentences come from these alone
+ADVANCE_EVERY = 500  # sentences
 MAX_REWRITES = 25  # attempts to find a new sentence before a repetition is allowed
 
 Sentiment = Literal["positive", "negative", "neutral"]
@@ -87,10 +91,10 @@ class Pattern:
 
 
 @functools.cache
-def load_patterns() -> tuple[Pattern, ...]:
-    """Read all pattern files. Cached; the first call takes about 20 ms."""
+def load_patterns(folder: Path = PATTERNS_DIR) -> tuple[Pattern, ...]:
+    """Read all pattern files of a folder. Cached; the first call takes about 20 ms."""
     patterns = []
-    for path in sorted(PATTERNS_DIR.glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml")):
         for group in read_yaml(path):
             for line in group["patterns"].splitlines():
                 text, topic = line.strip(), group["topic"]
@@ -101,18 +105,20 @@ def load_patterns() -> tuple[Pattern, ...]:
 
 
 @functools.cache
-def _load_templates() -> dict[str, Template]:
+def _load_templates(folder: Path) -> dict[str, Template]:
     compiler = TemplateCompiler(load_lexicon())
-    return {pattern.id: compiler.compile(pattern.text) for pattern in load_patterns()}
+    return {pattern.id: compiler.compile(pattern.text) for pattern in load_patterns(folder)}
 
 
-def select_patterns(*, topics: Collection[str] | None = None, split: Split | None = None) -> list[Pattern]:
+def select_patterns(
+    *, topics: Collection[str] | None = None, split: Split | None = None, folder: Path = PATTERNS_DIR
+) -> list[Pattern]:
     """Return the patterns whose topic starts with one of `topics`, on one side of the split.
 
     Raises:
         UnknownTopicError: No pattern's topic starts with any of `topics`.
     """
-    patterns = load_patterns()
+    patterns = load_patterns(folder)
     if topics is not None:
         known = {pattern.topic for pattern in patterns}
         patterns = tuple(pattern for pattern in patterns if pattern.topic.startswith(tuple(topics)))
@@ -122,7 +128,13 @@ def select_patterns(*, topics: Collection[str] | None = None, split: Split | Non
 
 
 def generate(
-    count: int, *, seed: int, topics: Collection[str] | None = None, split: Split | None = None
+    count: int,
+    *,
+    seed: int,
+    topics: Collection[str] | None = None,
+    split: Split | None = None,
+    folder: Path = PATTERNS_DIR,
+    progress: Progress = NO_PROGRESS,
 ) -> list[GeneratedSentence]:
     """Generate sentences; deterministic in the arguments.
 
@@ -131,6 +143,8 @@ def generate(
         seed: Seed of the choice of patterns and words.
         topics: Prefixes of the topics to use ("complaint", "negation_never"); None for all.
         split: "train" leaves out the test patterns, "test" uses only them, None uses all.
+        folder: Folder of the pattern files.
+        progress: Advanced with the sentences.
 
     Returns:
         `count` sentences, without repetitions unless the patterns have too few variants.
@@ -138,13 +152,13 @@ def generate(
     Raises:
         UnknownTopicError: No pattern's topic starts with any of `topics`.
     """
-    patterns = select_patterns(topics=topics, split=split)
-    templates = _load_templates()
+    patterns = select_patterns(topics=topics, split=split, folder=folder)
+    templates = _load_templates(folder)
     cumulative = list(accumulate(pattern.weight for pattern in patterns))
     rng = random.Random(seed)  # noqa: S311 — for choosing words, not for secrets
     sentences: list[GeneratedSentence] = []
     seen: set[str] = set()
-    for _ in range(count):
+    for number in range(1, count + 1):
         for _ in range(MAX_REWRITES):
             pattern = rng.choices(patterns, cum_weights=cumulative)[0]
             text, focus = templates[pattern.id].write(rng)
@@ -152,4 +166,7 @@ def generate(
                 break
         seen.add(text)
         sentences.append(GeneratedSentence(text, pattern.sentiment, pattern.topic, pattern.id, focus))
+        if number % ADVANCE_EVERY == 0:
+            progress.advance(ADVANCE_EVERY)
+    progress.advance(count % ADVANCE_EVERY)
     return sentences

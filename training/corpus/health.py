@@ -1,6 +1,5 @@
 """Statistics of a corpus, raw or cleaned: lengths, duplicates, sentiment and frequent words."""
 
-import functools
 import random
 import re
 from bisect import bisect_left
@@ -12,13 +11,12 @@ from pathlib import Path
 import numpy as np
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from storage.files.text import read_words
 from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.csv import rows
 from training.corpus.readers import find_files
+from training.corpus.sentences import stop_words
 
-STOP_WORDS = Path(__file__).with_name("stop_words.txt")
 # Upper bounds of the bins in words: 1–5, 6–10, …, 76–80; one more bin for longer texts.
 LENGTHS = tuple(range(5, 85, 5))
 TOP_WORDS = 20
@@ -71,12 +69,12 @@ def measure_health(texts: Sequence[str]) -> CorpusHealth:
     lengths = [len(text.split()) for text in texts]
     bins = Counter(bisect_left(LENGTHS, length) for length in lengths)
     different = {duplicate_key(text) or text.strip() for text in texts}
-    stop_words = _stop_words()
+    left_out = stop_words()
     content = Counter(
         word
         for text in texts
         for word in _WORD.findall(text.casefold().replace("’", "'"))
-        if word not in stop_words
+        if word not in left_out
     )
     by_frequency = sorted(content.items(), key=lambda item: (-item[1], item[0]))
     return CorpusHealth(
@@ -129,8 +127,3 @@ def _sentiment(texts: Sequence[str]) -> SentimentShares:
     positive = float(np.mean(scores >= SENTIMENT_THRESHOLD))
     negative = float(np.mean(scores <= -SENTIMENT_THRESHOLD))
     return SentimentShares(positive, 1 - positive - negative, negative, len(sample))
-
-
-@functools.cache
-def _stop_words() -> frozenset[str]:
-    return frozenset(read_words(STOP_WORDS))

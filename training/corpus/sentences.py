@@ -1,7 +1,10 @@
 """Splits English text into sentences, and decides which ones are suitable for the corpus. Pure."""
 
+import functools
 import re
+from pathlib import Path
 
+from storage.files.text import read_words
 from storage.people.personal_data import find_personal_data
 
 MIN_WORDS = 2
@@ -128,3 +131,9 @@ def _is_end_without_space(word: str, marks: str, after: str) -> bool:
         if not (last.islower() or last.isdigit() or last in ")%'’\"”" or (len(word) > 1 and word.isupper())):
             return False
     return _FUSED_START.match(after) is not None
+
+
+@functools.cache
+def stop_words() -> frozenset[str]:
+    """Read the words that every text has, whatever its topic. Lower case."""
+    return frozenset(read_words(Path(__file__).with_name("stop_words.txt")))

@@ -10,7 +10,8 @@
     {comfort:+}        a word of the aspect's positive polarity, {comfort:-} of the negative one
     {attribute:+}      a word of any aspect that applies to the product, a new aspect each time
     {same:-}           a word of the aspect used last, for contrasts
-    [ … ]              the focus: the one word that a query would mask
+    {=a|b {city}|}     one of several phrases, which may contain slots, or be empty
+    [ … ]              the focus: the word that a query would mask; of several one is drawn
 
 "a" or "an" and the capital at the start of a sentence are adjusted to the words.
 """
@@ -24,7 +25,7 @@ from itertools import accumulate, combinations_with_replacement
 from training.corpus.lexicon import MAX_REDRAWS, CorpusError, Form, Lexicon, Polarity, Product
 from training.corpus.slots import MAIN, Piece, SentenceState, append_words
 
-_PIECE = re.compile(r"(\{[^{}]*\}|\[|\])")
+_CHOICE = "{="
 _SLOT = re.compile(r"\{(?P<name>[a-z_]+)(?:#(?P<label>\w+))?(?::(?P<option>[a-z_|]+|[+-]))?\}")
 _AGREEMENT = re.compile(r"\{(?P<plural>[^{}/]+)/(?P<singular>[^{}/]+)\}")
 _WORD = re.compile(r"[\w'-]+")
@@ -50,13 +51,13 @@ class Template:
 
     Attributes:
         pieces: The pieces in order.
-        focus: Half-open range of the pieces in the focus, or None.
+        focuses: Half-open ranges of the pieces that may be the focus.
         literals: Lower-case words of the pattern itself, which slots avoid.
         products: Label → the products that fit all its slots, with cumulative weights.
     """
 
     pieces: tuple[Piece, ...]
-    focus: tuple[int, int] | None
+    focuses: tuple[tuple[int, int], ...]
     literals: frozenset[str]
     products: Mapping[str, Weighted]
 
@@ -69,15 +70,16 @@ class Template:
                 state.products[label] = rng.choices(products, cum_weights=cumulative)[0]
                 if state.products[label] not in taken:
                     break
+        focus = rng.choice(self.focuses) if len(self.focuses) > 1 else next(iter(self.focuses), None)
         text, start, end = "", 0, 0
         for index, piece in enumerate(self.pieces):
             words = piece(state)
             text = append_words(text, words)
-            if self.focus is not None and index == self.focus[0]:
+            if focus is not None and index == focus[0]:
                 start = len(text) - len(words)
-            if self.focus is not None and index == self.focus[1] - 1:
+            if focus is not None and index == focus[1] - 1:
                 end = len(text)
-        return text, None if self.focus is None else (start, end)
+        return text, None if focus is None else (start, end)
 
 
 class TemplateCompiler:
@@ -101,26 +103,31 @@ class TemplateCompiler:
         """
         pieces: list[Piece] = []
         marks: list[int] = []
-        for raw in _PIECE.split(text):
+        literals: list[str] = []
+        for raw in _split(text):
             if raw in ("[", "]"):
                 marks.append(len(pieces))
             elif raw.startswith("{"):
                 pieces.append(self._slot(raw, text))
-            elif raw:
+            else:
                 pieces.append(_literal(raw))
-        if len(marks) not in (0, 2) or (marks and marks[0] == marks[1]):
+                literals.append(raw)
+        focuses = tuple(zip(marks[::2], marks[1::2], strict=False))
+        if len(marks) % 2 or any(start == end for start, end in focuses):
             raise PatternError(text, problem="the focus needs one [ and one ] with text between them")
         said = [slot["name"] for slot in _SLOT.finditer(text) if slot["option"] in ("+", "-")]
         if said and said[0] == "same":
             raise PatternError(text, problem="{same:…} needs an aspect before it")
         return Template(
             pieces=tuple(pieces),
-            focus=(marks[0], marks[1]) if marks else None,
-            literals=frozenset(_WORD.findall(_PIECE.sub(" ", text).lower())),
+            focuses=focuses,
+            literals=frozenset(_WORD.findall(" ".join(literals).lower())),
             products=self._products(text),
         )
 
     def _slot(self, raw: str, text: str) -> Piece:
+        if raw.startswith(_CHOICE):
+            return self._choice(raw, text)
         if agreement := _AGREEMENT.fullmatch(raw):
             plural, singular = agreement["plural"], agreement["singular"]
             return lambda state: state.agreement(plural, singular)
@@ -137,6 +144,22 @@ class TemplateCompiler:
         if name not in self._lexicon.lists:
             raise PatternError(text, problem=f"there is no list {name!r}")
         return lambda state: state.word(self._lexicon.lists[name], label)
+
+    def _choice(self, raw: str, text: str) -> Piece:
+        """Compile "{=a|b {city}}" to a piece that writes one of the phrases, all equally likely."""
+        phrases = [
+            [self._slot(part, text) if part.startswith("{") else _literal(part) for part in _split(phrase)]
+            for phrase in _alternatives(raw[len(_CHOICE) : -1])
+        ]
+
+        def write(state: SentenceState) -> str:
+            written = ""
+            for piece in state.rng.choice(phrases):
+                words = piece(state)
+                written = append_words(written, words) if written else words
+            return written
+
+        return write
 
     def _aspect_slot(self, name: str, polarity: Polarity, text: str) -> Piece:
         if name == "same":
@@ -179,6 +202,38 @@ class TemplateCompiler:
         if option in ("+", "-") and name in self._product_aspects:
             return name in product.group.aspects
         return True
+
+
+def _split(text: str) -> list[str]:
+    """Split a pattern into slots, focus marks and the text between them."""
+    parts, depth = [""], 0
+    for char in text:
+        if char in "[]" and not depth:
+            parts += [char, ""]
+            continue
+        if char == "{" and not depth:
+            parts.append("")
+        depth += (char == "{") - (char == "}")
+        parts[-1] += char
+        if char == "}" and depth == 0:
+            parts.append("")
+        if depth < 0:
+            break
+    if depth:
+        raise PatternError(text, problem="its braces do not match")
+    return [part for part in parts if part]
+
+
+def _alternatives(text: str) -> list[str]:
+    """Split at the bars that are outside slots."""
+    phrases, depth = [""], 0
+    for char in text:
+        depth += (char == "{") - (char == "}")
+        if char == "|" and not depth:
+            phrases.append("")
+        else:
+            phrases[-1] += char
+    return phrases
 
 
 def _literal(text: str) -> Piece:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 import torch
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from training.corpus.generator import generate
+from training.corpus.generator import STARTER_PATTERNS_DIR, generate
+from training.corpus.lexicon import load_lexicon
+from training.corpus.sentences import stop_words
 from training.finetuning.batches import CorpusBatches
 from training.finetuning.losses import masked_lm
 from training.finetuning.trainer import LossPoint, Step, train
@@ -23,6 +25,7 @@ from training.progress import Progress
 from training.settings import StarterSettings
 
 MAX_POSITIONS = 512
+OWN_SHARE = 0.6  # of the sentences, from the patterns that only the starter learns
 PIECE_LENGTHS = (2, 3, 4)
 COMPOUND = re.compile(r"\b[a-z]+(?:-[a-z]+)+\b")
 
@@ -31,9 +34,11 @@ def train_starter(
     settings: StarterSettings, *, device: torch.device, progress: Progress
 ) -> tuple[MaskedLm, list[LossPoint]]:
     """Train the starter: about a minute on two cores, deterministic on the same machine."""
-    progress.step("writing sentences for the starter model")
+    progress.step("writing sentences for the starter model", settings.sentences)
     torch.manual_seed(settings.seed)
-    sentences = generate(settings.sentences, seed=settings.seed)
+    own = round(settings.sentences * OWN_SHARE)
+    sentences = generate(settings.sentences - own, seed=settings.seed, progress=progress)
+    sentences += generate(own, seed=settings.seed, folder=STARTER_PATTERNS_DIR, progress=progress)
     texts = [sentence.text for sentence in sentences]
     tokenizer = make_tokenizer(texts, size=settings.vocabulary)
     model = MaskedLm(_blank(settings, tokenizer.get_vocab_size()), tokenizer, base="starter").to(device)
@@ -46,6 +51,7 @@ def train_starter(
             max_tokens=settings.max_tokens,
             seed=settings.seed,
             focus=[sentence.focus for sentence in sentences],
+            seldom=_seldom_asked(),
         )
     )
 
@@ -63,6 +69,13 @@ def train_starter(
     with _one_thread():
         points = train(model, step_at, steps=settings.steps, rates=settings, device=device, progress=progress)
     return model.cpu(), points
+
+
+def _seldom_asked() -> frozenset[str]:
+    """Return words that no query asks for: "the", and "very" or "far" before an adjective."""
+    lists = load_lexicon().lists
+    degrees = {word for name in ("very", "too") for phrase in lists[name].words for word in phrase.split()}
+    return stop_words() | degrees
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from training.inference.encoder import Encoded, Encoder
 
+SELDOM = 0.05  # how often words that queries hardly ever mask are hidden, relative to the others
 FOCUS_SHARE = 0.7  # of the rows have the word in focus hidden: what queries will ask for is learnt more often
 
 T = TypeVar("T")
@@ -139,6 +140,7 @@ class CorpusBatches:
         seed: int,
         focus: Sequence[tuple[int, int] | None] = (),
         polarities: Sequence[int] = (),
+        seldom: Collection[str] = (),
     ) -> None:
         """Tokenise the texts once, and drop those without a word.
 
@@ -152,6 +154,7 @@ class CorpusBatches:
             focus: for each text the span of characters that a query would mask, or None; it is hidden in
                 `FOCUS_SHARE` of the cases.
             polarities: for each text the value of `Batch.polarity` where its focus is hidden.
+            seldom: tokens that are hidden `SELDOM` times as often as the others.
 
         Raises:
             ValueError: no text is left.
@@ -175,6 +178,8 @@ class CorpusBatches:
         self._continues = np.zeros(max(encoder.words) + 1, dtype=bool)
         for word, token in encoder.ids.items():
             self._continues[token] = word.startswith("##")
+        self._scale = np.ones_like(self._continues, dtype=np.float64)
+        self._scale[[encoder.ids[word] for word in seldom if word in encoder.ids]] = 1 / SELDOM
         self._special = np.array([encoder.cls, encoder.sep, encoder.pad])
         self._plain = np.array(
             sorted(t for w, t in encoder.ids.items() if not w.startswith("[")), dtype=np.int64
@@ -196,7 +201,8 @@ class CorpusBatches:
         open_ = ~np.isin(ids, self._special)  # (batch, tokens)
         word = np.cumsum(~self._continues[ids], axis=1) - 1  # (batch, tokens), index of the token's word
         draw = np.take_along_axis(self._random.random(ids.shape), np.maximum(word, 0), axis=1)
-        draw[~open_] = 2.0  # never chosen
+        draw *= self._scale[ids]
+        draw[~open_] = 2.0 / SELDOM  # never chosen
         for row, i in enumerate(indices):
             if self._focus[i] and self._random.random() < FOCUS_SHARE:
                 draw[row, self._focus[i]] = -1.0  # always chosen

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from training.corpus.sentences import stop_words
 from training.inference.encoder import Encoded
 from training.inference.fill_model import Candidate, FillModel, Floats
 
@@ -76,6 +77,8 @@ class _Search:
         self._model, self._unsaid = model, unsaid
         self._encoded = model.encoder.encode(query)
         self._lists = _lists(self._encoded.masks)
+        said = {model.word_of(token) for token in self._encoded.ids if token in model.offered}
+        self._said = {word for word in said if word.lower() not in stop_words()}
         masks = len(self._encoded.masks)
         self.beams = [_Beam((OPEN,) * masks, (0.0,) * masks)]
 
@@ -115,11 +118,17 @@ class _Search:
         return JointAnswer(tuple(masks), tuple(fillings))
 
     def _sayable(self, beam: _Beam, mask: int, row: Floats) -> Floats:
-        """Rank excluded words and repetitions ("good and good") last in a mask's log-probabilities."""
-        words = {word for at, word in self._unsaid if at == mask}
+        """Rank excluded words last, and repetitions: "good and good", "wet [MASK]" with "wet".
+
+        A word of the query or of another mask is not repeated, unless it is a stop word ("my boots and my
+        socks") of another list of words.
+        """
+        words = {word for at, word in self._unsaid if at == mask} | self._said
         for other, token in enumerate(beam.tokens):
-            if token != OPEN and other != mask and self._lists[other] == self._lists[mask]:
-                words.add(self._model.word_of(token))
+            if token != OPEN and other != mask:
+                word = self._model.word_of(token)
+                if self._lists[other] == self._lists[mask] or word.lower() not in stop_words():
+                    words.add(word)
         spellings = {s for word in words for s in (word, word.lower(), word.capitalize(), word.upper())}
         tokens = [self._model.encoder.ids[s] for s in spellings if s in self._model.encoder.ids]
         if not tokens:

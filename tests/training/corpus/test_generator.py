@@ -10,6 +10,7 @@ import pytest
 
 from training.corpus.generator import (
     MASK,
+    STARTER_PATTERNS_DIR,
     GeneratedSentence,
     UnknownTopicError,
     generate,
@@ -77,7 +78,8 @@ def test_one_training_run_sees_enough_words(vocabulary: Counter[str]) -> None:
 
 
 def test_every_word_list_is_used() -> None:
-    used = set(re.findall(r"\{([a-z_]+)", " ".join(pattern.text for pattern in load_patterns())))
+    patterns = (*load_patterns(), *load_patterns(STARTER_PATTERNS_DIR))
+    used = set(re.findall(r"\{([a-z_]+)", " ".join(pattern.text for pattern in patterns)))
     assert set(load_lexicon().lists) <= used
 
 
@@ -262,6 +264,7 @@ def test_an_unknown_reason_is_named() -> None:
         "{nothing} here.",
         "{nothing:+} here.",
         "An [open focus.",
+        "An {=open|choice.",
         "Odd {Slot}.",
         "{products:bags} {support:+}",
         "{same:-} first",
@@ -270,6 +273,22 @@ def test_an_unknown_reason_is_named() -> None:
 def test_a_wrong_pattern_is_refused(text: str) -> None:
     with pytest.raises(PatternError):
         TemplateCompiler(load_lexicon()).compile(text)
+
+
+def test_a_choice_writes_one_of_its_phrases() -> None:
+    template = TemplateCompiler(load_lexicon()).compile("It is {=very |}[{=warm|as {=cold|hot} as ice}].")
+    rng = random.Random(0)
+    written = {
+        (text, text[slice(*focus)]) for text, focus in (template.write(rng) for _ in range(200)) if focus
+    }
+    words = ("warm", "as cold as ice", "as hot as ice")
+    assert written == {(f"It is {degree}{word}.", word) for degree in ("very ", "") for word in words}
+
+
+def test_of_several_focuses_one_is_drawn() -> None:
+    template = TemplateCompiler(load_lexicon()).compile("[Cold] and [hot].")
+    rng = random.Random(0)
+    assert {template.write(rng)[1] for _ in range(50)} == {(0, 4), (9, 12)}
 
 
 @pytest.mark.parametrize("items", ["a, b,", "a, a", 3])

@@ -1,5 +1,6 @@
 """Padding, masks, and whole-word masking as in BERT."""
 
+from collections import Counter
 from itertools import islice
 
 import numpy as np
@@ -175,3 +176,14 @@ def test_long_texts_are_cut(encoder: Encoder) -> None:
 def test_batches_of_no_items_raise_instead_of_hanging() -> None:
     with pytest.raises(ValueError, match="no items"):
         next(shuffled_batches([], 4, seed=0))
+
+
+def test_words_that_are_seldom_asked_are_seldom_hidden(encoder: Encoder) -> None:
+    texts = ["the boots are not breakable but they are warm and soft"] * 50
+    hidden: Counter[str] = Counter()
+    for batch in islice(
+        corpus(encoder, texts, batch_examples=50, mask_share=0.3, seldom=("the", "are", "they")), 20
+    ):
+        assert batch.targets is not None
+        hidden.update(encoder.words[int(token)] for token in batch.targets)
+    assert hidden["the"] + hidden["they"] < 0.3 * (hidden["warm"] + hidden["soft"])

@@ -137,6 +137,14 @@ def test_a_word_is_not_repeated_in_one_list_of_words(query: str, repeats: bool) 
         assert bool({c.word for c in candidates} & others) is repeats
 
 
+def test_a_word_of_the_text_or_of_another_mask_is_not_repeated() -> None:
+    table: Table = {"else": [{"boots": 0.6, "warm": 0.2, "light": 0.1}]}
+    first, second = answer(table, "[MASK] boots are so very [MASK].").masks
+    assert "boots" not in {c.word for c in (*first[:2], *second[:2])}
+    found = answer({"else": [{"warm": 0.7, "light": 0.2}]}, "[MASK] is so and so [MASK].")
+    assert sorted(found.fillings[0].words) == ["light", "warm"]
+
+
 def test_what_must_not_be_said_is_neither_in_a_sentence_nor_among_the_candidates() -> None:
     found = answer(WEATHER, unsaid=[frozenset({(1, "warm"), (0, "ice")})])
     assert found.fillings[0].words == ("red", "light")
