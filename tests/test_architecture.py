@@ -26,6 +26,7 @@ FROM_TRAINING_TO_BOT = {
         "settings",
         "locations",
         "subprocess_environment",
+        "corpus.generator",
         "distributed.serving.protocol",
         "evaluation.guarded_suites",
         "inference.batching",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, distinct, func, select, union
+from sqlalchemy import CompoundSelect, Select, distinct, func, select, union
 
 from storage.backends.retries import retried
 from storage.database import Database
@@ -116,14 +116,23 @@ async def quiz_progress(database: Database, person_id: int, *, quiz_at: datetime
     return QuizProgress(*(await database.fetch(counts))[0])
 
 
-def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
-    """Select the query hash, the newest prediction in these channels, and how often the query was asked."""
-    known = union(
+async def known_hashes(database: Database, person_id: int) -> frozenset[str]:
+    """Return the hashes of the queries that a person asked, skipped or rated."""
+    return frozenset(row.query_hash for row in await database.fetch(select(_known(person_id).subquery())))
+
+
+def _known(person_id: int) -> CompoundSelect[Any]:
+    return union(
         select(predictions.c.query_hash).where(predictions.c.asker_id == person_id),
         select(predictions.c.query_hash)
         .join(votes, votes.c.prediction_id == predictions.c.id)
         .where(votes.c.voter_id == person_id),
     )
+
+
+def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
+    """Select the query hash, the newest prediction in these channels, and how often the query was asked."""
+    known = _known(person_id)
     newest = func.max(predictions.c.id)
     return (
         select(predictions.c.query_hash, newest.label("newest"), func.count().label("asked"))

@@ -18,6 +18,7 @@ from bot.commands.context import Context, send_reply
 from bot.commands.registration import command
 from bot.connection.session import UNREACHABLE
 from bot.errors import BotError, NotListedError, QueryError
+from bot.features.quiz.examples import example_queries
 from bot.features.quiz.ranking import RankedSentence, edge_cases, ranked
 from bot.permissions import can_react
 from bot.texts import say
@@ -26,7 +27,7 @@ from bot.voting.menus import rating_view
 from bot.wiring import Parts
 from storage.people.privacy import is_opted_out
 from storage.votes import menu_votes, quiz
-from storage.votes.quiz import QuizItem
+from storage.votes.quiz import OpenSentence, QuizItem
 
 log = structlog.stdlib.get_logger(__name__)
 SendItem = Callable[[str, discord.Embed, discord.ui.View], Awaitable[discord.Message]]
@@ -178,6 +179,16 @@ class Quiz(commands.Cog):
             with contextlib.suppress(QueryError):  # the limits on length and masks may have been lowered
                 self._query_handler.parse(item.sentence.query)
                 return item
+        return await self._example(person.id)
+
+    async def _example(self, person_id: int) -> RankedSentence | None:
+        """Choose one of the quiz's own sentences: on the first day people have asked nothing."""
+        known = await quiz.known_hashes(self._database, person_id)
+        for text in await asyncio.to_thread(example_queries):
+            with contextlib.suppress(QueryError):
+                query = self._query_handler.parse(text)
+                if query.hash not in known:
+                    return RankedSentence(OpenSentence(text, query.hash, 0, (), ()), 0.0, "example")
         return None
 
     async def _latest(self, person_id: int, channel_id: int) -> QuizItem | None:

@@ -34,7 +34,7 @@ from training.votes.aggregation import PRIOR
 EDGE_WORTH = 2.0
 MAX_EVIDENCE = 50.0  # nats; more would overflow exp() without changing the result
 UNRATED = WordVotes(0.0, 0.0, 0, is_judged=False)
-Reason = Literal["edge", "decides", "contested", "unrated", "more"]
+Reason = Literal["edge", "decides", "contested", "unrated", "more", "example"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,3 +142,10 @@ async def test_a_tally_counts_the_words_of_one_quiz(database: Database) -> None:
     await vote(database, await item(database, "five", None), "cheap", 1, by=ANN)
     assert await quiz.quiz_progress(database, ANN, quiz_at=NOON) == QuizProgress(words=3, sentences=2)
     assert await quiz.quiz_progress(database, BEN, quiz_at=NOON) == QuizProgress(words=0, sentences=0)
+
+
+async def test_the_queries_that_a_person_knows_are_those_asked_or_rated(database: Database) -> None:
+    await asked(database, "mine", by=ANN)
+    await vote(database, await asked(database, "rated", by=BEN), "cheap", 1, by=ANN)
+    await asked(database, "unknown", by=BEN)
+    assert await quiz.known_hashes(database, ANN) == {hash_of("mine"), hash_of("rated")}

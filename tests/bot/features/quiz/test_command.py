@@ -10,6 +10,7 @@ from support.people import Json, Person
 from support.sandbox_world import add_channel, add_guild
 from support.wire import EPHEMERAL, Wire
 
+from bot.features.quiz import cog
 from bot.features.quiz.cog import Quiz, QuizButton
 from storage.schema import people, predictions, votes
 
@@ -19,8 +20,9 @@ STALE = "That quiz has moved on."
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
-async def nothing_asked(wire: Wire) -> None:
-    """Every test begins with a bot that nobody has asked anything."""
+async def nothing_asked(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins with a bot that nobody has asked anything, and a quiz without examples."""
+    monkeypatch.setattr(cog, "example_queries", lambda: ())
     async with wire.app.database.write() as connection:
         for table in (votes, predictions, people):
             await connection.execute(delete(table))
@@ -69,6 +71,22 @@ async def test_a_quiz_offers_what_others_asked_as_an_ordinary_reply(
     await bob.react(item, "👍")
     await wire.until_votes(item, (bob, 1))
     assert (await wire.row(item))["asker_id"] == bob.id
+
+
+async def test_on_the_first_day_the_quiz_asks_its_own_sentences(
+    wire: Wire, ann: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = ("warm caps are [MASK]", "warm bags are [MASK]")
+    monkeypatch.setattr(cog, "example_queries", lambda: examples)
+    first = await wire.say(bob, "!quiz")
+    assert first["content"].startswith("**Quiz** — an example")
+    assert query_of(first) == "warm caps are"
+    await wire.ask(ann, "warm boots are [MASK]")
+    second = await press(bob, first, "Next")
+    assert query_of(second) == "warm boots are"  # what people asked comes first
+    third = await press(bob, second, "Next")
+    assert query_of(third) == "warm bags are"
+    assert (await press(bob, third, "Next"))["content"].startswith(NOTHING)
 
 
 async def test_next_offers_another_and_takes_the_buttons_from_the_last(
