@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from training.inference.encoder import Encoded, Encoder
 
-SELDOM = 0.05  # how often words that queries hardly ever mask are hidden, relative to the others
+SELDOM = 0.1  # how often words that queries hardly ever mask are hidden, relative to the others
 FOCUS_SHARE = 0.7  # of the rows have the word in focus hidden: what queries will ask for is learnt more often
 
 T = TypeVar("T")
